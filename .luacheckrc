@@ -1,0 +1,13 @@
+-- What Lua 5.1 to 5.4 and LuaJIT have in common; what only some of them have
+-- is named, for it may be used where the others are thought of.
+std = "min"
+read_globals = {
+  "loadstring", "setfenv", "unpack",
+  math = { fields = { "tointeger" } },
+  table = { fields = { "unpack" } },
+  package = { fields = { "searchpath" } },
+}
+max_line_length = 100
+
+files["spec/**/*_spec.lua"].std = "+busted"
+files["**/*.rockspec"].std = "rockspec"

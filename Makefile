@@ -1,0 +1,174 @@
+# `make` builds the library for LUA, `make demo` orders a video from the
+# sandbox, `make test` runs every spec.
+
+LUA ?= lua5.4
+LUAS = lua5.1 lua5.2 lua5.3 lua5.4 luajit
+BUILD = build/$(LUA)
+
+CORE_SRC = csrc/lua_core.c csrc/catalog.c csrc/validate.c csrc/media.c \
+	csrc/report.c csrc/text.c csrc/url.c csrc/value.c
+CURL_SRC = csrc/lua_curl.c csrc/engine.c csrc/transfer.c csrc/sink.c \
+	csrc/head.c csrc/buffer.c
+
+# CFLAGS, LIBFLAG and LUA_INCDIR are LuaRocks' names; whoever sets them keeps
+# what the sources rely on.
+CFLAGS ?= -O2
+LIBFLAG = -shared
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+
+# Asked for when a compiler is about to run, not when this file is read: on a
+# new machine `make demo` installs pkg-config first.
+ifdef LUA_INCDIR
+LUA_CFLAGS = -I$(LUA_INCDIR)
+else
+LUA_CFLAGS = $(shell pkg-config --cflags $(LUA))
+endif
+CURL_CFLAGS = $(shell pkg-config --cflags libcurl 2>/dev/null)
+CURL_LIBS = $(shell pkg-config --libs libcurl 2>/dev/null || echo -lcurl)
+
+# In the bindings all is static but luaopen_*, which must be seen; of the
+# rest nothing may be, or it would meet symbols of the host.
+VISIBILITY = hidden
+COMPILE = $(CC) -std=gnu99 -fPIC $(WARNINGS) $(CFLAGS) $(LUA_CFLAGS) \
+	$(CURL_CFLAGS)
+
+object = $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(1))
+MODULES = $(BUILD)/starvideos/core.so $(BUILD)/starvideos/curl.so
+LAUNCHER = $(BUILD)/bin/starvideos
+
+# Installs packages where it can: `DEPS=true` leaves that to you.
+DEPS = spec/packages.sh
+
+LUA_VERSION = $(patsubst lua%,%,$(subst luajit,lua5.1,$(notdir $(LUA))))
+PREFIX ?= /usr/local
+INST_LUADIR = $(PREFIX)/share/lua/$(LUA_VERSION)
+INST_LIBDIR = $(PREFIX)/lib/lua/$(LUA_VERSION)
+INST_BINDIR = $(PREFIX)/bin
+
+.PHONY: build
+build: $(MODULES) $(LAUNCHER)
+
+$(BUILD)/starvideos/core.so: $(call object,$(CORE_SRC))
+	@mkdir -p $(@D)
+	$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+$(BUILD)/starvideos/curl.so: $(call object,$(CURL_SRC))
+	@mkdir -p $(@D)
+	$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS)
+
+$(BUILD)/obj/lua_%.o: VISIBILITY = default
+$(BUILD)/obj/%.o: csrc/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -fvisibility=$(VISIBILITY) -MMD -MP -c -o $@ $<
+
+-include $(wildcard $(BUILD)/obj/*.d)
+
+# Newer than the objects exactly when they were made otherwise.
+$(BUILD)/flags: FORCE
+	@$(if $(LUA_INCDIR),:,pkg-config --exists $(LUA)) || \
+	  { echo "No headers of $(LUA) found: 'make deps' installs them"; exit 1; }
+	@mkdir -p $(@D)
+	@echo '$(COMPILE) $(LDFLAGS)' | cmp -s - $@ || \
+	  echo '$(COMPILE) $(LDFLAGS)' > $@
+
+$(LAUNCHER): Makefile $(BUILD)/flags
+	@mkdir -p $(@D)
+	@printf '%s\n' '#!/usr/bin/env $(notdir $(LUA))' \
+	  'os.exit(require("starvideos.cli").main(arg), true)' > $@
+	@chmod 755 $@
+
+# For the shell: eval "$(make -s env)"
+.PHONY: env
+env:
+	@quoted() { printf %s "$$1" | sed "s/'/'\\\\''/g; s/^/'/; s/$$/'/"; }; \
+	here=$$(pwd); built=$$here/$(BUILD); \
+	echo "export LUA_PATH=$$(quoted "$$here/lua/?.lua;$$here/lua/?/init.lua;;")"; \
+	echo "export LUA_CPATH=$$(quoted "$$built/?.so;;")"; \
+	echo "export PATH=$$(quoted "$$built/bin"):\"\$$PATH\""
+
+.PHONY: deps
+deps:
+	@$(DEPS) demo test
+
+.PHONY: demo
+demo:
+	@$(DEPS) demo
+	@$(MAKE) --no-print-directory build LUA=lua5.4
+	@spec/demo.sh
+
+# One name for each Lua: build-lua5.1 ... build-luajit.
+.PHONY: build-all $(LUAS:%=build-%)
+build-all: $(LUAS:%=build-%)
+$(LUAS:%=build-%): build-%:
+	@$(MAKE) --no-print-directory build LUA=$*
+
+ROCKSPEC = rockspec/starvideos-scm-1.rockspec
+SUITES = $(LUAS:%=unit:%) integration:lua5.4 integration:luajit \
+	installed:lua5.4
+
+.PHONY: test
+test:
+	@$(DEPS) demo test
+	@$(MAKE) --no-print-directory build-all rock
+	@lua5.4 spec/run.lua $(SUITES)
+
+# The unit specs against what LuaRocks installed, and nothing else.
+.PHONY: test-installed rock
+test-installed:
+	@$(DEPS) demo test
+	@$(MAKE) --no-print-directory rock
+	@lua5.4 spec/run.lua installed:lua5.4
+rock:
+	@MAKEFLAGS= luarocks --lua-version 5.4 make --tree build/rocks $(ROCKSPEC)
+
+.PHONY: lint
+lint:
+	@$(DEPS) test lint
+	@luacheck --quiet lua spec $(ROCKSPEC)
+	@$(MAKE) --no-print-directory $(LUAS:%=lint-gcc-%) $(LUAS:%=lint-clang-%)
+	@echo "lint: nothing found"
+lint-%:
+	@$(MAKE) -s --no-print-directory build CFLAGS='-O2 -Werror' \
+	  CC=$(word 1,$(subst -, ,$*)) LUA=$(word 2,$(subst -, ,$*)) \
+	  BUILD=build/lint/$*
+
+.PHONY: check-memory
+check-memory:
+	@$(DEPS) demo test memory
+	@spec/memory/check.sh
+
+BENCHES = build/bench/validate_bench build/bench/query_plain
+.PHONY: bench
+bench:
+	@$(DEPS) demo bench
+	@$(MAKE) -s --no-print-directory build $(BENCHES) LUA=lua5.4
+	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)" && \
+	  lua5.4 spec/bench/run.lua
+build/bench/validate_bench: $(filter-out csrc/lua_%,$(CORE_SRC))
+build/bench/query_plain: BENCH_LIBS = $(CURL_CFLAGS) $(CURL_LIBS)
+build/bench/%: spec/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu99 $(WARNINGS) $(CFLAGS) -Icsrc -o $@ $^ $(BENCH_LIBS)
+
+.PHONY: docs
+docs:
+	@$(DEPS) docs
+	@ldoc --quiet --fatalwarnings --dir build/docs --project starvideos \
+	  --title 'starvideos' lua/starvideos
+
+.PHONY: install
+install: build
+	cd lua && find starvideos -type d \
+	  -exec mkdir -p '$(DESTDIR)$(INST_LUADIR)/{}' \;
+	cd lua && find starvideos -type f \
+	  -exec install -m 644 '{}' '$(DESTDIR)$(INST_LUADIR)/{}' \;
+	mkdir -p '$(DESTDIR)$(INST_LIBDIR)/starvideos' '$(DESTDIR)$(INST_BINDIR)'
+	install -m 755 $(MODULES) '$(DESTDIR)$(INST_LIBDIR)/starvideos'
+	install -m 755 $(LAUNCHER) '$(DESTDIR)$(INST_BINDIR)'
+
+.PHONY: clean
+clean:
+	rm -rf build
+
+.PHONY: FORCE
+FORCE:

@@ -1,0 +1,444 @@
+#define _GNU_SOURCE /* dladdr, RTLD_NODELETE */
+
+#include "engine.h"
+
+#include <dlfcn.h>
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "transfer.h"
+
+enum {
+  IDLE_HANDLES = 16, /* kept for the next requests */
+  LONGEST_POLL_MS = 3600 * 1000,
+};
+
+static const double GRACE_SECONDS = 0.005;
+
+typedef struct list {
+  sv_transfer *first, *last;
+  int count;
+} list;
+
+struct sv_engine {
+  int owners; /* the caller, and every ticket */
+  bool closed;
+  pid_t process; /* that made the multi handle */
+  CURLM *multi;  /* NULL until the first request */
+  char *ca_file;
+  int max_in_flight;
+  list queue, running;
+  CURL *idle[IDLE_HANDLES];
+  int idle_count;
+};
+
+/* --- lists ------------------------------------------------------------- */
+
+static void append(list *l, sv_transfer *t) {
+  t->previous = l->last;
+  t->next = NULL;
+  *(l->last ? &l->last->next : &l->first) = t;
+  l->last = t;
+  l->count++;
+}
+
+static void take_out(list *l, sv_transfer *t) {
+  *(t->previous ? &t->previous->next : &l->first) = t->next;
+  *(t->next ? &t->next->previous : &l->last) = t->previous;
+  t->previous = t->next = NULL;
+  l->count--;
+}
+
+/* --- start and end ------------------------------------------------------ */
+
+double sv_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* Never undone: other users of libcurl may live in the process. The module
+** stays loaded too, for a name look-up that was given up goes on in a thread
+** of libcurl's when the Lua state closes. */
+static void start_libcurl(void) {
+  Dl_info module;
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (dladdr(&once, &module)) {
+    dlopen(module.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+  }
+}
+
+static void need_libcurl(void) {
+  pthread_once(&once, start_libcurl);
+}
+
+/* Debian and Ubuntu; Fedora; openSUSE; Alpine, FreeBSD, macOS. */
+static const char *const bundles[] = {
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+};
+
+static const char *find_bundle(void) {
+  const char *named = getenv("SSL_CERT_FILE");
+  if (named && *named) {
+    return named;
+  }
+  for (size_t i = 0; i < sizeof bundles / sizeof *bundles; i++) {
+    if (access(bundles[i], R_OK) == 0) {
+      return bundles[i];
+    }
+  }
+  return NULL;
+}
+
+sv_engine *sv_engine_new(const char *ca_file, int max_in_flight) {
+  sv_engine *engine = calloc(1, sizeof *engine);
+  if (!engine) {
+    return NULL;
+  }
+  ca_file = ca_file ? ca_file : find_bundle();
+  engine->owners = 1;
+  engine->max_in_flight = max_in_flight;
+  engine->process = getpid();
+  engine->ca_file = ca_file ? strdup(ca_file) : NULL;
+  if (ca_file && !engine->ca_file) {
+    free(engine);
+    return NULL;
+  }
+  return engine;
+}
+
+void sv_engine_release(sv_engine *engine) {
+  if (--engine->owners == 0) {
+    free(engine->ca_file);
+    free(engine);
+  }
+}
+
+static void drop(sv_transfer *t) {
+  if (--t->owners == 0) {
+    sv_engine *engine = t->engine;
+    sv_transfer_free(t);
+    sv_engine_release(engine);
+  }
+}
+
+void sv_transfer_release(sv_transfer *t) {
+  drop(t);
+}
+
+/* After a fork handles and sockets are still the parent's: they are left
+** alone, not cleaned up, for cleaning up would speak on its connections. What
+** the parent has queued it may yet send. True where transfers ended by it. */
+static bool notice_fork(sv_engine *engine) {
+  if (engine->process == getpid()) {
+    return false;
+  }
+  bool ended = sv_engine_in_flight(engine) > 0;
+  engine->process = getpid();
+  engine->multi = NULL;
+  engine->idle_count = 0;
+  list *lists[] = {&engine->running, &engine->queue};
+  for (int i = 0; i < 2; i++) {
+    sv_transfer *t;
+    while ((t = lists[i]->first)) {
+      take_out(lists[i], t);
+      /* libcurl's handle keeps pointing at these */
+      t->headers = NULL;
+      sv_transfer_abandon(t, true);
+      drop(t);
+    }
+  }
+  return ended;
+}
+
+/* --- one transfer's way ------------------------------------------------ */
+
+static CURL *take_handle(sv_engine *engine) {
+  if (engine->idle_count > 0) {
+    return engine->idle[--engine->idle_count];
+  }
+  return curl_easy_init();
+}
+
+static void give_back(sv_engine *engine, CURL *easy) {
+  if (engine->idle_count < IDLE_HANDLES && !engine->closed) {
+    curl_easy_reset(easy);
+    engine->idle[engine->idle_count++] = easy;
+  } else {
+    curl_easy_cleanup(easy);
+  }
+}
+
+static void finish(sv_engine *engine, sv_transfer *t, CURLcode code) {
+  CURL *easy = t->easy;
+  take_out(&engine->running, t);
+  sv_transfer_finish(t, code, engine->ca_file);
+  curl_multi_remove_handle(engine->multi, easy);
+  give_back(engine, easy);
+  drop(t);
+}
+
+static bool start(sv_engine *engine, sv_transfer *t) {
+  CURL *easy = take_handle(engine);
+  if (!easy) {
+    return false;
+  }
+  if (!sv_transfer_start(t, easy, engine->ca_file) ||
+      curl_multi_add_handle(engine->multi, easy) != CURLM_OK) {
+    t->easy = NULL;
+    curl_easy_cleanup(easy);
+    return false;
+  }
+  t->stage = SV_RUNNING;
+  append(&engine->running, t);
+  return true;
+}
+
+static bool admit(sv_engine *engine) {
+  bool ended = false;
+  while (engine->queue.first && engine->running.count < engine->max_in_flight) {
+    sv_transfer *t = engine->queue.first;
+    take_out(&engine->queue, t);
+    if (!start(engine, t)) {
+      sv_transfer_abandon(t, false);
+      drop(t);
+      ended = true;
+    }
+  }
+  return ended;
+}
+
+sv_transfer *sv_engine_submit(sv_engine *engine, const sv_request *request,
+                              sv_outcome *failure) {
+  need_libcurl();
+  notice_fork(engine);
+  sv_transfer *t = sv_transfer_new(request, failure);
+  if (!t) {
+    return NULL;
+  }
+  if (!engine->multi) {
+    engine->multi = curl_multi_init();
+  }
+  t->engine = engine;
+  engine->owners++;
+  t->owners = 2;
+  append(&engine->queue, t);
+  admit(engine);
+  return t;
+}
+
+void sv_transfer_cancel(sv_transfer *t) {
+  sv_engine *engine = t->engine;
+  notice_fork(engine);
+  if (t->stage == SV_QUEUED) {
+    take_out(&engine->queue, t);
+    sv_transfer_abandon(t, false);
+    drop(t);
+  } else if (t->stage == SV_RUNNING) {
+    t->outcome.reason = SV_REASON_CANCELLED;
+    strcpy(t->outcome.message, "cancelled");
+    finish(engine, t, CURLE_ABORTED_BY_CALLBACK);
+  }
+}
+
+void sv_engine_close(sv_engine *engine) {
+  if (engine->closed) {
+    return;
+  }
+  notice_fork(engine);
+  engine->closed = true;
+  sv_transfer *t;
+  while ((t = engine->queue.first) || (t = engine->running.first)) {
+    sv_transfer_cancel(t);
+  }
+  while (engine->idle_count > 0) {
+    curl_easy_cleanup(engine->idle[--engine->idle_count]);
+  }
+  curl_multi_cleanup(engine->multi);
+  engine->multi = NULL;
+}
+
+/* --- driving ----------------------------------------------------------- */
+
+/* A write may raise SIGPIPE, which libcurl leaves to its caller with NOSIGNAL,
+** and beyond the limit on file sizes SIGXFSZ; either would end the process.
+** Meanwhile they are held back on this thread alone, and what came up is taken
+** away. */
+typedef struct guard {
+  sigset_t before, held;
+} guard;
+
+static void hold_signals(guard *g) {
+  sigset_t pending;
+  sigemptyset(&g->held);
+  sigaddset(&g->held, SIGPIPE);
+  sigaddset(&g->held, SIGXFSZ);
+  pthread_sigmask(SIG_BLOCK, &g->held, &g->before);
+  sigpending(&pending);
+  if (sigismember(&pending, SIGPIPE)) {
+    sigdelset(&g->held, SIGPIPE); /* somebody else's */
+  }
+  if (sigismember(&pending, SIGXFSZ)) {
+    sigdelset(&g->held, SIGXFSZ);
+  }
+}
+
+static void let_signals(guard *g) {
+  const struct timespec none = {0, 0};
+  while (sigtimedwait(&g->held, NULL, &none) > 0) {
+  }
+  pthread_sigmask(SIG_SETMASK, &g->before, NULL);
+}
+
+static bool collect(sv_engine *engine) {
+  bool ended = false;
+  int left;
+  CURLMsg *message;
+  while ((message = curl_multi_info_read(engine->multi, &left))) {
+    sv_transfer *t;
+    if (message->msg == CURLMSG_DONE &&
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t) ==
+            CURLE_OK) {
+      finish(engine, t, message->data.result);
+      ended = true;
+    }
+  }
+  return ended;
+}
+
+/* libcurl forgets the time of a transfer that it lets wait for the connection
+** of another one. Where it does not, it ends it first and says more. */
+static bool in_time(sv_transfer *t, double now, double *next) {
+  double limit = t->connected ? INFINITY : t->connect_by;
+  const char *message = "no connection within the time allowed";
+  if (t->end_by <= limit) {
+    limit = t->end_by;
+    message = "no answer within the time allowed";
+  }
+  limit += GRACE_SECONDS;
+  *next = limit < *next ? limit : *next;
+  if (now >= limit) {
+    t->outcome.reason = SV_REASON_TIMEOUT;
+    strcpy(t->outcome.message, message);
+  }
+  return now < limit;
+}
+
+/* Ends what is out of time; lowers `next` to when the others would be. */
+static bool expire(sv_engine *engine, double *next) {
+  bool ended = false;
+  double now = sv_now();
+  sv_transfer *t = engine->running.first;
+  while (t) {
+    sv_transfer *after = t->next;
+    if (!in_time(t, now, next)) {
+      finish(engine, t, CURLE_OPERATION_TIMEDOUT);
+      ended = true;
+    }
+    t = after;
+  }
+  return ended;
+}
+
+static bool perform(sv_engine *engine, double *next) {
+  int running;
+  bool ended = admit(engine);
+  curl_multi_perform(engine->multi, &running);
+  ended = collect(engine) || ended;
+  return expire(engine, next) || ended;
+}
+
+static void sleep_for(double seconds) {
+  struct timespec span;
+  span.tv_sec = (time_t)seconds;
+  span.tv_nsec = (long)((seconds - (double)span.tv_sec) * 1e9);
+  nanosleep(&span, NULL);
+}
+
+static int poll_time(double seconds) {
+  double ms = seconds > 0 ? ceil(seconds * 1000) : 0;
+  return ms < LONGEST_POLL_MS ? (int)ms : LONGEST_POLL_MS;
+}
+
+bool sv_engine_step(sv_engine *engine, double seconds) {
+  double until = sv_now() + seconds;
+  if (notice_fork(engine)) {
+    return true;
+  }
+  if (sv_engine_in_flight(engine) == 0) {
+    sleep_for(seconds);
+    return false;
+  }
+  guard held;
+  hold_signals(&held);
+  bool ended = perform(engine, &until);
+  if (!ended && seconds > 0) {
+    int ms = poll_time(until - sv_now());
+    curl_multi_poll(engine->multi, NULL, 0, ms, NULL);
+    ended = perform(engine, &until);
+  }
+  let_signals(&held);
+  return ended;
+}
+
+/* --- looking ----------------------------------------------------------- */
+
+int sv_engine_in_flight(const sv_engine *engine) {
+  return engine->queue.count + engine->running.count;
+}
+
+bool sv_transfer_done(const sv_transfer *t) {
+  notice_fork(t->engine);
+  return t->stage == SV_DONE;
+}
+
+const sv_outcome *sv_transfer_outcome(const sv_transfer *t) {
+  return &t->outcome;
+}
+
+sv_progress sv_transfer_progress(const sv_transfer *t) {
+  sv_progress progress = {t->outcome.received, -1, t->outcome.bytes_sent};
+  if (t->stage == SV_RUNNING) {
+    curl_off_t received = 0, total = -1, sent = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+    curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &total);
+    curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    progress = (sv_progress){received, total, sent};
+  } else if (t->stage == SV_DONE && t->outcome.reason == SV_REASON_NONE) {
+    progress.total = progress.received;
+  }
+  return progress;
+}
+
+long sv_transfer_status(const sv_transfer *t) {
+  return t->answered ? t->outcome.status : 0;
+}
+
+const char *sv_transfer_head(const sv_transfer *t, size_t *size) {
+  *size = t->head.size;
+  return t->head.data;
+}
+
+const char *sv_transfer_body(const sv_transfer *t, size_t *size) {
+  *size = t->body.size;
+  return t->body.data;
+}
+
+const char *sv_reason_name(sv_reason reason) {
+  static const char *const names[] = {
+#define X(name, text) text,
+      SV_REASONS(X)
+#undef X
+  };
+  return names[reason];
+}

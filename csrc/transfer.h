@@ -1,0 +1,53 @@
+/*
+** One exchange: its request, what libcurl tells of it, and how it ended.
+** Shared by the engine and its drivers; not for others.
+*/
+#ifndef SV_TRANSFER_H
+#define SV_TRANSFER_H
+
+#include <curl/curl.h>
+
+#include "buffer.h"
+#include "engine.h"
+#include "sink.h"
+
+typedef enum sv_stage { SV_QUEUED, SV_RUNNING, SV_DONE } sv_stage;
+
+struct sv_transfer {
+  sv_engine *engine;
+  sv_transfer *previous, *next; /* in the engine's queue or running list */
+  sv_stage stage;
+  int owners;
+  bool connected; /* libcurl is about to send, or has */
+  double connect_by, end_by;
+  bool answered; /* the final answer's head is complete */
+  CURL *easy;    /* while running */
+  struct curl_slist *headers;
+  char *url, *request_body;
+  size_t request_body_size;
+  sv_request options; /* its pointers are not used */
+  bool secure;        /* https from the start */
+  bool local;         /* to this machine */
+  size_t max_body;
+  size_t head_seen; /* bytes, of interim answers and redirects too */
+  sv_buffer head, body;
+  sv_sink sink;
+  sv_outcome outcome;
+  char problem[CURL_ERROR_SIZE];
+};
+
+/* A copy of a request, checked; NULL with `failure` filled in. */
+sv_transfer *sv_transfer_new(const sv_request *request, sv_outcome *failure);
+void sv_transfer_free(sv_transfer *transfer);
+
+/* Sets every option of the handle, which must be new or reset. */
+bool sv_transfer_start(sv_transfer *transfer, CURL *easy, const char *ca_file);
+
+/* Reads the evidence from the handle, which is the caller's again. */
+void sv_transfer_finish(sv_transfer *transfer, CURLcode code,
+                        const char *ca_file);
+
+/* Ends a transfer that no longer has a handle, or never had one. */
+void sv_transfer_abandon(sv_transfer *transfer, bool sent);
+
+#endif

@@ -1,0 +1,76 @@
+#!/bin/sh
+# Installs what targets of the Makefile need, where there is apt; elsewhere
+# says what it is. Does nothing, and needs no rights, where nothing is missing.
+#
+#   spec/packages.sh demo|test|lint|memory|bench|docs ...
+set -eu
+
+packages_for() {
+  case $1 in
+  demo) echo gcc libc6-dev make pkg-config lua5.4 liblua5.4-dev \
+    libcurl4-openssl-dev lua-cjson lua-argparse \
+    nginx libnginx-mod-http-lua ffmpeg ;;
+  # luajit2, for Debian's nginx Lua module excludes the package luajit.
+  test) echo lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev \
+    lua5.3 liblua5.3-dev luajit2 libluajit2-5.1-dev \
+    lua-busted luarocks openssl ;;
+  lint) echo lua-check clang ;;
+  memory) echo valgrind ;;
+  bench) echo curl ;;
+  docs) echo lua-ldoc ;;
+  *) echo "$0: no list named $1" >&2; exit 2 ;;
+  esac
+}
+
+installed() {
+  [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+apt() {
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get -q -o DPkg::Lock::Timeout=120 "$@"
+}
+
+wanted=
+for list; do wanted="$wanted $(packages_for "$list")"; done
+
+if ! command -v apt-get >/dev/null; then
+  echo "There is no apt-get here. Please install what Debian calls" >&2
+  echo " $wanted" >&2
+  echo "and say so: make DEPS=true ..." >&2
+  exit 1
+fi
+
+missing=
+for package in $wanted; do
+  installed "$package" || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+  echo "Please install, as root: apt-get install$missing" >&2
+  exit 1
+fi
+
+# The nginx package starts a server on port 80 at once and at every boot.
+# Nobody asked for that here, so it may do neither.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'as_root rm -f "$policy"' EXIT
+  trap 'exit 130' INT TERM
+  printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+  as_root chmod 755 "$policy"
+fi
+
+echo "Installing$missing"
+apt update || : # what the lists lack, the next line names
+# Unquoted: one word a package. What is there already is left as it is.
+apt install --yes --no-install-recommends --no-remove $missing
+
+case "$missing " in
+*' nginx '*) as_root update-rc.d nginx disable ;;
+esac
