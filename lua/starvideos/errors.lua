@@ -1,0 +1,94 @@
+--- What went wrong, as a table that prints as a sentence.
+-- Programs branch on `kind`; people read `tostring(err)`.
+-- @module starvideos.errors
+
+local redact = require "starvideos.redact"
+
+local _M = {}
+
+-- Each kind: whether the same call may succeed later, and what it means.
+local kinds = {
+  validation = { false, "the request breaks a documented limit; not sent" },
+  config = { false, "key, base URL or another setting is missing or wrong" },
+  auth = { false, "the provider refused the API key" },
+  rate_limited = { true, "too many requests; see retry_after" },
+  invalid_request = { false, "the provider refused the request" },
+  not_found = { false, "the provider knows no task with this id" },
+  server = { true, "the provider failed (HTTP 5xx)" },
+  network = { true, "no answer came through" },
+  timeout = { true, "time ran out; a task goes on by itself" },
+  cancelled = { true, "the caller or Ctrl-C ended the call" },
+  outcome_unknown = { false, "the order may have been accepted and billed" },
+  task_failed = { false, "the provider could not make the video" },
+  expired = { false, "the link to the video is dead" },
+  protocol = { false, "an answer that could not be understood" },
+  io = { false, "the local disk or file failed" },
+  ledger = { false, "the record of orders could not be read or written" },
+}
+
+--- The names of all kinds, sorted.
+-- @table kinds
+_M.kinds = {}
+for name in pairs(kinds) do
+  _M.kinds[#_M.kinds + 1] = name
+end
+table.sort(_M.kinds)
+
+--- What a kind means, in one line.
+-- @tparam string name
+-- @treturn string
+function _M.meaning(name)
+  return kinds[name][2]
+end
+
+--- The sentence for an order whose fate is open; takes the reason.
+_M.unknown_outcome = "the order was sent, but its answer could not be read"
+  .. " (%s); it may have been accepted and billed: do not order again before"
+  .. " you have looked at your account with the provider"
+
+local mt = { __name = "starvideos.error" }
+
+function mt:__tostring()
+  return self.kind .. ": " .. self.message
+end
+
+--- Make an error.
+-- @tparam table fields `kind` and `message`, and where known `status` (HTTP),
+--   `code` (the provider's), `task`, `task_id`, `retry_after` (seconds),
+--   `violations`, `warnings`; `retryable` follows from the kind
+-- @treturn table err
+function _M.new(fields)
+  local kind = kinds[fields.kind]
+  if not kind then
+    error("unknown error kind " .. tostring(fields.kind), 2)
+  end
+  if fields.retryable == nil then
+    fields.retryable = kind[1]
+  end
+  fields.message = redact.urls(fields.message)
+  return setmetatable(fields, mt)
+end
+
+--- The error of a task that ended without a video.
+-- @tparam table task
+-- @treturn table err with the provider's own text and, where it gave one, code
+function _M.task_failed(task)
+  local raw = task.raw and task.raw.error
+  return _M.new {
+    kind = "task_failed",
+    message = task.error or ("task %s is %s; the provider gave no reason")
+      :format(tostring(task.id), tostring(task.status)),
+    code = type(raw) == "table" and raw.code or nil,
+    task = task,
+    task_id = task.id,
+  }
+end
+
+--- Whether a value is an error of this library.
+-- @param value anything
+-- @treturn boolean
+function _M.is(value)
+  return getmetatable(value) == mt
+end
+
+return _M

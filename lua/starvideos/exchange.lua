@@ -1,0 +1,127 @@
+--- One exchange with the API: adds the key, sends through the runtime, tells
+-- the listener, and reads a missing answer.
+-- @module starvideos.exchange
+
+local errors = require "starvideos.errors"
+local redact = require "starvideos.redact"
+
+local _M = {}
+
+-- What a transport failure is for a call that may be repeated.
+local kind_of = {
+  invalid = "config",
+  insecure = "config",
+  timeout = "timeout",
+  stalled = "timeout",
+  too_large = "protocol",
+  protocol = "protocol",
+  io = "io",
+  cancelled = "cancelled",
+}
+
+-- Time that ran out before anything was sent is a matter of the network.
+local function kind_for_reading(failure)
+  local kind = kind_of[failure.reason]
+  return not (kind == "timeout" and failure.sent == false) and kind or "network"
+end
+
+-- For an order only one question counts: can it have arrived? A transport
+-- that does not say whether it sent anything is taken to have sent it.
+local function kind_for_create(failure)
+  local kind = kind_of[failure.reason]
+  if kind == "config" then
+    return kind
+  elseif failure.sent == false then
+    return kind == "cancelled" and kind or "network"
+  end
+  return "outcome_unknown"
+end
+
+local function message_of(kind, failure)
+  local message = tostring(failure.message or failure.reason or "no reason given")
+  if kind == "outcome_unknown" then
+    return errors.unknown_outcome:format(message)
+  end
+  return message
+end
+
+--- Make an error of a transport's failure.
+-- @tparam table failure see the transports
+-- @tparam string call `create` or anything else
+-- @tparam[opt] table fields further fields of the error
+-- @treturn table err
+function _M.error_of(failure, call, fields)
+  local kind = (call == "create" and kind_for_create or kind_for_reading)(
+    failure)
+  local err = fields or {}
+  err.kind = kind
+  err.message = message_of(kind, failure)
+  err.status = failure.status
+  err.reason = failure.reason
+  err.sent = failure.sent
+  err.bytes_sent = failure.bytes_sent
+  err.interrupted = failure.interrupted
+  return errors.new(err)
+end
+
+local function tell(context, req, response, failure)
+  if not context.on_event then
+    return
+  end
+  context.on_event {
+    name = "exchange",
+    method = req.method,
+    url = redact.urls(req.url),
+    status = response and response.status or nil,
+    elapsed = response and response.elapsed or nil,
+    failure = failure and redact.urls(tostring(failure.reason)) or nil,
+  }
+end
+
+--- Send a request that needs no key, such as a download.
+-- @tparam table context of the client
+-- @tparam table req see the transports
+-- @treturn ?table response
+-- @treturn ?table failure
+function _M.send(context, req)
+  req.connect_timeout = req.connect_timeout or context.connect_timeout
+  req.insecure_http = context.insecure_http
+  local response, failure = context.runtime:request(req)
+  if not response then
+    failure = failure or { reason = "network" }
+    failure.message = redact.key(failure.message, context.api_key)
+  end
+  tell(context, req, response, failure)
+  return response, failure
+end
+
+--- Call the API.
+-- @tparam table context of the client
+-- @tparam table call `name` (create or query), `path`, and where wanted
+--   `body`, `timeout` (seconds)
+-- @treturn ?table response
+-- @treturn ?table err
+function _M.call(context, call)
+  local creating = call.name == "create"
+  local response, failure = _M.send(context, {
+    method = creating and "POST" or "GET",
+    url = context.base_url .. call.path,
+    headers = {
+      ["Authorization"] = "Bearer " .. context.api_key,
+      ["Accept"] = "application/json",
+      ["Content-Type"] = creating and "application/json" or nil,
+    },
+    body = call.body,
+    timeout = math.min(context.timeout, call.timeout or context.timeout),
+    fresh = creating or nil,
+    finish = creating or nil,
+    redirects = 0,
+  })
+  if not response then
+    return nil, _M.error_of(failure, call.name, { task_id = call.task_id })
+  end
+  response.body = redact.key(response.body, context.api_key)
+  return response
+end
+
+return _M

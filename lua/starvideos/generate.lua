@@ -1,0 +1,38 @@
+--- The whole job: order, wait, save.
+-- @module starvideos.generate
+
+local create = require "starvideos.create"
+local download = require "starvideos.download"
+local wait = require "starvideos.wait"
+
+--- Order a video, wait for it and save it.
+-- @tparam table context of the client
+-- @tparam table params see `client:create`
+-- @tparam table options see `client:generate`
+-- @treturn ?table task
+-- @treturn ?table file, or err
+return function(context, params, options)
+  local ok, err = download.check_target(options.path, options.overwrite)
+  if not ok then
+    return nil, err
+  end
+  local task
+  task, err = create(context, params, options)
+  if not task then
+    return nil, err
+  end
+  if options.on_task then
+    options.on_task(task)
+  end
+  task, err = wait.one(context, task, options)
+  if not task then
+    return nil, err
+  end
+  local file
+  file, err = download.save(context, task, options.path, {
+    overwrite = options.overwrite,
+    stall_timeout = options.stall_timeout,
+    on_progress = options.on_download,
+  })
+  return file and task, file or err
+end

@@ -1,0 +1,129 @@
+--- What a call accepts, as data: a misspelt or mistyped option is an error of
+-- the program and raises where it was written.
+-- @module starvideos.options
+
+local _M = {}
+
+local function seconds(value)
+  return type(value) == "number" and value > 0 and value < math.huge,
+    "a number of seconds above 0"
+end
+
+local function seconds_or_none(value)
+  return type(value) == "number" and value >= 0 and value < math.huge,
+    "a number of seconds, 0 or more"
+end
+
+local function of_type(name)
+  return function(value)
+    return type(value) == name, "a " .. name
+  end
+end
+
+local function one_of(...)
+  local words, known = { ... }, {}
+  for _, word in ipairs(words) do
+    known[word] = true
+  end
+  return function(value)
+    return known[value] == true, "one of " .. table.concat(words, ", ")
+  end
+end
+
+local function count(value)
+  return type(value) == "number" and value >= 1 and value % 1 == 0,
+    "a whole number above 0"
+end
+
+local boolean, text = of_type "boolean", of_type "string"
+local callback, list = of_type "function", of_type "table"
+local mode = one_of("strict", "advisory", "off")
+
+local wait = {
+  timeout = seconds,
+  interval = seconds,
+  max_interval = seconds,
+  first_poll = seconds_or_none,
+  on_progress = callback,
+}
+
+local function extended(base, more)
+  for name, check in pairs(base) do
+    more[name] = more[name] or check
+  end
+  return more
+end
+
+local create = { validation = mode, endpoint = text }
+
+--- The options of every public call, each with the check it must pass.
+-- @table accepted
+_M.accepted = {
+  new = {
+    api_key = text,
+    base_url = text,
+    edition = one_of("xingchao", "mingyan"),
+    models = list,
+    validation = mode,
+    runtime = one_of("block"),
+    transport = callback,
+    clock = callback,
+    sleep = callback,
+    random = callback,
+    ca_file = text,
+    insecure_http = boolean,
+    connect_timeout = seconds,
+    timeout = seconds,
+    max_in_flight = count,
+    on_event = callback,
+    interrupts = one_of("raise", "return"),
+  },
+  create = create,
+  query = {},
+  wait = wait,
+  wait_all = wait,
+  download = {
+    overwrite = boolean,
+    on_progress = callback,
+    timeout = seconds,
+    stall_timeout = seconds,
+  },
+  generate = extended(wait, extended(create, {
+    path = text,
+    overwrite = boolean,
+    on_task = callback,
+    on_download = callback,
+    stall_timeout = seconds,
+  })),
+}
+
+--- Check the options of a call.
+-- @tparam string call its name in `accepted`
+-- @tparam ?table options
+-- @tparam[opt=2] number level where a misuse is reported, as in `error`
+-- @treturn table the options, empty where none were given
+-- @raise a name or a type that the call does not take
+function _M.check(call, options, level)
+  level = (level or 2) + 1
+  if options == nil then
+    return {}
+  elseif type(options) ~= "table" then
+    error(("the options of %s must be a table, not a %s")
+      :format(call, type(options)), level)
+  end
+  local accepted = _M.accepted[call]
+  for name, value in pairs(options) do
+    local check = accepted[name]
+    if not check then
+      error(("%s takes no option %q"):format(call, tostring(name)), level)
+    end
+    local ok, wanted = check(value)
+    if not ok then
+      error(("option %s of %s must be %s, not %s"):format(name, call, wanted,
+        type(value) == "table" and "a table" or tostring(value)), level)
+    end
+  end
+  return options
+end
+
+return _M

@@ -1,0 +1,29 @@
+--- Look at a task once.
+-- @module starvideos.query
+
+local address = require "starvideos.address"
+local exchange = require "starvideos.exchange"
+local response = require "starvideos.response"
+
+--- Look at a task once.
+-- @tparam table context of the client
+-- @tparam string id
+-- @tparam[opt] number timeout seconds, at most the client's own
+-- @treturn ?table task, a failed one too
+-- @treturn ?table err
+return function(context, id, timeout)
+  local http, err = exchange.call(context, {
+    name = "query",
+    path = address.result_path(id),
+    task_id = id,
+    timeout = timeout,
+  })
+  if not http then
+    return nil, err
+  end
+  local task, refused = response.query(http, id, context.wall_clock)
+  if not task then
+    refused.task_id = refused.task_id or id
+  end
+  return task, refused
+end

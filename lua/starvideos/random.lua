@@ -1,0 +1,26 @@
+--- A source of randomness for jitter, apart from math.random: seeding that
+-- one would change the host's numbers, and unseeded it gives every process
+-- the same.
+-- @module starvideos.random
+
+local MODULUS = 2147483647
+local MULTIPLIER = 16807 -- Park and Miller's "minimal standard"
+
+local function seed()
+  local text = tostring({}) .. os.time() .. os.clock()
+  local sum = 1
+  for index = 1, #text do
+    sum = (sum * 31 + text:byte(index)) % MODULUS
+  end
+  return sum > 0 and sum or 1
+end
+
+--- Make a generator.
+-- @treturn function returns a number in [0, 1)
+return function()
+  local state = seed()
+  return function()
+    state = state * MULTIPLIER % MODULUS
+    return (state - 1) / (MODULUS - 1)
+  end
+end

@@ -1,0 +1,271 @@
+--- An HTTP answer becomes a task or an error: every shape the provider and
+-- the gateways before it are known to send, and one reading of each.
+-- @module starvideos.response
+
+local errors = require "starvideos.errors"
+local json = require "starvideos.json"
+local retry = require "starvideos.retry"
+local task = require "starvideos.task"
+
+local _M = {}
+
+-- Enough to recognise a gateway's error page by.
+local PREVIEW_BYTES = 160
+
+-- A reason is kept whole, but not a book of one.
+local REASON_BYTES = 2000
+
+-- What an error's own words give away, asked in this order, in lower case.
+-- Only phrases that cannot stand in a report of a crash: whatever is read as
+-- a refusal is taken as leave to order again.
+local said = {
+  { "config", { "no handler" } },
+  { "auth", { "登录验证失败", "invalid api key", "unauthorized" } },
+  { "invalid_request", { "缺少必填参数", "缺少参数", "参数冲突", "参数错误",
+    "missing required", "missing parameter", "parameter conflict",
+    "invalid parameter", "unsupported", "not supported", "不支持",
+    "余额", "balance", "quota", "额度", "欠费" } },
+  { "not_found", { "not found", "不存在", "not exist" } },
+}
+
+-- The kind for an HTTP status or a `code` in the body, per call. A code of
+-- 204 is the provider's word for a bad key, not "no content".
+local kind_of = {
+  [204] = { "auth", "auth" },
+  [401] = { "auth", "auth" },
+  [403] = { "auth", "auth" },
+  [404] = { "config", "not_found" },
+  [408] = { "outcome_unknown", "timeout" },
+  [425] = { "outcome_unknown", "server" },
+  [429] = { "rate_limited", "rate_limited" },
+}
+
+local column = { create = 1, query = 2 }
+
+local function kind_of_status(status, call)
+  local known = kind_of[status]
+  if known then
+    return known[column[call]]
+  elseif status >= 500 then
+    return call == "create" and "outcome_unknown" or "server"
+  elseif status >= 400 then
+    return "invalid_request"
+  elseif status >= 300 then
+    return "config"
+  end
+end
+
+local function kind_of_text(text)
+  local lower = text:lower()
+  for _, row in ipairs(said) do
+    for _, words in ipairs(row[2]) do
+      if lower:find(words, 1, true) then
+        return row[1]
+      end
+    end
+  end
+end
+
+-- Cut between characters, never inside one.
+local function shortened(text, bytes)
+  if #text <= bytes then
+    return text
+  end
+  local following = text:byte(bytes + 1)
+  while bytes > 0 and following >= 0x80 and following < 0xC0 do
+    bytes = bytes - 1
+    following = text:byte(bytes + 1)
+  end
+  return text:sub(1, bytes) .. "…"
+end
+
+-- A page of whatever encoding, fit to stand in a message.
+local function preview(body)
+  local text = shortened(body:gsub("[%c%s]+", " "), PREVIEW_BYTES)
+  local beyond_utf8 = text:gsub("[\194-\244][\128-\191]+", "")
+  if beyond_utf8:find("[\128-\255]") then
+    text = text:gsub("[\128-\255]+", "?")
+  end
+  return text
+end
+
+local success_codes = { ["0"] = true, ["200"] = true }
+
+-- `code` of the envelope as text, nil where it says success.
+local function failure_code(answer)
+  local code = answer.code
+  if type(code) == "number" then
+    code = ("%.0f"):format(code)
+  end
+  if type(code) ~= "string" or code == "" or success_codes[code] then
+    return nil
+  end
+  return code
+end
+
+-- The object that holds the task's fields: the answer, or what it wraps.
+local function unwrap(answer)
+  for _, name in ipairs { "data", "result" } do
+    if type(answer[name]) == "table" and answer.status == nil
+      and answer.id == nil then
+      return answer[name]
+    end
+  end
+  return answer
+end
+
+local advice = {
+  auth = "the provider refused the API key (%s); check STARVIDEOS_API_KEY or"
+    .. " api_key",
+  config = "the provider knows no such address (%s); base_url must read like"
+    .. " https://zcbservice.aizfw.cn/kyyReactApiServer",
+  rate_limited = "too many requests (%s)",
+  not_found = "the provider knows no task with this id (%s)",
+  server = "the provider failed (%s)",
+  timeout = "the provider gave up waiting (%s)",
+  protocol = "the answer could not be understood (%s)",
+  outcome_unknown = errors.unknown_outcome,
+}
+
+local function describe(kind, reading)
+  local parts = { "HTTP " .. reading.status }
+  if reading.code then
+    parts[#parts + 1] = "code " .. reading.code
+  end
+  local facts = table.concat(parts, ", ")
+  local text = reading.text or ""
+  if advice[kind] then
+    return advice[kind]:format(facts .. (text ~= "" and ": " .. text or ""))
+  end
+  return text ~= "" and text or "refused without a reason (" .. facts .. ")"
+end
+
+local function fail(kind, reading, seen)
+  return nil, errors.new {
+    kind = kind,
+    message = describe(kind, reading),
+    status = reading.status,
+    code = reading.code,
+    retry_after = reading.retry_after,
+    task = seen,
+    task_id = seen and seen.id,
+  }
+end
+
+-- Everything an answer says apart from the task in it.
+local function read(http, wall_clock)
+  local body = http.body or ""
+  local reading = {
+    status = http.status,
+    retry_after = retry.retry_after(http.headers or {}, wall_clock or os.time),
+  }
+  local answer = json.decode(body)
+  if type(answer) ~= "table" then
+    reading.text = body:find("%S") and preview(body) or "an empty body"
+    return reading
+  end
+  local fields = unwrap(answer)
+  local text, code = task.reason(fields.error)
+  reading.complaint = text
+  text = text or task.reason(answer.error) or task.reason(answer.msg)
+    or task.reason(answer.message)
+  reading.text = text and shortened(text, REASON_BYTES)
+  reading.failure = failure_code(answer)
+  reading.code = code or reading.failure
+  reading.answer, reading.fields = answer, fields
+  return reading
+end
+
+-- The kind of an answer that carries an error, nil where it carries none.
+-- The HTTP status speaks first, then the code in the body, which often comes
+-- at HTTP 200, then the words.
+local function kind_of_failure(reading, call)
+  local text = reading.text or ""
+  if reading.status < 200 or reading.status > 299 then
+    if reading.answer and kind_of_text(text) == "config" then
+      return "config"
+    end
+    return kind_of_status(reading.status, call)
+      or (call == "create" and "outcome_unknown" or "protocol")
+  end
+  local code = reading.failure
+  if not code and reading.fields and type(reading.fields.status) == "number" then
+    code = reading.fields.status
+  end
+  local kind = code and kind_of_text(text)
+  local number = tonumber(code)
+  if kind or not number then
+    return kind
+  end
+  return (number == 204 or number >= 400 and number <= 599)
+    and kind_of_status(number, call) or nil
+end
+
+-- A 2xx that holds no task: a refusal at HTTP 200, or nothing to be made of.
+local function kind_without_task(reading, call)
+  local kind = reading.answer and kind_of_text(reading.text or "")
+  if kind == "not_found" and call == "create" then
+    kind = nil
+  end
+  return kind or (call == "create" and "outcome_unknown" or "protocol")
+end
+
+--- Read the answer to a create.
+-- @tparam table http `status`, `headers` (lower-case names), `body`
+-- @tparam[opt=os.time] function wall_clock Unix seconds, for `Retry-After`
+-- @treturn ?table task
+-- @treturn ?table err of kind auth, config, invalid_request, rate_limited or
+--   outcome_unknown; an id that could still be read is in `task_id`
+function _M.create(http, wall_clock)
+  local reading = read(http, wall_clock)
+  local seen = reading.fields and task.new(reading.fields, reading.answer)
+  local kind = kind_of_failure(reading, "create")
+  if not seen then
+    return fail(kind or "outcome_unknown", reading)
+  end
+  if not kind and (seen.status == "failed" or seen.object == "error") then
+    kind = "invalid_request"
+  end
+  local told_off = reading.failure or not seen.status and reading.complaint
+  if not kind and (not seen.id or told_off) then
+    kind = kind_without_task(reading, "create")
+    reading.text = reading.text or preview(http.body)
+  end
+  if kind then
+    return fail(kind, reading, seen.id and seen)
+  end
+  seen.status = seen.status or "queued"
+  return seen
+end
+
+--- Read the answer to a query.
+-- @tparam table http `status`, `headers` (lower-case names), `body`
+-- @tparam[opt] string id the id asked for, where the answer leaves it out
+-- @tparam[opt=os.time] function wall_clock Unix seconds, for `Retry-After`
+-- @treturn ?table task, a failed one too
+-- @treturn ?table err of kind auth, config, invalid_request, not_found,
+--   rate_limited, server, timeout or protocol
+function _M.query(http, id, wall_clock)
+  local reading = read(http, wall_clock)
+  local seen = reading.fields and task.new(reading.fields, reading.answer)
+  local kind = kind_of_failure(reading, "query")
+  if not seen then
+    return fail(kind or "protocol", reading)
+  end
+  seen.id = seen.id or id
+  if not kind and (not seen.status or reading.failure) then
+    kind = kind_without_task(reading, "query")
+    reading.text = reading.text or preview(http.body)
+  end
+  if kind then
+    return fail(kind, reading)
+  end
+  if seen.status == "completed" and not seen.video_url then
+    reading.text = "task " .. tostring(seen.id)
+      .. " is completed, but no link to the video came with it"
+    return fail("protocol", reading, seen)
+  end
+  return seen
+end
+
+return _M

@@ -1,0 +1,114 @@
+local block = require "starvideos.runtime.block"
+
+local function simulated(transport)
+  local now = 0
+  return block.new {
+    transport = transport,
+    clock = function() return now end,
+    sleep = function(seconds) now = now + seconds end,
+  }
+end
+
+describe("the block runtime", function()
+  it("sleeps for the time asked for", function()
+    local runtime = simulated()
+    assert.is_true(runtime:sleep(12.5))
+    assert.equal(12.5, runtime:now())
+  end)
+
+  it("sleeps on where the pause ends too early", function()
+    local now, pauses = 0, 0
+    local runtime = block.new {
+      clock = function() return now end,
+      sleep = function() now, pauses = now + 1, pauses + 1 end,
+    }
+    runtime:sleep(3)
+    assert.equal(3, pauses)
+  end)
+
+  it("hands a request to the transport it was given", function()
+    local runtime = simulated(function(req)
+      return { status = 200, body = req.url }
+    end)
+    assert.equal("u", runtime:request({ url = "u" }).body)
+  end)
+
+  it("tells an interrupted sleep from a failed one", function()
+    local runtime = block.new {
+      clock = function() return 0 end,
+      sleep = function() error("x.lua:1: interrupted!", 0) end,
+    }
+    assert.same({ nil, "interrupted" }, { runtime:sleep(1) })
+    runtime = block.new {
+      clock = function() return 0 end,
+      sleep = function() error("no clock", 0) end,
+    }
+    assert.has_error(function() runtime:sleep(1) end, "no clock")
+  end)
+end)
+
+describe("gathered functions", function()
+  it("sleep side by side", function()
+    local runtime, woken = simulated(), {}
+    local function sleeper(seconds)
+      return function()
+        runtime:sleep(seconds)
+        woken[#woken + 1] = seconds
+      end
+    end
+    runtime:gather { sleeper(30), sleeper(10), sleeper(20) }
+    assert.same({ 10, 20, 30 }, woken)
+    assert.equal(30, runtime:now())
+  end)
+
+  it("may sleep many times", function()
+    local runtime, ticks = simulated(), 0
+    local function ticker()
+      for _ = 1, 5 do
+        runtime:sleep(1)
+        ticks = ticks + 1
+      end
+    end
+    runtime:gather { ticker, ticker, ticker }
+    assert.equal(15, ticks)
+    assert.equal(5, runtime:now())
+  end)
+
+  it("may be none", function()
+    simulated():gather {}
+  end)
+
+  it("pass an error on and give up the others", function()
+    local runtime, reached = simulated(), false
+    assert.has_error(function()
+      runtime:gather {
+        function() runtime:sleep(5) reached = true end,
+        function() runtime:sleep(1) error("broken", 0) end,
+      }
+    end, "broken")
+    assert.is_false(reached)
+  end)
+
+  it("are all told of an interrupt", function()
+    local told = {}
+    local runtime = block.new {
+      clock = function() return 0 end,
+      sleep = function() error("interrupted!", 0) end,
+    }
+    local function sleeper()
+      local _, why = runtime:sleep(60)
+      told[#told + 1] = why
+    end
+    runtime:gather { sleeper, sleeper }
+    assert.same({ "interrupted", "interrupted" }, told)
+  end)
+
+  it("leave a coroutine of the caller's own alone", function()
+    local runtime = simulated()
+    local thread = coroutine.create(function()
+      return runtime:sleep(3)
+    end)
+    assert.same({ true, true }, { coroutine.resume(thread) })
+    assert.equal("dead", coroutine.status(thread))
+  end)
+end)

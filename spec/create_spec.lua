@@ -1,0 +1,349 @@
+local cjson = require("cjson").new()
+local starvideos = require "starvideos"
+
+local BASE = "https://zcbservice.aizfw.cn/kyyReactApiServer"
+local QUEUED = '{"id":"video_1","object":"video","status":"queued","error":null}'
+
+--- A client whose requests land in the returned array. Every request is
+-- answered with `answer`: a response, or nil and a failure.
+local function client_answered(answer, failure, options)
+  local sent, slept = {}, {}
+  local config = {
+    api_key = "test-key",
+    transport = function(req)
+      sent[#sent + 1] = req
+      if answer then return answer end
+      return nil, failure
+    end,
+    clock = function() return 1000 end,
+    sleep = function(seconds) slept[#slept + 1] = seconds return true end,
+    random = function() return 0.5 end,
+  }
+  for name, value in pairs(options or {}) do config[name] = value end
+  return assert(starvideos.new(config)), sent, slept
+end
+
+local function http(status, body, headers)
+  return { status = status, headers = headers or {}, body = body }
+end
+
+--- Creates with the documented answer and gives back the body that was sent.
+local function body_sent(params, opts, options)
+  local client, sent = client_answered(http(200, QUEUED), nil, options)
+  assert(client:create(params, opts))
+  assert.equal(1, #sent)
+  return cjson.decode(sent[1].body), sent[1]
+end
+
+local function text_order()
+  return { model = "videos", prompt = "a kite over the sea", duration = 5 }
+end
+
+local function with(changes)
+  local params = text_order()
+  for name, value in pairs(changes) do params[name] = value end
+  return params
+end
+
+describe("the request of a create", function()
+  local endpoints = {
+    { "starvideos_o3", "/v1/starvideos/videos" },
+    { "videos", "/v1/videos/videos" },
+    { "videos_fast", "/v1/videos/videos" },
+    { "videos_stable", "/v1/videos/videos" },
+    { "videos_stable_fast", "/v1/videos/videos" },
+  }
+  for _, case in ipairs(endpoints) do
+    it(("goes to %s for %s"):format(case[2], case[1]), function()
+      -- ten seconds: the one length against which no model advises
+      local _, req = body_sent(with { model = case[1], duration = 10 })
+      assert.equal("POST", req.method)
+      assert.equal(BASE .. case[2], req.url)
+    end)
+  end
+
+  it("carries the key, and JSON both ways", function()
+    local _, req = body_sent(text_order())
+    assert.equal("Bearer test-key", req.headers.Authorization)
+    assert.truthy(req.headers["Content-Type"]:find("^application/json"))
+    assert.truthy(req.headers.Accept:find("application/json", 1, true))
+  end)
+
+  it("keeps the key out of the URL and the body", function()
+    local _, req = body_sent(text_order())
+    assert.is_nil(req.url:find("test-key", 1, true))
+    assert.is_nil(req.body:find("test-key", 1, true))
+  end)
+
+  it("asks for a fresh connection and no redirect", function()
+    local _, req = body_sent(text_order())
+    assert.is_true(req.fresh)
+    assert.is_true(req.redirects == nil or req.redirects == 0)
+  end)
+
+  it("has a time limit for connecting and for the whole", function()
+    local _, req = body_sent(text_order())
+    assert.equal(10, req.connect_timeout)
+    assert.equal(60, req.timeout)
+  end)
+
+  it("takes the time limits of the client", function()
+    local _, req = body_sent(text_order(), nil,
+      { connect_timeout = 3, timeout = 20 })
+    assert.equal(3, req.connect_timeout)
+    assert.equal(20, req.timeout)
+  end)
+end)
+
+local A, B, C = "https://a.test/1.png", "https://b.test/2.png",
+  "https://c.test/3.png"
+
+describe("the body of a create", function()
+  it("has exactly what the caller gave, and no defaults", function()
+    assert.same(text_order(), body_sent(text_order()))
+    local minimal = { model = "starvideos_o3", prompt = "a kite" }
+    assert.same(minimal, body_sent(minimal))
+  end)
+
+  local shapes = {
+    { "keeps every documented field",
+      { ratio = "16:9", resolution = "720p" },
+      { ratio = "16:9", resolution = "720p" } },
+    { "folds the legacy frames into the new names",
+      { image = A, lastFrameImage = B }, { first_image = A, last_image = B } },
+    { "folds a mixture of old and new frames",
+      { first_image = A, lastFrameImage = B },
+      { first_image = A, last_image = B } },
+    { "sends the new name alone where both name the same frame",
+      { first_image = A, image = A, last_image = B, lastFrameImage = B },
+      { first_image = A, last_image = B } },
+    { "keeps the order and the repeats of references",
+      { referenceImages = { C, A, C, B } },
+      { referenceImages = { C, A, C, B } } },
+    { "sends the URL of a reference with facts, and no fact",
+      { referenceImages = { { url = A, bytes = 1024, width = 800,
+                              height = 600 }, B } },
+      { referenceImages = { A, B } } },
+    { "sends the URLs of videos and audios with facts, and no fact",
+      { referenceVideos = { { url = A, duration = 5, bytes = 4096,
+                              width = 1280, height = 720 } },
+        referenceAudios = { { url = B, duration = 3 } } },
+      { referenceVideos = { A }, referenceAudios = { B } } },
+    { "sends the URL of a frame with facts, and no fact",
+      { first_image = { url = A, bytes = 1024 }, last_image = B },
+      { first_image = A, last_image = B } },
+    { "leaves out arrays that are empty",
+      { referenceImages = {}, referenceVideos = {}, referenceAudios = {} },
+      {} },
+    { "takes frames beside an empty array of references",
+      { first_image = A, last_image = B, referenceImages = {} },
+      { first_image = A, last_image = B } },
+  }
+  for _, case in ipairs(shapes) do
+    it(case[1], function()
+      assert.same(with(case[3]), body_sent(with(case[2])))
+    end)
+  end
+
+  it("has the prompt byte for byte", function()
+    local prompt = '  「风筝」 over "the sea"\n\tby night 🎬 \\ / é'
+    assert.equal(prompt, body_sent(with { prompt = prompt }).prompt)
+  end)
+
+  it("has a duration without a fraction", function()
+    local _, req = body_sent(with { duration = 10 / 2 })
+    assert.truthy(req.body:find('"duration":%s*5[,}%s]'))
+  end)
+
+  it("leaves the caller's table as it was", function()
+    local params = with { image = A, lastFrameImage = B, referenceImages = {} }
+    assert(client_answered(http(200, QUEUED)):create(params))
+    assert.same(with { image = A, lastFrameImage = B, referenceImages = {} },
+      params)
+  end)
+end)
+
+describe("a create that is refused before the wire", function()
+  local refused = {
+    { "a blank prompt", { prompt = " \n " } },
+    { "a prompt that is not UTF-8", { prompt = "\255\254" } },
+    { "a duration of 16", { duration = 16 } },
+    { "a duration as text", { duration = "8" } },
+    { "a duration that is no number", { duration = 0 / 0 } },
+    { "a lone frame", { first_image = A } },
+    { "frames with references",
+      { first_image = A, last_image = B, referenceImages = { C } } },
+    { "two different first frames",
+      { first_image = A, image = C, last_image = B } },
+    { "javascript: as a link", { referenceImages = { "javascript:x()" } } },
+    { "an unknown model", { model = "videoz" } },
+    { "an unknown field", { referenceImage = A } },
+  }
+  for _, case in ipairs(refused) do
+    it("sends nothing: " .. case[1], function()
+      local client, sent = client_answered(http(200, QUEUED))
+      local task, err = client:create(with(case[2]))
+      assert.is_nil(task)
+      assert.equal("validation", err.kind)
+      assert.is_true(#err.violations > 0)
+      assert.equal(0, #sent)
+    end)
+  end
+
+  it("has every fault in its message", function()
+    local _, err = client_answered(http(200, QUEUED)):create(
+      { model = "videos", prompt = "", duration = 99, ratio = "2:1" })
+    for _, field in ipairs { "prompt", "duration", "ratio" } do
+      assert.truthy(tostring(err):find(field, 1, true), field)
+    end
+  end)
+
+  it("is bound to the models of the client's edition", function()
+    local client, sent = client_answered(http(200, QUEUED), nil,
+      { edition = "xingchao" })
+    local _, err = client:create(with { model = "videos_stable" })
+    assert.equal("validation", err.kind)
+    assert.equal("unknown_model", err.violations[1].code)
+    assert.equal(0, #sent)
+  end)
+
+  it("raises when the parameters are no table", function()
+    local client = client_answered(http(200, QUEUED))
+    assert.has_error(function() client:create("a kite") end)
+    assert.has_error(function() client:create() end)
+  end)
+end)
+
+describe("looser validation", function()
+  local ahead = { model = "videos", prompt = "a kite", duration = 40,
+                  camera = "slow" }
+
+  for _, mode in ipairs { "advisory", "off" } do
+    it(mode .. " sends what the tables do not know yet", function()
+      assert.same(ahead, body_sent(ahead, { validation = mode }))
+      assert.same(ahead, body_sent(ahead, nil, { validation = mode }))
+    end)
+  end
+
+  it("can be made strict again for one order", function()
+    local client, sent = client_answered(http(200, QUEUED), nil,
+      { validation = "off" })
+    local _, err = client:create(ahead, { validation = "strict" })
+    assert.equal("validation", err.kind)
+    assert.equal(0, #sent)
+  end)
+
+  it("reaches a model of tomorrow at a given endpoint", function()
+    local body, req = body_sent({ model = "videos_next", prompt = "a kite" },
+      { validation = "off", endpoint = "/v1/next/videos" })
+    assert.equal(BASE .. "/v1/next/videos", req.url)
+    assert.equal("videos_next", body.model)
+  end)
+
+  it("is not needed for a model that the caller describes", function()
+    local _, req = body_sent({ model = "videos_next", prompt = "a kite" }, nil,
+      { models = { { name = "videos_next", endpoint = "/v1/next/videos" } } })
+    assert.equal(BASE .. "/v1/next/videos", req.url)
+  end)
+end)
+
+local function failure(reason, was_sent)
+  return { reason = reason, sent = was_sent, message = "the exchange failed" }
+end
+
+-- what, answer, failure, kind
+local outcomes = {
+  { "a task", http(200, QUEUED) },
+  { "202 and a task", http(202, QUEUED) },
+  { "401", http(401, ""), nil, "auth" },
+  { "a bad key at HTTP 200", http(200, '{"code":"204","msg":"登录验证失败"}'),
+    nil, "auth" },
+  { "400", http(400, '{"msg":"bad"}'), nil, "invalid_request" },
+  { "402", http(402, '{"msg":"pay"}'), nil, "invalid_request" },
+  { "a refused task", http(200, '{"id":"a","status":"failed","error":"no"}'),
+    nil, "invalid_request" },
+  { "404", http(404, ""), nil, "config" },
+  { "429", http(429, ""), nil, "rate_limited" },
+  { "429 with Retry-After", http(429, "", { ["retry-after"] = "1" }), nil,
+    "rate_limited" },
+  { "500", http(500, ""), nil, "outcome_unknown" },
+  { "502 with a page", http(502, "<html>"), nil, "outcome_unknown" },
+  { "503 with Retry-After", http(503, "", { ["retry-after"] = "1" }), nil,
+    "outcome_unknown" },
+  { "504", http(504, ""), nil, "outcome_unknown" },
+  { "a page at 200", http(200, "<html>"), nil, "outcome_unknown" },
+  { "half an answer", http(200, '{"id":"vid'), nil, "outcome_unknown" },
+  { "no id", http(200, '{"status":"queued"}'), nil, "outcome_unknown" },
+  { "no name found", nil, failure("resolve", false), "network" },
+  { "no connection", nil, failure("connect", false), "network" },
+  { "no TLS", nil, failure("tls", false), "network" },
+  { "a time-out before anything was sent", nil, failure("timeout", false),
+    "network" },
+  { "a reset before anything was sent", nil, failure("reset", false),
+    "network" },
+  { "a reset", nil, failure("reset", true), "outcome_unknown" },
+  { "a time-out", nil, failure("timeout", true), "outcome_unknown" },
+  { "a stall", nil, failure("stalled", true), "outcome_unknown" },
+  { "TLS breaking off", nil, failure("tls", true), "outcome_unknown" },
+  { "something that is not HTTP", nil, failure("protocol", true),
+    "outcome_unknown" },
+  { "an answer of 50 MB", nil, failure("too_large", true), "outcome_unknown" },
+  { "a failure that does not say whether it was sent", nil, failure "reset",
+    "outcome_unknown" },
+}
+
+describe("a create", function()
+  for _, case in ipairs(outcomes) do
+    it(("is sent once and is %s after %s"):format(case[4] or "done", case[1]),
+      function()
+        local client, sent, slept = client_answered(case[2], case[3])
+        local task, err = client:create(text_order())
+        assert.equal(case[4], err and err.kind)
+        assert.equal(case[4] == nil, task ~= nil)
+        assert.equal(1, #sent)
+        assert.equal(0, #slept)
+      end)
+  end
+
+  it("does not follow a redirect", function()
+    local client, sent = client_answered(
+      http(307, "", { location = BASE .. "/v2/videos/videos" }))
+    local task, err = client:create(text_order())
+    assert.is_nil(task)
+    assert.equal(307, err.status)
+    assert.equal(1, #sent)
+  end)
+
+  it("may be tried again only where nothing was bought", function()
+    local function retryable(...)
+      local _, err = client_answered(...):create(text_order())
+      return err.retryable
+    end
+    assert.is_true(retryable(nil, failure("connect", false)))
+    assert.is_true(retryable(http(429, "")))
+    assert.is_falsy(retryable(nil, failure("reset", true)))
+    assert.is_falsy(retryable(http(502, "")))
+    assert.is_falsy(retryable(http(200, "")))
+  end)
+
+  it("says in its message that an order may exist", function()
+    local _, err = client_answered(nil, failure("reset", true))
+      :create(text_order())
+    assert.truthy(err.message:find("may have been", 1, true))
+  end)
+
+  it("answers a table that prints as a sentence and has no methods", function()
+    local task = assert(client_answered(http(200, QUEUED)):create(text_order()))
+    assert.is_nil(getmetatable(task).__index)
+    assert.truthy(tostring(task):find(task.id .. " " .. task.status, 1, true))
+  end)
+
+  it("answers the task in the provider's own names", function()
+    local task = assert(client_answered(http(200, QUEUED)):create(text_order()))
+    assert.equal("video_1", task.id)
+    assert.equal("video", task.object)
+    assert.equal("queued", task.status)
+    assert.is_nil(task.error)
+    assert.is_nil(task.raw.error)
+  end)
+end)

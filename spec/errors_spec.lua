@@ -1,0 +1,103 @@
+local errors = require "starvideos.errors"
+local starvideos = require "starvideos"
+
+local kinds = {
+  "validation", "config", "auth", "rate_limited", "invalid_request",
+  "not_found", "server", "network", "timeout", "cancelled", "outcome_unknown",
+  "task_failed", "expired", "protocol", "io", "ledger",
+}
+
+describe("an error", function()
+  it("prints its kind and its message", function()
+    local err = errors.new { kind = "auth", message = "the key was refused" }
+    assert.equal("auth: the key was refused", tostring(err))
+  end)
+
+  it("keeps every field that it was given", function()
+    local task = { id = "video_1", status = "queued" }
+    local given = { kind = "rate_limited", message = "too fast", status = 429,
+                    code = "429", retryable = true, task = task,
+                    task_id = "video_1", retry_after = 12,
+                    violations = { { field = "prompt" } } }
+    local err = errors.new(given)
+    for name, value in pairs(given) do assert.same(value, err[name], name) end
+    assert.equal(task, err.task)
+  end)
+
+  it("prints what assert is given, on hosts that show error objects", function()
+    local err = errors.new { kind = "config", message = "no key is set" }
+    local ok, raised = pcall(assert, nil, err)
+    assert.is_false(ok)
+    assert.equal("config: no key is set", tostring(raised))
+  end)
+end)
+
+describe("errors.kinds", function()
+  it("lists exactly the kinds that programs branch on", function()
+    local listed = {}
+    for i, kind in ipairs(errors.kinds) do listed[i] = kind end
+    local expected = {}
+    for i, kind in ipairs(kinds) do expected[i] = kind end
+    table.sort(listed)
+    table.sort(expected)
+    assert.same(expected, listed)
+  end)
+
+  for _, kind in ipairs(kinds) do
+    it("holds " .. kind .. ", of which an error can be made", function()
+      local err = errors.new { kind = kind, message = "a reason" }
+      assert.equal(kind, err.kind)
+      assert.equal(kind .. ": a reason", tostring(err))
+    end)
+  end
+end)
+
+describe("errors.is", function()
+  it("knows an error of the library", function()
+    assert.is_true(errors.is(errors.new { kind = "io", message = "disk full" }))
+  end)
+
+  local others = {
+    { "a string", "io: disk full" },
+    { "a number", 5 },
+    { "a boolean", true },
+    { "a plain table", { kind = "io", message = "disk full" } },
+    { "a table with a foreign metatable",
+      setmetatable({ kind = "io" }, { __tostring = function() return "x" end }) },
+    { "a function", print },
+  }
+  for _, case in ipairs(others) do
+    it("does not take " .. case[1] .. " for one", function()
+      assert.is_falsy(errors.is(case[2]))
+    end)
+  end
+
+  it("does not take nil for one", function()
+    assert.is_falsy(errors.is(nil))
+  end)
+end)
+
+describe("starvideos.assert", function()
+  it("raises the sentence of the error as a string", function()
+    local err = errors.new { kind = "auth", message = "the key was refused" }
+    local ok, raised = pcall(starvideos.assert, nil, err)
+    assert.is_false(ok)
+    assert.equal("auth: the key was refused", raised)
+  end)
+
+  it("raises on false as well", function()
+    local ok, raised = pcall(starvideos.assert, false, "a plain reason")
+    assert.is_false(ok)
+    assert.equal("a plain reason", raised)
+  end)
+
+  it("hands the result through where there is no error", function()
+    local task = { id = "video_1" }
+    assert.equal(task, (starvideos.assert(task)))
+  end)
+
+  it("hands a second result through", function()
+    local _, file = starvideos.assert({ id = "video_1" }, { path = "a.mp4" })
+    assert.same({ path = "a.mp4" }, file)
+  end)
+end)

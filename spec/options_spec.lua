@@ -1,0 +1,33 @@
+local starvideos = require "starvideos"
+
+describe("the options of a call", function()
+  it("are named in the error when misspelt", function()
+    local ok, message = pcall(starvideos.new, { apikey = "x" })
+    assert.is_false(ok)
+    assert.truthy(message:find('no option "apikey"', 1, true))
+  end)
+
+  it("are refused with what would be right", function()
+    for option, wrong in pairs { timeout = "60", api_key = 5, validation = "x",
+      edition = "nowhere", transport = {}, max_in_flight = 0.5,
+      connect_timeout = 0 / 0, insecure_http = 1 } do
+      local ok, message = pcall(starvideos.new, { [option] = wrong })
+      assert.is_false(ok)
+      assert.truthy(message:find("option " .. option .. " of new must be", 1,
+        true), message)
+    end
+  end)
+
+  it("must be a table", function()
+    local client = assert(starvideos.new {})
+    assert.has_error(function() client:wait("id", 900) end)
+  end)
+
+  it("are blamed on the line that wrote them", function()
+    local client = assert(starvideos.new {})
+    local _, message = pcall(function()
+      client:wait("id", { timeuot = 5 })
+    end)
+    assert.truthy(message:find("options_spec", 1, true), message)
+  end)
+end)

@@ -1,0 +1,30 @@
+local redact = require "starvideos.redact"
+
+describe("redaction", function()
+  it("takes the query from every URL in a text", function()
+    assert.equal("get https://cdn.example/a.mp4?[redacted] or"
+      .. " http://x/y?[redacted] now",
+      redact.urls("get https://cdn.example/a.mp4?sig=1&exp=2 or"
+        .. " http://x/y?z now"))
+  end)
+
+  it("finds a URL with the slashes of JSON", function()
+    assert.equal([["https:\/\/cdn\/a.mp4?[redacted]"]],
+      redact.urls([["https:\/\/cdn\/a.mp4?sig=1"]]))
+  end)
+
+  it("leaves questions and URLs without a query alone", function()
+    local text = "really? see https://cdn.example/a.mp4, why?"
+    assert.equal(text, redact.urls(text))
+  end)
+
+  it("replaces the key wherever it stands", function()
+    assert.equal("[key] and [key]", redact.key("sk-1.%+ and sk-1.%+",
+      "sk-1.%+"))
+  end)
+
+  it("lets nil pass", function()
+    assert.is_nil(redact.key(nil, "abcdef"))
+    assert.equal("abc", redact.key("abc", nil))
+  end)
+end)
