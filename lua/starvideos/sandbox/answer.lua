@@ -1,0 +1,89 @@
+--- The provider's answers, in the shapes it gives them.
+-- A response is `{ status, headers, body }`, header names in lower case.
+-- @module starvideos.sandbox.answer
+
+local json = require "starvideos.json"
+
+local _M = {}
+
+--- A response with a JSON body.
+-- @param value what to encode
+-- @tparam ?number status default 200
+-- @treturn table response
+function _M.json(value, status)
+  return {
+    status = status or 200,
+    headers = { ["content-type"] = "application/json; charset=utf-8" },
+    body = json.encode(value),
+  }
+end
+
+--- A response with an HTML page, as a gateway before the service sends it.
+-- @tparam number status
+-- @tparam string title
+-- @treturn table response
+function _M.page(status, title)
+  return {
+    status = status,
+    headers = { ["content-type"] = "text/html" },
+    body = ("<html>\r\n<head><title>%s</title></head>\r\n<body>\r\n"
+      .. "<center><h1>%s</h1></center>\r\n</body>\r\n</html>\r\n")
+      :format(title, title),
+  }
+end
+
+--- No such path.
+function _M.no_handler(method, path)
+  return _M.json{ code = 500, data = json.null,
+    msg = ("No handler found for %s %s"):format(method, path) }
+end
+
+--- The key is missing or wrong.
+function _M.bad_key()
+  return _M.json{ code = "204", msg = "登录验证失败" }
+end
+
+--- A field that must be there is not.
+function _M.missing(field)
+  return _M.json{ msg = "缺少必填参数: " .. field }
+end
+
+--- A create that is refused for what it asks.
+-- @tparam string text the reason
+-- @tparam ?string id some refusals carry one
+function _M.refused(text, id)
+  return _M.json{ id = id or json.null, object = "error", status = "failed",
+    error = text }
+end
+
+--- The request is none that can be read.
+function _M.bad_request(text)
+  return _M.json({ code = 400, data = json.null, msg = text }, 400)
+end
+
+--- No task has this id.
+function _M.no_task(id)
+  return _M.json({ code = 404, data = json.null,
+    msg = "Task not found: " .. id }, 404)
+end
+
+--- What an accepted create is told.
+-- @tparam table task
+-- @treturn table the body, not yet encoded
+function _M.created(task)
+  return { id = task.id, object = "video", created = task.created,
+    model = task.model, status = "queued", error = json.null }
+end
+
+--- What a query is told.
+-- @tparam table task
+-- @tparam table now `{ status =, error =, video_url =, seconds = }`
+-- @treturn table the body, not yet encoded
+function _M.result(task, now)
+  return { id = task.id, object = "video", created = task.created,
+    model = task.model, status = now.status,
+    video_url = now.video_url or json.null, actualDuration = now.seconds,
+    error = now.error or json.null }
+end
+
+return _M

@@ -1,0 +1,186 @@
+--- A provider to develop against, without a key and without a bill.
+-- Pure logic: a request in, a response out, an injected clock. Two hosts
+-- carry it: `starvideos.sandbox.nginx` on real sockets, and `box:transport`
+-- inside the calling process.
+-- @module starvideos.sandbox
+-- @usage
+-- local sandbox = require "starvideos.sandbox"
+-- local now = 1000
+-- local box = sandbox.new{ clock = function() return now end }
+-- local client = require("starvideos").new{
+--   api_key = box.key, transport = box:transport() }
+-- local task = assert(client:create{ model = "videos",
+--   prompt = "A kitten [scenario:failed]", duration = 5 })
+-- now = now + 5
+-- assert(client:query(task).status == "failed")
+
+local answer = require "starvideos.sandbox.answer"
+local clip = require "starvideos.sandbox.clip"
+local control = require "starvideos.sandbox.control"
+local create = require "starvideos.sandbox.create"
+local limits = require "starvideos.sandbox.limits"
+local media = require "starvideos.sandbox.media"
+local query = require "starvideos.sandbox.query"
+local record = require "starvideos.sandbox.record"
+local scenarios = require "starvideos.sandbox.scenarios"
+local store = require "starvideos.sandbox.store"
+local tasks = require "starvideos.sandbox.task"
+local transport = require "starvideos.sandbox.transport"
+local url = require "starvideos.sandbox.url"
+
+local _M = {}
+
+local Box = {}
+Box.__index = Box
+
+local PREFIX = "/kyyReactApiServer"
+
+local DEFAULTS = {
+  key = "sandbox-key",
+  seconds = 5,
+  queued_seconds = 1,
+  link_seconds = 3600,
+  clock = os.time,
+  base_url = "https://sandbox.invalid" .. PREFIX,
+  media_url = "https://media.sandbox.invalid",
+  secret = "sandbox",
+  max_body = 1048576,
+}
+
+--- Make a sandbox.
+-- @tparam ?table options
+-- @tparam[opt="sandbox-key"] string options.key the key it knows
+-- @tparam[opt=5] number options.seconds from create to completed
+-- @tparam[opt=1] number options.queued_seconds of these, how many queued
+-- @tparam[opt=os.time] function options.clock seconds since the epoch;
+--   fractions are welcome
+-- @tparam ?function options.sleep called with the seconds that a delayed
+--   answer takes in process, such as one that puts the clock forward
+-- @tparam ?string options.edition "xingchao" or "mingyan"; nil = all models,
+--   each by its newest text
+-- @tparam[opt=3600] number options.link_seconds how long a link lives
+-- @tparam ?string options.scenario default for every request
+-- @tparam ?string options.clip an MP4 file to serve in place of the bundled
+--   one
+-- @tparam ?string options.base_url of the API
+-- @tparam ?string options.media_url origin of the media
+-- @tparam[opt=1048576] number options.max_body largest create, in bytes
+-- @tparam ?string options.secret what links are signed with
+-- @tparam ?table options.store see `starvideos.sandbox.store`
+-- @tparam ?table options.clips see `starvideos.sandbox.clip`
+-- @treturn table the box; its fields `key`, `base_url` and `media_url` may be
+--   read
+function _M.new(options)
+  options = options or {}
+  local box = setmetatable({}, Box)
+  for name, default in pairs(DEFAULTS) do
+    box[name] = options[name] == nil and default or options[name]
+  end
+  box.sleep = options.sleep
+  box.models = limits.of(options.edition)
+  if not box.models then
+    error("unknown edition: " .. tostring(options.edition), 2)
+  end
+  local _, unknown = scenarios.parse(options.scenario)
+  if unknown then
+    error("unknown scenario: " .. unknown, 2)
+  end
+  box.store = options.store or store.new()
+  box.clips = options.clips or clip.same(options.clip)
+  box.first_scenario = options.scenario
+  box.record = record.new(box)
+  return box
+end
+
+--- Every scenario there is; see `starvideos.sandbox.scenarios`.
+-- @treturn table array of `{ name =, what =, place =, counts =, default = }`
+function _M.scenarios()
+  return scenarios.list()
+end
+
+--- Set the default scenario for all requests that follow.
+-- @tparam ?string spec `NAME`, `NAME=N`, several with commas; nil = none
+function Box:scenario(spec)
+  local list, unknown = scenarios.parse(spec)
+  if not list then
+    error("unknown scenario: " .. unknown, 2)
+  end
+  self.store:set("scenario", spec or "")
+end
+
+-- The scenarios of a marker, then those of the default.
+function Box:scenarios_in(marked)
+  local default = self.store:get "scenario" or self.first_scenario or ""
+  return scenarios.parse((marked or "") .. "," .. default)
+end
+
+function Box:scenarios_of(task)
+  return self:scenarios_in(task and task.scenario)
+end
+
+function Box:task(id)
+  return tasks.find(self, id)
+end
+
+function Box:knows_key(request)
+  local scheme, key = (request.headers.authorization or "")
+    :match("^(%a+) +(.-)%s*$")
+  return scheme ~= nil and scheme:lower() == "bearer" and key == self.key
+end
+
+--- What was created and billed; see `starvideos.sandbox.record`.
+-- @treturn table
+function Box:tasks()
+  return self.record:all()
+end
+
+--- Forget all tasks and counters, and go back to the first scenario.
+function Box:reset()
+  local sequence = self.store:get "sequence"
+  self.store:clear()
+  -- Ids are never given twice, for the old clips may still lie there.
+  self.store:set("sequence", sequence)
+end
+
+local CREATES = {
+  ["/v1/starvideos/videos"] = true,
+  ["/v1/videos/videos"] = true,
+}
+
+--- Answer a request to the API.
+-- @tparam table request `{ method =, path = "/kyyReactApiServer/v1/...?query",
+--   headers = { lowercase = value }, body = }`
+-- @treturn table response `{ status =, headers =, body | file, repeats =,
+--   delay = seconds, pace = seconds, unsized =, abort = "reset" | "hang" |
+--   "cut" | "stall" }`
+function Box:handle(request)
+  local _, path = url.split(request.path)
+  local own = path:match("^/__sandbox/(.*)$")
+  if own then
+    return control.handle(self, request, own)
+  end
+  local below = path:sub(1, #PREFIX) == PREFIX and path:sub(#PREFIX + 1)
+  local id = below and below:match("^/v1/result/(.+)$")
+  if id and request.method == "GET" then
+    return query.handle(self, request, url.decode(id))
+  end
+  if CREATES[below] and request.method == "POST" then
+    return create.handle(self, request, below)
+  end
+  return answer.no_handler(request.method, path)
+end
+
+--- Answer a request to the media origin.
+-- @tparam table request as for `handle`
+-- @treturn table response
+function Box:media(request)
+  return media.handle(self, request)
+end
+
+--- A transport for `starvideos.new`, which reaches this box in process.
+-- @treturn function see `starvideos.sandbox.transport`
+function Box:transport()
+  return transport.of(self)
+end
+
+return _M

@@ -1,0 +1,103 @@
+--- What each model takes, as the provider's documents have it.
+-- Written from the documents and from nothing else: it must not be filled
+-- from the library's own catalog, because each is there to catch the
+-- other's mistakes.
+-- @module starvideos.sandbox.limits
+
+local _M = {}
+
+-- The documents say "MB" without saying which; the larger one refuses less.
+local MB = 1048576
+
+local STARVIDEOS = "/v1/starvideos/videos"
+local VIDEOS = "/v1/videos/videos"
+
+local THREE_RATIOS = { "16:9", "9:16", "1:1", default = "16:9" }
+local SIX_RATIOS = { "21:9", "16:9", "4:3", "1:1", "3:4", "9:16",
+  default = "16:9" }
+
+-- Total seconds and bytes of all reference videos; pixels of the shorter
+-- side of each.
+local THREE_VIDEOS = { max = 3, total_seconds = 15, total_bytes = 200 * MB,
+  pixels = { 720, 2160 } }
+
+local starvideos_o3 = {
+  path = STARVIDEOS,
+  duration = { 3, 15, default = 3 },
+  ratio = { "9:16", "1:1", "16:9", default = "9:16" },
+  referenceImages = { max = 7, beside_video = 4 },
+  -- The output takes its length and shape from the reference video.
+  referenceVideos = { max = 1, seconds = { 3, 10 }, leads = true },
+}
+
+local function xingchao_videos()
+  return {
+    path = VIDEOS,
+    prompt = 1500,
+    duration = { 4, 15 },
+    ratio = THREE_RATIOS,
+    resolution = { "720p" },
+    aliases = true,
+    referenceImages = { max = 4, bytes_below = 20 * MB },
+    referenceVideos = THREE_VIDEOS,
+  }
+end
+
+local function stable()
+  return {
+    path = VIDEOS,
+    prompt = 5000,
+    duration = { 4, 15 },
+    ratio = THREE_RATIOS,
+    resolution = { "720p" },
+    aliases = true,
+    referenceImages = { max = 4, bytes = 20 * MB },
+    referenceVideos = THREE_VIDEOS,
+    referenceAudios = { max = 1, total_seconds = 15 },
+  }
+end
+
+local EDITIONS = {
+  xingchao = {
+    starvideos_o3 = starvideos_o3,
+    videos = xingchao_videos(),
+    videos_fast = xingchao_videos(),
+  },
+  mingyan = {
+    starvideos_o3 = starvideos_o3,
+    videos = {
+      path = VIDEOS,
+      duration = { 4, 15 },
+      ratio = SIX_RATIOS,
+      resolution = { "720p" },
+      aliases = true,
+      referenceImages = { max = 9, bytes = 20 * MB },
+      referenceVideos = THREE_VIDEOS,
+      referenceAudios = { max = 3, total_seconds = 15 },
+    },
+    videos_stable = stable(),
+    videos_stable_fast = stable(),
+  },
+}
+
+-- Oldest text first: of a model that both list, the newer row stays.
+local AGE = { "xingchao", "mingyan" }
+
+--- The models of one edition.
+-- @tparam ?string edition "xingchao" or "mingyan"; nil = every model, each
+--   as the newest text that lists it says
+-- @treturn ?table rows by model name; nil for an unknown edition
+function _M.of(edition)
+  if edition ~= nil then
+    return EDITIONS[edition]
+  end
+  local merged = {}
+  for _, name in ipairs(AGE) do
+    for model, row in pairs(EDITIONS[name]) do
+      merged[model] = row
+    end
+  end
+  return merged
+end
+
+return _M

@@ -1,0 +1,49 @@
+--- What the sandbox remembers, in a Lua table.
+-- The in-process store, and the model of the interface: values are strings
+-- and numbers, lists only grow. The nginx host has the same over a shared
+-- dict, so that all its workers agree.
+-- @classmod starvideos.sandbox.store
+
+local Store = {}
+Store.__index = Store
+
+--- A new, empty store.
+function Store.new()
+  return setmetatable({ values = {}, lists = {} }, Store)
+end
+
+--- The value of a key, or nil.
+function Store:get(key)
+  return self.values[key]
+end
+
+--- Set a key; nil removes it.
+function Store:set(key, value)
+  self.values[key] = value
+end
+
+--- Add one to a counter, which starts at 0.
+-- @treturn number the new value
+function Store:count(key)
+  self.values[key] = (self.values[key] or 0) + 1
+  return self.values[key]
+end
+
+--- Append to a list.
+function Store:push(name, value)
+  local list = self.lists[name] or {}
+  self.lists[name] = list
+  list[#list + 1] = value
+end
+
+--- The item of a list at a position, or nil.
+function Store:item(name, position)
+  return (self.lists[name] or {})[position]
+end
+
+--- Forget everything.
+function Store:clear()
+  self.values, self.lists = {}, {}
+end
+
+return Store

@@ -1,0 +1,106 @@
+--- The sandbox in the caller's own process, in place of a network.
+-- @module starvideos.sandbox.transport
+
+local body = require "starvideos.sandbox.body"
+local url = require "starvideos.sandbox.url"
+
+local _M = {}
+
+local MAX_BODY = 4 * 1024 * 1024
+
+-- What the engine would report for each way of not answering.
+local ABORTS = {
+  reset = { "reset", "the connection was closed before an answer came" },
+  hang = { "timeout", "no answer came in time" },
+  cut = { "reset", "the connection was closed within the answer" },
+  stall = { "stalled", "the answer stopped coming" },
+}
+
+local function lowered(headers)
+  local names = {}
+  for name, value in pairs(headers or {}) do
+    names[name:lower()] = value
+  end
+  return names
+end
+
+local function failure(kind, req, response, received)
+  return {
+    reason = kind[1], message = kind[2], sent = true,
+    status = received and response.status or nil,
+    bytes_sent = #(req.body or ""), received = received or 0,
+  }
+end
+
+local function collected(response)
+  local pieces, total = {}, 0
+  for piece in body.pieces(response) do
+    for _ = 1, response.repeats or 1 do
+      pieces[#pieces + 1] = piece
+      total = total + #piece
+    end
+  end
+  return table.concat(pieces), total
+end
+
+-- The seconds an exchange takes; false when that is past its time limit.
+local function spend(box, req, response)
+  local seconds = (response.delay or 0) + (response.pace or 0)
+  if response.abort == "hang" or response.abort == "stall" then
+    seconds = req.timeout or req.stall_seconds or 0
+  end
+  local limit = req.timeout or math.huge
+  if box.sleep and seconds > 0 then
+    box.sleep(math.min(seconds, limit))
+  end
+  return seconds <= limit and seconds
+end
+
+local function answered(req, response, elapsed)
+  if not req.sink and body.length(response) > (req.max_body or MAX_BODY) then
+    return nil, failure({ "too_large", "the answer is too large" }, req,
+      response, 0)
+  end
+  local text = collected(response)
+  local headers = lowered(response.headers)
+  if not response.unsized then
+    headers["content-length"] = tostring(#text)
+  end
+  return { status = response.status, headers = headers, body = text,
+    http_version = "1.1", reused = false, elapsed = elapsed,
+    bytes_sent = #(req.body or "") }
+end
+
+local function exchange(box, req)
+  local request = { method = req.method, headers = lowered(req.headers),
+    body = req.body }
+  local origin, path, query = url.split(req.url)
+  request.path = query == "" and path or path .. "?" .. query
+  local response = origin == url.split(box.media_url)
+    and box:media(request) or box:handle(request)
+  local elapsed = spend(box, req, response)
+  if not elapsed then
+    return nil, failure(ABORTS.hang, req, response)
+  end
+  local abort = ABORTS[response.abort]
+  if abort then
+    local has_head = response.abort == "cut" or response.abort == "stall"
+    local received = has_head and select(2, collected(response)) or nil
+    return nil, failure(abort, req, response, received)
+  end
+  return answered(req, response, elapsed)
+end
+
+--- A transport to a box.
+-- A request to the box's `media_url` goes to the media, every other one to
+-- the API whatever its host, so that a client's default base URL will do. No
+-- redirect is followed, and `sink` is ignored.
+-- @tparam table box
+-- @treturn function `(req) -> response | nil, failure`
+function _M.of(box)
+  return function(req)
+    return exchange(box, req)
+  end
+end
+
+return _M
