@@ -1,0 +1,177 @@
+--- The command line's words, as data, read by argparse.
+-- @module starvideos.cli.arguments
+
+local exit = require "starvideos.cli.exit"
+
+local _M = {}
+
+-- { words, description, argument's name (none for a flag), "*" if repeatable }
+local common = {
+  { "--json", "errors and notes on stderr as JSON, one object a line" },
+  { "-q --quiet", "no progress and no notes on stderr" },
+  { "-v --verbose", "every exchange on stderr; never the key" },
+  { "--base-url", "API address (default: STARVIDEOS_BASE_URL, else the"
+    .. " provider's)", "URL" },
+  { "--api-key-file", "file whose first line is the key (default: the"
+    .. " environment's STARVIDEOS_API_KEY; no option takes the key itself,"
+    .. " for others can read a program's arguments)", "FILE" },
+  { "--edition", "models and limits of one documentation alone: xingchao or"
+    .. " mingyan", "NAME" },
+  { "--ca-file", "certificates to trust (default: SSL_CERT_FILE, else the"
+    .. " system's)", "FILE" },
+  { "--insecure-http", "allow http to another host than this one" },
+}
+
+local video = {
+  { "-m --model", "model to use; see `starvideos models`", "NAME" },
+  { "-p --prompt", "what is to be seen; - reads it from stdin", "TEXT" },
+  { "--prompt-file", "file that holds the prompt", "FILE" },
+  { "-d --duration", "length of the video in seconds", "SECONDS" },
+  { "--ratio", "such as 16:9 (default: the model's own)", "W:H" },
+  { "--resolution", "such as 720p (default: the model's own)", "NAME" },
+  { "--first-image", "URL of the first frame; needs --last-image", "URL" },
+  { "--last-image", "URL of the last frame; needs --first-image", "URL" },
+  { "--reference-image", "URL of an image to go by; may be repeated", "URL",
+    "*" },
+  { "--reference-video", "URL of a video to go by; may be repeated", "URL",
+    "*" },
+  { "--reference-audio", "URL of a sound to go by; may be repeated", "URL",
+    "*" },
+  { "--param", "any further field; the value as JSON, else as text; may be"
+    .. " repeated", "NAME=VALUE", "*" },
+  { "--params", "file with all fields as a JSON object; - is stdin", "FILE" },
+  { "--validation", "strict (default), advisory or off", "MODE" },
+}
+
+local waiting = {
+  { "--timeout", "give up waiting after so many seconds (default: 1800); the"
+    .. " task goes on", "SECONDS" },
+  { "--interval", "seconds between polls at first (default: 30)", "SECONDS" },
+  { "--max-interval", "and in the end (default: 60)", "SECONDS" },
+  { "--first-poll", "seconds until the first poll (default: one interval; for"
+    .. " wait: 0)", "SECONDS" },
+}
+
+local output = { "-o --output", "file to save the video in", "FILE" }
+local force = { "-f --force", "overwrite the file" }
+
+local serving = {
+  { "--port", "port of the API (default: a free one)", "PORT" },
+  { "--seconds", "from order to video (default: 5)", "SECONDS" },
+  { "--queued-seconds", "of these, how many queued (default: 1)", "SECONDS" },
+  { "--scenario", "fault that every request meets", "NAME[=N]" },
+  { "--tls", "https, with a certificate made for the occasion" },
+  { "--list-scenarios", "print the names of the faults and end" },
+  { "--json", "what to use as a JSON object, not as exports" },
+}
+
+--- The commands in the order of the help: name, description, positional
+-- arguments, groups of options, single options.
+_M.commands = {
+  { "generate", "order a video, wait for it, save it", {},
+    { video, waiting, common }, { output, force } },
+  { "create", "order a video and print the task", {}, { video, common }, {} },
+  { "query", "look at a task once", { "id" }, { common }, {} },
+  { "wait", "wait until a task ends; save the video with -o", { "id" },
+    { waiting, common }, { output, force } },
+  { "download", "save the video of a completed task", { "id" }, { common },
+    { output, force } },
+  { "validate", "check an order without sending it", {}, { video, common },
+    {} },
+  { "models", "list models and limits", {}, { common }, {} },
+  { "sandbox", "run a provider on this machine to develop against; Ctrl-C"
+    .. " ends it", {}, { serving }, {} },
+}
+
+local function epilog()
+  local lines = { "Exit codes:" }
+  for _, row in ipairs(exit.meaning) do
+    lines[#lines + 1] = ("  %3d  %s"):format(row[1], row[2])
+  end
+  lines[#lines + 1] = ""
+  lines[#lines + 1] = "Environment: STARVIDEOS_API_KEY, STARVIDEOS_BASE_URL,"
+    .. " SSL_CERT_FILE"
+  return table.concat(lines, "\n")
+end
+
+-- argparse ends the process where help is asked for; this program returns.
+local function add_help(parser, asked)
+  parser:add_help(false)
+  parser:flag("-h --help", "show this help and end"):action(function()
+    asked.text = parser:get_help()
+    error("help", 0)
+  end)
+end
+
+local function add_option(parser, row)
+  local words, description, argument, count = row[1], row[2], row[3], row[4]
+  if not argument then
+    parser:flag(words, description)
+    return
+  end
+  local option = parser:option(words, description):argname(argument)
+  if count then
+    option:count(count)
+  end
+end
+
+local function add_command(parser, row, asked)
+  local command = parser:command(row[1], row[2])
+  add_help(command, asked)
+  for _, name in ipairs(row[3]) do
+    command:argument(name)
+  end
+  for _, option in ipairs(row[5]) do
+    add_option(command, option)
+  end
+  for _, group in ipairs(row[4]) do
+    for _, option in ipairs(group) do
+      add_option(command, option)
+    end
+  end
+end
+
+local function load_argparse()
+  local found, argparse = pcall(require, "argparse")
+  if found then
+    return argparse
+  end
+  return nil, "the command line needs the Lua module argparse: luarocks install"
+    .. " argparse, or Debian's package lua-argparse"
+end
+
+--- Read a command line.
+-- @tparam table arguments a list of words
+-- @tparam string version
+-- @treturn ?table options, with `command`; nil where the line is wrong
+-- @treturn ?string what is wrong, or the text asked for
+-- @treturn ?boolean whether that text was asked for
+function _M.parse(arguments, version)
+  local argparse, missing = load_argparse()
+  if not argparse then
+    return nil, missing
+  end
+  local asked = {}
+  local parser = argparse("starvideos", "Order AI videos, wait for them, save"
+    .. " them.", epilog())
+  add_help(parser, asked)
+  parser:flag("--version", "show the version and end"):action(function()
+    asked.text = "starvideos " .. version
+    error("version", 0)
+  end)
+  parser:command_target "command"
+  for _, row in ipairs(_M.commands) do
+    add_command(parser, row, asked)
+  end
+  local called, understood, result = pcall(parser.pparse, parser, arguments)
+  if asked.text then
+    return nil, asked.text, true
+  elseif not called then
+    error(understood, 0)
+  elseif not understood then
+    return nil, result
+  end
+  return result
+end
+
+return _M

@@ -1,0 +1,72 @@
+--- The command `sandbox`: a provider in the foreground.
+-- @module starvideos.cli.serve
+
+local json = require "starvideos.json"
+
+local function scenario_list()
+  local lines = {}
+  for _, row in ipairs(require("starvideos.sandbox.scenarios").list()) do
+    lines[#lines + 1] = ("%-28s %-7s %s"):format(row.name, row.place, row.what)
+  end
+  return table.concat(lines, "\n")
+end
+
+local function exports(server)
+  local lines = {
+    ("export STARVIDEOS_BASE_URL=%s"):format(server.base_url),
+    ("export STARVIDEOS_API_KEY=%s"):format(server.key),
+  }
+  if server.ca_file then
+    lines[#lines + 1] = "export SSL_CERT_FILE=" .. server.ca_file
+  end
+  return table.concat(lines, "\n")
+end
+
+local function announce(console, server, as_json)
+  if as_json then
+    return console:result(json.encode {
+      base_url = server.base_url, api_key = server.key,
+      ca_file = server.ca_file, pid = server.pid,
+    })
+  end
+  return console:result(exports(server))
+end
+
+local function failure(kind, message)
+  return nil, { kind = kind, message = message, usage = true }
+end
+
+--- Run the sandbox until Ctrl-C, or until it is ended from outside.
+-- @tparam table options of the command line
+-- @tparam table console
+-- @treturn ?string a result to print, empty where all was said
+-- @treturn ?table err
+return function(options, console)
+  if options.list_scenarios then
+    return scenario_list()
+  end
+  local settings = { scenario = options.scenario, tls = options.tls }
+  for _, name in ipairs { "port", "seconds", "queued_seconds" } do
+    settings[name] = tonumber(options[name])
+    if options[name] and not settings[name] then
+      return failure("validation", ("--%s takes a number, not %s"):format(
+        (name:gsub("_", "-")), options[name]))
+    end
+  end
+  if options.scenario and not require("starvideos.sandbox.scenarios").parse(
+    options.scenario) then
+    return failure("validation", ("there is no scenario %s; see"
+      .. " --list-scenarios"):format(options.scenario))
+  end
+  local server, problem = require("starvideos.sandbox.nginx").start(settings)
+  if not server then
+    return failure("io", problem)
+  end
+  local told, why = announce(console, server, options.json)
+  if not told then
+    server:stop()
+    return failure("io", "cannot write the result: " .. tostring(why))
+  end
+  server:run()
+  return ""
+end
