@@ -5,6 +5,7 @@ set -eu
 
 video=demo.mp4
 start_seconds=20
+seconds=8
 
 eval "$(MAKEFLAGS='' make -s --no-print-directory env LUA=lua5.4)"
 
@@ -12,7 +13,7 @@ exports=$(mktemp)
 sandbox=
 finish() {
   if [ -n "$sandbox" ]; then
-    kill "$sandbox" 2>/dev/null || :
+    kill -INT "$sandbox" 2>/dev/null || :
     wait "$sandbox" || :
   fi
   rm -f "$exports"
@@ -20,7 +21,7 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-starvideos sandbox --seconds 8 >"$exports" &
+starvideos sandbox --seconds "$seconds" >"$exports" &
 sandbox=$!
 waited=0
 until grep -q STARVIDEOS_API_KEY "$exports" &&
@@ -37,10 +38,10 @@ eval "$(grep '^export ' "$exports")"
 echo "The sandbox listens at $STARVIDEOS_BASE_URL"
 
 rm -f "$video"
-set -- starvideos generate --model videos --duration 5 --interval 1 \
-  --prompt "A kitten in the grass, first light" -o "$video"
-echo "\$ $*"
-"$@"
+prompt='A kitten in the grass, first light'
+set -- --model videos --duration 5 --interval 1 -o "$video"
+echo "\$ starvideos generate --prompt \"$prompt\" $*"
+starvideos generate --prompt "$prompt" "$@"
 
 echo "ffprobe says of $video:"
 ffprobe -v error -select_streams v:0 -of default=noprint_wrappers=1 \

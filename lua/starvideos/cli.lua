@@ -134,14 +134,27 @@ local function new_job(options, env)
   return job
 end
 
+-- After these the task, as far as is known, is still to be had.
+local goes_on = { auth = true, cancelled = true, expired = true, io = true,
+  network = true, protocol = true, rate_limited = true, server = true,
+  timeout = true }
+
+local function quoted(word)
+  if word:find("^[%w_./-]+$") then
+    return word
+  end
+  return "'" .. word:gsub("'", "'\\''") .. "'"
+end
+
 -- The command that takes up where this one stopped.
 local function advice(job, err)
   local id = err.task_id or job.task_id
-  if not id or err.kind == "task_failed" or err.kind == "validation" then
+  if not id or not goes_on[err.kind] then
     return nil
   end
-  local save = job.options.output
-    and (" -o '%s'"):format((job.options.output:gsub("'", "'\\''"))) or ""
+  id = quoted(id)
+  local save = job.options.output and " -o " .. quoted(job.options.output)
+    or ""
   local command = job.phase == "file" and save ~= "" and "download" or "wait"
   return ("starvideos %s %s%s"):format(command, id, save)
 end

@@ -1,0 +1,190 @@
+-- The command line as people run it: real processes, a real server.
+
+local json = require "starvideos.json"
+local nginx = require "starvideos.sandbox.nginx"
+local shell = require "starvideos.sandbox.shell"
+
+local LUA = rawget(_G, "jit") and "luajit" or "lua5.4"
+local RUN = LUA .. [[ -e 'os.exit(require("starvideos.cli").main(arg), true)' --]]
+
+describe("the command", function()
+  local server, folder
+
+  local function read(name)
+    local file = io.open(folder .. "/" .. name, "rb")
+    local text = file and file:read "*a"
+    if file then
+      file:close()
+    end
+    return text
+  end
+
+  -- Exit code, stdout, stderr of a shell text in which $run is the program.
+  local function run(text, key)
+    local code = shell.read(shell.fill([[
+      cd @folder@; export STARVIDEOS_API_KEY=@key@
+      export STARVIDEOS_BASE_URL=@url@; run=@run@
+      run() { eval "$run \"\$@\""; }
+      ( ]] .. text .. [[ ) >out 2>err </dev/null; echo $?]], {
+      folder = folder, key = key or server.key, url = server.base_url,
+      run = RUN .. " /dev/null" }))
+    return tonumber(code), read "out", read "err"
+  end
+
+  setup(function()
+    server = assert(nginx.start { seconds = 1, queued_seconds = 0.3,
+      drawn = false })
+    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+  end)
+
+  teardown(function()
+    server:stop()
+    os.execute("rm -rf " .. shell.quote(folder))
+  end)
+
+  it("does the whole job in one line", function()
+    local code, out, err = run [[run generate --model videos --duration 5 \
+      --prompt "A kitten's day: $HOME 生" --interval 0.3 -o film.mp4]]
+    assert.equal(0, code, err)
+    local result = json.decode(out)
+    assert.equal("completed", result.status)
+    assert.equal("film.mp4", result.file.path)
+    assert.equal(result.file.bytes, #read "film.mp4")
+    assert.truthy(err:find("ordered " .. result.id, 1, true))
+  end)
+
+  it("refuses to overwrite before anything is ordered", function()
+    local code, _, err = run [[touch there.mp4; run generate --model videos \
+      --duration 5 --prompt x -o there.mp4]]
+    assert.equal(8, code)
+    assert.truthy(err:find("exists", 1, true))
+    assert.is_nil(err:find("ordered", 1, true))
+  end)
+
+  local codes = {
+    { 0, "models" }, { 0, "--help" }, { 0, "generate --help" },
+    { 0, "--version" }, { 0, "sandbox --list-scenarios" },
+    { 2, "frobnicate" }, { 2, "" }, { 2, "generate --model videos" },
+    { 2, "create --model videos --duration 16 --prompt x" },
+    { 2, "wait x --timeout soon" }, { 2, "query ''" },
+    { 2, "create -m videos -d 5 -p x --validation maybe" },
+    { 2, "create -m videos -d 5 -p x --base-url http://example.com" },
+    { 5, "create -m videos -d 5 -p '[scenario:create_refused]'" },
+    { 5, "create -m videos -d 5 -p x --base-url http://127.0.0.1:1" },
+    { 6, "create -m videos -d 5 -p '[scenario:create_reset]'" },
+    { 6, "create -m videos -d 5 -p '[scenario:create_502]'" },
+    { 1, "generate -m videos -d 5 -p '[scenario:failed]' --interval 0.3"
+      .. " -o f1.mp4" },
+    { 4, "generate -m videos -d 5 -p '[scenario:never]' --interval 0.3"
+      .. " --timeout 1 -o f2.mp4" },
+    { 7, "generate -m videos -d 5 -p '[scenario:media_410]' --interval 0.3"
+      .. " -o f3.mp4" },
+    { 8, "generate -m videos -d 5 -p x -o /nowhere/f4.mp4" },
+    { 8, "models >/dev/full" },
+  }
+  for _, row in ipairs(codes) do
+    it(("exits %d for: %s"):format(row[1], row[2]), function()
+      local code, _, err = run("run " .. row[2])
+      assert.equal(row[1], code, err)
+    end)
+  end
+
+  it("exits 3 for a wrong key, and shows no key", function()
+    local code, out, err = run("run create -m videos -d 5 -p x --verbose",
+      "wrong-secret-key")
+    assert.equal(3, code)
+    assert.is_nil((out .. err):find("wrong-secret-key", 1, true))
+  end)
+
+  it("makes the error one JSON object on stderr", function()
+    local _, out, err = run "run create --json -m videos -d 99 -p x"
+    assert.equal("", out)
+    local object = json.decode(err)
+    assert.equal("validation", object.error.kind)
+    assert.equal("out_of_range", object.error.violations[1].code)
+    assert.equal("duration", object.error.violations[1].field)
+  end)
+
+  it("shows no signature of a link on stderr", function()
+    local code, out, err = run [[run generate -v -m videos -d 5 -p x \
+      --interval 0.3 -o signed.mp4]]
+    assert.equal(0, code)
+    assert.truthy(out:find("signature=", 1, true))
+    assert.is_nil(err:find("signature=", 1, true))
+    assert.truthy(err:find("GET", 1, true))
+  end)
+
+  it("reads the prompt from stdin and fields from JSON", function()
+    local code, out = run [[printf '{"model":"videos","duration":5}' >p.json
+      echo "from stdin" | run create --params p.json --prompt -]]
+    assert.equal(0, code)
+    assert.equal("queued", json.decode(out).status)
+  end)
+
+  it("waits by id at once, and saves", function()
+    local code, out, err = run [[id=$(run create -m videos -d 5 -p x |
+      sed 's/.*"id":"\([^"]*\)".*/\1/'); sleep 1.2
+      run wait "$id" -o waited.mp4 && run query "$id" &&
+      run download "$id" -o again.mp4]]
+    assert.equal(0, code, err)
+    assert.equal(read "waited.mp4", read "again.mp4")
+    assert.truthy(out:find('"status":"completed"', 1, true))
+  end)
+
+  it("keeps what came of a video when the disk is full", function()
+    local code, _, err = run [[trap '' XFSZ; ulimit -f 8
+      run generate -m videos -d 5 -p x --interval 0.3 -o full.mp4]]
+    assert.equal(8, code, err)
+    assert.is_nil(read "full.mp4")
+    assert.truthy(read "full.mp4.part")
+    assert.truthy(err:find("starvideos download", 1, true))
+    code, _, err = run("run download " .. err:match("download (%S+)")
+      .. " -o full.mp4")
+    assert.equal(0, code, err)
+  end)
+
+  local function interrupt(command, after)
+    -- exec: the signal is for the program, not for a shell before it
+    return run(([[exec_run() { eval "exec $run \"\$@\""; }
+      exec_run %s >out2 2>err2 & pid=$!; sleep %s
+      kill -INT $pid; wait $pid; code=$?; cat err2 >&2; exit $code]]):format(
+      command, after))
+  end
+
+  it("says at Ctrl-C which task goes on, and exits 130", function()
+    local code, _, err = interrupt(
+      "generate -m videos -d 5 -p '[scenario:never]' -o never.mp4", 0.8)
+    assert.equal(130, code, err)
+    local id = err:match "ordered (%S+)"
+    assert.truthy(err:find("starvideos wait " .. id .. " -o never.mp4", 1,
+      true), err)
+    assert.is_nil(read "never.mp4.part")
+  end)
+
+  it("waits at Ctrl-C for the answer to an order on the wire", function()
+    local code, _, err = interrupt(
+      "create -m videos -d 5 -p '[scenario:create_slow=1.5]'", 0.8)
+    assert.equal(130, code, err)
+    assert.truthy(err:find("task video_", 1, true), err)
+  end)
+
+  it("leaves a download at Ctrl-C to be resumed", function()
+    local code, _, err = interrupt(
+      "generate -m videos -d 5 -p '[scenario:media_stall]' --interval 0.3"
+        .. " -o slow.mp4", 3)
+    assert.equal(130, code, err)
+    assert.is_nil(read "slow.mp4")
+    assert.truthy(err:find("starvideos download", 1, true), err)
+  end)
+
+  it("runs the sandbox until it is ended, and leaves nothing", function()
+    local code, out = run [[run sandbox >exports & pid=$!
+      for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        grep -q API_KEY exports && break; sleep 0.1
+      done
+      . ./exports; run create -m videos -d 5 -p x; code=$?
+      kill $pid; wait $pid; exit $code]]
+    assert.equal(0, code)
+    assert.equal("queued", json.decode(out).status)
+  end)
+end)
