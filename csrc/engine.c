@@ -279,16 +279,15 @@ typedef struct guard {
 } guard;
 
 static void hold_signals(guard *g) {
-  sigset_t pending;
   sigemptyset(&g->held);
   sigaddset(&g->held, SIGPIPE);
   sigaddset(&g->held, SIGXFSZ);
   pthread_sigmask(SIG_BLOCK, &g->held, &g->before);
-  sigpending(&pending);
-  if (sigismember(&pending, SIGPIPE)) {
-    sigdelset(&g->held, SIGPIPE); /* somebody else's */
+  /* One that the host holds back itself may have been pending before. */
+  if (sigismember(&g->before, SIGPIPE)) {
+    sigdelset(&g->held, SIGPIPE);
   }
-  if (sigismember(&pending, SIGXFSZ)) {
+  if (sigismember(&g->before, SIGXFSZ)) {
     sigdelset(&g->held, SIGXFSZ);
   }
 }
@@ -398,8 +397,7 @@ int sv_engine_in_flight(const sv_engine *engine) {
 }
 
 bool sv_transfer_done(const sv_transfer *t) {
-  notice_fork(t->engine);
-  return t->stage == SV_DONE;
+  return t->stage == SV_DONE || notice_fork(t->engine);
 }
 
 const sv_outcome *sv_transfer_outcome(const sv_transfer *t) {

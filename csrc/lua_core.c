@@ -19,26 +19,23 @@ enum {
   MAX_DEPTH = 3,      /* params, an array in them, a medium in that */
 };
 
+/* Slots of the stack: of validate, and of catalog. */
+enum { PARAMS = 2, ROOM = 3 };
+enum { OPTIONS = 1, NEW_CATALOG = 2, WORDS = 3 };
+
 /* --- tables to values --------------------------------------------------- */
 
-/* Entries lie on the C stack first, then in userdata that the Lua stack
-** holds at `anchor`; either is gone when the call returns, even by an
-** error. */
+/* Room for the entries of a request. What does not fit only counts, in
+** `used`: an allocation half-way could set the collector to work, and with it
+** finalizers and weak tables, which take away what entries point at. */
 typedef struct arena {
   sv_entry *entries;
   size_t used, room;
-  int anchor;
 } arena;
 
-static sv_entry *new_entry(lua_State *L, arena *a) {
-  if (a->used == a->room) {
-    luaL_checkstack(L, 1, "request");
-    a->entries = lua_newuserdata(L, 2 * a->room * sizeof *a->entries);
-    lua_insert(L, a->anchor);
-    a->room *= 2;
-    a->used = 0;
-  }
-  return &a->entries[a->used++];
+static sv_entry *new_entry(arena *a) {
+  size_t at = a->used++;
+  return &a->entries[at < a->room ? at : 0];
 }
 
 static sv_value to_value(lua_State *L, int index) {
@@ -61,24 +58,43 @@ static sv_value to_value(lua_State *L, int index) {
   return value;
 }
 
-/* The entries of the table at the top of the stack, in any order. */
+/* The entries of the table at the top of the stack, in any order. Takes two
+** slots of the stack for each level and allocates nothing. */
 static sv_entry *to_entries(lua_State *L, arena *a, int depth) {
   sv_entry *first = NULL;
-  luaL_checkstack(L, 4, "request");
   lua_pushnil(L);
   while (lua_next(L, -2)) {
-    sv_entry *entry = new_entry(L, a);
+    sv_entry *entry = new_entry(a);
     entry->key = to_value(L, -2);
     entry->value = to_value(L, -1);
     entry->next = first;
     first = entry;
     if (entry->value.kind == SV_TABLE && depth < MAX_DEPTH &&
         (depth > 1 || sv_looks_into(&entry->key))) {
-      entry->value.as.entries = to_entries(L, a, depth + 1);
+      sv_entry *inner = to_entries(L, a, depth + 1);
+      entry->value.as.entries = inner;
     }
     lua_pop(L, 1);
   }
   return first;
+}
+
+/* The request at PARAMS. What does not fit the arena goes to userdata that
+** ROOM holds. The entries are good until Lua allocates again. */
+static sv_params to_params(lua_State *L, arena *a) {
+  for (;;) {
+    sv_params params;
+    a->used = 0;
+    lua_pushvalue(L, PARAMS);
+    params.entries = to_entries(L, a, 1);
+    lua_pop(L, 1);
+    if (a->used <= a->room) {
+      return params;
+    }
+    a->entries = lua_newuserdata(L, a->used * sizeof *a->entries);
+    a->room = a->used;
+    lua_replace(L, ROOM);
+  }
 }
 
 /* --- reports to tables --------------------------------------------------- */
@@ -238,7 +254,8 @@ static int bad_row(lua_State *L, const spot *at, const char *what) {
                     at->key ? at->key : "", what);
 }
 
-/* The string at the top of the stack, which its table keeps alive. */
+/* The string at the top of the stack, which WORDS keeps alive: its own table
+** may be weak, or have made it up in __index. */
 static const char *read_word(lua_State *L, const spot *at) {
   size_t length = 0;
   const char *text = lua_type(L, -1) == LUA_TSTRING
@@ -247,6 +264,8 @@ static const char *read_word(lua_State *L, const spot *at) {
   if (!text || !sv_is_word(text, length)) {
     bad_row(L, at, "must be a short text without blanks");
   }
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, WORDS, (int)lua_rawlen(L, WORDS) + 1);
   return text;
 }
 
@@ -258,8 +277,23 @@ static double read_limit(lua_State *L, const spot *at) {
   return number;
 }
 
+/* Whether the value at the top of the stack is a table and all in it stands
+** at positions: a list that was forgotten must not pass for an empty one. */
+static bool is_list(lua_State *L) {
+  size_t count = 0;
+  if (!lua_istable(L, -1)) {
+    return false;
+  }
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    count++;
+    lua_pop(L, 1);
+  }
+  return count == lua_rawlen(L, -1);
+}
+
 static size_t list_size(lua_State *L, const spot *at) {
-  if (!lua_istable(L, -1) || lua_rawlen(L, -1) > SV_MAX_CHOICES) {
+  if (!is_list(L) || lua_rawlen(L, -1) > SV_MAX_CHOICES) {
     bad_row(L, at, "must be a list of at most 16");
   }
   return lua_rawlen(L, -1);
@@ -403,18 +437,18 @@ static int catalog_gc(lua_State *L) {
 static int catalog_validate(lua_State *L) {
   const sv_catalog *catalog = check_catalog(L);
   sv_entry entries[STACK_ENTRIES];
-  arena a = {entries, 0, STACK_ENTRIES, 3};
+  arena a = {entries, 0, STACK_ENTRIES};
   sv_report look = {0};
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
-  lua_pushvalue(L, 2);
-  sv_params params = {to_entries(L, &a, 1)};
+  luaL_checktype(L, PARAMS, LUA_TTABLE);
+  lua_settop(L, ROOM);
+  sv_params params = to_params(L, &a);
   sv_validate(catalog, &params, &look);
   if (look.violations + look.warnings == 0) {
     lua_pushboolean(L, 1);
     return 1;
   }
   sv_report *report = new_report(L);
+  params = to_params(L, &a);
   sv_validate(catalog, &params, report);
   if (report->out_of_memory) {
     return luaL_error(L, "not enough memory");
@@ -446,7 +480,7 @@ static int catalog_model(lua_State *L) {
 
 static sv_edition read_edition(lua_State *L) {
   sv_edition edition = SV_EDITION_COUNT;
-  lua_getfield(L, 1, "edition");
+  lua_getfield(L, OPTIONS, "edition");
   if (!lua_isnil(L, -1)) {
     sv_value name = to_value(L, -1);
     edition = sv_edition_find(&name);
@@ -460,11 +494,11 @@ static sv_edition read_edition(lua_State *L) {
 
 static void add_rows(lua_State *L, sv_catalog *catalog) {
   sv_model row;
-  lua_getfield(L, 1, "models");
+  lua_getfield(L, OPTIONS, "models");
   if (lua_isnil(L, -1)) {
     return;
   }
-  luaL_argcheck(L, lua_istable(L, -1), 1, "models must be a list of rows");
+  luaL_argcheck(L, is_list(L), OPTIONS, "models must be a list of rows");
   int count = (int)lua_rawlen(L, -1);
   for (int i = 1; i <= count; i++) {
     lua_rawgeti(L, -1, i);
@@ -477,12 +511,12 @@ static void add_rows(lua_State *L, sv_catalog *catalog) {
 }
 
 static int core_catalog(lua_State *L) {
-  lua_settop(L, 1);
-  if (lua_isnil(L, 1)) {
+  lua_settop(L, OPTIONS);
+  if (lua_isnil(L, OPTIONS)) {
     lua_newtable(L);
-    lua_replace(L, 1);
+    lua_replace(L, OPTIONS);
   }
-  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checktype(L, OPTIONS, LUA_TTABLE);
   sv_edition edition = read_edition(L);
   sv_catalog *catalog = lua_newuserdata(L, sizeof *catalog);
   memset(catalog, 0, sizeof *catalog);
@@ -491,8 +525,9 @@ static int core_catalog(lua_State *L) {
   if (!sv_catalog_open(catalog, edition)) {
     return luaL_error(L, "not enough memory");
   }
+  lua_newtable(L);
   add_rows(L, catalog);
-  lua_settop(L, 2);
+  lua_settop(L, NEW_CATALOG);
   return 1;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* O_NONBLOCK: a FIFO without a reader is an error, not a wait for ever; files
@@ -28,7 +29,9 @@ int sv_sink_begin(sv_sink *sink, bool resumed) {
   if (!resumed) {
     sink->offset = 0;
   }
-  if (ftruncate(sink->file, (off_t)sink->offset) != 0 ||
+  struct stat now;
+  bool fits = fstat(sink->file, &now) == 0 && now.st_size == sink->offset;
+  if ((!fits && ftruncate(sink->file, (off_t)sink->offset) != 0) ||
       lseek(sink->file, (off_t)sink->offset, SEEK_SET) < 0) {
     return errno;
   }

@@ -219,6 +219,7 @@ static size_t on_head(char *line, size_t one, size_t size, void *self) {
   if (size >= 5 && memcmp(line, "HTTP/", 5) == 0) {
     t->head.size = 0; /* an interim answer or a redirect came before */
   }
+  t->head_ended = *line == '\r' || *line == '\n';
   if (t->head_seen > MAX_HEAD) {
     say(&t->outcome, SV_REASON_TOO_LARGE,
         "the head of the answer is larger than %d bytes", MAX_HEAD);
@@ -314,7 +315,9 @@ static void set_protocols(CURL *easy, const sv_transfer *t) {
   bool may_stay_open = !t->secure && t->options.insecure_http;
   const char *then = may_stay_open ? "http,https" : "https";
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, first);
-  curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, then);
+  if (t->options.redirects > 0) {
+    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, then);
+  }
 }
 
 /* libcurl repeats a POST by itself on a reused connection that the server
@@ -513,7 +516,11 @@ void sv_transfer_finish(sv_transfer *t, CURLcode code, const char *ca_file) {
     explain(t, code, ca_file);
   }
   if (t->outcome.reason == SV_REASON_NONE && !t->answered) {
-    decide(t); /* the body was empty */
+    if (t->head_ended) {
+      decide(t); /* the body was empty */
+    } else { /* libcurl takes it for an answer all the same */
+      say(&t->outcome, SV_REASON_RESET, "the head of the answer is cut short");
+    }
   }
   curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, NULL);
   settle(t, t->outcome.reason == SV_REASON_NONE);

@@ -20,7 +20,8 @@ struct sv_transfer {
   int owners;
   bool connected; /* libcurl is about to send, or has */
   double connect_by, end_by;
-  bool answered; /* the final answer's head is complete */
+  bool head_ended; /* by an empty line */
+  bool answered;   /* the final answer's head is complete */
   CURL *easy;    /* while running */
   struct curl_slist *headers;
   char *url, *request_body;
