@@ -11,6 +11,7 @@ eval "$(MAKEFLAGS='' make -s --no-print-directory env LUA=lua5.4)"
 
 exports=$(mktemp)
 sandbox=
+# As Ctrl-C does: the sandbox ends its nginx and removes its files.
 finish() {
   if [ -n "$sandbox" ]; then
     kill -INT "$sandbox" 2>/dev/null || :

@@ -67,6 +67,9 @@ return function(options, console)
     server:stop()
     return failure("io", "cannot write the result: " .. tostring(why))
   end
-  server:run()
+  local engine = require("starvideos.curl").engine {}
+  server:run(function(seconds)
+    engine:step(seconds)
+  end)
   return ""
 end
