@@ -22,6 +22,15 @@ local kinds = {
   integration = {
     title = "integration specs", files = "spec/integration/*_spec.lua",
   },
+  engine = {
+    title = "specs of the engine",
+    files = "spec/integration/curl_spec.lua",
+  },
+  operations = {
+    title = "specs of the operations and the command",
+    files = "spec/integration/service_spec.lua"
+      .. " spec/integration/command_spec.lua",
+  },
   installed = {
     title = "unit specs on the installed rock", files = "spec/*_spec.lua",
     installed = true,

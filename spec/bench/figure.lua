@@ -1,0 +1,41 @@
+-- A figure is one line of JSON: what was measured, its goal, whether it is
+-- met.
+
+local _M = {}
+
+local met = {
+  ["<"] = function(value, goal) return value < goal end,
+  ["<="] = function(value, goal) return value <= goal end,
+  [">="] = function(value, goal) return value >= goal end,
+}
+
+--- The middle one, which one slow round cannot move.
+function _M.median(values)
+  local sorted = {}
+  for i, value in ipairs(values) do
+    sorted[i] = value
+  end
+  table.sort(sorted)
+  return sorted[math.ceil(#sorted / 2)]
+end
+
+--- Print a figure.
+-- @tparam string name
+-- @tparam number value
+-- @tparam string unit
+-- @tparam[opt] string goal such as "< 3"; without one the figure is only
+--   there to compare with
+-- @treturn boolean whether the goal is met
+function _M.print(name, value, unit, goal)
+  local ok = true
+  if goal then
+    local relation, limit = goal:match("^(%S+) (%S+)$")
+    ok = met[relation](value, tonumber(limit))
+  end
+  print(('{"name":"%s","value":%.4g,"unit":"%s","goal":%s,"ok":%s}'):format(
+    name, value, unit, goal and ('"%s"'):format(goal) or "null",
+    tostring(ok)))
+  return ok
+end
+
+return _M

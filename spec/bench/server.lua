@@ -1,0 +1,34 @@
+-- The other end of the benchmarks, on loopback: answers a query with fixed
+-- text and serves a sparse file of a gigabyte.
+
+local nginx = require "spec.fixtures.nginx"
+
+local _M = {}
+
+local PREFIX = "/kyyReactApiServer"
+
+local BODY = [[
+    sendfile on;
+    keepalive_requests 1000000000;
+    types { video/mp4 mp4; }
+    location ]] .. PREFIX .. [[/v1/result/ {
+      default_type application/json;
+      return 200 '{"id":"video_1","object":"video","created":1760000000,
+        "model":"videos","status":"processing","error":null}';
+    }]]
+
+--- Start a server.
+-- @treturn table `base_url`, `file_url` (1 GB), `small_url` (1 MB), `folder`
+--   for what is downloaded, and `stop`, which removes it all
+function _M.start()
+  local server = nginx.start { body = BODY }
+  server.folder = server.prefix .. "/files"
+  assert(os.execute(("cd '%s' && truncate -s 1M small.mp4 &&"
+    .. " truncate -s 1G large.mp4"):format(server.folder)))
+  server.base_url = server.url .. PREFIX
+  server.small_url = server.url .. "/small.mp4"
+  server.file_url = server.url .. "/large.mp4"
+  return server
+end
+
+return _M
