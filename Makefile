@@ -5,10 +5,11 @@ LUA ?= lua5.4
 LUAS = lua5.1 lua5.2 lua5.3 lua5.4 luajit
 BUILD = build/$(LUA)
 
-CORE_SRC = csrc/lua_core.c csrc/catalog.c csrc/validate.c csrc/media.c \
+CORE_LUA_SRC = csrc/lua_core.c csrc/row.c csrc/convert.c
+CORE_SRC = $(CORE_LUA_SRC) csrc/catalog.c csrc/validate.c csrc/media.c \
 	csrc/report.c csrc/text.c csrc/url.c csrc/value.c
-CURL_SRC = csrc/lua_curl.c csrc/engine.c csrc/transfer.c csrc/sink.c \
-	csrc/head.c csrc/buffer.c
+CURL_SRC = csrc/lua_curl.c csrc/engine.c csrc/transfer.c csrc/origin.c \
+	csrc/sink.c csrc/head.c csrc/buffer.c
 
 # CFLAGS, LIBFLAG and LUA_INCDIR are LuaRocks' names; whoever sets them keeps
 # what the sources rely on.
@@ -144,7 +145,7 @@ bench:
 	@$(MAKE) -s --no-print-directory build $(BENCHES) LUA=lua5.4
 	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)" && \
 	  lua5.4 spec/bench/run.lua
-build/bench/validate_bench: $(filter-out csrc/lua_%,$(CORE_SRC))
+build/bench/validate_bench: $(filter-out $(CORE_LUA_SRC),$(CORE_SRC))
 build/bench/query_plain: BENCH_LIBS = $(CURL_CFLAGS) $(CURL_LIBS)
 build/bench/%: spec/bench/%.c
 	@mkdir -p $(@D)

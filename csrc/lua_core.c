@@ -2,12 +2,13 @@
 ** Module starvideos.core: the catalog and the validator for Lua. Converts
 ** tables into values and reports into tables, and decides nothing.
 */
-#include <math.h>
 #include <string.h>
 
 #include "catalog.h"
 #include "compat.h"
+#include "convert.h"
 #include "report.h"
+#include "row.h"
 #include "validate.h"
 #include "value.h"
 
@@ -38,26 +39,6 @@ static sv_entry *new_entry(arena *a) {
   return &a->entries[at < a->room ? at : 0];
 }
 
-static sv_value to_value(lua_State *L, int index) {
-  sv_value value;
-  memset(&value, 0, sizeof value);
-  int type = lua_type(L, index);
-  if (type == LUA_TSTRING) {
-    value.kind = SV_TEXT;
-    value.as.text.at = lua_tolstring(L, index, &value.as.text.length);
-  } else if (type == LUA_TNUMBER) {
-    value = sv_number((double)lua_tonumber(L, index));
-  } else if (type == LUA_TTABLE) {
-    value.kind = SV_TABLE;
-  } else if (type == LUA_TLIGHTUSERDATA && !lua_touserdata(L, index)) {
-    value.kind = SV_NULL; /* as lua-cjson has it */
-  } else {
-    value.kind = SV_OTHER;
-    value.as.type = luaL_typename(L, index);
-  }
-  return value;
-}
-
 /* The entries of the table at the top of the stack, in any order. Takes two
 ** slots of the stack for each level and allocates nothing. */
 static sv_entry *to_entries(lua_State *L, arena *a, int depth) {
@@ -65,8 +46,8 @@ static sv_entry *to_entries(lua_State *L, arena *a, int depth) {
   lua_pushnil(L);
   while (lua_next(L, -2)) {
     sv_entry *entry = new_entry(a);
-    entry->key = to_value(L, -2);
-    entry->value = to_value(L, -1);
+    entry->key = sv_to_value(L, -2);
+    entry->value = sv_to_value(L, -1);
     entry->next = first;
     first = entry;
     if (entry->value.kind == SV_TABLE && depth < MAX_DEPTH &&
@@ -113,17 +94,9 @@ static sv_report *new_report(lua_State *L) {
   return report;
 }
 
-static void push_number(lua_State *L, double number) {
-  if (sv_is_whole(number) && fabs(number) < SV_MAX_WHOLE) {
-    lua_pushinteger(L, (lua_Integer)number);
-  } else {
-    lua_pushnumber(L, (lua_Number)number);
-  }
-}
-
 static void set_value(lua_State *L, const char *name, const sv_value *value) {
   if (value->kind == SV_NUMBER) {
-    push_number(L, value->as.number);
+    sv_push_number(L, value->as.number);
   } else if (value->kind == SV_TEXT) {
     lua_pushlstring(L, value->as.text.at, value->as.text.length);
   } else {
@@ -170,259 +143,6 @@ static int push_report(lua_State *L, const sv_report *report) {
   return results;
 }
 
-/* --- rows ---------------------------------------------------------------- */
-
-static void push_texts(lua_State *L, const char *const *texts) {
-  lua_newtable(L);
-  for (int i = 0; i < SV_MAX_CHOICES && texts[i]; i++) {
-    lua_pushstring(L, texts[i]);
-    lua_rawseti(L, -2, i + 1);
-  }
-}
-
-static void push_numbers(lua_State *L, const double *numbers) {
-  lua_newtable(L);
-  for (int i = 0; i < SV_MAX_CHOICES && numbers[i] > 0; i++) {
-    push_number(L, numbers[i]);
-    lua_rawseti(L, -2, i + 1);
-  }
-}
-
-static void push_editions(lua_State *L, unsigned editions) {
-  int count = 0;
-  lua_newtable(L);
-  for (unsigned i = 0; i < SV_EDITION_COUNT; i++) {
-    if (editions & SV_BIT(i)) {
-      lua_pushstring(L, sv_edition_name((sv_edition)i));
-      lua_rawseti(L, -2, ++count);
-    }
-  }
-}
-
-/* Pushes what stands at `place`, or nil where the row sets nothing there. */
-static void push_cell(lua_State *L, sv_row_kind kind, const void *place) {
-  const char *const *texts = place;
-  const double *numbers = place;
-  if (kind == SV_ROW_TEXT && *texts) {
-    lua_pushstring(L, *texts);
-  } else if (kind == SV_ROW_TEXTS && *texts) {
-    push_texts(L, texts);
-  } else if (kind == SV_ROW_NUMBER && *numbers > 0) {
-    push_number(L, *numbers);
-  } else if (kind == SV_ROW_NUMBERS && *numbers > 0) {
-    push_numbers(L, numbers);
-  } else if (kind == SV_ROW_FLAG && *(const bool *)place) {
-    lua_pushboolean(L, 1);
-  } else if (kind == SV_ROW_EDITIONS && *(const unsigned *)place) {
-    push_editions(L, *(const unsigned *)place);
-  } else {
-    lua_pushnil(L);
-  }
-}
-
-static void set_cells(lua_State *L, const sv_row_group *group,
-                      const sv_model *row) {
-  const char *base = (const char *)row + group->place;
-  for (size_t k = 0; k < group->count; k++) {
-    push_cell(L, group->keys[k].kind, base + group->keys[k].place);
-    lua_setfield(L, -2, group->keys[k].name);
-  }
-}
-
-static void push_row(lua_State *L, const sv_model *row) {
-  lua_newtable(L);
-  set_cells(L, &sv_row_groups[0], row);
-  for (size_t g = 1; g < sv_row_group_count; g++) {
-    const sv_row_group *group = &sv_row_groups[g];
-    if ((row->takes & group->takes) == group->takes) {
-      lua_newtable(L);
-      set_cells(L, group, row);
-      lua_setfield(L, -2, group->name);
-    }
-  }
-}
-
-/* Where in the caller's rows a fault lies. */
-typedef struct spot {
-  int row;
-  const char *group, *key;
-} spot;
-
-static int bad_row(lua_State *L, const spot *at, const char *what) {
-  return luaL_error(L, "models[%d]%s%s%s%s %s", at->row, at->group ? "." : "",
-                    at->group ? at->group : "", at->key ? "." : "",
-                    at->key ? at->key : "", what);
-}
-
-/* The string at the top of the stack, which WORDS keeps alive: its own table
-** may be weak, or have made it up in __index. */
-static const char *read_word(lua_State *L, const spot *at) {
-  size_t length = 0;
-  const char *text = lua_type(L, -1) == LUA_TSTRING
-                         ? lua_tolstring(L, -1, &length)
-                         : NULL;
-  if (!text || !sv_is_word(text, length)) {
-    bad_row(L, at, "must be a short text without blanks");
-  }
-  lua_pushvalue(L, -1);
-  lua_rawseti(L, WORDS, (int)lua_rawlen(L, WORDS) + 1);
-  return text;
-}
-
-static double read_limit(lua_State *L, const spot *at) {
-  double number = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
-  if (!sv_is_limit(number)) {
-    bad_row(L, at, "must be a number above 0");
-  }
-  return number;
-}
-
-/* Whether the value at the top of the stack is a table and all in it stands
-** at positions: a list that was forgotten must not pass for an empty one. */
-static bool is_list(lua_State *L) {
-  size_t count = 0;
-  if (!lua_istable(L, -1)) {
-    return false;
-  }
-  lua_pushnil(L);
-  while (lua_next(L, -2)) {
-    count++;
-    lua_pop(L, 1);
-  }
-  return count == lua_rawlen(L, -1);
-}
-
-static size_t list_size(lua_State *L, const spot *at) {
-  if (!is_list(L) || lua_rawlen(L, -1) > SV_MAX_CHOICES) {
-    bad_row(L, at, "must be a list of at most 16");
-  }
-  return lua_rawlen(L, -1);
-}
-
-static void read_list(lua_State *L, const spot *at, sv_row_kind kind,
-                      void *place) {
-  size_t size = list_size(L, at);
-  for (size_t i = 0; i < size; i++) {
-    lua_rawgeti(L, -1, (int)i + 1);
-    if (kind == SV_ROW_TEXTS) {
-      ((const char **)place)[i] = read_word(L, at);
-    } else {
-      ((double *)place)[i] = read_limit(L, at);
-    }
-    lua_pop(L, 1);
-  }
-}
-
-static unsigned read_editions(lua_State *L, const spot *at) {
-  unsigned editions = 0;
-  size_t size = list_size(L, at);
-  for (size_t i = 0; i < size; i++) {
-    lua_rawgeti(L, -1, (int)i + 1);
-    sv_value name = to_value(L, -1);
-    sv_edition edition = sv_edition_find(&name);
-    if (edition == SV_EDITION_COUNT) {
-      bad_row(L, at, "names an edition that does not exist");
-    }
-    editions |= SV_BIT(edition);
-    lua_pop(L, 1);
-  }
-  return editions;
-}
-
-static void read_cell(lua_State *L, const spot *at, sv_row_kind kind,
-                      void *place) {
-  switch (kind) {
-    case SV_ROW_TEXT:
-      *(const char **)place = read_word(L, at);
-      break;
-    case SV_ROW_NUMBER:
-      *(double *)place = read_limit(L, at);
-      break;
-    case SV_ROW_FLAG:
-      if (!lua_isboolean(L, -1)) {
-        bad_row(L, at, "must be true or false");
-      }
-      *(bool *)place = lua_toboolean(L, -1);
-      break;
-    case SV_ROW_EDITIONS:
-      *(unsigned *)place = read_editions(L, at);
-      break;
-    default:
-      read_list(L, at, kind, place);
-  }
-}
-
-static void read_cells(lua_State *L, spot *at, const sv_row_group *group,
-                       sv_model *row) {
-  char *base = (char *)row + group->place;
-  for (size_t k = 0; k < group->count; k++) {
-    const sv_row_key *key = &group->keys[k];
-    at->key = key->name;
-    lua_getfield(L, -1, key->name);
-    if (!lua_isnil(L, -1)) {
-      read_cell(L, at, key->kind, base + key->place);
-    }
-    lua_pop(L, 1);
-  }
-  at->key = NULL;
-}
-
-static bool has_key(const sv_row_group *group, const sv_value *name) {
-  for (size_t k = 0; k < group->count; k++) {
-    if (sv_is_text(name, group->keys[k].name)) {
-      return true;
-    }
-  }
-  for (size_t g = 1; !group->name && g < sv_row_group_count; g++) {
-    if (sv_is_text(name, sv_row_groups[g].name)) {
-      return true;
-    }
-  }
-  return false;
-}
-
-/* A misspelt limit must not pass for no limit. */
-static void check_keys(lua_State *L, spot *at, const sv_row_group *group) {
-  lua_pushnil(L);
-  while (lua_next(L, -2)) {
-    sv_value name = to_value(L, -2);
-    if (!has_key(group, &name)) {
-      at->key = name.kind == SV_TEXT ? name.as.text.at : "[...]";
-      bad_row(L, at, "is no part of a row");
-    }
-    lua_pop(L, 1);
-  }
-}
-
-static void read_group(lua_State *L, spot *at, const sv_row_group *group,
-                       sv_model *row) {
-  if (!lua_istable(L, -1)) {
-    bad_row(L, at, "must be a table");
-  }
-  check_keys(L, at, group);
-  read_cells(L, at, group, row);
-  row->takes |= group->takes;
-}
-
-/* The row at the top of the stack; its texts stay Lua's. */
-static void read_row(lua_State *L, int number, sv_model *row) {
-  spot at = {number, NULL, NULL};
-  memset(row, 0, sizeof *row);
-  read_group(L, &at, &sv_row_groups[0], row);
-  for (size_t g = 1; g < sv_row_group_count; g++) {
-    at.group = sv_row_groups[g].name;
-    lua_getfield(L, -1, at.group);
-    if (!lua_isnil(L, -1)) {
-      read_group(L, &at, &sv_row_groups[g], row);
-    }
-    lua_pop(L, 1);
-  }
-  const char *fault = sv_row_fault(row);
-  if (fault) {
-    luaL_error(L, "models[%d]: %s", number, fault);
-  }
-}
-
 /* --- catalog ------------------------------------------------------------- */
 
 static sv_catalog *check_catalog(lua_State *L) {
@@ -460,7 +180,7 @@ static int catalog_models(lua_State *L) {
   const sv_catalog *catalog = check_catalog(L);
   lua_createtable(L, (int)catalog->count, 0);
   for (size_t i = 0; i < catalog->count; i++) {
-    push_row(L, catalog->models[i]);
+    sv_push_row(L, catalog->models[i]);
     lua_rawseti(L, -2, (int)i + 1);
   }
   return 1;
@@ -469,12 +189,12 @@ static int catalog_models(lua_State *L) {
 static int catalog_model(lua_State *L) {
   const sv_catalog *catalog = check_catalog(L);
   luaL_checktype(L, 2, LUA_TSTRING);
-  sv_value name = to_value(L, 2);
+  sv_value name = sv_to_value(L, 2);
   const sv_model *row = sv_catalog_find(catalog, &name);
   if (!row) {
     return 0;
   }
-  push_row(L, row);
+  sv_push_row(L, row);
   return 1;
 }
 
@@ -482,7 +202,7 @@ static sv_edition read_edition(lua_State *L) {
   sv_edition edition = SV_EDITION_COUNT;
   lua_getfield(L, OPTIONS, "edition");
   if (!lua_isnil(L, -1)) {
-    sv_value name = to_value(L, -1);
+    sv_value name = sv_to_value(L, -1);
     edition = sv_edition_find(&name);
     if (edition == SV_EDITION_COUNT) {
       luaL_error(L, "edition must be xingchao or mingyan");
@@ -498,11 +218,11 @@ static void add_rows(lua_State *L, sv_catalog *catalog) {
   if (lua_isnil(L, -1)) {
     return;
   }
-  luaL_argcheck(L, is_list(L), OPTIONS, "models must be a list of rows");
+  luaL_argcheck(L, sv_is_list(L), OPTIONS, "models must be a list of rows");
   int count = (int)lua_rawlen(L, -1);
   for (int i = 1; i <= count; i++) {
     lua_rawgeti(L, -1, i);
-    read_row(L, i, &row);
+    sv_read_row(L, i, WORDS, &row);
     if (!sv_catalog_add(catalog, &row)) {
       luaL_error(L, "not enough memory");
     }

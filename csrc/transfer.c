@@ -1,6 +1,5 @@
 #include "transfer.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -32,42 +31,15 @@ say(sv_outcome *outcome, sv_reason reason, const char *format, ...) {
 /* --- the request ------------------------------------------------------- */
 
 /* libcurl has written 127.1 or 0x7f000001 as 127.0.0.1 by now. */
-static bool loopback(const char *host) {
-  struct in_addr address;
-  return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
-         (inet_pton(AF_INET, host, &address) == 1 &&
-          ntohl(address.s_addr) >> 24 == 127);
-}
-
-/* Whether the URL is one that may be asked for at all. */
 static bool check_url(sv_transfer *t, const sv_request *request,
                       sv_outcome *failure) {
-  CURLU *url = curl_url();
-  char *scheme = NULL, *host = NULL;
-  bool good = false;
-  if (!url ||
-      curl_url_set(url, CURLUPART_URL, request->url, CURLU_DISALLOW_USER) ||
-      curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) ||
-      curl_url_get(url, CURLUPART_HOST, &host, 0)) {
-    say(failure, SV_REASON_INVALID,
-        "the URL cannot be read, or holds a user name");
-  } else if (strcmp(scheme, "https") == 0) {
-    good = t->secure = true;
-  } else if (strcmp(scheme, "http") != 0) {
-    say(failure, SV_REASON_INVALID, "the URL is neither https nor http");
-  } else if (!loopback(host) && !request->insecure_http) {
-    say(failure, SV_REASON_INSECURE,
-        "http to %s would not be encrypted; use https, or allow it with"
-        " insecure_http",
-        host);
-  } else {
-    good = true;
+  char why[160];
+  sv_reason reason = sv_origin_read(&t->origin, request->url,
+                                    request->insecure_http, why, sizeof why);
+  if (reason != SV_REASON_NONE) {
+    say(failure, reason, "%s", why);
   }
-  t->local = good && loopback(host);
-  curl_free(scheme);
-  curl_free(host);
-  curl_url_cleanup(url);
-  return good;
+  return reason == SV_REASON_NONE;
 }
 
 static bool has_control(const char *text) {
@@ -132,10 +104,6 @@ static bool copy_headers(sv_transfer *t, const sv_request *request,
 }
 
 static bool copy_body(sv_transfer *t, const sv_request *request) {
-  t->url = strdup(request->url);
-  if (!t->url) {
-    return false;
-  }
   if (strcmp(request->method, "POST") == 0) {
     t->request_body = malloc(request->body_size + 1);
     if (!t->request_body) {
@@ -205,7 +173,7 @@ void sv_transfer_free(sv_transfer *t) {
   curl_slist_free_all(t->headers);
   sv_buffer_free(&t->head);
   sv_buffer_free(&t->body);
-  free(t->url);
+  curl_url_cleanup(t->origin.url);
   free(t->request_body);
   free(t);
 }
@@ -311,8 +279,8 @@ static long milliseconds(double seconds) {
 }
 
 static void set_protocols(CURL *easy, const sv_transfer *t) {
-  const char *first = t->secure ? "https" : "http";
-  bool may_stay_open = !t->secure && t->options.insecure_http;
+  const char *first = t->origin.secure ? "https" : "http";
+  bool may_stay_open = !t->origin.secure && t->options.insecure_http;
   const char *then = may_stay_open ? "http,https" : "https";
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, first);
   if (t->options.redirects > 0) {
@@ -369,7 +337,7 @@ static void set_manners(CURL *easy, sv_transfer *t) {
   curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
-  if (t->local) {
+  if (t->origin.local) {
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
   }
 }
@@ -403,8 +371,10 @@ bool sv_transfer_start(sv_transfer *t, CURL *easy, const char *ca_file) {
   set_protocols(easy, t);
   set_connection(easy, &t->options);
   set_limits(easy, &t->options);
-  set_trust(easy, ca_file);
-  return curl_easy_setopt(easy, CURLOPT_URL, t->url) == CURLE_OK;
+  if (t->origin.secure || t->options.redirects > 0) {
+    set_trust(easy, ca_file);
+  }
+  return curl_easy_setopt(easy, CURLOPT_CURLU, t->origin.url) == CURLE_OK;
 }
 
 /* --- the end ----------------------------------------------------------- */

@@ -9,6 +9,7 @@
 
 #include "buffer.h"
 #include "engine.h"
+#include "origin.h"
 #include "sink.h"
 
 typedef enum sv_stage { SV_QUEUED, SV_RUNNING, SV_DONE } sv_stage;
@@ -22,13 +23,12 @@ struct sv_transfer {
   double connect_by, end_by;
   bool head_ended; /* by an empty line */
   bool answered;   /* the final answer's head is complete */
-  CURL *easy;    /* while running */
+  CURL *easy;      /* while running */
   struct curl_slist *headers;
-  char *url, *request_body;
+  sv_origin origin;
+  char *request_body;
   size_t request_body_size;
   sv_request options; /* its pointers are not used */
-  bool secure;        /* https from the start */
-  bool local;         /* to this machine */
   size_t max_body;
   size_t head_seen; /* bytes, of interim answers and redirects too */
   sv_buffer head, body;

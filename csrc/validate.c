@@ -1,5 +1,6 @@
 #include "validate.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -208,10 +209,10 @@ static void check_seconds(const request *r, double given)
 {
   double min = r->model->duration.min > 0 ? r->model->duration.min : 1;
   double max = r->model->duration.max;
-  if (!sv_is_whole(given))
-    report_duration(r, SV_NOT_INTEGER, sv_none, given);
-  else if (is_ignored(r, "duration"))
+  if (isfinite(given) && is_ignored(r, "duration"))
     return;
+  else if (!sv_is_whole(given))
+    report_duration(r, SV_NOT_INTEGER, sv_none, given);
   else if (given < min)
     report_duration(r, SV_OUT_OF_RANGE, sv_number(min), given);
   else if (given > (max > 0 ? max : SV_MAX_WHOLE))

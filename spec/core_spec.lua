@@ -405,6 +405,15 @@ describe("what is wrong", function()
       said(warnings))
   end)
 
+  it("never refuses a length that the reference video overrides", function()
+    for _, seconds in ipairs { 8.5, 99, -1 } do
+      local ok, warnings = default:validate { model = "starvideos_o3",
+        prompt = "x", duration = seconds, referenceVideos = { URL } }
+      assert.is_true(ok)
+      assert.same({ "duration ignored_field" }, said(warnings))
+    end
+  end)
+
   it("is given without a warnings list where there is none", function()
     assert.equal(2, select("#", default:validate(order { prompt = "" })))
     assert.equal(1, select("#", default:validate(order())))

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Runs the specs with every access to memory watched: compiled for
-# AddressSanitizer and UBSan, then those of the modules in C under valgrind. An interpreter that stands
-# first in PATH does the watching, so that the command line, which specs start
-# as a process, is watched too, and nginx, ffmpeg and the shell are not.
+# AddressSanitizer and UBSan, then those of the modules in C under valgrind.
+# An interpreter that stands first in PATH does the watching, so that the
+# command line, which specs start as a process, is watched too, and nginx,
+# ffmpeg and the shell are not.
 set -eu
 
 lua=$(command -v lua5.4)
@@ -51,7 +52,6 @@ valgrind=build/valgrind/lua5.4
 build "$valgrind"
 interpreter "$valgrind" "valgrind --quiet --error-exitcode=99 \
 --leak-check=full --errors-for-leak-kinds=definite,possible \
---suppressions='$here/spec/memory/valgrind.supp' \
 --log-file='$logs/valgrind.%p' $lua"
 specs "$valgrind" unit:lua5.4 engine:lua5.4
 

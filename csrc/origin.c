@@ -1,0 +1,49 @@
+#include "origin.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static bool is_loopback(const char *host) {
+  struct in_addr address;
+  return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+         (inet_pton(AF_INET, host, &address) == 1 &&
+          ntohl(address.s_addr) >> 24 == 127);
+}
+
+static sv_reason judge(sv_origin *origin, const char *scheme, const char *host,
+                       bool insecure_http, char *why, size_t size) {
+  origin->local = is_loopback(host);
+  origin->secure = strcmp(scheme, "https") == 0;
+  if (!origin->secure && strcmp(scheme, "http") != 0) {
+    snprintf(why, size, "the URL is neither https nor http");
+    return SV_REASON_INVALID;
+  }
+  if (!origin->secure && !origin->local && !insecure_http) {
+    snprintf(why, size,
+             "http to %.60s would not be encrypted; use https, or allow it"
+             " with insecure_http",
+             host);
+    return SV_REASON_INSECURE;
+  }
+  return SV_REASON_NONE;
+}
+
+sv_reason sv_origin_read(sv_origin *origin, const char *text,
+                         bool insecure_http, char *why, size_t size) {
+  const unsigned how = CURLU_DISALLOW_USER | CURLU_PATH_AS_IS;
+  char *scheme = NULL, *host = NULL;
+  sv_reason reason = SV_REASON_INVALID;
+  origin->url = curl_url();
+  if (!origin->url || curl_url_set(origin->url, CURLUPART_URL, text, how) ||
+      curl_url_get(origin->url, CURLUPART_SCHEME, &scheme, 0) ||
+      curl_url_get(origin->url, CURLUPART_HOST, &host, 0)) {
+    snprintf(why, size, "the URL cannot be read, or holds a user name");
+  } else {
+    reason = judge(origin, scheme, host, insecure_http, why, size);
+  }
+  curl_free(scheme);
+  curl_free(host);
+  return reason;
+}
