@@ -25,6 +25,8 @@ describe("the command", function()
       cd @folder@; export STARVIDEOS_API_KEY=@key@
       export STARVIDEOS_BASE_URL=@url@; run=@run@
       run() { eval "$run \"\$@\""; }
+      # exec: a signal is for the program, not for a shell before it
+      exec_run() { eval "exec $run \"\$@\""; }
       ( ]] .. text .. [[ ) >out 2>err </dev/null; echo $?]], {
       folder = folder, key = key or server.key, url = server.base_url,
       run = RUN .. " /dev/null" }))
@@ -144,9 +146,7 @@ describe("the command", function()
   end)
 
   local function interrupt(command, after)
-    -- exec: the signal is for the program, not for a shell before it
-    return run(([[exec_run() { eval "exec $run \"\$@\""; }
-      exec_run %s >out2 2>err2 & pid=$!; sleep %s
+    return run(([[exec_run %s >out2 2>err2 & pid=$!; sleep %s
       kill -INT $pid; wait $pid; code=$?; cat err2 >&2; exit $code]]):format(
       command, after))
   end
@@ -178,12 +178,13 @@ describe("the command", function()
   end)
 
   it("runs the sandbox until it is ended, and leaves nothing", function()
-    local code, out = run [[run sandbox >exports & pid=$!
+    local code, out = run [[TMPDIR=$PWD exec_run sandbox >exports & pid=$!
       for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
         grep -q API_KEY exports && break; sleep 0.1
       done
       . ./exports; run create -m videos -d 5 -p x; code=$?
-      kill $pid; wait $pid; exit $code]]
+      kill -INT $pid; wait $pid; ls -d starvideos-sandbox.* && code=1
+      exit $code]]
     assert.equal(0, code)
     assert.equal("queued", json.decode(out).status)
   end)
