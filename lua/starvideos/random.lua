@@ -6,7 +6,7 @@
 local MODULUS = 2147483647
 local MULTIPLIER = 16807 -- Park and Miller's "minimal standard"
 
-local function seed()
+local function own_seed()
   local text = tostring({}) .. os.time() .. os.clock()
   local sum = 1
   for index = 1, #text do
@@ -16,9 +16,11 @@ local function seed()
 end
 
 --- Make a generator.
+-- @tparam[opt] number seed a whole number above 0, for the same numbers each
+--   time; default one that no two processes share
 -- @treturn function returns a number in [0, 1)
-return function()
-  local state = seed()
+return function(seed)
+  local state = seed or own_seed()
   return function()
     state = state * MULTIPLIER % MODULUS
     return (state - 1) / (MODULUS - 1)
