@@ -79,14 +79,16 @@ function _M.normalise(url, insecure_http)
   return scheme .. "://" .. authority .. tidy_path(authority, path)
 end
 
+local function encoded(char)
+  return ("%%%02X"):format(char:byte())
+end
+
 --- The path of a task's result.
 -- @tparam string id any bytes; percent-encoded, dots too where they alone
 --   would mean another folder
 -- @treturn string
 function _M.result_path(id)
-  local segment = id:gsub("[^%w_.~-]", function(char)
-    return ("%%%02X"):format(char:byte())
-  end)
+  local segment = id:gsub("[^%w_.~-]", encoded)
   if segment:find("^%.+$") then
     segment = segment:gsub("%.", "%%2E")
   end

@@ -3,7 +3,11 @@
 -- here changes how the host's own cjson behaves, nor the reverse.
 -- @module starvideos.json
 
-local cjson = require "cjson"
+local found, cjson = pcall(require, "cjson")
+if not found then
+  error("starvideos needs the Lua module cjson: luarocks install lua-cjson, or"
+    .. " Debian's package lua-cjson", 0)
+end
 
 local _M = {}
 

@@ -105,13 +105,11 @@ end
 
 -- The object that holds the task's fields: the answer, or what it wraps.
 local function unwrap(answer)
-  for _, name in ipairs { "data", "result" } do
-    if type(answer[name]) == "table" and answer.status == nil
-      and answer.id == nil then
-      return answer[name]
-    end
+  if answer.status ~= nil or answer.id ~= nil then
+    return answer
   end
-  return answer
+  return type(answer.data) == "table" and answer.data
+    or type(answer.result) == "table" and answer.result or answer
 end
 
 local advice = {

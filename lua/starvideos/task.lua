@@ -39,7 +39,9 @@ local terminal = { completed = true, failed = true, cancelled = true }
 -- @param word what the answer has under `status`
 -- @treturn ?string nil where there is no status
 function _M.status(word)
-  if type(word) ~= "string" or not word:find("%S") then
+  if word ~= nil and status_of[word] then
+    return status_of[word]
+  elseif type(word) ~= "string" or not word:find("%S") then
     return nil
   end
   local plain = word:lower():match("^%s*(.-)%s*$"):gsub("[%s-]+", "_")
