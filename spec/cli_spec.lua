@@ -129,6 +129,18 @@ describe("the command line", function()
       json.decode(sent[1].body))
   end)
 
+  it("loses no id over a number or a field that cannot be written", function()
+    for _, field in ipairs { '"progress":1e999', '"created":-1e999',
+      '"model":{"x":1e999}', '"object":[1e999]', '"actualDuration":1e999' } do
+      local transport = answering('{"id":"video_1","status":"queued",' .. field
+        .. "}")
+      local code, out = run({ "create", "-m", "videos", "-p", "a kite", "-d",
+        "5" }, { transport = transport })
+      assert.equal(0, code)
+      assert.equal("video_1", json.decode(out).id)
+    end
+  end)
+
   it("reads JSON and the prompt from stdin", function()
     local transport, sent = answering(QUEUED)
     run({ "create", "--prompt", "-", "-m", "videos", "-d", "5" },

@@ -365,7 +365,8 @@ describe("a task that a query answers", function()
 
   for _, case in ipairs { { "45", 45 }, { '"45%"', 45 }, { '"45"', 45 },
                           { "0", 0 }, { '"100%"', 100 }, { "null", nil },
-                          { '"soon"', nil }, { "{}", nil } } do
+                          { '"soon"', nil }, { "{}", nil },
+                          { "1e999", nil }, { "-1e999", nil } } do
     it("reads a progress of " .. case[1], function()
       local task = assert(query('{"status":"processing","progress":'
         .. case[1] .. "}"))

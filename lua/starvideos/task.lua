@@ -55,9 +55,14 @@ function _M.is_terminal(task)
   return terminal[task.status] == true
 end
 
+-- JSON allows 1e999, which Lua reads as infinite and nobody can write again.
+local function is_finite(number)
+  return number - number == 0
+end
+
 local function text_or_nil(value)
   if type(value) == "number" then
-    return ("%.0f"):format(value)
+    return is_finite(value) and ("%.0f"):format(value) or nil
   end
   return type(value) == "string" and value ~= "" and value or nil
 end
@@ -66,7 +71,8 @@ local function number_or_nil(value)
   if type(value) == "string" then
     value = value:match("^%s*([%d.]+)%s*%%?%s*$")
   end
-  return tonumber(value)
+  local number = tonumber(value)
+  return number and is_finite(number) and number or nil
 end
 
 --- The reason a failed answer gives: a text, or an object with one.
@@ -90,9 +96,9 @@ function _M.new(fields, raw)
   local reason = _M.reason(fields.error)
   return setmetatable({
     id = text_or_nil(fields.id) or text_or_nil(fields.projectId),
-    object = fields.object,
+    object = text_or_nil(fields.object),
     created = number_or_nil(fields.created),
-    model = fields.model,
+    model = text_or_nil(fields.model),
     status = status,
     video_url = text_or_nil(fields.video_url) or text_or_nil(fields.url),
     actualDuration = number_or_nil(fields.actualDuration),
