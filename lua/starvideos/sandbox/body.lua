@@ -51,6 +51,7 @@ local function file_pieces(file, left)
   end
 end
 
+-- The same text again and again, until there is enough.
 local function text_pieces(text, left)
   return function()
     if left <= 0 or text == "" then

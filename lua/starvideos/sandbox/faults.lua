@@ -7,7 +7,8 @@
 --   * `status`, `headers`, `body`: the answer. The body may be a string, a
 --     table (sent as JSON) or a function of the box; without one the regular
 --     answer is sent;
---   * `delay`: true = the answer waits for the scenario's N seconds;
+--   * `delay`: "all" = the answer waits for the scenario's N seconds, "some" =
+--     for a random part of them;
 --   * `abort`: "reset" = closed without an answer, "hang" = left without
 --     one, "cut" = closed after half of the body;
 --   * `repeats`: how many times the body is sent.
@@ -97,7 +98,9 @@ return {
   { name = "redirect", what = "HTTP 302 to another host", status = 302,
     headers = elsewhere, body = "" },
   { name = "slow", what = "the regular answer, N seconds late", made = true,
-    counts = "seconds", default = 3, delay = true },
+    counts = "seconds", default = 3, delay = "all" },
+  { name = "jitter", what = "the regular answer, up to N seconds late",
+    made = true, counts = "seconds", default = 0.05, delay = "some" },
   { name = "hang", what = "no answer, the connection stays open",
     made = true, abort = "hang" },
   { name = "reset", what = "connection reset after the request was read",

@@ -41,6 +41,7 @@ local DEFAULTS = {
   queued_seconds = 1,
   link_seconds = 3600,
   clock = os.time,
+  random = math.random,
   base_url = "https://sandbox.invalid" .. PREFIX,
   media_url = "https://media.sandbox.invalid",
   secret = "sandbox",
@@ -56,6 +57,7 @@ local DEFAULTS = {
 --   fractions are welcome
 -- @tparam ?function options.sleep called with the seconds that a delayed
 --   answer takes in process, such as one that puts the clock forward
+-- @tparam[opt=math.random] function options.random a number in [0, 1)
 -- @tparam ?string options.edition "xingchao" or "mingyan"; nil = all models,
 --   each by its newest text
 -- @tparam[opt=3600] number options.link_seconds how long a link lives

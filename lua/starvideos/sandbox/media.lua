@@ -1,11 +1,13 @@
 --- The media origin: another host than the API, which needs no key.
 -- Serves `/media/ID.mp4` by signed links that expire, whole or by Range. A
 -- scenario's `media` table may hold `refuse` (a status), `body` with `type`,
--- `abort`, `other_file`, `pace` (the file takes N seconds), `no_range`,
--- `unsized` (no Content-Length), `redirect`.
+-- `abort`, `other_file`, `pace` (the file takes N seconds), `delay` (as in
+-- `starvideos.sandbox.faults`), `no_range`, `unsized` (no Content-Length),
+-- `redirect`.
 -- @module starvideos.sandbox.media
 
 local date = require "starvideos.sandbox.date"
+local reply = require "starvideos.sandbox.reply"
 local scenarios = require "starvideos.sandbox.scenarios"
 local signature = require "starvideos.sandbox.signature"
 local url = require "starvideos.sandbox.url"
@@ -121,6 +123,7 @@ local function served(box, request, task)
   response.abort = entry.abort
   response.unsized = entry.unsized
   response.pace = entry.pace and n
+  response.delay = reply.delay(box, entry, n)
   return response
 end
 

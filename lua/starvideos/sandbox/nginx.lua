@@ -10,6 +10,8 @@
 
 local certificate = require "starvideos.sandbox.certificate"
 local configuration = require "starvideos.sandbox.configuration"
+local daemon = require "starvideos.sandbox.daemon"
+local file = require "starvideos.sandbox.file"
 local json = require "starvideos.json"
 local sandbox = require "starvideos.sandbox"
 local shell = require "starvideos.sandbox.shell"
@@ -19,83 +21,11 @@ local _M = {}
 local Server = {}
 Server.__index = Server
 
--- nginx is not on the path of ordinary users.
-local SEARCH = 'PATH="$PATH:/usr/sbin:/usr/local/sbin:/sbin"; '
-
-local MODULE_DIRECTORIES = {
-  "/usr/lib/nginx/modules/", "/usr/share/nginx/modules/",
-  "/usr/lib64/nginx/modules/", "/usr/local/lib/nginx/modules/",
-}
--- The first is what the second is built on.
-local MODULES = { "ndk_http_module.so", "ngx_http_lua_module.so" }
-
--- Below the ports that outgoing connections are given.
-local LOWEST_PORT, PORTS = 10240, 22000
-local ATTEMPTS = 10
-
--- Whose rights the server has when root starts it.
-local ACCOUNTS = { "nobody", "www-data" }
-
 local BOX_OPTIONS = { "key", "seconds", "queued_seconds", "link_seconds",
   "edition", "scenario", "max_body" }
 
-local function exists(path)
-  local file = io.open(path, "rb")
-  return file and file:close() and true
-end
-
-local function write(path, text)
-  local file, why = io.open(path, "wb")
-  if not file then
-    return nil, why
-  end
-  file:write(text)
-  return file:close()
-end
-
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read "*a" or ""
-  if file then
-    file:close()
-  end
-  return text
-end
-
-local function random_bytes(count)
-  local file = assert(io.open("/dev/urandom", "rb"))
-  local bytes = file:read(count)
-  file:close()
-  return bytes
-end
-
-local function random_port()
-  local high, low = random_bytes(2):byte(1, 2)
-  return LOWEST_PORT + (high * 256 + low) % PORTS
-end
-
 local function random_secret()
-  return (random_bytes(16):gsub(".", function(character)
-    return ("%02x"):format(character:byte())
-  end))
-end
-
-local function find_modules()
-  if not shell.run(SEARCH .. "command -v nginx >/dev/null") then
-    return nil, "the sandbox needs nginx: install the package nginx"
-  end
-  for _, directory in ipairs(MODULE_DIRECTORIES) do
-    if exists(directory .. MODULES[2]) then
-      local found = {}
-      for _, name in ipairs(MODULES) do
-        found[#found + 1] = exists(directory .. name) and directory .. name
-          or nil
-      end
-      return found
-    end
-  end
-  return nil, "the sandbox needs nginx's Lua module: install the package "
-    .. "libnginx-mod-http-lua"
+  return (shell.read "od -An -N16 -tx1 /dev/urandom"):gsub("%s", "")
 end
 
 -- Copied, for the account of the server may not be allowed to read the
@@ -126,7 +56,7 @@ end
 
 local function make_prefix(options)
   if options.prefix then
-    return shell.read(shell.fill("mkdir -p @p@ && cd @p@ && pwd",
+    return shell.read(shell.fill("{ mkdir -p @p@ && cd @p@; } 2>/dev/null && pwd",
       { p = options.prefix }))
   end
   return shell.read('cd "$(mktemp -d '
@@ -140,8 +70,8 @@ end
 
 local function write_settings(server, options, modules)
   local scheme = options.tls and "https" or "http"
-  server.port = options.port or random_port()
-  server.media_port = options.media_port or random_port()
+  server.port = options.port or daemon.port()
+  server.media_port = options.media_port or daemon.port()
   local origin = scheme .. "://127.0.0.1:"
   server.base_url = origin .. server.port .. "/kyyReactApiServer"
   server.media_url = origin .. server.media_port
@@ -156,82 +86,12 @@ local function write_settings(server, options, modules)
     media_port = server.media_port, tls = options.tls, modules = modules,
     workers = options.workers or 2, memory = options.memory or "64m",
     max_body = options.max_body or 1048576 }
-  local done, why = write(server.prefix .. "/settings.json",
+  local done, why = file.write(server.prefix .. "/settings.json",
     json.encode(settings))
   if done then
-    done, why = write(server.prefix .. "/nginx.conf", text)
+    done, why = file.write(server.prefix .. "/nginx.conf", text)
   end
   return done, why
-end
-
--- How to start a program with fewer rights: nothing where we have few.
-local function demotion()
-  if shell.read "id -u" ~= "0" then
-    return ""
-  end
-  for _, account in ipairs(ACCOUNTS) do
-    if shell.run(("id %s >/dev/null 2>&1"):format(account)) then
-      local group = shell.read(("id -g %s"):format(account))
-      return ("setpriv --reuid=%s --regid=%s --clear-groups "):format(account,
-        group), account, group
-    end
-  end
-  return nil, "the sandbox is not run as root: make an account named nobody"
-end
-
--- Another Lua's search paths would send nginx's Lua to the wrong modules.
-local START = [[
-unset LUA_PATH LUA_CPATH LUA_INIT
-cd / && rm -f @prefix@/nginx.pid && exec ]]
-local NGINX = [[nginx -p @prefix@/ -c @prefix@/nginx.conf \
-  -e @prefix@/logs/error.log >@prefix@/logs/start.log 2>&1 </dev/null]]
-
-local function launch(server)
-  local before, account, group = demotion()
-  if not before then
-    return nil, account
-  end
-  local places = { prefix = server.prefix,
-    owner = account and account .. ":" .. group }
-  if account then
-    shell.run(shell.fill("chown -R @owner@ @prefix@", places))
-  end
-  if shell.run(SEARCH .. shell.fill(START .. before .. NGINX, places)) then
-    return true
-  end
-  return nil, read(server.prefix .. "/logs/start.log")
-end
-
--- nginx is there once it has left its number; its sockets were bound before.
-local function await_pid(server)
-  for _ = 1, 100 do
-    local pid = read(server.prefix .. "/nginx.pid"):match("^(%d+)\n")
-    if pid then
-      server.pid = tonumber(pid)
-      return server
-    end
-    shell.run "sleep 0.02"
-  end
-  return nil, "nginx did not come up: "
-    .. read(server.prefix .. "/logs/error.log")
-end
-
--- Whether a port is free shows only when it is bound.
-local function launch_on_free_ports(server, options, modules)
-  local done, why
-  for _ = 1, ATTEMPTS do
-    done, why = write_settings(server, options, modules)
-    if done then
-      done, why = launch(server)
-    end
-    if done then
-      return await_pid(server)
-    end
-    if options.port or not why:find("in use", 1, true) then
-      break
-    end
-  end
-  return nil, "nginx did not start: " .. why
 end
 
 local function own_pid()
@@ -243,12 +103,15 @@ local function build(server, options, modules)
   if not done then
     return nil, why
   end
-  return launch_on_free_ports(server, options, modules)
+  server.pid, why = daemon.start(server.prefix, function()
+    return write_settings(server, options, modules)
+  end, options.port and 1)
+  return server.pid, why
 end
 
 --- Start a server.
 -- @tparam ?table options those of `starvideos.sandbox.new` but `clock`,
---   `sleep`, `store` and `clips`, and:
+--   `sleep`, `random`, `store` and `clips`, and:
 -- @tparam[opt=false] boolean options.tls HTTPS and HTTP/2, with a throw-away
 --   authority
 -- @tparam ?string options.prefix its directory, which then stays after the
@@ -275,7 +138,7 @@ function _M.start(options)
   end
   given.parent = given.parent or nil
   given.key = sandbox.new(given).key
-  local modules, missing = find_modules()
+  local modules, missing = daemon.modules()
   if not modules then
     return nil, missing
   end
@@ -293,28 +156,13 @@ function _M.start(options)
   return server
 end
 
--- The whole group is asked to end, then made to; gone is gone, to the last
--- drawing.
-local STOP = [[
-kill -TERM -@pid@ 2>/dev/null
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-  for j in 1 2 3 4 5; do
-    kill -0 -@pid@ 2>/dev/null || exit 0
-    sleep 0.02
-  done
-  [ $i = 10 ] && kill -KILL -@pid@ 2>/dev/null
-done
-exit 1]]
-
 --- End the server, wait until it is gone, and remove its temporary files.
 -- A second time does nothing.
 -- @treturn boolean
 function Server:stop()
-  local gone = true
-  -- nginx removes this file itself when it ends.
-  local pid = read(self.prefix .. "/nginx.pid"):match("^(%d+)\n")
-  if pid then
-    gone = shell.run((STOP:gsub("@pid@", pid)))
+  local gone = not self.pid or daemon.stop(self.prefix, self.pid)
+  if gone then
+    self.pid = nil
   end
   if self.temporary then
     shell.run(shell.fill("rm -rf -- @prefix@", { prefix = self.prefix }))
@@ -323,7 +171,7 @@ function Server:stop()
 end
 
 local function is_running(self)
-  return exists(self.prefix .. "/nginx.pid")
+  return file.exists(self.prefix .. "/nginx.pid")
 end
 
 -- Ends early on a signal; os.execute keeps Ctrl-C from the calling process

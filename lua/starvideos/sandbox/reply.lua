@@ -38,6 +38,26 @@ local function base(entry, box, regular)
   return response
 end
 
+-- Seconds that an answer waits, of the scenario's N.
+local shares = {
+  all = function(n)
+    return n
+  end,
+  some = function(n, box)
+    return n * box.random()
+  end,
+}
+
+--- How long an answer is held back.
+-- @tparam table box
+-- @tparam table entry the scenario's table for this place
+-- @tparam ?number n the scenario's N
+-- @treturn ?number seconds
+function _M.delay(box, entry, n)
+  local share = shares[entry.delay]
+  return share and share(n, box)
+end
+
 --- What is sent when a scenario is met.
 -- @tparam table box
 -- @tparam ?table entry the scenario's table for this place; nil = none met
@@ -53,7 +73,7 @@ function _M.shaped(box, entry, n, regular)
   for name, value in pairs(value_of(entry.headers, box) or {}) do
     response.headers[name] = value
   end
-  response.delay = entry.delay and n
+  response.delay = _M.delay(box, entry, n)
   response.abort = entry.abort
   response.repeats = entry.repeats
   return response

@@ -40,7 +40,8 @@ local function merged(fields)
   end
 end
 
--- How the task ends. `ends` is its last status, `seconds` its age by then.
+-- How the task ends. `ends` is its last status; with `varies` it takes a random
+-- part of N seconds.
 local LIVES = {
   { name = "failed", what = "the task fails, with a text",
     life = { ends = "failed", error = "The reference could not be read." } },
@@ -54,6 +55,8 @@ local LIVES = {
     life = { ends = "processing" } },
   { name = "takes", what = "the task takes N seconds", default = 30,
     life = { ends = "completed" } },
+  { name = "jitter", what = "the task takes up to N seconds", default = 0.2,
+    life = { ends = "completed", varies = true } },
 }
 
 local CREATES = {
@@ -169,6 +172,8 @@ local MEDIA = {
     default = 1, media = { abort = "cut", other_file = true } },
   { name = "media_slow", what = "the file takes N seconds",
     counts = "seconds", default = 5, media = { pace = true } },
+  { name = "media_jitter", what = "begins up to N seconds late",
+    counts = "seconds", default = 0.05, media = { delay = "some" } },
   { name = "media_no_range", what = "Range is ignored, always the whole file",
     media = { no_range = true } },
   { name = "media_no_length", what = "no Content-Length",

@@ -60,6 +60,7 @@ function _M.make(box, params, marked, id_prefix, digest)
     id = new_id(box, now, params.model, id_prefix), model = params.model,
     at = now, created = math.floor(now), params = without_empty(params),
     scenario = marked, seconds = seconds, ratio = ratio, digest = digest,
+    luck = box.random(),
   }
   box.clips:order(task)
   box.store:set("task:" .. task.id, json.encode(task))
@@ -78,7 +79,7 @@ end
 
 local function status(box, task, life, n)
   local age = box.clock() - task.at
-  local seconds = n or box.seconds
+  local seconds = (n or box.seconds) * (life.varies and task.luck or 1)
   if age < math.min(box.queued_seconds, seconds) then
     return "queued"
   end

@@ -35,10 +35,8 @@ end
 local function collected(response)
   local pieces, total = {}, 0
   for piece in body.pieces(response) do
-    for _ = 1, response.repeats or 1 do
-      pieces[#pieces + 1] = piece
-      total = total + #piece
-    end
+    pieces[#pieces + 1] = piece
+    total = total + #piece
   end
   return table.concat(pieces), total
 end

@@ -4,8 +4,9 @@
 
 local body = require "starvideos.sandbox.body"
 local configuration = require "starvideos.sandbox.configuration"
-local dict = require "starvideos.sandbox.dict"
 local clip = require "starvideos.sandbox.clip"
+local daemon = require "starvideos.sandbox.daemon"
+local dict = require "starvideos.sandbox.dict"
 local drawing = require "starvideos.sandbox.drawing"
 local ffi = require "ffi"
 local json = require "starvideos.json"
@@ -33,11 +34,14 @@ local DRAW_EVERY, LOOK_EVERY = 0.1, 1
 local box, settings
 
 -- nginx leaves its sockets open across an exec: a child that held a copy of a
--- client's connection would keep it from ever being closed.
+-- client's connection would keep it from ever being closed. The lock alone is
+-- to be inherited: it tells that the child still runs.
 local function start(command)
   local flag = ffi.new("int", FD_CLOEXEC)
   for descriptor = 3, configuration.connections + 256 do
-    ffi.C.fcntl(descriptor, F_SETFD, flag)
+    if descriptor ~= daemon.LOCK then
+      ffi.C.fcntl(descriptor, F_SETFD, flag)
+    end
   end
   os.execute("{ " .. command .. "} >/dev/null 2>&1 &")
 end
@@ -91,8 +95,10 @@ local function end_with_parent()
   ffi.C.kill(0, SIGTERM)
 end
 
---- Start the timers, in one worker of all.
+--- Start the timers, in one worker of all; each draws random numbers of its
+-- own.
 function _M.begin()
+  math.randomseed(ngx.worker.pid() + ngx.now() * 1000)
   if ngx.worker.id() ~= 0 then
     return
   end
@@ -141,10 +147,8 @@ end
 local function send_body(response)
   local total = math.max(1, body.length(response))
   for piece in body.pieces(response) do
-    for _ = 1, response.repeats or 1 do
-      if not ngx.print(piece) or not ngx.flush(true) then
-        return
-      end
+    if not ngx.print(piece) or not ngx.flush(true) then
+      return
     end
     if response.pace then
       ngx.sleep(response.pace * #piece / total)

@@ -1,0 +1,403 @@
+-- The sandbox on real sockets: what only nginx, ffmpeg and processes can show.
+
+local curl = require "starvideos.curl"
+local json = require "starvideos.json"
+local nginx = require "starvideos.sandbox.nginx"
+local shell = require "starvideos.sandbox.shell"
+
+local function exchange(server, req)
+  local engine = curl.engine{ ca_file = server.ca_file }
+  req.method = req.method or "GET"
+  req.timeout = req.timeout or 20
+  local transfer = assert(engine:submit(req))
+  while not transfer:done() do
+    engine:step(1)
+  end
+  local response, failure = transfer:result()
+  engine:close()
+  return response, failure
+end
+
+local function create(server, prompt, more, req)
+  local params = { model = "videos", prompt = prompt, duration = 4 }
+  for name, value in pairs(more or {}) do
+    params[name] = value
+  end
+  req = req or {}
+  req.method, req.fresh = "POST", true
+  req.url = server.base_url .. "/v1/videos/videos"
+  req.headers = { Authorization = "Bearer " .. server.key }
+  req.body = json.encode(params)
+  return exchange(server, req)
+end
+
+local function made(server, ...)
+  return assert(json.decode(assert(create(server, ...)).body).id)
+end
+
+local function query(server, id)
+  return json.decode(assert(exchange(server, {
+    url = server.base_url .. "/v1/result/" .. id,
+    headers = { Authorization = "Bearer " .. server.key } })).body)
+end
+
+local function own(server, path, method, body)
+  return json.decode(assert(exchange(server, { method = method, body = body,
+    url = server.base_url:gsub("/kyyReactApiServer$", "") .. path })).body)
+end
+
+local function until_true(seconds, condition)
+  local deadline = curl.now() + seconds
+  while curl.now() < deadline do
+    local value = condition()
+    if value then
+      return value
+    end
+    shell.run "sleep 0.05"
+  end
+  return condition()
+end
+
+local function completed(server, id)
+  return assert(until_true(30, function()
+    local task = query(server, id)
+    return task.status == "completed" and task
+  end), "the task was not completed")
+end
+
+local function exists(path)
+  return shell.run(shell.fill("test -e @path@", { path = path }))
+end
+
+-- The processes whose command line names a text; read here, for a program
+-- that searches for it has it on its own.
+local function processes(text)
+  local found = {}
+  for pid in shell.read("ls /proc"):gmatch "%d+" do
+    local file = io.open("/proc/" .. pid .. "/cmdline", "rb")
+    local line = file and file:read "*a" or ""
+    if file then
+      file:close()
+    end
+    if line:find(text, 1, true) then
+      found[#found + 1] = pid
+    end
+  end
+  return found
+end
+
+local function is_running(pid)
+  return shell.run(("kill -0 -%d 2>/dev/null"):format(pid))
+end
+
+local function new_directory()
+  return shell.read [[d=$(mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX")
+    chmod a+x "$d"; echo "$d"]]
+end
+
+describe("a drawn clip", function()
+  local server, directory
+
+  setup(function()
+    server = assert(nginx.start{ seconds = 0.2, queued_seconds = 0.1 })
+    directory = new_directory()
+  end)
+
+  teardown(function()
+    server:stop()
+    os.execute("rm -rf " .. shell.quote(directory))
+  end)
+
+  local function probe(path)
+    return shell.read(shell.fill("ffprobe -v error -select_streams v:0 "
+      .. "-show_entries stream=codec_name,width,height,pix_fmt"
+      .. ":format=duration -of csv=p=0 @path@", { path = path }))
+  end
+
+  local function drawn(prompt, more)
+    local task = completed(server, made(server, prompt, more))
+    local path = directory .. "/" .. task.id .. ".mp4"
+    assert(exchange(server, { url = task.video_url,
+      sink = { path = path, offset = 0 } }))
+    return probe(path), task, path
+  end
+
+  for ratio, size in pairs{ ["21:9"] = "1680,720", ["16:9"] = "1280,720",
+    ["4:3"] = "960,720", ["1:1"] = "720,720", ["3:4"] = "720,960",
+    ["9:16"] = "720,1280" } do
+    it("has the ratio and the length that were asked for: " .. ratio,
+      function()
+        local seconds = ratio == "9:16" and 7 or 4
+        local found, task = drawn("a kite",
+          { ratio = ratio, duration = seconds })
+        assert.equal(("h264,%s,yuv420p\n%d.000000"):format(size, seconds),
+          found)
+        assert.equal(seconds, task.actualDuration)
+      end)
+  end
+
+  it("takes any prompt as text, and only as text", function()
+    local trap = directory .. "/trap"
+    for _, prompt in ipairs{
+      "'; touch " .. trap .. "; echo '", "$(touch " .. trap .. ")",
+      "a:b,c;d[e]=f\\'g%{pts}%{metadata:x}\\n", "赛博朋克城市夜景,镜头缓慢推进",
+      "line\nbreak\r\ttab\0nul", "%", "\\", ("生"):rep(5000),
+    } do
+      local found, task = drawn(prompt)
+      assert.equal("h264,1280,720,yuv420p\n4.000000", found)
+      assert.equal("completed", task.status)
+    end
+    assert.is_false(exists(trap))
+  end)
+
+  it("shows the prompt", function()
+    local function picture(prompt)
+      local _, _, path = drawn(prompt)
+      return shell.read(shell.fill("ffmpeg -nostdin -v error -i @path@ "
+        .. "-frames:v 1 -f rawvideo - | cksum", { path = path }))
+    end
+    assert.not_equal(picture "a kite", picture "a kitten")
+  end)
+
+  it("is not waited for by a create", function()
+    local began = curl.now()
+    for _ = 1, 4 do
+      made(server, "a kite", { duration = 15 })
+    end
+    assert.is_true(curl.now() - began < 1)
+  end)
+
+  it("leaves nothing when the server is stopped in the middle", function()
+    local other = assert(nginx.start{})
+    made(other, "a kite", { duration = 15 })
+    shell.run "sleep 0.3"
+    assert.is_true(other:stop())
+    assert.is_false(exists(other.prefix))
+    assert.same({}, processes(other.prefix))
+  end)
+end)
+
+for _, tls in ipairs{ false, true } do
+  describe(tls and "the sandbox over TLS" or "the sandbox", function()
+    local server
+
+    setup(function()
+      server = assert(nginx.start{ tls = tls, seconds = 0.1,
+        queued_seconds = 0, drawn = false })
+    end)
+
+    teardown(function()
+      server:stop()
+    end)
+
+    before_each(function()
+      own(server, "/__sandbox/reset", "POST")
+    end)
+
+    it("speaks HTTP/" .. (tls and "2" or "1.1"), function()
+      local response = assert(exchange(server, { url = server.base_url }))
+      assert.equal(tls and "2" or "1.1", response.http_version)
+      assert.equal("No handler found for GET /kyyReactApiServer",
+        json.decode(response.body).msg)
+    end)
+
+    it("remembers the same in all its workers", function()
+      local ids = {}
+      for index = 1, 24 do
+        ids[index] = made(server, "kite " .. index)
+      end
+      for _, id in ipairs(ids) do
+        assert.equal(id, query(server, id).id)
+      end
+      local books = own(server, "/__sandbox/tasks")
+      assert.equal(24, books.billed)
+      assert.equal(24, books.queries)
+      local connections = {}
+      for _, post in ipairs(books.creates) do
+        connections[post.connection.number] = true
+        assert.equal("HTTP/1.1", post.protocol)
+        assert.equal(1, post.connection.requests)
+      end
+      local _, first = next(ids)
+      assert.is_string(first)
+      assert.is_not_nil(next(connections))
+    end)
+
+    it("serves the bundled clip, and says how long that is", function()
+      local task = completed(server, made(server, "a kite"))
+      assert.equal(3, task.actualDuration)
+      local response = assert(exchange(server, { url = task.video_url }))
+      assert.equal("video/mp4", response.headers["content-type"])
+      assert.equal("ftyp", response.body:sub(5, 8))
+      local part = assert(exchange(server, { url = task.video_url,
+        headers = { Range = "bytes=4-7" } }))
+      assert.equal(206, part.status)
+      assert.equal("ftyp", part.body)
+    end)
+
+    it("refuses the key at the media origin, and writes it down", function()
+      local task = completed(server, made(server, "a kite"))
+      local response = assert(exchange(server, { url = task.video_url,
+        headers = { Authorization = "Bearer " .. server.key } }))
+      assert.equal(400, response.status)
+      assert.equal(1, own(server, "/__sandbox/tasks").media
+        .with_authorization)
+    end)
+
+    it("refuses 10 MB", function()
+      local response = assert(create(server, ("x"):rep(10485760)))
+      assert.equal(413, response.status)
+      assert.equal(0, own(server, "/__sandbox/tasks").billed)
+    end)
+
+    for name, reason in pairs{ create_reset = "reset", create_hang =
+      "timeout", create_truncated = "reset", create_huge = "too_large" } do
+      it(("ends %s as a client sees it: %s"):format(name, reason), function()
+        local response, failure = create(server, "[scenario:" .. name .. "]",
+          nil, { timeout = 1 })
+        assert.is_nil(response)
+        assert.equal(reason, failure.reason)
+        assert.is_true(failure.sent)
+        local books = own(server, "/__sandbox/tasks")
+        assert.equal(1, books.posts)
+        assert.equal(1, books.billed)
+      end)
+    end
+
+    it("sends what a cut file holds before it ends", function()
+      local task = completed(server, made(server,
+        "[scenario:media_truncated]"))
+      local directory = new_directory()
+      local path = directory .. "/clip.mp4"
+      local response, failure = exchange(server, { url = task.video_url,
+        sink = { path = path, offset = 0 } })
+      assert.is_nil(response)
+      assert.equal("reset", failure.reason)
+      local size = tonumber((shell.read(shell.fill("wc -c <@path@",
+        { path = path }))))
+      local whole = assert(exchange(server, { url = task.video_url }))
+      assert.equal(math.floor(#whole.body / 2), size)
+      os.execute("rm -rf " .. shell.quote(directory))
+    end)
+
+    it("makes an answer wait", function()
+      local began = curl.now()
+      made(server, "[scenario:create_slow=0.5]")
+      assert.is_near(0.6, curl.now() - began, 0.15)
+    end)
+
+    it("serves others while one waits for nothing", function()
+      local engine = curl.engine{ ca_file = server.ca_file }
+      for _ = 1, 8 do
+        assert(engine:submit{ method = "POST", body = json.encode{
+          model = "videos", prompt = "[scenario:create_hang]",
+          duration = 4 }, url = server.base_url .. "/v1/videos/videos",
+          headers = { Authorization = "Bearer " .. server.key } })
+      end
+      engine:step(0.2)
+      for _ = 1, 8 do
+        made(server, "a kite")
+      end
+      engine:close()
+    end)
+
+    it("lists and sets scenarios", function()
+      assert.is_true(#own(server, "/__sandbox/scenarios").scenarios > 80)
+      own(server, "/__sandbox/scenario", "POST",
+        '{"scenario":"create_503"}')
+      for _ = 1, 6 do
+        assert.equal(503, assert(create(server, "a kite")).status)
+      end
+    end)
+  end)
+end
+
+describe("the server", function()
+  local server
+
+  after_each(function()
+    if server then
+      server:stop()
+      server = nil
+    end
+  end)
+
+  it("has no rights to lose", function()
+    server = assert(nginx.start{ drawn = false })
+    local pids = processes(server.prefix)
+    assert.is_true(#pids > 0)
+    for _, pid in ipairs(pids) do
+      assert.not_equal("0", shell.read("stat -c %u /proc/" .. pid))
+    end
+  end)
+
+  it("is gone when stop returns, and so is its directory", function()
+    server = assert(nginx.start{ tls = true, drawn = false })
+    assert.is_true(exists(server.ca_file))
+    assert.is_true(server:stop())
+    assert.is_false(exists(server.prefix))
+    local response, failure = exchange(server, { url = server.base_url })
+    assert.is_nil(response)
+    assert.equal("connect", failure.reason)
+    assert.is_true(server:stop())
+  end)
+
+  it("leaves the directory it was given", function()
+    local directory = new_directory()
+    local prefix = directory .. "/it's here"
+    server = assert(nginx.start{ prefix = prefix, drawn = false })
+    assert.equal("queued", query(server, made(server, "a kite")).status)
+    assert.is_true(server:stop())
+    assert.is_true(exists(prefix .. "/logs/error.log"))
+    os.execute("rm -rf " .. shell.quote(directory))
+  end)
+
+  it("says so when the port is taken, and leaves nothing", function()
+    server = assert(nginx.start{ drawn = false })
+    local directory = new_directory()
+    local other, why = nginx.start{ port = server.port,
+      prefix = directory .. "/other" }
+    assert.is_nil(other)
+    assert.truthy(why:find("in use", 1, true), why)
+    os.execute("rm -rf " .. shell.quote(directory))
+  end)
+
+  it("names the account that cannot reach the directory", function()
+    if shell.read "id -u" ~= "0" then
+      return
+    end
+    local directory = new_directory()
+    shell.run(shell.fill("chmod 700 @d@", { d = directory }))
+    local other, why = nginx.start{ prefix = directory .. "/closed" }
+    os.execute("rm -rf " .. shell.quote(directory))
+    assert.is_nil(other)
+    assert.truthy(why:find("nobody cannot reach " .. directory, 1, true), why)
+  end)
+
+  it("says so when it may not write", function()
+    local other, why = nginx.start{ prefix = "/proc/none" }
+    assert.is_nil(other)
+    assert.is_string(why)
+  end)
+
+  it("ends by itself when the process is gone that it belongs to",
+    function()
+      local parent = tonumber((shell.read "sleep 300 >/dev/null & echo $!"))
+      server = assert(nginx.start{ parent = parent, drawn = false })
+      shell.run "sleep 1.2"
+      assert.is_true(is_running(server.pid))
+      shell.run("kill -9 " .. parent)
+      assert.is_true(until_true(5, function()
+        return not exists(server.prefix)
+      end))
+      assert.is_true(until_true(5, function()
+        local _, failure = exchange(server, { url = server.base_url })
+        return failure and failure.reason == "connect"
+      end))
+    end)
+
+  it("raises where an option makes no sense", function()
+    assert.has_error(function() nginx.start{ scenario = "no_such" } end)
+    assert.has_error(function() nginx.start{ edition = "no_such" } end)
+  end)
+end)
