@@ -3,6 +3,7 @@
 ** tables into values and reports into tables, and decides nothing.
 */
 #include <string.h>
+#include <unistd.h>
 
 #include "catalog.h"
 #include "compat.h"
@@ -253,6 +254,12 @@ static int core_catalog(lua_State *L) {
 
 /* --- module -------------------------------------------------------------- */
 
+/* process_id() -> number. What was opened before a fork is another's after. */
+static int core_process_id(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)getpid());
+  return 1;
+}
+
 static const luaL_Reg catalog_methods[] = {
     {"validate", catalog_validate}, {"models", catalog_models},
     {"model", catalog_model},       {"__gc", catalog_gc},
@@ -266,6 +273,7 @@ static const luaL_Reg report_methods[] = {
 
 static const luaL_Reg functions[] = {
     {"catalog", core_catalog},
+    {"process_id", core_process_id},
     {NULL, NULL},
 };
 

@@ -7,9 +7,11 @@ local download = require "starvideos.download"
 local errors = require "starvideos.errors"
 local generate = require "starvideos.generate"
 local options_of = require "starvideos.options"
+local pending = require "starvideos.pending"
 local query = require "starvideos.query"
 local random = require "starvideos.random"
 local redact = require "starvideos.redact"
+local resume = require "starvideos.resume"
 local validate = require "starvideos.validate"
 local wait = require "starvideos.wait"
 
@@ -73,6 +75,24 @@ local function check_params(call, params)
   end
 end
 
+-- What only a ledger can keep is asked for without one: a fault of the
+-- program.
+local function check_ledger(context, call, options)
+  for _, name in ipairs { "key", "resubmit" } do
+    if options[name] and not context.ledger then
+      error(("option %s of %s needs a ledger: pass ledger to starvideos.new")
+        :format(name, call), 3)
+    end
+  end
+end
+
+local function ledger_of(context, call)
+  if not context.ledger then
+    error(call .. " needs a ledger: pass ledger to starvideos.new", 3)
+  end
+  return context.ledger
+end
+
 local function empty_id()
   return errors.new { kind = "validation", message = "the task id is empty" }
 end
@@ -94,7 +114,8 @@ local function check_task(context, call, task_or_id)
   return ok and id, err
 end
 
---- Order a video. The order is sent once, whatever the answer.
+--- Order a video. Once it may have arrived it is not sent again, whatever the
+-- answer; where it certainly did not, it is tried up to three times.
 -- @tparam table params the API's own fields: `model`, `prompt`, `duration`
 --   (seconds), `ratio`, `resolution`, `first_image`, `last_image`,
 --   `referenceImages`, `referenceVideos`, `referenceAudios`. A reference is a
@@ -102,17 +123,22 @@ end
 --   facts are checked and whose URL is sent
 -- @tparam[opt] table options `validation` (`strict`, `advisory` or `off`;
 --   default the client's), `endpoint` (a path below the base URL, for a model
---   this version does not know)
+--   this version does not know); with a ledger also `key` (a name of your own:
+--   the same key again returns the same task and sends nothing), `resubmit`
+--   (true: order anew where the fate of the order under this key is unknown,
+--   or it failed) and `path` (where `resume` is to save the video)
 -- @treturn ?table task
 -- @treturn ?table warnings, or err: validation, config, auth, rate_limited,
---   invalid_request, network (nothing was sent) or outcome_unknown (it may
---   have been accepted)
+--   invalid_request, network (nothing was sent), outcome_unknown (it may have
+--   been accepted; with `phase`, `bytes_sent`, `status` and, from a ledger,
+--   `order`) or ledger
 -- @usage local task = assert(client:create{ model = "videos",
 --   prompt = "A kitten in the grass", duration = 5 })
 function Client:create(params, options)
   local context = context_of(self, "create")
   check_params("create", params)
   options = options_of.check("create", options)
+  check_ledger(context, "create", options)
   local ok, err = check_key_of(context)
   if not ok then
     return nil, err
@@ -217,11 +243,101 @@ function Client:generate(params, options)
   if not options.path or options.path == "" then
     error("generate needs the option path: where to save the video", 2)
   end
+  check_ledger(context, "generate", options)
   local ok, err = check_key_of(context)
   if not ok then
     return nil, err
   end
   return result_of(context, generate(context, params, options))
+end
+
+--- List the orders of the ledger about which something is still to be done:
+-- to wait for, to download or to decide about.
+-- @tparam[opt] table options `limit` (1000 orders at most), `after` (the id of
+--   the last order of the page before)
+-- @treturn ?table list of orders, oldest first, each with `id`, `key`,
+--   `state`, `task_id`, `model`, `prompt`, `params`, `path`, `bytes`,
+--   `sha256`, `error`, `attempts`, `base_url`, `created_at` and `updated_at`
+--   (Unix seconds). The queries of URLs in `params` are left out
+-- @treturn ?string|table what to pass as `after` for the next page, nil where
+--   this was the last; or err of kind ledger
+-- @raise where the client has no ledger
+function Client:pending(options)
+  local context = context_of(self, "pending")
+  options = options_of.check("pending", options)
+  local ledger = ledger_of(context, "pending")
+  return result_of(context, pending.list(ledger, options.limit or 1000,
+    options.after))
+end
+
+--- Wait for every open order of the ledger and save its video. Nothing is
+-- ordered.
+-- @tparam[opt] table options `path(order)` (returns where to save a video; by
+--   default the path the order was placed with, else its key or task id in
+--   `directory`), `directory` (the current one), `overwrite` (false),
+--   `on_done(order, file, err)`, `on_progress(order, task, info)`,
+--   `stall_timeout`, and those of `wait`; `first_poll` is 0
+-- @treturn ?table result with `done`, `failed` and `left` (numbers of orders),
+--   and `orders`, a list of `order` with `file` or `err`
+-- @treturn ?table err of kind ledger
+-- @raise where the client has no ledger
+function Client:resume(options)
+  local context = context_of(self, "resume")
+  options = options_of.check("resume", options)
+  ledger_of(context, "resume")
+  local ok, missing = check_key_of(context)
+  if not ok then
+    return nil, missing
+  end
+  local result, err = resume.all(context, options)
+  if result and result.interrupted then
+    return result_of(context, nil, resume.interrupted(result))
+  end
+  return result_of(context, result, err)
+end
+
+local function order_id(call, order)
+  local id = type(order) == "table" and order.id or order
+  if type(id) ~= "string" then
+    error(("%s takes an order or its id, not %s"):format(call,
+      type(order) == "table" and "a table without an id"
+        or "a " .. type(order)), 3)
+  end
+  return id
+end
+
+--- Give up an order of the ledger: it is not pending any more, and its key
+-- may be used again.
+-- @tparam table|string order as `pending` gave it, or its id
+-- @treturn ?table order, abandoned
+-- @treturn ?table err: not_found; validation where the order is being sent or
+--   its video was saved; ledger
+-- @raise where the client has no ledger
+function Client:dismiss(order)
+  local context = context_of(self, "dismiss")
+  local ledger = ledger_of(context, "dismiss")
+  return result_of(context, pending.dismiss(ledger,
+    order_id("dismiss", order)))
+end
+
+--- Say which task an order of unknown fate has become, as your account with
+-- the provider shows it. From then on it is waited for like any other.
+-- @tparam table|string order as `pending` gave it, or its id
+-- @tparam table|string task_or_id
+-- @treturn ?table order, accepted or, where the task has ended, as it ended
+-- @treturn ?table err: not_found (the order or the task); validation where
+--   the fate of the order is known, or the task belongs to another; those of
+--   `query`; ledger
+-- @raise where the client has no ledger
+function Client:adopt(order, task_or_id)
+  local context = context_of(self, "adopt")
+  ledger_of(context, "adopt")
+  local id = order_id("adopt", order)
+  local task_id, err = check_task(context, "adopt", task_or_id)
+  if not task_id then
+    return nil, err
+  end
+  return result_of(context, pending.adopt(context, id, task_id))
 end
 
 --- Hold a request against the documented limits; nothing is sent.
@@ -247,6 +363,9 @@ function Client:close()
   if context and not context.closed then
     context.closed = true
     context.runtime:close()
+    if context.ledger then
+      context.ledger:close()
+    end
   end
 end
 
@@ -268,6 +387,16 @@ local function check_key(key)
   return true, key
 end
 
+local function ledger_for(context, options)
+  return require("starvideos.ledger").new {
+    address = options.ledger,
+    fsync = options.ledger_fsync,
+    clock = context.wall_clock,
+    random = context.random,
+    timeout = context.timeout,
+  }
+end
+
 --- Make a client.
 -- @tparam[opt] table options `api_key`, `base_url` (the provider's),
 --   `edition` (`xingchao` or `mingyan`; default the newest text for each
@@ -276,7 +405,10 @@ end
 --   (functions, for tests), `ca_file`, `insecure_http` (false),
 --   `connect_timeout` (10 s), `timeout` (60 s for one exchange),
 --   `max_in_flight` (64), `on_event(event)`, `interrupts` (`raise`, or
---   `return` to get Ctrl-C as an error of kind cancelled)
+--   `return` to get Ctrl-C as an error of kind cancelled), `ledger` (path of a
+--   SQLite file, or a `postgres://` URL: what is ordered is written down
+--   there), `ledger_fsync` (false; true: each entry survives a loss of power,
+--   at the price of a write to the disk)
 -- @treturn ?table client
 -- @treturn ?table err of kind config: a malformed key or base URL
 -- @function starvideos.new
@@ -309,6 +441,8 @@ function _M.new(options)
     on_event = options.on_event,
     interrupts = options.interrupts,
   }
+  contexts[self].ledger = options.ledger
+    and ledger_for(contexts[self], options) or nil
   return self
 end
 

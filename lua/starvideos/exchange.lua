@@ -58,6 +58,7 @@ function _M.error_of(failure, call, fields)
   err.message = message_of(kind, failure)
   err.status = failure.status
   err.reason = failure.reason
+  err.phase = failure.phase
   err.sent = failure.sent
   err.bytes_sent = failure.bytes_sent
   err.interrupted = failure.interrupted
@@ -78,12 +79,7 @@ local function tell(context, req, response, failure)
   }
 end
 
---- Send a request that needs no key, such as a download.
--- @tparam table context of the client
--- @tparam table req see the transports
--- @treturn ?table response
--- @treturn ?table failure
-function _M.send(context, req)
+local function deliver(context, req)
   req.connect_timeout = req.connect_timeout or context.connect_timeout
   req.insecure_http = context.insecure_http
   local response, failure = context.runtime:request(req)
@@ -91,19 +87,35 @@ function _M.send(context, req)
     failure = failure or { reason = "network" }
     failure.message = redact.key(failure.message, context.api_key)
   end
+  return response, failure
+end
+
+--- Send a request that needs no key, such as a download.
+-- @tparam table context of the client
+-- @tparam table req see the transports
+-- @treturn ?table response
+-- @treturn ?table failure
+function _M.send(context, req)
+  local response, failure = deliver(context, req)
   tell(context, req, response, failure)
   return response, failure
+end
+
+local function as_they_are(response, err)
+  return response, err
 end
 
 --- Call the API.
 -- @tparam table context of the client
 -- @tparam table call `name` (create or query), `path`, and where wanted
 --   `body`, `timeout` (seconds)
--- @treturn ?table response
--- @treturn ?table err
-function _M.call(context, call)
+-- @tparam[opt] function take gets the response, or nil and an err, before any
+--   listener does: what a listener raises must not come between an order and
+--   its record
+-- @return up to three results of `take`; without it response, or nil and err
+function _M.call(context, call, take)
   local creating = call.name == "create"
-  local response, failure = _M.send(context, {
+  local req = {
     method = creating and "POST" or "GET",
     url = context.base_url .. call.path,
     headers = {
@@ -116,12 +128,17 @@ function _M.call(context, call)
     fresh = creating or nil,
     finish = creating or nil,
     redirects = 0,
-  })
-  if not response then
-    return nil, _M.error_of(failure, call.name, { task_id = call.task_id })
+  }
+  local response, failure = deliver(context, req)
+  local err
+  if response then
+    response.body = redact.key(response.body, context.api_key)
+  else
+    err = _M.error_of(failure, call.name, { task_id = call.task_id })
   end
-  response.body = redact.key(response.body, context.api_key)
-  return response
+  local first, second, third = (take or as_they_are)(response, err)
+  tell(context, req, response, failure)
+  return first, second, third
 end
 
 return _M

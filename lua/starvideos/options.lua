@@ -54,7 +54,19 @@ local function extended(base, more)
   return more
 end
 
-local create = { validation = mode, endpoint = text }
+-- What a person gave an order as its name.
+local function order_key(value)
+  return type(value) == "string" and value:find("%S") ~= nil
+    and not value:find("[%c\127]"), "a text of printable characters"
+end
+
+local create = {
+  validation = mode,
+  endpoint = text,
+  key = order_key,
+  resubmit = boolean,
+  path = text,
+}
 
 --- The options of every public call, each with the check it must pass.
 -- @table accepted
@@ -77,6 +89,8 @@ _M.accepted = {
     max_in_flight = count,
     on_event = callback,
     interrupts = one_of("raise", "return"),
+    ledger = text,
+    ledger_fsync = boolean,
   },
   create = create,
   query = {},
@@ -88,8 +102,16 @@ _M.accepted = {
     timeout = seconds,
     stall_timeout = seconds,
   },
+  pending = { limit = count, after = text },
+  resume = extended(wait, {
+    directory = text,
+    path = callback,
+    overwrite = boolean,
+    stall_timeout = seconds,
+    on_done = callback,
+    on_progress = callback,
+  }),
   generate = extended(wait, extended(create, {
-    path = text,
     overwrite = boolean,
     on_task = callback,
     on_download = callback,

@@ -10,10 +10,18 @@ local SHORTEST_KEY = 4
 --- Take the query out of every URL in a text: the query of a temporary link
 -- is its signature. Slashes may be escaped as in JSON.
 -- @tparam string text
+-- @tparam[opt] function digest gets a query and returns letters and digits by
+--   which to tell it from others; by default all queries look the same
 -- @treturn string
-function _M.urls(text)
-  return (text:gsub("(%a[%w+.-]*:\\?/\\?/[^%s\"'<>?]*)%?[^%s\"'<>]*",
-    "%1?[redacted]"))
+function _M.urls(text, digest)
+  return (text:gsub("(%a[%w+.-]*:\\?/\\?/[^%s\"'<>?]*)%?([^%s\"'<>]*)",
+    function(address, query)
+      if query:find "^%[redacted%-?%w*%]$" then
+        return nil
+      end
+      return address .. "?[redacted" .. (digest and "-" .. digest(query) or "")
+        .. "]"
+    end))
 end
 
 --- Replace an API key wherever it stands in a text.

@@ -49,6 +49,7 @@ end
 -- @tparam ?string endpoint path below the base URL, where the caller names one
 -- @treturn ?string body JSON
 -- @treturn string|table the endpoint, or an err of kind validation
+-- @treturn ?table the fields that the body holds
 function _M.build(params, row, endpoint)
   local fields = {}
   for name, value in pairs(params) do
@@ -71,7 +72,8 @@ function _M.build(params, row, endpoint)
         tostring(body):gsub("^.-:%d+: ", ""),
     }
   end
-  return body, endpoint or row and row.endpoint or endpoint_of(params.model)
+  return body, endpoint or row and row.endpoint or endpoint_of(params.model),
+    fields
 end
 
 return _M

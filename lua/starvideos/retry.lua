@@ -20,6 +20,8 @@ _M.policy = {
   not_found_grace = 120, -- how long after its creation a task may be 404
   auth_limit = 3, -- refusals of the key in a row that a wait bears
   unreadable_limit = 5, -- unreadable answers in a row that it bears
+  create_tries = 3, -- how often an order is sent that did not arrive
+  create_patience = 60, -- the longest Retry-After that a create sits out
 }
 
 -- Faults that pass by themselves: they never end a wait before its deadline.
@@ -29,6 +31,35 @@ local passing = {
   server = true,
   rate_limited = true,
 }
+
+-- Full jitter: anywhere between the shortest pause and a bound that doubles,
+-- so that many clients do not come back together.
+local function backoff(tries, random)
+  local policy = _M.policy
+  local bound = math.min(policy.backoff * 2 ^ math.min(tries - 1, 16),
+    policy.backoff_max)
+  return policy.backoff_min + random() * (bound - policy.backoff_min)
+end
+
+--- Seconds until an order is sent again, or nil where it must not be: it may
+-- have arrived, it was refused, it was tried often enough, or the provider
+-- wants to be left alone for longer than a create may take.
+-- @tparam table err what became of it
+-- @tparam number tries how often it was sent
+-- @tparam function random returns a number in [0, 1)
+-- @treturn ?number
+function _M.create_pause(err, tries, random)
+  local policy = _M.policy
+  local unsent = err.kind == "network" and err.sent == false
+    or err.kind == "rate_limited" and not err.task_id
+  local asked = err.retry_after or 0
+  if not unsent or tries >= policy.create_tries
+    or asked > policy.create_patience then
+    return nil
+  end
+  local pause = backoff(tries, random)
+  return asked > 0 and math.max(pause, asked + random()) or pause
+end
 
 local Pace = {}
 Pace.__index = Pace
@@ -69,17 +100,9 @@ function Pace:after_answer()
   return self:jittered(self.interval)
 end
 
--- Full jitter: anywhere below a bound that doubles, so that many clients do
--- not come back together.
-function Pace:backoff()
-  local policy = _M.policy
-  local bound = policy.backoff * 2 ^ math.min(self.row - 1, 16)
-  return math.max(policy.backoff_min,
-    self.random() * math.min(bound, policy.backoff_max))
-end
 
 function Pace:after_passing_fault(err)
-  local pause = self:backoff()
+  local pause = backoff(self.row, self.random)
   if err.kind == "rate_limited" then
     self.interval = math.min(self.interval * 2, self.max_interval)
     pause = math.max(pause, self:jittered(self.interval))

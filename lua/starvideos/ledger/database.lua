@@ -1,0 +1,272 @@
+--- The database under a ledger, through LuaDBI: a SQLite file for the
+-- processes of one machine, PostgreSQL for programs on many.
+-- @classmod starvideos.ledger.database
+
+local owner = require "starvideos.ledger.owner"
+
+local unpack = table.unpack or unpack
+
+local _M = {}
+
+local Database = {}
+Database.__index = Database
+
+-- How long a statement waits for another process to finish its own.
+local BUSY_SECONDS = 10
+
+-- Two processes that open a new file at the same time get in each other's
+-- way without SQLite waiting.
+local OPEN_ATTEMPTS = 20
+
+local sqlite = {
+  driver = "SQLite3",
+  module = "dbd.sqlite3",
+  rock = "luadbi-sqlite3",
+  package = "lua-dbi-sqlite3",
+  begin = "BEGIN IMMEDIATE",
+}
+
+local postgres = {
+  driver = "PostgreSQL",
+  module = "dbd.postgresql",
+  rock = "luadbi-postgresql",
+  package = "lua-dbi-postgresql",
+  begin = "BEGIN",
+  -- A number of our own among the advisory locks of a database.
+  lock = "SELECT pg_advisory_xact_lock(7827364)",
+}
+
+-- One transaction for each statement; in WAL mode what is written survives
+-- the death of the process, with `synchronous` FULL that of the machine.
+function sqlite.configure(self)
+  self:run("PRAGMA busy_timeout = " .. BUSY_SECONDS * 1000)
+  local ok, why
+  for _ = 1, OPEN_ATTEMPTS do
+    ok, why = self:rows "PRAGMA journal_mode = WAL"
+    if ok or not tostring(why):find("locked", 1, true) then
+      break
+    end
+    self:transaction(function() return true end)
+  end
+  if not ok then
+    return nil, why
+  end
+  return self:run("PRAGMA synchronous = " .. (self.fsync and "FULL"
+    or "NORMAL"))
+end
+
+function postgres.configure(self)
+  local ok, why = self:run "SET client_encoding TO 'UTF8'"
+  if not ok then
+    return nil, why
+  end
+  return self:run "SET client_min_messages TO warning"
+end
+
+local function dialect_of(address)
+  return address:find "^postgres%a*://" and postgres or sqlite
+end
+
+-- LuaDBI says what failed, then why.
+local function reason(why)
+  local text = tostring(why):gsub("%s+", " "):gsub("^%s+", "")
+    :gsub("%s+$", "")
+  return (text:gsub("^Execute failed ", ""):gsub("^Error [^:]-: ", ""))
+end
+
+local function load_driver(dialect)
+  local found, dbi = pcall(require, "DBI")
+  if found and pcall(require, dialect.module) then
+    return dbi
+  end
+  return nil, ("the Lua module %s is missing: luarocks install %s, or Debian's"
+    .. " package %s"):format(dialect.module, dialect.rock, dialect.package)
+end
+
+local function connect(self)
+  local dbi, missing = load_driver(self.dialect)
+  if not dbi then
+    return nil, missing
+  end
+  local called, connection, why = pcall(dbi.Connect, self.dialect.driver,
+    self.address)
+  if not called or not connection then
+    return nil, reason(called and why or connection)
+  end
+  connection:autocommit(true)
+  self.connection, self.statements = connection, {}
+  self.process = owner.current()
+  local ok
+  ok, why = self.dialect.configure(self)
+  if not ok then
+    self:close()
+    return nil, why
+  end
+  return true
+end
+
+-- After a fork the connection is the parent's: it is kept from being closed,
+-- and left alone.
+local inherited = {}
+
+local function notice_fork(self)
+  if self.connection and self.process ~= owner.current() then
+    inherited[#inherited + 1] = self.connection
+    inherited[#inherited + 1] = self.statements
+    self.connection = nil
+  end
+end
+
+local function prepare(self, sql)
+  local statement = self.statements[sql]
+  if statement then
+    return statement
+  end
+  local made, why = self.connection:prepare(sql)
+  self.statements[sql] = made or nil
+  return made, why
+end
+
+-- A SQLite statement that failed would report its failure once more.
+local function forget(self, sql)
+  local statement = self.statements[sql]
+  self.statements[sql] = nil
+  if statement then
+    pcall(statement.close, statement)
+  end
+end
+
+local function fetch(statement)
+  local rows = {}
+  for row in statement:rows(true) do
+    rows[#rows + 1] = row
+  end
+  return rows
+end
+
+-- LuaDBI returns some failures and raises others. The values are held here
+-- until the last row is read, for SQLite is given their bytes and no copy.
+local function execute(self, sql, reads, values, count)
+  local statement, why = prepare(self, sql)
+  if not statement then
+    return nil, reason(why)
+  end
+  local called, ok, failure = pcall(statement.execute, statement,
+    unpack(values, 1, count))
+  if called and ok then
+    called, ok = pcall(reads and fetch or statement.affected, statement)
+  elseif called then
+    called, ok = false, failure
+  end
+  if not called then
+    forget(self, sql)
+    return nil, reason(ok)
+  end
+  return ok, values
+end
+
+-- A server that was restarted has forgotten the connection.
+local function is_broken(self)
+  local called, answers = pcall(self.connection.ping, self.connection)
+  return not (called and answers)
+end
+
+local function perform(self, sql, reads, ...)
+  notice_fork(self)
+  if not self.connection then
+    local ok, why = connect(self)
+    if not ok then
+      return nil, why
+    end
+  end
+  local values, count = { ... }, select("#", ...)
+  local result, why = execute(self, sql, reads, values, count)
+  if not result and not self.in_transaction and is_broken(self) then
+    self:close()
+    local ok, problem = connect(self)
+    if not ok then
+      return nil, problem
+    end
+    result, why = execute(self, sql, reads, values, count)
+  end
+  if not result then
+    return nil, why
+  end
+  return result
+end
+
+--- Run a statement that changes something.
+-- @tparam string sql with `?` for each value
+-- @param ... the values
+-- @treturn ?number how many rows it changed
+-- @treturn ?string why it failed
+function Database:run(sql, ...)
+  return perform(self, sql, false, ...)
+end
+
+--- Read rows.
+-- @tparam string sql with `?` for each value
+-- @param ... the values
+-- @treturn ?table a list of rows, each a table by column
+-- @treturn ?string why it failed
+function Database:rows(sql, ...)
+  return perform(self, sql, true, ...)
+end
+
+local function attempt(self, body)
+  local ok, why = true, nil
+  if self.dialect.lock then
+    ok, why = self:rows(self.dialect.lock)
+  end
+  local result = ok
+  if ok then
+    result, why = body(self)
+  end
+  if result then
+    ok, why = self:run "COMMIT"
+  end
+  return ok and result or nil, why
+end
+
+--- Run statements of which all or none shall hold.
+-- @tparam function body gets the database; nil, why from it undoes all
+-- @return what body returned
+function Database:transaction(body)
+  local ok, why = self:run(self.dialect.begin)
+  if not ok then
+    return nil, why
+  end
+  self.in_transaction = true
+  local called, result, problem = pcall(attempt, self, body)
+  if not called or not result then
+    self:run "ROLLBACK"
+  end
+  self.in_transaction = false
+  if not called then
+    error(result, 0)
+  end
+  return result, problem
+end
+
+--- Give up the connection; the next statement makes another.
+function Database:close()
+  notice_fork(self)
+  if self.connection then
+    for sql in pairs(self.statements) do
+      forget(self, sql)
+    end
+    pcall(self.connection.close, self.connection)
+    self.connection = nil
+  end
+end
+
+--- A database; nothing is opened before the first statement.
+-- @tparam string address path of a SQLite file, or a `postgres://` URL
+-- @tparam ?boolean fsync each change survives the loss of power
+-- @treturn table database
+function _M.new(address, fsync)
+  return setmetatable({ address = address, fsync = fsync,
+    dialect = dialect_of(address) }, Database)
+end
+
+return _M

@@ -1,0 +1,228 @@
+--- An order on its way: what the ledger is to know of it at each step. Without
+-- a ledger the steps are the same and nothing is written.
+-- @module starvideos.orders
+
+local errors = require "starvideos.errors"
+local redact = require "starvideos.redact"
+local tasks = require "starvideos.task"
+
+local _M = {}
+
+-- How long to wait before looking again whether another process has sent an
+-- order, at first and in the end.
+local FIRST_LOOK, LONGEST_LOOK = 0.05, 1
+
+local Order = {}
+Order.__index = Order
+
+local Unrecorded = {}
+Unrecorded.__index = Unrecorded
+
+function Unrecorded.submitting()
+  return true
+end
+
+function Unrecorded.accepted()
+  return true
+end
+
+function Unrecorded.failed() end
+
+-- The state an order is in after an answer; where it may have arrived nothing
+-- else than unknown.
+local state_after = {
+  auth = "refused",
+  config = "refused",
+  invalid_request = "refused",
+  rate_limited = "prepared",
+  network = "prepared",
+  cancelled = "prepared",
+}
+
+local function tell(context, err)
+  if context.on_event then
+    context.on_event { name = "ledger", failure = tostring(err) }
+  end
+end
+
+--- The order is about to be sent.
+-- @treturn ?boolean true
+-- @treturn ?table err of kind ledger: then it must not be sent
+function Order:submitting()
+  local row, err = self.ledger:submitting(self.row)
+  if not row then
+    self.ledger.hold(self.row, nil)
+    err.message = err.message .. "; the order was not sent"
+    return nil, err
+  end
+  self.row = row
+  return true
+end
+
+--- The order was accepted.
+-- @tparam table task
+-- @treturn ?boolean true
+-- @treturn ?table err of kind ledger that carries the task
+function Order:accepted(task)
+  self.ledger.hold(self.row, nil)
+  local row, err = self.ledger:settle(self.row, "accepted",
+    { task_id = task.id })
+  if row then
+    self.row = row
+    return true
+  end
+  err.message = ("task %s was created, but %s; write its id down"):format(
+    task.id, err.message)
+  err.task, err.task_id = task, task.id
+  return nil, err
+end
+
+--- The order was not accepted, or nobody knows.
+-- @tparam table problem the error; where its outcome is unknown it gets
+--   the order
+-- @tparam ?number pause seconds until it is sent again
+function Order:failed(problem, pause)
+  local state = state_after[problem.kind] or "unknown"
+  if state == "prepared" and problem.task_id then
+    state = "unknown" -- whoever names a task may have made it
+  end
+  local row, err
+  if not pause then
+    self.ledger.hold(self.row, nil)
+  end
+  if state == "prepared" then
+    row, err = self.ledger:unsent(self.row, problem.message, pause)
+  else
+    row, err = self.ledger:settle(self.row, state, {
+      error = problem.message, task_id = problem.task_id })
+  end
+  if row then
+    self.row = row
+  else
+    tell(self.context, err)
+  end
+  if state == "unknown" then
+    problem.order = self.context.ledger.order_of(self.row)
+  end
+end
+
+local status_of = {
+  accepted = "queued",
+  completed = "completed",
+  downloaded = "completed",
+  failed = "failed",
+  cancelled = "cancelled",
+}
+
+--- The task of an order as far as the ledger tells.
+-- @tparam table row
+-- @treturn table task
+function _M.task_of(row)
+  return tasks.new {
+    id = row.task_id,
+    object = "video",
+    created = row.created_at,
+    model = row.model,
+    status = status_of[row.state],
+    error = row.error,
+  }
+end
+
+local function conflict(context, row, wanted)
+  local column = row.base_url ~= wanted.base_url and "base_url" or "params"
+  local message = ("the key %s stands for another order: it was %s, now it is"
+    .. " %s; nothing was sent: take another key"):format(wanted.key,
+    row[column], wanted[column])
+  return errors.new {
+    kind = "validation",
+    message = message,
+    violations = { { field = "key", code = "conflict", message = message } },
+    order = context.ledger.order_of(row),
+  }
+end
+
+local function unknown(context, row)
+  return errors.new {
+    kind = "outcome_unknown",
+    message = ("the order with the key %s was sent before, and nobody knows"
+      .. " what became of it (%s); it may have been billed: look at your"
+      .. " account with the provider, then order again with resubmit, or"
+      .. " dismiss it"):format(tostring(row.order_key),
+      tostring(row.error)),
+    task_id = row.task_id,
+    order = context.ledger.order_of(row),
+  }
+end
+
+local function not_sent(kind, wanted, why)
+  return errors.new {
+    kind = kind,
+    message = ("%s another process that is sending the order with the key %s;"
+      .. " this one sent nothing"):format(why, wanted.key),
+    sent = false,
+  }
+end
+
+-- Another process is about to send the same order: what becomes of it is
+-- this one's answer too.
+local function begin(context, wanted)
+  local runtime, look = context.runtime, FIRST_LOOK
+  local until_then
+  while true do
+    local verdict, row = context.ledger:begin(wanted)
+    if verdict ~= "busy" then
+      return verdict, row
+    end
+    until_then = until_then or runtime:now() + context.ledger.lease
+    if runtime:now() >= until_then then
+      return nil, not_sent("ledger", wanted, "waited in vain for")
+    end
+    local slept, why = runtime:sleep(look)
+    if not slept then
+      local err = not_sent("cancelled", wanted, "stopped waiting for")
+      err.interrupted = why == "interrupted"
+      return nil, err
+    end
+    look = math.min(look * 1.5, LONGEST_LOOK)
+  end
+end
+
+--- Note an order before it is sent.
+-- @tparam table context of the client
+-- @tparam table fields of the request
+-- @tparam table options `key`, `resubmit`, `path`
+-- @treturn ?table order with the methods `submitting`, `accepted`, `failed`;
+--   nil where nothing is to be sent
+-- @treturn ?table the task, where it was ordered before
+-- @treturn ?table err
+function _M.place(context, fields, options)
+  local ledger = context.ledger
+  if not ledger then
+    return Unrecorded
+  end
+  local wanted = {
+    key = options.key,
+    resubmit = options.resubmit,
+    path = options.path,
+    model = type(fields.model) == "string" and fields.model or nil,
+    base_url = context.base_url,
+    params = ledger.text_of(fields, context.api_key),
+  }
+  local verdict, row = begin(context, wanted)
+  if verdict == "send" then
+    local order = setmetatable({ context = context, ledger = ledger,
+      row = row }, Order)
+    ledger.hold(row, order)
+    return order
+  elseif verdict == "known" then
+    return nil, _M.task_of(row)
+  elseif verdict == "unknown" then
+    return nil, nil, unknown(context, row)
+  elseif verdict == "conflict" then
+    return nil, nil, conflict(context, row, wanted)
+  end
+  row.message = redact.key(row.message, context.api_key)
+  return nil, nil, row
+end
+
+return _M
