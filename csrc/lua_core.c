@@ -2,7 +2,9 @@
 ** Module starvideos.core: the catalog and the validator for Lua. Converts
 ** tables into values and reports into tables, and decides nothing.
 */
+#include <limits.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "catalog.h"
@@ -260,6 +262,21 @@ static int core_process_id(lua_State *L) {
   return 1;
 }
 
+/* time() -> Unix seconds with a fraction, which os.time() leaves out. */
+static int core_time(lua_State *L) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+  return 1;
+}
+
+/* directory() -> path, or nil where it was removed or cannot be told. */
+static int core_directory(lua_State *L) {
+  char path[PATH_MAX];
+  lua_pushstring(L, getcwd(path, sizeof path));
+  return 1;
+}
+
 static const luaL_Reg catalog_methods[] = {
     {"validate", catalog_validate}, {"models", catalog_models},
     {"model", catalog_model},       {"__gc", catalog_gc},
@@ -273,7 +290,9 @@ static const luaL_Reg report_methods[] = {
 
 static const luaL_Reg functions[] = {
     {"catalog", core_catalog},
+    {"directory", core_directory},
     {"process_id", core_process_id},
+    {"time", core_time},
     {NULL, NULL},
 };
 

@@ -12,14 +12,14 @@ description = {
   detailed = [[
 Orders AI videos, waits for them and saves them: checks a request before it is
 sent, never sends an order twice, and reports every failure as nil and an
-error that a program can branch on. Needs libcurl, and lua-cjson at run time;
-its command line needs argparse.]],
+error that a program can branch on. Needs libcurl and libcrypto, and lua-cjson
+at run time; its command line needs argparse, its ledger LuaDBI.]],
   license = "MIT",
 }
 
--- lua-cjson and argparse are not named here, for where they come from differs:
--- OpenResty brings a cjson of its own, Debian has both as packages, and
--- LuaRocks, which knows of neither, would insist on fetching them again.
+-- lua-cjson, argparse and LuaDBI are not named here, for where they come from differs:
+-- OpenResty brings a cjson of its own, Debian has all as packages, and
+-- LuaRocks, which knows of none, would insist on fetching them again.
 dependencies = {
   "lua >= 5.1, < 5.5",
 }

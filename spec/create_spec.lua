@@ -8,6 +8,7 @@ local QUEUED = '{"id":"video_1","object":"video","status":"queued","error":null}
 -- answered with `answer`: a response, or nil and a failure.
 local function client_answered(answer, failure, options)
   local sent, slept = {}, {}
+  local now = 1000
   local config = {
     api_key = "test-key",
     transport = function(req)
@@ -15,8 +16,11 @@ local function client_answered(answer, failure, options)
       if answer then return answer end
       return nil, failure
     end,
-    clock = function() return 1000 end,
-    sleep = function(seconds) slept[#slept + 1] = seconds return true end,
+    clock = function() return now end,
+    sleep = function(seconds)
+      slept[#slept + 1], now = seconds, now + seconds
+      return true
+    end,
     random = function() return 0.5 end,
   }
   for name, value in pairs(options or {}) do config[name] = value end
@@ -251,7 +255,7 @@ local function failure(reason, was_sent)
   return { reason = reason, sent = was_sent, message = "the exchange failed" }
 end
 
--- what, answer, failure, kind
+-- what, answer, failure, kind, how often it is sent: once unless said
 local outcomes = {
   { "a task", http(200, QUEUED) },
   { "202 and a task", http(202, QUEUED) },
@@ -263,9 +267,12 @@ local outcomes = {
   { "a refused task", http(200, '{"id":"a","status":"failed","error":"no"}'),
     nil, "invalid_request" },
   { "404", http(404, ""), nil, "config" },
-  { "429", http(429, ""), nil, "rate_limited" },
+  { "429", http(429, ""), nil, "rate_limited", 3 },
   { "429 with Retry-After", http(429, "", { ["retry-after"] = "1" }), nil,
-    "rate_limited" },
+    "rate_limited", 3 },
+  { "429 with a Retry-After of an hour",
+    http(429, "", { ["retry-after"] = "3600" }), nil, "rate_limited" },
+  { "429 that names a task", http(429, QUEUED), nil, "rate_limited" },
   { "500", http(500, ""), nil, "outcome_unknown" },
   { "502 with a page", http(502, "<html>"), nil, "outcome_unknown" },
   { "503 with Retry-After", http(503, "", { ["retry-after"] = "1" }), nil,
@@ -274,13 +281,13 @@ local outcomes = {
   { "a page at 200", http(200, "<html>"), nil, "outcome_unknown" },
   { "half an answer", http(200, '{"id":"vid'), nil, "outcome_unknown" },
   { "no id", http(200, '{"status":"queued"}'), nil, "outcome_unknown" },
-  { "no name found", nil, failure("resolve", false), "network" },
-  { "no connection", nil, failure("connect", false), "network" },
-  { "no TLS", nil, failure("tls", false), "network" },
+  { "no name found", nil, failure("resolve", false), "network", 3 },
+  { "no connection", nil, failure("connect", false), "network", 3 },
+  { "no TLS", nil, failure("tls", false), "network", 3 },
   { "a time-out before anything was sent", nil, failure("timeout", false),
-    "network" },
+    "network", 3 },
   { "a reset before anything was sent", nil, failure("reset", false),
-    "network" },
+    "network", 3 },
   { "a reset", nil, failure("reset", true), "outcome_unknown" },
   { "a time-out", nil, failure("timeout", true), "outcome_unknown" },
   { "a stall", nil, failure("stalled", true), "outcome_unknown" },
@@ -294,16 +301,60 @@ local outcomes = {
 
 describe("a create", function()
   for _, case in ipairs(outcomes) do
-    it(("is sent once and is %s after %s"):format(case[4] or "done", case[1]),
-      function()
-        local client, sent, slept = client_answered(case[2], case[3])
-        local task, err = client:create(text_order())
-        assert.equal(case[4], err and err.kind)
-        assert.equal(case[4] == nil, task ~= nil)
-        assert.equal(1, #sent)
-        assert.equal(0, #slept)
-      end)
+    local times = case[5] or 1
+    it(("is sent %d times and is %s after %s"):format(times, case[4] or "done",
+      case[1]), function()
+      local client, sent, slept = client_answered(case[2], case[3])
+      local task, err = client:create(text_order())
+      assert.equal(case[4], err and err.kind)
+      assert.equal(case[4] == nil, task ~= nil)
+      assert.equal(times, #sent)
+      assert.equal(times - 1, #slept)
+    end)
   end
+
+  it("is over with the first task, however often it was sent", function()
+    local answers = { false, false, http(200, QUEUED) }
+    local client, sent = client_answered(nil, nil, { transport = function()
+      local answer = table.remove(answers, 1)
+      return answer or nil, failure("connect", false)
+    end })
+    assert(client:create(text_order()))
+    assert.same({}, answers)
+    assert.equal(0, #sent)
+  end)
+
+  it("waits as long as Retry-After asks for, and no pause is the same",
+    function()
+      local client, _, slept = client_answered(
+        http(429, "", { ["retry-after"] = "7" }))
+      client:create(text_order())
+      assert.is_true(slept[1] >= 7 and slept[1] < 8.5)
+      client, _, slept = client_answered(nil, failure("connect", false))
+      client:create(text_order())
+      assert.is_true(slept[2] > slept[1])
+    end)
+
+  it("is given up where the caller does not want to wait", function()
+    local client, sent = client_answered(nil, failure("connect", false),
+      { sleep = function() return nil, "enough" end })
+    local _, err = client:create(text_order())
+    assert.equal("cancelled", err.kind)
+    assert.is_false(err.sent)
+    assert.equal(1, #sent)
+  end)
+
+  it("tells how far an order came whose fate is unknown", function()
+    local _, err = client_answered(nil, { reason = "timeout", sent = true,
+      phase = "answer", bytes_sent = 321, message = "no answer" })
+      :create(text_order())
+    assert.same({ "answer", true, 321 },
+      { err.phase, err.sent, err.bytes_sent })
+    _, err = client_answered { status = 502, headers = {}, body = "<html>",
+      bytes_sent = 400 }:create(text_order())
+    assert.same({ "body", true, 400, 502 },
+      { err.phase, err.sent, err.bytes_sent, err.status })
+  end)
 
   it("does not follow a redirect", function()
     local client, sent = client_answered(

@@ -1,3 +1,5 @@
+local errors = require "starvideos.errors"
+local query = require "starvideos.query"
 local starvideos = require "starvideos"
 
 local RESULT = "https://zcbservice.aizfw.cn/kyyReactApiServer/v1/result/"
@@ -244,6 +246,59 @@ describe("a query", function()
     assert.equal("server", select(2, client:query "video_1").kind)
     assert.equal("completed", client:query "video_1".status)
   end)
+end)
+
+describe("a query with a ledger", function()
+  --- What a context with this ledger answers; its events land in the second
+  -- result.
+  local function ask(ledger, answer)
+    local events = {}
+    local context = {
+      api_key = "test-key", base_url = "https://api.test", timeout = 60,
+      wall_clock = os.time, ledger = ledger,
+      runtime = { request = function() return answer end },
+      on_event = function(event)
+        if event.name == "ledger" then events[#events + 1] = event end
+      end,
+    }
+    local task, err = query(context, "video_1")
+    return task or err, events, context
+  end
+
+  local function noting(seen, ...)
+    local results = { ... }
+    return { seen = function(_, task)
+      seen[#seen + 1] = task
+      return results[1], results[2]
+    end }
+  end
+
+  it("shows it every task that was read", function()
+    local seen = {}
+    local task, events = ask(noting(seen, true), http(200, COMPLETED))
+    assert.equal(1, #seen)
+    assert.equal(task, seen[1])
+    assert.equal(0, #events)
+  end)
+
+  it("shows it nothing where no task was read", function()
+    local seen = {}
+    local err = ask(noting(seen, true), http(500, ""))
+    assert.equal("server", err.kind)
+    assert.equal(0, #seen)
+  end)
+
+  it("answers all the same where that cannot write, and tells the listener",
+    function()
+      local failing = noting({}, nil, errors.new { kind = "ledger",
+        message = "disk full" })
+      local task, events, context = ask(failing, http(200, COMPLETED))
+      assert.equal("completed", task.status)
+      assert.same({ { name = "ledger", failure = "ledger: disk full" } },
+        events)
+      context.on_event = nil
+      assert.equal("completed", query(context, "video_1").status)
+    end)
 end)
 
 describe("the answer's null", function()

@@ -2,6 +2,7 @@
 -- @classmod starvideos.client
 
 local address = require "starvideos.address"
+local budget = require "starvideos.budget"
 local create = require "starvideos.create"
 local download = require "starvideos.download"
 local errors = require "starvideos.errors"
@@ -391,7 +392,7 @@ local function ledger_for(context, options)
   return require("starvideos.ledger").new {
     address = options.ledger,
     fsync = options.ledger_fsync,
-    clock = context.wall_clock,
+    clock = require("starvideos.core").time,
     random = context.random,
     timeout = context.timeout,
   }
@@ -424,6 +425,7 @@ function _M.new(options)
     return config_error(problem)
   end
   local self = setmetatable({}, mt)
+  local chance = options.random or random()
   contexts[self] = {
     api_key = key,
     base_url = base_url,
@@ -433,7 +435,8 @@ function _M.new(options)
     },
     validation = options.validation or "strict",
     runtime = require("starvideos.runtime.block").new(options),
-    random = options.random or random(),
+    random = chance,
+    budget = budget.new(chance),
     wall_clock = os.time,
     insecure_http = options.insecure_http,
     connect_timeout = options.connect_timeout or 10,

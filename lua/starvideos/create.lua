@@ -46,7 +46,11 @@ local function settle(context, order, tries, http, failed)
     local ok, err = order:accepted(task)
     return ok and task, http.interrupted or err
   end
-  problem.interrupted = problem.interrupted or http and http.interrupted
+  if http then
+    problem.interrupted = http.interrupted
+    problem.phase, problem.sent = "body", true
+    problem.bytes_sent = http.bytes_sent
+  end
   local pause = not problem.interrupted
     and retry.create_pause(problem, tries, context.random) or nil
   order:failed(problem, pause)

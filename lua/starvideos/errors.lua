@@ -46,6 +46,16 @@ _M.unknown_outcome = "the order was sent, but its answer could not be read"
   .. " (%s); it may have been accepted and billed: do not order again before"
   .. " you have looked at your account with the provider"
 
+-- A task in an error shows no signed link; without one its link is asked for
+-- again.
+local function without_links(task)
+  local clean = redact.tree(task)
+  if clean.video_url ~= task.video_url then
+    clean.video_url = nil
+  end
+  return clean
+end
+
 local mt = { __name = "starvideos.error" }
 
 function mt:__tostring()
@@ -66,6 +76,7 @@ function _M.new(fields)
     fields.retryable = kind[1]
   end
   fields.message = redact.urls(fields.message)
+  fields.task = fields.task and without_links(fields.task)
   return setmetatable(fields, mt)
 end
 

@@ -85,6 +85,8 @@ function Order:failed(problem, pause)
   local state = state_after[problem.kind] or "unknown"
   if state == "prepared" and problem.task_id then
     state = "unknown" -- whoever names a task may have made it
+  elseif state == "prepared" and not pause and not self.row.order_key then
+    state = "refused" -- no key leads back to it: it is over
   end
   local row, err
   if not pause then
@@ -145,10 +147,10 @@ local function unknown(context, row)
   return errors.new {
     kind = "outcome_unknown",
     message = ("the order with the key %s was sent before, and nobody knows"
-      .. " what became of it (%s); it may have been billed: look at your"
-      .. " account with the provider, then order again with resubmit, or"
-      .. " dismiss it"):format(tostring(row.order_key),
-      tostring(row.error)),
+      .. " what became of it; it may have been billed, so nothing was sent now:"
+      .. " look at your account with the provider, then adopt the task you find"
+      .. " there, or order again with resubmit, or dismiss the order")
+      :format(tostring(row.order_key)),
     task_id = row.task_id,
     order = context.ledger.order_of(row),
   }
@@ -203,7 +205,7 @@ function _M.place(context, fields, options)
   local wanted = {
     key = options.key,
     resubmit = options.resubmit,
-    path = options.path,
+    path = ledger.path_of(options.path),
     model = type(fields.model) == "string" and fields.model or nil,
     base_url = context.base_url,
     params = ledger.text_of(fields, context.api_key),

@@ -5,6 +5,15 @@ local address = require "starvideos.address"
 local exchange = require "starvideos.exchange"
 local response = require "starvideos.response"
 
+-- That a task has ended is for the ledger too; where that cannot write it
+-- down, the one who asked still gets the answer.
+local function note(context, task)
+  local ok, err = context.ledger:seen(task)
+  if not ok and context.on_event then
+    context.on_event { name = "ledger", failure = tostring(err) }
+  end
+end
+
 --- Look at a task once.
 -- @tparam table context of the client
 -- @tparam string id
@@ -24,6 +33,8 @@ return function(context, id, timeout)
   local task, refused = response.query(http, id, context.wall_clock)
   if not task then
     refused.task_id = refused.task_id or id
+  elseif context.ledger then
+    note(context, task)
   end
   return task, refused
 end

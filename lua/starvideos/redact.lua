@@ -14,7 +14,7 @@ local SHORTEST_KEY = 4
 --   which to tell it from others; by default all queries look the same
 -- @treturn string
 function _M.urls(text, digest)
-  return (text:gsub("(%a[%w+.-]*:\\?/\\?/[^%s\"'<>?]*)%?([^%s\"'<>]*)",
+  return (text:gsub("(%f[%w+.-][%w+.-]*:\\?/\\?/[^%s\"'<>?]*)%?([^%s\"'<>]*)",
     function(address, query)
       if query:find "^%[redacted%-?%w*%]$" then
         return nil
@@ -22,6 +22,31 @@ function _M.urls(text, digest)
       return address .. "?[redacted" .. (digest and "-" .. digest(query) or "")
         .. "]"
     end))
+end
+
+--- Take the queries out of all texts in a table of plain values.
+-- @param value
+-- @return the value itself where there is nothing to take out, else a copy
+function _M.tree(value)
+  if type(value) == "string" then
+    return _M.urls(value)
+  elseif type(value) ~= "table" then
+    return value
+  end
+  local copy = value
+  for name, item in pairs(value) do
+    local clean = _M.tree(item)
+    if clean ~= item and copy == value then
+      copy = setmetatable({}, getmetatable(value))
+      for other, kept in pairs(value) do
+        copy[other] = kept
+      end
+    end
+    if clean ~= item then
+      copy[name] = clean
+    end
+  end
+  return copy
 end
 
 --- Replace an API key wherever it stands in a text.

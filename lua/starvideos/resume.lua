@@ -137,7 +137,7 @@ function _M.all(context, options)
   local result = { done = 0, failed = 0, left = 0, orders = {} }
   local take, failed = giver(context), nil
   local function worker()
-    while not failed do
+    while not failed and not result.interrupted do
       local order, err = take()
       failed = failed or err
       if not order then

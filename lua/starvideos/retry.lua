@@ -5,7 +5,8 @@
 local _M = {}
 
 --- The numbers, in seconds unless said otherwise. The provider asks for 30 to
--- 60 s between polls (its query document); the rest is this library's policy.
+-- 60 s between polls (its query document) and names no limit of requests; the
+-- rest is this library's policy.
 -- @table policy
 _M.policy = {
   interval = 30, -- between polls, at first
@@ -18,10 +19,20 @@ _M.policy = {
   backoff = 2, -- upper bound of the pause after a first passing fault
   backoff_max = 60, -- and after many
   not_found_grace = 120, -- how long after its creation a task may be 404
-  auth_limit = 3, -- refusals of the key in a row that a wait bears
-  unreadable_limit = 5, -- unreadable answers in a row that it bears
+  auth_limit = 3, -- refusals of the key that a wait bears
+  unreadable_limit = 5, -- unreadable answers that it bears
   create_tries = 3, -- how often an order is sent that did not arrive
   create_patience = 60, -- the longest Retry-After that a create sits out
+  rate = 200, -- polls a second of a client: 10,000 tasks, each every 50 s
+  rate_min = 1, -- polls a second that many 429 leave it
+  rate_memory = 2, -- over which the present rate is measured
+  rate_lowering = 2, -- in which many 429 lower it once
+  rate_doubling = 120, -- in which a lowered rate doubles
+  rate_trust = 60, -- the longest silence that counts towards it
+  hold_max = 60, -- the longest that one 429 holds back all waits
+  look = 0.25, -- share of its time in the queue that a poll sleeps through
+  look_min = 2, -- before it looks again: never woken for less than this
+  look_max = 30, -- and never later than after this
 }
 
 -- Faults that pass by themselves: they never end a wait before its deadline.
@@ -30,6 +41,20 @@ local passing = {
   timeout = true,
   server = true,
   rate_limited = true,
+}
+
+-- Faults that are borne for a while: whether it is over, given how many there
+-- were since the last answer that made sense, and the age of the task.
+local spent = {
+  auth = function(count)
+    return count > _M.policy.auth_limit
+  end,
+  protocol = function(count)
+    return count > _M.policy.unreadable_limit
+  end,
+  not_found = function(_, age)
+    return age >= _M.policy.not_found_grace
+  end,
 }
 
 -- Full jitter: anywhere between the shortest pause and a bound that doubles,
@@ -41,6 +66,11 @@ local function backoff(tries, random)
   return policy.backoff_min + random() * (bound - policy.backoff_min)
 end
 
+-- Never before what Retry-After asks for, and not all at that very moment.
+local function no_earlier(pause, retry_after, random)
+  return retry_after and math.max(pause, retry_after + random()) or pause
+end
+
 --- Seconds until an order is sent again, or nil where it must not be: it may
 -- have arrived, it was refused, it was tried often enough, or the provider
 -- wants to be left alone for longer than a create may take.
@@ -50,15 +80,13 @@ end
 -- @treturn ?number
 function _M.create_pause(err, tries, random)
   local policy = _M.policy
-  local unsent = err.kind == "network" and err.sent == false
+  local not_bought = err.kind == "network" and err.sent == false
     or err.kind == "rate_limited" and not err.task_id
-  local asked = err.retry_after or 0
-  if not unsent or tries >= policy.create_tries
-    or asked > policy.create_patience then
+  if not not_bought or tries >= policy.create_tries
+    or (err.retry_after or 0) > policy.create_patience then
     return nil
   end
-  local pause = backoff(tries, random)
-  return asked > 0 and math.max(pause, asked + random()) or pause
+  return no_earlier(backoff(tries, random), err.retry_after, random)
 end
 
 local Pace = {}
@@ -77,7 +105,8 @@ function _M.pace(options, random)
     max_interval = max,
     first_poll = options.first_poll,
     random = random,
-    row = 0,
+    faults = 0,
+    borne = {},
   }, Pace)
 end
 
@@ -86,49 +115,50 @@ function Pace:jittered(seconds)
   return seconds * (1 + spread)
 end
 
---- Seconds until the first poll.
+--- Seconds until the first poll: one interval after the task was created, at
+-- once for an older one.
+-- @tparam[opt=0] number age seconds since the task was created
 -- @treturn number
-function Pace:first()
-  return self.first_poll or self:jittered(self.interval)
+function Pace:first(age)
+  return self.first_poll
+    or self:jittered(math.max(0, self.interval - (age or 0)))
 end
 
 --- Seconds until the next poll after an answer that was understood.
 -- @treturn number
 function Pace:after_answer()
-  self.row, self.row_kind = 0, nil
+  self.faults, self.borne = 0, {}
   self.interval = math.min(self.interval * _M.policy.growth, self.max_interval)
   return self:jittered(self.interval)
 end
 
-
+-- However the faults alternate, each makes the next pause longer.
 function Pace:after_passing_fault(err)
-  local pause = backoff(self.row, self.random)
+  self.faults = self.faults + 1
+  local pause = backoff(self.faults, self.random)
   if err.kind == "rate_limited" then
     self.interval = math.min(self.interval * 2, self.max_interval)
     pause = math.max(pause, self:jittered(self.interval))
-  end
-  if err.retry_after then
-    pause = math.max(pause, err.retry_after + self.random())
   end
   return pause
 end
 
 --- Seconds until the next poll after an error, or nil where the error ends
--- the wait.
+-- the wait. A passing fault says nothing about the key or the task: refusals
+-- on either side of it are still in a row.
 -- @tparam table err what the poll came back with
 -- @tparam number age seconds since the task was created
 -- @treturn ?number
 function Pace:after_error(err, age)
-  local policy = _M.policy
-  self.row = err.kind == self.row_kind and self.row + 1 or 1
-  self.row_kind = err.kind
-  if passing[err.kind] then
-    return self:after_passing_fault(err)
+  local kind, pause = err.kind, nil
+  if passing[kind] then
+    pause = self:after_passing_fault(err)
+  elseif spent[kind] then
+    local count = (self.borne[kind] or 0) + 1
+    self.borne[kind] = count
+    pause = not spent[kind](count, age) and self:jittered(self.interval) or nil
   end
-  local borne = err.kind == "auth" and self.row <= policy.auth_limit
-    or err.kind == "protocol" and self.row <= policy.unreadable_limit
-    or err.kind == "not_found" and age < policy.not_found_grace
-  return borne and self:jittered(self.interval) or nil
+  return pause and no_earlier(pause, err.retry_after, self.random)
 end
 
 local months = {
@@ -148,37 +178,75 @@ local function days_since_epoch(year, month, day)
     + day - 719469
 end
 
---- Read an HTTP date (RFC 9110, 5.6.7, the preferred form).
--- @tparam string text such as `Sun, 06 Nov 1994 08:49:37 GMT`
--- @treturn ?number Unix seconds
-function _M.http_date(text)
-  local day, name, year, hour, minute, second =
-    text:match("^%s*%a+,%s+(%d+)%s+(%a+)%s+(%d+)%s+(%d+):(%d+):(%d+)%s+GMT")
-  local month = months[name]
-  if not month then
+local SECONDS_A_YEAR = 31556952
+
+-- A year of two digits is the one that lies at most fifty years ahead
+-- (RFC 9110, 5.6.7).
+local function whole_year(year, now)
+  if year > 99 then
+    return year
+  end
+  local latest = math.floor(1970 + now / SECONDS_A_YEAR) + 50
+  return latest - (latest - year) % 100
+end
+
+-- The three forms of RFC 9110, 5.6.7, each with where its fields stand.
+local forms = {
+  { "^%s*%a+,%s+(%d+)%s+(%a+)%s+(%d%d%d%d)%s+(%d+):(%d+):(%d+)%s+GMT%s*$",
+    day = 1, month = 2, year = 3, time = 4 },
+  { "^%s*%a+,%s+(%d+)%-(%a+)%-(%d%d%d?%d?)%s+(%d+):(%d+):(%d+)%s+GMT%s*$",
+    day = 1, month = 2, year = 3, time = 4 },
+  { "^%s*%a+%s+(%a+)%s+(%d+)%s+(%d+):(%d+):(%d+)%s+(%d%d%d%d)%s*$",
+    day = 2, month = 1, year = 6, time = 3 },
+}
+
+local function read_date(form, found, now)
+  local month = months[found[form.month]]
+  local day = tonumber(found[form.day])
+  local hour, minute, second = tonumber(found[form.time]),
+    tonumber(found[form.time + 1]), tonumber(found[form.time + 2])
+  if not month or day < 1 or day > 31 or hour > 23 or minute > 59
+    or second > 60 then
     return nil
   end
-  local days = days_since_epoch(tonumber(year), month, tonumber(day))
-  return ((days * 24 + hour) * 60 + minute) * 60 + second
+  local year = whole_year(tonumber(found[form.year]), now)
+  return ((days_since_epoch(year, month, day) * 24 + hour) * 60 + minute) * 60
+    + second
+end
+
+--- Read an HTTP date (RFC 9110, 5.6.7), the two obsolete forms too.
+-- @tparam string text such as `Sun, 06 Nov 1994 08:49:37 GMT`,
+--   `Sunday, 06-Nov-94 08:49:37 GMT` or `Sun Nov  6 08:49:37 1994`
+-- @tparam number now Unix seconds, which place a year of two digits
+-- @treturn ?number Unix seconds
+function _M.http_date(text, now)
+  for _, form in ipairs(forms) do
+    local found = { text:match(form[1]) }
+    if found[1] then
+      return read_date(form, found, now)
+    end
+  end
 end
 
 --- Read a `Retry-After` header: seconds, or a date, which is held against the
 -- answer's own `Date` so that a wrong local clock does no harm.
--- @tparam table headers with lower-case names
+-- @tparam table headers with lower-case names; of a transport of the caller's
+--   their values may be anything
 -- @tparam function wall_clock returns Unix seconds, for an answer with no Date
 -- @treturn ?number seconds, never negative
 function _M.retry_after(headers, wall_clock)
-  local text = headers["retry-after"]
+  local text, date = headers["retry-after"], headers.date
   if not text then
     return nil
   end
+  text = tostring(text)
   local seconds = tonumber(text:match("^%s*(%d+%.?%d*)%s*$"))
   if not seconds then
-    local at = _M.http_date(text)
-    local now = headers.date and _M.http_date(headers.date) or wall_clock()
-    seconds = at and at - now
+    local now = wall_clock()
+    local at = _M.http_date(text, now)
+    seconds = at and at - (date and _M.http_date(tostring(date), now) or now)
   end
-  return seconds and math.max(0, seconds)
+  return seconds and seconds < math.huge and math.max(0, seconds) or nil
 end
 
 return _M

@@ -1,6 +1,7 @@
 --- Wait for tasks: poll at the provider's pace until they end.
 -- @module starvideos.wait
 
+local budget = require "starvideos.budget"
 local errors = require "starvideos.errors"
 local query = require "starvideos.query"
 local retry = require "starvideos.retry"
@@ -120,22 +121,65 @@ local function take(self, seen, err, now)
   return pause
 end
 
+local function sleep(self, seconds)
+  local ok, why = self.runtime:sleep(math.max(0, seconds))
+  if ok then
+    return true
+  end
+  return cancelled(self, why == "interrupted")
+end
+
+-- Queues until a poll that is due may leave: true, or nil and the wait's
+-- result.
+local function await_turn(self)
+  local now = self.runtime:now()
+  if now >= self.deadline then
+    return time_is_up(self)
+  end
+  local pause, number = self.budget:reserve(now)
+  while pause > 0 do
+    local _, err = sleep(self, math.min(pause, self.deadline - now))
+    now = self.runtime:now()
+    if not err and now >= self.deadline then
+      _, err = time_is_up(self)
+    end
+    if err then
+      self.budget:give_up(number)
+      return nil, err
+    end
+    pause = self.budget:left(number, now)
+  end
+  return true
+end
+
+-- Polls once, with no more time than the wait has left.
+local function poll(self, context)
+  self.polls = self.polls + 1
+  local seen, err = query(context, self.id,
+    self.deadline - self.runtime:now())
+  local now = self.runtime:now()
+  if err and err.kind == "rate_limited" then
+    self.budget:limited(now, err.retry_after)
+  else
+    self.budget:answered(now)
+  end
+  return seen, err, now
+end
+
 local function run(context, self)
-  local runtime = context.runtime
-  local due = due_after(self, self.pace:first(), self.began)
+  local due = due_after(self, self.pace:first(self.age), self.began)
   while true do
-    local ok, interrupted = runtime:sleep(math.max(0, due - runtime:now()))
+    local ok, failed = sleep(self, due - self.runtime:now())
     if not ok then
-      return cancelled(self, interrupted == "interrupted")
+      return nil, failed
     end
-    local left = self.deadline - runtime:now()
-    if left <= 0 then
-      return time_is_up(self)
+    ok, failed = await_turn(self)
+    if not ok then
+      return nil, failed
     end
-    self.polls = self.polls + 1
-    local seen, err = query(context, self.id, left)
-    local now = runtime:now()
-    local pause, task, failed = take(self, seen, err, now)
+    local seen, err, now = poll(self, context)
+    local pause, task
+    pause, task, failed = take(self, seen, err, now)
     if not pause then
       return task, failed
     end
@@ -144,10 +188,21 @@ local function run(context, self)
   end
 end
 
--- How long a task has existed, as far as its own time of creation tells. A
--- bare id may be a second old.
-local function age_of(context, task)
+-- When a task was created: as it tells, or as the ledger does. An order may
+-- have been written down long before it was sent.
+local function created_at(context, task, id)
   local created = task and tonumber(task.created)
+  if created or not context.ledger then
+    return created
+  end
+  local row = context.ledger:of_task(id)
+  return row and tonumber(row.state == "accepted" and row.updated_at
+    or row.created_at)
+end
+
+-- How long a task has existed. A bare id may be a second old.
+local function age_of(context, task, id)
+  local created = created_at(context, task, id)
   return created and math.max(0, context.wall_clock() - created) or 0
 end
 
@@ -163,12 +218,15 @@ function _M.one(context, task_or_id, options)
     and (task.status ~= "completed" or task.video_url) then
     return settle(task)
   end
+  local id = task and task.id or task_or_id
   local now = context.runtime:now()
   local timeout = options.timeout or retry.policy.timeout
   return run(context, {
-    id = task and task.id or task_or_id,
-    task = task or { id = task_or_id },
-    age = age_of(context, task),
+    runtime = context.runtime,
+    budget = context.budget or budget.new(context.random),
+    id = id,
+    task = task or { id = id },
+    age = age_of(context, task, id),
     began = now,
     timeout = timeout,
     deadline = now + timeout,

@@ -14,6 +14,10 @@ Database.__index = Database
 -- How long a statement waits for another process to finish its own.
 local BUSY_SECONDS = 10
 
+-- Pages of the write-ahead log after which they go into the file itself, which
+-- is when the disk is waited for; SQLite's own 1,000 are few orders.
+local CHECKPOINT_PAGES = 4000
+
 -- Two processes that open a new file at the same time get in each other's
 -- way without SQLite waiting.
 local OPEN_ATTEMPTS = 20
@@ -24,6 +28,8 @@ local sqlite = {
   rock = "luadbi-sqlite3",
   package = "lua-dbi-sqlite3",
   begin = "BEGIN IMMEDIATE",
+  -- One tree in place of two for each change.
+  table_options = " WITHOUT ROWID",
 }
 
 local postgres = {
@@ -32,6 +38,7 @@ local postgres = {
   rock = "luadbi-postgresql",
   package = "lua-dbi-postgresql",
   begin = "BEGIN",
+  remote = true,
   -- A number of our own among the advisory locks of a database.
   lock = "SELECT pg_advisory_xact_lock(7827364)",
 }
@@ -51,16 +58,21 @@ function sqlite.configure(self)
   if not ok then
     return nil, why
   end
+  self:rows("PRAGMA wal_autocheckpoint = " .. CHECKPOINT_PAGES)
   return self:run("PRAGMA synchronous = " .. (self.fsync and "FULL"
     or "NORMAL"))
 end
 
 function postgres.configure(self)
-  local ok, why = self:run "SET client_encoding TO 'UTF8'"
-  if not ok then
-    return nil, why
+  for _, setting in ipairs { "client_encoding TO 'UTF8'",
+    "client_min_messages TO error", -- libpq prints the others
+    "synchronous_commit TO on" } do
+    local ok, why = self:run("SET " .. setting)
+    if not ok then
+      return nil, why
+    end
   end
-  return self:run "SET client_min_messages TO warning"
+  return true
 end
 
 local function dialect_of(address)
@@ -96,8 +108,10 @@ local function connect(self)
   connection:autocommit(true)
   self.connection, self.statements = connection, {}
   self.process = owner.current()
+  self.connecting = true
   local ok
   ok, why = self.dialect.configure(self)
+  self.connecting = false
   if not ok then
     self:close()
     return nil, why
@@ -165,10 +179,16 @@ local function execute(self, sql, reads, values, count)
   return ok, values
 end
 
--- A server that was restarted has forgotten the connection.
-local function is_broken(self)
-  local called, answers = pcall(self.connection.ping, self.connection)
-  return not (called and answers)
+-- Once more over a new connection, for a server that was restarted has closed
+-- the old one. Statements bear being run twice: what they insert or change
+-- names the row, or the revision of it, that must be there.
+local function repeated(self, sql, reads, values, count)
+  self:close()
+  local ok, why = connect(self)
+  if not ok then
+    return nil, why
+  end
+  return execute(self, sql, reads, values, count)
 end
 
 local function perform(self, sql, reads, ...)
@@ -181,18 +201,20 @@ local function perform(self, sql, reads, ...)
   end
   local values, count = { ... }, select("#", ...)
   local result, why = execute(self, sql, reads, values, count)
-  if not result and not self.in_transaction and is_broken(self) then
-    self:close()
-    local ok, problem = connect(self)
-    if not ok then
-      return nil, problem
-    end
-    result, why = execute(self, sql, reads, values, count)
+  if not result and self.dialect.remote and self.connection
+    and not self.in_transaction and not self.connecting then
+    result, why = repeated(self, sql, reads, values, count)
   end
   if not result then
     return nil, why
   end
   return result
+end
+
+--- What to put behind the columns of a new table.
+-- @treturn string
+function Database:table_options()
+  return self.dialect.table_options or ""
 end
 
 --- Run a statement that changes something.

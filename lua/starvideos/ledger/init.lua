@@ -6,6 +6,7 @@ local errors = require "starvideos.errors"
 local json = require "starvideos.json"
 local owner = require "starvideos.ledger.owner"
 local record = require "starvideos.ledger.record"
+local redact = require "starvideos.redact"
 local states = require "starvideos.ledger.states"
 local stores = require "starvideos.ledger.store"
 
@@ -24,11 +25,11 @@ local LEASE_MARGIN = 60
 -- What no other process and no other ledger has in its ids.
 local function mark_of(self)
   local file = io.open("/dev/urandom", "rb")
-  local bytes = file and file:read(9)
+  local bytes = file and file:read(8)
   if file then
     file:close()
   end
-  bytes = bytes or ("?????????"):gsub("%?", function()
+  bytes = bytes or ("????????"):gsub("%?", function()
     return string.char(math.floor(self.random() * 256))
   end)
   return (bytes:gsub(".", function(byte)
@@ -36,14 +37,16 @@ local function mark_of(self)
   end))
 end
 
--- Sorts by time and then by the order in which they were made here.
+-- Sorts by time to the microsecond, then by the order in which ids were made.
 local function new_id(self)
   if self.process ~= owner.current() then
     self.process, self.mark, self.count = owner.current(), mark_of(self), 0
   end
   self.count = self.count + 1
-  return ("%08x%06x"):format(math.floor(self.clock()) % 4294967296,
-    self.count % 16777216) .. self.mark
+  local now = self.clock()
+  local seconds = math.floor(now)
+  return ("%08x%05x%03x"):format(seconds % 2 ^ 32,
+    math.floor((now - seconds) * 2 ^ 20), self.count % 2 ^ 12) .. self.mark
 end
 
 -- The orders that this Lua state is sending, each under its id. One whose
@@ -61,16 +64,19 @@ local function is_busy(self, row)
   return owner.is_alive(row.owner) ~= false
 end
 
+local LOST = "the process that sent it ended before its answer was recorded"
+
 -- Nobody is there any more to say what became of it. False where somebody
 -- else has changed the order meanwhile.
-local function orphaned(self, row)
-  return self.store:try(row, "unknown", { owner = false, lease = false,
-    error = "the process that sent it ended before its answer was recorded" })
+local function close(self, row, state, why)
+  return self.store:try(row, state, { owner = false, lease = false,
+    error = why })
 end
 
 -- Whole numbers come out of a database as floats.
-local function plain(number)
-  return math.tointeger and math.tointeger(number) or number
+local function whole(number)
+  number = number and math.floor(number)
+  return number and math.tointeger and math.tointeger(number) or number
 end
 
 --- A row as its readers get it.
@@ -82,12 +88,12 @@ function Ledger.order_of(row)
   local params = json.decode(row.params or "")
   params = type(params) == "table" and params or {}
   return {
-    id = row.order_id, key = row.order_key, state = row.state,
+    id = row.order_id, key = row.order_key or row.former_key, state = row.state,
     task_id = row.task_id, model = row.model, prompt = params.prompt,
-    params = params, path = row.path, bytes = plain(row.bytes),
+    params = params, path = row.path, bytes = whole(row.bytes),
     sha256 = row.sha256, error = row.error, attempts = row.attempts,
-    base_url = row.base_url, created_at = plain(row.created_at),
-    updated_at = plain(row.updated_at),
+    base_url = row.base_url, created_at = whole(row.created_at),
+    updated_at = whole(row.updated_at),
   }
 end
 
@@ -95,6 +101,10 @@ end
 -- `starvideos.ledger.record`.
 -- @function Ledger.text_of
 Ledger.text_of = record.text
+
+--- A path as it is kept; see `starvideos.ledger.record`.
+-- @function Ledger.path_of
+Ledger.path_of = record.path
 
 -- A new order, already taken by this process; false where its key has been
 -- used meanwhile.
@@ -135,7 +145,7 @@ local function decide(self, row, wanted)
   local busy = is_busy(self, row)
   local err
   if row.state == "submitting" and not busy then
-    row, err = orphaned(self, row)
+    row, err = close(self, row, "unknown", LOST)
     if not row then
       return row, err
     end
@@ -245,7 +255,7 @@ end
 local function settle_task(self, id, state, changes)
   local rows, err = self.store:all("task", id)
   for _, row in ipairs(rows or {}) do
-    local says_so = row.state == state and row.path == changes.path
+    local says_so = row.state == state and not changes.path
     if states.allows(row.state, state) and not says_so then
       local ok
       ok, err = self.store:settle(row, state, changes)
@@ -264,7 +274,8 @@ end
 function Ledger:seen(task)
   local state = states.allows("accepted", task.status) and task.status
     or "accepted"
-  return settle_task(self, task.id, state, { error = task.error or false })
+  local why = type(task.error) == "string" and redact.urls(task.error)
+  return settle_task(self, task.id, state, { error = why or false })
 end
 
 --- The video of a task is on disk and about to get its name: should the
@@ -274,7 +285,7 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table err
 function Ledger:placing(id, file)
-  return settle_task(self, id, "completed", { path = file.path,
+  return settle_task(self, id, "completed", { path = record.path(file.path),
     bytes = file.bytes, sha256 = file.sha256 })
 end
 
@@ -284,7 +295,7 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table err
 function Ledger:downloaded(id, file)
-  return settle_task(self, id, "downloaded", { path = file.path,
+  return settle_task(self, id, "downloaded", { path = record.path(file.path),
     bytes = file.bytes, sha256 = file.sha256 })
 end
 
@@ -296,17 +307,33 @@ function Ledger:of_task(id)
   return self.store:find("task", id)
 end
 
--- An order as it stands; one whose process died while sending it is marked
--- unknown first.
+-- What an order becomes when nobody is there to go on with it: one that was
+-- being sent may have arrived; one that was not, and that no key leads back
+-- to, will never be sent.
+local function fate(self, row)
+  if row.state == "submitting" and not is_busy(self, row) then
+    return "unknown", LOST
+  elseif row.state == "prepared" and not row.order_key
+    and not is_busy(self, row) then
+    return "refused", "it was never sent: its process ended before"
+  end
+end
+
+-- An order as it stands, its fate settled where its process died.
 local function settled(self, row)
   local err
-  while row and row.state == "submitting" and not is_busy(self, row) do
+  local state, why = fate(self, row)
+  while state do
     local after
-    after, err = orphaned(self, row)
+    after, err = close(self, row, state, why)
     if after == false then
       after, err = self.store:find("id", row.order_id)
     end
     row = after
+    state = nil
+    if row then
+      state, why = fate(self, row)
+    end
   end
   return row, err
 end

@@ -1,7 +1,9 @@
---- The parameters of an order as the ledger keeps them: one text for the same
--- order whatever the order of its fields, fit to be read, without secrets.
+--- What a caller gave, as the ledger keeps it. The parameters are one text for
+-- the same order whatever the order of its fields, fit to be read, without
+-- secrets.
 -- @module starvideos.ledger.record
 
+local core = require "starvideos.core"
 local json = require "starvideos.json"
 local redact = require "starvideos.redact"
 
@@ -58,6 +60,14 @@ end
 -- @treturn string JSON
 function _M.text(fields, api_key)
   return write(fields, api_key)
+end
+
+--- A path as it reads from wherever the next process runs.
+-- @tparam ?string path
+-- @treturn ?string
+function _M.path(path)
+  local directory = path and not path:find "^/" and core.directory()
+  return directory and directory .. "/" .. path or path
 end
 
 return _M

@@ -6,11 +6,15 @@ local _M = {}
 
 -- Times are Unix seconds, sizes bytes; both as floats, for LuaDBI reads
 -- PostgreSQL's whole numbers as 32 bits. `revision` grows with every change of
--- a row: an update that names the one it read cannot undo another's.
+-- a row: an update that names the one it read cannot undo another's. An order
+-- that is given up hands its key over to `former_key`, so that a new one can
+-- take it. An index that a change does not touch costs it nothing: hence no
+-- `state` in any.
 local first = {
   [[CREATE TABLE orders (
     order_id TEXT PRIMARY KEY,
     order_key TEXT,
+    former_key TEXT,
     state TEXT NOT NULL,
     task_id TEXT,
     model TEXT,
@@ -29,8 +33,9 @@ local first = {
     closed_at DOUBLE PRECISION
   )]],
   [[CREATE UNIQUE INDEX orders_by_key ON orders (order_key)
-    WHERE state <> 'abandoned']],
-  "CREATE INDEX orders_by_task ON orders (task_id)",
+    WHERE order_key IS NOT NULL]],
+  [[CREATE INDEX orders_by_task ON orders (task_id)
+    WHERE task_id IS NOT NULL]],
   "CREATE INDEX orders_open ON orders (order_id) WHERE closed_at IS NULL",
 }
 
@@ -50,6 +55,9 @@ end
 
 local function step(database, number)
   for _, statement in ipairs(migrations[number]) do
+    if statement:find "^CREATE TABLE" then
+      statement = statement .. database:table_options()
+    end
     local ok, err = database:run(statement)
     if not ok then
       return nil, err

@@ -12,7 +12,7 @@ local _M = {}
 -- Each state: whether something is still to be done about it, and what may
 -- follow.
 local states = {
-  prepared = { true, { "prepared", "submitting", "abandoned" } },
+  prepared = { true, { "prepared", "submitting", "refused", "abandoned" } },
   submitting = { true, { "prepared", "accepted", "refused", "unknown" } },
   accepted = { true, { "completed", "failed", "cancelled", "downloaded",
     "abandoned" } },

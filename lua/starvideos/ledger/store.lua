@@ -20,14 +20,13 @@ Store.__index = Store
 -- How often a change is tried again when others change the same order.
 local ATTEMPTS = 50
 
-local columns = { "state", "task_id", "model", "params", "path", "bytes",
-  "sha256", "error", "attempts", "owner", "lease", "updated_at", "closed_at" }
+-- What changes in the life of an order.
+local columns = { "state", "order_key", "former_key", "task_id", "model",
+  "params", "path", "bytes", "sha256", "error", "attempts", "owner", "lease",
+  "updated_at", "closed_at" }
 
-local SELECT = "SELECT order_id, order_key, base_url, revision,"
-  .. " created_at, " .. table.concat(columns, ", ") .. " FROM orders "
-
-local SAVE = "UPDATE orders SET " .. table.concat(columns, " = ?, ")
-  .. " = ?, revision = revision + 1 WHERE order_id = ? AND revision = ?"
+local SELECT = "SELECT order_id, base_url, revision, created_at, "
+  .. table.concat(columns, ", ") .. " FROM orders "
 
 local INSERT = [[INSERT INTO orders (order_id, order_key, state, model, params,
   base_url, path, attempts, owner, lease, revision, created_at, updated_at)
@@ -36,7 +35,7 @@ local INSERT = [[INSERT INTO orders (order_id, order_key, state, model, params,
 
 local FIND = {
   id = SELECT .. "WHERE order_id = ?",
-  key = SELECT .. "WHERE order_key = ? AND state <> 'abandoned'",
+  key = SELECT .. "WHERE order_key = ?",
   task = SELECT .. "WHERE task_id = ?",
 }
 
@@ -53,9 +52,9 @@ local advice = {
   { "locked", "another program has held it for too long" },
 }
 
--- A PostgreSQL address without its password.
+-- A PostgreSQL address without its password, which may hold any character.
 local function shown(address)
-  return (address:gsub("^(%w+://)[^/@]*@", "%1"):gsub("%?.*", ""))
+  return (address:gsub("^(%w+://).*@", "%1"):gsub("%?.*", ""))
 end
 
 --- The error of a ledger that does not work.
@@ -164,27 +163,37 @@ function Store:insert(row)
   return rows and rows[1] ~= nil, err
 end
 
-local function save(self, row, state)
-  row.updated_at = self.clock()
-  row.closed_at = not states.is_open(state) and row.updated_at or nil
-  row.state = state
-  local values = {}
-  for index, name in ipairs(columns) do
-    values[index] = row[name]
-  end
-  values[#columns + 1], values[#columns + 2] = row.order_id, row.revision
-  return write(self, SAVE, unpack(values, 1, #columns + 2))
-end
-
-local function changed(row, changes)
-  local copy = {}
+-- The row after a step. One that is given up lets go of its key.
+local function after_step(self, row, state, changes)
+  local after = {}
   for name, value in pairs(row) do
-    copy[name] = value
+    after[name] = value
   end
   for name, value in pairs(changes) do
-    copy[name] = value or nil
+    after[name] = value or nil
   end
-  return copy
+  after.state, after.updated_at = state, self.clock()
+  after.closed_at = not states.is_open(state) and after.updated_at or nil
+  if state == "abandoned" and row.order_key then
+    after.order_key, after.former_key = nil, row.order_key
+  end
+  return after
+end
+
+-- Writes what differs, so that an index of anything else is left alone.
+local function save(self, row, after)
+  local names, values = {}, {}
+  for _, name in ipairs(columns) do
+    if row[name] ~= after[name] then
+      names[#names + 1] = name .. " = ?"
+      values[#names] = after[name]
+    end
+  end
+  local count = #names
+  values[count + 1], values[count + 2] = row.order_id, row.revision
+  return write(self, "UPDATE orders SET " .. table.concat(names, ", ")
+    .. ", revision = revision + 1 WHERE order_id = ? AND revision = ?",
+    unpack(values, 1, count + 2))
 end
 
 -- A statement that was sent again over a new connection changes nothing where
@@ -210,8 +219,8 @@ function Store:try(row, state, changes)
   if not states.allows(row.state, state) then
     return false
   end
-  local after = changed(row, changes)
-  local count, err = save(self, after, state)
+  local after = after_step(self, row, state, changes)
+  local count, err = save(self, row, after)
   if not count then
     return nil, err
   elseif count == 0 then

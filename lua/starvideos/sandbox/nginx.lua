@@ -56,7 +56,8 @@ end
 
 local function make_prefix(options)
   if options.prefix then
-    return shell.read(shell.fill("{ mkdir -p @p@ && cd @p@; } 2>/dev/null && pwd",
+    return shell.read(shell.fill(
+      "{ mkdir -p @p@ && cd @p@; } 2>/dev/null && pwd",
       { p = options.prefix }))
   end
   return shell.read('cd "$(mktemp -d '

@@ -1,0 +1,151 @@
+--- How many polls a client may send: one allowance for all its waits. It
+-- spreads those that fall due together, falls at a 429 and rises slowly again.
+-- Knows neither clock nor network; both are handed in.
+-- @module starvideos.budget
+
+local retry = require "starvideos.retry"
+
+local _M = {}
+
+-- Polls queue by number. `allowed` is the number up to which they may leave;
+-- it grows at `rate`, stands still while a 429 holds all back, and is never
+-- more than one ahead of what was asked for: a quiet hour saves up nothing.
+local Budget = {}
+Budget.__index = Budget
+
+-- A share of a poll that no clock can tell from none.
+local NOTHING = 1e-3
+
+--- Make a budget.
+-- @tparam function random returns a number in [0, 1)
+-- @treturn table budget
+function _M.new(random)
+  return setmetatable({
+    random = random,
+    rate = retry.policy.rate,
+    issued = 0,
+    allowed = 1,
+    given_up = {},
+    counted_until = -math.huge,
+    held_until = -math.huge,
+    risen_until = -math.huge,
+    lowered_until = -math.huge,
+    left_at = -math.huge,
+    recent = 0,
+  }, Budget)
+end
+
+-- Lets the next polls of the queue go, as many as the time is worth. Those
+-- given up on take none of it.
+local function admit(self, worth)
+  local following = math.floor(self.allowed) + 1
+  while following <= self.issued and next(self.given_up) do
+    local step = math.min(worth, following - self.allowed)
+    if self.given_up[following] then
+      self.given_up[following], step = nil, 1
+    elseif worth <= 0 then
+      return
+    else
+      worth = worth - step
+    end
+    self.allowed = self.allowed + step
+    following = math.floor(self.allowed) + 1
+  end
+  self.allowed = math.min(self.issued + 1, self.allowed + worth)
+end
+
+local function count_until(self, now)
+  local from = math.max(self.counted_until, self.held_until)
+  admit(self, math.max(0, now - from) * self.rate)
+  self.counted_until = math.max(self.counted_until, now)
+end
+
+--- Queue a poll.
+-- @tparam number now the runtime's seconds
+-- @treturn number seconds after which to ask `left`; 0: it may leave
+-- @treturn number its number in the queue
+function Budget:reserve(now)
+  count_until(self, now)
+  self.issued = self.issued + 1
+  return self:left(self.issued, now), self.issued
+end
+
+-- Those far behind look seldom. They do not all look at the same time: where
+-- many turns come free at once, not all are to leave at once.
+local function until_next_look(self, pause)
+  local policy = retry.policy
+  local longest = math.min(policy.look_max,
+    math.max(policy.look_min, pause * policy.look))
+  return math.min(pause, longest * (1 + self.random()) / 2)
+end
+
+-- Polls a second of late, the further back the less they count.
+local function recent_rate(self, now)
+  return self.recent
+    * math.exp((self.left_at - now) / retry.policy.rate_memory)
+end
+
+local function leave(self, now)
+  self.recent = recent_rate(self, now) + 1 / retry.policy.rate_memory
+  self.left_at = now
+end
+
+--- How long a poll in the queue still has to wait.
+-- @tparam number number of the poll
+-- @tparam number now the runtime's seconds
+-- @treturn number seconds after which to ask again, for the rate may change
+--   meanwhile; 0: it may leave
+function Budget:left(number, now)
+  count_until(self, now)
+  local ahead = number - self.allowed
+  local queue = ahead > NOTHING and ahead / self.rate or 0
+  local hold = math.max(0, self.held_until - now)
+  if queue + hold <= 0 then
+    leave(self, now)
+  end
+  return until_next_look(self, queue + hold)
+end
+
+--- Give up on a poll that is still in the queue.
+-- @tparam number number of the poll
+function Budget:give_up(number)
+  if number > self.allowed then
+    self.given_up[number] = true
+  end
+end
+
+--- An answer came that was no 429: the rate rises by as much as the time since
+-- the last answer is worth.
+-- @tparam number now the runtime's seconds
+function Budget:answered(now)
+  local policy = retry.policy
+  count_until(self, now)
+  local quiet = math.min(now - self.risen_until, policy.rate_trust)
+  if quiet > 0 then
+    self.rate = math.min(policy.rate,
+      self.rate * 2 ^ (quiet / policy.rate_doubling))
+    self.risen_until = now
+  end
+end
+
+--- The provider said too many requests: half as many as of late from now on,
+-- and none before it wants to be asked again.
+-- @tparam number now the runtime's seconds
+-- @tparam[opt] number retry_after seconds
+function Budget:limited(now, retry_after)
+  local policy = retry.policy
+  count_until(self, now)
+  if retry_after then
+    self.held_until = math.max(self.held_until,
+      now + math.min(retry_after, policy.hold_max) + self.random())
+  end
+  local on = math.max(now, self.held_until)
+  if now >= self.lowered_until then
+    self.rate = math.max(policy.rate_min,
+      math.min(self.rate, recent_rate(self, now)) / 2)
+    self.lowered_until = on + policy.rate_lowering
+  end
+  self.risen_until = on
+end
+
+return _M
