@@ -8,8 +8,9 @@ BUILD = build/$(LUA)
 CORE_LUA_SRC = csrc/lua_core.c csrc/row.c csrc/convert.c
 CORE_SRC = $(CORE_LUA_SRC) csrc/catalog.c csrc/validate.c csrc/media.c \
 	csrc/report.c csrc/text.c csrc/url.c csrc/value.c
-CURL_SRC = csrc/lua_curl.c csrc/engine.c csrc/transfer.c csrc/origin.c \
-	csrc/sink.c csrc/head.c csrc/buffer.c
+CURL_SRC = csrc/lua_curl.c csrc/request.c csrc/engine.c csrc/transfer.c \
+	csrc/evidence.c csrc/origin.c csrc/sink.c csrc/digest.c csrc/place.c \
+	csrc/version.c csrc/head.c csrc/buffer.c
 
 # CFLAGS, LIBFLAG and LUA_INCDIR are LuaRocks' names; whoever sets them keeps
 # what the sources rely on.
@@ -24,8 +25,10 @@ LUA_CFLAGS = -I$(LUA_INCDIR)
 else
 LUA_CFLAGS = $(shell pkg-config --cflags $(LUA))
 endif
-CURL_CFLAGS = $(shell pkg-config --cflags libcurl 2>/dev/null)
-CURL_LIBS = $(shell pkg-config --libs libcurl 2>/dev/null || echo -lcurl)
+CURL_CFLAGS = $(shell pkg-config --cflags libcurl libcrypto 2>/dev/null)
+CURL_LIBS = $(shell pkg-config --libs libcurl libcrypto 2>/dev/null || \
+	echo -lcurl -lcrypto)
+LUA_LIBS = $(shell pkg-config --libs $(LUA) 2>/dev/null)
 
 # In the bindings all is static but luaopen_*, which must be seen; of the
 # rest nothing may be, or it would meet symbols of the host.
@@ -137,6 +140,56 @@ lint-%:
 check-memory:
 	@$(DEPS) demo test memory
 	@spec/memory/check.sh
+
+# For how long each target is fuzzed.
+FUZZ_SECONDS = 60
+FUZZ_TARGETS = $(filter-out $(if $(wildcard csrc/version.c),,version),\
+	$(patsubst spec/fuzz/%.seeds,%,$(wildcard spec/fuzz/*.seeds)))
+FUZZ_CFLAGS = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
+	-fsanitize=fuzzer-no-link,address,undefined
+.PHONY: fuzz fuzz-targets
+fuzz:
+	@$(DEPS) demo test fuzz
+	@$(MAKE) -s --no-print-directory fuzz-targets LUA=lua5.4 CC=clang \
+	  BUILD=build/fuzz CFLAGS='$(FUZZ_CFLAGS)'
+	@spec/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+fuzz-targets: $(FUZZ_TARGETS:%=$(BUILD)/target/%)
+$(BUILD)/target/%: spec/fuzz/%.c spec/fuzz/peer.c $(wildcard spec/fuzz/*.h) \
+  $(call object,$(CORE_SRC) $(CURL_SRC))
+	@mkdir -p $(@D)
+	$(COMPILE) -fsanitize=fuzzer -Icsrc -o $@ $(filter-out %.h,$^) \
+	  $(CURL_LIBS) $(LUA_LIBS)
+
+# The program of the allocation spec, in which memory runs out when told to.
+ALLOCATION_CFLAGS = -O1 -g -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=undefined
+WRAPPED = malloc calloc realloc strdup strndup free curl_multi_poll
+.PHONY: allocation
+allocation:
+	@$(MAKE) -s --no-print-directory build/allocation/$(LUA)/driver \
+	  BUILD=build/allocation/$(LUA) CFLAGS='$(ALLOCATION_CFLAGS)'
+$(BUILD)/driver: $(wildcard spec/allocation/*.[ch] spec/fuzz/peer.*) \
+  $(call object,$(CORE_SRC) $(CURL_SRC))
+	$(COMPILE) $(WRAPPED:%=-Wl,--wrap=%) -Icsrc -Ispec/fuzz -o $@ \
+	  $(filter-out %.h,$^) $(CURL_LIBS) $(LUA_LIBS)
+
+# How often the ledger's program is killed; SEED repeats a run.
+KILLS = 2000
+SEED =
+.PHONY: torture
+torture:
+	@$(DEPS) demo test
+	@$(MAKE) -s --no-print-directory build LUA=lua5.4
+	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)" && \
+	  lua5.4 spec/torture/run.lua $(KILLS) $(SEED)
+
+# How often an order is sent under each fault of a server.
+.PHONY: faults
+faults:
+	@$(DEPS) demo test
+	@$(MAKE) -s --no-print-directory build LUA=lua5.4
+	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)" && \
+	  lua5.4 spec/faults/figure.lua
 
 BENCHES = build/bench/validate_bench build/bench/query_plain
 .PHONY: bench

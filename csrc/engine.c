@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "evidence.h"
 #include "transfer.h"
 
 enum {
@@ -210,6 +211,9 @@ static bool admit(sv_engine *engine) {
     sv_transfer *t = engine->queue.first;
     take_out(&engine->queue, t);
     if (!start(engine, t)) {
+      if (t->outcome.reason == SV_REASON_NONE) {
+        sv_outcome_say(&t->outcome, SV_REASON_IO, "out of memory");
+      }
       sv_transfer_abandon(t, false);
       drop(t);
       ended = true;
@@ -234,6 +238,11 @@ sv_transfer *sv_engine_submit(sv_engine *engine, const sv_request *request,
   t->owners = 2;
   append(&engine->queue, t);
   admit(engine);
+  if (t->stage == SV_DONE) { /* its file cannot be written */
+    *failure = t->outcome;
+    drop(t);
+    return NULL;
+  }
   return t;
 }
 
@@ -439,4 +448,13 @@ const char *sv_reason_name(sv_reason reason) {
 #undef X
   };
   return names[reason];
+}
+
+const char *sv_phase_name(sv_phase phase) {
+  static const char *const names[] = {
+#define X(name, text) text,
+      SV_PHASES(X)
+#undef X
+  };
+  return names[phase];
 }

@@ -19,6 +19,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "digest.h"
+
 typedef struct sv_engine sv_engine;
 typedef struct sv_transfer sv_transfer;
 
@@ -36,6 +38,7 @@ typedef struct sv_transfer sv_transfer;
   X(PROTOCOL, "protocol")     /* not what HTTP allows */            \
   X(TOO_LARGE, "too_large")   /* over max_body, or 64 KiB of head */ \
   X(IO, "io")                 /* the local file */                  \
+  X(CHANGED, "changed")       /* the file there is another by now */ \
   X(CANCELLED, "cancelled")
 
 typedef enum sv_reason {
@@ -43,6 +46,20 @@ typedef enum sv_reason {
   SV_REASONS(X)
 #undef X
 } sv_reason;
+
+/* How far an exchange came. */
+#define SV_PHASES(X)                                                \
+  X(QUEUE, "queue")           /* never begun */                     \
+  X(CONNECT, "connect")       /* name look-up, TCP, TLS */          \
+  X(REQUEST, "request")       /* connected; not all handed over */  \
+  X(ANSWER, "answer")         /* sent; no whole head came back */   \
+  X(BODY, "body")             /* the final answer's head is read */
+
+typedef enum sv_phase {
+#define X(name, text) SV_PHASE_##name,
+  SV_PHASES(X)
+#undef X
+} sv_phase;
 
 typedef struct sv_header {
   const char *name;
@@ -65,15 +82,21 @@ typedef struct sv_request {
   bool fresh;             /* a connection of its own, HTTP/1.1, no redirect:
                              libcurl repeats a POST on a reused one */
   bool insecure_http;     /* allow http to a host that is not loopback */
-  const char *sink_path;  /* body of a 200 or 206 to this file, or NULL */
+  const char *sink_path;  /* body of a 200 or 206 to this file, or NULL; opened
+                             before anything is sent */
   long long sink_offset;  /* where a 206 must begin */
   bool sink_sync;         /* fsync at the end */
+  const char *sink_etag;     /* what is known of the file that a 206 must be */
+  const char *sink_modified; /* the rest of: its headers of then, or NULL, */
+  long long sink_total;      /* and its whole size; 0: unknown */
 } sv_request;
 
 /* How a transfer ended. `sent` is false only where libcurl counts not one
-** byte of the request as sent. */
+** byte of the request as sent; after a fork it and the phase say what the
+** parent may have come to. */
 typedef struct sv_outcome {
   sv_reason reason;
+  sv_phase phase;
   char message[320]; /* a sentence; holds no header and no query */
   int system_error;  /* errno, or 0 */
   bool sent;
@@ -84,6 +107,7 @@ typedef struct sv_outcome {
   double elapsed;
   long long bytes_sent, received;
   long long file_offset, file_bytes;
+  char sha256[SV_SHA256_HEX]; /* of the whole file, its first part too */
 } sv_outcome;
 
 typedef struct sv_progress {
@@ -128,5 +152,6 @@ const char *sv_transfer_head(const sv_transfer *transfer, size_t *size);
 const char *sv_transfer_body(const sv_transfer *transfer, size_t *size);
 
 const char *sv_reason_name(sv_reason reason);
+const char *sv_phase_name(sv_phase phase);
 
 #endif

@@ -1,6 +1,6 @@
 #include "head.h"
 
-#include <stdlib.h>
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
@@ -65,12 +65,28 @@ bool sv_head_says_file(const char *head, size_t size) {
           !starts_with(&type, "application/json"));
 }
 
-/* RFC 9110, 14.4: bytes first-last/complete. A line end stops strtoll. */
+const char *sv_head_number(const char *text, const char *end,
+                           long long *number) {
+  const char *at = text;
+  *number = 0;
+  for (; at < end && *at >= '0' && *at <= '9'; at++) {
+    if (*number > (LLONG_MAX - 9) / 10) {
+      return NULL;
+    }
+    *number = *number * 10 + (*at - '0');
+  }
+  return at > text ? at : NULL;
+}
+
+/* RFC 9110, 14.4: bytes first-last/complete. */
 bool sv_head_continues(const char *head, size_t size, long long offset) {
   sv_field range;
-  char *end;
-  return sv_head_find(head, size, "Content-Range", &range) &&
-         starts_with(&range, "bytes ") &&
-         strtoll(range.value + 6, &end, 10) == offset &&
-         end > range.value + 6 && *end == '-';
+  if (!sv_head_find(head, size, "Content-Range", &range) ||
+      !starts_with(&range, "bytes ")) {
+    return false;
+  }
+  long long first;
+  const char *end = range.value + range.value_size;
+  const char *after = sv_head_number(range.value + 6, end, &first);
+  return after && after < end && *after == '-' && first == offset;
 }

@@ -24,6 +24,11 @@ bool sv_head_find(const char *head, size_t size, const char *name,
 ** 200 is none. */
 bool sv_head_says_file(const char *head, size_t size);
 
+/* Reads the digits at the beginning of a text that ends at `end`: the place
+** after them, or NULL where there are none, or more than the number holds. */
+const char *sv_head_number(const char *text, const char *end,
+                           long long *number);
+
 /* Whether the body is a range that begins at this offset. */
 bool sv_head_continues(const char *head, size_t size, long long offset);
 

@@ -1,6 +1,7 @@
 /*
 ** Module starvideos.curl: the engine for Lua. Converts, and decides nothing.
 */
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 
@@ -9,14 +10,13 @@
 #include "compat.h"
 #include "engine.h"
 #include "head.h"
+#include "place.h"
+#include "request.h"
 
 #define ENGINE "starvideos.curl.engine"
 #define TRANSFER "starvideos.curl.transfer"
 
-enum {
-  MAX_IN_FLIGHT = 64,
-  MAX_BODY = 4 * 1024 * 1024,
-};
+enum { MAX_IN_FLIGHT = 64 };
 
 /* --- arguments --------------------------------------------------------- */
 
@@ -39,139 +39,6 @@ static sv_transfer *check_transfer(lua_State *L) {
   return *box;
 }
 
-static void wrong_field(lua_State *L, const char *name, const char *wanted) {
-  luaL_error(L, "field '%s' of the request must be a %s, not a %s", name,
-             wanted, luaL_typename(L, -1));
-}
-
-/* The value stays on the stack, so that its bytes stay where they are. */
-static const char *text_field(lua_State *L, int table, const char *name,
-                              size_t *size) {
-  lua_getfield(L, table, name);
-  if (lua_isnil(L, -1)) {
-    return NULL;
-  }
-  if (lua_type(L, -1) != LUA_TSTRING) {
-    wrong_field(L, name, "string");
-  }
-  return lua_tolstring(L, -1, size);
-}
-
-static double number_field(lua_State *L, int table, const char *name,
-                           double otherwise) {
-  double number = otherwise;
-  lua_getfield(L, table, name);
-  if (!lua_isnil(L, -1)) {
-    if (lua_type(L, -1) != LUA_TNUMBER) {
-      wrong_field(L, name, "number");
-    }
-    number = lua_tonumber(L, -1);
-    if (!(number >= 0 && number < 1e15)) {
-      luaL_error(L, "field '%s' of the request is out of range", name);
-    }
-  }
-  lua_pop(L, 1);
-  return number;
-}
-
-/* Absent is without a limit; a limit of zero is over at once, and not that. */
-static double time_field(lua_State *L, int table, const char *name) {
-  double seconds = number_field(L, table, name, -1);
-  return seconds < 0 ? 0 : seconds < 0.001 ? 0.001 : seconds;
-}
-
-static bool boolean_field(lua_State *L, int table, const char *name) {
-  lua_getfield(L, table, name);
-  bool is = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return is;
-}
-
-/* --- requests ---------------------------------------------------------- */
-
-static size_t count_fields(lua_State *L, int table) {
-  size_t count = 0;
-  lua_pushnil(L);
-  while (lua_next(L, table)) {
-    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) {
-      luaL_error(L, "headers must be strings under their names");
-    }
-    lua_pop(L, 1);
-    count++;
-  }
-  return count;
-}
-
-/* A NUL inside would cut the text short: it is passed on as a control
-** character, which the engine refuses. */
-static const char *whole_text(lua_State *L, int index) {
-  size_t size;
-  const char *text = lua_tolstring(L, index, &size);
-  return strlen(text) == size ? text : "\1";
-}
-
-static void read_headers(lua_State *L, int table, sv_request *request) {
-  lua_getfield(L, table, "headers");
-  if (lua_isnil(L, -1)) {
-    return;
-  }
-  if (!lua_istable(L, -1)) {
-    wrong_field(L, "headers", "table");
-  }
-  int headers_table = lua_gettop(L);
-  size_t count = count_fields(L, headers_table), i = 0;
-  sv_header *headers = lua_newuserdata(L, (count + 1) * sizeof *headers);
-  lua_pushnil(L);
-  while (lua_next(L, headers_table)) {
-    headers[i].name = whole_text(L, -2);
-    headers[i++].value = whole_text(L, -1);
-    lua_pop(L, 1);
-  }
-  request->headers = headers;
-  request->header_count = i;
-}
-
-static void read_sink(lua_State *L, int table, sv_request *request) {
-  lua_getfield(L, table, "sink");
-  if (lua_isnil(L, -1)) {
-    return;
-  }
-  if (!lua_istable(L, -1)) {
-    wrong_field(L, "sink", "table");
-  }
-  int sink = lua_gettop(L);
-  request->sink_path = text_field(L, sink, "path", NULL);
-  if (!request->sink_path) {
-    luaL_error(L, "field 'path' of the sink is missing");
-  }
-  request->sink_offset = (long long)number_field(L, sink, "offset", 0);
-  request->sink_sync = boolean_field(L, sink, "sync");
-}
-
-static void read_request(lua_State *L, int table, sv_request *request) {
-  memset(request, 0, sizeof *request);
-  luaL_checkstack(L, 16, "request");
-  request->method = text_field(L, table, "method", NULL);
-  request->url = text_field(L, table, "url", NULL);
-  if (!request->url) {
-    luaL_error(L, "field 'url' of the request is missing");
-  }
-  request->url = whole_text(L, -1);
-  request->method = request->method ? request->method : "GET";
-  request->body = text_field(L, table, "body", &request->body_size);
-  request->connect_timeout = time_field(L, table, "connect_timeout");
-  request->timeout = time_field(L, table, "timeout");
-  request->stall_seconds = number_field(L, table, "stall_seconds", 0);
-  request->stall_bytes = (long)number_field(L, table, "stall_bytes", 1);
-  request->max_body = (size_t)number_field(L, table, "max_body", MAX_BODY);
-  double redirects = number_field(L, table, "redirects", 0);
-  request->redirects = redirects < INT_MAX ? (int)redirects : INT_MAX;
-  request->fresh = boolean_field(L, table, "fresh");
-  request->insecure_http = boolean_field(L, table, "insecure_http");
-  read_headers(L, table, request);
-  read_sink(L, table, request);
-}
-
 /* --- results ----------------------------------------------------------- */
 
 static void set_integer(lua_State *L, const char *name, long long number) {
@@ -180,9 +47,11 @@ static void set_integer(lua_State *L, const char *name, long long number) {
 }
 
 static void push_failure(lua_State *L, const sv_outcome *outcome) {
-  lua_createtable(L, 0, 7);
+  lua_createtable(L, 0, 8);
   lua_pushstring(L, sv_reason_name(outcome->reason));
   lua_setfield(L, -2, "reason");
+  lua_pushstring(L, sv_phase_name(outcome->phase));
+  lua_setfield(L, -2, "phase");
   lua_pushstring(L, outcome->message);
   lua_setfield(L, -2, "message");
   lua_pushboolean(L, outcome->sent);
@@ -236,7 +105,7 @@ static const char *version_name(long version) {
 
 static void push_response(lua_State *L, const sv_transfer *transfer) {
   const sv_outcome *outcome = sv_transfer_outcome(transfer);
-  lua_createtable(L, 0, 9);
+  lua_createtable(L, 0, 10);
   set_integer(L, "status", outcome->status);
   set_integer(L, "bytes_sent", outcome->bytes_sent);
   push_headers(L, transfer);
@@ -244,6 +113,8 @@ static void push_response(lua_State *L, const sv_transfer *transfer) {
   if (outcome->to_file) {
     set_integer(L, "file_offset", outcome->file_offset);
     set_integer(L, "file_bytes", outcome->file_bytes);
+    lua_pushstring(L, outcome->sha256);
+    lua_setfield(L, -2, "sha256");
   } else {
     size_t size;
     const char *body = sv_transfer_body(transfer, &size);
@@ -277,7 +148,7 @@ static int engine_submit(lua_State *L) {
   sv_outcome failure;
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
-  read_request(L, 2, &request);
+  sv_read_request(L, 2, &request);
   sv_transfer **box = lua_newuserdata(L, sizeof *box);
   *box = NULL;
   luaL_setmetatable(L, TRANSFER);
@@ -361,6 +232,53 @@ static int transfer_progress(lua_State *L) {
   return 3;
 }
 
+/* --- files ------------------------------------------------------------- */
+
+static const char *reason_of_file(int problem) {
+  return problem == EWOULDBLOCK ? "busy"
+         : problem == EEXIST    ? "exists"
+         : problem == ESTALE    ? "changed"
+                                : "io";
+}
+
+/* What a function about a file returns: what was pushed, or nil and why. */
+static int file_results(lua_State *L, int problem) {
+  if (!problem) {
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_createtable(L, 0, 3);
+  lua_pushstring(L, reason_of_file(problem));
+  lua_setfield(L, -2, "reason");
+  lua_pushstring(L, strerror(problem));
+  lua_setfield(L, -2, "message");
+  set_integer(L, "errno", problem);
+  return 2;
+}
+
+static int curl_place(lua_State *L) {
+  const char *part = luaL_checkstring(L, 1);
+  const char *path = luaL_checkstring(L, 2);
+  double bytes = luaL_checknumber(L, 3);
+  luaL_argcheck(L, bytes >= 0 && bytes < 1e15, 3, "out of range");
+  int problem = sv_place(part, path, (long long)bytes, lua_toboolean(L, 4));
+  lua_pushboolean(L, 1);
+  return file_results(L, problem);
+}
+
+static int curl_discard(lua_State *L) {
+  int problem = sv_discard(luaL_checkstring(L, 1), lua_toboolean(L, 2));
+  lua_pushboolean(L, 1);
+  return file_results(L, problem);
+}
+
+static int curl_sha256(lua_State *L) {
+  char hex[SV_SHA256_HEX] = "";
+  int problem = sv_digest_file(luaL_checkstring(L, 1), hex);
+  lua_pushstring(L, hex);
+  return file_results(L, problem);
+}
+
 /* --- module ------------------------------------------------------------ */
 
 static int curl_now(lua_State *L) {
@@ -378,8 +296,8 @@ static int curl_engine(lua_State *L) {
   double max_in_flight = MAX_IN_FLIGHT;
   if (!lua_isnoneornil(L, 1)) {
     luaL_checktype(L, 1, LUA_TTABLE);
-    ca_file = text_field(L, 1, "ca_file", NULL);
-    max_in_flight = number_field(L, 1, "max_in_flight", MAX_IN_FLIGHT);
+    ca_file = sv_text_field(L, 1, "ca_file", NULL);
+    max_in_flight = sv_number_field(L, 1, "max_in_flight", MAX_IN_FLIGHT);
     luaL_argcheck(L, max_in_flight >= 1 && max_in_flight <= INT_MAX, 1,
                   "max_in_flight is out of range");
   }
@@ -410,6 +328,9 @@ static const luaL_Reg transfer_methods[] = {
 static const luaL_Reg functions[] = {
     {"engine", curl_engine},
     {"now", curl_now},
+    {"place", curl_place},
+    {"discard", curl_discard},
+    {"sha256", curl_sha256},
     {"version", curl_libcurl_version},
     {NULL, NULL},
 };

@@ -1,7 +1,8 @@
 /*
 ** A file that takes the body of an answer. Opened before the request is
 ** sent, so that a full or forbidden disk costs no exchange; locked against a
-** second writer; not truncated until a whole new body arrives.
+** second writer; not truncated until a whole new body arrives. What it holds
+** in the end is digested on the way, so that nobody has to read it again.
 */
 #ifndef SV_SINK_H
 #define SV_SINK_H
@@ -9,19 +10,32 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "digest.h"
+
 typedef struct sv_sink {
   int file; /* -1: none */
   bool sync;
+  sv_digest *digest;
   long long offset;  /* where a continued body begins */
   long long written; /* by this transfer */
+  long long given_to_disk; /* up to here, from the file's start */
 } sv_sink;
 
 /* 0, or an errno; EWOULDBLOCK where another writer holds the file. */
 int sv_sink_open(sv_sink *sink, const char *path, long long offset, bool sync);
 
-/* Take a whole body (resumed false: the file is emptied) or the rest of one. */
+/* Opens a file and locks it against other writers; the caller closes it.
+** `flags` as of open(2). 0, or an errno and `file` -1. */
+int sv_sink_lock(int *file, const char *path, int flags);
+
+/* Take a whole body (resumed false: the file is emptied) or the rest of one,
+** which reads and digests what is there before it; ESTALE where that is less
+** than it was. */
 int sv_sink_begin(sv_sink *sink, bool resumed);
 int sv_sink_write(sv_sink *sink, const char *bytes, size_t size);
+
+/* The SHA-256 of the whole file in lowercase hex, once; 0 or an errno. */
+int sv_sink_digest(sv_sink *sink, char hex[SV_SHA256_HEX]);
 
 /* Closes; fsyncs before where asked for and `whole`. */
 int sv_sink_close(sv_sink *sink, bool whole);

@@ -1,32 +1,23 @@
+#define _GNU_SOURCE /* strdup */
+
 #include "transfer.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "evidence.h"
 #include "head.h"
 
 enum {
   MAX_HEAD = 64 * 1024,
   SINK_BUFFER = 512 * 1024, /* a bigger read costs fewer system calls */
-  BODY_SENT_APART = 64 * 1024, /* libcurl's MAX_INITIAL_POST_SIZE */
 };
-
-
-static void __attribute__((format(printf, 3, 4)))
-say(sv_outcome *outcome, sv_reason reason, const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(outcome->message, sizeof outcome->message, format, arguments);
-  va_end(arguments);
-  outcome->reason = reason;
-}
 
 /* --- the request ------------------------------------------------------- */
 
@@ -37,7 +28,7 @@ static bool check_url(sv_transfer *t, const sv_request *request,
   sv_reason reason = sv_origin_read(&t->origin, request->url,
                                     request->insecure_http, why, sizeof why);
   if (reason != SV_REASON_NONE) {
-    say(failure, reason, "%s", why);
+    sv_outcome_say(failure, reason, "%s", why);
   }
   return reason == SV_REASON_NONE;
 }
@@ -74,7 +65,7 @@ static bool add_header(sv_transfer *t, const sv_header *header) {
 }
 
 static bool out_of_memory(sv_outcome *failure) {
-  say(failure, SV_REASON_IO, "out of memory");
+  sv_outcome_say(failure, SV_REASON_IO, "out of memory");
   failure->system_error = ENOMEM;
   return false;
 }
@@ -85,14 +76,14 @@ static bool copy_headers(sv_transfer *t, const sv_request *request,
     const sv_header *header = &request->headers[i];
     if (has_control(header->name) || has_control(header->value) ||
         !*header->name || strpbrk(header->name, ": ")) {
-      say(failure, SV_REASON_INVALID,
-          "a header holds a control character or has no proper name");
+      sv_outcome_say(failure, SV_REASON_INVALID, "a header holds a control"
+                     " character or has no proper name");
       return false;
     }
     if (request->redirects > 0 &&
         strcasecmp(header->name, "Authorization") == 0) {
-      say(failure, SV_REASON_INVALID,
-          "a request with a key must not follow redirects");
+      sv_outcome_say(failure, SV_REASON_INVALID,
+                     "a request with a key must not follow redirects");
       return false;
     }
     if (!add_header(t, header)) {
@@ -117,34 +108,23 @@ static bool copy_body(sv_transfer *t, const sv_request *request) {
   return true;
 }
 
-static bool open_sink(sv_transfer *t, const sv_request *request,
-                      sv_outcome *failure) {
-  if (!request->sink_path) {
-    return true;
-  }
-  int problem = sv_sink_open(&t->sink, request->sink_path,
-                             request->sink_offset, request->sink_sync);
-  if (problem == EWOULDBLOCK) {
-    say(failure, SV_REASON_IO, "another download is writing %s",
-        request->sink_path);
-  } else if (problem) {
-    say(failure, SV_REASON_IO, "cannot write %s: %s", request->sink_path,
-        strerror(problem));
-  }
-  failure->system_error = problem;
-  return problem == 0;
+static bool copy_path(sv_transfer *t, const sv_request *request) {
+  t->sink_path = request->sink_path ? strdup(request->sink_path) : NULL;
+  return t->sink_path || !request->sink_path;
 }
 
 static bool check_method(const sv_request *request, sv_outcome *failure) {
   bool posts = strcmp(request->method, "POST") == 0;
   if (posts && request->redirects > 0) {
-    say(failure, SV_REASON_INVALID, "a POST must not follow redirects");
+    sv_outcome_say(failure, SV_REASON_INVALID,
+                   "a POST must not follow redirects");
     return false;
   }
   if (posts || strcmp(request->method, "GET") == 0) {
     return true;
   }
-  say(failure, SV_REASON_INVALID, "the method is neither GET nor POST");
+  sv_outcome_say(failure, SV_REASON_INVALID,
+                 "the method is neither GET nor POST");
   return false;
 }
 
@@ -161,7 +141,10 @@ sv_transfer *sv_transfer_new(const sv_request *request, sv_outcome *failure) {
   if (check_method(request, failure) && check_url(t, request, failure) &&
       copy_headers(t, request, failure) &&
       (copy_body(t, request) || out_of_memory(failure)) &&
-      open_sink(t, request, failure)) {
+      (sv_version_copy(&t->version, request->sink_etag, request->sink_modified,
+                       request->sink_total) ||
+       out_of_memory(failure)) &&
+      (copy_path(t, request) || out_of_memory(failure))) {
     return t;
   }
   sv_transfer_free(t);
@@ -170,11 +153,13 @@ sv_transfer *sv_transfer_new(const sv_request *request, sv_outcome *failure) {
 
 void sv_transfer_free(sv_transfer *t) {
   sv_sink_close(&t->sink, false);
+  sv_version_free(&t->version);
   curl_slist_free_all(t->headers);
   sv_buffer_free(&t->head);
   sv_buffer_free(&t->body);
   curl_url_cleanup(t->origin.url);
   free(t->request_body);
+  free(t->sink_path);
   free(t);
 }
 
@@ -189,8 +174,8 @@ static size_t on_head(char *line, size_t one, size_t size, void *self) {
   }
   t->head_ended = *line == '\r' || *line == '\n';
   if (t->head_seen > MAX_HEAD) {
-    say(&t->outcome, SV_REASON_TOO_LARGE,
-        "the head of the answer is larger than %d bytes", MAX_HEAD);
+    sv_outcome_say(&t->outcome, SV_REASON_TOO_LARGE,
+                   "the head of the answer is larger than %d bytes", MAX_HEAD);
     return 0;
   }
   if (t->answered) {
@@ -205,11 +190,26 @@ static size_t on_head(char *line, size_t one, size_t size, void *self) {
 
 static bool failed_to_write(sv_transfer *t, int problem) {
   if (problem) {
-    say(&t->outcome, SV_REASON_IO, "cannot write the file: %s",
-        strerror(problem));
+    sv_outcome_say(&t->outcome, SV_REASON_IO, "cannot write the file: %s",
+                   strerror(problem));
     t->outcome.system_error = problem;
   }
   return problem != 0;
+}
+
+/* Whether the body is the rest of what the file holds. */
+static bool continues(sv_transfer *t) {
+  if (!sv_head_continues(t->head.data, t->head.size, t->sink.offset)) {
+    sv_outcome_say(&t->outcome, SV_REASON_PROTOCOL, "the server sent another"
+                   " part of the file than was asked for");
+    return false;
+  }
+  if (!sv_version_matches(&t->version, t->head.data, t->head.size)) {
+    sv_outcome_say(&t->outcome, SV_REASON_CHANGED, "the file on the server is"
+                   " not the one whose first part was saved");
+    return false;
+  }
+  return true;
 }
 
 /* With the first byte of the final body it is decided where it goes. */
@@ -222,10 +222,7 @@ static bool decide(sv_transfer *t) {
       !sv_head_says_file(t->head.data, t->head.size)) {
     return true;
   }
-  if (status == 206 &&
-      !sv_head_continues(t->head.data, t->head.size, t->sink.offset)) {
-    say(&t->outcome, SV_REASON_PROTOCOL,
-        "the server sent another part of the file than was asked for");
+  if (status == 206 && !continues(t)) {
     return false;
   }
   t->outcome.to_file = true;
@@ -238,8 +235,8 @@ static bool keep(sv_transfer *t, const char *bytes, size_t size) {
   curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
   if (t->body.size + size > t->max_body ||
       length > (curl_off_t)t->max_body) {
-    say(&t->outcome, SV_REASON_TOO_LARGE,
-        "the answer is larger than %zu bytes", t->max_body);
+    sv_outcome_say(&t->outcome, SV_REASON_TOO_LARGE,
+                   "the answer is larger than %zu bytes", t->max_body);
     return false;
   }
   return sv_buffer_add(&t->body, bytes, size) || out_of_memory(&t->outcome);
@@ -278,14 +275,19 @@ static long milliseconds(double seconds) {
   return seconds < INT_MAX / 1000 ? (long)(seconds * 1000 + 0.999) : INT_MAX;
 }
 
-static void set_protocols(CURL *easy, const sv_transfer *t) {
+/* An option that holds a text takes memory, and must not be left out for want
+** of it: those decide where a request may go, and whom it trusts. */
+static bool set_text(CURL *easy, CURLoption option, const char *text) {
+  return curl_easy_setopt(easy, option, text) == CURLE_OK;
+}
+
+static bool set_protocols(CURL *easy, const sv_transfer *t) {
   const char *first = t->origin.secure ? "https" : "http";
   bool may_stay_open = !t->origin.secure && t->options.insecure_http;
   const char *then = may_stay_open ? "http,https" : "https";
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, first);
-  if (t->options.redirects > 0) {
-    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, then);
-  }
+  return set_text(easy, CURLOPT_PROTOCOLS_STR, first) &&
+         (t->options.redirects == 0 ||
+          set_text(easy, CURLOPT_REDIR_PROTOCOLS_STR, then));
 }
 
 /* libcurl repeats a POST by itself on a reused connection that the server
@@ -319,16 +321,21 @@ static void set_limits(CURL *easy, const sv_request *options) {
 
 /* A CA *path*, which Debian's libcurl has by default, switches the cache of
 ** parsed certificates off; each connect would read the whole bundle. */
-static void set_trust(CURL *easy, const char *ca_file) {
-  if (ca_file) {
-    curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
-    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+static bool set_trust(CURL *easy, const sv_transfer *t, const char *ca_file) {
+  if (!t->origin.secure && t->options.redirects == 0) {
+    return true;
   }
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  return !ca_file || (set_text(easy, CURLOPT_CAINFO, ca_file) &&
+                      set_text(easy, CURLOPT_CAPATH, NULL));
 }
 
-/* QUICK_EXIT: giving up does not wait for a name look-up to return. What goes
-** to this machine is shown to no proxy. */
+/* What goes to this machine is shown to no proxy. */
+static bool set_proxy(CURL *easy, const sv_transfer *t) {
+  return !t->origin.local || set_text(easy, CURLOPT_PROXY, "");
+}
+
+/* QUICK_EXIT: giving up does not wait for a name look-up to return. */
 static void set_manners(CURL *easy, sv_transfer *t) {
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
@@ -337,22 +344,13 @@ static void set_manners(CURL *easy, sv_transfer *t) {
   curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
-  if (t->origin.local) {
-    curl_easy_setopt(easy, CURLOPT_PROXY, "");
-  }
 }
 
 static double later(double now, double seconds) {
   return seconds > 0 ? now + seconds : INFINITY;
 }
 
-bool sv_transfer_start(sv_transfer *t, CURL *easy, const char *ca_file) {
-  double now = sv_now();
-  t->easy = easy;
-  t->connect_by = later(now, t->options.connect_timeout);
-  t->end_by = later(now, t->options.timeout);
-  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->problem);
-  curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
+static void set_content(CURL *easy, sv_transfer *t) {
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
@@ -367,112 +365,52 @@ bool sv_transfer_start(sv_transfer *t, CURL *easy, const char *ca_file) {
   if (t->sink.file >= 0) {
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)SINK_BUFFER);
   }
+}
+
+static bool open_sink(sv_transfer *t) {
+  if (!t->sink_path) {
+    return true;
+  }
+  int problem = sv_sink_open(&t->sink, t->sink_path, t->options.sink_offset,
+                             t->options.sink_sync);
+  if (problem == EWOULDBLOCK) {
+    sv_outcome_say(&t->outcome, SV_REASON_IO, "another download is writing %s",
+                   t->sink_path);
+  } else if (problem) {
+    sv_outcome_say(&t->outcome, SV_REASON_IO, "cannot write %s: %s",
+                   t->sink_path, strerror(problem));
+  }
+  t->outcome.system_error = problem;
+  return problem == 0;
+}
+
+bool sv_transfer_start(sv_transfer *t, CURL *easy, const char *ca_file) {
+  double now = sv_now();
+  if (!open_sink(t)) {
+    return false;
+  }
+  t->easy = easy;
+  t->connect_by = later(now, t->options.connect_timeout);
+  t->end_by = later(now, t->options.timeout);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->problem);
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
+  set_content(easy, t);
   set_manners(easy, t);
-  set_protocols(easy, t);
   set_connection(easy, &t->options);
   set_limits(easy, &t->options);
-  if (t->origin.secure || t->options.redirects > 0) {
-    set_trust(easy, ca_file);
-  }
-  return curl_easy_setopt(easy, CURLOPT_CURLU, t->origin.url) == CURLE_OK;
+  return set_protocols(easy, t) && set_proxy(easy, t) &&
+         set_trust(easy, t, ca_file) &&
+         curl_easy_setopt(easy, CURLOPT_CURLU, t->origin.url) == CURLE_OK;
 }
 
 /* --- the end ----------------------------------------------------------- */
 
-static const struct {
-  CURLcode code;
-  sv_reason reason;
-} reason_of[] = {
-    {CURLE_URL_MALFORMAT, SV_REASON_INVALID},
-    {CURLE_COULDNT_RESOLVE_HOST, SV_REASON_RESOLVE},
-    {CURLE_COULDNT_RESOLVE_PROXY, SV_REASON_RESOLVE},
-    {CURLE_COULDNT_CONNECT, SV_REASON_CONNECT},
-    {CURLE_SSL_CONNECT_ERROR, SV_REASON_TLS},
-    {CURLE_PEER_FAILED_VERIFICATION, SV_REASON_TLS},
-    {CURLE_SSL_CACERT_BADFILE, SV_REASON_TLS},
-    {CURLE_SSL_CERTPROBLEM, SV_REASON_TLS},
-    {CURLE_SSL_CIPHER, SV_REASON_TLS},
-    {CURLE_SSL_ENGINE_INITFAILED, SV_REASON_TLS},
-    {CURLE_SSL_INVALIDCERTSTATUS, SV_REASON_TLS},
-    {CURLE_OPERATION_TIMEDOUT, SV_REASON_TIMEOUT},
-    {CURLE_WEIRD_SERVER_REPLY, SV_REASON_PROTOCOL},
-    {CURLE_TOO_MANY_REDIRECTS, SV_REASON_PROTOCOL},
-    {CURLE_BAD_CONTENT_ENCODING, SV_REASON_PROTOCOL},
-    {CURLE_BAD_FUNCTION_ARGUMENT, SV_REASON_PROTOCOL}, /* no colon in a line */
-    {CURLE_OUT_OF_MEMORY, SV_REASON_IO},
-};
-
-static sv_reason reason_for(const sv_transfer *t, CURLcode code) {
-  if (code == CURLE_OPERATION_TIMEDOUT &&
-      strncmp(t->problem, "Operation too slow", 18) == 0) {
-    return SV_REASON_STALLED;
-  }
-  if (code == CURLE_OUT_OF_MEMORY && t->outcome.status && !t->answered) {
-    return SV_REASON_TOO_LARGE; /* what libcurl says of a line without end */
-  }
-  if (code == CURLE_UNSUPPORTED_PROTOCOL) {
-    return t->outcome.status ? SV_REASON_INSECURE : SV_REASON_PROTOCOL;
-  }
-  for (size_t i = 0; i < sizeof reason_of / sizeof *reason_of; i++) {
-    if (reason_of[i].code == code) {
-      return reason_of[i].reason;
-    }
-  }
-  return SV_REASON_RESET;
-}
-
-static void explain(sv_transfer *t, CURLcode code, const char *ca_file) {
-  const char *what = *t->problem ? t->problem : curl_easy_strerror(code);
-  sv_reason reason = reason_for(t, code);
-  long system_error = 0;
-  curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &system_error);
-  if (reason == SV_REASON_CONNECT) { /* elsewhere it may be an older one */
-    t->outcome.system_error = (int)system_error;
-  }
-  if (reason == SV_REASON_TLS) {
-    say(&t->outcome, reason, "no secure connection: %s (trusted certificates:"
-        " %s)", what, ca_file ? ca_file : "libcurl's own");
-  } else if (reason == SV_REASON_INSECURE) {
-    say(&t->outcome, reason, "the server redirects to an address that is not"
-        " https");
-  } else if (reason == SV_REASON_TOO_LARGE) {
-    say(&t->outcome, reason, "the head of the answer has a line without end");
-  } else if (reason == SV_REASON_CONNECT && system_error) {
-    say(&t->outcome, reason, "%s: %s", what, strerror((int)system_error));
-  } else {
-    say(&t->outcome, reason, "%s", what);
-  }
-}
-
-static void read_evidence(sv_transfer *t) {
-  sv_outcome *outcome = &t->outcome;
-  long request_size = 0, connects = 0, version = 0;
-  curl_off_t uploaded = 0, received = 0, elapsed = 0;
-  curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &request_size);
-  curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
-  curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
-  curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connects);
-  curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
-  curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &elapsed);
-  curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &outcome->status);
-  outcome->sent = request_size > 0 || uploaded > 0;
-  outcome->status = outcome->status < 200 ? 0 : outcome->status;
-  /* A short body goes out with the head and is in both figures. */
-  outcome->bytes_sent =
-      request_size +
-      (t->request_body_size < BODY_SENT_APART ? 0 : (long long)uploaded);
-  outcome->received = (long long)received;
-  outcome->reused = outcome->sent && connects == 0;
-  outcome->elapsed = (double)elapsed / 1e6;
-  outcome->http_version = version == CURL_HTTP_VERSION_2     ? 20
-                          : version == CURL_HTTP_VERSION_1_0 ? 10
-                                                             : 11;
-}
-
 static void settle(sv_transfer *t, bool whole) {
-  int problem = sv_sink_close(&t->sink, whole && t->outcome.to_file);
+  bool saved = whole && t->outcome.to_file;
+  int problem = saved ? sv_sink_digest(&t->sink, t->outcome.sha256) : 0;
+  int closing = sv_sink_close(&t->sink, saved);
   if (whole) {
-    failed_to_write(t, problem);
+    failed_to_write(t, problem ? problem : closing);
   }
   t->outcome.file_offset = t->sink.offset;
   t->outcome.file_bytes = t->sink.written;
@@ -481,15 +419,16 @@ static void settle(sv_transfer *t, bool whole) {
 }
 
 void sv_transfer_finish(sv_transfer *t, CURLcode code, const char *ca_file) {
-  read_evidence(t);
+  sv_evidence_read(t);
   if (code != CURLE_OK && t->outcome.reason == SV_REASON_NONE) {
-    explain(t, code, ca_file);
+    sv_evidence_explain(t, code, ca_file);
   }
   if (t->outcome.reason == SV_REASON_NONE && !t->answered) {
     if (t->head_ended) {
       decide(t); /* the body was empty */
     } else { /* libcurl takes it for an answer all the same */
-      say(&t->outcome, SV_REASON_RESET, "the head of the answer is cut short");
+      sv_outcome_say(&t->outcome, SV_REASON_RESET,
+                     "the head of the answer is cut short");
     }
   }
   curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, NULL);
@@ -497,7 +436,10 @@ void sv_transfer_finish(sv_transfer *t, CURLcode code, const char *ca_file) {
 }
 
 void sv_transfer_abandon(sv_transfer *t, bool sent) {
-  say(&t->outcome, SV_REASON_CANCELLED, "cancelled");
+  if (t->outcome.reason == SV_REASON_NONE) {
+    sv_outcome_say(&t->outcome, SV_REASON_CANCELLED, "cancelled");
+  }
   t->outcome.sent = sent;
+  t->outcome.phase = sent ? SV_PHASE_ANSWER : SV_PHASE_QUEUE;
   settle(t, false);
 }

@@ -11,6 +11,7 @@
 #include "engine.h"
 #include "origin.h"
 #include "sink.h"
+#include "version.h"
 
 typedef enum sv_stage { SV_QUEUED, SV_RUNNING, SV_DONE } sv_stage;
 
@@ -32,7 +33,9 @@ struct sv_transfer {
   size_t max_body;
   size_t head_seen; /* bytes, of interim answers and redirects too */
   sv_buffer head, body;
-  sv_sink sink;
+  char *sink_path; /* NULL: none */
+  sv_sink sink;    /* open while running */
+  sv_version version; /* of what the sink holds already */
   sv_outcome outcome;
   char problem[CURL_ERROR_SIZE];
 };
@@ -41,14 +44,16 @@ struct sv_transfer {
 sv_transfer *sv_transfer_new(const sv_request *request, sv_outcome *failure);
 void sv_transfer_free(sv_transfer *transfer);
 
-/* Sets every option of the handle, which must be new or reset. */
+/* Opens the file and sets every option of the handle, which must be new or
+** reset. False where either fails; the outcome says what the file did. */
 bool sv_transfer_start(sv_transfer *transfer, CURL *easy, const char *ca_file);
 
 /* Reads the evidence from the handle, which is the caller's again. */
 void sv_transfer_finish(sv_transfer *transfer, CURLcode code,
                         const char *ca_file);
 
-/* Ends a transfer that no longer has a handle, or never had one. */
+/* Ends a transfer that no longer has a handle, or never had one: as cancelled
+** where nothing else has been said. */
 void sv_transfer_abandon(sv_transfer *transfer, bool sent);
 
 #endif

@@ -1,5 +1,6 @@
 local starvideos = require "starvideos"
 
+local FILM = "\0\0\0\16ftypisom"
 local PARAMS = { model = "videos", prompt = "a cat", duration = 5 }
 
 describe("generate", function()
@@ -35,7 +36,7 @@ describe("generate", function()
       query = json('{"id":"video_1","status":"completed",'
         .. '"video_url":"https://media.example/1.mp4"}'),
       download = function()
-        return { status = 200, body = "film", headers = {} }
+        return { status = 200, body = FILM, headers = {} }
       end,
     }
   end)
@@ -51,7 +52,7 @@ describe("generate", function()
     local task, file = client():generate(PARAMS, { path = path,
       on_task = function(created) seen = created.id end })
     assert.equal("completed", task.status)
-    assert.same({ path = path, bytes = 4 }, file)
+    assert.same({ path, #FILM }, { file.path, file.bytes })
     assert.equal("video_1", seen)
     assert.same({ "create", "query", "download" }, calls)
   end)

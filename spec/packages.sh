@@ -8,12 +8,13 @@ set -eu
 packages_for() {
   case $1 in
   demo) echo gcc libc6-dev make pkg-config lua5.4 liblua5.4-dev \
-    libcurl4-openssl-dev lua-cjson lua-argparse \
+    libcurl4-openssl-dev libssl-dev lua-cjson lua-argparse \
     nginx libnginx-mod-http-lua ffmpeg ;;
   # luajit2, for Debian's nginx Lua module excludes the package luajit.
   test) echo lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev \
     lua5.3 liblua5.3-dev luajit2 libluajit2-5.1-dev \
-    lua-busted luarocks openssl ;;
+    lua-busted luarocks openssl \
+    lua-dbi-sqlite3 lua-dbi-postgresql postgresql ;;
   lint) echo lua-check clang ;;
   memory) echo valgrind ;;
   bench) echo curl ;;
@@ -56,8 +57,8 @@ if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
   exit 1
 fi
 
-# The nginx package starts a server on port 80 at once and at every boot.
-# Nobody asked for that here, so it may do neither.
+# The packages nginx and postgresql start a server at once and at every boot.
+# Nobody asked for that here, so they may do neither.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   trap 'as_root rm -f "$policy"' EXIT
@@ -66,11 +67,17 @@ if [ ! -e "$policy" ]; then
   as_root chmod 755 "$policy"
 fi
 
+# A server that was here before is its owner's.
+quiet=
+for service in nginx postgresql; do
+  installed "$service-common" || quiet="$quiet $service"
+done
+
 echo "Installing$missing"
 apt update || : # what the lists lack, the next line names
 # Unquoted: one word a package. What is there already is left as it is.
 apt install --yes --no-install-recommends --no-remove $missing
 
-case "$missing " in
-*' nginx '*) as_root update-rc.d nginx disable ;;
-esac
+for service in $quiet; do
+  [ ! -e "/etc/init.d/$service" ] || as_root update-rc.d "$service" disable
+done

@@ -1,55 +1,33 @@
---- Fetch a finished video: into a `.part` file beside the target, resumed
--- where an earlier download broke off, checked, and only then renamed.
+--- Fetch a finished video: into a `.part` file beside the target, continued
+-- where a fault or an earlier process broke off, checked, and only then given
+-- its name.
 -- @module starvideos.download
 
 local errors = require "starvideos.errors"
 local exchange = require "starvideos.exchange"
-local json = require "starvideos.json"
+local parts = require "starvideos.part"
+local preview = require "starvideos.preview"
 local query = require "starvideos.query"
+local retry = require "starvideos.retry"
+local saved = require "starvideos.saved"
 local tasks = require "starvideos.task"
 
 local _M = {}
 
--- Seconds without a byte after which a download counts as dead.
+-- Seconds without a byte after which a connection counts as dead.
 local STALL_SECONDS = 30
 local REDIRECTS = 5
 
-local function io_error(message, fields)
-  fields = fields or {}
-  fields.kind, fields.message = "io", message
-  return errors.new(fields)
-end
+-- Enough of a file that is no video to say what it is.
+local PREVIEW_BYTES = 400
 
-local function size_of(path)
-  local file = io.open(path, "rb")
-  if not file then
-    return nil
-  end
-  local size = file:seek("end")
-  file:close()
-  return size
-end
+-- A shorter value in a link's query is no secret, and stands in other words.
+local SHORTEST_SECRET = 4
 
-local function read_file(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read("*a")
-  if file then
-    file:close()
-  end
-  return text
-end
-
-local function write_file(path, text, mode)
-  local file, problem = io.open(path, mode or "wb")
-  if not file then
-    return nil, problem
-  end
-  local written, why = file:write(text)
-  local closed, later = file:close()
-  if written and closed then
-    return true
-  end
-  return nil, why or later
+local function fail(self, kind, message, fields)
+  local err = fields or {}
+  err.kind, err.message, err.task_id = kind, message, self.id
+  return nil, errors.new(err)
 end
 
 --- Whether a video can be saved at a path, without leaving a trace. Asked
@@ -60,53 +38,160 @@ end
 -- @treturn ?table err of kind io
 function _M.check_target(path, overwrite)
   local existing = io.open(path, "rb")
+  local problem
   if existing then
     local is_folder = not existing:read(0) and existing:seek("end") ~= 0
     existing:close()
-    if is_folder then
-      return nil, io_error(path .. " is a directory; name a file in it")
-    elseif not overwrite then
-      return nil, io_error(path .. " exists; choose another name or allow"
-        .. " overwriting")
-    end
+    problem = is_folder and path .. " is a directory; name a file in it"
+      or not overwrite and path .. " exists; choose another name or allow"
+        .. " overwriting" or nil
   end
-  local part = path .. ".part"
-  local before = size_of(part)
-  local ok, problem = write_file(part, "", "ab")
-  if not ok then
-    return nil, io_error("cannot write " .. tostring(problem))
-  elseif not before then
-    os.remove(part)
+  if not problem then
+    local ok, why = parts.probe(path)
+    problem = not ok and "cannot write " .. tostring(why) or nil
+  end
+  if problem then
+    return nil, errors.new { kind = "io", message = problem }
   end
   return true
 end
 
--- What an earlier, broken download left: how much of which version. Without
--- a validator nothing says that the rest would fit.
-local function left_over(part, id)
-  local size = size_of(part)
-  local info = size and size > 0 and json.decode(read_file(part .. ".json") or "")
-  if type(info) == "table" and info.task_id == id and info.validator then
-    return size, info.validator
+-- Beyond these: 5xx is `server`, anything else `protocol`.
+local kind_of = { [403] = "expired", [404] = "expired", [408] = "timeout",
+  [410] = "expired", [425] = "server", [429] = "rate_limited" }
+
+-- The values in a link's query are its signature; a page may show them.
+local function without_signature(text, url)
+  for value in (url:match("%?(.*)") or ""):gmatch("=([^&#]+)") do
+    local decoded = value:gsub("%%(%x%x)", function(hex)
+      return string.char(tonumber(hex, 16))
+    end)
+    for _, secret in ipairs { value, decoded } do
+      if #secret >= SHORTEST_SECRET then
+        text = text:gsub(secret:gsub("%p", "%%%0"), "[redacted]")
+      end
+    end
   end
-  return 0, nil
+  return text
 end
 
-local function validator_of(headers)
-  local etag = headers.etag
-  if etag and not etag:find("^W/") then
-    return etag
-  end
-  return headers["last-modified"]
+local function shown(self, body)
+  local text = without_signature(body, self.url)
+  return text:find("%S") and preview.of(text) or "nothing"
 end
 
-local function remember(part, id, headers)
-  local validator = validator_of(headers)
-  if validator then
-    write_file(part .. ".json", json.encode {
-      task_id = id, validator = validator,
-    })
+local function refused(self, context, response)
+  local status = response.status
+  local kind = kind_of[status] or status >= 500 and "server" or "protocol"
+  local message = ("the media host answered HTTP %d"):format(status)
+  if kind == "expired" then
+    message = ("the link to the video of task %s is dead (HTTP %d), and so was"
+      .. " the one before; ask for a new one with query"):format(self.id,
+      status)
+  elseif status == 200 or status == 206 then
+    message = ("the media host sent %s instead of a video: %s"):format(
+      response.headers["content-type"] or "something else",
+      shown(self, response.body or ""))
   end
+  return fail(self, kind, message, { status = status,
+    retry_after = retry.retry_after(response.headers, context.wall_clock) })
+end
+
+local function is_file(response)
+  local kind = (response.headers["content-type"] or ""):lower()
+  return (response.status == 200 or response.status == 206)
+    and not kind:find("^%s*text/") and not kind:find("^%s*application/json")
+end
+
+local function not_ready(self, task)
+  if tasks.is_terminal(task) then
+    return nil, errors.task_failed(task)
+  end
+  return fail(self, "timeout",
+    ("task %s is %s; wait for it before downloading"):format(self.id,
+      tostring(task.status)), { task = task })
+end
+
+local function time_left(self, context)
+  return self.deadline and self.deadline - context.runtime:now() or nil
+end
+
+local function find_link(self, context)
+  local task, err = query(context, self.id, time_left(self, context))
+  if not task then
+    return nil, err
+  elseif not task.video_url then
+    return not_ready(self, task)
+  end
+  self.url = task.video_url
+  return true
+end
+
+local function request_of(self, context)
+  local part, on_progress = self.part, self.options.on_progress
+  local before = part.offset
+  return {
+    method = "GET",
+    url = self.url,
+    headers = part:headers(),
+    timeout = time_left(self, context),
+    stall_seconds = self.options.stall_timeout or STALL_SECONDS,
+    stall_bytes = 1,
+    redirects = REDIRECTS,
+    sink = part:sink(),
+    on_answer = function(status, headers)
+      before = status == 206 and before or 0
+      if is_file { status = status, headers = headers } then
+        part:remember(status, headers)
+      end
+    end,
+    on_progress = on_progress and function(received, total)
+      on_progress(before + received, total and before + total)
+    end,
+  }
+end
+
+-- What another process, or the file system, has against the name.
+local function not_placed(self, failure)
+  local part, reason = self.part, failure.reason
+  if reason == "busy" or reason == "changed" then
+    return fail(self, "io", "another download is writing " .. part.path)
+  end
+  local problem = reason == "exists"
+    and part.target .. " came up meanwhile and is left as it is"
+    or ("cannot save %s: %s"):format(part.target, tostring(failure.message))
+  return fail(self, "io", ("%s; the video is kept in %s"):format(problem,
+    part.path), { part = part.path, bytes = part:size() })
+end
+
+-- What came was called a video and is none.
+local function no_video(self)
+  return fail(self, "protocol", "the media host sent something that is no MP4"
+    .. " file: " .. shown(self, self.part:beginning(PREVIEW_BYTES)))
+end
+
+-- Checks what has come and gives it its name.
+local function finish(self, whole, response)
+  local part = self.part
+  local size = part:size()
+  if size == 0 or whole and size ~= whole then
+    return fail(self, "network", ("the video of task %s is incomplete: %d of"
+      .. " %s bytes"):format(self.id, size, whole or "?"))
+  elseif not part:is_video() then
+    return no_video(self)
+  end
+  local sha256 = response.sha256 or parts.sha256_of(part.path)
+  local offset = response.file_offset or 0
+  local file = { path = part.target, bytes = size, sha256 = sha256,
+    resumed_from = offset > 0 and offset or nil }
+  if self.ledger then
+    self.ledger:placing(self.id, file)
+  end
+  local ok, failure = part:place(size, self.options.overwrite)
+  if not ok then
+    return not_placed(self, failure)
+  end
+  return file
 end
 
 -- The length the whole file must have, as far as the answer says it.
@@ -118,132 +203,153 @@ local function whole_length(response)
   return tonumber(headers["content-length"])
 end
 
-local kind_of = { [403] = "expired", [404] = "expired", [410] = "expired",
-  [429] = "rate_limited" }
-
-local function refused(response, id)
-  local status = response.status
-  local kind = kind_of[status] or status >= 500 and "server" or "protocol"
-  local message = ("the media host answered HTTP %d"):format(status)
-  if kind == "expired" then
-    message = ("the link to the video of task %s is dead (HTTP %d); ask for a"
-      .. " new one with query"):format(id, status)
-  elseif status == 200 or status == 206 then
-    message = ("the media host sent %s instead of a video"):format(
-      response.headers["content-type"] or "something else")
-  end
-  return errors.new { kind = kind, message = message, status = status,
-    task_id = id }
+-- What is there is of another version, or no server can go on with it.
+local function begin_anew(self)
+  self.part:discard()
+  local at_once = self.faults + 1 < retry.policy.download_tries
+  local _, err = fail(self, "protocol", ("the rest of the video of task %s does"
+    .. " not fit what was saved of it"):format(self.id))
+  return nil, err, at_once
 end
 
-local function is_video(status, headers)
-  local kind = (headers["content-type"] or ""):lower()
-  return (status == 200 or status == 206)
-    and not kind:find("^%s*text/") and not kind:find("^%s*application/json")
+-- A link lives for a while only; for a new one the provider is asked once.
+local function renew_link(self, context, response)
+  local _, err = refused(self, context, response)
+  local first = not self.renewed
+  self.renewed, self.url = true, nil
+  return nil, err, first
 end
 
--- A transport of the host's may hand over the body in memory.
-local function save_body(self, response)
-  local resumed = response.status == 206
-  local ok, problem = write_file(self.part, response.body,
-    resumed and "ab" or "wb")
-  if not ok then
-    return nil, io_error("cannot write " .. tostring(problem),
-      { task_id = self.id })
+local function take(self, context, response)
+  if kind_of[response.status] == "expired" then
+    return renew_link(self, context, response)
+  elseif response.status == 416 and self.part.offset > 0 then
+    return begin_anew(self)
+  elseif not is_file(response) then
+    return refused(self, context, response)
   end
-  response.file_offset = resumed and self.offset or 0
-  return true
+  if response.body then
+    local ok, problem = self.part:save(response)
+    if ok == false then
+      return begin_anew(self)
+    elseif not ok then
+      return fail(self, "io", "cannot write " .. tostring(problem))
+    end
+  end
+  self.part:remember(response.status, response.headers)
+  return finish(self, whole_length(response), response)
 end
 
-local function fetch(context, self)
-  local req = {
-    method = "GET",
-    url = self.url,
-    headers = {},
-    timeout = self.options.timeout,
-    stall_seconds = self.options.stall_timeout or STALL_SECONDS,
-    stall_bytes = 1,
-    redirects = REDIRECTS,
-    sink = { path = self.part, offset = self.offset, sync = true },
-    on_answer = function(status, headers)
-      if is_video(status, headers) then
-        remember(self.part, self.id, headers)
-      end
-    end,
-  }
-  if self.offset > 0 then
-    req.headers["Range"] = ("bytes=%d-"):format(self.offset)
-    req.headers["If-Range"] = self.validator
-  end
-  local on_progress = self.options.on_progress
-  req.on_progress = on_progress and function(received, total)
-    on_progress(received + self.offset, total and total + self.offset)
-  end
-  return exchange.send(context, req)
-end
-
--- Checks what arrived and gives it its name.
-local function finish(self, response)
-  local size, whole = size_of(self.part) or 0, whole_length(response)
-  if size == 0 or whole and size ~= whole then
-    return nil, errors.new {
-      kind = "network",
-      message = ("the video of task %s is incomplete: %d of %s bytes; download"
-        .. " again to resume"):format(self.id, size, whole or "?"),
-      task_id = self.id,
-    }
-  end
-  local ok, problem = os.rename(self.part, self.path)
-  if not ok then
-    return nil, io_error("cannot rename " .. tostring(problem),
-      { task_id = self.id })
-  end
-  os.remove(self.part .. ".json")
-  local offset = response.file_offset or 0
-  return { path = self.path, bytes = size,
-    resumed_from = offset > 0 and offset or nil }
-end
-
--- Nothing is left behind that no later download could use.
-local function tidy(self)
-  if size_of(self.part) == 0 then
-    os.remove(self.part)
-    os.remove(self.part .. ".json")
-  end
-end
-
-local function attempt(context, self)
-  local response, failure = fetch(context, self)
-  if not response then
-    return nil, exchange.error_of(failure, "download", { task_id = self.id })
-  elseif response.status == 416 and self.offset > 0 then
-    os.remove(self.part)
-    self.offset, self.validator = 0, nil
-    return attempt(context, self)
-  elseif not is_video(response.status, response.headers) then
-    return nil, refused(response, self.id)
-  end
-  if response.body and not response.file_bytes then
-    local ok, err = save_body(self, response)
+-- One attempt: the file; or nil, an error, and whether its cause is out of the
+-- way already.
+local function attempt(self, context)
+  if not self.url then
+    local ok, err = find_link(self, context)
     if not ok then
       return nil, err
     end
   end
-  remember(self.part, self.id, response.headers)
-  return finish(self, response)
+  local part = self.part
+  part:look()
+  if part:is_whole() then
+    return finish(self, part.offset, { file_offset = part.offset })
+  end
+  part:reserve()
+  local response, failure = exchange.send(context, request_of(self, context))
+  if response then
+    return take(self, context, response)
+  elseif part.offset > 0
+    and (failure.reason == "changed" or failure.reason == "protocol") then
+    return begin_anew(self)
+  end
+  self.unopened = failure.phase == "queue"
+  return nil, exchange.error_of(failure, "download", { task_id = self.id })
 end
 
-local function not_ready(task)
-  if tasks.is_terminal(task) then
-    return nil, errors.task_failed(task)
+local function cancelled(self, why)
+  return fail(self, "cancelled", "stopped downloading the video of task "
+    .. self.id, { interrupted = why == "interrupted" or nil })
+end
+
+local function time_is_up(self, err)
+  return fail(self, "timeout", ("the video of task %s did not come within %g s"
+    .. " (%s)"):format(self.id, self.options.timeout, err.message),
+    { status = err.status, retry_after = err.retry_after })
+end
+
+-- Faults count in a row; more of the file than ever before begins a new one.
+local function count(self)
+  local size = self.part:size()
+  if size > self.most then
+    self.most, self.faults = size, 0
   end
-  return nil, errors.new {
-    kind = "timeout",
-    message = ("task %s is %s; wait for it before downloading"):format(
-      tostring(task.id), tostring(task.status)),
-    task = task,
-    task_id = task.id,
-  }
+  self.faults = self.faults + 1
+end
+
+-- Lets time pass until the next attempt: true, or nil and the last error.
+local function pause(self, context, err, at_once)
+  count(self)
+  local seconds = at_once and 0
+    or not err.task and retry.download_pause(err, self.faults, context.random)
+  local left = time_left(self, context) or math.huge
+  if not seconds or seconds >= left and err.kind == "rate_limited" then
+    return nil, err
+  elseif seconds >= left then
+    return time_is_up(self, err)
+  elseif seconds > 0 then
+    local slept, why = context.runtime:sleep(seconds)
+    if not slept then
+      return cancelled(self, why)
+    end
+  end
+  return true
+end
+
+local resumable = { network = true, timeout = true, io = true, server = true,
+  rate_limited = true, cancelled = true }
+
+-- Says what is kept. What no later download could go on with is removed: no
+-- video, of no known version, or nothing at all.
+local function leave(self, err)
+  local part = self.part
+  if err.part then
+    return nil, err
+  end
+  part:look()
+  part:discard(part.offset > 0 or self.unopened)
+  local size = part.offset
+  local unopened = err.kind == "io" and self.unopened
+  if size > 0 and resumable[err.kind] and not err.task and not unopened then
+    err.part, err.bytes = part.path, size
+    err.message = ("%s; %.0f bytes are kept in %s: %sdownload again to go on")
+      :format(err.message, size, part.path,
+        err.kind == "io" and "make room or mend the disk, then " or "")
+  end
+  return nil, err
+end
+
+local function run(self, context)
+  while true do
+    self.unopened = false
+    local file, err, at_once = attempt(self, context)
+    if file then
+      return file
+    end
+    local go_on
+    go_on, err = pause(self, context, err, at_once)
+    if not go_on then
+      return leave(self, err)
+    end
+  end
+end
+
+-- The file is there whatever the ledger says.
+local function note(context, id, file)
+  if context.ledger then
+    local ok, err = context.ledger:downloaded(id, file)
+    file.ledger_error = not ok and err or nil
+  end
+  return file
 end
 
 --- Save a video.
@@ -251,32 +357,28 @@ end
 -- @tparam table|string task_or_id a completed task, or an id to ask for
 -- @tparam string path
 -- @tparam table options see `client:download`
--- @treturn ?table file
--- @treturn ?table err
+-- @treturn ?table file with `path`, `bytes`, `sha256`, `resumed_from`, and
+--   `ledger_error` where the ledger could not be told
+-- @treturn ?table err; where something was kept, `part` and `bytes` say what
 function _M.save(context, task_or_id, path, options)
+  local task = type(task_or_id) == "table" and task_or_id
+    or { id = task_or_id }
+  local before = context.ledger and not options.overwrite
+    and saved(context, context.ledger:of_task(task.id), path)
+  if before then
+    return before
+  end
   local ok, err = _M.check_target(path, options.overwrite)
   if not ok then
     return nil, err
   end
-  local task = task_or_id
-  if type(task) == "string" or not task.video_url then
-    task, err = query(context, type(task) == "string" and task or task.id)
-    if not task then
-      return nil, err
-    end
-  end
-  if not task.video_url then
-    return not_ready(task)
-  end
-  local self = { id = task.id, url = task.video_url, path = path,
-    part = path .. ".part", options = options }
-  self.offset, self.validator = left_over(self.part, self.id)
+  local self = { id = task.id, url = task.video_url, options = options,
+    ledger = context.ledger, part = parts.new(path, task.id), most = 0, faults = 0 }
+  self.deadline = options.timeout
+    and context.runtime:now() + options.timeout or nil
   local file
-  file, err = attempt(context, self)
-  if not file then
-    tidy(self)
-  end
-  return file, err
+  file, err = run(self, context)
+  return file and note(context, task.id, file), err
 end
 
 return _M

@@ -3,21 +3,16 @@
 
 local create = require "starvideos.create"
 local download = require "starvideos.download"
+local saved = require "starvideos.saved"
 local wait = require "starvideos.wait"
 
 -- What an earlier run saved under the same key, if it is still there.
 local function saved_before(context, options)
-  local row = context.ledger and options.key
-    and context.ledger:of_key(options.key)
-  if not row or row.state ~= "downloaded" or row.path ~= options.path then
+  local ledger = context.ledger
+  if not ledger or not options.key or options.overwrite then
     return nil
   end
-  local file = io.open(row.path, "rb")
-  local bytes = file and file:seek "end"
-  if file then
-    file:close()
-  end
-  return bytes == row.bytes and context.ledger.order_of(row) or nil
+  return saved(context, ledger:of_key(options.key), options.path)
 end
 
 --- Order a video, wait for it and save it.
@@ -27,9 +22,9 @@ end
 -- @treturn ?table task
 -- @treturn ?table file, or err
 return function(context, params, options)
-  local saved = saved_before(context, options)
+  local before = saved_before(context, options)
   local ok, err = true, nil
-  if not saved then
+  if not before then
     ok, err = download.check_target(options.path, options.overwrite)
   end
   if not ok then
@@ -39,9 +34,8 @@ return function(context, params, options)
   task, err = create(context, params, options)
   if not task then
     return nil, err
-  elseif saved then
-    return task, { path = saved.path, bytes = saved.bytes,
-      sha256 = saved.sha256 }
+  elseif before then
+    return task, before
   end
   if options.on_task then
     options.on_task(task)

@@ -4,13 +4,11 @@
 
 local errors = require "starvideos.errors"
 local json = require "starvideos.json"
+local preview = require "starvideos.preview"
 local retry = require "starvideos.retry"
 local task = require "starvideos.task"
 
 local _M = {}
-
--- Enough to recognise a gateway's error page by.
-local PREVIEW_BYTES = 160
 
 -- A reason is kept whole, but not a book of one.
 local REASON_BYTES = 2000
@@ -64,29 +62,6 @@ local function kind_of_text(text)
       end
     end
   end
-end
-
--- Cut between characters, never inside one.
-local function shortened(text, bytes)
-  if #text <= bytes then
-    return text
-  end
-  local following = text:byte(bytes + 1)
-  while bytes > 0 and following >= 0x80 and following < 0xC0 do
-    bytes = bytes - 1
-    following = text:byte(bytes + 1)
-  end
-  return text:sub(1, bytes) .. "…"
-end
-
--- A page of whatever encoding, fit to stand in a message.
-local function preview(body)
-  local text = shortened(body:gsub("[%c%s]+", " "), PREVIEW_BYTES)
-  local beyond_utf8 = text:gsub("[\194-\244][\128-\191]+", "")
-  if beyond_utf8:find("[\128-\255]") then
-    text = text:gsub("[\128-\255]+", "?")
-  end
-  return text
 end
 
 local success_codes = { ["0"] = true, ["200"] = true }
@@ -159,7 +134,7 @@ local function read(http, wall_clock)
   }
   local answer = json.decode(body)
   if type(answer) ~= "table" then
-    reading.text = body:find("%S") and preview(body) or "an empty body"
+    reading.text = body:find("%S") and preview.of(body) or "an empty body"
     return reading
   end
   local fields = unwrap(answer)
@@ -167,7 +142,7 @@ local function read(http, wall_clock)
   reading.complaint = text
   text = text or task.reason(answer.error) or task.reason(answer.msg)
     or task.reason(answer.message)
-  reading.text = text and shortened(text, REASON_BYTES)
+  reading.text = text and preview.shortened(text, REASON_BYTES)
   reading.failure = failure_code(answer)
   reading.code = code or reading.failure
   reading.answer, reading.fields = answer, fields
@@ -227,7 +202,7 @@ function _M.create(http, wall_clock)
   local told_off = reading.failure or not seen.status and reading.complaint
   if not kind and (not seen.id or told_off) then
     kind = kind_without_task(reading, "create")
-    reading.text = reading.text or preview(http.body)
+    reading.text = reading.text or preview.of(http.body)
   end
   if kind then
     return fail(kind, reading, seen.id and seen)
@@ -253,7 +228,7 @@ function _M.query(http, id, wall_clock)
   seen.id = seen.id or id
   if not kind and (not seen.status or reading.failure) then
     kind = kind_without_task(reading, "query")
-    reading.text = reading.text or preview(http.body)
+    reading.text = reading.text or preview.of(http.body)
   end
   if kind then
     return fail(kind, reading)

@@ -5,6 +5,7 @@
 local download = require "starvideos.download"
 local errors = require "starvideos.errors"
 local pending = require "starvideos.pending"
+local saved = require "starvideos.saved"
 local wait = require "starvideos.wait"
 
 local _M = {}
@@ -55,9 +56,14 @@ local function obstacle(context, order)
 end
 
 -- Waits where there is something to wait for, and saves.
-local function bring(context, order, options)
+local function fetch(context, order, path, options)
   local progress = options.on_progress
-  local task, err = wait.one(context, order.task_id, {
+  local ok, err = download.check_target(path, options.overwrite)
+  if not ok then
+    return nil, err
+  end
+  local task
+  task, err = wait.one(context, order.task_id, {
     timeout = options.timeout,
     interval = options.interval,
     max_interval = options.max_interval,
@@ -69,10 +75,26 @@ local function bring(context, order, options)
   if not task then
     return nil, err
   end
-  return download.save(context, task, path_of(order, options), {
+  return download.save(context, task, path, {
     overwrite = options.overwrite,
     stall_timeout = options.stall_timeout,
   })
+end
+
+-- The file of an order: one that is there, or one that another process saves
+-- meanwhile, is as good as one's own.
+local function bring(context, order, options)
+  local path = path_of(order, options)
+  local file = saved(context, order, path)
+  if file then
+    return file
+  end
+  local err
+  file, err = fetch(context, order, path, options)
+  if not file and err.kind == "io" then
+    file = saved(context, context.ledger:of_task(order.task_id), path)
+  end
+  return file, err
 end
 
 local failures = { task_failed = true, expired = true }
@@ -93,6 +115,7 @@ local function work(context, order, options, result)
   if not err then
     file, err = bring(context, order, options)
   end
+  err = not file and err or nil
   settle(result, order, file, err, options)
 end
 

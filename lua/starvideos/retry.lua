@@ -23,6 +23,8 @@ _M.policy = {
   unreadable_limit = 5, -- unreadable answers that it bears
   create_tries = 3, -- how often an order is sent that did not arrive
   create_patience = 60, -- the longest Retry-After that a create sits out
+  download_tries = 5, -- how often a download is tried that gains nothing
+  download_patience = 300, -- the longest Retry-After that it sits out
   rate = 200, -- polls a second of a client: 10,000 tasks, each every 50 s
   rate_min = 1, -- polls a second that many 429 leave it
   rate_memory = 2, -- over which the present rate is measured
@@ -84,6 +86,20 @@ function _M.create_pause(err, tries, random)
     or err.kind == "rate_limited" and not err.task_id
   if not not_bought or tries >= policy.create_tries
     or (err.retry_after or 0) > policy.create_patience then
+    return nil
+  end
+  return no_earlier(backoff(tries, random), err.retry_after, random)
+end
+
+--- Seconds until a download goes on, or nil where it does not.
+-- @tparam table err what became of it
+-- @tparam number tries how often it was tried since it last got further
+-- @tparam function random returns a number in [0, 1)
+-- @treturn ?number
+function _M.download_pause(err, tries, random)
+  local policy = _M.policy
+  if not passing[err.kind] or tries >= policy.download_tries
+    or (err.retry_after or 0) > policy.download_patience then
     return nil
   end
   return no_earlier(backoff(tries, random), err.retry_after, random)

@@ -85,6 +85,12 @@ location = /other { content_by_lua_block {
 } }
 ]]
 
+-- As sha256sum prints them.
+local CLIP_SHA256 =
+  "ec21d64624228af3ecd4bdaa8239e32ed943b01e26934cd5610fddb361426dc6"
+local EMPTY_SHA256 =
+  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
 local LUA = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
 
 local BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -293,6 +299,7 @@ describe("the engine", function()
         local failure = is_lost("reset",
           order(server[scheme] .. "/drop?as=" .. before))
         assert.is_true(failure.sent)
+        assert.equal("answer", failure.phase)
         assert.equal(1, posts(before))
       end)
     end
@@ -328,6 +335,7 @@ describe("the engine", function()
       local failure = is_lost("connect",
         order("http://127.0.0.1:" .. port .. "/"))
       assert.is_false(failure.sent)
+      assert.equal("connect", failure.phase)
       assert.equal(0, failure.bytes_sent)
       assert.truthy(failure.message:find("refused", 1, true))
       assert.is_number(failure.errno)
@@ -337,6 +345,7 @@ describe("the engine", function()
       local failure = is_lost("resolve",
         order("https://" .. ("x"):rep(64) .. ".invalid/?secret"))
       assert.is_false(failure.sent)
+      assert.equal("connect", failure.phase)
       assert.is_nil(failure.message:find("secret", 1, true))
     end)
 
@@ -369,6 +378,7 @@ describe("the engine", function()
       for _, limit in ipairs { "timeout", "connect_timeout" } do
         local failure = is_lost("timeout", order(url, { [limit] = 0.1 }))
         assert.is_false(failure.sent)
+        assert.equal("connect", failure.phase)
       end
     end)
 
@@ -376,6 +386,7 @@ describe("the engine", function()
       local failure = is_lost("timeout",
         order(server.tls_url .. "/hang", { timeout = 0.3 }))
       assert.is_true(failure.sent)
+      assert.equal("answer", failure.phase)
       assert.is_true(failure.bytes_sent > 0)
     end)
 
@@ -383,6 +394,7 @@ describe("the engine", function()
       local failure = is_lost("timeout", order("http://127.0.0.1:" .. silent,
         { timeout = 0.2, body = ("x"):rep(20000000) }))
       assert.is_true(failure.sent)
+      assert.equal("request", failure.phase)
       assert.is_true(failure.bytes_sent < 20000000)
     end)
 
@@ -399,6 +411,7 @@ describe("the engine", function()
         assert.is_true(timed(transfer.cancel, transfer) < 0.05)
         local failure = is_lost("cancelled", transfer:result())
         assert.equal(sent, failure.sent)
+        assert.equal(sent and "answer" or "connect", failure.phase)
       end
     end)
 
@@ -409,7 +422,9 @@ describe("the engine", function()
       small:step(0.05)
       assert.equal(2, small:in_flight())
       second:cancel()
-      assert.is_false(is_lost("cancelled", second:result()).sent)
+      local failure = is_lost("cancelled", second:result())
+      assert.is_false(failure.sent)
+      assert.equal("queue", failure.phase)
       assert.equal(1, small:in_flight())
       small:close()
       assert.is_true(is_lost("cancelled", first:result()).sent)
@@ -423,25 +438,31 @@ describe("the engine", function()
   end)
 
   describe("a broken answer", function()
+    -- What it is called, the reason, the phase that was reached, the answer.
     local broken = {
-      { "an empty one", "reset", "" },
-      { "half a status line", "reset", "HTT" },
-      { "half a header", "reset", "HTTP/1.1 200 OK\r\nContent-Le" },
-      { "a body cut short", "reset",
+      { "an empty one", "reset", "answer", "" },
+      { "half a status line", "reset", "answer", "HTT" },
+      { "half a header", "reset", "answer", "HTTP/1.1 200 OK\r\nContent-Le" },
+      { "an interim one alone", "reset", "answer",
+        "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" },
+      { "a head alone", "reset", "body",
+        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" },
+      { "a body cut short", "reset", "body",
         "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc" },
-      { "chunks cut short", "reset",
+      { "chunks cut short", "reset", "body",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc" },
-      { "no HTTP", "protocol", "220 smtp.example ready\r\n" },
-      { "a line without a colon", "protocol",
+      { "no HTTP", "protocol", "answer", "220 smtp.example ready\r\n" },
+      { "a line without a colon", "protocol", "answer",
         "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n" },
-      { "an endless header line", "too_large",
+      { "an endless header line", "too_large", "answer",
         "HTTP/1.1 200 OK\r\nA: " .. ("x"):rep(400000) },
     }
     for _, case in ipairs(broken) do
-      local name, reason, answer = case[1], case[2], case[3]
+      local name, reason, phase, answer = case[1], case[2], case[3], case[4]
       it("of " .. name .. " is " .. reason, function()
         local failure = is_lost(reason, raw(answer, { fresh = true }))
         assert.is_true(failure.sent)
+        assert.equal(phase, failure.phase)
       end)
     end
 
@@ -695,6 +716,7 @@ describe("the engine", function()
       assert.equal(1000000, response.file_bytes)
       assert.equal(0, response.file_offset)
       assert.is_nil(response.body)
+      assert.equal(CLIP_SHA256, response.sha256)
       assert.equal(("0123456789"):rep(100000), read(path))
     end)
 
@@ -705,6 +727,7 @@ describe("the engine", function()
       assert.equal(206, response.status)
       assert.equal(999995, response.file_bytes)
       assert.equal(5, response.file_offset)
+      assert.equal(CLIP_SHA256, response.sha256)
       assert.equal(("0123456789"):rep(100000), read(path))
     end)
 
@@ -712,6 +735,7 @@ describe("the engine", function()
       write(path, ("old"):rep(1000000))
       local response = assert(download("/clip.mp4", { path = path, offset = 7 }))
       assert.equal(0, response.file_offset)
+      assert.equal(CLIP_SHA256, response.sha256)
       assert.equal(("0123456789"):rep(100000), read(path))
     end)
 
@@ -719,6 +743,7 @@ describe("the engine", function()
       write(path, "old")
       local response = assert(download "/empty")
       assert.equal(0, response.file_bytes)
+      assert.equal(EMPTY_SHA256, response.sha256)
       assert.equal("", read(path))
     end)
 
@@ -738,6 +763,71 @@ describe("the engine", function()
       assert.equal("old", read(path))
     end)
 
+    it("is not lengthened where less of it is left than was said", function()
+      write(path, "01")
+      local failure = is_lost("io", download("/clip.mp4",
+        { path = path, offset = 5 }, { headers = { Range = "bytes=5-" } }))
+      assert.equal("body", failure.phase)
+      assert.equal("01", read(path))
+    end)
+
+    describe("whose version is known", function()
+      local kept, headers = ("0123456789"):rep(3), { Range = "bytes=30-" }
+      local known
+
+      before_each(function()
+        local now = assert(download "/clip.mp4").headers
+        known = { path = path, offset = 30, etag = now.etag,
+          modified = now["last-modified"], total = 1000000 }
+        assert.is_string(known.etag)
+        assert.is_string(known.modified)
+        write(path, kept)
+      end)
+
+      it("is continued where it is still that one", function()
+        local response = assert(download("/clip.mp4", known,
+          { headers = headers }))
+        assert.equal(30, response.file_offset)
+        assert.equal(CLIP_SHA256, response.sha256)
+      end)
+
+      local others = { etag = '"other"', total = 999999,
+        modified = "Tue, 03 Jun 2008 11:05:30 GMT" }
+      for field, value in pairs(others) do
+        it("is left alone where " .. field .. " is another now", function()
+          known[field] = value
+          local failure = is_lost("changed", download("/clip.mp4", known,
+            { headers = headers }))
+          assert.equal(206, failure.status)
+          assert.equal("body", failure.phase)
+          assert.equal(kept, read(path))
+        end)
+      end
+
+      it("is begun anew where the whole comes, of whatever version", function()
+        known.etag = '"other"'
+        assert.equal(0, assert(download("/clip.mp4", known)).file_offset)
+        assert.equal(("0123456789"):rep(100000), read(path))
+      end)
+    end)
+
+    it("is opened only when its turn comes", function()
+      local small = curl.engine { max_in_flight = 1,
+        ca_file = server.ca_file }
+      local first = assert(small:submit { url = server.url .. "/later" })
+      local second = assert(small:submit { url = server.url .. "/clip.mp4",
+        sink = { path = path } })
+      local third = assert(small:submit { url = server.url .. "/clip.mp4",
+        sink = { path = folder .. "/none/clip" } })
+      assert.is_nil(read(path))
+      assert(finish(first, small))
+      assert.equal(CLIP_SHA256, assert(finish(second, small)).sha256)
+      local failure = is_lost("io", finish(third, small))
+      assert.equal("queue", failure.phase)
+      assert.is_false(failure.sent)
+      small:close()
+    end)
+
     it("keeps what came before the connection broke", function()
       local failure = is_lost("reset", raw("HTTP/1.1 200 OK\r\n"
         .. "Content-Type: video/mp4\r\nContent-Length: 9\r\n\r\nabc",
@@ -750,6 +840,7 @@ describe("the engine", function()
       local failure = is_lost("io", engine:submit { url = server.url,
         sink = { path = folder .. "/none/clip" } })
       assert.is_false(failure.sent)
+      assert.equal("queue", failure.phase)
       assert.is_number(failure.errno)
     end)
 
@@ -795,6 +886,93 @@ describe("the engine", function()
       is_lost("reset", raw("HTTP/1.1 200 OK\r\nContent-Type: video/mp4",
         { sink = { path = path } }))
       assert.equal("old", read(path))
+    end)
+  end)
+
+  describe("a finished part", function()
+    local part, path
+
+    before_each(function()
+      part, path = folder .. "/new.part", folder .. "/new"
+      os.remove(path)
+      write(part, "whole")
+    end)
+
+    local function is_refused(reason, ...)
+      local ok, failure = curl.place(...)
+      assert.is_nil(ok)
+      assert.equal(reason, failure.reason)
+      assert.is_true(#failure.message > 0)
+      assert.is_number(failure.errno)
+    end
+
+    it("gets its name", function()
+      assert.is_true(curl.place(part, path, 5))
+      assert.equal("whole", read(path))
+      assert.is_nil(read(part))
+    end)
+
+    it("takes no name that is taken, but where it may", function()
+      write(path, "mine")
+      is_refused("exists", part, path, 5)
+      assert.equal("mine", read(path))
+      assert.equal("whole", read(part))
+      assert.is_true(curl.place(part, path, 5, true))
+      assert.equal("whole", read(path))
+    end)
+
+    it("is left alone where it has another size by now", function()
+      is_refused("changed", part, path, 4)
+      assert.is_nil(read(path))
+    end)
+
+    it("is left alone while somebody writes it", function()
+      local transfer = assert(engine:submit { url = server.url .. "/drip",
+        sink = { path = part } })
+      is_refused("busy", part, path, 5)
+      local ok, failure = curl.discard(part)
+      assert.is_nil(ok)
+      assert.equal("busy", failure.reason)
+      transfer:cancel()
+      assert.is_true(curl.place(part, path, 5))
+    end)
+
+    it("that is not there is an error, and so is a folder", function()
+      is_refused("io", folder .. "/none", path, 5)
+      is_refused("io", part, folder .. "/none/clip", 5)
+      assert.equal("whole", read(part))
+    end)
+
+    it("may be thrown away, or only if it is empty", function()
+      assert.is_true(curl.discard(part, true))
+      assert.equal("whole", read(part))
+      assert.is_true(curl.discard(part))
+      assert.is_nil(read(part))
+      assert.is_true(curl.discard(part))
+      write(part, "")
+      assert.is_true(curl.discard(part, true))
+      assert.is_nil(read(part))
+    end)
+
+    it("has a digest", function()
+      write(part, ("0123456789"):rep(100000))
+      assert.equal(CLIP_SHA256, curl.sha256(part))
+      write(part, "")
+      assert.equal(EMPTY_SHA256, curl.sha256(part))
+      local hex, failure = curl.sha256(folder .. "/none")
+      assert.is_nil(hex)
+      assert.equal("io", failure.reason)
+    end)
+
+    it("is the subject of an error where an argument is wrong", function()
+      for _, arguments in ipairs { {}, { part }, { part, path },
+        { part, path, -1 }, { part, path, 0 / 0 } } do
+        assert.has_error(function()
+          curl.place((table.unpack or unpack)(arguments))
+        end)
+      end
+      assert.has_error(function() curl.discard() end)
+      assert.has_error(function() curl.sha256() end)
     end)
   end)
 

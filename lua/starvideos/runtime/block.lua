@@ -39,8 +39,12 @@ local function report(req, transfer)
   end
 end
 
+local function is_watched(req)
+  return req.on_progress ~= nil or req.on_answer ~= nil
+end
+
 local function drive(self, req, transfer)
-  local watched = req.on_progress or req.on_answer
+  local watched = is_watched(req)
   local seconds = watched and PROGRESS_SECONDS or LONG_SECONDS
   while not transfer:done() do
     self.engine():step(seconds)
@@ -87,7 +91,7 @@ function Block:request(req)
   if not transfer then
     return nil, failure
   elseif self.scheduled[coroutine.running() or false] then
-    return coroutine.yield(transfer)
+    return coroutine.yield(transfer, req)
   end
   return drive_through(self, req, transfer)
 end
@@ -125,8 +129,8 @@ end
 
 local resume
 
--- Books what a coroutine waits for: a time, or a transfer.
-local function book(self, set, thread, alive, wish)
+-- Books what a coroutine waits for: a time, or the transfer of a request.
+local function book(self, set, thread, alive, wish, req)
   if not alive then
     error(wish, 0)
   elseif coroutine.status(thread) == "dead" then
@@ -136,6 +140,7 @@ local function book(self, set, thread, alive, wish)
     set.sleepers:push(wish, thread)
   else
     set.transfers[wish] = thread
+    set.watched[wish] = is_watched(req) and req or nil
   end
 end
 
@@ -152,6 +157,13 @@ local function wake_sleepers(self, set)
   end
 end
 
+local function report_all(set)
+  for transfer, req in pairs(set.watched) do
+    report(req, transfer)
+    set.watched[transfer] = is_watched(req) and req or nil
+  end
+end
+
 local function collect(self, set)
   local done = {}
   for transfer, thread in pairs(set.transfers) do
@@ -160,15 +172,16 @@ local function collect(self, set)
     end
   end
   for transfer, thread in pairs(done) do
-    set.transfers[transfer] = nil
+    set.transfers[transfer], set.watched[transfer] = nil, nil
     resume(self, set, thread, transfer:result())
   end
 end
 
 -- Ends every wait of a set where it stands.
 local function end_all(self, set, why)
-  for transfer, thread in pairs(set.transfers) do
-    set.transfers[transfer] = nil
+  local transfers = set.transfers
+  set.transfers, set.watched = {}, {}
+  for transfer, thread in pairs(transfers) do
     transfer:cancel()
     local failure = select(2, transfer:result())
     failure.interrupted = why == "interrupted"
@@ -183,7 +196,9 @@ local function turn(self, set)
   local due = set.sleepers:earliest()
   local left = due and math.max(0, due - self.clock()) or LONG_SECONDS
   if next(set.transfers) then
-    self.engine():step(left)
+    local look = next(set.watched) and PROGRESS_SECONDS or LONG_SECONDS
+    self.engine():step(math.min(left, look))
+    report_all(set)
     collect(self, set)
   elseif left > 0 then
     local ok, why = self.pause(left)
@@ -218,7 +233,7 @@ end
 -- @raise what one of them raises; the others are then given up
 function Block:gather(functions)
   local set = { count = #functions, sleepers = deadlines(), transfers = {},
-    threads = {} }
+    watched = {}, threads = {} }
   for index, body in ipairs(functions) do
     set.threads[index] = coroutine.create(body)
     self.scheduled[set.threads[index]] = true

@@ -1,0 +1,385 @@
+-- Downloads over real sockets onto a real disk: broken off by the server, by
+-- the disk and by `kill -9`, and gone on with.
+
+local block = require "starvideos.runtime.block"
+local curl = require "starvideos.curl"
+local download = require "starvideos.download"
+local json = require "starvideos.json"
+local nginx = require "spec.fixtures.nginx"
+local process = require "spec.fixtures.process"
+local shell = require "starvideos.sandbox.shell"
+local starvideos = require "starvideos"
+
+local FILM = "\0\0\0\24ftypmp42" .. ("0123456789abcdef"):rep(65536)
+local OTHER = "\0\0\0\24ftypisom" .. ("other"):rep(100000)
+-- As sha256sum prints it.
+local FILM_SHA256 =
+  "0da8700f2e0540f5a62531f36f4fd91f80e753eaad151687dc67803b5f2ed50a"
+
+-- Half of the film and then an end, or silence, for who asks for the whole;
+-- the rest comes as it is.
+local WAYS = [[
+location = /slow.mp4 { limit_rate 600k; try_files /film.mp4 =404; }
+location = /cut.mp4 {
+  content_by_lua_block {
+    ngx.shared.seen:incr("cut", 1, 0)
+    if ngx.var.http_range then return ngx.exec("/film.mp4") end
+    local answer = ngx.location.capture("/film.mp4")
+    ngx.header.content_type = "video/mp4"
+    ngx.header.content_length = #answer.body
+    ngx.header.etag = answer.header["ETag"]
+    ngx.print(answer.body:sub(1, #answer.body / 2)) ngx.flush(true)
+    return ngx.exit(ngx.ERROR)
+  }
+}
+location = /stall.mp4 {
+  content_by_lua_block {
+    if ngx.var.http_range then return ngx.exec("/film.mp4") end
+    local answer = ngx.location.capture("/film.mp4")
+    ngx.header.content_type = "video/mp4"
+    ngx.header.content_length = #answer.body
+    ngx.header.etag = answer.header["ETag"]
+    ngx.print(answer.body:sub(1, #answer.body / 2)) ngx.flush(true)
+    ngx.sleep(30)
+  }
+}
+location = /stubborn.mp4 {
+  content_by_lua_block {
+    local answer = ngx.location.capture("/film.mp4")
+    local first = tonumber((ngx.var.http_range or ""):match("(%d+)%-"))
+    ngx.header.content_type = "video/mp4"
+    ngx.header.etag = '"another"'
+    if first then
+      ngx.status = 206
+      ngx.header.content_range = ("bytes %d-%d/%d"):format(first,
+        #answer.body - 1, #answer.body)
+    end
+    ngx.print(answer.body:sub((first or 0) + 1))
+  }
+}
+location = /page.mp4 { default_type text/html; return 200 "<p>Sign in"; }
+location = /json.mp4 {
+  default_type application/json;
+  return 200 '{"code":500,"msg":"no such file"}';
+}
+location = /lie.mp4 { default_type video/mp4; return 200 "<p>Sign in"; }
+location = /dead.mp4 { return 403; }
+location /kyyReactApiServer/v1/result/ {
+  default_type application/json;
+  content_by_lua_block {
+    ngx.shared.seen:incr("queries", 1, 0)
+    ngx.print('{"id":"video_1","status":"completed","video_url":',
+      '"http://127.0.0.1:@port@/', ngx.shared.seen:get("next"), '"}')
+  }
+}
+location = /next { content_by_lua_block {
+  ngx.shared.seen:set("next", ngx.var.arg_is)
+} }
+location = /count { content_by_lua_block {
+  ngx.print(ngx.shared.seen:get(ngx.var.arg_of) or 0)
+} }
+]]
+
+local function read(path)
+  local file = io.open(path, "rb")
+  local text = file and file:read "*a"
+  if file then
+    file:close()
+  end
+  return text
+end
+
+local function write(path, text)
+  local file = assert(io.open(path, "wb"))
+  file:write(text)
+  file:close()
+end
+
+local function size_of(path)
+  return #(read(path) or "")
+end
+
+describe("a download", function()
+  local server, folder, path, client, skipped
+
+  local function now()
+    return curl.now() + skipped
+  end
+
+  -- Pauses between attempts take no time.
+  local function new(fields)
+    local options = { api_key = "key", ca_file = server.ca_file,
+      base_url = server.url .. "/kyyReactApiServer",
+      clock = now, sleep = function(seconds) skipped = skipped + seconds end }
+    for name, value in pairs(fields or {}) do
+      options[name] = value
+    end
+    return assert(starvideos.new(options))
+  end
+
+  local function task(name, base)
+    return { id = "video_1", status = "completed",
+      video_url = (base or server.url) .. "/" .. name .. "?sig=secret" }
+  end
+
+  local function save(name, options)
+    return client:download(task(name), path, options)
+  end
+
+  local function is_whole(file, err)
+    assert.is_nil(err)
+    assert.equal(FILM_SHA256, file.sha256)
+    assert.equal(#FILM, file.bytes)
+    assert.equal(FILM, read(path))
+    assert.is_nil(read(path .. ".part"))
+    assert.is_nil(read(path .. ".part.json"))
+    return file
+  end
+
+  local function fails(kind, message, file, err)
+    assert.is_nil(file)
+    assert.equal(kind, err.kind)
+    assert.truthy(err.message:find(message, 1, true), err.message)
+    assert.is_nil(err.message:find("secret", 1, true))
+    return err
+  end
+
+  local function ask(where)
+    local engine = curl.engine()
+    local transfer = assert(engine:submit { url = server.url .. where })
+    while not transfer:done() do
+      engine:step(1)
+    end
+    local response = assert(transfer:result())
+    engine:close()
+    return response.body
+  end
+
+  local function count(of)
+    return tonumber(ask("/count?of=" .. of))
+  end
+
+  -- Runs a function in a process of its own; true from it is success.
+  local function apart(body)
+    local child = process.fork()
+    if child == 0 then
+      local ok, fine = pcall(body)
+      process.leave(ok and fine)
+    end
+    return child
+  end
+
+  local function await(what)
+    local give_up = curl.now() + 10
+    while not what() do
+      assert(curl.now() < give_up, "it never happens")
+      shell.run "sleep 0.02"
+    end
+  end
+
+  setup(function()
+    server = nginx.start { tls = true, body = WAYS }
+    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+    path = folder .. "/film.mp4"
+  end)
+  teardown(function()
+    server:stop()
+    shell.run("rm -rf -- " .. shell.quote(folder))
+  end)
+  before_each(function()
+    skipped = 0
+    server:serve("film.mp4", FILM)
+    shell.run("rm -rf -- " .. shell.quote(folder) .. "/*")
+    client = new()
+  end)
+  after_each(function()
+    client:close()
+  end)
+
+  for _, scheme in ipairs { "url", "tls_url" } do
+    it("arrives whole, with its digest, over " .. scheme, function()
+      local file = is_whole(client:download(task("film.mp4", server[scheme]),
+        path))
+      assert.is_nil(file.resumed_from)
+    end)
+  end
+
+  it("goes on where the connection broke", function()
+    local before = count "cut"
+    local file = is_whole(save "cut.mp4")
+    assert.equal(math.floor(#FILM / 2), file.resumed_from)
+    assert.equal(2, count "cut" - before)
+  end)
+
+  it("goes on where the connection fell silent", function()
+    local start = curl.now()
+    is_whole(save("stall.mp4", { stall_timeout = 1 }))
+    assert.is_true(curl.now() - start < 10)
+  end)
+
+  describe("of a process that was killed", function()
+    local kept
+
+    -- A process downloads slowly and is killed when it has a part.
+    local function kill_one()
+      local child = apart(function()
+        return save "slow.mp4"
+      end)
+      await(function()
+        return size_of(path .. ".part") > 100000
+          and size_of(path .. ".part.json") > 0
+      end)
+      shell.run("kill -9 " .. ("%d"):format(child))
+      assert.is_false(process.await(child))
+      kept = size_of(path .. ".part")
+      assert.is_true(kept < #FILM)
+      assert.is_nil(read(path))
+    end
+
+    it("is gone on with by the next", function()
+      kill_one()
+      local notes = json.decode(read(path .. ".part.json"))
+      assert.equal("video_1", notes.task_id)
+      assert.equal(#FILM, notes.total)
+      assert.equal(kept, is_whole(save "film.mp4").resumed_from)
+    end)
+
+    it("is begun anew where the server has another file now", function()
+      kill_one()
+      server:serve("film.mp4", OTHER)
+      local file = assert(save "film.mp4")
+      assert.is_nil(file.resumed_from)
+      assert.equal(OTHER, read(path))
+      assert.equal(curl.sha256(path), file.sha256)
+    end)
+
+    it("is begun anew where the server does not say so itself", function()
+      kill_one()
+      assert.is_nil(is_whole(save "stubborn.mp4").resumed_from)
+    end)
+  end)
+
+  it("is one process's at a time", function()
+    local child = apart(function()
+      return save "slow.mp4"
+    end)
+    await(function() return size_of(path .. ".part") > 0 end)
+    local err = fails("io", "another download is writing", save "film.mp4")
+    assert.truthy(err.message:find("film.mp4.part", 1, true))
+    assert.is_true(process.await(child))
+    assert.equal(FILM, read(path))
+  end)
+
+  it("overwrites nothing that came up meanwhile", function()
+    local err = fails("io", "came up meanwhile", save("film.mp4", {
+      on_progress = function() write(path, "theirs") end }))
+    assert.equal("theirs", read(path))
+    assert.equal(#FILM, err.bytes)
+    is_whole(save("dead.mp4", { overwrite = true }))
+  end)
+
+  describe("of what is no video", function()
+    for name, words in pairs { page = "<p>Sign in", lie = "<p>Sign in",
+      json = "no such file" } do
+      it("fails with the first words of " .. name, function()
+        fails("protocol", words, save(name .. ".mp4"))
+        for _, ending in ipairs { "", ".part", ".part.json" } do
+          assert.is_nil(read(path .. ending))
+        end
+      end)
+    end
+  end)
+
+  describe("over a dead link", function()
+    local function next_link(name)
+      ask("/next?is=" .. name)
+    end
+
+    it("asks once for another one", function()
+      next_link "film.mp4"
+      local before = count "queries"
+      is_whole(save "dead.mp4")
+      assert.equal(1, count "queries" - before)
+    end)
+
+    it("fails where that is dead too", function()
+      next_link "gone.mp4"
+      local before = count "queries"
+      fails("expired", "HTTP 404", save "dead.mp4")
+      assert.equal(1, count "queries" - before)
+      assert.is_nil(read(path .. ".part"))
+    end)
+  end)
+
+  it("notes its version when many are gathered, too", function()
+    local runtime = block.new { clock = curl.now }
+    local context = { runtime = runtime, connect_timeout = 5,
+      random = math.random, wall_clock = os.time }
+    local file, early
+    runtime:gather {
+      function()
+        file = download.save(context, task "slow.mp4", path, {})
+      end,
+      function()
+        local give_up = curl.now() + 10
+        repeat
+          runtime:sleep(0.02)
+          early = read(path .. ".part.json")
+        until early or file or curl.now() > give_up
+      end,
+    }
+    runtime:close()
+    is_whole(file)
+    assert.equal(#FILM, json.decode(early).total)
+  end)
+
+  describe("onto a disk that is full", function()
+    it("keeps what fits and goes on later", function()
+      local child = apart(function()
+        process.limit_files(300000)
+        local _, err = save "film.mp4"
+        return err and err.kind == "io" and err.bytes == 300000
+          and err.message:find("File too large; 300000 bytes are kept", 1, true)
+      end)
+      assert.is_true(process.await(child))
+      assert.equal(300000, is_whole(save "film.mp4").resumed_from)
+    end)
+
+    -- A file system of its own, where this user may have one.
+    local SMALL = [[
+unshare -rm sh -c 'mount -t tmpfs -o size=400k none "$1" && shift &&
+  exec "$@"' sh @folder@ @lua@ @script@ @url@ @folder@]]
+
+    local SCRIPT = [[
+local client = assert(require("starvideos").new { api_key = "key" })
+local task = { id = "video_1", status = "completed", video_url = arg[1] }
+local path = arg[2] .. "/film.mp4"
+local _, err = client:download(task, path)
+print(err.kind, err.bytes, err.message)
+os.execute("mount -o remount,size=4m " .. arg[2])
+local file = assert(client:download(task, path))
+print(file.resumed_from, file.sha256)
+]]
+
+    it("goes on when there is room", function()
+      if not shell.run "unshare -rm true 2>/dev/null" then
+        pending "this user may mount nothing"
+        return
+      end
+      local mount, script = folder .. "/disk", folder .. "/full.lua"
+      shell.run("mkdir " .. shell.quote(mount))
+      write(script, SCRIPT)
+      local output = shell.read(shell.fill(SMALL, { folder = mount,
+        script = script, url = server.url .. "/film.mp4?sig=secret",
+        lua = rawget(_G, "jit") and "luajit"
+          or _VERSION:lower():gsub(" ", "") }))
+      local kind, bytes, message, resumed_from, sha256 =
+        output:match("^(%w+)\t(%d+)\t([^\n]+)\n(%d+)\t(%w+)$")
+      assert.equal("io", kind, output)
+      assert.truthy(message:find("No space left on device", 1, true))
+      assert.truthy(message:find(bytes .. " bytes are kept", 1, true))
+      assert.equal(bytes, resumed_from)
+      assert.equal(FILM_SHA256, sha256)
+    end)
+  end)
+end)
