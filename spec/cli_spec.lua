@@ -1,59 +1,10 @@
-local cli = require "starvideos.cli"
+local command = require "spec.fixtures.command"
 local console = require "starvideos.cli.console"
 local errors = require "starvideos.errors"
 local exit = require "starvideos.cli.exit"
 local json = require "starvideos.json"
 
-local function stream(limit)
-  local self = { text = "" }
-  function self.write(_, ...)
-    if limit then
-      return nil, "No space left on device"
-    end
-    self.text = self.text .. table.concat({ ... })
-    return self
-  end
-  function self.flush()
-    return not limit or nil, "No space left on device"
-  end
-  return self
-end
-
--- Runs a command line against a transport, in simulated time.
-local function run(words, world)
-  world = world or {}
-  local now = 0
-  local env = {
-    stdin = { read = function() return world.stdin end },
-    stdout = stream(world.full), stderr = stream(),
-    getenv = function(name)
-      return name == "STARVIDEOS_API_KEY" and (world.key or "test-key") or nil
-    end,
-    terminal = function() return world.terminal or false end,
-    stdout_terminal = function() return world.terminal or false end,
-    width = world.width,
-    client_options = {
-      clock = function() return now end,
-      sleep = function(seconds) now = now + seconds return true end,
-      random = function() return 0.5 end,
-      transport = world.transport or function() error("something was sent") end,
-    },
-  }
-  local code = cli.main(words, env)
-  return code, env.stdout.text, env.stderr.text
-end
-
-local function answering(...)
-  local bodies, sent = { ... }, {}
-  return function(req)
-    sent[#sent + 1] = req
-    local body = bodies[math.min(#sent, #bodies)]
-    if type(body) == "table" then
-      return nil, body
-    end
-    return { status = 200, headers = {}, body = body }
-  end, sent
-end
+local run, answering = command.run, command.answering
 
 local QUEUED = '{"id":"video_1","status":"queued"}'
 local RUNNING = '{"id":"video_1","status":"processing","progress":"45%"}'

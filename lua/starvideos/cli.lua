@@ -1,11 +1,14 @@
---- The command line: `starvideos generate|create|query|wait|download|
--- validate|models|sandbox`.
+--- The command line: `starvideos generate|create|query|wait|download|pending|
+-- resume|adopt|dismiss|validate|models|sandbox`.
 -- @module starvideos.cli
 
+local advice = require "starvideos.cli.advice"
 local arguments = require "starvideos.cli.arguments"
 local commands = require "starvideos.cli.commands"
 local console_of = require "starvideos.cli.console"
 local exit = require "starvideos.cli.exit"
+local ledger = require "starvideos.cli.ledger"
+local options_of = require "starvideos.options"
 local serve = require "starvideos.cli.serve"
 local starvideos = require "starvideos"
 
@@ -59,6 +62,11 @@ local function ticking_sleep(job)
   end
 end
 
+local function ledger_of(job)
+  local address = job.options.ledger or job.env.getenv "STARVIDEOS_LEDGER"
+  return address ~= "" and address or nil
+end
+
 local function client_options(job, key)
   local options, env = job.options, job.env
   local base_url = options.base_url or env.getenv "STARVIDEOS_BASE_URL"
@@ -69,10 +77,14 @@ local function client_options(job, key)
     validation = options.validation,
     ca_file = options.ca_file,
     insecure_http = options.insecure_http or nil,
+    ledger = ledger_of(job),
     interrupts = "return",
-    on_event = options.verbose and function(event)
-      job.console:event(event)
-    end or nil,
+    on_event = function(event)
+      job.sent = job.sent or event.method == "POST"
+      if options.verbose then
+        job.console:event(event)
+      end
+    end,
     sleep = job.console.terminal and ticking_sleep(job) or nil,
   }
   for name, value in pairs(env.client_options) do
@@ -100,12 +112,44 @@ local function check_choices(options)
   end
 end
 
+-- Commands, and options of a command, that make no sense without a ledger.
+local recorded_commands = { pending = true, resume = true, adopt = true,
+  dismiss = true }
+local recorded_options = {
+  { "--key", "key" }, { "--resubmit", "resubmit" },
+  { "-o", "output", "create" },
+}
+
+local function needs_ledger(options)
+  if recorded_commands[options.command] then
+    return options.command
+  end
+  for _, row in ipairs(recorded_options) do
+    if options[row[2]] and (not row[3] or row[3] == options.command) then
+      return row[1] .. " of " .. options.command
+    end
+  end
+end
+
+local function check_ledger(job)
+  local key = job.options.key
+  local ok, wanted = options_of.accepted.create.key(key)
+  if key and not ok then
+    return "--key must be " .. wanted
+  elseif job.options.resubmit and not key then
+    return "--resubmit needs --key: it orders anew what has that key"
+  end
+  local what = needs_ledger(job.options)
+  return what and not ledger_of(job)
+    and what .. " needs a ledger: pass --ledger FILE or set STARVIDEOS_LEDGER"
+end
+
 local function usage_error(message)
   return { kind = "validation", message = message, usage = true }
 end
 
 local function make_client(job)
-  local wrong = check_choices(job.options)
+  local wrong = check_choices(job.options) or check_ledger(job)
   if wrong then
     return nil, usage_error(wrong)
   end
@@ -123,51 +167,28 @@ local function new_job(options, env)
     local clock = env.client_options.clock
     return clock and clock() or require("starvideos.curl").now()
   end
-  function job.tick()
+  -- What is being waited for and, where known, how much of it is done.
+  function job.describe()
     local task = job.seen
-    if task then
-      job.console:progress(tostring(task.status or "waiting"),
-        task.progress and task.progress / 100 or nil,
+    return task and tostring(task.status or "waiting"),
+      task and task.progress and task.progress / 100 or nil
+  end
+  function job.tick()
+    local what, share = job.describe()
+    if what and what ~= "" then
+      job.console:progress(what, share,
         job.began and job.now() - job.began or nil)
     end
   end
   return job
 end
 
--- After these the task, as far as is known, is still to be had.
-local goes_on = { auth = true, cancelled = true, expired = true, io = true,
-  network = true, protocol = true, rate_limited = true, server = true,
-  timeout = true }
-
-local function quoted(word)
-  if word:find("^[%w_./-]+$") then
-    return word
-  end
-  return "'" .. word:gsub("'", "'\\''") .. "'"
-end
-
--- The command that takes up where this one stopped.
-local function advice(job, err)
-  local id = err.task_id or job.task_id
-  if not id or not goes_on[err.kind] then
-    return nil
-  end
-  id = quoted(id)
-  local save = job.options.output and " -o " .. quoted(job.options.output)
-    or ""
-  local command = job.phase == "file" and save ~= "" and "download" or "wait"
-  return ("starvideos %s %s%s"):format(command, id, save)
-end
-
 local function report(job, err)
   if err.usage then
     setmetatable(err, { __tostring = function(self) return self.message end })
   end
-  job.console:failure(err, advice(job, err))
-  if err.kind == "timeout" and err.task then
-    return 4
-  end
-  return exit.code(err, job.phase)
+  job.console:failure(err, advice.of(job, err))
+  return err.exit or exit.code(err, job.phase)
 end
 
 local function run(job)
@@ -179,22 +200,21 @@ local function run(job)
     return nil, err
   end
   job.client = client
-  return commands[job.options.command](job)
+  local name = job.options.command
+  return (commands[name] or ledger[name])(job)
 end
 
 local function execute(job)
   local result, err = run(job)
-  if not result then
-    return report(job, err)
-  elseif result == "" then
-    return 0
+  local written, problem = true, nil
+  if result and result ~= "" then
+    written, problem = job.console:result(result)
   end
-  local written, problem = job.console:result(result)
   if not written then
     return report(job, { kind = "io", usage = true,
       message = "cannot write the result: " .. tostring(problem) })
   end
-  return 0
+  return err and report(job, err) or 0
 end
 
 -- Ctrl-C between two steps, where no operation could turn it into an error.

@@ -7,10 +7,12 @@
 --     assert(starvideos.download(video, "city.mp4"))
 --
 -- The functions use a client made from the environment: STARVIDEOS_API_KEY
--- and, where set, STARVIDEOS_BASE_URL. `new` makes further clients.
+-- and, where set, STARVIDEOS_BASE_URL and STARVIDEOS_LEDGER. `new` makes
+-- further clients.
 -- @module starvideos
 
 local client = require "starvideos.client"
+local errors = require "starvideos.errors"
 
 local _M = {}
 
@@ -21,24 +23,41 @@ _M._VERSION = "0.1.0"
 -- @function new
 _M.new = client.new
 
+local function environment(name)
+  local value = os.getenv(name)
+  return value ~= "" and value or nil
+end
+
 -- The default client, made anew when the environment has changed.
 local default, made_for
 
 local function default_client()
-  local key = os.getenv "STARVIDEOS_API_KEY"
-  local base_url = os.getenv "STARVIDEOS_BASE_URL"
-  if base_url == "" then
-    base_url = nil
-  end
-  local wanted = tostring(key) .. "\n" .. tostring(base_url)
+  local options = {
+    api_key = os.getenv "STARVIDEOS_API_KEY",
+    base_url = environment "STARVIDEOS_BASE_URL",
+    ledger = environment "STARVIDEOS_LEDGER",
+  }
+  local wanted = ("%s\n%s\n%s"):format(tostring(options.api_key),
+    tostring(options.base_url), tostring(options.ledger))
   if not default or made_for ~= wanted then
-    local made, err = client.new { api_key = key, base_url = base_url }
+    local made, err = client.new(options)
     if not made then
       return nil, err
     end
     default, made_for = made, wanted
   end
   return default
+end
+
+local about_ledger = { pending = true, resume = true, adopt = true,
+  dismiss = true }
+
+local function no_ledger(name)
+  return errors.new {
+    kind = "config",
+    message = name .. " needs a ledger: set STARVIDEOS_LEDGER or make a client"
+      .. " with the option ledger",
+  }
 end
 
 --- Order a video; see `starvideos.client:create`.
@@ -59,15 +78,34 @@ end
 --- Order, wait and save; see `starvideos.client:generate`.
 -- @function generate
 
+--- List the open orders of the ledger; see `starvideos.client:pending`.
+-- @function pending
+
+--- Wait for all open orders of the ledger and save their videos; see
+-- `starvideos.client:resume`.
+-- @function resume
+
+--- Say which task an order of unknown fate has become; see
+-- `starvideos.client:adopt`.
+-- @function adopt
+
+--- Give up an order of the ledger; see `starvideos.client:dismiss`.
+-- @function dismiss
+
 --- Hold a request against the limits; see `starvideos.client:validate`.
 -- @function validate
 
 --- The models and their limits; see `starvideos.client:models`.
 -- @function models
 for _, name in ipairs { "create", "query", "wait", "wait_all", "download",
-  "generate", "validate", "models" } do
+  "generate", "validate", "models", "pending", "resume", "adopt",
+  "dismiss" } do
+  local needs_ledger = about_ledger[name]
   _M[name] = function(...)
     local self, err = default_client()
+    if self and needs_ledger and not environment "STARVIDEOS_LEDGER" then
+      self, err = nil, no_ledger(name)
+    end
     if not self then
       return nil, err
     end

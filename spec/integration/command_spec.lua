@@ -1,5 +1,6 @@
 -- The command line as people run it: real processes, a real server.
 
+local curl = require "starvideos.curl"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.sandbox.shell"
@@ -175,6 +176,104 @@ describe("the command", function()
     assert.equal(130, code, err)
     assert.is_nil(read "slow.mp4")
     assert.truthy(err:find("starvideos download", 1, true), err)
+  end)
+
+  -- What arrived at the provider with a text in its prompt.
+  local function arrived(text)
+    local engine = curl.engine {}
+    local transfer = assert(engine:submit { method = "GET", timeout = 10,
+      url = server.base_url:gsub("/kyyReactApiServer$", "")
+        .. "/__sandbox/tasks" })
+    while not transfer:done() do
+      engine:step(1)
+    end
+    local books = json.decode(assert(transfer:result()).body)
+    engine:close()
+    local tasks, posts = 0, 0
+    for _, task in ipairs(books.tasks) do
+      if task.prompt:find(text, 1, true) then
+        tasks, posts = tasks + 1, posts + task.posts
+      end
+    end
+    return tasks, posts
+  end
+
+  local function open_orders(ledger)
+    local code, out, err = run("run pending --ledger " .. ledger)
+    assert.equal(0, code, err)
+    return json.decode(out).orders
+  end
+
+  it("orders one key once, however often and at the same time", function()
+    local code, _, err = run [[export STARVIDEOS_LEDGER=once.db
+      order() { run create -m videos -d 5 --key scene-1 \
+        -p 'once [scenario:create_slow=0.5]'; }
+      order >1 & order >2 & order >3 & wait; order >4
+      [ "$(cat 1 2 3 4 | grep -o '"id":"[^"]*"' | sort | uniq -c |
+        awk '{print $1}')" = 4 ] ]]
+    assert.equal(0, code, err)
+    assert.same({ 1, 1 }, { arrived "once" })
+    assert.equal(1, #open_orders "once.db")
+  end)
+
+  -- Starts a command in a shell, sends it a signal once a condition holds, and
+  -- exits with its code.
+  local function struck(command, signal, condition)
+    return run(([[rm -f err2; exec_run %s >out2 2>err2 & pid=$!
+      for i in $(seq 200); do { %s; } >/dev/null 2>&1 && break; sleep 0.05
+      done; kill -%s $pid; wait $pid; code=$?; cat err2 >&2; exit $code]])
+      :format(command, condition, signal))
+  end
+
+  it("calls the order of a killed process unknown, and sends it no more",
+    function()
+      local order = "create --ledger killed.db -m videos -d 5 --key scene-1"
+        .. " -p 'killed [scenario:create_hang]'"
+      assert.equal(137, (struck(order, "KILL", [[run pending \
+        --ledger killed.db | grep submitting && sleep 0.5]])))
+      local list = open_orders "killed.db"
+      assert.equal("unknown", list[1].state)
+      local code, _, err = run("run " .. order)
+      assert.equal(6, code)
+      assert.truthy(err:find("starvideos dismiss " .. list[1].id, 1, true),
+        err)
+      assert.equal(6, (run "run resume --ledger killed.db"))
+      assert.same({ 1, 1 }, { arrived "killed" })
+      assert.equal(0, (run("run dismiss --ledger killed.db " .. list[1].id)))
+      assert.same({}, open_orders "killed.db")
+    end)
+
+  for _, again in ipairs { "generate", "resume" } do
+    it("goes on by " .. again .. " after a generate was killed", function()
+      local name = "killed-" .. again
+      local ledger = " --interval 0.3 --ledger " .. name .. ".db"
+      local generate = ("generate -m videos -d 5 -p %s --key k -o %s.mp4")
+        :format(name, name) .. ledger
+      assert.equal(137, (struck(generate, "KILL", "grep ordered err2")))
+      local code, _, err = run("run " .. (again == "generate" and generate
+        or "resume" .. ledger))
+      assert.equal(0, code, err)
+      assert.equal("ftyp", read(name .. ".mp4"):sub(5, 8))
+      assert.same({}, open_orders(name .. ".db"))
+      assert.same({ 1, 1 }, { arrived(name) })
+    end)
+  end
+
+  it("stops a resume at Ctrl-C, and says how to go on", function()
+    run [[export STARVIDEOS_LEDGER=stopped.db
+      run create -m videos -d 5 --key slow -p '[scenario:takes=8]'
+      run create -m videos -d 5 --key fast -p x; sleep 1.1]]
+    local code, _, err = struck("resume --ledger stopped.db", "INT",
+      "test -e fast.mp4 && sleep 0.2")
+    assert.equal(130, code, err)
+    assert.truthy(err:find("go on with: starvideos resume --ledger stopped.db",
+      1, true), err)
+    local list = open_orders "stopped.db"
+    assert.equal(1, #list)
+    assert.equal("slow", list[1].key)
+    assert.equal(4, (run "run resume --ledger stopped.db --timeout 0.3"))
+    assert.equal(0, (run "run resume --ledger stopped.db --interval 0.3"))
+    assert.truthy(read "slow.mp4")
   end)
 
   it("runs the sandbox until it is ended, and leaves nothing", function()

@@ -43,17 +43,34 @@ local video = {
   { "--validation", "strict (default), advisory or off", "MODE" },
 }
 
+local recording = {
+  { "--ledger", "where orders are written down, so that none is lost or placed"
+    .. " twice: a file, or a postgres:// URL, whose password is better left to"
+    .. " the environment (default: STARVIDEOS_LEDGER, else nowhere)", "FILE" },
+}
+
+local naming = {
+  { "--key", "a name of your own for this order; the same key again orders"
+    .. " nothing and gives the same task (needs a ledger)", "NAME" },
+  { "--resubmit", "order anew where nobody knows what became of the order"
+    .. " under this key, or it failed: look at your account first" },
+}
+
 local waiting = {
   { "--timeout", "give up waiting after so many seconds (default: 1800); the"
     .. " task goes on", "SECONDS" },
   { "--interval", "seconds between polls at first (default: 30)", "SECONDS" },
   { "--max-interval", "and in the end (default: 60)", "SECONDS" },
   { "--first-poll", "seconds until the first poll (default: one interval; for"
-    .. " wait: 0)", "SECONDS" },
+    .. " wait and resume: 0)", "SECONDS" },
 }
 
 local output = { "-o --output", "file to save the video in", "FILE" }
-local force = { "-f --force", "overwrite the file" }
+local later = { "-o --output", "file that resume is to save the video in (needs"
+  .. " a ledger)", "FILE" }
+local folder = { "-o --output", "folder for the videos whose order named no"
+  .. " file (default: this one)", "DIR" }
+local force = { "-f --force --overwrite", "overwrite the file" }
 
 local serving = {
   { "--port", "port of the API (default: a free one)", "PORT" },
@@ -69,13 +86,22 @@ local serving = {
 -- arguments, groups of options, single options.
 _M.commands = {
   { "generate", "order a video, wait for it, save it", {},
-    { video, waiting, common }, { output, force } },
-  { "create", "order a video and print the task", {}, { video, common }, {} },
-  { "query", "look at a task once", { "id" }, { common }, {} },
+    { video, naming, recording, waiting, common }, { output, force } },
+  { "create", "order a video and print the task", {},
+    { video, naming, recording, common }, { later } },
+  { "query", "look at a task once", { "id" }, { recording, common }, {} },
   { "wait", "wait until a task ends; save the video with -o", { "id" },
-    { waiting, common }, { output, force } },
-  { "download", "save the video of a completed task", { "id" }, { common },
-    { output, force } },
+    { recording, waiting, common }, { output, force } },
+  { "download", "save the video of a completed task", { "id" },
+    { recording, common }, { output, force } },
+  { "pending", "list the open orders of a ledger", {}, { recording, common },
+    {} },
+  { "resume", "wait for all open orders of a ledger and save their videos", {},
+    { recording, waiting, common }, { folder, force } },
+  { "adopt", "say which task an order of unknown fate has become",
+    { "order", "id" }, { recording, common }, {} },
+  { "dismiss", "give up an order; its key is free again", { "order" },
+    { recording, common }, {} },
   { "validate", "check an order without sending it", {}, { video, common },
     {} },
   { "models", "list models and limits", {}, { common }, {} },
@@ -90,7 +116,7 @@ local function epilog()
   end
   lines[#lines + 1] = ""
   lines[#lines + 1] = "Environment: STARVIDEOS_API_KEY, STARVIDEOS_BASE_URL,"
-    .. " SSL_CERT_FILE"
+    .. " STARVIDEOS_LEDGER, SSL_CERT_FILE"
   return table.concat(lines, "\n")
 end
 

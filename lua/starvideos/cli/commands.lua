@@ -1,10 +1,13 @@
 --- What each command does. A command gets a job: its options, a client, a
--- console, and the phase that its errors are judged by; it returns its result
--- or nil and an error.
+-- console, and the phase that its errors are judged by; it returns its result,
+-- nil where there is none, and an error, nil where all is well.
 -- @module starvideos.cli.commands
 
+local errors = require "starvideos.errors"
 local json = require "starvideos.json"
 local order = require "starvideos.cli.order"
+local tasks = require "starvideos.task"
+local waiting = require "starvideos.cli.waiting"
 
 local _M = {}
 
@@ -23,31 +26,10 @@ local function usage(message)
   return nil, { kind = "validation", message = message, usage = true }
 end
 
--- Every number among the options, or the first that is none.
-local function numbers(options, names)
-  local found = {}
-  for _, name in ipairs(names) do
-    local text = options[name]
-    local number = tonumber(text)
-    if text and not (number and number >= 0 and number < math.huge) then
-      return nil, ("--%s takes a number of seconds, not %s"):format(
-        (name:gsub("_", "-")), text)
-    end
-    found[name] = number
-  end
-  return found
-end
-
 local function wait_options(job)
-  local found, problem = numbers(job.options, { "timeout", "interval",
-    "max_interval", "first_poll" })
+  local found, problem = waiting(job.options)
   if not found then
     return usage(problem)
-  end
-  for _, name in ipairs { "timeout", "interval", "max_interval" } do
-    if found[name] == 0 then
-      return usage(("--%s must be above 0"):format((name:gsub("_", "-"))))
-    end
   end
   function found.on_progress(task, info)
     job.seen = task
@@ -67,11 +49,19 @@ local function show_download(job)
   end
 end
 
+local function note_known(job, task)
+  job.console:note(("task %s was ordered before; nothing was sent"):format(
+    task.id), { event = "known", task_id = task.id })
+end
+
 local function note_task(job)
   return function(task)
     job.phase, job.seen = "task", task
     job.task_id = task.id
     job.began = job.now()
+    if not job.sent then
+      return note_known(job, task)
+    end
     job.console:note("ordered " .. task.id, { event = "created",
       task_id = task.id })
   end
@@ -104,6 +94,7 @@ function _M.generate(job)
     return nil, err
   end
   options.path, options.overwrite = job.options.output, job.options.force
+  options.key, options.resubmit = job.options.key, job.options.resubmit
   options.on_task = note_task(job)
   options.on_download = show_download(job)
   local task, file = job.client:generate(params, options)
@@ -119,12 +110,17 @@ function _M.create(job)
   if not params then
     return nil, wrong
   end
-  local task, warnings = job.client:create(params)
+  local task, warnings = job.client:create(params, { key = job.options.key,
+    resubmit = job.options.resubmit, path = job.options.output })
   if not task then
     return nil, warnings
   end
   note_warnings(job, warnings)
-  return plain(task)
+  if not job.sent then
+    note_known(job, task)
+  end
+  local failed = tasks.is_terminal(task) and task.status ~= "completed"
+  return plain(task), failed and errors.task_failed(task) or nil
 end
 
 --- Look once.

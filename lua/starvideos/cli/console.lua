@@ -85,6 +85,9 @@ function Console:event(event)
   if self.json then
     self.stderr:write(json.encode { event = event }, "\n")
     return
+  elseif not event.method then
+    self.stderr:write(("%s: %s\n"):format(event.name, event.failure))
+    return
   end
   self.stderr:write(("%s %s %s%s\n"):format(tostring(event.method),
     tostring(event.url), tostring(event.status or event.failure),
@@ -105,8 +108,12 @@ function Console:result(text)
 end
 
 local shown = { "kind", "message", "status", "code", "retryable", "task_id",
-  "retry_after", "violations", "warnings" }
+  "retry_after", "phase", "sent", "bytes_sent", "order", "violations",
+  "warnings" }
 
+--- What programs get to see of an error.
+-- @tparam table err
+-- @treturn table
 local function error_object(err)
   local object = {}
   for _, name in ipairs(shown) do
@@ -117,33 +124,41 @@ local function error_object(err)
       object[name] = nil
     end
   end
-  return { error = object }
+  return object
+end
+
+-- With an order it is about a key that this order has.
+local function heading(err)
+  return err.order and "the key is taken; nothing was sent"
+    or "the order breaks documented limits; nothing was sent"
 end
 
 --- An error, as a sentence with a line for each violation, or as JSON.
 -- @tparam table err
--- @tparam ?string advice how to go on
-function Console:failure(err, advice)
+-- @tparam ?table advice lines: how to go on
+-- @tparam ?string subject the order it happened to, where that is one of many
+function Console:failure(err, advice, subject)
   self:clear()
   if self.json then
-    self.stderr:write(json.encode(error_object(err)), "\n")
+    self.stderr:write(json.encode { error = error_object(err),
+      order = subject }, "\n")
     return
   end
+  local before = "starvideos: " .. (subject and subject .. ": " or "")
   if err.violations then
-    self.stderr:write("starvideos: the order breaks documented limits; nothing"
-      .. " was sent\n")
+    self.stderr:write(before, heading(err), "\n")
     for _, violation in ipairs(err.violations) do
       self.stderr:write("  ", violation.message, "\n")
     end
   else
-    self.stderr:write("starvideos: ", tostring(err), "\n")
+    self.stderr:write(before, tostring(err), "\n")
   end
-  if advice then
-    self.stderr:write("go on with: ", advice, "\n")
+  for _, line in ipairs(advice or {}) do
+    self.stderr:write(line, "\n")
   end
 end
 
-local _M = { progress_line = progress_line }
+local _M = { progress_line = progress_line, error_object = error_object }
 
 --- Make a console.
 -- @tparam table env `stdout`, `stderr`, `terminal` (function), `width`

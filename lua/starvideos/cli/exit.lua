@@ -46,6 +46,9 @@ local code_of = {
 -- @treturn number
 function _M.code(err, phase)
   local code = code_of[err.kind]
+  if err.kind == "timeout" and err.task then
+    phase = "task"
+  end
   return type(code) == "table" and code[phase] or code
 end
 

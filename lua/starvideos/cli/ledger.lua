@@ -1,0 +1,233 @@
+--- The commands about what a ledger holds: `pending`, `resume`, `adopt`,
+-- `dismiss`. As in `starvideos.cli.commands` each gets a job and returns its
+-- result and an error.
+-- @module starvideos.cli.ledger
+
+local console_of = require "starvideos.cli.console"
+local exit = require "starvideos.cli.exit"
+local json = require "starvideos.json"
+local tasks = require "starvideos.task"
+local waiting = require "starvideos.cli.waiting"
+
+local _M = {}
+
+local function usage(message)
+  return nil, { kind = "validation", message = message, usage = true }
+end
+
+-- A list that may be empty, which an encoder takes for an object.
+local function list_text(texts)
+  return "[" .. table.concat(texts, ",") .. "]"
+end
+
+-- Hands every open order to a function, until that returns true.
+local function each_open(job, see)
+  local after, list
+  repeat
+    list, after = job.client:pending { after = after }
+    if not list then
+      return nil, after
+    end
+    for _, order in ipairs(list) do
+      if see(order) then
+        return true
+      end
+    end
+  until not after
+  return true
+end
+
+--- List the open orders.
+function _M.pending(job)
+  local texts = {}
+  local ok, err = each_open(job, function(order)
+    texts[#texts + 1] = json.encode(order)
+  end)
+  if not ok then
+    return nil, err
+  end
+  return '{"orders":' .. list_text(texts) .. "}"
+end
+
+local function name_of(order)
+  return order.key or order.task_id or order.id
+end
+
+-- What is being waited for, in one line.
+local function summary(states, result)
+  local counts, words = {}, {}
+  for _, state in pairs(states) do
+    counts[state] = (counts[state] or 0) + 1
+  end
+  for state, count in pairs(counts) do
+    words[#words + 1] = count .. " " .. state
+  end
+  table.sort(words)
+  words[#words + 1] = result.done > 0 and result.done .. " saved" or nil
+  return table.concat(words, ", ")
+end
+
+-- An order that could not be looked at has the code of its own state.
+local UNKNOWN = 6
+local code_of_state = { prepared = 5, submitting = 4, accepted = 4,
+  completed = 7, unknown = UNKNOWN }
+
+-- Where the orders end differently, the first of these codes is given.
+local loudest = { UNKNOWN, 8, 3, 1, 7, 5, 2, 4 }
+
+-- With these there is more to be had by a further resume.
+local passing = { 3, 4, 7 }
+
+local function code_of(order, err, phase)
+  return err.order and code_of_state[order.state] or exit.code(err, phase)
+end
+
+local function tell_saved(job, order, file)
+  job.console:note(("%s saved as %s, %d bytes"):format(name_of(order),
+    file.path, file.bytes), { event = "saved", order_id = order.id,
+    key = order.key, task_id = order.task_id, file = file })
+end
+
+local function tell_left(job, seen, order, err)
+  local code = code_of(order, err, seen.phases[order.id] or "task")
+  seen.kinds[code] = seen.kinds[code] or err.kind
+  seen.undecided[#seen.undecided + 1] = code == UNKNOWN and order or nil
+  job.console:failure(err, nil, name_of(order))
+end
+
+local function line_of(order, file, err)
+  local fault = err and console_of.error_object(err)
+  if fault then
+    fault.order = nil
+  end
+  return json.encode { id = order.id, key = order.key,
+    task_id = order.task_id, model = order.model, file = file, error = fault }
+end
+
+-- What is seen while all is waited for, and shown.
+local function watch(job)
+  local seen = { states = {}, phases = {}, kinds = {}, texts = {},
+    undecided = {}, done = 0 }
+
+  function job.describe()
+    return summary(seen.states, seen)
+  end
+
+  function seen.on_progress(order, task)
+    local completed = task.status == "completed"
+    seen.phases[order.id] = completed and "file" or "task"
+    seen.states[order.id] = completed and "downloading"
+      or not tasks.is_terminal(task) and tostring(task.status or "waiting")
+      or nil
+    job.tick()
+  end
+
+  function seen.on_done(order, file, err)
+    seen.states[order.id] = nil
+    seen.texts[#seen.texts + 1] = line_of(order, file, err)
+    if file then
+      seen.done = seen.done + 1
+      tell_saved(job, order, file)
+    elseif err.kind ~= "cancelled" then
+      tell_left(job, seen, order, err)
+    end
+  end
+
+  return seen
+end
+
+local function open_folder(name)
+  local folder, problem = io.open(name .. "/.", "rb")
+  if not folder then
+    return nil, { kind = "io", message = problem, usage = true }
+  end
+  return folder:close()
+end
+
+local function first_of(codes, kinds)
+  for _, code in ipairs(codes) do
+    if kinds[code] then
+      return code
+    end
+  end
+end
+
+local function text_of(result, seen)
+  return ('{"done":%d,"failed":%d,"left":%d,"orders":%s}'):format(result.done,
+    result.failed, result.left, list_text(seen.texts))
+end
+
+local function shortfall(result, seen)
+  local code = first_of(loudest, seen.kinds)
+  return code and {
+    kind = seen.kinds[code],
+    message = ("%d saved, %d failed, %d left"):format(result.done,
+      result.failed, result.left),
+    again = first_of(passing, seen.kinds) ~= nil,
+    undecided = seen.undecided,
+    exit = code,
+    usage = true,
+  }
+end
+
+--- Wait for all that is open and save it.
+function _M.resume(job)
+  local options, problem = waiting(job.options)
+  if not options then
+    return usage(problem)
+  end
+  local directory = job.options.output or "."
+  local ok, err = open_folder(directory)
+  if not ok then
+    return nil, err
+  end
+  local seen = watch(job)
+  options.directory, options.overwrite = directory, job.options.force
+  options.on_progress, options.on_done = seen.on_progress, seen.on_done
+  job.phase, job.began = "task", job.now()
+  local result
+  result, err = job.client:resume(options)
+  if not result then
+    return err.result and text_of(err.result, seen) or nil, err
+  end
+  return text_of(result, seen), shortfall(result, seen)
+end
+
+-- The id of an order; people may give its key too.
+local function order_id(job)
+  local wanted = job.options.order
+  local id
+  local ok, err = each_open(job, function(order)
+    id = (order.id == wanted or order.key == wanted) and order.id or nil
+    return id
+  end)
+  return ok and (id or wanted), err
+end
+
+local function changed(order, err)
+  if not order then
+    return nil, err
+  end
+  return json.encode(order)
+end
+
+--- Say which task an order has become.
+function _M.adopt(job)
+  job.phase = "task"
+  local id, err = order_id(job)
+  if not id then
+    return nil, err
+  end
+  return changed(job.client:adopt(id, job.options.id))
+end
+
+--- Give an order up.
+function _M.dismiss(job)
+  local id, err = order_id(job)
+  if not id then
+    return nil, err
+  end
+  return changed(job.client:dismiss(id))
+end
+
+return _M
