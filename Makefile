@@ -10,7 +10,7 @@ CORE_SRC = $(CORE_LUA_SRC) csrc/catalog.c csrc/validate.c csrc/media.c \
 	csrc/report.c csrc/text.c csrc/url.c csrc/value.c
 CURL_SRC = csrc/lua_curl.c csrc/request.c csrc/engine.c csrc/transfer.c \
 	csrc/evidence.c csrc/origin.c csrc/sink.c csrc/digest.c csrc/place.c \
-	csrc/version.c csrc/head.c csrc/buffer.c
+	csrc/version.c csrc/head.c csrc/buffer.c csrc/signals.c
 
 # CFLAGS, LIBFLAG and LUA_INCDIR are LuaRocks' names; whoever sets them keeps
 # what the sources rely on.
@@ -143,8 +143,7 @@ check-memory:
 
 # For how long each target is fuzzed.
 FUZZ_SECONDS = 60
-FUZZ_TARGETS = $(filter-out $(if $(wildcard csrc/version.c),,version),\
-	$(patsubst spec/fuzz/%.seeds,%,$(wildcard spec/fuzz/*.seeds)))
+FUZZ_TARGETS = $(patsubst spec/fuzz/%.seeds,%,$(wildcard spec/fuzz/*.seeds))
 FUZZ_CFLAGS = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
 	-fsanitize=fuzzer-no-link,address,undefined
 .PHONY: fuzz fuzz-targets

@@ -5,13 +5,13 @@
 #include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "evidence.h"
+#include "signals.h"
 #include "transfer.h"
 
 enum {
@@ -33,7 +33,9 @@ struct sv_engine {
   CURLM *multi;  /* NULL until the first request */
   char *ca_file;
   int max_in_flight;
+  double fault; /* when a connection last fell silent or broke; 0: never */
   list queue, running;
+  double queue_end_by; /* no queued transfer is out of time before */
   CURL *idle[IDLE_HANDLES];
   int idle_count;
 };
@@ -110,6 +112,7 @@ sv_engine *sv_engine_new(const char *ca_file, int max_in_flight) {
   engine->owners = 1;
   engine->max_in_flight = max_in_flight;
   engine->process = getpid();
+  engine->queue_end_by = INFINITY;
   engine->ca_file = ca_file ? strdup(ca_file) : NULL;
   if (ca_file && !engine->ca_file) {
     free(engine);
@@ -180,10 +183,22 @@ static void give_back(sv_engine *engine, CURL *easy) {
   }
 }
 
+/* Of a stream that fell silent libcurl gives up the stream and keeps the
+** connection, and all that follow would fall silent on it too. */
+static void note_fault(sv_engine *engine, const sv_transfer *t) {
+  sv_reason reason = t->outcome.reason;
+  if (!t->options.fresh &&
+      (reason == SV_REASON_TIMEOUT || reason == SV_REASON_STALLED ||
+       reason == SV_REASON_RESET || reason == SV_REASON_PROTOCOL)) {
+    engine->fault = sv_now();
+  }
+}
+
 static void finish(sv_engine *engine, sv_transfer *t, CURLcode code) {
   CURL *easy = t->easy;
   take_out(&engine->running, t);
   sv_transfer_finish(t, code, engine->ca_file);
+  note_fault(engine, t);
   curl_multi_remove_handle(engine->multi, easy);
   give_back(engine, easy);
   drop(t);
@@ -194,7 +209,7 @@ static bool start(sv_engine *engine, sv_transfer *t) {
   if (!easy) {
     return false;
   }
-  if (!sv_transfer_start(t, easy, engine->ca_file) ||
+  if (!sv_transfer_start(t, easy, engine->ca_file, engine->fault) ||
       curl_multi_add_handle(engine->multi, easy) != CURLM_OK) {
     t->easy = NULL;
     curl_easy_cleanup(easy);
@@ -234,6 +249,11 @@ sv_transfer *sv_engine_submit(sv_engine *engine, const sv_request *request,
     engine->multi = curl_multi_init();
   }
   t->engine = engine;
+  t->end_by =
+      request->timeout > 0 ? sv_now() + request->timeout : (double)INFINITY;
+  if (t->end_by < engine->queue_end_by) {
+    engine->queue_end_by = t->end_by;
+  }
   engine->owners++;
   t->owners = 2;
   append(&engine->queue, t);
@@ -279,35 +299,6 @@ void sv_engine_close(sv_engine *engine) {
 
 /* --- driving ----------------------------------------------------------- */
 
-/* A write may raise SIGPIPE, which libcurl leaves to its caller with NOSIGNAL,
-** and beyond the limit on file sizes SIGXFSZ; either would end the process.
-** Meanwhile they are held back on this thread alone, and what came up is taken
-** away. */
-typedef struct guard {
-  sigset_t before, held;
-} guard;
-
-static void hold_signals(guard *g) {
-  sigemptyset(&g->held);
-  sigaddset(&g->held, SIGPIPE);
-  sigaddset(&g->held, SIGXFSZ);
-  pthread_sigmask(SIG_BLOCK, &g->held, &g->before);
-  /* One that the host holds back itself may have been pending before. */
-  if (sigismember(&g->before, SIGPIPE)) {
-    sigdelset(&g->held, SIGPIPE);
-  }
-  if (sigismember(&g->before, SIGXFSZ)) {
-    sigdelset(&g->held, SIGXFSZ);
-  }
-}
-
-static void let_signals(guard *g) {
-  const struct timespec none = {0, 0};
-  while (sigtimedwait(&g->held, NULL, &none) > 0) {
-  }
-  pthread_sigmask(SIG_SETMASK, &g->before, NULL);
-}
-
 static bool collect(sv_engine *engine) {
   bool ended = false;
   int left;
@@ -342,10 +333,38 @@ static bool in_time(sv_transfer *t, double now, double *next) {
   return now < limit;
 }
 
+/* The same for what has not begun. Looks through a long queue only when one
+** of it is due. */
+static bool expire_queue(sv_engine *engine, double now, double *next) {
+  bool ended = false;
+  sv_transfer *t = now < engine->queue_end_by ? NULL : engine->queue.first;
+  if (now >= engine->queue_end_by) {
+    engine->queue_end_by = INFINITY;
+  }
+  while (t) {
+    sv_transfer *after = t->next;
+    if (now >= t->end_by) {
+      take_out(&engine->queue, t);
+      sv_outcome_say(&t->outcome, SV_REASON_TIMEOUT,
+                     "not begun within the time allowed");
+      sv_transfer_abandon(t, false);
+      drop(t);
+      ended = true;
+    } else if (t->end_by < engine->queue_end_by) {
+      engine->queue_end_by = t->end_by;
+    }
+    t = after;
+  }
+  if (engine->queue.first && engine->queue_end_by < *next) {
+    *next = engine->queue_end_by;
+  }
+  return ended;
+}
+
 /* Ends what is out of time; lowers `next` to when the others would be. */
 static bool expire(sv_engine *engine, double *next) {
-  bool ended = false;
   double now = sv_now();
+  bool ended = expire_queue(engine, now, next);
   sv_transfer *t = engine->running.first;
   while (t) {
     sv_transfer *after = t->next;
@@ -387,15 +406,15 @@ bool sv_engine_step(sv_engine *engine, double seconds) {
     sleep_for(seconds);
     return false;
   }
-  guard held;
-  hold_signals(&held);
+  sv_signals held;
+  sv_signals_hold(&held);
   bool ended = perform(engine, &until);
   if (!ended && seconds > 0) {
     int ms = poll_time(until - sv_now());
     curl_multi_poll(engine->multi, NULL, 0, ms, NULL);
     ended = perform(engine, &until);
   }
-  let_signals(&held);
+  sv_signals_let(&held);
   return ended;
 }
 

@@ -74,7 +74,7 @@ typedef struct sv_request {
   const char *body; /* of a POST */
   size_t body_size;
   double connect_timeout; /* 0: libcurl's own */
-  double timeout;         /* from the start of the exchange; 0: none */
+  double timeout;         /* of the whole, the queue included; 0: none */
   double stall_seconds;   /* 0: never stalls */
   long stall_bytes;       /* a second, below which it does */
   size_t max_body;        /* kept in memory */

@@ -30,15 +30,26 @@ static sv_reason judge(sv_origin *origin, const char *scheme, const char *host,
   return SV_REASON_NONE;
 }
 
+static CURLUcode read_parts(sv_origin *origin, const char *text, char **scheme,
+                            char **host) {
+  const unsigned how = CURLU_DISALLOW_USER | CURLU_PATH_AS_IS;
+  origin->url = curl_url();
+  CURLUcode code = origin->url
+                       ? curl_url_set(origin->url, CURLUPART_URL, text, how)
+                       : CURLUE_OUT_OF_MEMORY;
+  code = code ? code : curl_url_get(origin->url, CURLUPART_SCHEME, scheme, 0);
+  return code ? code : curl_url_get(origin->url, CURLUPART_HOST, host, 0);
+}
+
 sv_reason sv_origin_read(sv_origin *origin, const char *text,
                          bool insecure_http, char *why, size_t size) {
-  const unsigned how = CURLU_DISALLOW_USER | CURLU_PATH_AS_IS;
   char *scheme = NULL, *host = NULL;
   sv_reason reason = SV_REASON_INVALID;
-  origin->url = curl_url();
-  if (!origin->url || curl_url_set(origin->url, CURLUPART_URL, text, how) ||
-      curl_url_get(origin->url, CURLUPART_SCHEME, &scheme, 0) ||
-      curl_url_get(origin->url, CURLUPART_HOST, &host, 0)) {
+  CURLUcode code = read_parts(origin, text, &scheme, &host);
+  if (code == CURLUE_OUT_OF_MEMORY) {
+    reason = SV_REASON_IO;
+    snprintf(why, size, "out of memory");
+  } else if (code != CURLUE_OK) {
     snprintf(why, size, "the URL cannot be read, or holds a user name");
   } else {
     reason = judge(origin, scheme, host, insecure_http, why, size);

@@ -308,10 +308,29 @@ static void set_connection(CURL *easy, const sv_request *options) {
   }
 }
 
-static void set_limits(CURL *easy, const sv_request *options) {
+/* libcurl counts the age of a connection in whole seconds, rounded down. */
+static void set_oldest(CURL *easy, double now, double fault) {
+  long age = (long)(now - fault) - 1;
+  if (fault > 0 && age < 1) {
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+  } else if (fault > 0) {
+    curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, age);
+  }
+}
+
+/* What is left of the time after the queue; 0 would mean no limit. */
+static long time_left(const sv_transfer *t, double now) {
+  if (t->options.timeout <= 0) {
+    return 0;
+  }
+  return t->end_by > now ? milliseconds(t->end_by - now) : 1;
+}
+
+static void set_limits(CURL *easy, const sv_transfer *t, double now) {
+  const sv_request *options = &t->options;
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                    milliseconds(options->connect_timeout));
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(options->timeout));
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, time_left(t, now));
   if (options->stall_seconds > 0) {
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME,
                      (long)(options->stall_seconds + 0.999));
@@ -384,20 +403,21 @@ static bool open_sink(sv_transfer *t) {
   return problem == 0;
 }
 
-bool sv_transfer_start(sv_transfer *t, CURL *easy, const char *ca_file) {
+bool sv_transfer_start(sv_transfer *t, CURL *easy, const char *ca_file,
+                       double fault) {
   double now = sv_now();
   if (!open_sink(t)) {
     return false;
   }
   t->easy = easy;
   t->connect_by = later(now, t->options.connect_timeout);
-  t->end_by = later(now, t->options.timeout);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->problem);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
   set_content(easy, t);
   set_manners(easy, t);
   set_connection(easy, &t->options);
-  set_limits(easy, &t->options);
+  set_oldest(easy, now, fault);
+  set_limits(easy, t, now);
   return set_protocols(easy, t) && set_proxy(easy, t) &&
          set_trust(easy, t, ca_file) &&
          curl_easy_setopt(easy, CURLOPT_CURLU, t->origin.url) == CURLE_OK;

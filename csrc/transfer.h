@@ -44,9 +44,11 @@ struct sv_transfer {
 sv_transfer *sv_transfer_new(const sv_request *request, sv_outcome *failure);
 void sv_transfer_free(sv_transfer *transfer);
 
-/* Opens the file and sets every option of the handle, which must be new or
-** reset. False where either fails; the outcome says what the file did. */
-bool sv_transfer_start(sv_transfer *transfer, CURL *easy, const char *ca_file);
+/* Opens the sink and sets every option of the handle, which must be new or
+** reset. Connections made before `fault` (of sv_now; 0: none) are not used any
+** more. False with the outcome filled in, or for want of memory. */
+bool sv_transfer_start(sv_transfer *transfer, CURL *easy, const char *ca_file,
+                       double fault);
 
 /* Reads the evidence from the handle, which is the caller's again. */
 void sv_transfer_finish(sv_transfer *transfer, CURLcode code,

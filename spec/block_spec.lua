@@ -112,3 +112,106 @@ describe("gathered functions", function()
     assert.equal("dead", coroutine.status(thread))
   end)
 end)
+
+describe("a request that is watched", function()
+  local loaded = package.loaded["starvideos.curl"]
+  local transfers
+
+  -- A transfer whose answer comes in the second step of the engine, and whose
+  -- end in the step given.
+  local function transfer(ends)
+    local steps = 0
+    local it = {}
+    function it.step() steps = steps + 1 end
+    function it.done() return it.cancelled or steps >= ends end
+    function it.answer()
+      if steps >= 2 then
+        return 200, { step = steps }
+      end
+    end
+    function it.progress() return steps, ends, 0 end
+    function it.cancel() it.cancelled = true end
+    function it.result()
+      if it.cancelled then
+        return nil, { reason = "cancelled" }
+      end
+      return { status = 200 }
+    end
+    return it
+  end
+
+  local function runtime()
+    return block.new { clock = function() return 0 end }
+  end
+
+  before_each(function()
+    transfers = {}
+    local engine = {}
+    function engine.submit(_, req)
+      local it = transfer(req.ends)
+      transfers[#transfers + 1] = it
+      return it
+    end
+    function engine.step(_, seconds)
+      assert.is_true(seconds <= 0.1)
+      for _, it in ipairs(transfers) do
+        it.step()
+      end
+    end
+    package.loaded["starvideos.curl"] = {
+      engine = function() return engine end,
+    }
+  end)
+  after_each(function()
+    package.loaded["starvideos.curl"] = loaded
+  end)
+
+  local function watched(ends)
+    local seen = { answers = 0, received = 0 }
+    return seen, { ends = ends,
+      on_answer = function(status, headers)
+        assert.equal(200, status)
+        seen.answers, seen.step = seen.answers + 1, headers.step
+      end,
+      on_progress = function(received, total)
+        assert.equal(ends, total)
+        seen.received = received
+      end }
+  end
+
+  it("tells of its answer once, and of its progress", function()
+    local seen, req = watched(5)
+    assert(runtime():request(req))
+    assert.same({ answers = 1, step = 2, received = 5 }, seen)
+  end)
+
+  it("tells of its answer before its end when gathered, too", function()
+    local host = runtime()
+    local first, first_req = watched(5)
+    local second, second_req = watched(3)
+    local early
+    host:gather {
+      function() assert(host:request(first_req)) end,
+      function()
+        assert(host:request(second_req))
+        early = { first.answers, first.received }
+      end,
+    }
+    assert.same({ 1, 3 }, early)
+    assert.same({ answers = 1, step = 2, received = 5 }, first)
+    assert.same({ answers = 1, step = 2, received = 3 }, second)
+  end)
+
+  it("is given up where its listener raises", function()
+    local host = runtime()
+    local seen, req = watched(5)
+    req.on_progress = function() error("full", 0) end
+    assert.has_error(function() host:request(req) end, "full")
+    assert.is_true(transfers[1].cancelled)
+    assert.has_error(function()
+      host:gather { function() host:request(req) end }
+    end, "full")
+    assert.is_true(transfers[2].cancelled)
+    assert.equal(0, seen.answers)
+  end)
+end)

@@ -129,6 +129,19 @@ describe("the budget of polls", function()
     assert.equal(0, (self:reserve(1)))
   end)
 
+  it("takes no time for those that gave up, wherever they stood", function()
+    for share, left in pairs { [2] = 1, [2.5] = 0.5, [3] = 0 } do
+      local self = budget.new(zero)
+      for _ = 1, 10 do
+        self:reserve(0)
+      end
+      for number = 4, 9 do
+        self:give_up(number)
+      end
+      assert.is_near(left / RATE, self:left(10, share / RATE), 1e-9)
+    end
+  end)
+
   it("moves up those behind others that give up, but not in one rush",
     function()
       local self = budget.new(random(5))

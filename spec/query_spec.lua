@@ -268,7 +268,7 @@ describe("a query with a ledger", function()
   local function noting(seen, ...)
     local results = { ... }
     return { seen = function(_, task)
-      seen[#seen + 1] = task
+      seen[#seen + 1] = assert(task)
       return results[1], results[2]
     end }
   end

@@ -31,6 +31,11 @@ local kinds = {
     files = "spec/integration/service_spec.lua"
       .. " spec/integration/command_spec.lua",
   },
+  faults = {
+    title = "specs of faults and secrets",
+    files = "spec/integration/faults_spec.lua"
+      .. " spec/integration/secrets_spec.lua",
+  },
   installed = {
     title = "unit specs on the installed rock", files = "spec/*_spec.lua",
     installed = true,

@@ -72,24 +72,6 @@ describe("the polls of a wait", function()
     assert.equal(30, world.at[1])
   end)
 
-  it("begin at once for a task of an hour ago", function()
-    local client, world = stage { DONE }
-    assert(client:wait { id = "video_1", status = "queued",
-                         created = os.time() - 3600 })
-    assert.same({ 0 }, world.at)
-  end)
-
-  it("begin after the rest of an interval for a task of just now", function()
-    local client, world = stage { DONE }
-    assert(client:wait { id = "video_1", status = "queued",
-                         created = os.time() - 10 })
-    assert.is_near(20, world.at[1], 2)
-    client, world = stage { DONE }
-    assert(client:wait { id = "video_1", status = "queued",
-                         created = os.time() + 3600 })
-    assert.equal(30, world.at[1], "of a clock that is ahead")
-  end)
-
   it("begin at 30 s apart and grow to 60 s", function()
     local client, world = stage { QUEUED }
     client:wait "video_1"

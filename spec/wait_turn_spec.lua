@@ -1,4 +1,4 @@
--- A wait among others: its turn in the budget, and what the ledger knows.
+-- A wait among others: its turn in the budget, and how old its task is.
 
 local random = require "starvideos.random"
 local wait = require "starvideos.wait"
@@ -100,7 +100,8 @@ describe("a poll that is due", function()
   end)
 
   it("queues for nothing once the deadline has passed", function()
-    local context = scene_of { answers = { { reason = "timeout", sent = true } } }
+    local context = scene_of {
+      answers = { { reason = "timeout", sent = true } } }
     local request = context.runtime.request
     context.runtime.request = function(self, req)
       context.now = context.now + req.timeout
@@ -141,6 +142,35 @@ describe("the budget is told", function()
       names)
     assert.equal(7, context.told[1][3])
     assert.is_nil(context.told[2][3])
+  end)
+end)
+
+describe("the first poll", function()
+  local function first_poll(created, options)
+    local context = scene_of { answers = { answer(200) } }
+    wait.one(context, { id = "video_1", status = "queued",
+      created = created }, options or { timeout = 40 })
+    return context.polls[1]
+  end
+
+  it("is made at once for a task older than an interval", function()
+    assert.equal(0, first_poll(CREATED - 30))
+    assert.equal(0, first_poll(CREATED - 86400))
+    assert.equal(0, first_poll("1600000000"))
+  end)
+
+  it("waits for the rest of the interval of a younger task", function()
+    assert.equal(20, first_poll(CREATED - 10))
+    assert.equal(5, first_poll(CREATED - 10, { interval = 15 }))
+  end)
+
+  it("waits for no more than an interval where the clocks disagree", function()
+    assert.equal(30, first_poll(CREATED + 3600))
+  end)
+
+  it("is made when the caller says, however old the task", function()
+    assert.equal(7, first_poll(CREATED - 3600,
+      { first_poll = 7, timeout = 20 }))
   end)
 end)
 

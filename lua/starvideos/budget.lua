@@ -24,7 +24,7 @@ function _M.new(random)
     random = random,
     rate = retry.policy.rate,
     issued = 0,
-    allowed = 1,
+    allowed = 0,
     given_up = {},
     counted_until = -math.huge,
     held_until = -math.huge,
@@ -39,12 +39,11 @@ end
 -- given up on take none of it.
 local function admit(self, worth)
   local following = math.floor(self.allowed) + 1
-  while following <= self.issued and next(self.given_up) do
+  while following <= self.issued and next(self.given_up)
+    and (worth > 0 or self.given_up[following]) do
     local step = math.min(worth, following - self.allowed)
     if self.given_up[following] then
       self.given_up[following], step = nil, 1
-    elseif worth <= 0 then
-      return
     else
       worth = worth - step
     end

@@ -165,8 +165,9 @@ end
 -- @tparam string|table task_or_id
 -- @tparam[opt] table options in seconds: `timeout` (1800), `interval` (30,
 --   the provider asks for 30 to 60), `max_interval` (60), `first_poll` (one
---   interval); and `on_progress(task, info)`, called after every poll that
---   could be read, with `info.elapsed`, `info.remaining`, `info.polls`
+--   interval after the task was created); and `on_progress(task, info)`,
+--   called after every poll that could be read, with `info.elapsed`,
+--   `info.remaining`, `info.polls`
 -- @treturn ?table task, completed
 -- @treturn ?table err: task_failed, timeout (the task goes on; wait again for
 --   `err.task`), auth, not_found, rate_limited, protocol, config …

@@ -51,6 +51,9 @@ local function settle(context, order, tries, http, failed)
     problem.phase, problem.sent = "body", true
     problem.bytes_sent = http.bytes_sent
   end
+  if problem.kind == "rate_limited" then
+    context.budget:limited(context.runtime:now(), problem.retry_after)
+  end
   local pause = not problem.interrupted
     and retry.create_pause(problem, tries, context.random) or nil
   order:failed(problem, pause)

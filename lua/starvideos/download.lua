@@ -8,6 +8,7 @@ local exchange = require "starvideos.exchange"
 local parts = require "starvideos.part"
 local preview = require "starvideos.preview"
 local query = require "starvideos.query"
+local redact = require "starvideos.redact"
 local retry = require "starvideos.retry"
 local saved = require "starvideos.saved"
 local tasks = require "starvideos.task"
@@ -76,7 +77,7 @@ local function without_signature(text, url)
 end
 
 local function shown(self, body)
-  local text = without_signature(body, self.url)
+  local text = redact.key(without_signature(body, self.url), self.api_key)
   return text:find("%S") and preview.of(text) or "nothing"
 end
 
@@ -164,6 +165,15 @@ local function not_placed(self, failure)
     part.path), { part = part.path, bytes = part:size() })
 end
 
+-- A file that has its name but is on no record would be taken for another's.
+local function not_noted(self, err)
+  local part = self.part
+  err.message = ("%s; the video is kept in %s: download again to go on")
+    :format(err.message, part.path)
+  err.part, err.bytes, err.task_id = part.path, part:size(), self.id
+  return nil, err
+end
+
 -- What came was called a video and is none.
 local function no_video(self)
   return fail(self, "protocol", "the media host sent something that is no MP4"
@@ -185,7 +195,10 @@ local function finish(self, whole, response)
   local file = { path = part.target, bytes = size, sha256 = sha256,
     resumed_from = offset > 0 and offset or nil }
   if self.ledger then
-    self.ledger:placing(self.id, file)
+    local noted, err = self.ledger:placing(self.id, file)
+    if not noted then
+      return not_noted(self, err)
+    end
   end
   local ok, failure = part:place(size, self.options.overwrite)
   if not ok then
@@ -373,7 +386,8 @@ function _M.save(context, task_or_id, path, options)
     return nil, err
   end
   local self = { id = task.id, url = task.video_url, options = options,
-    ledger = context.ledger, part = parts.new(path, task.id), most = 0, faults = 0 }
+    ledger = context.ledger, api_key = context.api_key,
+    part = parts.new(path, task.id), most = 0, faults = 0 }
   self.deadline = options.timeout
     and context.runtime:now() + options.timeout or nil
   local file

@@ -60,12 +60,17 @@ local function order_key(value)
     and not value:find("[%c\127]"), "a text of printable characters"
 end
 
+local function path(value)
+  return type(value) == "string" and not value:find("\0", 1, true),
+    "a path without a NUL"
+end
+
 local create = {
   validation = mode,
   endpoint = text,
   key = order_key,
   resubmit = boolean,
-  path = text,
+  path = path,
 }
 
 --- The options of every public call, each with the check it must pass.

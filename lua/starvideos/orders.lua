@@ -123,7 +123,7 @@ function _M.task_of(row)
   return tasks.new {
     id = row.task_id,
     object = "video",
-    created = row.created_at,
+    created = row.updated_at, -- it may have been written down long before
     model = row.model,
     status = status_of[row.state],
     error = row.error,

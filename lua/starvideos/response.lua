@@ -53,12 +53,13 @@ local function kind_of_status(status, call)
   end
 end
 
-local function kind_of_text(text)
+-- No task is named in a create, so none is missing.
+local function kind_of_text(text, call)
   local lower = text:lower()
   for _, row in ipairs(said) do
     for _, words in ipairs(row[2]) do
       if lower:find(words, 1, true) then
-        return row[1]
+        return (row[1] ~= "not_found" or call == "query") and row[1] or nil
       end
     end
   end
@@ -85,6 +86,17 @@ local function unwrap(answer)
   end
   return type(answer.data) == "table" and answer.data
     or type(answer.result) == "table" and answer.result or answer
+end
+
+-- An id is not lost for the place where it stands.
+local function find_id(answer)
+  local places = { answer, answer.data or false, answer.result or false }
+  for _, object in ipairs(places) do
+    local id = type(object) == "table" and task.new(object).id
+    if id then
+      return id
+    end
+  end
 end
 
 local advice = {
@@ -155,7 +167,7 @@ end
 local function kind_of_failure(reading, call)
   local text = reading.text or ""
   if reading.status < 200 or reading.status > 299 then
-    if reading.answer and kind_of_text(text) == "config" then
+    if reading.answer and kind_of_text(text, call) == "config" then
       return "config"
     end
     return kind_of_status(reading.status, call)
@@ -165,7 +177,7 @@ local function kind_of_failure(reading, call)
   if not code and reading.fields and type(reading.fields.status) == "number" then
     code = reading.fields.status
   end
-  local kind = code and kind_of_text(text)
+  local kind = code and kind_of_text(text, call)
   local number = tonumber(code)
   if kind or not number then
     return kind
@@ -176,10 +188,7 @@ end
 
 -- A 2xx that holds no task: a refusal at HTTP 200, or nothing to be made of.
 local function kind_without_task(reading, call)
-  local kind = reading.answer and kind_of_text(reading.text or "")
-  if kind == "not_found" and call == "create" then
-    kind = nil
-  end
+  local kind = reading.answer and kind_of_text(reading.text or "", call)
   return kind or (call == "create" and "outcome_unknown" or "protocol")
 end
 
@@ -196,6 +205,7 @@ function _M.create(http, wall_clock)
   if not seen then
     return fail(kind or "outcome_unknown", reading)
   end
+  seen.id = seen.id or find_id(reading.answer)
   if not kind and (seen.status == "failed" or seen.object == "error") then
     kind = "invalid_request"
   end

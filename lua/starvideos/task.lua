@@ -67,6 +67,12 @@ local function text_or_nil(value)
   return type(value) == "string" and value ~= "" and value or nil
 end
 
+-- An id goes into addresses, databases and messages.
+local function id_or_nil(value)
+  local text = text_or_nil(value)
+  return text and not text:find("[%c\127]") and text or nil
+end
+
 local function number_or_nil(value)
   if type(value) == "string" then
     value = value:match("^%s*([%d.]+)%s*%%?%s*$")
@@ -95,7 +101,7 @@ function _M.new(fields, raw)
   local status = _M.status(fields.status)
   local reason = _M.reason(fields.error)
   return setmetatable({
-    id = text_or_nil(fields.id) or text_or_nil(fields.projectId),
+    id = id_or_nil(fields.id) or id_or_nil(fields.projectId),
     object = text_or_nil(fields.object),
     created = number_or_nil(fields.created),
     model = text_or_nil(fields.model),

@@ -136,6 +136,7 @@ local function prepare(self, sql)
   if statement then
     return statement
   end
+  self.statements[sql] = false -- its place: to keep it takes no memory then
   local made, why = self.connection:prepare(sql)
   self.statements[sql] = made or nil
   return made, why

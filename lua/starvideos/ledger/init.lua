@@ -321,21 +321,22 @@ end
 
 -- An order as it stands, its fate settled where its process died.
 local function settled(self, row)
-  local err
-  local state, why = fate(self, row)
-  while state do
-    local after
-    after, err = close(self, row, state, why)
+  for _ = 1, ATTEMPTS do
+    local state, why = fate(self, row)
+    if not state then
+      return row
+    end
+    local after, err = close(self, row, state, why)
     if after == false then
       after, err = self.store:find("id", row.order_id)
     end
-    row = after
-    state = nil
-    if row then
-      state, why = fate(self, row)
+    if not after then
+      return nil, err
     end
+    row = after
   end
-  return row, err
+  return nil, self.store:failure("written", "others keep changing the order "
+    .. row.order_id)
 end
 
 --- What is open, oldest first. Orders whose process died while sending them

@@ -92,6 +92,23 @@ local function ready(self)
   return true
 end
 
+local numbers = { "bytes", "attempts", "lease", "created_at", "updated_at",
+  "closed_at" }
+
+-- SQLite keeps any value in any column: a row that other hands have spoilt can
+-- still be read.
+local function restored(row)
+  for _, name in ipairs(numbers) do
+    row[name] = tonumber(row[name])
+  end
+  return row
+end
+
+-- As SQLite adds to what is no number.
+local function following(revision)
+  return (tonumber(revision) or 0) + 1
+end
+
 local function read(self, sql, ...)
   local ok, err = ready(self)
   if not ok then
@@ -100,6 +117,9 @@ local function read(self, sql, ...)
   local rows, why = self.database:rows(sql, ...)
   if not rows then
     return nil, self:failure("read", why)
+  end
+  for _, row in ipairs(rows) do
+    restored(row)
   end
   return rows
 end
@@ -203,7 +223,7 @@ local function was_taken(self, row, after)
   if err then
     return nil, err
   end
-  return now and now.revision == row.revision + 1 and now.state == after.state
+  return now and now.revision == following(row.revision) and now.state == after.state
     and now.owner == after.owner and now.updated_at == after.updated_at
     and now or false
 end
@@ -226,7 +246,7 @@ function Store:try(row, state, changes)
   elseif count == 0 then
     return was_taken(self, row, after)
   end
-  after.revision = row.revision + 1
+  after.revision = following(row.revision)
   return after
 end
 
