@@ -55,11 +55,7 @@ static char *directory_of(const char *path) {
 
 /* One that may be written but not read cannot be synced, nor can those of
 ** some file systems: the file itself is on the disk already. */
-static int sync_directory(const char *path) {
-  char *directory = directory_of(path);
-  if (!directory) {
-    return ENOMEM;
-  }
+static int sync_directory(const char *directory) {
   int problem = 0;
   int file = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (file >= 0 && fsync(file) != 0 && !unsupported(errno)) {
@@ -68,7 +64,6 @@ static int sync_directory(const char *path) {
   if (file >= 0) {
     close(file);
   }
-  free(directory);
   return problem;
 }
 
@@ -92,14 +87,16 @@ static int rename_whole(int file, const char *part, const char *path,
 
 int sv_place(const char *part, const char *path, long long size,
              bool overwrite) {
+  char *directory = directory_of(path); /* no shortage after the rename */
   int file;
-  int problem = sv_sink_lock(&file, part, O_RDWR);
-  if (problem) {
-    return problem;
+  int problem = directory ? sv_sink_lock(&file, part, O_RDWR) : ENOMEM;
+  if (problem == 0) {
+    problem = rename_whole(file, part, path, size, overwrite);
+    close(file);
+    problem = problem ? problem : sync_directory(directory);
   }
-  problem = rename_whole(file, part, path, size, overwrite);
-  close(file);
-  return problem ? problem : sync_directory(path);
+  free(directory);
+  return problem;
 }
 
 static int unlink_open(int file, const char *part, bool only_empty) {

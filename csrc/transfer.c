@@ -217,7 +217,13 @@ static bool decide(sv_transfer *t) {
   long status = 0;
   curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
   t->answered = true;
+  t->outcome.phase = SV_PHASE_BODY;
   t->outcome.status = status;
+  if (status < 200) { /* "HTTP/200" is version 2, status 0 to libcurl */
+    sv_outcome_say(&t->outcome, SV_REASON_PROTOCOL,
+                   "the answer has no status");
+    return false;
+  }
   if (t->sink.file < 0 || (status != 200 && status != 206) ||
       !sv_head_says_file(t->head.data, t->head.size)) {
     return true;

@@ -15,8 +15,6 @@ local tasks = require "starvideos.task"
 
 local _M = {}
 
--- Seconds without a byte after which a connection counts as dead.
-local STALL_SECONDS = 30
 local REDIRECTS = 5
 
 -- Enough of a file that is no video to say what it is.
@@ -136,7 +134,8 @@ local function request_of(self, context)
     url = self.url,
     headers = part:headers(),
     timeout = time_left(self, context),
-    stall_seconds = self.options.stall_timeout or STALL_SECONDS,
+    stall_seconds = self.options.stall_timeout
+      or retry.policy.stall_timeout,
     stall_bytes = 1,
     redirects = REDIRECTS,
     sink = part:sink(),

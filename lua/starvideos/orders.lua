@@ -4,13 +4,10 @@
 
 local errors = require "starvideos.errors"
 local redact = require "starvideos.redact"
+local retry = require "starvideos.retry"
 local tasks = require "starvideos.task"
 
 local _M = {}
-
--- How long to wait before looking again whether another process has sent an
--- order, at first and in the end.
-local FIRST_LOOK, LONGEST_LOOK = 0.05, 1
 
 local Order = {}
 Order.__index = Order
@@ -168,7 +165,8 @@ end
 -- Another process is about to send the same order: what becomes of it is
 -- this one's answer too.
 local function begin(context, wanted)
-  local runtime, look = context.runtime, FIRST_LOOK
+  local runtime, policy = context.runtime, retry.policy
+  local look = policy.order_look
   local until_then
   while true do
     local verdict, row = context.ledger:begin(wanted)
@@ -185,7 +183,7 @@ local function begin(context, wanted)
       err.interrupted = why == "interrupted"
       return nil, err
     end
-    look = math.min(look * 1.5, LONGEST_LOOK)
+    look = math.min(look * policy.order_look_growth, policy.order_look_max)
   end
 end
 
