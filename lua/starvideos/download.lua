@@ -17,8 +17,9 @@ local _M = {}
 
 local REDIRECTS = 5
 
--- Enough of a file that is no video to say what it is.
-local PREVIEW_BYTES = 400
+-- Enough of a file that is no video to say what it is, and not to cut a
+-- secret in two where it is shown.
+local PREVIEW_BYTES = 4096
 
 -- A shorter value in a link's query is no secret, and stands in other words.
 local SHORTEST_SECRET = 4
@@ -167,7 +168,7 @@ end
 -- A file that has its name but is on no record would be taken for another's.
 local function not_noted(self, err)
   local part = self.part
-  err.message = ("%s; the video is kept in %s: download again to go on")
+  err.message = ("%s; the video is kept in %s: try again to go on")
     :format(err.message, part.path)
   err.part, err.bytes, err.task_id = part.path, part:size(), self.id
   return nil, err
@@ -333,7 +334,7 @@ local function leave(self, err)
   local unopened = err.kind == "io" and self.unopened
   if size > 0 and resumable[err.kind] and not err.task and not unopened then
     err.part, err.bytes = part.path, size
-    err.message = ("%s; %.0f bytes are kept in %s: %sdownload again to go on")
+    err.message = ("%s; %.0f bytes are kept in %s: %stry again to go on")
       :format(err.message, size, part.path,
         err.kind == "io" and "make room or mend the disk, then " or "")
   end

@@ -17,12 +17,17 @@ local BODY = [[
         "model":"videos","status":"processing","error":null}';
     }]]
 
+-- What a video begins with; the rest is a hole.
+local HEAD = "\0\0\0\24ftypmp42\0\0\0\0mp42isom"
+
 --- Start a server.
 -- @treturn table `base_url`, `file_url` (1 GB), `small_url` (1 MB), `folder`
 --   for what is downloaded, and `stop`, which removes it all
 function _M.start()
   local server = nginx.start { body = BODY }
   server.folder = server.prefix .. "/files"
+  server:serve("small.mp4", HEAD)
+  server:serve("large.mp4", HEAD)
   assert(os.execute(("cd '%s' && truncate -s 1M small.mp4 &&"
     .. " truncate -s 1G large.mp4"):format(server.folder)))
   server.base_url = server.url .. PREFIX
