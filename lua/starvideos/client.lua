@@ -210,12 +210,15 @@ end
 -- @tparam string|table task_or_id an id, or a task without a link, is asked
 --   for first
 -- @tparam string path the target; `.part` and `.part.json` beside it hold
---   what a broken download left, and the next call resumes there
+--   what a broken download left, and the next call or process resumes there. A
+--   dead link is asked for anew once
 -- @tparam[opt] table options `overwrite` (false), `timeout` (seconds, none),
 --   `stall_timeout` (30 seconds without a byte), `on_progress(received,
 --   total)` in bytes, total nil while unknown
--- @treturn ?table file with `path`, `bytes`, `resumed_from`
--- @treturn ?table err: io, expired, network, timeout, task_failed, protocol …
+-- @treturn ?table file with `path`, `bytes`, `sha256`, `resumed_from`, and
+--   `ledger_error` where the file is there and the ledger could not be told
+-- @treturn ?table err: io, expired, network, timeout, task_failed, protocol,
+--   ledger …; where something was kept, `part` is its path, `bytes` its size
 function Client:download(task_or_id, path, options)
   local context = context_of(self, "download")
   local id, err = check_task(context, "download", task_or_id)
