@@ -1,0 +1,133 @@
+-- The ledger on a PostgreSQL server: all that it does in a file, and what only
+-- a server can do to it.
+
+local databases = require "starvideos.ledger.database"
+local keeping = require "spec.ledger.keeping"
+local placing = require "spec.ledger.placing"
+local postgres = require "spec.fixtures.postgres"
+local worlds = require "spec.ledger.world"
+
+describe("a ledger on a server", function()
+  local server
+
+  setup(function()
+    server = postgres.start()
+  end)
+
+  teardown(function()
+    assert.is_true(server:stop())
+  end)
+
+  local function new_address()
+    local database = databases.new(server.url)
+    assert(database:run "DROP TABLE IF EXISTS orders, ledger_meta")
+    database:close()
+    return server.url
+  end
+
+  placing(new_address)
+  keeping(new_address)
+
+  describe("that is restarted", function()
+    local world, client
+
+    before_each(function()
+      world = worlds.new(new_address())
+      client = world:client()
+    end)
+
+    after_each(function()
+      world:close()
+    end)
+
+    it("is found again, and nothing is bought twice", function()
+      local task = assert(client:create(world.params(), { key = "kite" }))
+      server:crash()
+      assert.equal(task.id,
+        assert(client:create(world.params(), { key = "kite" })).id)
+      assert(client:create(world.params(), { key = "dragon" }))
+      assert.equal(2, #assert(client:pending()))
+      assert.equal(2, world:billed())
+    end)
+
+    it("keeps what was written though it is set to forget", function()
+      world:run "ALTER DATABASE postgres SET synchronous_commit TO off"
+      finally(function()
+        world:run "ALTER DATABASE postgres RESET synchronous_commit"
+      end)
+      assert(world:client():create(world.params(), { key = "kite" }))
+      server:crash()
+      assert.same({ "accepted" }, world:states())
+    end)
+
+    it("is found again while an order is on its way", function()
+      world.before_request = function() server:crash() end
+      local task = assert(client:create(world.params(), { key = "kite" }))
+      assert.equal(task.id, assert(client:pending())[1].task_id)
+      assert.same({ "accepted" }, world:states())
+    end)
+
+    it("buys nothing while it is away", function()
+      assert(client:create(world.params(), { key = "kite" }))
+      server:halt()
+      finally(function() server:launch() end)
+      local task, err = client:create(world.params(), { key = "dragon" })
+      assert.is_nil(task)
+      assert.equal("ledger", err.kind)
+      assert.equal(1, world:sent())
+    end)
+
+    it("went away for good with the answer: the error names the task",
+      function()
+        world.before_request = function() server:halt() end
+        finally(function() server:launch() end)
+        local task, err = client:create(world.params(), { key = "kite" })
+        assert.is_nil(task)
+        assert.equal("ledger", err.kind)
+        assert.equal(world.box:tasks().tasks[1].id, err.task_id)
+      end)
+  end)
+
+  local function failing(address)
+    local world = worlds.new(address)
+    local task, err = world:client():create(world.params(), { key = "kite" })
+    world:close()
+    assert.is_nil(task)
+    assert.equal("ledger", err.kind)
+    assert.equal(0, world:sent())
+    return err.message
+  end
+
+  it("that is not there is named, but not its password", function()
+    for _, address in ipairs {
+      "postgres://me:SESAME@localhost:1/videos",
+      "postgresql://me:SESAME@localhost:1/videos?sslmode=disable",
+      "postgres:///videos?host=/nowhere&user=me&password=SESAME",
+      "postgres://me:SES%41ME@localhost:1/videos",
+    } do
+      local message = failing(address)
+      assert.is_nil(message:find("SES", 1, true), message)
+      assert.truthy(message:find("videos", 1, true), message)
+    end
+  end)
+
+  -- The client library of the server quotes what it could not read.
+  for _, address in ipairs {
+    "postgres://me:SESAME%zz@localhost:1/videos",
+    "postgres://me:SES/SESAME@localhost:1/videos",
+    "postgres://me:SESAME@SESAME@localhost:1/videos",
+    "postgres://me:SESAME@[::1/videos",
+    "postgres://me:SESAME@localhost:port/videos",
+    "postgres://localhost:1/videos?password=SESAME&nonsense=SESAME",
+  } do
+    it("that is misspelt keeps its password to itself: " .. address,
+      function()
+        local message = failing(address)
+        assert.is_nil(message:find("SES", 1, true), message)
+      end)
+  end
+
+  it("that lacks the database is named", function()
+    assert.truthy(failing(server:url_of "n0where"):find("n0where", 1, true))
+  end)
+end)

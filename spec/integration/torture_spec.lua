@@ -1,0 +1,87 @@
+-- A program that orders through a ledger is killed and started again, by the
+-- hundred here and by the thousand in `make torture`.
+
+local books = require "spec.torture.books"
+local json = require "starvideos.json"
+
+local KILLS = 100
+
+local interpreter = rawget(_G, "jit") and "luajit"
+  or _VERSION:lower():gsub(" ", "")
+
+local function torture(kills, fault)
+  local process = assert(io.popen(("%s spec/torture/run.lua %d '' %s 2>&1;"
+    .. " echo $?"):format(interpreter, kills, fault or "")))
+  local figures, output, status = {}, {}, nil
+  for line in process:lines() do
+    local figure = json.decode(line)
+    if type(figure) == "table" then
+      figures[figure.name:gsub("^torture_", "")] = figure.value
+    end
+    output[#output + 1], status = line, line
+  end
+  process:close()
+  return figures, status, table.concat(output, "\n")
+end
+
+describe("a program that is killed at random moments", function()
+  it("loses no order and buys none twice", function()
+    local figures, status, output = torture(KILLS)
+    assert.equal("0", status, output)
+    assert.equal(0, figures.lost, output)
+    assert.equal(0, figures.double, output)
+    assert.is_true(figures.kills >= KILLS)
+    assert.is_true(figures.downloaded > KILLS / 2)
+    assert.is_true(figures.unknown > 0)
+  end)
+
+  it("would be caught by the books if it did", function()
+    local figures, status, output = torture(20, "rash")
+    assert.equal("1", status, output)
+    assert.is_true(figures.double > 0)
+  end)
+end)
+
+describe("the books of torture", function()
+  local function compare(row, tasks, digest)
+    return books.compare { tasks = tasks or { { id = "t1", prompt = "a" } },
+      rows = { row }, health = "ok", clip = "d1gest",
+      digests = { ["a.mp4"] = digest or "d1gest" } }
+  end
+
+  local function order(state, changes)
+    local row = { order_key = "a", state = state, task_id = "t1",
+      path = "a.mp4", sha256 = "d1gest" }
+    for name, value in pairs(changes or {}) do
+      row[name] = value or nil
+    end
+    return row
+  end
+
+  it("find nothing where all is well", function()
+    assert.same({}, compare(order "downloaded").findings)
+    assert.same({}, compare(order("unknown", { task_id = false })).findings)
+  end)
+
+  local twice = { { id = "t1", prompt = "a" },
+    { id = "t2", prompt = "a [scenario:failed]" } }
+  local wrongs = {
+    { "a task that no order tells of", "lost", order("downloaded",
+      { task_id = "t0" }) },
+    { "a key that was billed twice", "double", order "downloaded", twice },
+    { "a key that was billed twice and is unknown", "double",
+      order "unknown", twice },
+    { "an order that is still open", "unfinished", order "accepted" },
+    { "a file that is not the clip", "broken", order "downloaded", nil,
+      "0ther" },
+    { "a file that is not there", "broken", order("downloaded",
+      { path = "b.mp4" }) },
+    { "an entry with another digest", "broken", order("downloaded",
+      { sha256 = "0ther" }) },
+  }
+  for _, case in ipairs(wrongs) do
+    it("find " .. case[1], function()
+      assert.equal(1, compare(case[3], case[4], case[5])[case[2]])
+    end)
+  end
+end)

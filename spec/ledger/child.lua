@@ -1,0 +1,109 @@
+-- Another process on the ledger of a spec, as `world` starts it:
+--
+--   lua5.4 spec/ledger/child.lua LEDGER FOLDER ACTION ...
+--
+-- With `hold` it keeps others from writing for a while. Else it orders once and
+-- prints the id of the task, or the error. Each request leaves a line in
+-- FOLDER/posts.
+
+local databases = require "starvideos.ledger.database"
+local json = require "starvideos.json"
+local shell = require "starvideos.sandbox.shell"
+local starvideos = require "starvideos"
+
+-- How often it looks whether a file has come.
+local LOOKS = 3000
+
+local ledger, folder, action, key = ...
+
+local function note(name)
+  local file = assert(io.open(folder .. "/" .. name, "ab"))
+  file:write "x\n"
+  file:close()
+end
+
+local function exists(path)
+  local file = io.open(path, "rb")
+  return file ~= nil and file:close() ~= nil
+end
+
+local function await(name)
+  for _ = 1, LOOKS do
+    if exists(folder .. "/" .. name) then
+      return
+    end
+    shell.run "sleep 0.01"
+  end
+  error("nobody wrote " .. name)
+end
+
+-- What happens while the order is on its way.
+local incidents = {
+  buy = function() end,
+  rush = function() end,
+  fork = function() end,
+  die = function()
+    os.execute "kill -9 $PPID"
+  end,
+  linger = function()
+    note "sending"
+    await "go"
+  end,
+  fill = function()
+    require("spec.fixtures.process").limit_files(1)
+  end,
+}
+
+if action == "rush" then
+  note "ready"
+  await "go"
+end
+
+if action == "hold" then
+  local database = databases.new(ledger)
+  assert(database:run "BEGIN IMMEDIATE")
+  note "sending"
+  shell.run "sleep 0.2"
+  assert(database:run "COMMIT")
+  database:close()
+  os.exit(true)
+end
+
+local client = assert(starvideos.new {
+  api_key = "sandbox-key",
+  ledger = ledger,
+  transport = function()
+    note "posts"
+    incidents[action]()
+    return { status = 200, headers = {},
+      body = json.encode { id = "task-of-a-child", status = "queued" } }
+  end,
+})
+
+local function order(name)
+  return client:create({ model = "videos", prompt = "a kite", duration = 5 },
+    { key = name })
+end
+
+local process, child
+if action == "fork" then
+  process = require "spec.fixtures.process"
+  assert(order(key .. " before"))
+  local database = databases.new(ledger)
+  assert(database:rows "SELECT 1")
+  local inherited = database.connection
+  child = process.fork()
+  if child == 0 then
+    process.leave(order(key .. " of the child") ~= nil
+      and database:rows "SELECT 1" ~= nil
+      and database.connection ~= inherited)
+  end
+end
+local task, err = order(key)
+io.write(task and task.id or tostring(err), "\n")
+if err and err.task_id then
+  io.write("task_id ", err.task_id, "\n")
+end
+if child then
+  assert(process.await(child))
+end

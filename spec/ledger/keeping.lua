@@ -1,0 +1,367 @@
+-- What becomes of orders that are written down, whatever database they lie in:
+-- specs to be run over each.
+
+local assert = require "luassert"
+local busted = require "busted"
+local shell = require "starvideos.sandbox.shell"
+local worlds = require "spec.ledger.world"
+
+local describe, it = busted.describe, busted.it
+
+local function exists(path)
+  local file = io.open(path, "rb")
+  return file ~= nil and file:close() ~= nil
+end
+
+local function behave(new_address)
+  local world, client
+
+  busted.before_each(function()
+    world = worlds.new(new_address())
+    client = world:client()
+  end)
+
+  busted.after_each(function()
+    world:close()
+  end)
+
+  local function create(scenario, options, changes)
+    return client:create(world.params(scenario, changes),
+      options or { key = "kite" })
+  end
+
+  -- An order whose answer was lost.
+  local function lose(key)
+    local task, err = create("create_reset", { key = key or "kite" })
+    assert.is_nil(task)
+    assert.equal("outcome_unknown", err.kind)
+    return err
+  end
+
+  describe("an order that failed", function()
+    for scenario, status in pairs { failed = "failed",
+      cancelled = "cancelled" } do
+      local function fail()
+        local task = assert(create(scenario))
+        local ok, err = client:wait(task, { interval = 10 })
+        assert.is_nil(ok)
+        assert.equal("task_failed", err.kind)
+        return task
+      end
+
+      it("returns its task, " .. status .. ", and sends nothing", function()
+        local task = fail()
+        local sent = world:sent()
+        local again = assert(create(scenario))
+        assert.equal(task.id, again.id)
+        assert.equal(status, again.status)
+        assert.equal(sent, world:sent())
+        assert.same({}, (assert(client:pending())))
+      end)
+
+      it("is ordered anew with resubmit: " .. status, function()
+        local task = fail()
+        local again = assert(create(scenario,
+          { key = "kite", resubmit = true }))
+        assert.not_equal(task.id, again.id)
+        assert.same({ "abandoned", "accepted" }, world:states())
+      end)
+    end
+
+    it("is not bought anew with resubmit while it is under way", function()
+      local task = assert(create())
+      assert.equal(task.id,
+        assert(create(nil, { key = "kite", resubmit = true })).id)
+      assert.equal(1, world:billed())
+    end)
+  end)
+
+  describe("an order that was refused", function()
+    for scenario, kind in pairs { create_refused = "invalid_request",
+      create_401 = "auth", create_404 = "config",
+      create_refused_id = "invalid_request" } do
+      it("is free to be sent again: " .. scenario, function()
+        assert.equal(kind, select(2, create(scenario)).kind)
+        assert.same({ "refused" }, world:states())
+        assert.same({}, (assert(client:pending())))
+        assert(create())
+        assert.same({ "accepted" }, world:states())
+        assert.equal(1, world:billed())
+      end)
+    end
+  end)
+
+  describe("pending", function()
+    it("lists what is open, oldest first", function()
+      assert(create(nil, { key = "b" }))
+      lose "a"
+      world.transport = function()
+        return nil, { reason = "connect", sent = false, message = "refused" }
+      end
+      create(nil, { key = "c" })
+      local list, more = assert(client:pending())
+      assert.is_nil(more)
+      local seen = {}
+      for index, order in ipairs(list) do
+        seen[index] = order.key .. " " .. order.state
+      end
+      assert.same({ "b accepted", "a unknown", "c prepared" }, seen)
+    end)
+
+    it("leaves out what nothing is to be done about", function()
+      for _, state in ipairs { "downloaded", "failed", "cancelled",
+        "refused", "abandoned" } do
+        assert(create(nil, { key = state }))
+        world:run("UPDATE orders SET state = ?, closed_at = 1 WHERE"
+          .. " order_key = ?", state, state)
+      end
+      assert.same({}, (assert(client:pending())))
+    end)
+
+    it("tells of an order all that is known", function()
+      local task = assert(create(nil, { key = "kite", path = "kite.mp4" }))
+      local order = assert(client:pending())[1]
+      assert.truthy(order.id:find("^%x+$"))
+      assert.equal(32, #order.id)
+      assert.same({ "kite", "accepted", task.id, "videos", "a kite",
+        shell.read "pwd" .. "/kite.mp4", 1 }, { order.key, order.state, order.task_id,
+        order.model, order.prompt, order.path, order.attempts })
+      assert.same({ model = "videos", prompt = "a kite", duration = 5 },
+        order.params)
+      assert.is_near(os.time(), order.created_at, 5)
+      assert.is_near(os.time(), order.updated_at, 5)
+    end)
+
+    it("goes on page by page", function()
+      for index = 1, 7 do
+        assert(create(nil, { key = "k" .. index }))
+      end
+      local keys, after = {}, nil
+      repeat
+        local page
+        page, after = client:pending { limit = 3, after = after }
+        for _, order in ipairs(assert(page, after)) do
+          keys[#keys + 1] = order.key
+        end
+      until not after
+      assert.equal("k1 k2 k3 k4 k5 k6 k7", table.concat(keys, " "))
+    end)
+
+    it("asks nobody and is empty in a new ledger", function()
+      assert.same({}, (assert(client:pending())))
+      assert.equal(0, world:sent())
+    end)
+  end)
+
+  describe("dismiss", function()
+    it("gives up an order of unknown fate, and frees its key", function()
+      local order = lose().order
+      local dismissed = assert(client:dismiss(order))
+      assert.equal("abandoned", dismissed.state)
+      assert.same({}, (assert(client:pending())))
+      assert(create())
+      assert.equal(2, world:sent())
+    end)
+
+    it("takes the id alone", function()
+      assert(client:dismiss(lose().order.id))
+    end)
+
+    it("says not_found for an order that there is not", function()
+      local order, err = client:dismiss(("0"):rep(32))
+      assert.is_nil(order)
+      assert.equal("not_found", err.kind)
+    end)
+
+    it("leaves an order alone that is about to be sent again", function()
+      local other, err = world:client(), nil
+      client = world:client { sleep = function(seconds)
+        world.now = world.now + seconds
+        local order = assert(other:pending())[1]
+        assert.equal("prepared", order.state)
+        err = select(2, other:dismiss(order))
+        return true
+      end }
+      assert(create "create_429=1")
+      assert.equal("validation", err.kind)
+    end)
+
+    it("leaves a saved order alone", function()
+      assert(create())
+      world.now = world.now + 200
+      assert(client:resume { directory = world.folder })
+      local id = world:rows "SELECT order_id FROM orders"[1].order_id
+      assert.equal("validation", select(2, client:dismiss(id)).kind)
+    end)
+  end)
+
+  describe("resume", function()
+    it("waits for what is open and saves it", function()
+      local first = assert(create(nil, { key = "one" }))
+      assert(create(nil, { key = "two" }))
+      local result = assert(client:resume { directory = world.folder,
+        interval = 10 })
+      assert.same({ 2, 0, 0 }, { result.done, result.failed, result.left })
+      assert.is_true(exists(world.folder .. "/one.mp4"))
+      assert.is_true(exists(world.folder .. "/two.mp4"))
+      assert.same({ "downloaded", "downloaded" }, world:states())
+      assert.same({}, (assert(client:pending())))
+      local row = world:rows(
+        "SELECT * FROM orders WHERE order_key = 'one'")[1]
+      assert.equal(first.id, row.task_id)
+      assert.equal(world.folder .. "/one.mp4", row.path)
+      assert.equal(#world:read "one.mp4", row.bytes)
+    end)
+
+    it("orders nothing", function()
+      lose "lost"
+      assert(create())
+      local posts = world:sent "POST"
+      assert(client:resume { directory = world.folder, interval = 10 })
+      assert.equal(posts, world:sent "POST")
+    end)
+
+    it("tells of each order as it comes", function()
+      assert(create(nil, { key = "fine" }))
+      assert(create("failed", { key = "bad" }))
+      lose "lost"
+      local seen = {}
+      local result = assert(client:resume { directory = world.folder,
+        interval = 10, on_done = function(order, file, err)
+          seen[order.key] = file and file.path or err.kind
+        end })
+      assert.same({ fine = world.folder .. "/fine.mp4", bad = "task_failed",
+        lost = "outcome_unknown" }, seen)
+      assert.same({ 1, 1, 1 }, { result.done, result.failed, result.left })
+      assert.equal(3, #result.orders)
+    end)
+
+    it("saves where the order said, and where the caller says", function()
+      local said = world.folder .. "/said.mp4"
+      assert(create(nil, { key = "a", path = said }))
+      assert(create(nil, { key = "b" }))
+      assert(client:resume { interval = 10, path = function(order)
+        return order.key == "b" and world.folder .. "/b of mine.mp4" or nil
+      end })
+      assert.is_true(exists(said))
+      assert.is_true(exists(world.folder .. "/b of mine.mp4"))
+    end)
+
+    it("saves where the order said last", function()
+      create("create_refused", { key = "a", path = "/not/here.mp4" })
+      local said = world.folder .. "/said.mp4"
+      assert(create(nil, { key = "a", path = said }))
+      assert(client:resume { interval = 10 })
+      assert.is_true(exists(said))
+    end)
+
+    it("makes no path of a key that climbs", function()
+      assert(create(nil, { key = "../../x/y" }))
+      local result = assert(client:resume { directory = world.folder,
+        interval = 10 })
+      local path = result.orders[1].file.path
+      assert.equal(world.folder, path:match "^(.*)/[^/]*$")
+    end)
+
+    it("leaves what takes longer than it may wait", function()
+      assert(create("never", { key = "slow" }))
+      local result = assert(client:resume { directory = world.folder,
+        interval = 10, timeout = 60 })
+      assert.same({ 0, 0, 1 }, { result.done, result.failed, result.left })
+      assert.equal("timeout", result.orders[1].err.kind)
+      assert.same({ "accepted" }, world:states())
+    end)
+
+    it("leaves what was ordered at another address", function()
+      assert(create())
+      local other = world:client { base_url = "https://other.test/api" }
+      local sent = world:sent()
+      local result = assert(other:resume { directory = world.folder })
+      assert.equal(1, result.left)
+      assert.equal(sent, world:sent())
+    end)
+
+    it("does nothing the second time", function()
+      assert(create())
+      assert(client:resume { directory = world.folder, interval = 10 })
+      local sent = world:sent()
+      local result = assert(client:resume { directory = world.folder })
+      assert.same({ 0, 0, 0 }, { result.done, result.failed, result.left })
+      assert.equal(sent, world:sent())
+    end)
+  end)
+
+  describe("a secret", function()
+    local link = "https://media.test/1.png?sign=OPEN-SESAME"
+
+    it("is in nothing that is stored", function()
+      local key = "sk-Zq7-secret-of-mine"
+      client = world:client { api_key = key, transport = function()
+        return { status = 401, headers = {},
+          body = '{"error":{"message":"unknown: ' .. key .. " " .. link
+            .. '"}}' }
+      end }
+      create(nil, nil, { prompt = "say " .. key,
+        referenceImages = { link } })
+      create("create_reset", { key = "other" },
+        { referenceImages = { link } })
+      local dump = world:dump()
+      assert.truthy(dump:find("media.test", 1, true))
+      assert.is_nil(dump:find(key, 1, true))
+      assert.is_nil(dump:find("OPEN-SESAME", 1, true))
+    end)
+
+    it("still tells two links apart, without showing either", function()
+      assert(create(nil, nil, { referenceImages = { link } }))
+      assert(create(nil, nil, { referenceImages = { link } }))
+      assert.equal(1, world:sent())
+      local _, err = create(nil, nil,
+        { referenceImages = { link .. "-2" } })
+      assert.equal("validation", err.kind)
+      assert.is_nil(tostring(err):find("OPEN-SESAME", 1, true))
+    end)
+  end)
+
+  describe("a ledger's tables", function()
+    it("are left alone where a newer version wrote them", function()
+      assert(create())
+      world:run "UPDATE ledger_meta SET version = version + 1"
+      local other = world:client()
+      local list, err = other:pending()
+      assert.is_nil(list)
+      assert.equal("ledger", err.kind)
+      assert.truthy(err.message:find("newer", 1, true))
+      local task, problem = other:create(world.params(), { key = "new" })
+      assert.is_nil(task)
+      assert.equal("ledger", problem.kind)
+      assert.equal(1, world:sent())
+    end)
+
+    it("hold a key once, whoever writes to them", function()
+      assert(create())
+      local copy = [[INSERT INTO orders (order_id, order_key, state, params,
+        base_url, attempts, revision, created_at, updated_at)
+        SELECT 'copy', order_key, state, params, base_url, 1, 1, 0, 0
+        FROM orders]]
+      assert.has_error(function() world:run(copy) end)
+      assert.same({ "accepted" }, world:states())
+    end)
+
+    it("are made where there are none", function()
+      world:run [[CREATE TABLE ledger_meta (name TEXT PRIMARY KEY,
+        version INTEGER NOT NULL)]]
+      world:run "INSERT INTO ledger_meta (name, version) VALUES ('orders', 0)"
+      assert(create())
+      assert.same({ "accepted" }, world:states())
+    end)
+  end)
+end
+
+--- Describe the behaviour.
+-- @tparam function new_address returns that of an empty ledger, nil for a file
+--   in the world's own folder
+return function(new_address)
+  describe("keeping orders", function()
+    behave(new_address)
+  end)
+end

@@ -1,0 +1,462 @@
+-- How orders are placed through a ledger, whatever database it lies in: specs
+-- to be run over each.
+
+local assert = require "luassert"
+local busted = require "busted"
+local ledgers = require "starvideos.ledger"
+local shell = require "starvideos.sandbox.shell"
+local worlds = require "spec.ledger.world"
+
+local describe, it = busted.describe, busted.it
+
+local function behave(new_address)
+  local world, client
+
+  busted.before_each(function()
+    world = worlds.new(new_address())
+    client = world:client()
+  end)
+
+  busted.after_each(function()
+    world:close()
+  end)
+
+  local function create(scenario, options, changes)
+    return client:create(world.params(scenario, changes),
+      options or { key = "kite" })
+  end
+
+  -- An order whose answer was lost.
+  local function lose(key)
+    local task, err = create("create_reset", { key = key or "kite" })
+    assert.is_nil(task)
+    assert.equal("outcome_unknown", err.kind)
+    return err
+  end
+
+  describe("an order", function()
+    it("is written down before it is sent", function()
+      local seen
+      world.before_request = function()
+        seen = world:rows "SELECT state, params, attempts FROM orders"
+      end
+      assert(create())
+      assert.equal(1, #seen)
+      assert.equal("submitting", seen[1].state)
+      assert.equal(1, seen[1].attempts)
+      assert.truthy(seen[1].params:find("a kite", 1, true))
+    end)
+
+    it("has its task written down before create returns", function()
+      local task = assert(create())
+      assert.same({ { state = "accepted", task_id = task.id } },
+        world:rows "SELECT state, task_id FROM orders")
+    end)
+
+    it("is a new one each time where it has no key", function()
+      local first = assert(create(nil, {}))
+      local second = assert(create(nil, {}))
+      assert.not_equal(first.id, second.id)
+      assert.equal(2, world:billed())
+    end)
+
+    it("is not sent where it cannot be written down", function()
+      assert(client:pending())
+      world:run "DROP TABLE orders"
+      local task, err = create()
+      assert.is_nil(task)
+      assert.equal("ledger", err.kind)
+      assert.equal(0, world:sent())
+    end)
+
+    it("names its task where that cannot be written down", function()
+      world.before_request = function() world:run "DROP TABLE orders" end
+      local task, err = create()
+      assert.is_nil(task)
+      assert.equal("ledger", err.kind)
+      assert.equal(1, world:billed())
+      assert.equal(world.box:tasks().tasks[1].id, err.task_id)
+      assert.truthy(err.message:find(err.task_id, 1, true))
+    end)
+
+    it("keeps whatever its key and its prompt hold", function()
+      local key = "'; DROP TABLE orders; -- \\ \" % _ ? $1 生"
+      local prompt = "it's \"so\" \\n\n\t ? :name $1 生 \240\159\142\172"
+      local task = assert(create(nil, { key = key }, { prompt = prompt }))
+      local order = assert(client:pending())[1]
+      assert.equal(key, order.key)
+      assert.equal(prompt, order.prompt)
+      assert.equal(task.id,
+        assert(create(nil, { key = key }, { prompt = prompt })).id)
+      assert.equal(1, world:sent())
+    end)
+
+    it("keeps a text of any length", function()
+      local prompt = ("生"):rep(5000)
+      assert(create(nil, nil, { model = "videos_stable", prompt = prompt }))
+      assert.equal(prompt, assert(client:pending())[1].prompt)
+    end)
+  end)
+
+  describe("the same key with the same parameters", function()
+    it("returns the same task and sends nothing", function()
+      local first = assert(create())
+      local second = assert(create())
+      assert.equal(first.id, second.id)
+      assert.equal("queued", second.status)
+      assert.equal(1, world:sent())
+      assert.equal(1, world:billed())
+    end)
+
+    it("does so for another client of the ledger", function()
+      local first = assert(create())
+      local other = world:client()
+      assert.equal(first.id,
+        assert(other:create(world.params(), { key = "kite" })).id)
+      assert.equal(1, world:sent())
+    end)
+
+    it("does so once the program was started anew", function()
+      local first = assert(create())
+      client:close()
+      client = world:client()
+      assert.equal(first.id, assert(create()).id)
+      assert.equal(1, world:sent())
+    end)
+
+    it("does so for another process", function()
+      local id = world:child "buy kite"
+      assert.equal("task-of-a-child", id)
+      assert.equal(id, assert(create()).id)
+      assert.equal(0, world:sent())
+    end)
+
+    it("does so where the parameters come in another shape", function()
+      local url = "https://media.test/1.png"
+      local first = assert(create(nil, nil, { referenceImages = { url },
+        referenceVideos = {} }))
+      local second = assert(create(nil, nil,
+        { referenceImages = { { url = url, bytes = 5 } } }))
+      assert.equal(first.id, second.id)
+      assert.equal(1, world:sent())
+    end)
+
+    it("returns the task as it has ended", function()
+      local task = assert(create())
+      world.now = world.now + 200
+      assert(client:query(task.id))
+      local again = assert(create())
+      assert.equal("completed", again.status)
+      assert.equal(2, world:sent())
+    end)
+  end)
+
+  describe("the same key with other parameters", function()
+    local function conflict(changes, more)
+      assert(create())
+      local other = more and world:client(more) or client
+      local task, err = other:create(world.params(nil, changes),
+        { key = "kite" })
+      assert.is_nil(task)
+      assert.equal("validation", err.kind)
+      assert.equal(1, world:sent())
+      return err
+    end
+
+    it("is an error that shows both", function()
+      local err = conflict { prompt = "a dragon" }
+      assert.equal("key", err.violations[1].field)
+      assert.equal("conflict", err.violations[1].code)
+      for _, text in ipairs { "a kite", "a dragon", "kite" } do
+        assert.truthy(err.violations[1].message:find(text, 1, true))
+        assert.truthy(tostring(err):find(text, 1, true))
+      end
+    end)
+
+    it("is one however little differs", function()
+      conflict { duration = 6 }
+    end)
+
+    it("is one where they go to another address", function()
+      local err = conflict(nil, { base_url = "https://other.test/api" })
+      assert.truthy(err.message:find("other.test", 1, true))
+    end)
+
+    it("is no error where nothing was ever sent", function()
+      world.transport = function()
+        return nil, { reason = "connect", sent = false, message = "refused" }
+      end
+      assert.equal("network", select(2, create()).kind)
+      world.transport = world.box:transport()
+      assert(create(nil, nil, { prompt = "a dragon" }))
+      assert.same({ "accepted" }, world:states())
+    end)
+  end)
+
+  describe("an order of unknown fate", function()
+    it("comes with its entry", function()
+      local err = lose()
+      assert.equal("unknown", err.order.state)
+      assert.equal("kite", err.order.key)
+      assert.equal("videos", err.order.model)
+      assert.equal(1, err.order.attempts)
+      assert.truthy(err.order.prompt:find("a kite", 1, true))
+      assert.same({ "unknown" }, world:states())
+    end)
+
+    it("is reported and not sent again", function()
+      local id = lose().order.id
+      for _ = 1, 3 do
+        local err = lose()
+        assert.equal(id, err.order.id)
+        assert.truthy(err.message:find("kite", 1, true))
+      end
+      assert.equal(1, world:sent())
+      assert.equal(1, world:billed())
+    end)
+
+    it("is sent anew where the caller says so, and the old one kept",
+      function()
+        local id = lose().order.id
+        world.transport = function()
+          return { status = 200, headers = {},
+            body = '{"id":"task-7","status":"queued"}' }
+        end
+        local task = assert(create("create_reset",
+          { key = "kite", resubmit = true }))
+        assert.equal("task-7", task.id)
+        assert.same({ "abandoned", "accepted" }, world:states())
+        assert.equal("abandoned", world:rows(
+          "SELECT state FROM orders WHERE order_id = ?", id)[1].state)
+        assert.equal("task-7", assert(create("create_reset")).id)
+        assert.equal(2, world:sent())
+      end)
+
+    it("is reported to who asks with other parameters too", function()
+      lose()
+      assert.equal("validation", select(2, create()).kind)
+      assert.equal(1, world:sent())
+    end)
+
+    for _, scenario in ipairs { "create_502", "create_html", "create_empty",
+      "create_truncated", "create_500", "create_hang" } do
+      it("is what " .. scenario .. " leaves", function()
+        local _, err = create(scenario)
+        assert.equal("outcome_unknown", err.kind)
+        assert.equal("unknown", err.order.state)
+        assert.equal("outcome_unknown", select(2, create(scenario)).kind)
+        assert.equal(1, world:sent())
+      end)
+    end
+
+    it("is what a call leaves that was torn down by an error", function()
+      world.before_request = function() error "torn" end
+      assert.has_error(function() create() end)
+      world.before_request = nil
+      collectgarbage()
+      collectgarbage()
+      local _, err = create()
+      assert.equal("outcome_unknown", err.kind)
+      assert.equal(1, world:sent())
+    end)
+
+    it("is what a process leaves that died while sending", function()
+      assert.equal("", (world:child "die kite"):gsub("Killed%s*", ""))
+      assert.same({ "submitting" }, world:states())
+      local _, err = create()
+      assert.equal("outcome_unknown", err.kind)
+      assert.same({ "unknown" }, world:states())
+      assert.equal(0, world:sent())
+    end)
+
+    it("is listed as one, though nobody has asked for it since", function()
+      world:child "die kite"
+      local list = assert(client:pending())
+      assert.equal("unknown", list[1].state)
+      assert.is_string(list[1].error)
+      assert.same({ "unknown" }, world:states())
+    end)
+  end)
+
+  describe("an order that was not sent", function()
+    local function unreachable()
+      return nil, { reason = "connect", sent = false, message = "refused" }
+    end
+
+    it("is prepared, and is sent when it is asked for again", function()
+      world.transport = unreachable
+      local _, err = create()
+      assert.equal("network", err.kind)
+      assert.same({ "prepared" }, world:states())
+      world.transport = world.box:transport()
+      assert(create())
+      assert.same({ "accepted" }, world:states())
+      assert.equal(1, world:billed())
+    end)
+
+    it("is sent when the provider has room again", function()
+      local _, err = create "create_429_long"
+      assert.equal("rate_limited", err.kind)
+      assert.same({ "prepared" }, world:states())
+      assert.equal(0, world:billed())
+    end)
+
+    it("is one order however often it is tried", function()
+      local tries = 0
+      world.transport = function(req)
+        tries = tries + 1
+        if tries < 3 then
+          return unreachable()
+        end
+        return world.box:transport()(req)
+      end
+      assert(create())
+      assert.same({ "accepted" }, world:states())
+      assert.equal(3, world:rows "SELECT attempts FROM orders"[1].attempts)
+    end)
+  end)
+
+  describe("an order that somebody else is sending", function()
+    -- Sleeping lets the other process go on.
+    local function start_sender()
+      world:start "linger kite"
+      world:await "sending"
+    end
+
+    it("is waited for, and its task returned", function()
+      start_sender()
+      client = world:client { sleep = function(seconds)
+        world.now = world.now + seconds
+        world:let_go()
+        return true
+      end }
+      assert.equal("task-of-a-child", assert(create()).id)
+      assert.equal(0, world:sent())
+    end)
+
+    it("is pending as submitting, and cannot be dismissed", function()
+      start_sender()
+      local order = assert(client:pending())[1]
+      assert.equal("submitting", order.state)
+      local dismissed, err = client:dismiss(order)
+      assert.is_nil(dismissed)
+      assert.equal("validation", err.kind)
+      world:let_go()
+    end)
+
+    it("is unknown once that process was killed meanwhile", function()
+      start_sender()
+      client = world:client { sleep = function(seconds)
+        world.now = world.now + seconds
+        world:kill()
+        return true
+      end }
+      local _, err = create()
+      assert.equal("outcome_unknown", err.kind)
+      assert.equal(0, world:sent())
+    end)
+
+    it("is left to it where waiting is cancelled", function()
+      start_sender()
+      client = world:client { sleep = function() return nil, "cancelled" end }
+      local _, err = create()
+      assert.equal("cancelled", err.kind)
+      assert.is_false(err.sent)
+      world:let_go()
+    end)
+
+    it("is left to the client of the same process that sends it", function()
+      local other = world:client {
+        sleep = function() return nil, "cancelled" end }
+      local err
+      world.before_request = function()
+        world.before_request = nil
+        err = select(2, other:create(world.params(), { key = "kite" }))
+      end
+      assert(create())
+      assert.equal("cancelled", err.kind)
+      assert.equal(1, world:sent())
+      assert.same({ "accepted" }, world:states())
+    end)
+
+    it("is left to it between two tries too", function()
+      local other = world:client {
+        sleep = function() return nil, "cancelled" end }
+      local err
+      client = world:client { sleep = function(seconds)
+        world.now = world.now + seconds
+        err = err or select(2, other:create(world.params "create_429=1",
+          { key = "kite" }))
+        return true
+      end }
+      assert(create "create_429=1")
+      assert.equal("cancelled", err.kind)
+      assert.equal(1, world:billed())
+    end)
+
+    it("is not sent by one who was overtaken", function()
+      local ledger = ledgers.new { address = world.address, clock = os.time,
+        random = math.random, timeout = 1 }
+      local verdict, row = ledger:begin { key = "kite", params = "{}",
+        base_url = "here" }
+      assert.equal("send", verdict)
+      world:run "UPDATE orders SET revision = revision + 1"
+      local taken, err = ledger:submitting(row)
+      ledger:close()
+      assert.is_nil(taken)
+      assert.equal("ledger", err.kind)
+      assert.same({ "prepared" }, world:states())
+    end)
+
+    -- What a process of another machine leaves, of which nobody here can tell
+    -- whether it runs.
+    local function taken_elsewhere(lease)
+      assert(create())
+      world:run("UPDATE orders SET state = 'submitting', task_id = NULL,"
+        .. " owner = 'elsewhere boot 12 34 state', lease = ?,"
+        .. " revision = revision + 1", os.time() + lease)
+    end
+
+    it("is waited for until its lease is over, on another machine",
+      function()
+        taken_elsewhere(1000)
+        local _, err = create()
+        assert.equal("ledger", err.kind)
+        assert.is_true(world.slept >= 60)
+        assert.same({ "submitting" }, world:states())
+        assert.equal(1, world:sent())
+      end)
+
+    it("is unknown once the lease is over", function()
+      taken_elsewhere(-1)
+      local _, err = create()
+      assert.equal("outcome_unknown", err.kind)
+      assert.equal(1, world:sent())
+    end)
+
+    it("is bought once where many processes ask at the same instant",
+      function()
+        local count, commands = 4, {}
+        for index = 1, count do
+          commands[index] = world:command "rush kite" .. " 2>&1 &"
+        end
+        commands[#commands + 1] = shell.fill("until [ $(cat @ready@"
+          .. " 2>&- | wc -l) -ge @count@ ]; do sleep 0.01; done;"
+          .. " : >@go@; wait", { ready = world.folder .. "/ready",
+            go = world.folder .. "/go", count = count })
+        local output = shell.read(table.concat(commands, "\n"))
+        assert.equal(("task-of-a-child\n"):rep(count), output .. "\n")
+        assert.equal("x\n", world:read "posts")
+        assert.same({ "accepted" }, world:states())
+      end)
+  end)
+end
+
+--- Describe the behaviour.
+-- @tparam function new_address returns that of an empty ledger, nil for a file
+--   in the world's own folder
+return function(new_address)
+  describe("placing orders", function()
+    behave(new_address)
+  end)
+end

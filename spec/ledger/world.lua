@@ -1,0 +1,217 @@
+-- A world for one spec of the ledger: a provider within this process, a clock
+-- that only sleeping moves, and clients that share a ledger.
+
+local json = require "starvideos.json"
+local sandbox = require "starvideos.sandbox"
+local shell = require "starvideos.sandbox.shell"
+local starvideos = require "starvideos"
+
+local _M = {}
+
+local World = {}
+World.__index = World
+
+--- The interpreter that runs this.
+_M.interpreter = rawget(_G, "jit") and "luajit"
+  or _VERSION:lower():gsub(" ", "")
+
+--- A client on the world's ledger; each has a connection of its own.
+-- @tparam ?table changes to its options
+-- @treturn table client
+function World:client(changes)
+  local options = {
+    api_key = self.box.key,
+    ledger = self.address,
+    transport = function(req)
+      return self:exchange(req)
+    end,
+    clock = function() return self.now end,
+    sleep = function(seconds)
+      self.now = self.now + seconds
+      self.slept = self.slept + seconds
+      return true
+    end,
+    random = function() return 0.5 end,
+  }
+  for name, value in pairs(changes or {}) do
+    options[name] = value
+  end
+  local client = assert(starvideos.new(options))
+  self.clients[#self.clients + 1] = client
+  return client
+end
+
+function World:exchange(req)
+  self.requests[#self.requests + 1] = req.method
+  if self.before_request then
+    self.before_request(req)
+  end
+  return self.transport(req)
+end
+
+--- How many requests have been sent.
+-- @tparam ?string method these alone
+-- @treturn number
+function World:sent(method)
+  local count = 0
+  for _, sent in ipairs(self.requests) do
+    count = count + (method == nil and 1 or sent == method and 1 or 0)
+  end
+  return count
+end
+
+--- How many orders the provider bills.
+-- @treturn number
+function World:billed()
+  return self.box:tasks().billed
+end
+
+--- The parameters of an order.
+-- @tparam ?string scenario of the sandbox
+-- @tparam ?table changes
+-- @treturn table
+function World.params(scenario, changes)
+  local params = { model = "videos", duration = 5, prompt = "a kite"
+    .. (scenario and " [scenario:" .. scenario .. "]" or "") }
+  for name, value in pairs(changes or {}) do
+    params[name] = value
+  end
+  return params
+end
+
+-- Seen with no client in between.
+local function database(self)
+  self.database = self.database
+    or require("starvideos.ledger.database").new(self.address)
+  return self.database
+end
+
+--- Read the tables themselves.
+-- @tparam string sql
+-- @treturn table rows
+function World:rows(sql, ...)
+  return assert(database(self):rows(sql, ...))
+end
+
+--- Change the tables themselves.
+-- @tparam string sql
+function World:run(sql, ...)
+  return assert(database(self):run(sql, ...))
+end
+
+--- The states of all orders, oldest first.
+-- @treturn table list of words
+function World:states()
+  local list = {}
+  for index, row in ipairs(self:rows(
+    "SELECT state FROM orders ORDER BY order_id")) do
+    list[index] = row.state
+  end
+  return list
+end
+
+--- All that is stored, as one text.
+-- @treturn string
+function World:dump()
+  return json.encode(self:rows "SELECT * FROM orders")
+end
+
+-- What a child runs; see child.lua.
+local CHILD = "@lua@ spec/ledger/child.lua @address@ @folder@ "
+
+--- The shell command that runs child.lua.
+-- @tparam string action and its words, for the shell
+-- @treturn string
+function World:command(action)
+  return shell.fill(CHILD, { lua = _M.interpreter, address = self.address,
+    folder = self.folder }) .. action
+end
+
+--- Run child.lua, and wait for it.
+-- @tparam string action
+-- @tparam ?string before what stands before its command, for the shell
+-- @treturn string its output
+function World:child(action, before)
+  return shell.read(("{ %s %s; } 2>&1"):format(before or "",
+    self:command(action)))
+end
+
+local function path(self, name)
+  return self.folder .. "/" .. name
+end
+
+--- Read a file of the folder.
+-- @tparam string name
+-- @treturn ?string
+function World:read(name)
+  local file = io.open(path(self, name), "rb")
+  local text = file and file:read "*a"
+  if file then
+    file:close()
+  end
+  return text
+end
+
+--- Start child.lua and go on.
+-- @tparam string action
+function World:start(action)
+  shell.run(shell.fill("{ { %s & echo $! >@pid@; wait; : >@ended@; } & }"
+    .. " >@output@ 2>&1 </dev/null", { pid = path(self, "pid"),
+      ended = path(self, "ended"), output = path(self, "output") })
+    :format(self:command(action)))
+end
+
+--- Wait until a child has written a file.
+-- @tparam string name
+function World:await(name)
+  for _ = 1, 1000 do
+    if self:read(name) then
+      return
+    end
+    shell.run "sleep 0.01"
+  end
+  error("no child wrote " .. name .. ": " .. tostring(self:read "output"))
+end
+
+--- Let the child that was started go on, and wait for its end.
+function World:let_go()
+  assert(io.open(path(self, "go"), "wb")):close()
+  self:await "ended"
+end
+
+--- Kill the child that was started, and wait for its end.
+function World:kill()
+  shell.run("kill -9 " .. self:read("pid"))
+  self:await "ended"
+end
+
+--- Close all clients, end a child that still runs, and remove the folder.
+function World:close()
+  if self:read "pid" and not self:read "ended" then
+    self:kill()
+  end
+  for _, client in ipairs(self.clients) do
+    client:close()
+  end
+  if self.database then
+    self.database:close()
+  end
+  shell.run(shell.fill("rm -rf -- @folder@", { folder = self.folder }))
+end
+
+--- Make a world.
+-- @tparam ?string address of its ledger; nil: a file in its folder
+-- @treturn table world: `folder`, `address`, `box` (the sandbox), `now`,
+--   `slept` (seconds), `before_request(req)` may be set
+function _M.new(address)
+  local self = setmetatable({ now = 1000000, slept = 0, requests = {},
+    clients = {} }, World)
+  self.folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+  self.address = address or self.folder .. "/ledger.db"
+  self.box = sandbox.new { clock = function() return self.now end,
+    seconds = 100, queued_seconds = 10 }
+  self.transport = self.box:transport()
+  return self
+end
+
+return _M

@@ -1,0 +1,45 @@
+-- Ways to break the ledger, by which torture shows that it would see one.
+
+local _M = {}
+
+-- Written down only after the answer has come.
+local function late(ledger)
+  local submitting, settle, held = ledger.submitting, ledger.settle, nil
+  function ledger.submitting(_, row)
+    held = row
+    return row
+  end
+  function ledger:settle(row, ...)
+    row = held and submitting(self, held) or row
+    held = nil
+    return settle(self, row, ...)
+  end
+end
+
+-- What became of an order is not known, and so it is taken for refused.
+local function rash(ledger)
+  local settle = ledger.settle
+  function ledger:settle(row, state, changes)
+    return settle(self, row, state == "unknown" and "refused" or state,
+      changes)
+  end
+end
+
+local faults = { late = late, rash = rash }
+
+--- Break every ledger that is made from here on.
+-- @tparam ?string name nil leaves them whole
+function _M.bring(name)
+  local fault = name and assert(faults[name], "no such fault: " .. name)
+  local ledgers = require "starvideos.ledger"
+  local new = ledgers.new
+  ledgers.new = function(options)
+    local ledger = new(options)
+    if fault then
+      fault(ledger)
+    end
+    return ledger
+  end
+end
+
+return _M

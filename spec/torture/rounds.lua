@@ -1,0 +1,128 @@
+-- Rounds of torture: the program is started, alone or in two processes, and
+-- killed at a random moment.
+
+local curl = require "starvideos.curl"
+local phases = require "spec.torture.phases"
+local shell = require "starvideos.sandbox.shell"
+
+local unpack = table.unpack or unpack
+
+local _M = {}
+
+-- Scenes that a run has before it; each round begins one further.
+local WINDOW = 3
+
+-- Instructions of Lua in an undisturbed run, about.
+local STEPS = 40000
+
+-- What a run does whose process takes part in the life of another.
+local CROWDED = 1.4
+
+-- A process that ended is not waited for before it was told to die, so that
+-- its number is nobody else's.
+local PROCESS = [[
+( @before@
+  @lua@ spec/torture/orderer.lua @settings@ @slot@ @first@ @last@ @own@ \
+    >>@log@ 2>&1 </dev/null &
+  pid=$!
+  [ @outside@ = - ] || { sleep @outside@; kill -9 $pid; }
+  wait $pid
+  echo @slot@ $? ) 2>/dev/null &
+]]
+
+local KILLED = 137
+
+local Torture = {}
+Torture.__index = Torture
+
+-- At any time, seen from outside; at any instruction; or in one of the phases,
+-- for some are so short that hardly anything else would hit them.
+local function moment(self, count)
+  local kind = math.random(5)
+  if kind <= 2 then
+    local life = self.life * (count > 1 and CROWDED or 1)
+    return { outside = ("%.4f"):format(math.random() * life) }
+  elseif kind == 3 then
+    return { own = ("%d"):format(math.random(STEPS)) }
+  end
+  local phase, most = unpack(phases.aims[math.random(#phases.aims)])
+  if most < 1 then
+    return { own = ("%s:%.4fs"):format(phase, math.random() * most) }
+  end
+  return { own = ("%s:%d"):format(phase, math.random(most)) }
+end
+
+local function command(self, slot, first, at)
+  local words = { lua = self.lua, settings = self.settings, slot = slot,
+    first = first, last = self.first + WINDOW - 1,
+    outside = at.outside or "-", log = self.log }
+  local text = PROCESS:gsub("@before@", function()
+    return self.before or ""
+  end):gsub("@own@", at.own or "")
+  return shell.fill(text, words)
+end
+
+local function judge(self, slot, status)
+  if status == KILLED then
+    local phase, key = phases.read(self.marks .. "/" .. slot)
+    self.kills = self.kills + 1
+    self.ends[#self.ends + 1] = { phase = phase, key = key }
+  elseif status ~= 0 then
+    self.crashed = self.crashed + 1
+  end
+end
+
+-- One process for each moment; false in its place means that it may end by
+-- itself.
+local function run(self, first, moments)
+  local commands, statuses = {}, {}
+  for slot, at in ipairs(moments) do
+    commands[slot] = command(self, slot, first, at or {})
+  end
+  local output = shell.read(table.concat(commands) .. "wait")
+  for slot, status in output:gmatch "(%d+) (%d+)" do
+    statuses[tonumber(slot)] = tonumber(status)
+  end
+  for slot = 1, #moments do
+    judge(self, slot, statuses[slot])
+  end
+end
+
+--- Start the program and kill it.
+-- @tparam number count of processes on the one ledger
+function Torture:round(count)
+  self.first = self.first + 1
+  local moments = {}
+  for slot = 1, count do
+    moments[slot] = moment(self, count)
+  end
+  run(self, self.first, moments)
+end
+
+--- Let the program come to its end, as often as it takes to pass what goes
+-- wrong once.
+-- @tparam number times
+function Torture:finish(times)
+  self.before = nil
+  for _ = 1, times do
+    run(self, 1, { false })
+  end
+end
+
+--- Make ready.
+-- @tparam table options `lua` (the interpreter), `settings` and `log` (paths),
+--   `marks` (a folder)
+-- @treturn table torture with `kills`, `crashed`, and `ends`: `phase` and
+--   `key` of each kill; `before` may be set to shell commands that each
+--   process is to be started behind
+function _M.new(options)
+  local self = setmetatable({ lua = options.lua, settings = options.settings,
+    log = options.log, marks = options.marks, first = 1, kills = 0,
+    crashed = 0, ends = {} }, Torture)
+  local began = curl.now()
+  run(self, 1, { false })
+  self.life = curl.now() - began
+  return self
+end
+
+return _M

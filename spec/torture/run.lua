@@ -1,0 +1,251 @@
+-- make torture: a program that orders through a ledger is killed over and over
+-- again; then the sandbox's own record is held against ledger and files.
+--
+--   lua5.4 spec/torture/run.lua [KILLS] [SEED] [FAULT]
+--
+-- Prints one JSON object a line and ends with 0 where every goal is met.
+-- FAULT breaks the ledger on purpose, see `spec.torture.faults`.
+
+local books = require "spec.torture.books"
+local curl = require "starvideos.curl"
+local figure = require "spec.bench.figure"
+local json = require "starvideos.json"
+local nginx = require "starvideos.sandbox.nginx"
+local phases = require "spec.torture.phases"
+local rounds = require "spec.torture.rounds"
+local shell = require "starvideos.sandbox.shell"
+
+-- A seed nobody gave is below this, so that it can be read off a figure.
+local SEEDS = 10000
+
+-- Undisturbed runs at the end of a part.
+local LAST_RUNS = 3
+
+-- Bytes that are left on the small disk, and that a file may grow by where
+-- there is none.
+local LEAST_ROOM, MOST_ROOM = 4096, 200000
+
+-- Every answer takes long enough to be met by a kill.
+local SANDBOX = { tls = true, drawn = false, seconds = 0.15,
+  queued_seconds = 0.05, link_seconds = 36000, memory = "256m",
+  scenario = "create_slow=0.03,query_slow=0.02,media_slow=0.08" }
+
+local function write(path, text)
+  local file = assert(io.open(path, "wb"))
+  assert(file:write(text))
+  file:close()
+end
+
+local function record(server)
+  local engine = curl.engine { ca_file = server.ca_file }
+  local transfer = assert(engine:submit { method = "GET", timeout = 60,
+    max_body = 256 * 1024 * 1024,
+    url = server.base_url:gsub("/[^/]*$", "") .. "/__sandbox/tasks" })
+  while not transfer:done() do
+    engine:step(5)
+  end
+  local response = assert(transfer:result())
+  engine:close()
+  return json.decode(response.body)
+end
+
+-- One process at a time, to each kill its round.
+local function alone(torture, kills)
+  while torture.kills < kills do
+    torture:round(1)
+  end
+end
+
+local function in_pairs(torture, kills)
+  while torture.kills < kills do
+    torture:round(2)
+  end
+end
+
+-- A disk of a few hundred kilobytes, mostly taken by a filler.
+local function on_small_disk(torture, kills, folder)
+  while torture.kills < kills do
+    shell.run(shell.fill("left=@left@;"
+      .. " room=$(df --output=avail -B1 @folder@ | tail -n 1);"
+      .. " head -c $((room - left)) /dev/zero >@folder@/filler 2>&-",
+      { folder = folder, left = math.random(LEAST_ROOM, MOST_ROOM) }))
+    torture:round(math.random(2))
+    os.remove(folder .. "/filler")
+  end
+end
+
+-- Without the right to mount one: no file may grow beyond a size. A file is
+-- as full then as it is on a full disk.
+local function under_a_limit(torture, kills, folder)
+  while torture.kills < kills do
+    local size = tonumber((shell.read(shell.fill(
+      "stat -c %s @folder@/ledger.db @folder@/ledger.db-wal 2>&- | sort -n"
+      .. " | tail -n 1", { folder = folder })))) or 0
+    torture.before = ("trap '' XFSZ; ulimit -f %d"):format(
+      math.floor((size + math.random(LEAST_ROOM, MOST_ROOM)) / 512))
+    torture:round(math.random(2))
+  end
+end
+
+-- Each part: its name, its share of the kills, what it does.
+local PARTS = {
+  { "alone", 0.5, alone },
+  { "pair", 0.4, in_pairs },
+  { "disk", 0.05, on_small_disk, is_small = true },
+  { "limit", 0.05, under_a_limit },
+}
+
+-- Room for the ledger, and for the video of every round.
+local DISK, VIDEO = 6000000, 40000
+
+-- Mounts need rights that not everybody has.
+local function mount(folder, kills)
+  return shell.run(shell.fill("mount -t tmpfs -o size=@size@ tmpfs @folder@"
+    .. " 2>&-", { folder = folder, size = DISK + kills * VIDEO }))
+end
+
+local function prepare(server, part, folder, fault)
+  assert(shell.run(shell.fill("mkdir @folder@ @folder@.marks",
+    { folder = folder })))
+  write(folder .. ".json", json.encode { base_url = server.base_url,
+    api_key = server.key, ca_file = server.ca_file,
+    ledger = folder .. "/ledger.db", folder = folder,
+    prefix = part[1] .. "-", marks = folder .. ".marks", broken = fault })
+end
+
+-- What a part comes to: its kills, and the books once it has settled.
+local function work(part, folder, kills)
+  local torture = rounds.new { lua = arg[-1] or "lua5.4",
+    settings = folder .. ".json", log = folder .. ".log",
+    marks = folder .. ".marks" }
+  part[3](torture, kills, folder)
+  torture:finish(LAST_RUNS)
+  torture.rows, torture.health = books.rows(folder .. "/ledger.db")
+  torture.digests = books.digests(folder)
+  return torture
+end
+
+local function run_part(server, part, folder, kills, fault)
+  prepare(server, part, folder, fault)
+  local mounted = part.is_small and mount(folder, kills)
+  if part.is_small and not mounted then
+    return nil
+  end
+  local ok, torture = xpcall(work, debug.traceback, part, folder, kills)
+  if mounted then
+    shell.run(shell.fill("umount @folder@", { folder = folder }))
+  end
+  return assert(ok and torture, torture)
+end
+
+local function run_all(server, folder, kills, fault)
+  local all, share = {}, 0
+  for _, part in ipairs(PARTS) do
+    share = share + part[2]
+    local torture = run_part(server, part, folder .. "/" .. part[1],
+      math.ceil(kills * share), fault)
+    if torture then
+      all[#all + 1], share = torture, 0
+    else
+      io.stderr:write("no right to mount a small disk: its kills go to the"
+        .. " next part\n")
+    end
+  end
+  return all
+end
+
+-- The books of all parts as one; keys and paths do not overlap.
+local function joined(server, all)
+  local own = debug.getinfo(nginx.start, "S").source:match "^@(.*)/[^/]*$"
+  local clip = books.digests(own .. "/clip.mp4")
+  local whole = { tasks = record(server).tasks, rows = {}, digests = {},
+    clip = select(2, next(clip)), health = "ok" }
+  for _, torture in ipairs(all) do
+    whole.health = torture.health ~= "ok" and torture.health or whole.health
+    for _, row in ipairs(torture.rows) do
+      whole.rows[#whole.rows + 1] = row
+    end
+    for path, digest in pairs(torture.digests) do
+      whole.digests[path] = digest
+    end
+  end
+  return whole
+end
+
+-- A kill in the middle of a create came before its request had arrived, or
+-- after.
+local function print_phases(all, tasks)
+  local arrived, count = {}, {}
+  for _, task in ipairs(tasks) do
+    arrived[task.prompt:match "^%S+"] = true
+  end
+  for _, torture in ipairs(all) do
+    for _, ending in ipairs(torture.ends) do
+      local phase = ending.phase
+      if phase == "create" then
+        phase = arrived[ending.key] and "answer" or "connect"
+      end
+      count[phase] = (count[phase] or 0) + 1
+    end
+  end
+  for _, phase in ipairs(phases.names) do
+    figure.print("torture_kills_in_" .. phase, count[phase] or 0, "kills")
+  end
+end
+
+local function sum(all, field)
+  local total = 0
+  for _, torture in ipairs(all) do
+    total = total + torture[field]
+  end
+  return total
+end
+
+-- How often the program was told that there is no room.
+local function count_full(folder)
+  return tonumber((shell.read(shell.fill("cd @folder@ && cat *.log | grep -c -e"
+    .. " 'is full' -e 'No space left' -e 'disk I/O' -e 'File too large'",
+    { folder = folder }))))
+end
+
+local function report(server, folder, all, kills)
+  local whole = joined(server, all)
+  local found = books.compare(whole)
+  for _, finding in ipairs(found.findings) do
+    io.stderr:write(finding, "\n")
+  end
+  print_phases(all, whole.tasks)
+  for _, name in ipairs { "orders", "billed", "downloaded", "unknown" } do
+    figure.print("torture_" .. name, found[name], "orders")
+  end
+  figure.print("torture_told_full", count_full(folder), "errors")
+  local ok = figure.print("torture_kills", sum(all, "kills"), "kills",
+    ">= " .. kills)
+  ok = figure.print("torture_crashed", sum(all, "crashed"), "runs", "<= 0")
+    and ok
+  for _, name in ipairs { "unfinished", "broken", "lost", "double" } do
+    ok = figure.print("torture_" .. name, found[name], "orders", "<= 0") and ok
+  end
+  return ok
+end
+
+local function main(kills, seed, fault)
+  kills = tonumber(kills) or 200
+  seed = tonumber(seed) or os.time() % SEEDS
+  math.randomseed(seed)
+  figure.print("torture_seed", seed, "")
+  local server = assert(nginx.start(SANDBOX))
+  local folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+  local done, ok = xpcall(function()
+    return report(server, folder, run_all(server, folder, kills, fault), kills)
+  end, debug.traceback)
+  server:stop()
+  if done and ok or fault then
+    shell.run(shell.fill("rm -rf -- @folder@", { folder = folder }))
+  else
+    io.stderr:write("what was left lies in ", folder, "\n")
+  end
+  return assert(done and { ok }, ok)[1]
+end
+
+os.exit(main(...), true)
