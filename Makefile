@@ -141,7 +141,7 @@ check-memory:
 	@$(DEPS) demo test memory
 	@spec/memory/check.sh
 
-# For how long each target is fuzzed.
+# For how long each target is fuzzed, by `make test` too; 0 leaves it out there.
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = $(patsubst spec/fuzz/%.seeds,%,$(wildcard spec/fuzz/*.seeds))
 FUZZ_CFLAGS = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
@@ -152,6 +152,9 @@ fuzz:
 	@$(MAKE) -s --no-print-directory fuzz-targets LUA=lua5.4 CC=clang \
 	  BUILD=build/fuzz CFLAGS='$(FUZZ_CFLAGS)'
 	@spec/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+ifneq ($(FUZZ_SECONDS),0)
+test: fuzz
+endif
 fuzz-targets: $(FUZZ_TARGETS:%=$(BUILD)/target/%)
 $(BUILD)/target/%: spec/fuzz/%.c spec/fuzz/peer.c $(wildcard spec/fuzz/*.h) \
   $(call object,$(CORE_SRC) $(CURL_SRC))

@@ -2,7 +2,7 @@
 # Installs what targets of the Makefile need, where there is apt; elsewhere
 # says what it is. Does nothing, and needs no rights, where nothing is missing.
 #
-#   spec/packages.sh demo|test|lint|memory|bench|docs ...
+#   spec/packages.sh demo|test|lint|fuzz|memory|bench|docs ...
 set -eu
 
 packages_for() {
@@ -16,6 +16,8 @@ packages_for() {
     lua-busted luarocks openssl \
     lua-dbi-sqlite3 lua-dbi-postgresql postgresql ;;
   lint) echo lua-check clang ;;
+  # libFuzzer is only recommended by clang.
+  fuzz) echo clang libclang-rt-dev ;;
   memory) echo valgrind ;;
   bench) echo curl ;;
   docs) echo lua-ldoc ;;

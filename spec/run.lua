@@ -24,7 +24,8 @@ local kinds = {
   },
   engine = {
     title = "specs of the engine",
-    files = "spec/integration/curl_spec.lua",
+    files = "spec/integration/curl_spec.lua"
+      .. " spec/integration/download_spec.lua",
   },
   operations = {
     title = "specs of the operations and the command",

@@ -34,24 +34,29 @@ runtime() {
 
 rm -rf "$logs"
 mkdir -p "$logs"
+chmod 1777 "$logs" # specs start processes of another user's
 failed=
 
 # Handed to the dynamic linker: as LD_PRELOAD, children would inherit it.
+# SQLite is among it so that it stays mapped: suppressions go by name.
 linker=$(ldd "$lua" | awk '/ld-linux|ld64/ { print $1 }')
 asan=build/asan/lua5.4
 build "$asan" '-fsanitize=address,undefined -fno-sanitize-recover=undefined'
 interpreter "$asan" "$linker --argv0 \"\$0\" \
---preload '$(runtime libasan.so) $(runtime libubsan.so)' $lua"
+--preload '$(runtime libasan.so) $(runtime libubsan.so) \
+$(runtime libsqlite3.so.0)' $lua"
 export ASAN_OPTIONS="exitcode=99:log_path=$logs/asan"
 export UBSAN_OPTIONS="print_stacktrace=1:log_path=$logs/ubsan"
 export LSAN_OPTIONS="suppressions=$here/spec/memory/lsan.supp:\
 print_suppressions=0"
-specs "$asan" unit:lua5.4 engine:lua5.4 operations:lua5.4
+specs "$asan" unit:lua5.4 engine:lua5.4 operations:lua5.4 \
+  faults:lua5.4
 
 valgrind=build/valgrind/lua5.4
 build "$valgrind"
 interpreter "$valgrind" "valgrind --quiet --error-exitcode=99 \
 --leak-check=full --errors-for-leak-kinds=definite,possible \
+--keep-debuginfo=yes --suppressions='$here/spec/memory/valgrind.supp' \
 --log-file='$logs/valgrind.%p' $lua"
 specs "$valgrind" unit:lua5.4 engine:lua5.4
 

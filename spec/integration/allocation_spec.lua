@@ -1,0 +1,61 @@
+--- Each request for memory is refused once: those of the library's own C, and
+-- those of Lua, libcurl and libcrypto on its behalf. What is done meanwhile,
+-- and what must be true after it, stands in spec/allocation/scenarios.lua.
+
+local shell = require "starvideos.sandbox.shell"
+
+local scenarios = dofile "spec/allocation/scenarios.lua"
+
+local LUA = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
+local DRIVER = ("build/allocation/%s/driver"):format(LUA)
+
+-- Leaks are counted by the driver itself, of all memory but what other
+-- modules' C has: lua-cjson leaks a buffer where Lua raises in it.
+local COMMAND = "ASAN_OPTIONS=detect_leaks=0 timeout 120 " .. DRIVER
+  .. " spec/allocation/program.lua '%s' %s %s %s/file 2>&1"
+
+local function read(command)
+  local pipe = assert(io.popen(command .. "; echo $?"))
+  local output, status = pipe:read("*a"):match "^(.-)(%d+)\n$"
+  pipe:close()
+  return output, status
+end
+
+local folder
+
+local function assert_survives(name, source, mode)
+  local output, status = read(COMMAND:format(name, source, mode, folder))
+  assert(status == "0", output)
+  assert.is_true(tonumber(output:match "(%d+)\n$") > 0,
+    "memory never ran out: " .. output)
+end
+
+local names = {}
+for name in pairs(scenarios) do
+  names[#names + 1] = name
+end
+table.sort(names)
+
+describe("When memory runs out while", function()
+  setup(function()
+    local output, status = read("MAKEFLAGS= make -s allocation LUA=" .. LUA
+      .. " 2>&1")
+    assert(status == "0", output)
+    -- In memory, for thousands of ledgers are made.
+    folder = shell.read "mktemp -d -p /dev/shm 2>/dev/null || mktemp -d"
+  end)
+
+  teardown(function()
+    shell.run(shell.fill("rm -rf -- @folder@", { folder = folder }))
+  end)
+
+  for _, name in ipairs(names) do
+    for _, source in ipairs(scenarios[name].short_of) do
+      it(("%s (%s), nothing is torn, lost or left behind"):format(name, source),
+        function()
+          assert_survives(name, source, "once")
+          assert_survives(name, source, "on")
+        end)
+    end
+  end
+end)
