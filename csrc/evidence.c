@@ -14,6 +14,7 @@ void sv_outcome_say(sv_outcome *outcome, sv_reason reason, const char *format,
   va_start(arguments, format);
   vsnprintf(outcome->message, sizeof outcome->message, format, arguments);
   va_end(arguments);
+  sv_blank_controls(outcome->message);
   outcome->reason = reason;
 }
 

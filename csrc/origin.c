@@ -12,6 +12,14 @@ static bool is_loopback(const char *host) {
           ntohl(address.s_addr) >> 24 == 127);
 }
 
+void sv_blank_controls(char *text) {
+  for (; *text; text++) {
+    if ((unsigned char)*text < 0x20 || *text == 0x7F) {
+      *text = '?';
+    }
+  }
+}
+
 static sv_reason judge(sv_origin *origin, const char *scheme, const char *host,
                        bool insecure_http, char *why, size_t size) {
   origin->local = is_loopback(host);
@@ -25,6 +33,7 @@ static sv_reason judge(sv_origin *origin, const char *scheme, const char *host,
              "http to %.60s would not be encrypted; use https, or allow it"
              " with insecure_http",
              host);
+    sv_blank_controls(why);
     return SV_REASON_INSECURE;
   }
   return SV_REASON_NONE;

@@ -20,4 +20,8 @@ typedef struct sv_origin {
 sv_reason sv_origin_read(sv_origin *origin, const char *text,
                          bool insecure_http, char *why, size_t size);
 
+/* Puts a question mark for each control character, which a server or a caller
+** may have put into what a message quotes. */
+void sv_blank_controls(char *text);
+
 #endif

