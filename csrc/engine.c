@@ -29,6 +29,7 @@ typedef struct list {
 struct sv_engine {
   int owners; /* the caller, and every ticket */
   bool closed;
+  bool ended;    /* transfers did since the last step */
   pid_t process; /* that made the multi handle */
   CURLM *multi;  /* NULL until the first request */
   char *ca_file;
@@ -148,6 +149,7 @@ static bool notice_fork(sv_engine *engine) {
     return false;
   }
   bool ended = sv_engine_in_flight(engine) > 0;
+  engine->ended = engine->ended || ended;
   engine->process = getpid();
   engine->multi = NULL;
   engine->idle_count = 0;
@@ -204,12 +206,20 @@ static void finish(sv_engine *engine, sv_transfer *t, CURLcode code) {
   drop(t);
 }
 
+/* Whether a transfer may still hold a connection of before the last fault;
+** the running ones stand in the order of their beginning. */
+static bool holds_old_connection(const sv_engine *engine) {
+  const sv_transfer *oldest = engine->running.first;
+  return oldest && oldest->begun <= engine->fault;
+}
+
 static bool start(sv_engine *engine, sv_transfer *t) {
   CURL *easy = take_handle(engine);
+  bool held = holds_old_connection(engine);
   if (!easy) {
     return false;
   }
-  if (!sv_transfer_start(t, easy, engine->ca_file, engine->fault) ||
+  if (!sv_transfer_start(t, easy, engine->ca_file, engine->fault, held) ||
       curl_multi_add_handle(engine->multi, easy) != CURLM_OK) {
     t->easy = NULL;
     curl_easy_cleanup(easy);
@@ -220,12 +230,22 @@ static bool start(sv_engine *engine, sv_transfer *t) {
   return true;
 }
 
+/* False with the outcome filled in where it never will be. */
+static bool may_begin(sv_transfer *t) {
+  if (sv_now() >= t->end_by) {
+    sv_outcome_say(&t->outcome, SV_REASON_TIMEOUT,
+                   "not begun within the time allowed");
+    return false;
+  }
+  return true;
+}
+
 static bool admit(sv_engine *engine) {
   bool ended = false;
   while (engine->queue.first && engine->running.count < engine->max_in_flight) {
     sv_transfer *t = engine->queue.first;
     take_out(&engine->queue, t);
-    if (!start(engine, t)) {
+    if (!may_begin(t) || !start(engine, t)) {
       if (t->outcome.reason == SV_REASON_NONE) {
         sv_outcome_say(&t->outcome, SV_REASON_IO, "out of memory");
       }
@@ -257,8 +277,8 @@ sv_transfer *sv_engine_submit(sv_engine *engine, const sv_request *request,
   engine->owners++;
   t->owners = 2;
   append(&engine->queue, t);
-  admit(engine);
-  if (t->stage == SV_DONE) { /* its file cannot be written */
+  engine->ended = admit(engine) || engine->ended;
+  if (t->stage == SV_DONE) { /* it could not begin */
     *failure = t->outcome;
     drop(t);
     return NULL;
@@ -343,10 +363,8 @@ static bool expire_queue(sv_engine *engine, double now, double *next) {
   }
   while (t) {
     sv_transfer *after = t->next;
-    if (now >= t->end_by) {
+    if (!may_begin(t)) {
       take_out(&engine->queue, t);
-      sv_outcome_say(&t->outcome, SV_REASON_TIMEOUT,
-                     "not begun within the time allowed");
       sv_transfer_abandon(t, false);
       drop(t);
       ended = true;
@@ -399,7 +417,9 @@ static int poll_time(double seconds) {
 
 bool sv_engine_step(sv_engine *engine, double seconds) {
   double until = sv_now() + seconds;
-  if (notice_fork(engine)) {
+  notice_fork(engine);
+  if (engine->ended) {
+    engine->ended = false;
     return true;
   }
   if (sv_engine_in_flight(engine) == 0) {

@@ -91,9 +91,10 @@ typedef struct sv_request {
   long long sink_total;      /* and its whole size; 0: unknown */
 } sv_request;
 
-/* How a transfer ended. `sent` is false only where libcurl counts not one
-** byte of the request as sent; after a fork it and the phase say what the
-** parent may have come to. */
+/* How a transfer ended. `sent` is false only where not one byte of the request
+** can have left: libcurl was not about to send it yet, or counts none, which
+** it does of a body over TLS only when all of it is through. After a fork it
+** and the phase say what the parent may have come to. */
 typedef struct sv_outcome {
   sv_reason reason;
   sv_phase phase;

@@ -6,6 +6,7 @@
 
 enum {
   BODY_SENT_APART = 64 * 1024, /* libcurl's MAX_INITIAL_POST_SIZE */
+  COUNTS_ALL = 0x080700,       /* the libcurl whose request size has the body */
 };
 
 void sv_outcome_say(sv_outcome *outcome, sv_reason reason, const char *format,
@@ -92,6 +93,25 @@ static bool head_is_read(const sv_transfer *t) {
   return t->answered || (t->head_ended && t->outcome.status && !leads_on);
 }
 
+/* libcurl counts a write when all of it is through. Over TLS that is several
+** records, and the server may have read the first ones by then. */
+static bool was_sent(const sv_transfer *t, long request_size,
+                     curl_off_t uploaded) {
+  bool uncounted = t->origin.secure && t->request_body_size > 0;
+  return t->connected && (request_size > 0 || uploaded > 0 || uncounted);
+}
+
+/* A lower bound: of a head and a short body that did not leave in one write,
+** libcurl tells the first write and the body. */
+static long long count_sent(const sv_transfer *t, long request_size,
+                            curl_off_t uploaded) {
+  if (t->request_body_size >= BODY_SENT_APART &&
+      curl_version_info(CURLVERSION_NOW)->version_num < COUNTS_ALL) {
+    return request_size + (long long)uploaded;
+  }
+  return request_size > uploaded ? request_size : (long long)uploaded;
+}
+
 static sv_phase phase_of(const sv_transfer *t, long long uploaded) {
   if (head_is_read(t)) {
     return SV_PHASE_BODY;
@@ -114,13 +134,11 @@ void sv_evidence_read(sv_transfer *t) {
   curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
   curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &elapsed);
   curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &outcome->status);
-  outcome->sent = request_size > 0 || uploaded > 0;
+  outcome->sent = was_sent(t, request_size, uploaded);
   outcome->status = outcome->status < 200 ? 0 : outcome->status;
   outcome->phase = phase_of(t, (long long)uploaded);
-  /* A short body goes out with the head and is in both figures. */
   outcome->bytes_sent =
-      request_size +
-      (t->request_body_size < BODY_SENT_APART ? 0 : (long long)uploaded);
+      outcome->sent ? count_sent(t, request_size, uploaded) : 0;
   outcome->received = (long long)received;
   outcome->reused = outcome->sent && connects == 0;
   outcome->elapsed = (double)elapsed / 1e6;

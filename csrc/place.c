@@ -76,8 +76,9 @@ static int rename_whole(int file, const char *part, const char *path,
   if (now.st_size != (off_t)size) {
     return ESTALE;
   }
-  if (fsync(file) != 0 && !unsupported(errno)) {
-    return errno;
+  int problem = sv_sink_sync(file);
+  if (problem) {
+    return problem;
   }
   if (!overwrite) {
     return rename_to_free_name(part, path);

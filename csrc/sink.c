@@ -59,6 +59,7 @@ int sv_sink_open(sv_sink *sink, const char *path, long long offset, bool sync) {
     return give_up(&sink->file, ENOMEM);
   }
   sink->sync = sync;
+  sink->process = getpid();
   sink->offset = offset;
   sink->written = 0;
   return 0;
@@ -131,6 +132,19 @@ int sv_sink_digest(sv_sink *sink, char hex[SV_SHA256_HEX]) {
   return sv_digest_end(sink->digest, hex);
 }
 
+int sv_sink_sync(int file) {
+  int problem;
+  do {
+    problem = fsync(file) == 0 ? 0 : errno;
+  } while (problem == EINTR);
+  if (problem == EINVAL || problem == ENOSYS || problem == ENOTSUP) {
+    return 0; /* a file system that cannot */
+  }
+  bool emptied = problem && ftruncate(file, 0) == 0;
+  (void)emptied;
+  return problem;
+}
+
 int sv_sink_close(sv_sink *sink, bool whole) {
   int problem = 0;
   sv_digest_free(sink->digest);
@@ -138,8 +152,13 @@ int sv_sink_close(sv_sink *sink, bool whole) {
   if (sink->file < 0) {
     return 0;
   }
-  if (whole && sink->sync && fsync(sink->file) != 0) {
-    problem = errno;
+  if (whole && sink->sync) {
+    problem = sv_sink_sync(sink->file);
+  }
+  /* A child of the process that was forked meanwhile shares the lock, and its
+  ** copy of the file would keep it. */
+  if (sink->process == getpid()) {
+    flock(sink->file, LOCK_UN);
   }
   if (close(sink->file) != 0 && problem == 0) {
     problem = errno;

@@ -1,6 +1,6 @@
 /*
 ** A file that takes the body of an answer. Opened before the request is
-** sent, so that a full or forbidden disk costs no exchange; locked against a
+** sent, so that a forbidden path costs no exchange; locked against a
 ** second writer; not truncated until a whole new body arrives. What it holds
 ** in the end is digested on the way, so that nobody has to read it again.
 */
@@ -9,12 +9,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "digest.h"
 
 typedef struct sv_sink {
   int file; /* -1: none */
   bool sync;
+  pid_t process; /* that opened it */
   sv_digest *digest;
   long long offset;  /* where a continued body begins */
   long long written; /* by this transfer */
@@ -36,6 +38,10 @@ int sv_sink_write(sv_sink *sink, const char *bytes, size_t size);
 
 /* The SHA-256 of the whole file in lowercase hex, once; 0 or an errno. */
 int sv_sink_digest(sv_sink *sink, char hex[SV_SHA256_HEX]);
+
+/* 0 or an errno; the file is empty then. The next fsync would know nothing of
+** what this one has lost, and what is read still comes from memory. */
+int sv_sink_sync(int file);
 
 /* Closes; fsyncs before where asked for and `whole`. */
 int sv_sink_close(sv_sink *sink, bool whole);

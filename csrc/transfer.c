@@ -171,16 +171,17 @@ static size_t on_head(char *line, size_t one, size_t size, void *self) {
   t->head_seen += size;
   if (size >= 5 && memcmp(line, "HTTP/", 5) == 0) {
     t->head.size = 0; /* an interim answer or a redirect came before */
+    t->head_ended = false;
   }
-  t->head_ended = *line == '\r' || *line == '\n';
   if (t->head_seen > MAX_HEAD) {
     sv_outcome_say(&t->outcome, SV_REASON_TOO_LARGE,
                    "the head of the answer is larger than %d bytes", MAX_HEAD);
     return 0;
   }
-  if (t->answered) {
+  if (t->answered || t->head_ended) {
     return size; /* a trailer, which may say no more about the body */
   }
+  t->head_ended = *line == '\r' || *line == '\n';
   if (!sv_buffer_add(&t->head, line, size)) {
     out_of_memory(&t->outcome);
     return 0;
@@ -284,7 +285,8 @@ static long milliseconds(double seconds) {
 /* An option that holds a text takes memory, and must not be left out for want
 ** of it: those decide where a request may go, and whom it trusts. */
 static bool set_text(CURL *easy, CURLoption option, const char *text) {
-  return curl_easy_setopt(easy, option, text) == CURLE_OK;
+  CURLcode code = curl_easy_setopt(easy, option, text);
+  return code == CURLE_OK || (!text && code == CURLE_NOT_BUILT_IN);
 }
 
 static bool set_protocols(CURL *easy, const sv_transfer *t) {
@@ -314,10 +316,11 @@ static void set_connection(CURL *easy, const sv_request *options) {
   }
 }
 
-/* libcurl counts the age of a connection in whole seconds, rounded down. */
-static void set_oldest(CURL *easy, double now, double fault) {
+/* libcurl counts the age of a connection in whole seconds, rounded down, and
+** does not look at it while a stream is open there. */
+static void set_oldest(CURL *easy, double now, double fault, bool held) {
   long age = (long)(now - fault) - 1;
-  if (fault > 0 && age < 1) {
+  if (fault > 0 && (held || age < 1)) {
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
   } else if (fault > 0) {
     curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, age);
@@ -410,19 +413,20 @@ static bool open_sink(sv_transfer *t) {
 }
 
 bool sv_transfer_start(sv_transfer *t, CURL *easy, const char *ca_file,
-                       double fault) {
+                       double fault, bool held) {
   double now = sv_now();
   if (!open_sink(t)) {
     return false;
   }
   t->easy = easy;
+  t->begun = now;
   t->connect_by = later(now, t->options.connect_timeout);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->problem);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
   set_content(easy, t);
   set_manners(easy, t);
   set_connection(easy, &t->options);
-  set_oldest(easy, now, fault);
+  set_oldest(easy, now, fault, held);
   set_limits(easy, t, now);
   return set_protocols(easy, t) && set_proxy(easy, t) &&
          set_trust(easy, t, ca_file) &&

@@ -21,7 +21,7 @@ struct sv_transfer {
   sv_stage stage;
   int owners;
   bool connected; /* libcurl is about to send, or has */
-  double connect_by, end_by;
+  double begun, connect_by, end_by;
   bool head_ended; /* by an empty line */
   bool answered;   /* the final answer's head is complete */
   CURL *easy;      /* while running */
@@ -46,9 +46,10 @@ void sv_transfer_free(sv_transfer *transfer);
 
 /* Opens the sink and sets every option of the handle, which must be new or
 ** reset. Connections made before `fault` (of sv_now; 0: none) are not used any
-** more. False with the outcome filled in, or for want of memory. */
+** more; `held`: one of them may still be in use. False with the outcome filled
+** in, or for want of memory. */
 bool sv_transfer_start(sv_transfer *transfer, CURL *easy, const char *ca_file,
-                       double fault);
+                       double fault, bool held);
 
 /* Reads the evidence from the handle, which is the caller's again. */
 void sv_transfer_finish(sv_transfer *transfer, CURLcode code,

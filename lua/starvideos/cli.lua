@@ -42,7 +42,7 @@ local function first_line(name)
   end
   local line = file:read("*l")
   file:close()
-  return (line or ""):gsub("\r$", "")
+  return ((line or ""):gsub("\r$", ""))
 end
 
 local function read_key(options, env)

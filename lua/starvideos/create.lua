@@ -44,7 +44,11 @@ local function settle(context, order, tries, http, failed)
   end
   if task then
     local ok, err = order:accepted(task)
-    return ok and task, http.interrupted or err
+    if not ok then
+      err.interrupted = http.interrupted
+      return nil, err
+    end
+    return task, http.interrupted
   end
   if http then
     problem.interrupted = http.interrupted

@@ -158,6 +158,10 @@ local function not_placed(self, failure)
   if reason == "busy" or reason == "changed" then
     return fail(self, "io", "another download is writing " .. part.path)
   end
+  if part:size() == 0 and parts.size_of(part.target) then
+    return fail(self, "io", ("%s is saved, but the disk has not confirmed it:"
+      .. " %s"):format(part.target, tostring(failure.message)))
+  end
   local problem = reason == "exists"
     and part.target .. " came up meanwhile and is left as it is"
     or ("cannot save %s: %s"):format(part.target, tostring(failure.message))

@@ -29,7 +29,7 @@ end
 -- that does not say whether it sent anything is taken to have sent it.
 local function kind_for_create(failure)
   local kind = kind_of[failure.reason]
-  if kind == "config" then
+  if kind == "config" and failure.sent ~= true then
     return kind
   elseif failure.sent == false then
     return kind == "cancelled" and kind or "network"

@@ -65,6 +65,11 @@ local function path(value)
     "a path without a NUL"
 end
 
+local function not_blank(value)
+  return type(value) == "string" and value:find("%S") ~= nil,
+    "a text that is not blank"
+end
+
 local create = {
   validation = mode,
   endpoint = text,
@@ -94,7 +99,7 @@ _M.accepted = {
     max_in_flight = count,
     on_event = callback,
     interrupts = one_of("raise", "return"),
-    ledger = text,
+    ledger = not_blank,
     ledger_fsync = boolean,
   },
   create = create,

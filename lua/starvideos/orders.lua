@@ -80,6 +80,7 @@ end
 -- @tparam ?number pause seconds until it is sent again
 function Order:failed(problem, pause)
   local state = state_after[problem.kind] or "unknown"
+  problem.message = redact.key(problem.message, self.context.api_key)
   if state == "prepared" and problem.task_id then
     state = "unknown" -- whoever names a task may have made it
   elseif state == "prepared" and not pause and not self.row.order_key then
@@ -173,10 +174,14 @@ local function begin(context, wanted)
     if verdict ~= "busy" then
       return verdict, row
     end
+    if not until_then and context.ledger.is_ours(row) then
+      collectgarbage() -- it may be one whose call an error has torn
+    end
     until_then = until_then or runtime:now() + context.ledger.lease
     if runtime:now() >= until_then then
       return nil, not_sent("ledger", wanted, "waited in vain for")
     end
+    wanted.resubmit = nil -- what is being sent is not what it was said of
     local slept, why = runtime:sleep(look)
     if not slept then
       local err = not_sent("cancelled", wanted, "stopped waiting for")

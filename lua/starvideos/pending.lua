@@ -15,15 +15,15 @@ local _M = {}
 -- @treturn ?string|table what to pass as `after` for the next page, nil
 --   where this was the last; or err
 function _M.list(ledger, limit, after)
-  local rows, err = ledger:pending(limit, after)
+  local rows, more = ledger:pending(limit, after)
   if not rows then
-    return nil, err
+    return nil, more
   end
   local list = {}
   for index, row in ipairs(rows) do
     list[index] = ledger.order_of(row)
   end
-  return list, #list == limit and list[limit].id or nil
+  return list, more
 end
 
 local function order_or_error(ledger, row, err)
@@ -52,7 +52,7 @@ end
 function _M.adopt(context, id, task_id)
   local ledger = context.ledger
   local owned, err = ledger:of_task(task_id)
-  if owned and owned.order_id ~= id then
+  if owned and owned.order_id ~= id and owned.state ~= "abandoned" then
     err = errors.new { kind = "validation",
       message = ("task %s belongs to the order %s"):format(task_id,
         owned.order_id) }

@@ -14,7 +14,7 @@ local SHORTEST_KEY = 4
 --   which to tell it from others; by default all queries look the same
 -- @treturn string
 function _M.urls(text, digest)
-  return (text:gsub("(%f[%w+.-][%w+.-]*:\\?/\\?/[^%s\"'<>?]*)%?([^%s\"'<>]*)",
+  return (text:gsub("(%f[%w+.-][%w+.-]*:\\?/\\?/[^%s\"<>?]*)%?([^%s\"<>]*)",
     function(address, query)
       if query:find "^%[redacted%-?%w*%]$" then
         return nil
@@ -57,10 +57,8 @@ function _M.key(text, key)
   if not text or not key or #key < SHORTEST_KEY then
     return text
   end
-  if not text:find(key, 1, true) then
-    return text
-  end
-  return (text:gsub(key:gsub("%p", "%%%0"), "[key]"))
+  local pattern = key:gsub("%p", "%%%0"):gsub("%%/", "\\?/")
+  return (text:gsub(pattern, "[key]"))
 end
 
 return _M

@@ -53,12 +53,24 @@ local function kind_of_status(status, call)
   end
 end
 
+-- What stands in reports of a crash and reads like one of these.
+local misleading = { "disk quota", "operation not supported" }
+
+-- A single word is meant as a word: a load balancer has no balance.
+local function says(text, words)
+  return text:find(words:find "^%a+$" and "%f[%a]" .. words .. "%f[%A]"
+    or words) ~= nil
+end
+
 -- No task is named in a create, so none is missing.
 local function kind_of_text(text, call)
   local lower = text:lower()
+  for _, words in ipairs(misleading) do
+    lower = lower:gsub(words, "")
+  end
   for _, row in ipairs(said) do
     for _, words in ipairs(row[2]) do
-      if lower:find(words, 1, true) then
+      if says(lower, words) then
         return (row[1] ~= "not_found" or call == "query") and row[1] or nil
       end
     end
@@ -137,6 +149,15 @@ local function fail(kind, reading, seen)
   }
 end
 
+-- A number of more than 15 digits is read as a float that no longer names the
+-- task: an id keeps its digits as a text.
+local function with_exact_ids(body)
+  return (body:gsub('("%a*[iI]d"%s*:%s*)(%d+)(%s*[,}])',
+    function(name, digits, after)
+      return #digits > 15 and name .. '"' .. digits .. '"' .. after or nil
+    end))
+end
+
 -- Everything an answer says apart from the task in it.
 local function read(http, wall_clock)
   local body = http.body or ""
@@ -144,7 +165,7 @@ local function read(http, wall_clock)
     status = http.status,
     retry_after = retry.retry_after(http.headers or {}, wall_clock or os.time),
   }
-  local answer = json.decode(body)
+  local answer = json.decode(with_exact_ids(body))
   if type(answer) ~= "table" then
     reading.text = body:find("%S") and preview.of(body) or "an empty body"
     return reading
@@ -213,6 +234,9 @@ function _M.create(http, wall_clock)
   if not kind and (not seen.id or told_off) then
     kind = kind_without_task(reading, "create")
     reading.text = reading.text or preview.of(http.body)
+  end
+  if kind == "outcome_unknown" and not seen.id and reading.status < 300 then
+    reading.text = preview.of(http.body) -- which may hold what names the task
   end
   if kind then
     return fail(kind, reading, seen.id and seen)

@@ -70,7 +70,7 @@ end
 -- An id goes into addresses, databases and messages.
 local function id_or_nil(value)
   local text = text_or_nil(value)
-  return text and not text:find("[%c\127]") and text or nil
+  return text and text:find "%S" and not text:find("[%c\127]") and text or nil
 end
 
 local function number_or_nil(value)

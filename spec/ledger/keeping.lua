@@ -78,8 +78,7 @@ local function behave(new_address)
 
   describe("an order that was refused", function()
     for scenario, kind in pairs { create_refused = "invalid_request",
-      create_401 = "auth", create_404 = "config",
-      create_refused_id = "invalid_request" } do
+      create_401 = "auth", create_404 = "config" } do
       it("is free to be sent again: " .. scenario, function()
         assert.equal(kind, select(2, create(scenario)).kind)
         assert.same({ "refused" }, world:states())
@@ -89,6 +88,14 @@ local function behave(new_address)
         assert.equal(1, world:billed())
       end)
     end
+
+    it("keeps its task's id from the order that follows it", function()
+      assert.is_nil((create "create_refused_id"))
+      local refused = world:states()
+      assert(create())
+      assert.same({ { "refused" }, { "abandoned", "accepted" } },
+        { refused, world:states() })
+    end)
   end)
 
   describe("pending", function()

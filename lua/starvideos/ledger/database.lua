@@ -75,8 +75,15 @@ function postgres.configure(self)
   return true
 end
 
+--- Whether an address is that of a server, not a path.
+-- @tparam string address
+-- @treturn boolean
+function _M.is_server(address)
+  return address:find "^postgres%a*://" ~= nil
+end
+
 local function dialect_of(address)
-  return address:find "^postgres%a*://" and postgres or sqlite
+  return _M.is_server(address) and postgres or sqlite
 end
 
 -- LuaDBI says what failed, then why.
@@ -194,6 +201,10 @@ end
 
 local function perform(self, sql, reads, ...)
   notice_fork(self)
+  if self.in_transaction and not self.inside then
+    self:close() -- an error has torn it; nobody else would ever end it
+    self.begun, self.in_transaction = false, false
+  end
   if not self.connection then
     local ok, why = connect(self)
     if not ok then
@@ -203,7 +214,7 @@ local function perform(self, sql, reads, ...)
   local values, count = { ... }, select("#", ...)
   local result, why = execute(self, sql, reads, values, count)
   if not result and self.dialect.remote and self.connection
-    and not self.in_transaction and not self.connecting then
+    and not self.begun and not self.connecting then
     result, why = repeated(self, sql, reads, values, count)
   end
   if not result then
@@ -237,8 +248,10 @@ function Database:rows(sql, ...)
 end
 
 local function attempt(self, body)
-  local ok, why = true, nil
-  if self.dialect.lock then
+  self.inside = true
+  local ok, why = self:run(self.dialect.begin)
+  self.begun = ok ~= nil
+  if ok and self.dialect.lock then
     ok, why = self:rows(self.dialect.lock)
   end
   local result = ok
@@ -255,16 +268,14 @@ end
 -- @tparam function body gets the database; nil, why from it undoes all
 -- @return what body returned
 function Database:transaction(body)
-  local ok, why = self:run(self.dialect.begin)
-  if not ok then
-    return nil, why
-  end
   self.in_transaction = true
   local called, result, problem = pcall(attempt, self, body)
-  if not called or not result then
-    self:run "ROLLBACK"
+  self.inside = true
+  if (not called or self.begun and not result)
+    and not self:run "ROLLBACK" then
+    self:close()
   end
-  self.in_transaction = false
+  self.inside, self.begun, self.in_transaction = false, false, false
   if not called then
     error(result, 0)
   end

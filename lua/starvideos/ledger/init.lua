@@ -2,6 +2,7 @@
 -- its id before `create` returns. Several processes may share one ledger.
 -- @classmod starvideos.ledger
 
+local databases = require "starvideos.ledger.database"
 local errors = require "starvideos.errors"
 local json = require "starvideos.json"
 local owner = require "starvideos.ledger.owner"
@@ -9,6 +10,7 @@ local record = require "starvideos.ledger.record"
 local redact = require "starvideos.redact"
 local states = require "starvideos.ledger.states"
 local stores = require "starvideos.ledger.store"
+local tasks = require "starvideos.task"
 
 local _M = {}
 
@@ -156,8 +158,10 @@ local function decide(self, row, wanted)
     or row.params ~= wanted.params and not open_to_changes then
     return "conflict", row
   elseif open_to_changes then
+    -- The id of a refused task must not pass for that of the next one.
+    local anew = row.task_id and replace or take
     local taken
-    taken, err = take(self, row, wanted)
+    taken, err = anew(self, row, wanted)
     return taken and "send" or taken, taken or err
   elseif row.state == "prepared" or row.state == "submitting" then
     return "busy", row
@@ -207,6 +211,13 @@ function Ledger.hold(row, holder)
   sending[row.order_id] = holder
 end
 
+--- Whether an order was taken by this Lua state.
+-- @tparam table row
+-- @treturn boolean
+function Ledger.is_ours(row)
+  return row.owner == owner.current()
+end
+
 --- The order is about to be sent.
 -- @tparam table row as `begin` gave it
 -- @treturn ?table row; nil where another process has taken it
@@ -214,7 +225,7 @@ end
 function Ledger:submitting(row)
   local after, err = self.store:try(row, "submitting", {
     attempts = (tonumber(row.attempts) or 0) + 1,
-    lease = self.clock() + self.lease, error = false })
+    owner = owner.current(), lease = self.clock() + self.lease, error = false })
   if after == false then
     return nil, self.store:failure("written", "another process has taken the"
       .. " order " .. row.order_id)
@@ -229,9 +240,11 @@ end
 -- @treturn ?table row
 -- @treturn ?table err
 function Ledger:unsent(row, why, pause)
-  return self.store:settle(row, "prepared", { error = why,
+  local after, err = self.store:try(row, "prepared", { error = why,
     owner = pause and owner.current() or false,
     lease = pause and self.clock() + pause + self.lease or false })
+  -- Who has taken it meanwhile may be sending it: that stands.
+  return after == false and row or after, err
 end
 
 --- How the sending of an order ended.
@@ -272,8 +285,7 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table err
 function Ledger:seen(task)
-  local state = states.allows("accepted", task.status) and task.status
-    or "accepted"
+  local state = tasks.is_terminal(task) and task.status or "accepted"
   local why = type(task.error) == "string" and redact.urls(task.error)
   return settle_task(self, task.id, state, { error = why or false })
 end
@@ -339,21 +351,28 @@ local function settled(self, row)
     .. row.order_id)
 end
 
---- What is open, oldest first. Orders whose process died while sending them
--- are marked unknown first.
+--- What is open, oldest first. The fate of orders whose process died is
+-- settled first.
 -- @tparam number limit rows at most
 -- @tparam ?string after id of the last order of the page before
 -- @treturn ?table rows
--- @treturn ?table err
+-- @treturn ?string|table where more may follow the `after` of the next page;
+--   or err
 function Ledger:pending(limit, after)
-  local rows, err = self.store:open(limit, after)
-  for index, row in ipairs(rows or {}) do
-    rows[index], err = settled(self, row)
-    if not rows[index] then
+  local page, err = self.store:open(limit, after)
+  if not page then
+    return nil, err
+  end
+  local rows = {}
+  for _, row in ipairs(page) do
+    row, err = settled(self, row)
+    if not row then
       return nil, err
+    elseif states.is_open(row.state) then
+      rows[#rows + 1] = row
     end
   end
-  return rows, err
+  return rows, #page == limit and page[limit].order_id or nil
 end
 
 --- The order of a key.
@@ -380,18 +399,36 @@ local function refused(row, verb)
       row.state, verb) }
 end
 
+-- A person's decision about an order. Made for the order as it was looked at:
+-- where somebody has changed it meanwhile it is looked at again.
+local function decided(self, id, verb, may, state, changes)
+  local seen
+  for _ = 1, ATTEMPTS do
+    local row, err = look_up(self, id)
+    seen = seen or row and row.state
+    if not row then
+      return nil, err
+    elseif is_busy(self, row) or row.state ~= seen or not may(seen) then
+      return nil, refused(row, verb)
+    end
+    local after
+    after, err = self.store:try(row, state, changes)
+    if after ~= false then
+      return after, err
+    end
+  end
+  return nil, self.store:failure("written", "others keep changing the order "
+    .. id)
+end
+
 --- Give an order up that nobody will wait for.
 -- @tparam string id of the order
 -- @treturn ?table row
 -- @treturn ?table err validation where it is being sent, or was saved
 function Ledger:dismiss(id)
-  local row, err = look_up(self, id)
-  if not row then
-    return nil, err
-  elseif is_busy(self, row) or not states.allows(row.state, "abandoned") then
-    return nil, refused(row, "dismissed")
-  end
-  return self.store:settle(row, "abandoned", { owner = false, lease = false })
+  return decided(self, id, "dismissed", function(state)
+    return states.allows(state, "abandoned")
+  end, "abandoned", { owner = false, lease = false })
 end
 
 --- Give an order of unknown fate its task.
@@ -400,14 +437,10 @@ end
 -- @treturn ?table row
 -- @treturn ?table err validation where its fate is known
 function Ledger:adopt(id, task_id)
-  local row, err = look_up(self, id)
-  if not row then
-    return nil, err
-  elseif row.state ~= "unknown" then
-    return nil, refused(row, "given a task")
-  end
-  return self.store:settle(row, "accepted", { owner = false, lease = false,
-    task_id = task_id, error = false })
+  return decided(self, id, "given a task", function(state)
+    return state == "unknown"
+  end, "accepted", { owner = false, lease = false, task_id = task_id,
+    error = false })
 end
 
 --- Close the connection.
@@ -421,8 +454,12 @@ end
 --   one exchange may take)
 -- @treturn table ledger
 function _M.new(options)
+  local address = options.address
+  if not databases.is_server(address) then
+    address = record.path(address) -- for a program that goes elsewhere later
+  end
   return setmetatable({
-    store = stores.new(options.address, options.fsync, options.clock),
+    store = stores.new(address, options.fsync, options.clock),
     clock = options.clock,
     random = options.random,
     lease = options.timeout + LEASE_MARGIN,

@@ -36,7 +36,8 @@ local INSERT = [[INSERT INTO orders (order_id, order_key, state, model, params,
 local FIND = {
   id = SELECT .. "WHERE order_id = ?",
   key = SELECT .. "WHERE order_key = ?",
-  task = SELECT .. "WHERE task_id = ?",
+  task = SELECT .. "WHERE task_id = ? ORDER BY closed_at IS NOT NULL,"
+    .. " order_id DESC",
 }
 
 local OPEN = SELECT .. [[WHERE closed_at IS NULL AND order_id > ?
@@ -183,6 +184,11 @@ function Store:insert(row)
   return rows and rows[1] ~= nil, err
 end
 
+-- LuaDBI hands a time to PostgreSQL with four decimals.
+local function now_of(self)
+  return math.floor(self.clock() * 1e4) / 1e4
+end
+
 -- The row after a step. One that is given up lets go of its key.
 local function after_step(self, row, state, changes)
   local after = {}
@@ -192,7 +198,7 @@ local function after_step(self, row, state, changes)
   for name, value in pairs(changes) do
     after[name] = value or nil
   end
-  after.state, after.updated_at = state, self.clock()
+  after.state, after.updated_at = state, now_of(self)
   after.closed_at = not states.is_open(state) and after.updated_at or nil
   if state == "abandoned" and row.order_key then
     after.order_key, after.former_key = nil, row.order_key
@@ -283,12 +289,13 @@ end
 --   undo all
 -- @return what steps returned, or nil and an err
 function Store:together(steps)
-  local result, err
+  local tried, result, err
   local done, why = self.database:transaction(function()
+    tried = true
     result, err = steps()
     return result, "undone"
   end)
-  if done or not result then
+  if done or tried and not result then
     return result, err
   end
   return nil, self:failure("written", tostring(why))
