@@ -4,6 +4,7 @@
 
 local certificate = require "starvideos.sandbox.certificate"
 local curl = require "starvideos.curl"
+local file = require "starvideos.sandbox.file"
 local shell = require "starvideos.sandbox.shell"
 
 local _M = {}
@@ -39,20 +40,12 @@ local RUN = [[
 
 local START_SECONDS = 10
 
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read "*a" or ""
-  if file then
-    file:close()
-  end
-  return text
-end
-
 local function await_ports(self)
   local limit = curl.now() + START_SECONDS
   repeat
     shell.run "sleep 0.02"
-    self.port, self.door = read(self.folder .. "/ports"):match "^(%d+)\n(%d+)\n"
+    self.port, self.door = file.read(self.folder .. "/ports")
+      :match "^(%d+)\n(%d+)\n"
   until self.door or curl.now() > limit
   return self.door
 end
