@@ -75,15 +75,16 @@ function postgres.configure(self)
   return true
 end
 
---- Whether an address is that of a server, not a path.
--- @tparam string address
--- @treturn boolean
-function _M.is_server(address)
-  return address:find "^postgres%a*://" ~= nil
+local function dialect_of(address)
+  return address:find "^postgres%a*://" and postgres or sqlite
 end
 
-local function dialect_of(address)
-  return _M.is_server(address) and postgres or sqlite
+--- Whether an address is a path: not that of a server, nor SQLite's name for
+-- a database that goes with its connection.
+-- @tparam string address
+-- @treturn boolean
+function _M.is_path(address)
+  return dialect_of(address) == sqlite and address ~= ":memory:"
 end
 
 -- LuaDBI says what failed, then why.

@@ -455,7 +455,7 @@ end
 -- @treturn table ledger
 function _M.new(options)
   local address = options.address
-  if not databases.is_server(address) then
+  if databases.is_path(address) then
     address = record.path(address) -- for a program that goes elsewhere later
   end
   return setmetatable({
