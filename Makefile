@@ -85,7 +85,7 @@ $(LAUNCHER): Makefile $(BUILD)/flags
 .PHONY: env
 env:
 	@quoted() { printf %s "$$1" | sed "s/'/'\\\\''/g; s/^/'/; s/$$/'/"; }; \
-	here=$$(pwd); built=$$here/$(BUILD); \
+	here=$$(pwd); case "$(BUILD)" in /*) built="$(BUILD)" ;; *) built=$$here/$(BUILD) ;; esac; \
 	echo "export LUA_PATH=$$(quoted "$$here/lua/?.lua;$$here/lua/?/init.lua;;")"; \
 	echo "export LUA_CPATH=$$(quoted "$$built/?.so;;")"; \
 	echo "export PATH=$$(quoted "$$built/bin"):\"\$$PATH\""
