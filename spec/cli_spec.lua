@@ -195,6 +195,22 @@ describe("the command line", function()
     assert.truthy(out:find("videos_stable_fast", 1, true))
   end)
 
+  it("takes the first line of a key file", function()
+    local name = os.tmpname()
+    finally(function() os.remove(name) end)
+    for _, text in ipairs { "sk-of-the-file", "sk-of-the-file\n",
+      "sk-of-the-file\r\nno key\n" } do
+      local file = assert(io.open(name, "wb"))
+      file:write(text)
+      file:close()
+      local transport, sent = answering(RUNNING)
+      local code, _, err = run({ "query", "video_1", "--api-key-file", name },
+        { transport = transport })
+      assert.equal(0, code, err)
+      assert.equal("Bearer sk-of-the-file", sent[1].headers.Authorization)
+    end
+  end)
+
   it("names a key file that is missing", function()
     local code, _, err = run { "query", "x", "--api-key-file", "/nowhere" }
     assert.equal(8, code)

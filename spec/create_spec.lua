@@ -1,5 +1,6 @@
 local cjson = require("cjson").new()
 local starvideos = require "starvideos"
+local worlds = require "spec.ledger.world"
 
 local BASE = "https://zcbservice.aizfw.cn/kyyReactApiServer"
 local QUEUED = '{"id":"video_1","object":"video","status":"queued","error":null}'
@@ -354,6 +355,36 @@ describe("a create", function()
       bytes_sent = 400 }:create(text_order())
     assert.same({ "body", true, 400, 502 },
       { err.phase, err.sent, err.bytes_sent, err.status })
+  end)
+
+  describe("whose id is neither written down nor waited for", function()
+    -- The ledger breaks and an interrupt comes while it is on its way.
+    local function interrupted(interrupts)
+      local world = worlds.new()
+      finally(function() world:close() end)
+      world.before_request = function() world:run "DROP TABLE orders" end
+      world.transport = function()
+        local answer = http(200, QUEUED)
+        answer.interrupted = true
+        return answer
+      end
+      return pcall(world:client({ interrupts = interrupts }).create,
+        world.clients[1], text_order(), { key = "kite" })
+    end
+
+    it("returns an error that names the task", function()
+      local _, task, err = interrupted "return"
+      assert.is_nil(task)
+      assert.equal("ledger", err.kind)
+      assert.equal("video_1", err.task_id)
+      assert.is_true(err.interrupted)
+    end)
+
+    it("raises one where interrupts are raised", function()
+      local returned, err = interrupted "raise"
+      assert.is_false(returned)
+      assert.truthy(tostring(err):find("^ledger: task video_1 was created"))
+    end)
   end)
 
   it("does not follow a redirect", function()

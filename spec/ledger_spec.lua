@@ -1,6 +1,7 @@
 local databases = require "starvideos.ledger.database"
 local keeping = require "spec.ledger.keeping"
 local placing = require "spec.ledger.placing"
+local races = require "spec.ledger.races"
 local shell = require "starvideos.sandbox.shell"
 local starvideos = require "starvideos"
 local worlds = require "spec.ledger.world"
@@ -12,6 +13,7 @@ describe("a ledger in a file", function()
 
   placing(new_address)
   keeping(new_address)
+  races(new_address)
 end)
 
 describe("the file of a ledger", function()
@@ -48,6 +50,19 @@ describe("the file of a ledger", function()
     assert.is_nil(world:read "ledger.db")
     assert(client:pending())
     assert.truthy(world:read "ledger.db")
+  end)
+
+  it("is the same one after the program has gone elsewhere", function()
+    local process = require "spec.fixtures.process"
+    local here, away = shell.read "pwd", world.folder .. "/away"
+    assert(shell.run(shell.fill("mkdir @away@", { away = away })))
+    finally(function() assert(process.change_directory(here)) end)
+    assert(process.change_directory(world.folder))
+    local client = world:client { ledger = "ledger.db" }
+    assert(process.change_directory(away))
+    assert(client:create(world.params(), { key = "kite" }))
+    assert.is_nil(world:read "away/ledger.db")
+    assert.same({ "accepted" }, world:states())
   end)
 
   it("outlives the process by default", function()

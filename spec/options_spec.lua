@@ -18,6 +18,15 @@ describe("the options of a call", function()
     end
   end)
 
+  for what, ledger in pairs { empty = "", blank = " \t\n" } do
+    it("name a ledger, by no text that is " .. what, function()
+      local ok, message = pcall(starvideos.new, { ledger = ledger })
+      assert.is_false(ok)
+      assert.truthy(message:find("option ledger of new must be", 1, true),
+        message)
+    end)
+  end
+
   it("must be a table", function()
     local client = assert(starvideos.new {})
     assert.has_error(function() client:wait("id", 900) end)

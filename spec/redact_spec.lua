@@ -13,6 +13,15 @@ describe("redaction", function()
       redact.urls([["https:\/\/cdn\/a.mp4?sig=1"]]))
   end)
 
+  it("finds the query behind an apostrophe, and all of it", function()
+    for _, url in ipairs { "https://h/'a.png?sig=SESAME",
+      "https://h/a.png?sig=x'SESAME", "https://h/a'b.png?'=SESAME" } do
+      local text = redact.urls(url)
+      assert.is_nil(text:find("SESAME", 1, true), text)
+      assert.truthy(text:find("[redacted]", 1, true), text)
+    end
+  end)
+
   it("leaves questions and URLs without a query alone", function()
     local text = "really? see https://cdn.example/a.mp4, why?"
     assert.equal(text, redact.urls(text))
@@ -21,6 +30,11 @@ describe("redaction", function()
   it("replaces the key wherever it stands", function()
     assert.equal("[key] and [key]", redact.key("sk-1.%+ and sk-1.%+",
       "sk-1.%+"))
+  end)
+
+  it("knows the key with the slashes of JSON", function()
+    assert.equal("[key] and [key]",
+      redact.key([[sk-a\/b/c= and sk-a/b\/c=]], "sk-a/b/c="))
   end)
 
   it("lets nil pass", function()

@@ -5,6 +5,7 @@ local databases = require "starvideos.ledger.database"
 local keeping = require "spec.ledger.keeping"
 local placing = require "spec.ledger.placing"
 local postgres = require "spec.fixtures.postgres"
+local races = require "spec.ledger.races"
 local worlds = require "spec.ledger.world"
 
 describe("a ledger on a server", function()
@@ -27,6 +28,65 @@ describe("a ledger on a server", function()
 
   placing(new_address)
   keeping(new_address)
+  races(new_address)
+
+  -- The connection breaks when a statement has been carried out, and before
+  -- this end hears of it. Returns whether it has, and what ends this.
+  local function break_after(words)
+    local dbi = require "DBI"
+    local connect, broken = dbi.Connect, false
+
+    local function delegate(object, changes)
+      return setmetatable(changes, { __index = function(_, name)
+        return function(_, ...) return object[name](object, ...) end
+      end })
+    end
+
+    local function breaking(statement)
+      return delegate(statement, { execute = function(_, ...)
+        local ok, why = statement:execute(...)
+        if not ok or broken then
+          return ok, why
+        end
+        broken = true
+        local database = databases.new(server.url)
+        assert(database:rows [[SELECT pg_terminate_backend(pid)
+          FROM pg_stat_activity WHERE pid <> pg_backend_pid()
+          AND backend_type = 'client backend']])
+        database:close()
+        return false, "server closed the connection unexpectedly"
+      end })
+    end
+
+    function dbi.Connect(...)
+      local connection, problem = connect(...)
+      return connection and delegate(connection, { prepare = function(_, sql)
+        local statement, why = connection:prepare(sql)
+        local concerned = statement and sql:find(words, 1, true)
+        return concerned and breaking(statement) or statement, why
+      end }), problem
+    end
+    return function() return broken end, function() dbi.Connect = connect end
+  end
+
+  for _, words in ipairs { "INSERT INTO orders", "SET state" } do
+    it("and breaks off when it has done " .. words .. ", and buys once",
+      function()
+        local world = worlds.new(new_address())
+        local broken, restore = break_after(words)
+        finally(function()
+          restore()
+          world:close()
+        end)
+        local task, err = world:client():create(world.params(),
+          { key = "kite" })
+        assert(task, tostring(err))
+        assert.is_true(broken())
+        assert.equal(1, world:sent())
+        assert.same({ { state = "accepted", task_id = task.id, attempts = 1 } },
+          world:rows "SELECT state, task_id, attempts FROM orders")
+      end)
+  end
 
   describe("that is restarted", function()
     local world, client

@@ -3,8 +3,8 @@
 --   lua5.4 spec/ledger/child.lua LEDGER FOLDER ACTION ...
 --
 -- With `hold` it keeps others from writing for a while. Else it orders once and
--- prints the id of the task, or the error. Each request leaves a line in
--- FOLDER/posts.
+-- prints the id of the task, or the error: ACTION, the key, and `resubmit` where
+-- it is to be bought anew. Each request leaves a line in FOLDER/posts.
 
 local databases = require "starvideos.ledger.database"
 local json = require "starvideos.json"
@@ -14,7 +14,7 @@ local starvideos = require "starvideos"
 -- How often it looks whether a file has come.
 local LOOKS = 3000
 
-local ledger, folder, action, key = ...
+local ledger, folder, action, key, anew = ...
 
 local function note(name)
   local file = assert(io.open(folder .. "/" .. name, "ab"))
@@ -37,7 +37,12 @@ local function await(name)
   error("nobody wrote " .. name)
 end
 
--- What happens while the order is on its way.
+local function linger()
+  note "sending"
+  await "go"
+end
+
+-- What happens while the order is on its way; a failure in place of the answer.
 local incidents = {
   buy = function() end,
   rush = function() end,
@@ -45,9 +50,10 @@ local incidents = {
   die = function()
     os.execute "kill -9 $PPID"
   end,
-  linger = function()
-    note "sending"
-    await "go"
+  linger = linger,
+  lose = function()
+    linger()
+    return { reason = "reset", sent = true, message = "reset" }
   end,
   fill = function()
     require("spec.fixtures.process").limit_files(1)
@@ -74,7 +80,10 @@ local client = assert(starvideos.new {
   ledger = ledger,
   transport = function()
     note "posts"
-    incidents[action]()
+    local failure = incidents[action]()
+    if failure then
+      return nil, failure
+    end
     return { status = 200, headers = {},
       body = json.encode { id = "task-of-a-child", status = "queued" } }
   end,
@@ -82,7 +91,7 @@ local client = assert(starvideos.new {
 
 local function order(name)
   return client:create({ model = "videos", prompt = "a kite", duration = 5 },
-    { key = name })
+    { key = name, resubmit = anew == "resubmit" })
 end
 
 local process, child

@@ -202,10 +202,6 @@ end
 
 local function perform(self, sql, reads, ...)
   notice_fork(self)
-  if self.in_transaction and not self.inside then
-    self:close() -- an error has torn it; nobody else would ever end it
-    self.begun, self.in_transaction = false, false
-  end
   if not self.connection then
     local ok, why = connect(self)
     if not ok then
@@ -248,8 +244,14 @@ function Database:rows(sql, ...)
   return perform(self, sql, true, ...)
 end
 
+local function undo(self)
+  if not self:run "ROLLBACK" then
+    self:close()
+  end
+end
+
+-- All of it, so that an error that comes from outside cannot leave it open.
 local function attempt(self, body)
-  self.inside = true
   local ok, why = self:run(self.dialect.begin)
   self.begun = ok ~= nil
   if ok and self.dialect.lock then
@@ -262,22 +264,22 @@ local function attempt(self, body)
   if result then
     ok, why = self:run "COMMIT"
   end
-  return ok and result or nil, why
+  result = ok and result or nil
+  if self.begun and not result then
+    undo(self)
+  end
+  self.begun = false
+  return result, why
 end
 
 --- Run statements of which all or none shall hold.
 -- @tparam function body gets the database; nil, why from it undoes all
 -- @return what body returned
 function Database:transaction(body)
-  self.in_transaction = true
   local called, result, problem = pcall(attempt, self, body)
-  self.inside = true
-  if (not called or self.begun and not result)
-    and not self:run "ROLLBACK" then
-    self:close()
-  end
-  self.inside, self.begun, self.in_transaction = false, false, false
   if not called then
+    undo(self)
+    self.begun = false
     error(result, 0)
   end
   return result, problem
