@@ -202,6 +202,22 @@ describe("a request that is watched", function()
     assert.same({ answers = 1, step = 2, received = 3 }, second)
   end)
 
+  it("is not torn by an interrupt that must wait, which is told once",
+    function()
+      local host = runtime()
+      local seen, req = watched(5)
+      local raised, told = 0, 0
+      req.finish = true
+      req.on_interrupt = function() told = told + 1 end
+      req.on_progress = function()
+        raised = raised + 1
+        return raised < 3 and error("x.lua:1: interrupted!", 0)
+      end
+      local response = assert(host:request(req))
+      assert.is_true(response.interrupted)
+      assert.same({ 1, 1 }, { told, seen.answers })
+    end)
+
   it("is given up where its listener raises", function()
     local host = runtime()
     local seen, req = watched(5)

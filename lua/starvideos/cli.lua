@@ -67,6 +67,13 @@ local function ledger_of(job)
   return address ~= "" and address or nil
 end
 
+local function tell_of_interrupt(job, event)
+  job.console:note(("waiting for the answer to the order that was sent, %d s at"
+    .. " most, so that its task is not lost; a second Ctrl-C ends this at once,"
+    .. " and then nobody knows whether it was bought"):format(event.timeout),
+    { event = "interrupt", timeout = event.timeout })
+end
+
 local function client_options(job, key)
   local options, env = job.options, job.env
   local base_url = options.base_url or env.getenv "STARVIDEOS_BASE_URL"
@@ -81,7 +88,9 @@ local function client_options(job, key)
     interrupts = "return",
     on_event = function(event)
       job.sent = job.sent or event.method == "POST"
-      if options.verbose then
+      if event.name == "interrupt" then
+        tell_of_interrupt(job, event)
+      elseif options.verbose then
         job.console:event(event)
       end
     end,

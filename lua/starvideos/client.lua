@@ -314,15 +314,18 @@ end
 --- Give up an order of the ledger: it is not pending any more, and its key
 -- may be used again.
 -- @tparam table|string order as `pending` gave it, or its id
+-- @tparam[opt] table options `force` (false): also one that was bought and can
+--   still be had
 -- @treturn ?table order, abandoned
--- @treturn ?table err: not_found; validation where the order is being sent or
---   its video was saved; ledger
+-- @treturn ?table err: not_found; validation where the order is being sent, was
+--   bought or its video saved; ledger
 -- @raise where the client has no ledger
-function Client:dismiss(order)
+function Client:dismiss(order, options)
   local context = context_of(self, "dismiss")
   local ledger = ledger_of(context, "dismiss")
+  options = options_of.check("dismiss", options)
   return result_of(context, pending.dismiss(ledger,
-    order_id("dismiss", order)))
+    order_id("dismiss", order), options.force))
 end
 
 --- Say which task an order of unknown fate has become, as your account with

@@ -37,10 +37,12 @@ local function kind_for_create(failure)
   return "outcome_unknown"
 end
 
-local function message_of(kind, failure)
+local function message_of(kind, failure, call)
   local message = tostring(failure.message or failure.reason or "no reason given")
   if kind == "outcome_unknown" then
     return errors.unknown_outcome:format(message)
+  elseif kind == "network" and call == "create" then
+    return message .. "; nothing was sent, and nothing was bought"
   end
   return message
 end
@@ -55,7 +57,7 @@ function _M.error_of(failure, call, fields)
     failure)
   local err = fields or {}
   err.kind = kind
-  err.message = message_of(kind, failure)
+  err.message = message_of(kind, failure, call)
   err.status = failure.status
   err.reason = failure.reason
   err.phase = failure.phase
@@ -101,6 +103,13 @@ function _M.send(context, req)
   return response, failure
 end
 
+-- What a listener raises here would tear an order that is on the wire.
+local function listener_of(context)
+  return context.on_event and function()
+    pcall(context.on_event, { name = "interrupt", timeout = context.timeout })
+  end
+end
+
 local function as_they_are(response, err)
   return response, err
 end
@@ -127,6 +136,7 @@ function _M.call(context, call, take)
     timeout = math.min(context.timeout, call.timeout or context.timeout),
     fresh = creating or nil,
     finish = creating or nil,
+    on_interrupt = creating and listener_of(context) or nil,
     redirects = 0,
   }
   local response, failure = deliver(context, req)

@@ -112,6 +112,7 @@ _M.accepted = {
     timeout = seconds,
     stall_timeout = seconds,
   },
+  dismiss = { force = boolean },
   pending = { limit = count, after = text },
   resume = extended(wait, {
     directory = text,

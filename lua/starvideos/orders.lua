@@ -68,8 +68,9 @@ function Order:accepted(task)
     self.row = row
     return true
   end
-  err.message = ("task %s was created, but %s; write its id down"):format(
-    task.id, err.message)
+  err.message = ("task %s was created, but %s; write its id down, and adopt it"
+    .. " for the order %s once that is mended"):format(task.id, err.message,
+    self.row.order_id)
   err.task, err.task_id = task, task.id
   return nil, err
 end
@@ -114,6 +115,10 @@ local status_of = {
   cancelled = "cancelled",
 }
 
+local function whole(seconds)
+  return seconds and math.floor(seconds)
+end
+
 --- The task of an order as far as the ledger tells.
 -- @tparam table row
 -- @treturn table task
@@ -121,18 +126,30 @@ function _M.task_of(row)
   return tasks.new {
     id = row.task_id,
     object = "video",
-    created = row.updated_at, -- it may have been written down long before
+    created = whole(row.state == "accepted" and row.updated_at
+      or row.created_at), -- it may have been sent long after it was noted
     model = row.model,
     status = status_of[row.state],
     error = row.error,
   }
 end
 
+-- What became of the order that a key stands for.
+local function fate_of(row)
+  if row.task_id and row.state ~= "unknown" then
+    return ("that one was bought as task %s"):format(row.task_id)
+  elseif row.state == "unknown" then
+    return "nobody knows whether that one was bought: see pending before you"
+      .. " order it under another key"
+  end
+  return "that one is being sent"
+end
+
 local function conflict(context, row, wanted)
   local column = row.base_url ~= wanted.base_url and "base_url" or "params"
   local message = ("the key %s stands for another order: it was %s, now it is"
-    .. " %s; nothing was sent: take another key"):format(wanted.key,
-    row[column], wanted[column])
+    .. " %s; nothing was sent now, and %s; for another video take another key")
+    :format(wanted.key, row[column], wanted[column], fate_of(row))
   return errors.new {
     kind = "validation",
     message = message,
@@ -227,6 +244,7 @@ function _M.place(context, fields, options)
     return nil, nil, conflict(context, row, wanted)
   end
   row.message = redact.key(row.message, context.api_key)
+    .. (row.kind == "ledger" and "; nothing was ordered" or "")
   return nil, nil, row
 end
 

@@ -36,10 +36,11 @@ end
 --- Give an order up.
 -- @tparam table ledger
 -- @tparam string id of the order
+-- @tparam ?boolean force
 -- @treturn ?table order
 -- @treturn ?table err
-function _M.dismiss(ledger, id)
-  return order_or_error(ledger, ledger:dismiss(id))
+function _M.dismiss(ledger, id, force)
+  return order_or_error(ledger, ledger:dismiss(id, force))
 end
 
 --- Say which task an order of unknown fate has become. The provider must know

@@ -3,6 +3,7 @@
 
 local address = require "starvideos.address"
 local exchange = require "starvideos.exchange"
+local redact = require "starvideos.redact"
 local response = require "starvideos.response"
 
 -- That a task has ended is for the ledger too; where that cannot write it
@@ -31,6 +32,9 @@ return function(context, id, timeout)
     return nil, err
   end
   local task, refused = response.query(http, id, context.wall_clock)
+  if task then
+    task.error = redact.key(task.error, context.api_key)
+  end
   if not task then
     refused.task_id = refused.task_id or id
   elseif context.ledger then

@@ -36,7 +36,8 @@ local advice = {
   prepared = "it was never sent; order it again under its key",
   submitting = "a process is sending it right now",
   unknown = "nobody knows what became of it; look at your account with the"
-    .. " provider, then order again with resubmit, or dismiss it",
+    .. " provider, then adopt the task you find there, or order again with"
+    .. " resubmit, or dismiss it",
   elsewhere = "it was ordered at %s, and this client asks another address",
 }
 

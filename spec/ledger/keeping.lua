@@ -89,6 +89,16 @@ local function behave(new_address)
       end)
     end
 
+    it("may be mended, address and all", function()
+      client = world:client { base_url = "https://other.test/api" }
+      assert.equal("config", select(2, create()).kind)
+      client = world:client()
+      assert(create(nil, nil, { prompt = "another kite" }))
+      local row = world:rows "SELECT base_url, params FROM orders"[1]
+      assert.is_nil(row.base_url:find("other.test", 1, true))
+      assert.truthy(row.params:find("another kite", 1, true))
+    end)
+
     it("keeps its task's id from the order that follows it", function()
       assert.is_nil((create "create_refused_id"))
       local refused = world:states()
@@ -191,6 +201,17 @@ local function behave(new_address)
       end }
       assert(create "create_429=1")
       assert.equal("validation", err.kind)
+    end)
+
+    it("leaves an order alone that was bought, unless forced", function()
+      local task = assert(create())
+      local order = assert(client:pending())[1]
+      local dismissed, err = client:dismiss(order)
+      assert.is_nil(dismissed)
+      assert.equal("validation", err.kind)
+      assert.truthy(err.message:find(task.id, 1, true))
+      assert.equal("abandoned",
+        assert(client:dismiss(order, { force = true })).state)
     end)
 
     it("leaves a saved order alone", function()

@@ -72,6 +72,14 @@ local folder = { "-o --output", "folder for the videos whose order named no"
   .. " file (default: this one)", "DIR" }
 local force = { "-f --force --overwrite", "overwrite the file" }
 
+local give_up = { "-f --force", "also one that was bought and can still be had" }
+
+-- What positional arguments are.
+local meaning = {
+  id = "the task's id, which ordering printed",
+  order = "the order's id or key, see pending",
+}
+
 local serving = {
   { "--port", "port of the API (default: a free one)", "PORT" },
   { "--seconds", "from order to video (default: 5)", "SECONDS" },
@@ -100,8 +108,8 @@ _M.commands = {
     { recording, waiting, common }, { folder, force } },
   { "adopt", "say which task an order of unknown fate has become",
     { "order", "id" }, { recording, common }, {} },
-  { "dismiss", "give up an order; its key is free again", { "order" },
-    { recording, common }, {} },
+  { "dismiss", "give up an order; its key is free again and orders anew",
+    { "order" }, { recording, common }, { give_up } },
   { "validate", "check an order without sending it", {}, { video, common },
     {} },
   { "models", "list models and limits", {}, { common }, {} },
@@ -145,7 +153,7 @@ local function add_command(parser, row, asked)
   local command = parser:command(row[1], row[2])
   add_help(command, asked)
   for _, name in ipairs(row[3]) do
-    command:argument(name)
+    command:argument(name, meaning[name])
   end
   for _, option in ipairs(row[5]) do
     add_option(command, option)

@@ -12,7 +12,7 @@ _M.meaning = {
   { 2, "usage or validation; nothing was sent" },
   { 3, "authentication" },
   { 4, "still running, as far as is known; wait again" },
-  { 5, "refused; nothing was created" },
+  { 5, "refused or not sent; nothing was created" },
   { 6, "outcome unknown; it may have been created" },
   { 7, "the result is known, its download failed or the link is dead" },
   { 8, "local disk or file" },

@@ -139,7 +139,9 @@ end
 local function open_folder(name)
   local folder, problem = io.open(name .. "/.", "rb")
   if not folder then
-    return nil, { kind = "io", message = problem, usage = true }
+    return nil, { kind = "io", usage = true, message = ("the folder for the"
+      .. " videos cannot be used, make it first (%s); nothing was lost")
+      :format(problem) }
   end
   return folder:close()
 end
@@ -227,7 +229,7 @@ function _M.dismiss(job)
   if not id then
     return nil, err
   end
-  return changed(job.client:dismiss(id))
+  return changed(job.client:dismiss(id, { force = job.options.force }))
 end
 
 return _M

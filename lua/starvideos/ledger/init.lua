@@ -125,7 +125,8 @@ end
 local function take(self, row, wanted)
   return self.store:try(row, "prepared", { owner = owner.current(),
     lease = self.clock() + self.lease, model = wanted.model or false,
-    params = wanted.params, path = wanted.path or row.path, error = false })
+    base_url = wanted.base_url, params = wanted.params,
+    path = wanted.path or row.path, error = false })
 end
 
 -- The old order makes way for a new one under its key.
@@ -154,8 +155,9 @@ local function decide(self, row, wanted)
   end
   local open_to_changes = row.state == "refused"
     or row.state == "prepared" and not busy
-  if row.base_url ~= wanted.base_url
-    or row.params ~= wanted.params and not open_to_changes then
+  local differs = row.base_url ~= wanted.base_url
+    or row.params ~= wanted.params
+  if differs and not open_to_changes then
     return "conflict", row
   elseif open_to_changes then
     -- The id of a refused task must not pass for that of the next one.
@@ -393,10 +395,18 @@ local function look_up(self, id)
   return settled(self, row)
 end
 
+-- What was bought and can still be had.
+local bought = { accepted = true, completed = true }
+
 local function refused(row, verb)
-  return errors.new { kind = "validation",
-    message = ("the order %s is %s and cannot be %s"):format(row.order_id,
-      row.state, verb) }
+  local message = ("the order %s is %s and cannot be %s"):format(row.order_id,
+    row.state, verb)
+  if bought[row.state] then
+    message = message .. (": the task %s was bought, and can still be had")
+      :format(tostring(row.task_id))
+  end
+  return errors.new { kind = "validation", message = message,
+    task_id = row.task_id }
 end
 
 -- A person's decision about an order. Made for the order as it was looked at:
@@ -423,11 +433,12 @@ end
 
 --- Give an order up that nobody will wait for.
 -- @tparam string id of the order
+-- @tparam ?boolean force also one that was bought and can still be had
 -- @treturn ?table row
--- @treturn ?table err validation where it is being sent, or was saved
-function Ledger:dismiss(id)
+-- @treturn ?table err validation where it is being sent, or was bought
+function Ledger:dismiss(id, force)
   return decided(self, id, "dismissed", function(state)
-    return states.allows(state, "abandoned")
+    return states.allows(state, "abandoned") and (force or not bought[state])
   end, "abandoned", { owner = false, lease = false })
 end
 

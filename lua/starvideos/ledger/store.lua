@@ -22,10 +22,10 @@ local ATTEMPTS = 50
 
 -- What changes in the life of an order.
 local columns = { "state", "order_key", "former_key", "task_id", "model",
-  "params", "path", "bytes", "sha256", "error", "attempts", "owner", "lease",
+  "base_url", "params", "path", "bytes", "sha256", "error", "attempts", "owner", "lease",
   "updated_at", "closed_at" }
 
-local SELECT = "SELECT order_id, base_url, revision, created_at, "
+local SELECT = "SELECT order_id, revision, created_at, "
   .. table.concat(columns, ", ") .. " FROM orders "
 
 local INSERT = [[INSERT INTO orders (order_id, order_key, state, model, params,

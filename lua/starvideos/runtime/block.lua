@@ -64,9 +64,12 @@ local function drive_through(self, req, transfer)
       transfer:cancel()
       error(raised, 0)
     elseif not ok then
+      local first = not interrupted
       interrupted = true
       if not req.finish then
         transfer:cancel()
+      elseif first and req.on_interrupt then
+        req.on_interrupt()
       end
     end
   end
@@ -78,7 +81,8 @@ end
 
 --- Send a request and wait for its answer.
 -- @tparam table req see the transports, and for this runtime `finish`: an
---   interrupt waits for the answer, which then carries `interrupted`;
+--   interrupt waits for the answer, which then carries `interrupted`, and
+--   `on_interrupt` is called at the first;
 --   `on_answer(status, headers)` once these are known, before the body;
 --   `on_progress(received, total, sent)` in bytes
 -- @treturn ?table response
