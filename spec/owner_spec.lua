@@ -48,15 +48,23 @@ describe("whoever has taken an order", function()
     assert.is_nil(owner.is_alive "somebody")
   end)
 
-  -- It has ended, but its parent has not looked.
+  -- It has ended, and its parent, which becomes a sleep, does not look.
   it("is dead where it is a zombie", function()
-    local number, start = shell.read([[
-      sh -c 'sleep 0 & echo $!; exec sleep 0.1' | {
-        read -r number
-        until grep -q '^State:.Z' /proc/$number/status; do sleep 0.01; done
-        echo $number $(sed 's/.*) //' /proc/$number/stat | cut -d ' ' -f 20)
-      }]]):match "^(%d+) (%d+)$"
-    assert.is_false(owner.is_alive(renamed { [3] = number, [4] = start,
-      [5] = "another" }))
+    local parent = io.popen "echo $$; sleep 0 & echo $!; exec sleep 60"
+    local pid, number = parent:read "*l", parent:read "*l"
+    local start = shell.read(([[
+      for attempt in $(seq 500); do
+        ! grep -q '^State:.Z' /proc/%s/status || break
+        sleep 0.01
+      done
+      sed 's/.*) //' /proc/%s/stat | cut -d ' ' -f 1,20]]):format(number,
+      number))
+    local name = renamed { [3] = number, [4] = start:match "^Z (%d+)$",
+      [5] = "another" }
+    local alive = owner.is_alive(name)
+    os.execute("kill " .. pid)
+    parent:close()
+    assert.matches("^Z %d+$", start)
+    assert.is_false(alive)
   end)
 end)
