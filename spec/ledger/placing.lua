@@ -440,9 +440,9 @@ local function behave(new_address)
         for index = 1, count do
           commands[index] = world:command "rush kite" .. " 2>&1 &"
         end
-        commands[#commands + 1] = shell.fill("until [ $(cat @ready@"
-          .. " 2>&- | wc -l) -ge @count@ ]; do sleep 0.01; done;"
-          .. " : >@go@; wait", { ready = world.folder .. "/ready",
+        commands[#commands + 1] = shell.fill("for look in $(seq 1000); do"
+          .. " [ $(cat @ready@ 2>&- | wc -l) -lt @count@ ] || break;"
+          .. " sleep 0.01; done; : >@go@; wait", { ready = world.folder .. "/ready",
             go = world.folder .. "/go", count = count })
         local output = shell.read(table.concat(commands, "\n"))
         assert.equal(("task-of-a-child\n"):rep(count), output .. "\n")
