@@ -1,4 +1,5 @@
 local errors = require "starvideos.errors"
+local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local retry = require "starvideos.retry"
 local starvideos = require "starvideos"
@@ -10,20 +11,7 @@ local FILM_SHA256 =
   "5ec5194e39d364416ab9dcb35573acb62948c50d8556a2dddd42916a25025d9d"
 local LINK = "https://media.example/film.mp4?signature=secret%2Fsign&t=17"
 
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read("*a")
-  if file then
-    file:close()
-  end
-  return text
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
-end
+local read, write = files.read, files.write
 
 describe("download", function()
   local path, requests, queries, answer, link, task, now, naps, client

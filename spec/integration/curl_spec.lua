@@ -1,4 +1,5 @@
 local curl = require "starvideos.curl"
+local files = require "spec.fixtures.files"
 local nginx = require "spec.fixtures.nginx"
 local process = require "spec.fixtures.process"
 local shell = require "starvideos.sandbox.shell"
@@ -112,20 +113,7 @@ local function base64(text)
   return digits
 end
 
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read "*a"
-  if file then
-    file:close()
-  end
-  return text
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
-end
+local read, write = files.read, files.write
 
 describe("the engine", function()
   local server, engine, silent, silent_fd, folder

@@ -4,6 +4,7 @@
 local block = require "starvideos.runtime.block"
 local curl = require "starvideos.curl"
 local download = require "starvideos.download"
+local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local nginx = require "spec.fixtures.nginx"
 local process = require "spec.fixtures.process"
@@ -80,20 +81,7 @@ location = /count { content_by_lua_block {
 } }
 ]]
 
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read "*a"
-  if file then
-    file:close()
-  end
-  return text
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
-end
+local read, write = files.read, files.write
 
 local function size_of(path)
   return #(read(path) or "")

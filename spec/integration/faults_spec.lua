@@ -3,17 +3,11 @@
 
 local answers = require "spec.faults.answers"
 local faults = require "spec.faults.table"
+local files = require "spec.fixtures.files"
 local servers = require "spec.faults.server"
 local trials = require "spec.faults.trial"
 
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read "*a"
-  if file then
-    file:close()
-  end
-  return text
-end
+local read = files.read
 
 local function is_one_of(names, name)
   return ("|" .. names .. "|"):find("|" .. name .. "|", 1, true) ~= nil
