@@ -144,6 +144,7 @@ local function prepare(self, sql)
   if statement then
     return statement
   end
+  self.torn = self.torn or statement == false
   self.statements[sql] = false -- its place: to keep it takes no memory then
   local made, why = self.connection:prepare(sql)
   self.statements[sql] = made or nil
@@ -289,8 +290,15 @@ end
 function Database:close()
   notice_fork(self)
   if self.connection then
-    for sql in pairs(self.statements) do
+    for sql, statement in pairs(self.statements) do
+      self.torn = self.torn or statement == false
       forget(self, sql)
+    end
+    -- SQLite keeps a database open of which a statement is left; one that an
+    -- interrupt has torn out of our hands is the collector's to end.
+    if self.torn then
+      collectgarbage()
+      self.torn = false
     end
     pcall(self.connection.close, self.connection)
     self.connection = nil
