@@ -81,6 +81,15 @@ local function tell(context, req, response, failure)
   }
 end
 
+--- Tell the listener that the ledger failed where the call did not.
+-- @tparam table context of the client
+-- @tparam table err of kind ledger
+function _M.tell_of_ledger(context, err)
+  if context.on_event then
+    context.on_event { name = "ledger", failure = tostring(err) }
+  end
+end
+
 local function deliver(context, req)
   req.connect_timeout = req.connect_timeout or context.connect_timeout
   req.insecure_http = context.insecure_http

@@ -3,6 +3,7 @@
 -- @module starvideos.orders
 
 local errors = require "starvideos.errors"
+local exchange = require "starvideos.exchange"
 local redact = require "starvideos.redact"
 local retry = require "starvideos.retry"
 local tasks = require "starvideos.task"
@@ -35,12 +36,6 @@ local state_after = {
   network = "prepared",
   cancelled = "prepared",
 }
-
-local function tell(context, err)
-  if context.on_event then
-    context.on_event { name = "ledger", failure = tostring(err) }
-  end
-end
 
 --- The order is about to be sent.
 -- @treturn ?boolean true
@@ -100,7 +95,7 @@ function Order:failed(problem, pause)
   if row then
     self.row = row
   else
-    tell(self.context, err)
+    exchange.tell_of_ledger(self.context, err)
   end
   if state == "unknown" then
     problem.order = self.context.ledger.order_of(self.row)

@@ -10,8 +10,8 @@ local response = require "starvideos.response"
 -- down, the one who asked still gets the answer.
 local function note(context, task)
   local ok, err = context.ledger:seen(task)
-  if not ok and context.on_event then
-    context.on_event { name = "ledger", failure = tostring(err) }
+  if not ok then
+    exchange.tell_of_ledger(context, err)
   end
 end
 
@@ -32,13 +32,13 @@ return function(context, id, timeout)
     return nil, err
   end
   local task, refused = response.query(http, id, context.wall_clock)
-  if task then
-    task.error = redact.key(task.error, context.api_key)
-  end
   if not task then
     refused.task_id = refused.task_id or id
-  elseif context.ledger then
+    return nil, refused
+  end
+  task.error = redact.key(task.error, context.api_key)
+  if context.ledger then
     note(context, task)
   end
-  return task, refused
+  return task
 end

@@ -4,6 +4,8 @@ local nginx = require "spec.fixtures.nginx"
 local process = require "spec.fixtures.process"
 local shell = require "starvideos.sandbox.shell"
 
+local finish = require("spec.fixtures.transfer").finish
+
 local WAYS = [[
 location = /hello {
   content_by_lua_block {
@@ -135,15 +137,6 @@ describe("the engine", function()
   after_each(function()
     engine:close()
   end)
-
-  local function finish(transfer, driver)
-    local give_up = curl.now() + 20
-    while not transfer:done() do
-      assert(curl.now() < give_up, "the transfer never ends")
-      driver:step(1)
-    end
-    return transfer:result()
-  end
 
   local function send(req, driver)
     driver = driver or engine

@@ -9,6 +9,8 @@ local process = require "spec.fixtures.process"
 local servers = require "spec.faults.server"
 local shell = require "starvideos.sandbox.shell"
 
+local finish = require("spec.fixtures.transfer").finish
+
 local LUA = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
 
 -- libcurl counts the age of connections in seconds, and this is how long it
@@ -92,15 +94,6 @@ describe("the engine", function()
   after_each(function()
     engine:close()
   end)
-
-  local function finish(transfer, driver)
-    local give_up = curl.now() + 10
-    while not transfer:done() do
-      assert(curl.now() < give_up, "the transfer never ends")
-      driver:step(1)
-    end
-    return transfer:result()
-  end
 
   local function is_lost(reason, response, failure)
     assert.is_nil(response)
