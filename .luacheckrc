@@ -11,3 +11,14 @@ max_line_length = 100
 
 files["spec/**/*_spec.lua"].std = "+busted"
 files["**/*.rockspec"].std = "rockspec"
+
+-- What hosts bring along.
+for _, pattern in ipairs { "lua/starvideos/runtime/ngx*.lua",
+  "lua/starvideos/transport/resty_http.lua", "examples/nginx/*.lua",
+  "spec/hosts/nginx/*.lua", "spec/fixtures/resty/*.lua" } do
+  files[pattern].read_globals = { "ngx" }
+end
+for _, pattern in ipairs { "examples/love/*.lua", "spec/hosts/love/**/*.lua",
+  "spec/bench/hosts/love/**/*.lua" } do
+  files[pattern].std = "luajit+love"
+end

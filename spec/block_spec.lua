@@ -78,6 +78,21 @@ describe("gathered functions", function()
     simulated():gather {}
   end)
 
+  it("may add further ones, and end when these have too", function()
+    local runtime, woken = simulated(), {}
+    runtime:gather { function(also)
+      runtime:sleep(1)
+      also(function(also_too)
+        runtime:sleep(5)
+        woken[#woken + 1] = "added"
+        also_too(function() woken[#woken + 1] = "added by the added" end)
+      end)
+      woken[#woken + 1] = "first"
+    end }
+    assert.same({ "first", "added", "added by the added" }, woken)
+    assert.equal(6, runtime:now())
+  end)
+
   it("pass an error on and give up the others", function()
     local runtime, reached = simulated(), false
     assert.has_error(function()

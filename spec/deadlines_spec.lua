@@ -10,8 +10,9 @@ describe("the heap of deadlines", function()
     end
     local last = -1
     for _ = 1, 2000 do
-      assert.equal(heap:earliest(), heap[1].due)
-      local due = heap:pop()
+      local earliest, sleeper = heap:earliest()
+      local popped, due = heap:pop()
+      assert.same({ earliest, sleeper }, { due, popped })
       assert.is_true(due >= last)
       last = due
     end

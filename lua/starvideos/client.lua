@@ -3,116 +3,28 @@
 
 local address = require "starvideos.address"
 local budget = require "starvideos.budget"
+local call = require "starvideos.call"
 local create = require "starvideos.create"
 local download = require "starvideos.download"
 local errors = require "starvideos.errors"
 local generate = require "starvideos.generate"
+local handles = require "starvideos.handle"
 local options_of = require "starvideos.options"
 local pending = require "starvideos.pending"
 local query = require "starvideos.query"
 local random = require "starvideos.random"
-local redact = require "starvideos.redact"
 local resume = require "starvideos.resume"
 local validate = require "starvideos.validate"
 local wait = require "starvideos.wait"
 
 local _M = {}
 
--- What a client knows stands here and not in it, so that no dump of the
--- client shows the key.
-local contexts = setmetatable({}, { __mode = "k" })
-
 local Client = {}
 local mt = { __index = Client, __name = "starvideos.client" }
 
 function mt:__tostring()
-  local context = contexts[self]
+  local context = call.known(self)
   return ("starvideos client of %s"):format(context and context.base_url or "?")
-end
-
--- PUC Lua 5.1 prints no error tables: there the sentence is raised instead.
-local shows_tables = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
-
--- An interrupt is no result: like Ctrl-C anywhere else it unwinds the
--- program, but with an error that says which task was left.
-local function result_of(context, value, second)
-  local err = value == nil and second
-  if errors.is(err) then
-    err.message = redact.key(err.message, context.api_key)
-    err.code = redact.key(err.code, context.api_key)
-  end
-  if errors.is(err) and err.interrupted and context.interrupts ~= "return" then
-    error(shows_tables and err or tostring(err), 0)
-  end
-  return value, second
-end
-
-local function context_of(self, call)
-  local context = contexts[self]
-  if not context then
-    error(("%s: call it with a colon on a client of starvideos.new")
-      :format(call), 3)
-  elseif context.closed then
-    error(call .. ": this client was closed", 3)
-  end
-  return context
-end
-
--- What nothing can be sent without, said before anybody waits for it.
-local function check_key_of(context)
-  if context.api_key then
-    return true
-  end
-  return nil, errors.new {
-    kind = "config",
-    message = "no API key: set STARVIDEOS_API_KEY or pass api_key",
-  }
-end
-
-local function check_params(call, params)
-  if type(params) ~= "table" then
-    error(("%s takes a table of parameters, not a %s")
-      :format(call, type(params)), 3)
-  end
-end
-
--- What only a ledger can keep is asked for without one: a fault of the
--- program.
-local function check_ledger(context, call, options)
-  for _, name in ipairs { "key", "resubmit" } do
-    if options[name] and not context.ledger then
-      error(("option %s of %s needs a ledger: pass ledger to starvideos.new")
-        :format(name, call), 3)
-    end
-  end
-end
-
-local function ledger_of(context, call)
-  if not context.ledger then
-    error(call .. " needs a ledger: pass ledger to starvideos.new", 3)
-  end
-  return context.ledger
-end
-
-local function empty_id()
-  return errors.new { kind = "validation", message = "the task id is empty" }
-end
-
--- The id of a task; an error for one that names none, or without a key.
-local function check_task(context, call, task_or_id)
-  local id = task_or_id
-  if type(task_or_id) == "table" then
-    id = task_or_id.id
-  end
-  if type(id) ~= "string" then
-    error(("%s takes a task or its id, not %s"):format(call,
-      type(task_or_id) == "table" and "a table without an id"
-        or "a " .. type(task_or_id)), 3)
-  elseif not id:find("%S") then
-    return nil, empty_id()
-  end
-  local ok, err = check_key_of(context)
-  return ok and id, err
 end
 
 --- Order a video. Once it may have arrived it is not sent again, whatever the
@@ -136,29 +48,33 @@ end
 -- @usage local task = assert(client:create{ model = "videos",
 --   prompt = "A kitten in the grass", duration = 5 })
 function Client:create(params, options)
-  local context = context_of(self, "create")
-  check_params("create", params)
+  local context = call.waiting(self, "create")
+  call.check_params("create", params)
   options = options_of.check("create", options)
-  check_ledger(context, "create", options)
-  local ok, err = check_key_of(context)
+  call.check_needs(context, "create", options)
+  local ok, err = call.check_key(context)
   if not ok then
     return nil, err
   end
-  return result_of(context, create(context, params, options))
+  return call.result(context, create(context, params, options))
 end
 
 --- Look at a task once.
 -- @tparam string|table task_or_id
+-- @tparam[opt] table options `max_age` (seconds; with a `shared` dictionary:
+--   what another wait or process saw of the task that lately will do)
 -- @treturn ?table task, a failed one too
 -- @treturn ?table err: validation (an empty id), config, auth, not_found,
 --   rate_limited, server, network, timeout or protocol
-function Client:query(task_or_id)
-  local context = context_of(self, "query")
-  local id, err = check_task(context, "query", task_or_id)
+function Client:query(task_or_id, options)
+  local context = call.waiting(self, "query")
+  local id, err = call.task_id(context, "query", task_or_id)
+  options = options_of.check("query", options)
+  call.check_needs(context, "query", options)
   if not id then
     return nil, err
   end
-  return result_of(context, query(context, id))
+  return call.result(context, query(context, id, nil, options.max_age))
 end
 
 --- Wait until a task ends.
@@ -172,13 +88,15 @@ end
 -- @treturn ?table err: task_failed, timeout (the task goes on; wait again for
 --   `err.task`), auth, not_found, rate_limited, protocol, config …
 function Client:wait(task_or_id, options)
-  local context = context_of(self, "wait")
-  local id, err = check_task(context, "wait", task_or_id)
+  local context = call.waiting(self, "wait")
+  local id, err = call.task_id(context, "wait", task_or_id)
   options = options_of.check("wait", options)
   if not id then
     return nil, err
   end
-  return result_of(context, wait.one(context, task_or_id, options))
+  options = handles.follow(context.runtime, options,
+    { on_progress = handles.of_wait })
+  return call.result(context, wait.one(context, task_or_id, options))
 end
 
 --- Wait for many tasks at the same time.
@@ -187,7 +105,7 @@ end
 -- @treturn table results in the order of the list, each with `id` and either
 --   `task` or `err`
 function Client:wait_all(list, options)
-  local context = context_of(self, "wait_all")
+  local context = call.waiting(self, "wait_all")
   if type(list) ~= "table" then
     error("wait_all takes a list of tasks or ids, not a " .. type(list), 2)
   end
@@ -195,13 +113,14 @@ function Client:wait_all(list, options)
   for _ in pairs(list) do
     count = count + 1
     local item = list[count]
-    local ok, err = check_task(context, "wait_all", item)
+    local ok, err = call.task_id(context, "wait_all", item)
     faults[type(item) == "table" and item.id or item] = not ok and err or nil
   end
-  options = options_of.check("wait_all", options)
+  options = handles.follow(context.runtime,
+    options_of.check("wait_all", options), { on_progress = handles.of_wait })
   local results = wait.all(context, list, options, faults)
   for _, result in ipairs(results) do
-    result_of(context, result.task, result.err)
+    call.result(context, result.task, result.err)
   end
   return results
 end
@@ -220,8 +139,8 @@ end
 -- @treturn ?table err: io, expired, network, timeout, task_failed, protocol,
 --   ledger …; where something was kept, `part` is its path, `bytes` its size
 function Client:download(task_or_id, path, options)
-  local context = context_of(self, "download")
-  local id, err = check_task(context, "download", task_or_id)
+  local context = call.waiting(self, "download")
+  local id, err = call.task_id(context, "download", task_or_id)
   if type(path) ~= "string" or path == "" then
     error("download takes the path of a file, not " .. tostring(path), 2)
   end
@@ -229,7 +148,9 @@ function Client:download(task_or_id, path, options)
   if not id then
     return nil, err
   end
-  return result_of(context, download.save(context, task_or_id, path, options))
+  options = handles.follow(context.runtime, options,
+    { on_progress = handles.of_download })
+  return call.result(context, download.save(context, task_or_id, path, options))
 end
 
 --- Order a video, wait for it and save it. That the target can be written is
@@ -242,18 +163,23 @@ end
 -- @treturn ?table file, or err; after the order `err.task_id` says what to
 --   wait for or download
 function Client:generate(params, options)
-  local context = context_of(self, "generate")
-  check_params("generate", params)
+  local context = call.waiting(self, "generate")
+  call.check_params("generate", params)
   options = options_of.check("generate", options)
   if not options.path or options.path == "" then
     error("generate needs the option path: where to save the video", 2)
   end
-  check_ledger(context, "generate", options)
-  local ok, err = check_key_of(context)
+  call.check_needs(context, "generate", options)
+  local ok, err = call.check_key(context)
   if not ok then
     return nil, err
   end
-  return result_of(context, generate(context, params, options))
+  options = handles.follow(context.runtime, options, {
+    on_task = handles.of_task,
+    on_progress = handles.of_wait,
+    on_download = handles.of_download,
+  })
+  return call.result(context, generate(context, params, options))
 end
 
 --- List the orders of the ledger about which something is still to be done:
@@ -268,10 +194,10 @@ end
 --   this was the last; or err of kind ledger
 -- @raise where the client has no ledger
 function Client:pending(options)
-  local context = context_of(self, "pending")
+  local context = call.context(self, "pending")
   options = options_of.check("pending", options)
-  local ledger = ledger_of(context, "pending")
-  return result_of(context, pending.list(ledger, options.limit or 1000,
+  local ledger = call.ledger(context, "pending")
+  return call.result(context, pending.list(ledger, options.limit or 1000,
     options.after))
 end
 
@@ -287,28 +213,18 @@ end
 -- @treturn ?table err of kind ledger
 -- @raise where the client has no ledger
 function Client:resume(options)
-  local context = context_of(self, "resume")
+  local context = call.waiting(self, "resume")
   options = options_of.check("resume", options)
-  ledger_of(context, "resume")
-  local ok, missing = check_key_of(context)
+  call.ledger(context, "resume")
+  local ok, missing = call.check_key(context)
   if not ok then
     return nil, missing
   end
   local result, err = resume.all(context, options)
   if result and result.interrupted then
-    return result_of(context, nil, resume.interrupted(result))
+    return call.result(context, nil, resume.interrupted(result))
   end
-  return result_of(context, result, err)
-end
-
-local function order_id(call, order)
-  local id = type(order) == "table" and order.id or order
-  if type(id) ~= "string" then
-    error(("%s takes an order or its id, not %s"):format(call,
-      type(order) == "table" and "a table without an id"
-        or "a " .. type(order)), 3)
-  end
-  return id
+  return call.result(context, result, err)
 end
 
 --- Give up an order of the ledger: it is not pending any more, and its key
@@ -321,11 +237,11 @@ end
 --   bought or its video saved; ledger
 -- @raise where the client has no ledger
 function Client:dismiss(order, options)
-  local context = context_of(self, "dismiss")
-  local ledger = ledger_of(context, "dismiss")
+  local context = call.context(self, "dismiss")
+  local ledger = call.ledger(context, "dismiss")
   options = options_of.check("dismiss", options)
-  return result_of(context, pending.dismiss(ledger,
-    order_id("dismiss", order), options.force))
+  return call.result(context, pending.dismiss(ledger,
+    call.order_id("dismiss", order), options.force))
 end
 
 --- Say which task an order of unknown fate has become, as your account with
@@ -338,14 +254,14 @@ end
 --   `query`; ledger
 -- @raise where the client has no ledger
 function Client:adopt(order, task_or_id)
-  local context = context_of(self, "adopt")
-  ledger_of(context, "adopt")
-  local id = order_id("adopt", order)
-  local task_id, err = check_task(context, "adopt", task_or_id)
+  local context = call.waiting(self, "adopt")
+  call.ledger(context, "adopt")
+  local id = call.order_id("adopt", order)
+  local task_id, err = call.task_id(context, "adopt", task_or_id)
   if not task_id then
     return nil, err
   end
-  return result_of(context, pending.adopt(context, id, task_id))
+  return call.result(context, pending.adopt(context, id, task_id))
 end
 
 --- Hold a request against the documented limits; nothing is sent.
@@ -354,20 +270,71 @@ end
 -- @treturn table warnings (a list), or err with `violations`, each with
 --   `field`, `code`, `message` and, where they apply, `limit` and `actual`
 function Client:validate(params)
-  local context = context_of(self, "validate")
-  check_params("validate", params)
+  local context = call.context(self, "validate")
+  call.check_params("validate", params)
   return validate.check(context, params)
 end
 
 --- The models of this client's edition and their limits.
 -- @treturn table rows of the catalog
 function Client:models()
-  return context_of(self, "models").catalog:models()
+  return call.context(self, "models").catalog:models()
 end
 
---- Close connections. Using the client afterwards raises.
+--- Start an operation in a game loop or an event loop (runtime `frame` or
+-- `poll`). It runs up to its first wait and goes on in `update`.
+-- @tparam function body may call every function of this client, and wait
+-- @param ... its arguments
+-- @treturn starvideos.handle handle; what the body returns becomes its
+--   `result`, what it raises its `err`
+-- @raise where the runtime is another
+-- @usage local order = client:async(function()
+--   return client:generate(params, { path = "kitten.mp4" })
+-- end)
+function Client:async(body, ...)
+  local context = call.looping(self, "async")
+  if type(body) ~= "function" then
+    error("async takes a function, not a " .. type(body), 2)
+  end
+  return handles.start(context.runtime, body, ...)
+end
+
+--- Let operations go on: once a frame, or when the event loop says so.
+-- @tparam[opt] number budget_ms milliseconds after which no further operation
+--   is resumed (0.25; with `poll` 1). At least one is
+-- @raise where the runtime is another
+function Client:update(budget_ms)
+  local context = call.looping(self, "update")
+  context.runtime:update(budget_ms and budget_ms / 1000)
+end
+
+--- The descriptor that an event loop is to watch (runtime `poll`).
+-- @treturn number
+-- @raise where the runtime is another
+function Client:pollfd()
+  return call.polling(self, "pollfd").runtime:pollfd()
+end
+
+--- What to watch it for (runtime `poll`).
+-- @treturn string "r": whether it is readable
+-- @raise where the runtime is another
+function Client:events()
+  call.polling(self, "events")
+  return "r"
+end
+
+--- How long an event loop may sleep before it calls `update`, where the
+-- descriptor stays silent (runtime `poll`).
+-- @treturn ?number seconds; nil where nothing is to come
+-- @raise where the runtime is another
+function Client:timeout()
+  return call.polling(self, "timeout").runtime:timeout()
+end
+
+--- End what is under way and close connections; an order on the wire is waited
+-- for. Using the client afterwards raises.
 function Client:close()
-  local context = contexts[self]
+  local context = call.known(self)
   if context and not context.closed then
     context.closed = true
     context.runtime:close()
@@ -405,14 +372,58 @@ local function ledger_for(context, options)
   }
 end
 
+-- Where nginx runs Lua, blocking would hold up all its requests.
+local function default_runtime()
+  local ngx = rawget(_G, "ngx")
+  return type(ngx) == "table" and ngx.get_phase and "ngx" or "block"
+end
+
+local function runtime_for(options)
+  local name = options.runtime or default_runtime()
+  if options.transport == "resty_http" and name ~= "ngx" then
+    error("the transport resty_http needs the runtime ngx", 3)
+  end
+  return require("starvideos.runtime." .. name).new(options), name
+end
+
+local function context_for(options, key, base_url)
+  local chance = options.random or random()
+  local runtime, host = runtime_for(options)
+  local context = {
+    api_key = key,
+    base_url = base_url,
+    catalog = require("starvideos.core").catalog {
+      edition = options.edition,
+      models = options.models,
+    },
+    validation = options.validation or "strict",
+    runtime = runtime,
+    random = chance,
+    budget = budget.new(chance, options.poll_rate),
+    shared = options.shared,
+    wall_clock = os.time,
+    insecure_http = options.insecure_http,
+    connect_timeout = options.connect_timeout or 10,
+    timeout = options.timeout or 60,
+    on_event = options.on_event,
+    interrupts = host == "block" and options.interrupts or "return",
+  }
+  context.ledger = options.ledger and ledger_for(context, options) or nil
+  return context
+end
+
 --- Make a client.
 -- @tparam[opt] table options `api_key`, `base_url` (the provider's),
 --   `edition` (`xingchao` or `mingyan`; default the newest text for each
 --   model), `models` (further rows in the shape of `models()`), `validation`
---   (`strict`), `runtime` (`block`), `transport`, `clock`, `sleep`, `random`
---   (functions, for tests), `ca_file`, `insecure_http` (false),
---   `connect_timeout` (10 s), `timeout` (60 s for one exchange),
---   `max_in_flight` (64), `on_event(event)`, `interrupts` (`raise`, or
+--   (`strict`), `runtime` (`block`, `frame`, `poll` or `ngx`; default `ngx`
+--   inside nginx, else `block`), `transport` (a function, for tests, or
+--   `resty_http` in nginx), `clock`, `sleep`, `random` (functions, for tests),
+--   `ca_file`, `insecure_http` (false), `connect_timeout` (10 s), `timeout`
+--   (60 s for one exchange), `max_in_flight` (64), `poll_rate` (polls a
+--   second of all waits together, 250), `shared` (a dictionary with `get`,
+--   `set` and `add` as `ngx.shared` has them: one process polls a task, the
+--   others read), `on_event(event)`, `interrupts` (with `block`: `raise`, or
 --   `return` to get Ctrl-C as an error of kind cancelled), `ledger` (path of a
 --   SQLite file, or a `postgres://` URL: what is ordered is written down
 --   there), `ledger_fsync` (false; true: each entry survives a loss of power,
@@ -432,27 +443,7 @@ function _M.new(options)
     return config_error(problem)
   end
   local self = setmetatable({}, mt)
-  local chance = options.random or random()
-  contexts[self] = {
-    api_key = key,
-    base_url = base_url,
-    catalog = require("starvideos.core").catalog {
-      edition = options.edition,
-      models = options.models,
-    },
-    validation = options.validation or "strict",
-    runtime = require("starvideos.runtime.block").new(options),
-    random = chance,
-    budget = budget.new(chance),
-    wall_clock = os.time,
-    insecure_http = options.insecure_http,
-    connect_timeout = options.connect_timeout or 10,
-    timeout = options.timeout or 60,
-    on_event = options.on_event,
-    interrupts = options.interrupts,
-  }
-  contexts[self].ledger = options.ledger
-    and ledger_for(contexts[self], options) or nil
+  call.keep(self, context_for(options, key, base_url))
   return self
 end
 

@@ -70,6 +70,25 @@ local function not_blank(value)
     "a text that is not blank"
 end
 
+-- A function of the caller's, or one of ours by its name.
+local function transport(value)
+  return type(value) == "function" or value == "resty_http",
+    "a function or resty_http"
+end
+
+local function above_none(value)
+  return type(value) == "number" and value > 0 and value < math.huge,
+    "a number above 0"
+end
+
+-- Of ngx.shared, or with the same methods. One of nginx's is a table whose
+-- methods stand in its metatable.
+local function dictionary(value)
+  local is_one = type(value) == "table" or type(value) == "userdata"
+  return is_one and value.get ~= nil and value.set ~= nil and value.add ~= nil,
+    "a dictionary with get, set and add"
+end
+
 local create = {
   validation = mode,
   endpoint = text,
@@ -87,8 +106,10 @@ _M.accepted = {
     edition = one_of("xingchao", "mingyan"),
     models = list,
     validation = mode,
-    runtime = one_of("block"),
-    transport = callback,
+    runtime = one_of("block", "frame", "poll", "ngx"),
+    transport = transport,
+    shared = dictionary,
+    poll_rate = above_none,
     clock = callback,
     sleep = callback,
     random = callback,
@@ -103,7 +124,7 @@ _M.accepted = {
     ledger_fsync = boolean,
   },
   create = create,
-  query = {},
+  query = { max_age = seconds_or_none },
   wait = wait,
   wait_all = wait,
   download = {

@@ -2,7 +2,7 @@
 -- is driven on the calling thread; no other thread exists.
 -- @module starvideos.runtime.block
 
-local deadlines = require "starvideos.runtime.deadlines"
+local schedulers = require "starvideos.runtime.scheduler"
 
 local _M = {}
 
@@ -26,16 +26,22 @@ function Block:now()
   return self.clock()
 end
 
-local function report(req, transfer)
+--- Make sure that this host can wait here. It can anywhere.
+function Block.check() end
+
+--- Tell the listeners of a request how far it has come.
+-- @tparam table req with `on_answer`, told once, and `on_progress`
+-- @tparam table ticket of the engine
+function _M.report(req, ticket)
   if req.on_answer then
-    local status, headers = transfer:answer()
+    local status, headers = ticket:answer()
     if status then
       req.on_answer(status, headers)
       req.on_answer = nil
     end
   end
   if req.on_progress then
-    req.on_progress(transfer:progress())
+    req.on_progress(ticket:progress())
   end
 end
 
@@ -49,7 +55,7 @@ local function drive(self, req, transfer)
   while not transfer:done() do
     self.engine():step(seconds)
     if watched then
-      report(req, transfer)
+      _M.report(req, transfer)
     end
   end
 end
@@ -94,8 +100,8 @@ function Block:request(req)
   local transfer, failure = self.engine():submit(req)
   if not transfer then
     return nil, failure
-  elseif self.scheduled[coroutine.running() or false] then
-    return coroutine.yield(transfer, req)
+  elseif self.scheduler:current() then
+    return self.scheduler:await(transfer, transfer, req)
   end
   return drive_through(self, req, transfer)
 end
@@ -119,10 +125,11 @@ end
 -- @treturn ?string "interrupted" where Ctrl-C ended the sleep, or what the
 --   caller's own sleep gave as the reason
 function Block:sleep(seconds)
-  if self.scheduled[coroutine.running() or false] then
-    return coroutine.yield(self.clock() + seconds)
+  local due = self.clock() + seconds
+  if self.scheduler:current() then
+    return self.scheduler:sleep(due)
   end
-  local ok, raised, why = pcall(sleep_until, self, self.clock() + seconds)
+  local ok, raised, why = pcall(sleep_until, self, due)
   if ok then
     return raised, why
   elseif is_interrupt(raised) then
@@ -131,124 +138,98 @@ function Block:sleep(seconds)
   error(raised, 0)
 end
 
-local resume
-
--- Books what a coroutine waits for: a time, or the transfer of a request.
-local function book(self, set, thread, alive, wish, req)
-  if not alive then
-    error(wish, 0)
-  elseif coroutine.status(thread) == "dead" then
-    self.scheduled[thread] = nil
-    set.count = set.count - 1
-  elseif type(wish) == "number" then
-    set.sleepers:push(wish, thread)
-  else
-    set.transfers[wish] = thread
-    set.watched[wish] = is_watched(req) and req or nil
+-- A job on the disk; without libcurl, in plain Lua.
+local function disk_of()
+  local ok, curl = pcall(require, "starvideos.curl")
+  if ok and curl.disk then
+    return curl.disk
+  end
+  local jobs = require "starvideos.disk"
+  return function(name, ...)
+    return (ok and curl[name] or jobs[name])(...)
   end
 end
 
-function resume(self, set, thread, ...)
-  return book(self, set, thread, coroutine.resume(thread, ...))
+--- Have something done on the disk.
+-- @tparam string name of the job: size, read, write, remove, is_directory,
+--   place, discard or sha256
+-- @param ... its arguments
+-- @return what `starvideos.curl.disk` gives
+function Block:disk(name, ...)
+  self.jobs = self.jobs or disk_of()
+  return self.jobs(name, ...)
 end
 
-local function wake_sleepers(self, set)
-  local now = self.clock()
-  local due = set.sleepers:earliest()
-  while due and due <= now do
-    resume(self, set, set.sleepers:pop(), true)
-    due = set.sleepers:earliest()
-  end
-end
+--- The same for who cannot wait: here it is done at once.
+Block.disk_later = Block.disk
 
-local function report_all(set)
-  for transfer, req in pairs(set.watched) do
-    report(req, transfer)
-    set.watched[transfer] = is_watched(req) and req or nil
-  end
-end
-
-local function collect(self, set)
+local function collect(self)
   local done = {}
-  for transfer, thread in pairs(set.transfers) do
+  for transfer in pairs(self.scheduler.waiting) do
     if transfer:done() then
-      done[transfer] = thread
+      done[#done + 1] = transfer
     end
   end
-  for transfer, thread in pairs(done) do
-    set.transfers[transfer], set.watched[transfer] = nil, nil
-    resume(self, set, thread, transfer:result())
+  for _, transfer in ipairs(done) do
+    self.scheduler:ended(transfer)
   end
 end
 
--- Ends every wait of a set where it stands.
-local function end_all(self, set, why)
-  local transfers = set.transfers
-  set.transfers, set.watched = {}, {}
-  for transfer, thread in pairs(transfers) do
-    transfer:cancel()
-    local failure = select(2, transfer:result())
-    failure.interrupted = why == "interrupted"
-    resume(self, set, thread, nil, failure)
-  end
-  while set.sleepers:earliest() do
-    resume(self, set, set.sleepers:pop(), nil, why)
-  end
-end
-
-local function turn(self, set)
-  local due = set.sleepers:earliest()
-  local left = due and math.max(0, due - self.clock()) or LONG_SECONDS
-  if next(set.transfers) then
-    local look = next(set.watched) and PROGRESS_SECONDS or LONG_SECONDS
+-- Lets time pass until something may happen: true, or nil and why the waits
+-- are to end.
+local function idle(self, left)
+  local scheduler = self.scheduler
+  if next(scheduler.waiting) then
+    local look = next(scheduler.watched) and PROGRESS_SECONDS or LONG_SECONDS
     self.engine():step(math.min(left, look))
-    report_all(set)
-    collect(self, set)
   elseif left > 0 then
-    local ok, why = self.pause(left)
-    if ok == nil and why then
-      return end_all(self, set, why)
-    end
+    return self.pause(left)
   end
-  wake_sleepers(self, set)
+  return true
 end
 
-local function abandon(self, set)
-  for transfer in pairs(set.transfers) do
-    transfer:cancel()
+local function turn(self, group)
+  local scheduler = self.scheduler
+  local due = scheduler:due()
+  local left = due and math.max(0, due - self.clock()) or LONG_SECONDS
+  local ok, why = idle(self, scheduler:is_ready() and 0 or left)
+  if ok == nil and why then
+    scheduler:cancel(group, why)
   end
-  for _, thread in ipairs(set.threads) do
-    self.scheduled[thread] = nil
+  for fiber in pairs(scheduler.watched) do
+    _M.report(fiber.request, fiber.ticket)
+  end
+  collect(self)
+  local now = self.clock()
+  while scheduler:turn(now) do
   end
 end
 
-local function run(self, set)
-  for _, thread in ipairs(set.threads) do
-    resume(self, set, thread)
-  end
-  while set.count > 0 do
-    turn(self, set)
+local function run(self, set, group)
+  while not set.ended and self.scheduler:is_busy() do
+    turn(self, group)
   end
 end
 
 --- Run functions side by side until all have returned; while one sleeps or
 -- waits for an answer the others go on.
--- @tparam table functions
+-- @tparam table functions each is called with `also(fn)`, which adds one
 -- @raise what one of them raises; the others are then given up
 function Block:gather(functions)
-  local set = { count = #functions, sleepers = deadlines(), transfers = {},
-    watched = {}, threads = {} }
-  for index, body in ipairs(functions) do
-    set.threads[index] = coroutine.create(body)
-    self.scheduled[set.threads[index]] = true
+  local scheduler = self.scheduler
+  if scheduler:current() then
+    return scheduler:gather(functions)
   end
-  local ok, raised = pcall(run, self, set)
-  if not ok and is_interrupt(raised) then
-    ok, raised = pcall(end_all, self, set, "interrupted")
+  local group = { fibers = {} }
+  local set = scheduler:gather(functions, group)
+  local ok, raised = pcall(run, self, set, group)
+  while not ok and is_interrupt(raised) do
+    scheduler:cancel(group, "interrupted")
+    ok, raised = pcall(run, self, set, group)
   end
-  abandon(self, set)
-  if not ok then
-    error(raised, 0)
+  scheduler:give_up(set) -- an interrupt may have torn one out of its turn
+  if not ok or set.failed then
+    error(not ok and raised or set.raised, 0)
   end
 end
 
@@ -267,7 +248,7 @@ end
 function _M.new(options)
   local self = setmetatable({
     transport = options.transport,
-    scheduled = setmetatable({}, { __mode = "k" }),
+    scheduler = schedulers.new(),
   }, Block)
   function self.engine()
     self.made = self.made or require("starvideos.curl").engine {

@@ -5,8 +5,20 @@
 local Deadlines = {}
 Deadlines.__index = Deadlines
 
-local function earlier(a, b)
-  return a.due < b.due or a.due == b.due and a.order < b.order
+-- Three arrays instead of a table an entry: a sleeper costs three slots.
+local function put(self, position, due, order, sleeper)
+  self.dues[position] = due
+  self.orders[position] = order
+  self.sleepers[position] = sleeper
+end
+
+local function move(self, from, to)
+  put(self, to, self.dues[from], self.orders[from], self.sleepers[from])
+end
+
+local function is_earlier(self, position, due, order)
+  local other = self.dues[position]
+  return other < due or other == due and self.orders[position] < order
 end
 
 --- Add a sleeper.
@@ -14,58 +26,68 @@ end
 -- @param sleeper anything; those due at the same time leave in the order
 --   they came
 function Deadlines:push(due, sleeper)
-  self.order = self.order + 1
-  local entry = { due = due, order = self.order, sleeper = sleeper }
-  local position = #self + 1
+  self.count, self.order = self.count + 1, self.order + 1
+  local position = self.count
   while position > 1 do
     local parent = math.floor(position / 2)
-    if not earlier(entry, self[parent]) then
+    if is_earlier(self, parent, due, self.order) then
       break
     end
-    self[position], position = self[parent], parent
+    move(self, parent, position)
+    position = parent
   end
-  self[position] = entry
+  put(self, position, due, self.order, sleeper)
 end
 
 --- The earliest deadline.
 -- @treturn ?number nil where nobody sleeps
+-- @return whose it is
 function Deadlines:earliest()
-  return self[1] and self[1].due
+  return self.dues[1], self.sleepers[1]
 end
 
-local function sink(heap, entry)
-  local position, size = 1, #heap
+-- Puts an entry where it belongs, from the top down.
+local function sink(self, due, order, sleeper)
+  local position = 1
   while true do
     local child = 2 * position
-    if child > size then
+    if child > self.count then
       break
-    elseif child < size and earlier(heap[child + 1], heap[child]) then
+    elseif child < self.count and is_earlier(self, child + 1,
+      self.dues[child], self.orders[child]) then
       child = child + 1
     end
-    if not earlier(heap[child], entry) then
+    if not is_earlier(self, child, due, order) then
       break
     end
-    heap[position], position = heap[child], child
+    move(self, child, position)
+    position = child
   end
-  heap[position] = entry
+  put(self, position, due, order, sleeper)
 end
 
 --- Take out the earliest sleeper.
 -- @return the sleeper, nil where there is none
+-- @treturn ?number when it was due
 function Deadlines:pop()
-  local first = self[1]
-  if not first then
+  local last = self.count
+  if last == 0 then
     return nil
   end
-  local last = table.remove(self)
-  if #self > 0 then
-    sink(self, last)
+  local first, due = self.sleepers[1], self.dues[1]
+  local last_due, order, sleeper = self.dues[last], self.orders[last],
+    self.sleepers[last]
+  put(self, last, nil, nil, nil)
+  self.count = last - 1
+  if self.count > 0 then
+    sink(self, last_due, order, sleeper)
   end
-  return first.sleeper
+  return first, due
 end
 
 --- Make an empty heap.
 -- @treturn table deadlines
 return function()
-  return setmetatable({ order = 0 }, Deadlines)
+  return setmetatable({ count = 0, order = 0, dues = {}, orders = {},
+    sleepers = {} }, Deadlines)
 end

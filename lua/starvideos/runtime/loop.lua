@@ -1,0 +1,240 @@
+--- The runtime of hosts with a loop of their own: operations run in coroutines
+-- and go on when the host calls `update`. A thread of the engine's does the
+-- network and the disk.
+-- @module starvideos.runtime.loop
+
+local block = require "starvideos.runtime.block"
+local schedulers = require "starvideos.runtime.scheduler"
+
+local _M = {}
+
+local Loop = {}
+Loop.__index = Loop
+
+--- The methods, for runtimes that have more.
+_M.methods = Loop
+
+-- Between looks at what is still under way when the runtime is closed.
+local CLOSING_SECONDS = 0.001
+
+--- Seconds of a clock that only goes forward.
+-- @treturn number
+function Loop:now()
+  return self.clock()
+end
+
+--- Make sure that this host can wait here: in a coroutine of `start`.
+-- @tparam string call the name of what is about to wait
+-- @tparam[opt=2] number level where a misuse is reported, as in `error`
+-- @raise anywhere else
+function Loop:check(call, level)
+  if not self.scheduler:current() then
+    error(("%s would block the loop: call it inside"
+      .. " client:async(function() ... end)"):format(call), (level or 2) + 1)
+  end
+end
+
+local function refused()
+  return nil, { reason = "cancelled", message = "cancelled", sent = false,
+    phase = "queue", bytes_sent = 0 }
+end
+
+--- Send a request and wait for its answer while the host goes on.
+-- @tparam table req as of `starvideos.runtime.block`; its listeners are called
+--   from `update` and must not wait
+-- @treturn ?table response
+-- @treturn ?table failure
+function Loop:request(req)
+  self:check "a request"
+  if self.scheduler:refusal() or self.closed then
+    return refused()
+  elseif self.transport then
+    return self.transport(req)
+  end
+  local ticket, number = self.driver():submit(req)
+  if not ticket then
+    return nil, number
+  end
+  return self.scheduler:await(ticket, number, req)
+end
+
+--- Let time pass.
+-- @tparam number seconds
+-- @treturn ?boolean true
+-- @treturn ?string "cancelled"
+function Loop:sleep(seconds)
+  self:check "a pause"
+  if self.closed then
+    return nil, "cancelled"
+  end
+  return self.scheduler:sleep(self.clock() + seconds)
+end
+
+-- What is under way on the disk is never torn.
+local UNTORN = { finish = true }
+
+--- Have something done on the disk, by the engine's thread.
+-- @tparam string name see `starvideos.runtime.block`
+-- @param ... its arguments
+-- @return what `starvideos.curl.disk` gives
+function Loop:disk(name, ...)
+  if self.closed or not self.scheduler:current() then
+    return self.inline:disk(name, ...)
+  end
+  local ticket, number = self.driver():errand(name, ...)
+  return self.scheduler:await(ticket, number, UNTORN)
+end
+
+--- The same for who cannot wait.
+-- @tparam string name
+-- @param ... its arguments
+function Loop:disk_later(name, ...)
+  self.driver():errand(name, ...)
+end
+
+--- Run functions side by side until all have returned.
+-- @tparam table functions each is called with `also(fn)`, which adds one
+-- @raise what one of them raises; the others are then given up
+function Loop:gather(functions)
+  self:check "a gathering"
+  self.scheduler:gather(functions)
+end
+
+--- Told when there is work that a sleeping host knows nothing of.
+function Loop.notify() end
+
+local function changed(self)
+  if not self.updating then
+    self:notify()
+  end
+end
+
+--- Start a coroutine; it runs up to its first wait.
+-- @tparam function on_end see `starvideos.runtime.scheduler`
+-- @tparam function body
+-- @param ... its arguments
+-- @treturn table group, for `cancel`
+function Loop:start(on_end, body, ...)
+  local group = self.scheduler:start(on_end, body, ...)
+  changed(self)
+  return group
+end
+
+--- End the waits of a coroutine and of all it has started.
+-- @tparam table group
+function Loop:cancel(group)
+  self.scheduler:cancel(group, "cancelled")
+  changed(self)
+end
+
+--- What the running coroutine was started as.
+-- @treturn ?table group
+function Loop:current()
+  local fiber = self.scheduler:current()
+  return fiber and fiber.group
+end
+
+local function report(self)
+  local failed
+  for fiber in pairs(self.scheduler.watched) do
+    local ok, raised = pcall(block.report, fiber.request, fiber.ticket)
+    if not ok then
+      failed = failed or {}
+      failed[fiber] = { raised }
+    end
+  end
+  for fiber, reason in pairs(failed or {}) do
+    self.scheduler:fail(fiber, reason[1])
+  end
+end
+
+-- Resumes one coroutine: false where none may go on. Those whose time has
+-- come and those whose answer has take turns, or the one would starve the
+-- other.
+local function step(self, now)
+  local scheduler = self.scheduler
+  self.timers_first = not self.timers_first
+  if self.timers_first and scheduler:turn(now) then
+    return true
+  end
+  local number = self.made and self.made:ready() and self.made:take()
+  if number then
+    scheduler:ended(number)
+    return true
+  end
+  return scheduler:turn(now)
+end
+
+local function look(self, seconds)
+  if next(self.scheduler.watched) then
+    report(self)
+  end
+  local now = self.clock()
+  local until_then = now + seconds
+  while step(self, now) do
+    now = self.clock()
+    if now >= until_then then
+      return
+    end
+  end
+end
+
+--- Let go on who may, until the time is up; at least one.
+-- @tparam[opt] number seconds
+function Loop:update(seconds)
+  if self.updating then
+    return -- by one of those that are resumed
+  end
+  self.updating = true
+  local ok, raised = pcall(look, self, seconds or self.budget)
+  self.updating = false
+  if not ok then
+    error(raised, 0)
+  end
+end
+
+--- End what is under way, and the engine. Orders on the wire are waited for,
+-- for as long as an exchange may take: what they became must not be lost.
+function Loop:close()
+  local scheduler = self.scheduler
+  self.closed = true
+  for group in pairs(scheduler.groups) do
+    scheduler:cancel(group, "cancelled")
+  end
+  while next(scheduler.waiting) or scheduler:is_ready() do
+    if not step(self, self.clock()) then
+      self.inline.pause(CLOSING_SECONDS)
+    end
+  end
+  if self.made then
+    self.made:close()
+  end
+  self.inline:close()
+end
+
+--- Make a runtime.
+-- @tparam table options `transport` (function), `clock` (function), `ca_file`,
+--   `max_in_flight`; the engine's thread starts with the first request
+-- @tparam number budget seconds that an update may take where it is told
+--   nothing else
+-- @tparam[opt] table methods further ones
+-- @treturn table runtime
+function _M.new(options, budget, methods)
+  local self = setmetatable({
+    budget = budget,
+    transport = options.transport,
+    clock = options.clock or require("starvideos.core").now,
+    scheduler = schedulers.new(),
+    inline = block.new(options),
+  }, methods or Loop)
+  function self.driver()
+    self.made = self.made or require("starvideos.curl").driver {
+      ca_file = options.ca_file,
+      max_in_flight = options.max_in_flight,
+    }
+    return self.made
+  end
+  return self
+end
+
+return _M

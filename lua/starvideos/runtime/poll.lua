@@ -1,0 +1,63 @@
+--- The runtime of event loops, which watch a descriptor: `pollfd`, `events`
+-- and `timeout` mean what they mean to cqueues and lua-http.
+-- @module starvideos.runtime.poll
+
+local loop = require "starvideos.runtime.loop"
+
+local _M = {}
+
+local Poll = setmetatable({}, { __index = loop.methods })
+Poll.__index = Poll
+
+-- The shortest time that timers of most loops can tell.
+local BUDGET_SECONDS = 0.001
+
+-- How often the listeners of requests under way are told.
+local PROGRESS_SECONDS = 0.1
+
+--- Wake the host: there is work that it knows nothing of.
+function Poll:notify()
+  self.driver():wake()
+  self.woken = true
+end
+
+--- Let go on who may, until the time is up; at least one.
+-- @tparam[opt] number seconds
+function Poll:update(seconds)
+  if self.woken or self.made and self.made:ready() then
+    self.woken = false
+    self.made:calm()
+  end
+  loop.methods.update(self, seconds)
+end
+
+--- How long the host may sleep before it calls `update`, where the descriptor
+-- stays silent.
+-- @treturn ?number seconds; nil where there is nothing to come
+function Poll:timeout()
+  local scheduler = self.scheduler
+  if scheduler:is_ready() or self.made and self.made:ready() then
+    return 0
+  end
+  local due = scheduler:due()
+  local left = due and math.max(0, due - self.clock())
+  if next(scheduler.watched) then
+    return math.min(left or PROGRESS_SECONDS, PROGRESS_SECONDS)
+  end
+  return left
+end
+
+--- The descriptor that becomes readable when there is something to do.
+-- @treturn number
+function Poll:pollfd()
+  return self.driver():pollfd()
+end
+
+--- Make a poll runtime.
+-- @tparam table options see `starvideos.runtime.loop`
+-- @treturn table runtime
+function _M.new(options)
+  return loop.new(options, BUDGET_SECONDS, Poll)
+end
+
+return _M
