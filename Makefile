@@ -108,7 +108,7 @@ $(LUAS:%=build-%): build-%:
 
 ROCKSPEC = rockspec/starvideos-scm-1.rockspec
 SUITES = $(LUAS:%=unit:%) integration:lua5.4 integration:luajit \
-	installed:lua5.4
+	hosts:lua5.4 hosts:luajit installed:lua5.4
 
 .PHONY: test
 test:
@@ -200,6 +200,15 @@ bench:
 	@$(MAKE) -s --no-print-directory build $(BENCHES) LUA=lua5.4
 	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)" && \
 	  lua5.4 spec/bench/run.lua
+
+# Longest updates, unrelated requests and late timers, inside the real hosts.
+.PHONY: bench-hosts
+bench-hosts:
+	@$(DEPS) demo test bench
+	@$(MAKE) -s --no-print-directory build LUA=lua5.4
+	@$(MAKE) -s --no-print-directory build LUA=luajit
+	@eval "$$($(MAKE) -s --no-print-directory env LUA=luajit)" && \
+	  luajit spec/bench/hosts/run.lua
 build/bench/validate_bench: $(filter-out $(CORE_LUA_SRC),$(CORE_SRC))
 build/bench/query_plain: BENCH_LIBS = $(CURL_CFLAGS) $(CURL_LIBS)
 build/bench/%: spec/bench/%.c

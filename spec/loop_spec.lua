@@ -457,4 +457,23 @@ describe("a loop that is polled", function()
     handle:cancel()
     assert.equal(3, made[1].wakes)
   end)
+
+  it("tells the loop it is attached to what that cannot see", function()
+    local told = {}
+    runtime:attach {
+      wake = function() told[#told + 1] = "wake" end,
+      stop = function()
+        assert.is_nil(made[1].closed)
+        told[#told + 1] = "stop"
+      end,
+    }
+    assert.is_false(runtime:is_busy())
+    start(function() runtime:sleep(10) end)
+    assert.is_true(runtime:is_busy())
+    runtime:close()
+    assert.equal("wake", told[1])
+    assert.equal("stop", told[#told])
+    assert.is_false(runtime:is_busy())
+    assert.is_true(made[1].closed)
+  end)
 end)

@@ -14,12 +14,13 @@ packages_for() {
   test) echo lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev \
     lua5.3 liblua5.3-dev luajit2 libluajit2-5.1-dev \
     lua-busted luarocks openssl \
-    lua-dbi-sqlite3 lua-dbi-postgresql postgresql ;;
+    lua-dbi-sqlite3 lua-dbi-postgresql postgresql \
+    love xvfb lua-luv lua-cqueues lua-copas ;;
   lint) echo lua-check clang ;;
   # libFuzzer is only recommended by clang.
   fuzz) echo clang libclang-rt-dev ;;
   memory) echo valgrind ;;
-  bench) echo curl ;;
+  bench) echo curl wrk ;;
   docs) echo lua-ldoc ;;
   *) echo "$0: no list named $1" >&2; exit 2 ;;
   esac

@@ -22,6 +22,7 @@ local kinds = {
   integration = {
     title = "integration specs", files = "spec/integration/*_spec.lua",
   },
+  hosts = { title = "specs inside the hosts", files = "spec/hosts/*_spec.lua" },
   engine = {
     title = "specs of the engine",
     files = "spec/integration/curl_spec.lua"

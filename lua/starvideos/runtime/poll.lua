@@ -15,10 +15,26 @@ local BUDGET_SECONDS = 0.001
 -- How often the listeners of requests under way are told.
 local PROGRESS_SECONDS = 0.1
 
---- Wake the host: there is work that it knows nothing of.
+-- Wakes the host: there is work that it knows nothing of.
 function Poll:notify()
   self.driver():wake()
   self.woken = true
+  if self.host then
+    self.host.wake()
+  end
+end
+
+--- Let a loop know what it cannot see.
+-- @tparam ?table host with the functions `wake()`, called where work has come
+--   up outside of `update`, and `stop()`, before the descriptor is closed
+function Poll:attach(host)
+  self.host = host
+end
+
+--- Whether any operation is under way.
+-- @treturn boolean
+function Poll:is_busy()
+  return next(self.scheduler.groups) ~= nil
 end
 
 --- Let go on who may, until the time is up; at least one.
@@ -51,6 +67,14 @@ end
 -- @treturn number
 function Poll:pollfd()
   return self.driver():pollfd()
+end
+
+--- End what is under way, and the engine.
+function Poll:close()
+  if self.host then
+    self.host.stop()
+  end
+  loop.methods.close(self)
 end
 
 --- Make a poll runtime.
