@@ -387,21 +387,20 @@ local function runtime_for(options)
 end
 
 local function context_for(options, key, base_url)
+  local core = require "starvideos.core"
   local chance = options.random or random()
   local runtime, host = runtime_for(options)
   local context = {
     api_key = key,
     base_url = base_url,
-    catalog = require("starvideos.core").catalog {
-      edition = options.edition,
-      models = options.models,
-    },
+    catalog = core.catalog { edition = options.edition,
+      models = options.models },
     validation = options.validation or "strict",
     runtime = runtime,
     random = chance,
     budget = budget.new(chance, options.poll_rate),
     shared = options.shared,
-    wall_clock = os.time,
+    wall_clock = core.time,
     insecure_http = options.insecure_http,
     connect_timeout = options.connect_timeout or 10,
     timeout = options.timeout or 60,

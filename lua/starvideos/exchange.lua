@@ -119,21 +119,24 @@ local function listener_of(context)
   end
 end
 
+-- Where the one who orders may be killed while it waits, the order and its
+-- record go on without it.
+local function shielded(context, settle, lost)
+  local runtime = context.runtime
+  if runtime.shield then
+    runtime:shield(settle, lost)
+  else
+    settle()
+  end
+end
+
 local function as_they_are(response, err)
   return response, err
 end
 
---- Call the API.
--- @tparam table context of the client
--- @tparam table call `name` (create or query), `path`, and where wanted
---   `body`, `timeout` (seconds)
--- @tparam[opt] function take gets the response, or nil and an err, before any
---   listener does: what a listener raises must not come between an order and
---   its record
--- @return up to three results of `take`; without it response, or nil and err
-function _M.call(context, call, take)
-  local creating = call.name == "create"
-  local req = {
+-- An order has a connection of its own, and is never torn.
+local function request_of(context, call, creating)
+  return {
     method = creating and "POST" or "GET",
     url = context.base_url .. call.path,
     headers = {
@@ -148,14 +151,39 @@ function _M.call(context, call, take)
     on_interrupt = creating and listener_of(context) or nil,
     redirects = 0,
   }
-  local response, failure = deliver(context, req)
-  local err
-  if response then
-    response.body = redact.key(response.body, context.api_key)
-  else
-    err = _M.error_of(failure, call.name, { task_id = call.task_id })
+end
+
+--- Call the API.
+-- @tparam table context of the client
+-- @tparam table call `name` (create or query), `path`, and where wanted
+--   `body`, `timeout` (seconds)
+-- @tparam[opt] function take gets the response, or nil and an err, before any
+--   listener does: what a listener raises must not come between an order and
+--   its record
+-- @return up to three results of `take`; without it response, or nil and err
+function _M.call(context, call, take)
+  local creating = call.name == "create"
+  local req = request_of(context, call, creating)
+  local response, failure, first, second, third
+  local function settle()
+    response, failure = deliver(context, req)
+    local err
+    if response then
+      response.body = redact.key(response.body, context.api_key)
+    else
+      err = _M.error_of(failure, call.name, { task_id = call.task_id })
+    end
+    first, second, third = (take or as_they_are)(response, err)
   end
-  local first, second, third = (take or as_they_are)(response, err)
+  if creating then
+    shielded(context, settle, function()
+      tell(context, req, response, failure)
+      return first and ("task %s was created for a caller that is gone")
+        :format(first.id)
+    end)
+  else
+    settle()
+  end
   tell(context, req, response, failure)
   return first, second, third
 end
