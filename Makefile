@@ -8,9 +8,11 @@ BUILD = build/$(LUA)
 CORE_LUA_SRC = csrc/lua_core.c csrc/row.c csrc/convert.c
 CORE_SRC = $(CORE_LUA_SRC) csrc/catalog.c csrc/validate.c csrc/media.c \
 	csrc/report.c csrc/text.c csrc/url.c csrc/value.c
-CURL_SRC = csrc/lua_curl.c csrc/request.c csrc/engine.c csrc/transfer.c \
-	csrc/evidence.c csrc/origin.c csrc/sink.c csrc/digest.c csrc/place.c \
-	csrc/version.c csrc/head.c csrc/buffer.c csrc/signals.c
+CURL_SRC = csrc/lua_curl.c csrc/lua_driver.c csrc/request.c csrc/response.c \
+	csrc/driver.c csrc/shared.c csrc/alarm.c csrc/errand.c csrc/forks.c \
+	csrc/engine.c csrc/libcurl.c csrc/transfer.c csrc/evidence.c csrc/origin.c \
+	csrc/sink.c csrc/digest.c csrc/place.c csrc/version.c csrc/head.c \
+	csrc/buffer.c csrc/signals.c
 
 # CFLAGS, LIBFLAG and LUA_INCDIR are LuaRocks' names; whoever sets them keeps
 # what the sources rely on.
@@ -33,7 +35,7 @@ LUA_LIBS = $(shell pkg-config --libs $(LUA) 2>/dev/null)
 # In the bindings all is static but luaopen_*, which must be seen; of the
 # rest nothing may be, or it would meet symbols of the host.
 VISIBILITY = hidden
-COMPILE = $(CC) -std=gnu99 -fPIC $(WARNINGS) $(CFLAGS) $(LUA_CFLAGS) \
+COMPILE = $(CC) -std=gnu99 -fPIC -pthread $(WARNINGS) $(CFLAGS) $(LUA_CFLAGS) \
 	$(CURL_CFLAGS)
 
 object = $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(1))
@@ -60,7 +62,7 @@ $(BUILD)/starvideos/curl.so: $(call object,$(CURL_SRC))
 	@mkdir -p $(@D)
 	$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS)
 
-$(BUILD)/obj/lua_%.o: VISIBILITY = default
+$(BUILD)/obj/lua_core.o $(BUILD)/obj/lua_curl.o: VISIBILITY = default
 $(BUILD)/obj/%.o: csrc/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -fvisibility=$(VISIBILITY) -MMD -MP -c -o $@ $<

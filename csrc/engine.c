@@ -1,16 +1,15 @@
-#define _GNU_SOURCE /* dladdr, RTLD_NODELETE */
+#define _GNU_SOURCE /* strdup */
 
 #include "engine.h"
 
-#include <dlfcn.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "evidence.h"
+#include "libcurl.h"
 #include "signals.h"
 #include "transfer.h"
 
@@ -39,6 +38,8 @@ struct sv_engine {
   double queue_end_by; /* no queued transfer is out of time before */
   CURL *idle[IDLE_HANDLES];
   int idle_count;
+  sv_listener *listener; /* NULL, or told of each end */
+  void *self;            /* the listener's */
 };
 
 /* --- lists ------------------------------------------------------------- */
@@ -66,50 +67,12 @@ double sv_now(void) {
   return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-/* Never undone: other users of libcurl may live in the process. The module
-** stays loaded too, for a name look-up that was given up goes on in a thread
-** of libcurl's when the Lua state closes. */
-static void start_libcurl(void) {
-  Dl_info module;
-  curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (dladdr(&once, &module)) {
-    dlopen(module.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-  }
-}
-
-static void need_libcurl(void) {
-  pthread_once(&once, start_libcurl);
-}
-
-/* Debian and Ubuntu; Fedora; openSUSE; Alpine, FreeBSD, macOS. */
-static const char *const bundles[] = {
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-};
-
-static const char *find_bundle(void) {
-  const char *named = getenv("SSL_CERT_FILE");
-  if (named && *named) {
-    return named;
-  }
-  for (size_t i = 0; i < sizeof bundles / sizeof *bundles; i++) {
-    if (access(bundles[i], R_OK) == 0) {
-      return bundles[i];
-    }
-  }
-  return NULL;
-}
-
 sv_engine *sv_engine_new(const char *ca_file, int max_in_flight) {
   sv_engine *engine = calloc(1, sizeof *engine);
   if (!engine) {
     return NULL;
   }
-  ca_file = ca_file ? ca_file : find_bundle();
+  ca_file = ca_file ? ca_file : sv_libcurl_bundle();
   engine->owners = 1;
   engine->max_in_flight = max_in_flight;
   engine->process = getpid();
@@ -133,8 +96,30 @@ static void drop(sv_transfer *t) {
   if (--t->owners == 0) {
     sv_engine *engine = t->engine;
     sv_transfer_free(t);
-    sv_engine_release(engine);
+    if (engine) {
+      sv_engine_release(engine);
+    }
   }
+}
+
+/* The engine is done with a transfer; who listens still holds it. */
+static void let_go(sv_transfer *t) {
+  sv_engine *engine = t->engine;
+  drop(t);
+  if (engine->listener) {
+    engine->listener(t, engine->self);
+  }
+}
+
+void sv_engine_listen(sv_engine *engine, sv_listener *listener, void *self) {
+  engine->listener = listener;
+  engine->self = self;
+}
+
+void sv_transfer_detach(sv_transfer *t) {
+  sv_engine *engine = t->engine;
+  t->engine = NULL;
+  sv_engine_release(engine);
 }
 
 void sv_transfer_release(sv_transfer *t) {
@@ -161,7 +146,7 @@ static bool notice_fork(sv_engine *engine) {
       /* libcurl's handle keeps pointing at these */
       t->headers = NULL;
       sv_transfer_abandon(t, true);
-      drop(t);
+      let_go(t);
     }
   }
   return ended;
@@ -203,7 +188,7 @@ static void finish(sv_engine *engine, sv_transfer *t, CURLcode code) {
   note_fault(engine, t);
   curl_multi_remove_handle(engine->multi, easy);
   give_back(engine, easy);
-  drop(t);
+  let_go(t);
 }
 
 /* Whether a transfer may still hold a connection of before the last fault;
@@ -250,34 +235,46 @@ static bool admit(sv_engine *engine) {
         sv_outcome_say(&t->outcome, SV_REASON_IO, "out of memory");
       }
       sv_transfer_abandon(t, false);
-      drop(t);
+      let_go(t);
       ended = true;
     }
   }
   return ended;
 }
 
-sv_transfer *sv_engine_submit(sv_engine *engine, const sv_request *request,
-                              sv_outcome *failure) {
-  need_libcurl();
-  notice_fork(engine);
-  sv_transfer *t = sv_transfer_new(request, failure);
-  if (!t) {
-    return NULL;
-  }
+bool sv_engine_begin(sv_engine *engine) {
+  sv_libcurl_need();
   if (!engine->multi) {
     engine->multi = curl_multi_init();
   }
+  return engine->multi != NULL;
+}
+
+void sv_engine_wake(sv_engine *engine) {
+  curl_multi_wakeup(engine->multi);
+}
+
+void sv_engine_enqueue(sv_engine *engine, sv_transfer *t) {
+  notice_fork(engine);
+  sv_engine_begin(engine);
   t->engine = engine;
-  t->end_by =
-      request->timeout > 0 ? sv_now() + request->timeout : (double)INFINITY;
   if (t->end_by < engine->queue_end_by) {
     engine->queue_end_by = t->end_by;
   }
   engine->owners++;
-  t->owners = 2;
+  t->owners++;
   append(&engine->queue, t);
   engine->ended = admit(engine) || engine->ended;
+}
+
+sv_transfer *sv_engine_submit(sv_engine *engine, const sv_request *request,
+                              sv_outcome *failure) {
+  sv_libcurl_need();
+  sv_transfer *t = sv_transfer_new(request, failure);
+  if (!t) {
+    return NULL;
+  }
+  sv_engine_enqueue(engine, t);
   if (t->stage == SV_DONE) { /* it could not begin */
     *failure = t->outcome;
     drop(t);
@@ -292,7 +289,7 @@ void sv_transfer_cancel(sv_transfer *t) {
   if (t->stage == SV_QUEUED) {
     take_out(&engine->queue, t);
     sv_transfer_abandon(t, false);
-    drop(t);
+    let_go(t);
   } else if (t->stage == SV_RUNNING) {
     t->outcome.reason = SV_REASON_CANCELLED;
     strcpy(t->outcome.message, "cancelled");
@@ -366,7 +363,7 @@ static bool expire_queue(sv_engine *engine, double now, double *next) {
     if (!may_begin(t)) {
       take_out(&engine->queue, t);
       sv_transfer_abandon(t, false);
-      drop(t);
+      let_go(t);
       ended = true;
     } else if (t->end_by < engine->queue_end_by) {
       engine->queue_end_by = t->end_by;
@@ -439,6 +436,10 @@ bool sv_engine_step(sv_engine *engine, double seconds) {
 }
 
 /* --- looking ----------------------------------------------------------- */
+
+sv_transfer *sv_engine_running(const sv_engine *engine) {
+  return engine->running.first;
+}
 
 int sv_engine_in_flight(const sv_engine *engine) {
   return engine->queue.count + engine->running.count;

@@ -270,6 +270,14 @@ static int core_time(lua_State *L) {
   return 1;
 }
 
+/* now() -> seconds of a clock that only goes forward. */
+static int core_now(lua_State *L) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+  return 1;
+}
+
 /* directory() -> path, or nil where it was removed or cannot be told. */
 static int core_directory(lua_State *L) {
   char path[PATH_MAX];
@@ -293,6 +301,7 @@ static const luaL_Reg functions[] = {
     {"directory", core_directory},
     {"process_id", core_process_id},
     {"time", core_time},
+    {"now", core_now},
     {NULL, NULL},
 };
 

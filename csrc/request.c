@@ -3,7 +3,7 @@
 #include <limits.h>
 #include <string.h>
 
-enum { MAX_BODY = 4 * 1024 * 1024 };
+enum { MAX_BODY = 4 * 1024 * 1024, MAX_IN_FLIGHT = 64 };
 
 static void wrong_field(lua_State *L, const char *name, const char *wanted) {
   luaL_error(L, "field '%s' of the request must be a %s, not a %s", name,
@@ -136,4 +136,26 @@ void sv_read_request(lua_State *L, int table, sv_request *request) {
   request->insecure_http = boolean_field(L, table, "insecure_http");
   read_headers(L, table, request);
   read_sink(L, table, request);
+}
+
+const char *sv_read_engine(lua_State *L, int table, int *max_in_flight) {
+  *max_in_flight = MAX_IN_FLIGHT;
+  if (lua_isnoneornil(L, table)) {
+    return NULL;
+  }
+  luaL_checktype(L, table, LUA_TTABLE);
+  const char *ca_file = sv_text_field(L, table, "ca_file", NULL);
+  double most = sv_number_field(L, table, "max_in_flight", MAX_IN_FLIGHT);
+  luaL_argcheck(L, most >= 1 && most <= INT_MAX, table,
+                "max_in_flight is out of range");
+  *max_in_flight = (int)most;
+  return ca_file;
+}
+
+void sv_make_class(lua_State *L, const char *name, const luaL_Reg *methods) {
+  luaL_newmetatable(L, name);
+  luaL_setfuncs(L, methods, 0);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
 }

@@ -11,6 +11,13 @@
 ** on the stack. Raises where a field is of a wrong type. */
 void sv_read_request(lua_State *L, int table, sv_request *request);
 
+/* Reads the options of an engine, which may be absent: `ca_file` (left on the
+** stack; NULL: none) and `max_in_flight` (64). Raises likewise. */
+const char *sv_read_engine(lua_State *L, int table, int *max_in_flight);
+
+/* Makes the metatable of a class of userdata. */
+void sv_make_class(lua_State *L, const char *name, const luaL_Reg *methods);
+
 /* A field of a table, NULL or `otherwise` where it is absent; raises where it
 ** is of a wrong type. A text stays on the stack, so that its bytes stay where
 ** they are; `size` may be NULL. */

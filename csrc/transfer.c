@@ -135,6 +135,9 @@ sv_transfer *sv_transfer_new(const sv_request *request, sv_outcome *failure) {
     out_of_memory(failure);
     return NULL;
   }
+  t->owners = 1;
+  t->end_by =
+      request->timeout > 0 ? sv_now() + request->timeout : (double)INFINITY;
   t->sink.file = -1;
   t->options = *request;
   t->max_body = request->max_body;

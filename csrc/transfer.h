@@ -17,6 +17,7 @@ typedef enum sv_stage { SV_QUEUED, SV_RUNNING, SV_DONE } sv_stage;
 
 struct sv_transfer {
   sv_engine *engine;
+  void *ticket; /* a driver's, or NULL */
   sv_transfer *previous, *next; /* in the engine's queue or running list */
   sv_stage stage;
   int owners;
@@ -40,7 +41,8 @@ struct sv_transfer {
   char problem[CURL_ERROR_SIZE];
 };
 
-/* A copy of a request, checked; NULL with `failure` filled in. */
+/* A copy of a request, checked; NULL with `failure` filled in. Needs libcurl;
+** its time begins to run. */
 sv_transfer *sv_transfer_new(const sv_request *request, sv_outcome *failure);
 void sv_transfer_free(sv_transfer *transfer);
 
@@ -58,5 +60,29 @@ void sv_transfer_finish(sv_transfer *transfer, CURLcode code,
 /* Ends a transfer that no longer has a handle, or never had one: as cancelled
 ** where nothing else has been said. */
 void sv_transfer_abandon(sv_transfer *transfer, bool sent);
+
+/* --- for drivers of an engine ------------------------------------------- */
+
+typedef void sv_listener(sv_transfer *transfer, void *self);
+
+/* Who is told of each transfer that has ended, on the engine's thread. */
+void sv_engine_listen(sv_engine *engine, sv_listener *listener, void *self);
+
+/* Hands a new transfer over to an engine, which takes a share of its own. */
+void sv_engine_enqueue(sv_engine *engine, sv_transfer *transfer);
+
+/* Takes a transfer that has ended off its engine, so that it may be released
+** on any thread. */
+void sv_transfer_detach(sv_transfer *transfer);
+
+/* Makes ready what sv_engine_wake needs; false where memory is short. */
+bool sv_engine_begin(sv_engine *engine);
+
+/* Ends the wait of sv_engine_step, or the next one. May be called on any
+** thread, between sv_engine_begin and sv_engine_close. */
+void sv_engine_wake(sv_engine *engine);
+
+/* The running transfers, linked by `next`. */
+sv_transfer *sv_engine_running(const sv_engine *engine);
 
 #endif

@@ -1,0 +1,363 @@
+#include "driver.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "evidence.h"
+#include "forks.h"
+#include "libcurl.h"
+#include "shared.h"
+
+/* A TLS handshake of libcurl with OpenSSL takes less than 64 KiB; name look-ups
+** have threads of libcurl's. */
+enum { STACK_BYTES = 512 * 1024 };
+
+struct sv_driver {
+  int owners; /* the caller, and every ticket of his */
+  bool closed;
+  pid_t process; /* whose thread it is */
+  unsigned forks; /* of sv_forks, then */
+  sv_shared *shared; /* NULL until the first ticket */
+  sv_alarm alarm;
+  char *ca_file;
+  int max_in_flight;
+  long long last_number;
+  sv_ticket *first, *last; /* not taken out */
+  int count;
+  sv_queue recovered; /* after a fork, to be taken out */
+};
+
+/* --- start and end ----------------------------------------------------- */
+
+sv_driver *sv_driver_new(const char *ca_file, int max_in_flight) {
+  sv_driver *driver = calloc(1, sizeof *driver);
+  if (!driver) {
+    return NULL;
+  }
+  driver->owners = 1;
+  driver->max_in_flight = max_in_flight;
+  driver->process = getpid();
+  driver->forks = sv_forks();
+  driver->ca_file = ca_file ? strdup(ca_file) : NULL;
+  int problem = ca_file && !driver->ca_file ? ENOMEM
+                                            : sv_alarm_open(&driver->alarm);
+  if (problem) {
+    free(driver->ca_file);
+    free(driver);
+    errno = problem;
+    return NULL;
+  }
+  return driver;
+}
+
+static void free_shared(sv_shared *shared) {
+  pthread_mutex_destroy(&shared->lock);
+  pthread_cond_destroy(&shared->posted);
+  if (shared->engine) {
+    sv_engine_close(shared->engine);
+    sv_engine_release(shared->engine);
+  }
+  free(shared);
+}
+
+/* The thread is never a target of signals, and what it starts inherits that. */
+static int start_thread(sv_shared *shared) {
+  pthread_attr_t attributes;
+  sigset_t all, before;
+  int problem = pthread_attr_init(&attributes);
+  if (problem) {
+    return problem;
+  }
+  pthread_attr_setstacksize(&attributes, STACK_BYTES);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  problem = pthread_create(&shared->thread, &attributes, sv_shared_run, shared);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  return problem;
+}
+
+static int start(sv_driver *driver) {
+  if (driver->shared) {
+    return 0;
+  }
+  sv_shared *shared = calloc(1, sizeof *shared);
+  if (!shared) {
+    return ENOMEM;
+  }
+  pthread_mutex_init(&shared->lock, NULL);
+  pthread_cond_init(&shared->posted, NULL);
+  shared->alarm = &driver->alarm;
+  shared->engine = sv_engine_new(driver->ca_file, driver->max_in_flight);
+  int problem = shared->engine && sv_engine_begin(shared->engine)
+                    ? start_thread(shared)
+                    : ENOMEM;
+  if (problem) {
+    free_shared(shared);
+    return problem;
+  }
+  driver->shared = shared;
+  return 0;
+}
+
+static void take_out(sv_ticket *ticket) {
+  sv_driver *driver = ticket->driver;
+  *(ticket->before ? &ticket->before->after : &driver->first) = ticket->after;
+  *(ticket->after ? &ticket->after->before : &driver->last) = ticket->before;
+  driver->count--;
+}
+
+/* Of the parent's thread nothing is touched: it may have stopped in the midst
+** of anything. What it had come to say is known all the same. */
+static void notice_fork(sv_driver *driver) {
+  if (driver->process == getpid() || driver->closed) {
+    return;
+  }
+  driver->process = getpid();
+  driver->forks = sv_forks();
+  driver->shared = NULL;
+  driver->recovered.first = driver->recovered.last = NULL;
+  sv_alarm_renew(&driver->alarm);
+  for (sv_ticket *t = driver->first; t; t = t->after) {
+    if (!__atomic_load_n(&t->done, __ATOMIC_ACQUIRE)) {
+      t->lost = true;
+      sv_outcome_say(&t->outcome, SV_REASON_CANCELLED, "cancelled by a fork");
+      t->outcome.sent = true;
+      t->outcome.phase = SV_PHASE_ANSWER;
+      t->done = 1;
+    }
+    sv_queue_put(&driver->recovered, t);
+  }
+  if (driver->first) {
+    sv_alarm_raise(&driver->alarm);
+  }
+}
+
+void sv_driver_release(sv_driver *driver) {
+  if (--driver->owners == 0) {
+    free(driver->ca_file);
+    free(driver);
+  }
+}
+
+/* Under the lock until the end: the thread that is told to stop must not be
+** gone with its engine before. */
+static void post(sv_shared *shared) {
+  if (shared->idle) {
+    pthread_cond_signal(&shared->posted);
+  } else {
+    sv_engine_wake(shared->engine);
+  }
+  pthread_mutex_unlock(&shared->lock);
+}
+
+static void stop_thread(sv_shared *shared) {
+  pthread_mutex_lock(&shared->lock);
+  shared->stop = true;
+  post(shared);
+  pthread_join(shared->thread, NULL);
+}
+
+void sv_driver_close(sv_driver *driver) {
+  if (driver->closed) {
+    return;
+  }
+  notice_fork(driver);
+  driver->closed = true;
+  if (driver->shared) {
+    stop_thread(driver->shared);
+    free_shared(driver->shared);
+    driver->shared = NULL;
+  }
+  while (driver->first) {
+    sv_ticket *ticket = driver->first;
+    take_out(ticket);
+    sv_ticket_drop(ticket);
+  }
+  sv_alarm_close(&driver->alarm);
+}
+
+/* --- tickets ----------------------------------------------------------- */
+
+static sv_ticket *new_ticket(sv_driver *driver) {
+  sv_ticket *ticket = calloc(1, sizeof *ticket);
+  if (ticket) {
+    ticket->owners = 2;
+    ticket->total = -1;
+    ticket->driver = driver;
+  }
+  return ticket;
+}
+
+static void hand_over(sv_ticket *ticket) {
+  sv_driver *driver = ticket->driver;
+  sv_shared *shared = driver->shared;
+  ticket->number = ++driver->last_number;
+  ticket->before = driver->last;
+  *(driver->last ? &driver->last->after : &driver->first) = ticket;
+  driver->last = ticket;
+  driver->count++;
+  driver->owners++;
+  pthread_mutex_lock(&shared->lock);
+  sv_queue_put(&shared->inbox, ticket);
+  post(shared);
+}
+
+sv_ticket *sv_driver_submit(sv_driver *driver, const sv_request *request,
+                            sv_outcome *failure) {
+  sv_libcurl_need();
+  notice_fork(driver);
+  sv_transfer *transfer = sv_transfer_new(request, failure);
+  if (!transfer) {
+    return NULL;
+  }
+  sv_ticket *ticket = new_ticket(driver);
+  int problem = ticket ? start(driver) : ENOMEM;
+  if (problem) {
+    sv_outcome_say(failure, SV_REASON_IO, "no thread for the engine: %s",
+                   strerror(problem));
+    failure->system_error = problem;
+    sv_transfer_release(transfer);
+    free(ticket);
+    return NULL;
+  }
+  ticket->transfer = transfer;
+  transfer->ticket = ticket;
+  hand_over(ticket);
+  return ticket;
+}
+
+sv_ticket *sv_driver_errand(sv_driver *driver, sv_errand *errand) {
+  notice_fork(driver);
+  sv_ticket *ticket = new_ticket(driver);
+  if (!ticket || start(driver) != 0) {
+    free(ticket);
+    sv_errand_free(errand);
+    return NULL;
+  }
+  ticket->errand = errand;
+  hand_over(ticket);
+  return ticket;
+}
+
+long long sv_driver_take(sv_driver *driver) {
+  notice_fork(driver);
+  sv_shared *shared = driver->shared;
+  sv_ticket *ticket = sv_queue_take(&driver->recovered);
+  if (!ticket && shared) {
+    pthread_mutex_lock(&shared->lock);
+    ticket = sv_queue_take(&shared->ended);
+    if (!shared->ended.first) {
+      __atomic_store_n(&shared->ready, 0, __ATOMIC_RELAXED);
+    }
+    pthread_mutex_unlock(&shared->lock);
+  }
+  if (!ticket) {
+    return 0;
+  }
+  long long number = ticket->number;
+  take_out(ticket);
+  sv_ticket_drop(ticket);
+  return number;
+}
+
+bool sv_driver_ready(const sv_driver *driver) {
+  const sv_shared *shared = driver->shared;
+  if (shared && driver->forks == sv_forks()) {
+    return __atomic_load_n(&shared->ready, __ATOMIC_ACQUIRE) != 0;
+  }
+  return driver->first != NULL; /* what a fork has ended is ready */
+}
+
+int sv_driver_in_flight(const sv_driver *driver) {
+  return driver->count;
+}
+
+/* --- the alarm --------------------------------------------------------- */
+
+int sv_driver_pollfd(const sv_driver *driver) {
+  return driver->alarm.file;
+}
+
+void sv_driver_wake(sv_driver *driver) {
+  notice_fork(driver);
+  sv_alarm_raise(&driver->alarm);
+}
+
+void sv_driver_calm(sv_driver *driver) {
+  notice_fork(driver);
+  sv_alarm_calm(&driver->alarm);
+}
+
+int sv_driver_listen(sv_driver *driver, const char **path) {
+  notice_fork(driver);
+  *path = driver->alarm.path;
+  return sv_alarm_listen(&driver->alarm);
+}
+
+int sv_driver_accept(sv_driver *driver) {
+  notice_fork(driver);
+  return sv_alarm_accept(&driver->alarm);
+}
+
+/* --- looking at tickets ------------------------------------------------ */
+
+long long sv_ticket_number(const sv_ticket *ticket) {
+  return ticket->number;
+}
+
+bool sv_ticket_done(sv_ticket *ticket) {
+  notice_fork(ticket->driver);
+  return __atomic_load_n(&ticket->done, __ATOMIC_ACQUIRE);
+}
+
+void sv_ticket_cancel(sv_ticket *ticket) {
+  sv_shared *shared = ticket->driver->shared;
+  if (sv_ticket_done(ticket) || ticket->cancelled || !shared) {
+    return;
+  }
+  ticket->cancelled = true;
+  __atomic_add_fetch(&ticket->owners, 1, __ATOMIC_RELAXED);
+  pthread_mutex_lock(&shared->lock);
+  ticket->next_cancel = shared->cancels;
+  shared->cancels = ticket;
+  post(shared);
+}
+
+void sv_ticket_release(sv_ticket *ticket) {
+  sv_driver *driver = ticket->driver;
+  notice_fork(driver);
+  sv_ticket_drop(ticket);
+  sv_driver_release(driver);
+}
+
+sv_progress sv_ticket_progress(const sv_ticket *ticket) {
+  sv_progress progress = {
+      __atomic_load_n(&ticket->received, __ATOMIC_RELAXED),
+      __atomic_load_n(&ticket->total, __ATOMIC_RELAXED),
+      __atomic_load_n(&ticket->sent, __ATOMIC_RELAXED)};
+  return progress;
+}
+
+const sv_transfer *sv_ticket_transfer(sv_ticket *ticket) {
+  bool known = sv_ticket_done(ticket) ||
+               __atomic_load_n(&ticket->answered, __ATOMIC_ACQUIRE);
+  return known && !ticket->lost ? ticket->transfer : NULL;
+}
+
+const sv_outcome *sv_ticket_outcome(const sv_ticket *ticket) {
+  return ticket->lost ? &ticket->outcome
+                      : sv_transfer_outcome(ticket->transfer);
+}
+
+const sv_errand *sv_ticket_errand(const sv_ticket *ticket) {
+  return ticket->lost ? NULL : ticket->errand;
+}
+
+bool sv_ticket_is_errand(const sv_ticket *ticket) {
+  return ticket->errand != NULL;
+}

@@ -1,0 +1,47 @@
+#define _GNU_SOURCE /* dladdr, RTLD_NODELETE */
+
+#include "libcurl.h"
+
+#include <curl/curl.h>
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* Never undone: other users of libcurl may live in the process. The module
+** stays loaded too, for a name look-up that was given up goes on in a thread
+** of libcurl's when the Lua state closes. */
+static void start_libcurl(void) {
+  Dl_info module;
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (dladdr(&once, &module)) {
+    dlopen(module.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+  }
+}
+
+void sv_libcurl_need(void) {
+  pthread_once(&once, start_libcurl);
+}
+
+/* Debian and Ubuntu; Fedora; openSUSE; Alpine, FreeBSD, macOS. */
+static const char *const bundles[] = {
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+};
+
+const char *sv_libcurl_bundle(void) {
+  const char *named = getenv("SSL_CERT_FILE");
+  if (named && *named) {
+    return named;
+  }
+  for (size_t i = 0; i < sizeof bundles / sizeof *bundles; i++) {
+    if (access(bundles[i], R_OK) == 0) {
+      return bundles[i];
+    }
+  }
+  return NULL;
+}

@@ -1,0 +1,123 @@
+#include "response.h"
+
+#include "head.h"
+
+void sv_set_integer(lua_State *L, const char *name, long long number) {
+  lua_pushinteger(L, (lua_Integer)number);
+  lua_setfield(L, -2, name);
+}
+
+void sv_push_failure(lua_State *L, const sv_outcome *outcome) {
+  lua_createtable(L, 0, 8);
+  lua_pushstring(L, sv_reason_name(outcome->reason));
+  lua_setfield(L, -2, "reason");
+  lua_pushstring(L, sv_phase_name(outcome->phase));
+  lua_setfield(L, -2, "phase");
+  lua_pushstring(L, outcome->message);
+  lua_setfield(L, -2, "message");
+  lua_pushboolean(L, outcome->sent);
+  lua_setfield(L, -2, "sent");
+  sv_set_integer(L, "bytes_sent", outcome->bytes_sent);
+  sv_set_integer(L, "received", outcome->received);
+  if (outcome->status) {
+    sv_set_integer(L, "status", outcome->status);
+  }
+  if (outcome->system_error) {
+    sv_set_integer(L, "errno", outcome->system_error);
+  }
+}
+
+/* Names longer than any in use are cut: nobody can ask for them. */
+static void push_lowered(lua_State *L, const char *text, size_t size) {
+  char name[128];
+  size = size < sizeof name ? size : sizeof name;
+  for (size_t i = 0; i < size; i++) {
+    char byte = text[i];
+    name[i] = (char)(byte >= 'A' && byte <= 'Z' ? byte + 32 : byte);
+  }
+  lua_pushlstring(L, name, size);
+}
+
+static void push_headers(lua_State *L, const sv_transfer *transfer) {
+  size_t size;
+  const char *cursor = sv_transfer_head(transfer, &size);
+  const char *end = cursor ? cursor + size : cursor;
+  sv_field field;
+  lua_newtable(L);
+  while (cursor && sv_head_next(&cursor, end, &field)) {
+    push_lowered(L, field.name, field.name_size);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, -3);
+    if (lua_isnil(L, -1)) {
+      lua_pop(L, 1);
+      lua_pushlstring(L, field.value, field.value_size);
+    } else {
+      lua_pushliteral(L, ", ");
+      lua_pushlstring(L, field.value, field.value_size);
+      lua_concat(L, 3);
+    }
+    lua_rawset(L, -3);
+  }
+}
+
+static const char *version_name(long version) {
+  return version == 20 ? "2" : version == 10 ? "1.0" : "1.1";
+}
+
+void sv_push_response(lua_State *L, const sv_transfer *transfer,
+                      const sv_outcome *outcome) {
+  lua_createtable(L, 0, 10);
+  sv_set_integer(L, "status", outcome->status);
+  sv_set_integer(L, "bytes_sent", outcome->bytes_sent);
+  push_headers(L, transfer);
+  lua_setfield(L, -2, "headers");
+  if (outcome->to_file) {
+    sv_set_integer(L, "file_offset", outcome->file_offset);
+    sv_set_integer(L, "file_bytes", outcome->file_bytes);
+    lua_pushstring(L, outcome->sha256);
+    lua_setfield(L, -2, "sha256");
+  } else {
+    size_t size;
+    const char *body = sv_transfer_body(transfer, &size);
+    lua_pushlstring(L, body ? body : "", size);
+    lua_setfield(L, -2, "body");
+  }
+  lua_pushstring(L, version_name(outcome->http_version));
+  lua_setfield(L, -2, "http_version");
+  lua_pushboolean(L, outcome->reused);
+  lua_setfield(L, -2, "reused");
+  lua_pushnumber(L, outcome->elapsed);
+  lua_setfield(L, -2, "elapsed");
+}
+
+int sv_push_result(lua_State *L, const sv_transfer *transfer,
+                   const sv_outcome *outcome) {
+  if (outcome->reason == SV_REASON_NONE) {
+    sv_push_response(L, transfer, outcome);
+    return 1;
+  }
+  lua_pushnil(L);
+  sv_push_failure(L, outcome);
+  return 2;
+}
+
+int sv_push_answer(lua_State *L, const sv_transfer *transfer) {
+  long status = transfer ? sv_transfer_status(transfer) : 0;
+  if (status == 0) {
+    return 0;
+  }
+  lua_pushinteger(L, status);
+  push_headers(L, transfer);
+  return 2;
+}
+
+int sv_push_progress(lua_State *L, sv_progress progress) {
+  lua_pushinteger(L, (lua_Integer)progress.received);
+  if (progress.total >= 0) {
+    lua_pushinteger(L, (lua_Integer)progress.total);
+  } else {
+    lua_pushnil(L);
+  }
+  lua_pushinteger(L, (lua_Integer)progress.sent);
+  return 3;
+}

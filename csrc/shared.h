@@ -1,0 +1,64 @@
+/*
+** What a driver and its thread share: two queues, and the tickets in them.
+** Not for others.
+**
+** The thread owns what a ticket points to until the ticket is done; then its
+** driver does. Fields that both touch meanwhile are named `atomic`, or stand
+** under the lock.
+*/
+#ifndef SV_SHARED_H
+#define SV_SHARED_H
+
+#include <pthread.h>
+
+#include "alarm.h"
+#include "driver.h"
+#include "transfer.h"
+
+struct sv_ticket {
+  int owners;          /* atomic */
+  int done;            /* atomic */
+  int answered;        /* atomic */
+  long long received, total, sent; /* atomic */
+  sv_transfer *transfer; /* one of both */
+  sv_errand *errand;
+  sv_ticket *next;        /* in a queue */
+  sv_ticket *next_cancel; /* in the queue of those to be cancelled */
+
+  /* The driver's alone. */
+  sv_driver *driver;
+  long long number;
+  sv_ticket *before, *after; /* of those not taken out */
+  bool cancelled;
+  bool lost; /* in a fork; then what it points to is not touched any more */
+  sv_outcome outcome; /* of a lost one */
+};
+
+typedef struct sv_queue {
+  sv_ticket *first, *last;
+} sv_queue;
+
+typedef struct sv_shared {
+  pthread_mutex_t lock;
+  pthread_cond_t posted;
+  sv_queue inbox;     /* under the lock */
+  sv_ticket *cancels; /* under the lock */
+  bool stop;          /* under the lock */
+  bool idle;          /* under the lock: the thread waits for `posted` */
+  sv_queue ended;     /* under the lock */
+  int ready;          /* atomic: `ended` holds something */
+  sv_engine *engine;  /* the thread's */
+  sv_alarm *alarm;
+  pthread_t thread;
+} sv_shared;
+
+void sv_queue_put(sv_queue *queue, sv_ticket *ticket);
+sv_ticket *sv_queue_take(sv_queue *queue);
+
+/* Gives up one share of a ticket. */
+void sv_ticket_drop(sv_ticket *ticket);
+
+/* What the thread does; `shared` as the argument. */
+void *sv_shared_run(void *shared);
+
+#endif
