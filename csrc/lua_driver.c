@@ -45,9 +45,11 @@ static sv_job check_job(lua_State *L, int index) {
   return SV_JOBS;
 }
 
+static const double MOST_BYTES = 1e15;
+
 static double check_bytes(lua_State *L, int index) {
-  double bytes = luaL_optnumber(L, index, 1e15);
-  luaL_argcheck(L, bytes >= 0 && bytes <= 1e15, index, "out of range");
+  double bytes = luaL_checknumber(L, index);
+  luaL_argcheck(L, bytes >= 0 && bytes < MOST_BYTES, index, "out of range");
   return bytes;
 }
 
@@ -68,7 +70,8 @@ static sv_errand *read_errand(lua_State *L, int index) {
     text = luaL_checklstring(L, index + 2, &size);
     mode = luaL_checkstring(L, index + 3);
   } else if (job == SV_JOB_READ) {
-    bytes = check_bytes(L, index + 2);
+    bytes = lua_isnoneornil(L, index + 2) ? MOST_BYTES
+                                          : check_bytes(L, index + 2);
   } else {
     flag = lua_toboolean(L, index + 2);
   }

@@ -238,7 +238,7 @@ describe("a download", function()
       local file = assert(save "film.mp4")
       assert.is_nil(file.resumed_from)
       assert.equal(OTHER, read(path))
-      assert.equal(curl.sha256(path), file.sha256)
+      assert.equal(curl.disk("sha256", path), file.sha256)
     end)
 
     it("is begun anew where the server does not say so itself", function()

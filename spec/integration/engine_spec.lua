@@ -58,7 +58,7 @@ print(outcome.reason or "none", outcome.phase or "none", outcome.sent,
 local PLACE = [[
 local curl = require "starvideos.curl"
 for _ = 1, 2 do
-  local ok, failure = curl.place(arg[1], arg[2], 8)
+  local ok, failure = curl.disk("place", arg[1], arg[2], 8)
   print(ok or failure.reason .. " " .. failure.errno)
   if ok then break end
 end]]
@@ -369,7 +369,7 @@ describe("the engine", function()
         process.leave(true)
       end
       local response, failure = finish(transfer, engine)
-      local placed, why = curl.place(part, server.folder .. "/clip", 8, true)
+      local placed, why = curl.disk("place", part, server.folder .. "/clip", 8, true)
       assert(file.write(gate, "go"))
       assert.is_true(process.await(child))
       assert(response, failure)
@@ -384,7 +384,7 @@ describe("the engine", function()
         process.leave(transfer:done())
       end
       assert.is_true(process.await(child))
-      local ok, failure = curl.discard(part)
+      local ok, failure = curl.disk("discard", part)
       assert.is_nil(ok)
       assert.equal("busy", failure.reason)
     end)

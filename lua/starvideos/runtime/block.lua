@@ -141,12 +141,12 @@ end
 -- A job on the disk; without libcurl, in plain Lua.
 local function disk_of()
   local ok, curl = pcall(require, "starvideos.curl")
-  if ok and curl.disk then
+  if ok then
     return curl.disk
   end
   local jobs = require "starvideos.disk"
   return function(name, ...)
-    return (ok and curl[name] or jobs[name])(...)
+    return jobs[name](...)
   end
 end
 
