@@ -177,6 +177,20 @@ $(BUILD)/driver: $(wildcard spec/allocation/*.[ch] spec/fuzz/peer.*) \
 	$(COMPILE) $(WRAPPED:%=-Wl,--wrap=%) -Icsrc -Ispec/fuzz -o $@ \
 	  $(filter-out %.h,$^) $(CURL_LIBS) $(LUA_LIBS)
 
+# Drivers and Lua states in many threads, watched by ThreadSanitizer.
+HAMMER_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+.PHONY: hammer check-threads
+hammer:
+	@$(MAKE) -s --no-print-directory build/hammer/hammer LUA=lua5.4 \
+	  BUILD=build/hammer CFLAGS='$(HAMMER_CFLAGS)'
+build/hammer/hammer: spec/threads/hammer.c $(call object,$(CORE_SRC) $(CURL_SRC))
+	$(COMPILE) -Icsrc -o $@ $^ $(CURL_LIBS) $(LUA_LIBS)
+check-threads:
+	@$(DEPS) demo test
+	@$(MAKE) -s --no-print-directory build hammer LUA=lua5.4
+	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)" && \
+	  lua5.4 spec/threads/run.lua 20
+
 # How often the ledger's program is killed; SEED repeats a run.
 KILLS = 2000
 SEED =
