@@ -37,6 +37,7 @@ static int open_pair(int *file, int *writer) {
 }
 
 int sv_alarm_open(sv_alarm *alarm) {
+  pthread_mutex_init(&alarm->lock, NULL);
   alarm->door = alarm->peer = -1;
   alarm->raised = 0;
   alarm->path[0] = '\0';
@@ -48,6 +49,13 @@ static void close_file(int *file) {
     close(*file);
     *file = -1;
   }
+}
+
+static void set_peer(sv_alarm *alarm, int peer) {
+  pthread_mutex_lock(&alarm->lock);
+  close_file(&alarm->peer);
+  alarm->peer = peer;
+  pthread_mutex_unlock(&alarm->lock);
 }
 
 static void remove_door(sv_alarm *alarm) {
@@ -62,7 +70,8 @@ static void remove_door(sv_alarm *alarm) {
 
 void sv_alarm_close(sv_alarm *alarm) {
   remove_door(alarm);
-  close_file(&alarm->peer);
+  set_peer(alarm, -1);
+  pthread_mutex_destroy(&alarm->lock);
   if (alarm->writer != alarm->file) {
     close_file(&alarm->writer);
   }
@@ -73,6 +82,7 @@ int sv_alarm_renew(sv_alarm *alarm) {
   int file, writer;
   alarm->path[0] = '\0';
   close_file(&alarm->door);
+  pthread_mutex_init(&alarm->lock, NULL); /* the parent's may be held */
   close_file(&alarm->peer);
   int problem = open_pair(&file, &writer);
   if (problem) {
@@ -97,10 +107,11 @@ void sv_alarm_raise(sv_alarm *alarm) {
   }
   const uint64_t one = 1;
   ssize_t written = write(alarm->writer, &one, sizeof one);
-  int peer = __atomic_load_n(&alarm->peer, __ATOMIC_ACQUIRE);
-  if (peer >= 0) {
-    written = send(peer, "!", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+  pthread_mutex_lock(&alarm->lock);
+  if (alarm->peer >= 0) {
+    written = send(alarm->peer, "!", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
   }
+  pthread_mutex_unlock(&alarm->lock);
   (void)written; /* full: then it is readable anyway */
 }
 
@@ -135,7 +146,7 @@ static int open_door(sv_alarm *alarm) {
 int sv_alarm_listen(sv_alarm *alarm) {
   const char *temporary = getenv("TMPDIR");
   remove_door(alarm);
-  close_file(&alarm->peer);
+  set_peer(alarm, -1);
   int size = snprintf(alarm->path, sizeof alarm->path - sizeof "/wake",
                       "%s/starvideos-XXXXXX",
                       temporary && *temporary ? temporary : "/tmp");
@@ -164,7 +175,7 @@ int sv_alarm_accept(sv_alarm *alarm) {
   fcntl(peer, F_SETFD, FD_CLOEXEC);
   fcntl(peer, F_SETFL, O_NONBLOCK);
   remove_door(alarm);
-  __atomic_store_n(&alarm->peer, peer, __ATOMIC_RELEASE);
+  set_peer(alarm, peer);
   __atomic_store_n(&alarm->raised, 0, __ATOMIC_SEQ_CST);
   sv_alarm_raise(alarm); /* what was told before, nobody heard */
   return 0;

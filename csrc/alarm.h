@@ -8,6 +8,7 @@
 #ifndef SV_ALARM_H
 #define SV_ALARM_H
 
+#include <pthread.h>
 #include <stdbool.h>
 
 typedef struct sv_alarm {
@@ -15,7 +16,8 @@ typedef struct sv_alarm {
   int writer; /* where it is a pipe, its other end, else the same */
   int raised; /* atomic */
   int door;   /* listening socket, or -1 */
-  int peer;   /* atomic: who came through the door, or -1 */
+  pthread_mutex_t lock; /* of the peer: once closed, its number is another's */
+  int peer;   /* under the lock: who came through the door, or -1 */
   char path[108]; /* of the door, in a directory of its own; "": none */
 } sv_alarm;
 

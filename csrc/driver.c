@@ -38,6 +38,7 @@ sv_driver *sv_driver_new(const char *ca_file, int max_in_flight) {
   if (!driver) {
     return NULL;
   }
+  sv_libcurl_need();
   driver->owners = 1;
   driver->max_in_flight = max_in_flight;
   driver->process = getpid();
@@ -209,7 +210,6 @@ static void hand_over(sv_ticket *ticket) {
 
 sv_ticket *sv_driver_submit(sv_driver *driver, const sv_request *request,
                             sv_outcome *failure) {
-  sv_libcurl_need();
   notice_fork(driver);
   sv_transfer *transfer = sv_transfer_new(request, failure);
   if (!transfer) {

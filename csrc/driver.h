@@ -21,8 +21,8 @@
 typedef struct sv_driver sv_driver;
 typedef struct sv_ticket sv_ticket;
 
-/* NULL where memory or descriptors are short; errno says which. As of
-** sv_engine_new. */
+/* Loads libcurl, and starts nothing. NULL where memory or descriptors are
+** short; errno says which. As of sv_engine_new. */
 sv_driver *sv_driver_new(const char *ca_file, int max_in_flight);
 
 /* Does the jobs on the disk that are queued, aborts the requests and joins the

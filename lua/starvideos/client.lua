@@ -301,7 +301,8 @@ end
 
 --- Let operations go on: once a frame, or when the event loop says so.
 -- @tparam[opt] number budget_ms milliseconds after which no further operation
---   is resumed (0.25; with `poll` 1). At least one is
+--   is resumed (0.05; with `poll` 1). At least one is, and more where their
+--   queue does not drain
 -- @raise where the runtime is another
 function Client:update(budget_ms)
   local context = call.looping(self, "update")

@@ -121,12 +121,12 @@ end
 
 -- Where the one who orders may be killed while it waits, the order and its
 -- record go on without it.
-local function shielded(context, settle, lost)
+local function shielded(context, one)
   local runtime = context.runtime
   if runtime.shield then
-    runtime:shield(settle, lost)
+    runtime:shield(one.settle, one.lost)
   else
-    settle()
+    one.settle()
   end
 end
 
@@ -153,6 +153,31 @@ local function request_of(context, call, creating)
   }
 end
 
+-- One exchange and what came of it, in a table: its functions may outlive the
+-- one who called, whose variables nginx then gives to another.
+local function new_exchange(context, req, call, take)
+  local one = {}
+  function one.settle()
+    local err
+    one.response, one.failure = deliver(context, req)
+    if one.response then
+      one.response.body = redact.key(one.response.body, context.api_key)
+    else
+      err = _M.error_of(one.failure, call.name, { task_id = call.task_id })
+    end
+    one.first, one.second, one.third = (take or as_they_are)(one.response, err)
+  end
+  function one.tell()
+    tell(context, req, one.response, one.failure)
+  end
+  function one.lost()
+    one.tell()
+    return one.first and ("task %s was created for a caller that is gone")
+      :format(one.first.id)
+  end
+  return one
+end
+
 --- Call the API.
 -- @tparam table context of the client
 -- @tparam table call `name` (create or query), `path`, and where wanted
@@ -163,29 +188,15 @@ end
 -- @return up to three results of `take`; without it response, or nil and err
 function _M.call(context, call, take)
   local creating = call.name == "create"
-  local req = request_of(context, call, creating)
-  local response, failure, first, second, third
-  local function settle()
-    response, failure = deliver(context, req)
-    local err
-    if response then
-      response.body = redact.key(response.body, context.api_key)
-    else
-      err = _M.error_of(failure, call.name, { task_id = call.task_id })
-    end
-    first, second, third = (take or as_they_are)(response, err)
-  end
+  local one = new_exchange(context, request_of(context, call, creating), call,
+    take)
   if creating then
-    shielded(context, settle, function()
-      tell(context, req, response, failure)
-      return first and ("task %s was created for a caller that is gone")
-        :format(first.id)
-    end)
+    shielded(context, one)
   else
-    settle()
+    one.settle()
   end
-  tell(context, req, response, failure)
-  return first, second, third
+  one.tell()
+  return one.first, one.second, one.third
 end
 
 return _M

@@ -14,6 +14,9 @@ Loop.__index = Loop
 --- The methods, for runtimes that have more.
 _M.methods = Loop
 
+-- Updates after which a queue that does not drain has twice the time.
+local PATIENCE = 16
+
 -- Between looks at what is still under way when the runtime is closed.
 local CLOSING_SECONDS = 0.001
 
@@ -165,18 +168,23 @@ local function step(self, now)
   return scheduler:turn(now)
 end
 
+-- Resumes no further one that would not end in time, going by the one before.
+-- A queue that does not drain is given more time with every update.
 local function look(self, seconds)
   if next(self.scheduler.watched) then
     report(self)
   end
   local now = self.clock()
-  local until_then = now + seconds
+  local until_then = now + seconds * (1 + self.behind / PATIENCE)
   while step(self, now) do
+    local before = now
     now = self.clock()
-    if now >= until_then then
+    if 2 * now - before >= until_then then
+      self.behind = self.behind + 1
       return
     end
   end
+  self.behind = 0
 end
 
 --- Let go on who may, until the time is up; at least one.
@@ -222,6 +230,7 @@ end
 function _M.new(options, budget, methods)
   local self = setmetatable({
     budget = budget,
+    behind = 0, -- updates in a row that left something to do
     transport = options.transport,
     clock = options.clock or require("starvideos.core").now,
     scheduler = schedulers.new(),
@@ -233,6 +242,9 @@ function _M.new(options, budget, methods)
       max_in_flight = options.max_in_flight,
     }
     return self.made
+  end
+  if not options.transport then
+    self.driver() -- to load libcurl takes longer than a frame
   end
   return self
 end
