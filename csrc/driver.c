@@ -136,21 +136,24 @@ void sv_driver_release(sv_driver *driver) {
   }
 }
 
-/* Under the lock until the end: the thread that is told to stop must not be
-** gone with its engine before. */
+/* Gives up the lock before, for the thread wants it at once. */
 static void post(sv_shared *shared) {
-  if (shared->idle) {
+  bool idle = shared->idle;
+  pthread_mutex_unlock(&shared->lock);
+  if (idle) {
     pthread_cond_signal(&shared->posted);
   } else {
     sv_engine_wake(shared->engine);
   }
-  pthread_mutex_unlock(&shared->lock);
 }
 
+/* Under the lock: the thread must not be gone with its engine before. */
 static void stop_thread(sv_shared *shared) {
   pthread_mutex_lock(&shared->lock);
   shared->stop = true;
-  post(shared);
+  pthread_cond_signal(&shared->posted);
+  sv_engine_wake(shared->engine);
+  pthread_mutex_unlock(&shared->lock);
   pthread_join(shared->thread, NULL);
 }
 
