@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* accept4, dup3, mkdtemp, pipe2 */
+#define _GNU_SOURCE /* mkdtemp */
 
 #include "alarm.h"
 
@@ -17,6 +17,14 @@
 #include <sys/eventfd.h>
 #endif
 
+static const char DOOR[] = "/wake";
+
+/* Never waited for, and not inherited by programs that the host starts. */
+static void set_manners(int file) {
+  fcntl(file, F_SETFL, O_NONBLOCK);
+  fcntl(file, F_SETFD, FD_CLOEXEC);
+}
+
 static int open_pair(int *file, int *writer) {
 #ifdef __linux__
   *file = *writer = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -26,10 +34,8 @@ static int open_pair(int *file, int *writer) {
   if (pipe(ends) != 0) {
     return errno;
   }
-  for (int i = 0; i < 2; i++) {
-    fcntl(ends[i], F_SETFL, O_NONBLOCK);
-    fcntl(ends[i], F_SETFD, FD_CLOEXEC);
-  }
+  set_manners(ends[0]);
+  set_manners(ends[1]);
   *file = ends[0];
   *writer = ends[1];
   return 0;
@@ -37,10 +43,10 @@ static int open_pair(int *file, int *writer) {
 }
 
 int sv_alarm_open(sv_alarm *alarm) {
-  pthread_mutex_init(&alarm->lock, NULL);
   alarm->door = alarm->peer = -1;
-  alarm->raised = 0;
+  alarm->raised = false;
   alarm->path[0] = '\0';
+  pthread_mutex_init(&alarm->lock, NULL);
   return open_pair(&alarm->file, &alarm->writer);
 }
 
@@ -51,10 +57,14 @@ static void close_file(int *file) {
   }
 }
 
+/* The system gives the number of a closed descriptor to whatever is opened
+** next: who raises the alarm must not be about to write there. What the new
+** peer was not there to hear is to be told again. */
 static void set_peer(sv_alarm *alarm, int peer) {
   pthread_mutex_lock(&alarm->lock);
   close_file(&alarm->peer);
   alarm->peer = peer;
+  alarm->raised = alarm->raised && peer < 0;
   pthread_mutex_unlock(&alarm->lock);
 }
 
@@ -70,61 +80,66 @@ static void remove_door(sv_alarm *alarm) {
 
 void sv_alarm_close(sv_alarm *alarm) {
   remove_door(alarm);
-  set_peer(alarm, -1);
-  pthread_mutex_destroy(&alarm->lock);
+  close_file(&alarm->peer);
   if (alarm->writer != alarm->file) {
     close_file(&alarm->writer);
   }
   close_file(&alarm->file);
+  pthread_mutex_destroy(&alarm->lock);
 }
 
-int sv_alarm_renew(sv_alarm *alarm) {
-  int file, writer;
+/* Puts it where its forerunner was. */
+static void move_file(sv_alarm *alarm, int number) {
+  dup2(alarm->file, number);
+  fcntl(number, F_SETFD, FD_CLOEXEC);
+  close(alarm->file);
+  alarm->writer = alarm->writer == alarm->file ? number : alarm->writer;
+  alarm->file = number;
+}
+
+/* The lock may be held for ever, by a thread of the parent's. */
+void sv_alarm_renew(sv_alarm *alarm) {
+  int number = alarm->file;
+  pthread_mutex_init(&alarm->lock, NULL);
   alarm->path[0] = '\0';
+  alarm->raised = false;
   close_file(&alarm->door);
-  pthread_mutex_init(&alarm->lock, NULL); /* the parent's may be held */
   close_file(&alarm->peer);
-  int problem = open_pair(&file, &writer);
-  if (problem) {
-    return problem;
-  }
-  dup2(file, alarm->file);
-  fcntl(alarm->file, F_SETFD, FD_CLOEXEC);
-  if (writer == file) {
-    close(file);
-  } else {
-    close(file);
+  close_file(&alarm->file); /* first, so that there is room for the new one */
+  if (alarm->writer != number) {
     close(alarm->writer);
-    alarm->writer = writer;
   }
-  alarm->raised = 0;
-  return 0;
+  if (open_pair(&alarm->file, &alarm->writer) != 0) {
+    alarm->file = alarm->writer = -1;
+  } else if (alarm->file != number) {
+    move_file(alarm, number);
+  }
 }
 
 void sv_alarm_raise(sv_alarm *alarm) {
-  if (__atomic_exchange_n(&alarm->raised, 1, __ATOMIC_SEQ_CST)) {
-    return;
-  }
   const uint64_t one = 1;
-  ssize_t written = write(alarm->writer, &one, sizeof one);
   pthread_mutex_lock(&alarm->lock);
-  if (alarm->peer >= 0) {
-    written = send(alarm->peer, "!", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (!alarm->raised) {
+    ssize_t written = write(alarm->writer, &one, sizeof one);
+    if (alarm->peer >= 0) {
+      written = send(alarm->peer, "!", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    (void)written; /* full: then it is readable anyway */
+    alarm->raised = true;
   }
   pthread_mutex_unlock(&alarm->lock);
-  (void)written; /* full: then it is readable anyway */
 }
 
-/* First the descriptor, then the flag: what is raised in between is seen by
-** who looks now, and what comes later is told. */
 void sv_alarm_calm(sv_alarm *alarm) {
-  if (__atomic_load_n(&alarm->raised, __ATOMIC_SEQ_CST)) {
-    uint64_t bytes;
+  uint64_t bytes;
+  pthread_mutex_lock(&alarm->lock);
+  if (alarm->raised) {
     while (read(alarm->file, &bytes, sizeof bytes) > 0 &&
            alarm->writer != alarm->file) {
     }
-    __atomic_store_n(&alarm->raised, 0, __ATOMIC_SEQ_CST);
+    alarm->raised = false;
   }
+  pthread_mutex_unlock(&alarm->lock);
 }
 
 static int open_door(sv_alarm *alarm) {
@@ -134,8 +149,7 @@ static int open_door(sv_alarm *alarm) {
   if (alarm->door < 0) {
     return errno;
   }
-  fcntl(alarm->door, F_SETFD, FD_CLOEXEC);
-  fcntl(alarm->door, F_SETFL, O_NONBLOCK);
+  set_manners(alarm->door);
   if (bind(alarm->door, (struct sockaddr *)&address, sizeof address) != 0 ||
       listen(alarm->door, 1) != 0) {
     return errno;
@@ -143,21 +157,29 @@ static int open_door(sv_alarm *alarm) {
   return 0;
 }
 
-int sv_alarm_listen(sv_alarm *alarm) {
+/* A directory for the door. */
+static int make_directory(sv_alarm *alarm) {
   const char *temporary = getenv("TMPDIR");
+  int room = (int)(sizeof alarm->path - strlen(DOOR));
+  int size = snprintf(alarm->path, (size_t)room, "%s/starvideos-XXXXXX",
+                      temporary && *temporary ? temporary : "/tmp");
+  int problem = size >= room             ? ENAMETOOLONG
+                : mkdtemp(alarm->path) ? 0
+                                         : errno;
+  if (problem) {
+    alarm->path[0] = '\0';
+  }
+  return problem;
+}
+
+int sv_alarm_listen(sv_alarm *alarm) {
   remove_door(alarm);
   set_peer(alarm, -1);
-  int size = snprintf(alarm->path, sizeof alarm->path - sizeof "/wake",
-                      "%s/starvideos-XXXXXX",
-                      temporary && *temporary ? temporary : "/tmp");
-  if (size >= (int)(sizeof alarm->path - sizeof "/wake") ||
-      !mkdtemp(alarm->path)) {
-    int problem = errno ? errno : ENAMETOOLONG;
-    alarm->path[0] = '\0';
-    return problem;
+  int problem = make_directory(alarm);
+  if (!problem) {
+    strcat(alarm->path, DOOR);
+    problem = open_door(alarm);
   }
-  strcat(alarm->path, "/wake");
-  int problem = open_door(alarm);
   if (problem) {
     remove_door(alarm);
   }
@@ -172,11 +194,9 @@ int sv_alarm_accept(sv_alarm *alarm) {
   if (peer < 0) {
     return errno;
   }
-  fcntl(peer, F_SETFD, FD_CLOEXEC);
-  fcntl(peer, F_SETFL, O_NONBLOCK);
+  set_manners(peer);
   remove_door(alarm);
   set_peer(alarm, peer);
-  __atomic_store_n(&alarm->raised, 0, __ATOMIC_SEQ_CST);
-  sv_alarm_raise(alarm); /* what was told before, nobody heard */
+  sv_alarm_raise(alarm);
   return 0;
 }

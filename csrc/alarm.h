@@ -14,10 +14,10 @@
 typedef struct sv_alarm {
   int file;   /* to be watched; -1: none */
   int writer; /* where it is a pipe, its other end, else the same */
-  int raised; /* atomic */
   int door;   /* listening socket, or -1 */
-  pthread_mutex_t lock; /* of the peer: once closed, its number is another's */
-  int peer;   /* under the lock: who came through the door, or -1 */
+  pthread_mutex_t lock;
+  bool raised; /* under the lock */
+  int peer;    /* under the lock: who came through the door, or -1 */
   char path[108]; /* of the door, in a directory of its own; "": none */
 } sv_alarm;
 
@@ -26,8 +26,8 @@ int sv_alarm_open(sv_alarm *alarm);
 void sv_alarm_close(sv_alarm *alarm);
 
 /* After a fork: the same descriptor, no longer shared with the parent, whose
-** socket is left to it. 0 or an errno. */
-int sv_alarm_renew(sv_alarm *alarm);
+** socket is left to it. Where descriptors are short it is gone. */
+void sv_alarm_renew(sv_alarm *alarm);
 
 void sv_alarm_raise(sv_alarm *alarm);
 

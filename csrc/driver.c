@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "evidence.h"
 #include "forks.h"
@@ -19,8 +18,7 @@ enum { STACK_BYTES = 512 * 1024 };
 struct sv_driver {
   int owners; /* the caller, and every ticket of his */
   bool closed;
-  pid_t process; /* whose thread it is */
-  unsigned forks; /* of sv_forks, then */
+  unsigned forks; /* of sv_forks, when its thread was this process's */
   sv_shared *shared; /* NULL until the first ticket */
   sv_alarm alarm;
   char *ca_file;
@@ -34,14 +32,13 @@ struct sv_driver {
 /* --- start and end ----------------------------------------------------- */
 
 sv_driver *sv_driver_new(const char *ca_file, int max_in_flight) {
+  sv_libcurl_need();
   sv_driver *driver = calloc(1, sizeof *driver);
   if (!driver) {
     return NULL;
   }
-  sv_libcurl_need();
   driver->owners = 1;
   driver->max_in_flight = max_in_flight;
-  driver->process = getpid();
   driver->forks = sv_forks();
   driver->ca_file = ca_file ? strdup(ca_file) : NULL;
   int problem = ca_file && !driver->ca_file ? ENOMEM
@@ -115,22 +112,16 @@ static void take_out(sv_ticket *ticket) {
 /* Of the parent's thread nothing is touched: it may have stopped in the midst
 ** of anything. What it had come to say is known all the same. */
 static void notice_fork(sv_driver *driver) {
-  if (driver->process == getpid() || driver->closed) {
+  if (driver->forks == sv_forks() || driver->closed) {
     return;
   }
-  driver->process = getpid();
   driver->forks = sv_forks();
   driver->shared = NULL;
   driver->recovered.first = driver->recovered.last = NULL;
   sv_alarm_renew(&driver->alarm);
   for (sv_ticket *t = driver->first; t; t = t->after) {
-    if (!__atomic_load_n(&t->done, __ATOMIC_ACQUIRE)) {
-      t->lost = true;
-      sv_outcome_say(&t->outcome, SV_REASON_CANCELLED, "cancelled by a fork");
-      t->outcome.sent = true;
-      t->outcome.phase = SV_PHASE_ANSWER;
-      t->done = 1;
-    }
+    t->lost = t->lost || !__atomic_load_n(&t->done, __ATOMIC_ACQUIRE);
+    t->done = 1;
     sv_queue_put(&driver->recovered, t);
   }
   if (driver->first) {
@@ -145,21 +136,24 @@ void sv_driver_release(sv_driver *driver) {
   }
 }
 
-/* Under the lock until the end: the thread that is told to stop must not be
-** gone with its engine before. */
+/* Gives up the lock before, for the thread wants it at once. */
 static void post(sv_shared *shared) {
-  if (shared->idle) {
+  bool idle = shared->idle;
+  pthread_mutex_unlock(&shared->lock);
+  if (idle) {
     pthread_cond_signal(&shared->posted);
   } else {
     sv_engine_wake(shared->engine);
   }
-  pthread_mutex_unlock(&shared->lock);
 }
 
+/* Under the lock: the thread must not be gone with its engine before. */
 static void stop_thread(sv_shared *shared) {
   pthread_mutex_lock(&shared->lock);
   shared->stop = true;
-  post(shared);
+  pthread_cond_signal(&shared->posted);
+  sv_engine_wake(shared->engine);
+  pthread_mutex_unlock(&shared->lock);
   pthread_join(shared->thread, NULL);
 }
 
@@ -234,9 +228,11 @@ sv_ticket *sv_driver_submit(sv_driver *driver, const sv_request *request,
 sv_ticket *sv_driver_errand(sv_driver *driver, sv_errand *errand) {
   notice_fork(driver);
   sv_ticket *ticket = new_ticket(driver);
-  if (!ticket || start(driver) != 0) {
+  int problem = ticket ? start(driver) : ENOMEM;
+  if (problem) {
     free(ticket);
     sv_errand_free(errand);
+    errno = problem;
     return NULL;
   }
   ticket->errand = errand;
@@ -244,33 +240,33 @@ sv_ticket *sv_driver_errand(sv_driver *driver, sv_errand *errand) {
   return ticket;
 }
 
-long long sv_driver_take(sv_driver *driver) {
-  notice_fork(driver);
-  sv_shared *shared = driver->shared;
-  sv_ticket *ticket = sv_queue_take(&driver->recovered);
-  if (!ticket && shared) {
-    pthread_mutex_lock(&shared->lock);
-    ticket = sv_queue_take(&shared->ended);
-    if (!shared->ended.first) {
-      __atomic_store_n(&shared->ready, 0, __ATOMIC_RELAXED);
-    }
-    pthread_mutex_unlock(&shared->lock);
+static sv_ticket *take_ended(sv_shared *shared) {
+  pthread_mutex_lock(&shared->lock);
+  sv_ticket *ticket = sv_queue_take(&shared->ended);
+  if (!shared->ended.first) {
+    __atomic_store_n(&shared->ready, 0, __ATOMIC_RELAXED);
   }
-  if (!ticket) {
+  pthread_mutex_unlock(&shared->lock);
+  return ticket;
+}
+
+long long sv_driver_take(sv_driver *driver) {
+  if (!sv_driver_ready(driver)) {
     return 0;
   }
+  sv_ticket *ticket = sv_queue_take(&driver->recovered);
+  ticket = ticket ? ticket : take_ended(driver->shared);
   long long number = ticket->number;
   take_out(ticket);
   sv_ticket_drop(ticket);
   return number;
 }
 
-bool sv_driver_ready(const sv_driver *driver) {
+bool sv_driver_ready(sv_driver *driver) {
+  notice_fork(driver);
   const sv_shared *shared = driver->shared;
-  if (shared && driver->forks == sv_forks()) {
-    return __atomic_load_n(&shared->ready, __ATOMIC_ACQUIRE) != 0;
-  }
-  return driver->first != NULL; /* what a fork has ended is ready */
+  return driver->recovered.first ||
+         (shared && __atomic_load_n(&shared->ready, __ATOMIC_ACQUIRE));
 }
 
 int sv_driver_in_flight(const sv_driver *driver) {
@@ -279,7 +275,8 @@ int sv_driver_in_flight(const sv_driver *driver) {
 
 /* --- the alarm --------------------------------------------------------- */
 
-int sv_driver_pollfd(const sv_driver *driver) {
+int sv_driver_pollfd(sv_driver *driver) {
+  notice_fork(driver);
   return driver->alarm.file;
 }
 
@@ -343,15 +340,25 @@ sv_progress sv_ticket_progress(const sv_ticket *ticket) {
   return progress;
 }
 
-const sv_transfer *sv_ticket_transfer(sv_ticket *ticket) {
-  bool known = sv_ticket_done(ticket) ||
-               __atomic_load_n(&ticket->answered, __ATOMIC_ACQUIRE);
-  return known && !ticket->lost ? ticket->transfer : NULL;
+long sv_ticket_status(sv_ticket *ticket) {
+  notice_fork(ticket->driver);
+  return ticket->lost ? 0 : __atomic_load_n(&ticket->status, __ATOMIC_ACQUIRE);
 }
 
+const sv_transfer *sv_ticket_transfer(const sv_ticket *ticket) {
+  return ticket->transfer;
+}
+
+/* What the parent had queued it may yet send. */
+static const sv_outcome lost = {
+    .reason = SV_REASON_CANCELLED,
+    .phase = SV_PHASE_ANSWER,
+    .message = "cancelled by a fork",
+    .sent = true,
+};
+
 const sv_outcome *sv_ticket_outcome(const sv_ticket *ticket) {
-  return ticket->lost ? &ticket->outcome
-                      : sv_transfer_outcome(ticket->transfer);
+  return ticket->lost ? &lost : sv_transfer_outcome(ticket->transfer);
 }
 
 const sv_errand *sv_ticket_errand(const sv_ticket *ticket) {

@@ -21,8 +21,8 @@
 typedef struct sv_driver sv_driver;
 typedef struct sv_ticket sv_ticket;
 
-/* Loads libcurl, and starts nothing. NULL where memory or descriptors are
-** short; errno says which. As of sv_engine_new. */
+/* NULL where memory or descriptors are short; errno says which. As of
+** sv_engine_new. */
 sv_driver *sv_driver_new(const char *ca_file, int max_in_flight);
 
 /* Does the jobs on the disk that are queued, aborts the requests and joins the
@@ -35,12 +35,12 @@ sv_ticket *sv_driver_submit(sv_driver *driver, const sv_request *request,
                             sv_outcome *failure);
 
 /* The errand is the driver's from now on. NULL where memory or threads are
-** short; then it was not run, and is freed. Done in the order they come, each
-** before the requests that come after it. */
+** short, which errno tells apart; then it was not run, and is freed. Done in
+** the order they come, each before the requests that come after it. */
 sv_ticket *sv_driver_errand(sv_driver *driver, sv_errand *errand);
 
 /* Whether sv_driver_take has something: one atomic load. */
-bool sv_driver_ready(const sv_driver *driver);
+bool sv_driver_ready(sv_driver *driver);
 
 /* The number of a ticket that has ended, each once; 0: none. */
 long long sv_driver_take(sv_driver *driver);
@@ -49,7 +49,7 @@ long long sv_driver_take(sv_driver *driver);
 int sv_driver_in_flight(const sv_driver *driver);
 
 /* See alarm.h. The descriptor keeps its number through a fork. */
-int sv_driver_pollfd(const sv_driver *driver);
+int sv_driver_pollfd(sv_driver *driver);
 void sv_driver_wake(sv_driver *driver);
 void sv_driver_calm(sv_driver *driver);
 int sv_driver_listen(sv_driver *driver, const char **path);
@@ -61,9 +61,11 @@ void sv_ticket_cancel(sv_ticket *ticket);
 void sv_ticket_release(sv_ticket *ticket);
 sv_progress sv_ticket_progress(const sv_ticket *ticket);
 
-/* The transfer once its final head is known (status, head) or it is done (all
-** of it); NULL before, and for an errand. */
-const sv_transfer *sv_ticket_transfer(sv_ticket *ticket);
+/* The status once the head of the final answer is known, else 0. From then on
+** that head of the transfer may be read, and all of it once it is done; it is
+** NULL for an errand. */
+long sv_ticket_status(sv_ticket *ticket);
+const sv_transfer *sv_ticket_transfer(const sv_ticket *ticket);
 
 /* Once done: how it ended, of a request; the errand, of an errand, or NULL
 ** where it was lost in a fork. */

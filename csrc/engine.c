@@ -392,7 +392,7 @@ static bool expire(sv_engine *engine, double *next) {
   return ended;
 }
 
-static bool perform(sv_engine *engine, double *next) {
+bool sv_engine_perform(sv_engine *engine, double *next) {
   int running;
   bool ended = admit(engine);
   curl_multi_perform(engine->multi, &running);
@@ -412,6 +412,11 @@ static int poll_time(double seconds) {
   return ms < LONGEST_POLL_MS ? (int)ms : LONGEST_POLL_MS;
 }
 
+void sv_engine_poll(sv_engine *engine, double until) {
+  int ms = poll_time(until - sv_now());
+  curl_multi_poll(engine->multi, NULL, 0, ms, NULL);
+}
+
 bool sv_engine_step(sv_engine *engine, double seconds) {
   double until = sv_now() + seconds;
   notice_fork(engine);
@@ -425,11 +430,10 @@ bool sv_engine_step(sv_engine *engine, double seconds) {
   }
   sv_signals held;
   sv_signals_hold(&held);
-  bool ended = perform(engine, &until);
+  bool ended = sv_engine_perform(engine, &until);
   if (!ended && seconds > 0) {
-    int ms = poll_time(until - sv_now());
-    curl_multi_poll(engine->multi, NULL, 0, ms, NULL);
-    ended = perform(engine, &until);
+    sv_engine_poll(engine, until);
+    ended = sv_engine_perform(engine, &until);
   }
   sv_signals_let(&held);
   return ended;
@@ -479,22 +483,4 @@ const char *sv_transfer_head(const sv_transfer *t, size_t *size) {
 const char *sv_transfer_body(const sv_transfer *t, size_t *size) {
   *size = t->body.size;
   return t->body.data;
-}
-
-const char *sv_reason_name(sv_reason reason) {
-  static const char *const names[] = {
-#define X(name, text) text,
-      SV_REASONS(X)
-#undef X
-  };
-  return names[reason];
-}
-
-const char *sv_phase_name(sv_phase phase) {
-  static const char *const names[] = {
-#define X(name, text) text,
-      SV_PHASES(X)
-#undef X
-  };
-  return names[phase];
 }

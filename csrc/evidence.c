@@ -146,3 +146,21 @@ void sv_evidence_read(sv_transfer *t) {
                           : version == CURL_HTTP_VERSION_1_0 ? 10
                                                              : 11;
 }
+
+const char *sv_reason_name(sv_reason reason) {
+  static const char *const names[] = {
+#define X(name, text) text,
+      SV_REASONS(X)
+#undef X
+  };
+  return names[reason];
+}
+
+const char *sv_phase_name(sv_phase phase) {
+  static const char *const names[] = {
+#define X(name, text) text,
+      SV_PHASES(X)
+#undef X
+  };
+  return names[phase];
+}

@@ -107,7 +107,8 @@ static int transfer_result(lua_State *L) {
 }
 
 static int transfer_answer(lua_State *L) {
-  return sv_push_answer(L, check_transfer(L));
+  const sv_transfer *transfer = check_transfer(L);
+  return sv_push_answer(L, transfer, sv_transfer_status(transfer));
 }
 
 static int transfer_progress(lua_State *L) {

@@ -53,6 +53,9 @@ static double check_bytes(lua_State *L, int index) {
   return bytes;
 }
 
+/* Begin anew, append, write over. */
+static const char *const modes[] = {"wb", "ab", "r+b", NULL};
+
 /* Reads the arguments from `index` on. NULL where memory is short; raises
 ** before it takes any. */
 static sv_errand *read_errand(lua_State *L, int index) {
@@ -68,7 +71,7 @@ static sv_errand *read_errand(lua_State *L, int index) {
     flag = lua_toboolean(L, index + 4);
   } else if (job == SV_JOB_WRITE) {
     text = luaL_checklstring(L, index + 2, &size);
-    mode = luaL_checkstring(L, index + 3);
+    mode = modes[luaL_checkoption(L, index + 3, NULL, modes)];
   } else if (job == SV_JOB_READ) {
     bytes = lua_isnoneornil(L, index + 2) ? MOST_BYTES
                                           : check_bytes(L, index + 2);
@@ -215,10 +218,7 @@ static int driver_errand(lua_State *L) {
   sv_ticket **box = new_ticket(L);
   sv_errand *errand = read_errand(L, 2);
   *box = errand ? sv_driver_errand(driver, errand) : NULL;
-  if (!*box) {
-    return luaL_error(L, "no memory or no thread for a job on the disk");
-  }
-  return push_number(L, *box);
+  return *box ? push_number(L, *box) : push_problem(L, errand ? errno : ENOMEM);
 }
 
 static int driver_ready(lua_State *L) {
@@ -321,7 +321,9 @@ static int ticket_result(lua_State *L) {
 }
 
 static int ticket_answer(lua_State *L) {
-  return sv_push_answer(L, sv_ticket_transfer(check_ticket(L)));
+  sv_ticket *ticket = check_ticket(L);
+  return sv_push_answer(L, sv_ticket_transfer(ticket),
+                        sv_ticket_status(ticket));
 }
 
 static int ticket_progress(lua_State *L) {

@@ -101,8 +101,7 @@ int sv_push_result(lua_State *L, const sv_transfer *transfer,
   return 2;
 }
 
-int sv_push_answer(lua_State *L, const sv_transfer *transfer) {
-  long status = transfer ? sv_transfer_status(transfer) : 0;
+int sv_push_answer(lua_State *L, const sv_transfer *transfer, long status) {
   if (status == 0) {
     return 0;
   }

@@ -16,8 +16,8 @@ void sv_push_response(lua_State *L, const sv_transfer *transfer,
 int sv_push_result(lua_State *L, const sv_transfer *transfer,
                    const sv_outcome *outcome);
 
-/* What it tells before: status and headers, or nothing. */
-int sv_push_answer(lua_State *L, const sv_transfer *transfer);
+/* What it tells before: status and headers, or nothing while that is 0. */
+int sv_push_answer(lua_State *L, const sv_transfer *transfer, long status);
 
 /* Bytes received, in all (nil where unknown) and sent. */
 int sv_push_progress(lua_State *L, sv_progress progress);

@@ -35,6 +35,11 @@ void sv_ticket_drop(sv_ticket *ticket) {
 
 /* --- on the thread ----------------------------------------------------- */
 
+static void publish_status(sv_ticket *ticket) {
+  long status = sv_transfer_status(ticket->transfer);
+  __atomic_store_n(&ticket->status, status, __ATOMIC_RELEASE);
+}
+
 static void publish_progress(sv_ticket *ticket) {
   sv_progress progress = sv_transfer_progress(ticket->transfer);
   __atomic_store_n(&ticket->received, progress.received, __ATOMIC_RELAXED);
@@ -52,17 +57,24 @@ static void end(sv_shared *shared, sv_ticket *ticket) {
   sv_alarm_raise(shared->alarm);
 }
 
-static void on_end(sv_transfer *transfer, void *self) {
-  sv_ticket *ticket = transfer->ticket;
-  sv_transfer_detach(transfer);
+static void end_transfer(sv_shared *shared, sv_ticket *ticket) {
+  publish_status(ticket);
   publish_progress(ticket);
-  end(self, ticket);
+  end(shared, ticket);
 }
 
-static void begin(sv_shared *shared, sv_ticket *ticket) {
+static void on_end(sv_transfer *transfer, void *self) {
+  sv_transfer_detach(transfer);
+  end_transfer(self, transfer->ticket);
+}
+
+static void begin(sv_shared *shared, sv_ticket *ticket, bool stop) {
   if (ticket->errand) {
     sv_errand_run(ticket->errand);
     end(shared, ticket);
+  } else if (stop) {
+    sv_transfer_abandon(ticket->transfer, false);
+    end_transfer(shared, ticket);
   } else {
     sv_engine_enqueue(shared->engine, ticket->transfer);
   }
@@ -100,11 +112,10 @@ static work take_work(sv_shared *shared, bool busy) {
 
 static bool do_work(sv_shared *shared) {
   work found = take_work(shared, sv_engine_in_flight(shared->engine) > 0);
-  sv_ticket *ticket = found.begins;
-  while (ticket) {
-    sv_ticket *next = ticket->next;
-    begin(shared, ticket);
-    ticket = next;
+  sv_ticket *ticket;
+  while ((ticket = found.begins)) {
+    found.begins = ticket->next;
+    begin(shared, ticket, found.stop);
   }
   while ((ticket = found.cancels)) {
     found.cancels = ticket->next_cancel;
@@ -113,25 +124,33 @@ static bool do_work(sv_shared *shared) {
   return !found.stop;
 }
 
-/* How far the running ones have come: seconds until it must be told again. */
-static double publish(sv_shared *shared, double *published) {
-  double now = sv_now();
-  bool due = now - *published >= PROGRESS_SECONDS;
+/* Tells how far the running ones have come; lowers `next` to when that must
+** be told again. */
+static void publish(sv_shared *shared, double *published, double *next) {
+  double now = sv_now(), due = *published + PROGRESS_SECONDS;
   sv_transfer *t = sv_engine_running(shared->engine);
-  if (!t) {
-    return LONG_SECONDS;
-  }
-  for (; t; t = t->next) {
-    sv_ticket *ticket = t->ticket;
-    if (t->answered) {
-      __atomic_store_n(&ticket->answered, 1, __ATOMIC_RELEASE);
-    }
-    if (due) {
-      publish_progress(ticket);
+  for (sv_transfer *each = t; each; each = each->next) {
+    publish_status(each->ticket);
+    if (now >= due) {
+      publish_progress(each->ticket);
     }
   }
-  *published = due ? now : *published;
-  return due ? LONG_SECONDS : *published + PROGRESS_SECONDS - now;
+  if (now >= due) {
+    *published = now;
+  } else if (t && due < *next) {
+    *next = due;
+  }
+}
+
+/* Nothing comes in between what is told and the wait, so that nothing stays
+** untold for as long as nothing more comes. */
+static void drive(sv_shared *shared, double *published) {
+  double next = sv_now() + LONG_SECONDS;
+  bool ended = sv_engine_perform(shared->engine, &next);
+  publish(shared, published, &next);
+  if (!ended) {
+    sv_engine_poll(shared->engine, next);
+  }
 }
 
 void *sv_shared_run(void *self) {
@@ -140,7 +159,7 @@ void *sv_shared_run(void *self) {
   sv_engine_listen(shared->engine, on_end, shared);
   while (do_work(shared)) {
     if (sv_engine_in_flight(shared->engine) > 0) {
-      sv_engine_step(shared->engine, publish(shared, &published));
+      drive(shared, &published);
     }
   }
   sv_engine_close(shared->engine);

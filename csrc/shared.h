@@ -18,7 +18,7 @@
 struct sv_ticket {
   int owners;          /* atomic */
   int done;            /* atomic */
-  int answered;        /* atomic */
+  long status;         /* atomic; of the final answer: its head stays */
   long long received, total, sent; /* atomic */
   sv_transfer *transfer; /* one of both */
   sv_errand *errand;
@@ -31,7 +31,6 @@ struct sv_ticket {
   sv_ticket *before, *after; /* of those not taken out */
   bool cancelled;
   bool lost; /* in a fork; then what it points to is not touched any more */
-  sv_outcome outcome; /* of a lost one */
 };
 
 typedef struct sv_queue {

@@ -172,7 +172,7 @@ static size_t on_head(char *line, size_t one, size_t size, void *self) {
   sv_transfer *t = self;
   (void)one;
   t->head_seen += size;
-  if (size >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+  if (!t->answered && size >= 5 && memcmp(line, "HTTP/", 5) == 0) {
     t->head.size = 0; /* an interim answer or a redirect came before */
     t->head_ended = false;
   }

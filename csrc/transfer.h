@@ -78,8 +78,14 @@ void sv_transfer_detach(sv_transfer *transfer);
 /* Makes ready what sv_engine_wake needs; false where memory is short. */
 bool sv_engine_begin(sv_engine *engine);
 
-/* Ends the wait of sv_engine_step, or the next one. May be called on any
-** thread, between sv_engine_begin and sv_engine_close. */
+/* The halves of a step: does what can be done without waiting, true where a
+** transfer ended, and lowers `next` (of sv_now) to when one will be out of
+** time; waits for something to happen. SIGPIPE must be held back. */
+bool sv_engine_perform(sv_engine *engine, double *next);
+void sv_engine_poll(sv_engine *engine, double until);
+
+/* Ends the wait, or the next one. May be called on any thread, between
+** sv_engine_begin and sv_engine_close. */
 void sv_engine_wake(sv_engine *engine);
 
 /* The running transfers, linked by `next`. */
