@@ -29,22 +29,6 @@ end
 --- Make sure that this host can wait here. It can anywhere.
 function Block.check() end
 
---- Tell the listeners of a request how far it has come.
--- @tparam table req with `on_answer`, told once, and `on_progress`
--- @tparam table ticket of the engine
-function _M.report(req, ticket)
-  if req.on_answer then
-    local status, headers = ticket:answer()
-    if status then
-      req.on_answer(status, headers)
-      req.on_answer = nil
-    end
-  end
-  if req.on_progress then
-    req.on_progress(ticket:progress())
-  end
-end
-
 local function is_watched(req)
   return req.on_progress ~= nil or req.on_answer ~= nil
 end
@@ -55,7 +39,7 @@ local function drive(self, req, transfer)
   while not transfer:done() do
     self.engine():step(seconds)
     if watched then
-      _M.report(req, transfer)
+      schedulers.report(req, transfer)
     end
   end
 end
@@ -197,7 +181,7 @@ local function turn(self, group)
     scheduler:cancel(group, why)
   end
   for fiber in pairs(scheduler.watched) do
-    _M.report(fiber.request, fiber.ticket)
+    schedulers.report(fiber.request, fiber.ticket)
   end
   collect(self)
   local now = self.clock()

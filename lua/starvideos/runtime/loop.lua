@@ -58,7 +58,7 @@ function Loop:request(req)
   if not ticket then
     return nil, number
   end
-  return self.scheduler:await(ticket, number, req)
+  return self.scheduler:await(ticket, number, req, self.clock())
 end
 
 --- Let time pass.
@@ -85,6 +85,9 @@ function Loop:disk(name, ...)
     return self.inline:disk(name, ...)
   end
   local ticket, number = self.driver():errand(name, ...)
+  if not ticket then
+    return nil, number
+  end
   return self.scheduler:await(ticket, number, UNTORN)
 end
 
@@ -107,7 +110,7 @@ end
 function Loop.notify() end
 
 local function changed(self)
-  if not self.updating then
+  if not self.updating and not self.closed then
     self:notify()
   end
 end
@@ -137,20 +140,6 @@ function Loop:current()
   return fiber and fiber.group
 end
 
-local function report(self)
-  local failed
-  for fiber in pairs(self.scheduler.watched) do
-    local ok, raised = pcall(block.report, fiber.request, fiber.ticket)
-    if not ok then
-      failed = failed or {}
-      failed[fiber] = { raised }
-    end
-  end
-  for fiber, reason in pairs(failed or {}) do
-    self.scheduler:fail(fiber, reason[1])
-  end
-end
-
 -- Resumes one coroutine: false where none may go on. Those whose time has
 -- come and those whose answer has take turns, or the one would starve the
 -- other.
@@ -171,9 +160,6 @@ end
 -- Resumes no further one that would not end in time, going by the one before.
 -- A queue that does not drain is given more time with every update.
 local function look(self, seconds)
-  if next(self.scheduler.watched) then
-    report(self)
-  end
   local now = self.clock()
   local until_then = now + seconds * (1 + self.behind / PATIENCE)
   while step(self, now) do
@@ -216,6 +202,7 @@ function Loop:close()
   end
   if self.made then
     self.made:close()
+    self.made = nil -- an update may be under way
   end
   self.inline:close()
 end

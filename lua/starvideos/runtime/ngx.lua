@@ -3,9 +3,9 @@
 -- disk.
 -- @module starvideos.runtime.ngx
 
-local block = require "starvideos.runtime.block"
 local pump = require "starvideos.runtime.ngx_pump"
 local sets = require "starvideos.runtime.ngx_set"
+local schedulers = require "starvideos.runtime.scheduler"
 local waiters = require "starvideos.runtime.ngx_waiter"
 
 local _M = {}
@@ -97,7 +97,7 @@ local function refusal(why)
 end
 
 local function report(req, ticket)
-  local ok, raised = pcall(block.report, req, ticket)
+  local ok, raised = pcall(schedulers.report, req, ticket)
   if not ok then
     ticket:cancel()
     error(raised, 0)
@@ -210,6 +210,9 @@ function Ngx:disk(name, ...)
     return require("starvideos.curl").disk(name, ...)
   end
   local ticket, number = driver_of(self):errand(name, ...)
+  if not ticket then
+    return nil, number
+  end
   await(self, ticket, number, UNTORN)
   return ticket:result()
 end
@@ -267,8 +270,12 @@ end
 --   with the same two share an engine, which starts with the first request)
 -- @treturn table runtime
 function _M.new(options)
+  local transport = transport_of(options)
+  if not transport then
+    require "starvideos.curl" -- takes long: where nginx starts, if made there
+  end
   return setmetatable({
-    transport = transport_of(options),
+    transport = transport,
     clock = options.clock or require("starvideos.core").now,
     pause = options.sleep,
     ca_file = options.ca_file,

@@ -39,17 +39,25 @@ local function is_anybody_left()
   return false
 end
 
--- nginx ends its timers early, and at once, when the worker is to exit.
-local function expect_end()
+local expect_end
+
+-- nginx ends its timers early, and at once, when the worker is to exit. That
+-- is between two rounds of events: who is woken there sleeps on until the next
+-- event, be it in an hour; a timer makes one.
+local function notice(premature)
+  is_noticed = false
+  if premature or ngx.worker.exiting() then
+    if not ngx.timer.at(0, _M.wake_all) then
+      _M.wake_all()
+    end
+  elseif is_anybody_left() then
+    expect_end()
+  end
+end
+
+function expect_end()
   if not is_noticed and not ngx.worker.exiting() then
-    is_noticed = ngx.timer.at(NOTICE_SECONDS, function(premature)
-      is_noticed = false
-      if premature or ngx.worker.exiting() then
-        _M.wake_all()
-      elseif is_anybody_left() then
-        expect_end()
-      end
-    end) ~= nil
+    is_noticed = ngx.timer.at(NOTICE_SECONDS, notice) ~= nil
   end
   return is_noticed or ngx.worker.exiting()
 end
