@@ -227,6 +227,16 @@ function Scheduler:await(ticket, key, request, now)
   return marked(fiber.group, request, ticket:result())
 end
 
+-- Whether the listeners heard it; what one raises ends its fiber.
+local function tell(self, fiber)
+  local ok, raised = pcall(_M.report, fiber.request, fiber.ticket)
+  if not ok and not fiber.dead then
+    fiber.ticket:cancel()
+    leave(self, fiber, false, raised)
+  end
+  return ok
+end
+
 --- Tell that a ticket has ended: its fiber may go on.
 -- @param key as of `await`
 -- @treturn boolean whether somebody waits for it
@@ -235,9 +245,11 @@ function Scheduler:ended(key)
   if not fiber then
     return false
   end
-  self.waiting[key], self.watched[fiber] = nil, nil
-  fiber.key, fiber.looking = nil, nil
-  resume(self, fiber)
+  if not fiber.looking or tell(self, fiber) then
+    self.waiting[key], self.watched[fiber] = nil, nil
+    fiber.key, fiber.looking = nil, nil
+    resume(self, fiber)
+  end
   return true
 end
 
@@ -250,17 +262,6 @@ function Scheduler:due()
     due, fiber = self.sleepers:earliest()
   end
   return due
-end
-
--- What a listener raises ends its fiber.
-local function tell(self, fiber, now)
-  local ok, raised = pcall(_M.report, fiber.request, fiber.ticket)
-  if ok then
-    look_again(self, fiber, now)
-  elseif not fiber.dead then
-    fiber.ticket:cancel()
-    leave(self, fiber, false, raised)
-  end
 end
 
 --- Resume one fiber that may go on, or tell the listeners of one.
@@ -282,8 +283,8 @@ function Scheduler:turn(now)
   local fiber = self.sleepers:pop()
   if fiber.sleeping then
     resume(self, fiber, true)
-  else
-    tell(self, fiber, now)
+  elseif tell(self, fiber) then
+    look_again(self, fiber, now)
   end
   return true
 end
