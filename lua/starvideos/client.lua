@@ -220,11 +220,7 @@ function Client:resume(options)
   if not ok then
     return nil, missing
   end
-  local result, err = resume.all(context, options)
-  if result and result.interrupted then
-    return call.result(context, nil, resume.interrupted(result))
-  end
-  return call.result(context, result, err)
+  return call.result(context, resume.all(context, options))
 end
 
 --- Give up an order of the ledger: it is not pending any more, and its key

@@ -232,7 +232,7 @@ end
 function _M.new(options)
   local self = setmetatable({
     transport = options.transport,
-    scheduler = schedulers.new(),
+    scheduler = schedulers.new(is_interrupt),
   }, Block)
   function self.engine()
     self.made = self.made or require("starvideos.curl").engine {

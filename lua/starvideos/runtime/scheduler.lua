@@ -97,6 +97,10 @@ local function leave(self, fiber, ok, ...)
   local set = fiber.set
   forget(self, fiber)
   set.count = set.count - 1
+  if not ok and self.is_interrupt and self.is_interrupt((...)) then
+    self:cancel(fiber.group, "interrupted")
+    ok = true
+  end
   if set.on_end then
     set.ended = true
     set.on_end(ok, ...)
@@ -337,9 +341,12 @@ function Scheduler:refusal()
 end
 
 --- Make a scheduler.
+-- @tparam[opt] function is_interrupt whether what a fiber raised is Ctrl-C,
+--   which is meant for its whole group
 -- @treturn table scheduler
-function _M.new()
+function _M.new(is_interrupt)
   return setmetatable({
+    is_interrupt = is_interrupt,
     fibers = setmetatable({}, { __mode = "k" }),
     groups = {}, -- that were started and have not ended
     waiting = {}, -- fibers under the keys of their tickets
