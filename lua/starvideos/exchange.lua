@@ -119,17 +119,6 @@ local function listener_of(context)
   end
 end
 
--- Where the one who orders may be killed while it waits, the order and its
--- record go on without it.
-local function shielded(context, one)
-  local runtime = context.runtime
-  if runtime.shield then
-    runtime:shield(one.settle, one.lost)
-  else
-    one.settle()
-  end
-end
-
 local function as_they_are(response, err)
   return response, err
 end
@@ -145,7 +134,8 @@ local function request_of(context, call, creating)
       ["Content-Type"] = creating and "application/json" or nil,
     },
     body = call.body,
-    timeout = math.min(context.timeout, call.timeout or context.timeout),
+    timeout = call.timeout and math.min(context.timeout, call.timeout)
+      or context.timeout,
     fresh = creating or nil,
     finish = creating or nil,
     on_interrupt = creating and listener_of(context) or nil,
@@ -153,29 +143,42 @@ local function request_of(context, call, creating)
   }
 end
 
--- One exchange and what came of it, in a table: its functions may outlive the
--- one who called, whose variables nginx then gives to another.
+-- Delivers a request and has what came of it read; the results of `take` come
+-- behind the response and the failure.
+local function settle(context, req, call, take)
+  local response, failure = deliver(context, req)
+  local err
+  if response then
+    response.body = redact.key(response.body, context.api_key)
+  else
+    err = _M.error_of(failure, call.name, { task_id = call.task_id })
+  end
+  return response, failure, (take or as_they_are)(response, err)
+end
+
+-- An exchange that can go on without the one who began it, in a table: its
+-- functions may outlive the caller, whose variables nginx then gives to
+-- another.
 local function new_exchange(context, req, call, take)
   local one = {}
   function one.settle()
-    local err
-    one.response, one.failure = deliver(context, req)
-    if one.response then
-      one.response.body = redact.key(one.response.body, context.api_key)
-    else
-      err = _M.error_of(one.failure, call.name, { task_id = call.task_id })
-    end
-    one.first, one.second, one.third = (take or as_they_are)(one.response, err)
-  end
-  function one.tell()
-    tell(context, req, one.response, one.failure)
+    one.response, one.failure, one.first, one.second, one.third =
+      settle(context, req, call, take)
   end
   function one.lost()
-    one.tell()
+    tell(context, req, one.response, one.failure)
     return one.first and ("task %s was created for a caller that is gone")
       :format(one.first.id)
   end
   return one
+end
+
+-- Where the one who orders may be killed while it waits, the order and its
+-- record go on without it.
+local function settle_shielded(context, req, call, take)
+  local one = new_exchange(context, req, call, take)
+  context.runtime:shield(one.settle, one.lost)
+  return one.response, one.failure, one.first, one.second, one.third
 end
 
 --- Call the API.
@@ -188,15 +191,11 @@ end
 -- @return up to three results of `take`; without it response, or nil and err
 function _M.call(context, call, take)
   local creating = call.name == "create"
-  local one = new_exchange(context, request_of(context, call, creating), call,
-    take)
-  if creating then
-    shielded(context, one)
-  else
-    one.settle()
-  end
-  one.tell()
-  return one.first, one.second, one.third
+  local req = request_of(context, call, creating)
+  local way = creating and context.runtime.shield and settle_shielded or settle
+  local response, failure, first, second, third = way(context, req, call, take)
+  tell(context, req, response, failure)
+  return first, second, third
 end
 
 return _M
