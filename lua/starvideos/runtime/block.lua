@@ -36,12 +36,12 @@ end
 local function drive(self, req, transfer)
   local watched = is_watched(req)
   local seconds = watched and PROGRESS_SECONDS or LONG_SECONDS
-  while not transfer:done() do
+  repeat
     self.engine():step(seconds)
     if watched then
       schedulers.report(req, transfer)
     end
-  end
+  until transfer:done()
 end
 
 -- Drives one transfer to its end, through interrupts where it must not be
