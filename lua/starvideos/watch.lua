@@ -135,6 +135,23 @@ local function tell(plan, self, task, now)
   end
 end
 
+--- How far a watch has come.
+-- @tparam table plan
+-- @tparam table self the watch
+-- @treturn table with `task`, `elapsed`, `remaining` (seconds) and `polls`
+function _M.progress(plan, self)
+  local now = plan.context.runtime:now()
+  if self.shown == nil or self.shown_of ~= self.known then
+    self.shown, self.shown_of = task_of(self), self.known
+  end
+  return {
+    task = self.shown,
+    elapsed = now - plan.began,
+    remaining = math.max(0, plan.deadline - now),
+    polls = self.polls,
+  }
+end
+
 -- When a task was created: as it tells, or as the ledger does. An order may
 -- have been written down long before it was sent.
 local function created_at(context, task, id)

@@ -102,7 +102,7 @@ local function leave(self, fiber, ok, ...)
     ok = true
   end
   if set.on_end then
-    set.ended = true
+    self.groups[set], set.ended = nil, true
     set.on_end(ok, ...)
   elseif not ok or set.count == 0 then
     end_set(self, set, ok, (...))
@@ -135,12 +135,9 @@ end
 -- @param ... its arguments
 -- @treturn table group, for `cancel`
 function Scheduler:start(on_end, body, ...)
-  local group = { fibers = {} }
+  local group = { fibers = {}, count = 0, on_end = on_end } -- its own set, too
   self.groups[group] = true
-  begin(self, group, { count = 0, fibers = {}, on_end = function(...)
-    self.groups[group] = nil
-    on_end(...)
-  end }, body, ...)
+  begin(self, group, group, body, ...)
   return group
 end
 
