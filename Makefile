@@ -177,6 +177,21 @@ $(BUILD)/driver: $(wildcard spec/allocation/*.[ch] spec/fuzz/peer.*) \
 	$(COMPILE) $(WRAPPED:%=-Wl,--wrap=%) -Icsrc -Ispec/fuzz -o $@ \
 	  $(filter-out %.h,$^) $(CURL_LIBS) $(LUA_LIBS)
 
+# Drivers and Lua states on several threads, under ThreadSanitizer.
+THREADS_SECONDS = 5
+THREADS_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+.PHONY: check-threads
+check-threads:
+	@$(DEPS) demo test
+	@$(MAKE) -s --no-print-directory build LUA=$(LUA)
+	@$(MAKE) -s --no-print-directory build/threads/$(LUA)/hammer \
+	  BUILD=build/threads/$(LUA) CFLAGS='$(THREADS_CFLAGS)'
+	@eval "$$($(MAKE) -s --no-print-directory env LUA=$(LUA))" && \
+	  $(LUA) spec/threads/run.lua build/threads/$(LUA)/hammer \
+	    $(THREADS_SECONDS)
+$(BUILD)/hammer: spec/threads/hammer.c $(call object,$(CORE_SRC) $(CURL_SRC))
+	$(COMPILE) -Icsrc -o $@ $^ $(CURL_LIBS) $(LUA_LIBS)
+
 # How often the ledger's program is killed; SEED repeats a run.
 KILLS = 2000
 SEED =

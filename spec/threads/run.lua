@@ -1,0 +1,29 @@
+-- Runs the program of make check-threads against a server of its own, for so
+-- many seconds. The exit code is 0 where ThreadSanitizer has nothing to say.
+
+local nginx = require "spec.fixtures.nginx"
+local shell = require "starvideos.sandbox.shell"
+
+local program, seconds = ...
+
+local WAYS = [[
+location = /hello { return 200 "hello"; }
+location = /slow { content_by_lua_block { ngx.sleep(0.02) ngx.print("slow") } }
+location = /drip { content_by_lua_block {
+  ngx.header.content_type = "video/mp4"
+  ngx.print("x") ngx.flush(true) ngx.sleep(0.05) ngx.print("y")
+} }
+]]
+
+-- What libcurl and OpenSSL do among themselves cannot be seen.
+local COMMAND = [[
+TSAN_OPTIONS="halt_on_error=0 exitcode=66 ignore_noninstrumented_modules=1 $TSAN_OPTIONS" \
+timeout 120 @program@ spec/threads/hammer.lua @url@ @tls_url@ @ca_file@ \
+  @prefix@/file @seconds@]]
+
+local server = nginx.start { tls = true, body = WAYS }
+local ok = shell.run(shell.fill(COMMAND, { program = program, url = server.url,
+  tls_url = server.tls_url, ca_file = server.ca_file, prefix = server.prefix,
+  seconds = seconds }))
+server:stop()
+os.exit(ok and 0 or 1, true)
