@@ -180,15 +180,16 @@ $(BUILD)/driver: $(wildcard spec/allocation/*.[ch] spec/fuzz/peer.*) \
 # Drivers and Lua states on several threads, under ThreadSanitizer.
 THREADS_SECONDS = 5
 THREADS_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
-.PHONY: check-threads
+.PHONY: check-threads threads
 check-threads:
 	@$(DEPS) demo test
-	@$(MAKE) -s --no-print-directory build LUA=$(LUA)
-	@$(MAKE) -s --no-print-directory build/threads/$(LUA)/hammer \
-	  BUILD=build/threads/$(LUA) CFLAGS='$(THREADS_CFLAGS)'
+	@$(MAKE) -s --no-print-directory build threads LUA=$(LUA)
 	@eval "$$($(MAKE) -s --no-print-directory env LUA=$(LUA))" && \
 	  $(LUA) spec/threads/run.lua build/threads/$(LUA)/hammer \
 	    $(THREADS_SECONDS)
+threads:
+	@$(MAKE) -s --no-print-directory build/threads/$(LUA)/hammer \
+	  BUILD=build/threads/$(LUA) CFLAGS='$(THREADS_CFLAGS)'
 $(BUILD)/hammer: spec/threads/hammer.c $(call object,$(CORE_SRC) $(CURL_SRC))
 	$(COMPILE) -Icsrc -o $@ $^ $(CURL_LIBS) $(LUA_LIBS)
 

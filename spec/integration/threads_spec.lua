@@ -1,0 +1,18 @@
+--- Drivers on several threads, in Lua states of their own; spec/threads has the
+-- program, in which ThreadSanitizer sees every access.
+
+local shell = require "starvideos.sandbox.shell"
+
+local LUA = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
+local SECONDS = 3
+
+describe("drivers on several threads", function()
+  it("touch nothing at the same time, and lose no ticket", function()
+    local output = shell.read(("{ MAKEFLAGS= make -s threads LUA=%s && %s"
+      .. " spec/threads/run.lua build/threads/%s/hammer %d; } 2>&1; echo $?")
+      :format(LUA, LUA, LUA, SECONDS))
+    local ended, status = output:match "(%d+)\n(%d+)$"
+    assert(status == "0", output)
+    assert.is_true(tonumber(ended) > 100)
+  end)
+end)
