@@ -15,7 +15,7 @@ files["**/*.rockspec"].std = "rockspec"
 -- What hosts bring along.
 for _, pattern in ipairs { "lua/starvideos/runtime/ngx*.lua",
   "lua/starvideos/transport/resty_http.lua", "examples/nginx/*.lua",
-  "spec/hosts/nginx/*.lua", "spec/fixtures/resty/*.lua" } do
+  "spec/hosts/nginx/*.lua", "spec/hosts/scenarios.lua", "spec/fixtures/resty/*.lua" } do
   files[pattern].read_globals = { "ngx" }
 end
 for _, pattern in ipairs { "examples/love/*.lua", "spec/hosts/love/**/*.lua",

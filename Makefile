@@ -10,9 +10,9 @@ CORE_SRC = $(CORE_LUA_SRC) csrc/catalog.c csrc/validate.c csrc/media.c \
 	csrc/report.c csrc/text.c csrc/url.c csrc/value.c
 CURL_SRC = csrc/lua_curl.c csrc/lua_driver.c csrc/request.c csrc/response.c \
 	csrc/driver.c csrc/shared.c csrc/alarm.c csrc/errand.c csrc/forks.c \
-	csrc/engine.c csrc/libcurl.c csrc/transfer.c csrc/evidence.c csrc/origin.c \
-	csrc/sink.c csrc/digest.c csrc/place.c csrc/version.c csrc/head.c \
-	csrc/buffer.c csrc/signals.c
+	csrc/engine.c csrc/libcurl.c csrc/transfer.c csrc/handle.c csrc/evidence.c \
+	csrc/origin.c csrc/sink.c csrc/digest.c csrc/place.c csrc/version.c \
+	csrc/head.c csrc/buffer.c csrc/signals.c
 
 # CFLAGS, LIBFLAG and LUA_INCDIR are LuaRocks' names; whoever sets them keeps
 # what the sources rely on.

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_ROOM = 1024 };
+enum { FIRST_ROOM = 512 };
 
 static bool reserve(sv_buffer *buffer, size_t wanted) {
   size_t room = buffer->room ? buffer->room : FIRST_ROOM;

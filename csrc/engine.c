@@ -36,7 +36,7 @@ struct sv_engine {
   double fault; /* when a connection last fell silent or broke; 0: never */
   list queue, running;
   double queue_end_by; /* no queued transfer is out of time before */
-  CURL *idle[IDLE_HANDLES];
+  sv_handle *idle[IDLE_HANDLES];
   int idle_count;
   sv_listener *listener; /* NULL, or told of each end */
   void *self;            /* the listener's */
@@ -154,19 +154,17 @@ static bool notice_fork(sv_engine *engine) {
 
 /* --- one transfer's way ------------------------------------------------ */
 
-static CURL *take_handle(sv_engine *engine) {
-  if (engine->idle_count > 0) {
-    return engine->idle[--engine->idle_count];
-  }
-  return curl_easy_init();
+static sv_handle *take_handle(sv_engine *engine) {
+  return engine->idle_count > 0 ? engine->idle[--engine->idle_count]
+                                : sv_handle_new();
 }
 
-static void give_back(sv_engine *engine, CURL *easy) {
+static void give_back(sv_engine *engine, sv_handle *handle, bool answered) {
   if (engine->idle_count < IDLE_HANDLES && !engine->closed) {
-    curl_easy_reset(easy);
-    engine->idle[engine->idle_count++] = easy;
+    sv_handle_rest(handle, answered);
+    engine->idle[engine->idle_count++] = handle;
   } else {
-    curl_easy_cleanup(easy);
+    sv_handle_free(handle);
   }
 }
 
@@ -182,12 +180,13 @@ static void note_fault(sv_engine *engine, const sv_transfer *t) {
 }
 
 static void finish(sv_engine *engine, sv_transfer *t, CURLcode code) {
-  CURL *easy = t->easy;
+  sv_handle *handle = t->handle;
   take_out(&engine->running, t);
   sv_transfer_finish(t, code, engine->ca_file);
   note_fault(engine, t);
-  curl_multi_remove_handle(engine->multi, easy);
-  give_back(engine, easy);
+  curl_multi_remove_handle(engine->multi, handle->easy);
+  give_back(engine, handle, t->outcome.reason == SV_REASON_NONE);
+  sv_transfer_forget(t);
   let_go(t);
 }
 
@@ -199,15 +198,14 @@ static bool holds_old_connection(const sv_engine *engine) {
 }
 
 static bool start(sv_engine *engine, sv_transfer *t) {
-  CURL *easy = take_handle(engine);
+  sv_handle *handle = take_handle(engine);
   bool held = holds_old_connection(engine);
-  if (!easy) {
+  if (!handle) {
     return false;
   }
-  if (!sv_transfer_start(t, easy, engine->ca_file, engine->fault, held) ||
-      curl_multi_add_handle(engine->multi, easy) != CURLM_OK) {
-    t->easy = NULL;
-    curl_easy_cleanup(easy);
+  if (!sv_transfer_start(t, handle, engine->ca_file, engine->fault, held) ||
+      curl_multi_add_handle(engine->multi, handle->easy) != CURLM_OK) {
+    sv_handle_free(handle);
     return false;
   }
   t->stage = SV_RUNNING;
@@ -308,7 +306,7 @@ void sv_engine_close(sv_engine *engine) {
     sv_transfer_cancel(t);
   }
   while (engine->idle_count > 0) {
-    curl_easy_cleanup(engine->idle[--engine->idle_count]);
+    sv_handle_free(engine->idle[--engine->idle_count]);
   }
   curl_multi_cleanup(engine->multi);
   engine->multi = NULL;
@@ -460,10 +458,11 @@ const sv_outcome *sv_transfer_outcome(const sv_transfer *t) {
 sv_progress sv_transfer_progress(const sv_transfer *t) {
   sv_progress progress = {t->outcome.received, -1, t->outcome.bytes_sent};
   if (t->stage == SV_RUNNING) {
+    CURL *easy = t->handle->easy;
     curl_off_t received = 0, total = -1, sent = 0;
-    curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
-    curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &total);
-    curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+    curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &total);
+    curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &sent);
     progress = (sv_progress){received, total, sent};
   } else if (t->stage == SV_DONE && t->outcome.reason == SV_REASON_NONE) {
     progress.total = progress.received;

@@ -44,7 +44,7 @@ static const struct {
 
 static sv_reason reason_for(const sv_transfer *t, CURLcode code) {
   if (code == CURLE_OPERATION_TIMEDOUT &&
-      strncmp(t->problem, "Operation too slow", 18) == 0) {
+      strncmp(t->handle->problem, "Operation too slow", 18) == 0) {
     return SV_REASON_STALLED;
   }
   if (code == CURLE_OUT_OF_MEMORY && t->outcome.status && !t->answered) {
@@ -62,10 +62,11 @@ static sv_reason reason_for(const sv_transfer *t, CURLcode code) {
 }
 
 void sv_evidence_explain(sv_transfer *t, CURLcode code, const char *ca_file) {
-  const char *what = *t->problem ? t->problem : curl_easy_strerror(code);
+  const char *problem = t->handle->problem;
+  const char *what = *problem ? problem : curl_easy_strerror(code);
   sv_reason reason = reason_for(t, code);
   long system_error = 0;
-  curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &system_error);
+  curl_easy_getinfo(t->handle->easy, CURLINFO_OS_ERRNO, &system_error);
   if (reason == SV_REASON_CONNECT) { /* elsewhere it may be an older one */
     t->outcome.system_error = (int)system_error;
   }
@@ -127,13 +128,13 @@ void sv_evidence_read(sv_transfer *t) {
   sv_outcome *outcome = &t->outcome;
   long request_size = 0, connects = 0, version = 0;
   curl_off_t uploaded = 0, received = 0, elapsed = 0;
-  curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &request_size);
-  curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
-  curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
-  curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connects);
-  curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
-  curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &elapsed);
-  curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &outcome->status);
+  curl_easy_getinfo(t->handle->easy, CURLINFO_REQUEST_SIZE, &request_size);
+  curl_easy_getinfo(t->handle->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
+  curl_easy_getinfo(t->handle->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+  curl_easy_getinfo(t->handle->easy, CURLINFO_NUM_CONNECTS, &connects);
+  curl_easy_getinfo(t->handle->easy, CURLINFO_HTTP_VERSION, &version);
+  curl_easy_getinfo(t->handle->easy, CURLINFO_TOTAL_TIME_T, &elapsed);
+  curl_easy_getinfo(t->handle->easy, CURLINFO_RESPONSE_CODE, &outcome->status);
   outcome->sent = was_sent(t, request_size, uploaded);
   outcome->status = outcome->status < 200 ? 0 : outcome->status;
   outcome->phase = phase_of(t, (long long)uploaded);

@@ -2,6 +2,8 @@
 
 #include "head.h"
 
+enum { USUAL_HEADERS = 8 }; /* of an answer; more make a table that grows */
+
 void sv_set_integer(lua_State *L, const char *name, long long number) {
   lua_pushinteger(L, (lua_Integer)number);
   lua_setfield(L, -2, name);
@@ -43,7 +45,7 @@ static void push_headers(lua_State *L, const sv_transfer *transfer) {
   const char *cursor = sv_transfer_head(transfer, &size);
   const char *end = cursor ? cursor + size : cursor;
   sv_field field;
-  lua_newtable(L);
+  lua_createtable(L, 0, USUAL_HEADERS);
   while (cursor && sv_head_next(&cursor, end, &field)) {
     push_lowered(L, field.name, field.name_size);
     lua_pushvalue(L, -1);

@@ -3,8 +3,6 @@
 #include "transfer.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +12,7 @@
 #include "evidence.h"
 #include "head.h"
 
-enum {
-  MAX_HEAD = 64 * 1024,
-  SINK_BUFFER = 512 * 1024, /* a bigger read costs fewer system calls */
-};
+enum { MAX_HEAD = 64 * 1024 };
 
 /* --- the request ------------------------------------------------------- */
 
@@ -50,15 +45,16 @@ static bool add_line(sv_transfer *t, const char *line) {
   return longer != NULL;
 }
 
+/* libcurl would drop "Name:"; "Name;" is its way to send an empty value. */
 static bool add_header(sv_transfer *t, const sv_header *header) {
   size_t size = strlen(header->name) + strlen(header->value) + 3;
   char *line = malloc(size);
   if (!line) {
     return false;
   }
-  /* libcurl would drop "Name:"; "Name;" is its way to send an empty value. */
-  snprintf(line, size, *header->value ? "%s: %s" : "%s;", header->name,
-           header->value);
+  strcpy(line, header->name);
+  strcat(line, *header->value ? ": " : ";");
+  strcat(line, header->value);
   bool added = add_line(t, line);
   free(line);
   return added;
@@ -91,7 +87,8 @@ static bool copy_headers(sv_transfer *t, const sv_request *request,
     }
   }
   /* No waiting for 100 Continue: it would only delay a large order. */
-  return add_line(t, "Expect:") || out_of_memory(failure);
+  return strcmp(request->method, "POST") != 0 || add_line(t, "Expect:") ||
+         out_of_memory(failure);
 }
 
 static bool copy_body(sv_transfer *t, const sv_request *request) {
@@ -108,9 +105,10 @@ static bool copy_body(sv_transfer *t, const sv_request *request) {
   return true;
 }
 
-static bool copy_path(sv_transfer *t, const sv_request *request) {
+static bool copy_names(sv_transfer *t, const sv_request *request) {
+  t->url = strdup(request->url);
   t->sink_path = request->sink_path ? strdup(request->sink_path) : NULL;
-  return t->sink_path || !request->sink_path;
+  return t->url && (t->sink_path || !request->sink_path);
 }
 
 static bool check_method(const sv_request *request, sv_outcome *failure) {
@@ -147,28 +145,36 @@ sv_transfer *sv_transfer_new(const sv_request *request, sv_outcome *failure) {
       (sv_version_copy(&t->version, request->sink_etag, request->sink_modified,
                        request->sink_total) ||
        out_of_memory(failure)) &&
-      (copy_path(t, request) || out_of_memory(failure))) {
+      (copy_names(t, request) || out_of_memory(failure))) {
     return t;
   }
   sv_transfer_free(t);
   return NULL;
 }
 
+void sv_transfer_forget(sv_transfer *t) {
+  curl_slist_free_all(t->headers);
+  curl_url_cleanup(t->origin.url);
+  free(t->url);
+  free(t->request_body);
+  t->headers = NULL;
+  t->origin.url = NULL;
+  t->url = t->request_body = NULL;
+}
+
 void sv_transfer_free(sv_transfer *t) {
+  sv_transfer_forget(t);
   sv_sink_close(&t->sink, false);
   sv_version_free(&t->version);
-  curl_slist_free_all(t->headers);
   sv_buffer_free(&t->head);
   sv_buffer_free(&t->body);
-  curl_url_cleanup(t->origin.url);
-  free(t->request_body);
   free(t->sink_path);
   free(t);
 }
 
 /* --- what libcurl hands over ------------------------------------------- */
 
-static size_t on_head(char *line, size_t one, size_t size, void *self) {
+size_t sv_transfer_on_head(char *line, size_t one, size_t size, void *self) {
   sv_transfer *t = self;
   (void)one;
   t->head_seen += size;
@@ -219,7 +225,7 @@ static bool continues(sv_transfer *t) {
 /* With the first byte of the final body it is decided where it goes. */
 static bool decide(sv_transfer *t) {
   long status = 0;
-  curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(t->handle->easy, CURLINFO_RESPONSE_CODE, &status);
   t->answered = true;
   t->outcome.phase = SV_PHASE_BODY;
   t->outcome.status = status;
@@ -241,8 +247,9 @@ static bool decide(sv_transfer *t) {
 
 /* An announced length is believed when it is too long. */
 static bool keep(sv_transfer *t, const char *bytes, size_t size) {
+  CURL *easy = t->handle->easy;
   curl_off_t length = -1;
-  curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+  curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
   if (t->body.size + size > t->max_body ||
       length > (curl_off_t)t->max_body) {
     sv_outcome_say(&t->outcome, SV_REASON_TOO_LARGE,
@@ -252,7 +259,7 @@ static bool keep(sv_transfer *t, const char *bytes, size_t size) {
   return sv_buffer_add(&t->body, bytes, size) || out_of_memory(&t->outcome);
 }
 
-static size_t on_body(char *bytes, size_t one, size_t size, void *self) {
+size_t sv_transfer_on_body(char *bytes, size_t one, size_t size, void *self) {
   sv_transfer *t = self;
   (void)one;
   if (!t->answered && !decide(t)) {
@@ -264,138 +271,18 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *self) {
   return taken ? size : 0;
 }
 
-static int on_connected(void *self, char *to, char *from, int to_port,
-                        int from_port) {
+int sv_transfer_on_connected(void *self, char *to, char *from, int to_port,
+                             int from_port) {
   sv_transfer *t = self;
   (void)to, (void)from, (void)to_port, (void)from_port;
   t->connected = true;
   return CURL_PREREQFUNC_OK;
 }
 
-/* A program that the host starts must not inherit the connection. */
-static int on_socket(void *self, curl_socket_t file, curlsocktype purpose) {
-  (void)self, (void)purpose;
-  fcntl(file, F_SETFD, FD_CLOEXEC);
-  return CURL_SOCKOPT_OK;
-}
-
-/* --- the handle -------------------------------------------------------- */
-
-static long milliseconds(double seconds) {
-  return seconds < INT_MAX / 1000 ? (long)(seconds * 1000 + 0.999) : INT_MAX;
-}
-
-/* An option that holds a text takes memory, and must not be left out for want
-** of it: those decide where a request may go, and whom it trusts. */
-static bool set_text(CURL *easy, CURLoption option, const char *text) {
-  CURLcode code = curl_easy_setopt(easy, option, text);
-  return code == CURLE_OK || (!text && code == CURLE_NOT_BUILT_IN);
-}
-
-static bool set_protocols(CURL *easy, const sv_transfer *t) {
-  const char *first = t->origin.secure ? "https" : "http";
-  bool may_stay_open = !t->origin.secure && t->options.insecure_http;
-  const char *then = may_stay_open ? "http,https" : "https";
-  return set_text(easy, CURLOPT_PROTOCOLS_STR, first) &&
-         (t->options.redirects == 0 ||
-          set_text(easy, CURLOPT_REDIR_PROTOCOLS_STR, then));
-}
-
-/* libcurl repeats a POST by itself on a reused connection that the server
-** closes after reading it, and no option forbids that; so an order never
-** sees a used connection, nor leaves one. */
-static void set_connection(CURL *easy, const sv_request *options) {
-  if (options->fresh) {
-    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-  } else {
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
-  }
-  if (options->redirects > 0 && !options->fresh) {
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)options->redirects);
-  }
-}
-
-/* libcurl counts the age of a connection in whole seconds, rounded down, and
-** does not look at it while a stream is open there. */
-static void set_oldest(CURL *easy, double now, double fault, bool held) {
-  long age = (long)(now - fault) - 1;
-  if (fault > 0 && (held || age < 1)) {
-    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-  } else if (fault > 0) {
-    curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, age);
-  }
-}
-
-/* What is left of the time after the queue; 0 would mean no limit. */
-static long time_left(const sv_transfer *t, double now) {
-  if (t->options.timeout <= 0) {
-    return 0;
-  }
-  return t->end_by > now ? milliseconds(t->end_by - now) : 1;
-}
-
-static void set_limits(CURL *easy, const sv_transfer *t, double now) {
-  const sv_request *options = &t->options;
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                   milliseconds(options->connect_timeout));
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, time_left(t, now));
-  if (options->stall_seconds > 0) {
-    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME,
-                     (long)(options->stall_seconds + 0.999));
-    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, options->stall_bytes);
-  }
-}
-
-/* A CA *path*, which Debian's libcurl has by default, switches the cache of
-** parsed certificates off; each connect would read the whole bundle. */
-static bool set_trust(CURL *easy, const sv_transfer *t, const char *ca_file) {
-  if (!t->origin.secure && t->options.redirects == 0) {
-    return true;
-  }
-  curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-  return !ca_file || (set_text(easy, CURLOPT_CAINFO, ca_file) &&
-                      set_text(easy, CURLOPT_CAPATH, NULL));
-}
-
-/* What goes to this machine is shown to no proxy. */
-static bool set_proxy(CURL *easy, const sv_transfer *t) {
-  return !t->origin.local || set_text(easy, CURLOPT_PROXY, "");
-}
-
-/* QUICK_EXIT: giving up does not wait for a name look-up to return. */
-static void set_manners(CURL *easy, sv_transfer *t) {
-  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
-  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
-  curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
-}
+/* --- the way there and back -------------------------------------------- */
 
 static double later(double now, double seconds) {
   return seconds > 0 ? now + seconds : INFINITY;
-}
-
-static void set_content(CURL *easy, sv_transfer *t) {
-  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
-  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
-  curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
-  if (t->request_body) {
-    curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, t->request_body);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                     (curl_off_t)t->request_body_size);
-  }
-  if (t->sink.file >= 0) {
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)SINK_BUFFER);
-  }
 }
 
 static bool open_sink(sv_transfer *t) {
@@ -415,28 +302,16 @@ static bool open_sink(sv_transfer *t) {
   return problem == 0;
 }
 
-bool sv_transfer_start(sv_transfer *t, CURL *easy, const char *ca_file,
+bool sv_transfer_start(sv_transfer *t, sv_handle *handle, const char *ca_file,
                        double fault, bool held) {
-  double now = sv_now();
   if (!open_sink(t)) {
     return false;
   }
-  t->easy = easy;
-  t->begun = now;
-  t->connect_by = later(now, t->options.connect_timeout);
-  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->problem);
-  curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
-  set_content(easy, t);
-  set_manners(easy, t);
-  set_connection(easy, &t->options);
-  set_oldest(easy, now, fault, held);
-  set_limits(easy, t, now);
-  return set_protocols(easy, t) && set_proxy(easy, t) &&
-         set_trust(easy, t, ca_file) &&
-         curl_easy_setopt(easy, CURLOPT_CURLU, t->origin.url) == CURLE_OK;
+  t->handle = handle;
+  t->begun = sv_now();
+  t->connect_by = later(t->begun, t->options.connect_timeout);
+  return sv_handle_prepare(handle, t, ca_file, fault, held);
 }
-
-/* --- the end ----------------------------------------------------------- */
 
 static void settle(sv_transfer *t, bool whole) {
   bool saved = whole && t->outcome.to_file;
@@ -448,7 +323,7 @@ static void settle(sv_transfer *t, bool whole) {
   t->outcome.file_offset = t->sink.offset;
   t->outcome.file_bytes = t->sink.written;
   t->stage = SV_DONE;
-  t->easy = NULL;
+  t->handle = NULL;
 }
 
 void sv_transfer_finish(sv_transfer *t, CURLcode code, const char *ca_file) {
@@ -464,7 +339,6 @@ void sv_transfer_finish(sv_transfer *t, CURLcode code, const char *ca_file) {
                      "the head of the answer is cut short");
     }
   }
-  curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, NULL);
   settle(t, t->outcome.reason == SV_REASON_NONE);
 }
 

@@ -9,6 +9,7 @@
 
 #include "buffer.h"
 #include "engine.h"
+#include "handle.h"
 #include "origin.h"
 #include "sink.h"
 #include "version.h"
@@ -25,9 +26,10 @@ struct sv_transfer {
   double begun, connect_by, end_by;
   bool head_ended; /* by an empty line */
   bool answered;   /* the final answer's head is complete */
-  CURL *easy;      /* while running */
+  sv_handle *handle; /* while running */
   struct curl_slist *headers;
-  sv_origin origin;
+  char *url;
+  sv_origin origin; /* of the same URL */
   char *request_body;
   size_t request_body_size;
   sv_request options; /* its pointers are not used */
@@ -38,7 +40,6 @@ struct sv_transfer {
   sv_sink sink;    /* open while running */
   sv_version version; /* of what the sink holds already */
   sv_outcome outcome;
-  char problem[CURL_ERROR_SIZE];
 };
 
 /* A copy of a request, checked; NULL with `failure` filled in. Needs libcurl;
@@ -46,12 +47,20 @@ struct sv_transfer {
 sv_transfer *sv_transfer_new(const sv_request *request, sv_outcome *failure);
 void sv_transfer_free(sv_transfer *transfer);
 
-/* Opens the sink and sets every option of the handle, which must be new or
-** reset. Connections made before `fault` (of sv_now; 0: none) are not used any
-** more; `held`: one of them may still be in use. False with the outcome filled
-** in, or for want of memory. */
-bool sv_transfer_start(sv_transfer *transfer, CURL *easy, const char *ca_file,
-                       double fault, bool held);
+/* Frees the request, its key with it, when no handle points there any more;
+** the ticket may lie about for long. */
+void sv_transfer_forget(sv_transfer *transfer);
+
+/* Opens the sink and prepares the handle; `fault` and `held` as there. False
+** with the outcome filled in, or for want of memory. */
+bool sv_transfer_start(sv_transfer *transfer, sv_handle *handle,
+                       const char *ca_file, double fault, bool held);
+
+/* What libcurl calls, with the transfer as `self`. */
+size_t sv_transfer_on_head(char *line, size_t one, size_t size, void *self);
+size_t sv_transfer_on_body(char *bytes, size_t one, size_t size, void *self);
+int sv_transfer_on_connected(void *self, char *to, char *from, int to_port,
+                             int from_port);
 
 /* Reads the evidence from the handle, which is the caller's again. */
 void sv_transfer_finish(sv_transfer *transfer, CURLcode code,

@@ -118,6 +118,19 @@ describe("gathered functions", function()
     assert.same({ "interrupted", "interrupted" }, told)
   end)
 
+  it("are told of an interrupt that came in one of them", function()
+    local runtime, told = simulated(), nil
+    runtime:gather {
+      function()
+        runtime:sleep(1)
+        error("x.lua:1: interrupted!", 0)
+      end,
+      function() told = select(2, runtime:sleep(60)) end,
+    }
+    assert.equal("interrupted", told)
+    assert.equal(1, runtime:now())
+  end)
+
   it("leave a coroutine of the caller's own alone", function()
     local runtime = simulated()
     local thread = coroutine.create(function()

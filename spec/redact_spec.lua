@@ -37,6 +37,14 @@ describe("redaction", function()
       redact.key([[sk-a\/b/c= and sk-a/b\/c=]], "sk-a/b/c="))
   end)
 
+  it("knows a key that begins with a slash", function()
+    assert.equal("[key] and [key]", redact.key([[\/a\/b+ and /a/b+]], "/a/b+"))
+  end)
+
+  it("leaves the beginning of a key alone", function()
+    assert.equal("sk-a/b/", redact.key("sk-a/b/", "sk-a/b/c="))
+  end)
+
   it("lets nil pass", function()
     assert.is_nil(redact.key(nil, "abcdef"))
     assert.equal("abc", redact.key("abc", nil))

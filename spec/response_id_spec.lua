@@ -8,7 +8,9 @@ describe("an id of more digits than a float holds", function()
   local ID = "1234567890123456789"
 
   for _, shape in ipairs { '{"id":%s,"status":"queued"}',
-    '{"status":"queued", "id" : %s }', '{"code":0,"data":{"id":%s}}',
+    '{"status":"queued", "id" : %s }',
+    '{"status":"queued","old_id":"video_0","created":1,"id":%s}',
+    '{"code":0,"data":{"id":%s}}',
     '{"code":"0","msg":null,"data":{"projectId":%s}}',
     '{"result":{"status":"queued","id":%s}}' } do
     it("keeps them all in " .. shape, function()

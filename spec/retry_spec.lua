@@ -6,17 +6,34 @@ local function always(number)
   return function() return number end
 end
 
+--- The pace of one wait, with what stays the same over its life.
+local function pace_of(options, next_number)
+  local pace = { interval = retry.first_interval(options) }
+  return {
+    first = function(_, age)
+      return retry.first_pause(pace, options, age or 0, next_number)
+    end,
+    after_answer = function()
+      return retry.pause_after_answer(pace, options, next_number)
+    end,
+    after_error = function(_, err, age)
+      return retry.pause_after_error(pace, options, err, age, next_number)
+    end,
+    state = pace,
+  }
+end
+
 describe("the pace of a wait", function()
   it("begins with one interval", function()
-    assert.equal(30, retry.pace({}, always(0.5)):first())
+    assert.equal(30, pace_of({}, always(0.5)):first())
   end)
 
   it("begins when the caller says so", function()
-    assert.equal(0, retry.pace({ first_poll = 0 }, always(0.5)):first())
+    assert.equal(0, pace_of({ first_poll = 0 }, always(0.5)):first())
   end)
 
   it("grows from 30 s to 60 s and stays there", function()
-    local pace, pauses = retry.pace({}, always(0.5)), {}
+    local pace, pauses = pace_of({}, always(0.5)), {}
     for index = 1, 5 do
       pauses[index] = pace:after_answer()
     end
@@ -24,39 +41,39 @@ describe("the pace of a wait", function()
   end)
 
   it("varies by a fifth either way", function()
-    assert.equal(24, retry.pace({}, always(0)):first())
-    assert.is_true(retry.pace({}, always(0.9999)):first() < 36)
-    assert.is_true(retry.pace({}, always(0.9999)):first() > 35.9)
+    assert.equal(24, pace_of({}, always(0)):first())
+    assert.is_true(pace_of({}, always(0.9999)):first() < 36)
+    assert.is_true(pace_of({}, always(0.9999)):first() > 35.9)
   end)
 
   it("begins at once for a task older than an interval", function()
-    assert.equal(0, retry.pace({}, always(0)):first(30))
-    assert.equal(0, retry.pace({}, always(0.9999)):first(86400))
+    assert.equal(0, pace_of({}, always(0)):first(30))
+    assert.equal(0, pace_of({}, always(0.9999)):first(86400))
   end)
 
   it("begins after what is left of the first interval", function()
-    assert.equal(20, retry.pace({}, always(0.5)):first(10))
-    assert.equal(8, retry.pace({}, always(0)):first(20))
-    assert.equal(7, retry.pace({ first_poll = 7 }, always(0)):first(3600))
+    assert.equal(20, pace_of({}, always(0.5)):first(10))
+    assert.equal(8, pace_of({}, always(0)):first(20))
+    assert.equal(7, pace_of({ first_poll = 7 }, always(0)):first(3600))
   end)
 
   it("keeps to an interval longer than the usual longest", function()
-    local pace = retry.pace({ interval = 300 }, always(0.5))
+    local pace = pace_of({ interval = 300 }, always(0.5))
     assert.equal(300, pace:after_answer())
   end)
 
   it("backs off with full jitter under a bound that doubles", function()
-    local pace, pauses = retry.pace({}, always(1)), {}
+    local pace, pauses = pace_of({}, always(1)), {}
     for index = 1, 7 do
       pauses[index] = pace:after_error({ kind = "server" }, 0)
     end
     assert.same({ 2, 4, 8, 16, 32, 60, 60 }, pauses)
-    assert.equal(1, retry.pace({}, always(0)):after_error(
+    assert.equal(1, pace_of({}, always(0)):after_error(
       { kind = "network" }, 0))
   end)
 
   it("backs off further however the faults alternate", function()
-    local pace, pauses = retry.pace({}, always(1)), {}
+    local pace, pauses = pace_of({}, always(1)), {}
     for index, kind in ipairs { "network", "server", "timeout", "auth",
                                 "server" } do
       pauses[index] = pace:after_error({ kind = kind }, 0)
@@ -70,7 +87,7 @@ describe("the pace of a wait", function()
     function()
       local next_number, early = random(7), 0
       for _ = 1, 1000 do
-        local pause = retry.pace({}, next_number):after_error(
+        local pause = pace_of({}, next_number):after_error(
           { kind = "server" }, 0)
         assert.is_true(pause >= 1 and pause <= 2)
         early = early + (pause < 1.25 and 1 or 0)
@@ -79,28 +96,28 @@ describe("the pace of a wait", function()
     end)
 
   it("slows down where the provider says too many requests", function()
-    local pace = retry.pace({}, always(0.5))
+    local pace = pace_of({}, always(0.5))
     assert.equal(60, pace:after_error({ kind = "rate_limited" }, 0))
   end)
 
   it("never comes back before Retry-After", function()
-    local pace = retry.pace({}, always(0))
+    local pace = pace_of({}, always(0))
     assert.equal(500, pace:after_error(
       { kind = "server", retry_after = 500 }, 0))
     assert.equal(500, pace:after_error(
       { kind = "auth", retry_after = 500 }, 0))
-    assert.equal(500.75, retry.pace({}, always(0.75)):after_error(
+    assert.equal(500.75, pace_of({}, always(0.75)):after_error(
       { kind = "rate_limited", retry_after = 500 }, 0))
   end)
 
   it("bears a 404 for two minutes after the creation", function()
-    local pace = retry.pace({}, always(0.5))
+    local pace = pace_of({}, always(0.5))
     assert.equal(30, pace:after_error({ kind = "not_found" }, 119))
     assert.is_nil(pace:after_error({ kind = "not_found" }, 120))
   end)
 
   it("bears a refused key three times, and then no more", function()
-    local pace = retry.pace({}, always(0.5))
+    local pace = pace_of({}, always(0.5))
     assert.equal(30, pace:after_error({ kind = "auth" }, 0))
     assert.equal(30, pace:after_error({ kind = "auth" }, 0))
     assert.equal(30, pace:after_error({ kind = "auth" }, 0))
@@ -108,7 +125,7 @@ describe("the pace of a wait", function()
   end)
 
   it("bears five unreadable answers in a row", function()
-    local pace = retry.pace({}, always(0.5))
+    local pace = pace_of({}, always(0.5))
     for _ = 1, 5 do
       assert.is_number(pace:after_error({ kind = "protocol" }, 0))
     end
@@ -119,7 +136,7 @@ describe("the pace of a wait", function()
   for kind, limit in pairs(bearable) do
     it(("begins to count %s anew after an answer that made sense")
       :format(kind), function()
-        local pace = retry.pace({}, always(0.5))
+        local pace = pace_of({}, always(0.5))
         for _ = 1, 5 do
           for _ = 1, limit do
             assert.is_number(pace:after_error({ kind = kind }, 0))
@@ -132,7 +149,7 @@ describe("the pace of a wait", function()
                                "not_found" } do
       it(("counts %s on across %s, which it neither counts nor forgives by")
         :format(kind, between), function()
-          local pace = retry.pace({}, always(0.5))
+          local pace = pace_of({}, always(0.5))
           for _ = 1, limit do
             assert.is_number(pace:after_error({ kind = kind }, 0))
             for _ = 1, 6 do
@@ -145,7 +162,7 @@ describe("the pace of a wait", function()
   end
 
   it("counts refusals and unreadable answers apart", function()
-    local pace = retry.pace({}, always(0.5))
+    local pace = pace_of({}, always(0.5))
     for _ = 1, 3 do
       assert.is_number(pace:after_error({ kind = "auth" }, 0))
       assert.is_number(pace:after_error({ kind = "protocol" }, 0))
@@ -154,9 +171,19 @@ describe("the pace of a wait", function()
     assert.is_nil(pace:after_error({ kind = "auth" }, 0))
   end)
 
+  it("leaves nothing behind in its table that was there for a fault",
+    function()
+      local pace = pace_of({}, always(0.5))
+      for _, kind in ipairs { "server", "auth", "protocol", "not_found" } do
+        pace:after_error({ kind = kind }, 0)
+      end
+      pace:after_answer()
+      assert.same({ interval = 37.5 }, pace.state)
+    end)
+
   it("ends at once at an error that no time will mend", function()
     for _, kind in ipairs { "config", "invalid_request", "io" } do
-      assert.is_nil(retry.pace({}, always(0.5)):after_error(
+      assert.is_nil(pace_of({}, always(0.5)):after_error(
         { kind = kind }, 0))
     end
   end)

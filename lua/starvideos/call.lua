@@ -89,18 +89,18 @@ end
 -- it unwinds the program, but with an error that says which task was left.
 -- @tparam table context
 -- @param value
--- @param second
+-- @param err or whatever else stands behind a value
 -- @return both
-function _M.result(context, value, second)
-  local err = value == nil and second
-  if errors.is(err) then
-    err.message = redact.key(err.message, context.api_key)
-    err.code = redact.key(err.code, context.api_key)
+function _M.result(context, value, err)
+  if value ~= nil or not errors.is(err) then
+    return value, err
   end
-  if errors.is(err) and err.interrupted and context.interrupts ~= "return" then
+  err.message = redact.key(err.message, context.api_key)
+  err.code = redact.key(err.code, context.api_key)
+  if err.interrupted and context.interrupts ~= "return" then
     error(shows_tables and err or tostring(err), 0)
   end
-  return value, second
+  return nil, err
 end
 
 --- What nothing can be sent without, said before anybody waits for it.

@@ -220,11 +220,7 @@ function Client:resume(options)
   if not ok then
     return nil, missing
   end
-  local result, err = resume.all(context, options)
-  if result and result.interrupted then
-    return call.result(context, nil, resume.interrupted(result))
-  end
-  return call.result(context, result, err)
+  return call.result(context, resume.all(context, options))
 end
 
 --- Give up an order of the ledger: it is not pending any more, and its key
@@ -301,7 +297,8 @@ end
 
 --- Let operations go on: once a frame, or when the event loop says so.
 -- @tparam[opt] number budget_ms milliseconds after which no further operation
---   is resumed (0.25; with `poll` 1). At least one is
+--   is resumed (0.05; with `poll` 1). At least one is, and more where their
+--   queue does not drain
 -- @raise where the runtime is another
 function Client:update(budget_ms)
   local context = call.looping(self, "update")

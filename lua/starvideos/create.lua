@@ -64,19 +64,24 @@ local function settle(context, order, tries, http, failed)
   return nil, problem, pause
 end
 
+-- Reads one answer, whatever has become by then of who sent the order.
+local function taker(context, order, tries)
+  return function(http, failed)
+    return settle(context, order, tries, http, failed)
+  end
+end
+
 -- Sends until the order has arrived, may have, or shall not be sent again.
 local function send(context, order, call)
   local tries = 0
-  local function take(http, failed)
-    return settle(context, order, tries, http, failed)
-  end
   while true do
     local ok, err = order:submitting()
     if not ok then
       return nil, err
     end
     tries = tries + 1
-    local task, problem, pause = exchange.call(context, call, take)
+    local task, problem, pause = exchange.call(context, call,
+      taker(context, order, tries))
     if task or not pause then
       return task, problem
     end

@@ -30,28 +30,40 @@ local function fail(self, kind, message, fields)
   return nil, errors.new(err)
 end
 
+local function not_writable(path, failure)
+  if failure.reason == "cancelled" then
+    return { kind = "cancelled",
+      message = "stopped while looking whether " .. path .. " can be written" }
+  end
+  return { kind = "io", message = ("cannot write %s: %s"):format(path,
+    tostring(failure.message)) }
+end
+
+-- What stands against a target; nil where nothing does.
+local function obstacle(runtime, path, overwrite)
+  local existing = runtime:disk("size", path)
+  if existing and runtime:disk("is_directory", path) then
+    return { kind = "io", message = path .. " is a directory; name a file in"
+      .. " it" }
+  elseif existing and not overwrite then
+    return { kind = "io", message = path .. " exists; choose another name or"
+      .. " allow overwriting" }
+  end
+  local ok, failure = parts.probe(runtime, path)
+  return not ok and not_writable(path, failure) or nil
+end
+
 --- Whether a video can be saved at a path, without leaving a trace. Asked
 -- before anything is paid for.
+-- @tparam table runtime
 -- @tparam string path
 -- @tparam ?boolean overwrite
 -- @treturn ?boolean true
--- @treturn ?table err of kind io
-function _M.check_target(path, overwrite)
-  local existing = io.open(path, "rb")
-  local problem
-  if existing then
-    local is_folder = not existing:read(0) and existing:seek("end") ~= 0
-    existing:close()
-    problem = is_folder and path .. " is a directory; name a file in it"
-      or not overwrite and path .. " exists; choose another name or allow"
-        .. " overwriting" or nil
-  end
-  if not problem then
-    local ok, why = parts.probe(path)
-    problem = not ok and "cannot write " .. tostring(why) or nil
-  end
-  if problem then
-    return nil, errors.new { kind = "io", message = problem }
+-- @treturn ?table err of kind io or cancelled
+function _M.check_target(runtime, path, overwrite)
+  local fault = obstacle(runtime, path, overwrite)
+  if fault then
+    return nil, errors.new(fault)
   end
   return true
 end
@@ -142,12 +154,14 @@ local function request_of(self, context)
     sink = part:sink(),
     on_answer = function(status, headers)
       before = status == 206 and before or 0
-      if is_file { status = status, headers = headers } then
+      if not self.over and is_file { status = status, headers = headers } then
         part:remember(status, headers)
       end
     end,
     on_progress = on_progress and function(received, total)
-      on_progress(before + received, total and before + total)
+      if not self.over then
+        on_progress(before + received, total and before + total)
+      end
     end,
   }
 end
@@ -157,8 +171,7 @@ local function not_placed(self, failure)
   local part, reason = self.part, failure.reason
   if reason == "busy" or reason == "changed" then
     return fail(self, "io", "another download is writing " .. part.path)
-  end
-  if part:size() == 0 and parts.size_of(part.target) then
+  elseif part:is_placed() then
     return fail(self, "io", ("%s is saved, but the disk has not confirmed it:"
       .. " %s"):format(part.target, tostring(failure.message)))
   end
@@ -194,7 +207,7 @@ local function finish(self, whole, response)
   elseif not part:is_video() then
     return no_video(self)
   end
-  local sha256 = response.sha256 or parts.sha256_of(part.path)
+  local sha256 = response.sha256 or part:sha256()
   local offset = response.file_offset or 0
   local file = { path = part.target, bytes = size, sha256 = sha256,
     resumed_from = offset > 0 and offset or nil }
@@ -246,11 +259,12 @@ local function take(self, context, response)
     return refused(self, context, response)
   end
   if response.body then
-    local ok, problem = self.part:save(response)
+    local ok, failure = self.part:save(response)
     if ok == false then
       return begin_anew(self)
     elseif not ok then
-      return fail(self, "io", "cannot write " .. tostring(problem))
+      return fail(self, "io", ("cannot write %s: %s"):format(self.part.path,
+        tostring(failure.message)))
     end
   end
   self.part:remember(response.status, response.headers)
@@ -306,6 +320,9 @@ end
 -- Lets time pass until the next attempt: true, or nil and the last error.
 local function pause(self, context, err, at_once)
   count(self)
+  if self.part.cancelled then -- what the attempt saw is not to be believed
+    return cancelled(self)
+  end
   local seconds = at_once and 0
     or not err.task and retry.download_pause(err, self.faults, context.random)
   local left = time_left(self, context) or math.huge
@@ -369,6 +386,21 @@ local function note(context, id, file)
   return file
 end
 
+local function new(context, task, path, options)
+  local runtime = context.runtime
+  return {
+    id = task.id,
+    url = task.video_url,
+    options = options,
+    ledger = context.ledger,
+    api_key = context.api_key,
+    part = parts.new(path, task.id, runtime),
+    deadline = options.timeout and runtime:now() + options.timeout or nil,
+    most = 0, -- bytes that were there after any attempt
+    faults = 0, -- in a row
+  }
+end
+
 --- Save a video.
 -- @tparam table context of the client
 -- @tparam table|string task_or_id a completed task, or an id to ask for
@@ -385,17 +417,15 @@ function _M.save(context, task_or_id, path, options)
   if before then
     return before
   end
-  local ok, err = _M.check_target(path, options.overwrite)
+  local ok, err = _M.check_target(context.runtime, path, options.overwrite)
   if not ok then
+    err.task_id = task.id
     return nil, err
   end
-  local self = { id = task.id, url = task.video_url, options = options,
-    ledger = context.ledger, api_key = context.api_key,
-    part = parts.new(path, task.id), most = 0, faults = 0 }
-  self.deadline = options.timeout
-    and context.runtime:now() + options.timeout or nil
+  local self = new(context, task, path, options)
   local file
   file, err = run(self, context)
+  self.over = true -- a transport may have kept the listeners
   return file and note(context, task.id, file), err
 end
 

@@ -119,17 +119,6 @@ local function listener_of(context)
   end
 end
 
--- Where the one who orders may be killed while it waits, the order and its
--- record go on without it.
-local function shielded(context, settle, lost)
-  local runtime = context.runtime
-  if runtime.shield then
-    runtime:shield(settle, lost)
-  else
-    settle()
-  end
-end
-
 local function as_they_are(response, err)
   return response, err
 end
@@ -145,12 +134,51 @@ local function request_of(context, call, creating)
       ["Content-Type"] = creating and "application/json" or nil,
     },
     body = call.body,
-    timeout = math.min(context.timeout, call.timeout or context.timeout),
+    timeout = call.timeout and math.min(context.timeout, call.timeout)
+      or context.timeout,
     fresh = creating or nil,
     finish = creating or nil,
     on_interrupt = creating and listener_of(context) or nil,
     redirects = 0,
   }
+end
+
+-- Delivers a request and has what came of it read; the results of `take` come
+-- behind the response and the failure.
+local function settle(context, req, call, take)
+  local response, failure = deliver(context, req)
+  local err
+  if response then
+    response.body = redact.key(response.body, context.api_key)
+  else
+    err = _M.error_of(failure, call.name, { task_id = call.task_id })
+  end
+  return response, failure, (take or as_they_are)(response, err)
+end
+
+-- An exchange that can go on without the one who began it, in a table: its
+-- functions may outlive the caller, whose variables nginx then gives to
+-- another.
+local function new_exchange(context, req, call, take)
+  local one = {}
+  function one.settle()
+    one.response, one.failure, one.first, one.second, one.third =
+      settle(context, req, call, take)
+  end
+  function one.lost()
+    tell(context, req, one.response, one.failure)
+    return one.first and ("task %s was created for a caller that is gone")
+      :format(one.first.id)
+  end
+  return one
+end
+
+-- Where the one who orders may be killed while it waits, the order and its
+-- record go on without it.
+local function settle_shielded(context, req, call, take)
+  local one = new_exchange(context, req, call, take)
+  context.runtime:shield(one.settle, one.lost)
+  return one.response, one.failure, one.first, one.second, one.third
 end
 
 --- Call the API.
@@ -164,26 +192,8 @@ end
 function _M.call(context, call, take)
   local creating = call.name == "create"
   local req = request_of(context, call, creating)
-  local response, failure, first, second, third
-  local function settle()
-    response, failure = deliver(context, req)
-    local err
-    if response then
-      response.body = redact.key(response.body, context.api_key)
-    else
-      err = _M.error_of(failure, call.name, { task_id = call.task_id })
-    end
-    first, second, third = (take or as_they_are)(response, err)
-  end
-  if creating then
-    shielded(context, settle, function()
-      tell(context, req, response, failure)
-      return first and ("task %s was created for a caller that is gone")
-        :format(first.id)
-    end)
-  else
-    settle()
-  end
+  local way = creating and context.runtime.shield and settle_shielded or settle
+  local response, failure, first, second, third = way(context, req, call, take)
   tell(context, req, response, failure)
   return first, second, third
 end

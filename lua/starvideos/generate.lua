@@ -25,7 +25,8 @@ return function(context, params, options)
   local before = saved_before(context, options)
   local ok, err = true, nil
   if not before then
-    ok, err = download.check_target(options.path, options.overwrite)
+    ok, err = download.check_target(context.runtime, options.path,
+      options.overwrite)
   end
   if not ok then
     return nil, err

@@ -25,24 +25,25 @@ codec.encode_sparse_array(false, 1, 1)
 --- What to put into a table so that `encode` writes null.
 _M.null = cjson.null
 
-local null = cjson.null
-
--- cjson reads every number as a float, which Lua 5.3 and later print as
--- "5.0". Whole ones become integers, as the sender meant them.
-local function plain_number(number)
-  return math.tointeger and math.tointeger(number) or number
-end
-
--- cjson's null is a userdata, hence true in a condition: it is taken out
--- before anybody can trip over it.
-local function plain(value)
-  if value == null then
+-- What becomes of a decoded value, by its type; the others stay as they are.
+-- cjson reads every number as a float, which Lua 5.3 and later print as "5.0":
+-- whole ones become integers, as the sender meant them. Its null is a
+-- userdata, hence true in a condition: it is taken out before anybody can trip
+-- over it.
+local plain = {
+  number = math.tointeger and function(number)
+    return math.tointeger(number) or number
+  end,
+  userdata = function()
     return nil
-  elseif type(value) == "number" then
-    return plain_number(value)
-  elseif type(value) == "table" then
-    for key, item in pairs(value) do
-      value[key] = plain(item)
+  end,
+}
+
+function plain.table(value)
+  for key, item in pairs(value) do
+    local change = plain[type(item)]
+    if change then
+      value[key] = change(item)
     end
   end
   return value
@@ -58,7 +59,11 @@ function _M.decode(text)
   if not ok then
     return nil, (tostring(value):gsub("^.-:%d+: ", ""))
   end
-  return plain(value)
+  local change = plain[type(value)]
+  if change then
+    return change(value)
+  end
+  return value
 end
 
 --- Encode a Lua value.

@@ -1,6 +1,7 @@
 --- A video that is on its way: the `.part` file beside its target holds what
 -- has come, and `.part.json` says of which task and which version it is, so
--- that another process can go on there.
+-- that another process can go on there. Every job on a file is the runtime's,
+-- which waits for it as its host does.
 -- @module starvideos.part
 
 local json = require "starvideos.json"
@@ -17,86 +18,32 @@ local HEAD_BYTES, TYPE = 12, "ftyp"
 -- byte of the video, so that a full disk still takes them.
 local NOTES_BYTES = 512
 
--- The same without starvideos.curl, for a host that sends requests by a
--- transport of its own and cannot load libcurl.
-local plain = {}
-
-function plain.place(part, path, _, overwrite)
-  local existing = not overwrite and io.open(path, "rb")
-  if existing then
-    existing:close()
-    return nil, { reason = "exists" }
-  end
-  local ok, problem = os.rename(part, path)
-  return ok, not ok and { reason = "io", message = problem } or nil
-end
-
-function plain.discard(part, only_empty)
-  if not only_empty or _M.size_of(part) == 0 then
-    os.remove(part)
-  end
-  return true
-end
-
-function plain.sha256()
-  return nil
-end
-
-local function files()
-  local ok, curl = pcall(require, "starvideos.curl")
-  return ok and curl or plain
-end
-
---- The size of a file.
--- @tparam string path
--- @treturn ?number bytes, nil where there is none
-function _M.size_of(path)
-  local file = io.open(path, "rb")
-  if not file then
-    return nil
-  end
-  local size = file:seek("end")
-  file:close()
-  return size
-end
-
-local function read(path, bytes)
-  local file = io.open(path, "rb")
-  local text = file and file:read(bytes or "*a")
-  if file then
-    file:close()
-  end
-  return text
-end
-
-local function write(path, text, mode)
-  local file, problem = io.open(path, mode)
-  if not file then
-    return nil, problem
-  end
-  local written, why = file:write(text)
-  local closed, later = file:close()
-  if written and closed then
-    return true
-  end
-  return nil, why or later
-end
-
 --- Whether a target can be written, without leaving a trace; a part that is
 -- there stays as it is.
+-- @tparam table runtime
 -- @tparam string path of the target
 -- @treturn ?boolean true
--- @treturn ?string why not
-function _M.probe(path)
+-- @treturn ?table failure with `reason` and `message`
+function _M.probe(runtime, path)
   local part = path .. ".part"
-  if _M.size_of(part) then
-    return write(part, "", "r+b")
+  if runtime:disk("size", part) then
+    return runtime:disk("write", part, "", "r+b")
   end
   -- Not the part itself: another process may begin to fill it right now.
   local trial = path .. ".part.test"
-  local ok, problem = write(trial, "", "ab")
-  os.remove(trial)
-  return ok, problem
+  local ok, failure = runtime:disk("write", trial, "", "ab")
+  runtime:disk_later("remove", trial)
+  return ok, failure
+end
+
+-- A job of which the caller no longer waits for the outcome tells nothing of
+-- the file: whoever asks next sees `cancelled`.
+local function disk(self, name, ...)
+  local result, failure = self.runtime:disk(name, ...)
+  if result == nil and failure and failure.reason == "cancelled" then
+    self.cancelled = true
+  end
+  return result, failure
 end
 
 local function known_of(text)
@@ -123,21 +70,20 @@ end
 --- The bytes that are there.
 -- @treturn number
 function Part:size()
-  return _M.size_of(self.path) or 0
+  return disk(self, "size", self.path) or 0
 end
 
 --- Whether what is there begins as a video does.
 -- @treturn boolean
 function Part:is_video()
-  local head = read(self.path, HEAD_BYTES) or ""
-  return head:sub(5, 8) == TYPE
+  return self:beginning(HEAD_BYTES):sub(5, 8) == TYPE
 end
 
 --- The beginning of what is there.
 -- @tparam number bytes
 -- @treturn string
 function Part:beginning(bytes)
-  return read(self.path, bytes) or ""
+  return disk(self, "read", self.path, bytes) or ""
 end
 
 -- Whether the rest of the file can be put behind what is there.
@@ -151,7 +97,9 @@ end
 --- Look what an earlier attempt has left. Sets `offset`, from where to go on,
 -- and `version`.
 function Part:look()
-  local size, version = self:size(), known_of(read(self.notes))
+  local size, notes = self:size(), disk(self, "read", self.notes)
+  local version = known_of(notes)
+  self.room = notes and #notes
   if continues(self, size, version) then
     self.offset, self.version = size, version
   else
@@ -185,27 +133,34 @@ function Part:sink()
     total = self.version.total }
 end
 
--- Over what stands there, for a full disk has nothing to give for new text.
-local function write_notes(self, version)
+-- The notes of a version, as large as those that stand there: a full disk has
+-- nothing to give for new text.
+local function notes_of(self, version)
   version.task_id = self.task_id
-  local text, room = json.encode(version), _M.size_of(self.notes)
-  local blanks = math.max(NOTES_BYTES, room or 0) - #text
-  write(self.notes, text .. (" "):rep(blanks), room and "r+b" or "wb")
+  local text = json.encode(version)
+  local blanks = math.max(NOTES_BYTES, self.room or 0) - #text
+  return text .. (" "):rep(blanks)
 end
 
---- Make sure that the notes can be written later.
+--- Make sure that the notes can be written later. To be called after `look`.
 function Part:reserve()
-  if not _M.size_of(self.notes) then
-    write_notes(self, {})
+  if not self.room then
+    -- Behind the notes of another process that came up this moment, for which
+    -- they are blanks.
+    local blanks = (" "):rep(NOTES_BYTES)
+    self.room = disk(self, "write", self.notes, blanks, "ab") and #blanks
   end
 end
 
---- Write down which version is coming.
+--- Write down which version is coming, without waiting until that is done.
 -- @tparam number status of the answer
 -- @tparam table headers
 function Part:remember(status, headers)
   local version = version_of(status, headers)
-  write_notes(self, validator_of(version) and version or {})
+  local notes = notes_of(self, validator_of(version) and version or {})
+  self.runtime:disk_later("write", self.notes, notes,
+    self.room and "r+b" or "wb")
+  self.room = #notes
 end
 
 local function agree(known, told)
@@ -225,54 +180,61 @@ end
 --- Save a body that a transport handed over in memory.
 -- @tparam table response
 -- @treturn ?boolean true; false where it is not the rest of what is there
--- @treturn ?string why it cannot be saved
+-- @treturn ?table failure with `reason` and `message`
 function Part:save(response)
   local rest = response.status == 206
   if rest and not is_rest(self, response.headers) then
     return false
   end
   response.file_offset = rest and self.offset or 0
-  return write(self.path, response.body, rest and "ab" or "wb")
+  return disk(self, "write", self.path, response.body, rest and "ab" or "wb")
 end
 
 --- Remove what is there, unless another process is writing it.
 -- @tparam[opt=false] boolean only_empty
 function Part:discard(only_empty)
-  if files().discard(self.path, only_empty) and not _M.size_of(self.path) then
-    os.remove(self.notes)
+  if disk(self, "discard", self.path, only_empty or false)
+    and not disk(self, "size", self.path) then
+    disk(self, "remove", self.notes)
   end
 end
 
---- The SHA-256 of a file.
--- @tparam string path
+--- The SHA-256 of what is there.
 -- @treturn ?string lowercase hex, nil where it cannot be told
-function _M.sha256_of(path)
-  return files().sha256(path)
+function Part:sha256()
+  return (disk(self, "sha256", self.path))
 end
 
 --- Give the finished file its name; it is on the disk then.
 -- @tparam number bytes it must have
 -- @tparam ?boolean overwrite
 -- @treturn ?boolean true
--- @treturn ?table failure with `reason` (exists, busy, changed or io) and
---   `message`
+-- @treturn ?table failure with `reason` (exists, busy, changed, cancelled or
+--   io) and `message`
 function Part:place(bytes, overwrite)
-  local ok, failure = files().place(self.path, self.target, bytes,
+  local ok, failure = disk(self, "place", self.path, self.target, bytes,
     overwrite or false)
   if ok then
-    os.remove(self.notes)
+    disk(self, "remove", self.notes)
   end
   return ok, failure
+end
+
+--- Whether the file has its name although `place` has failed.
+-- @treturn boolean
+function Part:is_placed()
+  return self:size() == 0 and disk(self, "size", self.target) ~= nil
 end
 
 --- The part of a target.
 -- @tparam string path of the target
 -- @tparam string task_id
--- @treturn table part
-function _M.new(path, task_id)
+-- @tparam table runtime with the methods `disk` and `disk_later`
+-- @treturn table part; `cancelled` is set once a job on a file was cancelled
+function _M.new(path, task_id, runtime)
   return setmetatable({ target = path, path = path .. ".part",
-    notes = path .. ".part.json", task_id = task_id, offset = 0,
-    version = {} }, Part)
+    notes = path .. ".part.json", task_id = task_id, runtime = runtime,
+    offset = 0, version = {} }, Part)
 end
 
 return _M

@@ -2,26 +2,29 @@
 -- @module starvideos.query
 
 local address = require "starvideos.address"
+local answer = require "starvideos.answer"
+local board = require "starvideos.board"
 local exchange = require "starvideos.exchange"
-local redact = require "starvideos.redact"
-local response = require "starvideos.response"
 
--- That a task has ended is for the ledger too; where that cannot write it
--- down, the one who asked still gets the answer.
-local function note(context, task)
-  local ok, err = context.ledger:seen(task)
-  if not ok then
-    exchange.tell_of_ledger(context, err)
-  end
-end
-
---- Look at a task once.
+--- Look at a task once. Where processes share what they know, the others are
+-- told.
 -- @tparam table context of the client
 -- @tparam string id
 -- @tparam[opt] number timeout seconds, at most the client's own
+-- @tparam[opt] number max_age seconds: what is known and not older is answered
+--   without a request
 -- @treturn ?table task, a failed one too
 -- @treturn ?table err
-return function(context, id, timeout)
+-- @treturn ?string what was answered, as JSON
+-- @treturn ?number when, as the board has it
+return function(context, id, timeout, max_age)
+  local posted = board.of(context)
+  if posted and max_age then
+    local task, text, at = posted:task(id, max_age)
+    if task then
+      return task, nil, text, at
+    end
+  end
   local http, err = exchange.call(context, {
     name = "query",
     path = address.result_path(id),
@@ -31,14 +34,9 @@ return function(context, id, timeout)
   if not http then
     return nil, err
   end
-  local task, refused = response.query(http, id, context.wall_clock)
+  local task, refused = answer(context, id, http)
   if not task then
-    refused.task_id = refused.task_id or id
     return nil, refused
   end
-  task.error = redact.key(task.error, context.api_key)
-  if context.ledger then
-    note(context, task)
-  end
-  return task
+  return task, nil, http.body, posted and posted:post(id, http.body)
 end

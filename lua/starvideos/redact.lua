@@ -57,6 +57,11 @@ function _M.key(text, key)
   if not text or not key or #key < SHORTEST_KEY then
     return text
   end
+  -- Hardly any text holds the key: a plain look for it up to its first slash,
+  -- which may be escaped, spares the pattern.
+  if not text:find(key:match "^[^/]*", 1, true) then
+    return text
+  end
   local pattern = key:gsub("%p", "%%%0"):gsub("%%/", "\\?/")
   return (text:gsub(pattern, "[key]"))
 end

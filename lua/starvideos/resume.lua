@@ -10,8 +10,12 @@ local wait = require "starvideos.wait"
 
 local _M = {}
 
--- Orders in hand at a time, and read from the ledger at a time.
-local AT_A_TIME = 1000
+-- Orders read from the ledger at a time.
+local PAGE = 1000
+
+-- Targets looked at, and videos fetched, at a time: what more of them take
+-- from each other, and connections from the waits, is gained by nobody.
+local TARGETS, DOWNLOADS = 64, 16
 
 -- The path a video gets whose order names none: the key or the id, as far as
 -- a file name may hold it.
@@ -56,99 +60,156 @@ local function obstacle(context, order)
   }
 end
 
--- Waits where there is something to wait for, and saves.
-local function fetch(context, order, path, options)
-  local progress = options.on_progress
-  local ok, err = download.check_target(path, options.overwrite)
-  if not ok then
-    return nil, err
+local failures = { task_failed = true, expired = true }
+
+local function settle(self, order, file, err)
+  local result = self.result
+  local count = file and "done" or failures[err.kind] and "failed" or "left"
+  result[count] = result[count] + 1
+  result.orders[#result.orders + 1] = { order = order, file = file, err = err }
+  if err and err.kind == "cancelled" then
+    self.stopped = true
+    self.interrupted = self.interrupted or err.interrupted or nil
   end
-  local task
-  task, err = wait.one(context, order.task_id, {
+  if self.options.on_done then
+    self.options.on_done(order, file, err)
+  end
+end
+
+-- A video that another process saves meanwhile is as good as one's own.
+local function saved_meanwhile(self, order, path, err)
+  local context = self.context
+  return err.kind == "io"
+    and saved(context, context.ledger:of_task(order.task_id), path) or nil
+end
+
+-- What is there already, or stands against it, before anybody is asked.
+local function look(self, order, path)
+  local context = self.context
+  local file = saved(context, order, path)
+  if file then
+    return file
+  end
+  local ok, err = download.check_target(context.runtime, path,
+    self.options.overwrite)
+  if not ok then
+    return saved_meanwhile(self, order, path, err), err
+  end
+end
+
+-- Ends an order at once, or puts it down to be waited for.
+local function begin(self, order)
+  local file
+  local err = obstacle(self.context, order)
+  local path = not err and path_of(order, self.options)
+  if path then
+    file, err = look(self, order, path)
+  end
+  if file or err then
+    settle(self, order, file, not file and err or nil)
+  else
+    self.open[order.task_id] = { order = order, path = path }
+    self.tasks[#self.tasks + 1] = { id = order.task_id,
+      created = order.state == "accepted" and order.updated_at
+        or order.created_at } -- it may have been sent long after it was noted
+  end
+end
+
+-- Calls a function with each of a list, a few of them side by side.
+local function each(runtime, list, body)
+  local position = 0
+  local function worker()
+    while position < #list do
+      position = position + 1
+      body(list[position])
+    end
+  end
+  local workers = {}
+  for index = 1, math.min(TARGETS, #list) do
+    workers[index] = worker
+  end
+  runtime:gather(workers)
+end
+
+local function fetch(self, order, path, task)
+  local file, err = download.save(self.context, task, path, {
+    overwrite = self.options.overwrite,
+    stall_timeout = self.options.stall_timeout,
+  })
+  file = file or saved_meanwhile(self, order, path, err)
+  settle(self, order, file, not file and err or nil)
+end
+
+-- Saves what is completed until nothing is left of it.
+local function fetch_all(self)
+  local completed = self.completed
+  while completed.first <= completed.last do
+    local ended = completed[completed.first]
+    completed[completed.first] = nil
+    completed.first = completed.first + 1
+    local one = self.open[ended.id]
+    fetch(self, one.order, one.path, ended.task)
+  end
+  self.downloads = self.downloads - 1
+end
+
+-- Takes the end of a wait; `also` starts what is to go on beside the others.
+local function take(self, ended, also)
+  local completed = self.completed
+  if not ended.task then
+    return settle(self, self.open[ended.id].order, nil, ended.err)
+  end
+  completed.last = completed.last + 1
+  completed[completed.last] = ended
+  if self.downloads < DOWNLOADS then
+    self.downloads = self.downloads + 1
+    also(function()
+      fetch_all(self)
+    end)
+  end
+end
+
+local function wait_for_all(self)
+  local options = self.options
+  local progress = options.on_progress
+  wait.all(self.context, self.tasks, {
     timeout = options.timeout,
     interval = options.interval,
     max_interval = options.max_interval,
     first_poll = options.first_poll or 0,
     on_progress = progress and function(seen, info)
-      progress(order, seen, info)
+      progress(self.open[info.id].order, seen, info)
     end,
-  })
-  if not task then
-    return nil, err
-  end
-  return download.save(context, task, path, {
-    overwrite = options.overwrite,
-    stall_timeout = options.stall_timeout,
-  })
+  }, {}, function(ended, also)
+    take(self, ended, also)
+  end)
 end
 
--- The file of an order: one that is there, or one that another process saves
--- meanwhile, is as good as one's own.
-local function bring(context, order, options)
-  local path = path_of(order, options)
-  local file = saved(context, order, path)
-  if file then
-    return file
-  end
-  local err
-  file, err = fetch(context, order, path, options)
-  if not file and err.kind == "io" then
-    file = saved(context, context.ledger:of_task(order.task_id), path)
-  end
-  return file, err
-end
-
-local failures = { task_failed = true, expired = true }
-
-local function settle(result, order, file, err, options)
-  local count = file and "done" or failures[err.kind] and "failed" or "left"
-  result[count] = result[count] + 1
-  result.interrupted = result.interrupted or err and err.interrupted or nil
-  result.orders[#result.orders + 1] = { order = order, file = file, err = err }
-  if options.on_done then
-    options.on_done(order, file, err)
-  end
-end
-
-local function work(context, order, options, result)
-  local file
-  local err = obstacle(context, order)
-  if not err then
-    file, err = bring(context, order, options)
-  end
-  err = not file and err or nil
-  settle(result, order, file, err, options)
-end
-
--- Gives out the open orders one by one.
-local function giver(context)
-  local list, position, after = {}, 0, nil
-  local ended = false
-  return function()
-    position = position + 1
-    while not list[position] and not ended do
-      local page, more = pending.list(context.ledger, AT_A_TIME, after)
-      if not page then
-        ended = true
-        return nil, more
-      end
-      list, position, after = page, 1, more
-      ended = after == nil
+-- All open orders.
+local function list_of(context)
+  local list, after = {}, nil
+  repeat
+    local page
+    page, after = pending.list(context.ledger, PAGE, after)
+    if not page then
+      return nil, after
     end
-    return list[position]
-  end
+    for _, order in ipairs(page) do
+      list[#list + 1] = order
+    end
+  until not after
+  return list
 end
 
---- The error of a resume that was interrupted.
--- @tparam table result
--- @treturn table err
-function _M.interrupted(result)
+local function stopped(self)
+  local result = self.result
   return errors.new {
     kind = "cancelled",
-    message = ("interrupted; %d saved, %d failed; what is left can be resumed")
-      :format(result.done, result.failed),
+    message = ("%s; %d saved, %d failed; what is left can be resumed"):format(
+      self.interrupted and "interrupted" or "cancelled", result.done,
+      result.failed),
     result = result,
-    interrupted = true,
+    interrupted = self.interrupted,
   }
 end
 
@@ -156,33 +217,29 @@ end
 -- @tparam table context of the client
 -- @tparam table options see `client:resume`
 -- @treturn ?table result
--- @treturn ?table err
+-- @treturn ?table err; of kind cancelled with `result`, as far as it came
 function _M.all(context, options)
-  local result = { done = 0, failed = 0, left = 0, orders = {} }
-  local take, failed = giver(context), nil
-  local function worker()
-    while not failed and not result.interrupted do
-      local order, err = take()
-      failed = failed or err
-      if not order then
-        return
-      end
-      work(context, order, options, result)
-    end
-  end
-  local first, err = pending.list(context.ledger, AT_A_TIME)
-  if not first then
+  local list, err = list_of(context)
+  if not list then
     return nil, err
   end
-  local workers = {}
-  for index in ipairs(first) do
-    workers[index] = worker
+  local self = {
+    context = context,
+    options = options,
+    result = { done = 0, failed = 0, left = 0, orders = {} },
+    open = {}, -- orders and their paths under the ids of their tasks
+    tasks = {}, -- to be waited for
+    completed = { first = 1, last = 0 }, -- to be saved
+    downloads = 0, -- under way
+  }
+  each(context.runtime, list, function(order)
+    begin(self, order)
+  end)
+  wait_for_all(self)
+  if self.stopped then
+    return nil, stopped(self)
   end
-  context.runtime:gather(workers)
-  if failed then
-    return nil, failed
-  end
-  return result
+  return self.result
 end
 
 return _M

@@ -29,7 +29,7 @@ _M.policy = {
   stall_timeout = 30, -- without a byte, after which a download has stalled
   download_tries = 5, -- how often a download is tried that gains nothing
   download_patience = 300, -- the longest Retry-After that it sits out
-  rate = 200, -- polls a second of a client: 10,000 tasks, each every 50 s
+  rate = 250, -- polls a second of a client: 10,000 tasks, each every 40 s
   rate_min = 1, -- polls a second that many 429 leave it
   rate_memory = 2, -- over which the present rate is measured
   rate_lowering = 2, -- in which many 429 lower it once
@@ -39,6 +39,9 @@ _M.policy = {
   look = 0.25, -- share of its time in the queue that a poll sleeps through
   look_min = 2, -- before it looks again: never woken for less than this
   look_max = 30, -- and never later than after this
+  board_keep = 120, -- how long is kept what one process tells the others
+  board_instant = 0.001, -- the shortest time a dictionary keeps something
+  board_look = 1, -- between looks at what another finds out about a task
 }
 
 -- Faults that pass by themselves: they never end a wait before its deadline.
@@ -109,56 +112,72 @@ function _M.download_pause(err, tries, random)
   return no_earlier(backoff(tries, random), err.retry_after, random)
 end
 
-local Pace = {}
-Pace.__index = Pace
+-- The pace of a wait stands in the caller's table, so that ten thousand waits
+-- are not twice as many tables: `interval`, `faults` (in a row), and for each
+-- kind that is borne for a while how many there were.
 
---- The pace of one wait.
--- @tparam table options `interval`, `max_interval`, `first_poll` (seconds)
--- @tparam function random returns a number in [0, 1)
--- @treturn table pace
-function _M.pace(options, random)
+local function longest_interval(options)
   local policy = _M.policy
-  local interval = options.interval or policy.interval
-  local max = options.max_interval or math.max(policy.max_interval, interval)
-  return setmetatable({
-    interval = math.min(interval, max),
-    max_interval = max,
-    first_poll = options.first_poll,
-    random = random,
-    faults = 0,
-    borne = {},
-  }, Pace)
+  return options.max_interval
+    or math.max(policy.max_interval, options.interval or policy.interval)
 end
 
-function Pace:jittered(seconds)
-  local spread = _M.policy.jitter * (2 * self.random() - 1)
-  return seconds * (1 + spread)
+local function jittered(seconds, random)
+  return seconds * (1 + _M.policy.jitter * (2 * random() - 1))
+end
+
+--- The interval at which a wait begins.
+-- @tparam table options `interval`, `max_interval` (seconds)
+-- @treturn number seconds
+function _M.first_interval(options)
+  return math.min(options.interval or _M.policy.interval,
+    longest_interval(options))
 end
 
 --- Seconds until the first poll: one interval after the task was created, at
 -- once for an older one.
--- @tparam[opt=0] number age seconds since the task was created
+-- @tparam table pace with `interval`
+-- @tparam table options `first_poll` (seconds)
+-- @tparam number age seconds since the task was created
+-- @tparam function random returns a number in [0, 1)
 -- @treturn number
-function Pace:first(age)
-  return self.first_poll
-    or self:jittered(math.max(0, self.interval - (age or 0)))
+function _M.first_pause(pace, options, age, random)
+  return options.first_poll
+    or jittered(math.max(0, pace.interval - age), random)
+end
+
+-- A field is only cleared where it stands: to name it otherwise would make
+-- the table larger.
+local function forgive(pace)
+  if pace.faults then
+    pace.faults = nil
+  end
+  for kind in pairs(spent) do
+    if pace[kind] then
+      pace[kind] = nil
+    end
+  end
 end
 
 --- Seconds until the next poll after an answer that was understood.
+-- @tparam table pace
+-- @tparam table options `interval`, `max_interval` (seconds)
+-- @tparam function random returns a number in [0, 1)
 -- @treturn number
-function Pace:after_answer()
-  self.faults, self.borne = 0, {}
-  self.interval = math.min(self.interval * _M.policy.growth, self.max_interval)
-  return self:jittered(self.interval)
+function _M.pause_after_answer(pace, options, random)
+  forgive(pace)
+  pace.interval = math.min(pace.interval * _M.policy.growth,
+    longest_interval(options))
+  return jittered(pace.interval, random)
 end
 
 -- However the faults alternate, each makes the next pause longer.
-function Pace:after_passing_fault(err)
-  self.faults = self.faults + 1
-  local pause = backoff(self.faults, self.random)
+local function pause_after_passing_fault(pace, options, err, random)
+  pace.faults = (pace.faults or 0) + 1
+  local pause = backoff(pace.faults, random)
   if err.kind == "rate_limited" then
-    self.interval = math.min(self.interval * 2, self.max_interval)
-    pause = math.max(pause, self:jittered(self.interval))
+    pace.interval = math.min(pace.interval * 2, longest_interval(options))
+    pause = math.max(pause, jittered(pace.interval, random))
   end
   return pause
 end
@@ -166,19 +185,22 @@ end
 --- Seconds until the next poll after an error, or nil where the error ends
 -- the wait. A passing fault says nothing about the key or the task: refusals
 -- on either side of it are still in a row.
+-- @tparam table pace
+-- @tparam table options `interval`, `max_interval` (seconds)
 -- @tparam table err what the poll came back with
 -- @tparam number age seconds since the task was created
+-- @tparam function random returns a number in [0, 1)
 -- @treturn ?number
-function Pace:after_error(err, age)
+function _M.pause_after_error(pace, options, err, age, random)
   local kind, pause = err.kind, nil
   if passing[kind] then
-    pause = self:after_passing_fault(err)
+    pause = pause_after_passing_fault(pace, options, err, random)
   elseif spent[kind] then
-    local count = (self.borne[kind] or 0) + 1
-    self.borne[kind] = count
-    pause = not spent[kind](count, age) and self:jittered(self.interval) or nil
+    pace[kind] = (pace[kind] or 0) + 1
+    pause = not spent[kind](pace[kind], age)
+      and jittered(pace.interval, random) or nil
   end
-  return pause and no_earlier(pause, err.retry_after, self.random)
+  return pause and no_earlier(pause, err.retry_after, random)
 end
 
 local months = {

@@ -2,16 +2,15 @@
 -- against what is on the disk.
 -- @module starvideos.saved
 
-local parts = require "starvideos.part"
-
 -- The file of a process that died, or lost its ledger, after it had given the
 -- file its name and before that was on record.
-local function is_whole(row, path)
-  local digest = row.sha256 and parts.sha256_of(path)
+local function is_whole(runtime, row, path)
+  local digest = row.sha256 and runtime:disk("sha256", path)
   if digest then
     return digest == row.sha256
   end
-  return parts.size_of(path .. ".part") == nil
+  local part, failure = runtime:disk("size", path .. ".part")
+  return part == nil and failure == nil
 end
 
 --- Find the file of an order.
@@ -22,14 +21,14 @@ end
 -- @treturn ?table file with `path`, `bytes`, `sha256`; nil where it is not
 --   there, or not whole. An order that did not know of it does then
 return function(context, row, path)
-  local ledger = context.ledger
+  local ledger, runtime = context.ledger, context.runtime
   if not row or not row.bytes or row.path ~= ledger.path_of(path)
-    or parts.size_of(path) ~= row.bytes then
+    or runtime:disk("size", path) ~= row.bytes then
     return nil
   end
   local file = { path = path, bytes = row.bytes, sha256 = row.sha256 }
   if row.state ~= "downloaded" then
-    if not is_whole(row, path) then
+    if not is_whole(runtime, row, path) then
       return nil
     end
     local ok, err = ledger:downloaded(row.task_id, file)

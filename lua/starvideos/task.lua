@@ -60,11 +60,14 @@ local function is_finite(number)
   return number - number == 0
 end
 
+-- Most answers leave most fields out: these are seen to first.
 local function text_or_nil(value)
-  if type(value) == "number" then
+  if not value or value == "" then
+    return nil
+  elseif type(value) == "number" then
     return is_finite(value) and ("%.0f"):format(value) or nil
   end
-  return type(value) == "string" and value ~= "" and value or nil
+  return type(value) == "string" and value or nil
 end
 
 -- An id goes into addresses, databases and messages.
@@ -74,7 +77,9 @@ local function id_or_nil(value)
 end
 
 local function number_or_nil(value)
-  if type(value) == "string" then
+  if not value then
+    return nil
+  elseif type(value) == "string" then
     value = value:match("^%s*([%d.]+)%s*%%?%s*$")
   end
   local number = tonumber(value)
@@ -86,7 +91,9 @@ end
 -- @treturn ?string message
 -- @treturn ?string code
 function _M.reason(value)
-  if type(value) == "table" then
+  if not value then
+    return nil
+  elseif type(value) == "table" then
     return text_or_nil(value.message) or text_or_nil(value.msg)
       or text_or_nil(value.code), text_or_nil(value.code)
   end

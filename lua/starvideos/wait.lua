@@ -1,210 +1,10 @@
 --- Wait for tasks: poll at the provider's pace until they end.
 -- @module starvideos.wait
 
-local budget = require "starvideos.budget"
-local errors = require "starvideos.errors"
-local query = require "starvideos.query"
-local retry = require "starvideos.retry"
-local tasks = require "starvideos.task"
+local deadlines = require "starvideos.runtime.deadlines"
+local watch = require "starvideos.watch"
 
 local _M = {}
-
-local info_mt = {
-  __tostring = function(info)
-    return ("after %.0f s"):format(info.elapsed)
-  end,
-}
-
--- The result of a wait whose task has ended.
-local function settle(task)
-  if task.status == "completed" then
-    return task
-  end
-  return nil, errors.task_failed(task)
-end
-
--- What was last known of the task: its status, or why there is none.
-local function last_known(self)
-  if self.fault then
-    return "was last answered by " .. tostring(self.fault)
-  end
-  return "is still running" .. (self.task.status
-    and " (" .. self.task.status .. ")" or "")
-end
-
-local function time_is_up(self)
-  return nil, errors.new {
-    kind = "timeout",
-    message = ("task %s %s after %g s; nothing was cancelled or sent again:"
-      .. " wait for it once more"):format(self.id, last_known(self),
-      self.timeout),
-    task = self.task,
-    task_id = self.id,
-  }
-end
-
-local function cancelled(self, interrupted)
-  return nil, errors.new {
-    kind = "cancelled",
-    message = ("stopped waiting for task %s; it goes on and can be waited for"
-      .. " again"):format(self.id),
-    task = self.task,
-    task_id = self.id,
-    interrupted = interrupted,
-  }
-end
-
--- The provider wants to be asked no more before the wait is over.
-local function too_late(self, err)
-  return nil, errors.new {
-    kind = "rate_limited",
-    message = ("task %s: the provider asks to come back in %g s, which is past"
-      .. " the end of this wait (%s)"):format(self.id, err.retry_after,
-      err.message),
-    status = err.status,
-    code = err.code,
-    retry_after = err.retry_after,
-    task = self.task,
-    task_id = self.id,
-  }
-end
-
--- When to look next, never before `earliest`. A wait that would end unseen
--- takes a last look shortly before its deadline.
-local function due_after(self, pause, now, earliest)
-  local due = now + pause
-  local last_look = math.max(earliest or now, self.deadline
-    - math.min(retry.policy.last_look, self.timeout / 2))
-  if due < self.deadline then
-    return due
-  elseif now < last_look then
-    return math.min(last_look, self.deadline)
-  end
-  return self.deadline
-end
-
-local function tell(self, now)
-  if self.on_progress then
-    self.on_progress(self.task, setmetatable({
-      elapsed = now - self.began,
-      remaining = math.max(0, self.deadline - now),
-      polls = self.polls,
-    }, info_mt))
-  end
-end
-
--- Reads one poll: seconds until the next, or nil and the wait's result.
-local function take(self, seen, err, now)
-  self.fault = err
-  if seen then
-    self.task = seen
-    tell(self, now)
-    if tasks.is_terminal(seen) then
-      return nil, settle(seen)
-    end
-    return self.pace:after_answer()
-  elseif err.kind == "cancelled" then
-    return nil, cancelled(self, err.interrupted)
-  elseif now >= self.deadline then
-    return 0
-  elseif err.task then
-    return nil, nil, err
-  end
-  local pause = self.pace:after_error(err, self.age + now - self.began)
-  err.task = self.task
-  if not pause then
-    return nil, nil, err
-  elseif err.retry_after and now + err.retry_after > self.deadline then
-    return nil, too_late(self, err)
-  end
-  tell(self, now)
-  return pause
-end
-
-local function sleep(self, seconds)
-  local ok, why = self.runtime:sleep(math.max(0, seconds))
-  if ok then
-    return true
-  end
-  return cancelled(self, why == "interrupted")
-end
-
--- Queues until a poll that is due may leave: true, or nil and the wait's
--- result.
-local function await_turn(self)
-  local now = self.runtime:now()
-  if now >= self.deadline then
-    return time_is_up(self)
-  end
-  local pause, number = self.budget:reserve(now)
-  while pause > 0 do
-    local _, err = sleep(self, math.min(pause, self.deadline - now))
-    now = self.runtime:now()
-    if not err and now >= self.deadline then
-      _, err = time_is_up(self)
-    end
-    if err then
-      self.budget:give_up(number)
-      return nil, err
-    end
-    pause = self.budget:left(number, now)
-  end
-  return true
-end
-
--- Polls once, with no more time than the wait has left.
-local function poll(self, context)
-  self.polls = self.polls + 1
-  local seen, err = query(context, self.id,
-    self.deadline - self.runtime:now())
-  local now = self.runtime:now()
-  if err and err.kind == "rate_limited" then
-    self.budget:limited(now, err.retry_after)
-  else
-    self.budget:answered(now)
-  end
-  return seen, err, now
-end
-
-local function run(context, self)
-  local due = due_after(self, self.pace:first(self.age), self.began)
-  while true do
-    local ok, failed = sleep(self, due - self.runtime:now())
-    if not ok then
-      return nil, failed
-    end
-    ok, failed = await_turn(self)
-    if not ok then
-      return nil, failed
-    end
-    local seen, err, now = poll(self, context)
-    local pause, task
-    pause, task, failed = take(self, seen, err, now)
-    if not pause then
-      return task, failed
-    end
-    due = due_after(self, pause, now,
-      err and err.retry_after and now + err.retry_after)
-  end
-end
-
--- When a task was created: as it tells, or as the ledger does. An order may
--- have been written down long before it was sent.
-local function created_at(context, task, id)
-  local created = task and tonumber(task.created)
-  if created or not context.ledger then
-    return created
-  end
-  local row = context.ledger:of_task(id)
-  return row and tonumber(row.state == "accepted" and row.updated_at
-    or row.created_at)
-end
-
--- How long a task has existed. A bare id may be a second old.
-local function age_of(context, task, id)
-  local created = created_at(context, task, id)
-  return created and math.max(0, context.wall_clock() - created) or 0
-end
 
 --- Wait for one task.
 -- @tparam table context of the client
@@ -213,27 +13,149 @@ end
 -- @treturn ?table task, completed
 -- @treturn ?table err
 function _M.one(context, task_or_id, options)
-  local task = type(task_or_id) == "table" and task_or_id or nil
-  if task and tasks.is_terminal(task)
-    and (task.status ~= "completed" or task.video_url) then
-    return settle(task)
+  local runtime, plan = context.runtime, watch.plan(context, options)
+  local due, self, err = watch.begin(plan, task_or_id)
+  local task = self
+  while due do
+    local ok, why = runtime:sleep(math.max(0, due - runtime:now()))
+    if not ok then
+      due, task, err = watch.give_up(plan, self, why)
+    else
+      due, task, err = watch.approach(plan, self, due)
+    end
+    if due == true then
+      due, task, err = watch.poll(plan, self)
+    end
   end
-  local id = task and task.id or task_or_id
-  local now = context.runtime:now()
-  local timeout = options.timeout or retry.policy.timeout
-  return run(context, {
-    runtime = context.runtime,
-    budget = context.budget or budget.new(context.random),
-    id = id,
-    task = task or { id = id },
-    age = age_of(context, task, id),
-    began = now,
-    timeout = timeout,
-    deadline = now + timeout,
-    pace = retry.pace(options, context.random),
-    polls = 0,
-    on_progress = options.on_progress,
-  })
+  return task, err
+end
+
+-- Many watches share one heap. One coroutine sleeps until the earliest is due
+-- and moves it on; before it polls it sees to it that another sleeps in its
+-- place, so that there are no more of them than polls under way and one. Who
+-- comes back with a watch that is due before the sleeper wakes, sleeps for it;
+-- `wakes` has when each wakes, the first to wake last.
+
+-- Where many wait, a process that woke for each of them would spend more on
+-- waking than on asking: they are due together, on a beat. Nobody's deadline
+-- waits for it.
+local MANY, BEAT = 100, 0.05
+
+local function on_the_beat(plan, due)
+  return plan.beat and math.min(math.ceil(due / BEAT) * BEAT, plan.deadline)
+    or due
+end
+
+-- Puts a watch back, or takes down what has become of it.
+local function put(self, one, due, task, err)
+  if due then
+    self.heap:push(on_the_beat(self.plan, due), one)
+  else
+    self.watches[one.id] = nil
+    self.on_end({ id = one.id, task = task, err = err }, self.also)
+  end
+end
+
+-- Ends all that are not polling; the polls end by themselves.
+local function end_all(self, why)
+  self.why = why
+  local one = self.heap:pop()
+  while one do
+    put(self, one, watch.give_up(self.plan, one, why))
+    one = self.heap:pop()
+  end
+end
+
+-- When the next watch is due for which nobody sleeps.
+local function next_due(self)
+  local due = self.heap:earliest()
+  local wakes = self.wakes[#self.wakes]
+  return due and (not wakes or due < wakes) and due or nil
+end
+
+-- Sleeps until a watch is due, be it now: where many are, others get their
+-- turn in between.
+local function sleep_until(self, due)
+  local runtime, wakes = self.plan.context.runtime, self.wakes
+  wakes[#wakes + 1] = due
+  local ok, why = runtime:sleep(math.max(0, due - runtime:now()))
+  local position = #wakes
+  while wakes[position] ~= due do
+    position = position - 1
+  end
+  table.remove(wakes, position)
+  return ok, why
+end
+
+-- Polls a watch while another sleeps for the rest.
+local function poll(self, one, also)
+  if next_due(self) then
+    also(self.lead)
+  end
+  local due, task, err = watch.poll(self.plan, one)
+  if due and self.why then
+    due, task, err = watch.give_up(self.plan, one, self.why)
+  end
+  put(self, one, due, task, err)
+end
+
+-- Moves the earliest watch on.
+local function step(self, also)
+  local one, reached = self.heap:pop()
+  local due, task, err = watch.approach(self.plan, one, reached)
+  if due == true then
+    poll(self, one, also)
+  else
+    put(self, one, due, task, err)
+  end
+end
+
+-- Moves on whatever is due, as long as nobody else sleeps for it.
+local function lead(self, also)
+  local due = next_due(self)
+  while due do
+    local ok, why = sleep_until(self, due)
+    local earliest = self.heap:earliest()
+    if not ok then
+      end_all(self, why)
+    elseif earliest and earliest <= due then
+      step(self, also)
+    end
+    due = next_due(self)
+  end
+end
+
+local function id_of(item)
+  return type(item) == "table" and item.id or item
+end
+
+-- Begins a watch for each task; repeats are seen to once.
+local function begin(self, list, faults)
+  for _, item in ipairs(list) do
+    local id = id_of(item)
+    if not self.results[id] and not self.watches[id] then
+      if faults[id] then
+        self.results[id] = { id = id, err = faults[id] }
+      else
+        local due, one, err = watch.begin(self.plan, item)
+        self.watches[id] = due and one
+        put(self, due and one or { id = id }, due, one, err)
+      end
+    end
+  end
+end
+
+-- What became of each. A watch that never came back was torn away by Ctrl-C.
+local function results_of(self, list)
+  local results = {}
+  for index, item in ipairs(list) do
+    local one = self.watches[id_of(item)]
+    if one then
+      put(self, one, watch.give_up(self.plan, one, "interrupted"))
+    end
+    results[index] = self.results[id_of(item)]
+  end
+  return results
 end
 
 --- Wait for many tasks at the same time.
@@ -241,31 +163,27 @@ end
 -- @tparam table list tasks or ids
 -- @tparam table options see `client:wait`
 -- @tparam table faults by id: errors of those that cannot be waited for
+-- @tparam[opt] function on_end gets each result as soon as it stands, and a
+--   function that starts another beside the waits; must not wait itself. The
+--   results are then not kept
 -- @treturn table results in the order of the list, each with `id` and `task`
 --   or `err`; the same id twice is polled once
-function _M.all(context, list, options, faults)
-  local results, by_id, waits = {}, {}, {}
-  for index, item in ipairs(list) do
-    local id = type(item) == "table" and item.id or item
-    if not by_id[id] then
-      local result = { id = id }
-      by_id[id] = result
-      waits[#waits + 1] = function()
-        result.err = faults[id]
-        if not result.err then
-          result.task, result.err = _M.one(context, item, options)
-        end
-      end
-    end
-    results[index] = by_id[id]
+function _M.all(context, list, options, faults, on_end)
+  local beat = #list > MANY and BEAT or nil
+  local self = { plan = watch.plan(context, options, beat),
+    heap = deadlines(), watches = {}, results = {}, wakes = {} }
+  self.on_end = on_end or function(ended)
+    self.results[ended.id] = ended
   end
-  context.runtime:gather(waits)
-  for id, result in pairs(by_id) do
-    if not result.task and not result.err then
-      result.err = select(2, cancelled({ id = id }, true))
-    end
+  function self.lead(also)
+    self.also = also
+    return lead(self, also)
   end
-  return results
+  begin(self, list, faults)
+  if self.heap:earliest() then
+    context.runtime:gather { self.lead }
+  end
+  return results_of(self, list)
 end
 
 return _M

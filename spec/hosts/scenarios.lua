@@ -213,4 +213,33 @@ _M.list = {
     outcome = { "cancelled", "cancelled", "cancelled" } },
 }
 
+-- In nginx --------------------------------------------------------------------
+
+local function new_world(scenario)
+  local prefix = ngx.config.prefix()
+  local json = require "starvideos.json"
+  local file = assert(io.open(prefix .. "settings.json"))
+  local settings = json.decode(file:read "*a")
+  file:close()
+  local world = { now = require("starvideos.core").now }
+  local options = with({ api_key = settings.key, base_url = settings.base_url,
+    ca_file = prefix .. "ca.pem" }, scenario.options or {})
+  world.client = assert(require("starvideos").new(options))
+  function world.path(what)
+    return ("%sfiles/%s-%s.mp4"):format(prefix,
+      scenario.name:gsub("%W", ""), what)
+  end
+  function world.cancel() world.client:close() end
+  return world
+end
+
+--- Answers a request of nginx: runs the scenario whose number it names.
+function _M.answer()
+  local scenario = _M.list[tonumber(ngx.var.arg_scenario)]
+  local world = new_world(scenario)
+  local outcome = scenario.run(world)
+  world.client:close()
+  ngx.print(require("starvideos.json").encode(outcome))
+end
+
 return _M

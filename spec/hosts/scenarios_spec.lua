@@ -3,6 +3,7 @@
 
 local cqueues = require "cqueues"
 local curl = require "starvideos.curl"
+local host = require "spec.fixtures.nginx_host"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
 local scenarios = require "spec.hosts.scenarios"
@@ -97,15 +98,42 @@ hosts.poll = in_loop("poll", function(client, handle)
   assert(loop:loop())
 end)
 
-for _, runtime in ipairs { "block", "frame", "poll" } do
+-- The same table, read by nginx: each scenario is a request to it.
+local server
+
+local SERVER = [[
+location = /run {
+  content_by_lua_block { require("app").answer() }
+}]]
+
+function hosts.ngx(scenario)
+  local index
+  for position, other in ipairs(scenarios.list) do
+    index = other == scenario and position or index
+  end
+  local body, status = server:get("/run?scenario=" .. index)
+  assert.equal("200", status, body)
+  assert.equal("", server:complaints())
+  return json.decode(body)
+end
+
+for _, runtime in ipairs { "block", "frame", "poll", "ngx" } do
   describe("the runtime " .. runtime, function()
     setup(function()
       sandbox = assert(nginx.start { tls = true, seconds = 0.6,
         queued_seconds = 0.2, drawn = false })
       folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+      server = runtime == "ngx" and host.start {
+        app = "spec/hosts/scenarios.lua", server = SERVER,
+        ca_file = sandbox.ca_file,
+        settings = { key = sandbox.key, base_url = sandbox.base_url },
+      }
     end)
     teardown(function()
       sandbox:stop()
+      if server then
+        server:stop()
+      end
       shell.run("rm -rf " .. shell.quote(folder))
     end)
     before_each(function() fetch("POST", "/__sandbox/reset") end)

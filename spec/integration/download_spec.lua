@@ -321,6 +321,31 @@ describe("a download", function()
     assert.equal(#FILM, json.decode(early).total)
   end)
 
+  it("lets a game draw on while a large file is digested", function()
+    local total = 300 * 1000 * 1000
+    write(path .. ".part", FILM)
+    shell.run(("truncate -s %d -- %s"):format(total,
+      shell.quote(path .. ".part")))
+    write(path .. ".part.json", json.encode { task_id = "video_1",
+      etag = '"v1"', total = total })
+    local game = new { runtime = "frame", clock = curl.now }
+    local handle = game:async(function()
+      return game:download(task "film.mp4", path)
+    end)
+    local engine, frames = curl.engine(), 0
+    while not handle.done do
+      game:update()
+      frames = frames + 1
+      engine:step(0.002)
+    end
+    engine:close()
+    game:close()
+    assert.equal(total, handle.result.bytes)
+    assert.equal(64, #handle.result.sha256)
+    -- A job that it waited for itself would be one frame.
+    assert.is_true(frames > 30, frames)
+  end)
+
   describe("onto a disk that is full", function()
     it("keeps what fits and goes on later", function()
       local child = apart(function()

@@ -29,22 +29,6 @@ end
 --- Make sure that this host can wait here. It can anywhere.
 function Block.check() end
 
---- Tell the listeners of a request how far it has come.
--- @tparam table req with `on_answer`, told once, and `on_progress`
--- @tparam table ticket of the engine
-function _M.report(req, ticket)
-  if req.on_answer then
-    local status, headers = ticket:answer()
-    if status then
-      req.on_answer(status, headers)
-      req.on_answer = nil
-    end
-  end
-  if req.on_progress then
-    req.on_progress(ticket:progress())
-  end
-end
-
 local function is_watched(req)
   return req.on_progress ~= nil or req.on_answer ~= nil
 end
@@ -52,12 +36,12 @@ end
 local function drive(self, req, transfer)
   local watched = is_watched(req)
   local seconds = watched and PROGRESS_SECONDS or LONG_SECONDS
-  while not transfer:done() do
+  repeat
     self.engine():step(seconds)
     if watched then
-      _M.report(req, transfer)
+      schedulers.report(req, transfer)
     end
-  end
+  until transfer:done()
 end
 
 -- Drives one transfer to its end, through interrupts where it must not be
@@ -197,7 +181,7 @@ local function turn(self, group)
     scheduler:cancel(group, why)
   end
   for fiber in pairs(scheduler.watched) do
-    _M.report(fiber.request, fiber.ticket)
+    schedulers.report(fiber.request, fiber.ticket)
   end
   collect(self)
   local now = self.clock()
@@ -248,7 +232,7 @@ end
 function _M.new(options)
   local self = setmetatable({
     transport = options.transport,
-    scheduler = schedulers.new(),
+    scheduler = schedulers.new(is_interrupt),
   }, Block)
   function self.engine()
     self.made = self.made or require("starvideos.curl").engine {

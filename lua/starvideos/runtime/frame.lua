@@ -5,8 +5,9 @@ local loop = require "starvideos.runtime.loop"
 
 local _M = {}
 
--- A sixtieth of a frame at 60 frames a second.
-local BUDGET_SECONDS = 0.00025
+-- Enough for one operation to go on, as a rule, and no part of a frame that
+-- anybody could notice.
+local BUDGET_SECONDS = 0.00005
 
 --- Make a frame runtime.
 -- @tparam table options see `starvideos.runtime.loop`

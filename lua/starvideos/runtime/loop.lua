@@ -14,6 +14,9 @@ Loop.__index = Loop
 --- The methods, for runtimes that have more.
 _M.methods = Loop
 
+-- Updates after which a queue that does not drain has twice the time.
+local PATIENCE = 16
+
 -- Between looks at what is still under way when the runtime is closed.
 local CLOSING_SECONDS = 0.001
 
@@ -55,7 +58,7 @@ function Loop:request(req)
   if not ticket then
     return nil, number
   end
-  return self.scheduler:await(ticket, number, req)
+  return self.scheduler:await(ticket, number, req, self.clock())
 end
 
 --- Let time pass.
@@ -82,6 +85,9 @@ function Loop:disk(name, ...)
     return self.inline:disk(name, ...)
   end
   local ticket, number = self.driver():errand(name, ...)
+  if not ticket then
+    return nil, number
+  end
   return self.scheduler:await(ticket, number, UNTORN)
 end
 
@@ -104,7 +110,7 @@ end
 function Loop.notify() end
 
 local function changed(self)
-  if not self.updating then
+  if not self.updating and not self.closed then
     self:notify()
   end
 end
@@ -134,20 +140,6 @@ function Loop:current()
   return fiber and fiber.group
 end
 
-local function report(self)
-  local failed
-  for fiber in pairs(self.scheduler.watched) do
-    local ok, raised = pcall(block.report, fiber.request, fiber.ticket)
-    if not ok then
-      failed = failed or {}
-      failed[fiber] = { raised }
-    end
-  end
-  for fiber, reason in pairs(failed or {}) do
-    self.scheduler:fail(fiber, reason[1])
-  end
-end
-
 -- Resumes one coroutine: false where none may go on. Those whose time has
 -- come and those whose answer has take turns, or the one would starve the
 -- other.
@@ -165,18 +157,20 @@ local function step(self, now)
   return scheduler:turn(now)
 end
 
+-- Resumes no further one that would not end in time, going by the one before.
+-- A queue that does not drain is given more time with every update.
 local function look(self, seconds)
-  if next(self.scheduler.watched) then
-    report(self)
-  end
   local now = self.clock()
-  local until_then = now + seconds
+  local until_then = now + seconds * (1 + self.behind / PATIENCE)
   while step(self, now) do
+    local before = now
     now = self.clock()
-    if now >= until_then then
+    if 2 * now - before >= until_then then
+      self.behind = self.behind + 1
       return
     end
   end
+  self.behind = 0
 end
 
 --- Let go on who may, until the time is up; at least one.
@@ -208,6 +202,7 @@ function Loop:close()
   end
   if self.made then
     self.made:close()
+    self.made = nil -- an update may be under way
   end
   self.inline:close()
 end
@@ -222,6 +217,7 @@ end
 function _M.new(options, budget, methods)
   local self = setmetatable({
     budget = budget,
+    behind = 0, -- updates in a row that left something to do
     transport = options.transport,
     clock = options.clock or require("starvideos.core").now,
     scheduler = schedulers.new(),
@@ -233,6 +229,9 @@ function _M.new(options, budget, methods)
       max_in_flight = options.max_in_flight,
     }
     return self.made
+  end
+  if not options.transport then
+    self.driver() -- to load libcurl takes longer than a frame
   end
   return self
 end

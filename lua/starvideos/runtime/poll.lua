@@ -12,9 +12,6 @@ Poll.__index = Poll
 -- The shortest time that timers of most loops can tell.
 local BUDGET_SECONDS = 0.001
 
--- How often the listeners of requests under way are told.
-local PROGRESS_SECONDS = 0.1
-
 -- Wakes the host: there is work that it knows nothing of.
 function Poll:notify()
   self.driver():wake()
@@ -40,7 +37,7 @@ end
 --- Let go on who may, until the time is up; at least one.
 -- @tparam[opt] number seconds
 function Poll:update(seconds)
-  if self.woken or self.made and self.made:ready() then
+  if self.made and (self.woken or self.made:ready()) then
     self.woken = false
     self.made:calm()
   end
@@ -56,11 +53,7 @@ function Poll:timeout()
     return 0
   end
   local due = scheduler:due()
-  local left = due and math.max(0, due - self.clock())
-  if next(scheduler.watched) then
-    return math.min(left or PROGRESS_SECONDS, PROGRESS_SECONDS)
-  end
-  return left
+  return due and math.max(0, due - self.clock())
 end
 
 --- The descriptor that becomes readable when there is something to do.

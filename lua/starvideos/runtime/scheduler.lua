@@ -14,6 +14,25 @@ local _M = {}
 local Scheduler = {}
 Scheduler.__index = Scheduler
 
+-- How often the listeners of a request are told.
+local PROGRESS_SECONDS = 0.1
+
+--- Tell the listeners of a request how far it has come.
+-- @tparam table request with `on_answer`, told once, and `on_progress`
+-- @tparam table ticket of the engine
+function _M.report(request, ticket)
+  if request.on_answer then
+    local status, headers = ticket:answer()
+    if status then
+      request.on_answer(status, headers)
+      request.on_answer = nil
+    end
+  end
+  if request.on_progress then
+    request.on_progress(ticket:progress())
+  end
+end
+
 --- The fiber that is running.
 -- @treturn ?table nil outside of all
 function Scheduler:current()
@@ -37,7 +56,7 @@ local function next_ready(self)
 end
 
 local function forget(self, fiber)
-  fiber.dead, fiber.sleeping = true, nil
+  fiber.dead, fiber.sleeping, fiber.looking = true, nil, nil
   fiber.group.fibers[fiber] = nil
   fiber.set.fibers[fiber] = nil
   self.fibers[fiber.thread] = nil
@@ -78,6 +97,10 @@ local function leave(self, fiber, ok, ...)
   local set = fiber.set
   forget(self, fiber)
   set.count = set.count - 1
+  if not ok and self.is_interrupt and self.is_interrupt((...)) then
+    self:cancel(fiber.group, "interrupted")
+    ok = true
+  end
   if set.on_end then
     set.ended = true
     set.on_end(ok, ...)
@@ -179,22 +202,43 @@ local function marked(group, request, first, second)
   return first, second
 end
 
+-- When a request's listeners are next told stands among the sleepers, so that
+-- telling takes its turn and its share of the time.
+local function look_again(self, fiber, now)
+  fiber.looking = now + PROGRESS_SECONDS
+  self.sleepers:push(fiber.looking, fiber)
+end
+
 --- Let the running fiber wait for a ticket.
 -- @tparam table ticket with the methods `result` and `cancel`
 -- @param key under which its end will be told
 -- @tparam table request with `finish`: it must not be torn; `on_answer` and
 --   `on_progress`
+-- @tparam[opt] number now where the scheduler tells the listeners
 -- @return the results of the ticket
-function Scheduler:await(ticket, key, request)
+function Scheduler:await(ticket, key, request, now)
   local fiber = self:current()
   fiber.ticket, fiber.key, fiber.request = ticket, key, request
   self.waiting[key] = fiber
   if request.on_answer or request.on_progress then
     self.watched[fiber] = true
+    if now then
+      look_again(self, fiber, now)
+    end
   end
   coroutine.yield()
   fiber.ticket, fiber.key, fiber.request = nil, nil, nil
   return marked(fiber.group, request, ticket:result())
+end
+
+-- Whether the listeners heard it; what one raises ends its fiber.
+local function tell(self, fiber)
+  local ok, raised = pcall(_M.report, fiber.request, fiber.ticket)
+  if not ok and not fiber.dead then
+    fiber.ticket:cancel()
+    leave(self, fiber, false, raised)
+  end
+  return ok
 end
 
 --- Tell that a ticket has ended: its fiber may go on.
@@ -205,9 +249,11 @@ function Scheduler:ended(key)
   if not fiber then
     return false
   end
-  self.waiting[key], self.watched[fiber] = nil, nil
-  fiber.key = nil
-  resume(self, fiber)
+  if not fiber.looking or tell(self, fiber) then
+    self.waiting[key], self.watched[fiber] = nil, nil
+    fiber.key, fiber.looking = nil, nil
+    resume(self, fiber)
+  end
   return true
 end
 
@@ -215,14 +261,14 @@ end
 -- @treturn ?number
 function Scheduler:due()
   local due, fiber = self.sleepers:earliest()
-  while due and fiber.sleeping ~= due do
+  while due and fiber.sleeping ~= due and fiber.looking ~= due do
     self.sleepers:pop() -- it was woken before, or is no more
     due, fiber = self.sleepers:earliest()
   end
   return due
 end
 
---- Resume one fiber that may go on.
+--- Resume one fiber that may go on, or tell the listeners of one.
 -- @tparam number now
 -- @treturn boolean whether there was one
 function Scheduler:turn(now)
@@ -235,11 +281,16 @@ function Scheduler:turn(now)
     return true
   end
   local due = self:due()
-  if due and due <= now then
-    resume(self, (self.sleepers:pop()), true)
-    return true
+  if not due or due > now then
+    return false
   end
-  return false
+  local fiber = self.sleepers:pop()
+  if fiber.sleeping then
+    resume(self, fiber, true)
+  elseif tell(self, fiber) then
+    look_again(self, fiber, now)
+  end
+  return true
 end
 
 --- Whether a fiber may go on at once.
@@ -252,16 +303,6 @@ end
 -- @treturn boolean
 function Scheduler:is_busy()
   return self:is_ready() or next(self.waiting) ~= nil or self:due() ~= nil
-end
-
---- End a fiber from outside, as if it had raised something.
--- @tparam table fiber
--- @param raised
-function Scheduler:fail(fiber, raised)
-  if not fiber.dead then
-    fiber.ticket:cancel()
-    leave(self, fiber, false, raised)
-  end
 end
 
 --- Give up all fibers of a set; none is resumed again.
@@ -300,9 +341,12 @@ function Scheduler:refusal()
 end
 
 --- Make a scheduler.
+-- @tparam[opt] function is_interrupt whether what a fiber raised is Ctrl-C,
+--   which is meant for its whole group
 -- @treturn table scheduler
-function _M.new()
+function _M.new(is_interrupt)
   return setmetatable({
+    is_interrupt = is_interrupt,
     fibers = setmetatable({}, { __mode = "k" }),
     groups = {}, -- that were started and have not ended
     waiting = {}, -- fibers under the keys of their tickets

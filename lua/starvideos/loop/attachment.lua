@@ -1,0 +1,96 @@
+--- What the adapters of event loops have in common: they hear of a client's
+-- work and of its end, and give the host's coroutines `await`.
+-- @module starvideos.loop.attachment
+
+local call = require "starvideos.call"
+
+local _M = {}
+
+local Attachment = {}
+Attachment.__index = Attachment
+
+-- What is wrong is told of the line that calls the adapter.
+local function runtime_of(client)
+  local context = call.known(client)
+  if not (context and context.runtime.pollfd) then
+    error("an event loop takes a client of starvideos.new"
+      .. " with runtime = \"poll\"", 4)
+  elseif context.runtime.host then
+    error("this client is attached to a loop already", 4)
+  end
+  return context.runtime
+end
+
+--- Attach a client to a loop.
+-- @tparam table client
+-- @tparam table host `wake()`: an operation was begun or cancelled, which the
+--   loop may know nothing of; `stop()`: let go of the descriptor
+-- @treturn table attachment with `client`, and `attached` until its end
+-- @raise for a client with another runtime, or attached already
+function _M.new(client, host)
+  local self = setmetatable({ client = client, host = host, attached = true,
+    runtime = runtime_of(client) }, Attachment)
+  self.runtime:attach {
+    wake = host.wake,
+    stop = function()
+      self:detach()
+    end,
+  }
+  return self
+end
+
+--- Leave the client alone. A second time does nothing.
+function Attachment:detach()
+  if self.attached then
+    self.attached = false
+    self.runtime:attach(nil)
+    self.host.stop()
+  end
+end
+
+--- Whether operations are under way that the loop is to look after.
+-- @treturn boolean
+function Attachment:is_busy()
+  return self.attached and self.runtime:is_busy()
+end
+
+local function check_place(self)
+  local thread, is_main = coroutine.running()
+  if not thread or is_main then
+    error("await is for coroutines: here use client:async", 3)
+  elseif self.runtime:current() then
+    error("await is not for client:async: call the operation itself", 3)
+  end
+end
+
+local unpack = table.unpack or unpack
+
+--- Make the function by which coroutines of the host wait for an operation.
+-- @tparam function park lets the running coroutine sleep until the handle it
+--   is given is done
+-- @treturn function await
+function Attachment:awaiting(park)
+  return function(body, ...)
+    check_place(self)
+    local results
+    local function keep(...)
+      results = { n = select("#", ...), ... }
+      return ...
+    end
+    local handle = body
+    if type(body) == "function" then
+      handle = self.client:async(function(...)
+        return keep(body(...))
+      end, ...)
+    end
+    if not handle.done then
+      park(handle)
+    end
+    if results then
+      return unpack(results, 1, results.n)
+    end
+    return handle.result, handle.err
+  end
+end
+
+return _M

@@ -1,0 +1,145 @@
+--- A client in copas: `copas.loop` looks after it. The loop of Copas 1 never
+-- returns; call `copas.step` until you have what you want.
+-- @module starvideos.loop.copas
+-- @usage
+-- local client = assert(starvideos.new{ api_key = key, runtime = "poll" })
+-- local await = require("starvideos.loop.copas")(client)
+-- copas.addthread(function()
+--   local task, err = await(function() return client:wait(id) end)
+-- end)
+-- copas.loop()
+
+local attachments = require "starvideos.loop.attachment"
+local core = require "starvideos.core"
+
+-- The client's descriptor in the shape of a socket of LuaSocket, which is to
+-- be looked at when it is readable or `due`. `receive` gives nothing at first,
+-- so that copas waits, and then something.
+local function socket_of(client)
+  local self = { waited = true }
+  function self.getfd()
+    return self.spare and self.spare:getfd() or client:pollfd()
+  end
+  function self.left()
+    return self.due and math.max(0, self.due - core.now())
+  end
+  function self.dirty()
+    return self.spare ~= nil or self.left() == 0
+  end
+  function self.receive()
+    self.waited = not self.waited
+    return self.waited or nil, "timeout"
+  end
+  function self.arm()
+    local seconds = client:timeout()
+    self.due = seconds and core.now() + seconds
+  end
+  -- A socket in place of the descriptor, which goes away: select takes none
+  -- without a number, and who waits for this one must be told.
+  function self.replace()
+    local sockets = require "socket"
+    self.spare = (sockets.udp4 or sockets.udp)()
+  end
+  function self.close()
+    self.due = nil
+    if self.spare then
+      self.spare:close()
+    end
+  end
+  return self
+end
+
+-- Copas 1 has no timers: nobody but the caller of `step` tells it how long
+-- to wait.
+local function hurry(copas, socket)
+  local step = copas.step
+  local function hurried(timeout)
+    local left = socket.left()
+    if left and not (timeout and timeout >= 0 and timeout < left) then
+      timeout = left
+    end
+    return step(timeout)
+  end
+  copas.step = hurried
+  return function()
+    if copas.step == hurried then
+      copas.step = step
+    end
+  end
+end
+
+-- Copas 1.2 of 2010 knows no thread that waits for nothing in particular. It
+-- puts one where it is told to, and goes on with one that is added again.
+local nowhere = { insert = function() end, push = function() end }
+
+local function park_in(copas, wake)
+  return function(handle)
+    local thread = coroutine.running()
+    handle:on_done(function()
+      wake(thread)
+    end)
+    if copas.wakeup then
+      copas.sleep(-1)
+    else
+      coroutine.yield(handle, nowhere)
+    end
+  end
+end
+
+--- Attach a client to copas.
+-- @function starvideos.loop.copas
+-- @tparam table client with the runtime `poll`
+-- @treturn function `await(body, ...)`: in a thread of copas, calls body,
+--   which may wait, and gives what it returned, or nil and what it raised;
+--   instead of body also a handle, which gives its result and err. Copas 1
+--   closes the socket of a server's handler only where that waited for it
+--   last: after an await the handler must close it
+-- @treturn function `detach()`; `client:close()` does the same
+-- @raise for a client with another runtime, or attached already
+return function(client)
+  local copas = require "copas"
+  local socket, woken = socket_of(client), {}
+  local attachment, restore
+  local pumping = false
+  local resume = copas.wakeup or copas.addthread
+  local function go_on()
+    while woken[1] do
+      resume(table.remove(woken, 1))
+    end
+  end
+  local function pump()
+    while attachment:is_busy() do
+      socket.arm()
+      copas.receive(socket)
+      if attachment.attached then
+        client:update()
+      end
+      go_on()
+    end
+    pumping = false
+    socket.close()
+  end
+  local function wake()
+    if not pumping and attachment:is_busy() then
+      pumping = true
+      copas.addthread(pump)
+    end
+  end
+  attachment = attachments.new(client, { wake = wake, stop = function()
+    restore()
+    if pumping then
+      socket.replace()
+    end
+  end })
+  restore = hurry(copas, socket)
+  wake()
+  return attachment:awaiting(park_in(copas, function(thread)
+    if pumping then
+      woken[#woken + 1] = thread
+    else
+      resume(thread)
+    end
+  end)), function()
+    attachment:detach()
+  end
+end

@@ -1,0 +1,65 @@
+--- A client in a controller of cqueues: `cq:loop` looks after it, and returns
+-- when no operation is under way and no other coroutine is left.
+-- @module starvideos.loop.cqueues
+-- @usage
+-- local cq = cqueues.new()
+-- local client = assert(starvideos.new{ api_key = key, runtime = "poll" })
+-- local await = require("starvideos.loop.cqueues")(client, cq)
+-- cq:wrap(function()
+--   local task, err = await(function() return client:wait(id) end)
+-- end)
+-- assert(cq:loop())
+
+local attachments = require "starvideos.loop.attachment"
+
+local function park(handle)
+  local ended = require("cqueues.condition").new()
+  handle:on_done(function()
+    ended:signal()
+  end)
+  while not handle.done do
+    ended:wait()
+  end
+end
+
+--- Attach a client to a controller.
+-- @function starvideos.loop.cqueues
+-- @tparam table client with the runtime `poll`
+-- @param[opt] cq the controller; default the running one
+-- @treturn function `await(body, ...)`: in a coroutine of a controller, calls
+--   body, which may wait, and gives what it returned, or nil and what it
+--   raised; instead of body also a handle, which gives its result and err
+-- @treturn function `detach()`; `client:close()` does the same
+-- @raise for a client with another runtime, or attached already
+return function(client, cq)
+  local cqueues = require "cqueues"
+  cq = cq or assert(cqueues.running(), "which controller?")
+  local attachment, descriptor
+  local pumping = false
+  local function pump()
+    while attachment:is_busy() do
+      cqueues.poll(client)
+      if attachment.attached then
+        client:update()
+      end
+    end
+    pumping = false
+  end
+  local function wake()
+    if not pumping and attachment:is_busy() then
+      pumping = true
+      cq:wrap(pump)
+    end
+  end
+  attachment = attachments.new(client, {
+    wake = wake,
+    stop = function()
+      cqueues.cancel(descriptor)
+    end,
+  })
+  descriptor = client:pollfd()
+  wake()
+  return attachment:awaiting(park), function()
+    attachment:detach()
+  end
+end
