@@ -177,19 +177,21 @@ $(BUILD)/driver: $(wildcard spec/allocation/*.[ch] spec/fuzz/peer.*) \
 	$(COMPILE) $(WRAPPED:%=-Wl,--wrap=%) -Icsrc -Ispec/fuzz -o $@ \
 	  $(filter-out %.h,$^) $(CURL_LIBS) $(LUA_LIBS)
 
-# Drivers and Lua states in many threads, watched by ThreadSanitizer.
-HAMMER_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
-.PHONY: hammer check-threads
-hammer:
-	@$(MAKE) -s --no-print-directory build/hammer/hammer LUA=lua5.4 \
-	  BUILD=build/hammer CFLAGS='$(HAMMER_CFLAGS)'
-build/hammer/hammer: spec/threads/hammer.c $(call object,$(CORE_SRC) $(CURL_SRC))
-	$(COMPILE) -Icsrc -o $@ $^ $(CURL_LIBS) $(LUA_LIBS)
+# Drivers and Lua states on several threads, under ThreadSanitizer.
+THREADS_SECONDS = 5
+THREADS_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+.PHONY: check-threads threads
 check-threads:
 	@$(DEPS) demo test
-	@$(MAKE) -s --no-print-directory build hammer LUA=lua5.4
-	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)" && \
-	  lua5.4 spec/threads/run.lua 20
+	@$(MAKE) -s --no-print-directory build threads LUA=$(LUA)
+	@eval "$$($(MAKE) -s --no-print-directory env LUA=$(LUA))" && \
+	  $(LUA) spec/threads/run.lua build/threads/$(LUA)/hammer \
+	    $(THREADS_SECONDS)
+threads:
+	@$(MAKE) -s --no-print-directory build/threads/$(LUA)/hammer \
+	  BUILD=build/threads/$(LUA) CFLAGS='$(THREADS_CFLAGS)'
+$(BUILD)/hammer: spec/threads/hammer.c $(call object,$(CORE_SRC) $(CURL_SRC))
+	$(COMPILE) -Icsrc -o $@ $^ $(CURL_LIBS) $(LUA_LIBS)
 
 # How often the ledger's program is killed; SEED repeats a run.
 KILLS = 2000

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "forks.h"
+
 static const double PROGRESS_SECONDS = 0.02;
 static const double LONG_SECONDS = 3600;
 
@@ -110,8 +112,7 @@ static work take_work(sv_shared *shared, bool busy) {
   return found;
 }
 
-static bool do_work(sv_shared *shared) {
-  work found = take_work(shared, sv_engine_in_flight(shared->engine) > 0);
+static void do_work(sv_shared *shared, work found) {
   sv_ticket *ticket;
   while ((ticket = found.begins)) {
     found.begins = ticket->next;
@@ -121,7 +122,6 @@ static bool do_work(sv_shared *shared) {
     found.cancels = ticket->next_cancel;
     cancel(ticket);
   }
-  return !found.stop;
 }
 
 /* Tells how far the running ones have come; lowers `next` to when that must
@@ -142,26 +142,36 @@ static void publish(sv_shared *shared, double *published, double *next) {
   }
 }
 
-/* Nothing comes in between what is told and the wait, so that nothing stays
-** untold for as long as nothing more comes. */
-static void drive(sv_shared *shared, double *published) {
-  double next = sv_now() + LONG_SECONDS;
-  bool ended = sv_engine_perform(shared->engine, &next);
-  publish(shared, published, &next);
-  if (!ended) {
-    sv_engine_poll(shared->engine, next);
+/* All but the waiting. What is told in the end is all that is known by then,
+** so that nothing stays untold for as long as nothing more comes. True where
+** there is more to be done at once. */
+static bool turn(sv_shared *shared, work found, double *published,
+                 double *next) {
+  bool more = false;
+  sv_forks_hold();
+  do_work(shared, found);
+  if (found.stop) {
+    sv_engine_close(shared->engine);
+  } else if (sv_engine_in_flight(shared->engine) > 0) {
+    more = sv_engine_perform(shared->engine, next);
+    publish(shared, published, next);
   }
+  sv_forks_let();
+  return more;
 }
 
 void *sv_shared_run(void *self) {
   sv_shared *shared = self;
+  work found;
   double published = 0;
   sv_engine_listen(shared->engine, on_end, shared);
-  while (do_work(shared)) {
-    if (sv_engine_in_flight(shared->engine) > 0) {
-      drive(shared, &published);
+  do {
+    found = take_work(shared, sv_engine_in_flight(shared->engine) > 0);
+    double next = sv_now() + LONG_SECONDS;
+    if (!turn(shared, found, &published, &next) &&
+        sv_engine_in_flight(shared->engine) > 0) {
+      sv_engine_poll(shared->engine, next);
     }
-  }
-  sv_engine_close(shared->engine);
+  } while (!found.stop);
   return NULL;
 }

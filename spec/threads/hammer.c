@@ -1,190 +1,301 @@
 /*
-** Drivers under load, each with its thread, for ThreadSanitizer to watch:
+** Drivers and Lua states on several threads at once, each thread with its own,
+** doing at random whatever may be done to them, and forks in between. Built so
+** that ThreadSanitizer sees every access.
 **
-**   hammer URL CA_FILE FOLDER ROUNDS
+**   hammer hammer.lua url tls_url ca_file file seconds
 **
-** Three threads have a driver of their own each, three more a Lua state with
-** one. What they do, and when, is drawn by lot; the end comes in the midst of
-** it. Prints how many tickets ended; exit code 0 where nothing was wrong.
+** Prints how many tickets have ended. Ends with 1 and a sentence where one
+** never does, or comes out twice.
 */
-#include <lua.h>
-
 #include <lauxlib.h>
+#include <lua.h>
 #include <lualib.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "driver.h"
+#include "head.h"
 
-enum { THREADS = 3, HELD = 24 };
+enum {
+  THREADS = 3,  /* of each sort */
+  HELD = 12,    /* tickets at a time */
+  TURNS = 60,   /* in a driver's life */
+  PATIENCE = 30 /* seconds until a ticket must have ended */
+};
 
-int luaopen_starvideos_curl(lua_State *L);
+LUALIB_API int luaopen_starvideos_core(lua_State *L);
+LUALIB_API int luaopen_starvideos_curl(lua_State *L);
 
-static const char *url, *ca_file, *folder;
-static int rounds;
+typedef struct world {
+  const char *program, *url, *tls_url, *ca_file, *path;
+  double until;
+} world;
 
-typedef struct player {
+typedef struct worker {
+  pthread_t thread;
+  const world *world;
   unsigned seed;
-  int number;
-  long ended;
-  bool failed;
-} player;
+  sv_driver *driver;
+  sv_ticket *held[HELD];
+  int peer;
+  long issued, taken, ended;
+  const char *complaint;
+} worker;
 
-static unsigned draw(player *self, unsigned limit) {
-  return (unsigned)rand_r(&self->seed) % limit;
+static unsigned pick(worker *w, unsigned count) {
+  w->seed = w->seed * 1103515245u + 12345u;
+  return (w->seed >> 16) % count;
 }
 
-static sv_ticket *request(player *self, sv_driver *driver) {
-  char path[256];
+/* --- what may be done to a driver --------------------------------------- */
+
+static void let(sv_ticket **ticket) {
+  if (*ticket) {
+    sv_ticket_release(*ticket);
+    *ticket = NULL;
+  }
+}
+
+static void submit(worker *w) {
+  static const char *const paths[] = {"/hello", "/hello", "/slow", "/drip"};
+  sv_ticket **ticket = &w->held[pick(w, HELD)];
+  const sv_header header = {"X-Header", "value"};
+  char url[256];
   sv_outcome failure;
-  snprintf(path, sizeof path, "%s/player-%d-%u", folder, self->number,
-           draw(self, 4));
-  sv_request wanted = {.method = "GET", .url = url, .timeout = 10,
-                       .max_body = 1 << 20,
-                       .sink_path = draw(self, 4) ? NULL : path};
-  sv_ticket *ticket = sv_driver_submit(driver, &wanted, &failure);
-  self->failed = self->failed || !ticket;
-  return ticket;
+  sv_request request = {.method = "GET", .url = url, .headers = &header,
+                        .header_count = 1, .max_body = 1000, .timeout = 10};
+  const char *origin = pick(w, 3) ? w->world->url : w->world->tls_url;
+  snprintf(url, sizeof url, "%s%s", origin, paths[pick(w, 4)]);
+  request.sink_path = pick(w, 4) ? NULL : w->world->path;
+  request.fresh = pick(w, 4) == 0;
+  let(ticket);
+  *ticket = sv_driver_submit(w->driver, &request, &failure);
+  w->issued += *ticket != NULL;
 }
 
-static sv_ticket *errand(player *self, sv_driver *driver) {
-  char path[256];
-  snprintf(path, sizeof path, "%s/note-%d", folder, self->number);
-  sv_errand *job = sv_errand_new(SV_JOB_WRITE, path, NULL, "a note", 6, "wb");
-  sv_ticket *ticket = job ? sv_driver_errand(driver, job) : NULL;
-  self->failed = self->failed || !ticket;
-  return ticket;
+static void errand(worker *w) {
+  sv_ticket **ticket = &w->held[pick(w, HELD)];
+  sv_job job = pick(w, 2) ? SV_JOB_SIZE : SV_JOB_SHA256;
+  let(ticket);
+  *ticket = sv_driver_errand(
+      w->driver, sv_errand_new(job, w->world->ca_file, NULL, NULL, 0, NULL));
+  w->issued += *ticket != NULL;
 }
 
-static void look(player *self, sv_ticket *ticket) {
+static void cancel(worker *w) {
+  sv_ticket *ticket = w->held[pick(w, HELD)];
+  if (ticket) {
+    sv_ticket_cancel(ticket);
+  }
+}
+
+/* All that is told of a ticket is read, for races to show. */
+static void look(worker *w) {
+  sv_ticket *ticket = w->held[pick(w, HELD)];
+  sv_field field;
   size_t size;
+  if (!ticket) {
+    return;
+  }
   sv_progress progress = sv_ticket_progress(ticket);
-  self->failed = self->failed || progress.received < 0;
-  const sv_transfer *transfer = sv_ticket_transfer(ticket);
-  if (transfer && !sv_transfer_head(transfer, &size) && size > 0) {
-    self->failed = true;
+  if (progress.received < 0) {
+    w->complaint = "less than nothing was received";
+  }
+  if (sv_ticket_status(ticket)) {
+    const char *head = sv_transfer_head(sv_ticket_transfer(ticket), &size);
+    sv_head_find(head, size, "content-type", &field);
   }
   if (sv_ticket_done(ticket) && !sv_ticket_is_errand(ticket)) {
     const sv_outcome *outcome = sv_ticket_outcome(ticket);
-    bool silent = outcome->reason != SV_REASON_NONE && !outcome->message[0];
-    self->failed = self->failed || silent;
-  }
-}
-
-static void collect(player *self, sv_driver *driver) {
-  struct pollfd watched = {sv_driver_pollfd(driver), POLLIN, 0};
-  poll(&watched, 1, (int)draw(self, 3));
-  sv_driver_calm(driver);
-  while (sv_driver_ready(driver) && sv_driver_take(driver)) {
-    self->ended++;
-  }
-}
-
-static void act(player *self, sv_driver *driver, sv_ticket **held) {
-  sv_ticket **place = &held[draw(self, HELD)];
-  if (!*place) {
-    *place = draw(self, 5) ? request(self, driver) : errand(self, driver);
-  } else if (!draw(self, 4)) {
-    sv_ticket_release(*place);
-    *place = NULL;
-  } else if (!draw(self, 4)) {
-    sv_ticket_cancel(*place);
-  } else {
-    look(self, *place);
-  }
-}
-
-static void *play(void *argument) {
-  player *self = argument;
-  for (int round = 0; round < rounds; round++) {
-    sv_driver *driver = sv_driver_new(ca_file, 8);
-    sv_ticket *held[HELD] = {0};
-    for (int i = 0; i < 300 && !self->failed; i++) {
-      act(self, driver, held);
-      if (!draw(self, 8)) {
-        collect(self, driver);
-      }
+    sv_transfer_body(sv_ticket_transfer(ticket), &size);
+    if (outcome->reason == SV_REASON_NONE && !outcome->status) {
+      w->complaint = "an answer has no status";
     }
-    sv_driver_close(driver);
-    for (int i = 0; i < HELD; i++) {
-      if (held[i]) {
-        look(self, held[i]);
-        sv_ticket_release(held[i]);
-      }
+  }
+}
+
+static void take(worker *w) {
+  sv_driver_calm(w->driver);
+  while (sv_driver_ready(w->driver)) {
+    w->taken += sv_driver_take(w->driver) > 0;
+  }
+  if (w->taken > w->issued) {
+    w->complaint = "a ticket came out twice";
+  }
+}
+
+static void sleep_until_told(worker *w) {
+  struct pollfd watch = {sv_driver_pollfd(w->driver), POLLIN, 0};
+  poll(&watch, 1, 2);
+  take(w);
+}
+
+static void release(worker *w) {
+  let(&w->held[pick(w, HELD)]);
+}
+
+static void wake(worker *w) {
+  sv_driver_wake(w->driver);
+}
+
+static void connect_peer(worker *w) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  const char *path;
+  if (sv_driver_listen(w->driver, &path) != 0) {
+    w->complaint = "cannot listen";
+    return;
+  }
+  if (w->peer >= 0) {
+    close(w->peer);
+  }
+  strcpy(address.sun_path, path);
+  w->peer = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (connect(w->peer, (struct sockaddr *)&address, sizeof address) != 0 ||
+      sv_driver_accept(w->driver) != 0) {
+    w->complaint = "cannot connect";
+  }
+}
+
+static void fork_once(worker *w) {
+  if (pick(w, 8) == 0) {
+    pid_t child = fork();
+    if (child == 0) {
+      _exit(0);
     }
-    sv_driver_release(driver);
+    waitpid(child, NULL, 0);
+  }
+}
+
+static void (*const deeds[])(worker *w) = {
+    submit, submit, submit, submit, errand,  errand,       cancel,    look,
+    look,   look,   take,   take,   release, sleep_until_told, wake,
+    connect_peer, fork_once,
+};
+
+/* --- a driver's life ----------------------------------------------------- */
+
+static void drain(worker *w) {
+  double give_up = sv_now() + PATIENCE;
+  for (int i = 0; i < HELD; i++) {
+    if (w->held[i]) {
+      sv_ticket_cancel(w->held[i]);
+    }
+  }
+  while (sv_driver_in_flight(w->driver) > 0 && !w->complaint) {
+    sleep_until_told(w);
+    if (sv_now() > give_up) {
+      w->complaint = "a ticket never ends";
+    }
+  }
+}
+
+static void live(worker *w) {
+  w->driver = sv_driver_new(w->world->ca_file, 1 + (int)pick(w, 6));
+  w->issued = w->taken = 0;
+  w->peer = -1;
+  for (int i = 0; i < TURNS && !w->complaint; i++) {
+    deeds[pick(w, sizeof deeds / sizeof *deeds)](w);
+  }
+  if (pick(w, 3) == 0) {
+    drain(w);
+    if (w->taken != w->issued) {
+      w->complaint = "a ticket never came out";
+    }
+  }
+  for (int i = 0; pick(w, 2) && i < HELD; i++) {
+    let(&w->held[i]);
+  }
+  sv_driver_close(w->driver);
+  for (int i = 0; i < HELD; i++) {
+    look(w);
+    let(&w->held[i]);
+  }
+  sv_driver_release(w->driver);
+  if (w->peer >= 0) {
+    close(w->peer);
+  }
+  w->ended += w->taken;
+}
+
+static void *run_drivers(void *self) {
+  worker *w = self;
+  while (sv_now() < w->world->until && !w->complaint) {
+    live(w);
   }
   return NULL;
 }
 
-static const char program[] =
-    "local curl, url, ca_file, rounds = ...\n"
-    "local ended = 0\n"
-    "for round = 1, rounds do\n"
-    "  local driver = curl.driver { ca_file = ca_file, max_in_flight = 4 }\n"
-    "  local held = {}\n"
-    "  for i = 1, 40 do\n"
-    "    local ticket, number = driver:submit { url = url, timeout = 10 }\n"
-    "    held[number] = i % 3 > 0 and ticket or nil\n"
-    "    if i % 5 == 0 then ticket:cancel() end\n"
-    "    if i % 7 == 0 then collectgarbage() end\n"
-    "  end\n"
-    "  while driver:in_flight() > round % 10 do\n"
-    "    local number = driver:ready() and driver:take()\n"
-    "    if number then\n"
-    "      ended = ended + 1\n"
-    "      if held[number] then held[number]:result() end\n"
-    "    end\n"
-    "  end\n"
-    "  if round % 2 == 0 then driver:close() end\n"
-    "end\n"
-    "return ended\n";
+/* --- a Lua state's life -------------------------------------------------- */
 
-static void *play_lua(void *argument) {
-  player *self = argument;
+static void preload(lua_State *L, const char *name, lua_CFunction open) {
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "preload");
+  lua_pushcfunction(L, open);
+  lua_setfield(L, -2, name);
+  lua_pop(L, 2);
+}
+
+static void live_in_lua(worker *w) {
   lua_State *L = luaL_newstate();
   luaL_openlibs(L);
-  self->failed = luaL_loadstring(L, program) != 0;
-  luaL_requiref(L, "starvideos.curl", luaopen_starvideos_curl, 0);
-  lua_pushstring(L, url);
-  lua_pushstring(L, ca_file);
-  lua_pushinteger(L, rounds * 5);
-  if (self->failed || lua_pcall(L, 4, 1, 0) != 0) {
-    fprintf(stderr, "%s\n", lua_tostring(L, -1));
-    self->failed = true;
+  preload(L, "starvideos.core", luaopen_starvideos_core);
+  preload(L, "starvideos.curl", luaopen_starvideos_curl);
+  luaL_loadfile(L, w->world->program);
+  lua_pushstring(L, w->world->url);
+  lua_pushstring(L, w->world->tls_url);
+  lua_pushstring(L, w->world->ca_file);
+  lua_pushinteger(L, (lua_Integer)pick(w, 32768));
+  if (lua_pcall(L, 4, 1, 0) == 0) {
+    w->ended += (long)lua_tointeger(L, -1);
   } else {
-    self->ended = (long)lua_tointeger(L, -1);
+    fprintf(stderr, "%s\n", lua_tostring(L, -1));
+    w->complaint = "a Lua program failed";
   }
   lua_close(L);
+}
+
+static void *run_states(void *self) {
+  worker *w = self;
+  while (sv_now() < w->world->until && !w->complaint) {
+    live_in_lua(w);
+  }
   return NULL;
 }
 
 int main(int count, char **arguments) {
-  pthread_t threads[2 * THREADS];
-  player players[2 * THREADS] = {{0}};
+  static worker workers[2 * THREADS];
+  char paths[2 * THREADS][300];
+  world worlds[2 * THREADS];
   long ended = 0;
-  bool failed = count < 5;
-  if (failed) {
+  int status = 0;
+  if (count != 7) {
     return 2;
   }
-  url = arguments[1];
-  ca_file = arguments[2];
-  folder = arguments[3];
-  rounds = atoi(arguments[4]);
   for (int i = 0; i < 2 * THREADS; i++) {
-    players[i].number = i;
-    players[i].seed = (unsigned)i + 1;
-    pthread_create(&threads[i], NULL, i < THREADS ? play : play_lua,
-                   &players[i]);
+    snprintf(paths[i], sizeof paths[i], "%s.%d", arguments[5], i);
+    worlds[i] = (world){arguments[1], arguments[2], arguments[3], arguments[4],
+                        paths[i], sv_now() + atof(arguments[6])};
+    workers[i].world = &worlds[i];
+    workers[i].seed = (unsigned)i * 7919 + 1;
+    pthread_create(&workers[i].thread, NULL,
+                   i % 2 ? run_drivers : run_states, &workers[i]);
   }
   for (int i = 0; i < 2 * THREADS; i++) {
-    pthread_join(threads[i], NULL);
-    ended += players[i].ended;
-    failed = failed || players[i].failed;
+    pthread_join(workers[i].thread, NULL);
+    ended += workers[i].ended;
+    if (workers[i].complaint) {
+      printf("thread %d: %s\n", i, workers[i].complaint);
+      status = 1;
+    }
   }
-  printf("%ld tickets ended\n", ended);
-  return failed;
+  printf("%ld\n", ended);
+  return status;
 }

@@ -1,0 +1,320 @@
+-- How the driver reaches a host that can watch no descriptor of its choice,
+-- what programs that the host starts get to see of it, and what a child does.
+
+local core = require "starvideos.core"
+local curl = require "starvideos.curl"
+local files = require "spec.fixtures.files"
+local nginx = require "spec.fixtures.nginx"
+local process = require "spec.fixtures.process"
+local shell = require "starvideos.sandbox.shell"
+local tickets = require "spec.fixtures.tickets"
+
+local finish, take = tickets.finish, tickets.take
+
+local WAYS = [[
+location = /hello { return 200 "hello"; }
+location = /hang { content_by_lua_block { ngx.sleep(30) } }
+location = /slow { content_by_lua_block { ngx.sleep(0.5) ngx.print("slow") } }
+location = /drip { content_by_lua_block {
+  ngx.header.content_type = "video/mp4"
+  ngx.print("x") ngx.flush(true) ngx.sleep(30)
+} }
+]]
+
+local LONGEST = 20
+
+describe("a driver", function()
+  local server, driver
+
+  setup(function()
+    server = nginx.start { tls = true, body = WAYS }
+  end)
+  teardown(function()
+    server:stop()
+  end)
+  before_each(function()
+    driver = curl.driver { ca_file = server.ca_file }
+  end)
+  after_each(function()
+    driver:close()
+  end)
+
+  local function submit(path, secure)
+    return driver:submit { timeout = LONGEST,
+      url = (secure and server.tls_url or server.url) .. path }
+  end
+
+  describe("'s socket", function()
+    local peer
+
+    after_each(function()
+      if peer then
+        process.close(peer)
+        peer = nil
+      end
+    end)
+
+    local function directory_of(path)
+      return path:match "^(.*)/[^/]*$"
+    end
+
+    local function exists(path)
+      return (shell.run(shell.fill("test -e @path@", { path = path })))
+    end
+
+    local function connect()
+      peer = process.connect(assert(driver:listen()))
+      assert.is_true(driver:accept())
+    end
+
+    local function hear()
+      assert.is_true(process.readable(peer, LONGEST))
+      return process.read(peer)
+    end
+
+    it("lies where nobody else may go, and is gone once connected", function()
+      local path = assert(driver:listen())
+      assert.equal("700", shell.read(shell.fill("stat -c %a @path@",
+        { path = directory_of(path) })))
+      local ok, message = driver:accept()
+      assert.is_nil(ok)
+      assert.equal("string", type(message))
+      peer = process.connect(path)
+      assert.is_true(driver:accept())
+      assert.is_false(exists(directory_of(path)))
+      assert.is_nil((driver:accept()))
+    end)
+
+    it("is gone when the driver is closed, or listens anew", function()
+      local first = directory_of(assert(driver:listen()))
+      local second = directory_of(assert(driver:listen()))
+      assert.is_false(exists(first))
+      assert.is_true(exists(second))
+      driver:close()
+      assert.is_false(exists(second))
+    end)
+
+    it("carries one byte for all that ends until it is calmed", function()
+      connect()
+      assert.equal("!", hear()) -- for what was told before
+      driver:calm()
+      local first, second = submit "/hello", submit "/hello"
+      while not (first:done() and second:done()) do
+        process.readable(driver:pollfd(), 1)
+      end
+      driver:wake()
+      assert.equal("!", hear())
+      assert.equal("", process.read(peer))
+      driver:calm()
+      assert.truthy(driver:take() and driver:take())
+      driver:wake()
+      assert.equal("!", hear())
+    end)
+
+    it("tells a new peer what nobody heard", function()
+      submit "/hello"
+      assert.is_true(process.readable(driver:pollfd(), LONGEST))
+      connect()
+      assert.equal("!", hear())
+    end)
+
+    it("may break without harm", function()
+      connect()
+      process.close(peer)
+      peer = nil
+      for _ = 1, 3 do
+        driver:calm()
+        driver:wake()
+      end
+      local ticket, number = submit "/hello"
+      assert.equal("hello", finish(driver, ticket, number).body)
+      connect()
+      assert.equal("!", hear())
+    end)
+
+    it("ends with the driver", function()
+      connect()
+      hear()
+      driver:close()
+      assert.is_true(process.readable(peer, LONGEST))
+      assert.is_nil(process.read(peer))
+    end)
+
+    it("goes to no folder that is not there", function()
+      local output = shell.read(("TMPDIR=/no/where %s -e '%s'"):format(
+        rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", ""), [[
+        print(require("starvideos.curl").driver():listen())]]))
+      assert.equal("nil\tNo such file or directory", output)
+    end)
+  end)
+
+  it("lends no descriptor to the programs that are started", function()
+    -- What libcurl opens to wake itself it lends (as of 7.88).
+    local function lent()
+      return tonumber(shell.read "ls /proc/self/fd | wc -l")
+    end
+    local idle = curl.driver()
+    idle:errand("size", "/")
+    take(idle)
+    local before = lent()
+    for _ = 1, 3 do
+      idle:errand("size", "/")
+      take(idle)
+    end
+    local more, part = curl.driver(), server.prefix .. "/drip.part"
+    driver = more
+    local peer = process.connect(assert(more:listen()))
+    assert.equal(before, lent())
+    assert.is_true(more:accept())
+    assert.equal(before, lent())
+    idle:submit { url = server.tls_url .. "/hang" }
+    local ticket = idle:submit { url = server.url .. "/drip",
+      sink = { path = part } }
+    while ticket:progress() == 0 do
+      process.readable(idle:pollfd(), 0.01)
+    end
+    assert.equal(before, lent())
+    process.close(peer)
+    idle:close()
+  end)
+
+  describe("after a fork", function()
+    local function in_child(body)
+      local child = process.fork()
+      if child == 0 then
+        local ok, fine = pcall(body)
+        if not ok then
+          io.stderr:write(tostring(fine), "\n")
+        end
+        process.leave(ok and fine)
+      end
+      return process.await(child)
+    end
+
+    it("leaves to the parent what is under way", function()
+      local ticket, number = submit "/slow"
+      local job, second = driver:errand("size", "/")
+      process.readable(driver:pollfd(), 0.1)
+      assert.is_true(in_child(function()
+        local fine = driver:ready() and ticket:done() and job:done()
+        local response, failure = ticket:result()
+        fine = fine and not response and failure.reason == "cancelled"
+          and failure.sent and not ticket:answer()
+        local numbers = { [driver:take()] = true, [driver:take()] = true }
+        return fine and numbers[number] and numbers[second]
+          and not driver:take() and not driver:ready()
+      end))
+      assert.equal(second, take(driver))
+      assert.equal("slow", finish(driver, ticket, number).body)
+    end)
+
+    it("cancels the jobs of the parent in the child only", function()
+      local path = server.prefix .. "/job"
+      local slow = driver:errand("sha256", "/proc/self/exe")
+      local job = driver:errand("write", path, "x", "wb")
+      assert.is_true(in_child(function()
+        local ok, failure = slow:result()
+        return ok and #ok == 64 or failure.reason == "cancelled"
+      end))
+      take(driver)
+      take(driver)
+      assert.is_true((job:result()))
+      assert.equal("x", files.read(path))
+    end)
+
+    it("has a thread of its own in the child, and connections", function()
+      assert(finish(driver, submit("/hello", true)))
+      assert.is_true(in_child(function()
+        local ticket, number = submit("/hello", true)
+        local response = finish(driver, ticket, number)
+        driver:close()
+        return response.body == "hello" and not response.reused
+      end))
+      assert.is_true(finish(driver, submit("/hello", true)).reused)
+    end)
+
+    it("hands out in the child what was lost and what is new", function()
+      local _, lost = submit "/hang"
+      assert.is_true(in_child(function()
+        local _, fresh = submit "/hello"
+        local first = driver:ready() and driver:take()
+        return first == lost and take(driver) == fresh
+      end))
+    end)
+
+    it("tells each process of its own tickets alone", function()
+      local fd = driver:pollfd()
+      submit "/hang"
+      assert.is_true(in_child(function()
+        assert(driver:pollfd() == fd)
+        assert(process.readable(fd))
+        driver:calm()
+        assert(driver:take())
+        driver:wake()
+        return process.readable(fd)
+      end))
+      assert.is_false(process.readable(fd))
+      driver:wake()
+      assert.is_true(in_child(function()
+        driver:calm()
+        return not process.readable(fd)
+      end))
+      assert.is_true(process.readable(fd))
+    end)
+
+    it("has its socket in the parent only, and another one in the child",
+      function()
+        local path = assert(driver:listen())
+        assert.is_true(in_child(function()
+          local own = driver:listen()
+          local peer = process.connect(own)
+          return own ~= path and driver:accept() and process.read(peer) == "!"
+            and driver:close() == nil
+        end))
+        local peer = process.connect(path)
+        assert.is_true(driver:accept())
+        process.close(peer)
+      end)
+
+    it("ends in the child with the state, and in the parent goes on",
+      function()
+        local ticket, number = submit "/slow"
+        assert.is_true(in_child(function()
+          driver = nil
+          ticket = nil
+          collectgarbage()
+          collectgarbage()
+          return true
+        end))
+        assert.equal("slow", finish(driver, ticket, number).body)
+      end)
+
+    it("is of use in children of children", function()
+      submit "/hang"
+      assert.is_true(in_child(function()
+        return in_child(function()
+          submit "/hello"
+          return take(driver) == 1 and take(driver) == 2
+        end)
+      end))
+    end)
+
+    it("is of use whatever the thread was doing", function()
+      local give_up = core.now() + 3
+      local forks = 0
+      while forks < 60 and core.now() < give_up do
+        for _ = 1, 4 do
+          submit("/hello", true)
+        end
+        assert.is_true(in_child(function()
+          while driver:take() do end
+          return finish(driver, submit("/hello", true)).body == "hello"
+        end))
+        while driver:in_flight() > 0 do
+          take(driver)
+        end
+        forks = forks + 1
+      end
+    end)
+  end)
+end)
