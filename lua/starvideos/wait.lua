@@ -15,7 +15,7 @@ local _M = {}
 -- @treturn ?table err
 function _M.one(context, task_or_id, options)
   local runtime, plan = context.runtime, watch.plan(context, options)
-  local due, self, err = watch.begin(plan, task_or_id)
+  local due, self, err = watch.begin(plan, task_or_id, options)
   local task = self
   handles.show(runtime, due and function()
     return watch.progress(plan, self)
@@ -60,9 +60,9 @@ local function put(self, one, due, task, err)
   end
 end
 
--- Ends all that are not polling; the polls end by themselves.
+-- Ends all that are not polling; those end by themselves, for whoever sleeps
+-- after this does so in vain.
 local function end_all(self, why)
-  self.why = why
   local one = self.heap:pop()
   while one do
     put(self, one, watch.give_up(self.plan, one, why))
@@ -96,11 +96,7 @@ local function poll(self, one, also)
   if next_due(self) then
     also(self.lead)
   end
-  local due, task, err = watch.poll(self.plan, one)
-  if due and self.why then
-    due, task, err = watch.give_up(self.plan, one, self.why)
-  end
-  put(self, one, due, task, err)
+  put(self, one, watch.poll(self.plan, one))
 end
 
 -- Moves the earliest watch on.
@@ -134,7 +130,7 @@ local function id_of(item)
 end
 
 -- Begins a watch for each task; repeats are seen to once.
-local function begin(self, list, faults)
+local function begin(self, list, options, faults)
   for _, item in ipairs(list) do
     local id = id_of(item)
     if not self.results[id] and not self.watches[id] then
@@ -142,7 +138,7 @@ local function begin(self, list, faults)
       if faults[id] then
         self.results[id] = { id = id, err = faults[id] }
       else
-        local due, one, err = watch.begin(self.plan, item)
+        local due, one, err = watch.begin(self.plan, item, options)
         self.watches[id] = due and one
         put(self, due and one or { id = id }, due, one, err)
       end
@@ -193,7 +189,7 @@ function _M.all(context, list, options, faults, on_end)
     self.also = also
     return lead(self, also)
   end
-  begin(self, list, faults)
+  begin(self, list, options, faults)
   handles.show(context.runtime, function()
     return progress(self)
   end)

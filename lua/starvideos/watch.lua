@@ -40,7 +40,6 @@ function _M.plan(context, options, beat)
     deadline = now + timeout,
     interval = options.interval,
     max_interval = options.max_interval,
-    first_poll = options.first_poll,
     on_progress = options.on_progress,
     beat = beat,
   }
@@ -173,10 +172,11 @@ end
 --- Begin a watch.
 -- @tparam table plan
 -- @tparam table|string task_or_id
+-- @tparam table options with `first_poll`
 -- @treturn ?number when it is due
 -- @treturn ?table the watch; or the task, where it has ended
 -- @treturn ?table err
-function _M.begin(plan, task_or_id)
+function _M.begin(plan, task_or_id, options)
   local task = type(task_or_id) == "table" and task_or_id or nil
   if task and tasks.is_terminal(task)
     and (task.status ~= "completed" or task.video_url) then
@@ -195,7 +195,7 @@ function _M.begin(plan, task_or_id)
     fault = nil, -- what the last poll came back with, as a sentence
     faults = nil,
   }
-  local due = due_after(plan, retry.first_pause(self, plan, self.age,
+  local due = due_after(plan, retry.first_pause(self, options, self.age,
     context.random), plan.began)
   if board.of(context) then
     self.poll_at, due = due, plan.began
