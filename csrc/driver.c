@@ -8,7 +8,6 @@
 
 #include "evidence.h"
 #include "forks.h"
-#include "libcurl.h"
 #include "shared.h"
 
 /* A TLS handshake of libcurl with OpenSSL takes less than 64 KiB; name look-ups
@@ -32,7 +31,6 @@ struct sv_driver {
 /* --- start and end ----------------------------------------------------- */
 
 sv_driver *sv_driver_new(const char *ca_file, int max_in_flight) {
-  sv_libcurl_need();
   sv_driver *driver = calloc(1, sizeof *driver);
   if (!driver) {
     return NULL;
@@ -91,9 +89,7 @@ static int start(sv_driver *driver) {
   pthread_cond_init(&shared->posted, NULL);
   shared->alarm = &driver->alarm;
   shared->engine = sv_engine_new(driver->ca_file, driver->max_in_flight);
-  int problem = shared->engine && sv_engine_begin(shared->engine)
-                    ? start_thread(shared)
-                    : ENOMEM;
+  int problem = shared->engine ? start_thread(shared) : ENOMEM;
   if (problem) {
     free_shared(shared);
     return problem;
@@ -136,23 +132,27 @@ void sv_driver_release(sv_driver *driver) {
   }
 }
 
-/* Gives up the lock before, for the thread wants it at once. */
-static void post(sv_shared *shared) {
-  bool idle = shared->idle;
-  pthread_mutex_unlock(&shared->lock);
-  if (idle) {
+static void wake(sv_shared *shared, sv_rest rest) {
+  if (rest == SV_IDLE) {
     pthread_cond_signal(&shared->posted);
-  } else {
+  } else if (rest == SV_POLLING) {
     sv_engine_wake(shared->engine);
   }
+}
+
+/* Gives up the lock before, for the thread wants it at once. */
+static void post(sv_shared *shared) {
+  sv_rest rest = shared->rest;
+  shared->rest = SV_AWAKE;
+  pthread_mutex_unlock(&shared->lock);
+  wake(shared, rest);
 }
 
 /* Under the lock: the thread must not be gone with its engine before. */
 static void stop_thread(sv_shared *shared) {
   pthread_mutex_lock(&shared->lock);
   shared->stop = true;
-  pthread_cond_signal(&shared->posted);
-  sv_engine_wake(shared->engine);
+  wake(shared, shared->rest);
   pthread_mutex_unlock(&shared->lock);
   pthread_join(shared->thread, NULL);
 }
@@ -205,17 +205,17 @@ static void hand_over(sv_ticket *ticket) {
 sv_ticket *sv_driver_submit(sv_driver *driver, const sv_request *request,
                             sv_outcome *failure) {
   notice_fork(driver);
-  sv_transfer *transfer = sv_transfer_new(request, failure);
-  if (!transfer) {
-    return NULL;
-  }
-  sv_ticket *ticket = new_ticket(driver);
+  sv_transfer *transfer = sv_transfer_copy(request);
+  sv_ticket *ticket = transfer ? new_ticket(driver) : NULL;
   int problem = ticket ? start(driver) : ENOMEM;
   if (problem) {
+    memset(failure, 0, sizeof *failure);
     sv_outcome_say(failure, SV_REASON_IO, "no thread for the engine: %s",
                    strerror(problem));
     failure->system_error = problem;
-    sv_transfer_release(transfer);
+    if (transfer) {
+      sv_transfer_release(transfer);
+    }
     free(ticket);
     return NULL;
   }

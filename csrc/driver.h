@@ -30,7 +30,9 @@ sv_driver *sv_driver_new(const char *ca_file, int max_in_flight);
 void sv_driver_close(sv_driver *driver);
 void sv_driver_release(sv_driver *driver); /* after close */
 
-/* A ticket, or NULL with `failure` filled in; then nothing was begun. */
+/* A ticket, or NULL with `failure` filled in where memory or threads are short.
+** The thread looks whether the request may be sent: of one that may not the
+** ticket ends with that. */
 sv_ticket *sv_driver_submit(sv_driver *driver, const sv_request *request,
                             sv_outcome *failure);
 

@@ -98,7 +98,7 @@ static bool head_is_read(const sv_transfer *t) {
 ** records, and the server may have read the first ones by then. */
 static bool was_sent(const sv_transfer *t, long request_size,
                      curl_off_t uploaded) {
-  bool uncounted = t->origin.secure && t->request_body_size > 0;
+  bool uncounted = t->origin.secure && t->options.body_size > 0;
   return t->connected && (request_size > 0 || uploaded > 0 || uncounted);
 }
 
@@ -106,7 +106,7 @@ static bool was_sent(const sv_transfer *t, long request_size,
 ** libcurl tells the first write and the body. */
 static long long count_sent(const sv_transfer *t, long request_size,
                             curl_off_t uploaded) {
-  if (t->request_body_size >= BODY_SENT_APART &&
+  if (t->options.body_size >= BODY_SENT_APART &&
       curl_version_info(CURLVERSION_NOW)->version_num < COUNTS_ALL) {
     return request_size + (long long)uploaded;
   }
@@ -120,7 +120,7 @@ static sv_phase phase_of(const sv_transfer *t, long long uploaded) {
   if (!t->outcome.sent) {
     return t->connected ? SV_PHASE_REQUEST : SV_PHASE_CONNECT;
   }
-  return uploaded < (long long)t->request_body_size ? SV_PHASE_REQUEST
+  return uploaded < (long long)t->options.body_size ? SV_PHASE_REQUEST
                                                     : SV_PHASE_ANSWER;
 }
 

@@ -59,13 +59,15 @@ static bool set_protocols(CURL *easy, const sv_transfer *t) {
 /* libcurl repeats a POST by itself on a reused connection that the server
 ** closes after reading it, and no option forbids that; so an order never
 ** sees a used connection (CURLOPT_FRESH_CONNECT), nor leaves one. */
-static void set_connection(CURL *easy, const sv_request *options) {
+static void set_connection(CURL *easy, const sv_transfer *t) {
+  const sv_request *options = &t->options;
   if (options->fresh) {
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   } else {
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    /* Of plain http it would wait for an answer, only to hear of HTTP/1.1. */
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, t->origin.secure ? 1L : 0L);
   }
   if (options->redirects > 0 && !options->fresh) {
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
@@ -109,11 +111,11 @@ static void set_manners(CURL *easy) {
 }
 
 static void set_content(CURL *easy, const sv_transfer *t) {
-  if (t->request_body) {
+  if (t->options.body) {
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, t->request_body);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, t->options.body);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                     (curl_off_t)t->request_body_size);
+                     (curl_off_t)t->options.body_size);
   }
   if (t->sink.file >= 0) {
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)SINK_BUFFER);
@@ -131,7 +133,7 @@ static bool set_shared(sv_handle *handle, const sv_transfer *t,
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handle->problem);
   set_manners(easy);
   set_content(easy, t);
-  set_connection(easy, &t->options);
+  set_connection(easy, t);
   return set_protocols(easy, t) && set_proxy(easy, t) &&
          set_trust(easy, t, ca_file);
 }
@@ -162,7 +164,7 @@ static long time_left(const sv_transfer *t) {
 /* Of a parsed URL libcurl makes a text of its own only once in a handle's life
 ** (7.88), and it would go on as the text of all later ones. */
 static bool set_address(CURL *easy, const sv_transfer *t) {
-  return set_text(easy, CURLOPT_URL, t->url) &&
+  return set_text(easy, CURLOPT_URL, t->options.url) &&
          curl_easy_setopt(easy, CURLOPT_CURLU, t->origin.url) == CURLE_OK;
 }
 
@@ -181,7 +183,7 @@ static bool set_own(CURL *easy, sv_transfer *t, double fault, bool held) {
 
 static bool is_poll(const sv_transfer *t) {
   const sv_request *options = &t->options;
-  return !t->request_body && !options->fresh && options->redirects == 0 &&
+  return !t->options.body && !options->fresh && options->redirects == 0 &&
          options->stall_seconds <= 0 && t->sink.file < 0;
 }
 

@@ -1,5 +1,8 @@
+#define _GNU_SOURCE /* SCHED_BATCH */
+
 #include "shared.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
 #include "forks.h"
@@ -74,7 +77,7 @@ static void begin(sv_shared *shared, sv_ticket *ticket, bool stop) {
   if (ticket->errand) {
     sv_errand_run(ticket->errand);
     end(shared, ticket);
-  } else if (stop) {
+  } else if (stop || !sv_transfer_check(ticket->transfer)) {
     sv_transfer_abandon(ticket->transfer, false);
     end_transfer(shared, ticket);
   } else {
@@ -95,14 +98,19 @@ typedef struct work {
   bool stop;
 } work;
 
+static bool is_posted(const sv_shared *shared) {
+  return shared->inbox.first || shared->cancels || shared->stop;
+}
+
+/* Waits for some where there is nothing else to do. */
 static work take_work(sv_shared *shared, bool busy) {
   work found;
   pthread_mutex_lock(&shared->lock);
-  while (!busy && !shared->inbox.first && !shared->cancels && !shared->stop) {
-    shared->idle = true;
+  while (!busy && !is_posted(shared)) {
+    shared->rest = SV_IDLE;
     pthread_cond_wait(&shared->posted, &shared->lock);
-    shared->idle = false;
   }
+  shared->rest = SV_AWAKE;
   found.begins = shared->inbox.first;
   found.cancels = shared->cancels;
   found.stop = shared->stop;
@@ -110,6 +118,15 @@ static work take_work(sv_shared *shared, bool busy) {
   shared->cancels = NULL;
   pthread_mutex_unlock(&shared->lock);
   return found;
+}
+
+/* Whether nothing was posted meanwhile; if so, who posts will wake. */
+static bool may_poll(sv_shared *shared) {
+  pthread_mutex_lock(&shared->lock);
+  bool may = !is_posted(shared);
+  shared->rest = may ? SV_POLLING : SV_AWAKE;
+  pthread_mutex_unlock(&shared->lock);
+  return may;
 }
 
 static void do_work(sv_shared *shared, work found) {
@@ -160,16 +177,29 @@ static bool turn(sv_shared *shared, work found, double *published,
   return more;
 }
 
+static void start(sv_shared *shared) {
+#ifdef SCHED_BATCH
+  /* A thread that wakes up would else push the host's off its processor in the
+  ** midst of a frame. */
+  const struct sched_param none = {0};
+  pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
+#endif
+  sv_forks_hold();
+  sv_engine_begin(shared->engine);
+  sv_forks_let();
+  sv_engine_listen(shared->engine, on_end, shared);
+}
+
 void *sv_shared_run(void *self) {
   sv_shared *shared = self;
   work found;
   double published = 0;
-  sv_engine_listen(shared->engine, on_end, shared);
+  start(shared);
   do {
     found = take_work(shared, sv_engine_in_flight(shared->engine) > 0);
     double next = sv_now() + LONG_SECONDS;
-    if (!turn(shared, found, &published, &next) &&
-        sv_engine_in_flight(shared->engine) > 0) {
+    bool more = turn(shared, found, &published, &next);
+    if (!more && sv_engine_in_flight(shared->engine) > 0 && may_poll(shared)) {
       sv_engine_poll(shared->engine, next);
     }
   } while (!found.stop);

@@ -37,13 +37,16 @@ typedef struct sv_queue {
   sv_ticket *first, *last;
 } sv_queue;
 
+/* How the thread waits. Who posts something wakes it, and it is awake then. */
+typedef enum sv_rest { SV_AWAKE, SV_IDLE, SV_POLLING } sv_rest;
+
 typedef struct sv_shared {
   pthread_mutex_t lock;
-  pthread_cond_t posted;
+  pthread_cond_t posted; /* waited for while idle */
   sv_queue inbox;     /* under the lock */
   sv_ticket *cancels; /* under the lock */
   bool stop;          /* under the lock */
-  bool idle;          /* under the lock: the thread waits for `posted` */
+  sv_rest rest;       /* under the lock */
   sv_queue ended;     /* under the lock */
   int ready;          /* atomic: `ended` holds something */
   sv_engine *engine;  /* the thread's */

@@ -1,5 +1,3 @@
-#define _GNU_SOURCE /* strdup */
-
 #include "transfer.h"
 
 #include <errno.h>
@@ -16,16 +14,105 @@ enum { MAX_HEAD = 64 * 1024 };
 
 /* --- the request ------------------------------------------------------- */
 
+static size_t room_for(const char *text) {
+  return text ? strlen(text) + 1 : 0;
+}
+
+static size_t room_for_all(const sv_request *request) {
+  size_t size = request->header_count * sizeof *request->headers;
+  for (size_t i = 0; i < request->header_count; i++) {
+    size += room_for(request->headers[i].name);
+    size += room_for(request->headers[i].value);
+  }
+  return size + room_for(request->method) + room_for(request->url) +
+         request->body_size + 1 + room_for(request->sink_path) +
+         room_for(request->sink_etag) + room_for(request->sink_modified);
+}
+
+static const char *put_bytes(char **at, const char *bytes, size_t size) {
+  char *copy = *at;
+  if (size > 0) {
+    memcpy(copy, bytes, size);
+  }
+  copy[size] = '\0';
+  *at += size + 1;
+  return copy;
+}
+
+static const char *put(char **at, const char *text) {
+  return text ? put_bytes(at, text, strlen(text)) : NULL;
+}
+
+/* One piece of memory for all of it. */
+static bool copy_request(sv_transfer *t, const sv_request *request) {
+  sv_request *copy = &t->options;
+  t->texts = malloc(room_for_all(request));
+  if (!t->texts) {
+    return false;
+  }
+  sv_header *headers = t->texts;
+  char *at = (char *)(headers + request->header_count);
+  *copy = *request;
+  copy->headers = headers;
+  for (size_t i = 0; i < request->header_count; i++) {
+    headers[i].name = put(&at, request->headers[i].name);
+    headers[i].value = put(&at, request->headers[i].value);
+  }
+  bool posts = strcmp(request->method, "POST") == 0;
+  copy->method = put(&at, request->method);
+  copy->url = put(&at, request->url);
+  copy->body_size = posts ? request->body_size : 0;
+  copy->body = posts ? put_bytes(&at, request->body, copy->body_size) : NULL;
+  copy->sink_path = put(&at, request->sink_path);
+  copy->sink_etag = put(&at, request->sink_etag);
+  copy->sink_modified = put(&at, request->sink_modified);
+  return true;
+}
+
+sv_transfer *sv_transfer_copy(const sv_request *request) {
+  sv_transfer *t = calloc(1, sizeof *t);
+  if (!t || !copy_request(t, request)) {
+    free(t);
+    return NULL;
+  }
+  t->owners = 1;
+  t->end_by =
+      request->timeout > 0 ? sv_now() + request->timeout : (double)INFINITY;
+  t->sink.file = -1;
+  t->max_body = request->max_body;
+  return t;
+}
+
+/* --- whether it may be sent --------------------------------------------- */
+
+static bool out_of_memory(sv_outcome *outcome) {
+  sv_outcome_say(outcome, SV_REASON_IO, "out of memory");
+  outcome->system_error = ENOMEM;
+  return false;
+}
+
+static bool refuse(sv_transfer *t, const char *why) {
+  sv_outcome_say(&t->outcome, SV_REASON_INVALID, "%s", why);
+  return false;
+}
+
 /* libcurl has written 127.1 or 0x7f000001 as 127.0.0.1 by now. */
-static bool check_url(sv_transfer *t, const sv_request *request,
-                      sv_outcome *failure) {
+static bool check_url(sv_transfer *t) {
   char why[160];
-  sv_reason reason = sv_origin_read(&t->origin, request->url,
-                                    request->insecure_http, why, sizeof why);
+  sv_reason reason = sv_origin_read(&t->origin, t->options.url,
+                                    t->options.insecure_http, why, sizeof why);
   if (reason != SV_REASON_NONE) {
-    sv_outcome_say(failure, reason, "%s", why);
+    sv_outcome_say(&t->outcome, reason, "%s", why);
   }
   return reason == SV_REASON_NONE;
+}
+
+static bool check_method(sv_transfer *t) {
+  if (t->options.body && t->options.redirects > 0) {
+    return refuse(t, "a POST must not follow redirects");
+  }
+  return t->options.body || strcmp(t->options.method, "GET") == 0 ||
+         refuse(t, "the method is neither GET nor POST");
 }
 
 static bool has_control(const char *text) {
@@ -37,12 +124,25 @@ static bool has_control(const char *text) {
   return false;
 }
 
+static bool check_header(sv_transfer *t, const sv_header *header) {
+  if (has_control(header->name) || has_control(header->value) ||
+      !*header->name || strpbrk(header->name, ": ")) {
+    return refuse(t, "a header holds a control character or has no proper"
+                     " name");
+  }
+  if (t->options.redirects > 0 &&
+      strcasecmp(header->name, "Authorization") == 0) {
+    return refuse(t, "a request with a key must not follow redirects");
+  }
+  return true;
+}
+
 static bool add_line(sv_transfer *t, const char *line) {
   struct curl_slist *longer = curl_slist_append(t->headers, line);
   if (longer) {
     t->headers = longer;
   }
-  return longer != NULL;
+  return longer || out_of_memory(&t->outcome);
 }
 
 /* libcurl would drop "Name:"; "Name;" is its way to send an empty value. */
@@ -50,7 +150,7 @@ static bool add_header(sv_transfer *t, const sv_header *header) {
   size_t size = strlen(header->name) + strlen(header->value) + 3;
   char *line = malloc(size);
   if (!line) {
-    return false;
+    return out_of_memory(&t->outcome);
   }
   strcpy(line, header->name);
   strcat(line, *header->value ? ": " : ";");
@@ -60,106 +160,45 @@ static bool add_header(sv_transfer *t, const sv_header *header) {
   return added;
 }
 
-static bool out_of_memory(sv_outcome *failure) {
-  sv_outcome_say(failure, SV_REASON_IO, "out of memory");
-  failure->system_error = ENOMEM;
-  return false;
-}
-
-static bool copy_headers(sv_transfer *t, const sv_request *request,
-                         sv_outcome *failure) {
-  for (size_t i = 0; i < request->header_count; i++) {
-    const sv_header *header = &request->headers[i];
-    if (has_control(header->name) || has_control(header->value) ||
-        !*header->name || strpbrk(header->name, ": ")) {
-      sv_outcome_say(failure, SV_REASON_INVALID, "a header holds a control"
-                     " character or has no proper name");
+static bool add_headers(sv_transfer *t) {
+  for (size_t i = 0; i < t->options.header_count; i++) {
+    const sv_header *header = &t->options.headers[i];
+    if (!check_header(t, header) || !add_header(t, header)) {
       return false;
-    }
-    if (request->redirects > 0 &&
-        strcasecmp(header->name, "Authorization") == 0) {
-      sv_outcome_say(failure, SV_REASON_INVALID,
-                     "a request with a key must not follow redirects");
-      return false;
-    }
-    if (!add_header(t, header)) {
-      return out_of_memory(failure);
     }
   }
   /* No waiting for 100 Continue: it would only delay a large order. */
-  return strcmp(request->method, "POST") != 0 || add_line(t, "Expect:") ||
-         out_of_memory(failure);
+  return !t->options.body || add_line(t, "Expect:");
 }
 
-static bool copy_body(sv_transfer *t, const sv_request *request) {
-  if (strcmp(request->method, "POST") == 0) {
-    t->request_body = malloc(request->body_size + 1);
-    if (!t->request_body) {
-      return false;
-    }
-    if (request->body_size > 0) {
-      memcpy(t->request_body, request->body, request->body_size);
-    }
-    t->request_body_size = request->body_size;
-  }
-  return true;
-}
-
-static bool copy_names(sv_transfer *t, const sv_request *request) {
-  t->url = strdup(request->url);
-  t->sink_path = request->sink_path ? strdup(request->sink_path) : NULL;
-  return t->url && (t->sink_path || !request->sink_path);
-}
-
-static bool check_method(const sv_request *request, sv_outcome *failure) {
-  bool posts = strcmp(request->method, "POST") == 0;
-  if (posts && request->redirects > 0) {
-    sv_outcome_say(failure, SV_REASON_INVALID,
-                   "a POST must not follow redirects");
-    return false;
-  }
-  if (posts || strcmp(request->method, "GET") == 0) {
-    return true;
-  }
-  sv_outcome_say(failure, SV_REASON_INVALID,
-                 "the method is neither GET nor POST");
-  return false;
+bool sv_transfer_check(sv_transfer *t) {
+  const sv_request *options = &t->options;
+  return check_method(t) && check_url(t) && add_headers(t) &&
+         (sv_version_copy(&t->version, options->sink_etag,
+                          options->sink_modified, options->sink_total) ||
+          out_of_memory(&t->outcome));
 }
 
 sv_transfer *sv_transfer_new(const sv_request *request, sv_outcome *failure) {
+  sv_transfer *t = sv_transfer_copy(request);
   memset(failure, 0, sizeof *failure);
-  sv_transfer *t = calloc(1, sizeof *t);
   if (!t) {
     out_of_memory(failure);
-    return NULL;
+  } else if (!sv_transfer_check(t)) {
+    *failure = t->outcome;
+    sv_transfer_free(t);
+    t = NULL;
   }
-  t->owners = 1;
-  t->end_by =
-      request->timeout > 0 ? sv_now() + request->timeout : (double)INFINITY;
-  t->sink.file = -1;
-  t->options = *request;
-  t->max_body = request->max_body;
-  if (check_method(request, failure) && check_url(t, request, failure) &&
-      copy_headers(t, request, failure) &&
-      (copy_body(t, request) || out_of_memory(failure)) &&
-      (sv_version_copy(&t->version, request->sink_etag, request->sink_modified,
-                       request->sink_total) ||
-       out_of_memory(failure)) &&
-      (copy_names(t, request) || out_of_memory(failure))) {
-    return t;
-  }
-  sv_transfer_free(t);
-  return NULL;
+  return t;
 }
 
 void sv_transfer_forget(sv_transfer *t) {
   curl_slist_free_all(t->headers);
   curl_url_cleanup(t->origin.url);
-  free(t->url);
-  free(t->request_body);
+  free(t->texts);
   t->headers = NULL;
   t->origin.url = NULL;
-  t->url = t->request_body = NULL;
+  t->texts = NULL;
 }
 
 void sv_transfer_free(sv_transfer *t) {
@@ -168,7 +207,6 @@ void sv_transfer_free(sv_transfer *t) {
   sv_version_free(&t->version);
   sv_buffer_free(&t->head);
   sv_buffer_free(&t->body);
-  free(t->sink_path);
   free(t);
 }
 
@@ -286,17 +324,18 @@ static double later(double now, double seconds) {
 }
 
 static bool open_sink(sv_transfer *t) {
-  if (!t->sink_path) {
+  const char *path = t->options.sink_path;
+  if (!path) {
     return true;
   }
-  int problem = sv_sink_open(&t->sink, t->sink_path, t->options.sink_offset,
+  int problem = sv_sink_open(&t->sink, path, t->options.sink_offset,
                              t->options.sink_sync);
   if (problem == EWOULDBLOCK) {
     sv_outcome_say(&t->outcome, SV_REASON_IO, "another download is writing %s",
-                   t->sink_path);
+                   path);
   } else if (problem) {
-    sv_outcome_say(&t->outcome, SV_REASON_IO, "cannot write %s: %s",
-                   t->sink_path, strerror(problem));
+    sv_outcome_say(&t->outcome, SV_REASON_IO, "cannot write %s: %s", path,
+                   strerror(problem));
   }
   t->outcome.system_error = problem;
   return problem == 0;

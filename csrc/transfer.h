@@ -28,22 +28,25 @@ struct sv_transfer {
   bool answered;   /* the final answer's head is complete */
   sv_handle *handle; /* while running */
   struct curl_slist *headers;
-  char *url;
-  sv_origin origin; /* of the same URL */
-  char *request_body;
-  size_t request_body_size;
-  sv_request options; /* its pointers are not used */
+  sv_request options; /* `body` is NULL unless it is a POST */
+  void *texts;        /* what `options` points to */
+  sv_origin origin;
   size_t max_body;
   size_t head_seen; /* bytes, of interim answers and redirects too */
   sv_buffer head, body;
-  char *sink_path; /* NULL: none */
-  sv_sink sink;    /* open while running */
+  sv_sink sink;       /* open while running */
   sv_version version; /* of what the sink holds already */
   sv_outcome outcome;
 };
 
-/* A copy of a request, checked; NULL with `failure` filled in. Needs libcurl;
-** its time begins to run. */
+/* A copy of a request, whose time begins to run; NULL where memory is short. */
+sv_transfer *sv_transfer_copy(const sv_request *request);
+
+/* Makes a copy ready to be sent; false with the outcome filled in where it may
+** not be. Needs libcurl. */
+bool sv_transfer_check(sv_transfer *transfer);
+
+/* Both; NULL with `failure` filled in. */
 sv_transfer *sv_transfer_new(const sv_request *request, sv_outcome *failure);
 void sv_transfer_free(sv_transfer *transfer);
 

@@ -26,10 +26,12 @@ end
 
 local function settle(self, ok, value, second)
   self.done, self.stop = true, nil
-  if ok and value then
+  if not ok then
+    self.err = value or "it raised " .. tostring(value)
+  elseif value then
     self.result = value
   else
-    self.err = not ok and value or second
+    self.err = second
   end
   local listeners = self.listeners
   self.listeners = nil
@@ -51,8 +53,11 @@ end
 -- @tparam function listener gets the handle. What it raises is kept in
 --   `listener_error` and harms nobody
 -- @treturn table handle
+-- @raise for what is no function
 function Handle:on_done(listener)
-  if self.done then
+  if type(listener) ~= "function" then
+    error("on_done takes a function, not a " .. type(listener), 2)
+  elseif self.done then
     tell(self, listener)
   else
     self.listeners = self.listeners or {}

@@ -147,10 +147,25 @@ describe("a driver", function()
     assert.same({ fast, slow }, { take(driver), take(driver) })
   end)
 
-  it("refuses at once what may not be sent", function()
-    local ticket, failure = driver:submit { url = "http://example.com/" }
-    assert.is_nil(ticket)
-    assert.equal("insecure", failure.reason)
+  it("refuses what may not be sent", function()
+    local refused = {
+      { "insecure", { url = "http://example.com/" } },
+      { "invalid", { url = "no url" } },
+      { "invalid", { url = server.url, method = "PUT" } },
+      { "invalid", { url = server.url, headers = { ["a b"] = "x" } } },
+      { "invalid", { url = server.url, headers = { a = "x\ny" } } },
+      { "invalid", { url = server.url, headers = { Authorization = "key" },
+        redirects = 1 } },
+    }
+    for _, case in ipairs(refused) do
+      local response, failure = finish(driver, driver:submit(case[2]))
+      assert.is_nil(response)
+      assert.equal(case[1], failure.reason)
+      assert.equal("queue", failure.phase)
+      assert.is_false(failure.sent)
+    end
+    assert.has_error(function() driver:submit { url = 7 } end)
+    assert.has_error(function() driver:submit {} end)
     assert.is_nil(driver:take())
   end)
 
