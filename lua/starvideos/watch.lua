@@ -125,7 +125,8 @@ end
 
 local function tell(plan, self, task, now)
   if plan.on_progress then
-    plan.on_progress(task or task_of(self), setmetatable({
+    task = type(task) == "table" and task or task_of(self)
+    plan.on_progress(task, setmetatable({
       id = self.id,
       elapsed = now - plan.began,
       remaining = math.max(0, plan.deadline - now),
@@ -228,11 +229,12 @@ function _M.give_up(plan, self, why)
   return cancelled(self, why == "interrupted")
 end
 
--- Reads one answer: seconds until the next poll, or nil and the result.
+-- Reads one answer, true for the one before: seconds until the next poll, or
+-- nil and the result.
 local function judge(plan, self, seen, err, now)
   if seen then
     local pause = retry.pause_after_answer(self, plan, plan.context.random)
-    if tasks.is_terminal(seen) then
+    if seen ~= true and tasks.is_terminal(seen) then
       return settle(seen)
     end
     return pause
@@ -378,7 +380,7 @@ function _M.poll(plan, self)
   local context = plan.context
   self.polls = self.polls + 1
   local seen, err, text, at = query(context, self.id,
-    plan.deadline - context.runtime:now())
+    plan.deadline - context.runtime:now(), nil, self.known)
   local now = context.runtime:now()
   if err and err.kind == "rate_limited" then
     context.budget:limited(now, err.retry_after)
