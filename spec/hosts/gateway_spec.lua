@@ -1,6 +1,7 @@
 -- The gateway of examples/nginx in a real nginx with two workers, against the
 -- provider's stand-in over TLS.
 
+local books = require "spec.fixtures.books"
 local curl = require "starvideos.curl"
 local file = require "starvideos.sandbox.file"
 local gateways = require "spec.fixtures.gateway"
@@ -82,17 +83,8 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
         model = "videos", prompt = prompt or "a kite", duration = 4 } })
     end
 
-    local function books()
-      local outside = curl.engine { ca_file = provider.ca_file }
-      local response = assert(transfers.finish(assert(outside:submit {
-        url = provider.base_url:gsub("/kyyReactApiServer$", "")
-          .. "/__sandbox/tasks" }), outside))
-      outside:close()
-      return json.decode(response.body)
-    end
-
     local function book_of(id)
-      for _, task in ipairs(books().tasks) do
+      for _, task in ipairs(books.of(provider).tasks) do
         if task.id == id then
           return task
         end
@@ -131,7 +123,7 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
     end)
 
     it("lists what is wrong with an order, and sends nothing", function()
-      local before = books().posts
+      local before = books.of(provider).posts
       local status, refusal = ask("POST", "/videos", { body = json.encode {
         model = "videos", prompt = "", duration = 99 } })
       assert.equal(422, status)
@@ -141,7 +133,7 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
         fields[violation.field] = violation.code
       end
       assert.same({ prompt = "required", duration = "out_of_range" }, fields)
-      assert.equal(before, books().posts)
+      assert.equal(before, books.of(provider).posts)
     end)
 
     it("refuses what is no JSON object, and other addresses", function()
@@ -166,12 +158,12 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
     end)
 
     it("refuses a body that is too large", function()
-      local before = books().posts
+      local before = books.of(provider).posts
       local status, refusal = ask("POST", "/videos",
         { body = ("x"):rep(70000) })
       assert.equal(413, status)
       assert.equal("refused", refusal.error.kind)
-      assert.equal(before, books().posts)
+      assert.equal(before, books.of(provider).posts)
     end)
 
     it("refuses too many orders at a time", function()
@@ -272,7 +264,7 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
       assert.equal("ftyp", part)
       assert.equal("bytes 4-7/" .. CLIP_BYTES, headers["content-range"])
       assert.equal(1, book_of(id).media_requests)
-      assert.equal(0, books().media.with_authorization)
+      assert.equal(0, books.of(provider).media.with_authorization)
     end)
 
     it("says that a video is not there yet", function()
@@ -303,11 +295,11 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
     end)
 
     it("says of an order that may have been bought that it may", function()
-      local before = books().posts
+      local before = books.of(provider).posts
       local status, refusal = order "[scenario:create_reset]"
       assert.equal(502, status)
       assert.equal("outcome_unknown", refusal.error.kind)
-      assert.equal(before + 1, books().posts)
+      assert.equal(before + 1, books.of(provider).posts)
     end)
 
     it("passes on when to come back", function()
@@ -322,12 +314,12 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
       assert.equal(400, (order("a kite", headers)))
       gateway:stop()
       start { STARVIDEOS_LEDGER = "@prefix@/ledger.db" }
-      local before = books().posts
+      local before = books.of(provider).posts
       local _, first = order("a kite", headers)
       local status, second = order("a kite", headers)
       assert.equal(202, status)
       assert.equal(first.id, second.id)
-      assert.equal(before + 1, books().posts)
+      assert.equal(before + 1, books.of(provider).posts)
       assert.equal(422, (order("another kite", headers)))
       assert.equal(400, (order("a kite", { ["Idempotency-Key"] = "a b" })))
     end)

@@ -1,7 +1,7 @@
 -- The example game inside the real LÖVE, on a display that nobody sees, against
 -- the provider's stand-in over TLS. Its keys are pressed by the scenes in love/.
 
-local curl = require "starvideos.curl"
+local books = require "spec.fixtures.books"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local love = require "spec.fixtures.love"
@@ -73,15 +73,7 @@ describe("a game in LÖVE", function()
   end
 
   local function posts()
-    local engine = curl.engine { ca_file = server.ca_file }
-    local transfer = assert(engine:submit { method = "GET",
-      url = server.base_url:gsub("/[^/]*$", "") .. "/__sandbox/tasks" })
-    while not transfer:done() do
-      engine:step(5)
-    end
-    local books = json.decode(assert(transfer:result()).body)
-    engine:close()
-    return books.posts
+    return books.of(server).posts
   end
 
   it("orders at a key, shows how far it is, and saves the video", function()

@@ -1,6 +1,7 @@
 -- The transport resty_http in a real nginx that has no libcurl: against the
 -- provider's stand-in over TLS, and under the whole table of faults.
 
+local books = require "spec.fixtures.books"
 local answers = require "spec.faults.answers"
 local curl = require "starvideos.curl"
 local faults = require "spec.faults.table"
@@ -105,21 +106,11 @@ describe("the transport resty_http, against the provider,", function()
   end)
 
   local function outside(method, path, body)
-    local driver = curl.engine { ca_file = provider.ca_file }
-    local response = assert(transfers.finish(assert(driver:submit {
-      method = method, body = body,
-      url = provider.base_url:gsub("/kyyReactApiServer$", "") .. path }),
-      driver))
-    driver:close()
-    return json.decode(response.body)
-  end
-
-  local function books()
-    return outside("GET", "/__sandbox/tasks")
+    return books.fetch(provider, method, path, body)
   end
 
   before_each(function()
-    outside("POST", "/__sandbox/reset")
+    books.reset(provider)
   end)
 
   local function saved(name)
@@ -173,7 +164,7 @@ describe("the transport resty_http, against the provider,", function()
 
   it("shows the key to the API alone", function()
     run(nginx, "all", { order = ORDER, name = "media.mp4" })
-    local media = books().media
+    local media = books.of(provider).media
     assert.is_true(media.requests >= 1)
     assert.equal(0, media.with_authorization)
   end)
@@ -192,13 +183,13 @@ describe("the transport resty_http, against the provider,", function()
       run(nginx, "all", { order = ORDER, name = index .. ".mp4" })
     end
     local seen = {}
-    for index, create in ipairs(books().creates) do
+    for index, create in ipairs(books.of(provider).creates) do
       assert.equal("HTTP/1.1", create.protocol)
       assert.equal(1, create.connection.requests)
       assert.is_nil(seen[create.connection.number])
       seen[create.connection.number] = index
     end
-    assert.equal(3, #books().creates)
+    assert.equal(3, #books.of(provider).creates)
   end)
 
   it("keeps connections for what may be repeated", function()
