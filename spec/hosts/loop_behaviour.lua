@@ -286,6 +286,35 @@ return function(name)
       tostring(ticks.count - before))
   end)
 
+  it("sleeps while there is nothing to do", function()
+    local client = new_client()
+    host.attach(client)
+    local updates, ended, update = 0, 0, client.update
+    function client.update(...)
+      updates = updates + 1
+      return update(...)
+    end
+    local function query()
+      client:query("video_none")
+      ended = ended + 1
+    end
+    local rounds, count = 20, 30
+    for round = 1, rounds do
+      host.after(0.1 * round, function()
+        for _ = 1, count do
+          client:async(query)
+        end
+      end)
+    end
+    client:async(function()
+      return client:wait("video_none", { interval = 600, timeout = 3 })
+    end)
+    host.after(3.1, function() end)
+    run()
+    assert.equal(rounds * count, ended)
+    assert.is_true(updates < 4 * rounds * count, tostring(updates))
+  end)
+
   it("may be closed by a listener, and by an operation", function()
     local function closing(begin)
       local client, errs = new_client(), {}

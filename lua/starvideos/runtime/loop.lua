@@ -39,8 +39,8 @@ function Loop:check(call, level)
 end
 
 local function refused()
-  return nil, { reason = "cancelled", message = "cancelled", sent = false,
-    phase = "queue", bytes_sent = 0 }
+  return nil, { reason = "cancelled", message = "nothing was sent any more",
+    sent = false, phase = "queue", bytes_sent = 0 }
 end
 
 --- Send a request and wait for its answer while the host goes on.
@@ -125,13 +125,6 @@ local function changed(self)
   end
 end
 
--- One who closed the runtime from within goes on after that, and so do those
--- that wait for it; no update comes any more.
-local function drain(self)
-  while self.closed and self.scheduler:turn(self.clock()) do
-  end
-end
-
 --- Start a coroutine; it runs up to its first wait.
 -- @tparam function on_end see `starvideos.runtime.scheduler`
 -- @tparam function body
@@ -139,7 +132,6 @@ end
 -- @treturn table group, for `cancel`
 function Loop:start(on_end, body, ...)
   local group = self.scheduler:start(on_end, body, ...)
-  drain(self)
   changed(self)
   return group
 end
@@ -189,6 +181,13 @@ local function look(self, seconds)
     end
   end
   self.behind = 0
+end
+
+-- One who closed the runtime from within goes on after that, and so do those
+-- that wait for it; no update comes any more.
+local function drain(self)
+  while self.closed and self.scheduler:turn(self.clock()) do
+  end
 end
 
 --- Let go on who may, until the time is up; at least one.
