@@ -130,7 +130,7 @@ rock:
 .PHONY: lint
 lint:
 	@$(DEPS) test lint
-	@luacheck --quiet lua spec $(ROCKSPEC)
+	@luacheck --quiet lua spec examples $(ROCKSPEC)
 	@$(MAKE) --no-print-directory $(LUAS:%=lint-gcc-%) $(LUAS:%=lint-clang-%)
 	@echo "lint: nothing found"
 lint-%:

@@ -190,6 +190,29 @@ describe("waits of one task in several processes", function()
     end
   end)
 
+  it("look a last time before their deadline, whatever they told the others",
+    function()
+      local world, process = stage(function()
+        return { status = 401, headers = {}, body = "" }
+      end)
+      together(world, { process() }, { first_poll = 0, timeout = 20 })
+      assert.same({ 0, 18 }, world.at)
+    end)
+
+  it("leave the queue where another has asked meanwhile", function()
+    local world, process = stage(completed_after(10))
+    local slow, given_up = process(), {}
+    slow.budget = {
+      reserve = function() return 5, 7 end,
+      left = function() return 5 end,
+      give_up = function(_, number) given_up[#given_up + 1] = number end,
+    }
+    local results = together(world, { slow, process() }, { first_poll = 12 })
+    assert.equal("completed", results[1].task.status)
+    assert.same({ 7 }, given_up)
+    assert.equal(1, #world.at)
+  end)
+
   it("keep their errors to themselves", function()
     local world, process = stage(function(id, time)
       return time < 3 and { status = 400, headers = {}, body = '{"msg":"x"}' }

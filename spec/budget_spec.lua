@@ -109,6 +109,20 @@ describe("the budget of polls", function()
     assert.equal(0.5, self.rate)
   end)
 
+  it("lets some leave together that may be early, and no more for it",
+    function()
+      local self = budget.new(zero, 100)
+      for _ = 1, 11 do
+        assert.equal(0, (self:reserve(50, 0.1)))
+      end
+      local pause, number = self:reserve(50, 0.1)
+      assert.is_near(0.01, pause, 1e-6)
+      assert.equal(0, self:left(number, 50.01, 0.1))
+      assert.is_near(0.12, (self:reserve(50)), 0.011)
+      self:limited(50.01, 1)
+      assert.is_true(self:reserve(50.95, 0.1) > 0)
+    end)
+
   it("saves nothing up in a quiet hour", function()
     local self = budget.new(zero)
     self:reserve(0)

@@ -26,6 +26,8 @@ local kinds = {
   engine = {
     title = "specs of the engine",
     files = "spec/integration/curl_spec.lua"
+      .. " spec/integration/reuse_spec.lua"
+      .. " spec/integration/driver_*spec.lua"
       .. " spec/integration/download_spec.lua",
   },
   operations = {

@@ -91,6 +91,51 @@ describe("the waits of one call", function()
     assert.is_true(world.most <= 2)
   end)
 
+  it("are due on a beat where they are many, and never before their time",
+    function()
+      local next_number = random(9)
+      local world = world_of(function(id, time)
+        return body(id, time > 35 and "completed" or "queued")
+      end)
+      world.context.random = next_number
+      all(world, ids(500), {})
+      local beats, earliest = {}, math.huge
+      for _, at in ipairs(world.at) do
+        beats[at] = (beats[at] or 0) + 1
+        earliest = math.min(earliest, at)
+      end
+      local count = 0
+      for _ in pairs(beats) do
+        count = count + 1
+      end
+      assert.is_true(#world.at > 2 * count and earliest >= 24)
+    end)
+
+  it("do not let their deadline wait for the beat", function()
+    local world = world_of(function(id)
+      return body(id, "queued")
+    end)
+    local results = all(world, ids(200), { timeout = 0.033, first_poll = 1 })
+    assert.equal("timeout", results[200].err.kind)
+    assert.is_near(START + 0.033, world.now, 1e-6)
+  end)
+
+  it("leave together, as many as the budget has for a beat", function()
+    local world = world_of(function(id)
+      return body(id, "completed")
+    end)
+    world.context.poll_rate = 100
+    all(world, ids(400), { first_poll = 0 })
+    local beats = {}
+    for _, at in ipairs(world.at) do
+      beats[at] = (beats[at] or 0) + 1
+      assert.is_true(beats[at] <= 22)
+    end
+    assert.equal(11, beats[0])
+    assert.is_true(beats[0.1] >= 8)
+    assert.is_true(world.now >= START + 3.8 and world.now < START + 4.5)
+  end)
+
   it("poll a task once that the list names twice", function()
     local world = world_of(function(id)
       return body(id, "completed")

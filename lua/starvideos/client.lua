@@ -94,8 +94,6 @@ function Client:wait(task_or_id, options)
   if not id then
     return nil, err
   end
-  options = handles.follow(context.runtime, options,
-    { on_progress = handles.of_wait })
   return call.result(context, wait.one(context, task_or_id, options))
 end
 
@@ -116,8 +114,7 @@ function Client:wait_all(list, options)
     local ok, err = call.task_id(context, "wait_all", item)
     faults[type(item) == "table" and item.id or item] = not ok and err or nil
   end
-  options = handles.follow(context.runtime,
-    options_of.check("wait_all", options), { on_progress = handles.of_wait })
+  options = options_of.check("wait_all", options)
   local results = wait.all(context, list, options, faults)
   for _, result in ipairs(results) do
     call.result(context, result.task, result.err)
@@ -148,8 +145,6 @@ function Client:download(task_or_id, path, options)
   if not id then
     return nil, err
   end
-  options = handles.follow(context.runtime, options,
-    { on_progress = handles.of_download })
   return call.result(context, download.save(context, task_or_id, path, options))
 end
 
@@ -174,11 +169,6 @@ function Client:generate(params, options)
   if not ok then
     return nil, err
   end
-  options = handles.follow(context.runtime, options, {
-    on_task = handles.of_task,
-    on_progress = handles.of_wait,
-    on_download = handles.of_download,
-  })
   return call.result(context, generate(context, params, options))
 end
 

@@ -5,6 +5,7 @@
 
 local errors = require "starvideos.errors"
 local exchange = require "starvideos.exchange"
+local handles = require "starvideos.handle"
 local parts = require "starvideos.part"
 local preview = require "starvideos.preview"
 local query = require "starvideos.query"
@@ -401,6 +402,11 @@ local function new(context, task, path, options)
   }
 end
 
+-- What the handle of a game shows.
+local function of_progress(received, total)
+  return { received = received, total = total }
+end
+
 --- Save a video.
 -- @tparam table context of the client
 -- @tparam table|string task_or_id a completed task, or an id to ask for
@@ -410,6 +416,8 @@ end
 --   `ledger_error` where the ledger could not be told
 -- @treturn ?table err; where something was kept, `part` and `bytes` say what
 function _M.save(context, task_or_id, path, options)
+  options = handles.follow(context.runtime, options, "on_progress",
+    of_progress)
   local task = type(task_or_id) == "table" and task_or_id
     or { id = task_or_id }
   local before = context.ledger and not options.overwrite

@@ -5,7 +5,16 @@
 local _M = {}
 
 local Handle = {}
-Handle.__index = Handle
+local mt = {}
+
+-- Looked up when it is asked for: nobody pays for progress that is not shown.
+function mt:__index(name)
+  if name == "progress" then
+    local look = rawget(self, "look")
+    return look and look()
+  end
+  return Handle[name]
+end
 
 -- A listener's fault is its own: neither the loop nor the others pay for it.
 local function tell(self, listener)
@@ -16,15 +25,17 @@ local function tell(self, listener)
 end
 
 local function settle(self, ok, value, second)
-  self.done = true
-  if ok and value then
+  self.done, self.stop = true, nil
+  if not ok then
+    self.err = value or "it raised " .. tostring(value)
+  elseif value then
     self.result = value
   else
-    self.err = not ok and value or second
+    self.err = second
   end
   local listeners = self.listeners
   self.listeners = nil
-  for _, listener in ipairs(listeners) do
+  for _, listener in ipairs(listeners or {}) do
     tell(self, listener)
   end
 end
@@ -33,8 +44,8 @@ end
 -- kind cancelled; an order on the wire is not torn: its answer is waited for,
 -- and the error carries its task.
 function Handle:cancel()
-  if not self.done and self.group then
-    self.runtime():cancel(self.group)
+  if self.stop then
+    self.stop()
   end
 end
 
@@ -42,10 +53,14 @@ end
 -- @tparam function listener gets the handle. What it raises is kept in
 --   `listener_error` and harms nobody
 -- @treturn table handle
+-- @raise for what is no function
 function Handle:on_done(listener)
-  if self.done then
+  if type(listener) ~= "function" then
+    error("on_done takes a function, not a " .. type(listener), 2)
+  elseif self.done then
     tell(self, listener)
   else
+    self.listeners = self.listeners or {}
     self.listeners[#self.listeners + 1] = listener
   end
   return self
@@ -57,72 +72,62 @@ end
 -- @param ... its arguments
 -- @treturn table handle with `done` (boolean), `result` (the first value that
 --   the body returned), `err` (the second where the first is nil or false, or
---   what the body raised) and `progress`: nil, or a table of what was last
---   told, with `task`, `elapsed`, `remaining` and `polls` of a wait, `received`
---   and `total` (bytes) of a download
+--   what the body raised) and `progress`: nil, or a table of how far it has
+--   come, with `task`, `elapsed`, `remaining` and `polls` of a wait, `ended` and
+--   `count` of a wait for many, `received` and `total` (bytes) of a download
 function _M.start(runtime, body, ...)
-  local self = setmetatable({
-    done = false,
-    listeners = {},
-    runtime = function() return runtime end, -- not for a dump of the handle
-  }, Handle)
+  local self = setmetatable({ done = false }, mt)
+  local group
+  -- In a function, so that a dump of the handle shows no request's key.
+  function self.stop()
+    if group then
+      runtime:cancel(group)
+    end
+  end
   local function run(...)
     runtime:current().handle = self
     return body(...)
   end
-  self.group = runtime:start(function(...)
+  group = runtime:start(function(...)
     settle(self, ...)
   end, run, ...)
   return self
 end
 
--- The options of a call with listeners that note what they are told.
-local function listening(options, name, note)
+--- Let the handle of the running operation show how far it has come.
+-- @tparam table runtime
+-- @tparam function look returns a table, or nil
+function _M.show(runtime, look)
+  local group = runtime.current and runtime:current()
+  if group and group.handle then
+    group.handle.look = look
+  end
+end
+
+--- The same for what tells a listener.
+-- @tparam table runtime
+-- @tparam table options of a call; left as they are
+-- @tparam string name of the listener
+-- @tparam function note makes a table of its arguments
+-- @treturn table options
+function _M.follow(runtime, options, name, note)
+  local group = runtime.current and runtime:current()
+  if not group or not group.handle then
+    return options
+  end
   local copy = {}
   for key, value in pairs(options) do
     copy[key] = value
   end
-  local listener = options[name]
+  local listener, handle = options[name], group.handle
   copy[name] = function(...)
-    note(...)
+    local seen = note(...)
+    handle.look = function() return seen end
     if listener then
       listener(...)
     end
   end
   return copy
-end
-
---- Let the handle of the running operation know its progress.
--- @tparam table runtime
--- @tparam table options of a call
--- @tparam table notes for the name of each listener, what to make of its
---   arguments: a table
--- @treturn table options
-function _M.follow(runtime, options, notes)
-  local group = runtime.current and runtime:current()
-  local self = group and group.handle
-  for name, read in pairs(self and notes or {}) do
-    options = listening(options, name, function(...)
-      self.progress = read(...)
-    end)
-  end
-  return options
-end
-
---- What `generate` tells its listener of an order that is through.
-function _M.of_task(task)
-  return { task = task }
-end
-
---- What a wait tells its listener.
-function _M.of_wait(task, info)
-  return { task = task, elapsed = info.elapsed, remaining = info.remaining,
-    polls = info.polls }
-end
-
---- What a download tells its listener.
-function _M.of_download(received, total)
-  return { received = received, total = total }
 end
 
 return _M

@@ -13,11 +13,14 @@ local exchange = require "starvideos.exchange"
 -- @tparam[opt] number timeout seconds, at most the client's own
 -- @tparam[opt] number max_age seconds: what is known and not older is answered
 --   without a request
--- @treturn ?table task, a failed one too
+-- @tparam[opt] string known what was answered last, as JSON, of a task that
+--   had not ended
+-- @treturn ?table task, a failed one too; true where the answer is what is
+--   `known`, which nobody has to read again
 -- @treturn ?table err
 -- @treturn ?string what was answered, as JSON
 -- @treturn ?number when, as the board has it
-return function(context, id, timeout, max_age)
+return function(context, id, timeout, max_age, known)
   local posted = board.of(context)
   if posted and max_age then
     local task, text, at = posted:task(id, max_age)
@@ -34,7 +37,10 @@ return function(context, id, timeout, max_age)
   if not http then
     return nil, err
   end
-  local task, refused = answer(context, id, http)
+  local task, refused = true, nil
+  if http.body ~= known or http.status ~= 200 then
+    task, refused = answer(context, id, http)
+  end
   if not task then
     return nil, refused
   end

@@ -2,6 +2,7 @@
 -- @module starvideos.wait
 
 local deadlines = require "starvideos.runtime.deadlines"
+local handles = require "starvideos.handle"
 local watch = require "starvideos.watch"
 
 local _M = {}
@@ -14,8 +15,11 @@ local _M = {}
 -- @treturn ?table err
 function _M.one(context, task_or_id, options)
   local runtime, plan = context.runtime, watch.plan(context, options)
-  local due, self, err = watch.begin(plan, task_or_id)
+  local due, self, err = watch.begin(plan, task_or_id, options)
   local task = self
+  handles.show(runtime, due and function()
+    return watch.progress(plan, self)
+  end)
   while due do
     local ok, why = runtime:sleep(math.max(0, due - runtime:now()))
     if not ok then
@@ -39,7 +43,7 @@ end
 -- Where many wait, a process that woke for each of them would spend more on
 -- waking than on asking: they are due together, on a beat. Nobody's deadline
 -- waits for it.
-local MANY, BEAT = 100, 0.05
+local MANY, BEAT = 100, 0.1
 
 local function on_the_beat(plan, due)
   return plan.beat and math.min(math.ceil(due / BEAT) * BEAT, plan.deadline)
@@ -56,9 +60,9 @@ local function put(self, one, due, task, err)
   end
 end
 
--- Ends all that are not polling; the polls end by themselves.
+-- Ends all that are not polling; those end by themselves, for whoever sleeps
+-- after this does so in vain.
 local function end_all(self, why)
-  self.why = why
   local one = self.heap:pop()
   while one do
     put(self, one, watch.give_up(self.plan, one, why))
@@ -92,11 +96,7 @@ local function poll(self, one, also)
   if next_due(self) then
     also(self.lead)
   end
-  local due, task, err = watch.poll(self.plan, one)
-  if due and self.why then
-    due, task, err = watch.give_up(self.plan, one, self.why)
-  end
-  put(self, one, due, task, err)
+  put(self, one, watch.poll(self.plan, one))
 end
 
 -- Moves the earliest watch on.
@@ -130,14 +130,15 @@ local function id_of(item)
 end
 
 -- Begins a watch for each task; repeats are seen to once.
-local function begin(self, list, faults)
+local function begin(self, list, options, faults)
   for _, item in ipairs(list) do
     local id = id_of(item)
     if not self.results[id] and not self.watches[id] then
+      self.count = self.count + 1
       if faults[id] then
         self.results[id] = { id = id, err = faults[id] }
       else
-        local due, one, err = watch.begin(self.plan, item)
+        local due, one, err = watch.begin(self.plan, item, options)
         self.watches[id] = due and one
         put(self, due and one or { id = id }, due, one, err)
       end
@@ -158,6 +159,15 @@ local function results_of(self, list)
   return results
 end
 
+-- How far a wait for many has come.
+local function progress(self)
+  local waiting = 0
+  for _ in pairs(self.watches) do
+    waiting = waiting + 1
+  end
+  return { ended = self.count - waiting, count = self.count }
+end
+
 --- Wait for many tasks at the same time.
 -- @tparam table context of the client
 -- @tparam table list tasks or ids
@@ -171,7 +181,7 @@ end
 function _M.all(context, list, options, faults, on_end)
   local beat = #list > MANY and BEAT or nil
   local self = { plan = watch.plan(context, options, beat),
-    heap = deadlines(), watches = {}, results = {}, wakes = {} }
+    heap = deadlines(), watches = {}, count = 0, results = {}, wakes = {} }
   self.on_end = on_end or function(ended)
     self.results[ended.id] = ended
   end
@@ -179,7 +189,10 @@ function _M.all(context, list, options, faults, on_end)
     self.also = also
     return lead(self, also)
   end
-  begin(self, list, faults)
+  begin(self, list, options, faults)
+  handles.show(context.runtime, function()
+    return progress(self)
+  end)
   if self.heap:earliest() then
     context.runtime:gather { self.lead }
   end

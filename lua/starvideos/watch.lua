@@ -40,7 +40,6 @@ function _M.plan(context, options, beat)
     deadline = now + timeout,
     interval = options.interval,
     max_interval = options.max_interval,
-    first_poll = options.first_poll,
     on_progress = options.on_progress,
     beat = beat,
   }
@@ -126,13 +125,31 @@ end
 
 local function tell(plan, self, task, now)
   if plan.on_progress then
-    plan.on_progress(task or task_of(self), setmetatable({
+    task = type(task) == "table" and task or task_of(self)
+    plan.on_progress(task, setmetatable({
       id = self.id,
       elapsed = now - plan.began,
       remaining = math.max(0, plan.deadline - now),
       polls = self.polls,
     }, info_mt))
   end
+end
+
+--- How far a watch has come.
+-- @tparam table plan
+-- @tparam table self the watch
+-- @treturn table with `task`, `elapsed`, `remaining` (seconds) and `polls`
+function _M.progress(plan, self)
+  local now = plan.context.runtime:now()
+  if self.shown == nil or self.shown_of ~= self.known then
+    self.shown, self.shown_of = task_of(self), self.known
+  end
+  return {
+    task = self.shown,
+    elapsed = now - plan.began,
+    remaining = math.max(0, plan.deadline - now),
+    polls = self.polls,
+  }
 end
 
 -- When a task was created: as it tells, or as the ledger does. An order may
@@ -156,10 +173,11 @@ end
 --- Begin a watch.
 -- @tparam table plan
 -- @tparam table|string task_or_id
+-- @tparam table options with `first_poll`
 -- @treturn ?number when it is due
 -- @treturn ?table the watch; or the task, where it has ended
 -- @treturn ?table err
-function _M.begin(plan, task_or_id)
+function _M.begin(plan, task_or_id, options)
   local task = type(task_or_id) == "table" and task_or_id or nil
   if task and tasks.is_terminal(task)
     and (task.status ~= "completed" or task.video_url) then
@@ -178,7 +196,7 @@ function _M.begin(plan, task_or_id)
     fault = nil, -- what the last poll came back with, as a sentence
     faults = nil,
   }
-  local due = due_after(plan, retry.first_pause(self, plan, self.age,
+  local due = due_after(plan, retry.first_pause(self, options, self.age,
     context.random), plan.began)
   if board.of(context) then
     self.poll_at, due = due, plan.began
@@ -211,11 +229,12 @@ function _M.give_up(plan, self, why)
   return cancelled(self, why == "interrupted")
 end
 
--- Reads one answer: seconds until the next poll, or nil and the result.
+-- Reads one answer, true for the one before: seconds until the next poll, or
+-- nil and the result.
 local function judge(plan, self, seen, err, now)
   if seen then
     local pause = retry.pause_after_answer(self, plan, plan.context.random)
-    if tasks.is_terminal(seen) then
+    if seen ~= true and tasks.is_terminal(seen) then
       return settle(seen)
     end
     return pause
@@ -361,7 +380,7 @@ function _M.poll(plan, self)
   local context = plan.context
   self.polls = self.polls + 1
   local seen, err, text, at = query(context, self.id,
-    plan.deadline - context.runtime:now())
+    plan.deadline - context.runtime:now(), nil, self.known)
   local now = context.runtime:now()
   if err and err.kind == "rate_limited" then
     context.budget:limited(now, err.retry_after)

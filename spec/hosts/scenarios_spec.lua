@@ -1,6 +1,7 @@
 -- One table of scenarios, run by every runtime, so that they cannot drift
 -- apart: block, frame, poll in this process, ngx in a real nginx.
 
+local books = require "spec.fixtures.books"
 local cqueues = require "cqueues"
 local curl = require "starvideos.curl"
 local host = require "spec.fixtures.nginx_host"
@@ -11,18 +12,6 @@ local shell = require "starvideos.sandbox.shell"
 local starvideos = require "starvideos"
 
 local sandbox, folder
-
-local function fetch(method, path)
-  local engine = curl.engine { ca_file = sandbox.ca_file }
-  local transfer = assert(engine:submit { method = method,
-    url = sandbox.base_url:gsub("/kyyReactApiServer$", "") .. path })
-  while not transfer:done() do
-    engine:step(5)
-  end
-  local response = assert(transfer:result())
-  engine:close()
-  return json.decode(response.body)
-end
 
 local function pause(seconds)
   local engine = curl.engine()
@@ -136,12 +125,12 @@ for _, runtime in ipairs { "block", "frame", "poll", "ngx" } do
       end
       shell.run("rm -rf " .. shell.quote(folder))
     end)
-    before_each(function() fetch("POST", "/__sandbox/reset") end)
+    before_each(function() books.reset(sandbox) end)
 
     for _, scenario in ipairs(scenarios.list) do
       it(scenario.name, function()
         assert.same(scenario.outcome, hosts[runtime](scenario))
-        assert.equal(scenario.posts, fetch("GET", "/__sandbox/tasks").posts)
+        assert.equal(scenario.posts, books.of(sandbox).posts)
       end)
     end
   end)

@@ -1,6 +1,6 @@
 -- The command line as people run it: real processes, a real server.
 
-local curl = require "starvideos.curl"
+local books = require "spec.fixtures.books"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.sandbox.shell"
@@ -180,17 +180,8 @@ describe("the command", function()
 
   -- What arrived at the provider with a text in its prompt.
   local function arrived(text)
-    local engine = curl.engine {}
-    local transfer = assert(engine:submit { method = "GET", timeout = 10,
-      url = server.base_url:gsub("/kyyReactApiServer$", "")
-        .. "/__sandbox/tasks" })
-    while not transfer:done() do
-      engine:step(1)
-    end
-    local books = json.decode(assert(transfer:result()).body)
-    engine:close()
     local tasks, posts = 0, 0
-    for _, task in ipairs(books.tasks) do
+    for _, task in ipairs(books.of(server).tasks) do
       if task.prompt:find(text, 1, true) then
         tasks, posts = tasks + 1, posts + task.posts
       end

@@ -1,29 +1,13 @@
 -- Every operation against the provider's stand-in on real sockets, over plain
 -- HTTP and as the provider speaks: TLS, with HTTP/2 offered.
 
+local books = require "spec.fixtures.books"
 local curl = require "starvideos.curl"
-local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.sandbox.shell"
 local starvideos = require "starvideos"
 
-local function fetch(server, method, path, body)
-  local engine = curl.engine { ca_file = server.ca_file }
-  local transfer = assert(engine:submit {
-    method = method, body = body,
-    url = server.base_url:gsub("/kyyReactApiServer$", "") .. path,
-  })
-  while not transfer:done() do
-    engine:step(5)
-  end
-  local response = assert(transfer:result())
-  engine:close()
-  return json.decode(response.body)
-end
-
-local function record(server)
-  return fetch(server, "GET", "/__sandbox/tasks")
-end
+local record = books.of
 
 local function params(prompt, more)
   local order = { model = "videos", duration = 4, prompt = prompt }
@@ -77,7 +61,7 @@ for _, tls in ipairs { false, true } do
     end)
 
     before_each(function()
-      fetch(server, "POST", "/__sandbox/reset")
+      books.reset(server)
       client = new_client()
       hurried = new_client { timeout = 1, clock = skipping.clock,
         sleep = skipping.sleep }
@@ -101,9 +85,9 @@ for _, tls in ipairs { false, true } do
       assert.is_true(file.bytes > 1000)
       assert.is_false(exists(path .. ".part"))
       assert.is_false(exists(path .. ".part.json"))
-      local books = record(server)
-      assert.equal(1, books.posts)
-      assert.equal(0, books.media.with_authorization)
+      local seen_there = record(server)
+      assert.equal(1, seen_there.posts)
+      assert.equal(0, seen_there.media.with_authorization)
     end)
 
     it("gives each order a connection of its own", function()

@@ -7,11 +7,11 @@
 -- FAULT breaks the ledger on purpose, see `spec.torture.faults`.
 
 local books = require "spec.torture.books"
-local curl = require "starvideos.curl"
 local figure = require "spec.bench.figure"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
 local phases = require "spec.torture.phases"
+local recorded = require "spec.fixtures.books"
 local rounds = require "spec.torture.rounds"
 local shell = require "starvideos.sandbox.shell"
 
@@ -34,19 +34,6 @@ local function write(path, text)
   local file = assert(io.open(path, "wb"))
   assert(file:write(text))
   file:close()
-end
-
-local function record(server)
-  local engine = curl.engine { ca_file = server.ca_file }
-  local transfer = assert(engine:submit { method = "GET", timeout = 60,
-    max_body = 256 * 1024 * 1024,
-    url = server.base_url:gsub("/[^/]*$", "") .. "/__sandbox/tasks" })
-  while not transfer:done() do
-    engine:step(5)
-  end
-  local response = assert(transfer:result())
-  engine:close()
-  return json.decode(response.body)
 end
 
 -- One process at a time, to each kill its round.
@@ -158,7 +145,7 @@ end
 local function joined(server, all)
   local own = debug.getinfo(nginx.start, "S").source:match "^@(.*)/[^/]*$"
   local clip = books.digests(own .. "/clip.mp4")
-  local whole = { tasks = record(server).tasks, rows = {}, digests = {},
+  local whole = { tasks = recorded.of(server).tasks, rows = {}, digests = {},
     clip = select(2, next(clip)), health = "ok" }
   for _, torture in ipairs(all) do
     whole.health = torture.health ~= "ok" and torture.health or whole.health

@@ -1,5 +1,6 @@
 --- A client in copas: `copas.loop` looks after it. The loop of Copas 1 never
--- returns; call `copas.step` until you have what you want.
+-- returns; call `copas.step` until you have what you want. Copas waits by
+-- select, which knows descriptors below 1024 only.
 -- @module starvideos.loop.copas
 -- @usage
 -- local client = assert(starvideos.new{ api_key = key, runtime = "poll" })

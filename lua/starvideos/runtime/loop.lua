@@ -29,12 +29,13 @@ end
 --- Make sure that this host can wait here: in a coroutine of `start`.
 -- @tparam string call the name of what is about to wait
 -- @tparam[opt=2] number level where a misuse is reported, as in `error`
--- @raise anywhere else
+-- @raise anywhere else, and where Lua lets no coroutine wait
 function Loop:check(call, level)
   if not self.scheduler:current() then
     error(("%s would block the loop: call it inside"
       .. " client:async(function() ... end)"):format(call), (level or 2) + 1)
   end
+  self.scheduler.probe()
 end
 
 local function refused()
@@ -73,6 +74,11 @@ function Loop:sleep(seconds)
   return self.scheduler:sleep(self.clock() + seconds)
 end
 
+-- Whether the engine has gone; until then its disk keeps the order of jobs.
+local function is_over(self)
+  return self.closed and not self.made
+end
+
 -- What is under way on the disk is never torn.
 local UNTORN = { finish = true }
 
@@ -81,7 +87,7 @@ local UNTORN = { finish = true }
 -- @param ... its arguments
 -- @return what `starvideos.curl.disk` gives
 function Loop:disk(name, ...)
-  if self.closed or not self.scheduler:current() then
+  if is_over(self) or not self.scheduler:current() then
     return self.inline:disk(name, ...)
   end
   local ticket, number = self.driver():errand(name, ...)
@@ -95,7 +101,11 @@ end
 -- @tparam string name
 -- @param ... its arguments
 function Loop:disk_later(name, ...)
-  self.driver():errand(name, ...)
+  if is_over(self) then
+    self.inline:disk(name, ...)
+  else
+    self.driver():errand(name, ...)
+  end
 end
 
 --- Run functions side by side until all have returned.
@@ -115,6 +125,13 @@ local function changed(self)
   end
 end
 
+-- One who closed the runtime from within goes on after that, and so do those
+-- that wait for it; no update comes any more.
+local function drain(self)
+  while self.closed and self.scheduler:turn(self.clock()) do
+  end
+end
+
 --- Start a coroutine; it runs up to its first wait.
 -- @tparam function on_end see `starvideos.runtime.scheduler`
 -- @tparam function body
@@ -122,6 +139,7 @@ end
 -- @treturn table group, for `cancel`
 function Loop:start(on_end, body, ...)
   local group = self.scheduler:start(on_end, body, ...)
+  drain(self)
   changed(self)
   return group
 end
@@ -182,6 +200,7 @@ function Loop:update(seconds)
   self.updating = true
   local ok, raised = pcall(look, self, seconds or self.budget)
   self.updating = false
+  drain(self)
   if not ok then
     error(raised, 0)
   end

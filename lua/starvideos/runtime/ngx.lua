@@ -19,10 +19,10 @@ local PROGRESS_SECONDS = 0.1
 local UNTOLD_SECONDS = 0.25
 local LONG_SECONDS = 3600
 
--- The phases in which nginx's Lua module lets a light thread wait.
-local WAITS = { rewrite = true, server_rewrite = true, access = true,
-  content = true, timer = true, ssl_client_hello = true, ssl_cert = true,
-  ssl_session_fetch = true }
+-- The phases in which a light thread may wait. nginx's Lua module has it wait
+-- in a TLS handshake too, where minutes are out of place.
+local WAITS = { server_rewrite = true, rewrite = true, access = true,
+  content = true, timer = true }
 
 local IN_A_TIMER = "call it inside ngx.timer.at(0, function() ... end)"
 local ADVICE = {

@@ -259,11 +259,10 @@ end
 function start()
   local pump = { began = now(), spawned = 0, ended = {}, jobs = {},
     listeners = {} }
-  if not ngx.timer.at(0, run, pump) then
-    return
+  if waiters.start_timer(0, run, pump) then
+    pump.bell = waiters.new()
+    current = pump
   end
-  pump.bell = waiters.new()
-  current = pump
 end
 
 --- Whether somebody is there to wake who waits; else each must look himself.
@@ -273,13 +272,16 @@ function _M.is_running()
 end
 
 --- Have the pump running, and look at what is new.
+-- @treturn boolean whether there is one
 function _M.ensure()
   local pump = current
   if not pump or not pump.running and now() > pump.began + START_SECONDS then
+    current = nil
     start()
   else
     pump.bell:wake()
   end
+  return current ~= nil
 end
 
 --- The driver of this worker for what was asked for, and who waits for it.
@@ -336,10 +338,12 @@ end
 function _M.run(body, lost, waiter)
   local job = { body = body, lost = lost, waiter = waiter }
   jobs[#jobs + 1] = job
-  _M.ensure()
+  local there = _M.ensure()
   while not job.done do
-    waiter:wait(START_SECONDS)
-    if not job.begun and not _M.is_running() then
+    if there then
+      waiter:wait(START_SECONDS)
+      there = job.begun or _M.is_running()
+    else
       withdraw(job)
     end
   end

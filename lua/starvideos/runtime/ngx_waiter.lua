@@ -7,8 +7,9 @@ local _M = {}
 local Waiter = {}
 Waiter.__index = Waiter
 
--- nginx keeps milliseconds in 32 bits, and takes 0 for no wait at all.
-local SHORTEST, LONGEST = 0.001, 3600
+-- nginx takes 0 for no wait at all, and runs no more timers at a time than it
+-- is told to: the one that tells of the end may be lost.
+local SHORTEST, LONGEST = 0.001, 60
 
 -- How long a worker's end may stay unseen where nginx has no timer left that
 -- would tell of it.
@@ -20,7 +21,21 @@ local NOTICE_SECONDS = 5
 
 -- Weak: a light thread that was killed takes its waiter along.
 local waiters = setmetatable({}, { __mode = "k" })
-local is_noticed = false
+local is_noticed, has_timed = false, false
+
+--- Start a timer. Not the first of a worker whose end has begun: what nginx
+-- opens for it is not closed any more then, and nginx complains.
+-- @tparam number seconds
+-- @tparam function body gets whether it was ended early, and the arguments
+-- @param ... arguments
+-- @treturn boolean whether it was started
+function _M.start_timer(seconds, body, ...)
+  if not has_timed and ngx.worker.exiting() then
+    return false
+  end
+  has_timed = true
+  return ngx.timer.at(seconds, body, ...) ~= nil
+end
 
 --- Wake everybody, to look whether to go on.
 function _M.wake_all()
@@ -47,7 +62,7 @@ local expect_end
 local function notice(premature)
   is_noticed = false
   if premature or ngx.worker.exiting() then
-    if not ngx.timer.at(0, _M.wake_all) then
+    if not _M.start_timer(0, _M.wake_all) then
       _M.wake_all()
     end
   elseif is_anybody_left() then
@@ -57,7 +72,7 @@ end
 
 function expect_end()
   if not is_noticed and not ngx.worker.exiting() then
-    is_noticed = ngx.timer.at(NOTICE_SECONDS, notice) ~= nil
+    is_noticed = _M.start_timer(NOTICE_SECONDS, notice)
   end
   return is_noticed or ngx.worker.exiting()
 end

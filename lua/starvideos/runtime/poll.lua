@@ -15,7 +15,6 @@ local BUDGET_SECONDS = 0.001
 -- Wakes the host: there is work that it knows nothing of.
 function Poll:notify()
   self.driver():wake()
-  self.woken = true
   if self.host then
     self.host.wake()
   end
@@ -37,8 +36,7 @@ end
 --- Let go on who may, until the time is up; at least one.
 -- @tparam[opt] number seconds
 function Poll:update(seconds)
-  if self.made and (self.woken or self.made:ready()) then
-    self.woken = false
+  if self.made then
     self.made:calm()
   end
   loop.methods.update(self, seconds)

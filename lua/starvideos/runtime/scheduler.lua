@@ -17,6 +17,12 @@ Scheduler.__index = Scheduler
 -- How often the listeners of a request are told.
 local PROGRESS_SECONDS = 0.1
 
+-- What a fiber yields that wants to know whether it could wait.
+local PROBE = {}
+
+local ASTRAY = "yielded to nobody: inside client:async, and in listeners, only"
+  .. " calls of the client can wait"
+
 --- Tell the listeners of a request how far it has come.
 -- @tparam table request with `on_answer`, told once, and `on_progress`
 -- @tparam table ticket of the engine
@@ -87,9 +93,10 @@ local function end_set(self, set, ok, raised)
   for other in pairs(set.fibers) do
     kill(self, other)
   end
-  if set.parent and not set.parent.dead then
-    set.parent.gathering = nil
-    make_ready(self, set.parent, ok, raised)
+  local parent = set.parent
+  if parent and parent.gathering == set and not parent.dead then
+    parent.gathering = nil
+    make_ready(self, parent, ok, raised)
   end
 end
 
@@ -102,16 +109,20 @@ local function leave(self, fiber, ok, ...)
     ok = true
   end
   if set.on_end then
-    set.ended = true
+    self.groups[set], set.ended = nil, true
     set.on_end(ok, ...)
   elseif not ok or set.count == 0 then
     end_set(self, set, ok, (...))
   end
 end
 
-local function after(self, fiber, ok, ...)
+local function after(self, fiber, ok, first, ...)
   if not ok or coroutine.status(fiber.thread) == "dead" then
-    leave(self, fiber, ok, ...)
+    leave(self, fiber, ok, first, ...)
+  elseif first == PROBE then
+    after(self, fiber, coroutine.resume(fiber.thread))
+  elseif not (fiber.dead or fiber.sleeping or fiber.key or fiber.gathering) then
+    leave(self, fiber, false, ASTRAY)
   end
 end
 
@@ -135,12 +146,9 @@ end
 -- @param ... its arguments
 -- @treturn table group, for `cancel`
 function Scheduler:start(on_end, body, ...)
-  local group = { fibers = {} }
+  local group = { fibers = {}, count = 0, on_end = on_end } -- its own set, too
   self.groups[group] = true
-  begin(self, group, { count = 0, fibers = {}, on_end = function(...)
-    self.groups[group] = nil
-    on_end(...)
-  end }, body, ...)
+  begin(self, group, group, body, ...)
   return group
 end
 
@@ -155,7 +163,11 @@ function Scheduler:gather(functions, group)
   group = parent and parent.group or group
   local set = { count = 1, fibers = {}, parent = parent }
   local function also(body)
+    local caller = self:current()
     begin(self, group, set, body, set.also)
+    if caller and caller.dead then
+      coroutine.yield() -- for ever: what it added raised, and ended the set
+    end
   end
   set.also = also
   for _, body in ipairs(functions) do
@@ -177,6 +189,14 @@ function Scheduler:gather(functions, group)
   if set.failed then
     error(set.raised, 0)
   end
+end
+
+--- Make sure that the running fiber can wait. Lua lets none wait inside some
+-- of its own functions: string.gsub, table.sort, in 5.1 pcall. To learn that
+-- only once an order is sent would be to lose its answer.
+-- @raise what Lua raises there
+function Scheduler.probe()
+  coroutine.yield(PROBE)
 end
 
 --- Let the running fiber sleep.
@@ -238,7 +258,7 @@ local function tell(self, fiber)
     fiber.ticket:cancel()
     leave(self, fiber, false, raised)
   end
-  return ok
+  return ok and not fiber.dead -- a listener may have closed the client
 end
 
 --- Tell that a ticket has ended: its fiber may go on.
@@ -249,8 +269,8 @@ function Scheduler:ended(key)
   if not fiber then
     return false
   end
+  self.waiting[key], self.watched[fiber] = nil, nil
   if not fiber.looking or tell(self, fiber) then
-    self.waiting[key], self.watched[fiber] = nil, nil
     fiber.key, fiber.looking = nil, nil
     resume(self, fiber)
   end

@@ -6,9 +6,11 @@ local shell = require "starvideos.sandbox.shell"
 local _M = {}
 
 -- The authority's key is thrown away at once: nobody can sign with it later.
+-- nginx's cosockets look for an address among the names.
 local COMMANDS = [[
 mkdir -p @directory@ && cd @directory@ && exec 2>openssl.log >&2 &&
-printf '%s\n' 'subjectAltName = DNS:localhost, IP:127.0.0.1' \
+printf '%s\n' \
+  'subjectAltName = DNS:localhost, DNS:127.0.0.1, IP:127.0.0.1' \
   'extendedKeyUsage = serverAuth' >server.ext &&
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
   -days 2 -subj '/CN=starvideos sandbox authority' -keyout ca.key \

@@ -1,0 +1,148 @@
+-- Operations of a client in a loop, against the provider's stand-in in this
+-- process, in a time that the spec makes pass.
+
+local sandbox = require "starvideos.sandbox"
+local starvideos = require "starvideos"
+
+local now, client
+
+local function new_client(runtime, more)
+  local box = sandbox.new { seconds = 60, clock = function() return now end }
+  local options = { api_key = box.key, transport = box:transport(),
+    runtime = runtime, clock = function() return now end }
+  for name, value in pairs(more or {}) do
+    options[name] = value
+  end
+  return assert(starvideos.new(options))
+end
+
+local function pass(seconds)
+  for _ = 1, seconds do
+    now = now + 1
+    client:update(1000)
+  end
+end
+
+before_each(function()
+  now = 1e6
+  client = new_client "frame"
+end)
+
+local params = { model = "videos", duration = 4, prompt = "a kite" }
+
+describe("an operation of a client in a loop", function()
+  it("shows how far a wait has come, and what it came to", function()
+    local handle = client:async(function()
+      local task = assert(client:create(params))
+      return client:wait(task)
+    end)
+    assert.equal("queued", handle.progress.task.status)
+    assert.equal(0, handle.progress.polls)
+    pass(45)
+    assert.equal("processing", handle.progress.task.status)
+    assert.is_near(45, handle.progress.elapsed, 1)
+    assert.is_near(1755, handle.progress.remaining, 1)
+    pass(100)
+    assert.is_true(handle.done)
+    assert.equal("completed", handle.result.status)
+    assert.is_nil(handle.err)
+  end)
+
+  it("shows how many of many have ended", function()
+    local handle = client:async(function()
+      local ids = {}
+      for index = 1, 3 do
+        ids[index] = assert(client:create(params)).id
+      end
+      return client:wait_all(ids)
+    end)
+    assert.same({ ended = 0, count = 3 }, handle.progress)
+    pass(150)
+    assert.equal("completed", handle.result[3].task.status)
+    assert.same({ ended = 3, count = 3 }, handle.progress)
+  end)
+
+  it("hands over the task where a wait is cancelled", function()
+    local handle = client:async(function()
+      return client:wait(assert(client:create(params)))
+    end)
+    pass(40)
+    handle:cancel()
+    client:update()
+    assert.equal("cancelled", handle.err.kind)
+    assert.truthy(handle.err.task.id)
+  end)
+
+  it("has its error as a table with a sentence", function()
+    local handle = client:async(function()
+      return client:create { model = "videos", prompt = " " }
+    end)
+    assert.equal("validation", handle.err.kind)
+    assert.truthy(tostring(handle.err):find "prompt")
+  end)
+
+  it("is told apart from a call that would block", function()
+    for _, call in ipairs { "create", "query", "wait", "wait_all", "download",
+      "generate", "resume", "adopt" } do
+      local ok, message = pcall(client[call], client, params, {})
+      assert.is_false(ok)
+      assert.truthy(message:find(call .. " would block the loop", 1, true),
+        message)
+    end
+  end)
+
+  it("shows no key in a dump of its handle", function()
+    local handle = client:async(function()
+      return client:wait(assert(client:create(params)))
+    end)
+    local seen, text = {}, {}
+    local function dump(value)
+      text[#text + 1] = tostring(value)
+      if type(value) == "table" and not seen[value] then
+        seen[value] = true
+        for key, item in pairs(value) do
+          dump(key)
+          dump(item)
+        end
+      end
+    end
+    dump(handle)
+    assert.is_nil(table.concat(text, "\n"):find("Bearer", 1, true))
+  end)
+end)
+
+describe("a client", function()
+  it("without a loop has neither async nor update", function()
+    client = new_client "block"
+    assert.error_matches(function() client:async(print) end,
+      "async is for the runtime frame or poll")
+    assert.error_matches(function() client:update() end,
+      "update is for the runtime frame or poll")
+  end)
+
+  it("of frames cannot be polled", function()
+    for _, call in ipairs { "pollfd", "events", "timeout" } do
+      assert.error_matches(function() client[call](client) end,
+        call .. " is for the runtime poll")
+    end
+  end)
+
+  it("of a loop tells when it is due", function()
+    client = new_client "poll"
+    assert.equal("r", client:events())
+    assert.is_nil(client:timeout())
+    client:async(function() client:wait("video_1", { first_poll = 7 }) end)
+    assert.is_near(7, client:timeout(), 0.01)
+  end)
+
+  it("takes nothing but a function to start", function()
+    assert.error_matches(function() client:async {} end,
+      "async takes a function, not a table")
+  end)
+
+  it("sends over resty_http only in nginx", function()
+    assert.error_matches(function()
+      starvideos.new { runtime = "frame", transport = "resty_http" }
+    end, "resty_http needs the runtime ngx")
+  end)
+end)

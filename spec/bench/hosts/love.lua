@@ -1,0 +1,119 @@
+-- How long a game's `update` takes while a thousand waits, downloads and TLS
+-- connects are under way; in LÖVE, on a display that nobody sees.
+
+local figure = require "spec.bench.figure"
+local files = require "spec.fixtures.files"
+local json = require "starvideos.json"
+local love = require "spec.fixtures.love"
+local nginx = require "spec.fixtures.nginx"
+local shell = require "starvideos.sandbox.shell"
+
+local SECONDS = 60
+local PREFIX = "/kyyReactApiServer"
+
+-- The files outlast the measurement.
+local BODY = [[
+    keepalive_requests 1000000000;
+    location ]] .. PREFIX .. [[/v1/ {
+      default_type application/json;
+      return 200 '{"id":"video_new","status":"queued"}';
+    }
+    location ~ ^]] .. PREFIX .. [[/v1/result/(.+)$ {
+      default_type application/json;
+      return 200 '{"id":"$1","object":"video","created":1760000000,
+        "model":"videos","status":"processing","error":null}';
+    }
+    location = ]] .. PREFIX .. [[/large.mp4 {
+      alias files/large.mp4;
+      limit_rate 512k;
+    }]]
+
+-- What a video begins with; the rest is a hole.
+local HEAD = "\0\0\0\24ftypmp42\0\0\0\0mp42isom"
+
+-- With the system's authorities, for reading them is much of what a TLS connect
+-- costs. A provider does not run on the player's machine, so the server is to
+-- stand back.
+local LAY_OUT = [[
+renice -n 19 -g @pid@ >/dev/null && mkdir @folder@ @folder@/copies &&
+truncate -s 1G @large@ && cd @folder@ &&
+cat /etc/ssl/certs/ca-certificates.crt @own@ >ca.pem]]
+
+-- What counts is time that the game loses, whoever takes it: where another
+-- program takes its processor away, the undisturbed updates tell ours from that.
+local goals = { longest = "< 0.5", p999 = "< 0.1", failed = "<= 0" }
+
+-- A rate of 0: as fast as LÖVE's own loop goes where no screen holds it up.
+local runs = {
+  { name = "love_update", load = "ours", waits = "each", rate = 0,
+    goals = goals },
+  { name = "love_update_wait_all", load = "ours", waits = "all", rate = 0,
+    goals = goals },
+  { name = "love_60_update", load = "ours", waits = "each", rate = 60 },
+  { name = "love_60_update_wait_all", load = "ours", waits = "all",
+    rate = 60 },
+  { name = "love_60_libcurl_inline", load = "inline", rate = 60 },
+  { name = "love_60_hundred_tables", load = "tables", rate = 60 },
+}
+
+local function play(server, run)
+  local well, printed = love.run(server.folder, "spec/bench/hosts/love", {
+    arguments = { run.load, run.rate, SECONDS, server.folder .. "/result" },
+    environment = { BENCH_URL = server.tls_url .. PREFIX,
+      BENCH_FOLDER = server.folder .. "/copies",
+      BENCH_WAITS = run.waits, SSL_CERT_FILE = server.folder .. "/ca.pem" },
+    limit = SECONDS + 60,
+  })
+  assert(well, printed)
+  shell.run(shell.fill("rm -f -- @folder@/copies/*", server))
+  return json.decode(files.read(server.folder .. "/result"))
+end
+
+local rows = {
+  { "count", "updates" }, { "median", "ms" }, { "p999", "ms" },
+  { "longest", "ms" }, { "start_longest", "ms" },
+  { "undisturbed_p999", "ms" }, { "undisturbed_longest", "ms" },
+  { "cpu_p999", "ms" }, { "cpu_longest", "ms" },
+  { "taken_away", "updates" }, { "waited", "updates" },
+  { "polls", "polls" }, { "orders", "orders" }, { "failed", "operations" },
+}
+
+local function show(run, found)
+  local met = true
+  for _, row in ipairs(rows) do
+    local name, unit = row[1], row[2]
+    if found[name] then
+      met = figure.print(run.name .. "_" .. name, found[name], unit,
+        run.goals and run.goals[name]) and met
+    end
+  end
+  return met
+end
+
+local function prepare(server)
+  server.folder = server.prefix .. "/game"
+  server:serve("large.mp4", HEAD)
+  assert(shell.run(shell.fill(LAY_OUT, {
+    folder = server.folder, own = server.ca_file, pid = server.pid,
+    large = server.prefix .. "/files/large.mp4" })))
+end
+
+local function measure(server)
+  prepare(server)
+  local met = true
+  for _, run in ipairs(runs) do
+    met = show(run, play(server, run)) and met
+  end
+  return met
+end
+
+io.stdout:setvbuf "line"
+local server = nginx.start { body = BODY, tls = true }
+local done, met = xpcall(function()
+  return measure(server)
+end, debug.traceback)
+server:stop()
+if not done then
+  error(met, 0)
+end
+os.exit(met, true)

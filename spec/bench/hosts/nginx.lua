@@ -1,0 +1,159 @@
+-- What others notice whom an nginx worker serves while it holds a thousand
+-- waits and sixteen downloads; and whether a thousand waits end on time.
+
+local figure = require "spec.bench.figure"
+local files = require "spec.fixtures.files"
+local host = require "spec.fixtures.nginx_host"
+local json = require "starvideos.json"
+local nginx = require "spec.fixtures.nginx"
+local shell = require "starvideos.sandbox.shell"
+
+local WAITS, DOWNLOADS, POLL_RATE = 1000, 16, 5000
+local ROUNDS, SECONDS, MICROSECONDS = 9, 2, 500
+
+-- The files outlast the measurement.
+local PROVIDER = [[
+    keepalive_requests 1000000000;
+    location ~ ^/kyyReactApiServer/v1/result/(.+)$ {
+      default_type application/json;
+      return 200 '{"id":"$1","object":"video","created":1760000000,
+        "model":"videos","status":"processing","error":null}';
+    }
+    location ~ ^/done/v1/result/(.+)$ {
+      default_type application/json;
+      return 200 '{"id":"$1","object":"video","created":1760000000,
+        "model":"videos","status":"completed","error":null,
+        "video_url":"https://127.0.0.1:@tls_port@/large.mp4"}';
+    }
+    location = /large.mp4 { limit_rate 512k; }]]
+
+-- What a video begins with; the rest is a hole.
+local HEAD = "\0\0\0\24ftypmp42\0\0\0\0mp42isom"
+
+local SERVER = [[
+    keepalive_requests 1000000000;
+    location = /ping { return 200 "pong"; }
+    location = /burden { content_by_lua_block { require("app").burden() } }
+    location = /time_up { content_by_lua_block { require("app").time_up() } }
+    location = /completed {
+      content_by_lua_block { require("app").completed() }
+    }]]
+
+local BUILD = [[
+cc -std=gnu99 -O2 -o @prefix@/pinger spec/bench/hosts/nginx/pinger.c]]
+
+local function start_provider()
+  local provider = nginx.start { tls = true, body = PROVIDER }
+  provider:serve("large.mp4", HEAD)
+  assert(shell.run(shell.fill(
+    "truncate -s 1G @prefix@/files/large.mp4 && " .. BUILD, provider)))
+  return provider
+end
+
+local function start_host(provider)
+  return host.start { app = "spec/bench/hosts/nginx/app.lua",
+    server = SERVER, ca_file = provider.ca_file, settings = {
+      base_url = provider.tls_url .. "/kyyReactApiServer",
+      done_url = provider.tls_url .. "/done",
+      video_url = provider.tls_url .. "/large.mp4",
+      waits = WAITS, downloads = DOWNLOADS, poll_rate = POLL_RATE } }
+end
+
+-- Percentiles of the answers of servers that are asked in turn.
+local function ping(provider, ...)
+  local text = shell.read(("%s/pinger /ping %g %g %s"):format(
+    provider.prefix, SECONDS, MICROSECONDS, table.concat({ ... }, " ")))
+  local found = {}
+  for middle, p99, p999, longest in
+    text:gmatch "(%S+) (%S+) (%S+) (%S+) %d+" do
+    found[#found + 1] = { middle = tonumber(middle), p99 = tonumber(p99),
+      p999 = tonumber(p999), longest = tonumber(longest) }
+  end
+  assert(#found == select("#", ...), "a server did not answer")
+  return found
+end
+
+local function column(rounds, server, name)
+  local values = {}
+  for index, found in ipairs(rounds) do
+    values[index] = found[server][name]
+  end
+  return values
+end
+
+local function longest_of(rounds)
+  local values = column(rounds, 2, "longest")
+  table.sort(values)
+  return values[#values]
+end
+
+-- Seconds of CPU that the thread has had which serves.
+local function cpu_of(server)
+  local pid = server:workers()[1]
+  return tonumber(files.read(("/proc/%d/task/%d/schedstat"):format(pid, pid))
+    :match "%d+") / 1e9
+end
+
+-- The same two servers before and after the one of them gets its burden, so
+-- that what the machine is doing counts for both.
+local function compare(provider, idle, loaded)
+  local function rounds()
+    local all = {}
+    for index = 1, ROUNDS do
+      all[index] = ping(provider, idle.port, loaded.port)
+    end
+    return all
+  end
+  local before = rounds()
+  os.execute(("curl -s -m 600 %s/burden >/dev/null 2>&1 &")
+    :format(loaded.url))
+  shell.run "sleep 3"
+  local own, other = cpu_of(loaded), cpu_of(idle)
+  local during = rounds()
+  own, other = cpu_of(loaded) - own, cpu_of(idle) - other
+  figure.print("nginx_cpu_of_burden", (own - other) / (ROUNDS * SECONDS) * 100,
+    "%")
+  local free = figure.median(column(before, 2, "p99"))
+  local beside = figure.median(column(during, 1, "p99"))
+  local busy = figure.median(column(during, 2, "p99"))
+  figure.print("nginx_p99_unburdened", free, "us")
+  figure.print("nginx_p99_idle_beside", beside, "us")
+  figure.print("nginx_p99_burdened", busy, "us")
+  figure.print("nginx_p999_unburdened", figure.median(
+    column(before, 2, "p999")), "us")
+  figure.print("nginx_p999_burdened", figure.median(
+    column(during, 2, "p999")), "us")
+  figure.print("nginx_longest_unburdened", longest_of(before), "us")
+  figure.print("nginx_longest_burdened", longest_of(during), "us")
+  figure.print("nginx_p99_to_unburdened", busy / free, "times")
+  return figure.print("nginx_p99_ratio", busy / beside, "times", "<= 1.2")
+end
+
+local function on_time(server, action, how)
+  local found = assert(json.decode((server:get("/" .. action))))
+  local all = figure.print(("nginx_waits_%s"):format(action),
+    found.ends[how] or 0, "waits", ">= " .. WAITS)
+  return figure.print(("nginx_seconds_%s"):format(action), found.seconds, "s",
+    "< 2.5") and all
+end
+
+local provider, idle, loaded
+
+local done, met = xpcall(function()
+  provider = start_provider()
+  idle, loaded = start_host(provider), start_host(provider)
+  local timely = on_time(loaded, "time_up", "timeout")
+  timely = on_time(loaded, "completed", "completed") and timely
+  timely = compare(provider, idle, loaded) and timely
+  assert(loaded:complaints() == "", loaded:complaints())
+  return timely
+end, debug.traceback)
+for _, server in ipairs { loaded or false, idle or false, provider } do
+  if server then
+    server:stop()
+  end
+end
+if not done then
+  error(met, 0)
+end
+os.exit(met)
