@@ -83,11 +83,20 @@ static int driver_disarm(lua_State *L) {
   return 1;
 }
 
+/* Lets a thread go on for a moment. */
+static int driver_pause(lua_State *L) {
+  const struct timespec moment = {0, 200000};
+  (void)L;
+  nanosleep(&moment, NULL);
+  return 0;
+}
+
 static const luaL_Reg driver_functions[] = {
     {"answer", driver_answer},
     {"arrived", driver_arrived},
     {"arm", driver_arm},
     {"disarm", driver_disarm},
+    {"pause", driver_pause},
 };
 
 static void preload(lua_State *L, const char *name, lua_CFunction open) {

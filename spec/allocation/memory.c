@@ -1,6 +1,8 @@
 #include "memory.h"
 
 #include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +15,24 @@ static struct {
   long live[MEMORY_SOURCES];
 } memory;
 
+/* A driver's thread asks for memory too. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
 void memory_arm(memory_source source, long nth, long many) {
+  pthread_mutex_lock(&lock);
   memory.source = source;
   memory.left = nth - 1;
   memory.many = many;
   memory.failed = 0;
+  pthread_mutex_unlock(&lock);
 }
 
 long memory_disarm(void) {
+  pthread_mutex_lock(&lock);
+  long failed = memory.failed;
   memory.many = 0;
-  return memory.failed;
+  pthread_mutex_unlock(&lock);
+  return failed;
 }
 
 long memory_live(memory_source source) {
@@ -30,13 +40,16 @@ long memory_live(memory_source source) {
 }
 
 static bool fails(memory_source source) {
-  if (memory.many == 0 || source != memory.source || memory.left-- > 0) {
-    return false;
+  pthread_mutex_lock(&lock);
+  bool now = memory.many > 0 && source == memory.source && memory.left-- <= 0;
+  if (now) {
+    memory.left = 0;
+    memory.many--;
+    memory.failed++;
+    errno = ENOMEM;
   }
-  memory.left = 0;
-  memory.many--;
-  memory.failed++;
-  return true;
+  pthread_mutex_unlock(&lock);
+  return now;
 }
 
 /* Atomically: libcurl looks names up in a thread of its own. */

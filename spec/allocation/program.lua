@@ -7,8 +7,9 @@ local scenario = assert(dofile(here .. "/scenarios.lua")[name], name)
 
 local t = { engine = false, transfer = false, response = false,
   failure = false, catalog = false, value = false, other = false,
-  again = false, ok = false, client = false, source = source,
-  arrived = driver.arrived, path = path }
+  again = false, ok = false, client = false, driver = false, tickets = false,
+  source = source, arrived = driver.arrived, pause = driver.pause,
+  path = path }
 
 driver.answer(scenario.answer or "")
 if scenario.begin then
@@ -24,6 +25,7 @@ for _, ending in ipairs { "", ".db", ".db-wal", ".db-shm" } do
 end
 
 local expected = ok or failed > 0 and tostring(why):find "out of memory$"
+  or failed > 0 and tostring(why):find "Cannot allocate memory$"
   or failed > 0 and tostring(why):find "not enough memory$"
 assert(expected, "raised " .. tostring(why))
 assert(checked, wrong)

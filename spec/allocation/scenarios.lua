@@ -263,9 +263,9 @@ scenarios["a file gets its name"] = {
     t.value = require "starvideos.curl"
   end,
   run = function(t)
-    t.again, t.failure = t.value.sha256(t.other)
+    t.again, t.failure = t.value.disk("sha256", t.other)
     t.ok = "begun"
-    t.ok, t.failure = t.value.place(t.other, t.path, #MOVIE)
+    t.ok, t.failure = t.value.disk("place", t.other, t.path, #MOVIE)
   end,
   check = function(t)
     local placed = exists(t.path)
@@ -274,6 +274,140 @@ scenarios["a file gets its name"] = {
     assert(not placed or t.ok, "told that the file did not get its name")
     assert(not t.again or #t.again == 64)
     os.remove(t.other)
+  end,
+}
+
+-- The same by a thread. What it was handed over ends, and comes out once.
+local function await(t, ticket)
+  for _ = 1, 100 * STEPS do
+    if ticket:done() then
+      return
+    end
+    t.pause()
+  end
+  error("the ticket does not end", 0)
+end
+
+local function open_driver(t)
+  t.driver = require "starvideos.curl".driver { ca_file = "/dev/null" }
+end
+
+local function hand_over(t, name, ...)
+  local ticket, failure = t.driver[name](t.driver, ...)
+  if ticket then
+    t.tickets[#t.tickets + 1] = ticket
+  else
+    t.failure = failure
+  end
+  return ticket
+end
+
+local function end_driver(t)
+  if not t.driver then
+    return
+  end
+  for _, ticket in ipairs(t.tickets) do
+    await(t, ticket)
+  end
+  for _ = 1, t.driver:in_flight() do
+    assert(t.driver:take(), "a ticket did not come out")
+  end
+  assert(t.driver:in_flight() == 0 and not t.driver:ready())
+  t.driver:close()
+end
+
+scenarios["a thread sends an order"] = {
+  short_of = { "ours", "lua", "curl" },
+  answer = CREATED,
+  begin = function(t)
+    t.tickets = { nil, nil }
+  end,
+  run = function(t)
+    open_driver(t)
+    t.transfer = hand_over(t, "submit", order)
+    if t.transfer then
+      await(t, t.transfer)
+      t.response, t.failure = t.transfer:result()
+      t.value = t.transfer:answer()
+    end
+  end,
+  check = function(t)
+    end_driver(t)
+    local arrived, posts = t.arrived()
+    assert(posts <= 1, "the order was sent twice")
+    assert(arrived == 0 or t.response or not t.failure or t.failure.sent)
+    if t.response then
+      assert(t.response.body:find "video_1")
+      assert(not t.value or t.value == 200)
+    elseif t.failure then
+      assert_short(t)
+    end
+  end,
+}
+
+scenarios["a thread downloads, and sees to files"] = {
+  short_of = { "ours", "lua", "curl", "crypto" },
+  answer = answer("200 OK", MOVIE, "Content-Type: video/mp4\r\n"),
+  begin = function(t)
+    t.tickets = { nil, nil, nil, nil }
+    t.other = t.path .. ".part"
+  end,
+  run = function(t)
+    open_driver(t)
+    hand_over(t, "errand", "write", t.other, MOVIE, "wb")
+    t.again = hand_over(t, "errand", "read", t.other)
+    t.ok = hand_over(t, "errand", "sha256", t.other)
+    t.transfer = hand_over(t, "submit", { url = URL, timeout = 5,
+      sink = { path = t.path, sync = true } })
+    for _, ticket in ipairs(t.tickets) do
+      await(t, ticket)
+    end
+    t.value = t.again and t.again:result()
+    t.response = t.transfer and t.transfer:result()
+  end,
+  check = function(t, ok)
+    end_driver(t)
+    assert(not t.value or t.value == MOVIE or t.value == "")
+    if t.response then
+      local file = assert(io.open(t.path, "rb"))
+      assert(file:read "*a" == MOVIE, "the file is not whole")
+      file:close()
+    end
+    for _, ticket in ipairs(t.tickets) do
+      local result, failure = ticket:result()
+      assert(result or failure.reason)
+    end
+    assert(not ok or #t.tickets == 4 or t.failure)
+    os.remove(t.other)
+  end,
+}
+
+scenarios["a driver is closed on what is under way"] = {
+  short_of = { "ours", "lua", "curl" },
+  answer = CREATED,
+  begin = function(t)
+    t.tickets = { nil, nil, nil }
+  end,
+  run = function(t)
+    open_driver(t)
+    hand_over(t, "submit", order)
+    hand_over(t, "errand", "read", "/dev/null")
+    t.transfer = hand_over(t, "submit", { url = URL, timeout = 5 })
+    if t.transfer then
+      t.transfer:cancel()
+    end
+    t.driver:listen()
+    t.value = t.driver
+    t.driver = false
+    t.value:close()
+  end,
+  check = function(t)
+    end_driver(t)
+    for _, ticket in ipairs(t.tickets) do
+      assert(ticket:done())
+    end
+    local _, posts = t.arrived()
+    assert(posts <= 1)
   end,
 }
 
