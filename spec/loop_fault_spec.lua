@@ -110,17 +110,6 @@ describe("a runtime that is closed", function()
     assert.equal("through", handle.result)
   end)
 
-  it("left one waiting who closed it before anybody had waited", function()
-    local handle = start(function()
-      runtime:gather {
-        function() runtime:sleep(60) end,
-        close,
-      }
-      return "through"
-    end)
-    assert.equal("through", handle.result)
-  end)
-
   it("made another engine for the disk", function()
     start(function()
       close()
@@ -174,31 +163,17 @@ describe("a handle", function()
 end)
 
 describe("who adds to a gathering what raises at once", function()
-  local function add(world, also)
-    world:sleep(1)
-    also(fail)
-    world:sleep(1000)
-    error("it went on", 0)
-  end
-
   it("went on, and slept on the calling thread of a script", function()
     local script = block.new {
       clock = function() return now end,
       sleep = function(seconds) now = now + seconds end,
     }
     local ok, raised = pcall(script.gather, script, { function(also)
-      add(script, also)
+      script:sleep(1)
+      also(fail)
+      script:sleep(1000)
+      error("it went on", 0)
     end })
     assert.same({ false, "mine", 1 }, { ok, raised, now })
-  end)
-
-  it("went on in a loop", function()
-    local handle = start(function()
-      runtime:gather { function(also) add(runtime, also) end }
-    end)
-    pass(1)
-    pass()
-    assert.equal("mine", handle.err)
-    pass(2000)
   end)
 end)
