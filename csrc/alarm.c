@@ -130,9 +130,12 @@ void sv_alarm_raise(sv_alarm *alarm) {
   pthread_mutex_unlock(&alarm->lock);
 }
 
+/* Does not wait for a thread that is raising it now: as if that came later. */
 void sv_alarm_calm(sv_alarm *alarm) {
   uint64_t bytes;
-  pthread_mutex_lock(&alarm->lock);
+  if (pthread_mutex_trylock(&alarm->lock) != 0) {
+    return;
+  }
   if (alarm->raised) {
     while (read(alarm->file, &bytes, sizeof bytes) > 0 &&
            alarm->writer != alarm->file) {
