@@ -44,7 +44,8 @@ static int open_pair(int *file, int *writer) {
 
 int sv_alarm_open(sv_alarm *alarm) {
   alarm->door = alarm->peer = -1;
-  alarm->raised = false;
+  alarm->raised = alarm->has_peer = 0;
+  alarm->owed = 0;
   alarm->path[0] = '\0';
   pthread_mutex_init(&alarm->lock, NULL);
   return open_pair(&alarm->file, &alarm->writer);
@@ -58,14 +59,13 @@ static void close_file(int *file) {
 }
 
 /* The system gives the number of a closed descriptor to whatever is opened
-** next: who raises the alarm must not be about to write there. What the new
-** peer was not there to hear is to be told again. */
+** next: who raises the alarm must not be about to write there. */
 static void set_peer(sv_alarm *alarm, int peer) {
   pthread_mutex_lock(&alarm->lock);
   close_file(&alarm->peer);
   alarm->peer = peer;
-  alarm->raised = alarm->raised && peer < 0;
   pthread_mutex_unlock(&alarm->lock);
+  __atomic_store_n(&alarm->has_peer, peer >= 0, __ATOMIC_RELEASE);
 }
 
 static void remove_door(sv_alarm *alarm) {
@@ -102,7 +102,8 @@ void sv_alarm_renew(sv_alarm *alarm) {
   int number = alarm->file;
   pthread_mutex_init(&alarm->lock, NULL);
   alarm->path[0] = '\0';
-  alarm->raised = false;
+  alarm->raised = alarm->has_peer = 0;
+  alarm->owed = 0;
   close_file(&alarm->door);
   close_file(&alarm->peer);
   close_file(&alarm->file); /* first, so that there is room for the new one */
@@ -116,30 +117,41 @@ void sv_alarm_renew(sv_alarm *alarm) {
   }
 }
 
-void sv_alarm_raise(sv_alarm *alarm) {
-  const uint64_t one = 1;
+static void tell_peer(sv_alarm *alarm) {
   pthread_mutex_lock(&alarm->lock);
-  if (!alarm->raised) {
-    ssize_t written = write(alarm->writer, &one, sizeof one);
-    if (alarm->peer >= 0) {
-      written = send(alarm->peer, "!", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-    }
-    (void)written; /* full: then it is readable anyway */
-    alarm->raised = true;
+  if (alarm->peer >= 0) {
+    ssize_t sent = send(alarm->peer, "!", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)sent; /* full: then it is readable anyway */
   }
   pthread_mutex_unlock(&alarm->lock);
 }
 
-void sv_alarm_calm(sv_alarm *alarm) {
-  uint64_t bytes;
-  pthread_mutex_lock(&alarm->lock);
-  if (alarm->raised) {
-    while (read(alarm->file, &bytes, sizeof bytes) > 0 &&
-           alarm->writer != alarm->file) {
-    }
-    alarm->raised = false;
+/* Each time the flag goes up one is written. */
+void sv_alarm_raise(sv_alarm *alarm) {
+  const uint64_t one = 1;
+  if (__atomic_exchange_n(&alarm->raised, 1, __ATOMIC_SEQ_CST)) {
+    return;
   }
-  pthread_mutex_unlock(&alarm->lock);
+  ssize_t written = write(alarm->writer, &one, sizeof one);
+  (void)written;
+  if (__atomic_load_n(&alarm->has_peer, __ATOMIC_ACQUIRE)) {
+    tell_peer(alarm);
+  }
+}
+
+static void take_down(sv_alarm *alarm) {
+  alarm->owed += __atomic_exchange_n(&alarm->raised, 0, __ATOMIC_SEQ_CST);
+}
+
+/* Waits for nobody: what a thread is just about to write is owed, and read the
+** next time. */
+void sv_alarm_calm(sv_alarm *alarm) {
+  uint64_t count;
+  take_down(alarm);
+  while (alarm->owed > 0 &&
+         read(alarm->file, &count, sizeof count) == sizeof count) {
+    alarm->owed -= (long)count; /* of a pipe each is a one */
+  }
 }
 
 static int open_door(sv_alarm *alarm) {
@@ -197,6 +209,7 @@ int sv_alarm_accept(sv_alarm *alarm) {
   set_manners(peer);
   remove_door(alarm);
   set_peer(alarm, peer);
+  take_down(alarm); /* what the peer was not there to hear is told again */
   sv_alarm_raise(alarm);
   return 0;
 }

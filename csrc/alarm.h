@@ -9,15 +9,16 @@
 #define SV_ALARM_H
 
 #include <pthread.h>
-#include <stdbool.h>
 
 typedef struct sv_alarm {
   int file;   /* to be watched; -1: none */
   int writer; /* where it is a pipe, its other end, else the same */
   int door;   /* listening socket, or -1 */
+  int raised; /* atomic */
+  long owed;  /* of what is or will be written, not yet read */
   pthread_mutex_t lock;
-  bool raised; /* under the lock */
-  int peer;    /* under the lock: who came through the door, or -1 */
+  int peer;     /* under the lock: who came through the door, or -1 */
+  int has_peer; /* atomic */
   char path[108]; /* of the door, in a directory of its own; "": none */
 } sv_alarm;
 

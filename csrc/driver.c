@@ -25,7 +25,7 @@ struct sv_driver {
   long long last_number;
   sv_ticket *first, *last; /* not taken out */
   int count;
-  sv_queue recovered; /* after a fork, to be taken out */
+  sv_queue ended; /* to be taken out */
 };
 
 /* --- start and end ----------------------------------------------------- */
@@ -51,8 +51,7 @@ sv_driver *sv_driver_new(const char *ca_file, int max_in_flight) {
 }
 
 static void free_shared(sv_shared *shared) {
-  pthread_mutex_destroy(&shared->lock);
-  pthread_cond_destroy(&shared->posted);
+  pthread_mutex_destroy(&shared->gate);
   if (shared->engine) {
     sv_engine_close(shared->engine);
     sv_engine_release(shared->engine);
@@ -85,8 +84,7 @@ static int start(sv_driver *driver) {
   if (!shared) {
     return ENOMEM;
   }
-  pthread_mutex_init(&shared->lock, NULL);
-  pthread_cond_init(&shared->posted, NULL);
+  pthread_mutex_init(&shared->gate, NULL);
   shared->alarm = &driver->alarm;
   shared->engine = sv_engine_new(driver->ca_file, driver->max_in_flight);
   int problem = shared->engine ? start_thread(shared) : ENOMEM;
@@ -113,12 +111,12 @@ static void notice_fork(sv_driver *driver) {
   }
   driver->forks = sv_forks();
   driver->shared = NULL;
-  driver->recovered.first = driver->recovered.last = NULL;
+  driver->ended.first = driver->ended.last = NULL;
   sv_alarm_renew(&driver->alarm);
   for (sv_ticket *t = driver->first; t; t = t->after) {
     t->lost = t->lost || !__atomic_load_n(&t->done, __ATOMIC_ACQUIRE);
     t->done = 1;
-    sv_queue_put(&driver->recovered, t);
+    sv_queue_put(&driver->ended, t);
   }
   if (driver->first) {
     sv_alarm_raise(&driver->alarm);
@@ -132,28 +130,18 @@ void sv_driver_release(sv_driver *driver) {
   }
 }
 
-static void wake(sv_shared *shared, sv_rest rest) {
-  if (rest == SV_IDLE) {
-    pthread_cond_signal(&shared->posted);
-  } else if (rest == SV_POLLING) {
+/* After something was posted: only a thread that sleeps costs a system call. */
+static void wake(sv_shared *shared) {
+  if (__atomic_exchange_n(&shared->asleep, 0, __ATOMIC_SEQ_CST)) {
     sv_engine_wake(shared->engine);
   }
 }
 
-/* Gives up the lock before, for the thread wants it at once. */
-static void post(sv_shared *shared) {
-  sv_rest rest = shared->rest;
-  shared->rest = SV_AWAKE;
-  pthread_mutex_unlock(&shared->lock);
-  wake(shared, rest);
-}
-
-/* Under the lock: the thread must not be gone with its engine before. */
 static void stop_thread(sv_shared *shared) {
-  pthread_mutex_lock(&shared->lock);
-  shared->stop = true;
-  wake(shared, shared->rest);
-  pthread_mutex_unlock(&shared->lock);
+  pthread_mutex_lock(&shared->gate);
+  __atomic_store_n(&shared->stop, 1, __ATOMIC_SEQ_CST);
+  wake(shared);
+  pthread_mutex_unlock(&shared->gate);
   pthread_join(shared->thread, NULL);
 }
 
@@ -197,9 +185,8 @@ static void hand_over(sv_ticket *ticket) {
   driver->last = ticket;
   driver->count++;
   driver->owners++;
-  pthread_mutex_lock(&shared->lock);
-  sv_queue_put(&shared->inbox, ticket);
-  post(shared);
+  sv_list_push(&shared->inbox, &ticket->next, ticket);
+  wake(shared);
 }
 
 sv_ticket *sv_driver_submit(sv_driver *driver, const sv_request *request,
@@ -240,22 +227,23 @@ sv_ticket *sv_driver_errand(sv_driver *driver, sv_errand *errand) {
   return ticket;
 }
 
-static sv_ticket *take_ended(sv_shared *shared) {
-  pthread_mutex_lock(&shared->lock);
-  sv_ticket *ticket = sv_queue_take(&shared->ended);
-  if (!shared->ended.first) {
-    __atomic_store_n(&shared->ready, 0, __ATOMIC_RELAXED);
+static void fetch_ended(sv_driver *driver) {
+  sv_ticket *ticket = sv_list_take(&driver->shared->ended);
+  while (ticket) {
+    sv_ticket *next = ticket->next;
+    sv_queue_put(&driver->ended, ticket);
+    ticket = next;
   }
-  pthread_mutex_unlock(&shared->lock);
-  return ticket;
 }
 
 long long sv_driver_take(sv_driver *driver) {
   if (!sv_driver_ready(driver)) {
     return 0;
   }
-  sv_ticket *ticket = sv_queue_take(&driver->recovered);
-  ticket = ticket ? ticket : take_ended(driver->shared);
+  if (!driver->ended.first) {
+    fetch_ended(driver);
+  }
+  sv_ticket *ticket = sv_queue_take(&driver->ended);
   long long number = ticket->number;
   take_out(ticket);
   sv_ticket_drop(ticket);
@@ -265,8 +253,8 @@ long long sv_driver_take(sv_driver *driver) {
 bool sv_driver_ready(sv_driver *driver) {
   notice_fork(driver);
   const sv_shared *shared = driver->shared;
-  return driver->recovered.first ||
-         (shared && __atomic_load_n(&shared->ready, __ATOMIC_ACQUIRE));
+  return driver->ended.first ||
+         (shared && __atomic_load_n(&shared->ended, __ATOMIC_ACQUIRE));
 }
 
 int sv_driver_in_flight(const sv_driver *driver) {
@@ -319,10 +307,8 @@ void sv_ticket_cancel(sv_ticket *ticket) {
   }
   ticket->cancelled = true;
   __atomic_add_fetch(&ticket->owners, 1, __ATOMIC_RELAXED);
-  pthread_mutex_lock(&shared->lock);
-  ticket->next_cancel = shared->cancels;
-  shared->cancels = ticket;
-  post(shared);
+  sv_list_push(&shared->cancels, &ticket->next_cancel, ticket);
+  wake(shared);
 }
 
 void sv_ticket_release(sv_ticket *ticket) {

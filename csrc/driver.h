@@ -3,8 +3,8 @@
 ** run on the caller's thread. Requests and jobs go in, what has ended comes
 ** out by its number.
 **
-** A driver belongs to one thread, its owner's; only what stands in the two
-** queues is shared. A ticket has two owners, the driver until it has been taken
+** A driver belongs to one thread, its owner's; only what stands in its
+** lists is shared. A ticket has two owners, the driver until it has been taken
 ** out, and the caller until sv_ticket_release: one given up early never ends
 ** its request. Nothing starts before the first ticket.
 **

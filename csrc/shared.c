@@ -4,6 +4,7 @@
 
 #include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "forks.h"
 
@@ -23,6 +24,26 @@ sv_ticket *sv_queue_take(sv_queue *queue) {
     queue->last = queue->first ? queue->last : NULL;
   }
   return ticket;
+}
+
+void sv_list_push(sv_ticket **list, sv_ticket **link, sv_ticket *ticket) {
+  sv_ticket *top = __atomic_load_n(list, __ATOMIC_RELAXED);
+  do {
+    *link = top;
+  } while (!__atomic_compare_exchange_n(list, &top, ticket, true,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+}
+
+sv_ticket *sv_list_take(sv_ticket **list) {
+  sv_ticket *ticket = __atomic_exchange_n(list, NULL, __ATOMIC_ACQUIRE);
+  sv_ticket *turned = NULL;
+  while (ticket) {
+    sv_ticket *next = ticket->next;
+    ticket->next = turned;
+    turned = ticket;
+    ticket = next;
+  }
+  return turned;
 }
 
 void sv_ticket_drop(sv_ticket *ticket) {
@@ -52,13 +73,10 @@ static void publish_progress(sv_ticket *ticket) {
   __atomic_store_n(&ticket->sent, progress.sent, __ATOMIC_RELAXED);
 }
 
-/* Under the lock, so that who is told finds it in the queue. */
+/* Once it is in the list it may be taken out, and be gone. */
 static void end(sv_shared *shared, sv_ticket *ticket) {
-  pthread_mutex_lock(&shared->lock);
-  sv_queue_put(&shared->ended, ticket);
   __atomic_store_n(&ticket->done, 1, __ATOMIC_RELEASE);
-  __atomic_store_n(&shared->ready, 1, __ATOMIC_RELEASE);
-  pthread_mutex_unlock(&shared->lock);
+  sv_list_push(&shared->ended, &ticket->next, ticket);
   sv_alarm_raise(shared->alarm);
 }
 
@@ -73,11 +91,15 @@ static void on_end(sv_transfer *transfer, void *self) {
   end_transfer(self, transfer->ticket);
 }
 
-static void begin(sv_shared *shared, sv_ticket *ticket, bool stop) {
+static bool must_stop(const sv_shared *shared) {
+  return __atomic_load_n(&shared->stop, __ATOMIC_SEQ_CST);
+}
+
+static void begin(sv_shared *shared, sv_ticket *ticket) {
   if (ticket->errand) {
     sv_errand_run(ticket->errand);
     end(shared, ticket);
-  } else if (stop || !sv_transfer_check(ticket->transfer)) {
+  } else if (must_stop(shared) || !sv_transfer_check(ticket->transfer)) {
     sv_transfer_abandon(ticket->transfer, false);
     end_transfer(shared, ticket);
   } else {
@@ -92,51 +114,18 @@ static void cancel(sv_ticket *ticket) {
   sv_ticket_drop(ticket);
 }
 
-/* What was posted, taken out of the shared queues at once. */
-typedef struct work {
-  sv_ticket *begins, *cancels;
-  bool stop;
-} work;
-
-static bool is_posted(const sv_shared *shared) {
-  return shared->inbox.first || shared->cancels || shared->stop;
-}
-
-/* Waits for some where there is nothing else to do. */
-static work take_work(sv_shared *shared, bool busy) {
-  work found;
-  pthread_mutex_lock(&shared->lock);
-  while (!busy && !is_posted(shared)) {
-    shared->rest = SV_IDLE;
-    pthread_cond_wait(&shared->posted, &shared->lock);
+/* A ticket was put into the inbox before it was cancelled: of those that are
+** cancelled here none is still to be begun. */
+static void do_work(sv_shared *shared) {
+  sv_ticket *cancels =
+      __atomic_exchange_n(&shared->cancels, NULL, __ATOMIC_ACQUIRE);
+  sv_ticket *begins = sv_list_take(&shared->inbox), *ticket;
+  while ((ticket = begins)) {
+    begins = ticket->next;
+    begin(shared, ticket);
   }
-  shared->rest = SV_AWAKE;
-  found.begins = shared->inbox.first;
-  found.cancels = shared->cancels;
-  found.stop = shared->stop;
-  shared->inbox.first = shared->inbox.last = NULL;
-  shared->cancels = NULL;
-  pthread_mutex_unlock(&shared->lock);
-  return found;
-}
-
-/* Whether nothing was posted meanwhile; if so, who posts will wake. */
-static bool may_poll(sv_shared *shared) {
-  pthread_mutex_lock(&shared->lock);
-  bool may = !is_posted(shared);
-  shared->rest = may ? SV_POLLING : SV_AWAKE;
-  pthread_mutex_unlock(&shared->lock);
-  return may;
-}
-
-static void do_work(sv_shared *shared, work found) {
-  sv_ticket *ticket;
-  while ((ticket = found.begins)) {
-    found.begins = ticket->next;
-    begin(shared, ticket, found.stop);
-  }
-  while ((ticket = found.cancels)) {
-    found.cancels = ticket->next_cancel;
+  while ((ticket = cancels)) {
+    cancels = ticket->next_cancel;
     cancel(ticket);
   }
 }
@@ -162,19 +151,34 @@ static void publish(sv_shared *shared, double *published, double *next) {
 /* All but the waiting. What is told in the end is all that is known by then,
 ** so that nothing stays untold for as long as nothing more comes. True where
 ** there is more to be done at once. */
-static bool turn(sv_shared *shared, work found, double *published,
-                 double *next) {
+static bool turn(sv_shared *shared, double *published, double *next) {
   bool more = false;
   sv_forks_hold();
-  do_work(shared, found);
-  if (found.stop) {
-    sv_engine_close(shared->engine);
-  } else if (sv_engine_in_flight(shared->engine) > 0) {
+  sv_engine_begin(shared->engine);
+  do_work(shared);
+  if (sv_engine_in_flight(shared->engine) > 0) {
     more = sv_engine_perform(shared->engine, next);
     publish(shared, published, next);
   }
   sv_forks_let();
   return more;
+}
+
+/* First the flag, then a look: who posts does it the other way round, so that
+** one of both sees the other. */
+static void rest(sv_shared *shared, double until) {
+  if (!sv_engine_begin(shared->engine)) {
+    const struct timespec moment = {0, 10000000};
+    nanosleep(&moment, NULL); /* there may be memory then */
+    return;
+  }
+  __atomic_store_n(&shared->asleep, 1, __ATOMIC_SEQ_CST);
+  if (!__atomic_load_n(&shared->inbox, __ATOMIC_SEQ_CST) &&
+      !__atomic_load_n(&shared->cancels, __ATOMIC_SEQ_CST) &&
+      !must_stop(shared)) {
+    sv_engine_poll(shared->engine, until);
+  }
+  __atomic_store_n(&shared->asleep, 0, __ATOMIC_SEQ_CST);
 }
 
 static void start(sv_shared *shared) {
@@ -184,24 +188,30 @@ static void start(sv_shared *shared) {
   const struct sched_param none = {0};
   pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
 #endif
-  sv_forks_hold();
-  sv_engine_begin(shared->engine);
-  sv_forks_let();
   sv_engine_listen(shared->engine, on_end, shared);
+}
+
+/* What wakes the thread goes away with the engine: not before who has told it
+** to stop has woken it, too. */
+static void leave(sv_shared *shared) {
+  pthread_mutex_lock(&shared->gate);
+  pthread_mutex_unlock(&shared->gate);
+  sv_forks_hold();
+  do_work(shared);
+  sv_engine_close(shared->engine);
+  sv_forks_let();
 }
 
 void *sv_shared_run(void *self) {
   sv_shared *shared = self;
-  work found;
   double published = 0;
   start(shared);
-  do {
-    found = take_work(shared, sv_engine_in_flight(shared->engine) > 0);
+  while (!must_stop(shared)) {
     double next = sv_now() + LONG_SECONDS;
-    bool more = turn(shared, found, &published, &next);
-    if (!more && sv_engine_in_flight(shared->engine) > 0 && may_poll(shared)) {
-      sv_engine_poll(shared->engine, next);
+    if (!turn(shared, &published, &next)) {
+      rest(shared, next);
     }
-  } while (!found.stop);
+  }
+  leave(shared);
   return NULL;
 }

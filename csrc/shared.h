@@ -1,10 +1,9 @@
 /*
-** What a driver and its thread share: two queues, and the tickets in them.
+** What a driver and its thread share: lists, and the tickets in them.
 ** Not for others.
 **
 ** The thread owns what a ticket points to until the ticket is done; then its
-** driver does. Fields that both touch meanwhile are named `atomic`, or stand
-** under the lock.
+** driver does. Fields that both touch meanwhile are named `atomic`.
 */
 #ifndef SV_SHARED_H
 #define SV_SHARED_H
@@ -37,25 +36,29 @@ typedef struct sv_queue {
   sv_ticket *first, *last;
 } sv_queue;
 
-/* How the thread waits. Who posts something wakes it, and it is awake then. */
-typedef enum sv_rest { SV_AWAKE, SV_IDLE, SV_POLLING } sv_rest;
-
+/* No lock lies between the two: whoever held it could lose its processor, and
+** the host would wait for it in the midst of a frame. The lists have the last
+** first. */
 typedef struct sv_shared {
-  pthread_mutex_t lock;
-  pthread_cond_t posted; /* waited for while idle */
-  sv_queue inbox;     /* under the lock */
-  sv_ticket *cancels; /* under the lock */
-  bool stop;          /* under the lock */
-  sv_rest rest;       /* under the lock */
-  sv_queue ended;     /* under the lock */
-  int ready;          /* atomic: `ended` holds something */
-  sv_engine *engine;  /* the thread's */
+  sv_ticket *inbox;   /* atomic */
+  sv_ticket *cancels; /* atomic; linked by `next_cancel` */
+  sv_ticket *ended;   /* atomic */
+  int stop;           /* atomic */
+  int asleep;         /* atomic: must be woken; who does takes it away */
+  pthread_mutex_t gate; /* held while the thread is told to stop */
+  sv_engine *engine;    /* the thread's */
   sv_alarm *alarm;
   pthread_t thread;
 } sv_shared;
 
 void sv_queue_put(sv_queue *queue, sv_ticket *ticket);
 sv_ticket *sv_queue_take(sv_queue *queue);
+
+/* Puts a ticket into a shared list; `link` is its place for what comes next. */
+void sv_list_push(sv_ticket **list, sv_ticket **link, sv_ticket *ticket);
+
+/* All of a shared list linked by `next`, in the order in which it came. */
+sv_ticket *sv_list_take(sv_ticket **list);
 
 /* Gives up one share of a ticket. */
 void sv_ticket_drop(sv_ticket *ticket);
