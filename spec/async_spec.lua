@@ -135,6 +135,11 @@ describe("a client", function()
     assert.is_near(7, client:timeout(), 0.01)
   end)
 
+  it("takes nothing but a number as its budget", function()
+    assert.error_matches(function() client:update "x" end,
+      "update takes a number of milliseconds, not a string")
+  end)
+
   it("takes nothing but a function to start", function()
     assert.error_matches(function() client:async {} end,
       "async takes a function, not a table")

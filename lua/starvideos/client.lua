@@ -292,6 +292,10 @@ end
 -- @raise where the runtime is another
 function Client:update(budget_ms)
   local context = call.looping(self, "update")
+  if budget_ms ~= nil and type(budget_ms) ~= "number" then
+    error("update takes a number of milliseconds, not a " .. type(budget_ms),
+      2)
+  end
   context.runtime:update(budget_ms and budget_ms / 1000)
 end
 
@@ -384,6 +388,7 @@ local function context_for(options, key, base_url)
       models = options.models },
     validation = options.validation or "strict",
     runtime = runtime,
+    blocks = host == "block",
     random = chance,
     budget = budget.new(chance, options.poll_rate),
     shared = options.shared,

@@ -186,7 +186,7 @@ local function begin(context, wanted)
     if verdict ~= "busy" then
       return verdict, row
     end
-    if not until_then and context.ledger.is_ours(row) then
+    if context.blocks and not until_then and context.ledger.is_ours(row) then
       collectgarbage() -- it may be one whose call an error has torn
     end
     until_then = until_then or runtime:now() + context.ledger.lease

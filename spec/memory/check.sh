@@ -54,7 +54,7 @@ specs "$asan" unit:lua5.4 engine:lua5.4 operations:lua5.4 \
 
 valgrind=build/valgrind/lua5.4
 build "$valgrind"
-interpreter "$valgrind" "valgrind --quiet --error-exitcode=99 \
+interpreter "$valgrind" "valgrind --quiet --vgdb=no --error-exitcode=99 \
 --leak-check=full --errors-for-leak-kinds=definite,possible \
 --keep-debuginfo=yes --suppressions='$here/spec/memory/valgrind.supp' \
 --log-file='$logs/valgrind.%p' $lua"

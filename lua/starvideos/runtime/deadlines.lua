@@ -7,9 +7,9 @@ Deadlines.__index = Deadlines
 
 -- Three arrays instead of a table an entry: a sleeper costs three slots.
 local function put(self, position, due, order, sleeper)
-  self.dues[position] = due
-  self.orders[position] = order
   self.sleepers[position] = sleeper
+  self.orders[position] = order
+  self.dues[position] = due
 end
 
 local function move(self, from, to)
