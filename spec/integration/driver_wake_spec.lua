@@ -185,6 +185,11 @@ describe("a driver", function()
   end)
 
   describe("after a fork", function()
+    -- A checker of memory does not survive one while a thread is starting.
+    before_each(function()
+      finish(driver, driver:errand("size", "/"))
+    end)
+
     local function in_child(body)
       local child = process.fork()
       if child == 0 then
@@ -299,8 +304,8 @@ describe("a driver", function()
       submit "/hang"
       assert.is_true(in_child(function()
         return in_child(function()
-          submit "/hello"
-          return take(driver) == 1 and take(driver) == 2
+          local _, number = submit "/hello"
+          return take(driver) < number and take(driver) == number
         end)
       end))
     end)
