@@ -3,6 +3,8 @@
 #include "forks.h"
 
 #include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
 
 /* A fork must come about while threads go in and out all the time. */
 #ifdef PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
@@ -11,12 +13,13 @@
 #define FREE PTHREAD_RWLOCK_INITIALIZER
 #endif
 
+enum { EXIT_SECONDS = 1 };
+
 /* The process's own, as its forks are: read by who is inside, written by who
-** forks. */
+** forks or exits. */
 static pthread_rwlock_t inside = FREE;
 
-/* Written in a child only, before it has another thread. */
-static unsigned forks;
+static unsigned forks; /* atomic */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -31,7 +34,17 @@ static void in_parent(void) {
 static void in_child(void) {
   const pthread_rwlock_t free_again = FREE;
   inside = free_again;
-  forks++;
+  __atomic_add_fetch(&forks, 1, __ATOMIC_RELAXED);
+}
+
+/* Nobody comes in any more. */
+static void at_exit(void) {
+  struct timespec until;
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_sec += EXIT_SECONDS;
+  if (pthread_rwlock_timedwrlock(&inside, &until) == 0) {
+    __atomic_add_fetch(&forks, 1, __ATOMIC_RELAXED);
+  }
 }
 
 static void start(void) {
@@ -40,7 +53,11 @@ static void start(void) {
 
 unsigned sv_forks(void) {
   pthread_once(&once, start);
-  return forks;
+  return __atomic_load_n(&forks, __ATOMIC_RELAXED);
+}
+
+void sv_forks_guard_exit(void) {
+  atexit(at_exit);
 }
 
 void sv_forks_hold(void) {

@@ -1,19 +1,25 @@
 /*
 ** How often this process came out of a fork, without a system call, and when
-** it may go into one.
+** it may go into one, or exit.
 **
 ** What a library has locked on one thread at a fork stays locked for ever in
-** the child, OpenSSL's among it; so a fork waits until the threads of all
-** drivers are out of any library.
+** the child, OpenSSL's among it; and at exit(3) OpenSSL frees what its other
+** threads are using. So both wait until the threads of all drivers are out of
+** any library; an exit does so for a second at most.
 */
 #ifndef SV_FORKS_H
 #define SV_FORKS_H
 
-/* Changes in the child of fork(2), and only there. */
+/* Changes in the child of fork(2), and at exit(3), which keeps the threads of
+** drivers from going on: what they were at is lost then, too. */
 unsigned sv_forks(void);
 
-/* Around what must not be torn by a fork: never while waiting, nor nested. May
-** be called on any thread once sv_forks was; any number may be inside. */
+/* To be called once the libraries have been started: what is to be done at
+** exit is done in reverse order. */
+void sv_forks_guard_exit(void);
+
+/* Around what must not be torn by a fork or an exit: never while waiting, nor
+** nested. May be called on any thread; any number may be inside. */
 void sv_forks_hold(void);
 void sv_forks_let(void);
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "forks.h"
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* Never undone: other users of libcurl may live in the process. The module
@@ -16,6 +18,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void start_libcurl(void) {
   Dl_info module;
   curl_global_init(CURL_GLOBAL_DEFAULT);
+  sv_forks_guard_exit();
   if (dladdr(&once, &module)) {
     dlopen(module.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
   }
