@@ -9,6 +9,8 @@
 
 #include <openssl/evp.h>
 
+#include "forks.h"
+
 enum { BLOCK = 1024 * 1024 };
 
 /* libcrypto fails here only for want of memory. */
@@ -78,14 +80,23 @@ int sv_digest_add_file(sv_digest *digest, int file, long long size) {
 static int digest_open_file(sv_digest *digest, int file,
                             char hex[SV_SHA256_HEX]) {
   struct stat now;
-  if (fstat(file, &now) != 0) {
-    return errno;
-  }
-  int problem = sv_digest_begin(digest);
+  int problem = fstat(file, &now) == 0 ? 0 : errno;
   if (!problem) {
     problem = sv_digest_add_file(digest, file, (long long)now.st_size);
   }
   return problem ? problem : sv_digest_end(digest, hex);
+}
+
+/* Only here does libcrypto lock anything. */
+static sv_digest *begun_digest(void) {
+  sv_forks_hold();
+  sv_digest *digest = sv_digest_new();
+  if (digest && sv_digest_begin(digest) != 0) {
+    sv_digest_free(digest);
+    digest = NULL;
+  }
+  sv_forks_let();
+  return digest;
 }
 
 int sv_digest_file(const char *path, char hex[SV_SHA256_HEX]) {
@@ -93,7 +104,7 @@ int sv_digest_file(const char *path, char hex[SV_SHA256_HEX]) {
   if (file < 0) {
     return errno;
   }
-  sv_digest *digest = sv_digest_new();
+  sv_digest *digest = begun_digest();
   int problem = digest ? digest_open_file(digest, file, hex) : ENOMEM;
   sv_digest_free(digest);
   close(file);

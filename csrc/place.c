@@ -93,7 +93,7 @@ int sv_place(const char *part, const char *path, long long size,
   int problem = directory ? sv_sink_lock(&file, part, O_RDWR) : ENOMEM;
   if (problem == 0) {
     problem = rename_whole(file, part, path, size, overwrite);
-    close(file);
+    sv_sink_unlock(file);
     problem = problem ? problem : sync_directory(directory);
   }
   free(directory);
@@ -118,6 +118,6 @@ int sv_discard(const char *part, bool only_empty) {
     return problem == ENOENT ? 0 : problem;
   }
   problem = unlink_open(file, part, only_empty);
-  close(file);
+  sv_sink_unlock(file);
   return problem;
 }

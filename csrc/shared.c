@@ -95,9 +95,16 @@ static bool must_stop(const sv_shared *shared) {
   return __atomic_load_n(&shared->stop, __ATOMIC_SEQ_CST);
 }
 
+/* The disk may take its time, and a fork shall not wait for it. */
+static void run_errand(sv_errand *errand) {
+  sv_forks_let();
+  sv_errand_run(errand);
+  sv_forks_hold();
+}
+
 static void begin(sv_shared *shared, sv_ticket *ticket) {
   if (ticket->errand) {
-    sv_errand_run(ticket->errand);
+    run_errand(ticket->errand);
     end(shared, ticket);
   } else if (must_stop(shared) || !sv_transfer_check(ticket->transfer)) {
     sv_transfer_abandon(ticket->transfer, false);

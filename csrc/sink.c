@@ -40,6 +40,11 @@ int sv_sink_lock(int *file, const char *path, int flags) {
   }
 }
 
+void sv_sink_unlock(int file) {
+  flock(file, LOCK_UN);
+  close(file);
+}
+
 /* A pipe would be waited for, and cannot be continued. */
 static bool is_pipe(int file) {
   struct stat opened;

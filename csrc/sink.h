@@ -26,9 +26,11 @@ typedef struct sv_sink {
 /* 0, or an errno; EWOULDBLOCK where another writer holds the file. */
 int sv_sink_open(sv_sink *sink, const char *path, long long offset, bool sync);
 
-/* Opens a file and locks it against other writers; the caller closes it.
-** `flags` as of open(2). 0, or an errno and `file` -1. */
+/* Opens a file and locks it against other writers, with `flags` as of open(2):
+** 0, or an errno and `file` -1. Closed only, it would stay locked by a child
+** that was forked meanwhile. */
 int sv_sink_lock(int *file, const char *path, int flags);
+void sv_sink_unlock(int file);
 
 /* Take a whole body (resumed false: the file is emptied) or the rest of one,
 ** which reads and digests what is there before it; ESTALE where that is less
