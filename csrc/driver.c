@@ -103,8 +103,21 @@ static void take_out(sv_ticket *ticket) {
   driver->count--;
 }
 
-/* Of the parent's thread nothing is touched: it may have stopped in the midst
-** of anything. What it had come to say is known all the same. */
+/* Of what the parent's thread was at, the file alone is given up, whose lock
+** would outlive the parent in the child. */
+static void lose(sv_ticket *ticket) {
+  if (ticket->lost || __atomic_load_n(&ticket->done, __ATOMIC_ACQUIRE)) {
+    return;
+  }
+  ticket->lost = true;
+  ticket->done = 1;
+  if (ticket->transfer) {
+    sv_sink_close(&ticket->transfer->sink, false);
+  }
+}
+
+/* The parent's thread is nowhere inside of a library, but what it was about to
+** do next nobody knows. What it had come to say is known all the same. */
 static void notice_fork(sv_driver *driver) {
   if (driver->forks == sv_forks() || driver->closed) {
     return;
@@ -114,8 +127,7 @@ static void notice_fork(sv_driver *driver) {
   driver->ended.first = driver->ended.last = NULL;
   sv_alarm_renew(&driver->alarm);
   for (sv_ticket *t = driver->first; t; t = t->after) {
-    t->lost = t->lost || !__atomic_load_n(&t->done, __ATOMIC_ACQUIRE);
-    t->done = 1;
+    lose(t);
     sv_queue_put(&driver->ended, t);
   }
   if (driver->first) {

@@ -1,0 +1,101 @@
+-- A process that forks or exits while the driver's thread is in the midst of
+-- something.
+
+local curl = require "starvideos.curl"
+local files = require "spec.fixtures.files"
+local nginx = require "spec.fixtures.nginx"
+local process = require "spec.fixtures.process"
+local shell = require "starvideos.sandbox.shell"
+local tickets = require "spec.fixtures.tickets"
+
+local LUA = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
+
+-- Exits without closing its Lua state, a few handshakes later.
+local PROGRAM = [[
+local core, curl = require "starvideos.core", require "starvideos.curl"
+local driver = curl.driver { ca_file = arg[2] }
+local stop = core.now() + arg[3]
+while core.now() < stop do
+  while driver:in_flight() < 32 do
+    driver:submit { url = arg[1], fresh = true }
+  end
+  while driver:take() do end
+end
+os.exit(7)
+]]
+local EXITS = 16
+
+describe("a driver", function()
+  local server, driver, folder
+
+  setup(function()
+    server = nginx.start { tls = true, body = [[
+      location = /hello { return 200 "hello"; }
+      location = /drip { content_by_lua_block {
+        ngx.header.content_type = "video/mp4"
+        ngx.print("x") ngx.flush(true) ngx.sleep(30)
+      } }]] }
+  end)
+  teardown(function()
+    server:stop()
+  end)
+  before_each(function()
+    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+    driver = curl.driver { ca_file = server.ca_file }
+  end)
+  after_each(function()
+    driver:close()
+    shell.run("rm -rf -- " .. folder)
+  end)
+
+  local function in_child(body)
+    local child = process.fork()
+    if child == 0 then
+      local ok, fine = pcall(body)
+      process.leave(ok and fine)
+    end
+    return process.await(child)
+  end
+
+  -- OpenSSL frees at exit what a handshake is using.
+  it("lets the process exit in the midst of handshakes", function()
+    local program = folder .. "/program.lua"
+    files.write(program, PROGRAM)
+    for turn = 1, EXITS do
+      local status = shell.read(("timeout 60 %s %s %s %s %.3f 2>&1; echo $?")
+        :format(LUA, program, server.tls_url .. "/hello", server.ca_file,
+          0.05 + turn / 150))
+      assert.equal("7", status)
+    end
+  end)
+
+  it("lets the process fork while the disk takes its time", function()
+    local pipe = folder .. "/pipe"
+    assert(shell.run("mkfifo " .. pipe))
+    local job, number = driver:errand("read", pipe)
+    process.readable(driver:pollfd(), 0.1)
+    assert.is_true(in_child(function()
+      files.write(pipe, "from the child")
+      return true
+    end))
+    assert.equal("from the child", tickets.finish(driver, job, number))
+  end)
+
+  -- Else it stayed locked for as long as the child lives, once the parent dies.
+  it("keeps no file in a child that the parent downloads to", function()
+    local part = folder .. "/clip.part"
+    local ticket = driver:submit { url = server.url .. "/drip",
+      sink = { path = part } }
+    while ticket:progress() == 0 do
+      process.readable(driver:pollfd(), 0.01)
+    end
+    local function held()
+      return shell.read("readlink /proc/$PPID/fd/* | grep -c /clip.part")
+    end
+    assert.is_true(in_child(function()
+      local before = held()
+      return before == "1" and ticket:done() and held() == "0"
+    end))
+    assert.equal("1", held())
+  end)
+end)
