@@ -9,6 +9,8 @@
 #define SV_ALARM_H
 
 #include <pthread.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 typedef struct sv_alarm {
   int file;   /* to be watched; -1: none */
@@ -19,7 +21,8 @@ typedef struct sv_alarm {
   pthread_mutex_t lock;
   int peer;     /* under the lock: who came through the door, or -1 */
   int has_peer; /* atomic */
-  char path[108]; /* of the door, in a directory of its own; "": none */
+  /* Of the door, in a directory of its own; "": none. */
+  char path[sizeof((struct sockaddr_un *)0)->sun_path];
 } sv_alarm;
 
 /* 0 or an errno. */

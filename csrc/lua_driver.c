@@ -113,7 +113,7 @@ static int push_done(lua_State *L, const sv_errand *errand) {
       if (errand->number < 0) {
         lua_pushnil(L);
       } else {
-        lua_pushinteger(L, (lua_Integer)errand->number);
+        sv_push_integer(L, (long long)errand->number);
       }
       break;
     case SV_JOB_READ:
@@ -191,7 +191,7 @@ static sv_ticket **new_ticket(lua_State *L) {
 }
 
 static int push_number(lua_State *L, const sv_ticket *ticket) {
-  lua_pushinteger(L, (lua_Integer)sv_ticket_number(ticket));
+  sv_push_integer(L, sv_ticket_number(ticket));
   return 2;
 }
 
@@ -231,7 +231,7 @@ static int driver_take(lua_State *L) {
   if (number == 0) {
     return 0;
   }
-  lua_pushinteger(L, (lua_Integer)number);
+  sv_push_integer(L, number);
   return 1;
 }
 

@@ -4,8 +4,16 @@
 
 enum { USUAL_HEADERS = 8 }; /* of an answer; more make a table that grows */
 
-void sv_set_integer(lua_State *L, const char *name, long long number) {
+void sv_push_integer(lua_State *L, long long number) {
+#if LUA_VERSION_NUM < 503
+  lua_pushnumber(L, (lua_Number)number); /* lua_Integer may have 32 bits */
+#else
   lua_pushinteger(L, (lua_Integer)number);
+#endif
+}
+
+void sv_set_integer(lua_State *L, const char *name, long long number) {
+  sv_push_integer(L, number);
   lua_setfield(L, -2, name);
 }
 
@@ -113,12 +121,12 @@ int sv_push_answer(lua_State *L, const sv_transfer *transfer, long status) {
 }
 
 int sv_push_progress(lua_State *L, sv_progress progress) {
-  lua_pushinteger(L, (lua_Integer)progress.received);
+  sv_push_integer(L, progress.received);
   if (progress.total >= 0) {
-    lua_pushinteger(L, (lua_Integer)progress.total);
+    sv_push_integer(L, progress.total);
   } else {
     lua_pushnil(L);
   }
-  lua_pushinteger(L, (lua_Integer)progress.sent);
+  sv_push_integer(L, progress.sent);
   return 3;
 }
