@@ -25,7 +25,7 @@ static void set_manners(int file) {
 
 static int open_pair(int *file, int *writer) {
 #ifdef __linux__
-  *file = *writer = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  *file = *writer = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC | EFD_SEMAPHORE);
   return *file < 0 ? errno : 0;
 #else
   int ends[2];
@@ -142,13 +142,12 @@ static void take_down(sv_alarm *alarm) {
 }
 
 /* Waits for nobody: what a thread is just about to write is owed, and read the
-** next time. */
+** next time. What it writes meanwhile is left: the flag is up for that. */
 void sv_alarm_calm(sv_alarm *alarm) {
-  uint64_t count;
+  uint64_t one;
   take_down(alarm);
-  while (alarm->owed > 0 &&
-         read(alarm->file, &count, sizeof count) == sizeof count) {
-    alarm->owed -= (long)count; /* of a pipe each is a one */
+  while (alarm->owed > 0 && read(alarm->file, &one, sizeof one) == sizeof one) {
+    alarm->owed--;
   }
 }
 
