@@ -184,6 +184,23 @@ describe("a driver", function()
     idle:close()
   end)
 
+  -- Many at once, so that one ends while a look is under way.
+  it("wakes for each end, however close to a look it comes", function()
+    local stop = core.now() + 3
+    while core.now() < stop do
+      for _ = 1, 16 do
+        driver:errand("size", "/")
+        driver:calm()
+      end
+      while driver:in_flight() > 0 do
+        driver:calm()
+        while driver:take() do end
+        assert(driver:in_flight() == 0
+          or process.readable(driver:pollfd(), LONGEST), "nothing wakes")
+      end
+    end
+  end)
+
   describe("after a fork", function()
     -- A checker of memory does not survive one while a thread is starting.
     before_each(function()
