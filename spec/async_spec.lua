@@ -135,6 +135,23 @@ describe("a client", function()
     assert.is_near(7, client:timeout(), 0.01)
   end)
 
+  it("is told from its class, as are its handles", function()
+    assert.error_matches(function() client.close() end,
+      "close: call it with a colon")
+    local handle = client:async(function() end)
+    for _, method in ipairs { "cancel", "on_done" } do
+      assert.error_matches(function() handle[method]() end,
+        method .. ": call it with a colon on a handle")
+    end
+    assert.error_matches(function() starvideos:new {} end,
+      "call starvideos.new with a dot")
+  end)
+
+  it("for nginx is not made elsewhere", function()
+    assert.error_matches(function() starvideos.new { runtime = "ngx" } end,
+      "the runtime ngx is for nginx")
+  end)
+
   it("takes nothing but a number as its budget", function()
     assert.error_matches(function() client:update "x" end,
       "update takes a number of milliseconds, not a string")

@@ -59,8 +59,8 @@ end
 local function of_runtime(client, name, method, runtimes)
   local context = _M.context(client, name, 5)
   if not context.runtime[method] then
-    error(("%s is for the runtime %s: pass runtime to starvideos.new")
-      :format(name, runtimes), 4)
+    error(("%s is for the runtime %s: pass runtime to starvideos.new, or call"
+      .. " the operation itself"):format(name, runtimes), 4)
   end
   return context
 end

@@ -325,8 +325,8 @@ end
 --- End what is under way and close connections; an order on the wire is waited
 -- for. Using the client afterwards raises.
 function Client:close()
-  local context = call.known(self)
-  if context and not context.closed then
+  local context = call.known(self) or call.context(self, "close")
+  if not context.closed then
     context.closed = true
     context.runtime:close()
     if context.ledger then
@@ -371,14 +371,28 @@ end
 
 local function runtime_for(options)
   local name = options.runtime or default_runtime()
-  if options.transport == "resty_http" and name ~= "ngx" then
-    error("the transport resty_http needs the runtime ngx", 3)
+  if name == "ngx" and default_runtime() ~= "ngx" then
+    error("the runtime ngx is for nginx; here it is block, frame or poll", 4)
+  elseif options.transport == "resty_http" and name ~= "ngx" then
+    error("the transport resty_http needs the runtime ngx", 4)
   end
   return require("starvideos.runtime." .. name).new(options), name
 end
 
+-- The part in C, and what to do where it is not there for this Lua.
+local function load_core()
+  local found, core = pcall(require, "starvideos.core")
+  if found then
+    return core
+  end
+  local lua = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
+  error(("starvideos.core is not there for this Lua (%s): make LUA=%s builds"
+    .. ' it, eval "$(make -s env LUA=%s)" lets it be found'):format(
+    tostring(core):match "^[^\n]*", lua, lua), 0)
+end
+
 local function context_for(options, key, base_url)
-  local core = require "starvideos.core"
+  local core = load_core()
   local chance = options.random or random()
   local runtime, host = runtime_for(options)
   local context = {

@@ -40,10 +40,17 @@ local function settle(self, ok, value, second)
   end
 end
 
+local function check(self, name)
+  if getmetatable(self) ~= mt then
+    error(name .. ": call it with a colon on a handle of client:async", 3)
+  end
+end
+
 --- Stop waiting. What is under way ends at the next updates, with an error of
 -- kind cancelled; an order on the wire is not torn: its answer is waited for,
 -- and the error carries its task.
 function Handle:cancel()
+  check(self, "cancel")
   if self.stop then
     self.stop()
   end
@@ -55,6 +62,7 @@ end
 -- @treturn table handle
 -- @raise for what is no function
 function Handle:on_done(listener)
+  check(self, "on_done")
   if type(listener) ~= "function" then
     error("on_done takes a function, not a " .. type(listener), 2)
   elseif self.done then

@@ -166,6 +166,9 @@ function _M.check(call, options, level)
       :format(call, type(options)), level)
   end
   local accepted = _M.accepted[call]
+  if call == "new" and options.new then
+    error("call starvideos.new with a dot, not with a colon", level)
+  end
   for name, value in pairs(options) do
     local check = accepted[name]
     if not check then

@@ -82,6 +82,8 @@ function Attachment:awaiting(park)
       handle = self.client:async(function(...)
         return keep(body(...))
       end, ...)
+    elseif type(body) ~= "table" or not body.on_done then
+      error("await takes a function or a handle, not a " .. type(body), 2)
     end
     if not handle.done then
       park(handle)

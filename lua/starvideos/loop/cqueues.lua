@@ -33,7 +33,10 @@ end
 -- @raise for a client with another runtime, or attached already
 return function(client, cq)
   local cqueues = require "cqueues"
-  cq = cq or assert(cqueues.running(), "which controller?")
+  cq = cq or cqueues.running()
+  if cqueues.type(cq) ~= "controller" then
+    error("this takes a client and a controller of cqueues.new()", 2)
+  end
   local attachment, descriptor
   local pumping = false
   local function pump()

@@ -32,8 +32,8 @@ end
 -- @raise anywhere else, and where Lua lets no coroutine wait
 function Loop:check(call, level)
   if not self.scheduler:current() then
-    error(("%s would block the loop: call it inside"
-      .. " client:async(function() ... end)"):format(call), (level or 2) + 1)
+    error(("%s would block the loop: call it inside client:async(function()"
+      .. " ... end) of the same client"):format(call), (level or 2) + 1)
   end
   self.scheduler.probe()
 end

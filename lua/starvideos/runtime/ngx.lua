@@ -257,6 +257,12 @@ function Ngx:close()
   waiters.wake_all()
 end
 
+-- Read where the client is made: nginx hides its environment from workers.
+local function named_authorities()
+  local name = os.getenv "SSL_CERT_FILE"
+  return name ~= "" and name or nil
+end
+
 local function transport_of(options)
   if options.transport == "resty_http" then
     return require("starvideos.transport.resty_http").new(options)
@@ -278,7 +284,7 @@ function _M.new(options)
     transport = transport,
     clock = options.clock or require("starvideos.core").now,
     pause = options.sleep,
-    ca_file = options.ca_file,
+    ca_file = options.ca_file or named_authorities(),
     max_in_flight = options.max_in_flight,
   }, Ngx)
 end
