@@ -230,6 +230,26 @@ describe("a request that is watched", function()
     assert.same({ answers = 1, step = 2, received = 3 }, second)
   end)
 
+  it("is given up at an interrupt, and nobody sleeps on when gathered",
+    function()
+      local host, steps, failure = runtime(), 0, nil
+      package.loaded["starvideos.curl"].engine = function()
+        return {
+          submit = function() return transfer(math.huge) end,
+          step = function()
+            steps = steps + 1
+            error(steps == 1 and "x.lua:1: interrupted!" or "slept on", 0)
+          end,
+        }
+      end
+      host:gather { function()
+        failure = select(2, host:request { url = "u" })
+      end }
+      assert.equal("cancelled", failure.reason)
+      assert.is_true(failure.interrupted)
+      assert.equal(1, steps)
+    end)
+
   it("is not torn by an interrupt that must wait, which is told once",
     function()
       local host = runtime()

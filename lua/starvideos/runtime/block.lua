@@ -174,6 +174,10 @@ end
 
 local function turn(self, group)
   local scheduler = self.scheduler
+  collect(self) -- what a cancel has ended, of which no engine tells
+  if not scheduler:is_busy() then
+    return
+  end
   local due = scheduler:due()
   local left = due and math.max(0, due - self.clock()) or LONG_SECONDS
   local ok, why = idle(self, scheduler:is_ready() and 0 or left)
