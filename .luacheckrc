@@ -5,7 +5,7 @@ read_globals = {
   "loadstring", "setfenv", "unpack",
   math = { fields = { "tointeger" } },
   table = { fields = { "unpack" } },
-  package = { fields = { "searchpath" } },
+  package = { fields = { "loaders", "searchers", "searchpath" } },
 }
 max_line_length = 100
 

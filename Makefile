@@ -1,18 +1,25 @@
 # `make` builds the library for LUA, `make demo` orders a video from the
-# sandbox, `make test` runs every spec.
+# sandbox, `make check` is for between two edits, `make test` for a push.
 
 LUA ?= lua5.4
 LUAS = lua5.1 lua5.2 lua5.3 lua5.4 luajit
 BUILD = build/$(LUA)
 
-CORE_LUA_SRC = csrc/lua_core.c csrc/row.c csrc/convert.c
-CORE_SRC = $(CORE_LUA_SRC) csrc/catalog.c csrc/validate.c csrc/media.c \
-	csrc/report.c csrc/text.c csrc/url.c csrc/value.c
-CURL_SRC = csrc/lua_curl.c csrc/lua_driver.c csrc/request.c csrc/response.c \
-	csrc/driver.c csrc/shared.c csrc/alarm.c csrc/errand.c csrc/forks.c \
-	csrc/engine.c csrc/libcurl.c csrc/transfer.c csrc/handle.c csrc/evidence.c \
-	csrc/origin.c csrc/sink.c csrc/digest.c csrc/place.c csrc/version.c \
-	csrc/head.c csrc/buffer.c csrc/signals.c
+RULES_SRC = csrc/catalog.c csrc/validate.c csrc/media.c csrc/report.c \
+	csrc/text.c csrc/url.c csrc/value.c
+CORE_SRC = csrc/lua_core.c csrc/row.c csrc/convert.c csrc/class.c \
+	csrc/lua_clerk.c csrc/lua_message.c csrc/lua_alarm.c csrc/clerk.c \
+	csrc/desk.c csrc/cut.c csrc/heir.c csrc/alarm.c csrc/descriptor.c csrc/file.c \
+	csrc/forks.c csrc/buffer.c csrc/clock.c csrc/terminal.c csrc/process.c \
+	csrc/thread.c $(RULES_SRC)
+CURL_SRC = csrc/lua_curl.c csrc/lua_driver.c csrc/lua_alarm.c csrc/class.c \
+	csrc/request.c csrc/response.c \
+	csrc/driver.c csrc/shared.c csrc/worker.c csrc/thread.c csrc/alarm.c \
+	csrc/errand.c csrc/forks.c csrc/engine.c csrc/libcurl.c csrc/transfer.c \
+	csrc/handle.c csrc/pool.c csrc/evidence.c \
+	csrc/origin.c csrc/sink.c csrc/lock.c csrc/digest.c csrc/place.c \
+	csrc/version.c csrc/head.c csrc/buffer.c csrc/signals.c csrc/clock.c \
+	csrc/descriptor.c csrc/file.c
 
 # CFLAGS, LIBFLAG and LUA_INCDIR are LuaRocks' names; whoever sets them keeps
 # what the sources rely on.
@@ -32,11 +39,14 @@ CURL_LIBS = $(shell pkg-config --libs libcurl libcrypto 2>/dev/null || \
 	echo -lcurl -lcrypto)
 LUA_LIBS = $(shell pkg-config --libs $(LUA) 2>/dev/null)
 
+# On 32 bits a file of more than 2 GiB could not even be looked at.
+LARGE_FILES = -D_FILE_OFFSET_BITS=64
+
 # In the bindings all is static but luaopen_*, which must be seen; of the
 # rest nothing may be, or it would meet symbols of the host.
 VISIBILITY = hidden
-COMPILE = $(CC) -std=gnu99 -fPIC -pthread $(WARNINGS) $(CFLAGS) $(LUA_CFLAGS) \
-	$(CURL_CFLAGS)
+COMPILE = $(CC) -std=gnu99 -fPIC -pthread $(LARGE_FILES) $(WARNINGS) $(CFLAGS) \
+	$(LUA_CFLAGS) $(CURL_CFLAGS)
 
 object = $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(1))
 MODULES = $(BUILD)/starvideos/core.so $(BUILD)/starvideos/curl.so
@@ -47,16 +57,16 @@ DEPS = spec/packages.sh
 
 LUA_VERSION = $(patsubst lua%,%,$(subst luajit,lua5.1,$(notdir $(LUA))))
 PREFIX ?= /usr/local
-INST_LUADIR = $(PREFIX)/share/lua/$(LUA_VERSION)
-INST_LIBDIR = $(PREFIX)/lib/lua/$(LUA_VERSION)
-INST_BINDIR = $(PREFIX)/bin
+INST_LUADIR = $(call absolute,$(PREFIX))/share/lua/$(LUA_VERSION)
+INST_LIBDIR = $(call absolute,$(PREFIX))/lib/lua/$(LUA_VERSION)
+INST_BINDIR = $(call absolute,$(PREFIX))/bin
 
 .PHONY: build
 build: $(MODULES) $(LAUNCHER)
 
 $(BUILD)/starvideos/core.so: $(call object,$(CORE_SRC))
 	@mkdir -p $(@D)
-	$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ -ldl
 
 $(BUILD)/starvideos/curl.so: $(call object,$(CURL_SRC))
 	@mkdir -p $(@D)
@@ -77,11 +87,25 @@ $(BUILD)/flags: FORCE
 	@echo '$(COMPILE) $(LDFLAGS)' | cmp -s - $@ || \
 	  echo '$(COMPILE) $(LDFLAGS)' > $@
 
-$(LAUNCHER): Makefile $(BUILD)/flags
+# The command finds its own modules, wherever LUA_PATH points. Where it cannot be
+# loaded, or Ctrl-C comes meanwhile, nobody is to take that for a failed task.
+absolute = $(if $(filter /%,$(1)),,$(CURDIR)/)$(1)
+launcher = printf '%s\n' '\#!/usr/bin/env $(notdir $(LUA))' \
+	  'local lua, lib = [==[$(call absolute,$(1))]==], [==[$(call absolute,$(2))]==]' \
+	  'package.path = lua .. "/?.lua;" .. lua .. "/?/init.lua;" .. package.path' \
+	  'package.cpath = lib .. "/?.so;" .. package.cpath' \
+	  'local loaded, cli = pcall(require, "starvideos.cli")' \
+	  'if not loaded then' \
+	  '  local stopped = tostring(cli):find("interrupted!", 1, true)' \
+	  '  io.stderr:write("starvideos: ", stopped and "interrupted" or tostring(cli), "; nothing was sent\n")' \
+	  '  os.exit(stopped and 130 or 2)' \
+	  'end' \
+	  'os.exit(cli.main(arg), true)'
+
+$(LAUNCHER): $(BUILD)/flags FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' '#!/usr/bin/env $(notdir $(LUA))' \
-	  'os.exit(require("starvideos.cli").main(arg), true)' > $@
-	@chmod 755 $@
+	@$(call launcher,lua,$(BUILD)) | cmp -s - $@ || \
+	  { $(call launcher,lua,$(BUILD)) > $@; chmod 755 $@; }
 
 # For the shell: eval "$(make -s env)"
 .PHONY: env
@@ -109,14 +133,31 @@ $(LUAS:%=build-%): build-%:
 	@$(MAKE) --no-print-directory build LUA=$*
 
 ROCKSPEC = rockspec/starvideos-scm-1.rockspec
+# What goes through every case there is, and the hosts that have a Lua of their
+# own, are tried from one Lua here and from LuaJIT as well in .ci/run.
 SUITES = $(LUAS:%=unit:%) integration:lua5.4 integration:luajit \
-	hosts:lua5.4 hosts:luajit installed:lua5.4
+	hosts:lua5.4 loops:luajit exhaustive:lua5.4 installed:lua5.4
+LONG_SUITES = exhaustive:luajit hosts:luajit
+
+# What LUA alone can find, in under a minute.
+.PHONY: check
+check:
+	@$(DEPS) demo test lint
+	@luacheck --quiet lua spec examples $(ROCKSPEC)
+	@$(MAKE) --no-print-directory lint-gcc-$(LUA)
+	@BUILD=build/lint/gcc-$(LUA) lua5.4 spec/run.lua unit:$(LUA)
 
 .PHONY: test
 test:
 	@$(DEPS) demo test
-	@$(MAKE) --no-print-directory build-all rock
+	@$(MAKE) -j2 --no-print-directory build-all rock
 	@lua5.4 spec/run.lua $(SUITES)
+
+.PHONY: test-long
+test-long:
+	@$(DEPS) demo test
+	@$(MAKE) --no-print-directory build LUA=luajit
+	@lua5.4 spec/run.lua $(LONG_SUITES)
 
 # The unit specs against what LuaRocks installed, and nothing else.
 .PHONY: test-installed rock
@@ -143,7 +184,7 @@ check-memory:
 	@$(DEPS) demo test memory
 	@spec/memory/check.sh
 
-# For how long each target is fuzzed, by `make test` too; 0 leaves it out there.
+# For how long each target is fuzzed.
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = $(patsubst spec/fuzz/%.seeds,%,$(wildcard spec/fuzz/*.seeds))
 FUZZ_CFLAGS = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
@@ -154,9 +195,6 @@ fuzz:
 	@$(MAKE) -s --no-print-directory fuzz-targets LUA=lua5.4 CC=clang \
 	  BUILD=build/fuzz CFLAGS='$(FUZZ_CFLAGS)'
 	@spec/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_TARGETS)
-ifneq ($(FUZZ_SECONDS),0)
-test: fuzz
-endif
 fuzz-targets: $(FUZZ_TARGETS:%=$(BUILD)/target/%)
 $(BUILD)/target/%: spec/fuzz/%.c spec/fuzz/peer.c $(wildcard spec/fuzz/*.h) \
   $(call object,$(CORE_SRC) $(CURL_SRC))
@@ -167,7 +205,8 @@ $(BUILD)/target/%: spec/fuzz/%.c spec/fuzz/peer.c $(wildcard spec/fuzz/*.h) \
 # The program of the allocation spec, in which memory runs out when told to.
 ALLOCATION_CFLAGS = -O1 -g -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined
-WRAPPED = malloc calloc realloc strdup strndup free curl_multi_poll
+WRAPPED = malloc calloc realloc strdup strndup free curl_multi_poll \
+	luaL_newstate
 .PHONY: allocation
 allocation:
 	@$(MAKE) -s --no-print-directory build/allocation/$(LUA)/driver \
@@ -185,15 +224,20 @@ check-threads:
 	@$(DEPS) demo test
 	@$(MAKE) -s --no-print-directory build threads LUA=$(LUA)
 	@eval "$$($(MAKE) -s --no-print-directory env LUA=$(LUA))" && \
-	  $(LUA) spec/threads/run.lua build/threads/$(LUA)/hammer \
+	  $(LUA) spec/threads/run.lua build/threads/$(LUA) \
 	    $(THREADS_SECONDS)
 threads:
 	@$(MAKE) -s --no-print-directory build/threads/$(LUA)/hammer \
+	  build/threads/$(LUA)/exit \
 	  BUILD=build/threads/$(LUA) CFLAGS='$(THREADS_CFLAGS)'
-$(BUILD)/hammer: spec/threads/hammer.c $(call object,$(CORE_SRC) $(CURL_SRC))
-	$(COMPILE) -Icsrc -o $@ $^ $(CURL_LIBS) $(LUA_LIBS)
+$(BUILD)/hammer $(BUILD)/exit: $(BUILD)/%: spec/threads/%.c \
+  $(call object,$(CORE_SRC) $(CURL_SRC))
+	$(COMPILE) $(OVERTAKEN:%=-Wl,--wrap=%) -Icsrc -o $@ $^ $(CURL_LIBS) \
+	  $(LUA_LIBS)
+$(BUILD)/exit: OVERTAKEN = pthread_rwlock_unlock fsync
 
-# How often the ledger's program is killed; SEED repeats a run.
+# How often the ledger's program is killed or stopped; SEED repeats a run. After
+# that an order is killed at each of its system calls.
 KILLS = 2000
 SEED =
 .PHONY: torture
@@ -201,15 +245,40 @@ torture:
 	@$(DEPS) demo test
 	@$(MAKE) -s --no-print-directory build LUA=lua5.4
 	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)" && \
-	  lua5.4 spec/torture/run.lua $(KILLS) $(SEED)
+	  lua5.4 spec/torture/run.lua $(KILLS) $(SEED) && \
+	  lua5.4 spec/torture/calls.lua
 
-# How often an order is sent under each fault of a server.
-.PHONY: faults
+# How often an order is sent under each fault of a server, and what comes of
+# each operation, over the libcurl that CURL names: `debian`, the system's;
+# `sid`, the newest of Debian's unstable sources, built once; or the prefix of
+# another, with lib/pkgconfig in it.
+CURL = debian
+CURL_PREFIX = $(realpath $(patsubst sid,build/curl-sid,$(CURL)))
+ifeq ($(CURL),debian)
+OVER_CURL = $(MAKE) -s --no-print-directory LUA=lua5.4
+else
+OVER_CURL = PKG_CONFIG_PATH='$(CURL_PREFIX)/lib/pkgconfig' \
+	$(MAKE) -s --no-print-directory LUA=lua5.4 \
+	LDFLAGS='-Wl,-rpath,$(CURL_PREFIX)/lib' \
+	BUILD=build/faults/$(notdir $(CURL_PREFIX))/lua5.4
+endif
+.PHONY: faults faults-table faults-specs libcurl-sid
 faults:
 	@$(DEPS) demo test
-	@$(MAKE) -s --no-print-directory build LUA=lua5.4
-	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)" && \
+	@$(if $(filter sid,$(CURL)),$(MAKE) -s --no-print-directory libcurl-sid)
+	@$(MAKE) -s --no-print-directory faults-table CURL=$(CURL)
+faults-table:
+	@test '$(CURL)' = debian || test -n '$(CURL_PREFIX)' || \
+	  { echo 'There is no libcurl in $(CURL)'; exit 1; }
+	@$(OVER_CURL) build
+	@eval "$$($(OVER_CURL) env)" && \
 	  lua5.4 spec/faults/figure.lua
+	@$(OVER_CURL) faults-specs
+faults-specs:
+	@BUILD=$(BUILD) lua5.4 spec/run.lua faults:lua5.4
+libcurl-sid:
+	@$(DEPS) libcurl
+	@spec/libcurl.sh
 
 BENCHES = build/bench/validate_bench build/bench/query_plain
 .PHONY: bench
@@ -227,7 +296,7 @@ bench-hosts:
 	@$(MAKE) -s --no-print-directory build LUA=luajit
 	@eval "$$($(MAKE) -s --no-print-directory env LUA=luajit)" && \
 	  luajit spec/bench/hosts/run.lua
-build/bench/validate_bench: $(filter-out $(CORE_LUA_SRC),$(CORE_SRC))
+build/bench/validate_bench: $(RULES_SRC)
 build/bench/query_plain: BENCH_LIBS = $(CURL_CFLAGS) $(CURL_LIBS)
 build/bench/%: spec/bench/%.c
 	@mkdir -p $(@D)
@@ -247,7 +316,9 @@ install: build
 	  -exec install -m 644 '{}' '$(DESTDIR)$(INST_LUADIR)/{}' \;
 	mkdir -p '$(DESTDIR)$(INST_LIBDIR)/starvideos' '$(DESTDIR)$(INST_BINDIR)'
 	install -m 755 $(MODULES) '$(DESTDIR)$(INST_LIBDIR)/starvideos'
-	install -m 755 $(LAUNCHER) '$(DESTDIR)$(INST_BINDIR)'
+	$(call launcher,$(INST_LUADIR),$(INST_LIBDIR)) \
+	  > '$(DESTDIR)$(INST_BINDIR)/starvideos'
+	chmod 755 '$(DESTDIR)$(INST_BINDIR)/starvideos'
 
 .PHONY: clean
 clean:

@@ -12,15 +12,19 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "descriptor.h"
+
 typedef struct sv_alarm {
-  int file;   /* to be watched; -1: none */
-  int writer; /* where it is a pipe, its other end, else the same */
-  int door;   /* listening socket, or -1 */
-  int raised; /* atomic */
-  long owed;  /* of what is or will be written, not yet read */
+  int owners;    /* atomic; of one from sv_alarm_new */
+  pid_t process; /* whose descriptors these are */
+  sv_descriptor file;   /* to be watched; none where descriptors are short */
+  sv_descriptor writer; /* its other end */
+  sv_descriptor door;   /* listening socket, or none */
+  int raised;           /* atomic */
+  long owed; /* of what is or will be written, not yet read */
   pthread_mutex_t lock;
-  int peer;     /* under the lock: who came through the door, or -1 */
-  int has_peer; /* atomic */
+  sv_descriptor peer; /* under the lock: who came through the door, or none */
+  int has_peer;       /* atomic */
   /* Of the door, in a directory of its own; "": none. */
   char path[sizeof((struct sockaddr_un *)0)->sun_path];
 } sv_alarm;
@@ -29,14 +33,29 @@ typedef struct sv_alarm {
 int sv_alarm_open(sv_alarm *alarm);
 void sv_alarm_close(sv_alarm *alarm);
 
-/* After a fork: the same descriptor, no longer shared with the parent, whose
-** socket is left to it. Where descriptors are short it is gone. */
+/* One for several owners on several threads, which is closed when the last has
+** dropped it. NULL where memory or descriptors are short; errno says which. */
+sv_alarm *sv_alarm_new(void);
+sv_alarm *sv_alarm_share(sv_alarm *alarm);
+void sv_alarm_drop(sv_alarm *alarm);
+
+/* Nobody listens any more: its door and its peer go away. */
+void sv_alarm_shut(sv_alarm *alarm);
+
+/* After a fork, before all else: the same descriptor, no longer shared with the
+** parent, whose socket is left to it; another one where its number is the
+** child's own by now. Where descriptors are short it is gone. A second time it
+** does nothing. */
 void sv_alarm_renew(sv_alarm *alarm);
 
 void sv_alarm_raise(sv_alarm *alarm);
 
 /* To be called before one looks at what is ready, or a tell is lost. */
 void sv_alarm_calm(sv_alarm *alarm);
+
+/* Sleeps until it is raised, a signal comes or the time is up; an hour at most,
+** and not long where descriptors were short, for then nobody tells. */
+void sv_alarm_wait(sv_alarm *alarm, double seconds);
 
 /* Opens the door: a socket in a directory below TMPDIR or /tmp that nobody
 ** else may enter; its path is in `path`. 0 or an errno. */

@@ -1,5 +1,6 @@
 #include "buffer.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@ enum { FIRST_ROOM = 512 };
 static bool reserve(sv_buffer *buffer, size_t wanted) {
   size_t room = buffer->room ? buffer->room : FIRST_ROOM;
   while (room < wanted) {
-    room *= 2;
+    room = room <= SIZE_MAX / 2 ? room * 2 : wanted;
   }
   char *data = realloc(buffer->data, room);
   if (!data) {

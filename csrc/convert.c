@@ -25,7 +25,7 @@ sv_value sv_to_value(lua_State *L, int index) {
 
 void sv_push_number(lua_State *L, double number) {
   if (sv_is_whole(number) && fabs(number) < SV_MAX_WHOLE) {
-    lua_pushinteger(L, (lua_Integer)number);
+    sv_push_integer(L, (long long)number);
   } else {
     lua_pushnumber(L, (lua_Number)number);
   }

@@ -2,13 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
 
+#include "file.h"
 #include "forks.h"
 
 enum { BLOCK = 1024 * 1024 };
@@ -46,45 +47,28 @@ int sv_digest_end(sv_digest *digest, char hex[SV_SHA256_HEX]) {
   return 0;
 }
 
-static int add_blocks(sv_digest *digest, int file, long long size,
-                      char *block) {
-  long long at = 0;
-  while (at < size) {
-    size_t wanted = size - at < BLOCK ? (size_t)(size - at) : BLOCK;
-    ssize_t count = pread(file, block, wanted, (off_t)at);
+static bool must_stop(const int *stop) {
+  return stop && __atomic_load_n(stop, __ATOMIC_RELAXED);
+}
+
+static int add_blocks(sv_digest *digest, int file, char *block,
+                      const int *stop) {
+  off_t at = 0;
+  for (;;) {
+    ssize_t count = pread(file, block, BLOCK, at);
     if (count < 0 && errno == EINTR) {
       continue;
     }
     if (count <= 0) {
-      return count < 0 ? errno : EIO;
+      return count < 0 ? errno : 0;
     }
-    int problem = sv_digest_add(digest, block, (size_t)count);
+    int problem = must_stop(stop) ? ECANCELED
+                                  : sv_digest_add(digest, block, (size_t)count);
     if (problem) {
       return problem;
     }
     at += count;
   }
-  return 0;
-}
-
-int sv_digest_add_file(sv_digest *digest, int file, long long size) {
-  if (size == 0) {
-    return 0;
-  }
-  char *block = malloc(BLOCK);
-  int problem = block ? add_blocks(digest, file, size, block) : ENOMEM;
-  free(block);
-  return problem;
-}
-
-static int digest_open_file(sv_digest *digest, int file,
-                            char hex[SV_SHA256_HEX]) {
-  struct stat now;
-  int problem = fstat(file, &now) == 0 ? 0 : errno;
-  if (!problem) {
-    problem = sv_digest_add_file(digest, file, (long long)now.st_size);
-  }
-  return problem ? problem : sv_digest_end(digest, hex);
 }
 
 /* Only here does libcrypto lock anything. */
@@ -99,14 +83,23 @@ static sv_digest *begun_digest(void) {
   return digest;
 }
 
-int sv_digest_file(const char *path, char hex[SV_SHA256_HEX]) {
-  int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) {
-    return errno;
-  }
-  sv_digest *digest = begun_digest();
-  int problem = digest ? digest_open_file(digest, file, hex) : ENOMEM;
+int sv_digest_open_file(int file, char hex[SV_SHA256_HEX], const int *stop) {
+  char *block = malloc(BLOCK);
+  sv_digest *digest = block ? begun_digest() : NULL;
+  int problem = digest ? add_blocks(digest, file, block, stop) : ENOMEM;
+  problem = problem ? problem : sv_digest_end(digest, hex);
   sv_digest_free(digest);
-  close(file);
+  free(block);
+  return problem;
+}
+
+int sv_digest_file(const char *path, char hex[SV_SHA256_HEX],
+                   const int *stop) {
+  int file;
+  int problem = sv_file_open(&file, path, O_RDONLY, 0);
+  if (!problem) {
+    problem = sv_digest_open_file(file, hex, stop);
+    close(file);
+  }
   return problem;
 }

@@ -21,11 +21,9 @@ int sv_digest_begin(sv_digest *digest);
 int sv_digest_add(sv_digest *digest, const void *bytes, size_t size);
 int sv_digest_end(sv_digest *digest, char hex[SV_SHA256_HEX]);
 
-/* Adds the first `size` bytes of an open file, wherever it stands; EIO where
-** it has fewer. */
-int sv_digest_add_file(sv_digest *digest, int file, long long size);
-
-/* The digest of a whole file; 0 or an errno. */
-int sv_digest_file(const char *path, char hex[SV_SHA256_HEX]);
+/* The digest of a whole file, open wherever it stands, or by its name; 0 or an
+** errno. Takes its time: ECANCELED once `stop` (atomic; or NULL) is set. */
+int sv_digest_open_file(int file, char hex[SV_SHA256_HEX], const int *stop);
+int sv_digest_file(const char *path, char hex[SV_SHA256_HEX], const int *stop);
 
 #endif

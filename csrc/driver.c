@@ -2,13 +2,14 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "evidence.h"
 #include "forks.h"
 #include "shared.h"
+#include "thread.h"
 
 /* A TLS handshake of libcurl with OpenSSL takes less than 64 KiB; name look-ups
 ** have threads of libcurl's. */
@@ -19,7 +20,7 @@ struct sv_driver {
   bool closed;
   unsigned forks; /* of sv_forks, when its thread was this process's */
   sv_shared *shared; /* NULL until the first ticket */
-  sv_alarm alarm;
+  sv_alarm *alarm;
   char *ca_file;
   int max_in_flight;
   long long last_number;
@@ -39,9 +40,9 @@ sv_driver *sv_driver_new(const char *ca_file, int max_in_flight) {
   driver->max_in_flight = max_in_flight;
   driver->forks = sv_forks();
   driver->ca_file = ca_file ? strdup(ca_file) : NULL;
-  int problem = ca_file && !driver->ca_file ? ENOMEM
-                                            : sv_alarm_open(&driver->alarm);
-  if (problem) {
+  driver->alarm = ca_file && !driver->ca_file ? NULL : sv_alarm_new();
+  if (!driver->alarm) {
+    int problem = errno;
     free(driver->ca_file);
     free(driver);
     errno = problem;
@@ -59,24 +60,7 @@ static void free_shared(sv_shared *shared) {
   free(shared);
 }
 
-/* The thread is never a target of signals, and what it starts inherits that. */
-static int start_thread(sv_shared *shared) {
-  pthread_attr_t attributes;
-  sigset_t all, before;
-  int problem = pthread_attr_init(&attributes);
-  if (problem) {
-    return problem;
-  }
-  pthread_attr_setstacksize(&attributes, STACK_BYTES);
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  problem = pthread_create(&shared->thread, &attributes, sv_shared_run, shared);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attributes);
-  return problem;
-}
-
-static int start(sv_driver *driver) {
+static int share(sv_driver *driver) {
   if (driver->shared) {
     return 0;
   }
@@ -85,15 +69,36 @@ static int start(sv_driver *driver) {
     return ENOMEM;
   }
   pthread_mutex_init(&shared->gate, NULL);
-  shared->alarm = &driver->alarm;
+  shared->alarm = driver->alarm;
   shared->engine = sv_engine_new(driver->ca_file, driver->max_in_flight);
-  int problem = shared->engine ? start_thread(shared) : ENOMEM;
-  if (problem) {
+  if (!shared->engine) {
     free_shared(shared);
-    return problem;
+    return ENOMEM;
   }
   driver->shared = shared;
   return 0;
+}
+
+static int start_network(sv_driver *driver) {
+  int problem = share(driver);
+  sv_shared *shared = driver->shared;
+  if (problem || shared->has_network) {
+    return problem;
+  }
+  problem = sv_thread_start(&shared->network, STACK_BYTES, sv_shared_run,
+                            shared);
+  shared->has_network = !problem;
+  return problem;
+}
+
+static int start_disk(sv_driver *driver) {
+  int problem = share(driver);
+  sv_shared *shared = driver->shared;
+  if (problem || shared->disk) {
+    return problem;
+  }
+  shared->disk = sv_worker_new(sv_shared_work, shared);
+  return shared->disk ? 0 : errno;
 }
 
 static void take_out(sv_ticket *ticket) {
@@ -103,21 +108,22 @@ static void take_out(sv_ticket *ticket) {
   driver->count--;
 }
 
-/* Of what the parent's thread was at, the file alone is given up, whose lock
-** would outlive the parent in the child. */
+/* Of what the parent's threads were at, the file alone is given up, whose lock
+** would outlive the parent in the child. After an exit a thread is still at
+** it. */
 static void lose(sv_ticket *ticket) {
   if (ticket->lost || __atomic_load_n(&ticket->done, __ATOMIC_ACQUIRE)) {
     return;
   }
   ticket->lost = true;
   ticket->done = 1;
-  if (ticket->transfer) {
-    sv_sink_close(&ticket->transfer->sink, false);
+  if (ticket->transfer && ticket->transfer->sink.process != getpid()) {
+    sv_sink_close(&ticket->transfer->sink);
   }
 }
 
-/* The parent's thread is nowhere inside of a library, but what it was about to
-** do next nobody knows. What it had come to say is known all the same. */
+/* The parent's threads are nowhere inside of a library, but what they were about
+** to do next nobody knows. What it had come to say is known all the same. */
 static void notice_fork(sv_driver *driver) {
   if (driver->forks == sv_forks() || driver->closed) {
     return;
@@ -125,13 +131,13 @@ static void notice_fork(sv_driver *driver) {
   driver->forks = sv_forks();
   driver->shared = NULL;
   driver->ended.first = driver->ended.last = NULL;
-  sv_alarm_renew(&driver->alarm);
+  sv_alarm_renew(driver->alarm);
   for (sv_ticket *t = driver->first; t; t = t->after) {
     lose(t);
     sv_queue_put(&driver->ended, t);
   }
   if (driver->first) {
-    sv_alarm_raise(&driver->alarm);
+    sv_alarm_raise(driver->alarm);
   }
 }
 
@@ -149,12 +155,23 @@ static void wake(sv_shared *shared) {
   }
 }
 
-static void stop_thread(sv_shared *shared) {
+static void stop_network(sv_shared *shared) {
   pthread_mutex_lock(&shared->gate);
   __atomic_store_n(&shared->stop, 1, __ATOMIC_SEQ_CST);
   wake(shared);
   pthread_mutex_unlock(&shared->gate);
-  pthread_join(shared->thread, NULL);
+  pthread_join(shared->network, NULL);
+}
+
+/* First the network, which may have something left for the disk. */
+static void stop(sv_shared *shared) {
+  if (shared->has_network) {
+    stop_network(shared);
+  }
+  if (shared->disk) {
+    sv_worker_close(shared->disk);
+  }
+  free_shared(shared);
 }
 
 void sv_driver_close(sv_driver *driver) {
@@ -164,8 +181,7 @@ void sv_driver_close(sv_driver *driver) {
   notice_fork(driver);
   driver->closed = true;
   if (driver->shared) {
-    stop_thread(driver->shared);
-    free_shared(driver->shared);
+    stop(driver->shared);
     driver->shared = NULL;
   }
   while (driver->first) {
@@ -173,7 +189,8 @@ void sv_driver_close(sv_driver *driver) {
     take_out(ticket);
     sv_ticket_drop(ticket);
   }
-  sv_alarm_close(&driver->alarm);
+  sv_alarm_shut(driver->alarm);
+  sv_alarm_drop(driver->alarm);
 }
 
 /* --- tickets ----------------------------------------------------------- */
@@ -188,17 +205,14 @@ static sv_ticket *new_ticket(sv_driver *driver) {
   return ticket;
 }
 
-static void hand_over(sv_ticket *ticket) {
+static void keep(sv_ticket *ticket) {
   sv_driver *driver = ticket->driver;
-  sv_shared *shared = driver->shared;
   ticket->number = ++driver->last_number;
   ticket->before = driver->last;
   *(driver->last ? &driver->last->after : &driver->first) = ticket;
   driver->last = ticket;
   driver->count++;
   driver->owners++;
-  sv_list_push(&shared->inbox, &ticket->next, ticket);
-  wake(shared);
 }
 
 sv_ticket *sv_driver_submit(sv_driver *driver, const sv_request *request,
@@ -206,7 +220,10 @@ sv_ticket *sv_driver_submit(sv_driver *driver, const sv_request *request,
   notice_fork(driver);
   sv_transfer *transfer = sv_transfer_copy(request);
   sv_ticket *ticket = transfer ? new_ticket(driver) : NULL;
-  int problem = ticket ? start(driver) : ENOMEM;
+  int problem = ticket ? start_network(driver) : ENOMEM;
+  if (!problem && request->sink_path) {
+    problem = start_disk(driver);
+  }
   if (problem) {
     memset(failure, 0, sizeof *failure);
     sv_outcome_say(failure, SV_REASON_IO, "no thread for the engine: %s",
@@ -220,14 +237,16 @@ sv_ticket *sv_driver_submit(sv_driver *driver, const sv_request *request,
   }
   ticket->transfer = transfer;
   transfer->ticket = ticket;
-  hand_over(ticket);
+  keep(ticket);
+  sv_list_push(&driver->shared->inbox, &ticket->next, ticket);
+  wake(driver->shared);
   return ticket;
 }
 
 sv_ticket *sv_driver_errand(sv_driver *driver, sv_errand *errand) {
   notice_fork(driver);
   sv_ticket *ticket = new_ticket(driver);
-  int problem = ticket ? start(driver) : ENOMEM;
+  int problem = ticket ? start_disk(driver) : ENOMEM;
   if (problem) {
     free(ticket);
     sv_errand_free(errand);
@@ -235,7 +254,8 @@ sv_ticket *sv_driver_errand(sv_driver *driver, sv_errand *errand) {
     return NULL;
   }
   ticket->errand = errand;
-  hand_over(ticket);
+  keep(ticket);
+  sv_worker_post(driver->shared->disk, ticket);
   return ticket;
 }
 
@@ -277,28 +297,38 @@ int sv_driver_in_flight(const sv_driver *driver) {
 
 int sv_driver_pollfd(sv_driver *driver) {
   notice_fork(driver);
-  return driver->alarm.file;
+  return driver->alarm->file.number;
+}
+
+sv_alarm *sv_driver_alarm(sv_driver *driver) {
+  notice_fork(driver);
+  return driver->alarm;
 }
 
 void sv_driver_wake(sv_driver *driver) {
   notice_fork(driver);
-  sv_alarm_raise(&driver->alarm);
+  sv_alarm_raise(driver->alarm);
 }
 
 void sv_driver_calm(sv_driver *driver) {
   notice_fork(driver);
-  sv_alarm_calm(&driver->alarm);
+  sv_alarm_calm(driver->alarm);
+}
+
+void sv_driver_wait(sv_driver *driver, double seconds) {
+  notice_fork(driver);
+  sv_alarm_wait(driver->alarm, seconds);
 }
 
 int sv_driver_listen(sv_driver *driver, const char **path) {
   notice_fork(driver);
-  *path = driver->alarm.path;
-  return sv_alarm_listen(&driver->alarm);
+  *path = driver->alarm->path;
+  return sv_alarm_listen(driver->alarm);
 }
 
 int sv_driver_accept(sv_driver *driver) {
   notice_fork(driver);
-  return sv_alarm_accept(&driver->alarm);
+  return sv_alarm_accept(driver->alarm);
 }
 
 /* --- looking at tickets ------------------------------------------------ */
@@ -314,7 +344,7 @@ bool sv_ticket_done(sv_ticket *ticket) {
 
 void sv_ticket_cancel(sv_ticket *ticket) {
   sv_shared *shared = ticket->driver->shared;
-  if (sv_ticket_done(ticket) || ticket->cancelled || !shared) {
+  if (sv_ticket_done(ticket) || ticket->cancelled || ticket->errand || !shared) {
     return;
   }
   ticket->cancelled = true;
@@ -359,7 +389,7 @@ const sv_outcome *sv_ticket_outcome(const sv_ticket *ticket) {
   return ticket->lost ? &lost : sv_transfer_outcome(ticket->transfer);
 }
 
-const sv_errand *sv_ticket_errand(const sv_ticket *ticket) {
+sv_errand *sv_ticket_errand(const sv_ticket *ticket) {
   return ticket->lost ? NULL : ticket->errand;
 }
 

@@ -1,12 +1,13 @@
 /*
-** An engine driven by a thread of its own: libcurl, and jobs on the disk, never
-** run on the caller's thread. Requests and jobs go in, what has ended comes
-** out by its number.
+** An engine driven by a thread of its own, beside one for the disk: neither
+** libcurl nor jobs on the disk ever run on the caller's thread, and no request
+** waits for the disk. Requests and jobs go in, what has ended comes out by its
+** number.
 **
 ** A driver belongs to one thread, its owner's; only what stands in its
 ** lists is shared. A ticket has two owners, the driver until it has been taken
 ** out, and the caller until sv_ticket_release: one given up early never ends
-** its request. Nothing starts before the first ticket.
+** its request. Nothing starts before the first ticket that needs it.
 **
 ** After a fork the child's first call finds what was under way done, as
 ** cancelled, and starts a thread of its own with the next ticket; the parent
@@ -15,6 +16,7 @@
 #ifndef SV_DRIVER_H
 #define SV_DRIVER_H
 
+#include "alarm.h"
 #include "engine.h"
 #include "errand.h"
 
@@ -25,8 +27,8 @@ typedef struct sv_ticket sv_ticket;
 ** sv_engine_new. */
 sv_driver *sv_driver_new(const char *ca_file, int max_in_flight);
 
-/* Does the jobs on the disk that are queued, aborts the requests and joins the
-** thread. */
+/* Aborts the requests, does the jobs on the disk that are queued, digests
+** excepted, and joins the threads. */
 void sv_driver_close(sv_driver *driver);
 void sv_driver_release(sv_driver *driver); /* after close */
 
@@ -38,7 +40,7 @@ sv_ticket *sv_driver_submit(sv_driver *driver, const sv_request *request,
 
 /* The errand is the driver's from now on. NULL where memory or threads are
 ** short, which errno tells apart; then it was not run, and is freed. Done in
-** the order they come, each before the requests that come after it. */
+** the order they come; a request that relies on one waits for its end. */
 sv_ticket *sv_driver_errand(sv_driver *driver, sv_errand *errand);
 
 /* Whether sv_driver_take has something: one atomic load. */
@@ -53,7 +55,9 @@ int sv_driver_in_flight(const sv_driver *driver);
 /* See alarm.h. The descriptor keeps its number through a fork. */
 int sv_driver_pollfd(sv_driver *driver);
 void sv_driver_wake(sv_driver *driver);
+sv_alarm *sv_driver_alarm(sv_driver *driver); /* to be shared */
 void sv_driver_calm(sv_driver *driver);
+void sv_driver_wait(sv_driver *driver, double seconds);
 int sv_driver_listen(sv_driver *driver, const char **path);
 int sv_driver_accept(sv_driver *driver);
 
@@ -72,7 +76,7 @@ const sv_transfer *sv_ticket_transfer(const sv_ticket *ticket);
 /* Once done: how it ended, of a request; the errand, of an errand, or NULL
 ** where it was lost in a fork. */
 const sv_outcome *sv_ticket_outcome(const sv_ticket *ticket);
-const sv_errand *sv_ticket_errand(const sv_ticket *ticket);
+sv_errand *sv_ticket_errand(const sv_ticket *ticket);
 bool sv_ticket_is_errand(const sv_ticket *ticket);
 
 #endif

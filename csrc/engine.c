@@ -8,13 +8,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "evidence.h"
 #include "libcurl.h"
 #include "signals.h"
 #include "transfer.h"
 
 enum {
-  IDLE_HANDLES = 16, /* kept for the next requests */
   LONGEST_POLL_MS = 3600 * 1000,
 };
 
@@ -31,13 +31,13 @@ struct sv_engine {
   bool ended;    /* transfers did since the last step */
   pid_t process; /* that made the multi handle */
   CURLM *multi;  /* NULL until the first request */
+  sv_pools pools;
   char *ca_file;
   int max_in_flight;
-  double fault; /* when a connection last fell silent or broke; 0: never */
   list queue, running;
+  int orders; /* running, and not counted among those in flight */
   double queue_end_by; /* no queued transfer is out of time before */
-  sv_handle *idle[IDLE_HANDLES];
-  int idle_count;
+  sv_handles handles; /* that idle */
   sv_listener *listener; /* NULL, or told of each end */
   void *self;            /* the listener's */
 };
@@ -60,12 +60,6 @@ static void take_out(list *l, sv_transfer *t) {
 }
 
 /* --- start and end ------------------------------------------------------ */
-
-double sv_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 sv_engine *sv_engine_new(const char *ca_file, int max_in_flight) {
   sv_engine *engine = calloc(1, sizeof *engine);
@@ -102,7 +96,8 @@ static void drop(sv_transfer *t) {
   }
 }
 
-/* The engine is done with a transfer; who listens still holds it. */
+/* The engine is done with a transfer; who listens still holds it, and has to
+** settle it. */
 static void let_go(sv_transfer *t) {
   sv_engine *engine = t->engine;
   drop(t);
@@ -137,7 +132,9 @@ static bool notice_fork(sv_engine *engine) {
   engine->ended = engine->ended || ended;
   engine->process = getpid();
   engine->multi = NULL;
-  engine->idle_count = 0;
+  engine->pools.first = NULL;
+  engine->handles.count = 0;
+  engine->orders = 0;
   list *lists[] = {&engine->running, &engine->queue};
   for (int i = 0; i < 2; i++) {
     sv_transfer *t;
@@ -154,62 +151,67 @@ static bool notice_fork(sv_engine *engine) {
 
 /* --- one transfer's way ------------------------------------------------ */
 
-static sv_handle *take_handle(sv_engine *engine) {
-  return engine->idle_count > 0 ? engine->idle[--engine->idle_count]
-                                : sv_handle_new();
-}
-
-static void give_back(sv_engine *engine, sv_handle *handle, bool answered) {
-  if (engine->idle_count < IDLE_HANDLES && !engine->closed) {
-    sv_handle_rest(handle, answered);
-    engine->idle[engine->idle_count++] = handle;
-  } else {
-    sv_handle_free(handle);
-  }
-}
-
-/* Of a stream that fell silent libcurl gives up the stream and keeps the
-** connection, and all that follow would fall silent on it too. */
-static void note_fault(sv_engine *engine, const sv_transfer *t) {
+/* Whether others may meet the same on the connection. */
+static bool is_suspect(const sv_transfer *t) {
   sv_reason reason = t->outcome.reason;
-  if (!t->options.fresh &&
-      (reason == SV_REASON_TIMEOUT || reason == SV_REASON_STALLED ||
-       reason == SV_REASON_RESET || reason == SV_REASON_PROTOCOL)) {
-    engine->fault = sv_now();
+  return !t->options.fresh &&
+         (reason == SV_REASON_TIMEOUT || reason == SV_REASON_STALLED ||
+          reason == SV_REASON_RESET || reason == SV_REASON_PROTOCOL);
+}
+
+static void leave_pool(sv_engine *engine, sv_transfer *t) {
+  if (is_suspect(t)) {
+    sv_pool_retire(&engine->pools, t->pool);
   }
+  sv_pool_leave(t->pool);
+  t->pool = NULL;
 }
 
 static void finish(sv_engine *engine, sv_transfer *t, CURLcode code) {
   sv_handle *handle = t->handle;
   take_out(&engine->running, t);
+  engine->orders -= t->options.fresh;
   sv_transfer_finish(t, code, engine->ca_file);
-  note_fault(engine, t);
   curl_multi_remove_handle(engine->multi, handle->easy);
-  give_back(engine, handle, t->outcome.reason == SV_REASON_NONE);
+  if (t->options.fresh || engine->closed) {
+    sv_handle_free(handle);
+  } else {
+    sv_handles_give(&engine->handles, handle,
+                    t->outcome.reason == SV_REASON_NONE && t->sends == 1);
+  }
+  leave_pool(engine, t);
   sv_transfer_forget(t);
+  if (!engine->listener && !sv_transfer_is_settled(t)) {
+    sv_transfer_settle(t, NULL);
+  }
   let_go(t);
 }
 
-/* Whether a transfer may still hold a connection of before the last fault;
-** the running ones stand in the order of their beginning. */
-static bool holds_old_connection(const sv_engine *engine) {
-  const sv_transfer *oldest = engine->running.first;
-  return oldest && oldest->begun <= engine->fault;
+/* Orders have a pool of their own: in one with polls, those would wait for the
+** answer to an order, and share no connection after it (7.88). */
+static bool prepare(sv_engine *engine, sv_transfer *t, sv_handle *handle) {
+  t->pool = sv_pool_take(&engine->pools,
+                         t->options.fresh ? "" : t->options.url);
+  return t->pool && sv_transfer_start(t, handle, engine->ca_file) &&
+         curl_multi_add_handle(engine->multi, handle->easy) == CURLM_OK;
 }
 
 static bool start(sv_engine *engine, sv_transfer *t) {
-  sv_handle *handle = take_handle(engine);
-  bool held = holds_old_connection(engine);
+  sv_handle *handle = t->options.fresh ? sv_handle_new()
+                                       : sv_handles_take(&engine->handles);
   if (!handle) {
     return false;
   }
-  if (!sv_transfer_start(t, handle, engine->ca_file, engine->fault, held) ||
-      curl_multi_add_handle(engine->multi, handle->easy) != CURLM_OK) {
+  if (!prepare(engine, t, handle)) {
     sv_handle_free(handle);
+    if (t->pool) {
+      leave_pool(engine, t);
+    }
     return false;
   }
   t->stage = SV_RUNNING;
   append(&engine->running, t);
+  engine->orders += t->options.fresh;
   return true;
 }
 
@@ -223,19 +225,28 @@ static bool may_begin(sv_transfer *t) {
   return true;
 }
 
+/* False where it has ended at once. */
+static bool begin(sv_engine *engine, sv_transfer *t) {
+  if (may_begin(t) && start(engine, t)) {
+    return true;
+  }
+  if (t->outcome.reason == SV_REASON_NONE) {
+    sv_outcome_say(&t->outcome, SV_REASON_IO,
+                   engine->multi ? "out of memory"
+                                 : "out of memory or file descriptors");
+  }
+  sv_transfer_abandon(t, false);
+  let_go(t);
+  return false;
+}
+
 static bool admit(sv_engine *engine) {
   bool ended = false;
-  while (engine->queue.first && engine->running.count < engine->max_in_flight) {
+  while (engine->queue.first &&
+         engine->running.count - engine->orders < engine->max_in_flight) {
     sv_transfer *t = engine->queue.first;
     take_out(&engine->queue, t);
-    if (!may_begin(t) || !start(engine, t)) {
-      if (t->outcome.reason == SV_REASON_NONE) {
-        sv_outcome_say(&t->outcome, SV_REASON_IO, "out of memory");
-      }
-      sv_transfer_abandon(t, false);
-      let_go(t);
-      ended = true;
-    }
+    ended = !begin(engine, t) || ended;
   }
   return ended;
 }
@@ -243,7 +254,7 @@ static bool admit(sv_engine *engine) {
 bool sv_engine_begin(sv_engine *engine) {
   sv_libcurl_need();
   if (!engine->multi) {
-    engine->multi = curl_multi_init();
+    engine->multi = sv_libcurl_multi();
   }
   return engine->multi != NULL;
 }
@@ -256,11 +267,15 @@ void sv_engine_enqueue(sv_engine *engine, sv_transfer *t) {
   notice_fork(engine);
   sv_engine_begin(engine);
   t->engine = engine;
+  engine->owners++;
+  t->owners++;
+  if (t->options.fresh) {
+    engine->ended = !begin(engine, t) || engine->ended;
+    return;
+  }
   if (t->end_by < engine->queue_end_by) {
     engine->queue_end_by = t->end_by;
   }
-  engine->owners++;
-  t->owners++;
   append(&engine->queue, t);
   engine->ended = admit(engine) || engine->ended;
 }
@@ -305,10 +320,9 @@ void sv_engine_close(sv_engine *engine) {
   while ((t = engine->queue.first) || (t = engine->running.first)) {
     sv_transfer_cancel(t);
   }
-  while (engine->idle_count > 0) {
-    sv_handle_free(engine->idle[--engine->idle_count]);
-  }
+  sv_handles_free(&engine->handles);
   curl_multi_cleanup(engine->multi);
+  sv_pools_free(&engine->pools);
   engine->multi = NULL;
 }
 
@@ -333,7 +347,7 @@ static bool collect(sv_engine *engine) {
 /* libcurl forgets the time of a transfer that it lets wait for the connection
 ** of another one. Where it does not, it ends it first and says more. */
 static bool in_time(sv_transfer *t, double now, double *next) {
-  double limit = t->connected ? INFINITY : t->connect_by;
+  double limit = t->sends > 0 ? INFINITY : t->connect_by;
   const char *message = "no connection within the time allowed";
   if (t->end_by <= limit) {
     limit = t->end_by;

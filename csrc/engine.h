@@ -38,7 +38,9 @@ typedef struct sv_transfer sv_transfer;
   X(PROTOCOL, "protocol")     /* not what HTTP allows */            \
   X(TOO_LARGE, "too_large")   /* over max_body, or 64 KiB of head */ \
   X(IO, "io")                 /* the local file */                  \
+  X(BUSY, "busy")             /* another writes that file */        \
   X(CHANGED, "changed")       /* the file there is another by now */ \
+  X(LATE, "late")             /* after `send_by` */                 \
   X(CANCELLED, "cancelled")
 
 typedef enum sv_reason {
@@ -75,12 +77,14 @@ typedef struct sv_request {
   size_t body_size;
   double connect_timeout; /* 0: libcurl's own */
   double timeout;         /* of the whole, the queue included; 0: none */
+  double send_by;         /* of sv_boottime: from then on not sent; 0: any time */
   double stall_seconds;   /* 0: never stalls */
   long stall_bytes;       /* a second, below which it does */
   size_t max_body;        /* kept in memory */
   int redirects;          /* followed at most; never with Authorization */
-  bool fresh;             /* a connection of its own, HTTP/1.1, no redirect:
-                             libcurl repeats a POST on a reused one */
+  bool fresh;             /* sent at most once, on a connection of its own, by
+                             HTTP/1.1, along no redirect; begun at once, however
+                             many are in flight, and its time begins then */
   bool insecure_http;     /* allow http to a host that is not loopback */
   const char *sink_path;  /* body of a 200 or 206 to this file, or NULL; opened
                              before anything is sent */
@@ -115,11 +119,9 @@ typedef struct sv_progress {
   long long received, total, sent; /* total is -1 while unknown */
 } sv_progress;
 
-/* Seconds of a clock that only goes forward. */
-double sv_now(void);
-
 /* NULL where memory is short. `ca_file` may be NULL: SSL_CERT_FILE, else the
-** system's bundle. Starts nothing. */
+** system's bundle. `max_in_flight`: how many run at once, orders not counted.
+** Starts nothing. */
 sv_engine *sv_engine_new(const char *ca_file, int max_in_flight);
 
 /* Aborts what is under way and gives up the caller's share. */

@@ -3,6 +3,7 @@
 #include "errand.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "buffer.h"
+#include "file.h"
 #include "place.h"
 
 const char *sv_job_name(sv_job job) {
@@ -44,6 +46,7 @@ sv_errand *sv_errand_new(sv_job job, const char *path, const char *other,
 }
 
 void sv_errand_free(sv_errand *errand) {
+  sv_lock_release(&errand->lock);
   free(errand->path);
   free(errand->other);
   free(errand->text);
@@ -56,22 +59,19 @@ static void find_size(sv_errand *errand) {
       stat(errand->path, &status) == 0 ? (double)status.st_size : -1;
 }
 
-static void find_directory(sv_errand *errand) {
-  struct stat status;
-  errand->number =
-      stat(errand->path, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-static int read_into(sv_buffer *text, FILE *file, double most) {
+static int read_into(sv_buffer *text, int file, double most) {
   char bytes[8192];
   while ((double)text->size < most) {
     double left = most - (double)text->size;
     size_t wanted = left < sizeof bytes ? (size_t)left : sizeof bytes;
-    size_t got = fread(bytes, 1, wanted, file);
+    ssize_t got = read(file, bytes, wanted);
     if (got == 0) {
-      return ferror(file) ? errno : 0;
+      return 0;
     }
-    if (!sv_buffer_add(text, bytes, got)) {
+    if (got < 0 && errno != EINTR) {
+      return errno;
+    }
+    if (got > 0 && !sv_buffer_add(text, bytes, (size_t)got)) {
       return ENOMEM;
     }
   }
@@ -80,41 +80,58 @@ static int read_into(sv_buffer *text, FILE *file, double most) {
 
 static int read_file(sv_errand *errand) {
   sv_buffer text = {0};
-  FILE *file = fopen(errand->path, "rbe");
-  if (!file) {
-    return errno;
+  int file;
+  int problem = sv_file_open(&file, errand->path, O_RDONLY, 0);
+  if (problem) {
+    return problem;
   }
-  int problem = read_into(&text, file, errand->bytes);
-  fclose(file);
+  problem = read_into(&text, file, errand->bytes);
+  close(file);
   errand->text = text.data;
   errand->size = text.size;
   return problem;
 }
 
+/* Of a mode of fopen(3), as of open(2). */
+static int flags_of(const char *mode) {
+  return *mode == 'w'   ? O_WRONLY | O_CREAT | O_TRUNC
+         : *mode == 'a' ? O_WRONLY | O_CREAT | O_APPEND
+                        : O_RDWR;
+}
+
+static int write_all(int file, const char *bytes, size_t size) {
+  while (size > 0) {
+    ssize_t count = write(file, bytes, size);
+    if (count < 0 && errno != EINTR) {
+      return errno;
+    }
+    bytes += count > 0 ? count : 0;
+    size -= count > 0 ? (size_t)count : 0;
+  }
+  return 0;
+}
+
 static int write_file(sv_errand *errand) {
-  char mode[8];
-  snprintf(mode, sizeof mode, "%se", errand->mode);
-  FILE *file = fopen(errand->path, mode);
-  if (!file) {
-    return errno;
+  int file;
+  int problem = sv_file_open(&file, errand->path, flags_of(errand->mode),
+                             errand->flag ? 0600 : 0666);
+  if (problem) {
+    return problem;
   }
-  int problem = 0;
-  if (fwrite(errand->text, 1, errand->size, file) != errand->size) {
-    problem = errno;
-  }
-  if (fclose(file) != 0 && !problem) {
+  problem = write_all(file, errand->text, errand->size);
+  if (close(file) != 0 && !problem) {
     problem = errno;
   }
   return problem;
 }
 
-static int run(sv_errand *errand) {
+static int run(sv_errand *errand, const int *stop) {
   switch (errand->job) {
     case SV_JOB_SIZE:
       find_size(errand);
       return 0;
-    case SV_JOB_IS_DIRECTORY:
-      find_directory(errand);
+    case SV_JOB_KIND:
+      errand->kind = sv_file_kind(errand->path);
       return 0;
     case SV_JOB_READ:
       return read_file(errand);
@@ -128,12 +145,17 @@ static int run(sv_errand *errand) {
     case SV_JOB_DISCARD:
       return sv_discard(errand->path, errand->flag);
     case SV_JOB_SHA256:
-      return sv_digest_file(errand->path, errand->sha256);
+      return sv_digest_file(errand->path, errand->sha256, stop);
+    case SV_JOB_LOCK:
+      return sv_lock_take(&errand->lock, errand->path);
+    case SV_JOB_UNLOCK:
+      sv_lock_release(&errand->lock);
+      return 0;
     default:
       return EINVAL;
   }
 }
 
-void sv_errand_run(sv_errand *errand) {
-  errand->problem = run(errand);
+void sv_errand_run(sv_errand *errand, const int *stop) {
+  errand->problem = run(errand, stop);
 }

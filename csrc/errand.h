@@ -8,17 +8,20 @@
 #include <stddef.h>
 
 #include "digest.h"
+#include "lock.h"
 
 /* What each takes besides a path, and what it gives. */
 #define SV_ERRANDS(X)                                                       \
   X(SIZE, "size")         /* bytes, -1: there is none */                    \
   X(READ, "read")         /* `bytes` at most; the text */                   \
-  X(WRITE, "write")       /* a text, under a `mode` */                      \
+  X(WRITE, "write")       /* a text, under a `mode`; `flag`: private */     \
   X(REMOVE, "remove")                                                       \
-  X(IS_DIRECTORY, "is_directory") /* 1 or 0 */                              \
+  X(KIND, "kind")         /* of file.h, NULL: there is none */              \
   X(PLACE, "place")       /* `other`, `bytes`, `flag`: overwrite */         \
   X(DISCARD, "discard")   /* `flag`: only an empty one */                   \
-  X(SHA256, "sha256")     /* lowercase hex */
+  X(SHA256, "sha256")     /* lowercase hex */                               \
+  X(LOCK, "lock")         /* a lock */                                      \
+  X(UNLOCK, "unlock")     /* a `lock`, and no path */
 
 typedef enum sv_job {
 #define X(name, text) SV_JOB_##name,
@@ -33,11 +36,13 @@ typedef struct sv_errand {
   char *text; /* to write, or as read */
   size_t size;
   double bytes;
-  char mode[4]; /* of fopen(3) */
+  char mode[4]; /* of fopen(3); a private file is made for its owner alone */
   bool flag;
   int problem;  /* 0 or an errno: EWOULDBLOCK, EEXIST, ESTALE as of place.h */
   double number;
+  const char *kind;
   char sha256[SV_SHA256_HEX];
+  sv_lock lock; /* whoever takes it clears it here */
 } sv_errand;
 
 const char *sv_job_name(sv_job job);
@@ -46,7 +51,9 @@ const char *sv_job_name(sv_job job);
 ** be NULL. NULL where memory is short. */
 sv_errand *sv_errand_new(sv_job job, const char *path, const char *other,
                          const char *text, size_t size, const char *mode);
-void sv_errand_run(sv_errand *errand);
+
+/* A digest ends with ECANCELED once `stop` (atomic; or NULL) is set. */
+void sv_errand_run(sv_errand *errand, const int *stop);
 void sv_errand_free(sv_errand *errand);
 
 #endif

@@ -7,6 +7,7 @@
 enum {
   BODY_SENT_APART = 64 * 1024, /* libcurl's MAX_INITIAL_POST_SIZE */
   COUNTS_ALL = 0x080700,       /* the libcurl whose request size has the body */
+  LINE_TOO_LONG = 100,         /* CURLE_TOO_LARGE, which 8.6 has first */
 };
 
 void sv_outcome_say(sv_outcome *outcome, sv_reason reason, const char *format,
@@ -47,8 +48,10 @@ static sv_reason reason_for(const sv_transfer *t, CURLcode code) {
       strncmp(t->handle->problem, "Operation too slow", 18) == 0) {
     return SV_REASON_STALLED;
   }
-  if (code == CURLE_OUT_OF_MEMORY && t->outcome.status && !t->answered) {
-    return SV_REASON_TOO_LARGE; /* what libcurl says of a line without end */
+  /* What libcurl says of a line without end. */
+  if ((code == CURLE_OUT_OF_MEMORY || (int)code == LINE_TOO_LONG) &&
+      t->outcome.status && !t->answered) {
+    return SV_REASON_TOO_LARGE;
   }
   if (code == CURLE_UNSUPPORTED_PROTOCOL) {
     return t->outcome.status ? SV_REASON_INSECURE : SV_REASON_PROTOCOL;
@@ -61,16 +64,27 @@ static sv_reason reason_for(const sv_transfer *t, CURLcode code) {
   return SV_REASON_RESET;
 }
 
+/* libcurl shows such an address whole, with the password in it. */
+static bool is_bad_proxy(const char *problem) {
+  static const char beginning[] = "Unsupported proxy";
+  return strncmp(problem, beginning, sizeof beginning - 1) == 0;
+}
+
 void sv_evidence_explain(sv_transfer *t, CURLcode code, const char *ca_file) {
   const char *problem = t->handle->problem;
   const char *what = *problem ? problem : curl_easy_strerror(code);
-  sv_reason reason = reason_for(t, code);
+  sv_reason reason =
+      is_bad_proxy(problem) ? SV_REASON_INVALID : reason_for(t, code);
   long system_error = 0;
   curl_easy_getinfo(t->handle->easy, CURLINFO_OS_ERRNO, &system_error);
   if (reason == SV_REASON_CONNECT) { /* elsewhere it may be an older one */
     t->outcome.system_error = (int)system_error;
   }
-  if (reason == SV_REASON_TLS) {
+  if (is_bad_proxy(problem)) {
+    sv_outcome_say(&t->outcome, reason, "the proxy that the environment names"
+                   " (https_proxy, http_proxy or all_proxy) cannot be used:"
+                   " write it like http://proxy.example:3128");
+  } else if (reason == SV_REASON_TLS) {
     sv_outcome_say(&t->outcome, reason, "no secure connection: %s (trusted"
                    " certificates: %s)", what,
                    ca_file ? ca_file : "libcurl's own");
@@ -99,7 +113,8 @@ static bool head_is_read(const sv_transfer *t) {
 static bool was_sent(const sv_transfer *t, long request_size,
                      curl_off_t uploaded) {
   bool uncounted = t->origin.secure && t->options.body_size > 0;
-  return t->connected && (request_size > 0 || uploaded > 0 || uncounted);
+  return t->sends > 1 || (t->sends > 0 && (request_size > 0 || uploaded > 0 ||
+                                           uncounted));
 }
 
 /* A lower bound: of a head and a short body that did not leave in one write,
@@ -118,7 +133,7 @@ static sv_phase phase_of(const sv_transfer *t, long long uploaded) {
     return SV_PHASE_BODY;
   }
   if (!t->outcome.sent) {
-    return t->connected ? SV_PHASE_REQUEST : SV_PHASE_CONNECT;
+    return t->sends > 0 ? SV_PHASE_REQUEST : SV_PHASE_CONNECT;
   }
   return uploaded < (long long)t->options.body_size ? SV_PHASE_REQUEST
                                                     : SV_PHASE_ANSWER;

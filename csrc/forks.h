@@ -6,6 +6,8 @@
 ** the child, OpenSSL's among it; and at exit(3) OpenSSL frees what its other
 ** threads are using. So both wait until the threads of all drivers are out of
 ** any library; an exit does so for a second at most.
+**
+** A module has this of its own, with what it says of its own threads.
 */
 #ifndef SV_FORKS_H
 #define SV_FORKS_H
@@ -17,6 +19,10 @@ unsigned sv_forks(void);
 /* To be called once the libraries have been started: what is to be done at
 ** exit is done in reverse order. */
 void sv_forks_guard_exit(void);
+
+/* For how many seconds a fork and an exit wait at most for who is inside, where
+** that may be long; of several times for a fork the longest. */
+void sv_forks_limit(double for_fork, double for_exit);
 
 /* Around what must not be torn by a fork or an exit: never while waiting, nor
 ** nested. May be called on any thread; any number may be inside. */

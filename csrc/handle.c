@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "transfer.h"
 
 enum {
@@ -29,12 +30,35 @@ static void wipe(sv_handle *handle) {
   handle->polls = false;
 }
 
-void sv_handle_rest(sv_handle *handle, bool answered) {
-  if (handle->polls && answered) {
+/* libcurl counts how often it repeats a request over the whole life of a
+** handle, and gives up at the sixth time, unless that is wiped. */
+static void let_rest(sv_handle *handle, bool well) {
+  curl_easy_setopt(handle->easy, CURLOPT_SHARE, NULL);
+  if (handle->polls && well) {
     curl_easy_setopt(handle->easy, CURLOPT_HTTPHEADER, NULL);
     curl_easy_setopt(handle->easy, CURLOPT_CURLU, NULL);
   } else {
     wipe(handle);
+  }
+}
+
+sv_handle *sv_handles_take(sv_handles *handles) {
+  return handles->count > 0 ? handles->idle[--handles->count]
+                            : sv_handle_new();
+}
+
+void sv_handles_give(sv_handles *handles, sv_handle *handle, bool well) {
+  if (handles->count < SV_IDLE_HANDLES) {
+    let_rest(handle, well);
+    handles->idle[handles->count++] = handle;
+  } else {
+    sv_handle_free(handle);
+  }
+}
+
+void sv_handles_free(sv_handles *handles) {
+  while (handles->count > 0) {
+    sv_handle_free(handles->idle[--handles->count]);
   }
 }
 
@@ -47,6 +71,7 @@ static bool set_text(CURL *easy, CURLoption option, const char *text) {
   return code == CURLE_OK || (!text && code == CURLE_NOT_BUILT_IN);
 }
 
+#if LIBCURL_VERSION_NUM >= 0x075500 /* 7.85 */
 static bool set_protocols(CURL *easy, const sv_transfer *t) {
   const char *first = t->origin.secure ? "https" : "http";
   bool may_stay_open = !t->origin.secure && t->options.insecure_http;
@@ -55,6 +80,15 @@ static bool set_protocols(CURL *easy, const sv_transfer *t) {
          (t->options.redirects == 0 ||
           set_text(easy, CURLOPT_REDIR_PROTOCOLS_STR, then));
 }
+#else
+static bool set_protocols(CURL *easy, const sv_transfer *t) {
+  long first = t->origin.secure ? CURLPROTO_HTTPS : CURLPROTO_HTTP;
+  bool may_stay_open = !t->origin.secure && t->options.insecure_http;
+  long then = CURLPROTO_HTTPS | (may_stay_open ? CURLPROTO_HTTP : 0);
+  return curl_easy_setopt(easy, CURLOPT_PROTOCOLS, first) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, then) == CURLE_OK;
+}
+#endif
 
 /* libcurl repeats a POST by itself on a reused connection that the server
 ** closes after reading it, and no option forbids that; so an order never
@@ -62,6 +96,7 @@ static bool set_protocols(CURL *easy, const sv_transfer *t) {
 static void set_connection(CURL *easy, const sv_transfer *t) {
   const sv_request *options = &t->options;
   if (options->fresh) {
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   } else {
@@ -98,16 +133,23 @@ static int on_socket(void *self, curl_socket_t file, curlsocktype purpose) {
   return CURL_SOCKOPT_OK;
 }
 
-/* QUICK_EXIT: giving up does not wait for a name look-up to return. */
+/* QUICK_EXIT: giving up does not wait for a name look-up to return. Before
+** 7.87 it does. */
 static void set_manners(CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, sv_transfer_on_connected);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, sv_transfer_on_head);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, sv_transfer_on_body);
+}
+
+static long whole_seconds(double seconds) {
+  return seconds < INT_MAX ? (long)(seconds + 0.999) : INT_MAX;
 }
 
 static void set_content(CURL *easy, const sv_transfer *t) {
@@ -117,12 +159,12 @@ static void set_content(CURL *easy, const sv_transfer *t) {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                      (curl_off_t)t->options.body_size);
   }
-  if (t->sink.file >= 0) {
+  if (t->sink.file.number >= 0) {
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)SINK_BUFFER);
   }
   if (t->options.stall_seconds > 0) {
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME,
-                     (long)(t->options.stall_seconds + 0.999));
+                     whole_seconds(t->options.stall_seconds));
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, t->options.stall_bytes);
   }
 }
@@ -139,15 +181,6 @@ static bool set_shared(sv_handle *handle, const sv_transfer *t,
 }
 
 /* --- what tells requests apart ----------------------------------------- */
-
-/* libcurl counts the age of a connection in whole seconds, rounded down, and
-** does not look at it while a stream is open there. */
-static void set_oldest(CURL *easy, bool fresh, double fault, bool held) {
-  long age = fault > 0 ? (long)(sv_now() - fault) - 1 : 0;
-  bool may_reuse = !fresh && (fault <= 0 || (!held && age >= 1));
-  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, may_reuse ? 0L : 1L);
-  curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, may_reuse ? age : 0L);
-}
 
 static long milliseconds(double seconds) {
   return seconds < INT_MAX / 1000 ? (long)(seconds * 1000 + 0.999) : INT_MAX;
@@ -168,7 +201,7 @@ static bool set_address(CURL *easy, const sv_transfer *t) {
          curl_easy_setopt(easy, CURLOPT_CURLU, t->origin.url) == CURLE_OK;
 }
 
-static bool set_own(CURL *easy, sv_transfer *t, double fault, bool held) {
+static bool set_own(CURL *easy, sv_transfer *t) {
   curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
@@ -177,18 +210,18 @@ static bool set_own(CURL *easy, sv_transfer *t, double fault, bool held) {
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                    milliseconds(t->options.connect_timeout));
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, time_left(t));
-  set_oldest(easy, t->options.fresh, fault, held);
+  curl_easy_setopt(easy, CURLOPT_SHARE, t->pool->cache);
   return set_address(easy, t);
 }
 
 static bool is_poll(const sv_transfer *t) {
   const sv_request *options = &t->options;
   return !t->options.body && !options->fresh && options->redirects == 0 &&
-         options->stall_seconds <= 0 && t->sink.file < 0;
+         options->stall_seconds <= 0 && t->sink.file.number < 0;
 }
 
-bool sv_handle_prepare(sv_handle *handle, sv_transfer *t, const char *ca_file,
-                       double fault, bool held) {
+bool sv_handle_prepare(sv_handle *handle, sv_transfer *t,
+                       const char *ca_file) {
   bool polls = is_poll(t);
   bool ready = handle->polls && polls && handle->secure == t->origin.secure &&
                handle->local == t->origin.local;
@@ -204,5 +237,5 @@ bool sv_handle_prepare(sv_handle *handle, sv_transfer *t, const char *ca_file,
     handle->secure = t->origin.secure;
     handle->local = t->origin.local;
   }
-  return set_own(handle->easy, t, fault, held);
+  return set_own(handle->easy, t);
 }

@@ -5,6 +5,10 @@
 ** limit of speed, on whatever connection is there) keeps what all polls to
 ** that sort of origin share; for the next one only what tells requests apart
 ** is set, and all of that. Before any other request it is wiped.
+**
+** An order gets a handle that has never sent anything: one that was refused a
+** stream (HTTP/2) keeps a mark by which libcurl repeats whatever it sends next,
+** and no option and no wiping takes that away.
 */
 #ifndef SV_HANDLE_H
 #define SV_HANDLE_H
@@ -24,15 +28,28 @@ typedef struct sv_handle {
 sv_handle *sv_handle_new(void);
 void sv_handle_free(sv_handle *handle);
 
-/* Makes the handle ready to send the transfer's request. Connections made
-** before `fault` (of sv_now; 0: none) are not used any more; `held`: one of
-** them may still be in use. False where memory is short: the handle is then
-** good for nothing. */
+/* Makes the handle ready to send the transfer's request, over a connection of
+** its pool. False where memory is short: the handle is then good for
+** nothing. */
 bool sv_handle_prepare(sv_handle *handle, sv_transfer *transfer,
-                       const char *ca_file, double fault, bool held);
+                       const char *ca_file);
 
-/* Takes the transfer's memory away from the handle. `answered`: it ended well,
-** so nothing of it is left that the next one could stumble over. */
-void sv_handle_rest(sv_handle *handle, bool answered);
+/* Handles that have sent something, kept for the next requests; zeroed before
+** use. None for orders: they get a new one each. */
+enum { SV_IDLE_HANDLES = 16 };
+
+typedef struct sv_handles {
+  sv_handle *idle[SV_IDLE_HANDLES];
+  int count;
+} sv_handles;
+
+/* A new one where none is kept; NULL where memory is short. */
+sv_handle *sv_handles_take(sv_handles *handles);
+
+/* Takes the transfer's memory and pool away from the handle. `well`: it ended
+** well, and libcurl has not repeated it, so nothing of it is left that the next
+** one could stumble over. */
+void sv_handles_give(sv_handles *handles, sv_handle *handle, bool well);
+void sv_handles_free(sv_handles *handles);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include "libcurl.h"
 
-#include <curl/curl.h>
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -26,6 +25,17 @@ static void start_libcurl(void) {
 
 void sv_libcurl_need(void) {
   pthread_once(&once, start_libcurl);
+}
+
+/* The poll takes back what is written to try it. */
+CURLM *sv_libcurl_multi(void) {
+  CURLM *multi = curl_multi_init();
+  if (multi && curl_multi_wakeup(multi) != CURLM_OK) {
+    curl_multi_cleanup(multi);
+    return NULL;
+  }
+  curl_multi_poll(multi, NULL, 0, 0, NULL);
+  return multi;
 }
 
 /* Debian and Ubuntu; Fedora; openSUSE; Alpine, FreeBSD, macOS. */

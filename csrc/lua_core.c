@@ -1,17 +1,24 @@
 /*
-** Module starvideos.core: the catalog and the validator for Lua. Converts
-** tables into values and reports into tables, and decides nothing.
+** Module starvideos.core: the catalog, the validator and clerks for Lua.
+** Converts tables into values and reports into tables, and decides nothing.
 */
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "catalog.h"
+#include "class.h"
+#include "clock.h"
 #include "compat.h"
 #include "convert.h"
+#include "file.h"
+#include "heir.h"
+#include "lua_clerk.h"
+#include "process.h"
 #include "report.h"
 #include "row.h"
+#include "terminal.h"
 #include "validate.h"
 #include "value.h"
 
@@ -262,19 +269,62 @@ static int core_process_id(lua_State *L) {
   return 1;
 }
 
+/* process_exists(number) -> whether there is one; nil where that cannot be
+** told from here. */
+static int core_process_exists(lua_State *L) {
+  lua_Number number = luaL_checknumber(L, 1);
+  bool fits = number > 0 && number <= (lua_Number)INT_MAX;
+  int exists = fits ? sv_process_exists((long)number) : -1;
+  if (exists < 0) {
+    return 0;
+  }
+  lua_pushboolean(L, exists);
+  return 1;
+}
+
+/* namespace(kind) -> name of this process's `pid` or `time` namespace, or nil
+** where it cannot be told. */
+static int core_namespace(lua_State *L) {
+  static const char *const kinds[] = {"pid", "time", NULL};
+  char name[64];
+  const char *kind = kinds[luaL_checkoption(L, 1, NULL, kinds)];
+  size_t length = sv_process_namespace(kind, name, sizeof name);
+  if (length == 0) {
+    return 0;
+  }
+  lua_pushlstring(L, name, length);
+  return 1;
+}
+
+/* private_file(path) -> true where an empty file was made that its owner alone
+** may read; or nil, why and whether there is something of that name. */
+static int core_private_file(lua_State *L) {
+  int problem = sv_private_file(luaL_checkstring(L, 1));
+  if (problem == 0) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, strerror(problem));
+  lua_pushboolean(L, problem == EEXIST);
+  return 3;
+}
+
 /* time() -> Unix seconds with a fraction, which os.time() leaves out. */
 static int core_time(lua_State *L) {
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+  lua_pushnumber(L, sv_time());
   return 1;
 }
 
 /* now() -> seconds of a clock that only goes forward. */
 static int core_now(lua_State *L) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+  lua_pushnumber(L, sv_now());
+  return 1;
+}
+
+/* boottime() -> the same of one that goes on while the machine sleeps. */
+static int core_boottime(lua_State *L) {
+  lua_pushnumber(L, sv_boottime());
   return 1;
 }
 
@@ -283,6 +333,43 @@ static int core_directory(lua_State *L) {
   char path[PATH_MAX];
   lua_pushstring(L, getcwd(path, sizeof path));
   return 1;
+}
+
+/* columns(descriptor) -> number, or nil where it is not known. */
+static int core_columns(lua_State *L) {
+  int columns = sv_columns((int)luaL_checknumber(L, 1));
+  if (columns == 0) {
+    return 0;
+  }
+  lua_pushinteger(L, columns);
+  return 1;
+}
+
+/* kind(path) -> "file", "directory" or "other", or nil where there is none. */
+static int core_kind(lua_State *L) {
+  lua_pushstring(L, sv_file_kind(luaL_checkstring(L, 1)));
+  return 1;
+}
+
+/* opened(path), claim(path) -> true, or nil and why: see heir.h. */
+static int core_opened(lua_State *L) {
+  sv_heir_note(luaL_checkstring(L, 1));
+  return 0;
+}
+
+static int core_claim(lua_State *L) {
+  int problem = sv_heir_claim(luaL_checkstring(L, 1));
+  if (!problem) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, problem == ENOENT ? "the process that forked this one has"
+                                        " closed it, and here SQLite cannot"
+                                        " open it any more; start this program"
+                                        " by itself"
+                                      : strerror(problem));
+  return 2;
 }
 
 static const luaL_Reg catalog_methods[] = {
@@ -298,21 +385,23 @@ static const luaL_Reg report_methods[] = {
 
 static const luaL_Reg functions[] = {
     {"catalog", core_catalog},
+    {"clerk", sv_lua_clerk},
+    {"beat", sv_lua_beat},
+    {"mark", sv_lua_mark},
     {"directory", core_directory},
+    {"opened", core_opened},
+    {"claim", core_claim},
+    {"kind", core_kind},
+    {"namespace", core_namespace},
+    {"private_file", core_private_file},
+    {"process_exists", core_process_exists},
     {"process_id", core_process_id},
     {"time", core_time},
     {"now", core_now},
+    {"boottime", core_boottime},
+    {"columns", core_columns},
     {NULL, NULL},
 };
-
-static void make_class(lua_State *L, const char *name,
-                       const luaL_Reg *methods) {
-  luaL_newmetatable(L, name);
-  luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-}
 
 static void set_codes(lua_State *L, const char *name, int from, int to) {
   lua_newtable(L);
@@ -323,11 +412,10 @@ static void set_codes(lua_State *L, const char *name, int from, int to) {
   lua_setfield(L, -2, name);
 }
 
-LUALIB_API int luaopen_starvideos_core(lua_State *L);
-
 LUALIB_API int luaopen_starvideos_core(lua_State *L) {
-  make_class(L, CATALOG, catalog_methods);
-  make_class(L, REPORT, report_methods);
+  sv_make_class(L, CATALOG, catalog_methods);
+  sv_make_class(L, REPORT, report_methods);
+  sv_make_clerk_classes(L);
   luaL_newlib(L, functions);
   set_codes(L, "codes", 0, SV_FIRST_WARNING);
   set_codes(L, "warning_codes", SV_FIRST_WARNING, SV_CODE_COUNT);

@@ -3,6 +3,8 @@
 */
 #include <curl/curl.h>
 
+#include "clock.h"
+#include "class.h"
 #include "compat.h"
 #include "engine.h"
 #include "lua_driver.h"
@@ -46,17 +48,18 @@ static int engine_close(lua_State *L) {
   return 0;
 }
 
+/* Whether it is open shows once no more Lua may run, finalizers among it. */
 static int engine_submit(lua_State *L) {
-  sv_engine *engine = open_engine(L);
   sv_request request;
   sv_outcome failure;
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
+  check_engine(L);
   sv_read_request(L, 2, &request);
   sv_transfer **box = lua_newuserdata(L, sizeof *box);
   *box = NULL;
   luaL_setmetatable(L, TRANSFER);
-  *box = sv_engine_submit(engine, &request, &failure);
+  *box = sv_engine_submit(open_engine(L), &request, &failure);
   if (*box) {
     return 1;
   }

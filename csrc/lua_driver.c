@@ -3,13 +3,17 @@
 #include <errno.h>
 #include <string.h>
 
+#include "class.h"
 #include "driver.h"
+#include "file.h"
+#include "lua_alarm.h"
 #include "request.h"
 #include "response.h"
 
 #define DRIVER "starvideos.curl.driver"
 #define TICKET "starvideos.curl.ticket"
 #define ERRAND "starvideos.curl.errand"
+#define LOCK "starvideos.curl.lock"
 
 /* --- arguments --------------------------------------------------------- */
 
@@ -60,7 +64,9 @@ static const char *const modes[] = {"wb", "ab", "r+b", NULL};
 ** before it takes any. */
 static sv_errand *read_errand(lua_State *L, int index) {
   sv_job job = check_job(L, index);
-  const char *path = luaL_checkstring(L, index + 1);
+  sv_lock *lock =
+      job == SV_JOB_UNLOCK ? luaL_checkudata(L, index + 1, LOCK) : NULL;
+  const char *path = lock ? "" : luaL_checkstring(L, index + 1);
   const char *other = NULL, *text = NULL, *mode = NULL;
   size_t size = 0;
   double bytes = 0;
@@ -72,6 +78,7 @@ static sv_errand *read_errand(lua_State *L, int index) {
   } else if (job == SV_JOB_WRITE) {
     text = luaL_checklstring(L, index + 2, &size);
     mode = modes[luaL_checkoption(L, index + 3, NULL, modes)];
+    flag = lua_toboolean(L, index + 4);
   } else if (job == SV_JOB_READ) {
     bytes = lua_isnoneornil(L, index + 2) ? MOST_BYTES
                                           : check_bytes(L, index + 2);
@@ -82,6 +89,10 @@ static sv_errand *read_errand(lua_State *L, int index) {
   if (errand) {
     errand->bytes = bytes;
     errand->flag = flag;
+  }
+  if (errand && lock) {
+    errand->lock = *lock;
+    lock->path = NULL;
   }
   return errand;
 }
@@ -98,13 +109,26 @@ static int push_problem(lua_State *L, int problem) {
   lua_createtable(L, 0, 3);
   lua_pushstring(L, reason_of(problem));
   lua_setfield(L, -2, "reason");
-  lua_pushstring(L, strerror(problem));
+  lua_pushstring(L, sv_file_problem(problem));
   lua_setfield(L, -2, "message");
   sv_set_integer(L, "errno", problem);
   return 2;
 }
 
-static int push_done(lua_State *L, const sv_errand *errand) {
+static int lock_gc(lua_State *L) {
+  sv_lock_release(luaL_checkudata(L, 1, LOCK));
+  return 0;
+}
+
+static void push_lock(lua_State *L, sv_lock *taken) {
+  sv_lock *lock = lua_newuserdata(L, sizeof *lock);
+  memset(lock, 0, sizeof *lock);
+  luaL_setmetatable(L, LOCK);
+  *lock = *taken;
+  taken->path = NULL;
+}
+
+static int push_done(lua_State *L, sv_errand *errand) {
   if (errand->problem) {
     return push_problem(L, errand->problem);
   }
@@ -119,11 +143,14 @@ static int push_done(lua_State *L, const sv_errand *errand) {
     case SV_JOB_READ:
       lua_pushlstring(L, errand->text ? errand->text : "", errand->size);
       break;
-    case SV_JOB_IS_DIRECTORY:
-      lua_pushboolean(L, errand->number > 0);
+    case SV_JOB_KIND:
+      lua_pushstring(L, errand->kind);
       break;
     case SV_JOB_SHA256:
       lua_pushstring(L, errand->sha256);
+      break;
+    case SV_JOB_LOCK:
+      push_lock(L, &errand->lock);
       break;
     default:
       lua_pushboolean(L, 1);
@@ -150,7 +177,7 @@ int sv_lua_disk(lua_State *L) {
   if (!*box) {
     return push_problem(L, ENOMEM);
   }
-  sv_errand_run(*box);
+  sv_errand_run(*box, NULL);
   int results = push_done(L, *box);
   sv_errand_free(*box);
   *box = NULL;
@@ -195,15 +222,16 @@ static int push_number(lua_State *L, const sv_ticket *ticket) {
   return 2;
 }
 
+/* Whether it is open shows once no more Lua may run, finalizers among it. */
 static int driver_submit(lua_State *L) {
-  sv_driver *driver = open_driver(L);
   sv_request request;
   sv_outcome failure;
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
+  check_driver(L);
   sv_read_request(L, 2, &request);
   sv_ticket **box = new_ticket(L);
-  *box = sv_driver_submit(driver, &request, &failure);
+  *box = sv_driver_submit(open_driver(L), &request, &failure);
   if (*box) {
     return push_number(L, *box);
   }
@@ -213,9 +241,9 @@ static int driver_submit(lua_State *L) {
 }
 
 static int driver_errand(lua_State *L) {
-  sv_driver *driver = open_driver(L);
   lua_settop(L, 6);
   sv_ticket **box = new_ticket(L);
+  sv_driver *driver = open_driver(L);
   sv_errand *errand = read_errand(L, 2);
   *box = errand ? sv_driver_errand(driver, errand) : NULL;
   return *box ? push_number(L, *box) : push_problem(L, errand ? errno : ENOMEM);
@@ -250,8 +278,21 @@ static int driver_wake(lua_State *L) {
   return 0;
 }
 
+static int driver_alarm(lua_State *L) {
+  sv_push_alarm(L, sv_driver_alarm(open_driver(L)));
+  return 1;
+}
+
 static int driver_calm(lua_State *L) {
   sv_driver_calm(open_driver(L));
+  return 0;
+}
+
+static int driver_wait(lua_State *L) {
+  sv_driver *driver = open_driver(L);
+  double seconds = luaL_checknumber(L, 2);
+  luaL_argcheck(L, seconds >= 0, 2, "less than 0"); /* nor no number */
+  sv_driver_wait(driver, seconds);
   return 0;
 }
 
@@ -316,7 +357,7 @@ static int ticket_result(lua_State *L) {
     return sv_push_result(L, sv_ticket_transfer(ticket),
                           sv_ticket_outcome(ticket));
   }
-  const sv_errand *errand = sv_ticket_errand(ticket);
+  sv_errand *errand = sv_ticket_errand(ticket);
   return errand ? push_done(L, errand) : push_lost(L);
 }
 
@@ -335,6 +376,7 @@ static const luaL_Reg driver_methods[] = {
     {"ready", driver_ready},         {"take", driver_take},
     {"in_flight", driver_in_flight}, {"pollfd", driver_pollfd},
     {"wake", driver_wake},           {"calm", driver_calm},
+    {"alarm", driver_alarm},         {"wait", driver_wait},
     {"listen", driver_listen},       {"accept", driver_accept},
     {"close", driver_close},         {"__gc", driver_close},
     {"__close", driver_close},       {NULL, NULL},
@@ -352,8 +394,15 @@ static const luaL_Reg errand_methods[] = {
     {NULL, NULL},
 };
 
+static const luaL_Reg lock_methods[] = {
+    {"__gc", lock_gc},
+    {NULL, NULL},
+};
+
 void sv_make_driver_classes(lua_State *L) {
+  sv_make_alarm_class(L);
   sv_make_class(L, DRIVER, driver_methods);
   sv_make_class(L, TICKET, ticket_methods);
   sv_make_class(L, ERRAND, errand_methods);
+  sv_make_class(L, LOCK, lock_methods);
 }

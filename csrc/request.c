@@ -1,6 +1,7 @@
 #include "request.h"
 
 #include <limits.h>
+#include <stdint.h>
 #include <string.h>
 
 enum { MAX_BODY = 4 * 1024 * 1024, MAX_IN_FLIGHT = 64 };
@@ -37,6 +38,19 @@ double sv_number_field(lua_State *L, int table, const char *name,
   }
   lua_pop(L, 1);
   return number;
+}
+
+/* What a narrow type cannot hold is as good as its largest value. */
+static long long_field(lua_State *L, int table, const char *name,
+                       double otherwise) {
+  double number = sv_number_field(L, table, name, otherwise);
+  return number < (double)LONG_MAX ? (long)number : LONG_MAX;
+}
+
+static size_t size_field(lua_State *L, int table, const char *name,
+                         double otherwise) {
+  double number = sv_number_field(L, table, name, otherwise);
+  return number < (double)SIZE_MAX ? (size_t)number : SIZE_MAX;
 }
 
 /* Absent is without a limit; a limit of zero is over at once, and not that. */
@@ -127,9 +141,10 @@ void sv_read_request(lua_State *L, int table, sv_request *request) {
   request->body = sv_text_field(L, table, "body", &request->body_size);
   request->connect_timeout = time_field(L, table, "connect_timeout");
   request->timeout = time_field(L, table, "timeout");
+  request->send_by = sv_number_field(L, table, "send_by", 0);
   request->stall_seconds = sv_number_field(L, table, "stall_seconds", 0);
-  request->stall_bytes = (long)sv_number_field(L, table, "stall_bytes", 1);
-  request->max_body = (size_t)sv_number_field(L, table, "max_body", MAX_BODY);
+  request->stall_bytes = long_field(L, table, "stall_bytes", 1);
+  request->max_body = size_field(L, table, "max_body", MAX_BODY);
   double redirects = sv_number_field(L, table, "redirects", 0);
   request->redirects = redirects < INT_MAX ? (int)redirects : INT_MAX;
   request->fresh = boolean_field(L, table, "fresh");
@@ -150,12 +165,4 @@ const char *sv_read_engine(lua_State *L, int table, int *max_in_flight) {
                 "max_in_flight is out of range");
   *max_in_flight = (int)most;
   return ca_file;
-}
-
-void sv_make_class(lua_State *L, const char *name, const luaL_Reg *methods) {
-  luaL_newmetatable(L, name);
-  luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
 }

@@ -15,9 +15,6 @@ void sv_read_request(lua_State *L, int table, sv_request *request);
 ** stack; NULL: none) and `max_in_flight` (64). Raises likewise. */
 const char *sv_read_engine(lua_State *L, int table, int *max_in_flight);
 
-/* Makes the metatable of a class of userdata. */
-void sv_make_class(lua_State *L, const char *name, const luaL_Reg *methods);
-
 /* A field of a table, NULL or `otherwise` where it is absent; raises where it
 ** is of a wrong type. A text stays on the stack, so that its bytes stay where
 ** they are; `size` may be NULL. */

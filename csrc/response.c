@@ -4,14 +4,6 @@
 
 enum { USUAL_HEADERS = 8 }; /* of an answer; more make a table that grows */
 
-void sv_push_integer(lua_State *L, long long number) {
-#if LUA_VERSION_NUM < 503
-  lua_pushnumber(L, (lua_Number)number); /* lua_Integer may have 32 bits */
-#else
-  lua_pushinteger(L, (lua_Integer)number);
-#endif
-}
-
 void sv_set_integer(lua_State *L, const char *name, long long number) {
   sv_push_integer(L, number);
   lua_setfield(L, -2, name);
@@ -48,25 +40,78 @@ static void push_lowered(lua_State *L, const char *text, size_t size) {
   lua_pushlstring(L, name, size);
 }
 
+/* Makes a list of the value on top, and puts it under the name below it. */
+static void begin_list(lua_State *L, int headers) {
+  lua_createtable(L, 2, 0);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, 1);
+  lua_pushvalue(L, -2);
+  lua_pushvalue(L, -2);
+  lua_rawset(L, headers);
+}
+
+/* The values of a name that comes again stand in a list until all are known:
+** joined one by one, short lines would be copied 64 KiB at a time. True where
+** a list was begun. */
+static bool add_header(lua_State *L, int headers, const sv_field *field) {
+  push_lowered(L, field->name, field->name_size);
+  lua_pushvalue(L, -1);
+  lua_rawget(L, headers);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushlstring(L, field->value, field->value_size);
+    lua_rawset(L, headers);
+    return false;
+  }
+  bool begins = !lua_istable(L, -1);
+  if (begins) {
+    begin_list(L, headers);
+  }
+  lua_pushlstring(L, field->value, field->value_size);
+  lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+  lua_pop(L, 2);
+  return begins;
+}
+
+static void push_joined(lua_State *L, int list) {
+  luaL_Buffer text;
+  luaL_buffinit(L, &text);
+  for (int i = 1, count = (int)lua_rawlen(L, list); i <= count; i++) {
+    if (i > 1) {
+      luaL_addlstring(&text, ", ", 2);
+    }
+    lua_rawgeti(L, list, i);
+    luaL_addvalue(&text);
+  }
+  luaL_pushresult(&text);
+}
+
+static void join_lists(lua_State *L, int headers) {
+  lua_pushnil(L);
+  while (lua_next(L, headers)) {
+    if (lua_istable(L, -1)) {
+      lua_pushvalue(L, -2);
+      push_joined(L, lua_gettop(L) - 1);
+      lua_rawset(L, headers);
+    }
+    lua_pop(L, 1);
+  }
+}
+
 static void push_headers(lua_State *L, const sv_transfer *transfer) {
   size_t size;
   const char *cursor = sv_transfer_head(transfer, &size);
   const char *end = cursor ? cursor + size : cursor;
+  bool repeated = false;
   sv_field field;
+  luaL_checkstack(L, LUA_MINSTACK, "headers");
   lua_createtable(L, 0, USUAL_HEADERS);
+  int headers = lua_gettop(L);
   while (cursor && sv_head_next(&cursor, end, &field)) {
-    push_lowered(L, field.name, field.name_size);
-    lua_pushvalue(L, -1);
-    lua_rawget(L, -3);
-    if (lua_isnil(L, -1)) {
-      lua_pop(L, 1);
-      lua_pushlstring(L, field.value, field.value_size);
-    } else {
-      lua_pushliteral(L, ", ");
-      lua_pushlstring(L, field.value, field.value_size);
-      lua_concat(L, 3);
-    }
-    lua_rawset(L, -3);
+    repeated = add_header(L, headers, &field) || repeated;
+  }
+  if (repeated) {
+    join_lists(L, headers);
   }
 }
 

@@ -22,9 +22,6 @@ int sv_push_answer(lua_State *L, const sv_transfer *transfer, long status);
 /* Bytes received, in all (nil where unknown) and sent. */
 int sv_push_progress(lua_State *L, sv_progress progress);
 
-/* As an integer where Lua has them, whole whatever the processor's width. */
-void sv_push_integer(lua_State *L, long long number);
-
 /* Sets a field of the table on top. */
 void sv_set_integer(lua_State *L, const char *name, long long number);
 

@@ -1,11 +1,9 @@
-#define _GNU_SOURCE /* SCHED_BATCH */
-
 #include "shared.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "clock.h"
 #include "forks.h"
 
 static const double PROGRESS_SECONDS = 0.02;
@@ -47,19 +45,20 @@ sv_ticket *sv_list_take(sv_ticket **list) {
 }
 
 void sv_ticket_drop(sv_ticket *ticket) {
-  if (__atomic_sub_fetch(&ticket->owners, 1, __ATOMIC_ACQ_REL) > 0) {
+  if (__atomic_sub_fetch(&ticket->owners, 1, __ATOMIC_ACQ_REL) > 0 ||
+      ticket->lost) {
     return;
   }
-  if (ticket->transfer && !ticket->lost) {
+  if (ticket->transfer) {
     sv_transfer_release(ticket->transfer);
   }
-  if (ticket->errand && !ticket->lost) {
+  if (ticket->errand) {
     sv_errand_free(ticket->errand);
   }
   free(ticket);
 }
 
-/* --- on the thread ----------------------------------------------------- */
+/* --- on both threads ---------------------------------------------------- */
 
 static void publish_status(sv_ticket *ticket) {
   long status = sv_transfer_status(ticket->transfer);
@@ -80,10 +79,31 @@ static void end(sv_shared *shared, sv_ticket *ticket) {
   sv_alarm_raise(shared->alarm);
 }
 
+/* --- on the disk's thread ------------------------------------------------ */
+
+/* After an exit the ticket may be gone: nobody tells of its end then. */
+void sv_shared_work(sv_ticket *ticket, void *shared, const int *stop) {
+  if (ticket->errand) {
+    sv_errand_run(ticket->errand, stop);
+  } else {
+    sv_transfer_settle(ticket->transfer, stop);
+  }
+  sv_forks_hold();
+  end(shared, ticket);
+  sv_forks_let();
+}
+
+/* --- on the network's thread --------------------------------------------- */
+
+/* What is left to do with a whole file may take its time. */
 static void end_transfer(sv_shared *shared, sv_ticket *ticket) {
   publish_status(ticket);
   publish_progress(ticket);
-  end(shared, ticket);
+  if (sv_transfer_is_settled(ticket->transfer)) {
+    end(shared, ticket);
+  } else {
+    sv_worker_post(shared->disk, ticket);
+  }
 }
 
 static void on_end(sv_transfer *transfer, void *self) {
@@ -95,18 +115,8 @@ static bool must_stop(const sv_shared *shared) {
   return __atomic_load_n(&shared->stop, __ATOMIC_SEQ_CST);
 }
 
-/* The disk may take its time, and a fork shall not wait for it. */
-static void run_errand(sv_errand *errand) {
-  sv_forks_let();
-  sv_errand_run(errand);
-  sv_forks_hold();
-}
-
 static void begin(sv_shared *shared, sv_ticket *ticket) {
-  if (ticket->errand) {
-    run_errand(ticket->errand);
-    end(shared, ticket);
-  } else if (must_stop(shared) || !sv_transfer_check(ticket->transfer)) {
+  if (must_stop(shared) || !sv_transfer_check(ticket->transfer)) {
     sv_transfer_abandon(ticket->transfer, false);
     end_transfer(shared, ticket);
   } else {
@@ -114,8 +124,9 @@ static void begin(sv_shared *shared, sv_ticket *ticket) {
   }
 }
 
+/* One that has ended, or is being settled, is the engine's no more. */
 static void cancel(sv_ticket *ticket) {
-  if (ticket->transfer && !__atomic_load_n(&ticket->done, __ATOMIC_RELAXED)) {
+  if (ticket->transfer->engine) {
     sv_transfer_cancel(ticket->transfer);
   }
   sv_ticket_drop(ticket);
@@ -176,7 +187,7 @@ static bool turn(sv_shared *shared, double *published, double *next) {
 static void rest(sv_shared *shared, double until) {
   if (!sv_engine_begin(shared->engine)) {
     const struct timespec moment = {0, 10000000};
-    nanosleep(&moment, NULL); /* there may be memory then */
+    nanosleep(&moment, NULL); /* there may be room then */
     return;
   }
   __atomic_store_n(&shared->asleep, 1, __ATOMIC_SEQ_CST);
@@ -186,16 +197,6 @@ static void rest(sv_shared *shared, double until) {
     sv_engine_poll(shared->engine, until);
   }
   __atomic_store_n(&shared->asleep, 0, __ATOMIC_SEQ_CST);
-}
-
-static void start(sv_shared *shared) {
-#ifdef SCHED_BATCH
-  /* A thread that wakes up would else push the host's off its processor in the
-  ** midst of a frame. */
-  const struct sched_param none = {0};
-  pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
-#endif
-  sv_engine_listen(shared->engine, on_end, shared);
 }
 
 /* What wakes the thread goes away with the engine: not before who has told it
@@ -212,7 +213,7 @@ static void leave(sv_shared *shared) {
 void *sv_shared_run(void *self) {
   sv_shared *shared = self;
   double published = 0;
-  start(shared);
+  sv_engine_listen(shared->engine, on_end, shared);
   while (!must_stop(shared)) {
     double next = sv_now() + LONG_SECONDS;
     if (!turn(shared, &published, &next)) {

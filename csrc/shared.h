@@ -1,9 +1,10 @@
 /*
-** What a driver and its thread share: lists, and the tickets in them.
-** Not for others.
+** What a driver and its threads share, one for the network and one for the
+** disk: lists, and the tickets in them. Not for others.
 **
-** The thread owns what a ticket points to until the ticket is done; then its
-** driver does. Fields that both touch meanwhile are named `atomic`.
+** A thread owns what a ticket points to until the ticket is done, or handed on
+** to the disk; then its driver does. Fields that several touch meanwhile are
+** named `atomic`.
 */
 #ifndef SV_SHARED_H
 #define SV_SHARED_H
@@ -13,6 +14,7 @@
 #include "alarm.h"
 #include "driver.h"
 #include "transfer.h"
+#include "worker.h"
 
 struct sv_ticket {
   int owners;          /* atomic */
@@ -29,7 +31,8 @@ struct sv_ticket {
   long long number;
   sv_ticket *before, *after; /* of those not taken out */
   bool cancelled;
-  bool lost; /* in a fork; then what it points to is not touched any more */
+  bool lost; /* in a fork; then nothing it points to is touched any more, and
+                a thread that an exit overtook may still be at it */
 };
 
 typedef struct sv_queue {
@@ -46,9 +49,11 @@ typedef struct sv_shared {
   int stop;           /* atomic */
   int asleep;         /* atomic: must be woken; who does takes it away */
   pthread_mutex_t gate; /* held while the thread is told to stop */
-  sv_engine *engine;    /* the thread's */
+  sv_engine *engine;    /* the network's */
   sv_alarm *alarm;
-  pthread_t thread;
+  sv_worker *disk; /* NULL until the first that needs it */
+  pthread_t network;
+  bool has_network; /* the driver's alone; begun with the first request */
 } sv_shared;
 
 void sv_queue_put(sv_queue *queue, sv_ticket *ticket);
@@ -63,7 +68,9 @@ sv_ticket *sv_list_take(sv_ticket **list);
 /* Gives up one share of a ticket. */
 void sv_ticket_drop(sv_ticket *ticket);
 
-/* What the thread does; `shared` as the argument. */
+/* What the threads do, with `shared` as the last argument: all for the network,
+** one ticket after another for the disk. */
 void *sv_shared_run(void *shared);
+void sv_shared_work(sv_ticket *ticket, void *shared, const int *stop);
 
 #endif

@@ -8,14 +8,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WRITE_BACK = 8 * 1024 * 1024 };
+#include "file.h"
+#include "forks.h"
+
+enum { WRITE_BACK = 8 * 1024 * 1024, MOST_TRIES = 100 };
 
 /* Whether the path still leads to the file: its last writer may have given it
-** another name before it let go of the lock. */
-static bool still_there(int file, const char *path) {
+** another name before it let go of the lock. 0; ESTALE where it does not, or
+** the errno of a look that failed. */
+static int look_again(int file, const char *path) {
   struct stat opened, named;
-  return fstat(file, &opened) == 0 && stat(path, &named) == 0 &&
-         opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+  if (fstat(file, &opened) != 0 || stat(path, &named) != 0) {
+    return errno == ENOENT ? ESTALE : errno;
+  }
+  bool same = opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+  return same ? 0 : ESTALE;
 }
 
 static int give_up(int *file, int problem) {
@@ -24,20 +31,24 @@ static int give_up(int *file, int problem) {
   return problem;
 }
 
-int sv_sink_lock(int *file, const char *path, int flags) {
-  for (;;) {
-    *file = open(path, flags | O_CLOEXEC, 0666);
-    if (*file < 0) {
-      return errno;
-    }
-    if (flock(*file, LOCK_EX | LOCK_NB) != 0) {
-      return give_up(file, errno);
-    }
-    if (still_there(*file, path)) {
-      return 0;
-    }
-    close(*file);
+static int lock_once(int *file, const char *path, int flags) {
+  int problem = sv_file_open(file, path, flags, 0666);
+  if (problem) {
+    return problem;
   }
+  problem = flock(*file, LOCK_EX | LOCK_NB) == 0 ? look_again(*file, path)
+                                                 : errno;
+  return problem ? give_up(file, problem) : 0;
+}
+
+/* Of a file system that never tells the same of a file twice this is not
+** waited out. */
+int sv_sink_lock(int *file, const char *path, int flags) {
+  int problem = ESTALE;
+  for (int tries = 0; problem == ESTALE && tries < MOST_TRIES; tries++) {
+    problem = lock_once(file, path, flags);
+  }
+  return problem == ESTALE ? EWOULDBLOCK : problem;
 }
 
 void sv_sink_unlock(int file) {
@@ -45,24 +56,17 @@ void sv_sink_unlock(int file) {
   close(file);
 }
 
-/* A pipe would be waited for, and cannot be continued. */
-static bool is_pipe(int file) {
-  struct stat opened;
-  return fstat(file, &opened) == 0 && S_ISFIFO(opened.st_mode);
-}
-
 int sv_sink_open(sv_sink *sink, const char *path, long long offset, bool sync) {
-  int problem = sv_sink_lock(&sink->file, path, O_RDWR | O_CREAT | O_NONBLOCK);
+  int file;
+  int problem = sv_sink_lock(&file, path, O_RDWR | O_CREAT);
   if (problem) {
     return problem;
   }
-  if (is_pipe(sink->file)) {
-    return give_up(&sink->file, ENXIO);
-  }
   sink->digest = sv_digest_new();
   if (!sink->digest) {
-    return give_up(&sink->file, ENOMEM);
+    return give_up(&file, ENOMEM);
   }
+  sink->file = sv_descriptor_of(file);
   sink->sync = sync;
   sink->process = getpid();
   sink->offset = offset;
@@ -70,30 +74,36 @@ int sv_sink_open(sv_sink *sink, const char *path, long long offset, bool sync) {
   return 0;
 }
 
-static int digest_prefix(sv_sink *sink) {
-  int problem = sv_digest_begin(sink->digest);
-  return problem ? problem
-                 : sv_digest_add_file(sink->digest, sink->file, sink->offset);
+/* What is there already may be gigabytes: it is read in the end, when no server
+** waits for it. */
+static int begin_digest(sv_sink *sink) {
+  if (sink->offset == 0) {
+    return sv_digest_begin(sink->digest);
+  }
+  sv_digest_free(sink->digest);
+  sink->digest = NULL;
+  return 0;
 }
 
 int sv_sink_begin(sv_sink *sink, bool resumed) {
   if (!resumed) {
     sink->offset = 0;
   }
+  int file = sink->file.number;
   struct stat now;
-  if (fstat(sink->file, &now) != 0) {
+  if (fstat(file, &now) != 0) {
     return errno;
   }
   if (now.st_size < sink->offset) {
     return ESTALE;
   }
   if ((now.st_size > sink->offset &&
-       ftruncate(sink->file, (off_t)sink->offset) != 0) ||
-      lseek(sink->file, (off_t)sink->offset, SEEK_SET) < 0) {
+       ftruncate(file, (off_t)sink->offset) != 0) ||
+      lseek(file, (off_t)sink->offset, SEEK_SET) < 0) {
     return errno;
   }
   sink->given_to_disk = sink->offset;
-  return digest_prefix(sink);
+  return begin_digest(sink);
 }
 
 /* The disk gets to work while more is coming; the fsync in the end, and the
@@ -102,7 +112,7 @@ static void write_back(sv_sink *sink) {
 #ifdef SYNC_FILE_RANGE_WRITE
   long long written = sink->offset + sink->written;
   if (sink->sync && written - sink->given_to_disk >= WRITE_BACK) {
-    sync_file_range(sink->file, (off_t)sink->given_to_disk,
+    sync_file_range(sink->file.number, (off_t)sink->given_to_disk,
                     (off_t)(written - sink->given_to_disk),
                     SYNC_FILE_RANGE_WRITE);
     sink->given_to_disk = written;
@@ -114,14 +124,16 @@ static void write_back(sv_sink *sink) {
 
 int sv_sink_write(sv_sink *sink, const char *bytes, size_t size) {
   while (size > 0) {
-    ssize_t count = write(sink->file, bytes, size);
+    ssize_t count = write(sink->file.number, bytes, size);
     if (count < 0 && errno == EINTR) {
       continue;
     }
     if (count < 0) {
       return errno;
     }
-    int problem = sv_digest_add(sink->digest, bytes, (size_t)count);
+    int problem = sink->digest
+                      ? sv_digest_add(sink->digest, bytes, (size_t)count)
+                      : 0;
     bytes += count;
     size -= (size_t)count;
     sink->written += count;
@@ -131,10 +143,6 @@ int sv_sink_write(sv_sink *sink, const char *bytes, size_t size) {
   }
   write_back(sink);
   return 0;
-}
-
-int sv_sink_digest(sv_sink *sink, char hex[SV_SHA256_HEX]) {
-  return sv_digest_end(sink->digest, hex);
 }
 
 int sv_sink_sync(int file) {
@@ -150,24 +158,34 @@ int sv_sink_sync(int file) {
   return problem;
 }
 
-int sv_sink_close(sv_sink *sink, bool whole) {
-  int problem = 0;
+int sv_sink_close(sv_sink *sink) {
   sv_digest_free(sink->digest);
   sink->digest = NULL;
-  if (sink->file < 0) {
-    return 0;
-  }
-  if (whole && sink->sync) {
-    problem = sv_sink_sync(sink->file);
-  }
   /* A child of the process that was forked meanwhile shares the lock, and its
   ** copy of the file would keep it. */
-  if (sink->process == getpid()) {
-    flock(sink->file, LOCK_UN);
+  if (sink->file.number >= 0 && sink->process == getpid()) {
+    flock(sink->file.number, LOCK_UN);
   }
-  if (close(sink->file) != 0 && problem == 0) {
-    problem = errno;
-  }
-  sink->file = -1;
+  return sv_descriptor_close(&sink->file);
+}
+
+/* The digest is taken out first: what a child finds in the sink it frees. */
+static int end_digest(sv_sink *sink, char hex[SV_SHA256_HEX],
+                      const int *stop) {
+  sv_digest *digest = sink->digest;
+  sink->digest = NULL;
+  int problem = digest
+                    ? sv_digest_end(digest, hex)
+                    : sv_digest_open_file(sink->file.number, hex, stop);
+  sv_digest_free(digest);
   return problem;
+}
+
+int sv_sink_finish(sv_sink *sink, char hex[SV_SHA256_HEX], const int *stop) {
+  int problem = end_digest(sink, hex, stop);
+  int syncing = sink->sync ? sv_sink_sync(sink->file.number) : 0;
+  sv_forks_hold();
+  int closing = sv_sink_close(sink);
+  sv_forks_let();
+  return problem ? problem : syncing ? syncing : closing;
 }

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "clock.h"
 #include "evidence.h"
+#include "file.h"
 #include "head.h"
 
 enum { MAX_HEAD = 64 * 1024 };
@@ -69,6 +71,10 @@ static bool copy_request(sv_transfer *t, const sv_request *request) {
   return true;
 }
 
+static double later(double now, double seconds) {
+  return seconds > 0 ? now + seconds : (double)INFINITY;
+}
+
 sv_transfer *sv_transfer_copy(const sv_request *request) {
   sv_transfer *t = calloc(1, sizeof *t);
   if (!t || !copy_request(t, request)) {
@@ -76,9 +82,9 @@ sv_transfer *sv_transfer_copy(const sv_request *request) {
     return NULL;
   }
   t->owners = 1;
-  t->end_by =
-      request->timeout > 0 ? sv_now() + request->timeout : (double)INFINITY;
-  t->sink.file = -1;
+  t->end_by = request->fresh ? (double)INFINITY
+                             : later(sv_now(), request->timeout);
+  t->sink.file = sv_descriptor_of(-1);
   t->max_body = request->max_body;
   return t;
 }
@@ -203,7 +209,7 @@ void sv_transfer_forget(sv_transfer *t) {
 
 void sv_transfer_free(sv_transfer *t) {
   sv_transfer_forget(t);
-  sv_sink_close(&t->sink, false);
+  sv_sink_close(&t->sink);
   sv_version_free(&t->version);
   sv_buffer_free(&t->head);
   sv_buffer_free(&t->body);
@@ -272,7 +278,7 @@ static bool decide(sv_transfer *t) {
                    "the answer has no status");
     return false;
   }
-  if (t->sink.file < 0 || (status != 200 && status != 206) ||
+  if (t->sink.file.number < 0 || (status != 200 && status != 206) ||
       !sv_head_says_file(t->head.data, t->head.size)) {
     return true;
   }
@@ -309,19 +315,33 @@ size_t sv_transfer_on_body(char *bytes, size_t one, size_t size, void *self) {
   return taken ? size : 0;
 }
 
+/* Whatever makes libcurl repeat a request: an order goes out once. And none
+** goes out when others may have given it up for lost, however long this machine
+** slept meanwhile. */
+static bool may_be_sent(sv_transfer *t) {
+  if (t->options.fresh && t->sends > 1) {
+    sv_outcome_say(&t->outcome, SV_REASON_RESET,
+                   "the connection broke before an answer came");
+    return false;
+  }
+  if (t->options.send_by > 0 && sv_boottime() >= t->options.send_by) {
+    sv_outcome_say(&t->outcome, SV_REASON_LATE, "the program or the machine"
+                   " stood still until it was too late to send the request");
+    t->sends--;
+    return false;
+  }
+  return true;
+}
+
 int sv_transfer_on_connected(void *self, char *to, char *from, int to_port,
                              int from_port) {
   sv_transfer *t = self;
   (void)to, (void)from, (void)to_port, (void)from_port;
-  t->connected = true;
-  return CURL_PREREQFUNC_OK;
+  t->sends++;
+  return may_be_sent(t) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 /* --- the way there and back -------------------------------------------- */
-
-static double later(double now, double seconds) {
-  return seconds > 0 ? now + seconds : INFINITY;
-}
 
 static bool open_sink(sv_transfer *t) {
   const char *path = t->options.sink_path;
@@ -331,38 +351,51 @@ static bool open_sink(sv_transfer *t) {
   int problem = sv_sink_open(&t->sink, path, t->options.sink_offset,
                              t->options.sink_sync);
   if (problem == EWOULDBLOCK) {
-    sv_outcome_say(&t->outcome, SV_REASON_IO, "another download is writing %s",
-                   path);
+    sv_outcome_say(&t->outcome, SV_REASON_BUSY,
+                   "another download is writing %s", path);
   } else if (problem) {
     sv_outcome_say(&t->outcome, SV_REASON_IO, "cannot write %s: %s", path,
-                   strerror(problem));
+                   sv_file_problem(problem));
   }
   t->outcome.system_error = problem;
   return problem == 0;
 }
 
-bool sv_transfer_start(sv_transfer *t, sv_handle *handle, const char *ca_file,
-                       double fault, bool held) {
+bool sv_transfer_start(sv_transfer *t, sv_handle *handle,
+                       const char *ca_file) {
   if (!open_sink(t)) {
     return false;
   }
   t->handle = handle;
   t->begun = sv_now();
   t->connect_by = later(t->begun, t->options.connect_timeout);
-  return sv_handle_prepare(handle, t, ca_file, fault, held);
+  if (t->options.fresh) {
+    t->end_by = later(t->begun, t->options.timeout);
+  }
+  return sv_handle_prepare(handle, t, ca_file);
 }
 
-static void settle(sv_transfer *t, bool whole) {
-  bool saved = whole && t->outcome.to_file;
-  int problem = saved ? sv_sink_digest(&t->sink, t->outcome.sha256) : 0;
-  int closing = sv_sink_close(&t->sink, saved);
-  if (whole) {
-    failed_to_write(t, problem ? problem : closing);
+/* A whole file is left open, for sv_transfer_settle. */
+static void end(sv_transfer *t) {
+  bool saved = t->outcome.reason == SV_REASON_NONE && t->outcome.to_file;
+  if (!saved) {
+    int problem = sv_sink_close(&t->sink);
+    if (t->outcome.reason == SV_REASON_NONE) {
+      failed_to_write(t, problem);
+    }
   }
   t->outcome.file_offset = t->sink.offset;
   t->outcome.file_bytes = t->sink.written;
   t->stage = SV_DONE;
   t->handle = NULL;
+}
+
+bool sv_transfer_is_settled(const sv_transfer *t) {
+  return t->sink.file.number < 0;
+}
+
+void sv_transfer_settle(sv_transfer *t, const int *stop) {
+  failed_to_write(t, sv_sink_finish(&t->sink, t->outcome.sha256, stop));
 }
 
 void sv_transfer_finish(sv_transfer *t, CURLcode code, const char *ca_file) {
@@ -378,7 +411,7 @@ void sv_transfer_finish(sv_transfer *t, CURLcode code, const char *ca_file) {
                      "the head of the answer is cut short");
     }
   }
-  settle(t, t->outcome.reason == SV_REASON_NONE);
+  end(t);
 }
 
 void sv_transfer_abandon(sv_transfer *t, bool sent) {
@@ -387,5 +420,5 @@ void sv_transfer_abandon(sv_transfer *t, bool sent) {
   }
   t->outcome.sent = sent;
   t->outcome.phase = sent ? SV_PHASE_ANSWER : SV_PHASE_QUEUE;
-  settle(t, false);
+  end(t);
 }

@@ -11,6 +11,7 @@
 #include "engine.h"
 #include "handle.h"
 #include "origin.h"
+#include "pool.h"
 #include "sink.h"
 #include "version.h"
 
@@ -22,11 +23,12 @@ struct sv_transfer {
   sv_transfer *previous, *next; /* in the engine's queue or running list */
   sv_stage stage;
   int owners;
-  bool connected; /* libcurl is about to send, or has */
+  int sends; /* how often libcurl was about to send it */
   double begun, connect_by, end_by;
   bool head_ended; /* by an empty line */
   bool answered;   /* the final answer's head is complete */
   sv_handle *handle; /* while running */
+  sv_pool *pool;     /* likewise */
   struct curl_slist *headers;
   sv_request options; /* `body` is NULL unless it is a POST */
   void *texts;        /* what `options` points to */
@@ -39,7 +41,8 @@ struct sv_transfer {
   sv_outcome outcome;
 };
 
-/* A copy of a request, whose time begins to run; NULL where memory is short. */
+/* A copy of a request, whose time begins to run, but for an order's; NULL where
+** memory is short. */
 sv_transfer *sv_transfer_copy(const sv_request *request);
 
 /* Makes a copy ready to be sent; false with the outcome filled in where it may
@@ -54,10 +57,10 @@ void sv_transfer_free(sv_transfer *transfer);
 ** the ticket may lie about for long. */
 void sv_transfer_forget(sv_transfer *transfer);
 
-/* Opens the sink and prepares the handle; `fault` and `held` as there. False
-** with the outcome filled in, or for want of memory. */
+/* Opens the sink and prepares the handle. False with the outcome filled in, or
+** for want of memory. */
 bool sv_transfer_start(sv_transfer *transfer, sv_handle *handle,
-                       const char *ca_file, double fault, bool held);
+                       const char *ca_file);
 
 /* What libcurl calls, with the transfer as `self`. */
 size_t sv_transfer_on_head(char *line, size_t one, size_t size, void *self);
@@ -69,6 +72,12 @@ int sv_transfer_on_connected(void *self, char *to, char *from, int to_port,
 void sv_transfer_finish(sv_transfer *transfer, CURLcode code,
                         const char *ca_file);
 
+/* Then, of a file that has come whole: its digest, an fsync and its end, which
+** take their time. May be called on any thread, but not while a fork is held up;
+** `stop` as of sv_sink_finish. */
+bool sv_transfer_is_settled(const sv_transfer *transfer);
+void sv_transfer_settle(sv_transfer *transfer, const int *stop);
+
 /* Ends a transfer that no longer has a handle, or never had one: as cancelled
 ** where nothing else has been said. */
 void sv_transfer_abandon(sv_transfer *transfer, bool sent);
@@ -77,7 +86,8 @@ void sv_transfer_abandon(sv_transfer *transfer, bool sent);
 
 typedef void sv_listener(sv_transfer *transfer, void *self);
 
-/* Who is told of each transfer that has ended, on the engine's thread. */
+/* Who is told of each transfer that has ended, on the engine's thread, and has
+** to settle it. */
 void sv_engine_listen(sv_engine *engine, sv_listener *listener, void *self);
 
 /* Hands a new transfer over to an engine, which takes a share of its own. */
@@ -87,7 +97,8 @@ void sv_engine_enqueue(sv_engine *engine, sv_transfer *transfer);
 ** on any thread. */
 void sv_transfer_detach(sv_transfer *transfer);
 
-/* Makes ready what sv_engine_wake needs; false where memory is short. */
+/* Makes ready what sv_engine_wake needs; false where memory is short, or
+** descriptors are. */
 bool sv_engine_begin(sv_engine *engine);
 
 /* The halves of a step: does what can be done without waiting, true where a

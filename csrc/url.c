@@ -51,9 +51,9 @@ bool sv_is_url(const char *text, size_t length)
 const char *sv_show_url(char out[SV_SHOWN], const char *text, size_t length)
 {
   size_t end = 0;
-  while (end < length && text[end] != '?' && text[end] != '#')
+  while (end < length && strchr("?#;", text[end]) == NULL)
     end++;
-  if (memchr(text, '@', end) != NULL)
+  if (memchr(text, '@', length) != NULL)
     end = scheme_length(text, length);
   return sv_show(out, text, end);
 }

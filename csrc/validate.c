@@ -40,13 +40,19 @@ static bool has_references(const request *r, sv_field field)
          && (list->kind != SV_TABLE || list->as.entries != NULL);
 }
 
+/* There is always room for the dots, which end the list where a word would
+** leave none. */
 static void add_word(char list[LIST_SIZE], const char *word)
 {
-  size_t used = strlen(list);
-  if (used + strlen(word) + sizeof ", ..." <= LIST_SIZE)
-    sprintf(list + used, used > 0 ? ", %s" : "%s", word);
-  else if (used > 3 && strcmp(list + used - 3, "...") != 0)
-    strcpy(list + used, ", ...");
+  static const char dots[] = ", ...";
+  const char *comma = list[0] != '\0' ? ", " : "";
+  size_t used = strlen(list), tail = strlen(dots);
+  if (used >= tail && strcmp(list + used - tail, dots) == 0)
+    return;
+  if (used + strlen(comma) + strlen(word) + sizeof dots <= LIST_SIZE)
+    snprintf(list + used, LIST_SIZE - used, "%s%s", comma, word);
+  else
+    strcpy(list + used, dots);
 }
 
 /* model */

@@ -1,6 +1,7 @@
 -- Operations of a client in a loop, against the provider's stand-in in this
 -- process, in a time that the spec makes pass.
 
+local driver_stub = require "spec.fixtures.driver"
 local sandbox = require "starvideos.sandbox"
 local starvideos = require "starvideos"
 
@@ -47,6 +48,20 @@ describe("an operation of a client in a loop", function()
     assert.equal("completed", handle.result.status)
     assert.is_nil(handle.err)
   end)
+
+  it("shows a task with a status though nothing was read of it yet, and why",
+    function()
+      client = new_client("frame", { transport = function()
+        return nil, { reason = "resolve", sent = false, message = "x" }
+      end })
+      local handle = client:async(client.wait, client, "video_1",
+        { first_poll = 1 })
+      assert.equal("unknown", handle.progress.task.status)
+      assert.is_nil(handle.progress.error)
+      pass(1)
+      assert.equal("unknown", handle.progress.task.status)
+      assert.equal("network", handle.progress.error.kind)
+    end)
 
   it("shows how many of many have ended", function()
     local handle = client:async(function()
@@ -111,13 +126,51 @@ describe("an operation of a client in a loop", function()
   end)
 end)
 
+describe("a client that is to leave its loop", function()
+  -- An order is on the wire until the spec answers it.
+  local driver, restore
+  before_each(function()
+    local made
+    made, restore = driver_stub.install()
+    client = assert(starvideos.new { api_key = "key", runtime = "frame",
+      clock = function() return now end })
+    driver = made[1]
+  end)
+  after_each(function() restore() end)
+
+  it("gets the answer to its order from updates, and then closes at once",
+    function()
+      local order = client:async(client.create, client, params)
+      local wait = client:async(client.wait, client, "video_1")
+      client:cancel()
+      client:update(1000)
+      assert.equal("cancelled", wait.err.kind)
+      assert.is_true(client:busy())
+      driver.finish(driver.tickets[1], { status = 200, headers = {},
+        body = '{"id":"video_2","status":"queued"}' })
+      client:update(1000)
+      assert.is_false(client:busy())
+      assert.equal("video_2", order.err.task.id)
+      client:close()
+      assert.is_true(driver.closed)
+    end)
+
+  it("is not busy before its first operation and after its last", function()
+    assert.is_false(client:busy())
+    client:async(function() end)
+    assert.is_false(client:busy())
+  end)
+end)
+
 describe("a client", function()
   it("without a loop has neither async nor update", function()
     client = new_client "block"
     assert.error_matches(function() client:async(print) end,
       "async is for the runtime frame or poll")
-    assert.error_matches(function() client:update() end,
-      "update is for the runtime frame or poll")
+    for _, call in ipairs { "update", "cancel", "busy" } do
+      assert.error_matches(function() client[call](client) end,
+        call .. " is for the runtime frame or poll")
+    end
   end)
 
   it("of frames cannot be polled", function()

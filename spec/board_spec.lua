@@ -204,7 +204,7 @@ describe("waits of one task in several processes", function()
     local slow, given_up = process(), {}
     slow.budget = {
       reserve = function() return 5, 7 end,
-      left = function() return 5 end,
+      left = function() return 5, 7 end,
       give_up = function(_, number) given_up[#given_up + 1] = number end,
     }
     local results = together(world, { slow, process() }, { first_poll = 12 })
@@ -220,7 +220,8 @@ describe("waits of one task in several processes", function()
     end)
     local results = together(world, { process(), process() },
       function(index)
-        return { first_poll = index * 4 - 4 }
+        return { first_poll = index * 4 - 4, interval = 0.4,
+          max_interval = 0.4 }
       end)
     assert.equal("invalid_request", results[1].err.kind)
     assert.equal("completed", results[2].task.status)

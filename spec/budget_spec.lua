@@ -10,12 +10,12 @@ local function zero()
   return 0
 end
 
---- Polls that queue at the given times; `left` is when each may leave.
--- `at[time]` is called on the way.
-local function queue(self, arrivals, at)
+--- Polls that queue at the given times, or come back then where they have
+-- `numbers`; `left` is when each may leave. `at[time]` is called on the way.
+local function queue(self, arrivals, at, numbers)
   local heap, left = deadlines(), {}
   for index, time in ipairs(arrivals) do
-    heap:push(time, { index = index })
+    heap:push(time, { index = index, number = numbers and numbers[index] })
   end
   for time, act in pairs(at or {}) do
     heap:push(time, { act = act })
@@ -27,7 +27,7 @@ local function queue(self, arrivals, at)
     if poll.act then
       poll.act(now)
     elseif poll.number then
-      pause = self:left(poll.number, now)
+      pause, poll.number = self:left(poll.number, now)
     else
       pause, poll.number = self:reserve(now)
     end
@@ -192,7 +192,41 @@ describe("the budget of polls", function()
         others[index - 2999] = left[index]
       end
       assert.is_true(busiest(others) <= 2 * RATE)
-      assert.is_nil(next(self.given_up))
+      self:reserve(1e6)
+      assert.is_nil(next(self.places))
+    end)
+
+  it("takes no time for those that never come back, as if they were killed",
+    function()
+      local self = budget.new(random(4))
+      self:limited(0)
+      for _ = 1, 2000 do
+        self:reserve(0)
+      end
+      local left = queue(self, { 1, 1, 1 })
+      for index = 1, 3 do
+        assert.is_true(left[index] < 65)
+      end
+    end)
+
+  it("keeps the places of those that come back, however long it takes",
+    function()
+      local self = budget.new(random(4))
+      self:limited(0)
+      local left = queue(self, times(400, 0))
+      for index = 2, 400 do
+        assert.is_true(left[index] > left[index - 1])
+      end
+    end)
+
+  it("sends no more at once where all come late, as after a pause of the host",
+    function()
+      local self, numbers = budget.new(random(4)), {}
+      for index = 1, 20 * RATE do
+        numbers[index] = select(2, self:reserve(0))
+      end
+      local left = queue(self, times(20 * RATE, 1000), nil, numbers)
+      assert.is_true(busiest(left) <= RATE + 1)
     end)
 end)
 

@@ -106,6 +106,20 @@ describe("the command line with a ledger", function()
     assert.equal(1, #sent)
   end)
 
+  it("says that a saved video was not ordered a second time", function()
+    local generate = { "generate", "-m", "videos", "-p", "a kite", "-d", "5",
+      "--ledger", ledger, "--key", "k", "-o", folder .. "/k.mp4" }
+    local code, _, err = run(generate, { transport = provider() })
+    assert.equal(0, code, err)
+    assert.truthy(err:find("ordered video_1\n", 1, true), err)
+    local out
+    code, out, err = run(generate)
+    assert.equal(0, code, err)
+    assert.equal("video_1", json.decode(out).id)
+    assert.equal(("already saved as %s/k.mp4; nothing was ordered\n"):format(
+      folder), err)
+  end)
+
   it("takes the ledger from the environment, unless it is empty", function()
     local transport, sent = answering(QUEUED)
     local world = { transport = transport, ledger = ledger }
@@ -143,13 +157,16 @@ describe("the command line with a ledger", function()
     end)
   end
 
-  it("refuses a key that is no name, and a resubmit of nothing", function()
+  it("refuses a key that is no name, and a take of nothing", function()
     for _, key in ipairs { "", " ", "a\nb" } do
       assert.equal(2, run(with("--key", key)))
     end
-    local code, _, err = run(with "--resubmit")
+    for _, take in ipairs { "0", "1.5", "two" } do
+      assert.equal(2, run(with("--key", "k", "--take", take)))
+    end
+    local code, _, err = run(with("--take", "2"))
     assert.equal(2, code)
-    assert.truthy(err:find("--resubmit needs --key", 1, true))
+    assert.truthy(err:find("--take needs --key", 1, true))
   end)
 
   local function lost_order(...)
@@ -163,7 +180,7 @@ describe("the command line with a ledger", function()
     assert.equal("unknown", order.state)
     for _, wanted in ipairs { order.id .. ", key k",
       ("starvideos adopt %s TASK --ledger %s"):format(order.id, ledger),
-      "with --resubmit",
+      "with --take 2",
       ("starvideos dismiss %s --ledger %s"):format(order.id, ledger) } do
       assert.truthy(err:find(wanted, 1, true), wanted .. " is not in " .. err)
     end
@@ -184,10 +201,29 @@ describe("the command line with a ledger", function()
     end
   end)
 
-  it("offers no resubmit for an order without a key", function()
+  it("offers no take of an order without a key", function()
     local order, err = lost_order()
-    assert.is_nil(err:find("resubmit", 1, true), err)
+    assert.is_nil(err:find("--take", 1, true), err)
     assert.truthy(err:find("dismiss " .. order.id, 1, true))
+  end)
+
+  it("says how a bought task comes to be on record after an outage", function()
+    local advice = require "starvideos.cli.advice"
+    local lines = advice.of({ options = { ledger = "v.db", output = "k.mp4",
+      command = "generate", account = "a b" } }, { kind = "ledger", task_id = "video_1",
+      order = { id = "1f" } })
+    assert.same({ "as soon as the ledger answers: starvideos adopt 1f video_1"
+      .. " --ledger v.db --account 'a b'", "until then: starvideos wait video_1"
+      .. " --ledger v.db --account 'a b' -o k.mp4" }, lines)
+  end)
+
+  it("takes a word for a task's id where the ledger cannot be read", function()
+    local code, out, err = run({ "query", "video_1", "--ledger", folder },
+      { transport = provider() })
+    assert.equal(0, code)
+    assert.equal("video_1", json.decode(out).id)
+    assert.truthy(err:find("; video_1 is taken for the id of a task\n", 1,
+      true), err)
   end)
 
   it("makes the unknown order part of the error's JSON", function()
@@ -200,24 +236,87 @@ describe("the command line with a ledger", function()
     assert.equal("a kite", object.order.params.prompt)
   end)
 
-  it("orders an unknown one anew with --resubmit", function()
+  it("orders another take of an unknown one, once", function()
     lost_order("--key", "k")
-    local code, out = run(with("--key", "k", "--resubmit"),
-      { transport = (answering(QUEUED)) })
-    assert.equal(0, code)
-    assert.equal("video_1", json.decode(out).id)
+    for _, transport in ipairs { (answering(QUEUED)), (answering(LOST)) } do
+      local code, out = run(with("--key", "k", "--take", "2"),
+        { transport = transport })
+      assert.equal(0, code)
+      assert.equal("video_1", json.decode(out).id)
+    end
   end)
 
-  it("dismisses an order by its id and by its key", function()
-    for _, word in ipairs { "id", "key" } do
-      local order = lost_order("--key", "k")
-      local code, out = run { "dismiss", order[word], "--ledger", ledger }
+  it("advises no take that is spent", function()
+    lost_order("--key", "k")
+    lost_order("--key", "k", "--take", "2")
+    for _, line in ipairs { with("--key", "k"),
+      with("--key", "k", "--take", "3") } do
+      local code, _, err = run(line, { transport = (answering(LOST)) })
+      assert.equal(6, code)
+      local free = line[#line] == "3" and 4 or 3
+      assert.truthy(err:find("ordered it, with --take " .. free, 1, true), err)
+    end
+    local _, _, err = run(with("--key", "k", "--json"))
+    assert.equal(4, json.decode(err).error.next_take)
+    _, _, err = run { "wait", "k", "--ledger", ledger }
+    assert.truthy(err:find("with a further --take", 1, true), err)
+  end)
+
+  it("tells the orders of a key apart in lists and in what it saves", function()
+    for take = 1, 2 do
+      run(with("--key", "k", "--account", "mine", "--take", tostring(take)),
+        { transport = (answering(QUEUED:gsub("video_1", "video_" .. take))) })
+    end
+    local _, list = run({ "pending", "--ledger", ledger }, { terminal = true })
+    assert.truthy(list:find("k, account mine", 1, true), list)
+    assert.truthy(list:find("k, take 2, account mine", 1, true), list)
+    local _, out, err = run({ "resume", "--ledger", ledger, "-o", folder })
+    assert.truthy(err:find("k, take 2, account mine: ledger: order k is"
+      .. " accepted: it is of the account mine, and this client is of no account",
+      1, true), err)
+    assert.equal(2, json.decode(out).orders[2].take)
+  end)
+
+  it("dismisses an order by its id, and by its key and take", function()
+    for take, field in ipairs { "id", "key", "key" } do
+      local order = lost_order("--key", "k", "--take", tostring(take))
+      local code, out = run { "dismiss", order[field], "--ledger", ledger,
+        "--take", tostring(take) }
       assert.equal(0, code)
       assert.equal("abandoned", json.decode(out).state)
       assert.same({}, (pending()))
     end
     local code = run { "dismiss", "nothing", "--ledger", ledger }
     assert.equal(5, code)
+  end)
+
+  it("says how to tell whose an order is, and then orders as that account",
+    function()
+      run(with("--key", "k"), { transport = (answering(QUEUED)) })
+      local code, _, err = run(with("--key", "k", "--account", "mine"))
+      assert.equal(2, code)
+      local said = err:match "starvideos (label %S+) ACCOUNT"
+      assert.is_string(said, err)
+      local label = words({}, said:match "%S+", said:match "%S+$", "mine",
+        "--ledger", ledger)
+      local out
+      code, out = run(label)
+      assert.equal(0, code)
+      assert.equal("mine", json.decode(out).account)
+      code, out = run(with("--key", "k", "--account", "mine"))
+      assert.equal(0, code)
+      assert.equal("video_1", json.decode(out).id)
+    end)
+
+  it("buys nothing again when the account of a key is left out", function()
+    run(with("--key", "k", "--account", "mine"),
+      { transport = (answering(QUEUED)) })
+    for take = 1, 2 do
+      local code, _, err = run(with("--key", "k", "--take", tostring(take)))
+      assert.equal(2, code)
+      assert.truthy(err:find("is of the account mine", 1, true), err)
+      assert.truthy(err:find("--account NAME", 1, true), err)
+    end
   end)
 
   it("adopts the task of an unknown order, and resumes it", function()
@@ -237,10 +336,9 @@ describe("the command line with a ledger", function()
     run(with("--key", "k"), { transport = provider() })
     run({ "wait", "video_1", "--ledger", ledger },
       { transport = provider { video_1 = "failed" } })
-    local code, out, err = run(with("--key", "k"))
+    local code, _, err = run(with("--key", "k"))
     assert.equal(1, code, err)
-    assert.equal("failed", json.decode(out).status)
-    assert.truthy(err:find("--resubmit", 1, true))
+    assert.truthy(err:find("--take 2", 1, true))
   end)
 
   -- An order for each key; the tasks are video_1, video_2 ... in this order.
@@ -338,10 +436,94 @@ describe("the command line with a ledger", function()
     assert.equal(1, select(2, err:gsub("starvideos dismiss ORDER", "")))
   end)
 
+  it("shows since when the provider does not know a task", function()
+    ordered "a"
+    local known = provider()
+    local function forgetful(req)
+      if req.url:find("/result/", 1, true) then
+        return { status = 404, headers = {}, body = "" }
+      end
+      return known(req)
+    end
+    local code, _, err = run({ "resume", "--ledger", ledger, "-o", folder,
+      "--timeout", "900" }, { transport = forgetful })
+    assert.equal(5, code, err)
+    assert.truthy(pending()[1].missing_since)
+    local _, out = run({ "pending", "--ledger", ledger }, { terminal = true })
+    assert.truthy(out:find "\nmissing +%x+ +video_1 +a\n")
+    assert.equal(0, (resume(nil, "--missing")))
+  end)
+
+  it("lists with --all what nothing is to be done about", function()
+    ordered("a", "b")
+    resume { video_2 = "failed" }
+    assert.same({}, (pending()))
+    local _, out = run { "pending", "--all", "--ledger", ledger }
+    local states = {}
+    for _, order in ipairs(json.decode(out).orders) do
+      states[order.key] = order.state
+    end
+    assert.same({ a = "downloaded", b = "failed" }, states)
+    _, out = run({ "pending", "-a", "--ledger", ledger }, { terminal = true })
+    assert.truthy(out:find "\ndownloaded +%x+ +video_1 +a\n")
+    assert.truthy(out:find "\nfailed +%x+ +video_2 +b\n")
+  end)
+
+  it("knows an order by its key, its id and its task", function()
+    ordered("a")
+    assert.equal(0, (run(with("--key", "a", "--take", "2"), { transport =
+      (answering '{"id":"video_2","status":"queued"}') })))
+    local id = pending()[1].id
+    for word, wanted in pairs { a = "video_1", [id] = "video_1",
+      video_1 = "video_1", video_9 = "video_9", ["a --take 2"] = "video_2" } do
+      for _, line in ipairs { "query " .. word, "wait " .. word,
+        "download -f -o " .. folder .. "/x.mp4 " .. word } do
+        local list = { "--ledger", ledger }
+        for part in line:gmatch "%S+" do
+          table.insert(list, #list - 1, part)
+        end
+        local asked
+        local known = provider()
+        local code, _, err = run(list, { transport = function(req)
+          asked = req.url:match "/result/(.+)$" or asked
+          return known(req)
+        end })
+        assert.same({ 0, wanted }, { code, asked }, line .. ": " .. err)
+      end
+    end
+    local code, _, err = run { "wait", "a", "--take", "3", "--ledger", ledger }
+    assert.equal(5, code)
+    assert.truthy(err:find("no order a, take 3", 1, true), err)
+  end)
+
+  it("knows an order by its file, as one would type it", function()
+    run(with("-o", "spec/kite.mp4"), { transport = provider() })
+    local code, out, err = run({ "query", "./spec/kite.mp4", "--ledger",
+      ledger }, { transport = provider() })
+    assert.equal(0, code, err)
+    assert.equal("video_1", json.decode(out).id)
+    code, out = run { "dismiss", "-f", "spec/kite.mp4", "--ledger", ledger }
+    assert.equal(0, code)
+    assert.equal("abandoned", json.decode(out).state)
+    code, out, err = run { "dismiss", "kite.mp4", "--ledger", ledger }
+    assert.same({ 5, "" }, { code, out })
+    assert.truthy(err:find("holds no order kite.mp4\n", 1, true), err)
+  end)
+
+  it("does not wait for an order that has no task", function()
+    local order = lost_order("--key", "k")
+    local code, _, err = run { "wait", "k", "--ledger", ledger }
+    assert.equal(6, code)
+    assert.truthy(err:find("starvideos adopt " .. order.id, 1, true), err)
+  end)
+
   it("overwrites only when told to", function()
     ordered "a"
     assert(io.open(folder .. "/a.mp4", "wb")):close()
-    assert.equal(8, (resume()))
+    local code, _, err = resume()
+    assert.equal(8, code)
+    assert.truthy(err:find("to save it elsewhere: starvideos download video_1"
+      .. " --ledger " .. ledger .. " -o FILE\n", 1, true), err)
     assert.equal(0, (resume(nil, "--overwrite")))
   end)
 

@@ -428,3 +428,30 @@ describe("an advisory", function()
     assert.equal(5, warnings[1].actual)
   end)
 end)
+
+describe("the clock that goes on while the machine sleeps", function()
+  it("is never behind the one that may stand still", function()
+    local before = core.boottime()
+    local now = core.now()
+    local after = core.boottime()
+    assert.is_true(before <= after)
+    assert.is_true(now <= after)
+  end)
+end)
+
+describe("the width of a terminal", function()
+  local function columns_at(descriptor)
+    local lua = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
+    local pipe = io.popen(([=[script -qec "stty cols 33; %s -e 'print(require
+      [[starvideos.core]].columns(%d))'" /dev/null </dev/null 2>&1]=]):format(
+      lua, descriptor))
+    local text = pipe:read "*a"
+    pipe:close()
+    return text
+  end
+
+  it("is what it is at present, and nothing where there is none", function()
+    assert.equal("33", columns_at(2):match "%d+")
+    assert.is_nil(core.columns(99))
+  end)
+end)

@@ -1,4 +1,5 @@
 local cjson = require("cjson").new()
+local core = require "starvideos.core"
 local starvideos = require "starvideos"
 local worlds = require "spec.ledger.world"
 
@@ -195,6 +196,23 @@ describe("a create that is refused before the wire", function()
     end)
   end
 
+  local large = "1234567890123456789"
+  for _, case in ipairs { { "a field", { seed = tonumber(large) }, "seed" },
+    { "a table", { more = { { at = tonumber(large) } } }, "more[1].at" },
+    { "a number with a fraction", { seed = 1.5e19 }, "seed" } } do
+    it("sends no number that may have lost digits, in " .. case[1], function()
+      local client, sent = client_answered(http(200, QUEUED))
+      local _, err = client:create(with(case[2]), { validation = "off" })
+      assert.equal("validation", err.kind)
+      assert.equal("out_of_range", err.violations[1].code)
+      assert.equal(case[3], err.violations[1].field)
+      assert.truthy(err.message:find("as a text", 1, true))
+      assert.equal(0, #sent)
+      _, err = client:validate(with(case[2]))
+      assert.truthy(err.message:find("as a text", 1, true))
+    end)
+  end
+
   it("has every fault in its message", function()
     local _, err = client_answered(http(200, QUEUED)):create(
       { model = "videos", prompt = "", duration = 99, ratio = "2:1" })
@@ -245,6 +263,13 @@ describe("looser validation", function()
     assert.equal("videos_next", body.model)
   end)
 
+  it("sends and keeps every digit of a number", function()
+    local _, req = body_sent({ model = "videos_next", prompt = "a kite",
+      seed = 1234567890123456, strength = 0.1 + 0.2 }, { validation = "off" })
+    assert.truthy(req.body:find('"seed":1234567890123456[,}]'), req.body)
+    assert.truthy(req.body:find('"strength":0.30000000000000004', 1, true))
+  end)
+
   it("is not needed for a model that the caller describes", function()
     local _, req = body_sent({ model = "videos_next", prompt = "a kite" }, nil,
       { models = { { name = "videos_next", endpoint = "/v1/next/videos" } } })
@@ -265,7 +290,8 @@ local outcomes = {
     nil, "auth" },
   { "400", http(400, '{"msg":"bad"}'), nil, "invalid_request" },
   { "402", http(402, '{"msg":"pay"}'), nil, "invalid_request" },
-  { "a refused task", http(200, '{"id":"a","status":"failed","error":"no"}'),
+  { "a refusal with an id", http(200,
+    '{"id":"a","object":"error","status":"failed","error":"no"}'),
     nil, "invalid_request" },
   { "404", http(404, ""), nil, "config" },
   { "429", http(429, ""), nil, "rate_limited", 3 },
@@ -274,6 +300,16 @@ local outcomes = {
   { "429 with a Retry-After of an hour",
     http(429, "", { ["retry-after"] = "3600" }), nil, "rate_limited" },
   { "429 that names a task", http(429, QUEUED), nil, "rate_limited" },
+  { "400 that names a task", http(400, QUEUED), nil, "outcome_unknown" },
+  { "402 that names a task", http(402, QUEUED), nil, "outcome_unknown" },
+  { "401 that names a failed video", http(401,
+    '{"id":"video_1","object":"video","status":"failed","error":"no"}'), nil,
+    "outcome_unknown" },
+  { "404 that names an error", http(404,
+    '{"id":"video_1","object":"error","status":"failed","error":"no"}'), nil,
+    "config" },
+  { "400 with an id of its own", http(400,
+    '{"id":"req_1","status":"BAD_REQUEST"}'), nil, "invalid_request" },
   { "500", http(500, ""), nil, "outcome_unknown" },
   { "502 with a page", http(502, "<html>"), nil, "outcome_unknown" },
   { "503 with Retry-After", http(503, "", { ["retry-after"] = "1" }), nil,
@@ -345,6 +381,22 @@ describe("a create", function()
     assert.equal(1, #sent)
   end)
 
+  it("is not sent where it is too late for that, nor again",
+    function()
+      local client, sent = client_answered(nil, { reason = "late",
+        sent = false, phase = "connect", message = "the machine slept" })
+      local before = core.boottime()
+      local task, err = client:create(text_order())
+      assert.is_nil(task)
+      assert.equal("cancelled", err.kind)
+      assert.is_false(err.sent)
+      assert.equal("the machine slept; nothing was sent, and nothing was bought",
+        err.message)
+      assert.equal(1, #sent)
+      assert.is_true(sent[1].send_by >= before + 60)
+      assert.is_true(sent[1].send_by <= core.boottime() + 60)
+    end)
+
   it("tells how far an order came whose fate is unknown", function()
     local _, err = client_answered(nil, { reason = "timeout", sent = true,
       phase = "answer", bytes_sent = 321, message = "no answer" })
@@ -362,7 +414,7 @@ describe("a create", function()
     local function interrupted(interrupts)
       local world = worlds.new()
       finally(function() world:close() end)
-      world.before_request = function() world:run "DROP TABLE orders" end
+      world.before_request = function() world:run "DROP TABLE starvideos_orders" end
       world.transport = function()
         local answer = http(200, QUEUED)
         answer.interrupted = true
@@ -380,11 +432,14 @@ describe("a create", function()
       assert.is_true(err.interrupted)
     end)
 
-    it("raises one where interrupts are raised", function()
-      local returned, err = interrupted "raise"
-      assert.is_false(returned)
-      assert.truthy(tostring(err):find("^ledger: task video_1 was created"))
-    end)
+    for name, interrupts in pairs { ["by default"] = false,
+      ["where interrupts are raised"] = "raise" } do
+      it("raises one " .. name, function()
+        local returned, err = interrupted(interrupts or nil)
+        assert.is_false(returned)
+        assert.truthy(tostring(err):find("^ledger: task video_1 was created"))
+      end)
+    end
   end)
 
   it("does not follow a redirect", function()

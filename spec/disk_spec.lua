@@ -1,6 +1,7 @@
 local curl = require "starvideos.curl"
 local disk = require "starvideos.disk"
 local files = require "spec.fixtures.files"
+local shell = require "starvideos.sandbox.shell"
 
 local read, write = files.read, files.write
 
@@ -58,7 +59,16 @@ local function jobs_of(do_job)
   it("say why a file cannot be written", function()
     fails("io", 2, "write", part, "", "r+b")
     fails("io", 2, "write", "/nowhere/at/all", "", "wb")
-    fails("io", 28, "write", "/dev/full", "x", "wb")
+  end)
+
+  it("never wait for the other end of a pipe, and open no device", function()
+    shell.run("mkfifo " .. part)
+    fails("io", 6, "read", part)
+    fails("io", 6, "write", part, "x", "ab")
+    fails("io", 6, "write", "/dev/full", "x", "wb")
+    assert.equal("other", do_job("kind", part))
+    do_job("size", part)
+    do_job("discard", part, true)
   end)
 
   it("remove a file", function()
@@ -68,11 +78,10 @@ local function jobs_of(do_job)
   end)
 
   it("tell a directory from a file", function()
-    assert.is_true(do_job("is_directory", "/tmp"))
-    assert.is_false(do_job("is_directory", path))
-    write(path, "x")
-    assert.is_false(do_job("is_directory", path))
-    assert.is_false(do_job("is_directory", part))
+    assert.equal("directory", do_job("kind", "/tmp"))
+    assert.equal("file", do_job("kind", path))
+    assert.is_nil((do_job("kind", part)))
+    assert.is_nil((do_job("kind", path .. "/none")))
   end)
 
   it("give a whole file its name", function()
@@ -143,6 +152,37 @@ describe("the jobs on files", function()
       assert.equal("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61"
         .. "f20015ad", curl.disk("sha256", path))
       os.remove(path)
+    end)
+
+    it("lock a file until it is unlocked or nobody knows of it", function()
+      local path = os.tmpname()
+      local lock = assert(curl.disk("lock", path))
+      local _, failure = curl.disk("lock", path)
+      assert.equal("busy", failure.reason)
+      assert.is_true(curl.disk("unlock", lock))
+      assert.is_nil(read(path))
+      assert.is_true(curl.disk("unlock", lock))
+      assert(curl.disk("lock", path))
+      collectgarbage()
+      assert.is_nil(read(path))
+      _, failure = curl.disk("lock", "/nowhere/at/all")
+      assert.same({ "io", 2 }, { failure.reason, failure.errno })
+    end)
+
+    it("leave a lock to the process that took it", function()
+      local process = require "spec.fixtures.process"
+      local path = os.tmpname()
+      local lock = assert(curl.disk("lock", path))
+      local child = process.fork()
+      if child == 0 then
+        curl.disk("unlock", lock)
+        process.leave(0)
+      end
+      process.await(child)
+      local _, failure = curl.disk("lock", path)
+      assert.equal("busy", failure.reason)
+      assert.equal("", read(path))
+      curl.disk("unlock", lock)
     end)
   end)
 end)

@@ -2,6 +2,7 @@ local block = require "starvideos.runtime.block"
 local errors = require "starvideos.errors"
 local files = require "spec.fixtures.files"
 local media = require "spec.fixtures.media"
+local shell = require "starvideos.sandbox.shell"
 
 local FILM, FILM_SHA256, LINK = media.FILM, media.FILM_SHA256, media.LINK
 local write = files.write
@@ -105,6 +106,19 @@ describe("download", function()
       assert.equal(FILM_SHA256, file.sha256)
       assert.equal(#FILM, file.resumed_from)
     end)
+
+    it("may be no pipe, nor have one beside it, and nobody waits for one",
+      function()
+        for ending, words in pairs { [""] = "is a pipe",
+          [".part"] = ".part is in the way", [".part.test"] = "is a pipe",
+          [".part.json"] = ".part.json is in the way" } do
+          shell.run("mkfifo " .. world.path .. ending)
+          local err = world:fails("io", words, { overwrite = true })
+          assert.truthy(err.message:find(world.path, 1, true))
+          os.remove(world.path .. ending)
+        end
+        assert.equal(0, #world.requests)
+      end)
 
     it("may be no directory, nor lie in one that is not there", function()
       local _, err = world.client:download(world.task, "/tmp",

@@ -89,7 +89,37 @@ describe("generate", function()
     assert.equal("video_1", err.task_id)
   end)
 
+  local function exists(name)
+    local file = io.open(name, "rb")
+    return file ~= nil and file:close() ~= nil
+  end
+
+  it("pays once for a file that two make at the same time", function()
+    local refused, while_made
+    assert(client():generate(PARAMS, { path = path, on_task = function()
+      while_made = exists(path .. ".lock")
+      refused = select(2, client():generate(PARAMS, { path = path }))
+    end }))
+    assert.equal("io", refused.kind)
+    assert.equal("busy", refused.target)
+    assert.truthy(refused.message:find("another generate is making it right"
+      .. " now; nothing was ordered", 1, true), refused.message)
+    assert.same({ "create", "query", "download" }, calls)
+    assert.is_true(while_made)
+    assert.is_false(exists(path .. ".lock"))
+  end)
+
+  it("lets go of a file whose video did not come", function()
+    answers.query = json '{"id":"video_1","status":"failed","error":"dark"}'
+    for _ = 1, 2 do
+      local _, err = client():generate(PARAMS, { path = path })
+      assert.equal("task_failed", err.kind)
+      assert.is_false(exists(path .. ".lock"))
+    end
+  end)
+
   it("raises without a path", function()
     assert.has_error(function() client():generate(PARAMS, {}) end)
+    assert.has_error(function() client():generate(PARAMS, { path = "" }) end)
   end)
 end)

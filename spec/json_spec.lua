@@ -96,6 +96,60 @@ describe("json.encode", function()
     assert.equal("[1700000000]", json.encode { 1700000000 })
   end)
 
+  -- Beyond 14 digits cjson of many systems would change them.
+  local exact = {
+    { 1234567890123456, "1234567890123456" },
+    { 9007199254740991, "9007199254740991" },
+    { -9007199254740991, "-9007199254740991" },
+    { 1700000000.123456, "1700000000.123456" },
+    { 0.1 + 0.2, "0.30000000000000004" },
+    { 0.1, "0.1" }, { 1e-7, "1e-07" }, { 1e300, "1e+300" },
+    { 12345678901234567890, "1.2345678901234567e+19" },
+  }
+  for _, case in ipairs(exact) do
+    it("loses no digit of " .. case[2], function()
+      local text = json.encode { case[1] }
+      assert.equal("[" .. case[2] .. "]", text)
+      assert.equal(case[1], cjson.new().decode(text)[1])
+    end)
+  end
+
+  it("reads back any number as the same", function()
+    local state = 1
+    for _ = 1, 2000 do
+      state = state * 16807 % 2147483647
+      local number = (state - 2 ^ 30) * 2 ^ (state % 200 - 100) / 3
+      assert.equal(number, tonumber(json.encode(number)))
+    end
+  end)
+
+  it("writes the point as a point whatever the language", function()
+    local format = string.format
+    finally(function() rawset(string, "format", format) end)
+    rawset(string, "format", function(...)
+      return (format(...):gsub("%.", ","))
+    end)
+    local tonumber_here = tonumber
+    finally(function() _G.tonumber = tonumber_here end)
+    _G.tonumber = function(text) return tonumber_here((text:gsub(",", "."))) end
+    assert.equal("[0.5]", json.encode { 0.5 })
+  end)
+
+  it("writes the same text for the same table, however it came about", function()
+    assert.equal('{"a":1,"b":[1,2],"c":{"d":"e","f":"g"}}',
+      json.encode { c = { f = "g", d = "e" }, b = { 1, 2 }, a = 1 })
+  end)
+
+  local circle = {}
+  circle.circle = circle
+  for name, value in pairs { ["a function"] = { print }, ["a hole"] = { 1, nil, 3 },
+    NaN = { 0 / 0 }, infinity = { 1 / 0 }, ["a circle"] = circle,
+    ["a field named true"] = { [true] = 1 } } do
+    it("refuses " .. name, function()
+      assert.is_false((pcall(json.encode, value)))
+    end)
+  end
+
   it("keeps the order and the repeats of an array", function()
     local urls = { "https://a.test/2", "https://a.test/1", "https://a.test/2" }
     assert.same(urls, cjson.new().decode(json.encode(urls)))

@@ -21,7 +21,10 @@ local answers = {
   '{"code":0,"data":{"id":"%s","status":"processing"}}',
 }
 
-local columns = { "state", "model", "params", "path", "bytes", "sha256",
+local columns = { "take", "account", "late_tasks", "refused_tasks",
+  "task_created", "accepted_at", "missing_since", "params_form", "lease_clock",
+  "lease_began", "seen_revision", "seen_clock", "seen_began", "state",
+  "model", "params", "path", "bytes", "sha256",
   "error", "attempts", "owner", "lease", "revision", "created_at",
   "updated_at", "closed_at", "base_url" }
 
@@ -67,12 +70,13 @@ local steps = {
 
 local function wanted(case)
   return { key = case.key, model = "videos", params = params,
-    base_url = "https://api.test", resubmit = choose(4) == 1 }
+    base_url = "https://api.test", take = choose(2), waited = choose(4) == 1 }
 end
 
 local function live(case)
   local verdict
-  verdict, case.row = case.ledger:begin(wanted(case))
+  case.holder = {}
+  verdict, case.row = case.ledger:begin(wanted(case), case.holder)
   assert(verdict == "send")
   for _, name in ipairs(one_of(lives)) do
     case.row = assert(steps[name](case))
@@ -84,7 +88,7 @@ end
 local function spoil(case)
   for _ = 1, choose(3) do
     local value = choose(6) > 1 and one_of(values) or nil
-    case.ledger.store.database:run("UPDATE orders SET " .. one_of(columns)
+    case.ledger.book.store.database:run("UPDATE starvideos_orders SET " .. one_of(columns)
       .. " = ? WHERE order_id = ?", value, case.row.order_id)
   end
 end
@@ -97,12 +101,12 @@ local function odd_task(case)
 end
 
 local verdicts = { send = true, known = true, busy = true, unknown = true,
-  conflict = true }
+  conflict = true, spent = true, unsent = true, unlabelled = true }
 
 -- Each returns what a caller would get.
 local uses = {
   function(case)
-    local verdict, row = case.ledger:begin(wanted(case))
+    local verdict, row = case.ledger:begin(wanted(case), {})
     assert(verdict == nil or verdicts[verdict], verdict)
     return verdict and row, row
   end,
@@ -148,7 +152,7 @@ end
 
 -- Every order of the task can be shown, and one of them is there.
 local function check_kept(case)
-  local rows = assert(case.ledger.store:all("task", case.id))
+  local rows = assert(case.ledger.book.store:all("task", case.id))
   assert(#rows > 0 or not case.recorded, "the task is lost")
   for _, row in ipairs(rows) do
     local order = case.ledger.order_of(row)
@@ -185,7 +189,7 @@ local function check_all()
       error(("SEED=%d, case %d: %s"):format(mutation.seed, number,
         tostring(why)), 0)
     end
-    assert(ledger.store.database:run "DELETE FROM orders")
+    assert(ledger.book.store.database:run "DELETE FROM starvideos_orders")
   end
   ledger:close()
 end

@@ -101,7 +101,7 @@ describe("an operation in a loop", function()
       .. " client:async", 1, true))
   end)
 
-  it("has its disk done by the engine's thread", function()
+  it("has its disk done by the engine", function()
     local handle = start(function()
       return (runtime:disk("size", "a.mp4"))
     end)

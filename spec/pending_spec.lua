@@ -107,34 +107,6 @@ describe("an order of unknown fate", function()
   end)
 end)
 
-describe("an order whose listener raises", function()
-  it("is on record all the same", function()
-    local path = os.tmpname()
-    local posts = 0
-    local function client(on_event)
-      return assert(starvideos.new {
-        api_key = "key-of-the-spec",
-        ledger = path,
-        on_event = on_event,
-        transport = function()
-          posts = posts + 1
-          return { status = 200, headers = {},
-            body = '{"id":"task-1","status":"queued"}' }
-        end,
-      })
-    end
-    local params = { model = "videos", prompt = "a kite", duration = 5 }
-    assert.error_matches(function()
-      client(function() error "full" end):create(params, { key = "kite" })
-    end, "full")
-    local task = assert(client():create(params, { key = "kite" }))
-    assert.same({ "task-1", 1 }, { task.id, posts })
-    for _, suffix in ipairs { "", "-wal", "-shm" } do
-      os.remove(path .. suffix)
-    end
-  end)
-end)
-
 describe("deciding about an order", function()
   it("needs a ledger", function()
     local c = assert(starvideos.new { api_key = "key-of-the-spec" })

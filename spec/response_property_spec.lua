@@ -35,7 +35,7 @@ local pauses = { "7", "0", "-5", "soon", "1e999", "0x10", "7 bananas", "",
 
 local kinds = {
   create = { auth = true, config = true, invalid_request = true,
-    rate_limited = true, outcome_unknown = true },
+    rate_limited = true, outcome_unknown = true, task_failed = true },
   query = { auth = true, config = true, invalid_request = true,
     rate_limited = true, not_found = true, server = true, timeout = true,
     protocol = true },
@@ -129,6 +129,7 @@ local function check_create(http)
     return
   end
   check_err(err, "create", http)
+  assert(err.kind ~= "task_failed" or err.task.id, "ended without a task")
   assert(#ids == 0 or err.task_id or http.status >= 300, "an id was dropped")
   assert(type(json.decode(http.body)) == "table" or http.status >= 300
     or err.kind == "outcome_unknown", "taken for a refusal: " .. err.kind)

@@ -9,7 +9,7 @@ local FILM = "\0\0\0\16ftypisom"
 local BASE = "https://api.example"
 
 describe("resume", function()
-  local folder, now, orders, saved, polls, status, runtime, context
+  local folder, now, orders, saved, missing, polls, status, runtime, context
 
   -- A ledger in memory; `orders` are its rows, and what their readers get.
   local ledger = {}
@@ -29,6 +29,15 @@ describe("resume", function()
   end
 
   function ledger.placing()
+    return true
+  end
+
+  function ledger.machine()
+    return "here"
+  end
+
+  function ledger.missing(_, id)
+    missing[#missing + 1] = id
     return true
   end
 
@@ -74,7 +83,7 @@ describe("resume", function()
 
   before_each(function()
     folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
-    now, orders, saved, polls, status = 0, {}, {}, 0, "completed"
+    now, orders, saved, missing, polls, status = 0, {}, {}, {}, 0, "completed"
     runtime = block.new { transport = transport,
       clock = function() return now end,
       sleep = function(seconds) now = now + seconds end }
@@ -151,6 +160,69 @@ describe("resume", function()
     assert.equal(FILM, files.read(folder .. "/k60.mp4"))
   end)
 
+  it("finds names for long keys, and for keys of the same letters", function()
+    for number, key in ipairs { ("k"):rep(300), ("k"):rep(299) .. "j", "a/b",
+      "a:b", ("镜"):rep(100) } do
+      orders[number] = order(number, { key = key })
+    end
+    orders[6] = order(6, { key = "scene" })
+    orders[7] = order(7, { key = "scene", take = 2 })
+    local result = assert(all())
+    assert.equal(7, result.done)
+    local seen = {}
+    for _, one in ipairs(result.orders) do
+      local name = one.file.path:match "[^/]*$"
+      assert.is_nil(seen[name])
+      seen[name] = true
+      assert.is_true(#(name .. ".part.json") <= 255, name)
+    end
+  end)
+
+  it("saves where it is told to what another machine ordered", function()
+    orders = { order(1, { path = "/home/a/far.mp4", machine = "there" }),
+      order(2, { path = folder .. "/near.mp4", machine = "here" }),
+      order(3, { path = folder .. "/old.mp4" }) }
+    assert.equal(3, assert(all()).done)
+    for _, name in ipairs { "far", "near", "old" } do
+      assert.equal(FILM, files.read(folder .. "/" .. name .. ".mp4"))
+    end
+  end)
+
+  it("names the machine whose path cannot be written here", function()
+    orders = { order(1, { path = "/nowhere/far.mp4", machine = "there" }) }
+    local result = assert(resume.all(context, {}))
+    assert.truthy(result.orders[1].err.message:find("machine there: name a"
+      .. " folder", 1, true))
+  end)
+
+  -- It was polled by every resume, for ever.
+  it("asks for a task that was unknown for a day only when told to", function()
+    local day = 24 * 3600
+    orders = { order(1, { missing_since = os.time() - day - 60 }),
+      order(2, { missing_since = os.time() - day + 60 }) }
+    local result = assert(all())
+    assert.same({ 1, 0, 1 }, { result.done, result.failed, result.left })
+    assert.equal("video_2", saved[1])
+    local err = result.orders[1].err
+    assert.equal("not_found", err.kind)
+    assert.truthy(err.message:find("for 24 h", 1, true), err.message)
+    assert.equal(2, assert(all { missing = true, overwrite = true }).done)
+  end)
+
+  it("writes down which tasks the provider does not know", function()
+    orders = { order(1, { updated_at = 0, created_at = 0 }), order(2) }
+    local send = runtime.transport
+    function runtime.transport(req)
+      if req.url:find("video_1", 1, true) then
+        return { status = 404, headers = {}, body = "" }
+      end
+      return send(req)
+    end
+    local result = assert(all())
+    assert.same({ 1, 1 }, { result.done, result.left })
+    assert.same({ "video_1" }, missing)
+  end)
+
   it("fetches what is completed long after the first", function()
     for number = 1, 40 do
       orders[number] = order(number)
@@ -177,6 +249,70 @@ describe("resume", function()
     local result = assert(all())
     assert.same({ 1, 1, 0 }, { result.done, result.left, polls })
     assert.equal("io", result.orders[2].err.kind)
+  end)
+
+  describe("while another process saves the video", function()
+    local part, lock
+
+    -- Holds the part as a second process would, until a moment.
+    local function hold(until_then, ending)
+      local curl = require "starvideos.curl"
+      part = folder .. "/k1.mp4.part"
+      lock = assert(curl.disk("lock", part))
+      local pause = runtime.pause
+      function runtime.pause(seconds)
+        if now >= until_then and lock then
+          curl.disk("unlock", lock)
+          lock = ending()
+        end
+        return pause(seconds)
+      end
+    end
+
+    before_each(function()
+      orders = { order(1) }
+      local send = runtime.transport
+      function runtime.transport(req)
+        if lock and not req.url:find("/v1/result/", 1, true) then
+          return nil, { reason = "busy", message = "another download is"
+            .. " writing " .. part }
+        end
+        return send(req)
+      end
+    end)
+
+    it("is done when that one is", function()
+      hold(20, function()
+        files.write(folder .. "/k1.mp4", FILM)
+        function ledger.of_task()
+          return order(1, { path = folder .. "/k1.mp4", bytes = #FILM,
+            state = "downloaded" })
+        end
+      end)
+      local result = assert(all())
+      ledger.of_task = function() end
+      assert.same({ 1, 0, 0 }, { result.done, result.failed, result.left })
+      assert.same({}, saved)
+      assert.is_true(now >= 20 and now < 40, now)
+    end)
+
+    it("saves what that one left when it ended", function()
+      hold(20, function() end)
+      local result = assert(all())
+      assert.same({ 1, 1 }, { result.done, #saved })
+    end)
+
+    it("calls it not saved yet where time runs out, and no fault of the disk",
+      function()
+        hold(1e9, function() end)
+        local result = assert(all { timeout = 100 })
+        assert.same({ 0, 0, 1 }, { result.done, result.failed, result.left })
+        local err = result.orders[1].err
+        assert.equal("timeout", err.kind)
+        assert.equal("video_1", err.task.id)
+        assert.truthy(err.message:find("another process", 1, true))
+        assert.is_true(now < 120, now)
+      end)
   end)
 
   it("ends with what it has where it is cancelled", function()

@@ -194,3 +194,33 @@ describe("a row of the caller's", function()
     end
   end)
 end)
+
+-- What a message about a wrong ratio names of the ratios that a row has.
+describe("a list that is too long for a message", function()
+  local function named(...)
+    local values = {}
+    for index, size in ipairs { ... } do
+      values[index] = string.char(96 + index):rep(size)
+    end
+    local catalog = catalog_with(row { ratio = { values = values } })
+    local ok, issues = catalog:validate { model = "videos_next", prompt = "x",
+      ratio = "?" }
+    assert.is_false(ok)
+    return issues[1].limit, values
+  end
+
+  it("ends with dots, and nothing is written behind its room", function()
+    local limit, values = named(128, 128, 128, 86, 1)
+    assert.equal(table.concat(values, ", ", 1, 3) .. ", ...", limit)
+  end)
+
+  it("goes on with no short value behind the dots", function()
+    local limit, values = named(128, 128, 128, 120, 1)
+    assert.equal(table.concat(values, ", ", 1, 3) .. ", ...", limit)
+  end)
+
+  it("is whole up to the last byte", function()
+    local limit, values = named(128, 128, 128, 84)
+    assert.equal(table.concat(values, ", "), limit)
+  end)
+end)

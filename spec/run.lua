@@ -2,76 +2,109 @@
 --
 --   lua5.4 spec/run.lua unit:lua5.1 integration:luajit installed:lua5.4 ...
 --
--- JOBS says how many run at a time (2), SUITE_SECONDS after how long one is
--- taken for stuck, BUILD where the modules lie (build/$LUA). The last line is
--- "N passed, N failed"; the exit code is 0 where nothing failed.
+-- Each file of specs has a process of its own. JOBS says how many run at a time
+-- (two for each core, for many mostly wait), FILE_SECONDS after how long one is
+-- taken for stuck, BUILD where the modules lie (build/$LUA). What a file printed
+-- is shown where it failed, and kept in build/log. The last line is "N passed,
+-- N failed"; the exit code is 0 where nothing failed.
 
-local JOBS = tonumber(os.getenv("JOBS")) or 2
-local SUITE_SECONDS = tonumber(os.getenv("SUITE_SECONDS")) or 900
+local FILE_SECONDS = tonumber(os.getenv("FILE_SECONDS")) or 900
 local LOGS = "build/log"
 
--- What the interpreter is to see: the build tree, or an installed one alone.
-local BUILT = [[eval "$(MAKEFLAGS= make -s env LUA=%s BUILD=%s)"]]
-local INSTALLED = [[
-tree="$(pwd)/build/rocks"
-export LUA_PATH="$tree/share/lua/%s/?.lua;$tree/share/lua/%s/?/init.lua;;"
-export LUA_CPATH="$tree/lib/lua/%s/?.so;;" PATH="$tree/bin:$PATH"]]
-
 local kinds = {
-  unit = { title = "unit specs", files = "spec/*_spec.lua" },
-  integration = {
-    title = "integration specs", files = "spec/integration/*_spec.lua",
-  },
-  hosts = { title = "specs inside the hosts", files = "spec/hosts/*_spec.lua" },
-  engine = {
-    title = "specs of the engine",
-    files = "spec/integration/curl_spec.lua"
-      .. " spec/integration/reuse_spec.lua"
-      .. " spec/integration/driver_*spec.lua"
-      .. " spec/integration/download_spec.lua",
-  },
-  operations = {
-    title = "specs of the operations and the command",
-    files = "spec/integration/service_spec.lua"
-      .. " spec/integration/command_spec.lua",
-  },
-  faults = {
-    title = "specs of faults and secrets",
-    files = "spec/integration/faults_spec.lua"
-      .. " spec/integration/secrets_spec.lua",
-  },
-  installed = {
-    title = "unit specs on the installed rock", files = "spec/*_spec.lua",
-    installed = true,
-  },
+  unit = "spec/*_spec.lua",
+  integration = "spec/integration/*_spec.lua",
+  exhaustive = "spec/exhaustive/*_spec.lua",
+  hosts = "spec/hosts/*_spec.lua",
+  loops = "spec/hosts/copas_spec.lua spec/hosts/cqueues_spec.lua"
+    .. " spec/hosts/luv_spec.lua",
+  engine = "spec/integration/curl_spec.lua"
+    .. " spec/integration/reuse_spec.lua"
+    .. " spec/integration/driver_*spec.lua"
+    .. " spec/integration/download_spec.lua",
+  operations = "spec/integration/service_spec.lua"
+    .. " spec/integration/command_spec.lua",
+  faults = "spec/exhaustive/faults_spec.lua",
+  secrets = "spec/exhaustive/secrets_spec.lua",
+  installed = "spec/*_spec.lua",
 }
 
-local function environment(kind, lua)
-  if kind.installed then
-    return (INSTALLED:gsub("%%s", (lua:gsub("^lua", ""))))
-  end
-  local build = os.getenv("BUILD") or "build/" .. lua
-  return BUILT:format(lua, build)
+-- What takes longest comes first, or all would wait for it at the end.
+local LONGEST = { "secrets", "allocation", "faults", "torture", "service",
+  "resty_http", "scenarios", "nginx_runtime", "ledger", "ledger_outage",
+  "sandbox_nginx", "gateway", "command", "install", "love", "copas", "budget" }
+
+-- What the interpreter is to see: the build tree, or an installed one alone.
+local BUILT = "MAKEFLAGS= make -s env LUA=%s BUILD=%s"
+local INSTALLED = [[cat <<'end'
+tree="$(pwd)/build/rocks"
+export LUA_PATH="$tree/share/lua/%s/?.lua;$tree/share/lua/%s/?/init.lua;;"
+export LUA_CPATH="$tree/lib/lua/%s/?.so;;" PATH="$tree/bin:$PATH"
+end]]
+
+-- One file of specs: prints its number and how it ended. Its output goes to a
+-- file, so that a process left over cannot keep us waiting for the end of a
+-- pipe.
+local WORKER = [[
+set -- $1
+. "$2"
+timeout --foreground %d "$3" "$(command -v busted)" -o plainTerminal "$4" \
+  </dev/null >"$5" 2>&1
+echo "$1 $?"]]
+
+local function write(path, text)
+  local file = assert(io.open(path, "w"))
+  assert(file:write(text))
+  assert(file:close())
 end
 
--- The output goes to a file, so that suites may run side by side and a
--- process left over by a spec cannot keep us waiting for the end of a pipe.
-local COMMAND = [[
-%s
-timeout --foreground %d \
-  %s "$(command -v busted)" -o plainTerminal %s </dev/null >%s 2>&1
-echo $?]]
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read("a")
+  file:close()
+  return text
+end
 
-local function start(name)
+local function job_count()
+  local cores = assert(io.popen("getconf _NPROCESSORS_ONLN"))
+  local count = 2 * (tonumber((cores:read("l"))) or 1)
+  cores:close()
+  return tonumber(os.getenv("JOBS")) or count
+end
+
+local function environment(kind, lua)
+  if kind == "installed" then
+    return (INSTALLED:gsub("%%s", (lua:gsub("^lua", ""))))
+  end
+  return BUILT:format(lua, os.getenv("BUILD") or "build/" .. lua)
+end
+
+local function add_suite(jobs, name)
   local kind, lua = name:match("^(%a+):(%w[%w.]*)$")
-  local suite = assert(kinds[kind], "no suite is called " .. name)
-  local log = ("%s/%s-%s.log"):format(LOGS, kind, lua)
-  local command = COMMAND:format(environment(suite, lua), SUITE_SECONDS, lua,
-    suite.files, log)
-  return {
-    title = ("%s, %s"):format(lua, suite.title), log = log,
-    process = assert(io.popen(command)),
-  }
+  local pattern = assert(kinds[kind], "no suite is called " .. name)
+  local prefix = ("%s/%s-%s"):format(LOGS, kind, lua)
+  assert(os.execute(("{ %s\n} >%s.env"):format(environment(kind, lua), prefix)))
+  local files = assert(io.popen("ls " .. pattern))
+  for path in files:lines() do
+    local base = path:match("([^/]*)_spec%.lua$")
+    jobs[#jobs + 1] = {
+      title = ("%s %s, %s"):format(path, kind, lua), base = base,
+      lua = lua, path = path, environment = prefix .. ".env",
+      log = ("%s-%s.log"):format(prefix, base),
+    }
+  end
+  files:close()
+end
+
+local function longest_first(jobs)
+  local place = {}
+  for index, base in ipairs(LONGEST) do
+    place[base] = index
+  end
+  for index, job in ipairs(jobs) do
+    job.place = (place[job.base] or #LONGEST + 1) * #jobs + index
+  end
+  table.sort(jobs, function(a, b) return a.place < b.place end)
 end
 
 -- A runner that crashed, was stopped or ran nothing has failed, whatever it
@@ -92,40 +125,61 @@ local function judge(output, status)
   return passed, failed, skipped
 end
 
-local function finish(suite)
-  local status = suite.process:read("l") or "unknown"
-  suite.process:close()
-  local file = assert(io.open(suite.log))
-  local output = file:read("a")
-  file:close()
-  print("== " .. suite.title)
-  print((output:gsub("%s+$", "")))
+local function finish(job, status, total)
+  local output = read(job.log)
   local passed, failed, skipped, trouble = judge(output, status)
-  if trouble then
-    print("!! " .. suite.title .. " " .. trouble)
+  total.passed = total.passed + passed
+  total.failed = total.failed + failed
+  total.skipped = total.skipped + skipped
+  print(("%6.1f s %4d passed: %s"):format(
+    tonumber((output:match(" : ([%d.]+) seconds"))) or 0, passed, job.title))
+  if failed > 0 then
+    print(output)
+    print(("!! %s: %s"):format(job.title, trouble or failed .. " failed"))
+    total.broken[#total.broken + 1] = job.title
   end
-  print("")
-  return passed, failed, skipped
 end
 
-local function run(names)
-  local total = { passed = 0, failed = 0, skipped = 0 }
-  local running = {}
-  for i = 1, #names do
-    for j = i, math.min(i + JOBS - 1, #names) do
-      running[j] = running[j] or start(names[j])
-    end
-    local passed, failed, skipped = finish(running[i])
-    total.passed = total.passed + passed
-    total.failed = total.failed + failed
-    total.skipped = total.skipped + skipped
+-- Hands the jobs to workers in their order.
+local function launch(jobs, list)
+  local lines, worker = {}, LOGS .. "/worker.sh"
+  for index, job in ipairs(jobs) do
+    lines[index] = ("%d %s %s %s %s\n"):format(index, job.environment,
+      job.lua, job.path, job.log)
   end
+  write(list, table.concat(lines))
+  write(worker, WORKER:format(FILE_SECONDS))
+  return assert(io.popen(("xargs -P %d -I {} sh %s {} <%s"):format(job_count(),
+    worker, list)))
+end
+
+local function run(jobs)
+  local total = { passed = 0, failed = 0, skipped = 0, broken = {} }
+  local list = os.tmpname()
+  local workers = launch(jobs, list)
+  local ended = 0
+  for line in workers:lines() do
+    local index, status = line:match("^(%d+) (%d+)$")
+    finish(jobs[tonumber(index)], status, total)
+    ended = ended + 1
+  end
+  workers:close()
+  os.remove(list)
+  assert(ended == #jobs, "the workers were stopped")
   return total
 end
 
 os.execute("mkdir -p " .. LOGS)
 io.stdout:setvbuf("line")
-local total = run(arg)
+local jobs = {}
+for _, name in ipairs(arg) do
+  add_suite(jobs, name)
+end
+longest_first(jobs)
+local total = run(jobs)
+for _, title in ipairs(total.broken) do
+  print("!! " .. title)
+end
 local line = ("%d passed, %d failed"):format(total.passed, total.failed)
 if total.skipped > 0 then
   line = line .. (", %d skipped"):format(total.skipped)

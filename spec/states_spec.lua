@@ -7,15 +7,15 @@ local names = { "prepared", "submitting", "accepted", "completed",
 -- of the names.
 local allowed = {
   --            pre sub acc com dow fai can unk ref aba
-  prepared   = "x   x   -   -   -   -   -   -   x   x",
-  submitting = "x   -   x   -   -   -   -   x   x   -",
+  prepared   = "x   x   x   -   -   x   x   -   x   x",
+  submitting = "x   -   x   -   -   x   x   x   x   -",
   accepted   = "-   -   -   x   x   x   x   -   -   x",
   completed  = "-   -   -   x   x   x   x   -   -   x",
   downloaded = "-   -   -   -   -   -   -   -   -   -",
   failed     = "-   -   -   -   -   -   -   -   -   x",
   cancelled  = "-   -   -   -   -   -   -   -   -   x",
   unknown    = "-   -   x   x   x   x   x   -   -   x",
-  refused    = "x   -   -   -   -   -   -   -   -   x",
+  refused    = "x   -   x   -   -   x   x   -   -   x",
   abandoned  = "-   -   -   -   -   -   -   -   -   x",
 }
 
@@ -72,19 +72,9 @@ describe("an order", function()
       "unknown" }, open)
   end)
 
-  it("may be ordered anew where it is unknown, failed or cancelled",
-    function()
-      local list = {}
-      for _, name in ipairs(names) do
-        list[#list + 1] = states.may_resubmit(name) and name or nil
-      end
-      assert.same({ "failed", "cancelled", "unknown" }, list)
-    end)
-
   it("has no state that nobody knows", function()
     assert.is_false(states.allows("prepared", "bought"))
     assert.is_false(states.allows("bought", "prepared"))
     assert.is_false(states.is_open "bought")
-    assert.is_false(states.may_resubmit "bought")
   end)
 end)

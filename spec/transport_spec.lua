@@ -5,6 +5,7 @@ local answers = require "starvideos.transport.answer"
 local files = require "spec.fixtures.files"
 local lines = require "starvideos.transport.line"
 local message = require "starvideos.transport.message"
+local shell = require "starvideos.sandbox.shell"
 local sinks = require "starvideos.transport.sink"
 local targets = require "starvideos.transport.target"
 
@@ -157,7 +158,7 @@ describe("the file of a download", function()
     local first = open()
     local second, failure = open()
     assert.is_nil(second)
-    assert.equal("io", failure.reason)
+    assert.equal("busy", failure.reason)
     first:close()
     first:close()
     second = open()
@@ -170,6 +171,17 @@ describe("the file of a download", function()
     assert.truthy(third)
     third:close()
     second:close()
+  end)
+
+  it("is no pipe, whose other end nobody waits for", function()
+    os.remove(path)
+    shell.run("mkfifo " .. path)
+    for _ = 1, 2 do
+      local sink, failure = open()
+      assert.is_nil(sink)
+      assert.equal("io", failure.reason)
+      assert.truthy(failure.message:find("is a pipe", 1, true))
+    end
   end)
 
   it("tells of a folder that is not there", function()

@@ -174,6 +174,21 @@ describe("the waits of one call", function()
     assert.equal(1, #world.at)
   end)
 
+  it("leave no place in the queue behind where an error ended them", function()
+    local broken = world_of(function(_, time)
+      assert(time < 2, "the world is broken")
+      return { status = 429, headers = {}, body = "" }
+    end)
+    broken.context.poll_rate = nil
+    assert.error_matches(function()
+      all(broken, ids(2000), { first_poll = 0 })
+    end, "broken")
+    local world = world_of(function(id) return body(id, "completed") end)
+    world.now, world.context.budget = broken.now, broken.context.budget
+    all(world, { "video_1" }, { first_poll = 0 })
+    assert.is_true(world.at[1] - (broken.now - START) < 75)
+  end)
+
   it("tell of each task as it was last seen", function()
     local world = world_of(function(id, _, n)
       return n == 2 and { status = 503, headers = {}, body = "" }

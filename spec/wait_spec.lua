@@ -190,7 +190,7 @@ describe("a passing fault", function()
     faults[#faults + 1] = { tostring(code), http(code) }
   end
   for _, case in ipairs(faults) do
-    it("is borne: " .. case[1], function()
+    it("is tolerated: " .. case[1], function()
       local client, world = stage(times(8, case[2], RUNNING, case[2], DONE))
       assert.equal("completed", assert(client:wait "video_1").status)
       assert.equal(11, #world.sent)
@@ -262,7 +262,7 @@ describe("Retry-After", function()
   end
 end)
 
-describe("an answer that is borne for a while", function()
+describe("an answer that is tolerated for a while", function()
   local function ends(answers, kind, polls, task)
     local client, world = stage(answers)
     local _, err = client:wait(task or "video_1")
@@ -277,33 +277,42 @@ describe("an answer that is borne for a while", function()
     { "a page five times in a row", PAGE, 5, "protocol" },
     { "half an answer five times in a row", http(200, '{"id":"vid'), 5,
       "protocol" },
+    { "completed without a link five times in a row", status "completed", 5,
+      "protocol" },
+    { "a redirect five times in a row", http(302), 5, "config" },
+    { "an unknown route five times in a row", http(200,
+      '{"code":500,"data":null,"msg":"No handler found for GET"}'), 5,
+      "config" },
+    { "400 five times in a row", http(400, '{"msg":"bad id"}'), 5,
+      "invalid_request" },
+    { "409 five times in a row", http(409, "<html>"), 5, "invalid_request" },
   }
   for _, case in ipairs(cases) do
-    local answer, borne, kind = case[2], case[3], case[4]
+    local answer, limit, kind = case[2], case[3], case[4]
 
     it("is " .. case[1], function()
-      ends(times(borne, answer, DONE), nil, borne + 1)
+      ends(times(limit, answer, DONE), nil, limit + 1)
     end)
 
     it("is " .. case[1] .. ", and no more", function()
-      ends(times(borne + 1, answer, DONE), kind, borne + 1)
+      ends(times(limit + 1, answer, DONE), kind, limit + 1)
     end)
 
     it("is " .. case[1] .. ", whatever passes in between", function()
       local answers = {}
-      for _ = 1, borne + 1 do
+      for _ = 1, limit + 1 do
         answers[#answers + 1] = http(503)
         answers[#answers + 1] = answer
       end
-      ends(answers, kind, 2 * borne + 2)
+      ends(answers, kind, 2 * limit + 2)
     end)
 
     it("is " .. case[1] .. ", again after a good one", function()
       local n = 0
       ends(function()
         n = n + 1
-        return n == borne + 1 and RUNNING or n == 2 * borne + 2 and DONE or answer
-      end, nil, 2 * borne + 2)
+        return n == limit + 1 and RUNNING or n == 2 * limit + 2 and DONE or answer
+      end, nil, 2 * limit + 2)
     end)
   end
 
@@ -321,15 +330,15 @@ describe("an answer that is borne for a while", function()
     ends({ http(404), http(404), DONE }, nil, 3)
   end)
 
-  it("is not 404 for a task of an hour ago", function()
-    ends({ http(404), DONE }, "not_found", 1,
-      { id = "video_1", status = "queued", created = os.time() - 3600 })
+  it("is 404 three times in a row for a task of an hour ago", function()
+    local task = { id = "video_1", status = "queued",
+      created = os.time() - 3600 }
+    ends(times(3, http(404), DONE), nil, 4, task)
+    ends(times(4, http(404), DONE), "not_found", 4, task)
   end)
 
-  it("is none that waiting cannot mend", function()
-    ends({ http(400, '{"msg":"bad id"}'), DONE }, "invalid_request", 1)
-    ends({ http(200, '{"code":500,"data":null,"msg":"No handler found for GET"}'),
-           DONE }, "config", 1)
+  it("is no fault of this machine", function()
+    ends({ { reason = "invalid", message = "x", sent = false } }, "config", 1)
   end)
 end)
 
@@ -370,12 +379,11 @@ describe("the end of a task", function()
   end)
 
   it("is a protocol error with the task when there is no link", function()
-    local client, world = stage { status "completed" }
+    local client = stage { status "completed" }
     local _, err = client:wait "video_1"
     assert.equal("protocol", err.kind)
     assert.equal("completed", err.task.status)
     assert.equal("video_1", err.task_id)
-    assert.equal(1, #world.sent)
   end)
 
   it("is told without a request when the task that is handed in has it",
@@ -407,15 +415,38 @@ describe("on_progress", function()
                   { "processing", 45, 3 }, { "completed", nil, 4 } }, seen)
   end)
 
-  it("is not swallowed when it raises", function()
-    local client, world = stage { QUEUED }
-    local mine = {}
-    local ok, raised = pcall(client.wait, client, "video_1",
-      { on_progress = function() error(mine) end })
-    assert.is_false(ok)
-    assert.equal(mine, raised)
-    assert.equal(1, #world.sent)
+  it("is told why a poll brought no news, with a task that has a status",
+    function()
+      local seen = {}
+      local down = { reason = "resolve", sent = false, message = "x" }
+      local client = stage { down, PAGE, RUNNING, http(503), RUNNING, down,
+        DONE }
+      local given = { id = "video_1" }
+      assert(client:wait(given, { on_progress = function(task, info)
+        seen[#seen + 1] = ("%s %s %s"):format(task.id, task.status,
+          tostring(info.error and info.error.kind))
+        assert.equal(info.error ~= nil,
+          tostring(info):find("no news: ", 1, true) ~= nil)
+      end }))
+      assert.same({
+        "video_1 unknown network", "video_1 unknown protocol",
+        "video_1 processing nil", "video_1 processing server",
+        "video_1 processing nil", "video_1 processing network",
+        "video_1 completed nil",
+      }, seen)
+      assert.same({ id = "video_1" }, given)
+    end)
+
+  it("is not called with the error that ends the wait", function()
+    local calls = 0
+    local client = stage { http(401) }
+    local _, err = client:wait("video_1", { on_progress = function()
+      calls = calls + 1
+    end })
+    assert.equal("auth", err.kind)
+    assert.equal(3, calls)
   end)
+
 end)
 
 describe("a wait that cannot begin or go on", function()

@@ -20,13 +20,13 @@ local function scene_of(options)
     scene.told[#scene.told + 1] = { name, ... }
   end
   local function left(_, number, now)
-    return math.min(due[number] - now, options.look or 60)
+    return math.min(due[number] - now, options.look or 60), number
   end
   scene.budget = {
     left = left,
     reserve = function(_, now)
       due[#due + 1] = now + (options.queue or 0)
-      return left(nil, #due, now), #due
+      return left(nil, #due, now)
     end,
     give_up = function(_, number) note("give_up", number) end,
     answered = function(_, now) note("answered", now) end,
@@ -201,7 +201,7 @@ describe("a bare id", function()
   it("is a second old where it was ordered a second ago, whenever the order"
     .. " was written down", function()
     assert.equal(29, first_poll { state = "accepted",
-      created_at = CREATED - 3600, updated_at = CREATED - 1 })
+      created_at = CREATED - 3600, accepted_at = CREATED - 1 })
   end)
 
   it("is polled after one interval where the ledger does not know it",
@@ -209,12 +209,12 @@ describe("a bare id", function()
       assert.equal(30, first_poll(nil))
     end)
 
-  it("is no 404 to bear where the ledger knows the task for long", function()
+  it("is 404 no longer than an old task where the ledger knows it", function()
     local context = scene_of { answers = { answer(404) }, ledger = ledger {
       state = "accepted", created_at = CREATED - 3600,
       updated_at = CREATED - 3600 } }
     local _, err = wait.one(context, "video_1", {})
     assert.equal("not_found", err.kind)
-    assert.equal(1, #context.polls)
+    assert.equal(4, #context.polls)
   end)
 end)

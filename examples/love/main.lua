@@ -1,6 +1,7 @@
 -- Balloons rise while a video is ordered, awaited and saved. Nothing in this
 -- game ever waits: client:async starts the work, client:update lets it go on.
 
+local errors = require "starvideos.errors"
 local starvideos = require "starvideos"
 
 local PROMPT = "Hot-air balloons over a green valley at sunrise"
@@ -9,20 +10,55 @@ local GOLD, WHITE = { 1, 0.78, 0.2 }, { 1, 1, 1 }
 local client, refusal -- nil, and why, where the key or the URL is malformed
 local order           -- the handle of the last order
 local path, began     -- where its video goes; when it was placed
+local polls, heard    -- looks at it that brought news, and when the last one did
+local leaving         -- true once the player wants to quit
 local balloons, longest = {}, 0 -- longest frame since then, in seconds
 
+-- What goes wrong is on the console too, in whatever language it is said.
+local function start(work)
+  began, longest, polls = love.timer.getTime(), 0, nil
+  order = client:async(work):on_done(function(handle)
+    if handle.err then
+      print(tostring(handle.err))
+    end
+  end)
+end
+
+local function is_free()
+  return client and not leaving and (not order or order.done)
+end
+
 local function place_order()
-  if not client or order and not order.done then
+  if not is_free() then
     return
   end
   love.filesystem.createDirectory "videos"
   local folder = love.filesystem.getSaveDirectory() .. "/videos"
   path = ("%s/%d.mp4"):format(folder, os.time())
-  began, longest = love.timer.getTime(), 0
-  order = client:async(function()
+  start(function()
     return client:generate({ model = "videos", prompt = PROMPT, duration = 5 },
       { path = path })
   end)
+end
+
+-- The task of an order that ended without its video, and may still have it.
+local function left_over()
+  local err = order and order.err
+  return type(err) == "table" and err.kind ~= "task_failed" and err.task_id or nil
+end
+
+-- Goes on with what was ordered: nothing is bought.
+local function go_on()
+  local id = is_free() and left_over()
+  if id then
+    start(function()
+      local task, err = client:wait(id, { first_poll = 0 })
+      if not task then
+        return nil, err
+      end
+      return client:download(task, path)
+    end)
+  end
 end
 
 function love.load()
@@ -50,11 +86,14 @@ function love.update(dt)
   if client then
     client:update()
   end
+  if leaving and not client:busy() then
+    love.event.quit()
+  end
 end
 
-local actions = { space = place_order }
+local actions = { space = place_order, r = go_on }
 
--- An order that is on its way is not torn: its answer is awaited first.
+-- Of an order that is on its way the answer is awaited first.
 function actions.escape()
   if order then
     order:cancel()
@@ -83,19 +122,47 @@ end
 
 love.mousepressed = place_order
 
+-- LÖVE prints UTF-8 alone, and only what its font has glyphs for: of what a
+-- provider says in Chinese, the meaning of its kind is shown.
+local function readable(err)
+  local text = tostring(err):gsub("%c+", " ")
+  if require("utf8").len(text) and love.graphics.getFont():hasGlyphs(text) then
+    return text
+  end
+  local kind = errors.is(err) and err.kind
+  return (kind and kind .. ": " .. errors.meaning(kind) or "something went wrong")
+    .. "; the console shows what was said"
+end
+
+-- The provider is asked every 30 to 60 seconds: what it said is some time old.
+local function waiting(now)
+  local progress = order.progress
+  if not progress then
+    return ("Ordering, for %d s"):format(now - began)
+  elseif progress.polls == 0 and progress.task.status == "unknown" then
+    return "Asking how far it is"
+  elseif progress.polls ~= polls and not progress.error then
+    polls, heard = progress.polls, now
+  end
+  return ("Waiting for %d s; %s when the provider was last asked, %d s ago")
+    :format(now - began, progress.task.status, now - (heard or began))
+end
+
 local function status()
   local progress = order and order.progress
   if not order then
-    return tostring(refusal or "Space or a click orders a video, Escape cancels.")
+    return refusal and readable(refusal)
+      or "Space or a click orders a video, Escape cancels."
   elseif order.err then
-    return tostring(order.err)
+    return readable(order.err) .. (left_over() and "\nR goes on waiting,"
+      .. " and buys nothing." or "")
   elseif order.done then
     return ("Saved as %s. V plays it, F opens its folder."):format(path)
   elseif progress and progress.received then
     return ("Saving: %.1f MB"):format(progress.received / 1e6)
   end
-  local doing = progress and progress.task.status or "ordering"
-  return ("%s for %d s"):format(doing, love.timer.getTime() - began)
+  return waiting(love.timer.getTime())
+    .. (leaving and "\nLeaving as soon as that is answered." or "")
 end
 
 -- From 0 to 1; nil where nobody knows, for not every model tells.
@@ -123,9 +190,14 @@ local function draw_balloon(balloon)
   love.graphics.ellipse("fill", x, y, size, 1.2 * size)
 end
 
--- What a server says may be no UTF-8, which LÖVE refuses to print.
-local function printable(text)
-  return require("utf8").len(text) and text or text:gsub("[\128-\255]", "?")
+local function draw_text(text, x, y, width)
+  local font = love.graphics.getFont()
+  local _, lines = font:getWrap(text, width)
+  love.graphics.setColor(0, 0, 0, 0.6)
+  love.graphics.rectangle("fill", x - 8, y - 4, width + 16,
+    #lines * font:getHeight() + 8, 6)
+  love.graphics.setColor(WHITE)
+  love.graphics.printf(text, x, y, width)
 end
 
 function love.draw()
@@ -136,14 +208,21 @@ function love.draw()
   if order and not order.err then
     draw_bar(60, 400, 680)
   end
-  love.graphics.setColor(WHITE)
-  love.graphics.printf((printable(status())), 60, 330, 680)
-  love.graphics.print(("frame %.1f ms, longest %.1f ms"):format(
-    1000 * love.timer.getDelta(), 1000 * longest), 10, 10)
+  draw_text(status(), 60, 300, 680)
+  draw_text(("frame %.1f ms, longest %.1f ms"):format(
+    1000 * love.timer.getDelta(), 1000 * longest), 10, 10, 300)
 end
 
+-- The window stays, and goes on drawing, until an order that is on its way is
+-- answered: up to a minute. Without this, `close` would wait for it.
 function love.quit()
-  if client then
-    client:close()
+  if not client then
+    return false
   end
+  leaving = true
+  client:cancel()
+  if client:busy() then
+    return true
+  end
+  client:close()
 end

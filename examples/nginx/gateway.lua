@@ -42,20 +42,43 @@ function _M.refused()
   answer(ngx.status, shown { kind = "refused", message = "HTTP " .. ngx.status })
 end
 
+-- Whether a request is one of those that a location is for.
+local function allows(methods)
+  if methods:find(ngx.req.get_method(), 1, true) then return true end
+  ngx.header.allow = methods
+  answer(405, shown { kind = "refused", message = "send " .. methods })
+end
+
+-- curl, SDKs and proxies repeat 408, 409, 425, 429 and 5xx by themselves: not what
+-- may have been bought.
+local function may_be_bought(err)
+  ngx.header["X-Should-Retry"] = "false"
+  return answer(424, shown(err))
+end
+
 function _M.order()
+  if not allows "POST" then return end
+  if (ngx.var.content_type or ""):lower():match "^[^;%s]*" ~= "application/json" then
+    return answer(415, shown { kind = "bad_request", message = -- a page of any origin can
+      "send Content-Type: application/json; nothing was ordered" }) -- send other types
+  end
   ngx.req.read_body()
   local params, key = json.decode(ngx.req.get_body_data() or ""), ngx.var.http_idempotency_key
-  if ngx.req.get_method() ~= "POST" or type(params) ~= "table" then
-    return fail { kind = "bad_request", message = "send a JSON object by POST" }
+  if type(params) ~= "table" then
+    return fail { kind = "bad_request", message = "send a JSON object" }
   elseif key and not (ledger and key:find "^[%w_.:-]+$") then
     return fail { kind = "bad_request", message = "Idempotency-Key: no ledger, or not [%w_.:-]" }
   end
   local task, err = client:create(params, { key = key })
   ngx.header.location = task and "/videos/" .. task.id
-  return task and answer(202, public(task)) or fail(err)
+  if task then return answer(202, public(task)) end
+  local repeated = (STATUS[err.kind] or 502) >= 500
+  local may_be = err.kind == "outcome_unknown" or err.task_id and repeated
+  return (may_be and may_be_bought or fail)(err)
 end
 
 function _M.look(id)
+  if not allows "GET, HEAD" then return end
   local task, err = client:query(id, { max_age = FRESH })
   return task and answer(200, public(task)) or fail(err)
 end
@@ -71,6 +94,7 @@ local function save(_, id, path)
 end
 
 function _M.file(id)
+  if not allows "GET, HEAD" then return end
   local path, began = ngx.config.prefix() .. "saved/" .. id .. ".mp4", ngx.now()
   while not disk.size(path) do
     local failed = known:get("failed " .. id)
@@ -93,6 +117,7 @@ end
 
 -- The wait ends with its caller; the task goes on.
 function _M.events(id)
+  if not allows "GET" then return end
   local heart = ngx.thread.spawn(function() -- for proxies that close what is silent
     while send(": still here\n\n") do ngx.sleep(HEARTBEAT) end
   end)

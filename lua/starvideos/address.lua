@@ -1,6 +1,8 @@
 --- Where the API lives: base URLs as people paste them, brought to one form.
 -- @module starvideos.address
 
+local redact = require "starvideos.redact"
+
 local _M = {}
 
 --- The provider's own address.
@@ -49,7 +51,7 @@ end
 
 local function refuse(url, why)
   return nil, ("base_url %q %s; write it like %s")
-    :format(url, why, _M.default)
+    :format(redact.address(url), why, _M.default)
 end
 
 --- Bring a base URL to its one form: no trailing slash, no `/v1`, no endpoint,
@@ -65,7 +67,7 @@ function _M.normalise(url, insecure_http)
   elseif plain:find("[?#]") then
     return refuse(plain:match("^[^?#]*"), "has a query or fragment")
   elseif plain:find("^%a[%w+.-]*://[^/]*@") then
-    return refuse(plain:gsub("//[^/]*@", "//"), "holds a user or password")
+    return refuse(plain, "holds a user or password")
   end
   local scheme, authority, path = plain:match("^(%a+)://([^/]+)(.*)$")
   scheme = scheme and scheme:lower()

@@ -10,6 +10,10 @@ local _M = {}
 -- Polls queue by number. `allowed` is the number up to which they may leave;
 -- it grows at `rate`, stands still while a 429 holds all back, and is never
 -- more than one ahead of what was asked for: a quiet hour saves up nothing.
+--
+-- `places` has by when each poll in the queue looks again; infinity for one
+-- that left before its turn. Nobody tells of a wait that an error or a killed
+-- light thread has ended: its place is free when it has not looked in time.
 local Budget = {}
 Budget.__index = Budget
 
@@ -30,7 +34,8 @@ function _M.new(random, rate)
     rate = rate,
     issued = 0,
     allowed = 0,
-    given_up = {},
+    places = {},
+    cleared = 0, -- places up to here are forgotten
     counted_until = -math.huge,
     held_until = -math.huge,
     risen_until = -math.huge,
@@ -40,17 +45,24 @@ function _M.new(random, rate)
   }, Budget)
 end
 
--- Lets the next polls of the queue go, as many as the time is worth. Those
--- given up on take none of it.
-local function admit(self, worth)
+-- Whether anybody is to come for a place.
+local function is_taken(self, number, now)
+  return (self.places[number] or -math.huge) >= now
+end
+
+-- Lets the next polls of the queue go, as many as the time is worth. A place
+-- that is free takes none of it.
+local function admit(self, worth, now)
   local following = math.floor(self.allowed) + 1
-  while following <= self.issued and next(self.given_up)
-    and (worth > 0 or self.given_up[following]) do
-    local step = math.min(worth, following - self.allowed)
-    if self.given_up[following] then
-      self.given_up[following], step = nil, 1
-    else
+  while following <= self.issued do
+    local step = 1
+    if not is_taken(self, following, now) then
+      self.places[following] = nil
+    elseif worth > 0 then
+      step = math.min(worth, following - self.allowed)
       worth = worth - step
+    else
+      return
     end
     self.allowed = self.allowed + step
     following = math.floor(self.allowed) + 1
@@ -58,9 +70,24 @@ local function admit(self, worth)
   self.allowed = math.min(self.issued + 1, self.allowed + worth)
 end
 
+-- Forgets the places of those that have left, and of those that could have
+-- and never came.
+local function clear(self, now)
+  local last = math.min(math.floor(self.allowed), self.issued)
+  while self.cleared < last do
+    local place = self.places[self.cleared + 1]
+    if place and place >= now and place < math.huge then
+      return
+    end
+    self.cleared = self.cleared + 1
+    self.places[self.cleared] = nil
+  end
+end
+
 local function count_until(self, now)
   local from = math.max(self.counted_until, self.held_until)
-  admit(self, math.max(0, now - from) * self.rate)
+  admit(self, math.max(0, now - from) * self.rate, now)
+  clear(self, now)
   self.counted_until = math.max(self.counted_until, now)
 end
 
@@ -79,7 +106,8 @@ local function recent_rate(self, now)
     * math.exp((self.left_at - now) / retry.policy.rate_memory)
 end
 
-local function leave(self, now)
+local function leave(self, number, now)
+  self.places[number] = number > self.allowed and math.huge or nil
   self.recent = recent_rate(self, now) + 1 / retry.policy.rate_memory
   self.left_at = now
 end
@@ -90,10 +118,12 @@ local function pause_of(self, number, now, early)
   local queue = ahead > NOTHING and ahead / self.rate or 0
   local hold = math.max(0, self.held_until - now)
   if queue + hold <= 0 then
-    leave(self, now)
+    leave(self, number, now)
     return 0
   end
-  return until_next_look(self, queue + hold)
+  local pause = until_next_look(self, queue + hold)
+  self.places[number] = now + pause + retry.policy.look_late
+  return pause
 end
 
 --- Queue a poll.
@@ -114,17 +144,20 @@ end
 -- @tparam[opt=0] number early as of `reserve`
 -- @treturn number seconds after which to ask again, for the rate may change
 --   meanwhile; 0: it may leave
+-- @treturn number its number: another for one that comes so late that its place
+--   was free
 function Budget:left(number, now, early)
   count_until(self, now)
-  return pause_of(self, number, now, early)
+  if not self.places[number] then
+    return self:reserve(now, early)
+  end
+  return pause_of(self, number, now, early), number
 end
 
 --- Give up on a poll that is still in the queue.
 -- @tparam number number of the poll
 function Budget:give_up(number)
-  if number > self.allowed then
-    self.given_up[number] = true
-  end
+  self.places[number] = nil
 end
 
 --- An answer came that was no 429: the rate rises by as much as the time since

@@ -3,6 +3,8 @@
 -- @module starvideos.call
 
 local errors = require "starvideos.errors"
+local listener = require "starvideos.listener"
+local options_of = require "starvideos.options"
 local redact = require "starvideos.redact"
 
 local _M = {}
@@ -85,6 +87,16 @@ function _M.polling(client, name)
   return context
 end
 
+--- The options of a call, checked; what their listeners raise is seen to.
+-- @tparam table context
+-- @tparam string name of the call
+-- @tparam ?table options
+-- @treturn table options
+-- @raise a name or a type that the call does not take
+function _M.options(context, name, options)
+  return listener.guarded(context, options_of.check(name, options, 3))
+end
+
 --- The results of a call. An interrupt is no result: like Ctrl-C anywhere else
 -- it unwinds the program, but with an error that says which task was left.
 -- @tparam table context
@@ -113,7 +125,8 @@ function _M.check_key(context)
   end
   return nil, errors.new {
     kind = "config",
-    message = "no API key: set STARVIDEOS_API_KEY or pass api_key",
+    message = "no API key, so nothing was sent: set STARVIDEOS_API_KEY or pass"
+      .. " api_key",
   }
 end
 
@@ -129,7 +142,7 @@ end
 -- What only a ledger can keep, and what only a dictionary.
 local needed = {
   { option = "key", what = "ledger", article = "a ledger" },
-  { option = "resubmit", what = "ledger", article = "a ledger" },
+  { option = "take", what = "ledger", article = "a ledger" },
   { option = "max_age", what = "shared", article = "a shared dictionary" },
 }
 
@@ -141,6 +154,10 @@ function _M.check_needs(context, name, options)
       error(("option %s of %s needs %s: pass %s to starvideos.new")
         :format(need.option, name, need.article, need.what), 3)
     end
+  end
+  if options.take and not options.key and not options.path then
+    error(("option take of %s needs a key, or a path: together they name an"
+      .. " order"):format(name), 3)
   end
 end
 
@@ -165,6 +182,9 @@ function _M.task_id(context, name, task_or_id)
   local id = task_or_id
   if type(task_or_id) == "table" then
     id = task_or_id.id
+    if task_or_id.state and task_or_id.attempts then
+      error(name .. " takes a task or its id, not an order: pass its task_id", 3)
+    end
   end
   if type(id) ~= "string" then
     error(("%s takes a task or its id, not %s"):format(name,

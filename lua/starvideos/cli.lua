@@ -1,5 +1,5 @@
 --- The command line: `starvideos generate|create|query|wait|download|pending|
--- resume|adopt|dismiss|validate|models|sandbox`.
+-- resume|adopt|dismiss|label|validate|models|sandbox`.
 -- @module starvideos.cli
 
 local advice = require "starvideos.cli.advice"
@@ -30,7 +30,7 @@ local function real_environment()
     getenv = os.getenv,
     terminal = function() return is_terminal(2) end,
     stdout_terminal = function() return is_terminal(1) end,
-    width = tonumber(os.getenv "COLUMNS"),
+    width = function() return require("starvideos.core").columns(2) end,
     client_options = {},
   }
 end
@@ -67,6 +67,11 @@ local function ledger_of(job)
   return address ~= "" and address or nil
 end
 
+local function account_of(job)
+  local account = job.options.account or job.env.getenv "STARVIDEOS_ACCOUNT"
+  return account ~= "" and account or nil
+end
+
 local function tell_of_interrupt(job, event)
   job.console:note(("waiting for the answer to the order that was sent, %d s at"
     .. " most, so that its task is not lost; a second Ctrl-C ends this at once,"
@@ -85,9 +90,17 @@ local function client_options(job, key)
     ca_file = options.ca_file,
     insecure_http = options.insecure_http or nil,
     ledger = ledger_of(job),
+    account = account_of(job),
     interrupts = "return",
     on_event = function(event)
-      job.sent = job.sent or event.method == "POST"
+      if event.method == "POST" then
+        job.sent = true
+        local trouble = event.status == 429 and "too many requests"
+          or event.failure and "no answer"
+        if trouble then
+          job.told("ordering: " .. trouble)
+        end
+      end
       if event.name == "interrupt" then
         tell_of_interrupt(job, event)
       elseif options.verbose then
@@ -123,9 +136,9 @@ end
 
 -- Commands, and options of a command, that make no sense without a ledger.
 local recorded_commands = { pending = true, resume = true, adopt = true,
-  dismiss = true }
+  dismiss = true, label = true }
 local recorded_options = {
-  { "--key", "key" }, { "--resubmit", "resubmit" },
+  { "--key", "key" }, { "--take", "take" },
   { "-o", "output", "create" },
 }
 
@@ -140,13 +153,27 @@ local function needs_ledger(options)
   end
 end
 
+local function check_naming(job)
+  local accepted = options_of.accepted
+  job.options.take = tonumber(job.options.take) or job.options.take
+  for _, row in ipairs { { "--key", job.options.key, accepted.create.key },
+    { "--take", job.options.take, accepted.create.take },
+    { "--account", account_of(job), accepted.new.account } } do
+    local ok, wanted = row[3](row[2])
+    if row[2] and not ok then
+      return ("%s must be %s"):format(row[1], wanted)
+    end
+  end
+end
+
 local function check_ledger(job)
   local key = job.options.key
-  local ok, wanted = options_of.accepted.create.key(key)
-  if key and not ok then
-    return "--key must be " .. wanted
-  elseif job.options.resubmit and not key then
-    return "--resubmit needs --key: it orders anew what has that key"
+  local problem = check_naming(job)
+  if problem then
+    return problem
+  elseif job.options.take and not key and not job.options.output
+    and not job.options.order and not job.options.id then
+    return "--take needs --key, or -o: together they name an order"
   end
   local what = needs_ledger(job.options)
   return what and not ledger_of(job)
@@ -164,8 +191,10 @@ local function make_client(job)
   end
   local key, problem = read_key(job.options, job.env)
   if problem then
-    return nil, { kind = "io", message = problem, usage = true }
+    return nil, { kind = "io", usage = true, message = ("the key file cannot be"
+      .. " read (%s); nothing was sent"):format(problem) }
   end
+  job.recorded = ledger_of(job) ~= nil
   return starvideos.new(client_options(job, key))
 end
 
@@ -176,10 +205,17 @@ local function new_job(options, env)
     local clock = env.client_options.clock
     return clock and clock() or require("starvideos.curl").now()
   end
+  -- What is done before there is a task to wait for. On a terminal alone:
+  -- elsewhere it would stand before each refusal.
+  function job.told(what)
+    job.doing = job.console.terminal and what or nil
+    job.tick()
+  end
   -- What is being waited for and, where known, how much of it is done.
   function job.describe()
-    local task = job.seen
-    return task and tostring(task.status or "waiting"),
+    local task = not job.trouble and job.seen or nil
+    return job.trouble or task and tostring(task.status or "waiting")
+      or job.doing,
       task and task.progress and task.progress / 100 or nil
   end
   function job.tick()
@@ -193,9 +229,6 @@ local function new_job(options, env)
 end
 
 local function report(job, err)
-  if err.usage then
-    setmetatable(err, { __tostring = function(self) return self.message end })
-  end
   job.console:failure(err, advice.of(job, err))
   return err.exit or exit.code(err, job.phase)
 end
@@ -234,30 +267,70 @@ local function interrupted(job)
       or "interrupted" })
 end
 
+local orders_videos = { generate = true, create = true }
+
+-- What should not have happened. Nobody is to read it as a task that failed.
+local function broken(job, problem)
+  local kind, code, fate = "validation", 2, "nothing was ordered"
+  if job.task_id then
+    kind, code, fate = "protocol", 4, "the task goes on"
+  elseif job.client and orders_videos[job.options.command] then
+    kind, code, fate = "outcome_unknown", 6,
+      "the order may have been sent, and billed"
+  end
+  return report(job, { kind = kind, exit = code, task_id = job.task_id,
+    message = ("%s (%s)"):format(tostring(problem), fate), usage = true })
+end
+
+local function asks_for_json(words)
+  for _, word in ipairs(words) do
+    if word == "--json" or word == "--" then
+      return word == "--json"
+    end
+  end
+end
+
+local function was_interrupted(raised)
+  return type(raised) == "string" and raised:find("interrupted!$") ~= nil
+end
+
+-- A line that could not be read, so that it has no options.
+local function misread(words, env, problem)
+  local console = console_of.new(env, { json = asks_for_json(words) })
+  if was_interrupted(problem) then
+    console:failure { kind = "cancelled", usage = true,
+      message = "interrupted; nothing was sent" }
+    return 130
+  end
+  local name = arguments.is_command(words[1]) and words[1] .. " " or ""
+  console:failure(usage_error(problem), { ("see starvideos %s--help"):format(name) })
+  return 2
+end
+
 --- Run a command line.
 -- @tparam table words a list, as `arg`
 -- @tparam[opt] table env for tests: `stdin`, `stdout`, `stderr`,
---   `getenv(name)`, `terminal()`, `stdout_terminal()`, `width` (columns),
+--   `getenv(name)`, `terminal()`, `stdout_terminal()`, `width()` (columns),
 --   `client_options` (further options of the client)
 -- @treturn number the exit code
 function _M.main(words, env)
   env = env or real_environment()
-  local options, text, asked = arguments.parse(words, starvideos._VERSION)
-  if asked then
+  local read, options, text, asked = pcall(arguments.parse, words,
+    starvideos._VERSION)
+  if read and asked then
     env.stdout:write(text, "\n")
     return 0
-  elseif not options then
-    env.stderr:write("starvideos: ", text, "\nsee starvideos --help\n")
-    return 2
+  elseif not read or not options then
+    return misread(words, env, text or options)
   end
   local job = new_job(options, env)
   local ok, code = pcall(execute, job)
   if ok then
     return code
-  elseif type(code) == "string" and code:find("interrupted!$") then
+  elseif was_interrupted(code) then
     return interrupted(job)
   end
-  error(code, 0)
+  return broken(job, code)
 end
 
 return _M

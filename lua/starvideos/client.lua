@@ -1,9 +1,8 @@
 --- A client: one key, one base URL, one way of waiting.
 -- @classmod starvideos.client
 
-local address = require "starvideos.address"
-local budget = require "starvideos.budget"
 local call = require "starvideos.call"
+local context_of = require "starvideos.context"
 local create = require "starvideos.create"
 local download = require "starvideos.download"
 local errors = require "starvideos.errors"
@@ -12,7 +11,6 @@ local handles = require "starvideos.handle"
 local options_of = require "starvideos.options"
 local pending = require "starvideos.pending"
 local query = require "starvideos.query"
-local random = require "starvideos.random"
 local resume = require "starvideos.resume"
 local validate = require "starvideos.validate"
 local wait = require "starvideos.wait"
@@ -37,20 +35,22 @@ end
 -- @tparam[opt] table options `validation` (`strict`, `advisory` or `off`;
 --   default the client's), `endpoint` (a path below the base URL, for a model
 --   this version does not know); with a ledger also `key` (a name of your own:
---   the same key again returns the same task and sends nothing), `resubmit`
---   (true: order anew where the fate of the order under this key is unknown,
---   or it failed) and `path` (where `resume` is to save the video)
+--   the same key again returns the same task and sends nothing; default: the
+--   absolute path, where there is one), `take` (1: another take of a key is
+--   another order, for when the first one failed, or its fate is unknown, or
+--   you want a second video) and `path` (where `resume` is to save the video)
 -- @treturn ?table task
 -- @treturn ?table warnings, or err: validation, config, auth, rate_limited,
 --   invalid_request, network (nothing was sent), outcome_unknown (it may have
 --   been accepted; with `phase`, `bytes_sent`, `status` and, from a ledger,
---   `order`) or ledger
+--   `order`), task_failed (with the task: it was accepted, and has ended) or
+--   ledger (with `task` and `order` where it was accepted)
 -- @usage local task = assert(client:create{ model = "videos",
 --   prompt = "A kitten in the grass", duration = 5 })
 function Client:create(params, options)
   local context = call.waiting(self, "create")
   call.check_params("create", params)
-  options = options_of.check("create", options)
+  options = call.options(context, "create", options)
   call.check_needs(context, "create", options)
   local ok, err = call.check_key(context)
   if not ok then
@@ -69,7 +69,7 @@ end
 function Client:query(task_or_id, options)
   local context = call.waiting(self, "query")
   local id, err = call.task_id(context, "query", task_or_id)
-  options = options_of.check("query", options)
+  options = call.options(context, "query", options)
   call.check_needs(context, "query", options)
   if not id then
     return nil, err
@@ -82,15 +82,17 @@ end
 -- @tparam[opt] table options in seconds: `timeout` (1800), `interval` (30,
 --   the provider asks for 30 to 60), `max_interval` (60), `first_poll` (one
 --   interval after the task was created); and `on_progress(task, info)`,
---   called after every poll that could be read, with `info.elapsed`,
---   `info.remaining`, `info.polls`
+--   called after every poll but one that ends the wait with an error, with the
+--   task as last known (its status is `unknown` where no answer could be read
+--   yet), `info.elapsed`, `info.remaining`, `info.polls`, and `info.error`
+--   where this poll brought no news
 -- @treturn ?table task, completed
 -- @treturn ?table err: task_failed, timeout (the task goes on; wait again for
 --   `err.task`), auth, not_found, rate_limited, protocol, config …
 function Client:wait(task_or_id, options)
   local context = call.waiting(self, "wait")
   local id, err = call.task_id(context, "wait", task_or_id)
-  options = options_of.check("wait", options)
+  options = call.options(context, "wait", options)
   if not id then
     return nil, err
   end
@@ -114,7 +116,7 @@ function Client:wait_all(list, options)
     local ok, err = call.task_id(context, "wait_all", item)
     faults[type(item) == "table" and item.id or item] = not ok and err or nil
   end
-  options = options_of.check("wait_all", options)
+  options = call.options(context, "wait_all", options)
   local results = wait.all(context, list, options, faults)
   for _, result in ipairs(results) do
     call.result(context, result.task, result.err)
@@ -141,7 +143,7 @@ function Client:download(task_or_id, path, options)
   if type(path) ~= "string" or path == "" then
     error("download takes the path of a file, not " .. tostring(path), 2)
   end
-  options = options_of.check("download", options)
+  options = call.options(context, "download", options)
   if not id then
     return nil, err
   end
@@ -160,8 +162,8 @@ end
 function Client:generate(params, options)
   local context = call.waiting(self, "generate")
   call.check_params("generate", params)
-  options = options_of.check("generate", options)
-  if not options.path or options.path == "" then
+  options = call.options(context, "generate", options)
+  if not options.path then
     error("generate needs the option path: where to save the video", 2)
   end
   call.check_needs(context, "generate", options)
@@ -175,36 +177,57 @@ end
 --- List the orders of the ledger about which something is still to be done:
 -- to wait for, to download or to decide about.
 -- @tparam[opt] table options `limit` (1000 orders at most), `after` (the id of
---   the last order of the page before)
--- @treturn ?table list of orders, oldest first, each with `id`, `key`,
---   `state`, `task_id`, `model`, `prompt`, `params`, `path`, `bytes`,
---   `sha256`, `error`, `attempts`, `base_url`, `created_at` and `updated_at`
---   (Unix seconds). The queries of URLs in `params` are left out
+--   the last order of the page before), `all` (false): also those about which
+--   nothing is to be done
+-- @treturn ?table list of orders, oldest first, each with `id`, `key`, `take`,
+--   `account`, `state`, `task_id`, `late_tasks` (a list of ids that came when
+--   the order had moved on: they were bought too), `model`, `prompt`, `params`,
+--   `path`, `bytes`, `sha256`, `error`, `attempts`, `base_url`; and in Unix
+--   seconds `created_at`, `updated_at`, `accepted_at`, `missing_since` (the
+--   provider does not know the task any more). The queries of URLs in `params`
+--   are left out
 -- @treturn ?string|table what to pass as `after` for the next page, nil where
 --   this was the last; or err of kind ledger
 -- @raise where the client has no ledger
 function Client:pending(options)
-  local context = call.context(self, "pending")
+  local context = call.waiting(self, "pending")
   options = options_of.check("pending", options)
   local ledger = call.ledger(context, "pending")
   return call.result(context, pending.list(ledger, options.limit or 1000,
-    options.after))
+    options.after, options.all))
+end
+
+--- Look an order of the ledger up, open or not.
+-- @tparam table|string order as `pending` gave it, or its id or key
+-- @tparam[opt] table options `take` (1, of a key)
+-- @treturn ?table order, see `pending`
+-- @treturn ?table err: not_found; ledger
+-- @raise where the client has no ledger
+function Client:order(order, options)
+  local context = call.waiting(self, "order")
+  local ledger = call.ledger(context, "order")
+  options = options_of.check("order", options)
+  return call.result(context, pending.order(ledger,
+    call.order_id("order", order), options.take))
 end
 
 --- Wait for every open order of the ledger and save its video. Nothing is
 -- ordered.
 -- @tparam[opt] table options `path(order)` (returns where to save a video; by
 --   default the path the order was placed with, else its key or task id in
---   `directory`), `directory` (the current one), `overwrite` (false),
---   `on_done(order, file, err)`, `on_progress(order, task, info)`,
---   `stall_timeout`, and those of `wait`; `first_poll` is 0
+--   `directory`), `directory` (the current one; where it is given it also takes
+--   the files of orders whose path is one of another machine), `overwrite`
+--   (false), `missing` (false: tasks that the provider has not known for a day
+--   are listed, and not asked for), `on_done(order, file, err)`,
+--   `on_progress(order, task, info)`, `stall_timeout`, and those of `wait`;
+--   `first_poll` is 0
 -- @treturn ?table result with `done`, `failed` and `left` (numbers of orders),
 --   and `orders`, a list of `order` with `file` or `err`
 -- @treturn ?table err of kind ledger
 -- @raise where the client has no ledger
 function Client:resume(options)
   local context = call.waiting(self, "resume")
-  options = options_of.check("resume", options)
+  options = call.options(context, "resume", options)
   call.ledger(context, "resume")
   local ok, missing = call.check_key(context)
   if not ok then
@@ -213,41 +236,66 @@ function Client:resume(options)
   return call.result(context, resume.all(context, options))
 end
 
---- Give up an order of the ledger: it is not pending any more, and its key
--- may be used again.
--- @tparam table|string order as `pending` gave it, or its id
--- @tparam[opt] table options `force` (false): also one that was bought and can
---   still be had
+--- Give up an order of the ledger: it is not pending any more, and its take is
+-- spent. For one that has ended: take note of what came late for it.
+-- @tparam table|string order as `pending` gave it, or its id or key
+-- @tparam[opt] table options `take` (1, of a key), `force` (false): also one
+--   that was bought and can still be had, or whose process holds it still
+--   though its lease is over
 -- @treturn ?table order, abandoned
 -- @treturn ?table err: not_found; validation where the order is being sent, was
 --   bought or its video saved; ledger
 -- @raise where the client has no ledger
 function Client:dismiss(order, options)
-  local context = call.context(self, "dismiss")
+  local context = call.waiting(self, "dismiss")
   local ledger = call.ledger(context, "dismiss")
   options = options_of.check("dismiss", options)
   return call.result(context, pending.dismiss(ledger,
-    call.order_id("dismiss", order), options.force))
+    call.order_id("dismiss", order), options))
+end
+
+--- Say of which account an order is, and all takes of its key that have no
+-- account with it.
+-- @tparam table|string order as `pending` gave it, or its id or key
+-- @tparam[opt] string account (the client's own)
+-- @tparam[opt] table options `take` (1, of a key)
+-- @treturn ?table order
+-- @treturn ?table err: not_found; validation where it is of another account, or
+--   being sent; ledger
+-- @raise where the client has no ledger, or no account is given
+function Client:label(order, account, options)
+  local context = call.waiting(self, "label")
+  local ledger = call.ledger(context, "label")
+  options = options_of.check("label", options)
+  account = account or context.account
+  if type(account) ~= "string" or not account:find "%S" then
+    error("label takes the name of an account", 2)
+  end
+  return call.result(context, pending.label(ledger,
+    call.order_id("label", order), account, options.take))
 end
 
 --- Say which task an order of unknown fate has become, as your account with
 -- the provider shows it. From then on it is waited for like any other.
--- @tparam table|string order as `pending` gave it, or its id
+-- @tparam table|string order as `pending` gave it, or its id or key
 -- @tparam table|string task_or_id
+-- @tparam[opt] table options `take` (1, of a key)
 -- @treturn ?table order, accepted or, where the task has ended, as it ended
 -- @treturn ?table err: not_found (the order or the task); validation where
 --   the fate of the order is known, or the task belongs to another; those of
 --   `query`; ledger
 -- @raise where the client has no ledger
-function Client:adopt(order, task_or_id)
+function Client:adopt(order, task_or_id, options)
   local context = call.waiting(self, "adopt")
   call.ledger(context, "adopt")
+  options = options_of.check("adopt", options)
   local id = call.order_id("adopt", order)
   local task_id, err = call.task_id(context, "adopt", task_or_id)
   if not task_id then
     return nil, err
   end
-  return call.result(context, pending.adopt(context, id, task_id))
+  return call.result(context, pending.adopt(context, id, task_id,
+    options.take))
 end
 
 --- Hold a request against the documented limits; nothing is sent.
@@ -299,6 +347,90 @@ function Client:update(budget_ms)
   context.runtime:update(budget_ms and budget_ms / 1000)
 end
 
+--- Cancel every operation that is under way, as `handle:cancel` does one: waits
+-- end at the next updates, an order on the wire is not cut off.
+-- @raise where the runtime is another than `frame` or `poll`
+function Client:cancel()
+  call.looping(self, "cancel").runtime:cancel_all()
+end
+
+--- Whether an operation of `async` is still under way. To leave without a
+-- frozen window call `cancel`, go on with `update` while this is true, and
+-- `close` then.
+-- @treturn boolean
+-- @raise where the runtime is another than `frame` or `poll`
+function Client:busy()
+  return call.looping(self, "busy").runtime:is_busy()
+end
+
+local function check_seconds(name, seconds)
+  if type(seconds) ~= "number" or seconds ~= seconds or seconds < 0 then
+    error(("%s takes a number of seconds, 0 or more, not %s"):format(name,
+      type(seconds) == "number" and tostring(seconds)
+        or "a " .. type(seconds)), 3)
+  end
+end
+
+local function ended(context, name, why)
+  return call.result(context, nil, errors.new {
+    kind = why == "timeout" and "timeout" or "cancelled",
+    message = why == "timeout" and "operations are still under way; they go on"
+      .. " with the next update or run"
+      or name .. " was " .. why,
+    interrupted = why == "interrupted" or nil,
+  })
+end
+
+--- Let operations of `async` go on until none is under way, for a program that
+-- has no loop of its own. Ctrl-C ends their waits, with errors of kind
+-- cancelled in their handles; orders on the wire get their answers, unless
+-- Ctrl-C comes once more.
+-- @tparam[opt] number seconds after which to return in any case
+-- @treturn ?boolean true
+-- @treturn ?table err of kind timeout (operations are still under way) or
+--   cancelled (after Ctrl-C)
+-- @raise inside `async` and listeners, and where the runtime is another than
+--   `frame` or `poll`
+-- @usage local one = client:async(client.generate, client, params, options)
+-- local two = client:async(client.wait, client, id)
+-- assert(client:run())
+-- print(one.result, two.err)
+function Client:run(seconds)
+  local context = call.looping(self, "run")
+  if seconds ~= nil then
+    check_seconds("run", seconds)
+  end
+  context.runtime:check_around "run"
+  local done, why = context.runtime:run(seconds)
+  if done then
+    return true
+  end
+  return ended(context, "run", why)
+end
+
+--- Sleep; unlike the system's, this sleep ends at Ctrl-C, and whatever else is
+-- under way goes on meanwhile.
+-- @tparam number seconds
+-- @treturn ?boolean true
+-- @treturn ?table err of kind cancelled, after Ctrl-C, `cancel` or `close`
+function Client:sleep(seconds)
+  local context = call.context(self, "sleep")
+  check_seconds("sleep", seconds)
+  local runtime = context.runtime
+  local slept, why
+  if runtime.linger and not runtime:current() then
+    runtime:check_around "sleep"
+    slept, why = runtime:linger(seconds)
+  else
+    runtime:check "sleep"
+    slept, why = runtime:sleep(seconds)
+  end
+  if slept then
+    return true
+  end
+  return ended(context, "sleep", why)
+end
+
 --- The descriptor that an event loop is to watch (runtime `poll`).
 -- @treturn number
 -- @raise where the runtime is another
@@ -322,8 +454,10 @@ function Client:timeout()
   return call.polling(self, "timeout").runtime:timeout()
 end
 
---- End what is under way and close connections; an order on the wire is waited
--- for. Using the client afterwards raises.
+--- End what is under way and close connections. Returns when an order on the
+-- wire has its answer: up to `timeout` seconds, see `busy` for hosts that
+-- cannot stand still. A listener may call it: what waits then ends as cancelled.
+-- Using the client afterwards raises.
 function Client:close()
   local context = call.known(self) or call.context(self, "close")
   if not context.closed then
@@ -335,88 +469,6 @@ function Client:close()
   end
 end
 
-local function config_error(message)
-  return nil, errors.new { kind = "config", message = message }
-end
-
--- nil for a key that is not there: validating and listing need none, so that
--- is said by the first call that does.
-local function check_key(key)
-  if key == nil or key == "" then
-    return true, nil
-  elseif key:find("[%c\127]") then
-    return false, "the API key holds a line break or control character; a key"
-      .. " read from a file often ends in one"
-  elseif key:find("^%s") or key:find("%s$") then
-    return false, "the API key begins or ends with a blank"
-  end
-  return true, key
-end
-
-local function ledger_for(context, options)
-  return require("starvideos.ledger").new {
-    address = options.ledger,
-    fsync = options.ledger_fsync,
-    clock = require("starvideos.core").time,
-    random = context.random,
-    timeout = context.timeout,
-  }
-end
-
--- Where nginx runs Lua, blocking would hold up all its requests.
-local function default_runtime()
-  local ngx = rawget(_G, "ngx")
-  return type(ngx) == "table" and ngx.get_phase and "ngx" or "block"
-end
-
-local function runtime_for(options)
-  local name = options.runtime or default_runtime()
-  if name == "ngx" and default_runtime() ~= "ngx" then
-    error("the runtime ngx is for nginx; here it is block, frame or poll", 4)
-  elseif options.transport == "resty_http" and name ~= "ngx" then
-    error("the transport resty_http needs the runtime ngx", 4)
-  end
-  return require("starvideos.runtime." .. name).new(options), name
-end
-
--- The part in C, and what to do where it is not there for this Lua.
-local function load_core()
-  local found, core = pcall(require, "starvideos.core")
-  if found then
-    return core
-  end
-  local lua = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
-  error(("starvideos.core is not there for this Lua (%s): make LUA=%s builds"
-    .. ' it, eval "$(make -s env LUA=%s)" lets it be found'):format(
-    tostring(core):match "^[^\n]*", lua, lua), 0)
-end
-
-local function context_for(options, key, base_url)
-  local core = load_core()
-  local chance = options.random or random()
-  local runtime, host = runtime_for(options)
-  local context = {
-    api_key = key,
-    base_url = base_url,
-    catalog = core.catalog { edition = options.edition,
-      models = options.models },
-    validation = options.validation or "strict",
-    runtime = runtime,
-    blocks = host == "block",
-    random = chance,
-    budget = budget.new(chance, options.poll_rate),
-    shared = options.shared,
-    wall_clock = core.time,
-    insecure_http = options.insecure_http,
-    connect_timeout = options.connect_timeout or 10,
-    timeout = options.timeout or 60,
-    on_event = options.on_event,
-    interrupts = host == "block" and options.interrupts or "return",
-  }
-  context.ledger = options.ledger and ledger_for(context, options) or nil
-  return context
-end
-
 --- Make a client.
 -- @tparam[opt] table options `api_key`, `base_url` (the provider's),
 --   `edition` (`xingchao` or `mingyan`; default the newest text for each
@@ -425,30 +477,30 @@ end
 --   inside nginx, else `block`), `transport` (a function, for tests, or
 --   `resty_http` in nginx), `clock`, `sleep`, `random` (functions, for tests),
 --   `ca_file`, `insecure_http` (false), `connect_timeout` (10 s), `timeout`
---   (60 s for one exchange), `max_in_flight` (64), `poll_rate` (polls a
---   second of all waits together, 250), `shared` (a dictionary with `get`,
---   `set` and `add` as `ngx.shared` has them: one process polls a task, the
---   others read), `on_event(event)`, `interrupts` (with `block`: `raise`, or
---   `return` to get Ctrl-C as an error of kind cancelled), `ledger` (path of a
---   SQLite file, or a `postgres://` URL: what is ordered is written down
---   there), `ledger_fsync` (false; true: each entry survives a loss of power,
---   at the price of a write to the disk)
+--   (60 s for one exchange), `max_creates` (32 orders on the wire; further ones
+--   wait for their turn), `max_in_flight` (64 polls and downloads), `poll_rate`
+--   (polls a second of all waits together, 250), `shared` (a dictionary with
+--   `get`, `set` and `add` as `ngx.shared` has them: one process polls a task,
+--   the others read), `on_event(event)` (what it or another listener raises
+--   ends no call: it is told once, to `on_event` or on stderr), `interrupts`
+--   (with `block`: `raise`, or `return` to get Ctrl-C as an error of kind
+--   cancelled), `ledger` (path of a SQLite file, or a `postgres://` URL: what is
+--   ordered is written down there), `ledger_fsync` (false; true: each entry
+--   survives a loss of power, at the price of a write to the disk), `account`
+--   (a label of your own for the account that the key is of, none: it is part
+--   of what names an order)
 -- @treturn ?table client
--- @treturn ?table err of kind config: a malformed key or base URL
+-- @treturn ?table err of kind config: a malformed key, base URL or address of a
+--   ledger
 -- @function starvideos.new
 function _M.new(options)
   options = options_of.check("new", options)
-  local ok, key = check_key(options.api_key)
-  if not ok then
-    return config_error(key)
-  end
-  local base_url, problem = address.normalise(
-    options.base_url or address.default, options.insecure_http)
-  if not base_url then
-    return config_error(problem)
+  local context, problem = context_of(options)
+  if not context then
+    return nil, errors.new { kind = "config", message = problem }
   end
   local self = setmetatable({}, mt)
-  call.keep(self, context_for(options, key, base_url))
+  call.keep(self, context)
   return self
 end
 

@@ -10,24 +10,13 @@ local response = require "starvideos.response"
 local retry = require "starvideos.retry"
 local validate = require "starvideos.validate"
 
--- The order is through and its id known; only then does an interrupt that
--- came meanwhile take effect.
-local function interrupted(task)
+local function gave_up(before, why)
   return errors.new {
     kind = "cancelled",
-    message = ("interrupted after task %s was created; it goes on and can be"
-      .. " waited for"):format(task.id),
-    task = task,
-    task_id = task.id,
-    interrupted = true,
-  }
-end
-
-local function gave_up(err, why)
-  return errors.new {
-    kind = "cancelled",
-    message = "stopped before the order was sent again; nothing was accepted ("
-      .. err.message .. ")",
+    message = before and "stopped before the order was sent again; nothing was"
+      .. " bought (" .. before.message .. ")"
+      or "stopped while the order waited for its turn; nothing was sent, and"
+      .. " nothing was bought",
     sent = false,
     interrupted = why == "interrupted",
   }
@@ -45,7 +34,7 @@ local function settle(context, order, tries, http, failed)
   if task then
     local ok, err = order:accepted(task)
     if not ok then
-      err.interrupted = http.interrupted
+      err.interrupted = err.interrupted or http.interrupted
       return nil, err
     end
     return task, http.interrupted
@@ -64,28 +53,84 @@ local function settle(context, order, tries, http, failed)
   return nil, problem, pause
 end
 
--- Reads one answer, whatever has become by then of who sent the order.
-local function taker(context, order, tries)
-  return function(http, failed)
+-- After a fork both processes go on with what waits in a loop; the order is
+-- the parent's alone.
+local function check_process(context, call)
+  if context.process_id() == call.process then
+    return true
+  end
+  return nil, errors.new {
+    kind = "cancelled",
+    message = "the order is of the process that this one was forked from, and"
+      .. " goes on there; nothing was sent here",
+    sent = false,
+  }
+end
+
+-- What an order comes to on its way, whatever has become by then of who sent
+-- it. With the slot begins the time in which it may be sent and answered.
+local function steps_of(context, order, call, tries, slot)
+  local steps = {}
+  function steps.begin()
+    local begun = context.boottime()
+    local ok, err = check_process(context, call)
+    if ok then
+      ok, err = order:submitting()
+    end
+    call.send_by = order.send_by or begun + context.timeout
+    if ok then
+      ok, err = check_process(context, call)
+    end
+    return ok, err
+  end
+  function steps.leave()
+    context.slots:release(context.runtime, slot)
+  end
+  function steps.take(http, failed)
+    steps.leave()
     return settle(context, order, tries, http, failed)
   end
+  return steps
+end
+
+-- Until it has a slot, an order is certainly not sent.
+local function wait_for_slot(context, order, call, problem)
+  local slot, err, why = context.slots:take(context.runtime, function()
+    local ok, err = check_process(context, call)
+    if ok then
+      ok, err = order:renew()
+    end
+    return ok, err
+  end)
+  if not slot and not err then
+    err = gave_up(problem, why)
+    order:failed(err)
+  end
+  return slot, err
 end
 
 -- Sends until the order has arrived, may have, or shall not be sent again.
 local function send(context, order, call)
-  local tries = 0
+  local tries, problem = 0, nil
   while true do
-    local ok, err = order:submitting()
-    if not ok then
+    local slot, err = wait_for_slot(context, order, call, problem)
+    if not slot then
       return nil, err
     end
     tries = tries + 1
-    local task, problem, pause = exchange.call(context, call,
-      taker(context, order, tries))
-    if task or not pause then
-      return task, problem
+    local task, pause, stopped
+    task, problem, pause, stopped = exchange.order(context, call,
+      steps_of(context, order, call, tries, slot))
+    if task then
+      return task, problem or stopped
+    elseif not pause then
+      problem.interrupted = problem.interrupted or stopped or nil
+      return nil, problem
     end
-    local slept, why = context.runtime:sleep(pause)
+    local slept, why = not stopped, "interrupted"
+    if slept then
+      slept, why = context.runtime:sleep(pause)
+    end
     if not slept then
       err = gave_up(problem, why)
       order:failed(err)
@@ -119,11 +164,11 @@ return function(context, params, options)
   end
   local problem
   task, problem = send(context, order, { name = "create", path = endpoint,
-    body = body })
+    body = body, process = context.process_id() })
   if not task then
     return nil, problem
   elseif problem == true then
-    return nil, interrupted(task)
+    return nil, errors.interrupted(task)
   end
   return task, warnings
 end

@@ -1,16 +1,19 @@
 --- The jobs on files that a download needs, in plain Lua, for a host that has
 -- no libcurl. `starvideos.curl` does the same ones as `disk`, and better: what
 -- is given a name here may still be lost with the power, may replace a file
--- that comes up this moment, and has no digest.
+-- that comes up this moment, has no digest, is as open to others as the umask
+-- makes it, and may be made by two at once.
 --
 -- A job fails with nil and a table: `reason` (exists, changed or io),
 -- `message` and, where the system gave one, `errno`.
 -- @module starvideos.disk
 
+local core = require "starvideos.core"
+
 local _M = {}
 
--- The same number on every system that has these at all.
-local NO_ENTRY, IS_DIRECTORY = 2, 21
+-- The same number on every system that has it at all.
+local NO_DEVICE = 6
 
 local function failed(path, problem, errno)
   local prefix = path .. ": "
@@ -20,11 +23,27 @@ local function failed(path, problem, errno)
   return nil, { reason = "io", message = problem, errno = errno }
 end
 
+--- What stands under a name.
+-- @tparam string path
+-- @treturn ?string "file", "directory" or "other" (a pipe, a socket or a
+--   device); nil where there is none
+function _M.kind(path)
+  return core.kind(path)
+end
+
+-- Of a pipe it would wait for who is at the other end.
+local function open(path, mode)
+  if core.kind(path) == "other" then
+    return nil, "it is a pipe, a socket or a device, not a file", NO_DEVICE
+  end
+  return io.open(path, mode)
+end
+
 --- The size of a file.
 -- @tparam string path
 -- @treturn ?number bytes, nil where there is none
 function _M.size(path)
-  local file = io.open(path, "rb")
+  local file = open(path, "rb")
   if not file then
     return nil
   end
@@ -39,7 +58,7 @@ end
 -- @treturn ?string text
 -- @treturn ?table failure
 function _M.read(path, bytes)
-  local file, problem, errno = io.open(path, "rb")
+  local file, problem, errno = open(path, "rb")
   if not file then
     return failed(path, problem, errno)
   end
@@ -56,11 +75,12 @@ end
 -- @tparam string path
 -- @tparam string text
 -- @tparam string mode "wb": anew, "ab": behind what is there, "r+b": over the
---   beginning of what is there
+--   beginning of what is there. `starvideos.curl` takes one argument more, for
+--   a new file that nobody but its owner may read
 -- @treturn ?boolean true
 -- @treturn ?table failure
 function _M.write(path, text, mode)
-  local file, problem, errno = io.open(path, mode)
+  local file, problem, errno = open(path, mode)
   if not file then
     return failed(path, problem, errno)
   end
@@ -85,28 +105,6 @@ function _M.remove(path)
   return true
 end
 
---- Whether a path leads to a directory.
--- @tparam string path
--- @treturn boolean
-function _M.is_directory(path)
-  local file = io.open(path, "rb")
-  if not file then
-    return false
-  end
-  local _, _, errno = file:read(0)
-  file:close()
-  return errno == IS_DIRECTORY
-end
-
--- One that may not be read is there, too.
-local function exists(path)
-  local file, _, errno = io.open(path, "rb")
-  if file then
-    file:close()
-  end
-  return file ~= nil or errno ~= NO_ENTRY
-end
-
 --- Give a finished file its name.
 -- @tparam string part
 -- @tparam string path
@@ -118,7 +116,7 @@ function _M.place(part, path, bytes, overwrite)
   local size = _M.size(part)
   if size and size ~= bytes then
     return nil, { reason = "changed", message = "it has another size now" }
-  elseif not overwrite and exists(path) then
+  elseif not overwrite and core.kind(path) then
     return nil, { reason = "exists", message = "it exists" }
   end
   local ok, problem, errno = os.rename(part, path)
@@ -147,6 +145,18 @@ end
 -- @treturn table failure
 function _M.sha256(path)
   return failed(path, "no digest without starvideos.curl")
+end
+
+--- Keep others from making a file: there is nobody that could be kept here.
+-- @treturn boolean true
+function _M.lock()
+  return true
+end
+
+--- Let others make it.
+-- @treturn boolean true
+function _M.unlock()
+  return true
 end
 
 return _M

@@ -22,9 +22,6 @@ local REDIRECTS = 5
 -- secret in two where it is shown.
 local PREVIEW_BYTES = 4096
 
--- A shorter value in a link's query is no secret, and stands in other words.
-local SHORTEST_SECRET = 4
-
 local function fail(self, kind, message, fields)
   local err = fields or {}
   err.kind, err.message, err.task_id = kind, message, self.id
@@ -36,19 +33,22 @@ local function not_writable(path, failure)
     return { kind = "cancelled",
       message = "stopped while looking whether " .. path .. " can be written" }
   end
-  return { kind = "io", message = ("cannot write %s: %s"):format(path,
-    tostring(failure.message)) }
+  return { kind = "io", target = "blocked", message = ("cannot write %s: %s")
+    :format(path, tostring(failure.message)) }
 end
 
 -- What stands against a target; nil where nothing does.
 local function obstacle(runtime, path, overwrite)
-  local existing = runtime:disk("size", path)
-  if existing and runtime:disk("is_directory", path) then
-    return { kind = "io", message = path .. " is a directory; name a file in"
-      .. " it" }
-  elseif existing and not overwrite then
-    return { kind = "io", message = path .. " exists; choose another name or"
-      .. " allow overwriting" }
+  local there = runtime:disk("kind", path)
+  if there == "directory" then
+    return { kind = "io", target = "blocked", message = path .. " is a"
+      .. " directory; name a file in it" }
+  elseif there == "other" then
+    return { kind = "io", target = "blocked", message = path .. " is a pipe,"
+      .. " a socket or a device; choose another name" }
+  elseif there and not overwrite then
+    return { kind = "io", target = "exists", message = path .. " exists;"
+      .. " choose another name or allow overwriting" }
   end
   local ok, failure = parts.probe(runtime, path)
   return not ok and not_writable(path, failure) or nil
@@ -73,23 +73,8 @@ end
 local kind_of = { [403] = "expired", [404] = "expired", [408] = "timeout",
   [410] = "expired", [425] = "server", [429] = "rate_limited" }
 
--- The values in a link's query are its signature; a page may show them.
-local function without_signature(text, url)
-  for value in (url:match("%?(.*)") or ""):gmatch("=([^&#]+)") do
-    local decoded = value:gsub("%%(%x%x)", function(hex)
-      return string.char(tonumber(hex, 16))
-    end)
-    for _, secret in ipairs { value, decoded } do
-      if #secret >= SHORTEST_SECRET then
-        text = text:gsub(secret:gsub("%p", "%%%0"), "[redacted]")
-      end
-    end
-  end
-  return text
-end
-
 local function shown(self, body)
-  local text = redact.key(without_signature(body, self.url), self.api_key)
+  local text = redact.key(redact.parts(body, self.url), self.api_key)
   return text:find("%S") and preview.of(text) or "nothing"
 end
 
@@ -171,7 +156,8 @@ end
 local function not_placed(self, failure)
   local part, reason = self.part, failure.reason
   if reason == "busy" or reason == "changed" then
-    return fail(self, "io", "another download is writing " .. part.path)
+    return fail(self, "io", "another download is writing " .. part.path,
+      { reason = "busy" })
   elseif part:is_placed() then
     return fail(self, "io", ("%s is saved, but the disk has not confirmed it:"
       .. " %s"):format(part.target, tostring(failure.message)))
@@ -180,7 +166,8 @@ local function not_placed(self, failure)
     and part.target .. " came up meanwhile and is left as it is"
     or ("cannot save %s: %s"):format(part.target, tostring(failure.message))
   return fail(self, "io", ("%s; the video is kept in %s"):format(problem,
-    part.path), { part = part.path, bytes = part:size() })
+    part.path), { part = part.path, bytes = part:size(),
+    target = reason == "exists" and reason or nil })
 end
 
 -- A file that has its name but is on no record would be taken for another's.
@@ -358,7 +345,7 @@ local function leave(self, err)
     err.part, err.bytes = part.path, size
     err.message = ("%s; %.0f bytes are kept in %s: %stry again to go on")
       :format(err.message, size, part.path,
-        err.kind == "io" and "make room or mend the disk, then " or "")
+        err.kind == "io" and "make room or repair the disk, then " or "")
   end
   return nil, err
 end

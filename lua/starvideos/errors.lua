@@ -16,7 +16,7 @@ local kinds = {
   not_found = { false, "the provider knows no task with this id" },
   server = { true, "the provider failed (HTTP 5xx)" },
   network = { true, "no answer came through" },
-  timeout = { true, "time ran out; a task goes on by itself" },
+  timeout = { true, "time ran out; the task goes on" },
   cancelled = { true, "the caller or Ctrl-C ended the call" },
   outcome_unknown = { false, "the order may have been accepted and billed" },
   task_failed = { false, "the provider could not make the video" },
@@ -65,7 +65,10 @@ end
 --- Make an error.
 -- @tparam table fields `kind` and `message`, and where known `status` (HTTP),
 --   `code` (the provider's), `task`, `task_id`, `retry_after` (seconds),
---   `violations`, `warnings`; `retryable` follows from the kind
+--   `violations`, `warnings`, `target` (what keeps a file from being written
+--   there: it `exists`, is `blocked`, or `busy`: another generate makes it),
+--   `next_take` (of an order's key: the one to order another video with);
+--   `retryable` follows from the kind
 -- @treturn table err
 function _M.new(fields)
   local kind = kinds[fields.kind]
@@ -92,6 +95,20 @@ function _M.task_failed(task)
     code = type(raw) == "table" and raw.code or nil,
     task = task,
     task_id = task.id,
+  }
+end
+
+--- The error of Ctrl-C that takes effect once an order is through.
+-- @tparam table task
+-- @treturn table err
+function _M.interrupted(task)
+  return _M.new {
+    kind = "cancelled",
+    message = ("interrupted after task %s was created; it goes on and can be"
+      .. " waited for"):format(task.id),
+    task = task,
+    task_id = task.id,
+    interrupted = true,
   }
 end
 

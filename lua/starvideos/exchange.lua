@@ -3,6 +3,7 @@
 -- @module starvideos.exchange
 
 local errors = require "starvideos.errors"
+local listener = require "starvideos.listener"
 local redact = require "starvideos.redact"
 
 local _M = {}
@@ -16,6 +17,8 @@ local kind_of = {
   too_large = "protocol",
   protocol = "protocol",
   io = "io",
+  busy = "io",
+  late = "cancelled",
   cancelled = "cancelled",
 }
 
@@ -39,12 +42,14 @@ end
 
 local function message_of(kind, failure, call)
   local message = tostring(failure.message or failure.reason or "no reason given")
-  if kind == "outcome_unknown" then
+  if call ~= "create" then
+    return message
+  elseif kind == "outcome_unknown" then
     return errors.unknown_outcome:format(message)
-  elseif kind == "network" and call == "create" then
-    return message .. "; nothing was sent, and nothing was bought"
   end
-  return message
+  return message .. "; nothing was sent, and nothing was bought"
+    .. (kind == "network" and "; order again once the provider can be reached"
+      or "")
 end
 
 --- Make an error of a transport's failure.
@@ -68,26 +73,31 @@ function _M.error_of(failure, call, fields)
 end
 
 local function tell(context, req, response, failure)
-  if not context.on_event then
-    return
-  end
-  context.on_event {
+  listener.tell(context, "on_event", context.on_event, {
     name = "exchange",
     method = req.method,
     url = redact.urls(req.url),
     status = response and response.status or nil,
     elapsed = response and response.elapsed or nil,
     failure = failure and redact.urls(tostring(failure.reason)) or nil,
-  }
+  })
 end
 
 --- Tell the listener that the ledger failed where the call did not.
 -- @tparam table context of the client
 -- @tparam table err of kind ledger
 function _M.tell_of_ledger(context, err)
-  if context.on_event then
-    context.on_event { name = "ledger", failure = tostring(err) }
-  end
+  listener.tell(context, "on_event", context.on_event, { name = "ledger",
+    failure = tostring(err) })
+end
+
+--- Tell the listener that a task came for an order that had moved on.
+-- @tparam table context of the client
+-- @tparam table order as `client:pending` gives it
+-- @tparam string task_id
+function _M.tell_of_late_task(context, order, task_id)
+  listener.tell(context, "on_event", context.on_event, { name = "late_task",
+    task_id = task_id, order = order })
 end
 
 local function deliver(context, req)
@@ -112,10 +122,11 @@ function _M.send(context, req)
   return response, failure
 end
 
--- What a listener raises here would tear an order that is on the wire.
+-- A second Ctrl-C, in the listener, changes nothing about the order either.
 local function listener_of(context)
-  return context.on_event and function()
-    pcall(context.on_event, { name = "interrupt", timeout = context.timeout })
+  return function()
+    pcall(listener.tell, context, "on_event", context.on_event,
+      { name = "interrupt", timeout = context.timeout })
   end
 end
 
@@ -136,6 +147,7 @@ local function request_of(context, call, creating)
     body = call.body,
     timeout = call.timeout and math.min(context.timeout, call.timeout)
       or context.timeout,
+    send_by = call.send_by,
     fresh = creating or nil,
     finish = creating or nil,
     on_interrupt = creating and listener_of(context) or nil,
@@ -156,46 +168,81 @@ local function settle(context, req, call, take)
   return response, failure, (take or as_they_are)(response, err)
 end
 
--- An exchange that can go on without the one who began it, in a table: its
--- functions may outlive the caller, whose variables nginx then gives to
--- another.
-local function new_exchange(context, req, call, take)
+--- Call the API; for all but orders.
+-- @tparam table context of the client
+-- @tparam table call `name`, `path`, and where wanted `timeout` (seconds)
+-- @tparam[opt] function take gets the response, or nil and an err, before any
+--   listener does
+-- @return up to three results of `take`; without it response, or nil and err
+-- @raise Ctrl-C that came while the listener ran
+function _M.call(context, call, take)
+  local req = request_of(context, call, false)
+  local response, failure, first, second, third = settle(context, req, call,
+    take)
+  tell(context, req, response, failure)
+  return first, second, third
+end
+
+-- One try to send an order, in a table: its functions may outlive the caller,
+-- whose variables nginx then gives to another.
+local function new_try(context, call, steps)
   local one = {}
-  function one.settle()
+  local function send()
+    local ok, err = steps.begin()
+    if not ok then
+      one.second = err
+      return
+    end
+    one.req = request_of(context, call, true)
     one.response, one.failure, one.first, one.second, one.third =
-      settle(context, req, call, take)
+      settle(context, one.req, call, steps.take)
+  end
+  function one.send()
+    send()
+    steps.leave()
+  end
+  function one.send_on()
+    local ok, raised = pcall(send)
+    steps.leave()
+    if not ok then
+      error(raised, 0)
+    end
+  end
+  function one.tell()
+    if one.req then
+      tell(context, one.req, one.response, one.failure)
+    end
   end
   function one.lost()
-    tell(context, req, one.response, one.failure)
+    one.tell()
     return one.first and ("task %s was created for a caller that is gone")
       :format(one.first.id)
   end
   return one
 end
 
--- Where the one who orders may be killed while it waits, the order and its
--- record go on without it.
-local function settle_shielded(context, req, call, take)
-  local one = new_exchange(context, req, call, take)
-  context.runtime:shield(one.settle, one.lost)
-  return one.response, one.failure, one.first, one.second, one.third
-end
-
---- Call the API.
+--- Send an order, once. Where the one who orders may be killed while it waits,
+-- the order and its record go on without it.
 -- @tparam table context of the client
--- @tparam table call `name` (create or query), `path`, and where wanted
---   `body`, `timeout` (seconds)
--- @tparam[opt] function take gets the response, or nil and an err, before any
---   listener does: what a listener raises must not come between an order and
---   its record
--- @return up to three results of `take`; without it response, or nil and err
-function _M.call(context, call, take)
-  local creating = call.name == "create"
-  local req = request_of(context, call, creating)
-  local way = creating and context.runtime.shield and settle_shielded or settle
-  local response, failure, first, second, third = way(context, req, call, take)
-  tell(context, req, response, failure)
-  return first, second, third
+-- @tparam table call `name`, `path`, `body`; `send_by` (of
+--   `starvideos.core.boottime`: from then on it is not sent) may be set by
+--   `begin`
+-- @tparam table steps of who orders: `begin()` right before, may return nil and
+--   an err, and then nothing is sent; `take` as of `call`, for what a listener
+--   does must not come between an order and its record; `leave()` when all is
+--   over, but not where an error ended it and the coroutine with it
+-- @return up to three results of `take`, or nil and the err of `begin`, and as
+--   a fourth whether Ctrl-C came while the listener ran
+function _M.order(context, call, steps)
+  local one = new_try(context, call, steps)
+  if context.runtime.shield then
+    context.runtime:shield(one.send_on, one.lost)
+  else
+    one.send()
+  end
+  local ok, raised = pcall(one.tell)
+  local stopped = not ok and listener.is_interrupt(context, raised)
+  return one.first, one.second, one.third, stopped
 end
 
 return _M

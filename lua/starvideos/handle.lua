@@ -81,7 +81,8 @@ end
 -- @treturn table handle with `done` (boolean), `result` (the first value that
 --   the body returned), `err` (the second where the first is nil or false, or
 --   what the body raised) and `progress`: nil, or a table of how far it has
---   come, with `task`, `elapsed`, `remaining` and `polls` of a wait, `ended` and
+--   come, with `task`, `elapsed`, `remaining`, `polls` and `error` (of the last
+--   poll, where it failed) of a wait, `ended` and
 --   `count` of a wait for many, `received` and `total` (bytes) of a download
 function _M.start(runtime, body, ...)
   local self = setmetatable({ done = false }, mt)

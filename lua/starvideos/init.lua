@@ -49,8 +49,8 @@ local function default_client()
   return default
 end
 
-local about_ledger = { pending = true, resume = true, adopt = true,
-  dismiss = true }
+local about_ledger = { pending = true, order = true, resume = true,
+  adopt = true, dismiss = true, label = true }
 
 local function no_ledger(name)
   return errors.new {
@@ -81,6 +81,9 @@ end
 --- List the open orders of the ledger; see `starvideos.client:pending`.
 -- @function pending
 
+--- Look an order of the ledger up; see `starvideos.client:order`.
+-- @function order
+
 --- Wait for all open orders of the ledger and save their videos; see
 -- `starvideos.client:resume`.
 -- @function resume
@@ -92,14 +95,17 @@ end
 --- Give up an order of the ledger; see `starvideos.client:dismiss`.
 -- @function dismiss
 
+--- Say of which account an order is; see `starvideos.client:label`.
+-- @function label
+
 --- Hold a request against the limits; see `starvideos.client:validate`.
 -- @function validate
 
 --- The models and their limits; see `starvideos.client:models`.
 -- @function models
 for _, name in ipairs { "create", "query", "wait", "wait_all", "download",
-  "generate", "validate", "models", "pending", "resume", "adopt",
-  "dismiss" } do
+  "generate", "validate", "models", "pending", "order", "resume",
+  "adopt", "dismiss", "label" } do
   local needs_ledger = about_ledger[name]
   _M[name] = function(...)
     local self, err = default_client()

@@ -18,9 +18,6 @@ local MAX_DEPTH = 100
 local codec = cjson.new()
 codec.decode_max_depth(MAX_DEPTH)
 codec.decode_invalid_numbers(false)
-codec.encode_invalid_numbers(false)
-codec.encode_number_precision(14)
-codec.encode_sparse_array(false, 1, 1)
 
 --- What to put into a table so that `encode` writes null.
 _M.null = cjson.null
@@ -66,13 +63,124 @@ function _M.decode(text)
   return value
 end
 
---- Encode a Lua value.
+-- Up to it a float tells each whole number from the next one.
+local LARGEST = 9007199254740991
+
+local function fail(message, ...)
+  error(message:format(...), 0)
+end
+
+local function is_list_index(key)
+  return type(key) == "number" and key >= 1 and key % 1 == 0
+end
+
+--- Whether a number is surely the one that stood in the caller's program or
+-- file: a whole number beyond 2^53 - 1 may have been another.
+-- @tparam number number
+-- @treturn boolean
+function _M.is_exact(number)
+  return number % 1 ~= 0 or number <= LARGEST and number >= -LARGEST
+end
+
+-- cjson of many systems writes 14 digits at most. The fewest that read back as
+-- the same number; the point is a comma in some of the host's languages.
+local function number_text(number)
+  local integer = math.tointeger and math.tointeger(number)
+  if integer then
+    return ("%d"):format(integer)
+  elseif number ~= number or number == math.huge or number == -math.huge then
+    fail("NaN and infinity are no numbers of JSON")
+  elseif number % 1 == 0 and _M.is_exact(number) then
+    return ("%.0f"):format(number)
+  end
+  for digits = 15, 17 do
+    local text = ("%." .. digits .. "g"):format(number)
+    if tonumber(text) == number then
+      return (text:gsub("[^%d%-+e]+", "."))
+    end
+  end
+end
+
+-- cjson writes every slash as "\\/", which makes URLs hard to read.
+local function string_text(text)
+  local json = codec.encode(text)
+  return json:find("/", 1, true) and json:gsub("\\/", "/") or json
+end
+
+local write
+
+local function write_list(list, count, depth)
+  local items = {}
+  for index = 1, count do
+    items[index] = write(list[index], depth)
+  end
+  return "[" .. table.concat(items, ",") .. "]"
+end
+
+local function name_text(key)
+  if type(key) ~= "string" and type(key) ~= "number" then
+    fail("a field is named by a %s, not by a text", type(key))
+  end
+  return string_text(type(key) == "number" and number_text(key) or key)
+end
+
+local function write_object(object, depth)
+  local items = {}
+  for key, value in pairs(object) do
+    items[#items + 1] = name_text(key) .. ":" .. write(value, depth)
+  end
+  table.sort(items)
+  return "{" .. table.concat(items, ",") .. "}"
+end
+
+-- How many items a list has; nil for what is none. Holes are no null.
+local function length_of(value)
+  local count, largest = 0, 0
+  for key in pairs(value) do
+    if not is_list_index(key) then
+      return nil
+    end
+    count, largest = count + 1, math.max(largest, key)
+  end
+  if largest > count then
+    fail("a list has a hole: %d items, the last is number %.0f", count,
+      largest)
+  end
+  return count > 0 and count or nil
+end
+
+local writers = {
+  string = string_text,
+  number = number_text,
+  boolean = tostring,
+  table = function(value, depth)
+    if depth > MAX_DEPTH then
+      fail("it is nested deeper than %d tables, or in itself", MAX_DEPTH)
+    end
+    local count = length_of(value)
+    return count and write_list(value, count, depth + 1)
+      or write_object(value, depth + 1)
+  end,
+}
+
+function write(value, depth)
+  local writer = writers[type(value)]
+  if value == _M.null then
+    return "null"
+  elseif not writer then
+    fail("a %s cannot be written as JSON", type(value))
+  end
+  return writer(value, depth)
+end
+
+--- Encode a Lua value. Objects have their names in order; numbers read back as
+-- the same float.
 -- @param value an empty table becomes `{}`: leave empty lists out
 -- @treturn string JSON
--- @raise where the value cannot be written as JSON (functions, cycles, NaN)
+-- @raise where the value cannot be written as JSON (functions, cycles, NaN,
+--   lists with holes)
 function _M.encode(value)
-  -- cjson writes every slash as "\\/", which makes URLs hard to read.
-  return (codec.encode(value):gsub("\\/", "/"))
+  return write(value, 1)
 end
 
 return _M

@@ -61,8 +61,8 @@ local function order_key(value)
 end
 
 local function path(value)
-  return type(value) == "string" and not value:find("\0", 1, true),
-    "a path without a NUL"
+  return type(value) == "string" and value ~= ""
+    and not value:find("\0", 1, true), "a path without a NUL"
 end
 
 local function not_blank(value)
@@ -93,7 +93,7 @@ local create = {
   validation = mode,
   endpoint = text,
   key = order_key,
-  resubmit = boolean,
+  take = count,
   path = path,
 }
 
@@ -117,11 +117,13 @@ _M.accepted = {
     insecure_http = boolean,
     connect_timeout = seconds,
     timeout = seconds,
+    max_creates = count,
     max_in_flight = count,
     on_event = callback,
     interrupts = one_of("raise", "return"),
     ledger = not_blank,
     ledger_fsync = boolean,
+    account = order_key,
   },
   create = create,
   query = { max_age = seconds_or_none },
@@ -133,12 +135,16 @@ _M.accepted = {
     timeout = seconds,
     stall_timeout = seconds,
   },
-  dismiss = { force = boolean },
-  pending = { limit = count, after = text },
+  dismiss = { force = boolean, take = count },
+  adopt = { take = count },
+  label = { take = count },
+  order = { take = count },
+  pending = { limit = count, after = text, all = boolean },
   resume = extended(wait, {
     directory = text,
     path = callback,
     overwrite = boolean,
+    missing = boolean,
     stall_timeout = seconds,
     on_done = callback,
     on_progress = callback,

@@ -1,7 +1,7 @@
 --- A video that is on its way: the `.part` file beside its target holds what
 -- has come, and `.part.json` says of which task and which version it is, so
--- that another process can go on there. Every job on a file is the runtime's,
--- which waits for it as its host does.
+-- that another process can go on there; nobody but the owner may read it. Every
+-- job on a file is the runtime's, which waits for it as its host does.
 -- @module starvideos.part
 
 local json = require "starvideos.json"
@@ -18,6 +18,15 @@ local HEAD_BYTES, TYPE = 12, "ftyp"
 -- byte of the video, so that a full disk still takes them.
 local NOTES_BYTES = 512
 
+local function may_be_file(kind)
+  return kind == nil or kind == "file"
+end
+
+local function in_the_way(path)
+  return nil, { reason = "io", message = path .. " is in the way: it is no"
+    .. " file" }
+end
+
 --- Whether a target can be written, without leaving a trace; a part that is
 -- there stays as it is.
 -- @tparam table runtime
@@ -25,8 +34,13 @@ local NOTES_BYTES = 512
 -- @treturn ?boolean true
 -- @treturn ?table failure with `reason` and `message`
 function _M.probe(runtime, path)
-  local part = path .. ".part"
-  if runtime:disk("size", part) then
+  local part, notes = path .. ".part", path .. ".part.json"
+  local kind = runtime:disk("kind", part)
+  if not may_be_file(kind) then
+    return in_the_way(part)
+  elseif not may_be_file(runtime:disk("kind", notes)) then
+    return in_the_way(notes)
+  elseif kind then
     return runtime:disk("write", part, "", "r+b")
   end
   -- Not the part itself: another process may begin to fill it right now.
@@ -148,7 +162,8 @@ function Part:reserve()
     -- Behind the notes of another process that came up this moment, for which
     -- they are blanks.
     local blanks = (" "):rep(NOTES_BYTES)
-    self.room = disk(self, "write", self.notes, blanks, "ab") and #blanks
+    self.room = disk(self, "write", self.notes, blanks, "ab", true)
+      and #blanks
   end
 end
 
@@ -159,7 +174,7 @@ function Part:remember(status, headers)
   local version = version_of(status, headers)
   local notes = notes_of(self, validator_of(version) and version or {})
   self.runtime:disk_later("write", self.notes, notes,
-    self.room and "r+b" or "wb")
+    self.room and "r+b" or "wb", true)
   self.room = #notes
 end
 

@@ -1,30 +1,197 @@
---- Keeps secrets out of whatever people and logs get to see.
+--- Keeps secrets out of whatever people and logs get to see: the key of the
+-- API, and what may be secret in a URL, which is its user and password and all
+-- that follows its path. The path itself is shown: who hides a secret in it
+-- hides it from nobody.
 -- @module starvideos.redact
 
 local _M = {}
 
--- Shorter keys than this stand in ordinary words too; blanking them out
--- would only spoil the message.
-local SHORTEST_KEY = 4
+-- Shorter keys, and shorter parts of a URL, stand in ordinary words too;
+-- blanking them out would only spoil the message.
+local SHORTEST_SECRET = 4
 
---- Take the query out of every URL in a text: the query of a temporary link
--- is its signature. Slashes may be escaped as in JSON.
--- @tparam string text
--- @tparam[opt] function digest gets a query and returns letters and digits by
---   which to tell it from others; by default all queries look the same
--- @treturn string
-function _M.urls(text, digest)
-  return (text:gsub("(%f[%w+.-][%w+.-]*:\\?/\\?/[^%s\"<>?]*)%?([^%s\"<>]*)",
-    function(address, query)
-      if query:find "^%[redacted%-?%w*%]$" then
-        return nil
-      end
-      return address .. "?[redacted" .. (digest and "-" .. digest(query) or "")
-        .. "]"
-    end))
+-- Slashes may be escaped as in JSON, or be too many or too few: what takes
+-- such a text for a URL is not for us to say.
+local SCHEME = "%f[%w+.-][%w+.-]+:[\\/]+"
+
+-- What has been taken out of a text before.
+local MARK = "^%[redacted%-?%w*%]"
+
+-- What stands behind a URL in a sentence or in JSON.
+local CLOSING = "^[\\\"'<>)%]},.]*"
+
+-- Where the parts of a URL end: in a text also at a blank.
+local in_text = { authority = "^[^%s/?#;\\]*", path = "^[^%s?#;]*",
+  beyond = "[%s?#;]", rest = "^%S*" }
+local alone = { authority = "^[^/?#;\\]*", path = "^[^?#;]*",
+  beyond = "[?#;]", rest = "^.*" }
+
+local function mark(secret, digest)
+  return "[redacted" .. (digest and "-" .. digest(secret) or "") .. "]"
 end
 
---- Take the queries out of all texts in a table of plain values.
+-- No digest of a password, which could be guessed from it.
+local function shown_authority(authority)
+  local host = authority:match ".*@(.*)$"
+  return host and "[redacted]@" .. host or authority
+end
+
+-- A password with a slash or so in it makes a port of its beginning.
+local function is_odd(authority)
+  local host = authority:match("[^@]*$"):gsub("^%b[]", "")
+  return host:match('^[^"<>]*'):find ":[^%d:]" ~= nil
+end
+
+-- Whether a URL ends with a mark of ours: it may stand in JSON, where the text
+-- goes on. (Older versions left in place what followed a quote.)
+local function is_over(text, at, ends)
+  if ends ~= in_text then
+    return at > #text
+  end
+  local closing = text:match("^[\\\"'<>)%]},.:;]*", at)
+  return text:find("^%s", at + #closing) ~= nil or at + #closing > #text
+    or closing:find '"[,:}%]]' ~= nil
+end
+
+-- What follows the path: all of it may be a signature, whichever character it
+-- begins with. Returns what to show, and where the text goes on.
+local function hide_rest(text, at, digest, ends)
+  local before = text:match(MARK, at)
+  if before and is_over(text, at + #before, ends) then
+    return before, at + #before
+  end
+  local rest = text:match(ends.rest, at)
+  local closing = ends == in_text and #rest:reverse():match(CLOSING) or 0
+  local secret = rest:sub(1, #rest - closing)
+  return secret == "" and "" or mark(secret, digest), at + #secret
+end
+
+-- The authority that begins somewhere, and whether another URL begins in the
+-- path behind it.
+local function read_authority(text, at, ends)
+  local authority = text:match(ends.authority, at)
+  local following = text:find(SCHEME, at)
+  if not following then
+    return authority
+  end
+  authority = authority:sub(1, following - at)
+  return authority,
+    not text:sub(at + #authority, following - 1):find(ends.beyond)
+end
+
+-- Hides one URL whose scheme has been read: what to show, and where the text
+-- goes on, be it with a URL in the path of this one.
+local function hide(text, at, digest, ends)
+  local authority, leads_on = read_authority(text, at, ends)
+  if is_odd(authority) then
+    return hide_rest(text, at, digest, ends)
+  end
+  at = at + #authority
+  local shown = shown_authority(authority)
+  if leads_on then
+    return shown, at
+  end
+  local path = text:match(ends.path, at)
+  local sign = text:match("^[?#;]?", at + #path)
+  shown, at = shown .. path .. sign, at + #path + #sign
+  if sign == "" then
+    return shown, at
+  end
+  local rest, after = hide_rest(text, at, digest, ends)
+  return shown .. rest, after
+end
+
+-- Hides all URLs of a text; the first one from a place where it has begun
+-- already, if there is one.
+local function hide_all(text, begun, digest, ends)
+  local shown, at = {}, 1
+  while true do
+    local last = begun or select(2, text:find(SCHEME, at))
+    if not last then
+      shown[#shown + 1] = text:sub(at)
+      return table.concat(shown)
+    end
+    shown[#shown + 1], begun = text:sub(at, last), nil
+    shown[#shown + 1], at = hide(text, last + 1, digest, ends)
+  end
+end
+
+-- Most texts have none, and a plain search is quick.
+local function has_slash(text)
+  return text:find("/", 1, true) or text:find("\\", 1, true)
+end
+
+--- Take what may be secret out of every URL in a text: user and password,
+-- query, fragment, and what follows a semicolon. A URL ends at a blank.
+-- @tparam string text
+-- @tparam[opt] function digest gets a secret and returns letters and digits by
+--   which to tell it from others; by default all look the same
+-- @treturn string
+function _M.urls(text, digest)
+  return has_slash(text) and hide_all(text, nil, digest, in_text) or text
+end
+
+--- The same for a text that is a URL as a whole, whatever characters are in
+-- it; also where its scheme is missing.
+-- @tparam string text
+-- @tparam[opt] function digest
+-- @treturn string
+function _M.url(text, digest)
+  if not has_slash(text) and not text:find("@", 1, true) then
+    return text
+  end
+  local begun = select(2, text:find("^%s*" .. SCHEME))
+  if not begun and text:find "^%S+$" and text:find "[/@]" then
+    begun = #text:match("^/*")
+  end
+  return hide_all(text, begun, digest, begun and alone or in_text)
+end
+
+--- The address of a server as a person has typed it, right or wrong, without
+-- whatever may be a password.
+-- @tparam string text
+-- @tparam[opt=false] boolean with_user leave the user's name in it
+-- @treturn string
+function _M.address(text, with_user)
+  local scheme, rest = text:match("^(%s*" .. SCHEME .. ")(.*)$")
+  local address, beyond = (rest or text):match "^([^?#;]*)(.*)$"
+  if beyond:find("@", 1, true) then -- of a password that holds such a character
+    return (scheme or "") .. "[redacted]"
+  end
+  local user = with_user and address:match "^([^/:@]*)[^/]*@"
+  local server = address:gsub("^.*@", "")
+  return (scheme or "") .. (user and user .. "@" or "") .. server
+end
+
+-- The values in what follows a path, and the password before a host.
+local function parts_of(url)
+  local parts = { url:match "^[%w+.-]*:?/*[^:/@]*:(.*)@" }
+  for part in (url:match "[?#;](.*)" or ""):gmatch "[^&#?;]+" do
+    parts[#parts + 1] = part:match "=(.*)$" or part
+  end
+  return parts
+end
+
+--- Take out of a text whatever is secret in a URL: a page or a library may
+-- show parts of it.
+-- @tparam string text
+-- @tparam string url
+-- @treturn string
+function _M.parts(text, url)
+  for _, part in ipairs(parts_of(url)) do
+    local decoded = part:gsub("%%(%x%x)", function(hex)
+      return string.char(tonumber(hex, 16))
+    end)
+    for _, secret in ipairs { part, decoded } do
+      if #secret >= SHORTEST_SECRET then
+        text = text:gsub(secret:gsub("%p", "%%%0"), "[redacted]")
+      end
+    end
+  end
+  return text
+end
+
+--- Take what may be secret out of all URLs in a table of plain values.
 -- @param value
 -- @return the value itself where there is nothing to take out, else a copy
 function _M.tree(value)
@@ -54,7 +221,7 @@ end
 -- @tparam ?string key
 -- @treturn ?string
 function _M.key(text, key)
-  if not text or not key or #key < SHORTEST_KEY then
+  if not text or not key or #key < SHORTEST_SECRET then
     return text
   end
   -- Hardly any text holds the key: a plain look for it up to its first slash,

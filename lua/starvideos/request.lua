@@ -43,6 +43,34 @@ local function fold_aliases(fields)
   end
 end
 
+local function look_for_inexact(value, field, found, depth)
+  if type(value) == "number" and not json.is_exact(value) then
+    found[#found + 1] = { field = field, code = "out_of_range", actual = value,
+      limit = 2 ^ 53 - 1, message = ("%s is %.17g, a whole number so large that"
+        .. " its last digits may be lost already: pass it as a text"):format(
+        field, value) }
+  elseif type(value) == "table" and depth > 0 then
+    for name, item in pairs(value) do
+      look_for_inexact(item, (type(name) == "number" and "%s[%s]" or "%s.%s")
+        :format(field, tostring(name)), found, depth - 1)
+    end
+  end
+end
+
+-- Deeper than any request; one that is nested in itself has an end here.
+local DEPTH = 10
+
+--- The numbers that may be others than the caller wrote.
+-- @tparam table fields
+-- @treturn table list of violations
+function _M.inexact(fields)
+  local found = {}
+  for name, value in pairs(fields) do
+    look_for_inexact(value, tostring(name), found, DEPTH)
+  end
+  return found
+end
+
 --- Build the body and find the endpoint of a create.
 -- @tparam table params as given by the caller; left unchanged
 -- @tparam ?table row the model's row of the catalog
@@ -64,12 +92,17 @@ function _M.build(params, row, endpoint)
   if row and row.frames and row.frames.legacy_aliases then
     fold_aliases(fields)
   end
+  local inexact = _M.inexact(fields)
+  if inexact[1] then
+    return nil, errors.new { kind = "validation", message = inexact[1].message,
+      violations = inexact }
+  end
   local ok, body = pcall(json.encode, fields)
   if not ok then
     return nil, errors.new {
       kind = "validation",
-      message = "the request cannot be written as JSON: " ..
-        tostring(body):gsub("^.-:%d+: ", ""),
+      message = ("the request cannot be written as JSON: %s; nothing was sent")
+        :format((tostring(body):gsub("^.-:%d+: ", ""))),
     }
   end
   return body, endpoint or row and row.endpoint or endpoint_of(params.model),

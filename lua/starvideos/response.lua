@@ -13,6 +13,9 @@ local _M = {}
 -- A reason is kept whole, but not a book of one.
 local REASON_BYTES = 2000
 
+-- Money that is not there; such a refusal has advice of its own.
+local unpaid = { "余额", "balance", "quota", "额度", "欠费" }
+
 -- What an error's own words give away, asked in this order, in lower case.
 -- Only phrases that cannot stand in a report of a crash: whatever is read as
 -- a refusal is taken as leave to order again.
@@ -21,8 +24,8 @@ local said = {
   { "auth", { "登录验证失败", "invalid api key", "unauthorized" } },
   { "invalid_request", { "缺少必填参数", "缺少参数", "参数冲突", "参数错误",
     "missing required", "missing parameter", "parameter conflict",
-    "invalid parameter", "unsupported", "not supported", "不支持",
-    "余额", "balance", "quota", "额度", "欠费" } },
+    "invalid parameter", "unsupported", "not supported", "不支持" } },
+  { "invalid_request", unpaid },
   { "not_found", { "not found", "不存在", "not exist" } },
 }
 
@@ -113,36 +116,80 @@ local function find_id(answer)
   end
 end
 
+-- Per call, after the facts. Of an order each says whether it was bought, and
+-- then what to do.
 local advice = {
-  auth = "the provider refused the API key (%s); check STARVIDEOS_API_KEY or"
-    .. " api_key",
-  config = "the provider knows no such address (%s); base_url must read like"
-    .. " https://zcbservice.aizfw.cn/kyyReactApiServer",
-  rate_limited = "too many requests (%s)",
-  not_found = "the provider knows no task with this id (%s)",
-  server = "the provider failed (%s)",
-  timeout = "the provider gave up waiting (%s)",
-  protocol = "the answer could not be understood (%s)",
-  outcome_unknown = errors.unknown_outcome,
+  create = {
+    auth = "the provider refused the API key (%s); nothing was bought; check"
+      .. " STARVIDEOS_API_KEY or api_key",
+    config = "the provider knows no such address (%s); nothing was bought;"
+      .. " base_url must read like"
+      .. " https://zcbservice.aizfw.cn/kyyReactApiServer",
+    invalid_request = "the provider refused the order (%s); nothing was bought;"
+      .. " %s",
+    rate_limited = "too many requests (%s); nothing was bought; order again %s",
+    outcome_unknown = errors.unknown_outcome,
+  },
+  query = {
+    auth = "the provider refused the API key (%s); check STARVIDEOS_API_KEY or"
+      .. " api_key",
+    config = "the provider knows no such address (%s); base_url must read like"
+      .. " https://zcbservice.aizfw.cn/kyyReactApiServer",
+    invalid_request = "the provider refused the request (%s)",
+    rate_limited = "too many requests (%s)",
+    not_found = "the provider knows no task with this id (%s)",
+    server = "the provider failed (%s)",
+    timeout = "the provider gave up waiting (%s)",
+    protocol = "the answer could not be understood (%s)",
+  },
 }
 
-local function describe(kind, reading)
-  local parts = { "HTTP " .. reading.status }
-  if reading.code then
-    parts[#parts + 1] = "code " .. reading.code
+-- An order that was told to come back later, and yet has a task.
+local TASK_AT_LIMIT = "too many requests (%s), yet the answer names task %s,"
+  .. " which may have been bought: look at your account with the provider before"
+  .. " you order again"
+
+local function is_unpaid(reading)
+  local text = (reading.text or ""):lower()
+  for _, words in ipairs(unpaid) do
+    if says(text, words) then
+      return true
+    end
   end
-  local facts = table.concat(parts, ", ")
-  local text = reading.text or ""
-  if advice[kind] then
-    return advice[kind]:format(facts .. (text ~= "" and ": " .. text or ""))
-  end
-  return text ~= "" and text or "refused without a reason (" .. facts .. ")"
+  return reading.status == 402 or reading.failure == "402"
 end
 
-local function fail(kind, reading, seen)
+local function what_to_do(kind, reading)
+  if kind == "rate_limited" then
+    return (reading.retry_after or 0) >= 1
+      and ("in %.0f s"):format(math.ceil(reading.retry_after)) or "in a minute"
+  end
+  return is_unpaid(reading) and "top up your account with the provider, then"
+    .. " order again" or "change the order before you send it again"
+end
+
+local function facts_of(kind, reading)
+  local text = reading.text or ""
+  if kind == "invalid_request" and text ~= "" then
+    return text
+  end
+  return "HTTP " .. reading.status
+    .. (reading.code and ", code " .. reading.code or "")
+    .. (text ~= "" and ": " .. text or "")
+end
+
+local function describe(call, kind, reading, seen)
+  local facts = facts_of(kind, reading)
+  if call == "create" and kind == "rate_limited" and seen then
+    return TASK_AT_LIMIT:format(facts, seen.id)
+  end
+  return advice[call][kind]:format(facts, what_to_do(kind, reading))
+end
+
+local function fail(call, kind, reading, seen)
   return nil, errors.new {
     kind = kind,
-    message = describe(kind, reading),
+    message = describe(call, kind, reading, seen),
     status = reading.status,
     code = reading.code,
     retry_after = reading.retry_after,
@@ -237,21 +284,47 @@ local function kind_without_task(reading, call)
   return kind or (call == "create" and "outcome_unknown" or "protocol")
 end
 
+-- A task that the provider has taken on, with an id of its own, and given up.
+local function accepted_and_ended(seen, reading)
+  local err = errors.task_failed(seen)
+  err.status = reading.status
+  return err
+end
+
+local under_way = { queued = true, processing = true, completed = true }
+
+-- Whether a refusal holds a task all the same: then nobody knows whether it was
+-- bought.
+local function names_task(seen)
+  return seen.id and seen.object ~= "error"
+    and (seen.object == "video" or under_way[seen.status])
+end
+
 --- Read the answer to a create.
 -- @tparam table http `status`, `headers` (lower-case names), `body`
 -- @tparam[opt=os.time] function wall_clock Unix seconds, for `Retry-After`
 -- @treturn ?table task
 -- @treturn ?table err of kind auth, config, invalid_request, rate_limited or
---   outcome_unknown; an id that could still be read is in `task_id`
+--   outcome_unknown; an id that could still be read is in `task_id`. Or of kind
+--   task_failed with the task: it was accepted, and has ended
 function _M.create(http, wall_clock)
   local reading = read(http, wall_clock)
   local seen = reading.fields and task.new(reading.fields, reading.answer)
   local kind = kind_of_failure(reading, "create")
   if not seen then
-    return fail(kind or "outcome_unknown", reading)
+    return fail("create", kind or "outcome_unknown", reading)
   end
   seen.id = seen.id or find_id(reading.answer)
-  if not kind and (seen.status == "failed" or seen.object == "error") then
+  if kind and kind ~= "rate_limited" and names_task(seen) then
+    kind = "outcome_unknown"
+    reading.text = ("%s, yet it names task %s"):format(
+      reading.text or "no reason", seen.id)
+  elseif not kind and seen.object == "error" then
+    kind = "invalid_request"
+  elseif not kind and task.is_terminal(seen) and seen.status ~= "completed" then
+    if seen.id then
+      return nil, accepted_and_ended(seen, reading)
+    end
     kind = "invalid_request"
   end
   local told_off = reading.failure or not seen.status and reading.complaint
@@ -263,7 +336,7 @@ function _M.create(http, wall_clock)
     reading.text = preview.of(http.body) -- which may hold what names the task
   end
   if kind then
-    return fail(kind, reading, seen.id and seen)
+    return fail("create", kind, reading, seen.id and seen)
   end
   seen.status = seen.status or "queued"
   return seen
@@ -281,7 +354,7 @@ function _M.query(http, id, wall_clock)
   local seen = reading.fields and task.new(reading.fields, reading.answer)
   local kind = kind_of_failure(reading, "query")
   if not seen then
-    return fail(kind or "protocol", reading)
+    return fail("query", kind or "protocol", reading)
   end
   seen.id = seen.id or id
   if not kind and (not seen.status or reading.failure) then
@@ -289,12 +362,12 @@ function _M.query(http, id, wall_clock)
     reading.text = reading.text or preview.of(http.body)
   end
   if kind then
-    return fail(kind, reading)
+    return fail("query", kind, reading)
   end
   if seen.status == "completed" and not seen.video_url then
     reading.text = "task " .. tostring(seen.id)
       .. " is completed, but no link to the video came with it"
-    return fail("protocol", reading, seen)
+    return fail("query", "protocol", reading, seen)
   end
   return seen
 end

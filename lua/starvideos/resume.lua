@@ -4,7 +4,9 @@
 
 local download = require "starvideos.download"
 local errors = require "starvideos.errors"
+local exchange = require "starvideos.exchange"
 local pending = require "starvideos.pending"
+local retry = require "starvideos.retry"
 local saved = require "starvideos.saved"
 local wait = require "starvideos.wait"
 
@@ -17,46 +19,112 @@ local PAGE = 1000
 -- from each other, and connections from the waits, is gained by nobody.
 local TARGETS, DOWNLOADS = 64, 16
 
--- The path a video gets whose order names none: the key or the id, as far as
--- a file name may hold it.
+-- For how long a task may be unknown to the provider and is yet asked for.
+local MISSING_SECONDS = 24 * 3600
+
+-- Seconds between looks at a file that another process is writing.
+local FIRST_LOOK, LAST_LOOK = 0.5, 8
+
+-- The longest name most file systems take, less what a download appends to it
+-- (.part.json) and the end that tells two names apart which would be one.
+local NAME_BYTES = 255 - #".part.json" - #".mp4"
+local END_BYTES = 33
+
+-- What tells an order from all others of its folder.
+local function name_of(order)
+  if not order.key then
+    return order.task_id
+  end
+  return order.key
+    .. ((order.take or 1) > 1 and (".take-%d"):format(order.take) or "")
+    .. (order.account and "." .. order.account or "")
+end
+
+-- The path a video gets whose order names none: the key with its take and
+-- account, or the id, as far as a file name may hold it.
 local function default_path(order, directory)
-  local name = order.key or order.task_id
+  local name = name_of(order)
   local safe = name:gsub("[^%w._-]", "_"):gsub("^%.", "_")
-  if safe ~= name then
-    safe = safe .. "-" .. order.id:sub(-8)
+  if safe ~= name or #safe > NAME_BYTES then
+    safe = safe:sub(1, NAME_BYTES - END_BYTES) .. "-" .. order.id:sub(-32)
   end
   return (directory or ".") .. "/" .. safe .. ".mp4"
 end
 
-local function path_of(order, options)
+-- A path of another machine may lead nowhere on this one: the folder that the
+-- caller named takes its file.
+local function path_of(context, order, options)
   local path = options.path and options.path(order)
-  if path == nil or path == "" then
-    path = order.path or default_path(order, options.directory)
+  if path ~= nil and path ~= "" then
+    return path
+  elseif not order.path then
+    return default_path(order, options.directory)
+  elseif options.directory and order.machine
+    and order.machine ~= context.ledger.machine() then
+    return options.directory .. "/" .. order.path:match "[^/]*$"
   end
-  return path
+  return order.path
 end
 
 local advice = {
-  prepared = "it was never sent; order it again under its key",
+  prepared = "nothing was bought; the same order, given again, sends it",
   submitting = "a process is sending it right now",
   unknown = "nobody knows what became of it; look at your account with the"
     .. " provider, then adopt the task you find there, or order again with"
-    .. " resubmit, or dismiss it",
+    .. " another take, or dismiss it",
   elsewhere = "it was ordered at %s, and this client asks another address",
+  account = "it is of %s, and this client is of %s: resume it with the account"
+    .. " (--account) and the API key that it was ordered with, or label it where"
+    .. " it has none",
+  late = "a task came late for it, and was bought too (%s): download that, then"
+    .. " dismiss the order",
 }
+
+local open = { prepared = true, submitting = true, accepted = true,
+  completed = true, unknown = true }
+
+local function account_name(account)
+  return account and "the account " .. account or "no account"
+end
 
 -- What keeps an order from being waited for; nil where nothing does.
 local function obstacle(context, order)
-  local what = order.base_url ~= context.base_url and "elsewhere"
-    or not order.task_id and order.state
+  local what, fact, other = not order.task_id and order.state, nil, nil
+  if order.base_url ~= context.base_url then
+    what, fact = "elsewhere", order.base_url
+  elseif order.account ~= context.account then
+    what, fact, other = "account", account_name(order.account),
+      account_name(context.account)
+  elseif order.late_tasks and not open[order.state] then
+    what, fact = "late", table.concat(order.late_tasks, ", ")
+  end
   if not what then
     return nil
   end
   return errors.new {
     kind = what == "unknown" and "outcome_unknown" or "ledger",
     message = ("order %s is %s: %s"):format(order.key or order.id, order.state,
-      (advice[what] or "its task is not known"):format(order.base_url)),
+      (advice[what] or "its task is not known"):format(fact, other)),
     order = order,
+  }
+end
+
+-- A wrong key looks the same as a task that is gone: no such order is closed,
+-- but neither is it asked for by every resume for ever.
+local function given_up_on(context, order, options)
+  local since = order.missing_since
+  local seconds = since and context.wall_clock() - since or 0
+  if options.missing or seconds < MISSING_SECONDS then
+    return nil
+  end
+  return errors.new {
+    kind = "not_found",
+    message = ("the provider has not known task %s for %.0f h, and was not asked"
+      .. " for it now: resume with missing (--missing) asks, and force"
+      .. " (dismiss --force) gives the order up"):format(order.task_id,
+      seconds / 3600),
+    order = order,
+    task_id = order.task_id,
   }
 end
 
@@ -83,6 +151,16 @@ local function saved_meanwhile(self, order, path, err)
     and saved(context, context.ledger:of_task(order.task_id), path) or nil
 end
 
+-- A path that may never have been one of this machine's.
+local function of_elsewhere(self, order, path, err)
+  if path == order.path and order.machine
+    and order.machine ~= self.context.ledger.machine() then
+    err.message = ("%s; that is a path of the machine %s: name a folder of this"
+      .. " one (directory, -o)"):format(err.message, order.machine)
+  end
+  return err
+end
+
 -- What is there already, or stands against it, before anybody is asked.
 local function look(self, order, path)
   local context = self.context
@@ -93,7 +171,8 @@ local function look(self, order, path)
   local ok, err = download.check_target(context.runtime, path,
     self.options.overwrite)
   if not ok then
-    return saved_meanwhile(self, order, path, err), err
+    return saved_meanwhile(self, order, path, err), of_elsewhere(self, order,
+      path, err)
   end
 end
 
@@ -101,7 +180,8 @@ end
 local function begin(self, order)
   local file
   local err = obstacle(self.context, order)
-  local path = not err and path_of(order, self.options)
+    or given_up_on(self.context, order, self.options)
+  local path = not err and path_of(self.context, order, self.options)
   if path then
     file, err = look(self, order, path)
   end
@@ -110,8 +190,7 @@ local function begin(self, order)
   else
     self.open[order.task_id] = { order = order, path = path }
     self.tasks[#self.tasks + 1] = { id = order.task_id,
-      created = order.state == "accepted" and order.updated_at
-        or order.created_at } -- it may have been sent long after it was noted
+      created = order.accepted_at or order.created_at }
   end
 end
 
@@ -131,13 +210,54 @@ local function each(runtime, list, body)
   runtime:gather(workers)
 end
 
-local function fetch(self, order, path, task)
+local function save(self, order, path, task)
   local file, err = download.save(self.context, task, path, {
     overwrite = self.options.overwrite,
     stall_timeout = self.options.stall_timeout,
   })
   file = file or saved_meanwhile(self, order, path, err)
-  settle(self, order, file, not file and err or nil)
+  return file, not file and err or nil
+end
+
+local function stopped_waiting(order, task, why)
+  return errors.new {
+    kind = "cancelled",
+    message = ("stopped waiting for the process that saves the video of order"
+      .. " %s"):format(order.key or order.id),
+    task = task,
+    task_id = task.id,
+    interrupted = why == "interrupted" or nil,
+  }
+end
+
+local function not_saved_yet(order, task)
+  return errors.new {
+    kind = "timeout",
+    message = ("another process is still saving the video of order %s; nothing"
+      .. " is lost"):format(order.key or order.id),
+    task = task,
+    task_id = task.id,
+  }
+end
+
+-- What another process is saving is waited for, and taken over where that one
+-- ends without it.
+local function fetch(self, order, path, task)
+  local runtime, pause = self.context.runtime, FIRST_LOOK
+  local file, err = save(self, order, path, task)
+  while err and err.reason == "busy" and runtime:now() < self.deadline do
+    local slept, why = runtime:sleep(pause)
+    pause = math.min(pause * 2, LAST_LOOK)
+    if slept then
+      file, err = save(self, order, path, task)
+    else
+      err = stopped_waiting(order, task, why)
+    end
+  end
+  if err and err.reason == "busy" then
+    err = not_saved_yet(order, task)
+  end
+  settle(self, order, file, err)
 end
 
 -- Saves what is completed until nothing is left of it.
@@ -153,10 +273,21 @@ local function fetch_all(self)
   self.downloads = self.downloads - 1
 end
 
+local function note_missing(context, err)
+  if err.kind ~= "not_found" then
+    return
+  end
+  local ok, problem = context.ledger:missing(err.task_id)
+  if not ok then
+    exchange.tell_of_ledger(context, problem)
+  end
+end
+
 -- Takes the end of a wait; `also` starts what is to go on beside the others.
 local function take(self, ended, also)
   local completed = self.completed
   if not ended.task then
+    note_missing(self.context, ended.err)
     return settle(self, self.open[ended.id].order, nil, ended.err)
   end
   completed.last = completed.last + 1
@@ -231,6 +362,8 @@ function _M.all(context, options)
     tasks = {}, -- to be waited for
     completed = { first = 1, last = 0 }, -- to be saved
     downloads = 0, -- under way
+    deadline = context.runtime:now()
+      + (options.timeout or retry.policy.timeout),
   }
   each(context.runtime, list, function(order)
     begin(self, order)

@@ -18,14 +18,15 @@ _M.policy = {
   backoff_min = 1, -- the shortest pause after a passing fault
   backoff = 2, -- upper bound of the pause after a first passing fault
   backoff_max = 60, -- and after many
-  not_found_grace = 120, -- how long after its creation a task may be 404
-  auth_limit = 3, -- refusals of the key that a wait bears
-  unreadable_limit = 5, -- unreadable answers that it bears
   create_tries = 3, -- how often an order is sent that did not arrive
   create_patience = 60, -- the longest Retry-After that a create sits out
+  slot_look = 5, -- between looks of who waits for a slot and is not roused
+  claim_renewal = 20, -- between renewals of the claim of an order that waits
   order_look = 0.05, -- between looks at an order that another process sends
   order_look_growth = 1.5, -- factor from one such look to the next
   order_look_max = 1, -- between them in the end
+  ledger_patience = 10, -- for which a create tries to write its task down
+  ledger_pause = 0.1, -- half of the first pause between two such tries
   stall_timeout = 30, -- without a byte, after which a download has stalled
   download_tries = 5, -- how often a download is tried that gains nothing
   download_patience = 300, -- the longest Retry-After that it sits out
@@ -39,31 +40,34 @@ _M.policy = {
   look = 0.25, -- share of its time in the queue that a poll sleeps through
   look_min = 2, -- before it looks again: never woken for less than this
   look_max = 30, -- and never later than after this
+  look_late = 10, -- by how much it may be late before its place is free
   board_keep = 120, -- how long is kept what one process tells the others
   board_instant = 0.001, -- the shortest time a dictionary keeps something
   board_look = 1, -- between looks at what another finds out about a task
 }
 
--- Faults that pass by themselves: they never end a wait before its deadline.
-local passing = {
-  network = true,
-  timeout = true,
-  server = true,
-  rate_limited = true,
-}
-
--- Faults that are borne for a while: whether it is over, given how many there
--- were since the last answer that made sense, and the age of the task.
-local spent = {
-  auth = function(count)
-    return count > _M.policy.auth_limit
-  end,
-  protocol = function(count)
-    return count > _M.policy.unreadable_limit
-  end,
-  not_found = function(_, age)
-    return age >= _M.policy.not_found_grace
-  end,
+--- What a wait tolerates of its polls, by the kind of the error. At once it
+-- ends only with what the provider says of this task, its status, and with what
+-- happened on this machine; a gateway or a provider that is being deployed says
+-- much else for a while. `passing`: up to the deadline, with longer and longer
+-- pauses. Otherwise up to `in_a_row` since the last answer that made sense, and
+-- in any case while the task is younger than `age` seconds.
+-- @table tolerances
+_M.tolerances = {
+  network = { passing = true },
+  timeout = { passing = true },
+  server = { passing = true }, -- 5xx and 425
+  rate_limited = { passing = true },
+  -- A good key is refused now and then; a wrong one always.
+  auth = { in_a_row = 3 },
+  -- A page, half an answer; a completed task whose link comes a moment later.
+  protocol = { in_a_row = 5 },
+  -- 3xx, "No handler": a deployment. A base URL that is wrong stays wrong.
+  config = { in_a_row = 5, answered = true },
+  -- 400, 409 and their like come from gateways, too.
+  invalid_request = { in_a_row = 5 },
+  -- A new task is not known everywhere at once, an old one may be missed once.
+  not_found = { in_a_row = 3, age = 120 },
 }
 
 -- Full jitter: anywhere between the shortest pause and a bound that doubles,
@@ -105,7 +109,8 @@ end
 -- @treturn ?number
 function _M.download_pause(err, tries, random)
   local policy = _M.policy
-  if not passing[err.kind] or tries >= policy.download_tries
+  local tolerance = _M.tolerances[err.kind]
+  if not (tolerance and tolerance.passing) or tries >= policy.download_tries
     or (err.retry_after or 0) > policy.download_patience then
     return nil
   end
@@ -113,8 +118,8 @@ function _M.download_pause(err, tries, random)
 end
 
 -- The pace of a wait stands in the caller's table, so that ten thousand waits
--- are not twice as many tables: `interval`, `faults` (in a row), and for each
--- kind that is borne for a while how many there were.
+-- are not twice as many tables: `interval`, `faults` (passing ones in a row), and
+-- for each other kind that is tolerated how many there were.
 
 local function longest_interval(options)
   local policy = _M.policy
@@ -152,7 +157,7 @@ local function forgive(pace)
   if pace.faults then
     pace.faults = nil
   end
-  for kind in pairs(spent) do
+  for kind in pairs(_M.tolerances) do
     if pace[kind] then
       pace[kind] = nil
     end
@@ -182,6 +187,14 @@ local function pause_after_passing_fault(pace, options, err, random)
   return pause
 end
 
+-- Counts a fault, and says whether it is still to be tolerated.
+local function is_tolerated(pace, tolerance, err, age)
+  local kind = err.kind
+  pace[kind] = (pace[kind] or 0) + 1
+  return (pace[kind] <= tolerance.in_a_row or age < (tolerance.age or 0))
+    and not (tolerance.answered and not err.status)
+end
+
 --- Seconds until the next poll after an error, or nil where the error ends
 -- the wait. A passing fault says nothing about the key or the task: refusals
 -- on either side of it are still in a row.
@@ -192,13 +205,11 @@ end
 -- @tparam function random returns a number in [0, 1)
 -- @treturn ?number
 function _M.pause_after_error(pace, options, err, age, random)
-  local kind, pause = err.kind, nil
-  if passing[kind] then
+  local tolerance, pause = _M.tolerances[err.kind], nil
+  if tolerance and tolerance.passing then
     pause = pause_after_passing_fault(pace, options, err, random)
-  elseif spent[kind] then
-    pace[kind] = (pace[kind] or 0) + 1
-    pause = not spent[kind](pace[kind], age)
-      and jittered(pace.interval, random) or nil
+  elseif tolerance and is_tolerated(pace, tolerance, err, age) then
+    pause = jittered(pace.interval, random)
   end
   return pause and no_earlier(pause, err.retry_after, random)
 end

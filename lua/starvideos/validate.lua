@@ -2,6 +2,7 @@
 -- @module starvideos.validate
 
 local errors = require "starvideos.errors"
+local request = require "starvideos.request"
 
 local _M = {}
 
@@ -21,8 +22,14 @@ end
 --   with `violations` and `warnings`
 function _M.check(context, params)
   local ok, found, warnings = context.catalog:validate(params)
-  if ok then
+  local inexact = request.inexact(params)
+  if ok and not inexact[1] then
     return true, found or {}
+  elseif ok then
+    found, warnings = {}, found
+  end
+  for _, violation in ipairs(inexact) do
+    found[#found + 1] = violation
   end
   return nil, errors.new {
     kind = "validation",
@@ -46,6 +53,7 @@ function _M.before_sending(context, params, mode)
   if ok then
     return #found > 0 and found or nil
   elseif mode == "strict" then
+    found.message = found.message .. "; nothing was sent"
     return nil, found
   end
   local warnings = found.violations

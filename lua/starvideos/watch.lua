@@ -19,6 +19,7 @@ local _M = {}
 local info_mt = {
   __tostring = function(info)
     return ("after %.0f s"):format(info.elapsed)
+      .. (info.error and ", no news: " .. tostring(info.error) or "")
   end,
 }
 
@@ -78,10 +79,23 @@ local function task_of(self)
   return self.known or { id = self.id }
 end
 
+-- The same for those who look on: what they are shown always has a status.
+local function shown_of(self)
+  local task = task_of(self)
+  if task.status then
+    return task
+  end
+  local copy = { status = "unknown" }
+  for name, value in pairs(task) do
+    copy[name] = value
+  end
+  return copy
+end
+
 -- What was last known of the task: its status, or why there is none.
 local function last_known(self, task)
   if self.fault then
-    return "was last answered by " .. self.fault
+    return "was last answered by " .. tostring(self.fault)
   end
   return "is still running" .. (task.status
     and " (" .. task.status .. ")" or "")
@@ -141,12 +155,13 @@ end
 
 local function tell(plan, self, task, now)
   if plan.on_progress then
-    task = type(task) == "table" and task or task_of(self)
+    task = type(task) == "table" and task or shown_of(self)
     plan.on_progress(task, setmetatable({
       id = self.id,
       elapsed = now - plan.began,
       remaining = math.max(0, plan.deadline - now),
       polls = self.polls,
+      error = self.fault,
     }, info_mt))
   end
 end
@@ -154,17 +169,19 @@ end
 --- How far a watch has come.
 -- @tparam table plan
 -- @tparam table self the watch
--- @treturn table with `task`, `elapsed`, `remaining` (seconds) and `polls`
+-- @treturn table with `task`, `elapsed`, `remaining` (seconds), `polls`, and
+--   `error` where the last poll brought none
 function _M.progress(plan, self)
   local now = plan.context.runtime:now()
   if self.shown == nil or self.shown_of ~= self.known then
-    self.shown, self.shown_of = task_of(self), self.known
+    self.shown, self.shown_of = shown_of(self), self.known
   end
   return {
     task = self.shown,
     elapsed = now - plan.began,
     remaining = math.max(0, plan.deadline - now),
     polls = self.polls,
+    error = self.fault,
   }
 end
 
@@ -176,8 +193,7 @@ local function created_at(context, task, id)
     return created
   end
   local row = context.ledger:of_task(id)
-  return row and tonumber(row.state == "accepted" and row.updated_at
-    or row.created_at)
+  return row and tonumber(row.accepted_at or row.created_at)
 end
 
 -- How long a task has existed. A bare id may be a second old.
@@ -209,7 +225,7 @@ function _M.begin(plan, task_or_id, options)
     interval = retry.first_interval(plan),
     polls = 0,
     number = nil, -- in the queue of the budget
-    fault = nil, -- what the last poll came back with, as a sentence
+    fault = nil, -- the error that the last poll came back with
     faults = nil,
   }
   local due = due_after(plan, retry.first_pause(self, options, self.age,
@@ -258,13 +274,11 @@ local function judge(plan, self, seen, err, now)
     return cancelled(self, err.interrupted)
   elseif now >= plan.deadline then
     return 0
-  elseif err.task then
-    return nil, nil, err
   end
   local pause = retry.pause_after_error(self, plan, err,
     self.age + now - plan.began, plan.context.random)
   if not pause then
-    err.task = task_of(self)
+    err.task = err.task or task_of(self)
     return nil, nil, err
   elseif err.retry_after and now + err.retry_after > plan.deadline then
     return too_late(self, err)
@@ -326,7 +340,7 @@ end
 local function queue(plan, self, now)
   local pause
   if self.number then
-    pause = plan.context.budget:left(self.number, now, plan.beat)
+    pause, self.number = plan.context.budget:left(self.number, now, plan.beat)
   else
     pause, self.number = plan.context.budget:reserve(now, plan.beat)
   end
@@ -403,7 +417,7 @@ function _M.poll(plan, self)
   else
     context.budget:answered(now)
   end
-  book(self, text, at, err and tostring(err))
+  book(self, text, at, err)
   local pause, task, failed = judge(plan, self, seen, err, now)
   keep_claim(plan, self, pause)
   if seen or pause and now < plan.deadline then

@@ -1,6 +1,12 @@
 -- One run of a scenario in a state of the driver's, whose functions come first;
 -- then the scenario's name, whose memory runs out, and a file to write.
 
+-- Where memory runs out within a trace, LuaJIT itself jumps astray.
+local jit = rawget(_G, "jit")
+if jit then
+  jit.off()
+end
+
 local driver, name, source, path = ...
 local here = debug.getinfo(1, "S").source:match "^@(.*)/[^/]*$"
 local scenario = assert(dofile(here .. "/scenarios.lua")[name], name)

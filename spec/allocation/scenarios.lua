@@ -382,6 +382,42 @@ scenarios["a thread downloads, and sees to files"] = {
   end,
 }
 
+-- Whoever is told that he has the lock has it, and nobody else once all is
+-- dropped.
+scenarios["a target is locked"] = {
+  short_of = { "ours", "lua" },
+  begin = function(t)
+    t.tickets = { nil, nil }
+    t.other = t.path .. ".lock"
+    t.value = require "starvideos.curl"
+  end,
+  run = function(t)
+    open_driver(t)
+    t.transfer = hand_over(t, "errand", "lock", t.other)
+    if t.transfer then
+      await(t, t.transfer)
+      t.again, t.failure = t.transfer:result()
+    end
+    t.transfer = t.again and hand_over(t, "errand", "unlock", t.again)
+    if t.transfer then
+      await(t, t.transfer)
+    end
+    t.ok, t.failure = t.value.disk("lock", t.other)
+  end,
+  check = function(t)
+    end_driver(t)
+    if t.ok then
+      assert(exists(t.other), "told of a lock that is not there")
+    end
+    t.tickets, t.transfer, t.again, t.ok = false, false, false, false
+    collectgarbage()
+    collectgarbage()
+    assert(not exists(t.other), "the lock was left behind")
+    t.ok = assert(t.value.disk("lock", t.other))
+    assert(t.value.disk("unlock", t.ok))
+  end,
+}
+
 -- Not of libcurl's: the thread may not have come to it by then.
 scenarios["a driver is closed on what is under way"] = {
   short_of = { "ours", "lua" },
@@ -409,6 +445,82 @@ scenarios["a driver is closed on what is under way"] = {
     end
     local _, posts = t.arrived()
     assert(posts <= 1)
+  end,
+}
+
+-- Whatever a clerk was short of, it answers the next letter.
+local CLERK = [[
+local setup = ...
+local undone = 0
+return function(...) return setup.word, undone, ... end,
+  function() undone = undone + 1 end, function() return -1 end,
+  function() end]]
+
+local function post(t, kept, ...)
+  local letter, why = t.driver:post(kept, ...)
+  if letter then
+    t.tickets[#t.tickets + 1] = letter
+  else
+    t.failure = why
+  end
+  return letter
+end
+
+local function hire(t)
+  t.driver = require "starvideos.core".clerk { source = CLERK,
+    setup = { word = "heard" }, fork_seconds = 1 }
+end
+
+-- A state of Lua 5.1 that is short of memory when it begins closes the
+-- process's standard files, and LuaJIT falls over.
+local BEGINS_BADLY = _VERSION == "Lua 5.1"
+
+scenarios["a thread answers letters"] = {
+  short_of = { "ours", "lua" },
+  begin = function(t)
+    t.tickets = { nil, nil, nil }
+    t.other = { "text", { list = { 1, 2.5, true } } }
+    if t.source == "lua" and BEGINS_BADLY then
+      hire(t)
+      await(t, t.driver:post(false))
+    end
+  end,
+  run = function(t)
+    if not t.driver then
+      hire(t)
+    end
+    t.again = post(t, true, t.other, ("long "):rep(300))
+    t.transfer = post(t, false, "given up")
+    if t.transfer then
+      t.transfer:give_up()
+    end
+    t.transfer = post(t, false, "last")
+    for _, letter in ipairs(t.tickets) do
+      await(t, letter)
+    end
+    t.value = t.again and { t.again:result() }
+  end,
+  check = function(t, ok)
+    if not t.driver then
+      return
+    end
+    for _, letter in ipairs(t.tickets) do
+      await(t, letter)
+      local heard, what = letter:result()
+      assert(heard or what == "given up" or what == "not enough memory", what)
+    end
+    local letter = assert(t.driver:post(false, "fine"))
+    await(t, letter)
+    local heard, word, _, fine = letter:result()
+    assert(heard and word == "heard" and fine == "fine", word)
+    for _ = 1, t.driver:in_flight() do
+      assert(t.driver:take(), "a letter did not come out")
+    end
+    if t.value and t.value[1] then
+      assert(t.value[4][2].list[2] == 2.5 and #t.value[5] == 1500)
+    end
+    assert(not ok or #t.tickets == 3 or t.failure:find "memory")
+    t.driver:close(10)
   end,
 }
 

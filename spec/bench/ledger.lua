@@ -57,11 +57,11 @@ end
 local FILL = [[
 WITH RECURSIVE number (n) AS
   (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < %d)
-INSERT INTO orders (order_id, order_key, state, task_id, model, params,
+INSERT INTO starvideos_orders (order_id, order_key, state, task_id, model, params,
   base_url, attempts, revision, created_at, updated_at)
 SELECT printf('%%032x', n), 'key-' || n, 'accepted', 'video_' || n, model,
   params, base_url, 1, 1, created_at + n, updated_at + n
-FROM orders, number]]
+FROM starvideos_orders, number]]
 
 local function fill(address)
   local client = client_of(address)

@@ -1,6 +1,7 @@
 --- What an operation must come to: of `create` a table, of the others the kind
 -- of the error, or "done". `tries` are connections, `posts` those of them on
--- which a POST arrived; `phase` is how far the exchange had come.
+-- which a POST arrived; `phase` is how far the exchange had come. Where versions
+-- of libcurl differ, words stand side by side: "answer|body".
 
 local _M = {}
 

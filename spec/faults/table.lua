@@ -249,7 +249,9 @@ end
 
 add("a bomb as gzip", lost_body "protocol", { http = 1, download = false,
   steps = bomb "Content-Encoding: gzip" })
-add("a bomb as gzip on the way", lost_body "protocol", { http = 1,
+-- Newer libcurls refuse such an encoding as soon as they read of it.
+add("a bomb as gzip on the way",
+  unknown("answer|body", "protocol", "protocol", 200), { http = 1,
   download = false, steps = bomb "Transfer-Encoding: gzip" })
 
 -- Whole answers -------------------------------------------------------------
@@ -285,7 +287,8 @@ add("a page at 408", unclear(408, "timeout"),
 add("a page at 425", unclear(425, "server"),
   { steps = answering(answers.page(425)) })
 for _, status in ipairs { 301, 302, 307, 308 } do
-  add(("a redirect, %d"):format(status), refused(status, "config", "config"),
+  add(("a redirect, %d"):format(status), refused(status, "config", "config",
+    "done"),
     { steps = answering(answers.page(status, { { "Location", "/other" } })) })
 end
 
@@ -305,9 +308,9 @@ add("a link that leads in a circle", { download = "protocol" },
   { tls = true, steps = leading "/other" })
 add("a link that leads away from TLS", { download = "config" },
   { tls = true, steps = leading "http://192.0.2.1/other" })
-add("a task that failed at once", refused(200, "invalid_request", "done",
+add("a task that failed at once", refused(200, "task_failed", "done",
   "task_failed", "protocol"), { steps = answering(answers.failed()) })
-add("a refusal at 400", refused(400, "invalid_request", "invalid_request", nil,
+add("a refusal at 400", refused(400, "invalid_request", "invalid_request", "done",
   "protocol"), { steps = answering(answers.refusal(400, 400, "no")) })
 add("a refusal at 401", refused(401, "auth", "auth", "done", "protocol"),
   { steps = answering(answers.refusal(401, 401, "who?")) })

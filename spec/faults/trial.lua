@@ -18,13 +18,25 @@ local WARM_ATTEMPTS = 5
 local PARAMS = { model = "videos", duration = 4, prompt = "a kite",
   referenceImages = { answers.link "https://media.example" } }
 
---- The states of connections.
+local NO_ERROR, REFUSED_STREAM = 0, 7
+
+--- The states of connections: `used`, how many queries have made. One that
+-- `refuses` has refused a query after it had answered another.
 _M.states = {
-  { name = "fresh" },
-  { name = "reused", warm = true },
-  { name = "TLS", tls = true },
-  { name = "HTTP/2 offered", tls = true, h2 = true },
-  { name = "HTTP/2 offered, reused", tls = true, h2 = true, warm = true },
+  { name = "fresh", used = 0 },
+  { name = "reused", used = 1, warm = true },
+  { name = "TLS", used = 0, tls = true },
+  { name = "HTTP/2 offered", used = 0, tls = true, h2 = true },
+  { name = "HTTP/2 offered, reused", used = 1, tls = true, h2 = true,
+    warm = true },
+  { name = "HTTP/2 offered, a stream refused before", used = 2, tls = true,
+    h2 = true, warm = true, refuses = function(http)
+      return { "send", 0, http:rst_stream(REFUSED_STREAM) }
+    end },
+  { name = "HTTP/2 offered, GOAWAY before", used = 2, tls = true, h2 = true,
+    warm = true, refuses = function(http)
+      return { "send", 0, http:goaway(NO_ERROR, 1) }
+    end },
 }
 
 local operations = {}
@@ -56,7 +68,10 @@ end
 
 -- What takes long, or costs nothing, is not met in every state.
 local function is_worth(fault, operation, state)
-  if operation == "create" then
+  if state.refuses then -- libcurl repeats what was not answered
+    return operation == "create" and fault.create.phase == "answer"
+      and not fault.slow
+  elseif operation == "create" then
     return not (fault.slow and state.warm and state.h2)
   elseif state.warm then
     return operation == "query" and not fault.slow
@@ -91,7 +106,8 @@ function _M.cells(faults)
     for _, operation in ipairs(_M.operations) do
       for _, state in ipairs(_M.states) do
         if fault[operation] and can_be(fault, operation, state)
-          and (fault.heals or is_worth(fault, operation, state)) then
+          and (fault.heals and not state.refuses
+            or is_worth(fault, operation, state)) then
           cells[#cells + 1] = { fault = fault, operation = operation,
             state = state, outcome = fault[operation] }
         end
@@ -130,13 +146,25 @@ local function faulty_script(trial, version)
   return script
 end
 
--- Serves one query, then has the fault.
-local function warm_script(trial)
-  local http, script = opened(trial, trial.state.h2 and 2 or 1)
+-- Serves one query, and refuses the next.
+local function refusing_script(trial)
+  local http, script = opened(trial, 2)
   script[3] = http:request()
   script[4] = http:answer(trial.right.query)
+  script[5] = http:request()
+  script[6] = trial.state.refuses(http)
+  script[7] = { "hang" }
+  return script
+end
+
+-- Serves queries, then has the fault.
+local function warm_script(trial)
+  local http, script = opened(trial, trial.state.h2 and 2 or 1)
+  for _ = 1, trial.state.used do
+    script[#script + 1] = { http:request(), http:answer(trial.right.query) }
+  end
   if not trial.fault.http or trial.fault.http == http.version then
-    script[5] = trial.fault.steps(http, trial.right[trial.operation])
+    script[#script + 1] = trial.fault.steps(http, trial.right[trial.operation])
   end
   return script
 end
@@ -144,8 +172,11 @@ end
 local function scripts_of(trial)
   local version = version_of(trial.operation, trial.state)
   local scripts = {}
+  if trial.state.refuses then
+    scripts[1] = refusing_script(trial)
+  end
   if trial.state.warm then
-    scripts[1] = warm_script(trial)
+    scripts[#scripts + 1] = warm_script(trial)
   end
   if not trial.fault.heals then
     scripts[#scripts + 1] = faulty_script(trial, version)
@@ -199,13 +230,23 @@ local function new_client(server, trial, more)
   return assert(starvideos.new(options))
 end
 
+-- One that is refused is repeated or given up, as libcurl's version has it.
+local function warm_up(trial)
+  local client, state = trial.client, trial.state
+  if state.refuses then
+    client:query(answers.id)
+    client:query(answers.id)
+  end
+  return not state.warm or client:query(answers.id)
+end
+
 -- Warming up is not what is tried: on a busy machine it may take longer than
 -- the client's limit.
 local function prepare(server, trial, more)
   for _ = 1, WARM_ATTEMPTS do
     plan(server, trial)
     trial.client = new_client(server, trial, more)
-    local warm = not trial.state.warm or trial.client:query(answers.id)
+    local warm = warm_up(trial)
     trial.events = {}
     if warm then
       return
@@ -281,7 +322,7 @@ end
 --- How many connections the operation itself made.
 function _M.tries(trial)
   return trial.fault.address and #trial.events
-    or trial.record.connections - (trial.state.warm and 1 or 0)
+    or trial.record.connections - trial.state.used
 end
 
 --- The POSTs that arrived, or the beginnings of some.

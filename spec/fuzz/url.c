@@ -13,7 +13,7 @@ static void check_media(const char *text, size_t size) {
   size_t points;
   sv_show_url(shown, text, size);
   HOLDS(strlen(shown) < SV_SHOWN);
-  HOLDS(!strpbrk(shown, "?#@"));
+  HOLDS(!strpbrk(shown, "?#;@"));
   HOLDS(sv_utf8_count(shown, strlen(shown), &points));
   if (sv_is_url(text, size)) {
     HOLDS(size > 7 && !memchr(text, '\0', size) && !memchr(text, ' ', size));

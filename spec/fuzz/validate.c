@@ -1,5 +1,6 @@
 /*
-** Requests of any fields and values against each edition's catalog.
+** Requests of any fields and values against each edition's catalog, and against
+** one with a row of the caller's.
 */
 #include "validate.h"
 
@@ -184,12 +185,30 @@ static void check(const sv_catalog *catalog, sv_params *params) {
   sv_report_close(&again);
 }
 
+/* A row whose ratios have any number and length. */
+static void add_row(sv_catalog *catalog, bytes *b) {
+  char words[SV_MAX_CHOICES][SV_MAX_WORD + 1];
+  sv_model row = {.name = texts[0], .endpoint = "/v1/x",
+                  .takes = SV_BIT(SV_FIELD_COUNT) - 1};
+  for (unsigned i = 0, count = choose(b, SV_MAX_CHOICES + 1); i < count; i++) {
+    unsigned size = 1 + choose(b, SV_MAX_WORD);
+    memset(words[i], 'w', size);
+    words[i][size] = '\0';
+    row.ratio.values[i] = words[i];
+  }
+  HOLDS(sv_catalog_add(catalog, &row));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   bytes b = {data, size};
   request *r = calloc(1, sizeof *r);
   sv_catalog catalog = {.resize = sv_heap};
+  unsigned edition = choose(&b, SV_EDITION_COUNT + 2);
   HOLDS(r != NULL);
-  HOLDS(sv_catalog_open(&catalog, choose(&b, SV_EDITION_COUNT + 1)));
+  HOLDS(sv_catalog_open(&catalog, edition));
+  if (edition > SV_EDITION_COUNT) {
+    add_row(&catalog, &b);
+  }
   sv_params params = {take_entries(r, &b, 1)};
   check(&catalog, &params);
   sv_catalog_close(&catalog);

@@ -110,6 +110,25 @@ return function(name)
     assert.is_true(ticks.count > elapsed / 0.005 / 4, tostring(ticks.count))
   end)
 
+  it("is woken for each answer of the ledger", function()
+    local client = new_client { ledger = folder .. "/" .. name .. ".db" }
+    local await = host.attach(client)
+    local task, orders, elapsed
+    host.spawn(function()
+      task = assert(await(function()
+        return client:create(KITTEN, { key = "kite" })
+      end))
+      local start = core.now()
+      for _ = 1, 20 do
+        orders = assert(await(function() return client:pending() end))
+      end
+      elapsed = core.now() - start
+    end)
+    run()
+    assert.equal(task.id, orders[1].task_id)
+    assert.is_true(elapsed < 1, elapsed) -- looking would take two seconds
+  end)
+
   it("ticks on through a download, and tells how far it is", function()
     local client = new_client { ca_file = slow.ca_file }
     local await = host.attach(client)

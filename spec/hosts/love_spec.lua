@@ -80,7 +80,8 @@ describe("a game in LÖVE", function()
     local before = posts()
     local seen = play("order", "media_slow=2")
     assert.equal(before + 1, posts())
-    assert.truthy(seen.waiting:find "^processing for %d+ s$")
+    assert.truthy(seen.waiting:find("^Waiting for %d+ s; processing when the"
+      .. " provider was last asked, 0 s ago$"), seen.waiting)
     local path = seen.saved:match "^Saved as (.*%.mp4)%. "
     assert.equal(data .. "/videos", path:match "(.*)/")
     assert.is_true(is_video(path))
@@ -109,9 +110,43 @@ describe("a game in LÖVE", function()
     assert.is_true(seen.updates > 30)
   end)
 
+  it("says how old is what it knows", function()
+    local seen = play("stale", "never", { INTERVAL = "20" })
+    local waited, age = seen.told:match
+      "^Waiting for (%d+) s; queued when the provider was last asked, (%d+) s"
+    assert.is_true(tonumber(waited) >= 3, seen.told)
+    assert.is_true(tonumber(age) >= 2, seen.told)
+  end)
+
+  it("goes on at R after Escape, and buys nothing", function()
+    local before = posts()
+    local seen = play("go_on", "media_slow=1")
+    assert.truthy(seen.told:find "^cancelled: ")
+    assert.is_true(is_video(seen.saved:match "^Saved as (.*%.mp4)%. "))
+    assert.equal(before + 1, posts())
+  end)
+
+  it("quits during an order without a frozen window", function()
+    local before = posts()
+    local seen, _, printed = play("quit_ordering", "create_slow=3")
+    assert.equal(before + 1, posts())
+    assert.truthy(seen.leaving:find "Leaving")
+    assert.is_true(seen.frames_for > 1, seen.frames_for)
+    assert.is_true(seen.longest_frame < NOT_BLOCKED, seen.longest_frame)
+    assert.truthy(printed:find "video_%w+", printed)
+  end)
+
+  it("says by its kind what its font cannot show", function()
+    local seen, _, printed = play("chinese", "failed_policy_chinese")
+    assert.truthy(seen.told:find("^task_failed: the provider could not make the"
+      .. " video; the console shows"), seen.told)
+    assert.truthy(printed:find "task_failed: [\228-\233]")
+  end)
+
   it("cancels at Escape, and orders again", function()
     local seen = play("cancel", "never")
     assert.truthy(seen.told:find "^cancelled: .* it goes on")
+    assert.truthy(seen.told:find "R goes on waiting")
   end)
 
   it("shows why an order was refused, and goes on", function()
@@ -130,8 +165,9 @@ describe("a game in LÖVE", function()
     assert.truthy(seen.told:find "^config: ")
   end)
 
-  it("shows what no font can show", function()
-    assert.equal("broken: ??", play("unreadable").told)
+  it("shows nothing that LÖVE refuses to print", function()
+    assert.equal("something went wrong; the console shows what was said",
+      play("unreadable").told)
   end)
 
   it("makes what an operation raises the result of its handle", function()

@@ -76,9 +76,16 @@ local function until_true(seconds, condition)
   return value
 end
 
+local function provider_tasks()
+  return json.decode((shell.read(("curl -s --cacert %s %s/__sandbox/tasks")
+    :format(provider.ca_file,
+      (provider.base_url:gsub("/kyyReactApiServer$", "")))))).tasks
+end
+
 local asked = 0
 
--- A request whose answer is asked for later, by what this returns.
+-- A request whose answer is asked for later, by what this returns: nil until
+-- curl has written all of it, be the worker gone or not.
 local function background(server, path)
   asked = asked + 1
   local out = ("%s/files/answer%d"):format(server.prefix, asked)
@@ -185,6 +192,14 @@ describe("the runtime of nginx", function()
     end)
   end
 
+  it("refuses an order in a function that lets nobody wait", function()
+    local result = ask(server, "/content/astray")
+    assert.matches("create cannot wait here, and nothing was sent",
+      result.refused)
+    assert.is_nil(result.sent)
+    assert.is_string(result.id)
+  end)
+
   it("answers others while a hundred waits are on, and does not look",
     function()
       background(server, "/content/sleepers?count=100")
@@ -240,6 +255,17 @@ describe("the runtime of nginx", function()
     assert.same({ "cancelled", "timeout" }, ask(server, "/content/closed"))
   end)
 
+  it("writes down an order whose client was closed meanwhile", function()
+    local result = ask(server, "/content/closed_early")
+    assert.matches("^video_", result.id)
+    assert.equal(result.id, result.on_record)
+  end)
+
+  it("ends the waits of a client that a listener closes", function()
+    assert.same({ "cancelled", "cancelled" },
+      ask(server, "/content/closed_within"))
+  end)
+
   it("gives back what was under way for killed waits", function()
     ask(server, "/content/killed?count=100&first=0&after=0.05")
     assert.is_table(until_true(5, function() return is_still(server) end))
@@ -277,6 +303,21 @@ describe("the runtime of nginx", function()
     end)
   end
 
+  it("sends orders in turn, and none whose light thread was killed before",
+    function()
+      local began = curl.now()
+      local result = ask(server, with_prompt("/content/orders",
+        "a queue [scenario:create_slow=0.4]"))
+      assert.equal(4, #result.ids)
+      assert.is_true(curl.now() - began >= 1.2)
+      local ordered_by_them = 0
+      for _, task in ipairs(provider_tasks()) do
+        ordered_by_them = ordered_by_them
+          + (task.prompt:find("^a queue") and 1 or 0)
+      end
+      assert.equal(5, ordered_by_them)
+    end)
+
   it("ends the waits of a gathering whose parent was killed", function()
     ask(server, "/content/killed_call?call=sleepers_all&count=50")
     assert.is_true(until_true(6, function()
@@ -299,10 +340,7 @@ describe("two workers", function()
   end)
 
   local function polls_of(id)
-    local books = json.decode((shell.read(("curl -s --cacert %s"
-      .. " %s/__sandbox/tasks"):format(provider.ca_file,
-      (provider.base_url:gsub("/kyyReactApiServer$", ""))))))
-    for _, task in ipairs(books.tasks) do
+    for _, task in ipairs(provider_tasks()) do
       if task.id == id then
         return task.queries
       end
@@ -374,7 +412,7 @@ describe("a transport of the host's", function()
     local before = server:workers()
     server:signal "HUP"
     assert.is_true(is_gone(before))
-    assert.equal("cancelled", answer().kind)
+    assert.equal("cancelled", until_true(5, answer).kind)
   end)
 end)
 
@@ -412,9 +450,9 @@ describe("the end of a worker", function()
     local before = server:workers()
     server:signal "HUP"
     assert.is_true(is_gone(before))
-    assert.same({ cancelled = 1000 }, answers[1]())
+    assert.same({ cancelled = 1000 }, until_true(5, answers[1]))
     for index = 2, 5 do
-      assert.equal("cancelled", answers[index]().kind)
+      assert.equal("cancelled", until_true(5, answers[index]).kind)
     end
     assert.equal("completed", ask(server, "/content/all").status)
   end)
@@ -426,7 +464,7 @@ describe("the end of a worker", function()
     local before = server:workers()
     server:signal "HUP"
     assert.is_true(is_gone(before))
-    assert.is_string(answer().id)
+    assert.is_string(until_true(5, answer).id)
   end)
 
   it("lets an order through that begins then, and nothing else", function()
@@ -435,7 +473,7 @@ describe("the end of a worker", function()
     local before = server:workers()
     server:signal "HUP"
     assert.is_true(is_gone(before))
-    assert.equal("cancelled", answer().query)
+    assert.equal("cancelled", until_true(5, answer).query)
     assert.is_string(answer().order)
   end)
 

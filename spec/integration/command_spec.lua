@@ -34,6 +34,17 @@ describe("the command", function()
     return tonumber(code), read "out", read "err"
   end
 
+  -- What arrived at the provider with a text in its prompt.
+  local function arrived(text)
+    local tasks, posts = 0, 0
+    for _, task in ipairs(books.of(server).tasks) do
+      if task.prompt:find(text, 1, true) then
+        tasks, posts = tasks + 1, posts + task.posts
+      end
+    end
+    return tasks, posts
+  end
+
   setup(function()
     server = assert(nginx.start { seconds = 1, queued_seconds = 0.3,
       drawn = false })
@@ -58,10 +69,11 @@ describe("the command", function()
 
   it("refuses to overwrite before anything is ordered", function()
     local code, _, err = run [[touch there.mp4; run generate --model videos \
-      --duration 5 --prompt x -o there.mp4]]
+      --duration 5 --prompt overwritten -o there.mp4]]
     assert.equal(8, code)
     assert.truthy(err:find("exists", 1, true))
-    assert.is_nil(err:find("ordered", 1, true))
+    assert.truthy(err:find("nothing was ordered", 1, true))
+    assert.same({ 0, 0 }, { arrived "overwritten" })
   end)
 
   local codes = {
@@ -178,17 +190,6 @@ describe("the command", function()
     assert.truthy(err:find("starvideos download", 1, true), err)
   end)
 
-  -- What arrived at the provider with a text in its prompt.
-  local function arrived(text)
-    local tasks, posts = 0, 0
-    for _, task in ipairs(books.of(server).tasks) do
-      if task.prompt:find(text, 1, true) then
-        tasks, posts = tasks + 1, posts + task.posts
-      end
-    end
-    return tasks, posts
-  end
-
   local function open_orders(ledger)
     local code, out, err = run("run pending --ledger " .. ledger)
     assert.equal(0, code, err)
@@ -215,6 +216,26 @@ describe("the command", function()
       done; kill -%s $pid; wait $pid; code=$?; cat err2 >&2; exit $code]])
       :format(command, condition, signal))
   end
+
+  it("pays once for two that make the same file at once", function()
+    local code, _, err = run [[make() { run generate -m videos -d 5 \
+        -p 'twice [scenario:create_slow=0.5]' --interval 0.3 -o twice.mp4; }
+      make & one=$!; make & two=$!
+      wait $one; a=$?; wait $two; b=$?; [ $((a + b)) = 8 ] && test ! -e *.lock]]
+    assert.equal(0, code, err)
+    assert.truthy(err:find("another generate is making it right now; nothing"
+      .. " was ordered", 1, true), err)
+    assert.same({ 1, 1 }, { arrived "twice" })
+  end)
+
+  it("makes the file of a generate that was killed", function()
+    local generate = "generate -m videos -d 5 -p stale --interval 0.3 -o s.mp4"
+    assert.equal(137, (struck(generate, "KILL", "grep ordered err2")))
+    assert.truthy(read "s.mp4.lock")
+    local code, _, err = run("run " .. generate)
+    assert.equal(0, code, err)
+    assert.is_nil(read "s.mp4.lock")
+  end)
 
   it("calls the order of a killed process unknown, and sends it no more",
     function()
@@ -265,6 +286,45 @@ describe("the command", function()
     assert.equal(4, (run "run resume --ledger stopped.db --timeout 0.3"))
     assert.equal(0, (run "run resume --ledger stopped.db --interval 0.3"))
     assert.truthy(read "slow.mp4")
+  end)
+
+  local SAME = "generate --ledger same.db -m videos -d 5 --interval 0.3"
+
+  it("goes on with its order after Ctrl-C, when it is given again", function()
+    local generate = SAME .. " -p again -o again-1.mp4"
+    assert.equal(130, (struck(generate, "INT", "grep ordered err2")))
+    local code, _, err = run("run " .. generate:gsub("-o ", "-o ./"))
+    assert.equal(0, code, err)
+    assert.truthy(err:find("nothing was sent", 1, true), err)
+    assert.equal("ftyp", read("again-1.mp4"):sub(5, 8))
+    assert.same({ 1, 1 }, { arrived "again" })
+    code, _, err = run("run " .. generate:gsub("-p again", "-p other"))
+    assert.equal(2, code)
+    assert.truthy(err:find("--take 2", 1, true), err)
+    assert.same({ 0, 0 }, { arrived "other" })
+  end)
+
+  it("pays once for two of the same command at once, with a ledger too",
+    function()
+      local code, _, err = run(([[make() { run %s -o pair.mp4 \
+          -p 'pair [scenario:create_slow=0.5]'; }
+        make & one=$!; make & two=$!
+        wait $one; a=$?; wait $two; b=$?; exit $((a + b)) ]]):format(SAME))
+      assert.equal(8, code, err)
+      assert.same({ 1, 1 }, { arrived "pair" })
+    end)
+
+  it("saves all in two resumes at once, and neither complains", function()
+    local code, out, err = run [[export STARVIDEOS_LEDGER=two.db
+      for n in 1 2 3 4 5 6 7 8 9; do
+        run create -q -m videos -d 5 --key two-$n -p two >/dev/null; done
+      sleep 1.1; run resume --interval 0.3 >1 & one=$!
+      run resume --interval 0.3 >2; b=$?; wait $one; cat 1 2; exit $(($? + b))]]
+    assert.equal(0, code, err)
+    for line in out:gmatch "[^\n]+" do
+      assert.equal(0, json.decode(line).left)
+    end
+    assert.same({}, open_orders "two.db")
   end)
 
   it("runs the sandbox until it is ended, and leaves nothing", function()

@@ -232,6 +232,13 @@ describe("a download", function()
       assert.equal(kept, is_whole(save "film.mp4").resumed_from)
     end)
 
+    it("is as open to others as other files, and its notes are not", function()
+      kill_one()
+      write(path, "")
+      assert.equal(files.mode(path), files.mode(path .. ".part"))
+      assert.equal("600", files.mode(path .. ".part.json"))
+    end)
+
     it("is begun anew where the server has another file now", function()
       kill_one()
       server:serve("film.mp4", OTHER)

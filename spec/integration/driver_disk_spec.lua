@@ -1,4 +1,4 @@
--- The disk as the driver's thread sees to it: downloads, and jobs that are the
+-- The disk as a driver sees to it: downloads, and jobs that are the
 -- same on the calling thread.
 
 local curl = require "starvideos.curl"
@@ -65,12 +65,17 @@ describe("a driver", function()
     assert.equal(CLIP, read(path))
   end)
 
-  it("tells of a full disk, and lives on", function()
-    local response, failure = download("/clip.mp4", {
-      headers = { Range = "bytes=0-" }, sink = { path = "/dev/full" } })
-    assert.is_nil(response)
-    assert.equal("io", failure.reason)
-    assert.equal(28, failure.errno)
+  it("tells of what it cannot write to, and goes on", function()
+    shell.run("mkfifo " .. path .. ".pipe")
+    for where, errno in pairs { [folder] = 21, ["/dev/full"] = 6,
+      [path .. ".pipe"] = 6 } do
+      local response, failure = download("/clip.mp4", {
+        headers = { Range = "bytes=0-" }, sink = { path = where } })
+      assert.is_nil(response)
+      assert.equal("io", failure.reason)
+      assert.equal(errno, failure.errno)
+      assert.truthy(failure.message:find(where, 1, true))
+    end
     assert.truthy(download "/clip.mp4")
   end)
 
@@ -92,7 +97,7 @@ describe("a driver", function()
     ["on the calling thread"] = function(...)
       return curl.disk(...)
     end,
-    ["by the driver's thread"] = function(...)
+    ["by a driver"] = function(...)
       return finish(driver, driver:errand(...))
     end,
   }
@@ -136,9 +141,22 @@ describe("a driver", function()
         assert.equal("ONE\0two", read(path))
         assert.is_true((disk("write", path, "", "wb")))
         assert.equal("", read(path))
-        fails("io", 28, disk("write", "/dev/full", CLIP, "wb"))
         fails("io", 21, disk("write", folder, "x", "wb"))
       end)
+
+      it("writing what its owner alone may read, beside what others may",
+        function()
+          write(path, "")
+          local open = files.mode(path)
+          os.remove(path)
+          assert.is_true((disk("write", path, "x", "wb")))
+          assert.equal(open, files.mode(path))
+          os.remove(path)
+          assert.is_true((disk("write", path, "x", "wb", true)))
+          assert.equal("600", files.mode(path))
+          assert.is_true((disk("write", path .. ".too", "x", "ab", true)))
+          assert.equal("600", files.mode(path .. ".too"))
+        end)
 
       it("removing", function()
         fails("io", 2, disk("remove", path))
@@ -147,11 +165,26 @@ describe("a driver", function()
         assert.is_nil(read(path))
       end)
 
-      it("telling a folder from a file", function()
+      it("telling a file from a folder, a pipe and a device", function()
         write(path, "x")
-        assert.is_true((disk("is_directory", folder)))
-        assert.is_false((disk("is_directory", path)))
-        assert.is_false((disk("is_directory", path .. "/none")))
+        shell.run("mkfifo " .. path .. ".pipe")
+        assert.equal("directory", (disk("kind", folder)))
+        assert.equal("file", (disk("kind", path)))
+        assert.equal("other", (disk("kind", path .. ".pipe")))
+        assert.equal("other", (disk("kind", "/dev/null")))
+        assert.is_nil((disk("kind", path .. "/none")))
+      end)
+
+      it("nothing that waits for the other end of a pipe", function()
+        local pipe = path .. ".pipe"
+        shell.run("mkfifo " .. pipe)
+        fails("io", 6, disk("read", pipe))
+        fails("io", 6, disk("write", pipe, "x", "wb"))
+        fails("io", 6, disk("write", pipe, "x", "r+b"))
+        fails("io", 6, disk("sha256", pipe))
+        fails("io", 6, disk("place", pipe, path, 0))
+        fails("io", 6, disk("discard", pipe))
+        fails("io", 6, disk("read", "/dev/zero", 10))
       end)
 
       it("giving a file its name, unless it is another's", function()
@@ -190,29 +223,19 @@ describe("a driver", function()
     end)
   end
 
-  it("does jobs in their order, and before a request that comes after",
-    function()
-      local part = folder .. "/clip.part"
-      local last
-      for index = 1, 300 do
-        last = driver:errand("write", path, index .. "\n",
-          index == 1 and "wb" or "ab")
-      end
-      driver:errand("write", part, "old", "wb")
-      local _, number = driver:submit { url = server.url .. "/clip.mp4",
-        sink = { path = part } }
-      for index = 1, 302 do
-        assert.equal(index, take(driver))
-      end
-      assert.equal(302, number)
-      assert.is_true((last:result()))
-      local expected = {}
-      for index = 1, 300 do
-        expected[index] = index .. "\n"
-      end
-      assert.equal(table.concat(expected), read(path))
-      assert.equal(CLIP, read(part))
-    end)
+  it("does jobs in their order", function()
+    local last, expected = nil, {}
+    for index = 1, 300 do
+      last = driver:errand("write", path, index .. "\n",
+        index == 1 and "wb" or "ab")
+      expected[index] = index .. "\n"
+    end
+    for index = 1, 300 do
+      assert.equal(index, take(driver))
+    end
+    assert.is_true((last:result()))
+    assert.equal(table.concat(expected), read(path))
+  end)
 
   it("does the jobs that are left when it is closed", function()
     for index = 1, 300 do

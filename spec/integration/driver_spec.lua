@@ -98,6 +98,17 @@ describe("a driver", function()
       assert.equal(before, threads())
     end)
 
+  -- As a finalizer may do, which runs whenever memory is taken.
+  it("or an engine that is closed while a request is read takes none",
+    function()
+      for name, one in pairs { driver = driver, engine = curl.engine() } do
+        local request = setmetatable({ url = server.url .. "/hello" }, {
+          __index = function() one:close() end })
+        assert.has_error(function() one:submit(request) end,
+          "attempt to use a closed " .. name)
+      end
+    end)
+
   it("answers as an engine does", function()
     local ticket, number = submit("/hello", { headers = { Accept = "*/*" } })
     assert.equal(1, number)

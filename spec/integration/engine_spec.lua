@@ -5,17 +5,13 @@ local curl = require "starvideos.curl"
 local file = require "starvideos.sandbox.file"
 local http1 = require "spec.faults.http1"
 local http2 = require "spec.faults.http2"
+local kernel = require "spec.fixtures.kernel"
 local process = require "spec.fixtures.process"
 local servers = require "spec.faults.server"
 local shell = require "starvideos.sandbox.shell"
 
+local elsewhere = kernel.elsewhere
 local finish = require("spec.fixtures.transfer").finish
-
-local LUA = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
-
--- libcurl counts the age of connections in seconds, and this is how long it
--- takes until it counts one as old after a fault.
-local AGE_SECONDS = 2.1
 
 local VIDEO = { status = 200, type = "video/mp4", body = "abcdefgh" }
 local ANSWER = { status = 200, body = "{}" }
@@ -25,22 +21,6 @@ local function timed(what, ...)
   local start = curl.now()
   what(...)
   return curl.now() - start
-end
-
--- In another process, for what a process cannot do to itself. The program
--- gets the further arguments, as texts; what it prints is returned.
-local ELSEWHERE = [[
-env -u no_proxy -u NO_PROXY %s %s - %s <<'END'
-%s
-END]]
-
-local function elsewhere(environment, program, ...)
-  local words = { ... }
-  for index, word in ipairs(words) do
-    words[index] = shell.quote(tostring(word))
-  end
-  return shell.read(ELSEWHERE:format(environment, LUA,
-    table.concat(words, " "), program))
 end
 
 local ORDER = [[
@@ -63,6 +43,11 @@ for _ = 1, 2 do
   if ok then break end
 end]]
 
+local WRITE = [[
+local curl = require "starvideos.curl"
+local ok, failure = curl.disk("write", arg[1], "abcdefgh", "wb")
+print(ok or failure.reason .. " " .. failure.errno .. " " .. failure.message)]]
+
 local DOWNLOAD = [[
 local curl = require "starvideos.curl"
 local engine = curl.engine()
@@ -74,15 +59,13 @@ print(response and response.file_bytes
   or failure.reason .. " " .. failure.errno)]]
 
 describe("the engine", function()
-  local server, engine, silent, silent_fd, kernel
+  local server, engine, silent, silent_fd, on_worse
 
   setup(function()
     server = servers.start()
     silent, silent_fd = process.listen()
     silent = "http://127.0.0.1:" .. silent .. "/"
-    kernel = server.folder .. "/kernel.so"
-    assert(shell.run(shell.fill("cc -std=gnu99 -shared -fPIC -o @kernel@"
-      .. " spec/fixtures/kernel.c", { kernel = kernel })))
+    on_worse = kernel.build(server.folder)
   end)
   teardown(function()
     process.close(silent_fd)
@@ -99,12 +82,6 @@ describe("the engine", function()
     assert.is_nil(response)
     assert.equal(reason, failure.reason, failure.message)
     return failure
-  end
-
-  -- With a system that is worse in the way that the fixture's variables say.
-  local function on_worse(variables, ...)
-    return elsewhere("ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0 "
-      .. "LD_PRELOAD=" .. shell.quote(kernel) .. " " .. variables, ...)
   end
 
   local function read_outcome(text)
@@ -178,6 +155,16 @@ describe("the engine", function()
     end)
   end)
 
+  for _, address in ipairs { "htttp://user:SECRET@127.0.0.1:1",
+    "'user:SECRET@ho st:1'", "http://user:p/SECRET@127.0.0.1:1" } do
+    it("sends nothing to an odd proxy, nor shows " .. address, function()
+      local outcome = elsewhere("https_proxy=" .. address, ORDER,
+        "https://video.example/v1", server.ca_file, 2, 10)
+      assert.truthy(outcome:find("^invalid\t%w+\tfalse\t0\t"), outcome)
+      assert.is_nil(outcome:find("SECRET", 1, true), outcome)
+    end)
+  end
+
   describe("counts", function()
     local http = http1.new()
 
@@ -224,23 +211,57 @@ describe("the engine", function()
       return assert(engine:submit { url = server.tls_url, timeout = timeout })
     end
 
-    it("does not join a silent connection where a stream is open", function()
-      server:plan { script { "hang" } }
-      assert.equal("2", assert(finish(get(5), engine)).http_version)
-      local open = get(10)
-      is_lost("timeout", finish(get(0.1), engine))
-      local fault = curl.now()
-      local at_once = assert(finish(get(5), engine))
-      assert.is_false(at_once.reused)
-      repeat
-        engine:step(fault + AGE_SECONDS - curl.now())
-      until curl.now() > fault + AGE_SECONDS
-      assert.is_false(open:done())
-      local later = assert(finish(get(5), engine))
-      assert.is_false(later.reused)
-      open:cancel()
-      engine:close()
-      assert.equal(3, server:record().connections)
+    local function answering(count)
+      local http = http2.new()
+      local steps = { { "tls", 1, "known/server" }, http.begin() }
+      for _ = 1, count do
+        steps[#steps + 1] = { http:request(), http:answer(ANSWER) }
+      end
+      steps[#steps + 1] = { "hang" }
+      return steps
+    end
+
+    it("joins no silent connection where a stream is open, but one other",
+      function()
+        local POLLS = 8
+        server:plan { script { "hang" }, answering(POLLS), script { "fin" } }
+        assert.equal("2", assert(finish(get(5), engine)).http_version)
+        local open = get(10)
+        is_lost("timeout", finish(get(0.1), engine))
+        local polls = {}
+        for index = 1, POLLS do
+          polls[index] = get(5)
+        end
+        for index = 1, POLLS do
+          assert(finish(polls[index], engine))
+        end
+        assert.is_false(open:done())
+        open:cancel()
+        engine:close()
+        assert.equal(2, server:record().connections)
+      end)
+  end)
+
+  describe("with a full disk", function()
+    local path
+
+    before_each(function()
+      path = server.folder .. "/full"
+      os.remove(path)
+    end)
+
+    it("says so of a download, and keeps what there was room for", function()
+      local http = http1.new()
+      server:plan { { http:request(), http:answer(VIDEO), { "fin" } } }
+      assert.equal("io 28", on_worse("DISK_BYTES=5", DOWNLOAD, server.url,
+        path))
+      assert.equal("abcde", file.read(path))
+    end)
+
+    it("says so of a job, in the system's words", function()
+      assert.equal("io 28 No space left on device", on_worse("DISK_BYTES=5",
+        WRITE, path))
+      assert.equal("abcde", file.read(path))
     end)
   end)
 
@@ -279,6 +300,13 @@ describe("the engine", function()
       assert.equal("8", download(EINTR))
       assert.equal("true", place(EINTR))
       assert.equal("abcdefgh", file.read(path))
+    end)
+
+    it("gives up a file that it cannot look at", function()
+      local EOVERFLOW = 75
+      assert.matches("^io 75\n", on_worse("EACH_STAT=" .. EOVERFLOW, PLACE,
+        part, path))
+      assert.equal("abcdefgh", file.read(part))
     end)
 
     it("takes a file system that cannot for one that need not", function()
@@ -320,8 +348,8 @@ describe("the engine", function()
     it("opens no connection for what is overdue", function()
       server:plan { { { "hang" } } }
       local running = queue {}
-      local overdue = queue { method = "POST", body = "x", fresh = true,
-        url = server.url, timeout = 0.02 }
+      local overdue = queue { method = "POST", body = "x", url = server.url,
+        timeout = 0.02 }
       local due = curl.now() + 0.02
       running:cancel()
       repeat until curl.now() > due

@@ -3,9 +3,14 @@
 
 local databases = require "starvideos.ledger.database"
 local keeping = require "spec.ledger.keeping"
+local leasing = require "spec.ledger.leasing"
+local migrating = require "spec.ledger.migrating"
+local ledgers = require "starvideos.ledger"
 local placing = require "spec.ledger.placing"
 local postgres = require "spec.fixtures.postgres"
+local recording = require "spec.ledger.recording"
 local races = require "spec.ledger.races"
+local starvideos = require "starvideos"
 local worlds = require "spec.ledger.world"
 
 describe("a ledger on a server", function()
@@ -21,20 +26,28 @@ describe("a ledger on a server", function()
 
   local function new_address()
     local database = databases.new(server.url)
-    assert(database:run "DROP TABLE IF EXISTS orders, ledger_meta")
+    assert(database:run "DROP TABLE IF EXISTS starvideos_orders, ledger_meta")
     database:close()
     return server.url
   end
 
   placing(new_address)
   keeping(new_address)
+  leasing(new_address)
+  migrating(new_address)
   races(new_address)
+  recording(new_address)
 
   -- The connection breaks when a statement has been carried out, and before
   -- this end hears of it. Returns whether it has, and what ends this.
   local function break_after(words)
     local dbi = require "DBI"
     local connect, broken = dbi.Connect, false
+    local new = ledgers.new
+    function ledgers.new(options)
+      options.runtime = nil -- so that all happens in this Lua state
+      return new(options)
+    end
 
     local function delegate(object, changes)
       return setmetatable(changes, { __index = function(_, name)
@@ -66,10 +79,12 @@ describe("a ledger on a server", function()
         return concerned and breaking(statement) or statement, why
       end }), problem
     end
-    return function() return broken end, function() dbi.Connect = connect end
+    return function() return broken end, function()
+      dbi.Connect, ledgers.new = connect, new
+    end
   end
 
-  for _, words in ipairs { "INSERT INTO orders", "SET state" } do
+  for _, words in ipairs { "INSERT INTO starvideos_orders", "SET state" } do
     it("and breaks off when it has done " .. words .. ", and buys once",
       function()
         local world = worlds.new(new_address())
@@ -84,7 +99,7 @@ describe("a ledger on a server", function()
         assert.is_true(broken())
         assert.equal(1, world:sent())
         assert.same({ { state = "accepted", task_id = task.id, attempts = 1 } },
-          world:rows "SELECT state, task_id, attempts FROM orders")
+          world:rows "SELECT state, task_id, attempts FROM starvideos_orders")
       end)
   end
 
@@ -150,11 +165,16 @@ describe("a ledger on a server", function()
 
   local function failing(address)
     local world = worlds.new(address)
-    local task, err = world:client():create(world.params(), { key = "kite" })
+    local client, err = starvideos.new { ledger = address, api_key = "key",
+      transport = function() error "nothing is to be sent" end }
+    local task
+    if client then
+      task, err = client:create(world.params(), { key = "kite" })
+      client:close()
+    end
     world:close()
     assert.is_nil(task)
-    assert.equal("ledger", err.kind)
-    assert.equal(0, world:sent())
+    assert.equal(client and "ledger" or "config", err.kind)
     return err.message
   end
 
@@ -186,6 +206,24 @@ describe("a ledger on a server", function()
         assert.is_nil(message:find("SES", 1, true), message)
       end)
   end
+
+  it("is waited for no longer than it takes to say so, but for what goes"
+    .. " through all rows", function()
+    local database = databases.new(server.url)
+    finally(function() database:close() end)
+    local function limit()
+      return database:rows "SHOW statement_timeout"[1].statement_timeout
+    end
+    local within
+    assert.equal("8s", limit())
+    assert(database:transaction(function()
+      assert(database:take_time())
+      within = limit()
+      return true
+    end))
+    assert.equal("0", within)
+    assert.equal("8s", limit())
+  end)
 
   it("that lacks the database is named", function()
     assert.truthy(failing(server:url_of "n0where"):find("n0where", 1, true))

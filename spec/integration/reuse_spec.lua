@@ -99,6 +99,17 @@ describe("a handle that sent a poll", function()
     end)
   end
 
+  it("is good for any number of connections that break", function()
+    local connections = {}
+    for index = 1, 12 do
+      connections[index] = connection({ ANSWER }, http:request(), { "fin" })
+    end
+    server:plan(connections)
+    for _ = 1, #connections do
+      assert(send(server.url))
+    end
+  end)
+
   it("sends the headers of each request, and no others", function()
     server:plan { connection({ ANSWER, ANSWER, ANSWER }, { "fin" }) }
     local key = { Authorization = "Bearer sk-1" }

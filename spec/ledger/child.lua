@@ -3,9 +3,11 @@
 --   lua5.4 spec/ledger/child.lua LEDGER FOLDER ACTION ...
 --
 -- With `hold` it keeps others from writing for a while. Else it orders once and
--- prints the id of the task, or the error: ACTION, the key, and `resubmit` where
--- it is to be bought anew. Each request leaves a line in FOLDER/posts.
+-- prints the id of the task, or the error: ACTION, the key, and the take. Each
+-- request leaves a line in FOLDER/posts. AHEAD in its environment puts its clock
+-- ahead by so many seconds.
 
+local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local json = require "starvideos.json"
 local shell = require "starvideos.sandbox.shell"
@@ -14,7 +16,14 @@ local starvideos = require "starvideos"
 -- How often it looks whether a file has come.
 local LOOKS = 3000
 
-local ledger, folder, action, key, anew = ...
+local ledger, folder, action, key, take = ...
+
+-- How far the clock of its machine is ahead, in seconds.
+local ahead = tonumber(os.getenv "AHEAD") or 0
+local true_time = core.time
+function core.time()
+  return true_time() + ahead
+end
 
 local function note(name)
   local file = assert(io.open(folder .. "/" .. name, "ab"))
@@ -75,9 +84,17 @@ if action == "hold" then
   os.exit(true)
 end
 
+-- A full disk is not waited for.
+local slept = 0
+
 local client = assert(starvideos.new {
   api_key = "sandbox-key",
   ledger = ledger,
+  clock = action == "fill" and function() return slept end or nil,
+  sleep = action == "fill" and function(seconds)
+    slept = slept + seconds
+    return true
+  end or nil,
   transport = function()
     note "posts"
     local failure = incidents[action]()
@@ -91,7 +108,7 @@ local client = assert(starvideos.new {
 
 local function order(name)
   return client:create({ model = "videos", prompt = "a kite", duration = 5 },
-    { key = name, resubmit = anew == "resubmit" })
+    { key = name, take = tonumber(take) })
 end
 
 local process, child

@@ -49,31 +49,37 @@ local function behave(new_address)
         return task
       end
 
-      it("returns its task, " .. status .. ", and sends nothing", function()
-        local task = fail()
-        local sent = world:sent()
-        local again = assert(create(scenario))
-        assert.equal(task.id, again.id)
-        assert.equal(status, again.status)
-        assert.equal(sent, world:sent())
-        assert.same({}, (assert(client:pending())))
-      end)
+      it("is its take's for ever, " .. status .. ", and sends nothing",
+        function()
+          local task = fail()
+          local sent = world:sent()
+          local again, err = create(scenario)
+          assert.is_nil(again)
+          assert.equal("task_failed", err.kind)
+          assert.same({ task.id, status }, { err.task.id, err.task.status })
+          assert.truthy(err.message:find("take = 2 (--take 2)", 1, true))
+          assert.equal(sent, world:sent())
+          assert.same({}, (assert(client:pending())))
+        end)
 
-      it("is ordered anew with resubmit: " .. status, function()
+      it("leaves the next take to be ordered, once: " .. status, function()
         local task = fail()
-        local again = assert(create(scenario,
-          { key = "kite", resubmit = true }))
+        local again = assert(create(nil, { key = "kite", take = 2 }))
         assert.not_equal(task.id, again.id)
-        assert.same({ "abandoned", "accepted" }, world:states())
+        assert.equal(again.id,
+          assert(create(nil, { key = "kite", take = 2 })).id)
+        assert.same({ status, "accepted" }, world:states())
+        assert.equal(2, world:sent "POST")
       end)
     end
 
-    it("is not bought anew with resubmit while it is under way", function()
-      local task = assert(create())
-      assert.equal(task.id,
-        assert(create(nil, { key = "kite", resubmit = true })).id)
-      assert.equal(1, world:billed())
-    end)
+    it("names the next take where the generate that waited tells of it",
+      function()
+        local _, err = client:generate(world.params "failed", {
+          path = world.folder .. "/kite.mp4", take = 3, interval = 10 })
+        assert.equal("task_failed", err.kind)
+        assert.truthy(err.message:find("--take 4", 1, true), err.message)
+      end)
   end)
 
   describe("an order that was refused", function()
@@ -94,17 +100,19 @@ local function behave(new_address)
       assert.equal("config", select(2, create()).kind)
       client = world:client()
       assert(create(nil, nil, { prompt = "another kite" }))
-      local row = world:rows "SELECT base_url, params FROM orders"[1]
+      local row = world:rows "SELECT base_url, params FROM starvideos_orders"[1]
       assert.is_nil(row.base_url:find("other.test", 1, true))
       assert.truthy(row.params:find("another kite", 1, true))
     end)
 
-    it("keeps its task's id from the order that follows it", function()
-      assert.is_nil((create "create_refused_id"))
-      local refused = world:states()
-      assert(create())
-      assert.same({ { "refused" }, { "abandoned", "accepted" } },
-        { refused, world:states() })
+    it("does not pass its task's id on when it is corrected", function()
+      local refused = select(2, create "create_refused_id").task_id
+      assert.same({ "refused" }, world:states())
+      local task = assert(create())
+      assert.not_equal(refused, task.id)
+      assert.same({ { state = "accepted", task_id = task.id,
+        refused_tasks = refused } },
+        world:rows "SELECT state, task_id, refused_tasks FROM starvideos_orders")
     end)
   end)
 
@@ -129,7 +137,7 @@ local function behave(new_address)
       for _, state in ipairs { "downloaded", "failed", "cancelled",
         "refused", "abandoned" } do
         assert(create(nil, { key = state }))
-        world:run("UPDATE orders SET state = ?, closed_at = 1 WHERE"
+        world:run("UPDATE starvideos_orders SET state = ?, closed_at = 1 WHERE"
           .. " order_key = ?", state, state)
       end
       assert.same({}, (assert(client:pending())))
@@ -140,6 +148,7 @@ local function behave(new_address)
       local order = assert(client:pending())[1]
       assert.truthy(order.id:find("^%x+$"))
       assert.equal(32, #order.id)
+      assert.equal(shell.read "cat /proc/sys/kernel/hostname", order.machine)
       assert.same({ "kite", "accepted", task.id, "videos", "a kite",
         shell.read "pwd" .. "/kite.mp4", 1 }, { order.key, order.state, order.task_id,
         order.model, order.prompt, order.path, order.attempts })
@@ -171,12 +180,17 @@ local function behave(new_address)
   end)
 
   describe("dismiss", function()
-    it("gives up an order of unknown fate, and frees its key", function()
+    it("gives up an order of unknown fate, and spends its take", function()
       local order = lose().order
       local dismissed = assert(client:dismiss(order))
       assert.equal("abandoned", dismissed.state)
       assert.same({}, (assert(client:pending())))
-      assert(create())
+      local task, err = create "create_reset"
+      assert.is_nil(task)
+      assert.equal("validation", err.kind)
+      assert.truthy(err.message:find("--take 2", 1, true), err.message)
+      assert.equal(1, world:sent())
+      assert(create(nil, { key = "kite", take = 2 }))
       assert.equal(2, world:sent())
     end)
 
@@ -210,6 +224,7 @@ local function behave(new_address)
       assert.is_nil(dismissed)
       assert.equal("validation", err.kind)
       assert.truthy(err.message:find(task.id, 1, true))
+      assert.truthy(err.message:find("force (--force) gives it up", 1, true))
       assert.equal("abandoned",
         assert(client:dismiss(order, { force = true })).state)
     end)
@@ -218,7 +233,7 @@ local function behave(new_address)
       assert(create())
       world.now = world.now + 200
       assert(client:resume { directory = world.folder })
-      local id = world:rows "SELECT order_id FROM orders"[1].order_id
+      local id = world:rows "SELECT order_id FROM starvideos_orders"[1].order_id
       assert.equal("validation", select(2, client:dismiss(id)).kind)
     end)
   end)
@@ -235,9 +250,10 @@ local function behave(new_address)
       assert.same({ "downloaded", "downloaded" }, world:states())
       assert.same({}, (assert(client:pending())))
       local row = world:rows(
-        "SELECT * FROM orders WHERE order_key = 'one'")[1]
+        "SELECT * FROM starvideos_orders WHERE order_key = 'one'")[1]
       assert.equal(first.id, row.task_id)
       assert.equal(world.folder .. "/one.mp4", row.path)
+      assert.equal(shell.read "cat /proc/sys/kernel/hostname", row.machine)
       assert.equal(#world:read "one.mp4", row.bytes)
     end)
 
@@ -365,12 +381,28 @@ local function behave(new_address)
       assert.equal(1, world:sent())
     end)
 
+    it("are left alone by a program that has them open when they become a"
+      .. " newer version's", function()
+        assert(create())
+        world:run "UPDATE starvideos_orders SET state = 'refused'"
+        world:run "UPDATE ledger_meta SET version = version + 1"
+        local before = world:dump()
+        for _, key in ipairs { "kite", "new" } do
+          local task, err = create(nil, { key = key })
+          assert.is_nil(task)
+          assert.equal("ledger", err.kind)
+          assert.truthy(err.message:find("newer", 1, true), err.message)
+        end
+        assert.equal(before, world:dump())
+        assert.equal(1, world:sent())
+      end)
+
     it("hold a key once, whoever writes to them", function()
       assert(create())
-      local copy = [[INSERT INTO orders (order_id, order_key, state, params,
+      local copy = [[INSERT INTO starvideos_orders (order_id, order_key, state, params,
         base_url, attempts, revision, created_at, updated_at)
         SELECT 'copy', order_key, state, params, base_url, 1, 1, 0, 0
-        FROM orders]]
+        FROM starvideos_orders]]
       assert.has_error(function() world:run(copy) end)
       assert.same({ "accepted" }, world:states())
     end)

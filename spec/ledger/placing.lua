@@ -38,7 +38,7 @@ local function behave(new_address)
     it("is written down before it is sent", function()
       local seen
       world.before_request = function()
-        seen = world:rows "SELECT state, params, attempts FROM orders"
+        seen = world:rows "SELECT state, params, attempts FROM starvideos_orders"
       end
       assert(create())
       assert.equal(1, #seen)
@@ -50,7 +50,7 @@ local function behave(new_address)
     it("has its task written down before create returns", function()
       local task = assert(create())
       assert.same({ { state = "accepted", task_id = task.id } },
-        world:rows "SELECT state, task_id FROM orders")
+        world:rows "SELECT state, task_id FROM starvideos_orders")
     end)
 
     it("is a new one each time where it has no key", function()
@@ -62,7 +62,7 @@ local function behave(new_address)
 
     it("is not sent where it cannot be written down", function()
       assert(client:pending())
-      world:run "DROP TABLE orders"
+      world:run "DROP TABLE starvideos_orders"
       local task, err = create()
       assert.is_nil(task)
       assert.equal("ledger", err.kind)
@@ -70,7 +70,7 @@ local function behave(new_address)
     end)
 
     it("names its task where that cannot be written down", function()
-      world.before_request = function() world:run "DROP TABLE orders" end
+      world.before_request = function() world:run "DROP TABLE starvideos_orders" end
       local task, err = create()
       assert.is_nil(task)
       assert.equal("ledger", err.kind)
@@ -80,7 +80,7 @@ local function behave(new_address)
     end)
 
     it("keeps whatever its key and its prompt hold", function()
-      local key = "'; DROP TABLE orders; -- \\ \" % _ ? $1 生"
+      local key = "'; DROP TABLE starvideos_orders; -- \\ \" % _ ? $1 生"
       local prompt = "it's \"so\" \\n\n\t ? :name $1 生 \240\159\142\172"
       local task = assert(create(nil, { key = key }, { prompt = prompt }))
       local order = assert(client:pending())[1]
@@ -210,27 +210,27 @@ local function behave(new_address)
         local err = lose()
         assert.equal(id, err.order.id)
         assert.truthy(err.message:find("kite", 1, true))
+        assert.truthy(err.message:find("take = 2 (--take 2)", 1, true))
       end
       assert.equal(1, world:sent())
       assert.equal(1, world:billed())
     end)
 
-    it("is sent anew where the caller says so, and the old one kept",
-      function()
-        local id = lose().order.id
-        world.transport = function()
-          return { status = 200, headers = {},
-            body = '{"id":"task-7","status":"queued"}' }
-        end
-        local task = assert(create("create_reset",
-          { key = "kite", resubmit = true }))
-        assert.equal("task-7", task.id)
-        assert.same({ "abandoned", "accepted" }, world:states())
-        assert.equal("abandoned", world:rows(
-          "SELECT state FROM orders WHERE order_id = ?", id)[1].state)
-        assert.equal("task-7", assert(create("create_reset")).id)
-        assert.equal(2, world:sent())
-      end)
+    it("stays as it is when another take is ordered", function()
+      local id = lose().order.id
+      world.transport = function()
+        return { status = 200, headers = {},
+          body = '{"id":"task-7","status":"queued"}' }
+      end
+      local task = assert(create("create_reset",
+        { key = "kite", take = 2 }))
+      assert.equal("task-7", task.id)
+      assert.same({ "unknown", "accepted" }, world:states())
+      assert.equal(id, select(2, create "create_reset").order.id)
+      assert.equal("task-7", assert(create("create_reset",
+        { key = "kite", take = 2 })).id)
+      assert.equal(2, world:sent())
+    end)
 
     it("is reported to who asks with other parameters too", function()
       lose()
@@ -312,7 +312,7 @@ local function behave(new_address)
       end
       assert(create())
       assert.same({ "accepted" }, world:states())
-      assert.equal(3, world:rows "SELECT attempts FROM orders"[1].attempts)
+      assert.equal(3, world:rows "SELECT attempts FROM starvideos_orders"[1].attempts)
     end)
   end)
 
@@ -356,6 +356,25 @@ local function behave(new_address)
       assert.equal(0, world:sent())
     end)
 
+    it("is not sent by who saw it on its way, though it did not get through",
+      function()
+        start_sender()
+        client = world:client { sleep = function(seconds)
+          world.now = world.now + seconds
+          world:kill()
+          world:run("UPDATE starvideos_orders SET state = 'prepared',"
+            .. " owner = NULL, error = 'no route', revision = revision + 1")
+          return true
+        end }
+        local _, err = create()
+        assert.equal("ledger", err.kind)
+        assert.same({ false, true }, { err.sent, err.retryable })
+        assert.truthy(err.message:find("no route", 1, true), err.message)
+        assert.equal(0, world:sent())
+        assert(create())
+        assert.equal(1, world:sent())
+      end)
+
     it("is left to it where waiting is cancelled", function()
       start_sender()
       client = world:client { sleep = function() return nil, "cancelled" end }
@@ -397,10 +416,10 @@ local function behave(new_address)
     it("is not sent by one who was overtaken", function()
       local ledger = ledgers.new { address = world.address, clock = os.time,
         random = math.random, timeout = 1 }
-      local verdict, row = ledger:begin { key = "kite", params = "{}",
-        base_url = "here" }
+      local verdict, row = ledger:begin({ key = "kite", take = 1, params = "{}",
+        base_url = "here" }, {})
       assert.equal("send", verdict)
-      world:run "UPDATE orders SET revision = revision + 1"
+      world:run "UPDATE starvideos_orders SET revision = revision + 1"
       local taken, err = ledger:submitting(row)
       ledger:close()
       assert.is_nil(taken)
@@ -410,16 +429,15 @@ local function behave(new_address)
 
     -- What a process of another machine leaves, of which nobody here can tell
     -- whether it runs.
-    local function taken_elsewhere(lease)
+    local function taken_elsewhere(began)
       assert(create())
-      world:run("UPDATE orders SET state = 'submitting', task_id = NULL,"
-        .. " owner = 'elsewhere boot 12 34 state', lease = ?,"
-        .. " revision = revision + 1", os.time() + lease)
+      world:take_over(100, began)
+      world:run "UPDATE starvideos_orders SET state = 'submitting', task_id = NULL"
     end
 
     it("is waited for until its lease is over, on another machine",
       function()
-        taken_elsewhere(1000)
+        taken_elsewhere(0)
         local _, err = create()
         assert.equal("ledger", err.kind)
         assert.is_true(world.slept >= 60)
@@ -428,7 +446,7 @@ local function behave(new_address)
       end)
 
     it("is unknown once the lease is over", function()
-      taken_elsewhere(-1)
+      taken_elsewhere(-101)
       local _, err = create()
       assert.equal("outcome_unknown", err.kind)
       assert.equal(1, world:sent())

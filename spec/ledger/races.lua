@@ -60,7 +60,7 @@ local function behave(new_address)
     it("is left to it when the first gives up", function()
       world.transport = unreachable
       client = world:client { sleep = function()
-        world:run "UPDATE orders SET lease = 0"
+        world:take_over(1, -2)
         world:start "linger kite"
         world:await "sending"
         return nil, "cancelled"
@@ -77,20 +77,43 @@ local function behave(new_address)
       assert.equal(1, world:sent())
     end)
 
-    it("is bought once where both were told to buy it anew", function()
+    it("is bought once where both were told to buy another take", function()
       lose()
-      world:start "lose kite resubmit"
+      world:start "lose kite 2"
       world:await "sending"
       client = world:client { sleep = function(seconds)
         world.now = world.now + seconds
         world:let_go()
         return true
       end }
-      local _, err = create { resubmit = true }
+      local _, err = create { take = 2 }
       assert.equal("outcome_unknown", err.kind)
-      assert.same({ "abandoned", "unknown" }, world:states())
+      assert.same({ "unknown", "unknown" }, world:states())
       assert.equal("x\n", world:read "posts")
       assert.equal(1, world:sent())
+    end)
+  end)
+
+  describe("an order that two calls of one program place at once", function()
+    it("is the first one's, be it before that one has heard of it", function()
+      local ledger = ledgers.new { address = world.address, clock = os.time,
+        random = math.random, timeout = 1 }
+      local first, second = {}, {}
+      local caller, verdict = ledger.caller, nil
+      -- On a thread of its own a ledger is asked by both before it answers.
+      function ledger.caller(method, ...)
+        if method == "begin" and not verdict then
+          verdict = ledger:begin({ key = "kite", take = 1, params = "{}",
+            base_url = "here" }, second)
+        end
+        return caller(method, ...)
+      end
+      local wanted = { key = "kite", take = 1, params = "{}", base_url = "here" }
+      local own, row = ledger:begin(wanted, first)
+      assert.same({ "send", "busy" }, { own, verdict })
+      assert(ledger:submitting(row))
+      ledger:release(row)
+      ledger:close()
     end)
   end)
 
@@ -117,7 +140,7 @@ local function behave(new_address)
       function()
         assert.is_nil((client:create(world.params "create_refused_id",
           { key = "kite" })))
-        assert.is_string(world:rows "SELECT task_id FROM orders"[1].task_id)
+        assert.is_string(world:rows "SELECT task_id FROM starvideos_orders"[1].task_id)
         local err = lose()
         assert.is_nil(err.order.task_id)
         assert.is_nil(err.task_id)
@@ -130,10 +153,10 @@ local function behave(new_address)
   describe("a decision about an order", function()
     -- Somebody's answer comes in between the look at the order and the write.
     local function overtaken(ledger)
-      local store = ledger.store
+      local store = ledger.book.store
       function store:try(...)
         self.try = nil
-        world:run("UPDATE orders SET state = 'accepted', owner = NULL,"
+        world:run("UPDATE starvideos_orders SET state = 'accepted', owner = NULL,"
           .. " task_id = 'task-late', revision = revision + 1")
         return self:try(...)
       end
@@ -143,7 +166,7 @@ local function behave(new_address)
       assert.is_nil(row)
       assert.equal("validation", err.kind)
       assert.same({ { state = "accepted", task_id = "task-late" } },
-        world:rows "SELECT state, task_id FROM orders")
+        world:rows "SELECT state, task_id FROM starvideos_orders")
     end
 
     it("to give it up is void where it was accepted meanwhile", function()
@@ -171,45 +194,107 @@ local function behave(new_address)
         assert_left_alone(ledger:adopt(id, "task-of-mine"))
       end)
     end)
-
-    it("to buy it anew fails where nothing can be written", function()
-      local id = lose().order.id
-      with_ledger(function(ledger)
-        local database = ledger.store.database
-        local run = database.run
-        function database:run(sql, ...)
-          if sql:find "^BEGIN" then
-            return nil, "database is locked"
-          end
-          return run(self, sql, ...)
-        end
-        local verdict, err = ledger:begin { key = "kite", resubmit = true,
-          params = ledger.text_of(world.params()),
-          base_url = world:rows "SELECT base_url FROM orders"[1].base_url }
-        assert.is_nil(verdict)
-        assert.equal("ledger", err.kind)
-        assert.truthy(err.message:find("is locked", 1, true))
-      end)
-      assert.equal(id, assert(client:pending())[1].id)
-    end)
   end)
 
   describe("an order that was given up before its answer came", function()
-    it("leaves its task to the one that followed it", function()
+    -- Somebody dismisses it while it is on its way.
+    local function dismiss_meanwhile()
       world.before_request = function()
         world.before_request = nil
-        world:run("UPDATE orders SET state = 'abandoned', closed_at = 1,"
-          .. " former_key = order_key, order_key = NULL, owner = NULL,"
-          .. " lease = NULL, revision = revision + 1")
+        world:run("UPDATE starvideos_orders SET state = 'abandoned',"
+          .. " closed_at = 1, owner = NULL, lease = NULL,"
+          .. " revision = revision + 1")
       end
+    end
+
+    it("has the task beside it, is listed, and the listener told", function()
+      local events = {}
+      client = world:client { on_event = function(event)
+        events[#events + 1] = event.name == "late_task" and event or nil
+      end }
+      dismiss_meanwhile()
       local late = assert(create())
-      local order = lose().order
-      local adopted, err = client:adopt(order, late.id)
-      assert(adopted, tostring(err))
-      assert.equal(order.id, adopted.id)
-      assert.equal(late.id, adopted.task_id)
+      local order = assert(client:pending())[1]
+      assert.same({ "abandoned", { late.id } },
+        { order.state, order.late_tasks })
+      assert.same({ late.id, order.id },
+        { events[1].task_id, events[1].order.id })
+      local result = assert(client:resume { directory = world.folder })
+      assert.truthy(tostring(result.orders[1].err):find(late.id, 1, true))
+    end)
+
+    it("is listed until somebody has taken note", function()
+      dismiss_meanwhile()
+      assert(create())
+      assert(client:dismiss "kite")
+      assert.same({}, (assert(client:pending())))
+      assert.is_string(world:rows
+        "SELECT late_tasks FROM starvideos_orders"[1].late_tasks)
+    end)
+
+    it("leaves its task to another order", function()
+      dismiss_meanwhile()
+      local late = assert(create())
+      world.transport = reset
+      local _, err = create { take = 2 }
+      world.transport = world.box:transport()
+      local adopted, problem = client:adopt("kite", late.id, { take = 2 })
+      assert(adopted, tostring(problem))
+      assert.same({ err.order.id, late.id }, { adopted.id, adopted.task_id })
       assert.same({ "abandoned", "accepted" }, world:states())
     end)
+  end)
+
+  describe("an answer of the first attempt", function()
+    -- A ledger whose order is at its second attempt, as `state`.
+    local function at_second_attempt(run, state)
+      assert(client:pending())
+      with_ledger(function(ledger)
+        local _, row = ledger:begin({ key = "kite", take = 1, params = "{}",
+          base_url = "here" }, {})
+        local first = assert(ledger:submitting(row))
+        row = assert(ledger:unsent(first, "thought not to be sent", 5))
+        if state == "submitting" then
+          row = assert(ledger:submitting(row))
+        end
+        run(ledger, first, row)
+        ledger:release(row)
+      end)
+    end
+
+    it("that comes during the second stands beside that one's", function()
+      at_second_attempt(function(ledger, first, second)
+        local row = assert(ledger:settle(first, "accepted",
+          { task_id = "task-1" }))
+        assert.same({ "submitting", "task-1" }, { row.state, row.came_late })
+        row = assert(ledger:settle(second, "accepted", { task_id = "task-2" }))
+        assert.same({ "accepted", "task-2" }, { row.state, row.task_id })
+      end, "submitting")
+      local order = assert(client:pending())[1]
+      assert.same({ "task-2", { "task-1" } },
+        { order.task_id, order.late_tasks })
+    end)
+
+    it("that names no task changes nothing of the second", function()
+      at_second_attempt(function(ledger, first)
+        for _, state in ipairs { "refused", "unknown" } do
+          local row = assert(ledger:settle(first, state, { error = "late" }))
+          assert.same({ "submitting", 2 }, { row.state, row.attempts })
+        end
+      end, "submitting")
+    end)
+
+    it("that comes before the second is sent keeps it from being sent",
+      function()
+        at_second_attempt(function(ledger, first, waiting)
+          local row = assert(ledger:settle(first, "accepted",
+            { task_id = "task-1" }))
+          assert.same({ "accepted", "task-1" }, { row.state, row.task_id })
+          local sent, err = ledger:submitting(waiting)
+          assert.is_nil(sent)
+          assert.equal("ledger", err.kind)
+        end)
+      end)
   end)
 
   describe("a create that an error has torn", function()
@@ -236,7 +321,7 @@ local function behave(new_address)
       for index = 1, 6 do
         assert(create { key = "k" .. index })
       end
-      world:run("UPDATE orders SET state = 'prepared', order_key = NULL,"
+      world:run("UPDATE starvideos_orders SET state = 'prepared', order_key = NULL,"
         .. " task_id = NULL, owner = NULL WHERE order_key < 'k4'")
       local seen, after = {}, nil
       repeat
@@ -336,7 +421,7 @@ local function behave(new_address)
         end }
         local _, err = create()
         assert.equal("outcome_unknown", err.kind)
-        local told = world:rows "SELECT error FROM orders"[1].error
+        local told = world:rows "SELECT error FROM starvideos_orders"[1].error
         for _, text in ipairs { told, err.order.error, err.message } do
           assert.truthy(text:find("[key]", 1, true), text)
           assert.is_nil(text:find("cd+ef", 1, true), text)

@@ -1,7 +1,9 @@
 -- A world for one spec of the ledger: a provider within this process, a clock
 -- that only sleeping moves, and clients that share a ledger.
 
+local core = require "starvideos.core"
 local json = require "starvideos.json"
+local owner = require "starvideos.ledger.owner"
 local sandbox = require "starvideos.sandbox"
 local shell = require "starvideos.sandbox.shell"
 local starvideos = require "starvideos"
@@ -99,12 +101,26 @@ function World:run(sql, ...)
   return assert(database(self):run(sql, ...))
 end
 
+--- Have all orders taken by a process that cannot be seen from here.
+-- @tparam number length of its lease in seconds
+-- @tparam number began when that began, in seconds from now
+function World:take_over(length, began)
+  local clock, now = owner.clock(), core.boottime()
+  local server = database(self):clock()
+  if server then
+    clock, now = nil, self:rows("SELECT " .. server .. " AS now")[1].now
+  end
+  self:run([[UPDATE starvideos_orders SET lease = ?, lease_clock = ?,
+    lease_began = ?, owner = 'elsewhere boot pid:[1] time:[1] 12 34 s',
+    revision = revision + 1]], length, clock, now + began)
+end
+
 --- The states of all orders, oldest first.
 -- @treturn table list of words
 function World:states()
   local list = {}
   for index, row in ipairs(self:rows(
-    "SELECT state FROM orders ORDER BY order_id")) do
+    "SELECT state FROM starvideos_orders ORDER BY order_id")) do
     list[index] = row.state
   end
   return list
@@ -113,7 +129,7 @@ end
 --- All that is stored, as one text.
 -- @treturn string
 function World:dump()
-  return json.encode(self:rows "SELECT * FROM orders")
+  return json.encode(self:rows "SELECT * FROM starvideos_orders")
 end
 
 -- What a child runs; see child.lua.
@@ -154,11 +170,12 @@ end
 
 --- Start child.lua and go on.
 -- @tparam string action
-function World:start(action)
+-- @tparam ?string before what stands before its command, for the shell
+function World:start(action, before)
   shell.run(shell.fill("{ { %s & echo $! >@pid@; wait; : >@ended@; } & }"
     .. " >@output@ 2>&1 </dev/null", { pid = path(self, "pid"),
       ended = path(self, "ended"), output = path(self, "output") })
-    :format(self:command(action)))
+    :format((before or "") .. self:command(action)))
 end
 
 --- Wait until a child has written a file.

@@ -50,7 +50,7 @@ export UBSAN_OPTIONS="print_stacktrace=1:log_path=$logs/ubsan"
 export LSAN_OPTIONS="suppressions=$here/spec/memory/lsan.supp:\
 print_suppressions=0"
 specs "$asan" unit:lua5.4 engine:lua5.4 operations:lua5.4 \
-  faults:lua5.4
+  faults:lua5.4 secrets:lua5.4
 
 valgrind=build/valgrind/lua5.4
 build "$valgrind"

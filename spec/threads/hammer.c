@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "driver.h"
 #include "head.h"
 
@@ -76,6 +77,7 @@ static void submit(worker *w) {
   snprintf(url, sizeof url, "%s%s", origin, paths[pick(w, 4)]);
   request.sink_path = pick(w, 4) ? NULL : w->world->path;
   request.fresh = pick(w, 4) == 0;
+  request.sink_sync = pick(w, 2) == 0;
   let(ticket);
   *ticket = sv_driver_submit(w->driver, &request, &failure);
   w->issued += *ticket != NULL;

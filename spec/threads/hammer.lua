@@ -1,7 +1,8 @@
--- The life of one Lua state among several: a driver of its own, tickets that
--- are kept, dropped, cancelled, and what is under way at the end left to
--- lua_close. Gives how many tickets have ended.
+-- The life of one Lua state among several: a driver and a clerk of its own,
+-- tickets and letters that are kept, dropped, given up, and what is under way
+-- at the end left to lua_close. Gives how many have ended.
 
+local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 
 local url, tls_url, ca_file, seed = ...
@@ -11,7 +12,22 @@ local PATHS = { "/hello", "/hello", "/slow", "/drip" }
 local TURNS, HELD = 60, 12
 
 local driver = curl.driver { ca_file = ca_file, max_in_flight = 4 }
-local held, ended = {}, 0
+local held, letters, ended = {}, {}, 0
+
+-- Rests often, and sees to it that there is something to end.
+local CLERK = [[
+local core = require "starvideos.core"
+local pause = ...
+local function answer(seconds, ...)
+  local done = core.now() + seconds
+  while core.now() < done do core.beat() end
+  core.mark()
+  return ...
+end
+return answer, function() end, function() return pause end, function() end]]
+
+local clerk = core.clerk { source = CLERK, setup = 0.002, fork_seconds = 0.05,
+  alarm = math.random(2) == 1 and driver:alarm() or nil }
 
 local function any() return math.random(HELD) end
 
@@ -43,10 +59,33 @@ local deeds = {
     end
   end,
   function() driver:wake() end,
+  function()
+    letters[any()] = assert(clerk:post(math.random(2) == 1,
+      math.random(3) * 0.001, { "word", list = { 1, 2 } }))
+  end,
+  function()
+    local letter = letters[any()]
+    if letter then
+      if letter:done() then letter:result() else letter:give_up() end
+    end
+  end,
+  function() letters[any()] = nil end,
+  function()
+    clerk:wait(0.001)
+    while clerk:ready() do
+      ended = ended + (clerk:take() and 1 or 0)
+    end
+  end,
+  function()
+    if clerk:busy() > 0 then clerk:cut(0.001) end
+  end,
 }
 
 for _ = 1, TURNS do
   deeds[math.random(#deeds)]()
+end
+if math.random(3) == 1 then
+  clerk:close(math.random(0, 1) * 0.1)
 end
 if math.random(3) == 1 then
   driver:close()

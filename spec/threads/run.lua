@@ -1,10 +1,11 @@
--- Runs the program of make check-threads against a server of its own, for so
--- many seconds. The exit code is 0 where ThreadSanitizer has nothing to say.
+-- Runs the programs of make check-threads against a server of their own, one of
+-- them for so many seconds. The exit code is 0 where ThreadSanitizer has nothing
+-- to say.
 
 local nginx = require "spec.fixtures.nginx"
 local shell = require "starvideos.sandbox.shell"
 
-local program, seconds = ...
+local programs, seconds = ...
 
 local WAYS = [[
 location = /hello { return 200 "hello"; }
@@ -20,11 +21,12 @@ location = /drip { content_by_lua_block {
 local COMMAND = [[
 export TSAN_OPTIONS="exitcode=66 ignore_noninstrumented_modules=1 $TSAN_OPTIONS"
 fixed=$(setarch -R true 2>/dev/null && echo setarch -R)
-timeout 120 $fixed @program@ spec/threads/hammer.lua @url@ @tls_url@ @ca_file@ \
-  @prefix@/file @seconds@]]
+timeout 120 $fixed @programs@/exit @url@/drip @prefix@/late || exit
+timeout 120 $fixed @programs@/hammer spec/threads/hammer.lua @url@ @tls_url@ \
+  @ca_file@ @prefix@/file @seconds@]]
 
 local server = nginx.start { tls = true, body = WAYS }
-local ok = shell.run(shell.fill(COMMAND, { program = program, url = server.url,
+local ok = shell.run(shell.fill(COMMAND, { programs = programs, url = server.url,
   tls_url = server.tls_url, ca_file = server.ca_file, prefix = server.prefix,
   seconds = seconds }))
 server:stop()

@@ -2,6 +2,7 @@
 -- must be in the ledger, once, and on disk, whole.
 
 local dbi = require "DBI"
+local idlist = require "starvideos.ledger.idlist"
 local shell = require "starvideos.sandbox.shell"
 
 local _M = {}
@@ -26,8 +27,8 @@ function _M.rows(path)
     return rows
   end
   local health = all "PRAGMA integrity_check"[1].integrity_check
-  local rows = all [[SELECT order_key, state, task_id, path, bytes, sha256
-    FROM orders]]
+  local rows = all [[SELECT order_key, state, task_id, late_tasks, path, bytes,
+    sha256 FROM starvideos_orders]]
   connection:close()
   return rows, health
 end
@@ -50,6 +51,9 @@ local function by_task(rows)
   for _, row in ipairs(rows) do
     if row.task_id then
       orders[row.task_id] = row
+    end
+    for _, id in ipairs(idlist.read(row.late_tasks)) do
+      orders[id] = row
     end
     if row.state == "unknown" then
       unknown[row.order_key] = true

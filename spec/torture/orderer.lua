@@ -1,12 +1,12 @@
 -- The program that torture kills and starts again: it orders scenes under
 -- their keys, takes up what earlier runs left, and saves every video.
 --
---   lua5.4 spec/torture/orderer.lua SETTINGS SLOT FIRST LAST [MOMENT]
+--   lua5.4 spec/torture/orderer.lua SETTINGS SLOT FIRST LAST SIGNAL [MOMENT]
 --
 -- SETTINGS is a file of JSON with `base_url`, `api_key`, `ca_file`, `ledger`,
 -- `folder`, `prefix` (of the keys), `marks` (where the phase is noted) and
--- `broken` (see `faults`). MOMENT is when it is to end itself, see `ending`;
--- another process may end it at any other. Where nobody does it ends with 0,
+-- `broken` (see `faults`). MOMENT is when it is to send itself SIGNAL, KILL or
+-- STOP, see `ending`; another process may end it at any other. Where nobody does it ends with 0,
 -- and with anything else where something happened that must not.
 
 local ending = require "spec.torture.ending"
@@ -22,10 +22,12 @@ local MISHAPS, CYCLE = {
   [16] = "create_project_id", [19] = "link_expired",
 }, 20
 
--- Errors that a program must live with; any other ends it.
+-- Errors that a program must live with; any other ends it. One that stood still
+-- for days has cancelled what it was about to send.
 local EXPECTED = {
   outcome_unknown = true, invalid_request = true, task_failed = true,
   ledger = true, io = true, network = true, expired = true, timeout = true,
+  cancelled = true,
 }
 
 local function read_settings(path)
@@ -62,7 +64,7 @@ local function place(client, settings, number)
   end
 end
 
-local function main(path, slot, first, last, moment)
+local function main(path, slot, first, last, signal, moment)
   local settings = read_settings(path)
   phases.watch(settings.marks .. "/" .. slot)
   faults.bring(settings.broken)
@@ -73,7 +75,7 @@ local function main(path, slot, first, last, moment)
     ledger = settings.ledger,
     timeout = 10,
   })
-  ending.prepare(moment, phases)
+  ending.prepare(moment, signal, phases)
   for number = tonumber(first), tonumber(last) do
     place(client, settings, number)
   end

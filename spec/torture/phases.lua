@@ -18,6 +18,10 @@ _M.aims = {
   { "rename", 60 }, { "saved", 600 },
 }
 
+--- Those of them in which an order is about to be sent, is sent, or has been.
+_M.buying = { place = true, begin = true, submit = true, create = true,
+  answered = true, record = true }
+
 -- As long as the longest phase and key together.
 local WIDTH = 60
 

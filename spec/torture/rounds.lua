@@ -1,5 +1,6 @@
 -- Rounds of torture: the program is started, alone or in two processes, and
--- killed at a random moment.
+-- killed at a random moment; or stopped while another takes up its orders, and
+-- let go on days later.
 
 local curl = require "starvideos.curl"
 local phases = require "spec.torture.phases"
@@ -15,6 +16,10 @@ local WINDOW = 3
 -- Instructions of Lua in an undisturbed run, about.
 local STEPS = 40000
 
+-- Seconds that the other one has where it could see the one that is stopped,
+-- and would wait for it.
+local LONGEST = 4
+
 -- What a run does whose process takes part in the life of another.
 local CROWDED = 1.4
 
@@ -22,7 +27,7 @@ local CROWDED = 1.4
 -- its number is nobody else's.
 local PROCESS = [[
 ( @before@
-  @lua@ spec/torture/orderer.lua @settings@ @slot@ @first@ @last@ @own@ \
+  @lua@ spec/torture/orderer.lua @settings@ @slot@ @first@ @last@ KILL @own@ \
     >>@log@ 2>&1 </dev/null &
   pid=$!
   [ @outside@ = - ] || { sleep @outside@; kill -9 $pid; }
@@ -32,11 +37,37 @@ local PROCESS = [[
 
 local KILLED = 137
 
+-- The other one does not see it where it may have a namespace of its own.
+local STOPPED = [=[
+%s
+@lua@ spec/torture/orderer.lua @settings@ 1 @first@ @last@ STOP @own@ \
+  >>@log@ 2>&1 </dev/null &
+pid=$!
+is() { grep -qs "^State:[[:space:]]*[$1]" /proc/$pid/status; }
+until is T || ! [ -e /proc/$pid ]; do sleep 0.02; done
+is T && echo stopped
+printf . >>@leap@
+apart="unshare --pid --fork --mount-proc"
+$apart true 2>/dev/null || apart="timeout --signal=KILL @longest@"
+$apart @lua@ spec/torture/orderer.lua @settings@ 2 @first@ @last@ KILL \
+  >>@log@ 2>&1 </dev/null
+echo 2 $?
+is T && kill -CONT $pid
+wait $pid
+echo 1 $?]=]
+
 local Torture = {}
 Torture.__index = Torture
 
 -- At any time, seen from outside; at any instruction; or in one of the phases,
 -- for some are so short that hardly anything else would hit them.
+local function aimed(phase, most)
+  if most < 1 then
+    return ("%s:%.4fs"):format(phase, math.random() * most)
+  end
+  return ("%s:%d"):format(phase, math.random(most))
+end
+
 local function moment(self, count)
   local kind = math.random(5)
   if kind <= 2 then
@@ -45,11 +76,17 @@ local function moment(self, count)
   elseif kind == 3 then
     return { own = ("%d"):format(math.random(STEPS)) }
   end
-  local phase, most = unpack(phases.aims[math.random(#phases.aims)])
-  if most < 1 then
-    return { own = ("%s:%.4fs"):format(phase, math.random() * most) }
-  end
-  return { own = ("%s:%d"):format(phase, math.random(most)) }
+  return { own = aimed(unpack(phases.aims[math.random(#phases.aims)])) }
+end
+
+-- While an order is bought: whoever saves a video holds its file, and another
+-- would wait for it.
+local function moment_of_stop()
+  local aim
+  repeat
+    aim = phases.aims[math.random(#phases.aims)]
+  until phases.buying[aim[1]]
+  return aimed(unpack(aim))
 end
 
 local function command(self, slot, first, at)
@@ -99,6 +136,22 @@ function Torture:round(count)
   run(self, self.first, moments)
 end
 
+--- Stop the program, have another one take up what it was doing once a lease
+-- is over, and let it go on.
+function Torture:stop()
+  self.first = self.first + 1
+  local clocks = { "slept", "stopped" }
+  local text = STOPPED:format(self.before):gsub("@own@", moment_of_stop())
+  local output = shell.read(shell.fill(text, { lua = self.lua,
+    settings = self.settings, first = self.first, log = self.log,
+    last = self.first + WINDOW - 1, longest = LONGEST,
+    leap = self.leaps .. "." .. clocks[math.random(#clocks)] }))
+  self.stops = self.stops + (output:find "stopped" and 1 or 0)
+  for slot, status in output:gmatch "(%d) (%d+)" do
+    judge(self, tonumber(slot), tonumber(status))
+  end
+end
+
 --- Let the program come to its end, as often as it takes to pass what goes
 -- wrong once.
 -- @tparam number times
@@ -111,14 +164,15 @@ end
 
 --- Make ready.
 -- @tparam table options `lua` (the interpreter), `settings` and `log` (paths),
---   `marks` (a folder)
--- @treturn table torture with `kills`, `crashed`, and `ends`: `phase` and
---   `key` of each kill; `before` may be set to shell commands that each
+--   `marks` (a folder), `leaps` (what the paths of the files begin with by
+--   which clocks leap, see `spec/fixtures/kernel.c`)
+-- @treturn table torture with `kills`, `stops`, `crashed`, and `ends`: `phase`
+--   and `key` of each kill; `before` may be set to shell commands that each
 --   process is to be started behind
 function _M.new(options)
   local self = setmetatable({ lua = options.lua, settings = options.settings,
-    log = options.log, marks = options.marks, first = 1, kills = 0,
-    crashed = 0, ends = {} }, Torture)
+    log = options.log, marks = options.marks, leaps = options.leaps, first = 1,
+    kills = 0, stops = 0, crashed = 0, ends = {} }, Torture)
   local began = curl.now()
   run(self, 1, { false })
   self.life = curl.now() - began

@@ -1,5 +1,5 @@
 -- make torture: a program that orders through a ledger is killed over and over
--- again; then the sandbox's own record is held against ledger and files.
+-- again, or stopped for days; then the sandbox's own record is held against ledger and files.
 --
 --   lua5.4 spec/torture/run.lua [KILLS] [SEED] [FAULT]
 --
@@ -74,12 +74,26 @@ local function under_a_limit(torture, kills, folder)
   end
 end
 
+-- Stopped, and let go on when its lease is over. The clocks of all processes
+-- leap, those of the last runs too.
+local function stopped(torture, stops, folder)
+  local path = folder .. ".kernel.so"
+  assert(shell.run(shell.fill("cc -shared -fPIC -O1 -o @path@"
+    .. " spec/fixtures/kernel.c", { path = path })))
+  torture.before = shell.fill("export LD_PRELOAD=@path@ SLEPT=@leaps@.slept"
+    .. " STOPPED=@leaps@.stopped", { path = path, leaps = torture.leaps })
+  while torture.stops + torture.kills < stops do
+    torture:stop()
+  end
+end
+
 -- Each part: its name, its share of the kills, what it does.
 local PARTS = {
-  { "alone", 0.5, alone },
+  { "alone", 0.45, alone },
   { "pair", 0.4, in_pairs },
   { "disk", 0.05, on_small_disk, is_small = true },
   { "limit", 0.05, under_a_limit },
+  { "stopped", 0.05, stopped },
 }
 
 -- Room for the ledger, and for the video of every round.
@@ -104,7 +118,7 @@ end
 local function work(part, folder, kills)
   local torture = rounds.new { lua = arg[-1] or "lua5.4",
     settings = folder .. ".json", log = folder .. ".log",
-    marks = folder .. ".marks" }
+    marks = folder .. ".marks", leaps = folder }
   part[3](torture, kills, folder)
   torture:finish(LAST_RUNS)
   torture.rows, torture.health = books.rows(folder .. "/ledger.db")
@@ -206,8 +220,10 @@ local function report(server, folder, all, kills)
     figure.print("torture_" .. name, found[name], "orders")
   end
   figure.print("torture_told_full", count_full(folder), "errors")
-  local ok = figure.print("torture_kills", sum(all, "kills"), "kills",
-    ">= " .. kills)
+  local stops = figure.print("torture_stops", sum(all, "stops"), "stops",
+    ">= 1")
+  local ok = figure.print("torture_kills", sum(all, "kills") + sum(all, "stops"),
+    "kills and stops", ">= " .. kills) and stops
   ok = figure.print("torture_crashed", sum(all, "crashed"), "runs", "<= 0")
     and ok
   for _, name in ipairs { "unfinished", "broken", "lost", "double" } do

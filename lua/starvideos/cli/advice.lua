@@ -1,6 +1,8 @@
 --- How to go on after an error, as lines with the commands to type.
 -- @module starvideos.cli.advice
 
+local places = require "starvideos.ledger.place"
+
 local _M = {}
 
 -- After these the task, as far as is known, is still to be had.
@@ -18,33 +20,40 @@ local function quoted(word)
   return "'" .. word:gsub("'", "'\\''") .. "'"
 end
 
--- The address of a ledger without the password that it may hold.
-local function address_of(job)
-  local address = job.options.ledger
-  if address and address:find "^%w+://" then
-    return (address:gsub("^(%w+://[^/@:]*):[^/@]*@", "%1@"):gsub("%?.*", ""))
-  end
-  return address
-end
+-- What else was said on the command line and holds for the next one as well.
+-- None of it is the key, nor a password.
+local kept = { { "--base-url", "base_url" }, { "--insecure-http",
+  "insecure_http" }, { "--ca-file", "ca_file" },
+  { "--api-key-file", "api_key_file" },
+  { "--ledger", "ledger", function(address)
+    return places.shown(address, true)
+  end }, { "--account", "account" } }
 
--- A command of this program, for the same ledger.
+-- A command of this program, for the same provider and the same ledger.
 local function command(job, name, words)
   local line = { "starvideos", name }
   for _, word in ipairs(words) do
     line[#line + 1] = quoted(word)
   end
-  local options = { { "--ledger", address_of(job) },
-    { "-o", words.output and job.options.output } }
-  for _, option in ipairs(options) do
-    if option[2] then
-      line[#line + 1] = option[1] .. " " .. quoted(option[2])
+  for _, option in ipairs(kept) do
+    local value = job.options[option[2]]
+    if value then
+      line[#line + 1] = option[1]
+      line[#line + 1] = value ~= true
+        and quoted(option[3] and option[3](value) or value) or nil
     end
+  end
+  if words.output then
+    line[#line + 1] = "-o " .. quoted(words.output)
+      .. ((words.overwrite or job.options.force) and " --overwrite" or "")
   end
   return table.concat(line, " ")
 end
 
-local function undecided(job, order, task_id)
-  local again = order.key and "the command that ordered it, with --resubmit"
+-- Which take is free is not known to a command that ordered nothing.
+local function undecided(job, order, task_id, next_take)
+  local again = order.key and "the command that ordered it, with "
+    .. (next_take and "--take " .. next_take or "a further --take")
     or "dismiss it, and order again"
   local lines = {
     "look at your account with the provider; then, if",
@@ -67,6 +76,47 @@ local function go_on(...)
   return { "go on with: " .. command(...) }
 end
 
+-- The file cannot be written: the same command would fail again.
+local function other_file(job, err, id)
+  local output = job.options.output
+  if err.target == "exists" then
+    return { "to replace it: " .. (id and command(job, "download", { id,
+      output = output, overwrite = true })
+      or "the same command with --overwrite") }
+  end
+  return id and go_on(job, "download", { id, output = "FILE" }) or nil
+end
+
+-- Where the command itself was to save a video.
+local function video_of(job)
+  return job.options.command ~= "create" and job.options.output or nil
+end
+
+-- The task is still to be had: waited for, or downloaded.
+local function go_on_with_task(job, err, id)
+  local output = video_of(job)
+  local ready = job.phase == "file" and output and not err.task
+  return go_on(job, ready and "download" or "wait", { id, output = output })
+end
+
+-- The task is not on record, and this process ends.
+local function unrecorded(job, err)
+  return { "as soon as the ledger answers: " .. command(job, "adopt",
+    { err.order.id, err.task_id }), "until then: "
+    .. command(job, "wait", { err.task_id, output = video_of(job) }) }
+end
+
+--- What to do about one of many orders. A file that is in the way would be so
+-- for ever.
+-- @tparam table job
+-- @tparam table order
+-- @tparam table err
+-- @treturn ?table lines
+function _M.of_order(job, order, err)
+  return err.target and { "to save it elsewhere: " .. command(job, "download",
+    { order.task_id, output = "FILE" }) } or nil
+end
+
 --- What to do after an error.
 -- @tparam table job
 -- @tparam table err of a resume: with `again` where it left what can be had
@@ -79,15 +129,16 @@ function _M.of(job, err)
     return undecided(job, err.undecided[2] and any_order or err.undecided[1])
   elseif options.command == "resume" then
     local left = err.again or err.kind == "cancelled"
-    return left and go_on(job, "resume", { output = true }) or nil
+    return left and go_on(job, "resume", { output = options.output }) or nil
   elseif err.kind == "outcome_unknown" then
-    return err.order and undecided(job, err.order, err.task_id)
-  elseif err.kind == "task_failed" and options.key then
-    return { "to order it anew: the same command with --resubmit" }
+    return err.order and undecided(job, err.order, err.task_id,
+      err.next_take)
+  elseif err.kind == "ledger" and err.order and err.task_id then
+    return unrecorded(job, err)
+  elseif err.target and about_tasks[options.command] then
+    return other_file(job, err, id)
   elseif id and goes_on[err.kind] and about_tasks[options.command] then
-    local saved = options.command ~= "create" and options.output ~= nil
-    local name = job.phase == "file" and saved and "download" or "wait"
-    return go_on(job, name, { id, output = saved })
+    return go_on_with_task(job, err, id)
   end
 end
 

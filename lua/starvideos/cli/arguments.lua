@@ -47,13 +47,18 @@ local recording = {
   { "--ledger", "where orders are written down, so that none is lost or placed"
     .. " twice: a file, or a postgres:// URL, whose password is better left to"
     .. " the environment (default: STARVIDEOS_LEDGER, else nowhere)", "FILE" },
+  { "--account", "a name of your own for the account that the key is of, for a"
+    .. " ledger that several accounts share (default: STARVIDEOS_ACCOUNT, else"
+    .. " none)", "NAME" },
 }
 
 local naming = {
-  { "--key", "a name of your own for this order; the same key again orders"
-    .. " nothing and gives the same task (needs a ledger)", "NAME" },
-  { "--resubmit", "order anew where nobody knows what became of the order"
-    .. " under this key, or it failed: look at your account first" },
+  { "--key", "a name of your own for this order (needs a ledger; default: the"
+    .. " file's path); the same key again orders nothing and gives the same"
+    .. " task", "NAME" },
+  { "--take", "1 by default; another take of a key is another order: for when"
+    .. " the first failed, or nobody knows what became of it and you have looked"
+    .. " at your account", "N" },
 }
 
 local waiting = {
@@ -69,15 +74,23 @@ local output = { "-o --output", "file to save the video in", "FILE" }
 local later = { "-o --output", "file that resume is to save the video in (needs"
   .. " a ledger)", "FILE" }
 local folder = { "-o --output", "folder for the videos whose order named no"
-  .. " file (default: this one)", "DIR" }
+  .. " file (default: this one), and for those ordered on another machine",
+  "DIR" }
+local also_missing = { "--missing", "also ask for tasks that the provider has not"
+  .. " known for a day" }
 local force = { "-f --force --overwrite", "overwrite the file" }
 
+local which_take = { "--take", "which take of a key (default: 1)", "N" }
+local every_order = { "-a --all", "also the orders about which nothing is to be"
+  .. " done: saved, failed, refused, given up" }
 local give_up = { "-f --force", "also one that was bought and can still be had" }
 
 -- What positional arguments are.
 local meaning = {
-  id = "the task's id, which ordering printed",
-  order = "the order's id or key, see pending",
+  id = "the task's id, which ordering printed; with a ledger also the order's"
+    .. " id, key or file",
+  order = "the order's id, key or file, see pending",
+  label = "its account, a name of your own",
 }
 
 local serving = {
@@ -87,7 +100,7 @@ local serving = {
   { "--scenario", "fault that every request meets", "NAME[=N]" },
   { "--tls", "https, with a certificate made for the occasion" },
   { "--list-scenarios", "print the names of the faults and end" },
-  { "--json", "what to use as a JSON object, not as exports" },
+  { "--json", "what to use, or the faults, as JSON" },
 }
 
 --- The commands in the order of the help: name, description, positional
@@ -97,25 +110,41 @@ _M.commands = {
     { video, naming, recording, waiting, common }, { output, force } },
   { "create", "order a video and print the task", {},
     { video, naming, recording, common }, { later } },
-  { "query", "look at a task once", { "id" }, { recording, common }, {} },
+  { "query", "look at a task once", { "id" }, { recording, common },
+    { which_take } },
   { "wait", "wait until a task ends; save the video with -o", { "id" },
-    { recording, waiting, common }, { output, force } },
+    { recording, waiting, common }, { output, force, which_take } },
   { "download", "save the video of a completed task", { "id" },
-    { recording, common }, { output, force } },
+    { recording, common }, { output, force, which_take } },
   { "pending", "list the open orders of a ledger", {}, { recording, common },
-    {} },
+    { every_order } },
   { "resume", "wait for all open orders of a ledger and save their videos", {},
-    { recording, waiting, common }, { folder, force } },
+    { recording, waiting, common }, { folder, force, also_missing } },
   { "adopt", "say which task an order of unknown fate has become",
-    { "order", "id" }, { recording, common }, {} },
-  { "dismiss", "give up an order; its key is free again and orders anew",
-    { "order" }, { recording, common }, { give_up } },
+    { "order", "id" }, { recording, common }, { which_take } },
+  { "dismiss", "give up an order; nothing is ordered as its take any more",
+    { "order" }, { recording, common }, { which_take, give_up } },
+  { "label", "say of which account an order is that has none, and all takes of"
+    .. " its key", { "order", "label" }, { recording, common },
+    { which_take } },
   { "validate", "check an order without sending it", {}, { video, common },
     {} },
   { "models", "list models and limits", {}, { common }, {} },
   { "sandbox", "run a provider on this machine to develop against; Ctrl-C"
     .. " ends it", {}, { serving }, {} },
 }
+
+--- Whether a word names a command.
+-- @param word
+-- @treturn boolean
+function _M.is_command(word)
+  for _, row in ipairs(_M.commands) do
+    if row[1] == word then
+      return true
+    end
+  end
+  return false
+end
 
 local function epilog()
   local lines = { "Exit codes:" }
@@ -124,7 +153,7 @@ local function epilog()
   end
   lines[#lines + 1] = ""
   lines[#lines + 1] = "Environment: STARVIDEOS_API_KEY, STARVIDEOS_BASE_URL,"
-    .. " STARVIDEOS_LEDGER, SSL_CERT_FILE"
+    .. " STARVIDEOS_LEDGER, STARVIDEOS_ACCOUNT, SSL_CERT_FILE"
   return table.concat(lines, "\n")
 end
 
@@ -137,6 +166,17 @@ local function add_help(parser, asked)
   end)
 end
 
+-- What a shell makes of a variable that is not set stands for nothing.
+local function not_blank(word)
+  return function(text)
+    if text:find "%S" then
+      return text
+    end
+    return nil, word .. " is empty: is a variable of the shell not set?"
+      .. " Nothing was sent"
+  end
+end
+
 local function add_option(parser, row)
   local words, description, argument, count = row[1], row[2], row[3], row[4]
   if not argument then
@@ -144,6 +184,7 @@ local function add_option(parser, row)
     return
   end
   local option = parser:option(words, description):argname(argument)
+    :convert(not_blank(words:match "%-%-%S+"))
   if count then
     option:count(count)
   end
@@ -153,7 +194,7 @@ local function add_command(parser, row, asked)
   local command = parser:command(row[1], row[2])
   add_help(command, asked)
   for _, name in ipairs(row[3]) do
-    command:argument(name, meaning[name])
+    command:argument(name, meaning[name]):convert(not_blank(name:upper()))
   end
   for _, option in ipairs(row[5]) do
     add_option(command, option)
@@ -169,6 +210,8 @@ local function load_argparse()
   local found, argparse = pcall(require, "argparse")
   if found then
     return argparse
+  elseif tostring(argparse):find("interrupted!", 1, true) then
+    error("interrupted!", 0)
   end
   return nil, "the command line needs the Lua module argparse: luarocks install"
     .. " argparse, or Debian's package lua-argparse"
@@ -194,6 +237,8 @@ function _M.parse(arguments, version)
     error("version", 0)
   end)
   parser:command_target "command"
+  parser:help_max_width(79)
+  parser:help_description_margin(32)
   for _, row in ipairs(_M.commands) do
     add_command(parser, row, asked)
   end

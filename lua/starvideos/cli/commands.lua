@@ -3,6 +3,7 @@
 -- nil where there is none, and an error, nil where all is well.
 -- @module starvideos.cli.commands
 
+local console_of = require "starvideos.cli.console"
 local errors = require "starvideos.errors"
 local json = require "starvideos.json"
 local order = require "starvideos.cli.order"
@@ -26,6 +27,24 @@ local function usage(message)
   return nil, { kind = "validation", message = message, usage = true }
 end
 
+local troubles = { rate_limited = "too many requests",
+  auth = "the key is refused", not_found = "not known to the provider" }
+
+-- What is shown while polls bring no news, and since when.
+local function show_trouble(job, info)
+  local err = info.error
+  job.trouble_since = err and (job.trouble_since or info.elapsed) or nil
+  job.trouble = err and ("%s since %s, retrying"):format(
+    troubles[err.kind] or "no answer",
+    console_of.clock_text(job.trouble_since)) or nil
+  if err and err.kind == "not_found" and not job.told_not_found then
+    job.told_not_found = true
+    job.console:note(("the provider does not know the task %s (yet); is this id"
+      .. " right? Asking again for a while"):format(info.id),
+      { event = "not_found", task_id = info.id })
+  end
+end
+
 local function wait_options(job)
   local found, problem = waiting(job.options)
   if not found then
@@ -34,6 +53,7 @@ local function wait_options(job)
   function found.on_progress(task, info)
     job.seen = task
     job.began = job.began or job.now() - info.elapsed
+    show_trouble(job, info)
     job.tick()
     if task.status == "completed" then
       job.phase = "file"
@@ -94,12 +114,16 @@ function _M.generate(job)
     return nil, err
   end
   options.path, options.overwrite = job.options.output, job.options.force
-  options.key, options.resubmit = job.options.key, job.options.resubmit
+  options.key, options.take = job.options.key, job.options.take
   options.on_task = note_task(job)
   options.on_download = show_download(job)
+  job.told "ordering..."
   local task, file = job.client:generate(params, options)
   if not task then
     return nil, file
+  elseif not job.task_id then
+    job.console:note(("already saved as %s; nothing was ordered"):format(
+      file.path), { event = "saved_before", task_id = task.id, file = file })
   end
   return plain(task, file)
 end
@@ -110,8 +134,9 @@ function _M.create(job)
   if not params then
     return nil, wrong
   end
+  job.told "ordering..."
   local task, warnings = job.client:create(params, { key = job.options.key,
-    resubmit = job.options.resubmit, path = job.options.output })
+    take = job.options.take, path = job.options.output })
   if not task then
     return nil, warnings
   end
@@ -123,10 +148,42 @@ function _M.create(job)
   return plain(task), failed and errors.task_failed(task) or nil
 end
 
+local function without_task(found)
+  return errors.new {
+    kind = found.state == "unknown" and "outcome_unknown" or "not_found",
+    message = ("order %s is %s: no task of it is known"):format(
+      found.key or found.id, found.state),
+    order = found,
+  }
+end
+
+-- The task that is meant: with a ledger its order's id or key tells, too. A
+-- ledger that cannot be read keeps nobody from waiting.
+local function find_task(job)
+  local id, take = job.options.id, job.options.take
+  local found, err
+  if job.recorded then
+    found, err = job.client:order(id, { take = take })
+  end
+  if err and take then
+    return nil, err
+  elseif err and err.kind ~= "not_found" then
+    job.console:note(("%s; %s is taken for the id of a task"):format(
+      err.message, id), { event = "ledger", failure = err.message })
+  elseif found and not found.task_id then
+    return nil, without_task(found)
+  end
+  return found and found.task_id or id
+end
+
 --- Look once.
 function _M.query(job)
   job.phase = "task"
-  local task, err = job.client:query(job.options.id)
+  local task
+  local id, err = find_task(job)
+  if id then
+    task, err = job.client:query(id)
+  end
   if not task then
     return nil, err
   end
@@ -143,14 +200,18 @@ end
 
 --- Wait, and save where asked to.
 function _M.wait(job)
-  job.phase, job.task_id = "task", job.options.id
+  job.phase = "task"
   local options, wrong = wait_options(job)
   if not options then
     return nil, wrong
   end
+  local id, unknown = find_task(job)
+  if not id then
+    return nil, unknown
+  end
+  job.task_id, job.began = id, job.now()
   options.first_poll = options.first_poll or 0
-  job.began = job.now()
-  local task, err = job.client:wait(job.options.id, options)
+  local task, err = job.client:wait(id, options)
   local file
   if task and job.options.output then
     file, err = save(job, task)
@@ -163,11 +224,15 @@ end
 
 --- Save.
 function _M.download(job)
-  job.task_id = job.options.id
   if not job.options.output then
     return usage "download needs -o FILE: where to save the video"
   end
-  local file, err = save(job, job.options.id)
+  local id, unknown = find_task(job)
+  if not id then
+    return nil, unknown
+  end
+  job.task_id = id
+  local file, err = save(job, id)
   if not file then
     return nil, err
   end

@@ -6,36 +6,69 @@ local json = require "starvideos.json"
 local Console = {}
 Console.__index = Console
 
-local BAR_CELLS = 20
-local NARROWEST = 20
+local BAR_CELLS, FEWEST_CELLS = 20, 5
+local USUAL_WIDTH = 80
 
+--- Seconds as people read them.
+-- @tparam number seconds
+-- @treturn string such as 1:05
 local function clock_text(seconds)
   return ("%d:%02d"):format(math.floor(seconds / 60),
     math.floor(seconds % 60))
 end
 
-local function bar(share)
-  local filled = math.floor(share * BAR_CELLS + 0.5)
-  return "[" .. ("#"):rep(filled) .. ("."):rep(BAR_CELLS - filled) .. "]"
+local function bar(share, cells)
+  local filled = math.floor(share * cells + 0.5)
+  return "[" .. ("#"):rep(filled) .. ("."):rep(cells - filled) .. "]"
 end
 
---- One line of progress, no wider than the terminal.
+-- What is known of the parts, in one line.
+local function together(gap, ...)
+  local parts = {}
+  for index = 1, select("#", ...) do
+    parts[#parts + 1] = select(index, ...) or nil
+  end
+  return table.concat(parts, gap)
+end
+
+-- As much of a text as fits; a character of several bytes stays whole.
+local function cut(text, room)
+  while text:find("^[\128-\191]", room + 1) do
+    room = room - 1
+  end
+  return text:sub(1, room)
+end
+
+--- One line of progress that fits the terminal, its last column left free: a
+-- narrow one does without the bar, then without the time.
 -- @tparam string what such as a status
 -- @tparam ?number share from 0 to 1, where it is known
 -- @tparam ?number elapsed seconds
 -- @tparam number width columns
 -- @treturn string
 local function progress_line(what, share, elapsed, width)
-  local parts = { what }
-  if share then
-    share = math.max(0, math.min(1, share))
-    parts[#parts + 1] = ("%3d%%"):format(math.floor(share * 100 + 0.5))
-    parts[#parts + 1] = bar(share)
+  local room = math.max(1, width - 1)
+  share = share and math.max(0, math.min(1, share))
+  local percent = share and math.floor(share * 100 + 0.5) .. "%"
+  local aligned = percent and ("%4s"):format(percent)
+  local time = elapsed and clock_text(elapsed)
+  local cells = math.min(BAR_CELLS,
+    room - #together("  ", what, aligned, "[]", time))
+  local drawn = share and cells >= FEWEST_CELLS and bar(share, cells)
+  local forms = { together("  ", what, aligned, drawn, time),
+    together(" ", what, percent, time), together(" ", what, percent) }
+  for _, form in ipairs(forms) do
+    if #form <= room then
+      return form
+    end
   end
-  if elapsed then
-    parts[#parts + 1] = clock_text(elapsed)
-  end
-  return table.concat(parts, "  "):sub(1, math.max(NARROWEST, width - 1))
+  return cut(what, room)
+end
+
+-- What hides the rest of the line drawn before, in a window that may have
+-- become narrower: no blank goes to the next line.
+function Console:blanks(width, length)
+  return (" "):rep(math.min(#self.drawn, width - 1) - length)
 end
 
 --- Show progress: redrawn in place on a terminal, else a line when `what`
@@ -47,11 +80,11 @@ function Console:progress(what, share, elapsed)
   if self.quiet or self.json then
     return
   elseif self.terminal then
-    local line = progress_line(what, share, elapsed, self.width)
-    local blanks = (" "):rep(math.max(0, #self.drawn - #line))
-    self.stderr:write("\r", line, blanks)
+    local width = self.width() or USUAL_WIDTH
+    local text = progress_line(what:gsub("%c", "?"), share, elapsed, width)
+    self.stderr:write("\r", text, self:blanks(width, #text))
     self.stderr:flush()
-    self.drawn = line
+    self.drawn = text
   elseif what ~= self.last_told then
     self.stderr:write(what, "\n")
     self.last_told = what
@@ -61,7 +94,8 @@ end
 --- Take the progress line away.
 function Console:clear()
   if self.drawn ~= "" then
-    self.stderr:write("\r", (" "):rep(#self.drawn), "\r")
+    local width = self.width() or USUAL_WIDTH
+    self.stderr:write("\r", self:blanks(width, 0), "\r")
     self.drawn = ""
   end
 end
@@ -108,8 +142,8 @@ function Console:result(text)
 end
 
 local shown = { "kind", "message", "status", "code", "retryable", "task_id",
-  "retry_after", "phase", "sent", "bytes_sent", "order", "violations",
-  "warnings" }
+  "retry_after", "phase", "sent", "bytes_sent", "target", "next_take", "order",
+  "violations", "warnings" }
 
 --- What programs get to see of an error.
 -- @tparam table err
@@ -134,7 +168,7 @@ local function heading(err)
 end
 
 --- An error, as a sentence with a line for each violation, or as JSON.
--- @tparam table err
+-- @tparam table err; where it has `usage`, its message alone is told
 -- @tparam ?table advice lines: how to go on
 -- @tparam ?string subject the order it happened to, where that is one of many
 function Console:failure(err, advice, subject)
@@ -151,17 +185,18 @@ function Console:failure(err, advice, subject)
       self.stderr:write("  ", violation.message, "\n")
     end
   else
-    self.stderr:write(before, tostring(err), "\n")
+    self.stderr:write(before, err.usage and err.message or tostring(err), "\n")
   end
   for _, line in ipairs(advice or {}) do
     self.stderr:write(line, "\n")
   end
 end
 
-local _M = { progress_line = progress_line, error_object = error_object }
+local _M = { progress_line = progress_line, error_object = error_object,
+  clock_text = clock_text }
 
 --- Make a console.
--- @tparam table env `stdout`, `stderr`, `terminal` (function), `width`
+-- @tparam table env `stdout`, `stderr`, `terminal` and `width` (functions)
 -- @tparam table options `json`, `quiet`
 -- @treturn table console
 function _M.new(env, options)
@@ -169,7 +204,7 @@ function _M.new(env, options)
     stdout = env.stdout,
     stderr = env.stderr,
     terminal = env.terminal(),
-    width = env.width or 80,
+    width = env.width,
     json = options.json,
     quiet = options.quiet,
     drawn = "",

@@ -19,6 +19,8 @@ _M.meaning = {
   { 130, "interrupted" },
 }
 
+local REFUSED = 5
+
 -- The code for a kind of error: one, or one for each phase of the job: the
 -- order, the task, the file.
 local code_of = {
@@ -46,6 +48,9 @@ local code_of = {
 -- @treturn number
 function _M.code(err, phase)
   local code = code_of[err.kind]
+  if err.kind == "config" and err.status then
+    return REFUSED -- the provider has said so: something was sent
+  end
   if err.kind == "timeout" and err.task then
     phase = "task"
   end

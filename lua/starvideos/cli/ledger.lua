@@ -1,8 +1,9 @@
 --- The commands about what a ledger holds: `pending`, `resume`, `adopt`,
--- `dismiss`. As in `starvideos.cli.commands` each gets a job and returns its
+-- `dismiss`, `label`. As in `starvideos.cli.commands` each gets a job and returns its
 -- result and an error.
 -- @module starvideos.cli.ledger
 
+local advice = require "starvideos.cli.advice"
 local console_of = require "starvideos.cli.console"
 local exit = require "starvideos.cli.exit"
 local json = require "starvideos.json"
@@ -20,37 +21,56 @@ local function list_text(texts)
   return "[" .. table.concat(texts, ",") .. "]"
 end
 
--- Hands every open order to a function, until that returns true.
-local function each_open(job, see)
+-- Hands every order to a function.
+local function each_order(job, see)
   local after, list
   repeat
-    list, after = job.client:pending { after = after }
+    list, after = job.client:pending { after = after, all = job.options.all }
     if not list then
       return nil, after
     end
     for _, order in ipairs(list) do
-      if see(order) then
-        return true
-      end
+      see(order)
     end
   until not after
   return true
 end
 
---- List the open orders.
+local COLUMNS = "%-10s  %-32s  %-24s  %s"
+
+-- A key with what else belongs to the name of its order, where there is more.
+local function full_key(order)
+  local take = (order.take or 1) > 1 and (", take %d"):format(order.take) or ""
+  local account = order.account and ", account " .. order.account or ""
+  return order.key and order.key .. take .. account
+end
+
+-- An order for people; one whose task the provider does not know any more is
+-- `missing`.
+local function row_of(order)
+  local state = order.missing_since and "missing" or order.state
+  return COLUMNS:format(state, order.id, order.task_id or "-",
+    full_key(order) or order.path or "-")
+end
+
+--- List the open orders, or all.
 function _M.pending(job)
+  local for_people = not job.options.json and job.env.stdout_terminal()
   local texts = {}
-  local ok, err = each_open(job, function(order)
-    texts[#texts + 1] = json.encode(order)
+  local ok, err = each_order(job, function(order)
+    texts[#texts + 1] = for_people and row_of(order) or json.encode(order)
   end)
   if not ok then
     return nil, err
+  elseif for_people then
+    table.insert(texts, 1, COLUMNS:format("state", "order", "task", "key"))
+    return table.concat(texts, "\n")
   end
   return '{"orders":' .. list_text(texts) .. "}"
 end
 
 local function name_of(order)
-  return order.key or order.task_id or order.id
+  return full_key(order) or order.task_id or order.id
 end
 
 -- What is being waited for, in one line.
@@ -85,14 +105,14 @@ end
 local function tell_saved(job, order, file)
   job.console:note(("%s saved as %s, %d bytes"):format(name_of(order),
     file.path, file.bytes), { event = "saved", order_id = order.id,
-    key = order.key, task_id = order.task_id, file = file })
+    key = order.key, take = order.take, task_id = order.task_id, file = file })
 end
 
 local function tell_left(job, seen, order, err)
   local code = code_of(order, err, seen.phases[order.id] or "task")
   seen.kinds[code] = seen.kinds[code] or err.kind
   seen.undecided[#seen.undecided + 1] = code == UNKNOWN and order or nil
-  job.console:failure(err, nil, name_of(order))
+  job.console:failure(err, advice.of_order(job, order, err), name_of(order))
 end
 
 local function line_of(order, file, err)
@@ -100,8 +120,9 @@ local function line_of(order, file, err)
   if fault then
     fault.order = nil
   end
-  return json.encode { id = order.id, key = order.key,
-    task_id = order.task_id, model = order.model, file = file, error = fault }
+  return json.encode { id = order.id, key = order.key, take = order.take,
+    account = order.account, task_id = order.task_id, model = order.model,
+    file = file, error = fault }
 end
 
 -- What is seen while all is waited for, and shown.
@@ -113,10 +134,11 @@ local function watch(job)
     return summary(seen.states, seen)
   end
 
-  function seen.on_progress(order, task)
+  function seen.on_progress(order, task, info)
     local completed = task.status == "completed"
     seen.phases[order.id] = completed and "file" or "task"
     seen.states[order.id] = completed and "downloading"
+      or info.error and "without an answer, retrying"
       or not tasks.is_terminal(task) and tostring(task.status or "waiting")
       or nil
     job.tick()
@@ -178,13 +200,14 @@ function _M.resume(job)
   if not options then
     return usage(problem)
   end
-  local directory = job.options.output or "."
-  local ok, err = open_folder(directory)
+  local directory = job.options.output
+  local ok, err = open_folder(directory or ".")
   if not ok then
     return nil, err
   end
   local seen = watch(job)
   options.directory, options.overwrite = directory, job.options.force
+  options.missing = job.options.missing
   options.on_progress, options.on_done = seen.on_progress, seen.on_done
   job.phase, job.began = "task", job.now()
   local result
@@ -193,17 +216,6 @@ function _M.resume(job)
     return err.result and text_of(err.result, seen) or nil, err
   end
   return text_of(result, seen), shortfall(result, seen)
-end
-
--- The id of an order; people may give its key too.
-local function order_id(job)
-  local wanted = job.options.order
-  local id
-  local ok, err = each_open(job, function(order)
-    id = (order.id == wanted or order.key == wanted) and order.id or nil
-    return id
-  end)
-  return ok and (id or wanted), err
 end
 
 local function changed(order, err)
@@ -216,20 +228,24 @@ end
 --- Say which task an order has become.
 function _M.adopt(job)
   job.phase = "task"
-  local id, err = order_id(job)
-  if not id then
-    return nil, err
-  end
-  return changed(job.client:adopt(id, job.options.id))
+  local options = job.options
+  return changed(job.client:adopt(options.order, options.id,
+    { take = options.take }))
 end
 
 --- Give an order up.
 function _M.dismiss(job)
-  local id, err = order_id(job)
-  if not id then
-    return nil, err
-  end
-  return changed(job.client:dismiss(id, { force = job.options.force }))
+  local options = job.options
+  return changed(job.client:dismiss(options.order,
+    { force = options.force, take = options.take }))
+end
+
+--- Say of which account an order is. The account of the client is another
+-- matter: an order without one is looked for.
+function _M.label(job)
+  local options = job.options
+  return changed(job.client:label(options.order, options.label,
+    { take = options.take }))
 end
 
 return _M

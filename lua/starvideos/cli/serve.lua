@@ -3,9 +3,13 @@
 
 local json = require "starvideos.json"
 
-local function scenario_list()
+local function scenario_list(as_json)
+  local list = require("starvideos.sandbox.scenarios").list()
+  if as_json then
+    return json.encode { scenarios = list }
+  end
   local lines = {}
-  for _, row in ipairs(require("starvideos.sandbox.scenarios").list()) do
+  for _, row in ipairs(list) do
     lines[#lines + 1] = ("%-28s %-7s %s"):format(row.name, row.place, row.what)
   end
   return table.concat(lines, "\n")
@@ -43,7 +47,7 @@ end
 -- @treturn ?table err
 return function(options, console)
   if options.list_scenarios then
-    return scenario_list()
+    return scenario_list(options.json)
   end
   local settings = { scenario = options.scenario, tls = options.tls }
   for _, name in ipairs { "port", "seconds", "queued_seconds" } do

@@ -2,7 +2,9 @@
 -- processes of one machine, PostgreSQL for programs on many.
 -- @classmod starvideos.ledger.database
 
-local owner = require "starvideos.ledger.owner"
+local core = require "starvideos.core"
+local places = require "starvideos.ledger.place"
+local redact = require "starvideos.redact"
 
 local unpack = table.unpack or unpack
 
@@ -11,8 +13,15 @@ local _M = {}
 local Database = {}
 Database.__index = Database
 
--- How long a statement waits for another process to finish its own.
-local BUSY_SECONDS = 10
+-- How long a statement waits for another process to finish its own: less than
+-- who asks waits for the ledger, which would not learn why.
+local BUSY_SECONDS = 8
+
+-- What has taken longer is not tried once more.
+local LONG_SECONDS = 4
+
+-- A statement that goes through all there is.
+local UNHURRIED_SECONDS = 3600
 
 -- Pages of the write-ahead log after which they go into the file itself, which
 -- is when the disk is waited for; SQLite's own 1,000 are few orders.
@@ -41,12 +50,15 @@ local postgres = {
   remote = true,
   -- A number of our own among the advisory locks of a database.
   lock = "SELECT pg_advisory_xact_lock(7827364)",
+  patience = "SET LOCAL statement_timeout TO 0",
+  lock_table = "LOCK TABLE %s IN ACCESS EXCLUSIVE MODE",
+  clock = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)",
 }
 
 -- One transaction for each statement; in WAL mode what is written survives
 -- the death of the process, with `synchronous` FULL that of the machine.
 function sqlite.configure(self)
-  self:run("PRAGMA busy_timeout = " .. BUSY_SECONDS * 1000)
+  self:rows("PRAGMA busy_timeout = " .. BUSY_SECONDS * 1000)
   local ok, why
   for _ = 1, OPEN_ATTEMPTS do
     ok, why = self:rows "PRAGMA journal_mode = WAL"
@@ -58,33 +70,54 @@ function sqlite.configure(self)
   if not ok then
     return nil, why
   end
+  self:rows "SELECT 1 FROM sqlite_master LIMIT 1" -- so that all of it is there
+  core.opened(self.address)
   self:rows("PRAGMA wal_autocheckpoint = " .. CHECKPOINT_PAGES)
   return self:run("PRAGMA synchronous = " .. (self.fsync and "FULL"
     or "NORMAL"))
 end
 
+-- In one statement, for a server may be far away. A transaction whose program
+-- was stopped must not hold up the others.
+local settings = {
+  client_encoding = "UTF8",
+  client_min_messages = "error", -- libpq prints the others
+  synchronous_commit = "on",
+  statement_timeout = BUSY_SECONDS .. "s",
+  idle_in_transaction_session_timeout = "30s",
+}
+
 function postgres.configure(self)
-  for _, setting in ipairs { "client_encoding TO 'UTF8'",
-    "client_min_messages TO error", -- libpq prints the others
-    "synchronous_commit TO on" } do
-    local ok, why = self:run("SET " .. setting)
-    if not ok then
-      return nil, why
+  local calls = {}
+  for name, value in pairs(settings) do
+    calls[#calls + 1] = ("set_config('%s', '%s', false)"):format(name, value)
+  end
+  return self:rows("SELECT " .. table.concat(calls, ", "))
+end
+
+-- For how long a server is waited for that does not answer; what the address
+-- says itself stands. By the last one, in milliseconds, the connection is found
+-- again to end it.
+local limits = {
+  connect_timeout = function() return 5 end,
+  keepalives_idle = function() return 20 end,
+  keepalives_interval = function() return 5 end,
+  keepalives_count = function() return 3 end,
+  tcp_user_timeout = core.mark,
+}
+
+function postgres.complete(address)
+  for name, value in pairs(limits) do
+    if not address:find("[?&]" .. name .. "=") then
+      address = ("%s%s%s=%d"):format(address,
+        address:find("?", 1, true) and "&" or "?", name, value())
     end
   end
-  return true
+  return address
 end
 
-local function dialect_of(address)
-  return address:find "^postgres%a*://" and postgres or sqlite
-end
-
---- Whether an address is a path: not that of a server, nor SQLite's name for
--- a database that goes with its connection.
--- @tparam string address
--- @treturn boolean
-function _M.is_path(address)
-  return dialect_of(address) == sqlite and address ~= ":memory:"
+function sqlite.complete(address)
+  return address
 end
 
 -- LuaDBI says what failed, then why.
@@ -108,14 +141,21 @@ local function connect(self)
   if not dbi then
     return nil, missing
   end
+  local claimed, lost = core.claim(self.address)
+  if not claimed then
+    return nil, lost
+  end
+  core.beat()
   local called, connection, why = pcall(dbi.Connect, self.dialect.driver,
-    self.address)
+    self.dialect.complete(self.address))
   if not called or not connection then
-    return nil, reason(called and why or connection)
+    -- libpq shows what it cannot read of an address.
+    return nil, redact.parts(reason(called and why or connection),
+      self.address)
   end
   connection:autocommit(true)
   self.connection, self.statements = connection, {}
-  self.process = owner.current()
+  self.process = core.process_id()
   self.connecting = true
   local ok
   ok, why = self.dialect.configure(self)
@@ -132,7 +172,7 @@ end
 local inherited = {}
 
 local function notice_fork(self)
-  if self.connection and self.process ~= owner.current() then
+  if self.connection and self.process ~= core.process_id() then
     inherited[#inherited + 1] = self.connection
     inherited[#inherited + 1] = self.statements
     self.connection = nil
@@ -210,9 +250,12 @@ local function perform(self, sql, reads, ...)
     end
   end
   local values, count = { ... }, select("#", ...)
+  local start = core.now()
+  core.beat(self.unhurried and UNHURRIED_SECONDS or 0)
   local result, why = execute(self, sql, reads, values, count)
   if not result and self.dialect.remote and self.connection
-    and not self.begun and not self.connecting then
+    and not self.begun and not self.connecting
+    and core.now() - start < LONG_SECONDS then
     result, why = repeated(self, sql, reads, values, count)
   end
   if not result then
@@ -225,6 +268,35 @@ end
 -- @treturn string
 function Database:table_options()
   return self.dialect.table_options or ""
+end
+
+--- What reads the server's clock, as SQL.
+-- @treturn ?string nil where the database is on this machine
+function Database:clock()
+  return self.dialect.clock
+end
+
+--- The file of this database.
+-- @treturn ?string path; nil where it has none
+function Database:file()
+  return places.read(self.address).path and self.address or nil
+end
+
+--- The same database over a connection of its own.
+-- @treturn table database
+function Database:another()
+  return _M.new(self.address, self.fsync)
+end
+
+--- Keep others from a table for the rest of a transaction.
+-- @tparam string name
+-- @treturn ?number
+-- @treturn ?string why not
+function Database:lock_table(name)
+  if not self.dialect.lock_table then
+    return true -- nobody else writes meanwhile
+  end
+  return self:run(self.dialect.lock_table:format(name))
 end
 
 --- Run a statement that changes something.
@@ -243,6 +315,17 @@ end
 -- @treturn ?string why it failed
 function Database:rows(sql, ...)
   return perform(self, sql, true, ...)
+end
+
+--- Let the statements of this transaction take their time.
+-- @treturn ?boolean true
+-- @treturn ?string why not
+function Database:take_time()
+  self.unhurried = true
+  if not self.dialect.patience then
+    return true
+  end
+  return self:run(self.dialect.patience)
 end
 
 local function undo(self)
@@ -269,7 +352,7 @@ local function attempt(self, body)
   if self.begun and not result then
     undo(self)
   end
-  self.begun = false
+  self.begun, self.unhurried = false, false
   return result, why
 end
 
@@ -280,7 +363,7 @@ function Database:transaction(body)
   local called, result, problem = pcall(attempt, self, body)
   if not called then
     undo(self)
-    self.begun = false
+    self.begun, self.unhurried = false, false
     error(result, 0)
   end
   return result, problem
@@ -306,12 +389,12 @@ function Database:close()
 end
 
 --- A database; nothing is opened before the first statement.
--- @tparam string address path of a SQLite file, or a `postgres://` URL
+-- @tparam string address as `starvideos.ledger.place` gives it
 -- @tparam ?boolean fsync each change survives the loss of power
 -- @treturn table database
 function _M.new(address, fsync)
   return setmetatable({ address = address, fsync = fsync,
-    dialect = dialect_of(address) }, Database)
+    dialect = places.read(address).server and postgres or sqlite }, Database)
 end
 
 return _M

@@ -1,27 +1,28 @@
 --- What was ordered, on disk: before an order is sent it is written down, and
 -- its id before `create` returns. Several processes may share one ledger.
+--
+-- This is the face that operations see: it knows who asks, what time it is,
+-- and which orders this Lua state is sending. What is decided stands in
+-- `starvideos.ledger.book`, which it asks through one function.
 -- @classmod starvideos.ledger
 
-local databases = require "starvideos.ledger.database"
+local core = require "starvideos.core"
 local errors = require "starvideos.errors"
-local json = require "starvideos.json"
 local owner = require "starvideos.ledger.owner"
+local places = require "starvideos.ledger.place"
 local record = require "starvideos.ledger.record"
 local redact = require "starvideos.redact"
-local states = require "starvideos.ledger.states"
-local stores = require "starvideos.ledger.store"
+local remote = require "starvideos.ledger.remote"
 local tasks = require "starvideos.task"
+
+local unpack = table.unpack or unpack
 
 local _M = {}
 
 local Ledger = {}
 Ledger.__index = Ledger
 
--- How often an order is looked at again when others change it meanwhile.
-local ATTEMPTS = 50
-
--- Beyond the time an exchange may take; what the clocks of two machines may
--- differ by.
+-- Beyond the time an exchange may take: for the way to the first byte.
 local LEASE_MARGIN = 60
 
 -- What no other process and no other ledger has in its ids.
@@ -51,166 +52,198 @@ local function new_id(self)
     math.floor((now - seconds) * 2 ^ 20), self.count % 2 ^ 12) .. self.mark
 end
 
--- The orders that this Lua state is sending, each under its id. One whose
--- call was torn down by an error goes away with it.
+-- The orders that this Lua state is sending, each under its id, and under what
+-- names it in its ledger. One whose call an error has ended goes away
+-- with it.
 local sending = setmetatable({}, { __mode = "v" })
+local naming = setmetatable({}, { __mode = "v" })
 
--- Whether whoever took an order is still about to send it. Where that cannot
--- be told, for it runs on another machine, its lease decides.
-local function is_busy(self, row)
-  if not row.owner or self.clock() >= (tonumber(row.lease) or 0) then
-    return false
-  elseif row.owner == owner.current() then
-    return sending[row.order_id] ~= nil
+-- What could not be written yet, by the address of its ledger: for each order
+-- the last that became of it, the oldest first. It is written before anything
+-- else, whoever asks next.
+local unwritten = {}
+
+local function who_of(self, with_held)
+  local held
+  if with_held then
+    held = {}
+    for id in pairs(sending) do
+      held[id] = true
+    end
+    for _, entry in ipairs(unwritten[self.address] or {}) do
+      held[entry.row.order_id] = true
+    end
   end
-  return owner.is_alive(row.owner) ~= false
+  return { owner = owner.current(), now = self.clock(),
+    boottime = self.boottime(), clock = owner.clock(), held = held }
 end
 
-local LOST = "the process that sent it ended before its answer was recorded"
-
--- Nobody is there any more to say what became of it. False where somebody
--- else has changed the order meanwhile.
-local function close(self, row, state, why)
-  return self.store:try(row, state, { owner = false, lease = false,
-    error = why })
+-- Errors come from the book as plain data.
+local function received(value, problem)
+  if value == nil and type(problem) == "table" then
+    return nil, errors.new(problem)
+  end
+  return value, problem
 end
 
--- Whole numbers come out of a database as floats.
-local function whole(number)
-  number = number and math.floor(number)
-  return number and math.tointeger and math.tointeger(number) or number
+-- For how long an entry may be under way; who wrote it may be killed meanwhile.
+local UNDER_WAY_SECONDS = 60
+
+local function write_one(self, entry)
+  entry.under_way = core.now()
+  local row, err = self.caller(entry.method, who_of(self), entry.row,
+    unpack(entry, 1, 2))
+  entry.under_way = nil
+  if row and row.came_late then
+    self.report(record.order(row), row.came_late)
+  end
+  entry.result, entry.err = row, err
+  return row or err.gone, err
 end
 
---- A row as its readers get it.
--- @tparam table row
--- @treturn table order: `id`, `key`, `state`, `task_id`, `model`, `prompt`,
---   `params`, `path`, `bytes`, `sha256`, `error`, `attempts`, `base_url`,
---   `created_at` and `updated_at` in Unix seconds
-function Ledger.order_of(row)
-  local params = json.decode(row.params or "")
-  params = type(params) == "table" and params or {}
-  return {
-    id = row.order_id, key = row.order_key or row.former_key, state = row.state,
-    task_id = row.task_id, model = row.model, prompt = params.prompt,
-    params = params, path = row.path, bytes = whole(row.bytes),
-    sha256 = row.sha256, error = row.error, attempts = row.attempts,
-    base_url = row.base_url, created_at = whole(row.created_at),
-    updated_at = whole(row.updated_at),
-  }
+local function is_under_way(entry)
+  return entry.under_way and core.now() < entry.under_way + UNDER_WAY_SECONDS
 end
+
+local function remove(list, entry)
+  for index, other in ipairs(list) do
+    if other == entry then
+      return table.remove(list, index)
+    end
+  end
+end
+
+-- What is left of what could not be written, the oldest first. What somebody
+-- else is writing comes before whatever is asked from now on.
+local function write_all(self)
+  local list, index = unwritten[self.address] or {}, 1
+  while list[index] do
+    local entry = list[index]
+    if is_under_way(entry) then
+      index = index + 1
+    else
+      local done, err = write_one(self, entry)
+      if not done then
+        return nil, err
+      end
+      remove(list, entry)
+      index = 1 -- it may have changed meanwhile
+    end
+  end
+  return true
+end
+
+-- Where what is unwritten still cannot be written, nothing new is begun. A
+-- thread sees to the rest itself, and nobody waits for that.
+local function ask_with(self, with_held, method, ...)
+  local ok, err = true, nil
+  if self.book or method == "begin" then
+    ok, err = write_all(self)
+  end
+  if not ok and method == "begin" then
+    return received(nil, err)
+  end
+  return received(self.caller(method, who_of(self, with_held), ...))
+end
+
+local function ask(self, method, ...)
+  return ask_with(self, false, method, ...)
+end
+
+-- What must come to be on record, now or as soon as the ledger can be written.
+local function insist(self, method, row, ...)
+  local list = unwritten[self.address] or {}
+  unwritten[self.address] = list
+  for index = #list, 1, -1 do
+    if list[index].row.order_id == row.order_id then
+      table.remove(list, index)
+    end
+  end
+  local entry = { method = method, row = row, ... }
+  list[#list + 1] = entry
+  local ok, err = write_all(self)
+  if entry.result then
+    return entry.result
+  end
+  return received(nil, not ok and err or entry.err)
+end
+
+--- A row as its readers get it; see `starvideos.ledger.record`.
+-- @function Ledger.order_of
+Ledger.order_of = record.order
 
 --- The parameters of an order as they are kept; see
 -- `starvideos.ledger.record`.
 -- @function Ledger.text_of
 Ledger.text_of = record.text
 
+--- The name of this machine, of which the paths of its orders are.
+-- @function Ledger.machine
+Ledger.machine = owner.host
+
 --- A path as it is kept; see `starvideos.ledger.record`.
 -- @function Ledger.path_of
 Ledger.path_of = record.path
 
--- A new order, already taken by this process; false where its key has been
--- used meanwhile.
-local function insert(self, wanted)
-  local now = self.clock()
-  local id = new_id(self)
-  local row = { order_id = id, order_key = wanted.key, state = "prepared",
-    model = wanted.model, params = wanted.params, base_url = wanted.base_url,
-    path = wanted.path, attempts = 0, owner = owner.current(),
-    lease = now + self.lease, revision = 1, created_at = now,
-    updated_at = now }
-  local made, err = self.store:insert(row)
-  return made and row, err
-end
-
-local function take(self, row, wanted)
-  return self.store:try(row, "prepared", { owner = owner.current(),
-    lease = self.clock() + self.lease, model = wanted.model or false,
-    base_url = wanted.base_url, params = wanted.params,
-    path = wanted.path or row.path, error = false })
-end
-
--- The old order makes way for a new one under its key.
-local function replace(self, row, wanted)
-  return self.store:together(function()
-    local made, err = self.store:try(row, "abandoned",
-      { owner = false, lease = false })
-    if made then
-      made, err = insert(self, wanted)
-    end
-    return made, err
-  end)
-end
-
--- What is to be done about an order that is already there: "send" where it is
--- this process's now, "known", "busy", "conflict" or "unknown"; false where it
--- has changed meanwhile.
-local function decide(self, row, wanted)
-  local busy = is_busy(self, row)
-  local err
-  if row.state == "submitting" and not busy then
-    row, err = close(self, row, "unknown", LOST)
-    if not row then
-      return row, err
-    end
+--- The key of an order: the caller's, else its path, for a file is what is
+-- wanted. Where many machines share a ledger a path is one of this machine.
+-- @tparam table options `key` and `path`, or neither
+-- @treturn ?string key
+function Ledger:key_of(options)
+  local path = not options.key and record.path(options.path)
+  if path and self.is_shared then
+    path = owner.host() .. ":" .. path
   end
-  local open_to_changes = row.state == "refused"
-    or row.state == "prepared" and not busy
-  local differs = row.base_url ~= wanted.base_url
-    or row.params ~= wanted.params
-  if differs and not open_to_changes then
-    return "conflict", row
-  elseif open_to_changes then
-    -- The id of a refused task must not pass for that of the next one.
-    local anew = row.task_id and replace or take
-    local taken
-    taken, err = anew(self, row, wanted)
-    return taken and "send" or taken, taken or err
-  elseif row.state == "prepared" or row.state == "submitting" then
-    return "busy", row
-  elseif wanted.resubmit and states.may_resubmit(row.state) then
-    local made
-    made, err = replace(self, row, wanted)
-    return made and "send" or made, made or err
-  end
-  return row.state == "unknown" and "unknown" or "known", row
+  return record.name(options.key) or path or nil
 end
 
---- Write an order down, or find the one that was placed under its key.
--- @tparam table wanted `key` (or nil), `model`, `params` (see
---   `starvideos.ledger.record`), `base_url`, `path` (or nil), `resubmit`
--- @treturn ?string "send": it is this process's to send; "known": it was
---   accepted before; "busy": another process is sending it; "unknown";
---   "conflict": the key stands for another order
+-- What a parent is sending is not its child's to wait for in memory.
+local function name_in(self, wanted)
+  return wanted.key and ("%d\0%s\0%s\0%d\0%s"):format(core.process_id(),
+    self.address, wanted.account, wanted.take or 1, wanted.key)
+end
+
+-- What names an order within its ledger, from its row.
+local function name_of(self, row)
+  return name_in(self, { key = row.order_key, take = row.take,
+    account = row.account })
+end
+
+--- Write an order down, or find the one that was placed under its key and take.
+-- @tparam table wanted see `book:begin`; without `id`, `account` and `machine`
+-- @tparam table holder who is going to send it: the order is held for as long
+--   as this table lives, or until `release`
+-- @treturn ?string see `book:begin`
 -- @treturn table the order's row, or err of kind ledger
-function Ledger:begin(wanted)
-  for _ = 1, ATTEMPTS do
-    local row, err
-    if wanted.key then
-      row, err = self.store:find("key", wanted.key)
-    end
-    if err then
-      return nil, err
-    end
-    local verdict
-    if row then
-      verdict, row = decide(self, row, wanted)
-    else
-      row, err = insert(self, wanted)
-      verdict, row = row and "send" or row, row or err
-    end
-    if verdict or verdict == nil then
-      return verdict, row
-    end
+function Ledger:begin(wanted, holder)
+  wanted.id, wanted.account = new_id(self), self.account
+  wanted.machine = wanted.path and owner.host()
+  local name = name_in(self, wanted)
+  if name and naming[name] then
+    return "busy", naming[name].row or { owner = owner.current() }
   end
-  return nil, self.store:failure("written", "others keep changing the order of"
-    .. " key " .. tostring(wanted.key))
+  sending[wanted.id] = holder
+  if name then
+    naming[name] = holder
+  end
+  local verdict, row = ask(self, "begin", wanted)
+  sending[wanted.id] = nil
+  if verdict == "send" then
+    sending[row.order_id] = holder
+  elseif name then
+    naming[name] = nil
+  end
+  return verdict, row
 end
 
---- Hold an order as one that this Lua state is sending.
--- @tparam table row as `begin` gave it
--- @tparam ?table holder whose life the hold is bound to; nil ends it
-function Ledger.hold(row, holder)
-  sending[row.order_id] = holder
+--- Hold an order no longer: its sending has ended.
+-- @tparam table row
+function Ledger:release(row)
+  sending[row.order_id] = nil
+  local name = name_of(self, row)
+  if name then
+    naming[name] = nil
+  end
 end
 
 --- Whether an order was taken by this Lua state.
@@ -225,61 +258,38 @@ end
 -- @treturn ?table row; nil where another process has taken it
 -- @treturn ?table err
 function Ledger:submitting(row)
-  local after, err = self.store:try(row, "submitting", {
-    attempts = (tonumber(row.attempts) or 0) + 1,
-    owner = owner.current(), lease = self.clock() + self.lease, error = false })
-  if after == false then
-    return nil, self.store:failure("written", "another process has taken the"
-      .. " order " .. row.order_id)
-  end
-  return after, err
+  return ask(self, "submitting", row)
 end
 
---- The order was certainly not accepted.
+--- The order still waits for its turn to be sent.
+-- @tparam table row
+-- @treturn ?table row; nil where another process has taken it
+-- @treturn ?table err
+function Ledger:renew(row)
+  return ask(self, "renew", row)
+end
+
+--- The order was certainly not accepted. Where that cannot be written now it
+-- is before anything else.
 -- @tparam table row
 -- @tparam string why
--- @tparam number pause seconds until it is sent again; nil where it is not
+-- @tparam ?number pause seconds until it is sent again; nil where it is not
 -- @treturn ?table row
 -- @treturn ?table err
 function Ledger:unsent(row, why, pause)
-  local after, err = self.store:try(row, "prepared", { error = why,
-    owner = pause and owner.current() or false,
-    lease = pause and self.clock() + pause + self.lease or false })
-  -- Who has taken it meanwhile may be sending it: that stands.
-  return after == false and row or after, err
+  return insist(self, "unsent", row, why, pause)
 end
 
---- How the sending of an order ended.
+--- How the sending of an order ended. Where that cannot be written now it is
+-- before anything else, for as long as the process lives.
 -- @tparam table row
--- @tparam string state accepted, refused or unknown
--- @tparam table changes `task_id`, `error`
--- @treturn ?table row
+-- @tparam string state accepted, failed, cancelled, refused or unknown
+-- @tparam table changes `task_id`, `task_created`, `error`
+-- @treturn ?table row; with `came_late` where the order had moved on, and the
+--   task was recorded beside it
 -- @treturn ?table err
 function Ledger:settle(row, state, changes)
-  local after, err = self.store:settle(row, state, { owner = false,
-    lease = false, task_id = changes.task_id, error = changes.error or false })
-  -- An answer that came after its order was given up: what was bought stays
-  -- on record all the same.
-  if after and after.state == "abandoned" and changes.task_id then
-    return self.store:settle(after, "abandoned",
-      { task_id = changes.task_id })
-  end
-  return after, err
-end
-
-local function settle_task(self, id, state, changes)
-  local rows, err = self.store:all("task", id)
-  for _, row in ipairs(rows or {}) do
-    local says_so = row.state == state and not changes.path
-    if states.allows(row.state, state) and not says_so then
-      local ok
-      ok, err = self.store:settle(row, state, changes)
-      if not ok then
-        return nil, err
-      end
-    end
-  end
-  return rows and true, err
+  return insist(self, "settle", row, state, changes)
 end
 
 --- A task was seen: it has ended, or an order that was thought lost has not.
@@ -289,7 +299,20 @@ end
 function Ledger:seen(task)
   local state = tasks.is_terminal(task) and task.status or "accepted"
   local why = type(task.error) == "string" and redact.urls(task.error)
-  return settle_task(self, task.id, state, { error = why or false })
+  return ask(self, "seen", task.id, state, why or nil)
+end
+
+--- The provider does not know a task.
+-- @tparam string id the task's
+-- @treturn ?boolean true
+-- @treturn ?table err
+function Ledger:missing(id)
+  return ask(self, "missing", id)
+end
+
+local function as_kept(file)
+  return { path = record.path(file.path), machine = owner.host(),
+    bytes = file.bytes, sha256 = file.sha256 }
 end
 
 --- The video of a task is on disk and about to get its name: should the
@@ -299,8 +322,7 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table err
 function Ledger:placing(id, file)
-  return settle_task(self, id, "completed", { path = record.path(file.path),
-    bytes = file.bytes, sha256 = file.sha256 })
+  return ask(self, "placing", id, as_kept(file))
 end
 
 --- The video of a task is on disk.
@@ -309,172 +331,138 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table err
 function Ledger:downloaded(id, file)
-  return settle_task(self, id, "downloaded", { path = record.path(file.path),
-    bytes = file.bytes, sha256 = file.sha256 })
+  return ask(self, "downloaded", id, as_kept(file))
 end
 
 --- The order of a task.
 -- @tparam string id the task's
--- @treturn ?table row
+-- @treturn ?table row; nil where there is none
 -- @treturn ?table err
 function Ledger:of_task(id)
-  return self.store:find("task", id)
+  return ask(self, "of_task", id)
 end
 
--- What an order becomes when nobody is there to go on with it: one that was
--- being sent may have arrived; one that was not, and that no key leads back
--- to, will never be sent.
-local function fate(self, row)
-  if row.state == "submitting" and not is_busy(self, row) then
-    return "unknown", LOST
-  elseif row.state == "prepared" and not row.order_key
-    and not is_busy(self, row) then
-    return "refused", "it was never sent: its process ended before"
+local function named(self, id, take)
+  return { id = record.name(id), take = take, account = self.account }
+end
+
+--- An order by its id, or by its key and take.
+-- @tparam string id or key
+-- @tparam[opt=1] number take
+-- @treturn ?table row
+-- @treturn ?table err not_found where there is none
+function Ledger:order(id, take)
+  return ask_with(self, true, "look_up", named(self, id, take))
+end
+
+--- An order as a person names it: also by its path, where that is its key.
+-- @tparam string id, key or path
+-- @tparam[opt=1] number take
+-- @treturn ?table row
+-- @treturn ?table err not_found where there is none
+function Ledger:find(id, take)
+  local row, err = self:order(id, take)
+  if row or err.kind ~= "not_found" then
+    return row, err
   end
+  return self:order(self:key_of { path = id }, take), err
 end
 
--- An order as it stands, its fate settled where its process died.
-local function settled(self, row)
-  for _ = 1, ATTEMPTS do
-    local state, why = fate(self, row)
-    if not state then
-      return row
-    end
-    local after, err = close(self, row, state, why)
-    if after == false then
-      after, err = self.store:find("id", row.order_id)
-    end
-    if not after then
-      return nil, err
-    end
-    row = after
-  end
-  return nil, self.store:failure("written", "others keep changing the order "
-    .. row.order_id)
-end
-
---- What is open, oldest first. The fate of orders whose process died is
--- settled first.
+--- What is open, or all there is, oldest first. The fate of orders whose
+-- process died is settled first.
 -- @tparam number limit rows at most
 -- @tparam ?string after id of the last order of the page before
+-- @tparam ?boolean all
 -- @treturn ?table rows
 -- @treturn ?string|table where more may follow the `after` of the next page;
 --   or err
-function Ledger:pending(limit, after)
-  local page, err = self.store:open(limit, after)
-  if not page then
-    return nil, err
-  end
-  local rows = {}
-  for _, row in ipairs(page) do
-    row, err = settled(self, row)
-    if not row then
-      return nil, err
-    elseif states.is_open(row.state) then
-      rows[#rows + 1] = row
-    end
-  end
-  return rows, #page == limit and page[limit].order_id or nil
+function Ledger:pending(limit, after, all)
+  return ask_with(self, true, "pending", limit, after, all)
 end
 
---- The order of a key.
--- @tparam string key
--- @treturn ?table row
--- @treturn ?table err
-function Ledger:of_key(key)
-  return self.store:find("key", key)
-end
-
--- The order of an id as it stands, or an error where there is none.
-local function look_up(self, id)
-  local row, err = self.store:find("id", id)
-  if not row then
-    return nil, err or errors.new { kind = "not_found",
-      message = "the ledger holds no order " .. id }
-  end
-  return settled(self, row)
-end
-
--- What was bought and can still be had.
-local bought = { accepted = true, completed = true }
-
-local function refused(row, verb)
-  local message = ("the order %s is %s and cannot be %s"):format(row.order_id,
-    row.state, verb)
-  if bought[row.state] then
-    message = message .. (": the task %s was bought, and can still be had")
-      :format(tostring(row.task_id))
-  end
-  return errors.new { kind = "validation", message = message,
-    task_id = row.task_id }
-end
-
--- A person's decision about an order. Made for the order as it was looked at:
--- where somebody has changed it meanwhile it is looked at again.
-local function decided(self, id, verb, may, state, changes)
-  local seen
-  for _ = 1, ATTEMPTS do
-    local row, err = look_up(self, id)
-    seen = seen or row and row.state
-    if not row then
-      return nil, err
-    elseif is_busy(self, row) or row.state ~= seen or not may(seen) then
-      return nil, refused(row, verb)
-    end
-    local after
-    after, err = self.store:try(row, state, changes)
-    if after ~= false then
-      return after, err
-    end
-  end
-  return nil, self.store:failure("written", "others keep changing the order "
-    .. id)
-end
-
---- Give an order up that nobody will wait for.
--- @tparam string id of the order
--- @tparam ?boolean force also one that was bought and can still be had
+--- Give an order up that nobody will wait for; its take is spent. Or take note
+-- of what came late for one that has ended.
+-- @tparam string id of the order, or its key
+-- @tparam ?table options `take` (1, of a key), `force`: also one that was
+--   bought and can still be had, or whose process has let its lease run out
 -- @treturn ?table row
 -- @treturn ?table err validation where it is being sent, or was bought
-function Ledger:dismiss(id, force)
-  return decided(self, id, "dismissed", function(state)
-    return states.allows(state, "abandoned") and (force or not bought[state])
-  end, "abandoned", { owner = false, lease = false })
+function Ledger:dismiss(id, options)
+  options = options or {}
+  return ask_with(self, true, "dismiss", named(self, id, options.take),
+    options.force)
 end
 
 --- Give an order of unknown fate its task.
--- @tparam string id of the order
+-- @tparam string id of the order, or its key
 -- @tparam string task_id
+-- @tparam[opt=1] number take of a key
 -- @treturn ?table row
 -- @treturn ?table err validation where its fate is known
-function Ledger:adopt(id, task_id)
-  return decided(self, id, "given a task", function(state)
-    return state == "unknown"
-  end, "accepted", { owner = false, lease = false, task_id = task_id,
-    error = false })
+function Ledger:adopt(id, task_id, take)
+  return ask_with(self, true, "adopt", named(self, id, take), task_id)
 end
 
---- Close the connection.
+--- Say of which account an order is, and all the takes of its key with it.
+-- @tparam string id of the order, or its key
+-- @tparam string account
+-- @tparam[opt=1] number take of a key
+-- @treturn ?table row
+-- @treturn ?table err validation where it is another's, or being sent
+function Ledger:label(id, account, take)
+  return ask_with(self, true, "label",
+    { id = record.name(id), take = take, account = "" }, record.name(account))
+end
+
+--- Close the connection; what could not be written yet is tried once more,
+-- unless that is a thread's own business.
 function Ledger:close()
-  self.store:close()
+  if self.book then
+    write_all(self)
+  end
+  self.caller("close", who_of(self))
+end
+
+-- Asks a book of our own, on this thread.
+local function inline(_, options)
+  local book = require("starvideos.ledger.book").new(options)
+  return function(method, who, ...)
+    return book[method](book, who, ...)
+  end, book
 end
 
 --- A ledger; nothing is opened before it is needed.
 -- @tparam table options `address` (path of a SQLite file, or a `postgres://`
---   URL), `fsync`, `clock` (Unix seconds), `random`, `timeout` (seconds that
---   one exchange may take)
--- @treturn table ledger
+--   URL), `fsync`, `clock` (Unix seconds), `boottime` (of the machine),
+--   `random`, `timeout` (seconds that one exchange may take), `account` (the
+--   label of the orders' account, none), `report` (called with an order and
+--   the id of a task that came when the order had moved on), `runtime`
+--   (without one all is done on this thread), and `blocks`: whether that may
+--   wait for a file here
+-- @treturn ?table ledger
+-- @treturn ?string why not: an address that is none
 function _M.new(options)
-  local address = options.address
-  if databases.is_path(address) then
-    address = record.path(address) -- for a program that goes elsewhere later
+  local place, why = places.read(options.address)
+  if not place then
+    return nil, why
   end
-  return setmetatable({
-    store = stores.new(address, options.fsync, options.clock),
+  local address = place.path and record.absolute(place.address)
+    or place.address -- a path holds also for a program that goes elsewhere
+  local self = setmetatable({
+    address = address,
+    is_shared = place.server,
+    account = record.name(options.account or ""),
     clock = options.clock,
+    boottime = options.boottime or core.boottime,
     random = options.random,
+    report = options.report or function() end,
     lease = options.timeout + LEASE_MARGIN,
   }, Ledger)
+  local away = options.runtime and (place.server or not options.blocks)
+  local way = away and remote.new or inline
+  self.caller, self.book = way(options.runtime, { address = address,
+    fsync = options.fsync, lease = self.lease }, place.server)
+  return self
 end
 
 return _M

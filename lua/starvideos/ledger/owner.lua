@@ -1,9 +1,9 @@
 --- Which process is sending an order, and whether it is still there to do so.
 --
 -- A process is told from another of the same number by the time it started,
--- and a machine from itself after a reboot by the kernel's boot id. Where
--- there is no /proc, or the process runs elsewhere, nothing can be told, and
--- the lease that the owner left decides.
+-- and from one of another container by its PID namespace, whose name holds for
+-- one run of one kernel. What cannot be seen from here is not dead: the lease
+-- that the owner left decides.
 -- @module starvideos.ledger.owner
 
 local core = require "starvideos.core"
@@ -20,7 +20,7 @@ local function first_line(path)
   return line
 end
 
--- Number, state and start time. The second field is the program's name in
+-- Number, start time and state. The second field is the program's name in
 -- parentheses, which may hold anything.
 local function process(which)
   local line = first_line("/proc/" .. which .. "/stat")
@@ -32,14 +32,22 @@ local function process(which)
   return number, start, state
 end
 
+local function word(text)
+  text = (text or ""):gsub("%s", "-")
+  return text == "" and "-" or text
+end
+
 local here
 
-local function machine()
-  if not here then
-    local host = first_line "/proc/sys/kernel/hostname" or "localhost"
-    local boot = first_line "/proc/sys/kernel/random/boot_id" or "-"
-    here = host:gsub("%s", "-") .. " " .. boot
-  end
+-- What does not change in the life of a process, whatever it forks.
+local function surroundings()
+  here = here or {
+    host = word(first_line "/proc/sys/kernel/hostname"),
+    boot = word(first_line "/proc/sys/kernel/random/boot_id"),
+    processes = word(core.namespace "pid"),
+    time = word(core.namespace "time"),
+  }
+  here.clock = here.clock or here.boot .. " " .. here.time
   return here
 end
 
@@ -48,17 +56,58 @@ local state_name = tostring({}):gsub("[^%w]", "")
 
 local current, current_id
 
+-- Where /proc shows the processes of another namespace, it says nothing about
+-- this one's.
+local function start_time(id)
+  local number, start = process "self"
+  return number == ("%d"):format(id) and start or "-"
+end
+
 --- This process, and this Lua state in it.
--- @treturn string host, boot, number, start time and state
+-- @treturn string host, boot, PID namespace, time namespace, number, start
+--   time and state
 function _M.current()
   local id = core.process_id()
   if id ~= current_id then
-    local number, start = process "self"
-    current = ("%s %s %s %s"):format(machine(), number or "-", start or "-",
-      state_name)
+    local where = surroundings()
+    current = ("%s %s %s %s %d %s %s"):format(where.host, where.boot,
+      where.processes, where.time, id, start_time(id), state_name)
     current_id = id
   end
   return current
+end
+
+--- The clock that goes on while the machine sleeps, by name: two processes of
+-- the same one read the same time from it.
+-- @treturn string
+function _M.clock()
+  return surroundings().clock
+end
+
+--- The machine, as its users call it.
+-- @treturn string
+function _M.host()
+  return surroundings().host
+end
+
+local WORDS = "^(%S+) (%S+) (%S+) (%S+) (%d+) (%S+) %S+$"
+
+-- What /proc tells of a process that there is; nothing where it hides those of
+-- others (hidepid), or is that of another namespace.
+local function shown(number, start, time)
+  local own_start = _M.current():match "(%S+) %S+$"
+  if own_start == "-" then
+    return nil
+  end
+  local found, began, state = process(number)
+  if not found then
+    return nil
+  elseif state == "Z" or state == "X" then
+    return false
+  elseif time ~= surroundings().time or start == "-" then
+    return nil -- the start is told in the time of who looks
+  end
+  return began == start
 end
 
 --- Whether a process still runs.
@@ -67,18 +116,17 @@ end
 function _M.is_alive(name)
   if not name then
     return false
-  elseif name == _M.current() then
-    return true
   end
-  local host, boot, number, start = name:match(("(%S+) "):rep(4) .. "%S+$")
-  local own_host, own_boot = machine():match "^(%S+) (%S+)$"
-  if host ~= own_host or own_boot == "-" or number == "-" then
+  local host, boot, processes, time, number, start = name:match(WORDS)
+  local where = surroundings()
+  -- Machines that were made of one snapshot share the boot, and more.
+  if host ~= where.host or boot ~= where.boot or boot == "-" or processes ~= where.processes
+    or processes == "-" then
     return nil
-  elseif boot ~= own_boot then
+  elseif core.process_exists(tonumber(number)) == false then
     return false
   end
-  local found, began, state = process(number)
-  return found ~= nil and began == start and state ~= "Z" and state ~= "X"
+  return shown(number, start, time)
 end
 
 return _M

@@ -1,11 +1,13 @@
---- What a caller gave, as the ledger keeps it. The parameters are one text for
+--- What a caller gave, as the ledger keeps it, and back. The parameters are one text for
 -- the same order whatever the order of its fields, fit to be read, without
 -- secrets.
 -- @module starvideos.ledger.record
 
 local core = require "starvideos.core"
+local idlist = require "starvideos.ledger.idlist"
 local json = require "starvideos.json"
 local redact = require "starvideos.redact"
+local utf8 = require "starvideos.ledger.utf8"
 
 local _M = {}
 
@@ -21,53 +23,159 @@ local function digest(text)
   return ("%08x"):format(sum)
 end
 
+-- How a text and a number are written, by the version of the ledger.
+local styles = {}
+
+-- Slightly less was taken for a secret, and numbers had 14 digits.
+styles.former = {
+  text = function(text)
+    return (text:gsub("(%f[%w+.-][%w+.-]*:\\?/\\?/[^%s\"<>?]*)%?([^%s\"<>]*)",
+      function(address, query)
+        return address .. "?[redacted-" .. digest(query) .. "]"
+      end))
+  end,
+  number = function(number)
+    return (("%.14g"):format(number):gsub(",", "."))
+  end,
+}
+
+-- A prompt is a sentence with URLs in it at most.
+styles.present = {
+  text = function(text, name)
+    return redact[name == "prompt" and "urls" or "url"](text, digest)
+  end,
+  number = json.encode,
+}
+
 local write
 
-local function write_list(list, api_key)
+local function write_list(list, style, api_key)
   local items = {}
   for index, value in ipairs(list) do
-    items[index] = write(value, api_key)
+    items[index] = write(value, style, api_key)
   end
   return "[" .. table.concat(items, ",") .. "]"
 end
 
-local function write_object(object, api_key)
-  local names, items = {}, {}
-  for name in pairs(object) do
-    names[#names + 1] = name
+local function write_object(object, style, api_key)
+  local names, values, items = {}, {}, {}
+  for name, value in pairs(object) do
+    name = tostring(name)
+    names[#names + 1], values[name] = name, value
   end
-  table.sort(names, function(a, b) return tostring(a) < tostring(b) end)
+  table.sort(names)
   for index, name in ipairs(names) do
-    items[index] = json.encode(tostring(name)) .. ":"
-      .. write(object[name], api_key)
+    items[index] = json.encode(name) .. ":"
+      .. write(values[name], style, api_key, name)
   end
   return "{" .. table.concat(items, ",") .. "}"
 end
 
-function write(value, api_key)
+function write(value, style, api_key, name)
   if type(value) == "string" then
-    return json.encode(redact.key(redact.urls(value, digest), api_key))
+    return json.encode(redact.key(style.text(value, name), api_key))
+  elseif type(value) == "number" then
+    return style.number(value)
   elseif type(value) ~= "table" then
     return json.encode(value)
   end
-  return #value > 0 and write_list(value, api_key)
-    or write_object(value, api_key)
+  return #value > 0 and write_list(value, style, api_key)
+    or write_object(value, style, api_key)
 end
 
 --- The text for the fields of a request.
 -- @tparam table fields as they are sent
 -- @tparam ?string api_key which must not be in it
 -- @treturn string JSON
+-- @treturn ?string how the first version of the ledger wrote them, by which an
+--   order of its time is recognised; nil where that is the same
 function _M.text(fields, api_key)
-  return write(fields, api_key)
+  local text = utf8.valid(write(fields, styles.present, api_key))
+  local may_differ = text:find("[redacted", 1, true)
+    or text:find "%d%d%d%d%d%d%d%d%d%d" or text:find("\\x", 1, true)
+  return text, may_differ and write(fields, styles.former, api_key) or nil
 end
 
---- A path as it reads from wherever the next process runs.
+-- A ledger of the first version may hold what counts as secret by now.
+local function shown(value, name)
+  if type(value) == "string" then
+    return redact[name == "prompt" and "urls" or "url"](value)
+  elseif type(value) ~= "table" then
+    return value
+  end
+  local copy = {}
+  for field, item in pairs(value) do
+    copy[field] = shown(item, field)
+  end
+  return copy
+end
+
+-- Whole numbers come out of a database as floats.
+local function whole(number)
+  number = number and math.floor(number)
+  return number and math.tointeger and math.tointeger(number) or number
+end
+
+-- The list of a column, nil where it is empty.
+local function list_or_nil(text)
+  local ids = idlist.read(text)
+  return ids[1] and ids or nil
+end
+
+--- A row as its readers get it.
+-- @tparam table row
+-- @treturn table order: `id`, `key`, `take`, `account`, `state`, `task_id`,
+--   `late_tasks` (ids that came when the order had moved on; they were bought
+--   too), `model`, `prompt`, `params`, `path` and the `machine` it is a path
+--   of, `bytes`, `sha256`, `error`, `attempts`, `base_url`; `created_at`,
+--   `updated_at`, `accepted_at` and `missing_since` (the provider knows the
+--   task no more) in Unix seconds
+function _M.order(row)
+  local params = json.decode(row.params or "")
+  params = type(params) == "table" and params or {}
+  params = row.params_form == 2 and params or shown(params)
+  return {
+    id = row.order_id, key = row.order_key, take = whole(row.take),
+    account = row.account ~= "" and row.account or nil, state = row.state,
+    task_id = row.task_id, late_tasks = list_or_nil(row.late_tasks),
+    model = row.model, prompt = params.prompt, params = params,
+    path = row.path, machine = row.machine, bytes = whole(row.bytes),
+    sha256 = row.sha256,
+    error = row.error and redact.urls(tostring(row.error)),
+    attempts = row.attempts, base_url = row.base_url,
+    created_at = whole(row.created_at), updated_at = whole(row.updated_at),
+    accepted_at = whole(row.accepted_at),
+    missing_since = whole(row.missing_since),
+  }
+end
+
+--- A text that a person gave as a name, as it is kept.
+-- @function _M.name
+_M.name = utf8.valid
+
+--- A path as it reads from wherever the next process runs. It may name an
+-- order, so one file has one path: less what means nothing in it. (What ".."
+-- means only the disk can tell.)
+-- @tparam ?string path
+-- @treturn ?string
+function _M.absolute(path)
+  if not path then
+    return nil
+  end
+  local directory = not path:find "^/" and core.directory()
+  path = directory and directory .. "/" .. path or path
+  local parts = {}
+  for part in path:gmatch "[^/]+" do
+    parts[#parts + 1] = part ~= "." and part or nil
+  end
+  return (path:find "^/" and "/" or "") .. table.concat(parts, "/")
+end
+
+--- The same, as it is kept.
 -- @tparam ?string path
 -- @treturn ?string
 function _M.path(path)
-  local directory = path and not path:find "^/" and core.directory()
-  return directory and directory .. "/" .. path or path
+  return utf8.valid(_M.absolute(path))
 end
 
 return _M

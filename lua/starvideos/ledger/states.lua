@@ -4,7 +4,9 @@
 --
 -- An order that was sent and whose fate nobody knows is `unknown`: its process
 -- died, or its answer was lost. Nothing leads from there back to the wire; a
--- late answer makes it `accepted`, a person's decision `abandoned`.
+-- late answer makes it `accepted`, a person's decision `abandoned`. A task's
+-- id is always taken: an answer that comes after its order was thought not to
+-- have arrived makes it `accepted` too.
 -- @module starvideos.ledger.states
 
 local _M = {}
@@ -12,8 +14,10 @@ local _M = {}
 -- Each state: whether something is still to be done about it, and what may
 -- follow.
 local states = {
-  prepared = { true, { "prepared", "submitting", "refused", "abandoned" } },
-  submitting = { true, { "prepared", "accepted", "refused", "unknown" } },
+  prepared = { true, { "prepared", "submitting", "accepted", "failed",
+    "cancelled", "refused", "abandoned" } },
+  submitting = { true, { "prepared", "accepted", "failed", "cancelled",
+    "refused", "unknown" } },
   accepted = { true, { "completed", "failed", "cancelled", "downloaded",
     "abandoned" } },
   completed = { true, { "completed", "downloaded", "failed", "cancelled",
@@ -23,7 +27,8 @@ local states = {
   downloaded = { false, {} },
   failed = { false, { "abandoned" } },
   cancelled = { false, { "abandoned" } },
-  refused = { false, { "prepared", "abandoned" } },
+  refused = { false, { "prepared", "accepted", "failed", "cancelled",
+    "abandoned" } },
   abandoned = { false, { "abandoned" } },
 }
 
@@ -49,16 +54,6 @@ end
 -- @treturn boolean
 function _M.is_open(name)
   return states[name] ~= nil and states[name][1]
-end
-
--- What was bought, or is about to be, is never bought again.
-local resubmittable = { unknown = true, failed = true, cancelled = true }
-
---- Whether an order may be placed anew where the caller says so.
--- @tparam string name
--- @treturn boolean
-function _M.may_resubmit(name)
-  return resubmittable[name] == true
 end
 
 return _M

@@ -6,9 +6,10 @@
 -- @classmod starvideos.ledger.store
 
 local databases = require "starvideos.ledger.database"
-local errors = require "starvideos.errors"
+local places = require "starvideos.ledger.place"
 local schema = require "starvideos.ledger.schema"
 local states = require "starvideos.ledger.states"
+local utf8 = require "starvideos.ledger.utf8"
 
 local unpack = table.unpack or unpack
 
@@ -17,31 +18,47 @@ local _M = {}
 local Store = {}
 Store.__index = Store
 
--- How often a change is tried again when others change the same order.
-local ATTEMPTS = 50
+-- What is shown of an order.
+local shown = { "order_id", "order_key", "take", "account", "state", "task_id",
+  "late_tasks", "model", "params", "params_form", "path", "machine", "bytes",
+  "sha256", "error", "attempts", "base_url", "created_at", "updated_at", "accepted_at",
+  "missing_since" }
 
--- What changes in the life of an order.
-local columns = { "state", "order_key", "former_key", "task_id", "model",
-  "base_url", "params", "path", "bytes", "sha256", "error", "attempts", "owner", "lease",
-  "updated_at", "closed_at" }
+-- What else is needed to change it.
+local hidden = { "task_created", "refused_tasks", "owner", "lease",
+  "lease_clock", "lease_began", "seen_revision", "seen_clock", "seen_began",
+  "revision", "closed_at" }
 
-local SELECT = "SELECT order_id, revision, created_at, "
-  .. table.concat(columns, ", ") .. " FROM orders "
+local numbers = { "take", "bytes", "attempts", "lease", "lease_began",
+  "seen_began", "created_at", "updated_at", "accepted_at", "task_created",
+  "missing_since", "closed_at", "read_at" }
 
-local INSERT = [[INSERT INTO orders (order_id, order_key, state, model, params,
-  base_url, path, attempts, owner, lease, revision, created_at, updated_at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+local FROM = " FROM starvideos_orders "
+local SHOW = "SELECT " .. table.concat(shown, ", ") .. FROM
+local SELECT = "SELECT " .. table.concat(shown, ", ") .. ", "
+  .. table.concat(hidden, ", ") .. "%s" .. FROM
+
+-- Another version's tables have no place for it: a NULL is refused there.
+local INSERT = [[INSERT INTO starvideos_orders (order_id, order_key, take,
+  account, state, model, params, base_url, path, machine, attempts, owner,
+  lease, created_at, updated_at, lease_clock, lease_began, revision)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, %s,
+  (SELECT 1 WHERE ]] .. schema.condition .. [[))
   ON CONFLICT DO NOTHING]]
 
-local FIND = {
-  id = SELECT .. "WHERE order_id = ?",
-  key = SELECT .. "WHERE order_key = ?",
-  task = SELECT .. "WHERE task_id = ? ORDER BY closed_at IS NOT NULL,"
-    .. " order_id DESC",
-}
+local UNCHANGED = " WHERE order_id = ? AND revision = ? AND "
+  .. schema.condition
 
-local OPEN = SELECT .. [[WHERE closed_at IS NULL AND order_id > ?
-  ORDER BY order_id LIMIT ]]
+local SIGHT = [[UPDATE starvideos_orders SET seen_revision = ?, seen_clock = ?,
+  seen_began = ?]] .. UNCHANGED
+
+local WHERE = {
+  id = "WHERE order_id = ?",
+  key = "WHERE order_key = ? ORDER BY take, account",
+  task = "WHERE task_id = ? ORDER BY closed_at IS NOT NULL, order_id DESC",
+  open = "WHERE closed_at IS NULL AND order_id > ? ORDER BY order_id LIMIT %d",
+  all = "WHERE order_id > ? ORDER BY order_id LIMIT %d",
+}
 
 local advice = {
   { "full", "free some space" },
@@ -51,14 +68,11 @@ local advice = {
   { "not a database", "name another file" },
   { "malformed", "restore it from a copy" },
   { "locked", "another program has held it for too long" },
+  { "no connection to the server", "check its address, and that the server runs"
+    .. " and lets you in" },
 }
 
--- A PostgreSQL address without its password, which may hold any character.
-local function shown(address)
-  return (address:gsub("^(%w+://).*@", "%1"):gsub("%?.*", ""))
-end
-
---- The error of a ledger that does not work.
+--- The error of a ledger that does not work, as plain data.
 -- @tparam string verb `opened`, `read` or `written`
 -- @tparam string why
 -- @treturn table err
@@ -70,11 +84,17 @@ function Store:failure(verb, why)
       break
     end
   end
-  return errors.new {
+  return {
     kind = "ledger",
     message = ("the ledger %s could not be %s: %s%s"):format(
-      shown(self.address), verb, why, hint),
+      places.shown(self.address), verb, why, hint),
   }
+end
+
+local function newer(self, version)
+  return self:failure("opened", ("it was written by a newer version of this"
+    .. " library (schema %d, known %d); nothing was sent"):format(version,
+    schema.version))
 end
 
 local function ready(self)
@@ -85,24 +105,31 @@ local function ready(self)
   if not version then
     return nil, self:failure("opened", why)
   elseif version > schema.version then
-    return nil, self:failure("opened", ("it was written by a newer version of"
-      .. " this library (schema %d, known %d)"):format(version,
-      schema.version))
+    return nil, newer(self, version)
   end
   self.is_ready = true
   return true
 end
 
-local numbers = { "bytes", "attempts", "lease", "created_at", "updated_at",
-  "closed_at" }
+-- A failure may come of tables that are another version's meanwhile.
+local function failed(self, verb, why)
+  local version = schema.version_of(self.database)
+  if version and version ~= schema.version then
+    self.is_ready = false
+    return newer(self, version)
+  end
+  return self:failure(verb, why)
+end
 
 -- SQLite keeps any value in any column: a row that other hands have spoilt can
 -- still be read.
 local function restored(row)
   for _, name in ipairs(numbers) do
-    row[name] = tonumber(row[name])
+    local value = row[name]
+    if value and type(value) ~= "number" then
+      row[name] = tonumber(value)
+    end
   end
-  return row
 end
 
 -- As SQLite adds to what is no number.
@@ -117,7 +144,7 @@ local function read(self, sql, ...)
   end
   local rows, why = self.database:rows(sql, ...)
   if not rows then
-    return nil, self:failure("read", why)
+    return nil, failed(self, "read", why)
   end
   for _, row in ipairs(rows) do
     restored(row)
@@ -132,19 +159,19 @@ local function write(self, sql, ...)
   end
   local count, why = self.database:run(sql, ...)
   if not count then
-    return nil, self:failure("written", why)
+    return nil, failed(self, "written", why)
   end
   return count
 end
 
 --- Orders by what names them.
--- @tparam string by `id` (the order's), `key` (of those not abandoned) or
+-- @tparam string by `id` (the order's), `key` (all its takes and accounts) or
 --   `task`
 -- @tparam string value
 -- @treturn ?table rows
 -- @treturn ?table err
 function Store:all(by, value)
-  return read(self, FIND[by], value)
+  return read(self, self.select .. WHERE[by], utf8.valid(value))
 end
 
 --- The order by what names it.
@@ -157,96 +184,143 @@ function Store:find(by, value)
   return rows and rows[1], err
 end
 
---- Open orders, oldest first.
+--- Orders, oldest first, as far as they are shown.
+-- @tparam string which `open` or `all`
 -- @tparam number limit rows at most
 -- @tparam ?string after id of the last order of the page before
 -- @treturn ?table rows
 -- @treturn ?table err
-function Store:open(limit, after)
-  return read(self, OPEN .. ("%d"):format(limit), after or "")
+function Store:list(which, limit, after)
+  return read(self, SHOW .. WHERE[which]:format(limit), after or "")
 end
 
---- Add an order.
+--- Add an order, taken by who asks.
+-- @tparam table who
 -- @tparam table row
--- @treturn ?boolean true; false where its key is taken
+-- @treturn ?table the row; false where its key and take are there already
 -- @treturn ?table err
-function Store:insert(row)
-  local count, err = write(self, INSERT, row.order_id, row.order_key,
-    row.state, row.model, row.params, row.base_url, row.path, row.attempts,
-    row.owner, row.lease, row.revision, row.created_at, row.updated_at)
+function Store:insert(who, row)
+  row.owner, row.lease = who.owner, self.lease
+  row.created_at, row.updated_at = who.now, who.now
+  row.attempts, row.revision, row.params_form = 0, 1, 2
+  row.model = utf8.valid(row.model)
+  local values = { row.order_id, row.order_key, row.take, row.account,
+    row.state, row.model, row.params, row.base_url, row.path, row.machine,
+    row.owner, row.lease, row.created_at, row.updated_at }
+  local given = 14
+  if not self.database:clock() then
+    row.lease_clock, row.lease_began = who.clock, who.boottime
+    values[15], values[16], given = who.clock, who.boottime, 16
+  end
+  local count, err = write(self, self.insertion, unpack(values, 1, given))
   if not count or count == 1 then
-    return count and true, err
+    return count and row, err
   end
   -- A statement that was sent again over a new connection also says zero,
   -- where the first had done its work.
   local rows
   rows, err = self:all("id", row.order_id)
-  return rows and rows[1] ~= nil, err
+  return rows and (rows[1] or false), err
 end
 
 -- LuaDBI hands a time to PostgreSQL with four decimals.
-local function now_of(self)
-  return math.floor(self.clock() * 1e4) / 1e4
+local function rounded(seconds)
+  return math.floor(seconds * 1e4) / 1e4
 end
 
--- The row after a step. One that is given up lets go of its key.
-local function after_step(self, row, state, changes)
+-- A change on its way: the row as it will be, and what differs, so that an
+-- index of anything else is left alone.
+local function put(change, name, value)
+  local after = change.after
+  if after[name] ~= value then
+    after[name] = value
+    local count = change.count + 1
+    change.count, change.values[count] = count, value
+    change.names[count] = name .. " = ?"
+  end
+end
+
+-- `lease` in the changes begins a new lease, or ends it where it is false.
+local function put_lease(self, who, change, lease)
+  local clock = self.database:clock()
+  local here = lease and not clock
+  put(change, "lease", lease or nil)
+  put(change, "lease_clock", here and who.clock or nil)
+  if lease and clock then
+    change.after.lease_began, change.begins = nil, clock
+  else
+    put(change, "lease_began", here and who.boottime or nil)
+  end
+end
+
+-- Open for as long as nobody has looked at what came late.
+local function closing_time(row, state, changes, now)
+  if changes.closed_at ~= nil then
+    return changes.closed_at or nil
+  end
+  local is_open = states.is_open(state)
+    or row.late_tasks ~= nil and row.closed_at == nil
+  return not is_open and now or nil
+end
+
+local function change_of(self, who, row, state, changes)
   local after = {}
   for name, value in pairs(row) do
     after[name] = value
   end
+  local change = { after = after, names = {}, values = {}, count = 0 }
+  local now = rounded(who.now)
+  put(change, "state", state)
+  put(change, "updated_at", now)
+  put(change, "closed_at", closing_time(row, state, changes, now))
   for name, value in pairs(changes) do
-    after[name] = value or nil
-  end
-  after.state, after.updated_at = state, now_of(self)
-  after.closed_at = not states.is_open(state) and after.updated_at or nil
-  if state == "abandoned" and row.order_key then
-    after.order_key, after.former_key = nil, row.order_key
-  end
-  return after
-end
-
--- Writes what differs, so that an index of anything else is left alone.
-local function save(self, row, after)
-  local names, values = {}, {}
-  for _, name in ipairs(columns) do
-    if row[name] ~= after[name] then
-      names[#names + 1] = name .. " = ?"
-      values[#names] = after[name]
+    if name == "lease" then
+      put_lease(self, who, change, value)
+    elseif name ~= "closed_at" then
+      put(change, name, utf8.valid(value) or nil)
     end
   end
-  local count = #names
+  return change
+end
+
+local function save(self, row, change)
+  local names, values, count = change.names, change.values, change.count
   values[count + 1], values[count + 2] = row.order_id, row.revision
-  return write(self, "UPDATE orders SET " .. table.concat(names, ", ")
-    .. ", revision = revision + 1 WHERE order_id = ? AND revision = ?",
-    unpack(values, 1, count + 2))
+  names[count + 1] = "revision = revision + 1"
+  names[count + 2] = change.begins and "lease_began = " .. change.begins
+  return write(self, "UPDATE starvideos_orders SET "
+    .. table.concat(names, ", ") .. UNCHANGED, unpack(values, 1, count + 2))
 end
 
 -- A statement that was sent again over a new connection changes nothing where
--- the first had done its work.
+-- the first had done its work; nor does any where the tables are another
+-- version's.
 local function was_taken(self, row, after)
   local now, err = self:find("id", row.order_id)
   if err then
     return nil, err
+  elseif now and now.revision == row.revision then
+    local version = schema.version_of(self.database)
+    if version ~= schema.version then
+      return nil, failed(self, "written", "its version cannot be told")
+    end
   end
-  return now and now.revision == following(row.revision) and now.state == after.state
-    and now.owner == after.owner and now.updated_at == after.updated_at
-    and now or false
+  return now and now.revision == following(row.revision)
+    and now.state == after.state and now.owner == after.owner
+    and now.updated_at == after.updated_at and now or false
 end
 
---- Take one step, if nobody else has taken one.
+--- Change an order without a step, if nobody else has changed it.
+-- @tparam table who
 -- @tparam table row as it was read
--- @tparam string state the next
 -- @tparam table changes by column; false for none
--- @treturn ?table the new row; false where somebody has, or where no step
---   leads there
+-- @tparam[opt] string state
+-- @treturn ?table the new row; false where somebody has changed it
 -- @treturn ?table err
-function Store:try(row, state, changes)
-  if not states.allows(row.state, state) then
-    return false
-  end
-  local after = after_step(self, row, state, changes)
-  local count, err = save(self, row, after)
+function Store:note(who, row, changes, state)
+  local change = change_of(self, who, row, state or row.state, changes)
+  local after = change.after
+  local count, err = save(self, row, change)
   if not count then
     return nil, err
   elseif count == 0 then
@@ -256,32 +330,29 @@ function Store:try(row, state, changes)
   return after
 end
 
---- Take a step that must be taken whoever else changes the order: what an
--- answer said.
--- @tparam table row
--- @tparam string state
--- @tparam table changes
--- @treturn ?table the new row; where no step leads to the state any more, the
---   row as it is
+--- Take one step, if nobody else has taken one.
+-- @tparam table who
+-- @tparam table row as it was read
+-- @tparam string state the next
+-- @tparam table changes by column; false for none
+-- @treturn ?table the new row; false where somebody has, or where no step
+--   leads there
 -- @treturn ?table err
-function Store:settle(row, state, changes)
-  for _ = 1, ATTEMPTS do
-    local after, err = self:try(row, state, changes)
-    if after or err then
-      return after, err
-    end
-    local now
-    now, err = self:find("id", row.order_id)
-    if not now then
-      return nil, err or self:failure("written", "the order "
-        .. row.order_id .. " is gone from it")
-    elseif not states.allows(now.state, state) then
-      return now
-    end
-    row = now
+function Store:try(who, row, state, changes)
+  if not states.allows(row.state, state) then
+    return false
   end
-  return nil, self:failure("written", "others keep changing the order "
-    .. row.order_id)
+  return self:note(who, row, changes, state)
+end
+
+--- Write down when a reader first saw an order whose lease is on a clock that
+-- the reader cannot read. Where that cannot be written the lease is believed
+-- for longer.
+-- @tparam table who
+-- @tparam table row
+function Store:sight(who, row)
+  write(self, SIGHT, row.revision, who.clock, who.boottime, row.order_id,
+    row.revision)
 end
 
 --- Do several steps or none of them.
@@ -307,15 +378,18 @@ function Store:close()
 end
 
 --- A store; nothing is opened before it is needed.
--- @tparam string address path of a SQLite file, or a `postgres://` URL
--- @tparam ?boolean fsync see `starvideos.ledger.database`
--- @tparam function clock returns Unix seconds
+-- @tparam table options `address` (path of a SQLite file, or a `postgres://`
+--   URL), `fsync` (see `starvideos.ledger.database`), `lease` (seconds)
 -- @treturn table store
-function _M.new(address, fsync, clock)
+function _M.new(options)
+  local database = databases.new(options.address, options.fsync)
+  local clock = database:clock()
   return setmetatable({
-    address = address,
-    database = databases.new(address, fsync),
-    clock = clock,
+    address = options.address,
+    lease = options.lease,
+    database = database,
+    select = SELECT:format(clock and ", " .. clock .. " AS read_at" or ""),
+    insertion = INSERT:format(clock and "NULL, " .. clock or "?, ?"),
   }, Store)
 end
 

@@ -3,11 +3,15 @@
 -- @module starvideos.runtime.block
 
 local schedulers = require "starvideos.runtime.scheduler"
+local yieldable = require "starvideos.runtime.yieldable"
 
 local _M = {}
 
 local Block = {}
 Block.__index = Block
+
+--- The methods, for runtimes that share some.
+_M.methods = Block
 
 -- How long the engine may wait before the caller's progress function gets
 -- another look.
@@ -20,17 +24,48 @@ local function is_interrupt(raised)
   return type(raised) == "string" and raised:find("interrupted!$") ~= nil
 end
 
+--- Whether what was raised is Ctrl-C, which ends the call, whoever ran.
+-- @param raised
+-- @treturn boolean
+Block.is_interrupt = is_interrupt
+
 --- Seconds of a clock that only goes forward.
 -- @treturn number
 function Block:now()
   return self.clock()
 end
 
---- Make sure that this host can wait here. It can anywhere.
-function Block.check() end
+-- Whether a fiber runs that can let others go on while it waits. Where Lua does
+-- not let it, it waits as outside of all: the call works anywhere, but the
+-- others stand still meanwhile.
+local function is_fiber(self)
+  return self.scheduler:current() and yieldable.now()
+end
+
+--- Make sure that this host can wait here: anywhere but in a metamethod of Lua
+-- 5.1, where other calls are under way.
+-- @raise there, before anything is sent
+function Block:check()
+  if is_fiber(self) then
+    self.scheduler.probe()
+  end
+end
 
 local function is_watched(req)
   return req.on_progress ~= nil or req.on_answer ~= nil
+end
+
+-- A listener may close the client while the engine is driven: the engine goes
+-- when the last drive has ended.
+local function begin_drive(self)
+  self.driving = self.driving + 1
+end
+
+local function end_drive(self)
+  self.driving = self.driving - 1
+  if self.closed then
+    self:close()
+  end
 end
 
 local function drive(self, req, transfer)
@@ -41,6 +76,9 @@ local function drive(self, req, transfer)
     if watched then
       schedulers.report(req, transfer)
     end
+    if self.closed and not req.finish then
+      transfer:cancel()
+    end
   until transfer:done()
 end
 
@@ -48,10 +86,12 @@ end
 -- torn (`finish`: an order on the wire), else up to the first.
 local function drive_through(self, req, transfer)
   local interrupted
+  begin_drive(self)
   while not transfer:done() do
     local ok, raised = pcall(drive, self, req, transfer)
     if not ok and not is_interrupt(raised) then
       transfer:cancel()
+      end_drive(self)
       error(raised, 0)
     elseif not ok then
       local first = not interrupted
@@ -63,6 +103,7 @@ local function drive_through(self, req, transfer)
       end
     end
   end
+  end_drive(self)
   local response, failure = transfer:result()
   local outcome = response or failure
   outcome.interrupted = interrupted
@@ -78,13 +119,15 @@ end
 -- @treturn ?table response
 -- @treturn ?table failure
 function Block:request(req)
-  if self.transport then
+  if self.closed then
+    return schedulers.refused()
+  elseif self.transport then
     return self.transport(req)
   end
   local transfer, failure = self.engine():submit(req)
   if not transfer then
     return nil, failure
-  elseif self.scheduler:current() then
+  elseif is_fiber(self) then
     return self.scheduler:await(transfer, transfer, req)
   end
   return drive_through(self, req, transfer)
@@ -106,11 +149,13 @@ end
 --- Let time pass.
 -- @tparam number seconds
 -- @treturn ?boolean true
--- @treturn ?string "interrupted" where Ctrl-C ended the sleep, or what the
---   caller's own sleep gave as the reason
+-- @treturn ?string "interrupted" where Ctrl-C ended the sleep, "cancelled" where
+--   the runtime was closed, or what the caller's own sleep gave as the reason
 function Block:sleep(seconds)
   local due = self.clock() + seconds
-  if self.scheduler:current() then
+  if self.closed then
+    return nil, "cancelled"
+  elseif is_fiber(self) then
     return self.scheduler:sleep(due)
   end
   local ok, raised, why = pcall(sleep_until, self, due)
@@ -121,6 +166,37 @@ function Block:sleep(seconds)
   end
   error(raised, 0)
 end
+
+--- Whom to rouse where the running fiber naps.
+-- @return nil where nobody else goes on while one waits
+function Block:waiter()
+  return is_fiber(self) and self.scheduler:current() or nil
+end
+
+--- Let time pass, or less of it where somebody rouses the one who waits.
+-- @param waiter
+-- @tparam number seconds
+-- @treturn ?boolean true
+-- @treturn ?string as of `sleep`
+function Block:nap(waiter, seconds) -- luacheck: no unused args
+  return self:sleep(seconds)
+end
+
+--- End a nap, if there is one.
+-- @param waiter
+function Block:rouse(waiter)
+  self.scheduler:rouse(waiter)
+end
+
+--- Whether who waits will never go on.
+-- @param waiter
+-- @treturn boolean
+function Block:is_gone(waiter) -- luacheck: no self
+  return waiter.dead == true
+end
+
+--- Be done with waiting.
+function Block.leave() end
 
 -- A job on the disk; without libcurl, in plain Lua.
 local function disk_of()
@@ -135,8 +211,8 @@ local function disk_of()
 end
 
 --- Have something done on the disk.
--- @tparam string name of the job: size, read, write, remove, is_directory,
---   place, discard or sha256
+-- @tparam string name of the job: size, kind, read, write, remove, place,
+--   discard, sha256, lock or unlock
 -- @param ... its arguments
 -- @return what `starvideos.curl.disk` gives
 function Block:disk(name, ...)
@@ -199,31 +275,72 @@ local function run(self, set, group)
   end
 end
 
+local function wait_for(clerk, letter, wish)
+  while not letter:done() do
+    while clerk:take() do
+    end
+    local left = wish.left()
+    if left <= 0 then
+      return "timeout"
+    end
+    clerk:wait(left)
+  end
+end
+
+--- Wait for the answer of a clerk; those that are run side by side wait, too.
+-- @tparam table clerk of `starvideos.core`
+-- @tparam table letter
+-- @tparam number _ its number
+-- @tparam table wish see `starvideos.ledger.remote`
+-- @treturn ?string why it is not waited for any more
+function Block:await(clerk, letter, _, wish)
+  local ok, raised = pcall(wait_for, clerk, letter, wish)
+  if ok then
+    return raised
+  elseif not is_interrupt(raised) then
+    error(raised, 0)
+  end
+  local fiber = self.scheduler:current()
+  if fiber then
+    self.scheduler:cancel(fiber.group, "interrupted")
+  end
+  return "interrupted"
+end
+
 --- Run functions side by side until all have returned; while one sleeps or
 -- waits for an answer the others go on.
 -- @tparam table functions each is called with `also(fn)`, which adds one
 -- @raise what one of them raises; the others are then given up
 function Block:gather(functions)
   local scheduler = self.scheduler
-  if scheduler:current() then
+  if is_fiber(self) then
     return scheduler:gather(functions)
   end
   local group = { fibers = {} }
+  begin_drive(self)
+  self.groups[group] = true
   local set = scheduler:gather(functions, group)
   local ok, raised = pcall(run, self, set, group)
   while not ok and is_interrupt(raised) do
     scheduler:cancel(group, "interrupted")
     ok, raised = pcall(run, self, set, group)
   end
+  self.groups[group] = nil
+  end_drive(self)
   scheduler:give_up(set) -- an interrupt may have torn one out of its turn
   if not ok or set.failed then
     error(not ok and raised or set.raised, 0)
   end
 end
 
---- Give up connections and whatever is under way.
+--- Give up connections and whatever is under way. Called by a listener, it ends
+-- the waits around it as cancelled.
 function Block:close()
-  if self.made then
+  self.closed = true
+  for group in pairs(self.groups) do
+    self.scheduler:cancel(group, "cancelled")
+  end
+  if self.made and self.driving == 0 then
     self.made:close()
   end
 end
@@ -237,6 +354,8 @@ function _M.new(options)
   local self = setmetatable({
     transport = options.transport,
     scheduler = schedulers.new(is_interrupt),
+    groups = {}, -- of the gatherings under way
+    driving = 0, -- drives and gatherings under way
   }, Block)
   function self.engine()
     self.made = self.made or require("starvideos.curl").engine {

@@ -4,7 +4,9 @@
 -- @module starvideos.runtime.loop
 
 local block = require "starvideos.runtime.block"
+local own_loop = require "starvideos.runtime.own_loop"
 local schedulers = require "starvideos.runtime.scheduler"
+local yieldable = require "starvideos.runtime.yieldable"
 
 local _M = {}
 
@@ -35,12 +37,8 @@ function Loop:check(call, level)
     error(("%s would block the loop: call it inside client:async(function()"
       .. " ... end) of the same client"):format(call), (level or 2) + 1)
   end
+  yieldable.check(call, (level or 2) + 1)
   self.scheduler.probe()
-end
-
-local function refused()
-  return nil, { reason = "cancelled", message = "nothing was sent any more",
-    sent = false, phase = "queue", bytes_sent = 0 }
 end
 
 --- Send a request and wait for its answer while the host goes on.
@@ -51,7 +49,7 @@ end
 function Loop:request(req)
   self:check "a request"
   if self.scheduler:refusal() or self.closed then
-    return refused()
+    return schedulers.refused()
   elseif self.transport then
     return self.transport(req)
   end
@@ -74,6 +72,14 @@ function Loop:sleep(seconds)
   return self.scheduler:sleep(self.clock() + seconds)
 end
 
+--- Whom to rouse where the running coroutine naps.
+function Loop:waiter()
+  return self.scheduler:current()
+end
+
+Loop.nap, Loop.rouse = block.methods.nap, block.methods.rouse
+Loop.is_gone, Loop.leave = block.methods.is_gone, block.methods.leave
+
 -- Whether the engine has gone; until then its disk keeps the order of jobs.
 local function is_over(self)
   return self.closed and not self.made
@@ -82,7 +88,7 @@ end
 -- What is under way on the disk is never torn.
 local UNTORN = { finish = true }
 
---- Have something done on the disk, by the engine's thread.
+--- Have something done on the disk, by the engine's thread for that.
 -- @tparam string name see `starvideos.runtime.block`
 -- @param ... its arguments
 -- @return what `starvideos.curl.disk` gives
@@ -106,6 +112,60 @@ function Loop:disk_later(name, ...)
   else
     self.driver():errand(name, ...)
   end
+end
+
+-- A letter that a coroutine waits for, in the shape of a ticket.
+local Post = {}
+Post.__index = Post
+
+function Post.result() end
+
+function Post.progress() end
+
+-- It is told like one that has been answered.
+local function give_up(self, why)
+  if not self.why and self.letter:give_up() then
+    self.why = why
+    self.unheard[#self.unheard + 1] = self.number
+  end
+end
+
+function Post:cancel()
+  give_up(self, "cancelled")
+end
+
+--- Wait for the answer of a clerk while the host goes on.
+-- @tparam table clerk of `starvideos.core`, always the same one
+-- @tparam table letter
+-- @tparam number number of the letter
+-- @tparam table wish see `starvideos.ledger.remote`
+-- @treturn ?string why it is not waited for any more
+function Loop:await(clerk, letter, number, wish)
+  if not self.scheduler:current() then
+    self:check "the ledger"
+  end
+  local post = setmetatable({ letter = letter, number = number,
+    unheard = self.unheard }, Post)
+  self.clerk, self.posts[number] = clerk, post
+  self.scheduler:await(post, post, { finish = wish.finish,
+    on_progress = function()
+      if wish.left(self.closed) <= 0 then
+        give_up(post, "timeout")
+      end
+    end }, self.clock())
+  return post.why
+end
+
+-- The next letter that is waited for no longer.
+local function next_post(self)
+  local clerk = self.clerk
+  local number = table.remove(self.unheard, 1)
+    or clerk and clerk:ready() and clerk:take()
+  local post = number and self.posts[number]
+  if post then
+    self.posts[number] = nil
+  end
+  return number, post
 end
 
 --- Run functions side by side until all have returned.
@@ -143,6 +203,21 @@ function Loop:cancel(group)
   changed(self)
 end
 
+--- The same for all coroutines that were started.
+-- @tparam[opt="cancelled"] string why
+function Loop:cancel_all(why)
+  for group in pairs(self.scheduler.groups) do
+    self.scheduler:cancel(group, why or "cancelled")
+  end
+  changed(self)
+end
+
+--- Whether any coroutine that was started has not ended.
+-- @treturn boolean
+function Loop:is_busy()
+  return next(self.scheduler.groups) ~= nil
+end
+
 --- What the running coroutine was started as.
 -- @treturn ?table group
 function Loop:current()
@@ -162,6 +237,11 @@ local function step(self, now)
   local number = self.made and self.made:ready() and self.made:take()
   if number then
     scheduler:ended(number)
+    return true
+  end
+  local letter, post = next_post(self)
+  if letter then
+    scheduler:ended(post)
     return true
   end
   return scheduler:turn(now)
@@ -205,14 +285,52 @@ function Loop:update(seconds)
   end
 end
 
+--- How long the host may sleep before it calls `update`, where nothing ends
+-- meanwhile.
+-- @treturn ?number seconds; nil where there is nothing to come
+function Loop:timeout()
+  local scheduler = self.scheduler
+  if scheduler:is_ready() or self.made and self.made:ready()
+    or self.unheard[1] or self.clerk and self.clerk:ready() then
+    return 0
+  end
+  local due = scheduler:due()
+  return due and math.max(0, due - self.clock())
+end
+
+--- What tells that something has ended; others may raise it, too.
+-- @return alarm of the driver, nil where there is none
+function Loop:alarm()
+  return self.made and self.made:alarm()
+end
+
+--- Make sure that this is called around all coroutines: the host itself is to
+-- wait.
+-- @tparam string call the name of what is about to wait
+-- @raise in a coroutine, and within an update
+function Loop:check_around(call)
+  local thread, is_main = coroutine.running()
+  if self.updating or thread and not is_main then
+    error(("%s would block the loop: it is for a program that has none, outside"
+      .. " of client:async and of listeners"):format(call), 3)
+  end
+end
+
+--- Let operations go on until none is under way; see
+-- `starvideos.runtime.own_loop`.
+-- @function Loop:run
+Loop.run = own_loop.run
+
+--- Let time pass, and operations go on meanwhile.
+-- @function Loop:linger
+Loop.linger = own_loop.sleep
+
 --- End what is under way, and the engine. Orders on the wire are waited for,
 -- for as long as an exchange may take: what they became must not be lost.
 function Loop:close()
   local scheduler = self.scheduler
   self.closed = true
-  for group in pairs(scheduler.groups) do
-    scheduler:cancel(group, "cancelled")
-  end
+  self:cancel_all()
   while next(scheduler.waiting) or scheduler:is_ready() do
     if not step(self, self.clock()) then
       self.inline.pause(CLOSING_SECONDS)
@@ -227,7 +345,7 @@ end
 
 --- Make a runtime.
 -- @tparam table options `transport` (function), `clock` (function), `ca_file`,
---   `max_in_flight`; the engine's thread starts with the first request
+--   `max_in_flight`; the engine's threads start with the first request
 -- @tparam number budget seconds that an update may take where it is told
 --   nothing else
 -- @tparam[opt] table methods further ones
@@ -237,9 +355,12 @@ function _M.new(options, budget, methods)
     budget = budget,
     behind = 0, -- updates in a row that left something to do
     transport = options.transport,
+    pause = options.sleep,
     clock = options.clock or require("starvideos.core").now,
     scheduler = schedulers.new(),
     inline = block.new(options),
+    posts = {}, -- letters that are waited for, by their numbers
+    unheard = {}, -- the numbers of those that were given up
   }, methods or Loop)
   function self.driver()
     self.made = self.made or require("starvideos.curl").driver {

@@ -7,6 +7,7 @@ local pump = require "starvideos.runtime.ngx_pump"
 local sets = require "starvideos.runtime.ngx_set"
 local schedulers = require "starvideos.runtime.scheduler"
 local waiters = require "starvideos.runtime.ngx_waiter"
+local yieldable = require "starvideos.runtime.yieldable"
 
 local _M = {}
 
@@ -35,13 +36,14 @@ local ADVICE = {
 --- Make sure that nginx can wait here.
 -- @tparam string call the name of what is about to wait
 -- @tparam[opt=2] number level where a misuse is reported, as in `error`
--- @raise in a phase that cannot
+-- @raise in a phase that cannot, and where Lua lets no light thread wait
 function Ngx:check(call, level) -- luacheck: no self
   local phase = ngx.get_phase()
   if not WAITS[phase] then
     error(("%s cannot wait in nginx's phase %s: %s"):format(call,
       tostring(phase), ADVICE[phase] or IN_A_TIMER), (level or 2) + 1)
   end
+  yieldable.check(call, (level or 2) + 1)
 end
 
 --- Seconds of a clock that only goes forward.
@@ -89,6 +91,48 @@ function Ngx:sleep(seconds)
   end)
   waiter:leave()
   return slept, why
+end
+
+--- Whom to rouse where the running light thread naps.
+-- @treturn table waiter
+function Ngx.waiter()
+  return waiters.new()
+end
+
+--- Let time pass, or less of it where somebody rouses the one who waits.
+-- @tparam table waiter
+-- @tparam number seconds
+-- @treturn ?boolean true
+-- @treturn ?string as of `sleep`
+function Ngx:nap(waiter, seconds)
+  local set = sets.of_running()
+  if reason_to_end(self, set) then
+    return nil, "cancelled"
+  end
+  waiter:wait(seconds)
+  if reason_to_end(self, set) then
+    return nil, "cancelled"
+  end
+  return true
+end
+
+--- End a nap, or the next one.
+-- @tparam table waiter
+function Ngx:rouse(waiter) -- luacheck: no self
+  waiter:wake()
+end
+
+--- Whether the light thread was killed while it napped.
+-- @tparam table waiter
+-- @treturn boolean
+function Ngx:is_gone(waiter) -- luacheck: no self
+  return waiter:is_gone()
+end
+
+--- Be done with waiting.
+-- @tparam table waiter
+function Ngx:leave(waiter) -- luacheck: no self
+  waiter:leave()
 end
 
 local function refusal(why)
@@ -199,7 +243,7 @@ end
 -- What is under way on the disk is never torn.
 local UNTORN = { finish = true }
 
---- Have something done on the disk, by the engine's thread.
+--- Have something done on the disk, by the engine's thread for that.
 -- @tparam string name see `starvideos.runtime.block`
 -- @param ... its arguments
 -- @return what `starvideos.curl.disk` gives
@@ -226,6 +270,52 @@ function Ngx:disk_later(name, ...)
   else
     driver_of(self):errand(name, ...)
   end
+end
+
+-- Of this worker: those who ask for the same share one thread.
+local clerks = {}
+
+--- The clerk of this worker for a name.
+-- @tparam string name
+-- @tparam function make makes it
+-- @treturn table clerk
+function Ngx:clerk(name, make) -- luacheck: no self
+  clerks[name] = clerks[name] or make()
+  return clerks[name]
+end
+
+-- Why a letter is not to be waited for any more.
+local function reason_to_leave(self, set, wish, left)
+  return not wish.finish and reason_to_end(self, set) and "cancelled"
+    or left <= 0 and "timeout" or nil
+end
+
+--- Wait for the answer of a clerk; the worker serves others meanwhile.
+-- @tparam table clerk of `starvideos.core`
+-- @tparam table letter
+-- @tparam number number of the letter
+-- @tparam table wish see `starvideos.ledger.remote`
+-- @treturn ?string why it is not waited for any more
+function Ngx:await(clerk, letter, number, wish)
+  local mailbox, set = pump.mailbox_of(clerk), sets.of_running()
+  local waiter, why = waiters.new(), nil
+  waiter.finish, waiter.ticket = wish.finish, { cancel = function()
+    letter:give_up()
+  end }
+  pump.expect(mailbox, number, waiter)
+  while not letter:done() and not why do
+    local left = wish.left()
+    why = reason_to_leave(self, set, wish, left)
+    if not why then
+      waiter:wait(pump.is_running() and left or math.min(left, UNTOLD_SECONDS))
+    end
+    if not pump.is_running() then
+      pump.drain(mailbox)
+    end
+  end
+  mailbox.waiting[number] = nil
+  waiter:leave()
+  return why
 end
 
 --- Run a function to its end, also where the light thread that asks for it is

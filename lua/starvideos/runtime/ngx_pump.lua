@@ -300,6 +300,14 @@ function _M.mailbox(ca_file, max_in_flight)
   return mailboxes[name]
 end
 
+--- The same for a clerk of `starvideos.core`, by which it is known from now on.
+-- @tparam table clerk
+-- @treturn table mailbox
+function _M.mailbox_of(clerk)
+  mailboxes[clerk] = mailboxes[clerk] or { driver = clerk, waiting = {} }
+  return mailboxes[clerk]
+end
+
 --- Have a waiter woken when a ticket has ended.
 -- @tparam table mailbox
 -- @tparam number number of the ticket

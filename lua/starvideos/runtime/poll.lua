@@ -20,17 +20,17 @@ function Poll:notify()
   end
 end
 
+--- What wakes the host; others may raise it, too.
+-- @return alarm of the driver
+function Poll:alarm()
+  return self.driver():alarm()
+end
+
 --- Let a loop know what it cannot see.
 -- @tparam ?table host with the functions `wake()`, called where work has come
 --   up outside of `update`, and `stop()`, before the descriptor is closed
 function Poll:attach(host)
   self.host = host
-end
-
---- Whether any operation is under way.
--- @treturn boolean
-function Poll:is_busy()
-  return next(self.scheduler.groups) ~= nil
 end
 
 --- Let go on who may, until the time is up; at least one.
@@ -40,18 +40,6 @@ function Poll:update(seconds)
     self.made:calm()
   end
   loop.methods.update(self, seconds)
-end
-
---- How long the host may sleep before it calls `update`, where the descriptor
--- stays silent.
--- @treturn ?number seconds; nil where there is nothing to come
-function Poll:timeout()
-  local scheduler = self.scheduler
-  if scheduler:is_ready() or self.made and self.made:ready() then
-    return 0
-  end
-  local due = scheduler:due()
-  return due and math.max(0, due - self.clock())
 end
 
 --- The descriptor that becomes readable when there is something to do.

@@ -39,6 +39,14 @@ function _M.report(request, ticket)
   end
 end
 
+--- What comes of a request that nobody sends any more.
+-- @treturn nil
+-- @treturn table failure
+function _M.refused()
+  return nil, { reason = "cancelled", message = "the operation was cancelled",
+    sent = false, phase = "queue", bytes_sent = 0 }
+end
+
 --- The fiber that is running.
 -- @treturn ?table nil outside of all
 function Scheduler:current()
@@ -152,15 +160,16 @@ function Scheduler:start(on_end, body, ...)
   return group
 end
 
---- Run functions side by side. In a fiber this waits until all have returned;
--- outside it gives the set, which has `ended` then, `failed` and `raised`.
+--- Run functions side by side. In a fiber this waits until all have returned.
+-- For who has a group of its own to hand in, it gives the set at once, which
+-- has `ended` then, `failed` and `raised`.
 -- @tparam table functions each is called with `also(fn)`, which adds one
--- @tparam[opt] table group
+-- @tparam[opt] table group the running fiber's
 -- @treturn ?table set
 -- @raise what one of them raises; the others are given up
 function Scheduler:gather(functions, group)
-  local parent = self:current()
-  group = parent and parent.group or group
+  local parent = not group and self:current() or nil
+  group = group or parent.group
   local set = { count = 1, fibers = {}, parent = parent }
   local function also(body)
     local caller = self:current()
@@ -191,9 +200,8 @@ function Scheduler:gather(functions, group)
   end
 end
 
---- Make sure that the running fiber can wait. Lua lets none wait inside some
--- of its own functions: string.gsub, table.sort, in 5.1 pcall. To learn that
--- only once an order is sent would be to lose its answer.
+--- Make sure that the running fiber can wait, where `yieldable` may not know:
+-- of a metamethod, Lua 5.1 does not tell that it is one.
 -- @raise what Lua raises there
 function Scheduler.probe()
   coroutine.yield(PROBE)
@@ -211,6 +219,15 @@ function Scheduler:sleep(due)
   fiber.sleeping = due
   self.sleepers:push(due, fiber)
   return coroutine.yield()
+end
+
+--- Let a fiber that sleeps go on now.
+-- @tparam table fiber
+function Scheduler:rouse(fiber)
+  if fiber.sleeping then
+    fiber.sleeping = nil
+    make_ready(self, fiber, true)
+  end
 end
 
 -- What a group that was cancelled meanwhile must know of an answer.

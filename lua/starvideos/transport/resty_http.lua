@@ -17,6 +17,7 @@
 -- @module starvideos.transport.resty_http
 
 local answers = require "starvideos.transport.answer"
+local core = require "starvideos.core"
 local lines = require "starvideos.transport.line"
 local message = require "starvideos.transport.message"
 local sinks = require "starvideos.transport.sink"
@@ -59,6 +60,9 @@ local no_connection = {
 local HANDSHAKE_FAILED = "the certificate is not trusted"
 local NO_TLS = "no secure connection (%s); nginx's directives"
   .. " lua_ssl_trusted_certificate and lua_ssl_verify_depth say whom to trust"
+
+local TOO_LATE = "the program or the machine stood still until it was too late"
+  .. " to send the request"
 
 local Exchange = {}
 Exchange.__index = Exchange
@@ -152,6 +156,9 @@ end
 -- Sends, and reads the head of the answer.
 local function ask(self, target)
   local req = self.req
+  if req.send_by and core.boottime() >= req.send_by then
+    return self:fail { reason = "late", message = TOO_LATE }
+  end
   self.phase = req.method == "POST" and "request" or "answer"
   self.sent = true
   limit(self, math.min(left(self), self.stall_seconds))
@@ -383,7 +390,7 @@ end
 function _M.new(options)
   options = {
     shared = options and options.shared,
-    now = options and options.clock or require("starvideos.core").now,
+    now = options and options.clock or core.now,
   }
   return function(req)
     local self = new_exchange(options, req)

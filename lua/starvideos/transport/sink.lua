@@ -4,6 +4,8 @@
 -- plain Lua cannot do is left out: fsync, and a digest on the way.
 -- @module starvideos.transport.sink
 
+local core = require "starvideos.core"
+
 local _M = {}
 
 local Sink = {}
@@ -32,12 +34,21 @@ local function io_failure(message, number)
   return nil, { reason = "io", message = message, errno = number }
 end
 
+local function busy(path)
+  return nil, { reason = "busy", message = "another download is writing "
+    .. path }
+end
+
 -- What follows the path in a message of the standard library.
 local function cause(path, message)
   return (message:gsub("^" .. path:gsub("%p", "%%%0") .. ": ", ""))
 end
 
 local function open(self, mode)
+  if core.kind(self.path) == "other" then
+    return io_failure(("cannot write %s: it is a pipe, a socket or a device,"
+      .. " not a file"):format(self.path))
+  end
   local file, message, number = io.open(self.path, mode)
   if not file then
     return io_failure(("cannot write %s: %s"):format(self.path,
@@ -135,7 +146,7 @@ end
 -- @tparam table options `clock`; `seconds` after which the claim of a writer
 --   that is gone ends; `shared`, a dictionary in which other processes see it
 -- @treturn ?table sink with `offset` and `written`
--- @treturn ?table failure of reason io
+-- @treturn ?table failure of reason io or busy
 function _M.open(wanted, options)
   own.clock = options.clock
   local self = setmetatable({ path = wanted.path, offset = wanted.offset or 0,
@@ -145,8 +156,10 @@ function _M.open(wanted, options)
     refresh_at = 0 }, Sink)
   local ok, why = self.claims:add(self.claim, true, self.seconds)
   if not ok then
-    return io_failure(why == "exists" and "another download is writing "
-      .. self.path or ("cannot claim %s: %s"):format(self.path, tostring(why)))
+    if why == "exists" then
+      return busy(self.path)
+    end
+    return io_failure(("cannot claim %s: %s"):format(self.path, tostring(why)))
   end
   local opened, failure = open(self, "ab")
   if not opened then

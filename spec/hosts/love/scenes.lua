@@ -50,7 +50,7 @@ function scenes.order(game)
   local seen = game.seen
   seen.before = shoot(game, "before")
   order(game)
-  game.await "ordering"
+  game.await "Ordering"
   seen.waiting = game.await "processing"
   seen.waiting_bar = shoot(game, "waiting")
   game.await "Saving: 1"
@@ -76,6 +76,57 @@ function scenes.cancel(game)
   game.seen.told = game.await "cancelled"
   game.press "space"
   game.seen.again = game.await "processing"
+end
+
+function scenes.go_on(game)
+  order(game)
+  game.await "Waiting"
+  game.press "escape"
+  game.seen.told = game.await "R goes on"
+  shoot(game, "told")
+  game.press "r"
+  game.seen.saved = game.await "Saved as"
+end
+
+-- The provider says something else than what was last heard.
+function scenes.stale(game)
+  order(game)
+  game.await "Waiting for [3-9]"
+  game.seen.told = game.text "Waiting"
+  game.press "escape"
+  game.await "R goes on"
+end
+
+function scenes.chinese(game)
+  order(game)
+  game.seen.told = game.await "task_failed"
+  shoot(game, "chinese")
+end
+
+-- Quits while the order is being answered, and looks on until the end.
+function scenes.quit_ordering(game)
+  local quit, clock = love.quit, love.timer.getTime
+  order(game)
+  game.await "Ordering"
+  game.frame(60) -- the order is on the wire by then, on a busy machine too
+  love.event.quit()
+  game.seen.leaving = game.await "Leaving"
+  shoot(game, "leaving")
+  local began, last, longest = clock(), clock(), 0
+  function love.quit()
+    game.seen.longest_frame, game.seen.frames_for = longest, last - began
+    local stays = quit()
+    game.seen.told = tostring(game.text "." or "")
+    if not stays then
+      game.write_down()
+    end
+    return stays
+  end
+  while true do
+    game.frame()
+    local now = clock()
+    longest, last = math.max(longest, now - last), now
+  end
 end
 
 function scenes.error(game)
@@ -109,7 +160,7 @@ function scenes.unreadable(game)
     return nil, "broken: \255\254"
   end
   order(game)
-  game.seen.told = game.await "broken"
+  game.seen.told = game.await "wrong"
   game.frame()
 end
 

@@ -43,9 +43,17 @@ local function count_pumps()
   end
 end
 
+-- As the spec wants the ledger's thread to be waited for.
+local function set_policy()
+  for name, value in pairs(settings().policy or {}) do
+    require("starvideos.ledger.remote").policy[name] = value
+  end
+end
+
 local function client()
   if not kept.client then
     count_pumps()
+    set_policy()
   end
   kept.client = kept.client or new_client {
     shared = settings().shared and ngx.shared.videos or nil,
@@ -110,6 +118,34 @@ end
 function actions.create()
   local task, err = order()
   return told(task, err)
+end
+
+--- An order where no light thread can wait, and one where it can.
+function actions.astray()
+  kept.last_event = nil
+  local _, raised
+  string.gsub("x", "x", function()
+    _, raised = pcall(order)
+  end)
+  local event = kept.last_event
+  local id = coroutine.wrap(function()
+    return select(2, pcall(order)).id
+  end)()
+  return { refused = raised, sent = event and event.method, id = id }
+end
+
+--- An order under a key whose light thread may be killed after a while.
+function actions.keyed()
+  local thread = ngx.thread.spawn(function()
+    local task, err = client():create({ model = "videos", prompt = "a kite",
+      duration = 4 }, { key = ngx.var.arg_key })
+    return told(task, err)
+  end)
+  if ngx.var.arg_kill then
+    ngx.sleep(number("kill"))
+    return { killed = ngx.thread.kill(thread) }
+  end
+  return select(2, ngx.thread.wait(thread))
 end
 
 function actions.query()
@@ -213,6 +249,54 @@ function actions.closed()
   local _, first = ngx.thread.wait(kinds[1])
   local _, second = ngx.thread.wait(kinds[2])
   return { first, second }
+end
+
+--- Six orders of a client that sends two at a time; one that is on its way
+-- and one that waits are killed.
+function actions.orders()
+  local one, threads, ids = new_client { max_creates = 2 }, {}, {}
+  for index = 1, 6 do
+    threads[index] = ngx.thread.spawn(function()
+      return one:create { model = "videos", prompt = prompt(), duration = 4 }
+    end)
+  end
+  ngx.sleep(0.2)
+  ngx.thread.kill(threads[1])
+  ngx.thread.kill(threads[3])
+  for _, index in ipairs { 2, 4, 5, 6 } do
+    local _, task = ngx.thread.wait(threads[index])
+    ids[#ids + 1] = task.id
+  end
+  return { ids = ids }
+end
+
+--- An order that is on the wire when its client is closed: what it returned,
+-- and what is on record.
+function actions.closed_early()
+  local ledger = settings().prefix .. "files/closed.db"
+  local one = new_client { ledger = ledger }
+  local thread = ngx.thread.spawn(function()
+    return one:create({ model = "videos", duration = 4,
+      prompt = "a slow one [scenario:create_slow=1]" }, { key = "slow" })
+  end)
+  ngx.sleep(0.5)
+  one:close()
+  local _, task, err = ngx.thread.wait(thread)
+  local orders = assert(new_client { ledger = ledger }:pending())
+  return { id = task and task.id or tostring(err), on_record = orders[1].task_id }
+end
+
+--- Waits of a client that a listener of one of them closes.
+function actions.closed_within()
+  local one, kinds = new_client(), {}
+  local task = assert(one:create { model = "videos", prompt = "a kite",
+    duration = 4 })
+  local results = one:wait_all({ task.id, "video_1" }, { first_poll = 0,
+    on_progress = function() one:close() end })
+  for index, result in ipairs(results) do
+    kinds[index] = result.err and result.err.kind
+  end
+  return kinds
 end
 
 --- A query and an order that begin a second later.

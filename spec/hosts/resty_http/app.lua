@@ -82,6 +82,17 @@ function actions.all(arguments)
     bytes = file.bytes, received = received }
 end
 
+--- Orders under one key, each of a client of its own.
+function actions.keyed(arguments)
+  local ids = {}
+  for index = 1, 2 do
+    local client = new_client { ledger = target(arguments.ledger) }
+    ids[index] = assert(client:create(arguments.order, { key = "kite" })).id
+    client:close()
+  end
+  return ids
+end
+
 --- A download of a new task.
 function actions.download(arguments)
   local client = new_client()
@@ -91,6 +102,19 @@ function actions.download(arguments)
     arguments.options))
   result.id, result.link = task.id, video.video_url
   return result
+end
+
+--- Three orders of a client that sends one at a time.
+function actions.orders(arguments)
+  local client, threads, ids = new_client { max_creates = 1 }, {}, {}
+  for index = 1, 3 do
+    threads[index] = ngx.thread.spawn(client.create, client, arguments.order)
+  end
+  for index, thread in ipairs(threads) do
+    local _, task = ngx.thread.wait(thread)
+    ids[index] = task.id
+  end
+  return ids
 end
 
 local operations = {}

@@ -9,7 +9,7 @@ local SECONDS = 3
 describe("drivers on several threads", function()
   it("touch nothing at the same time, and lose no ticket", function()
     local output = shell.read(("{ MAKEFLAGS= make -s threads LUA=%s && %s"
-      .. " spec/threads/run.lua build/threads/%s/hammer %d; } 2>&1; echo $?")
+      .. " spec/threads/run.lua build/threads/%s %d; } 2>&1; echo $?")
       :format(LUA, LUA, LUA, SECONDS))
     local ended, status = output:match "(%d+)\n(%d+)$"
     assert(status == "0", output)

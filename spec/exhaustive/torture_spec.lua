@@ -1,17 +1,20 @@
--- A program that orders through a ledger is killed and started again, by the
--- hundred here and by the thousand in `make torture`.
+-- A program that orders through a ledger is killed and started again, some
+-- times here and by the thousand in `make torture`.
 
 local books = require "spec.torture.books"
 local json = require "starvideos.json"
 
-local KILLS = 100
+local KILLS = 40
+
+-- Of the system calls of an order, this is how many lie between two kills.
+local EVERY = 29
 
 local interpreter = rawget(_G, "jit") and "luajit"
   or _VERSION:lower():gsub(" ", "")
 
-local function torture(kills, fault)
-  local process = assert(io.popen(("%s spec/torture/run.lua %d '' %s 2>&1;"
-    .. " echo $?"):format(interpreter, kills, fault or "")))
+local function run(program, ...)
+  local process = assert(io.popen(("%s spec/torture/%s 2>&1; echo $?")
+    :format(interpreter, program:format(...))))
   local figures, output, status = {}, {}, nil
   for line in process:lines() do
     local figure = json.decode(line)
@@ -26,7 +29,7 @@ end
 
 describe("a program that is killed at random moments", function()
   it("loses no order and buys none twice", function()
-    local figures, status, output = torture(KILLS)
+    local figures, status, output = run("run.lua %d", KILLS)
     assert.equal("0", status, output)
     assert.equal(0, figures.lost, output)
     assert.equal(0, figures.double, output)
@@ -36,9 +39,25 @@ describe("a program that is killed at random moments", function()
   end)
 
   it("would be caught by the books if it did", function()
-    local figures, status, output = torture(20, "rash")
+    local figures, status, output = run("run.lua 20 '' rash")
     assert.equal("1", status, output)
     assert.is_true(figures.double > 0)
+  end)
+end)
+
+describe("a program that is killed at a system call", function()
+  it("loses no order and buys none twice", function()
+    local figures, status, output = run("calls.lua %d", EVERY)
+    assert.equal("0", status, output)
+    assert.equal(0, figures.calls_lost, output)
+    assert.equal(0, figures.calls_double, output)
+    assert.is_true(figures.calls_unknown > 0)
+  end)
+
+  it("would be caught by the books if it did", function()
+    local figures, status, output = run("calls.lua %d late", EVERY)
+    assert.equal("1", status, output)
+    assert.is_true(figures.calls_lost + figures.calls_double > 0)
   end)
 end)
 
@@ -61,6 +80,8 @@ describe("the books of torture", function()
   it("find nothing where all is well", function()
     assert.same({}, compare(order "downloaded").findings)
     assert.same({}, compare(order("unknown", { task_id = false })).findings)
+    assert.same({}, compare(order("downloaded", { task_id = "t0",
+      late_tasks = "t2\nt1" })).findings)
   end)
 
   local twice = { { id = "t1", prompt = "a" },

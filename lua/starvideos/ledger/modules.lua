@@ -1,0 +1,75 @@
+--- What another Lua state of this process needs to find the modules that ours
+-- finds: its paths and, where a host loads modules in a way of its own (from
+-- the archive of a game, from what it was linked with), their code.
+-- @module starvideos.ledger.modules
+
+local core = require "starvideos.core"
+
+local _M = {}
+
+-- All that a clerk requires and that is written in Lua.
+_M.names = { "DBI", "starvideos.json", "starvideos.redact" }
+for name in ("clerk book database decision idlist lease migration owner place"
+  .. " placement record schema states steps store utf8"):gmatch "%S+" do
+  _M.names[#_M.names + 1] = "starvideos.ledger." .. name
+end
+
+-- What the chunk of a module may refer to: from Lua 5.2 on its environment.
+local UPVALUES = _VERSION == "Lua 5.1" and 0 or 1
+
+-- For a program that goes elsewhere before they are looked for.
+local function absolute(path)
+  local here = core.directory()
+  return here and (path:gsub("[^;]+", function(template)
+    return not template:find "^/" and here .. "/" .. template or nil
+  end)) or path
+end
+
+local function is_in_a_file(name, path)
+  for template in path:gmatch "[^;]+" do
+    local file = io.open((template:gsub("%?", (name:gsub("%.", "/")))), "rb")
+    if file then
+      file:close()
+      return true
+    end
+  end
+  return false
+end
+
+-- As `require` looks for it; nil for what is no code of Lua.
+local function code_of(name)
+  for _, searcher in ipairs(package.searchers or package.loaders) do
+    local found, loader = pcall(searcher, name)
+    if found and type(loader) == "function" then
+      local info = debug.getinfo(loader, "Su")
+      local ours = info.what ~= "C" and info.nups <= UPVALUES
+      local dumped, code = pcall(string.dump, loader)
+      return ours and dumped and code or nil
+    end
+  end
+end
+
+--- What is to be handed over.
+-- @treturn table plain data for `starvideos.ledger.modules.source`
+function _M.here()
+  local path = absolute(package.path)
+  local code = {}
+  for _, name in ipairs(_M.names) do
+    code[name] = not is_in_a_file(name, path) and code_of(name) or nil
+  end
+  return { path = path, cpath = absolute(package.cpath), code = code }
+end
+
+--- What the other state begins with: takes a table with `modules`, which `here`
+-- gave, and what `starvideos.ledger.clerk` takes.
+_M.source = [[
+local setup = ...
+local modules = setup.modules
+package.path, package.cpath = modules.path, modules.cpath
+for name, code in pairs(modules.code) do
+  package.preload[name] = assert((loadstring or load)(code, "=" .. name))
+end
+return require "starvideos.ledger.clerk" (setup.options, setup.retry)
+]]
+
+return _M

@@ -1,0 +1,83 @@
+--- The caller's own functions: `on_event`, `on_progress` and their like. What
+-- one of them raises never comes between the caller and what was bought: the
+-- call goes on. It is told once for each of a client's listeners, to
+-- `on_event`, and where that cannot hear it, on stderr.
+-- @module starvideos.listener
+
+local errors = require "starvideos.errors"
+local redact = require "starvideos.redact"
+
+local _M = {}
+
+-- Options of a call that are listeners.
+local names = { "on_progress", "on_task", "on_download", "on_done" }
+
+--- Whether what came out of a listener is Ctrl-C: it may come while one runs, or
+-- end a call that one makes.
+-- @tparam table context of the client
+-- @param raised
+-- @treturn boolean
+function _M.is_interrupt(context, raised)
+  local runtime = context.runtime
+  return runtime.is_interrupt ~= nil and (runtime.is_interrupt(raised)
+    or errors.is(raised) and raised.interrupted == true)
+end
+
+local function text_of(context, raised)
+  local ok, text = pcall(tostring, raised)
+  return redact.key(redact.urls(ok and text or "no text"), context.api_key)
+end
+
+local function report(context, name, raised)
+  context.told = context.told or {}
+  if context.told[name] then
+    return
+  end
+  context.told[name] = true
+  local failure = text_of(context, raised)
+  local heard = name ~= "on_event" and context.on_event
+    and pcall(context.on_event, { name = "listener", listener = name,
+      failure = failure })
+  if not heard then
+    io.stderr:write(("starvideos: %s raised an error, and the call went on;"
+      .. " this is told once: %s\n"):format(name, failure))
+  end
+end
+
+--- Call a listener.
+-- @tparam table context of the client
+-- @tparam string name of the listener
+-- @tparam ?function listener
+-- @param ... its arguments
+-- @raise Ctrl-C, and nothing else
+function _M.tell(context, name, listener, ...)
+  if not listener then
+    return
+  end
+  local ok, raised = pcall(listener, ...)
+  if not ok and _M.is_interrupt(context, raised) then
+    error(raised, 0)
+  elseif not ok then
+    report(context, name, raised)
+  end
+end
+
+--- Options whose listeners can be called without care.
+-- @tparam table context of the client
+-- @tparam table options of a call; left as they are
+-- @treturn table options
+function _M.guarded(context, options)
+  local copy = {}
+  for name, value in pairs(options) do
+    copy[name] = value
+  end
+  for _, name in ipairs(names) do
+    local listener = options[name]
+    copy[name] = listener and function(...)
+      _M.tell(context, name, listener, ...)
+    end
+  end
+  return copy
+end
+
+return _M

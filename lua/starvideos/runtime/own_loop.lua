@@ -1,0 +1,101 @@
+--- A loop for programs that have none: it updates a runtime, and sleeps until
+-- something may go on.
+-- @module starvideos.runtime.own_loop
+
+local is_interrupt = require("starvideos.runtime.block").methods.is_interrupt
+
+local _M = {}
+
+local LONG_SECONDS = 3600
+
+-- Sleeps no longer than until the next update is worth it: true, or nil and
+-- why not to go on. Calm comes first, or what is ready by then goes untold.
+local function rest(runtime, longest)
+  if runtime.made then
+    runtime.made:calm()
+  end
+  local seconds = math.min(longest, runtime:timeout() or LONG_SECONDS)
+  if seconds <= 0 then
+    return true
+  elseif runtime.pause then
+    return runtime.pause(seconds)
+  end
+  (runtime.made or runtime.clerk or runtime.driver()):wait(seconds)
+  return true
+end
+
+local function turn(runtime, left, is_over)
+  runtime:update()
+  if not is_over() then
+    local ok, why = rest(runtime, left)
+    return ok == nil and why or nil
+  end
+end
+
+-- Takes turns until it is over: true, or nil and "timeout", or why a pause or
+-- Ctrl-C has ended it, and what was raised.
+local function go_on(runtime, seconds, is_over)
+  local until_then = runtime:now() + seconds
+  while not is_over() do
+    local left = until_then - runtime:now()
+    if left <= 0 then
+      return nil, "timeout"
+    end
+    local ok, why = pcall(turn, runtime, left, is_over)
+    if not ok and is_interrupt(why) then
+      return nil, "interrupted", why
+    elseif not ok then
+      error(why, 0)
+    elseif why then
+      return nil, why
+    end
+  end
+  return true
+end
+
+-- Says of each order on the wire that its answer is waited for.
+local function tell_of_orders(runtime)
+  local listeners = {}
+  for _, fiber in pairs(runtime.scheduler.waiting) do
+    listeners[#listeners + 1] = fiber.request.on_interrupt
+  end
+  for _, listener in ipairs(listeners) do
+    listener()
+  end
+end
+
+--- Let operations go on until none is under way. Ctrl-C ends their waits;
+-- orders on the wire get their answers, unless it comes once more.
+-- @tparam table runtime frame or poll
+-- @tparam[opt] number seconds
+-- @treturn ?boolean true
+-- @treturn ?string "timeout", "interrupted" or what a pause gave as the reason
+-- @raise the second Ctrl-C
+function _M.run(runtime, seconds)
+  local function is_over()
+    return not runtime:is_busy() or not runtime.scheduler:is_busy()
+  end
+  local done, why = go_on(runtime, seconds or math.huge, is_over)
+  if done or why == "timeout" then
+    return done, why
+  end
+  runtime:cancel_all "interrupted"
+  tell_of_orders(runtime)
+  local _, again, raised = go_on(runtime, math.huge, is_over)
+  if again then
+    error(raised or again, 0)
+  end
+  return nil, why
+end
+
+--- Let time pass, and operations go on meanwhile.
+-- @tparam table runtime frame or poll
+-- @tparam number seconds
+-- @treturn ?boolean true
+-- @treturn ?string "interrupted", or what a pause gave as the reason
+function _M.sleep(runtime, seconds)
+  local _, why = go_on(runtime, seconds, function() return false end)
+  return why == "timeout" or nil, why
+end
+
+return _M

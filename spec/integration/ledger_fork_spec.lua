@@ -1,0 +1,147 @@
+-- A ledger in a file, in a process and its child. SQLite's locks stay with the
+-- parent, and what tells of them is inherited: the log was taken away from under
+-- a child, with all that it wrote.
+
+local core = require "starvideos.core"
+local databases = require "starvideos.ledger.database"
+local files = require "spec.fixtures.files"
+local process = require "spec.fixtures.process"
+local shell = require "starvideos.sandbox.shell"
+
+describe("a ledger's file", function()
+  local folder, database
+
+  before_each(function()
+    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+    database = databases.new(folder .. "/ledger.db")
+    assert(database:run "CREATE TABLE orders (id INTEGER)")
+  end)
+  after_each(function()
+    database:close()
+    shell.run("rm -rf -- " .. folder)
+  end)
+
+  local function insert(id)
+    return database:run("INSERT INTO orders VALUES (?)", id)
+  end
+
+  local function ids()
+    local list = {}
+    for index, row in ipairs(assert(database:rows "SELECT id FROM orders")) do
+      list[index] = tonumber(row.id)
+    end
+    return list
+  end
+
+  local function is_there(name)
+    local file = io.open(folder .. "/" .. name)
+    return file ~= nil and file:close()
+  end
+
+  local function until_there(name)
+    while not is_there(name) do
+      process.readable(-1, 0.005)
+    end
+  end
+
+  local function in_child(body)
+    local child = process.fork()
+    if child == 0 then
+      local ok, fine = pcall(body)
+      process.leave(ok and fine)
+    end
+    return child
+  end
+
+  it("keeps what a child writes after its parent has closed it", function()
+    insert(1)
+    local child = in_child(function()
+      insert(2)
+      files.write(folder .. "/begun", "")
+      until_there "closed"
+      return insert(3)
+    end)
+    until_there "begun"
+    database:close()
+    files.write(folder .. "/closed", "")
+    assert.is_true(process.await(child))
+    assert.same({ 1, 2, 3 }, ids())
+  end)
+
+  it("is refused to a child whose parent has closed it before", function()
+    insert(1)
+    local child = in_child(function()
+      until_there "closed"
+      local _, why = insert(2)
+      local _, again = insert(2)
+      return why == again and why:find("has closed it", 1, true)
+    end)
+    database:close()
+    files.write(folder .. "/closed", "")
+    assert.is_true(process.await(child))
+    assert.same({ 1 }, ids())
+  end)
+
+  it("is any child's whose parent had closed it before the fork", function()
+    insert(1)
+    database:close()
+    assert.is_true(process.await(in_child(function() return insert(2) end)))
+    assert.same({ 1, 2 }, ids())
+  end)
+
+  it("is a grandchild's, too", function()
+    insert(1)
+    assert.is_true(process.await(in_child(function()
+      insert(2)
+      return process.await(in_child(function() return insert(3) end))
+    end)))
+    assert.same({ 1, 2, 3 }, ids())
+  end)
+
+  -- SQLite's lock of a file, in whose midst another program is.
+  local SHARED = 0x40000002
+  local CLAIMS = [[
+    local core = require "starvideos.core"
+    return core.claim, print, function() end, function() end]]
+
+  it("that another program holds takes no descriptor at each try", function()
+    local path = folder .. "/held"
+    local lock = process.lock(path, SHARED)
+    local memory = process.lock(path .. "-shm", 0) -- open here, and in the child
+    core.opened(path)
+    local child = in_child(function()
+      local function count()
+        return tonumber(shell.read "readlink /proc/$PPID/fd/* | grep -c /held")
+      end
+      local before = count()
+      return not core.claim(path) and not core.claim(path) and count() == before
+    end)
+    assert.is_true(process.await(child))
+    process.close(lock)
+    process.close(memory)
+  end)
+
+  it("holds up no grandchild that is forked while it is claimed", function()
+    local path = folder .. "/held"
+    local lock, memory = process.lock(path, SHARED),
+      process.lock(path .. "-shm", 0)
+    core.opened(path)
+    local child = in_child(function()
+      local clerk = core.clerk { source = CLAIMS, fork_seconds = 0.01 }
+      local letter = clerk:post(false, path)
+      while clerk:busy() == 0 do
+        clerk:wait(0.005)
+      end
+      process.readable(-1, 0.1)
+      local grandchild = in_child(function()
+        shell.run(("(sleep 3; kill -9 %d) >/dev/null 2>&1 &"):format(
+          core.process_id()))
+        return core.claim "another"
+      end)
+      return not letter:done() and process.await(grandchild)
+    end)
+    assert.is_true(process.await(child))
+    process.close(lock)
+    process.close(memory)
+  end)
+end)
