@@ -133,11 +133,13 @@ local function write_all(self)
   return true
 end
 
--- Where what is unwritten still cannot be written, nothing new is begun. A
--- thread sees to the rest itself, and nobody waits for that.
+-- Where what is unwritten still cannot be written, nothing new is begun. Who
+-- looks at orders, `with_held`, is to see it as well, though another client's
+-- thread would write it in a moment. The rest a thread sees to itself, and
+-- nobody waits for that.
 local function ask_with(self, with_held, method, ...)
   local ok, err = true, nil
-  if self.book or method == "begin" then
+  if self.book or with_held or method == "begin" then
     ok, err = write_all(self)
   end
   if not ok and method == "begin" then
