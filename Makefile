@@ -5,21 +5,15 @@ LUA ?= lua5.4
 LUAS = lua5.1 lua5.2 lua5.3 lua5.4 luajit
 BUILD = build/$(LUA)
 
-RULES_SRC = csrc/catalog.c csrc/validate.c csrc/media.c csrc/report.c \
-	csrc/text.c csrc/url.c csrc/value.c
-CORE_SRC = csrc/lua_core.c csrc/row.c csrc/convert.c csrc/class.c \
-	csrc/lua_clerk.c csrc/lua_message.c csrc/lua_alarm.c csrc/clerk.c \
-	csrc/desk.c csrc/cut.c csrc/heir.c csrc/alarm.c csrc/descriptor.c csrc/file.c \
-	csrc/forks.c csrc/buffer.c csrc/clock.c csrc/terminal.c csrc/process.c \
-	csrc/thread.c $(RULES_SRC)
-CURL_SRC = csrc/lua_curl.c csrc/lua_driver.c csrc/lua_alarm.c csrc/class.c \
-	csrc/request.c csrc/response.c \
-	csrc/driver.c csrc/shared.c csrc/worker.c csrc/thread.c csrc/alarm.c \
-	csrc/errand.c csrc/forks.c csrc/engine.c csrc/libcurl.c csrc/transfer.c \
-	csrc/handle.c csrc/pool.c csrc/evidence.c \
-	csrc/origin.c csrc/sink.c csrc/lock.c csrc/digest.c csrc/place.c \
-	csrc/version.c csrc/head.c csrc/buffer.c csrc/signals.c csrc/clock.c \
-	csrc/descriptor.c csrc/file.c
+# One line a floor of csrc; what needs libcurl or libcrypto is a module apart.
+RULES_SRC = $(wildcard csrc/core/*.c)
+SYSTEM_SRC = $(filter-out csrc/platform/digest.c csrc/platform/lock.c,\
+	$(wildcard csrc/platform/*.c))
+CORE_SRC = $(addprefix csrc/lua/,core.c model.c value.c actor.c marshal.c \
+	notifier.c class.c) $(wildcard csrc/actor/*.c) $(SYSTEM_SRC) $(RULES_SRC)
+CURL_SRC = $(addprefix csrc/lua/,curl.c driver.c request.c response.c \
+	notifier.c class.c) $(wildcard csrc/curl/*.c csrc/platform/*.c) \
+	csrc/core/buffer.c
 
 # CFLAGS, LIBFLAG and LUA_INCDIR are LuaRocks' names; whoever sets them keeps
 # what the sources rely on.
@@ -45,7 +39,7 @@ LARGE_FILES = -D_FILE_OFFSET_BITS=64
 # In the bindings all is static but luaopen_*, which must be seen; of the
 # rest nothing may be, or it would meet symbols of the host.
 VISIBILITY = hidden
-COMPILE = $(CC) -std=gnu99 -fPIC -pthread $(LARGE_FILES) $(WARNINGS) $(CFLAGS) \
+COMPILE = $(CC) -std=gnu99 -fPIC -pthread -Icsrc $(LARGE_FILES) $(WARNINGS) $(CFLAGS) \
 	$(LUA_CFLAGS) $(CURL_CFLAGS)
 
 object = $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(1))
@@ -72,12 +66,12 @@ $(BUILD)/starvideos/curl.so: $(call object,$(CURL_SRC))
 	@mkdir -p $(@D)
 	$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS)
 
-$(BUILD)/obj/lua_core.o $(BUILD)/obj/lua_curl.o: VISIBILITY = default
+$(BUILD)/obj/lua/core.o $(BUILD)/obj/lua/curl.o: VISIBILITY = default
 $(BUILD)/obj/%.o: csrc/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -fvisibility=$(VISIBILITY) -MMD -MP -c -o $@ $<
 
--include $(wildcard $(BUILD)/obj/*.d)
+-include $(wildcard $(BUILD)/obj/*/*.d)
 
 # Newer than the objects exactly when they were made otherwise.
 $(BUILD)/flags: FORCE
@@ -199,7 +193,7 @@ fuzz-targets: $(FUZZ_TARGETS:%=$(BUILD)/target/%)
 $(BUILD)/target/%: spec/fuzz/%.c spec/fuzz/peer.c $(wildcard spec/fuzz/*.h) \
   $(call object,$(CORE_SRC) $(CURL_SRC))
 	@mkdir -p $(@D)
-	$(COMPILE) -fsanitize=fuzzer -Icsrc -o $@ $(filter-out %.h,$^) \
+	$(COMPILE) -fsanitize=fuzzer -o $@ $(filter-out %.h,$^) \
 	  $(CURL_LIBS) $(LUA_LIBS)
 
 # The program of the allocation spec, in which memory runs out when told to.
@@ -213,7 +207,7 @@ allocation:
 	  BUILD=build/allocation/$(LUA) CFLAGS='$(ALLOCATION_CFLAGS)'
 $(BUILD)/driver: $(wildcard spec/allocation/*.[ch] spec/fuzz/peer.*) \
   $(call object,$(CORE_SRC) $(CURL_SRC))
-	$(COMPILE) $(WRAPPED:%=-Wl,--wrap=%) -Icsrc -Ispec/fuzz -o $@ \
+	$(COMPILE) $(WRAPPED:%=-Wl,--wrap=%) -Ispec/fuzz -o $@ \
 	  $(filter-out %.h,$^) $(CURL_LIBS) $(LUA_LIBS)
 
 # Drivers and Lua states on several threads, under ThreadSanitizer.
@@ -232,7 +226,7 @@ threads:
 	  BUILD=build/threads/$(LUA) CFLAGS='$(THREADS_CFLAGS)'
 $(BUILD)/hammer $(BUILD)/exit: $(BUILD)/%: spec/threads/%.c \
   $(call object,$(CORE_SRC) $(CURL_SRC))
-	$(COMPILE) $(OVERTAKEN:%=-Wl,--wrap=%) -Icsrc -o $@ $^ $(CURL_LIBS) \
+	$(COMPILE) $(OVERTAKEN:%=-Wl,--wrap=%) -o $@ $^ $(CURL_LIBS) \
 	  $(LUA_LIBS)
 $(BUILD)/exit: OVERTAKEN = pthread_rwlock_unlock fsync
 

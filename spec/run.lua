@@ -12,10 +12,10 @@ local FILE_SECONDS = tonumber(os.getenv("FILE_SECONDS")) or 900
 local LOGS = "build/log"
 
 local kinds = {
-  unit = "spec/*_spec.lua",
-  integration = "spec/integration/*_spec.lua",
-  exhaustive = "spec/exhaustive/*_spec.lua",
-  hosts = "spec/hosts/*_spec.lua",
+  unit = "spec/unit",
+  integration = "spec/integration",
+  exhaustive = "spec/exhaustive",
+  hosts = "spec/hosts",
   loops = "spec/hosts/copas_spec.lua spec/hosts/cqueues_spec.lua"
     .. " spec/hosts/luv_spec.lua",
   engine = "spec/integration/curl_spec.lua"
@@ -26,7 +26,7 @@ local kinds = {
     .. " spec/integration/command_spec.lua",
   faults = "spec/exhaustive/faults_spec.lua",
   secrets = "spec/exhaustive/secrets_spec.lua",
-  installed = "spec/*_spec.lua",
+  installed = "spec/unit",
 }
 
 -- What takes longest comes first, or all would wait for it at the end.
@@ -84,13 +84,14 @@ local function add_suite(jobs, name)
   local pattern = assert(kinds[kind], "no suite is called " .. name)
   local prefix = ("%s/%s-%s"):format(LOGS, kind, lua)
   assert(os.execute(("{ %s\n} >%s.env"):format(environment(kind, lua), prefix)))
-  local files = assert(io.popen("ls " .. pattern))
+  local files = assert(io.popen(
+    "find " .. pattern .. " -name '*_spec.lua' | LC_ALL=C sort"))
   for path in files:lines() do
-    local base = path:match("([^/]*)_spec%.lua$")
+    local place = path:match("^spec/(.*)_spec%.lua$")
     jobs[#jobs + 1] = {
-      title = ("%s %s, %s"):format(path, kind, lua), base = base,
+      title = ("%s %s, %s"):format(path, kind, lua), base = place:match "[^/]*$",
       lua = lua, path = path, environment = prefix .. ".env",
-      log = ("%s-%s.log"):format(prefix, base),
+      log = ("%s-%s.log"):format(prefix, (place:gsub("/", "-"))),
     }
   end
   files:close()

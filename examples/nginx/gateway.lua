@@ -1,6 +1,6 @@
 -- What nginx.conf calls: one function for each location.
 -- luacheck: globals ngx
-local disk, json = require "starvideos.disk", require "starvideos.json"
+local disk, json = require "starvideos.runtime.disk", require "starvideos.json"
 local starvideos = require "starvideos"
 
 local _M, known, ledger = {}, ngx.shared.starvideos, os.getenv "STARVIDEOS_LEDGER"

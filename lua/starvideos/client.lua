@@ -1,19 +1,19 @@
 --- A client: one key, one base URL, one way of waiting.
 -- @classmod starvideos.client
 
-local call = require "starvideos.call"
+local call = require "starvideos.check"
 local context_of = require "starvideos.context"
-local create = require "starvideos.create"
-local download = require "starvideos.download"
+local create = require "starvideos.operation.create"
+local download = require "starvideos.operation.download"
 local errors = require "starvideos.errors"
-local generate = require "starvideos.generate"
+local generate = require "starvideos.operation.generate"
 local handles = require "starvideos.handle"
 local options_of = require "starvideos.options"
-local pending = require "starvideos.pending"
-local query = require "starvideos.query"
-local resume = require "starvideos.resume"
-local validate = require "starvideos.validate"
-local wait = require "starvideos.wait"
+local pending = require "starvideos.operation.pending"
+local query = require "starvideos.operation.query"
+local resume = require "starvideos.operation.resume"
+local validate = require "starvideos.operation.validate"
+local wait = require "starvideos.operation.wait"
 
 local _M = {}
 

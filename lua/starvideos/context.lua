@@ -1,11 +1,11 @@
 --- What a client knows: made once, of the options of `starvideos.new`.
 -- @module starvideos.context
 
-local address = require "starvideos.address"
-local budget = require "starvideos.budget"
-local exchange = require "starvideos.exchange"
+local address = require "starvideos.api.address"
+local budget = require "starvideos.polling.rate_limiter"
+local exchange = require "starvideos.api.exchange"
 local random = require "starvideos.random"
-local slots = require "starvideos.slots"
+local slots = require "starvideos.api.create_slots"
 
 -- nil for a key that is not there: validating and listing need none, so that
 -- is said by the first call that does.

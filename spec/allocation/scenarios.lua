@@ -448,7 +448,7 @@ scenarios["a driver is closed on what is under way"] = {
   end,
 }
 
--- Whatever a clerk was short of, it answers the next letter.
+-- Whatever a actor was short of, it answers the next message.
 local CLERK = [[
 local setup = ...
 local undone = 0
@@ -457,17 +457,17 @@ return function(...) return setup.word, undone, ... end,
   function() end]]
 
 local function post(t, kept, ...)
-  local letter, why = t.driver:post(kept, ...)
-  if letter then
-    t.tickets[#t.tickets + 1] = letter
+  local message, why = t.driver:post(kept, ...)
+  if message then
+    t.tickets[#t.tickets + 1] = message
   else
     t.failure = why
   end
-  return letter
+  return message
 end
 
 local function hire(t)
-  t.driver = require "starvideos.core".clerk { source = CLERK,
+  t.driver = require "starvideos.core".actor { source = CLERK,
     setup = { word = "heard" }, fork_seconds = 1 }
 end
 
@@ -475,7 +475,7 @@ end
 -- process's standard files, and LuaJIT falls over.
 local BEGINS_BADLY = _VERSION == "Lua 5.1"
 
-scenarios["a thread answers letters"] = {
+scenarios["a thread answers messages"] = {
   short_of = { "ours", "lua" },
   begin = function(t)
     t.tickets = { nil, nil, nil }
@@ -495,8 +495,8 @@ scenarios["a thread answers letters"] = {
       t.transfer:give_up()
     end
     t.transfer = post(t, false, "last")
-    for _, letter in ipairs(t.tickets) do
-      await(t, letter)
+    for _, message in ipairs(t.tickets) do
+      await(t, message)
     end
     t.value = t.again and { t.again:result() }
   end,
@@ -504,17 +504,17 @@ scenarios["a thread answers letters"] = {
     if not t.driver then
       return
     end
-    for _, letter in ipairs(t.tickets) do
-      await(t, letter)
-      local heard, what = letter:result()
+    for _, message in ipairs(t.tickets) do
+      await(t, message)
+      local heard, what = message:result()
       assert(heard or what == "given up" or what == "not enough memory", what)
     end
-    local letter = assert(t.driver:post(false, "fine"))
-    await(t, letter)
-    local heard, word, _, fine = letter:result()
+    local message = assert(t.driver:post(false, "fine"))
+    await(t, message)
+    local heard, word, _, fine = message:result()
     assert(heard and word == "heard" and fine == "fine", word)
     for _ = 1, t.driver:in_flight() do
-      assert(t.driver:take(), "a letter did not come out")
+      assert(t.driver:take(), "a message did not come out")
     end
     if t.value and t.value[1] then
       assert(t.value[4][2].list[2] == 2.5 and #t.value[5] == 1500)

@@ -4,7 +4,7 @@
 
 local curl = require "starvideos.curl"
 local figure = require "spec.bench.figure"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 local starvideos = require "starvideos"
 
 local ROUNDS, COUNT = 9, 1000

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "catalog.h"
-#include "validate.h"
-#include "value.h"
+#include "core/catalog.h"
+#include "core/validate.h"
+#include "core/value.h"
 
 enum { ROUNDS = 15, COUNT = 200000, CHARACTERS = 200, FIELDS = 4 };
 

@@ -2,7 +2,7 @@
 -- those of Lua, libcurl and libcrypto on its behalf. What is done meanwhile,
 -- and what must be true after it, stands in spec/allocation/scenarios.lua.
 
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 
 local scenarios = dofile "spec/allocation/scenarios.lua"
 

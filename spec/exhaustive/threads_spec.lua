@@ -1,7 +1,7 @@
 --- Drivers on several threads, in Lua states of their own; spec/threads has the
 -- program, in which ThreadSanitizer sees every access.
 
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 
 local LUA = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
 local SECONDS = 3

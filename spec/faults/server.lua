@@ -2,10 +2,10 @@
 -- free ports of 127.0.0.1, with throw-away certificates. It ends with the
 -- process that started it.
 
-local certificate = require "starvideos.sandbox.certificate"
+local certificate = require "starvideos.sandbox.nginx.certificate"
 local curl = require "starvideos.curl"
-local file = require "starvideos.sandbox.file"
-local shell = require "starvideos.sandbox.shell"
+local file = require "starvideos.sandbox.nginx.file"
+local shell = require "starvideos.sandbox.nginx.shell"
 
 local _M = {}
 

@@ -3,14 +3,14 @@
 */
 #define _GNU_SOURCE
 
-#include "engine.h"
+#include "curl/engine.h"
 
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "bytes.h"
-#include "head.h"
+#include "curl/head.h"
 #include "peer.h"
 
 enum { MAX_BODY = 2000, STEPS = 100000 };

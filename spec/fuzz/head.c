@@ -2,7 +2,7 @@
 ** The head of an answer, of any bytes: the first line is the offset at which
 ** a body is to go on.
 */
-#include "head.h"
+#include "curl/head.h"
 
 #include "bytes.h"
 

@@ -1,7 +1,7 @@
 /*
 ** Text of any bytes, as it is counted, shown and corrected.
 */
-#include "text.h"
+#include "core/text.h"
 
 #include "bytes.h"
 

@@ -3,14 +3,14 @@
 
 local books = require "spec.fixtures.books"
 local curl = require "starvideos.curl"
-local file = require "starvideos.sandbox.file"
+local file = require "starvideos.sandbox.nginx.file"
 local gateways = require "spec.fixtures.gateway"
 local json = require "starvideos.json"
 local sandbox = require "starvideos.sandbox.nginx"
 local transfers = require "spec.fixtures.transfer"
 
 local KEY = "key-of-the-gateway"
-local CLIP_BYTES = #file.read "lua/starvideos/sandbox/clip.mp4"
+local CLIP_BYTES = #file.read "lua/starvideos/sandbox/media/clip.mp4"
 
 for _, transport in ipairs { "libcurl", "resty_http" } do
   describe("the gateway over " .. transport, function()

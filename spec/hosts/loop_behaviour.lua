@@ -7,7 +7,7 @@ local core = require "starvideos.core"
 local loops = require "spec.fixtures.loops"
 local sandbox = require "starvideos.sandbox.nginx"
 local servers = require "spec.fixtures.nginx"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 local starvideos = require "starvideos"
 
 -- What busted gives to a spec's own file only.

@@ -6,12 +6,12 @@ local answers = require "spec.faults.answers"
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local faults = require "spec.faults.table"
-local file = require "starvideos.sandbox.file"
+local file = require "starvideos.sandbox.nginx.file"
 local host = require "spec.fixtures.nginx_host"
 local json = require "starvideos.json"
 local sandbox = require "starvideos.sandbox.nginx"
 local servers = require "spec.faults.server"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 local speech = require "spec.faults.http1"
 local transfers = require "spec.fixtures.transfer"
 local trials = require "spec.faults.trial"
@@ -68,7 +68,7 @@ end)
 local MEGABYTES = 3
 
 local function write_clip(path)
-  local text = file.read "lua/starvideos/sandbox/clip.mp4"
+  local text = file.read "lua/starvideos/sandbox/media/clip.mp4"
     .. ("\0%c\0\0free"):format(16 * MEGABYTES)
     .. ("\0"):rep(MEGABYTES * 1048576 - 8)
   assert(file.write(path, text))

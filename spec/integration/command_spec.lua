@@ -3,7 +3,7 @@
 local books = require "spec.fixtures.books"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 
 local LUA = rawget(_G, "jit") and "luajit" or "lua5.4"
 local RUN = LUA .. [[ -e 'os.exit(require("starvideos.cli").main(arg), true)' --]]

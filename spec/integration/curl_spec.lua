@@ -2,7 +2,7 @@ local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
 local nginx = require "spec.fixtures.nginx"
 local process = require "spec.fixtures.process"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 
 local finish = require("spec.fixtures.transfer").finish
 

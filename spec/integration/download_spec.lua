@@ -3,12 +3,12 @@
 
 local block = require "starvideos.runtime.block"
 local curl = require "starvideos.curl"
-local download = require "starvideos.download"
+local download = require "starvideos.operation.download"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local nginx = require "spec.fixtures.nginx"
 local process = require "spec.fixtures.process"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 local starvideos = require "starvideos"
 
 local FILM = "\0\0\0\24ftypmp42" .. ("0123456789abcdef"):rep(65536)

@@ -2,13 +2,13 @@
 -- through a write, in the queue, in a child, or on a disk that fails.
 
 local curl = require "starvideos.curl"
-local file = require "starvideos.sandbox.file"
+local file = require "starvideos.sandbox.nginx.file"
 local http1 = require "spec.faults.http1"
 local http2 = require "spec.faults.http2"
 local kernel = require "spec.fixtures.kernel"
 local process = require "spec.fixtures.process"
 local servers = require "spec.faults.server"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 
 local elsewhere = kernel.elsewhere
 local finish = require("spec.fixtures.transfer").finish

@@ -77,7 +77,7 @@ describe("the installed rock", function()
 
   it("brings the clip that the sandbox falls back on", function()
     assert.equal(0, (run(("test -s %s/tree/share/lua/%s/starvideos/sandbox"
-      .. "/clip.mp4"):format(folder, VERSION))))
+      .. "/media/clip.mp4"):format(folder, VERSION))))
   end)
 
   it("links the core to nothing but libc", function()

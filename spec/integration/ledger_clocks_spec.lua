@@ -3,7 +3,7 @@
 
 local databases = require "starvideos.ledger.database"
 local postgres = require "spec.fixtures.postgres"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 local worlds = require "spec.ledger.world"
 
 local YEAR = 365 * 86400
@@ -58,7 +58,7 @@ local function behave(new_address)
     .. " take its answer in nevertheless", function()
     world:start("linger kite", ahead(YEAR))
     world:await "sending"
-    local ledger = require("starvideos.call").known(world:client()).ledger
+    local ledger = require("starvideos.check").known(world:client()).ledger
     local row = assert(ledger:pending(1))[1]
     assert.equal("submitting", row.state)
     world:kill()

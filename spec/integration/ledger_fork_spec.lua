@@ -6,7 +6,7 @@ local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local files = require "spec.fixtures.files"
 local process = require "spec.fixtures.process"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 
 describe("a ledger's file", function()
   local folder, database
@@ -127,10 +127,10 @@ describe("a ledger's file", function()
       process.lock(path .. "-shm", 0)
     core.opened(path)
     local child = in_child(function()
-      local clerk = core.clerk { source = CLAIMS, fork_seconds = 0.01 }
-      local letter = clerk:post(false, path)
-      while clerk:busy() == 0 do
-        clerk:wait(0.005)
+      local actor = core.actor { source = CLAIMS, fork_seconds = 0.01 }
+      local message = actor:post(false, path)
+      while actor:busy() == 0 do
+        actor:wait(0.005)
       end
       process.readable(-1, 0.1)
       local grandchild = in_child(function()
@@ -138,7 +138,7 @@ describe("a ledger's file", function()
           core.process_id()))
         return core.claim "another"
       end)
-      return not letter:done() and process.await(grandchild)
+      return not message:done() and process.await(grandchild)
     end)
     assert.is_true(process.await(child))
     process.close(lock)

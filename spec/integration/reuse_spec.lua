@@ -6,7 +6,7 @@ local files = require "spec.fixtures.files"
 local http1 = require "spec.faults.http1"
 local process = require "spec.fixtures.process"
 local servers = require "spec.faults.server"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 
 local finish = require("spec.fixtures.transfer").finish
 

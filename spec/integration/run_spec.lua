@@ -2,9 +2,9 @@
 -- the system sends it.
 
 local curl = require "starvideos.curl"
-local file = require "starvideos.sandbox.file"
+local file = require "starvideos.sandbox.nginx.file"
 local nginx = require "starvideos.sandbox.nginx"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 local starvideos = require "starvideos"
 
 local FAST = { first_poll = 0.2, interval = 0.2, max_interval = 0.2 }

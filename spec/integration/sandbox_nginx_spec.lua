@@ -3,7 +3,7 @@
 local curl = require "starvideos.curl"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 
 local function exchange(server, req)
   local engine = curl.engine{ ca_file = server.ca_file }

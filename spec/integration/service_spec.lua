@@ -4,7 +4,7 @@
 local books = require "spec.fixtures.books"
 local curl = require "starvideos.curl"
 local nginx = require "starvideos.sandbox.nginx"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 local starvideos = require "starvideos"
 
 local record = books.of

@@ -1,10 +1,10 @@
 -- What becomes of a ledger that the first version wrote: specs to be run over
 -- each database.
 
-local address = require "starvideos.address"
+local address = require "starvideos.api.address"
 local assert = require "luassert"
 local busted = require "busted"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 local worlds = require "spec.ledger.world"
 
 local describe, it = busted.describe, busted.it

@@ -4,7 +4,7 @@
 local assert = require "luassert"
 local busted = require "busted"
 local json = require "starvideos.json"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 local worlds = require "spec.ledger.world"
 
 local describe, it = busted.describe, busted.it
@@ -303,7 +303,7 @@ local function behave(new_address)
 
   it("notes since when the provider does not know a task", function()
     local task = assert(create())
-    local ledger = require("starvideos.call").known(client).ledger
+    local ledger = require("starvideos.check").known(client).ledger
     assert(ledger:missing(task.id))
     local since = assert(client:pending())[1].missing_since
     assert.is_near(os.time(), since, 5)

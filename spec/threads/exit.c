@@ -12,14 +12,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "clerk.h"
-#include "driver.h"
+#include "actor/actor.h"
+#include "curl/driver.h"
 
 enum { MOMENT = 1000, LONG = 50 * MOMENT }; /* microseconds */
 
 static pthread_t host;
-static sv_clerk *clerk;
-static sv_letter *letter;
+static sv_actor *actor;
+static sv_message *message;
 static sv_driver *driver;
 static sv_ticket *ticket;
 
@@ -43,7 +43,7 @@ int __wrap_fsync(int file) {
   return delayed(__real_fsync(file));
 }
 
-/* --- a clerk who echoes -------------------------------------------------- */
+/* --- a actor who echoes -------------------------------------------------- */
 
 static void *begin(const sv_buffer *setup) {
   return (void *)setup;
@@ -63,21 +63,21 @@ static double rest(void *self) {
   return -1;
 }
 
-static const sv_trade echo = {begin, answer, undo, rest, undo};
+static const sv_handler echo = {begin, answer, undo, rest, undo};
 
 static void post(void) {
   sv_buffer question = {0};
   sv_buffer_add(&question, "word", 4);
-  letter = sv_clerk_post(clerk, &question, false);
+  message = sv_actor_post(actor, &question, false);
 }
 
 /* --- the exit -------------------------------------------------------------- */
 
 static void close_late(void) {
-  sv_letter_done(letter);
-  sv_clerk_close(clerk, 0);
-  sv_clerk_release(clerk);
-  sv_letter_release(letter);
+  sv_message_done(message);
+  sv_actor_close(actor, 0);
+  sv_actor_release(actor);
+  sv_message_release(message);
   sv_ticket_done(ticket);
   sv_driver_close(driver);
   sv_driver_release(driver);
@@ -104,12 +104,12 @@ int main(int count, char **arguments) {
   host = pthread_self();
   atexit(close_late);
   driver = sv_driver_new(NULL, 4);
-  clerk = sv_clerk_new(&echo, &setup, 1, NULL);
+  actor = sv_actor_new(&echo, &setup, 1, NULL);
   post();
-  while (!sv_letter_done(letter)) {
+  while (!sv_message_done(message)) {
     usleep(MOMENT);
   }
-  sv_letter_release(letter);
+  sv_message_release(message);
   download(arguments[1], arguments[2]);
   post();
   usleep(LONG / 2);

@@ -21,9 +21,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "driver.h"
-#include "head.h"
+#include "platform/clock.h"
+#include "curl/driver.h"
+#include "curl/head.h"
 
 enum {
   THREADS = 3,  /* of each sort */
@@ -88,7 +88,7 @@ static void errand(worker *w) {
   sv_job job = pick(w, 2) ? SV_JOB_SIZE : SV_JOB_SHA256;
   let(ticket);
   *ticket = sv_driver_errand(
-      w->driver, sv_errand_new(job, w->world->ca_file, NULL, NULL, 0, NULL));
+      w->driver, sv_disk_job_new(job, w->world->ca_file, NULL, NULL, 0, NULL));
   w->issued += *ticket != NULL;
 }
 

@@ -1,5 +1,5 @@
--- The life of one Lua state among several: a driver and a clerk of its own,
--- tickets and letters that are kept, dropped, given up, and what is under way
+-- The life of one Lua state among several: a driver and a actor of its own,
+-- tickets and messages that are kept, dropped, given up, and what is under way
 -- at the end left to lua_close. Gives how many have ended.
 
 local core = require "starvideos.core"
@@ -12,7 +12,7 @@ local PATHS = { "/hello", "/hello", "/slow", "/drip" }
 local TURNS, HELD = 60, 12
 
 local driver = curl.driver { ca_file = ca_file, max_in_flight = 4 }
-local held, letters, ended = {}, {}, 0
+local held, messages, ended = {}, {}, 0
 
 -- Rests often, and sees to it that there is something to end.
 local CLERK = [[
@@ -26,8 +26,8 @@ local function answer(seconds, ...)
 end
 return answer, function() end, function() return pause end, function() end]]
 
-local clerk = core.clerk { source = CLERK, setup = 0.002, fork_seconds = 0.05,
-  alarm = math.random(2) == 1 and driver:alarm() or nil }
+local actor = core.actor { source = CLERK, setup = 0.002, fork_seconds = 0.05,
+  notifier = math.random(2) == 1 and driver:notifier() or nil }
 
 local function any() return math.random(HELD) end
 
@@ -60,24 +60,24 @@ local deeds = {
   end,
   function() driver:wake() end,
   function()
-    letters[any()] = assert(clerk:post(math.random(2) == 1,
+    messages[any()] = assert(actor:post(math.random(2) == 1,
       math.random(3) * 0.001, { "word", list = { 1, 2 } }))
   end,
   function()
-    local letter = letters[any()]
-    if letter then
-      if letter:done() then letter:result() else letter:give_up() end
+    local message = messages[any()]
+    if message then
+      if message:done() then message:result() else message:give_up() end
     end
   end,
-  function() letters[any()] = nil end,
+  function() messages[any()] = nil end,
   function()
-    clerk:wait(0.001)
-    while clerk:ready() do
-      ended = ended + (clerk:take() and 1 or 0)
+    actor:wait(0.001)
+    while actor:ready() do
+      ended = ended + (actor:take() and 1 or 0)
     end
   end,
   function()
-    if clerk:busy() > 0 then clerk:cut(0.001) end
+    if actor:busy() > 0 then actor:cut(0.001) end
   end,
 }
 
@@ -85,7 +85,7 @@ for _ = 1, TURNS do
   deeds[math.random(#deeds)]()
 end
 if math.random(3) == 1 then
-  clerk:close(math.random(0, 1) * 0.1)
+  actor:close(math.random(0, 1) * 0.1)
 end
 if math.random(3) == 1 then
   driver:close()

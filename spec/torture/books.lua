@@ -2,8 +2,8 @@
 -- must be in the ledger, once, and on disk, whole.
 
 local dbi = require "DBI"
-local idlist = require "starvideos.ledger.idlist"
-local shell = require "starvideos.sandbox.shell"
+local idlist = require "starvideos.ledger.id_list"
+local shell = require "starvideos.sandbox.nginx.shell"
 
 local _M = {}
 

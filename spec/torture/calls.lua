@@ -13,7 +13,7 @@ local figure = require "spec.bench.figure"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
 local recorded = require "spec.fixtures.books"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 
 local SANDBOX = { tls = true, drawn = false, memory = "64m" }
 

@@ -112,25 +112,25 @@ function _M.watch(path)
     placing = "placing",
     downloaded = "saved",
   })
-  wrap(require "starvideos.orders", {
+  wrap(require "starvideos.ledger.recorder", {
     place = function(_, _, options)
       key = options.key
       return "place", key
     end,
   })
-  wrap(require "starvideos.exchange", {
+  wrap(require "starvideos.api.exchange", {
     call = function(_, call)
       return call.name == "create" and "create" or "poll",
         call.name == "create" and key or nil
     end,
   })
-  wrap(require "starvideos.response", {
+  wrap(require "starvideos.api.task_reader", {
     create = function() return "answered", key end,
   })
-  wrap(require "starvideos.resume", { all = "resume" })
-  wrap(require "starvideos.wait", { one = "wait" })
-  wrap(require "starvideos.download", { save = "download" })
-  wrap_new(require "starvideos.part", { place = "rename" })
+  wrap(require "starvideos.operation.resume", { all = "resume" })
+  wrap(require "starvideos.operation.wait", { one = "wait" })
+  wrap(require "starvideos.operation.download", { save = "download" })
+  wrap_new(require "starvideos.operation.part_file", { place = "rename" })
 end
 
 return _M

@@ -4,7 +4,7 @@
 
 local curl = require "starvideos.curl"
 local phases = require "spec.torture.phases"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 
 local unpack = table.unpack or unpack
 

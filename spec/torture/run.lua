@@ -13,7 +13,7 @@ local nginx = require "starvideos.sandbox.nginx"
 local phases = require "spec.torture.phases"
 local recorded = require "spec.fixtures.books"
 local rounds = require "spec.torture.rounds"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 
 -- A seed nobody gave is below this, so that it can be read off a figure.
 local SEEDS = 10000
@@ -158,7 +158,7 @@ end
 -- The books of all parts as one; keys and paths do not overlap.
 local function joined(server, all)
   local own = debug.getinfo(nginx.start, "S").source:match "^@(.*)/[^/]*$"
-  local clip = books.digests(own .. "/clip.mp4")
+  local clip = books.digests(own .. "/../media/clip.mp4")
   local whole = { tasks = recorded.of(server).tasks, rows = {}, digests = {},
     clip = select(2, next(clip)), health = "ok" }
   for _, torture in ipairs(all) do

@@ -1,7 +1,7 @@
 --- How to go on after an error, as lines with the commands to type.
 -- @module starvideos.cli.advice
 
-local places = require "starvideos.ledger.place"
+local places = require "starvideos.ledger.location"
 
 local _M = {}
 

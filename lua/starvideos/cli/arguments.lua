@@ -1,7 +1,7 @@
 --- The command line's words, as data, read by argparse.
 -- @module starvideos.cli.arguments
 
-local exit = require "starvideos.cli.exit"
+local exit = require "starvideos.cli.exit_codes"
 
 local _M = {}
 

@@ -6,9 +6,9 @@
 local console_of = require "starvideos.cli.console"
 local errors = require "starvideos.errors"
 local json = require "starvideos.json"
-local order = require "starvideos.cli.order"
-local tasks = require "starvideos.task"
-local waiting = require "starvideos.cli.waiting"
+local order = require "starvideos.cli.params"
+local tasks = require "starvideos.api.task"
+local waiting = require "starvideos.cli.wait_options"
 
 local _M = {}
 

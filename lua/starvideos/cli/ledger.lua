@@ -5,10 +5,10 @@
 
 local advice = require "starvideos.cli.advice"
 local console_of = require "starvideos.cli.console"
-local exit = require "starvideos.cli.exit"
+local exit = require "starvideos.cli.exit_codes"
 local json = require "starvideos.json"
-local tasks = require "starvideos.task"
-local waiting = require "starvideos.cli.waiting"
+local tasks = require "starvideos.api.task"
+local waiting = require "starvideos.cli.wait_options"
 
 local _M = {}
 

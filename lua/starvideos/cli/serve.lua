@@ -4,7 +4,7 @@
 local json = require "starvideos.json"
 
 local function scenario_list(as_json)
-  local list = require("starvideos.sandbox.scenarios").list()
+  local list = require("starvideos.sandbox.scenario").list()
   if as_json then
     return json.encode { scenarios = list }
   end
@@ -57,7 +57,7 @@ return function(options, console)
         (name:gsub("_", "-")), options[name]))
     end
   end
-  if options.scenario and not require("starvideos.sandbox.scenarios").parse(
+  if options.scenario and not require("starvideos.sandbox.scenario").parse(
     options.scenario) then
     return failure("validation", ("there is no scenario %s; see"
       .. " --list-scenarios"):format(options.scenario))

@@ -16,7 +16,7 @@
 -- @classmod starvideos.ledger.book
 
 local decision = require "starvideos.ledger.decision"
-local idlist = require "starvideos.ledger.idlist"
+local idlist = require "starvideos.ledger.id_list"
 local placement = require "starvideos.ledger.placement"
 local states = require "starvideos.ledger.states"
 local steps = require "starvideos.ledger.steps"

@@ -3,7 +3,7 @@
 -- @classmod starvideos.ledger.database
 
 local core = require "starvideos.core"
-local places = require "starvideos.ledger.place"
+local places = require "starvideos.ledger.location"
 local redact = require "starvideos.redact"
 
 local unpack = table.unpack or unpack
@@ -389,7 +389,7 @@ function Database:close()
 end
 
 --- A database; nothing is opened before the first statement.
--- @tparam string address as `starvideos.ledger.place` gives it
+-- @tparam string address as `starvideos.ledger.location` gives it
 -- @tparam ?boolean fsync each change survives the loss of power
 -- @treturn table database
 function _M.new(address, fsync)

@@ -9,11 +9,11 @@
 local core = require "starvideos.core"
 local errors = require "starvideos.errors"
 local owner = require "starvideos.ledger.owner"
-local places = require "starvideos.ledger.place"
+local places = require "starvideos.ledger.location"
 local record = require "starvideos.ledger.record"
 local redact = require "starvideos.redact"
-local remote = require "starvideos.ledger.remote"
-local tasks = require "starvideos.task"
+local remote = require "starvideos.ledger.proxy"
+local tasks = require "starvideos.api.task"
 
 local unpack = table.unpack or unpack
 

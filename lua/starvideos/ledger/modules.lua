@@ -7,9 +7,9 @@ local core = require "starvideos.core"
 
 local _M = {}
 
--- All that a clerk requires and that is written in Lua.
+-- All that a actor requires and that is written in Lua.
 _M.names = { "DBI", "starvideos.json", "starvideos.redact" }
-for name in ("clerk book database decision idlist lease migration owner place"
+for name in ("actor book database decision id_list lease location migration owner"
   .. " placement record schema states steps store utf8"):gmatch "%S+" do
   _M.names[#_M.names + 1] = "starvideos.ledger." .. name
 end
@@ -61,7 +61,7 @@ function _M.here()
 end
 
 --- What the other state begins with: takes a table with `modules`, which `here`
--- gave, and what `starvideos.ledger.clerk` takes.
+-- gave, and what `starvideos.ledger.actor` takes.
 _M.source = [[
 local setup = ...
 local modules = setup.modules
@@ -69,7 +69,7 @@ package.path, package.cpath = modules.path, modules.cpath
 for name, code in pairs(modules.code) do
   package.preload[name] = assert((loadstring or load)(code, "=" .. name))
 end
-return require "starvideos.ledger.clerk" (setup.options, setup.retry)
+return require "starvideos.ledger.actor" (setup.options, setup.retry)
 ]]
 
 return _M

@@ -1,7 +1,7 @@
 --- How an order is placed: written down, or found under its key and take.
 -- @module starvideos.ledger.placement
 
-local idlist = require "starvideos.ledger.idlist"
+local idlist = require "starvideos.ledger.id_list"
 local leases = require "starvideos.ledger.lease"
 local steps = require "starvideos.ledger.steps"
 

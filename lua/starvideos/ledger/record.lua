@@ -4,7 +4,7 @@
 -- @module starvideos.ledger.record
 
 local core = require "starvideos.core"
-local idlist = require "starvideos.ledger.idlist"
+local idlist = require "starvideos.ledger.id_list"
 local json = require "starvideos.json"
 local redact = require "starvideos.redact"
 local utf8 = require "starvideos.ledger.utf8"

@@ -6,7 +6,7 @@
 -- @classmod starvideos.ledger.store
 
 local databases = require "starvideos.ledger.database"
-local places = require "starvideos.ledger.place"
+local places = require "starvideos.ledger.location"
 local schema = require "starvideos.ledger.schema"
 local states = require "starvideos.ledger.states"
 local utf8 = require "starvideos.ledger.utf8"

@@ -2,7 +2,7 @@
 -- work and of its end, and give the host's coroutines `await`.
 -- @module starvideos.loop.attachment
 
-local call = require "starvideos.call"
+local call = require "starvideos.check"
 
 local _M = {}
 

@@ -204,7 +204,7 @@ local function disk_of()
   if ok then
     return curl.disk
   end
-  local jobs = require "starvideos.disk"
+  local jobs = require "starvideos.runtime.disk"
   return function(name, ...)
     return jobs[name](...)
   end
@@ -275,26 +275,26 @@ local function run(self, set, group)
   end
 end
 
-local function wait_for(clerk, letter, wish)
-  while not letter:done() do
-    while clerk:take() do
+local function wait_for(actor, message, wish)
+  while not message:done() do
+    while actor:take() do
     end
     local left = wish.left()
     if left <= 0 then
       return "timeout"
     end
-    clerk:wait(left)
+    actor:wait(left)
   end
 end
 
---- Wait for the answer of a clerk; those that are run side by side wait, too.
--- @tparam table clerk of `starvideos.core`
--- @tparam table letter
+--- Wait for the answer of a actor; those that are run side by side wait, too.
+-- @tparam table actor of `starvideos.core`
+-- @tparam table message
 -- @tparam number _ its number
--- @tparam table wish see `starvideos.ledger.remote`
+-- @tparam table wish see `starvideos.ledger.proxy`
 -- @treturn ?string why it is not waited for any more
-function Block:await(clerk, letter, _, wish)
-  local ok, raised = pcall(wait_for, clerk, letter, wish)
+function Block:await(actor, message, _, wish)
+  local ok, raised = pcall(wait_for, actor, message, wish)
   if ok then
     return raised
   elseif not is_interrupt(raised) then

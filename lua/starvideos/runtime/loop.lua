@@ -114,7 +114,7 @@ function Loop:disk_later(name, ...)
   end
 end
 
--- A letter that a coroutine waits for, in the shape of a ticket.
+-- A message that a coroutine waits for, in the shape of a ticket.
 local Post = {}
 Post.__index = Post
 
@@ -124,7 +124,7 @@ function Post.progress() end
 
 -- It is told like one that has been answered.
 local function give_up(self, why)
-  if not self.why and self.letter:give_up() then
+  if not self.why and self.message:give_up() then
     self.why = why
     self.unheard[#self.unheard + 1] = self.number
   end
@@ -134,19 +134,19 @@ function Post:cancel()
   give_up(self, "cancelled")
 end
 
---- Wait for the answer of a clerk while the host goes on.
--- @tparam table clerk of `starvideos.core`, always the same one
--- @tparam table letter
--- @tparam number number of the letter
--- @tparam table wish see `starvideos.ledger.remote`
+--- Wait for the answer of a actor while the host goes on.
+-- @tparam table actor of `starvideos.core`, always the same one
+-- @tparam table message
+-- @tparam number number of the message
+-- @tparam table wish see `starvideos.ledger.proxy`
 -- @treturn ?string why it is not waited for any more
-function Loop:await(clerk, letter, number, wish)
+function Loop:await(actor, message, number, wish)
   if not self.scheduler:current() then
     self:check "the ledger"
   end
-  local post = setmetatable({ letter = letter, number = number,
+  local post = setmetatable({ message = message, number = number,
     unheard = self.unheard }, Post)
-  self.clerk, self.posts[number] = clerk, post
+  self.actor, self.posts[number] = actor, post
   self.scheduler:await(post, post, { finish = wish.finish,
     on_progress = function()
       if wish.left(self.closed) <= 0 then
@@ -156,11 +156,11 @@ function Loop:await(clerk, letter, number, wish)
   return post.why
 end
 
--- The next letter that is waited for no longer.
+-- The next message that is waited for no longer.
 local function next_post(self)
-  local clerk = self.clerk
+  local actor = self.actor
   local number = table.remove(self.unheard, 1)
-    or clerk and clerk:ready() and clerk:take()
+    or actor and actor:ready() and actor:take()
   local post = number and self.posts[number]
   if post then
     self.posts[number] = nil
@@ -239,8 +239,8 @@ local function step(self, now)
     scheduler:ended(number)
     return true
   end
-  local letter, post = next_post(self)
-  if letter then
+  local message, post = next_post(self)
+  if message then
     scheduler:ended(post)
     return true
   end
@@ -291,7 +291,7 @@ end
 function Loop:timeout()
   local scheduler = self.scheduler
   if scheduler:is_ready() or self.made and self.made:ready()
-    or self.unheard[1] or self.clerk and self.clerk:ready() then
+    or self.unheard[1] or self.actor and self.actor:ready() then
     return 0
   end
   local due = scheduler:due()
@@ -299,9 +299,9 @@ function Loop:timeout()
 end
 
 --- What tells that something has ended; others may raise it, too.
--- @return alarm of the driver, nil where there is none
-function Loop:alarm()
-  return self.made and self.made:alarm()
+-- @return notifier of the driver, nil where there is none
+function Loop:notifier()
+  return self.made and self.made:notifier()
 end
 
 --- Make sure that this is called around all coroutines: the host itself is to
@@ -359,7 +359,7 @@ function _M.new(options, budget, methods)
     clock = options.clock or require("starvideos.core").now,
     scheduler = schedulers.new(),
     inline = block.new(options),
-    posts = {}, -- letters that are waited for, by their numbers
+    posts = {}, -- messages that are waited for, by their numbers
     unheard = {}, -- the numbers of those that were given up
   }, methods or Loop)
   function self.driver()

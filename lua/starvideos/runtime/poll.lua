@@ -21,9 +21,9 @@ function Poll:notify()
 end
 
 --- What wakes the host; others may raise it, too.
--- @return alarm of the driver
-function Poll:alarm()
-  return self.driver():alarm()
+-- @return notifier of the driver
+function Poll:notifier()
+  return self.driver():notifier()
 end
 
 --- Let a loop know what it cannot see.

@@ -7,7 +7,7 @@
 -- cancel as a whole; a set is what one `gather` waits for.
 -- @module starvideos.runtime.scheduler
 
-local deadlines = require "starvideos.runtime.deadlines"
+local deadlines = require "starvideos.deadlines"
 
 local _M = {}
 

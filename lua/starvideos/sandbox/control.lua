@@ -9,7 +9,7 @@
 
 local answer = require "starvideos.sandbox.answer"
 local json = require "starvideos.json"
-local scenarios = require "starvideos.sandbox.scenarios"
+local scenarios = require "starvideos.sandbox.scenario"
 
 local _M = {}
 

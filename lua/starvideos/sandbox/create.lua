@@ -5,7 +5,7 @@ local answer = require "starvideos.sandbox.answer"
 local json = require "starvideos.json"
 local refusal = require "starvideos.sandbox.refusal"
 local reply = require "starvideos.sandbox.reply"
-local scenarios = require "starvideos.sandbox.scenarios"
+local scenarios = require "starvideos.sandbox.scenario"
 local signature = require "starvideos.sandbox.signature"
 local tasks = require "starvideos.sandbox.task"
 

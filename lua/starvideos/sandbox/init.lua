@@ -15,14 +15,14 @@
 -- assert(client:query(task).status == "failed")
 
 local answer = require "starvideos.sandbox.answer"
-local clip = require "starvideos.sandbox.clip"
+local clip = require "starvideos.sandbox.media.clip"
 local control = require "starvideos.sandbox.control"
 local create = require "starvideos.sandbox.create"
 local limits = require "starvideos.sandbox.limits"
 local media = require "starvideos.sandbox.media"
 local query = require "starvideos.sandbox.query"
 local record = require "starvideos.sandbox.record"
-local scenarios = require "starvideos.sandbox.scenarios"
+local scenarios = require "starvideos.sandbox.scenario"
 local store = require "starvideos.sandbox.store"
 local tasks = require "starvideos.sandbox.task"
 local transport = require "starvideos.sandbox.transport"
@@ -69,7 +69,7 @@ local DEFAULTS = {
 -- @tparam[opt=1048576] number options.max_body largest create, in bytes
 -- @tparam ?string options.secret what links are signed with
 -- @tparam ?table options.store see `starvideos.sandbox.store`
--- @tparam ?table options.clips see `starvideos.sandbox.clip`
+-- @tparam ?table options.clips see `starvideos.sandbox.media.clip`
 -- @treturn table the box; its fields `key`, `base_url` and `media_url` may be
 --   read
 function _M.new(options)
@@ -94,7 +94,7 @@ function _M.new(options)
   return box
 end
 
---- Every scenario there is; see `starvideos.sandbox.scenarios`.
+--- Every scenario there is; see `starvideos.sandbox.scenario`.
 -- @treturn table array of `{ name =, what =, place =, counts =, default = }`
 function _M.scenarios()
   return scenarios.list()

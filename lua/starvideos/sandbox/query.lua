@@ -3,7 +3,7 @@
 
 local answer = require "starvideos.sandbox.answer"
 local reply = require "starvideos.sandbox.reply"
-local scenarios = require "starvideos.sandbox.scenarios"
+local scenarios = require "starvideos.sandbox.scenario"
 local tasks = require "starvideos.sandbox.task"
 
 local _M = {}

@@ -2,10 +2,10 @@
 -- clock, so that any number of workers sees the same.
 -- @module starvideos.sandbox.task
 
-local clip = require "starvideos.sandbox.clip"
+local clip = require "starvideos.sandbox.media.clip"
 local json = require "starvideos.json"
 local refusal = require "starvideos.sandbox.refusal"
-local scenarios = require "starvideos.sandbox.scenarios"
+local scenarios = require "starvideos.sandbox.scenario"
 local signature = require "starvideos.sandbox.signature"
 local url = require "starvideos.sandbox.url"
 

@@ -6,7 +6,7 @@
 local figure = require "spec.bench.figure"
 local json = require "starvideos.json"
 local nginx = require "spec.fixtures.nginx"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 
 local LOOPS = { "luv", "cqueues", "copas" }
 local ROUNDS, SECONDS = 3, 6

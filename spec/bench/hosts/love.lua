@@ -6,7 +6,7 @@ local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local love = require "spec.fixtures.love"
 local nginx = require "spec.fixtures.nginx"
-local shell = require "starvideos.sandbox.shell"
+local shell = require "starvideos.sandbox.nginx.shell"
 
 local SECONDS = 60
 local PREFIX = "/kyyReactApiServer"

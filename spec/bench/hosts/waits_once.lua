@@ -7,7 +7,7 @@
 local curl = require "starvideos.curl"
 local json = require "starvideos.json"
 local starvideos = require "starvideos"
-local watch = require "starvideos.watch"
+local watch = require "starvideos.polling.watch"
 
 local base_url, ca_file, ids_file, how = arg[1], arg[2], arg[3], arg[4]
 

@@ -32,7 +32,7 @@ end
 
 -- How many pumps this worker has had.
 local function count_pumps()
-  local pump = require "starvideos.runtime.ngx_pump"
+  local pump = require "starvideos.runtime.ngx.pump"
   for name, value in pairs(settings().limits or {}) do
     pump.limits[name] = value
   end
@@ -46,7 +46,7 @@ end
 -- As the spec wants the ledger's thread to be waited for.
 local function set_policy()
   for name, value in pairs(settings().policy or {}) do
-    require("starvideos.ledger.remote").policy[name] = value
+    require("starvideos.ledger.proxy").policy[name] = value
   end
 end
 
@@ -223,7 +223,7 @@ end
 
 --- Functions side by side, a thousand at a time.
 function actions.gathered()
-  local runtime = require("starvideos.call").known(client()).runtime
+  local runtime = require("starvideos.check").known(client()).runtime
   local functions, ended = {}, 0
   for index = 1, 1000 do
     functions[index] = function()
@@ -310,7 +310,7 @@ end
 function actions.held()
   collectgarbage()
   collectgarbage()
-  local pump = require "starvideos.runtime.ngx_pump"
+  local pump = require "starvideos.runtime.ngx.pump"
   local known = settings()
   local mailbox = pump.mailbox(known.ca_file)
   local waiting = 0

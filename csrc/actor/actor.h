@@ -1,0 +1,105 @@
+/*
+** A thread that answers messages, one after another: work that may block runs
+** there, and who sent the message waits as he likes. What a message asks for is
+** the business of a handler; here it is bytes. Libc and threads alone.
+**
+** A actor belongs to one thread, its owner's. Nothing starts before the first
+** message. A thread that is stuck in a message is neither joined nor replaced:
+** what comes after waits behind it.
+**
+** After a fork the child finds what was under way lost, and starts a thread of
+** its own with the next message. Fork and exit wait for the message under way,
+** but not for long.
+*/
+#ifndef SV_ACTOR_ACTOR_H
+#define SV_ACTOR_ACTOR_H
+
+#include <stdbool.h>
+
+#include "platform/notifier.h"
+#include "core/buffer.h"
+
+typedef struct sv_actor sv_actor;
+typedef struct sv_message sv_message;
+
+/* What a actor does, on its thread. Each gets what `begin` gave; what waits for
+** others calls sv_actor_beat before. */
+typedef struct sv_handler {
+  /* NULL where memory is short; tried again with the next message. `setup`
+  ** stays where it is until `end`. */
+  void *(*begin)(const sv_buffer *setup);
+  void (*answer)(void *self, const sv_buffer *question, sv_buffer *answer);
+  /* Undo the last answer: nobody heard it. */
+  void (*undo)(void *self);
+  /* There are no messages: seconds until this is to be called again, less than
+  ** 0: after the next message. */
+  double (*rest)(void *self);
+  void (*end)(void *self);
+} sv_handler;
+
+/* Copies the setup, and takes a share of `notifier`, which is somebody else's to
+** calm, or with NULL has one of its own. A fork waits for a message for
+** `fork_seconds` at most. NULL where memory or descriptors are short; errno
+** says which. */
+sv_actor *sv_actor_new(const sv_handler *handler, const sv_buffer *setup,
+                       double fork_seconds, sv_notifier *notifier);
+
+/* Gives up all messages. Waits until the thread has done those that are kept,
+** no longer than `seconds`, and not at all where it has been at one of them for
+** so long already. A thread that is not done by then is left to itself. */
+void sv_actor_close(sv_actor *actor, double seconds);
+void sv_actor_release(sv_actor *actor); /* after close */
+
+/* Takes the bytes of the question. A message that is kept is answered though it
+** was given up. NULL where memory or threads are short, which errno tells;
+** then the bytes are the caller's. */
+sv_message *sv_actor_post(sv_actor *actor, sv_buffer *question, bool kept);
+
+/* Whether sv_actor_take has something: one atomic load. */
+bool sv_actor_ready(sv_actor *actor);
+
+/* The number of a message that has ended, each once; 0: none. */
+long long sv_actor_take(sv_actor *actor);
+
+/* Letters neither taken nor given up. */
+int sv_actor_in_flight(const sv_actor *actor);
+
+/* Seconds since the message under way was begun, or its last beat; 0: none is. */
+double sv_actor_busy(sv_actor *actor);
+
+/* Where the thread is still at the same once it has been silent for so many
+** seconds, the connection it waits for is ended: of a server that is cut off
+** nothing ever comes. False where there is no thread to see to that. */
+bool sv_actor_cut(sv_actor *actor, double seconds);
+
+/* Sleeps until something is ready, a signal was handled or the time is up. */
+void sv_actor_wait(sv_actor *actor, double seconds);
+
+/* See notifier.h. The descriptor keeps its number through a fork. */
+int sv_actor_pollfd(sv_actor *actor);
+void sv_actor_calm(sv_actor *actor);
+int sv_actor_listen(sv_actor *actor, const char **path);
+int sv_actor_accept(sv_actor *actor);
+
+/* On a actor's thread: it goes on, and what comes next may take so many seconds
+** without being taken for stuck. Elsewhere it does nothing. */
+void sv_actor_beat(double seconds);
+
+/* On a actor's thread: the mark (see cut.h) of the connection that it is about
+** to make, which sv_actor_cut is to end. Elsewhere just a mark. */
+int sv_actor_mark(void);
+
+long long sv_message_number(const sv_message *message);
+bool sv_message_done(sv_message *message); /* answered, given up or lost */
+
+/* False where it is too late: its answer is there. */
+bool sv_message_give_up(sv_message *message);
+
+/* Once done: the answer; NULL where it was given up, or lost in a fork. */
+const sv_buffer *sv_message_answer(const sv_message *message);
+bool sv_message_is_lost(const sv_message *message);
+
+/* Gives it up where it is not done. */
+void sv_message_release(sv_message *message);
+
+#endif

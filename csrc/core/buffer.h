@@ -1,0 +1,19 @@
+/*
+** Bytes that grow. `data` stays NULL until something is added.
+*/
+#ifndef SV_CORE_BUFFER_H
+#define SV_CORE_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct sv_buffer {
+  char *data;
+  size_t size, room;
+} sv_buffer;
+
+/* False where memory is short; the bytes so far are kept. */
+bool sv_buffer_add(sv_buffer *buffer, const char *bytes, size_t size);
+void sv_buffer_free(sv_buffer *buffer);
+
+#endif

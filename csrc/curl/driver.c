@@ -1,0 +1,398 @@
+#include "curl/driver.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "curl/evidence.h"
+#include "platform/atfork.h"
+#include "curl/worker.h"
+#include "platform/thread.h"
+
+/* A TLS handshake of libcurl with OpenSSL takes less than 64 KiB; name look-ups
+** have threads of libcurl's. */
+enum { STACK_BYTES = 512 * 1024 };
+
+struct sv_driver {
+  int owners; /* the caller, and every ticket of his */
+  bool closed;
+  unsigned forks; /* of sv_atfork, when its thread was this process's */
+  sv_worker *shared; /* NULL until the first ticket */
+  sv_notifier *notifier;
+  char *ca_file;
+  int max_in_flight;
+  long long last_number;
+  sv_ticket *first, *last; /* not taken out */
+  int count;
+  sv_queue ended; /* to be taken out */
+};
+
+/* --- start and end ----------------------------------------------------- */
+
+sv_driver *sv_driver_new(const char *ca_file, int max_in_flight) {
+  sv_driver *driver = calloc(1, sizeof *driver);
+  if (!driver) {
+    return NULL;
+  }
+  driver->owners = 1;
+  driver->max_in_flight = max_in_flight;
+  driver->forks = sv_atfork();
+  driver->ca_file = ca_file ? strdup(ca_file) : NULL;
+  driver->notifier = ca_file && !driver->ca_file ? NULL : sv_notifier_new();
+  if (!driver->notifier) {
+    int problem = errno;
+    free(driver->ca_file);
+    free(driver);
+    errno = problem;
+    return NULL;
+  }
+  return driver;
+}
+
+static void free_shared(sv_worker *shared) {
+  pthread_mutex_destroy(&shared->gate);
+  if (shared->engine) {
+    sv_engine_close(shared->engine);
+    sv_engine_release(shared->engine);
+  }
+  free(shared);
+}
+
+static int share(sv_driver *driver) {
+  if (driver->shared) {
+    return 0;
+  }
+  sv_worker *shared = calloc(1, sizeof *shared);
+  if (!shared) {
+    return ENOMEM;
+  }
+  pthread_mutex_init(&shared->gate, NULL);
+  shared->notifier = driver->notifier;
+  shared->engine = sv_engine_new(driver->ca_file, driver->max_in_flight);
+  if (!shared->engine) {
+    free_shared(shared);
+    return ENOMEM;
+  }
+  driver->shared = shared;
+  return 0;
+}
+
+static int start_network(sv_driver *driver) {
+  int problem = share(driver);
+  sv_worker *shared = driver->shared;
+  if (problem || shared->has_network) {
+    return problem;
+  }
+  problem = sv_thread_start(&shared->network, STACK_BYTES, sv_worker_run,
+                            shared);
+  shared->has_network = !problem;
+  return problem;
+}
+
+static int start_disk(sv_driver *driver) {
+  int problem = share(driver);
+  sv_worker *shared = driver->shared;
+  if (problem || shared->disk) {
+    return problem;
+  }
+  shared->disk = sv_disk_thread_new(sv_worker_work, shared);
+  return shared->disk ? 0 : errno;
+}
+
+static void take_out(sv_ticket *ticket) {
+  sv_driver *driver = ticket->driver;
+  *(ticket->before ? &ticket->before->after : &driver->first) = ticket->after;
+  *(ticket->after ? &ticket->after->before : &driver->last) = ticket->before;
+  driver->count--;
+}
+
+/* Of what the parent's threads were at, the file alone is given up, whose lock
+** would outlive the parent in the child. After an exit a thread is still at
+** it. */
+static void lose(sv_ticket *ticket) {
+  if (ticket->lost || __atomic_load_n(&ticket->done, __ATOMIC_ACQUIRE)) {
+    return;
+  }
+  ticket->lost = true;
+  ticket->done = 1;
+  if (ticket->transfer && ticket->transfer->sink.process != getpid()) {
+    sv_sink_close(&ticket->transfer->sink);
+  }
+}
+
+/* The parent's threads are nowhere inside of a library, but what they were about
+** to do next nobody knows. What it had come to say is known all the same. */
+static void notice_fork(sv_driver *driver) {
+  if (driver->forks == sv_atfork() || driver->closed) {
+    return;
+  }
+  driver->forks = sv_atfork();
+  driver->shared = NULL;
+  driver->ended.first = driver->ended.last = NULL;
+  sv_notifier_renew(driver->notifier);
+  for (sv_ticket *t = driver->first; t; t = t->after) {
+    lose(t);
+    sv_queue_put(&driver->ended, t);
+  }
+  if (driver->first) {
+    sv_notifier_raise(driver->notifier);
+  }
+}
+
+void sv_driver_release(sv_driver *driver) {
+  if (--driver->owners == 0) {
+    free(driver->ca_file);
+    free(driver);
+  }
+}
+
+/* After something was posted: only a thread that sleeps costs a system call. */
+static void wake(sv_worker *shared) {
+  if (__atomic_exchange_n(&shared->asleep, 0, __ATOMIC_SEQ_CST)) {
+    sv_engine_wake(shared->engine);
+  }
+}
+
+static void stop_network(sv_worker *shared) {
+  pthread_mutex_lock(&shared->gate);
+  __atomic_store_n(&shared->stop, 1, __ATOMIC_SEQ_CST);
+  wake(shared);
+  pthread_mutex_unlock(&shared->gate);
+  pthread_join(shared->network, NULL);
+}
+
+/* First the network, which may have something left for the disk. */
+static void stop(sv_worker *shared) {
+  if (shared->has_network) {
+    stop_network(shared);
+  }
+  if (shared->disk) {
+    sv_disk_thread_close(shared->disk);
+  }
+  free_shared(shared);
+}
+
+void sv_driver_close(sv_driver *driver) {
+  if (driver->closed) {
+    return;
+  }
+  notice_fork(driver);
+  driver->closed = true;
+  if (driver->shared) {
+    stop(driver->shared);
+    driver->shared = NULL;
+  }
+  while (driver->first) {
+    sv_ticket *ticket = driver->first;
+    take_out(ticket);
+    sv_ticket_drop(ticket);
+  }
+  sv_notifier_shut(driver->notifier);
+  sv_notifier_drop(driver->notifier);
+}
+
+/* --- tickets ----------------------------------------------------------- */
+
+static sv_ticket *new_ticket(sv_driver *driver) {
+  sv_ticket *ticket = calloc(1, sizeof *ticket);
+  if (ticket) {
+    ticket->owners = 2;
+    ticket->total = -1;
+    ticket->driver = driver;
+  }
+  return ticket;
+}
+
+static void keep(sv_ticket *ticket) {
+  sv_driver *driver = ticket->driver;
+  ticket->number = ++driver->last_number;
+  ticket->before = driver->last;
+  *(driver->last ? &driver->last->after : &driver->first) = ticket;
+  driver->last = ticket;
+  driver->count++;
+  driver->owners++;
+}
+
+sv_ticket *sv_driver_submit(sv_driver *driver, const sv_request *request,
+                            sv_outcome *failure) {
+  notice_fork(driver);
+  sv_transfer *transfer = sv_transfer_copy(request);
+  sv_ticket *ticket = transfer ? new_ticket(driver) : NULL;
+  int problem = ticket ? start_network(driver) : ENOMEM;
+  if (!problem && request->sink_path) {
+    problem = start_disk(driver);
+  }
+  if (problem) {
+    memset(failure, 0, sizeof *failure);
+    sv_outcome_say(failure, SV_REASON_IO, "no thread for the engine: %s",
+                   strerror(problem));
+    failure->system_error = problem;
+    if (transfer) {
+      sv_transfer_release(transfer);
+    }
+    free(ticket);
+    return NULL;
+  }
+  ticket->transfer = transfer;
+  transfer->ticket = ticket;
+  keep(ticket);
+  sv_list_push(&driver->shared->inbox, &ticket->next, ticket);
+  wake(driver->shared);
+  return ticket;
+}
+
+sv_ticket *sv_driver_errand(sv_driver *driver, sv_disk_job *errand) {
+  notice_fork(driver);
+  sv_ticket *ticket = new_ticket(driver);
+  int problem = ticket ? start_disk(driver) : ENOMEM;
+  if (problem) {
+    free(ticket);
+    sv_disk_job_free(errand);
+    errno = problem;
+    return NULL;
+  }
+  ticket->errand = errand;
+  keep(ticket);
+  sv_disk_thread_post(driver->shared->disk, ticket);
+  return ticket;
+}
+
+static void fetch_ended(sv_driver *driver) {
+  sv_ticket *ticket = sv_list_take(&driver->shared->ended);
+  while (ticket) {
+    sv_ticket *next = ticket->next;
+    sv_queue_put(&driver->ended, ticket);
+    ticket = next;
+  }
+}
+
+long long sv_driver_take(sv_driver *driver) {
+  if (!sv_driver_ready(driver)) {
+    return 0;
+  }
+  if (!driver->ended.first) {
+    fetch_ended(driver);
+  }
+  sv_ticket *ticket = sv_queue_take(&driver->ended);
+  long long number = ticket->number;
+  take_out(ticket);
+  sv_ticket_drop(ticket);
+  return number;
+}
+
+bool sv_driver_ready(sv_driver *driver) {
+  notice_fork(driver);
+  const sv_worker *shared = driver->shared;
+  return driver->ended.first ||
+         (shared && __atomic_load_n(&shared->ended, __ATOMIC_ACQUIRE));
+}
+
+int sv_driver_in_flight(const sv_driver *driver) {
+  return driver->count;
+}
+
+/* --- the notifier --------------------------------------------------------- */
+
+int sv_driver_pollfd(sv_driver *driver) {
+  notice_fork(driver);
+  return driver->notifier->file.number;
+}
+
+sv_notifier *sv_driver_alarm(sv_driver *driver) {
+  notice_fork(driver);
+  return driver->notifier;
+}
+
+void sv_driver_wake(sv_driver *driver) {
+  notice_fork(driver);
+  sv_notifier_raise(driver->notifier);
+}
+
+void sv_driver_calm(sv_driver *driver) {
+  notice_fork(driver);
+  sv_notifier_calm(driver->notifier);
+}
+
+void sv_driver_wait(sv_driver *driver, double seconds) {
+  notice_fork(driver);
+  sv_notifier_wait(driver->notifier, seconds);
+}
+
+int sv_driver_listen(sv_driver *driver, const char **path) {
+  notice_fork(driver);
+  *path = driver->notifier->path;
+  return sv_notifier_listen(driver->notifier);
+}
+
+int sv_driver_accept(sv_driver *driver) {
+  notice_fork(driver);
+  return sv_notifier_accept(driver->notifier);
+}
+
+/* --- looking at tickets ------------------------------------------------ */
+
+long long sv_ticket_number(const sv_ticket *ticket) {
+  return ticket->number;
+}
+
+bool sv_ticket_done(sv_ticket *ticket) {
+  notice_fork(ticket->driver);
+  return __atomic_load_n(&ticket->done, __ATOMIC_ACQUIRE);
+}
+
+void sv_ticket_cancel(sv_ticket *ticket) {
+  sv_worker *shared = ticket->driver->shared;
+  if (sv_ticket_done(ticket) || ticket->cancelled || ticket->errand || !shared) {
+    return;
+  }
+  ticket->cancelled = true;
+  __atomic_add_fetch(&ticket->owners, 1, __ATOMIC_RELAXED);
+  sv_list_push(&shared->cancels, &ticket->next_cancel, ticket);
+  wake(shared);
+}
+
+void sv_ticket_release(sv_ticket *ticket) {
+  sv_driver *driver = ticket->driver;
+  notice_fork(driver);
+  sv_ticket_drop(ticket);
+  sv_driver_release(driver);
+}
+
+sv_progress sv_ticket_progress(const sv_ticket *ticket) {
+  sv_progress progress = {
+      __atomic_load_n(&ticket->received, __ATOMIC_RELAXED),
+      __atomic_load_n(&ticket->total, __ATOMIC_RELAXED),
+      __atomic_load_n(&ticket->sent, __ATOMIC_RELAXED)};
+  return progress;
+}
+
+long sv_ticket_status(sv_ticket *ticket) {
+  notice_fork(ticket->driver);
+  return ticket->lost ? 0 : __atomic_load_n(&ticket->status, __ATOMIC_ACQUIRE);
+}
+
+const sv_transfer *sv_ticket_transfer(const sv_ticket *ticket) {
+  return ticket->transfer;
+}
+
+/* What the parent had queued it may yet send. */
+static const sv_outcome lost = {
+    .reason = SV_REASON_CANCELLED,
+    .phase = SV_PHASE_ANSWER,
+    .message = "cancelled by a fork",
+    .sent = true,
+};
+
+const sv_outcome *sv_ticket_outcome(const sv_ticket *ticket) {
+  return ticket->lost ? &lost : sv_transfer_outcome(ticket->transfer);
+}
+
+sv_disk_job *sv_ticket_errand(const sv_ticket *ticket) {
+  return ticket->lost ? NULL : ticket->errand;
+}
+
+bool sv_ticket_is_errand(const sv_ticket *ticket) {
+  return ticket->errand != NULL;
+}

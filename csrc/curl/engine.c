@@ -1,0 +1,499 @@
+#define _GNU_SOURCE /* strdup */
+
+#include "curl/engine.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "platform/clock.h"
+#include "curl/evidence.h"
+#include "curl/libcurl.h"
+#include "platform/signals.h"
+#include "curl/transfer.h"
+
+enum {
+  LONGEST_POLL_MS = 3600 * 1000,
+};
+
+static const double GRACE_SECONDS = 0.005;
+
+typedef struct list {
+  sv_transfer *first, *last;
+  int count;
+} list;
+
+struct sv_engine {
+  int owners; /* the caller, and every ticket */
+  bool closed;
+  bool ended;    /* transfers did since the last step */
+  pid_t process; /* that made the multi handle */
+  CURLM *multi;  /* NULL until the first request */
+  sv_pools pools;
+  char *ca_file;
+  int max_in_flight;
+  list queue, running;
+  int orders; /* running, and not counted among those in flight */
+  double queue_end_by; /* no queued transfer is out of time before */
+  sv_handles handles; /* that idle */
+  sv_listener *listener; /* NULL, or told of each end */
+  void *self;            /* the listener's */
+};
+
+/* --- lists ------------------------------------------------------------- */
+
+static void append(list *l, sv_transfer *t) {
+  t->previous = l->last;
+  t->next = NULL;
+  *(l->last ? &l->last->next : &l->first) = t;
+  l->last = t;
+  l->count++;
+}
+
+static void take_out(list *l, sv_transfer *t) {
+  *(t->previous ? &t->previous->next : &l->first) = t->next;
+  *(t->next ? &t->next->previous : &l->last) = t->previous;
+  t->previous = t->next = NULL;
+  l->count--;
+}
+
+/* --- start and end ------------------------------------------------------ */
+
+sv_engine *sv_engine_new(const char *ca_file, int max_in_flight) {
+  sv_engine *engine = calloc(1, sizeof *engine);
+  if (!engine) {
+    return NULL;
+  }
+  ca_file = ca_file ? ca_file : sv_libcurl_bundle();
+  engine->owners = 1;
+  engine->max_in_flight = max_in_flight;
+  engine->process = getpid();
+  engine->queue_end_by = INFINITY;
+  engine->ca_file = ca_file ? strdup(ca_file) : NULL;
+  if (ca_file && !engine->ca_file) {
+    free(engine);
+    return NULL;
+  }
+  return engine;
+}
+
+void sv_engine_release(sv_engine *engine) {
+  if (--engine->owners == 0) {
+    free(engine->ca_file);
+    free(engine);
+  }
+}
+
+static void drop(sv_transfer *t) {
+  if (--t->owners == 0) {
+    sv_engine *engine = t->engine;
+    sv_transfer_free(t);
+    if (engine) {
+      sv_engine_release(engine);
+    }
+  }
+}
+
+/* The engine is done with a transfer; who listens still holds it, and has to
+** settle it. */
+static void let_go(sv_transfer *t) {
+  sv_engine *engine = t->engine;
+  drop(t);
+  if (engine->listener) {
+    engine->listener(t, engine->self);
+  }
+}
+
+void sv_engine_listen(sv_engine *engine, sv_listener *listener, void *self) {
+  engine->listener = listener;
+  engine->self = self;
+}
+
+void sv_transfer_detach(sv_transfer *t) {
+  sv_engine *engine = t->engine;
+  t->engine = NULL;
+  sv_engine_release(engine);
+}
+
+void sv_transfer_release(sv_transfer *t) {
+  drop(t);
+}
+
+/* After a fork handles and sockets are still the parent's: they are left
+** alone, not cleaned up, for cleaning up would speak on its connections. What
+** the parent has queued it may yet send. True where transfers ended by it. */
+static bool notice_fork(sv_engine *engine) {
+  if (engine->process == getpid()) {
+    return false;
+  }
+  bool ended = sv_engine_in_flight(engine) > 0;
+  engine->ended = engine->ended || ended;
+  engine->process = getpid();
+  engine->multi = NULL;
+  engine->pools.first = NULL;
+  engine->handles.count = 0;
+  engine->orders = 0;
+  list *lists[] = {&engine->running, &engine->queue};
+  for (int i = 0; i < 2; i++) {
+    sv_transfer *t;
+    while ((t = lists[i]->first)) {
+      take_out(lists[i], t);
+      /* libcurl's handle keeps pointing at these */
+      t->headers = NULL;
+      sv_transfer_abandon(t, true);
+      let_go(t);
+    }
+  }
+  return ended;
+}
+
+/* --- one transfer's way ------------------------------------------------ */
+
+/* Whether others may meet the same on the connection. */
+static bool is_suspect(const sv_transfer *t) {
+  sv_reason reason = t->outcome.reason;
+  return !t->options.fresh &&
+         (reason == SV_REASON_TIMEOUT || reason == SV_REASON_STALLED ||
+          reason == SV_REASON_RESET || reason == SV_REASON_PROTOCOL);
+}
+
+static void leave_pool(sv_engine *engine, sv_transfer *t) {
+  if (is_suspect(t)) {
+    sv_pool_retire(&engine->pools, t->pool);
+  }
+  sv_pool_leave(t->pool);
+  t->pool = NULL;
+}
+
+static void finish(sv_engine *engine, sv_transfer *t, CURLcode code) {
+  sv_handle *handle = t->handle;
+  take_out(&engine->running, t);
+  engine->orders -= t->options.fresh;
+  sv_transfer_finish(t, code, engine->ca_file);
+  curl_multi_remove_handle(engine->multi, handle->easy);
+  if (t->options.fresh || engine->closed) {
+    sv_handle_free(handle);
+  } else {
+    sv_handles_give(&engine->handles, handle,
+                    t->outcome.reason == SV_REASON_NONE && t->sends == 1);
+  }
+  leave_pool(engine, t);
+  sv_transfer_forget(t);
+  if (!engine->listener && !sv_transfer_is_settled(t)) {
+    sv_transfer_settle(t, NULL);
+  }
+  let_go(t);
+}
+
+/* Orders have a pool of their own: in one with polls, those would wait for the
+** answer to an order, and share no connection after it (7.88). */
+static bool prepare(sv_engine *engine, sv_transfer *t, sv_handle *handle) {
+  t->pool = sv_pool_take(&engine->pools,
+                         t->options.fresh ? "" : t->options.url);
+  return t->pool && sv_transfer_start(t, handle, engine->ca_file) &&
+         curl_multi_add_handle(engine->multi, handle->easy) == CURLM_OK;
+}
+
+static bool start(sv_engine *engine, sv_transfer *t) {
+  sv_handle *handle = t->options.fresh ? sv_handle_new()
+                                       : sv_handles_take(&engine->handles);
+  if (!handle) {
+    return false;
+  }
+  if (!prepare(engine, t, handle)) {
+    sv_handle_free(handle);
+    if (t->pool) {
+      leave_pool(engine, t);
+    }
+    return false;
+  }
+  t->stage = SV_RUNNING;
+  append(&engine->running, t);
+  engine->orders += t->options.fresh;
+  return true;
+}
+
+/* False with the outcome filled in where it never will be. */
+static bool may_begin(sv_transfer *t) {
+  if (sv_now() >= t->end_by) {
+    sv_outcome_say(&t->outcome, SV_REASON_TIMEOUT,
+                   "not begun within the time allowed");
+    return false;
+  }
+  return true;
+}
+
+/* False where it has ended at once. */
+static bool begin(sv_engine *engine, sv_transfer *t) {
+  if (may_begin(t) && start(engine, t)) {
+    return true;
+  }
+  if (t->outcome.reason == SV_REASON_NONE) {
+    sv_outcome_say(&t->outcome, SV_REASON_IO,
+                   engine->multi ? "out of memory"
+                                 : "out of memory or file descriptors");
+  }
+  sv_transfer_abandon(t, false);
+  let_go(t);
+  return false;
+}
+
+static bool admit(sv_engine *engine) {
+  bool ended = false;
+  while (engine->queue.first &&
+         engine->running.count - engine->orders < engine->max_in_flight) {
+    sv_transfer *t = engine->queue.first;
+    take_out(&engine->queue, t);
+    ended = !begin(engine, t) || ended;
+  }
+  return ended;
+}
+
+bool sv_engine_begin(sv_engine *engine) {
+  sv_libcurl_need();
+  if (!engine->multi) {
+    engine->multi = sv_libcurl_multi();
+  }
+  return engine->multi != NULL;
+}
+
+void sv_engine_wake(sv_engine *engine) {
+  curl_multi_wakeup(engine->multi);
+}
+
+void sv_engine_enqueue(sv_engine *engine, sv_transfer *t) {
+  notice_fork(engine);
+  sv_engine_begin(engine);
+  t->engine = engine;
+  engine->owners++;
+  t->owners++;
+  if (t->options.fresh) {
+    engine->ended = !begin(engine, t) || engine->ended;
+    return;
+  }
+  if (t->end_by < engine->queue_end_by) {
+    engine->queue_end_by = t->end_by;
+  }
+  append(&engine->queue, t);
+  engine->ended = admit(engine) || engine->ended;
+}
+
+sv_transfer *sv_engine_submit(sv_engine *engine, const sv_request *request,
+                              sv_outcome *failure) {
+  sv_libcurl_need();
+  sv_transfer *t = sv_transfer_new(request, failure);
+  if (!t) {
+    return NULL;
+  }
+  sv_engine_enqueue(engine, t);
+  if (t->stage == SV_DONE) { /* it could not begin */
+    *failure = t->outcome;
+    drop(t);
+    return NULL;
+  }
+  return t;
+}
+
+void sv_transfer_cancel(sv_transfer *t) {
+  sv_engine *engine = t->engine;
+  notice_fork(engine);
+  if (t->stage == SV_QUEUED) {
+    take_out(&engine->queue, t);
+    sv_transfer_abandon(t, false);
+    let_go(t);
+  } else if (t->stage == SV_RUNNING) {
+    t->outcome.reason = SV_REASON_CANCELLED;
+    strcpy(t->outcome.message, "cancelled");
+    finish(engine, t, CURLE_ABORTED_BY_CALLBACK);
+  }
+}
+
+void sv_engine_close(sv_engine *engine) {
+  if (engine->closed) {
+    return;
+  }
+  notice_fork(engine);
+  engine->closed = true;
+  sv_transfer *t;
+  while ((t = engine->queue.first) || (t = engine->running.first)) {
+    sv_transfer_cancel(t);
+  }
+  sv_handles_free(&engine->handles);
+  curl_multi_cleanup(engine->multi);
+  sv_pools_free(&engine->pools);
+  engine->multi = NULL;
+}
+
+/* --- driving ----------------------------------------------------------- */
+
+static bool collect(sv_engine *engine) {
+  bool ended = false;
+  int left;
+  CURLMsg *message;
+  while ((message = curl_multi_info_read(engine->multi, &left))) {
+    sv_transfer *t;
+    if (message->msg == CURLMSG_DONE &&
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t) ==
+            CURLE_OK) {
+      finish(engine, t, message->data.result);
+      ended = true;
+    }
+  }
+  return ended;
+}
+
+/* libcurl forgets the time of a transfer that it lets wait for the connection
+** of another one. Where it does not, it ends it first and says more. */
+static bool in_time(sv_transfer *t, double now, double *next) {
+  double limit = t->sends > 0 ? INFINITY : t->connect_by;
+  const char *message = "no connection within the time allowed";
+  if (t->end_by <= limit) {
+    limit = t->end_by;
+    message = "no answer within the time allowed";
+  }
+  limit += GRACE_SECONDS;
+  *next = limit < *next ? limit : *next;
+  if (now >= limit) {
+    t->outcome.reason = SV_REASON_TIMEOUT;
+    strcpy(t->outcome.message, message);
+  }
+  return now < limit;
+}
+
+/* The same for what has not begun. Looks through a long queue only when one
+** of it is due. */
+static bool expire_queue(sv_engine *engine, double now, double *next) {
+  bool ended = false;
+  sv_transfer *t = now < engine->queue_end_by ? NULL : engine->queue.first;
+  if (now >= engine->queue_end_by) {
+    engine->queue_end_by = INFINITY;
+  }
+  while (t) {
+    sv_transfer *after = t->next;
+    if (!may_begin(t)) {
+      take_out(&engine->queue, t);
+      sv_transfer_abandon(t, false);
+      let_go(t);
+      ended = true;
+    } else if (t->end_by < engine->queue_end_by) {
+      engine->queue_end_by = t->end_by;
+    }
+    t = after;
+  }
+  if (engine->queue.first && engine->queue_end_by < *next) {
+    *next = engine->queue_end_by;
+  }
+  return ended;
+}
+
+/* Ends what is out of time; lowers `next` to when the others would be. */
+static bool expire(sv_engine *engine, double *next) {
+  double now = sv_now();
+  bool ended = expire_queue(engine, now, next);
+  sv_transfer *t = engine->running.first;
+  while (t) {
+    sv_transfer *after = t->next;
+    if (!in_time(t, now, next)) {
+      finish(engine, t, CURLE_OPERATION_TIMEDOUT);
+      ended = true;
+    }
+    t = after;
+  }
+  return ended;
+}
+
+bool sv_engine_perform(sv_engine *engine, double *next) {
+  int running;
+  bool ended = admit(engine);
+  curl_multi_perform(engine->multi, &running);
+  ended = collect(engine) || ended;
+  return expire(engine, next) || ended;
+}
+
+static void sleep_for(double seconds) {
+  struct timespec span;
+  span.tv_sec = (time_t)seconds;
+  span.tv_nsec = (long)((seconds - (double)span.tv_sec) * 1e9);
+  nanosleep(&span, NULL);
+}
+
+static int poll_time(double seconds) {
+  double ms = seconds > 0 ? ceil(seconds * 1000) : 0;
+  return ms < LONGEST_POLL_MS ? (int)ms : LONGEST_POLL_MS;
+}
+
+void sv_engine_poll(sv_engine *engine, double until) {
+  int ms = poll_time(until - sv_now());
+  curl_multi_poll(engine->multi, NULL, 0, ms, NULL);
+}
+
+bool sv_engine_step(sv_engine *engine, double seconds) {
+  double until = sv_now() + seconds;
+  notice_fork(engine);
+  if (engine->ended) {
+    engine->ended = false;
+    return true;
+  }
+  if (sv_engine_in_flight(engine) == 0) {
+    sleep_for(seconds);
+    return false;
+  }
+  sv_signals held;
+  sv_signals_hold(&held);
+  bool ended = sv_engine_perform(engine, &until);
+  if (!ended && seconds > 0) {
+    sv_engine_poll(engine, until);
+    ended = sv_engine_perform(engine, &until);
+  }
+  sv_signals_let(&held);
+  return ended;
+}
+
+/* --- looking ----------------------------------------------------------- */
+
+sv_transfer *sv_engine_running(const sv_engine *engine) {
+  return engine->running.first;
+}
+
+int sv_engine_in_flight(const sv_engine *engine) {
+  return engine->queue.count + engine->running.count;
+}
+
+bool sv_transfer_done(const sv_transfer *t) {
+  return t->stage == SV_DONE || notice_fork(t->engine);
+}
+
+const sv_outcome *sv_transfer_outcome(const sv_transfer *t) {
+  return &t->outcome;
+}
+
+sv_progress sv_transfer_progress(const sv_transfer *t) {
+  sv_progress progress = {t->outcome.received, -1, t->outcome.bytes_sent};
+  if (t->stage == SV_RUNNING) {
+    CURL *easy = t->handle->easy;
+    curl_off_t received = 0, total = -1, sent = 0;
+    curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+    curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &total);
+    curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    progress = (sv_progress){received, total, sent};
+  } else if (t->stage == SV_DONE && t->outcome.reason == SV_REASON_NONE) {
+    progress.total = progress.received;
+  }
+  return progress;
+}
+
+long sv_transfer_status(const sv_transfer *t) {
+  return t->answered ? t->outcome.status : 0;
+}
+
+const char *sv_transfer_head(const sv_transfer *t, size_t *size) {
+  *size = t->head.size;
+  return t->head.data;
+}
+
+const char *sv_transfer_body(const sv_transfer *t, size_t *size) {
+  *size = t->body.size;
+  return t->body.data;
+}

@@ -1,0 +1,55 @@
+/*
+** One of libcurl's easy handles, and every option it is given.
+**
+** A handle whose last request was a poll (a GET without redirects, file or
+** limit of speed, on whatever connection is there) keeps what all polls to
+** that sort of origin share; for the next one only what tells requests apart
+** is set, and all of that. Before any other request it is wiped.
+**
+** An order gets a handle that has never sent anything: one that was refused a
+** stream (HTTP/2) keeps a mark by which libcurl repeats whatever it sends next,
+** and no option and no wiping takes that away.
+*/
+#ifndef SV_CURL_HANDLE_H
+#define SV_CURL_HANDLE_H
+
+#include <curl/curl.h>
+
+#include "curl/engine.h"
+
+typedef struct sv_handle {
+  CURL *easy;
+  bool polls; /* set up for polls to an origin that is: */
+  bool secure, local;
+  char problem[CURL_ERROR_SIZE]; /* what libcurl says about the request */
+} sv_handle;
+
+/* NULL where memory is short. */
+sv_handle *sv_handle_new(void);
+void sv_handle_free(sv_handle *handle);
+
+/* Makes the handle ready to send the transfer's request, over a connection of
+** its pool. False where memory is short: the handle is then good for
+** nothing. */
+bool sv_handle_prepare(sv_handle *handle, sv_transfer *transfer,
+                       const char *ca_file);
+
+/* Handles that have sent something, kept for the next requests; zeroed before
+** use. None for orders: they get a new one each. */
+enum { SV_IDLE_HANDLES = 16 };
+
+typedef struct sv_handles {
+  sv_handle *idle[SV_IDLE_HANDLES];
+  int count;
+} sv_handles;
+
+/* A new one where none is kept; NULL where memory is short. */
+sv_handle *sv_handles_take(sv_handles *handles);
+
+/* Takes the transfer's memory and pool away from the handle. `well`: it ended
+** well, and libcurl has not repeated it, so nothing of it is left that the next
+** one could stumble over. */
+void sv_handles_give(sv_handles *handles, sv_handle *handle, bool well);
+void sv_handles_free(sv_handles *handles);
+
+#endif

@@ -1,0 +1,60 @@
+#define _GNU_SOURCE /* dladdr, RTLD_NODELETE */
+
+#include "curl/libcurl.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "platform/atfork.h"
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* Never undone: other users of libcurl may live in the process. The module
+** stays loaded too, for a name look-up that was given up goes on in a thread
+** of libcurl's when the Lua state closes. */
+static void start_libcurl(void) {
+  Dl_info module;
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  sv_atfork_guard_exit();
+  if (dladdr(&once, &module)) {
+    dlopen(module.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+  }
+}
+
+void sv_libcurl_need(void) {
+  pthread_once(&once, start_libcurl);
+}
+
+/* The poll takes back what is written to try it. */
+CURLM *sv_libcurl_multi(void) {
+  CURLM *multi = curl_multi_init();
+  if (multi && curl_multi_wakeup(multi) != CURLM_OK) {
+    curl_multi_cleanup(multi);
+    return NULL;
+  }
+  curl_multi_poll(multi, NULL, 0, 0, NULL);
+  return multi;
+}
+
+/* Debian and Ubuntu; Fedora; openSUSE; Alpine, FreeBSD, macOS. */
+static const char *const bundles[] = {
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+};
+
+const char *sv_libcurl_bundle(void) {
+  const char *named = getenv("SSL_CERT_FILE");
+  if (named && *named) {
+    return named;
+  }
+  for (size_t i = 0; i < sizeof bundles / sizeof *bundles; i++) {
+    if (access(bundles[i], R_OK) == 0) {
+      return bundles[i];
+    }
+  }
+  return NULL;
+}

@@ -1,0 +1,20 @@
+/*
+** What all engines of a process share: libcurl itself, and whom it trusts.
+*/
+#ifndef SV_CURL_LIBCURL_H
+#define SV_CURL_LIBCURL_H
+
+#include <curl/curl.h>
+
+/* Starts libcurl, once in a process. May be called on any thread. */
+void sv_libcurl_need(void);
+
+/* A multi handle that can be woken, which libcurl does without where no
+** descriptor is left for it. NULL there, and where memory is short. */
+CURLM *sv_libcurl_multi(void);
+
+/* The file of certificates to trust where none is named: SSL_CERT_FILE, else
+** the system's; NULL where there is neither. */
+const char *sv_libcurl_bundle(void);
+
+#endif

@@ -1,0 +1,424 @@
+#include "curl/transfer.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "platform/clock.h"
+#include "curl/evidence.h"
+#include "platform/file.h"
+#include "curl/head.h"
+
+enum { MAX_HEAD = 64 * 1024 };
+
+/* --- the request ------------------------------------------------------- */
+
+static size_t room_for(const char *text) {
+  return text ? strlen(text) + 1 : 0;
+}
+
+static size_t room_for_all(const sv_request *request) {
+  size_t size = request->header_count * sizeof *request->headers;
+  for (size_t i = 0; i < request->header_count; i++) {
+    size += room_for(request->headers[i].name);
+    size += room_for(request->headers[i].value);
+  }
+  return size + room_for(request->method) + room_for(request->url) +
+         request->body_size + 1 + room_for(request->sink_path) +
+         room_for(request->sink_etag) + room_for(request->sink_modified);
+}
+
+static const char *put_bytes(char **at, const char *bytes, size_t size) {
+  char *copy = *at;
+  if (size > 0) {
+    memcpy(copy, bytes, size);
+  }
+  copy[size] = '\0';
+  *at += size + 1;
+  return copy;
+}
+
+static const char *put(char **at, const char *text) {
+  return text ? put_bytes(at, text, strlen(text)) : NULL;
+}
+
+/* One piece of memory for all of it. */
+static bool copy_request(sv_transfer *t, const sv_request *request) {
+  sv_request *copy = &t->options;
+  t->texts = malloc(room_for_all(request));
+  if (!t->texts) {
+    return false;
+  }
+  sv_header *headers = t->texts;
+  char *at = (char *)(headers + request->header_count);
+  *copy = *request;
+  copy->headers = headers;
+  for (size_t i = 0; i < request->header_count; i++) {
+    headers[i].name = put(&at, request->headers[i].name);
+    headers[i].value = put(&at, request->headers[i].value);
+  }
+  bool posts = strcmp(request->method, "POST") == 0;
+  copy->method = put(&at, request->method);
+  copy->url = put(&at, request->url);
+  copy->body_size = posts ? request->body_size : 0;
+  copy->body = posts ? put_bytes(&at, request->body, copy->body_size) : NULL;
+  copy->sink_path = put(&at, request->sink_path);
+  copy->sink_etag = put(&at, request->sink_etag);
+  copy->sink_modified = put(&at, request->sink_modified);
+  return true;
+}
+
+static double later(double now, double seconds) {
+  return seconds > 0 ? now + seconds : (double)INFINITY;
+}
+
+sv_transfer *sv_transfer_copy(const sv_request *request) {
+  sv_transfer *t = calloc(1, sizeof *t);
+  if (!t || !copy_request(t, request)) {
+    free(t);
+    return NULL;
+  }
+  t->owners = 1;
+  t->end_by = request->fresh ? (double)INFINITY
+                             : later(sv_now(), request->timeout);
+  t->sink.file = sv_descriptor_of(-1);
+  t->max_body = request->max_body;
+  return t;
+}
+
+/* --- whether it may be sent --------------------------------------------- */
+
+static bool out_of_memory(sv_outcome *outcome) {
+  sv_outcome_say(outcome, SV_REASON_IO, "out of memory");
+  outcome->system_error = ENOMEM;
+  return false;
+}
+
+static bool refuse(sv_transfer *t, const char *why) {
+  sv_outcome_say(&t->outcome, SV_REASON_INVALID, "%s", why);
+  return false;
+}
+
+/* libcurl has written 127.1 or 0x7f000001 as 127.0.0.1 by now. */
+static bool check_url(sv_transfer *t) {
+  char why[160];
+  sv_reason reason = sv_origin_read(&t->origin, t->options.url,
+                                    t->options.insecure_http, why, sizeof why);
+  if (reason != SV_REASON_NONE) {
+    sv_outcome_say(&t->outcome, reason, "%s", why);
+  }
+  return reason == SV_REASON_NONE;
+}
+
+static bool check_method(sv_transfer *t) {
+  if (t->options.body && t->options.redirects > 0) {
+    return refuse(t, "a POST must not follow redirects");
+  }
+  return t->options.body || strcmp(t->options.method, "GET") == 0 ||
+         refuse(t, "the method is neither GET nor POST");
+}
+
+static bool has_control(const char *text) {
+  for (; *text; text++) {
+    if ((unsigned char)*text < 0x20 || *text == 0x7F) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool check_header(sv_transfer *t, const sv_header *header) {
+  if (has_control(header->name) || has_control(header->value) ||
+      !*header->name || strpbrk(header->name, ": ")) {
+    return refuse(t, "a header holds a control character or has no proper"
+                     " name");
+  }
+  if (t->options.redirects > 0 &&
+      strcasecmp(header->name, "Authorization") == 0) {
+    return refuse(t, "a request with a key must not follow redirects");
+  }
+  return true;
+}
+
+static bool add_line(sv_transfer *t, const char *line) {
+  struct curl_slist *longer = curl_slist_append(t->headers, line);
+  if (longer) {
+    t->headers = longer;
+  }
+  return longer || out_of_memory(&t->outcome);
+}
+
+/* libcurl would drop "Name:"; "Name;" is its way to send an empty value. */
+static bool add_header(sv_transfer *t, const sv_header *header) {
+  size_t size = strlen(header->name) + strlen(header->value) + 3;
+  char *line = malloc(size);
+  if (!line) {
+    return out_of_memory(&t->outcome);
+  }
+  strcpy(line, header->name);
+  strcat(line, *header->value ? ": " : ";");
+  strcat(line, header->value);
+  bool added = add_line(t, line);
+  free(line);
+  return added;
+}
+
+static bool add_headers(sv_transfer *t) {
+  for (size_t i = 0; i < t->options.header_count; i++) {
+    const sv_header *header = &t->options.headers[i];
+    if (!check_header(t, header) || !add_header(t, header)) {
+      return false;
+    }
+  }
+  /* No waiting for 100 Continue: it would only delay a large order. */
+  return !t->options.body || add_line(t, "Expect:");
+}
+
+bool sv_transfer_check(sv_transfer *t) {
+  const sv_request *options = &t->options;
+  return check_method(t) && check_url(t) && add_headers(t) &&
+         (sv_version_copy(&t->version, options->sink_etag,
+                          options->sink_modified, options->sink_total) ||
+          out_of_memory(&t->outcome));
+}
+
+sv_transfer *sv_transfer_new(const sv_request *request, sv_outcome *failure) {
+  sv_transfer *t = sv_transfer_copy(request);
+  memset(failure, 0, sizeof *failure);
+  if (!t) {
+    out_of_memory(failure);
+  } else if (!sv_transfer_check(t)) {
+    *failure = t->outcome;
+    sv_transfer_free(t);
+    t = NULL;
+  }
+  return t;
+}
+
+void sv_transfer_forget(sv_transfer *t) {
+  curl_slist_free_all(t->headers);
+  curl_url_cleanup(t->origin.url);
+  free(t->texts);
+  t->headers = NULL;
+  t->origin.url = NULL;
+  t->texts = NULL;
+}
+
+void sv_transfer_free(sv_transfer *t) {
+  sv_transfer_forget(t);
+  sv_sink_close(&t->sink);
+  sv_version_free(&t->version);
+  sv_buffer_free(&t->head);
+  sv_buffer_free(&t->body);
+  free(t);
+}
+
+/* --- what libcurl hands over ------------------------------------------- */
+
+size_t sv_transfer_on_head(char *line, size_t one, size_t size, void *self) {
+  sv_transfer *t = self;
+  (void)one;
+  t->head_seen += size;
+  if (!t->answered && size >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+    t->head.size = 0; /* an interim answer or a redirect came before */
+    t->head_ended = false;
+  }
+  if (t->head_seen > MAX_HEAD) {
+    sv_outcome_say(&t->outcome, SV_REASON_TOO_LARGE,
+                   "the head of the answer is larger than %d bytes", MAX_HEAD);
+    return 0;
+  }
+  if (t->answered || t->head_ended) {
+    return size; /* a trailer, which may say no more about the body */
+  }
+  t->head_ended = *line == '\r' || *line == '\n';
+  if (!sv_buffer_add(&t->head, line, size)) {
+    out_of_memory(&t->outcome);
+    return 0;
+  }
+  return size;
+}
+
+static bool failed_to_write(sv_transfer *t, int problem) {
+  if (problem) {
+    sv_outcome_say(&t->outcome, SV_REASON_IO, "cannot write the file: %s",
+                   strerror(problem));
+    t->outcome.system_error = problem;
+  }
+  return problem != 0;
+}
+
+/* Whether the body is the rest of what the file holds. */
+static bool continues(sv_transfer *t) {
+  if (!sv_head_continues(t->head.data, t->head.size, t->sink.offset)) {
+    sv_outcome_say(&t->outcome, SV_REASON_PROTOCOL, "the server sent another"
+                   " part of the file than was asked for");
+    return false;
+  }
+  if (!sv_version_matches(&t->version, t->head.data, t->head.size)) {
+    sv_outcome_say(&t->outcome, SV_REASON_CHANGED, "the file on the server is"
+                   " not the one whose first part was saved");
+    return false;
+  }
+  return true;
+}
+
+/* With the first byte of the final body it is decided where it goes. */
+static bool decide(sv_transfer *t) {
+  long status = 0;
+  curl_easy_getinfo(t->handle->easy, CURLINFO_RESPONSE_CODE, &status);
+  t->answered = true;
+  t->outcome.phase = SV_PHASE_BODY;
+  t->outcome.status = status;
+  if (status < 200) { /* "HTTP/200" is version 2, status 0 to libcurl */
+    sv_outcome_say(&t->outcome, SV_REASON_PROTOCOL,
+                   "the answer has no status");
+    return false;
+  }
+  if (t->sink.file.number < 0 || (status != 200 && status != 206) ||
+      !sv_head_says_file(t->head.data, t->head.size)) {
+    return true;
+  }
+  if (status == 206 && !continues(t)) {
+    return false;
+  }
+  t->outcome.to_file = true;
+  return !failed_to_write(t, sv_sink_begin(&t->sink, status == 206));
+}
+
+/* An announced length is believed when it is too long. */
+static bool keep(sv_transfer *t, const char *bytes, size_t size) {
+  CURL *easy = t->handle->easy;
+  curl_off_t length = -1;
+  curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+  if (t->body.size + size > t->max_body ||
+      length > (curl_off_t)t->max_body) {
+    sv_outcome_say(&t->outcome, SV_REASON_TOO_LARGE,
+                   "the answer is larger than %zu bytes", t->max_body);
+    return false;
+  }
+  return sv_buffer_add(&t->body, bytes, size) || out_of_memory(&t->outcome);
+}
+
+size_t sv_transfer_on_body(char *bytes, size_t one, size_t size, void *self) {
+  sv_transfer *t = self;
+  (void)one;
+  if (!t->answered && !decide(t)) {
+    return 0;
+  }
+  bool taken = t->outcome.to_file
+                   ? !failed_to_write(t, sv_sink_write(&t->sink, bytes, size))
+                   : keep(t, bytes, size);
+  return taken ? size : 0;
+}
+
+/* Whatever makes libcurl repeat a request: an order goes out once. And none
+** goes out when others may have given it up for lost, however long this machine
+** slept meanwhile. */
+static bool may_be_sent(sv_transfer *t) {
+  if (t->options.fresh && t->sends > 1) {
+    sv_outcome_say(&t->outcome, SV_REASON_RESET,
+                   "the connection broke before an answer came");
+    return false;
+  }
+  if (t->options.send_by > 0 && sv_boottime() >= t->options.send_by) {
+    sv_outcome_say(&t->outcome, SV_REASON_LATE, "the program or the machine"
+                   " stood still until it was too late to send the request");
+    t->sends--;
+    return false;
+  }
+  return true;
+}
+
+int sv_transfer_on_connected(void *self, char *to, char *from, int to_port,
+                             int from_port) {
+  sv_transfer *t = self;
+  (void)to, (void)from, (void)to_port, (void)from_port;
+  t->sends++;
+  return may_be_sent(t) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+/* --- the way there and back -------------------------------------------- */
+
+static bool open_sink(sv_transfer *t) {
+  const char *path = t->options.sink_path;
+  if (!path) {
+    return true;
+  }
+  int problem = sv_sink_open(&t->sink, path, t->options.sink_offset,
+                             t->options.sink_sync);
+  if (problem == EWOULDBLOCK) {
+    sv_outcome_say(&t->outcome, SV_REASON_BUSY,
+                   "another download is writing %s", path);
+  } else if (problem) {
+    sv_outcome_say(&t->outcome, SV_REASON_IO, "cannot write %s: %s", path,
+                   sv_file_problem(problem));
+  }
+  t->outcome.system_error = problem;
+  return problem == 0;
+}
+
+bool sv_transfer_start(sv_transfer *t, sv_handle *handle,
+                       const char *ca_file) {
+  if (!open_sink(t)) {
+    return false;
+  }
+  t->handle = handle;
+  t->begun = sv_now();
+  t->connect_by = later(t->begun, t->options.connect_timeout);
+  if (t->options.fresh) {
+    t->end_by = later(t->begun, t->options.timeout);
+  }
+  return sv_handle_prepare(handle, t, ca_file);
+}
+
+/* A whole file is left open, for sv_transfer_settle. */
+static void end(sv_transfer *t) {
+  bool saved = t->outcome.reason == SV_REASON_NONE && t->outcome.to_file;
+  if (!saved) {
+    int problem = sv_sink_close(&t->sink);
+    if (t->outcome.reason == SV_REASON_NONE) {
+      failed_to_write(t, problem);
+    }
+  }
+  t->outcome.file_offset = t->sink.offset;
+  t->outcome.file_bytes = t->sink.written;
+  t->stage = SV_DONE;
+  t->handle = NULL;
+}
+
+bool sv_transfer_is_settled(const sv_transfer *t) {
+  return t->sink.file.number < 0;
+}
+
+void sv_transfer_settle(sv_transfer *t, const int *stop) {
+  failed_to_write(t, sv_sink_finish(&t->sink, t->outcome.sha256, stop));
+}
+
+void sv_transfer_finish(sv_transfer *t, CURLcode code, const char *ca_file) {
+  sv_evidence_read(t);
+  if (code != CURLE_OK && t->outcome.reason == SV_REASON_NONE) {
+    sv_evidence_explain(t, code, ca_file);
+  }
+  if (t->outcome.reason == SV_REASON_NONE && !t->answered) {
+    if (t->head_ended) {
+      decide(t); /* the body was empty */
+    } else { /* libcurl takes it for an answer all the same */
+      sv_outcome_say(&t->outcome, SV_REASON_RESET,
+                     "the head of the answer is cut short");
+    }
+  }
+  end(t);
+}
+
+void sv_transfer_abandon(sv_transfer *t, bool sent) {
+  if (t->outcome.reason == SV_REASON_NONE) {
+    sv_outcome_say(&t->outcome, SV_REASON_CANCELLED, "cancelled");
+  }
+  t->outcome.sent = sent;
+  t->outcome.phase = sent ? SV_PHASE_ANSWER : SV_PHASE_QUEUE;
+  end(t);
+}

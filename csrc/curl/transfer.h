@@ -1,0 +1,117 @@
+/*
+** One exchange: its request, what libcurl tells of it, and how it ended.
+** Shared by the engine and its drivers; not for others.
+*/
+#ifndef SV_CURL_TRANSFER_H
+#define SV_CURL_TRANSFER_H
+
+#include <curl/curl.h>
+
+#include "core/buffer.h"
+#include "curl/engine.h"
+#include "curl/handle.h"
+#include "curl/origin.h"
+#include "curl/pool.h"
+#include "curl/sink.h"
+#include "curl/version.h"
+
+typedef enum sv_stage { SV_QUEUED, SV_RUNNING, SV_DONE } sv_stage;
+
+struct sv_transfer {
+  sv_engine *engine;
+  void *ticket; /* a driver's, or NULL */
+  sv_transfer *previous, *next; /* in the engine's queue or running list */
+  sv_stage stage;
+  int owners;
+  int sends; /* how often libcurl was about to send it */
+  double begun, connect_by, end_by;
+  bool head_ended; /* by an empty line */
+  bool answered;   /* the final answer's head is complete */
+  sv_handle *handle; /* while running */
+  sv_pool *pool;     /* likewise */
+  struct curl_slist *headers;
+  sv_request options; /* `body` is NULL unless it is a POST */
+  void *texts;        /* what `options` points to */
+  sv_origin origin;
+  size_t max_body;
+  size_t head_seen; /* bytes, of interim answers and redirects too */
+  sv_buffer head, body;
+  sv_sink sink;       /* open while running */
+  sv_version version; /* of what the sink holds already */
+  sv_outcome outcome;
+};
+
+/* A copy of a request, whose time begins to run, but for an order's; NULL where
+** memory is short. */
+sv_transfer *sv_transfer_copy(const sv_request *request);
+
+/* Makes a copy ready to be sent; false with the outcome filled in where it may
+** not be. Needs libcurl. */
+bool sv_transfer_check(sv_transfer *transfer);
+
+/* Both; NULL with `failure` filled in. */
+sv_transfer *sv_transfer_new(const sv_request *request, sv_outcome *failure);
+void sv_transfer_free(sv_transfer *transfer);
+
+/* Frees the request, its key with it, when no handle points there any more;
+** the ticket may lie about for long. */
+void sv_transfer_forget(sv_transfer *transfer);
+
+/* Opens the sink and prepares the handle. False with the outcome filled in, or
+** for want of memory. */
+bool sv_transfer_start(sv_transfer *transfer, sv_handle *handle,
+                       const char *ca_file);
+
+/* What libcurl calls, with the transfer as `self`. */
+size_t sv_transfer_on_head(char *line, size_t one, size_t size, void *self);
+size_t sv_transfer_on_body(char *bytes, size_t one, size_t size, void *self);
+int sv_transfer_on_connected(void *self, char *to, char *from, int to_port,
+                             int from_port);
+
+/* Reads the evidence from the handle, which is the caller's again. */
+void sv_transfer_finish(sv_transfer *transfer, CURLcode code,
+                        const char *ca_file);
+
+/* Then, of a file that has come whole: its digest, an fsync and its end, which
+** take their time. May be called on any thread, but not while a fork is held up;
+** `stop` as of sv_sink_finish. */
+bool sv_transfer_is_settled(const sv_transfer *transfer);
+void sv_transfer_settle(sv_transfer *transfer, const int *stop);
+
+/* Ends a transfer that no longer has a handle, or never had one: as cancelled
+** where nothing else has been said. */
+void sv_transfer_abandon(sv_transfer *transfer, bool sent);
+
+/* --- for drivers of an engine ------------------------------------------- */
+
+typedef void sv_listener(sv_transfer *transfer, void *self);
+
+/* Who is told of each transfer that has ended, on the engine's thread, and has
+** to settle it. */
+void sv_engine_listen(sv_engine *engine, sv_listener *listener, void *self);
+
+/* Hands a new transfer over to an engine, which takes a share of its own. */
+void sv_engine_enqueue(sv_engine *engine, sv_transfer *transfer);
+
+/* Takes a transfer that has ended off its engine, so that it may be released
+** on any thread. */
+void sv_transfer_detach(sv_transfer *transfer);
+
+/* Makes ready what sv_engine_wake needs; false where memory is short, or
+** descriptors are. */
+bool sv_engine_begin(sv_engine *engine);
+
+/* The halves of a step: does what can be done without waiting, true where a
+** transfer ended, and lowers `next` (of sv_now) to when one will be out of
+** time; waits for something to happen. SIGPIPE must be held back. */
+bool sv_engine_perform(sv_engine *engine, double *next);
+void sv_engine_poll(sv_engine *engine, double until);
+
+/* Ends the wait, or the next one. May be called on any thread, between
+** sv_engine_begin and sv_engine_close. */
+void sv_engine_wake(sv_engine *engine);
+
+/* The running transfers, linked by `next`. */
+sv_transfer *sv_engine_running(const sv_engine *engine);
+
+#endif

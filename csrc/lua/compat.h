@@ -1,0 +1,39 @@
+/*
+** One source for Lua 5.1, 5.2, 5.3, 5.4 and LuaJIT: what the 5.1 C API
+** lacks, under its later names. LuaJIT has a part of it, which is not used:
+** Lua 5.1 and LuaJIT look for modules in the same folder, so what is built
+** for one must load in the other.
+*/
+#ifndef SV_LUA_COMPAT_H
+#define SV_LUA_COMPAT_H
+
+#include <lua.h>
+
+#include <lauxlib.h>
+
+#if LUA_VERSION_NUM < 502
+
+#define lua_rawlen(L, i) lua_objlen(L, i)
+#define lua_absindex(L, i) \
+  ((i) > 0 || (i) <= LUA_REGISTRYINDEX ? (i) : lua_gettop(L) + (i) + 1)
+
+#undef luaL_newlib
+#define luaL_setfuncs(L, l, n) ((void)(n), luaL_register(L, NULL, l))
+#define luaL_newlib(L, l) (lua_newtable(L), luaL_setfuncs(L, l, 0))
+#define luaL_setmetatable(L, name) \
+  (luaL_getmetatable(L, name), lua_setmetatable(L, -2))
+
+#endif
+
+/* As an integer where Lua has them, and whole where those have 32 bits. */
+static inline void sv_push_integer(lua_State *L, long long number) {
+#if LUA_VERSION_NUM >= 503
+  if ((lua_Integer)number == number) {
+    lua_pushinteger(L, (lua_Integer)number);
+    return;
+  }
+#endif
+  lua_pushnumber(L, (lua_Number)number);
+}
+
+#endif

@@ -1,0 +1,423 @@
+/*
+** Module starvideos.core: the catalog, the validator and actors for Lua.
+** Converts tables into values and reports into tables, and decides nothing.
+*/
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/catalog.h"
+#include "lua/class.h"
+#include "platform/clock.h"
+#include "lua/compat.h"
+#include "lua/value.h"
+#include "platform/file.h"
+#include "platform/sqlite_locks.h"
+#include "lua/actor.h"
+#include "platform/process.h"
+#include "core/report.h"
+#include "lua/model.h"
+#include "platform/terminal.h"
+#include "core/validate.h"
+#include "core/value.h"
+
+#define CATALOG "starvideos.core.catalog"
+#define REPORT "starvideos.core.report"
+
+enum {
+  STACK_ENTRIES = 48, /* as many fit a request without further memory */
+  MAX_DEPTH = 3,      /* params, an array in them, a medium in that */
+};
+
+/* Slots of the stack: of validate, and of catalog. */
+enum { PARAMS = 2, ROOM = 3 };
+enum { OPTIONS = 1, NEW_CATALOG = 2, WORDS = 3 };
+
+/* --- tables to values --------------------------------------------------- */
+
+/* Room for the entries of a request. What does not fit only counts, in
+** `used`: an allocation half-way could set the collector to work, and with it
+** finalizers and weak tables, which take away what entries point at. */
+typedef struct arena {
+  sv_entry *entries;
+  size_t used, room;
+} arena;
+
+static sv_entry *new_entry(arena *a) {
+  size_t at = a->used++;
+  return &a->entries[at < a->room ? at : 0];
+}
+
+/* The entries of the table at the top of the stack, in any order. Takes two
+** slots of the stack for each level and allocates nothing. */
+static sv_entry *to_entries(lua_State *L, arena *a, int depth) {
+  sv_entry *first = NULL;
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    sv_entry *entry = new_entry(a);
+    entry->key = sv_to_value(L, -2);
+    entry->value = sv_to_value(L, -1);
+    entry->next = first;
+    first = entry;
+    if (entry->value.kind == SV_TABLE && depth < MAX_DEPTH &&
+        (depth > 1 || sv_looks_into(&entry->key))) {
+      sv_entry *inner = to_entries(L, a, depth + 1);
+      entry->value.as.entries = inner;
+    }
+    lua_pop(L, 1);
+  }
+  return first;
+}
+
+/* The request at PARAMS. What does not fit the arena goes to userdata that
+** ROOM holds. The entries are good until Lua allocates again. */
+static sv_params to_params(lua_State *L, arena *a) {
+  for (;;) {
+    sv_params params;
+    a->used = 0;
+    lua_pushvalue(L, PARAMS);
+    params.entries = to_entries(L, a, 1);
+    lua_pop(L, 1);
+    if (a->used <= a->room) {
+      return params;
+    }
+    a->entries = lua_newuserdata(L, a->used * sizeof *a->entries);
+    a->room = a->used;
+    lua_replace(L, ROOM);
+  }
+}
+
+/* --- reports to tables --------------------------------------------------- */
+
+static int report_gc(lua_State *L) {
+  sv_report_close(luaL_checkudata(L, 1, REPORT));
+  return 0;
+}
+
+/* An empty report that Lua's collector closes, whatever happens. */
+static sv_report *new_report(lua_State *L) {
+  sv_report *report = lua_newuserdata(L, sizeof *report);
+  memset(report, 0, sizeof *report);
+  report->resize = sv_heap;
+  luaL_setmetatable(L, REPORT);
+  return report;
+}
+
+static void set_value(lua_State *L, const char *name, const sv_value *value) {
+  if (value->kind == SV_NUMBER) {
+    sv_push_number(L, value->as.number);
+  } else if (value->kind == SV_TEXT) {
+    lua_pushlstring(L, value->as.text.at, value->as.text.length);
+  } else {
+    return;
+  }
+  lua_setfield(L, -2, name);
+}
+
+static void push_issue(lua_State *L, const sv_issue *issue) {
+  lua_createtable(L, 0, 5);
+  lua_pushstring(L, issue->field);
+  lua_setfield(L, -2, "field");
+  lua_pushstring(L, sv_code_name(issue->code));
+  lua_setfield(L, -2, "code");
+  lua_pushstring(L, issue->message);
+  lua_setfield(L, -2, "message");
+  set_value(L, "limit", &issue->limit);
+  set_value(L, "actual", &issue->actual);
+}
+
+static void push_issues(lua_State *L, const sv_report *report, bool warnings) {
+  int count = 0;
+  lua_newtable(L);
+  for (size_t i = 0; i < report->kept; i++) {
+    const sv_issue *issue = &report->issues[i];
+    if ((issue->code >= SV_FIRST_WARNING) == warnings) {
+      push_issue(L, issue);
+      lua_rawseti(L, -2, ++count);
+    }
+  }
+}
+
+static int push_report(lua_State *L, const sv_report *report) {
+  int results = 1;
+  lua_pushboolean(L, report->violations == 0);
+  if (report->violations > 0) {
+    push_issues(L, report, false);
+    results++;
+  }
+  if (report->warnings > 0) {
+    push_issues(L, report, true);
+    results++;
+  }
+  return results;
+}
+
+/* --- catalog ------------------------------------------------------------- */
+
+static sv_catalog *check_catalog(lua_State *L) {
+  return luaL_checkudata(L, 1, CATALOG);
+}
+
+static int catalog_gc(lua_State *L) {
+  sv_catalog_close(check_catalog(L));
+  return 0;
+}
+
+static int catalog_validate(lua_State *L) {
+  const sv_catalog *catalog = check_catalog(L);
+  sv_entry entries[STACK_ENTRIES];
+  arena a = {entries, 0, STACK_ENTRIES};
+  sv_report look = {0};
+  luaL_checktype(L, PARAMS, LUA_TTABLE);
+  lua_settop(L, ROOM);
+  sv_params params = to_params(L, &a);
+  sv_validate(catalog, &params, &look);
+  if (look.violations + look.warnings == 0) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  sv_report *report = new_report(L);
+  params = to_params(L, &a);
+  sv_validate(catalog, &params, report);
+  if (report->out_of_memory) {
+    return luaL_error(L, "not enough memory");
+  }
+  return push_report(L, report);
+}
+
+static int catalog_models(lua_State *L) {
+  const sv_catalog *catalog = check_catalog(L);
+  lua_createtable(L, (int)catalog->count, 0);
+  for (size_t i = 0; i < catalog->count; i++) {
+    sv_push_row(L, catalog->models[i]);
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+  return 1;
+}
+
+static int catalog_model(lua_State *L) {
+  const sv_catalog *catalog = check_catalog(L);
+  luaL_checktype(L, 2, LUA_TSTRING);
+  sv_value name = sv_to_value(L, 2);
+  const sv_model *row = sv_catalog_find(catalog, &name);
+  if (!row) {
+    return 0;
+  }
+  sv_push_row(L, row);
+  return 1;
+}
+
+static sv_edition read_edition(lua_State *L) {
+  sv_edition edition = SV_EDITION_COUNT;
+  lua_getfield(L, OPTIONS, "edition");
+  if (!lua_isnil(L, -1)) {
+    sv_value name = sv_to_value(L, -1);
+    edition = sv_edition_find(&name);
+    if (edition == SV_EDITION_COUNT) {
+      luaL_error(L, "edition must be xingchao or mingyan");
+    }
+  }
+  lua_pop(L, 1);
+  return edition;
+}
+
+static void add_rows(lua_State *L, sv_catalog *catalog) {
+  sv_model row;
+  lua_getfield(L, OPTIONS, "models");
+  if (lua_isnil(L, -1)) {
+    return;
+  }
+  luaL_argcheck(L, sv_is_list(L), OPTIONS, "models must be a list of rows");
+  int count = (int)lua_rawlen(L, -1);
+  for (int i = 1; i <= count; i++) {
+    lua_rawgeti(L, -1, i);
+    sv_read_row(L, i, WORDS, &row);
+    if (!sv_catalog_add(catalog, &row)) {
+      luaL_error(L, "not enough memory");
+    }
+    lua_pop(L, 1);
+  }
+}
+
+static int core_catalog(lua_State *L) {
+  lua_settop(L, OPTIONS);
+  if (lua_isnil(L, OPTIONS)) {
+    lua_newtable(L);
+    lua_replace(L, OPTIONS);
+  }
+  luaL_checktype(L, OPTIONS, LUA_TTABLE);
+  sv_edition edition = read_edition(L);
+  sv_catalog *catalog = lua_newuserdata(L, sizeof *catalog);
+  memset(catalog, 0, sizeof *catalog);
+  catalog->resize = sv_heap;
+  luaL_setmetatable(L, CATALOG);
+  if (!sv_catalog_open(catalog, edition)) {
+    return luaL_error(L, "not enough memory");
+  }
+  lua_newtable(L);
+  add_rows(L, catalog);
+  lua_settop(L, NEW_CATALOG);
+  return 1;
+}
+
+/* --- module -------------------------------------------------------------- */
+
+/* process_id() -> number. What was opened before a fork is another's after. */
+static int core_process_id(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)getpid());
+  return 1;
+}
+
+/* process_exists(number) -> whether there is one; nil where that cannot be
+** told from here. */
+static int core_process_exists(lua_State *L) {
+  lua_Number number = luaL_checknumber(L, 1);
+  bool fits = number > 0 && number <= (lua_Number)INT_MAX;
+  int exists = fits ? sv_process_exists((long)number) : -1;
+  if (exists < 0) {
+    return 0;
+  }
+  lua_pushboolean(L, exists);
+  return 1;
+}
+
+/* namespace(kind) -> name of this process's `pid` or `time` namespace, or nil
+** where it cannot be told. */
+static int core_namespace(lua_State *L) {
+  static const char *const kinds[] = {"pid", "time", NULL};
+  char name[64];
+  const char *kind = kinds[luaL_checkoption(L, 1, NULL, kinds)];
+  size_t length = sv_process_namespace(kind, name, sizeof name);
+  if (length == 0) {
+    return 0;
+  }
+  lua_pushlstring(L, name, length);
+  return 1;
+}
+
+/* private_file(path) -> true where an empty file was made that its owner alone
+** may read; or nil, why and whether there is something of that name. */
+static int core_private_file(lua_State *L) {
+  int problem = sv_private_file(luaL_checkstring(L, 1));
+  if (problem == 0) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, strerror(problem));
+  lua_pushboolean(L, problem == EEXIST);
+  return 3;
+}
+
+/* time() -> Unix seconds with a fraction, which os.time() leaves out. */
+static int core_time(lua_State *L) {
+  lua_pushnumber(L, sv_time());
+  return 1;
+}
+
+/* now() -> seconds of a clock that only goes forward. */
+static int core_now(lua_State *L) {
+  lua_pushnumber(L, sv_now());
+  return 1;
+}
+
+/* boottime() -> the same of one that goes on while the machine sleeps. */
+static int core_boottime(lua_State *L) {
+  lua_pushnumber(L, sv_boottime());
+  return 1;
+}
+
+/* directory() -> path, or nil where it was removed or cannot be told. */
+static int core_directory(lua_State *L) {
+  char path[PATH_MAX];
+  lua_pushstring(L, getcwd(path, sizeof path));
+  return 1;
+}
+
+/* columns(descriptor) -> number, or nil where it is not known. */
+static int core_columns(lua_State *L) {
+  int columns = sv_columns((int)luaL_checknumber(L, 1));
+  if (columns == 0) {
+    return 0;
+  }
+  lua_pushinteger(L, columns);
+  return 1;
+}
+
+/* kind(path) -> "file", "directory" or "other", or nil where there is none. */
+static int core_kind(lua_State *L) {
+  lua_pushstring(L, sv_file_kind(luaL_checkstring(L, 1)));
+  return 1;
+}
+
+/* opened(path), claim(path) -> true, or nil and why: see heir.h. */
+static int core_opened(lua_State *L) {
+  sv_sqlite_locks_note(luaL_checkstring(L, 1));
+  return 0;
+}
+
+static int core_claim(lua_State *L) {
+  int problem = sv_sqlite_locks_claim(luaL_checkstring(L, 1));
+  if (!problem) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, problem == ENOENT ? "the process that forked this one has"
+                                        " closed it, and here SQLite cannot"
+                                        " open it any more; start this program"
+                                        " by itself"
+                                      : strerror(problem));
+  return 2;
+}
+
+static const luaL_Reg catalog_methods[] = {
+    {"validate", catalog_validate}, {"models", catalog_models},
+    {"model", catalog_model},       {"__gc", catalog_gc},
+    {NULL, NULL},
+};
+
+static const luaL_Reg report_methods[] = {
+    {"__gc", report_gc},
+    {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {
+    {"catalog", core_catalog},
+    {"actor", sv_lua_actor},
+    {"beat", sv_lua_beat},
+    {"mark", sv_lua_mark},
+    {"directory", core_directory},
+    {"opened", core_opened},
+    {"claim", core_claim},
+    {"kind", core_kind},
+    {"namespace", core_namespace},
+    {"private_file", core_private_file},
+    {"process_exists", core_process_exists},
+    {"process_id", core_process_id},
+    {"time", core_time},
+    {"now", core_now},
+    {"boottime", core_boottime},
+    {"columns", core_columns},
+    {NULL, NULL},
+};
+
+static void set_codes(lua_State *L, const char *name, int from, int to) {
+  lua_newtable(L);
+  for (int code = from; code < to; code++) {
+    lua_pushstring(L, sv_code_name((sv_code)code));
+    lua_rawseti(L, -2, code - from + 1);
+  }
+  lua_setfield(L, -2, name);
+}
+
+LUALIB_API int luaopen_starvideos_core(lua_State *L) {
+  sv_make_class(L, CATALOG, catalog_methods);
+  sv_make_class(L, REPORT, report_methods);
+  sv_make_actor_classes(L);
+  luaL_newlib(L, functions);
+  set_codes(L, "codes", 0, SV_FIRST_WARNING);
+  set_codes(L, "warning_codes", SV_FIRST_WARNING, SV_CODE_COUNT);
+  return 1;
+}

@@ -1,0 +1,177 @@
+/*
+** Module starvideos.curl: the engine for Lua. Converts, and decides nothing.
+*/
+#include <curl/curl.h>
+
+#include "platform/clock.h"
+#include "lua/class.h"
+#include "lua/compat.h"
+#include "curl/engine.h"
+#include "lua/driver.h"
+#include "lua/request.h"
+#include "lua/response.h"
+
+#define ENGINE "starvideos.curl.engine"
+#define TRANSFER "starvideos.curl.transfer"
+
+/* --- arguments --------------------------------------------------------- */
+
+/* A NULL pointer is the closed flag. */
+static sv_engine **check_engine(lua_State *L) {
+  return luaL_checkudata(L, 1, ENGINE);
+}
+
+static sv_engine *open_engine(lua_State *L) {
+  sv_engine **box = check_engine(L);
+  if (!*box) {
+    luaL_error(L, "attempt to use a closed engine");
+  }
+  return *box;
+}
+
+static sv_transfer *check_transfer(lua_State *L) {
+  sv_transfer **box = luaL_checkudata(L, 1, TRANSFER);
+  luaL_argcheck(L, *box, 1, "the transfer was never begun");
+  return *box;
+}
+
+/* --- engine ------------------------------------------------------------ */
+
+static int engine_close(lua_State *L) {
+  sv_engine **box = check_engine(L);
+  sv_engine *engine = *box;
+  *box = NULL;
+  if (engine) {
+    sv_engine_close(engine);
+    sv_engine_release(engine);
+  }
+  return 0;
+}
+
+/* Whether it is open shows once no more Lua may run, finalizers among it. */
+static int engine_submit(lua_State *L) {
+  sv_request request;
+  sv_outcome failure;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  check_engine(L);
+  sv_read_request(L, 2, &request);
+  sv_transfer **box = lua_newuserdata(L, sizeof *box);
+  *box = NULL;
+  luaL_setmetatable(L, TRANSFER);
+  *box = sv_engine_submit(open_engine(L), &request, &failure);
+  if (*box) {
+    return 1;
+  }
+  lua_pushnil(L);
+  sv_push_failure(L, &failure);
+  return 2;
+}
+
+static int engine_step(lua_State *L) {
+  sv_engine *engine = open_engine(L);
+  double seconds = luaL_checknumber(L, 2);
+  luaL_argcheck(L, seconds >= 0 && seconds < 1e9, 2, "out of range");
+  lua_pushboolean(L, sv_engine_step(engine, seconds));
+  return 1;
+}
+
+static int engine_in_flight(lua_State *L) {
+  lua_pushinteger(L, sv_engine_in_flight(open_engine(L)));
+  return 1;
+}
+
+/* --- transfer ---------------------------------------------------------- */
+
+static int transfer_gc(lua_State *L) {
+  sv_transfer **box = luaL_checkudata(L, 1, TRANSFER);
+  sv_transfer *transfer = *box;
+  *box = NULL;
+  if (transfer) {
+    sv_transfer_release(transfer);
+  }
+  return 0;
+}
+
+static int transfer_done(lua_State *L) {
+  lua_pushboolean(L, sv_transfer_done(check_transfer(L)));
+  return 1;
+}
+
+static int transfer_cancel(lua_State *L) {
+  sv_transfer_cancel(check_transfer(L));
+  return 0;
+}
+
+static int transfer_result(lua_State *L) {
+  sv_transfer *transfer = check_transfer(L);
+  luaL_argcheck(L, sv_transfer_done(transfer), 1, "still under way");
+  return sv_push_result(L, transfer, sv_transfer_outcome(transfer));
+}
+
+static int transfer_answer(lua_State *L) {
+  const sv_transfer *transfer = check_transfer(L);
+  return sv_push_answer(L, transfer, sv_transfer_status(transfer));
+}
+
+static int transfer_progress(lua_State *L) {
+  return sv_push_progress(L, sv_transfer_progress(check_transfer(L)));
+}
+
+/* --- module ------------------------------------------------------------ */
+
+static int curl_now(lua_State *L) {
+  lua_pushnumber(L, sv_now());
+  return 1;
+}
+
+static int curl_libcurl_version(lua_State *L) {
+  lua_pushstring(L, curl_version());
+  return 1;
+}
+
+static int curl_engine(lua_State *L) {
+  int max_in_flight;
+  const char *ca_file = sv_read_engine(L, 1, &max_in_flight);
+  sv_engine **box = lua_newuserdata(L, sizeof *box);
+  *box = NULL;
+  luaL_setmetatable(L, ENGINE);
+  *box = sv_engine_new(ca_file, max_in_flight);
+  if (!*box) {
+    return luaL_error(L, "out of memory");
+  }
+  return 1;
+}
+
+static const luaL_Reg engine_methods[] = {
+    {"submit", engine_submit},       {"step", engine_step},
+    {"in_flight", engine_in_flight}, {"close", engine_close},
+    {"__gc", engine_close},          {"__close", engine_close},
+    {NULL, NULL},
+};
+
+static const luaL_Reg transfer_methods[] = {
+    {"done", transfer_done},         {"result", transfer_result},
+    {"answer", transfer_answer},     {"progress", transfer_progress},
+    {"cancel", transfer_cancel},     {"__gc", transfer_gc},
+    {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {
+    {"engine", curl_engine},
+    {"now", curl_now},
+    {"driver", sv_lua_driver},
+    {"disk", sv_lua_disk},
+    {"version", curl_libcurl_version},
+    {NULL, NULL},
+};
+
+LUALIB_API int luaopen_starvideos_curl(lua_State *L);
+
+LUALIB_API int luaopen_starvideos_curl(lua_State *L) {
+  sv_make_class(L, ENGINE, engine_methods);
+  sv_make_class(L, TRANSFER, transfer_methods);
+  sv_make_driver_classes(L);
+  luaL_newlib(L, functions);
+  return 1;
+}

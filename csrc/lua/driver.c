@@ -1,0 +1,408 @@
+#include "lua/driver.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lua/class.h"
+#include "curl/driver.h"
+#include "platform/file.h"
+#include "lua/notifier.h"
+#include "lua/request.h"
+#include "lua/response.h"
+
+#define DRIVER "starvideos.curl.driver"
+#define TICKET "starvideos.curl.ticket"
+#define ERRAND "starvideos.curl.errand"
+#define LOCK "starvideos.curl.lock"
+
+/* --- arguments --------------------------------------------------------- */
+
+/* A NULL pointer is the closed flag. */
+static sv_driver **check_driver(lua_State *L) {
+  return luaL_checkudata(L, 1, DRIVER);
+}
+
+static sv_driver *open_driver(lua_State *L) {
+  sv_driver **box = check_driver(L);
+  if (!*box) {
+    luaL_error(L, "attempt to use a closed driver");
+  }
+  return *box;
+}
+
+static sv_ticket *check_ticket(lua_State *L) {
+  sv_ticket **box = luaL_checkudata(L, 1, TICKET);
+  luaL_argcheck(L, *box, 1, "the ticket was never issued");
+  return *box;
+}
+
+/* --- jobs on the disk --------------------------------------------------- */
+
+static sv_job check_job(lua_State *L, int index) {
+  const char *name = luaL_checkstring(L, index);
+  for (int job = 0; job < SV_JOBS; job++) {
+    if (strcmp(name, sv_job_name((sv_job)job)) == 0) {
+      return (sv_job)job;
+    }
+  }
+  luaL_argerror(L, index, "no such job");
+  return SV_JOBS;
+}
+
+static const double MOST_BYTES = 1e15;
+
+static double check_bytes(lua_State *L, int index) {
+  double bytes = luaL_checknumber(L, index);
+  luaL_argcheck(L, bytes >= 0 && bytes < MOST_BYTES, index, "out of range");
+  return bytes;
+}
+
+/* Begin anew, append, write over. */
+static const char *const modes[] = {"wb", "ab", "r+b", NULL};
+
+/* Reads the arguments from `index` on. NULL where memory is short; raises
+** before it takes any. */
+static sv_disk_job *read_errand(lua_State *L, int index) {
+  sv_job job = check_job(L, index);
+  sv_lock *lock =
+      job == SV_JOB_UNLOCK ? luaL_checkudata(L, index + 1, LOCK) : NULL;
+  const char *path = lock ? "" : luaL_checkstring(L, index + 1);
+  const char *other = NULL, *text = NULL, *mode = NULL;
+  size_t size = 0;
+  double bytes = 0;
+  bool flag = false;
+  if (job == SV_JOB_PLACE) {
+    other = luaL_checkstring(L, index + 2);
+    bytes = check_bytes(L, index + 3);
+    flag = lua_toboolean(L, index + 4);
+  } else if (job == SV_JOB_WRITE) {
+    text = luaL_checklstring(L, index + 2, &size);
+    mode = modes[luaL_checkoption(L, index + 3, NULL, modes)];
+    flag = lua_toboolean(L, index + 4);
+  } else if (job == SV_JOB_READ) {
+    bytes = lua_isnoneornil(L, index + 2) ? MOST_BYTES
+                                          : check_bytes(L, index + 2);
+  } else {
+    flag = lua_toboolean(L, index + 2);
+  }
+  sv_disk_job *errand = sv_disk_job_new(job, path, other, text, size, mode);
+  if (errand) {
+    errand->bytes = bytes;
+    errand->flag = flag;
+  }
+  if (errand && lock) {
+    errand->lock = *lock;
+    lock->path = NULL;
+  }
+  return errand;
+}
+
+static const char *reason_of(int problem) {
+  return problem == EWOULDBLOCK ? "busy"
+         : problem == EEXIST    ? "exists"
+         : problem == ESTALE    ? "changed"
+                                : "io";
+}
+
+static int push_problem(lua_State *L, int problem) {
+  lua_pushnil(L);
+  lua_createtable(L, 0, 3);
+  lua_pushstring(L, reason_of(problem));
+  lua_setfield(L, -2, "reason");
+  lua_pushstring(L, sv_file_problem(problem));
+  lua_setfield(L, -2, "message");
+  sv_set_integer(L, "errno", problem);
+  return 2;
+}
+
+static int lock_gc(lua_State *L) {
+  sv_lock_release(luaL_checkudata(L, 1, LOCK));
+  return 0;
+}
+
+static void push_lock(lua_State *L, sv_lock *taken) {
+  sv_lock *lock = lua_newuserdata(L, sizeof *lock);
+  memset(lock, 0, sizeof *lock);
+  luaL_setmetatable(L, LOCK);
+  *lock = *taken;
+  taken->path = NULL;
+}
+
+static int push_done(lua_State *L, sv_disk_job *errand) {
+  if (errand->problem) {
+    return push_problem(L, errand->problem);
+  }
+  switch (errand->job) {
+    case SV_JOB_SIZE:
+      if (errand->number < 0) {
+        lua_pushnil(L);
+      } else {
+        sv_push_integer(L, (long long)errand->number);
+      }
+      break;
+    case SV_JOB_READ:
+      lua_pushlstring(L, errand->text ? errand->text : "", errand->size);
+      break;
+    case SV_JOB_KIND:
+      lua_pushstring(L, errand->kind);
+      break;
+    case SV_JOB_SHA256:
+      lua_pushstring(L, errand->sha256);
+      break;
+    case SV_JOB_LOCK:
+      push_lock(L, &errand->lock);
+      break;
+    default:
+      lua_pushboolean(L, 1);
+  }
+  return 1;
+}
+
+static int errand_gc(lua_State *L) {
+  sv_disk_job **box = luaL_checkudata(L, 1, ERRAND);
+  if (*box) {
+    sv_disk_job_free(*box);
+    *box = NULL;
+  }
+  return 0;
+}
+
+/* In a box, for what is pushed of it may raise. */
+int sv_lua_disk(lua_State *L) {
+  lua_settop(L, 5);
+  sv_disk_job **box = lua_newuserdata(L, sizeof *box);
+  *box = NULL;
+  luaL_setmetatable(L, ERRAND);
+  *box = read_errand(L, 1);
+  if (!*box) {
+    return push_problem(L, ENOMEM);
+  }
+  sv_disk_job_run(*box, NULL);
+  int results = push_done(L, *box);
+  sv_disk_job_free(*box);
+  *box = NULL;
+  return results;
+}
+
+/* --- driver ------------------------------------------------------------ */
+
+int sv_lua_driver(lua_State *L) {
+  int max_in_flight;
+  const char *ca_file = sv_read_engine(L, 1, &max_in_flight);
+  sv_driver **box = lua_newuserdata(L, sizeof *box);
+  *box = NULL;
+  luaL_setmetatable(L, DRIVER);
+  *box = sv_driver_new(ca_file, max_in_flight);
+  if (!*box) {
+    return luaL_error(L, "no driver: %s", strerror(errno));
+  }
+  return 1;
+}
+
+static int driver_close(lua_State *L) {
+  sv_driver **box = check_driver(L);
+  sv_driver *driver = *box;
+  *box = NULL;
+  if (driver) {
+    sv_driver_close(driver);
+    sv_driver_release(driver);
+  }
+  return 0;
+}
+
+static sv_ticket **new_ticket(lua_State *L) {
+  sv_ticket **box = lua_newuserdata(L, sizeof *box);
+  *box = NULL;
+  luaL_setmetatable(L, TICKET);
+  return box;
+}
+
+static int push_number(lua_State *L, const sv_ticket *ticket) {
+  sv_push_integer(L, sv_ticket_number(ticket));
+  return 2;
+}
+
+/* Whether it is open shows once no more Lua may run, finalizers among it. */
+static int driver_submit(lua_State *L) {
+  sv_request request;
+  sv_outcome failure;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  check_driver(L);
+  sv_read_request(L, 2, &request);
+  sv_ticket **box = new_ticket(L);
+  *box = sv_driver_submit(open_driver(L), &request, &failure);
+  if (*box) {
+    return push_number(L, *box);
+  }
+  lua_pushnil(L);
+  sv_push_failure(L, &failure);
+  return 2;
+}
+
+static int driver_errand(lua_State *L) {
+  lua_settop(L, 6);
+  sv_ticket **box = new_ticket(L);
+  sv_driver *driver = open_driver(L);
+  sv_disk_job *errand = read_errand(L, 2);
+  *box = errand ? sv_driver_errand(driver, errand) : NULL;
+  return *box ? push_number(L, *box) : push_problem(L, errand ? errno : ENOMEM);
+}
+
+static int driver_ready(lua_State *L) {
+  lua_pushboolean(L, sv_driver_ready(open_driver(L)));
+  return 1;
+}
+
+static int driver_take(lua_State *L) {
+  long long number = sv_driver_take(open_driver(L));
+  if (number == 0) {
+    return 0;
+  }
+  sv_push_integer(L, number);
+  return 1;
+}
+
+static int driver_in_flight(lua_State *L) {
+  lua_pushinteger(L, sv_driver_in_flight(open_driver(L)));
+  return 1;
+}
+
+static int driver_pollfd(lua_State *L) {
+  lua_pushinteger(L, sv_driver_pollfd(open_driver(L)));
+  return 1;
+}
+
+static int driver_wake(lua_State *L) {
+  sv_driver_wake(open_driver(L));
+  return 0;
+}
+
+static int driver_alarm(lua_State *L) {
+  sv_push_alarm(L, sv_driver_alarm(open_driver(L)));
+  return 1;
+}
+
+static int driver_calm(lua_State *L) {
+  sv_driver_calm(open_driver(L));
+  return 0;
+}
+
+static int driver_wait(lua_State *L) {
+  sv_driver *driver = open_driver(L);
+  double seconds = luaL_checknumber(L, 2);
+  luaL_argcheck(L, seconds >= 0, 2, "less than 0"); /* nor no number */
+  sv_driver_wait(driver, seconds);
+  return 0;
+}
+
+static int system_results(lua_State *L, int problem) {
+  if (!problem) {
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, strerror(problem));
+  return 2;
+}
+
+static int driver_listen(lua_State *L) {
+  const char *path;
+  int problem = sv_driver_listen(open_driver(L), &path);
+  lua_pushstring(L, path);
+  return system_results(L, problem);
+}
+
+static int driver_accept(lua_State *L) {
+  int problem = sv_driver_accept(open_driver(L));
+  lua_pushboolean(L, 1);
+  return system_results(L, problem);
+}
+
+/* --- ticket ------------------------------------------------------------ */
+
+static int ticket_gc(lua_State *L) {
+  sv_ticket **box = luaL_checkudata(L, 1, TICKET);
+  sv_ticket *ticket = *box;
+  *box = NULL;
+  if (ticket) {
+    sv_ticket_release(ticket);
+  }
+  return 0;
+}
+
+static int ticket_done(lua_State *L) {
+  lua_pushboolean(L, sv_ticket_done(check_ticket(L)));
+  return 1;
+}
+
+static int ticket_cancel(lua_State *L) {
+  sv_ticket_cancel(check_ticket(L));
+  return 0;
+}
+
+static int push_lost(lua_State *L) {
+  lua_pushnil(L);
+  lua_createtable(L, 0, 2);
+  lua_pushliteral(L, "cancelled");
+  lua_setfield(L, -2, "reason");
+  lua_pushliteral(L, "cancelled by a fork");
+  lua_setfield(L, -2, "message");
+  return 2;
+}
+
+static int ticket_result(lua_State *L) {
+  sv_ticket *ticket = check_ticket(L);
+  luaL_argcheck(L, sv_ticket_done(ticket), 1, "still under way");
+  if (!sv_ticket_is_errand(ticket)) {
+    return sv_push_result(L, sv_ticket_transfer(ticket),
+                          sv_ticket_outcome(ticket));
+  }
+  sv_disk_job *errand = sv_ticket_errand(ticket);
+  return errand ? push_done(L, errand) : push_lost(L);
+}
+
+static int ticket_answer(lua_State *L) {
+  sv_ticket *ticket = check_ticket(L);
+  return sv_push_answer(L, sv_ticket_transfer(ticket),
+                        sv_ticket_status(ticket));
+}
+
+static int ticket_progress(lua_State *L) {
+  return sv_push_progress(L, sv_ticket_progress(check_ticket(L)));
+}
+
+static const luaL_Reg driver_methods[] = {
+    {"submit", driver_submit},       {"errand", driver_errand},
+    {"ready", driver_ready},         {"take", driver_take},
+    {"in_flight", driver_in_flight}, {"pollfd", driver_pollfd},
+    {"wake", driver_wake},           {"calm", driver_calm},
+    {"notifier", driver_alarm},         {"wait", driver_wait},
+    {"listen", driver_listen},       {"accept", driver_accept},
+    {"close", driver_close},         {"__gc", driver_close},
+    {"__close", driver_close},       {NULL, NULL},
+};
+
+static const luaL_Reg ticket_methods[] = {
+    {"done", ticket_done},         {"result", ticket_result},
+    {"answer", ticket_answer},     {"progress", ticket_progress},
+    {"cancel", ticket_cancel},     {"__gc", ticket_gc},
+    {NULL, NULL},
+};
+
+static const luaL_Reg errand_methods[] = {
+    {"__gc", errand_gc},
+    {NULL, NULL},
+};
+
+static const luaL_Reg lock_methods[] = {
+    {"__gc", lock_gc},
+    {NULL, NULL},
+};
+
+void sv_make_driver_classes(lua_State *L) {
+  sv_make_notifier_class(L);
+  sv_make_class(L, DRIVER, driver_methods);
+  sv_make_class(L, TICKET, ticket_methods);
+  sv_make_class(L, ERRAND, errand_methods);
+  sv_make_class(L, LOCK, lock_methods);
+}

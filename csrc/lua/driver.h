@@ -1,0 +1,14 @@
+/*
+** The driver and jobs on the disk for Lua, as parts of starvideos.curl.
+*/
+#ifndef SV_LUA_DRIVER_H
+#define SV_LUA_DRIVER_H
+
+#include "lua/compat.h"
+
+void sv_make_driver_classes(lua_State *L);
+
+int sv_lua_driver(lua_State *L); /* curl.driver */
+int sv_lua_disk(lua_State *L);   /* curl.disk */
+
+#endif

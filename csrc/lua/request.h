@@ -1,0 +1,26 @@
+/*
+** Requests as Lua tables.
+*/
+#ifndef SV_LUA_REQUEST_H
+#define SV_LUA_REQUEST_H
+
+#include "lua/compat.h"
+#include "curl/engine.h"
+
+/* Reads the table in a slot of the stack. Its texts stay Lua's: they are left
+** on the stack. Raises where a field is of a wrong type. */
+void sv_read_request(lua_State *L, int table, sv_request *request);
+
+/* Reads the options of an engine, which may be absent: `ca_file` (left on the
+** stack; NULL: none) and `max_in_flight` (64). Raises likewise. */
+const char *sv_read_engine(lua_State *L, int table, int *max_in_flight);
+
+/* A field of a table, NULL or `otherwise` where it is absent; raises where it
+** is of a wrong type. A text stays on the stack, so that its bytes stay where
+** they are; `size` may be NULL. */
+const char *sv_text_field(lua_State *L, int table, const char *name,
+                          size_t *size);
+double sv_number_field(lua_State *L, int table, const char *name,
+                       double otherwise);
+
+#endif

@@ -1,0 +1,177 @@
+#include "lua/response.h"
+
+#include "curl/head.h"
+
+enum { USUAL_HEADERS = 8 }; /* of an answer; more make a table that grows */
+
+void sv_set_integer(lua_State *L, const char *name, long long number) {
+  sv_push_integer(L, number);
+  lua_setfield(L, -2, name);
+}
+
+void sv_push_failure(lua_State *L, const sv_outcome *outcome) {
+  lua_createtable(L, 0, 8);
+  lua_pushstring(L, sv_reason_name(outcome->reason));
+  lua_setfield(L, -2, "reason");
+  lua_pushstring(L, sv_phase_name(outcome->phase));
+  lua_setfield(L, -2, "phase");
+  lua_pushstring(L, outcome->message);
+  lua_setfield(L, -2, "message");
+  lua_pushboolean(L, outcome->sent);
+  lua_setfield(L, -2, "sent");
+  sv_set_integer(L, "bytes_sent", outcome->bytes_sent);
+  sv_set_integer(L, "received", outcome->received);
+  if (outcome->status) {
+    sv_set_integer(L, "status", outcome->status);
+  }
+  if (outcome->system_error) {
+    sv_set_integer(L, "errno", outcome->system_error);
+  }
+}
+
+/* Names longer than any in use are cut: nobody can ask for them. */
+static void push_lowered(lua_State *L, const char *text, size_t size) {
+  char name[128];
+  size = size < sizeof name ? size : sizeof name;
+  for (size_t i = 0; i < size; i++) {
+    char byte = text[i];
+    name[i] = (char)(byte >= 'A' && byte <= 'Z' ? byte + 32 : byte);
+  }
+  lua_pushlstring(L, name, size);
+}
+
+/* Makes a list of the value on top, and puts it under the name below it. */
+static void begin_list(lua_State *L, int headers) {
+  lua_createtable(L, 2, 0);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, 1);
+  lua_pushvalue(L, -2);
+  lua_pushvalue(L, -2);
+  lua_rawset(L, headers);
+}
+
+/* The values of a name that comes again stand in a list until all are known:
+** joined one by one, short lines would be copied 64 KiB at a time. True where
+** a list was begun. */
+static bool add_header(lua_State *L, int headers, const sv_field *field) {
+  push_lowered(L, field->name, field->name_size);
+  lua_pushvalue(L, -1);
+  lua_rawget(L, headers);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushlstring(L, field->value, field->value_size);
+    lua_rawset(L, headers);
+    return false;
+  }
+  bool begins = !lua_istable(L, -1);
+  if (begins) {
+    begin_list(L, headers);
+  }
+  lua_pushlstring(L, field->value, field->value_size);
+  lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+  lua_pop(L, 2);
+  return begins;
+}
+
+static void push_joined(lua_State *L, int list) {
+  luaL_Buffer text;
+  luaL_buffinit(L, &text);
+  for (int i = 1, count = (int)lua_rawlen(L, list); i <= count; i++) {
+    if (i > 1) {
+      luaL_addlstring(&text, ", ", 2);
+    }
+    lua_rawgeti(L, list, i);
+    luaL_addvalue(&text);
+  }
+  luaL_pushresult(&text);
+}
+
+static void join_lists(lua_State *L, int headers) {
+  lua_pushnil(L);
+  while (lua_next(L, headers)) {
+    if (lua_istable(L, -1)) {
+      lua_pushvalue(L, -2);
+      push_joined(L, lua_gettop(L) - 1);
+      lua_rawset(L, headers);
+    }
+    lua_pop(L, 1);
+  }
+}
+
+static void push_headers(lua_State *L, const sv_transfer *transfer) {
+  size_t size;
+  const char *cursor = sv_transfer_head(transfer, &size);
+  const char *end = cursor ? cursor + size : cursor;
+  bool repeated = false;
+  sv_field field;
+  luaL_checkstack(L, LUA_MINSTACK, "headers");
+  lua_createtable(L, 0, USUAL_HEADERS);
+  int headers = lua_gettop(L);
+  while (cursor && sv_head_next(&cursor, end, &field)) {
+    repeated = add_header(L, headers, &field) || repeated;
+  }
+  if (repeated) {
+    join_lists(L, headers);
+  }
+}
+
+static const char *version_name(long version) {
+  return version == 20 ? "2" : version == 10 ? "1.0" : "1.1";
+}
+
+void sv_push_response(lua_State *L, const sv_transfer *transfer,
+                      const sv_outcome *outcome) {
+  lua_createtable(L, 0, 10);
+  sv_set_integer(L, "status", outcome->status);
+  sv_set_integer(L, "bytes_sent", outcome->bytes_sent);
+  push_headers(L, transfer);
+  lua_setfield(L, -2, "headers");
+  if (outcome->to_file) {
+    sv_set_integer(L, "file_offset", outcome->file_offset);
+    sv_set_integer(L, "file_bytes", outcome->file_bytes);
+    lua_pushstring(L, outcome->sha256);
+    lua_setfield(L, -2, "sha256");
+  } else {
+    size_t size;
+    const char *body = sv_transfer_body(transfer, &size);
+    lua_pushlstring(L, body ? body : "", size);
+    lua_setfield(L, -2, "body");
+  }
+  lua_pushstring(L, version_name(outcome->http_version));
+  lua_setfield(L, -2, "http_version");
+  lua_pushboolean(L, outcome->reused);
+  lua_setfield(L, -2, "reused");
+  lua_pushnumber(L, outcome->elapsed);
+  lua_setfield(L, -2, "elapsed");
+}
+
+int sv_push_result(lua_State *L, const sv_transfer *transfer,
+                   const sv_outcome *outcome) {
+  if (outcome->reason == SV_REASON_NONE) {
+    sv_push_response(L, transfer, outcome);
+    return 1;
+  }
+  lua_pushnil(L);
+  sv_push_failure(L, outcome);
+  return 2;
+}
+
+int sv_push_answer(lua_State *L, const sv_transfer *transfer, long status) {
+  if (status == 0) {
+    return 0;
+  }
+  lua_pushinteger(L, status);
+  push_headers(L, transfer);
+  return 2;
+}
+
+int sv_push_progress(lua_State *L, sv_progress progress) {
+  sv_push_integer(L, progress.received);
+  if (progress.total >= 0) {
+    sv_push_integer(L, progress.total);
+  } else {
+    lua_pushnil(L);
+  }
+  sv_push_integer(L, progress.sent);
+  return 3;
+}

@@ -1,0 +1,29 @@
+#include "platform/descriptor.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+sv_descriptor sv_descriptor_of(int file) {
+  sv_descriptor descriptor = {.number = file};
+  struct stat status;
+  if (file >= 0 && fstat(file, &status) == 0) {
+    descriptor.device = status.st_dev;
+    descriptor.inode = status.st_ino;
+  }
+  return descriptor;
+}
+
+bool sv_descriptor_holds(const sv_descriptor *descriptor) {
+  struct stat status;
+  return descriptor->number >= 0 && fstat(descriptor->number, &status) == 0 &&
+         status.st_dev == descriptor->device &&
+         status.st_ino == descriptor->inode;
+}
+
+int sv_descriptor_close(sv_descriptor *descriptor) {
+  bool failed = sv_descriptor_holds(descriptor) && close(descriptor->number);
+  int problem = failed ? errno : 0;
+  descriptor->number = -1;
+  return problem;
+}

@@ -1,0 +1,27 @@
+/*
+** A descriptor that knows what it was opened for. After a fork its number may
+** be another's: the child may have closed it and opened a file of its own.
+*/
+#ifndef SV_PLATFORM_DESCRIPTOR_H
+#define SV_PLATFORM_DESCRIPTOR_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+typedef struct sv_descriptor {
+  int number; /* -1: none */
+  dev_t device;
+  ino_t inode;
+} sv_descriptor;
+
+/* Takes an open file, or -1. */
+sv_descriptor sv_descriptor_of(int file);
+
+/* Whether the number still leads to what was opened. */
+bool sv_descriptor_holds(const sv_descriptor *descriptor);
+
+/* Closes what was opened, and nothing else; there is none then. 0 or an
+** errno. */
+int sv_descriptor_close(sv_descriptor *descriptor);
+
+#endif

@@ -1,0 +1,105 @@
+#include "platform/digest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+#include "platform/file.h"
+#include "platform/atfork.h"
+
+enum { BLOCK = 1024 * 1024 };
+
+/* libcrypto fails here only for want of memory. */
+static int problem_of(int returned) {
+  return returned == 1 ? 0 : ENOMEM;
+}
+
+sv_digest *sv_digest_new(void) {
+  return EVP_MD_CTX_new();
+}
+
+void sv_digest_free(sv_digest *digest) {
+  EVP_MD_CTX_free(digest);
+}
+
+int sv_digest_begin(sv_digest *digest) {
+  return problem_of(EVP_DigestInit_ex(digest, EVP_sha256(), NULL));
+}
+
+int sv_digest_add(sv_digest *digest, const void *bytes, size_t size) {
+  return problem_of(EVP_DigestUpdate(digest, bytes, size));
+}
+
+int sv_digest_end(sv_digest *digest, char hex[SV_SHA256_HEX]) {
+  unsigned char bytes[EVP_MAX_MD_SIZE];
+  unsigned int size;
+  if (EVP_DigestFinal_ex(digest, bytes, &size) != 1) {
+    return ENOMEM;
+  }
+  for (unsigned int i = 0; i < size && 2 * i + 2 < SV_SHA256_HEX; i++) {
+    snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+  }
+  return 0;
+}
+
+static bool must_stop(const int *stop) {
+  return stop && __atomic_load_n(stop, __ATOMIC_RELAXED);
+}
+
+static int add_blocks(sv_digest *digest, int file, char *block,
+                      const int *stop) {
+  off_t at = 0;
+  for (;;) {
+    ssize_t count = pread(file, block, BLOCK, at);
+    if (count < 0 && errno == EINTR) {
+      continue;
+    }
+    if (count <= 0) {
+      return count < 0 ? errno : 0;
+    }
+    int problem = must_stop(stop) ? ECANCELED
+                                  : sv_digest_add(digest, block, (size_t)count);
+    if (problem) {
+      return problem;
+    }
+    at += count;
+  }
+}
+
+/* Only here does libcrypto lock anything. */
+static sv_digest *begun_digest(void) {
+  sv_atfork_hold();
+  sv_digest *digest = sv_digest_new();
+  if (digest && sv_digest_begin(digest) != 0) {
+    sv_digest_free(digest);
+    digest = NULL;
+  }
+  sv_atfork_let();
+  return digest;
+}
+
+int sv_digest_open_file(int file, char hex[SV_SHA256_HEX], const int *stop) {
+  char *block = malloc(BLOCK);
+  sv_digest *digest = block ? begun_digest() : NULL;
+  int problem = digest ? add_blocks(digest, file, block, stop) : ENOMEM;
+  problem = problem ? problem : sv_digest_end(digest, hex);
+  sv_digest_free(digest);
+  free(block);
+  return problem;
+}
+
+int sv_digest_file(const char *path, char hex[SV_SHA256_HEX],
+                   const int *stop) {
+  int file;
+  int problem = sv_file_open(&file, path, O_RDONLY, 0);
+  if (!problem) {
+    problem = sv_digest_open_file(file, hex, stop);
+    close(file);
+  }
+  return problem;
+}

@@ -1,0 +1,62 @@
+#include "platform/socket_mark.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Odd ones, for what others set is round. */
+enum { FIRST_MARK = 15001, MARKS = 10000, MOST_FILES = 65536 };
+
+static bool bears(int file, int mark) {
+#ifdef TCP_USER_TIMEOUT
+  int value = 0;
+  socklen_t size = sizeof value;
+  return getsockopt(file, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &size) == 0 &&
+         value == mark;
+#else
+  (void)file, (void)mark;
+  return false;
+#endif
+}
+
+static int most_files(void) {
+  long most = sysconf(_SC_OPEN_MAX);
+  return most > 0 && most < MOST_FILES ? (int)most : MOST_FILES;
+}
+
+/* A child of a fork has the sockets of its parent. */
+static bool is_taken(int mark) {
+  for (int file = 0, most = most_files(); file < most; file++) {
+    if (bears(file, mark)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+int sv_socket_mark_new(void) {
+  static unsigned count; /* atomic */
+  int mark;
+  do {
+    unsigned n = __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
+    mark = FIRST_MARK + 2 * (int)(n % MARKS);
+  } while (is_taken(mark));
+  return mark;
+}
+
+/* By a descriptor of our own: the number of the other may be given to something
+** else meanwhile. */
+void sv_socket_mark_shut_down(int mark) {
+  for (int file = 0, most = most_files(); file < most; file++) {
+    int copy = bears(file, mark) ? fcntl(file, F_DUPFD_CLOEXEC, 0) : -1;
+    if (copy >= 0) {
+      if (bears(copy, mark)) {
+        shutdown(copy, SHUT_RDWR);
+      }
+      close(copy);
+    }
+  }
+}

@@ -1,0 +1,100 @@
+--- Where the API lives: base URLs as people paste them, brought to one form.
+-- @module starvideos.api.address
+
+local redact = require "starvideos.redact"
+
+local _M = {}
+
+--- The provider's own address.
+_M.default = "https://zcbservice.aizfw.cn/kyyReactApiServer"
+
+local HOST = "zcbservice.aizfw.cn"
+local PREFIX = "/kyyReactApiServer"
+
+-- What follows the base in an endpoint, most specific first: people paste
+-- whole endpoints.
+local endpoints = {
+  "/v1/starvideos/videos$",
+  "/v1/videos/videos$",
+  "/v1/result/[^/]*$",
+  "/v1/result$",
+  "/v1$",
+}
+
+local function without_endpoint(path)
+  for _, pattern in ipairs(endpoints) do
+    local start = path:find(pattern)
+    if start then
+      return path:sub(1, start - 1)
+    end
+  end
+  return path
+end
+
+local function is_loopback(authority)
+  local host = authority:lower():gsub(":%d+$", "")
+  return host == "localhost" or host == "[::1]"
+    or host:find("^127%.%d+%.%d+%.%d+$") ~= nil
+end
+
+local function tidy_path(authority, path)
+  path = without_endpoint((path:gsub("/+", "/"):gsub("/$", "")))
+  path = path:gsub("/$", "")
+  while path:sub(-2 * #PREFIX) == PREFIX .. PREFIX do
+    path = path:sub(1, -#PREFIX - 1)
+  end
+  if path == "" and authority:lower():gsub(":443$", "") == HOST then
+    path = PREFIX
+  end
+  return path
+end
+
+local function refuse(url, why)
+  return nil, ("base_url %q %s; write it like %s")
+    :format(redact.address(url), why, _M.default)
+end
+
+--- Bring a base URL to its one form: no trailing slash, no `/v1`, no endpoint,
+-- no doubled prefix, the provider's prefix added where only its host is given.
+-- @tparam string url
+-- @tparam[opt=false] boolean insecure_http allow http to a foreign host
+-- @treturn ?string base
+-- @treturn ?string what is wrong and what to write instead
+function _M.normalise(url, insecure_http)
+  local plain = url:match("^%s*(.-)%s*$")
+  if plain:find("[%c%s]") then
+    return refuse(plain:gsub("[%c%s]+", " "), "holds blanks")
+  elseif plain:find("[?#]") then
+    return refuse(plain:match("^[^?#]*"), "has a query or fragment")
+  elseif plain:find("^%a[%w+.-]*://[^/]*@") then
+    return refuse(plain, "holds a user or password")
+  end
+  local scheme, authority, path = plain:match("^(%a+)://([^/]+)(.*)$")
+  scheme = scheme and scheme:lower()
+  if scheme ~= "https" and scheme ~= "http" then
+    return refuse(plain, "is not a whole https URL")
+  elseif scheme == "http" and not insecure_http
+    and not is_loopback(authority) then
+    return refuse(plain, "would send the key unencrypted (or say"
+      .. " insecure_http = true)")
+  end
+  return scheme .. "://" .. authority .. tidy_path(authority, path)
+end
+
+local function encoded(char)
+  return ("%%%02X"):format(char:byte())
+end
+
+--- The path of a task's result.
+-- @tparam string id any bytes; percent-encoded, dots too where they alone
+--   would mean another folder
+-- @treturn string
+function _M.result_path(id)
+  local segment = id:gsub("[^%w_.~-]", encoded)
+  if segment:find("^%.+$") then
+    segment = segment:gsub("%.", "%%2E")
+  end
+  return "/v1/result/" .. segment
+end
+
+return _M

@@ -1,0 +1,37 @@
+--- What a body says that was not expected, short enough for a message.
+-- @module starvideos.api.excerpt
+
+local _M = {}
+
+-- Enough to recognise a gateway's error page by.
+local BYTES = 160
+
+--- The beginning of a text, cut between characters, never inside one.
+-- @tparam string text
+-- @tparam number bytes
+-- @treturn string
+function _M.shortened(text, bytes)
+  if #text <= bytes then
+    return text
+  end
+  local following = text:byte(bytes + 1)
+  while bytes > 0 and following >= 0x80 and following < 0xC0 do
+    bytes = bytes - 1
+    following = text:byte(bytes + 1)
+  end
+  return text:sub(1, bytes) .. "…"
+end
+
+--- A page of whatever encoding, fit to stand in a message.
+-- @tparam string body
+-- @treturn string
+function _M.of(body)
+  local text = _M.shortened(body:gsub("[%c%s]+", " "), BYTES)
+  local beyond_utf8 = text:gsub("[\194-\244][\128-\191]+", "")
+  if beyond_utf8:find("[\128-\255]") then
+    text = text:gsub("[\128-\255]+", "?")
+  end
+  return text
+end
+
+return _M

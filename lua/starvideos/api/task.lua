@@ -1,0 +1,124 @@
+--- A task as the API tells it, brought to one form.
+-- @module starvideos.api.task
+
+local _M = {}
+
+local mt = { __name = "starvideos.api.task" }
+
+function mt:__tostring()
+  local text = tostring(self.id) .. " " .. tostring(self.status)
+  if self.progress then
+    text = ("%s %g%%"):format(text, self.progress)
+  end
+  return text
+end
+
+-- Every spelling met, in lower case with blanks and dashes as underscores.
+local words = {
+  queued = { "queued", "queue", "in_queue", "pending", "submitted", "waiting",
+    "created", "accepted", "not_started" },
+  processing = { "processing", "running", "in_progress", "inprogress",
+    "progress", "generating", "started" },
+  completed = { "completed", "complete", "succeeded", "success", "succeed",
+    "done", "finished" },
+  failed = { "failed", "failure", "fail", "error" },
+  cancelled = { "cancelled", "canceled" },
+}
+
+local status_of = {}
+for status, spellings in pairs(words) do
+  for _, spelling in ipairs(spellings) do
+    status_of[spelling] = status
+  end
+end
+
+local terminal = { completed = true, failed = true, cancelled = true }
+
+--- One of the five words of the documents, or the word itself where nobody
+-- has met it before.
+-- @param word what the answer has under `status`
+-- @treturn ?string nil where there is no status
+function _M.status(word)
+  if word ~= nil and status_of[word] then
+    return status_of[word]
+  elseif type(word) ~= "string" or not word:find("%S") then
+    return nil
+  end
+  local plain = word:lower():match("^%s*(.-)%s*$"):gsub("[%s-]+", "_")
+  return status_of[plain] or word
+end
+
+--- Whether nothing more will happen to a task.
+-- @tparam table task
+-- @treturn boolean
+function _M.is_terminal(task)
+  return terminal[task.status] == true
+end
+
+-- JSON allows 1e999, which Lua reads as infinite and nobody can write again.
+local function is_finite(number)
+  return number - number == 0
+end
+
+-- Most answers leave most fields out: these are seen to first.
+local function text_or_nil(value)
+  if not value or value == "" then
+    return nil
+  elseif type(value) == "number" then
+    return is_finite(value) and ("%.0f"):format(value) or nil
+  end
+  return type(value) == "string" and value or nil
+end
+
+-- An id goes into addresses, databases and messages.
+local function id_or_nil(value)
+  local text = text_or_nil(value)
+  return text and text:find "%S" and not text:find("[%c\127]") and text or nil
+end
+
+local function number_or_nil(value)
+  if not value then
+    return nil
+  elseif type(value) == "string" then
+    value = value:match("^%s*([%d.]+)%s*%%?%s*$")
+  end
+  local number = tonumber(value)
+  return number and is_finite(number) and number or nil
+end
+
+--- The reason a failed answer gives: a text, or an object with one.
+-- @param value what stands under `error`
+-- @treturn ?string message
+-- @treturn ?string code
+function _M.reason(value)
+  if not value then
+    return nil
+  elseif type(value) == "table" then
+    return text_or_nil(value.message) or text_or_nil(value.msg)
+      or text_or_nil(value.code), text_or_nil(value.code)
+  end
+  return text_or_nil(value), nil
+end
+
+--- Make a task of a decoded answer.
+-- @tparam table fields the object that holds the task's fields
+-- @tparam table raw the whole decoded answer
+-- @treturn table task; fields the answer lacks are nil
+function _M.new(fields, raw)
+  local status = _M.status(fields.status)
+  local reason = _M.reason(fields.error)
+  return setmetatable({
+    id = id_or_nil(fields.id) or id_or_nil(fields.projectId),
+    object = text_or_nil(fields.object),
+    created = number_or_nil(fields.created),
+    model = text_or_nil(fields.model),
+    status = status,
+    video_url = text_or_nil(fields.video_url) or text_or_nil(fields.url),
+    actualDuration = number_or_nil(fields.actualDuration),
+    progress = number_or_nil(fields.progress),
+    error = terminal[status] and status ~= "completed" and reason or nil,
+    raw = raw,
+  }, mt)
+end
+
+return _M

@@ -1,0 +1,375 @@
+--- An HTTP answer becomes a task or an error: every shape the provider and
+-- the gateways before it are known to send, and one reading of each.
+-- @module starvideos.api.task_reader
+
+local errors = require "starvideos.errors"
+local json = require "starvideos.json"
+local preview = require "starvideos.api.excerpt"
+local retry = require "starvideos.api.retry"
+local task = require "starvideos.api.task"
+
+local _M = {}
+
+-- A reason is kept whole, but not a book of one.
+local REASON_BYTES = 2000
+
+-- Money that is not there; such a refusal has advice of its own.
+local unpaid = { "余额", "balance", "quota", "额度", "欠费" }
+
+-- What an error's own words give away, asked in this order, in lower case.
+-- Only phrases that cannot stand in a report of a crash: whatever is read as
+-- a refusal is taken as leave to order again.
+local said = {
+  { "config", { "no handler" } },
+  { "auth", { "登录验证失败", "invalid api key", "unauthorized" } },
+  { "invalid_request", { "缺少必填参数", "缺少参数", "参数冲突", "参数错误",
+    "missing required", "missing parameter", "parameter conflict",
+    "invalid parameter", "unsupported", "not supported", "不支持" } },
+  { "invalid_request", unpaid },
+  { "not_found", { "not found", "不存在", "not exist" } },
+}
+
+-- The kind for an HTTP status or a `code` in the body, per call. A code of
+-- 204 is the provider's word for a bad key, not "no content".
+local kind_of = {
+  [204] = { "auth", "auth" },
+  [401] = { "auth", "auth" },
+  [403] = { "auth", "auth" },
+  [404] = { "config", "not_found" },
+  [408] = { "outcome_unknown", "timeout" },
+  [425] = { "outcome_unknown", "server" },
+  [429] = { "rate_limited", "rate_limited" },
+}
+
+local column = { create = 1, query = 2 }
+
+local function kind_of_status(status, call)
+  local known = kind_of[status]
+  if known then
+    return known[column[call]]
+  elseif status >= 500 then
+    return call == "create" and "outcome_unknown" or "server"
+  elseif status >= 400 then
+    return "invalid_request"
+  elseif status >= 300 then
+    return "config"
+  end
+end
+
+-- What stands in reports of a crash and reads like one of these.
+local misleading = { "disk quota", "operation not supported" }
+
+-- A single word is meant as a word: a load balancer has no balance.
+local function says(text, words)
+  return text:find(words:find "^%a+$" and "%f[%a]" .. words .. "%f[%A]"
+    or words) ~= nil
+end
+
+-- No task is named in a create, so none is missing.
+local function kind_of_text(text, call)
+  local lower = text:lower()
+  for _, words in ipairs(misleading) do
+    lower = lower:gsub(words, "")
+  end
+  for _, row in ipairs(said) do
+    for _, words in ipairs(row[2]) do
+      if says(lower, words) then
+        return (row[1] ~= "not_found" or call == "query") and row[1] or nil
+      end
+    end
+  end
+end
+
+local success_codes = { ["0"] = true, ["200"] = true }
+
+-- `code` of the envelope as text, nil where it says success.
+local function failure_code(answer)
+  local code = answer.code
+  if not code then
+    return nil
+  elseif type(code) == "number" then
+    code = ("%.0f"):format(code)
+  end
+  if type(code) ~= "string" or code == "" or success_codes[code] then
+    return nil
+  end
+  return code
+end
+
+-- The object that holds the task's fields: the answer, or what it wraps.
+local function unwrap(answer)
+  if answer.status ~= nil or answer.id ~= nil then
+    return answer
+  end
+  return type(answer.data) == "table" and answer.data
+    or type(answer.result) == "table" and answer.result or answer
+end
+
+-- An id is not lost for the place where it stands.
+local function find_id(answer)
+  local places = { answer, answer.data or false, answer.result or false }
+  for _, object in ipairs(places) do
+    local id = type(object) == "table" and task.new(object).id
+    if id then
+      return id
+    end
+  end
+end
+
+-- Per call, after the facts. Of an order each says whether it was bought, and
+-- then what to do.
+local advice = {
+  create = {
+    auth = "the provider refused the API key (%s); nothing was bought; check"
+      .. " STARVIDEOS_API_KEY or api_key",
+    config = "the provider knows no such address (%s); nothing was bought;"
+      .. " base_url must read like"
+      .. " https://zcbservice.aizfw.cn/kyyReactApiServer",
+    invalid_request = "the provider refused the order (%s); nothing was bought;"
+      .. " %s",
+    rate_limited = "too many requests (%s); nothing was bought; order again %s",
+    outcome_unknown = errors.unknown_outcome,
+  },
+  query = {
+    auth = "the provider refused the API key (%s); check STARVIDEOS_API_KEY or"
+      .. " api_key",
+    config = "the provider knows no such address (%s); base_url must read like"
+      .. " https://zcbservice.aizfw.cn/kyyReactApiServer",
+    invalid_request = "the provider refused the request (%s)",
+    rate_limited = "too many requests (%s)",
+    not_found = "the provider knows no task with this id (%s)",
+    server = "the provider failed (%s)",
+    timeout = "the provider gave up waiting (%s)",
+    protocol = "the answer could not be understood (%s)",
+  },
+}
+
+-- An order that was told to come back later, and yet has a task.
+local TASK_AT_LIMIT = "too many requests (%s), yet the answer names task %s,"
+  .. " which may have been bought: look at your account with the provider before"
+  .. " you order again"
+
+local function is_unpaid(reading)
+  local text = (reading.text or ""):lower()
+  for _, words in ipairs(unpaid) do
+    if says(text, words) then
+      return true
+    end
+  end
+  return reading.status == 402 or reading.failure == "402"
+end
+
+local function what_to_do(kind, reading)
+  if kind == "rate_limited" then
+    return (reading.retry_after or 0) >= 1
+      and ("in %.0f s"):format(math.ceil(reading.retry_after)) or "in a minute"
+  end
+  return is_unpaid(reading) and "top up your account with the provider, then"
+    .. " order again" or "change the order before you send it again"
+end
+
+local function facts_of(kind, reading)
+  local text = reading.text or ""
+  if kind == "invalid_request" and text ~= "" then
+    return text
+  end
+  return "HTTP " .. reading.status
+    .. (reading.code and ", code " .. reading.code or "")
+    .. (text ~= "" and ": " .. text or "")
+end
+
+local function describe(call, kind, reading, seen)
+  local facts = facts_of(kind, reading)
+  if call == "create" and kind == "rate_limited" and seen then
+    return TASK_AT_LIMIT:format(facts, seen.id)
+  end
+  return advice[call][kind]:format(facts, what_to_do(kind, reading))
+end
+
+local function fail(call, kind, reading, seen)
+  return nil, errors.new {
+    kind = kind,
+    message = describe(call, kind, reading, seen),
+    status = reading.status,
+    code = reading.code,
+    retry_after = reading.retry_after,
+    task = seen,
+    task_id = seen and seen.id,
+  }
+end
+
+-- Most answers have none, and a plain search says so in a fraction of the time
+-- that replacing takes.
+local function may_have_numeric_id(body)
+  local at = body:find('d"', 2, true)
+  while at do
+    if body:find('^[iI]d"%s*:%s*%d', at - 1) then
+      return true
+    end
+    at = body:find('d"', at + 1, true)
+  end
+  return false
+end
+
+-- A number of more than 15 digits is read as a float that no longer names the
+-- task: an id keeps its digits as a text.
+local function with_exact_ids(body)
+  if not may_have_numeric_id(body) then
+    return body
+  end
+  return (body:gsub('("%a*[iI]d"%s*:%s*)(%d+)(%s*[,}])',
+    function(name, digits, after)
+      return #digits > 15 and name .. '"' .. digits .. '"' .. after or nil
+    end))
+end
+
+-- Everything an answer says apart from the task in it.
+local function read(http, wall_clock)
+  local body = http.body or ""
+  local retry_after = retry.retry_after(http.headers or {},
+    wall_clock or os.time)
+  local answer = json.decode(with_exact_ids(body))
+  if type(answer) ~= "table" then
+    return {
+      status = http.status,
+      retry_after = retry_after,
+      text = body:find("%S") and preview.of(body) or "an empty body",
+    }
+  end
+  local fields = unwrap(answer)
+  local complaint, code = task.reason(fields.error)
+  local text = complaint or task.reason(answer.error)
+    or task.reason(answer.msg) or task.reason(answer.message)
+  local failure = failure_code(answer)
+  return {
+    status = http.status,
+    retry_after = retry_after,
+    complaint = complaint,
+    text = text and preview.shortened(text, REASON_BYTES),
+    failure = failure,
+    code = code or failure,
+    answer = answer,
+    fields = fields,
+  }
+end
+
+-- The kind of an answer that carries an error, nil where it carries none.
+-- The HTTP status speaks first, then the code in the body, which often comes
+-- at HTTP 200, then the words.
+local function kind_of_failure(reading, call)
+  local text = reading.text or ""
+  if reading.status < 200 or reading.status > 299 then
+    if reading.answer and kind_of_text(text, call) == "config" then
+      return "config"
+    end
+    return kind_of_status(reading.status, call)
+      or (call == "create" and "outcome_unknown" or "protocol")
+  end
+  local code = reading.failure
+  if not code and reading.fields and type(reading.fields.status) == "number" then
+    code = reading.fields.status
+  end
+  local kind = code and kind_of_text(text, call)
+  local number = tonumber(code)
+  if kind or not number then
+    return kind
+  end
+  return (number == 204 or number >= 400 and number <= 599)
+    and kind_of_status(number, call) or nil
+end
+
+-- A 2xx that holds no task: a refusal at HTTP 200, or nothing to be made of.
+local function kind_without_task(reading, call)
+  local kind = reading.answer and kind_of_text(reading.text or "", call)
+  return kind or (call == "create" and "outcome_unknown" or "protocol")
+end
+
+-- A task that the provider has taken on, with an id of its own, and given up.
+local function accepted_and_ended(seen, reading)
+  local err = errors.task_failed(seen)
+  err.status = reading.status
+  return err
+end
+
+local under_way = { queued = true, processing = true, completed = true }
+
+-- Whether a refusal holds a task all the same: then nobody knows whether it was
+-- bought.
+local function names_task(seen)
+  return seen.id and seen.object ~= "error"
+    and (seen.object == "video" or under_way[seen.status])
+end
+
+--- Read the answer to a create.
+-- @tparam table http `status`, `headers` (lower-case names), `body`
+-- @tparam[opt=os.time] function wall_clock Unix seconds, for `Retry-After`
+-- @treturn ?table task
+-- @treturn ?table err of kind auth, config, invalid_request, rate_limited or
+--   outcome_unknown; an id that could still be read is in `task_id`. Or of kind
+--   task_failed with the task: it was accepted, and has ended
+function _M.create(http, wall_clock)
+  local reading = read(http, wall_clock)
+  local seen = reading.fields and task.new(reading.fields, reading.answer)
+  local kind = kind_of_failure(reading, "create")
+  if not seen then
+    return fail("create", kind or "outcome_unknown", reading)
+  end
+  seen.id = seen.id or find_id(reading.answer)
+  if kind and kind ~= "rate_limited" and names_task(seen) then
+    kind = "outcome_unknown"
+    reading.text = ("%s, yet it names task %s"):format(
+      reading.text or "no reason", seen.id)
+  elseif not kind and seen.object == "error" then
+    kind = "invalid_request"
+  elseif not kind and task.is_terminal(seen) and seen.status ~= "completed" then
+    if seen.id then
+      return nil, accepted_and_ended(seen, reading)
+    end
+    kind = "invalid_request"
+  end
+  local told_off = reading.failure or not seen.status and reading.complaint
+  if not kind and (not seen.id or told_off) then
+    kind = kind_without_task(reading, "create")
+    reading.text = reading.text or preview.of(http.body)
+  end
+  if kind == "outcome_unknown" and not seen.id and reading.status < 300 then
+    reading.text = preview.of(http.body) -- which may hold what names the task
+  end
+  if kind then
+    return fail("create", kind, reading, seen.id and seen)
+  end
+  seen.status = seen.status or "queued"
+  return seen
+end
+
+--- Read the answer to a query.
+-- @tparam table http `status`, `headers` (lower-case names), `body`
+-- @tparam[opt] string id the id asked for, where the answer leaves it out
+-- @tparam[opt=os.time] function wall_clock Unix seconds, for `Retry-After`
+-- @treturn ?table task, a failed one too
+-- @treturn ?table err of kind auth, config, invalid_request, not_found,
+--   rate_limited, server, timeout or protocol
+function _M.query(http, id, wall_clock)
+  local reading = read(http, wall_clock)
+  local seen = reading.fields and task.new(reading.fields, reading.answer)
+  local kind = kind_of_failure(reading, "query")
+  if not seen then
+    return fail("query", kind or "protocol", reading)
+  end
+  seen.id = seen.id or id
+  if not kind and (not seen.status or reading.failure) then
+    kind = kind_without_task(reading, "query")
+    reading.text = reading.text or preview.of(http.body)
+  end
+  if kind then
+    return fail("query", kind, reading)
+  end
+  if seen.status == "completed" and not seen.video_url then
+    reading.text = "task " .. tostring(seen.id)
+      .. " is completed, but no link to the video came with it"
+    return fail("query", "protocol", reading, seen)
+  end
+  return seen
+end
+
+return _M

@@ -1,0 +1,104 @@
+--- An order from the command line's options.
+-- @module starvideos.cli.params
+
+local json = require "starvideos.json"
+
+local _M = {}
+
+-- Option (as argparse names it) to field of the API.
+local texts = {
+  model = "model", ratio = "ratio", resolution = "resolution",
+  first_image = "first_image", last_image = "last_image",
+}
+local lists = {
+  reference_image = "referenceImages", reference_video = "referenceVideos",
+  reference_audio = "referenceAudios",
+}
+
+local function read_all(env, name)
+  if name == "-" then
+    return env.stdin:read("*a")
+  end
+  local file, problem = io.open(name, "rb")
+  if not file then
+    return nil, problem
+  end
+  local text, why = file:read("*a")
+  file:close()
+  return text, why
+end
+
+local function read_params(env, name)
+  if not name then
+    return {}
+  end
+  local text, problem = read_all(env, name)
+  if not text then
+    return nil, problem
+  end
+  local params, why = json.decode(text)
+  if type(params) ~= "table" then
+    return nil, ("--params %s holds no JSON object%s"):format(name,
+      why and ": " .. why or "")
+  end
+  return params
+end
+
+local function read_prompt(env, options)
+  if options.prompt and options.prompt_file then
+    return nil, "give --prompt or --prompt-file, not both"
+  elseif options.prompt == "-" or options.prompt_file then
+    local text, problem = read_all(env, options.prompt_file or "-")
+    return text and text:gsub("[\r\n]+$", "") or nil, problem
+  end
+  return options.prompt
+end
+
+local function add_further(params, pairs_given)
+  for _, pair in ipairs(pairs_given) do
+    local name, text = pair:match("^([%w_]+)=(.*)$")
+    if not name then
+      return nil, ("--param %s is not of the form NAME=VALUE"):format(pair)
+    end
+    local value = json.decode(text)
+    if value == nil then
+      value = text
+    end
+    params[name] = value
+  end
+  return params
+end
+
+-- "8" is meant as a number here; "eight" is left for the validation to name.
+local function number_or_text(text)
+  return text and (tonumber(text) or text)
+end
+
+--- Build the parameters of a create.
+-- @tparam table options as parsed
+-- @tparam table env with `stdin`
+-- @treturn ?table params
+-- @treturn ?string what is wrong
+function _M.params(options, env)
+  local params, unread = read_params(env, options.params)
+  if not params then
+    return nil, unread
+  end
+  local prompt, problem = read_prompt(env, options)
+  if problem then
+    return nil, problem
+  end
+  params.prompt = prompt or params.prompt
+  params.duration = number_or_text(options.duration) or params.duration
+  for option, field in pairs(texts) do
+    params[field] = options[option] or params[field]
+  end
+  for option, field in pairs(lists) do
+    if #(options[option] or {}) > 0 then
+      params[field] = options[option]
+    end
+  end
+  return add_further(params, options.param or {})
+end
+
+return _M

@@ -1,0 +1,38 @@
+--- A video that an earlier run has saved: what the ledger tells of it, held
+-- against what is on the disk.
+-- @module starvideos.ledger.saved
+
+-- The file of a process that died, or lost its ledger, after it had given the
+-- file its name and before that was on record.
+local function is_whole(runtime, row, path)
+  local digest = row.sha256 and runtime:disk("sha256", path)
+  if digest then
+    return digest == row.sha256
+  end
+  local part, failure = runtime:disk("size", path .. ".part")
+  return part == nil and failure == nil
+end
+
+--- Find the file of an order.
+-- @tparam table context of a client that has a ledger
+-- @tparam ?table row the order, with `state`, `task_id`, `path`, `bytes`,
+--   `sha256`
+-- @tparam string path where the file is wanted
+-- @treturn ?table file with `path`, `bytes`, `sha256`; nil where it is not
+--   there, or not whole. An order that did not know of it does then
+return function(context, row, path)
+  local ledger, runtime = context.ledger, context.runtime
+  if not row or not row.bytes or row.path ~= ledger.path_of(path)
+    or runtime:disk("size", path) ~= row.bytes then
+    return nil
+  end
+  local file = { path = path, bytes = row.bytes, sha256 = row.sha256 }
+  if row.state ~= "downloaded" then
+    if not is_whole(runtime, row, path) then
+      return nil
+    end
+    local ok, err = ledger:downloaded(row.task_id, file)
+    file.ledger_error = not ok and err or nil
+  end
+  return file
+end

@@ -1,0 +1,103 @@
+--- The whole job: order, wait, save.
+-- @module starvideos.operation.generate
+
+local create = require "starvideos.operation.create"
+local download = require "starvideos.operation.download"
+local errors = require "starvideos.errors"
+local orders = require "starvideos.ledger.recorder"
+local saved = require "starvideos.ledger.saved"
+local wait = require "starvideos.operation.wait"
+
+-- What an earlier run saved under the same key, if it is still there.
+local function saved_before(context, options)
+  local ledger = context.ledger
+  if not ledger or options.overwrite then
+    return nil
+  end
+  local row = ledger:order(ledger:key_of(options), options.take)
+  return saved(context, row, options.path)
+end
+
+local function cannot_write(options, why, target)
+  return errors.new { kind = "io", target = target, message = ("cannot write"
+    .. " %s: %s; nothing was ordered"):format(options.path, why) }
+end
+
+-- Whoever makes a file holds a lock beside it, so that two that were started
+-- at once for the same file do not both pay. The system lets go of one whose
+-- process ended.
+local function take_lock(context, options)
+  local runtime, name = context.runtime, options.path .. ".lock"
+  local lock, failure = runtime:disk("lock", name)
+  if not lock and failure.reason == "busy" and context.blocks then
+    collectgarbage() -- it may be one that an error left behind in this process
+    lock, failure = runtime:disk("lock", name)
+  end
+  if lock then
+    return lock
+  elseif failure.reason == "cancelled" then
+    return nil, errors.new { kind = "cancelled",
+      message = "stopped before anything was ordered" }
+  elseif failure.reason == "busy" then
+    return nil, cannot_write(options, "another generate is making it right now",
+      "busy")
+  end
+  return nil, cannot_write(options, tostring(failure.message), "blocked")
+end
+
+-- The file of an earlier run, or whether this one may write its own.
+local function look(context, options, unlocked)
+  local before = saved_before(context, options)
+  if before or unlocked then
+    return before, unlocked
+  end
+  local ok, err = download.check_target(context.runtime, options.path,
+    options.overwrite)
+  if not ok then
+    err.message = err.message .. "; nothing was ordered"
+  end
+  return nil, err
+end
+
+local function make(context, params, options, unlocked)
+  local before, err = look(context, options, unlocked)
+  if err then
+    return nil, err
+  end
+  local task
+  task, err = create(context, params, options)
+  if not task then
+    return nil, err
+  elseif before then
+    return task, before
+  end
+  if options.on_task and not pcall(options.on_task, task) then
+    return nil, errors.interrupted(task) -- nothing else comes out of it
+  end
+  task, err = wait.one(context, task, options)
+  if not task then
+    return nil, orders.name_next_take(context, options, err)
+  end
+  local file
+  file, err = download.save(context, task, options.path, {
+    overwrite = options.overwrite,
+    stall_timeout = options.stall_timeout,
+    on_progress = options.on_download,
+  })
+  return file and task, file or err
+end
+
+--- Order a video, wait for it and save it.
+-- @tparam table context of the client
+-- @tparam table params see `client:create`
+-- @tparam table options see `client:generate`
+-- @treturn ?table task
+-- @treturn ?table file, or err
+return function(context, params, options)
+  local lock, unlocked = take_lock(context, options)
+  local task, file = make(context, params, options, unlocked)
+  if lock then
+    context.runtime:disk_later("unlock", lock)
+  end
+  return task, file
+end

@@ -1,0 +1,255 @@
+--- A video that is on its way: the `.part` file beside its target holds what
+-- has come, and `.part.json` says of which task and which version it is, so
+-- that another process can go on there; nobody but the owner may read it. Every
+-- job on a file is the runtime's, which waits for it as its host does.
+-- @module starvideos.operation.part_file
+
+local json = require "starvideos.json"
+
+local _M = {}
+
+local Part = {}
+Part.__index = Part
+
+-- An MP4 file begins with a box of this type (ISO/IEC 14496-12, 4.3).
+local HEAD_BYTES, TYPE = 12, "ftyp"
+
+-- Room for all that the notes may come to hold. It is taken before the first
+-- byte of the video, so that a full disk still takes them.
+local NOTES_BYTES = 512
+
+local function may_be_file(kind)
+  return kind == nil or kind == "file"
+end
+
+local function in_the_way(path)
+  return nil, { reason = "io", message = path .. " is in the way: it is no"
+    .. " file" }
+end
+
+--- Whether a target can be written, without leaving a trace; a part that is
+-- there stays as it is.
+-- @tparam table runtime
+-- @tparam string path of the target
+-- @treturn ?boolean true
+-- @treturn ?table failure with `reason` and `message`
+function _M.probe(runtime, path)
+  local part, notes = path .. ".part", path .. ".part.json"
+  local kind = runtime:disk("kind", part)
+  if not may_be_file(kind) then
+    return in_the_way(part)
+  elseif not may_be_file(runtime:disk("kind", notes)) then
+    return in_the_way(notes)
+  elseif kind then
+    return runtime:disk("write", part, "", "r+b")
+  end
+  -- Not the part itself: another process may begin to fill it right now.
+  local trial = path .. ".part.test"
+  local ok, failure = runtime:disk("write", trial, "", "ab")
+  runtime:disk_later("remove", trial)
+  return ok, failure
+end
+
+-- A job of which the caller no longer waits for the outcome tells nothing of
+-- the file: whoever asks next sees `cancelled`.
+local function disk(self, name, ...)
+  local result, failure = self.runtime:disk(name, ...)
+  if result == nil and failure and failure.reason == "cancelled" then
+    self.cancelled = true
+  end
+  return result, failure
+end
+
+local function known_of(text)
+  local info = json.decode(text or "")
+  return type(info) == "table" and info or {}
+end
+
+-- What tells one version of a file from another, as far as an answer says it.
+local function version_of(status, headers)
+  local total = headers["content-length"]
+  if status == 206 then
+    total = (headers["content-range"] or ""):match("/(%d+)%s*$")
+  end
+  return { etag = headers.etag, last_modified = headers["last-modified"],
+    total = tonumber(total) }
+end
+
+-- What a later request can name; a weak ETag is none (RFC 9110, 13.1.5).
+local function validator_of(version)
+  local etag = version.etag
+  return etag and not etag:find("^W/") and etag or version.last_modified
+end
+
+--- The bytes that are there.
+-- @treturn number
+function Part:size()
+  return disk(self, "size", self.path) or 0
+end
+
+--- Whether what is there begins as a video does.
+-- @treturn boolean
+function Part:is_video()
+  return self:beginning(HEAD_BYTES):sub(5, 8) == TYPE
+end
+
+--- The beginning of what is there.
+-- @tparam number bytes
+-- @treturn string
+function Part:beginning(bytes)
+  return disk(self, "read", self.path, bytes) or ""
+end
+
+-- Whether the rest of the file can be put behind what is there.
+local function continues(self, size, version)
+  return size > 0 and version.task_id == self.task_id
+    and validator_of(version) ~= nil
+    and (not version.total or size <= version.total)
+    and (size < HEAD_BYTES or self:is_video())
+end
+
+--- Look what an earlier attempt has left. Sets `offset`, from where to go on,
+-- and `version`.
+function Part:look()
+  local size, notes = self:size(), disk(self, "read", self.notes)
+  local version = known_of(notes)
+  self.room = notes and #notes
+  if continues(self, size, version) then
+    self.offset, self.version = size, version
+  else
+    self.offset, self.version = 0, {}
+  end
+end
+
+--- Whether all of the file is there, as `look` saw it.
+-- @treturn boolean
+function Part:is_whole()
+  return self.offset > 0 and self.offset == self.version.total
+end
+
+--- The headers of a request that goes on.
+-- @treturn table
+function Part:headers()
+  if self.offset == 0 then
+    return {}
+  end
+  return {
+    ["Range"] = ("bytes=%d-"):format(self.offset),
+    ["If-Range"] = validator_of(self.version),
+  }
+end
+
+--- Where a transport is to put the body.
+-- @treturn table
+function Part:sink()
+  return { path = self.path, offset = self.offset, sync = true,
+    etag = self.version.etag, modified = self.version.last_modified,
+    total = self.version.total }
+end
+
+-- The notes of a version, as large as those that stand there: a full disk has
+-- nothing to give for new text.
+local function notes_of(self, version)
+  version.task_id = self.task_id
+  local text = json.encode(version)
+  local blanks = math.max(NOTES_BYTES, self.room or 0) - #text
+  return text .. (" "):rep(blanks)
+end
+
+--- Make sure that the notes can be written later. To be called after `look`.
+function Part:reserve()
+  if not self.room then
+    -- Behind the notes of another process that came up this moment, for which
+    -- they are blanks.
+    local blanks = (" "):rep(NOTES_BYTES)
+    self.room = disk(self, "write", self.notes, blanks, "ab", true)
+      and #blanks
+  end
+end
+
+--- Write down which version is coming, without waiting until that is done.
+-- @tparam number status of the answer
+-- @tparam table headers
+function Part:remember(status, headers)
+  local version = version_of(status, headers)
+  local notes = notes_of(self, validator_of(version) and version or {})
+  self.runtime:disk_later("write", self.notes, notes,
+    self.room and "r+b" or "wb", true)
+  self.room = #notes
+end
+
+local function agree(known, told)
+  return known == nil or told == nil or known == told
+end
+
+-- Whether a body in memory is the rest of what is there.
+local function is_rest(self, headers)
+  local told = version_of(206, headers)
+  local first = (headers["content-range"] or ""):match("^bytes (%d+)%-")
+  return tonumber(first) == self.offset
+    and agree(self.version.etag, told.etag)
+    and agree(self.version.last_modified, told.last_modified)
+    and agree(self.version.total, told.total)
+end
+
+--- Save a body that a transport handed over in memory.
+-- @tparam table response
+-- @treturn ?boolean true; false where it is not the rest of what is there
+-- @treturn ?table failure with `reason` and `message`
+function Part:save(response)
+  local rest = response.status == 206
+  if rest and not is_rest(self, response.headers) then
+    return false
+  end
+  response.file_offset = rest and self.offset or 0
+  return disk(self, "write", self.path, response.body, rest and "ab" or "wb")
+end
+
+--- Remove what is there, unless another process is writing it.
+-- @tparam[opt=false] boolean only_empty
+function Part:discard(only_empty)
+  if disk(self, "discard", self.path, only_empty or false)
+    and not disk(self, "size", self.path) then
+    disk(self, "remove", self.notes)
+  end
+end
+
+--- The SHA-256 of what is there.
+-- @treturn ?string lowercase hex, nil where it cannot be told
+function Part:sha256()
+  return (disk(self, "sha256", self.path))
+end
+
+--- Give the finished file its name; it is on the disk then.
+-- @tparam number bytes it must have
+-- @tparam ?boolean overwrite
+-- @treturn ?boolean true
+-- @treturn ?table failure with `reason` (exists, busy, changed, cancelled or
+--   io) and `message`
+function Part:place(bytes, overwrite)
+  local ok, failure = disk(self, "place", self.path, self.target, bytes,
+    overwrite or false)
+  if ok then
+    disk(self, "remove", self.notes)
+  end
+  return ok, failure
+end
+
+--- Whether the file has its name although `place` has failed.
+-- @treturn boolean
+function Part:is_placed()
+  return self:size() == 0 and disk(self, "size", self.target) ~= nil
+end
+
+--- The part of a target.
+-- @tparam string path of the target
+-- @tparam string task_id
+-- @tparam table runtime with the methods `disk` and `disk_later`
+-- @treturn table part; `cancelled` is set once a job on a file was cancelled
+function _M.new(path, task_id, runtime)
+  return setmetatable({ target = path, path = path .. ".part",
+    notes = path .. ".part.json", task_id = task_id, runtime = runtime,
+    offset = 0, version = {} }, Part)
+end
+
+return _M

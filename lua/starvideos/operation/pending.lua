@@ -1,0 +1,118 @@
+--- The open orders of a ledger, and what a person decides about one whose fate
+-- nobody knows.
+-- @module starvideos.operation.pending
+
+local errors = require "starvideos.errors"
+local query = require "starvideos.operation.query"
+
+local _M = {}
+
+--- List the open orders, oldest first.
+-- @tparam table ledger
+-- @tparam number limit orders at most
+-- @tparam ?string after id of the last order of the page before
+-- @tparam ?boolean all also those about which nothing is to be done
+-- @treturn ?table list of orders
+-- @treturn ?string|table what to pass as `after` for the next page, nil
+--   where this was the last; or err
+function _M.list(ledger, limit, after, all)
+  local rows, more = ledger:pending(limit, after, all)
+  if not rows then
+    return nil, more
+  end
+  local list = {}
+  for index, row in ipairs(rows) do
+    list[index] = ledger.order_of(row)
+  end
+  return list, more
+end
+
+local function order_or_error(ledger, row, err)
+  if not row then
+    return nil, err
+  end
+  return ledger.order_of(row)
+end
+
+--- Look an order up.
+-- @tparam table ledger
+-- @tparam string id of the order, or its key
+-- @tparam ?number take of the key
+-- @treturn ?table order
+-- @treturn ?table err
+function _M.order(ledger, id, take)
+  return order_or_error(ledger, ledger:find(id, take))
+end
+
+--- Give an order up.
+-- @tparam table ledger
+-- @tparam string id of the order, or its key
+-- @tparam table options `force`, `take`
+-- @treturn ?table order
+-- @treturn ?table err
+function _M.dismiss(ledger, id, options)
+  local row, err = ledger:find(id, options.take)
+  if row then
+    row, err = ledger:dismiss(row.order_id, { force = options.force })
+  end
+  return order_or_error(ledger, row, err)
+end
+
+--- Say of which account an order is.
+-- @tparam table ledger
+-- @tparam string id of the order, or its key
+-- @tparam string account
+-- @tparam ?number take of the key
+-- @treturn ?table order
+-- @treturn ?table err
+function _M.label(ledger, id, account, take)
+  return order_or_error(ledger, ledger:label(id, account, take))
+end
+
+-- A task has one order, but for those that were given up.
+local function check_free(ledger, order, task_id)
+  local owned, err = ledger:of_task(task_id)
+  if owned and owned.order_id ~= order.order_id
+    and owned.state ~= "abandoned" then
+    err = errors.new { kind = "validation",
+      message = ("task %s belongs to the order %s"):format(task_id,
+        owned.order_id) }
+  end
+  return not err or nil, err
+end
+
+--- Say which task an order of unknown fate has become. The provider must know
+-- the task, so that a slip of the pen is not taken for a fact.
+-- @tparam table context of the client
+-- @tparam string id of the order, or its key
+-- @tparam string task_id
+-- @tparam ?number take of the key
+-- @treturn ?table order
+-- @treturn ?table err
+function _M.adopt(context, id, task_id, take)
+  local ledger = context.ledger
+  local row, err = ledger:find(id, take)
+  local ok
+  if row then
+    ok, err = check_free(ledger, row, task_id)
+  end
+  if not ok then
+    return nil, err
+  end
+  local task
+  task, err = query(context, task_id)
+  if not task then
+    return nil, err
+  end
+  row, err = ledger:adopt(row.order_id, task_id)
+  if not row then
+    return nil, err
+  end
+  ok, err = ledger:seen(task)
+  if not ok then
+    return nil, err
+  end
+  return order_or_error(ledger, ledger:of_task(task_id))
+end
+
+return _M

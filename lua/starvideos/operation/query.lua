@@ -1,0 +1,48 @@
+--- Look at a task once.
+-- @module starvideos.operation.query
+
+local address = require "starvideos.api.address"
+local answer = require "starvideos.polling.observe"
+local board = require "starvideos.polling.shared_cache"
+local exchange = require "starvideos.api.exchange"
+
+--- Look at a task once. Where processes share what they know, the others are
+-- told.
+-- @tparam table context of the client
+-- @tparam string id
+-- @tparam[opt] number timeout seconds, at most the client's own
+-- @tparam[opt] number max_age seconds: what is known and not older is answered
+--   without a request
+-- @tparam[opt] string known what was answered last, as JSON, of a task that
+--   had not ended
+-- @treturn ?table task, a failed one too; true where the answer is what is
+--   `known`, which nobody has to read again
+-- @treturn ?table err
+-- @treturn ?string what was answered, as JSON
+-- @treturn ?number when, as the board has it
+return function(context, id, timeout, max_age, known)
+  local posted = board.of(context)
+  if posted and max_age then
+    local task, text, at = posted:task(id, max_age)
+    if task then
+      return task, nil, text, at
+    end
+  end
+  local http, err = exchange.call(context, {
+    name = "query",
+    path = address.result_path(id),
+    task_id = id,
+    timeout = timeout,
+  })
+  if not http then
+    return nil, err
+  end
+  local task, refused = true, nil
+  if http.body ~= known or http.status ~= 200 then
+    task, refused = answer(context, id, http)
+  end
+  if not task then
+    return nil, refused
+  end
+  return task, nil, http.body, posted and posted:post(id, http.body)
+end

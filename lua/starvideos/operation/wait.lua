@@ -1,0 +1,202 @@
+--- Wait for tasks: poll at the provider's pace until they end.
+-- @module starvideos.operation.wait
+
+local deadlines = require "starvideos.deadlines"
+local handles = require "starvideos.handle"
+local watch = require "starvideos.polling.watch"
+
+local _M = {}
+
+--- Wait for one task.
+-- @tparam table context of the client
+-- @tparam table|string task_or_id
+-- @tparam table options see `client:wait`
+-- @treturn ?table task, completed
+-- @treturn ?table err
+function _M.one(context, task_or_id, options)
+  local runtime, plan = context.runtime, watch.plan(context, options)
+  local due, self, err = watch.begin(plan, task_or_id, options)
+  local task = self
+  handles.show(runtime, due and function()
+    return watch.progress(plan, self)
+  end)
+  while due do
+    local ok, why = runtime:sleep(math.max(0, due - runtime:now()))
+    if not ok then
+      due, task, err = watch.give_up(plan, self, why)
+    else
+      due, task, err = watch.approach(plan, self, due)
+    end
+    if due == true then
+      due, task, err = watch.poll(plan, self)
+    end
+  end
+  return task, err
+end
+
+-- Many watches share one heap. One coroutine sleeps until the earliest is due
+-- and moves it on; before it polls it sees to it that another sleeps in its
+-- place, so that there are no more of them than polls under way and one. Who
+-- comes back with a watch that is due before the sleeper wakes, sleeps for it;
+-- `wakes` has when each wakes, the first to wake last.
+
+-- Where many wait, a process that woke for each of them would spend more on
+-- waking than on asking: they are due together, on a beat. Nobody's deadline
+-- waits for it.
+local MANY, BEAT = 100, 0.1
+
+local function on_the_beat(plan, due)
+  return plan.beat and math.min(math.ceil(due / BEAT) * BEAT, plan.deadline)
+    or due
+end
+
+-- Puts a watch back, or takes down what has become of it.
+local function put(self, one, due, task, err)
+  if due then
+    self.heap:push(on_the_beat(self.plan, due), one)
+  else
+    self.watches[one.id] = nil
+    self.on_end({ id = one.id, task = task, err = err }, self.also)
+  end
+end
+
+-- Ends all that are not polling; those end by themselves, for whoever sleeps
+-- after this does so in vain.
+local function end_all(self, why)
+  local one = self.heap:pop()
+  while one do
+    put(self, one, watch.give_up(self.plan, one, why))
+    one = self.heap:pop()
+  end
+end
+
+-- When the next watch is due for which nobody sleeps.
+local function next_due(self)
+  local due = self.heap:earliest()
+  local wakes = self.wakes[#self.wakes]
+  return due and (not wakes or due < wakes) and due or nil
+end
+
+-- Sleeps until a watch is due, be it now: where many are, others get their
+-- turn in between.
+local function sleep_until(self, due)
+  local runtime, wakes = self.plan.context.runtime, self.wakes
+  wakes[#wakes + 1] = due
+  local ok, why = runtime:sleep(math.max(0, due - runtime:now()))
+  local position = #wakes
+  while wakes[position] ~= due do
+    position = position - 1
+  end
+  table.remove(wakes, position)
+  return ok, why
+end
+
+-- Polls a watch while another sleeps for the rest.
+local function poll(self, one, also)
+  if next_due(self) then
+    also(self.lead)
+  end
+  put(self, one, watch.poll(self.plan, one))
+end
+
+-- Moves the earliest watch on.
+local function step(self, also)
+  local one, reached = self.heap:pop()
+  local due, task, err = watch.approach(self.plan, one, reached)
+  if due == true then
+    poll(self, one, also)
+  else
+    put(self, one, due, task, err)
+  end
+end
+
+-- Moves on whatever is due, as long as nobody else sleeps for it.
+local function lead(self, also)
+  local due = next_due(self)
+  while due do
+    local ok, why = sleep_until(self, due)
+    local earliest = self.heap:earliest()
+    if not ok then
+      end_all(self, why)
+    elseif earliest and earliest <= due then
+      step(self, also)
+    end
+    due = next_due(self)
+  end
+end
+
+local function id_of(item)
+  return type(item) == "table" and item.id or item
+end
+
+-- Begins a watch for each task; repeats are seen to once.
+local function begin(self, list, options, faults)
+  for _, item in ipairs(list) do
+    local id = id_of(item)
+    if not self.results[id] and not self.watches[id] then
+      self.count = self.count + 1
+      if faults[id] then
+        self.results[id] = { id = id, err = faults[id] }
+      else
+        local due, one, err = watch.begin(self.plan, item, options)
+        self.watches[id] = due and one
+        put(self, due and one or { id = id }, due, one, err)
+      end
+    end
+  end
+end
+
+-- What became of each. A watch that never came back was torn away by Ctrl-C.
+local function results_of(self, list)
+  local results = {}
+  for index, item in ipairs(list) do
+    local one = self.watches[id_of(item)]
+    if one then
+      put(self, one, watch.give_up(self.plan, one, "interrupted"))
+    end
+    results[index] = self.results[id_of(item)]
+  end
+  return results
+end
+
+-- How far a wait for many has come.
+local function progress(self)
+  local waiting = 0
+  for _ in pairs(self.watches) do
+    waiting = waiting + 1
+  end
+  return { ended = self.count - waiting, count = self.count }
+end
+
+--- Wait for many tasks at the same time.
+-- @tparam table context of the client
+-- @tparam table list tasks or ids
+-- @tparam table options see `client:wait`
+-- @tparam table faults by id: errors of those that cannot be waited for
+-- @tparam[opt] function on_end gets each result as soon as it stands, and a
+--   function that starts another beside the waits; must not wait itself. The
+--   results are then not kept
+-- @treturn table results in the order of the list, each with `id` and `task`
+--   or `err`; the same id twice is polled once
+function _M.all(context, list, options, faults, on_end)
+  local beat = #list > MANY and BEAT or nil
+  local self = { plan = watch.plan(context, options, beat),
+    heap = deadlines(), watches = {}, count = 0, results = {}, wakes = {} }
+  self.on_end = on_end or function(ended)
+    self.results[ended.id] = ended
+  end
+  function self.lead(also)
+    self.also = also
+    return lead(self, also)
+  end
+  begin(self, list, options, faults)
+  handles.show(context.runtime, function()
+    return progress(self)
+  end)
+  if self.heap:earliest() then
+    context.runtime:gather { self.lead }
+  end
+  return results_of(self, list)
+end
+
+return _M

@@ -1,0 +1,151 @@
+--- The media origin: another host than the API, which needs no key.
+-- Serves `/media/ID.mp4` by signed links that expire, whole or by Range. A
+-- scenario's `media` table may hold `refuse` (a status), `body` with `type`,
+-- `abort`, `other_file`, `pace` (the file takes N seconds), `delay` (as in
+-- `starvideos.sandbox.scenario.faults`), `no_range`, `unsized` (no Content-Length),
+-- `redirect`.
+-- @module starvideos.sandbox.media
+
+local date = require "starvideos.sandbox.date"
+local reply = require "starvideos.sandbox.reply"
+local scenarios = require "starvideos.sandbox.scenario"
+local signature = require "starvideos.sandbox.signature"
+local url = require "starvideos.sandbox.url"
+
+local _M = {}
+
+local REASONS = {
+  [400] = "AuthorizationNotWanted", [403] = "AccessDenied",
+  [404] = "NoSuchKey", [410] = "Gone", [500] = "InternalError",
+  [503] = "ServiceUnavailable",
+}
+
+local function denied(status)
+  return {
+    status = status,
+    headers = { ["content-type"] = "application/xml" },
+    body = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>'
+      .. REASONS[status] .. "</Code></Error>\n",
+  }
+end
+
+local function size_of(path)
+  local file = io.open(path, "rb")
+  local size = file and file:seek("end")
+  if file then
+    file:close()
+  end
+  return size
+end
+
+-- First and last byte asked for; false = cannot be satisfied; nil = the
+-- whole file (several ranges are not served, which HTTP allows).
+local function range_of(header, size)
+  local first, last = header:match("^%s*bytes%s*=%s*(%d*)%-(%d*)%s*$")
+  if not first or first .. last == "" then
+    return nil
+  end
+  if first == "" then
+    last = tonumber(last)
+    return last > 0 and math.max(0, size - last), size - 1
+  end
+  first, last = tonumber(first), tonumber(last)
+  if last and last < first then
+    return nil
+  end
+  return first < size and first, math.min(last or size - 1, size - 1)
+end
+
+local function validators(box, task, other)
+  return {
+    etag = '"' .. signature.digest("etag", task.id .. (other and "x" or ""))
+      .. '"',
+    ["last-modified"] = date.http(task.at + box.seconds - (other and 60 or 0)),
+  }
+end
+
+local function wanted_range(request, size, validator)
+  local range, condition = request.headers.range, request.headers["if-range"]
+  if not range or condition and condition ~= validator.etag
+    and condition ~= validator["last-modified"] then
+    return nil
+  end
+  return range_of(range, size)
+end
+
+local function file_response(box, request, task, entry)
+  local path = box.clips:find(task)
+  local size = path and size_of(path)
+  if not size then
+    return denied(404)
+  end
+  local headers = validators(box, task, entry.other_file)
+  local first, last
+  if not entry.no_range then
+    headers["accept-ranges"] = "bytes"
+    first, last = wanted_range(request, size, headers)
+  end
+  if first == false then
+    headers["content-range"] = "bytes */" .. size
+    return { status = 416, headers = headers, body = "" }
+  end
+  headers["content-type"] = "video/mp4"
+  if first then
+    headers["content-range"] = ("bytes %d-%d/%d"):format(first, last, size)
+  end
+  first, last = first or 0, first and last or size - 1
+  return { status = headers["content-range"] and 206 or 200,
+    headers = headers, file = { path = path, offset = first,
+      length = last - first + 1, other = entry.other_file } }
+end
+
+local function faulty(box, request, entry)
+  if entry.refuse then
+    return denied(entry.refuse)
+  end
+  if entry.redirect then
+    local _, path, query = url.split(request.path)
+    return { status = 302, body = "",
+      headers = { location = box.media_url .. path .. "?" .. query } }
+  end
+  if entry.body then
+    return { status = 200, headers = { ["content-type"] = entry.type },
+      body = entry.body }
+  end
+end
+
+local function served(box, request, task)
+  local entry, n = scenarios.meet(box.store, box:scenarios_of(task), "media",
+    task.id)
+  entry = entry or {}
+  local response = faulty(box, request, entry)
+    or file_response(box, request, task, entry)
+  response.abort = entry.abort
+  response.unsized = entry.unsized
+  response.pace = entry.pace and n
+  response.delay = reply.delay(box, entry, n)
+  return response
+end
+
+--- Answer a request to the media origin.
+-- @tparam table box
+-- @tparam table request as `box:handle` takes it
+-- @treturn table response
+function _M.handle(box, request)
+  local _, path, query = url.split(request.path)
+  local id = url.decode(path):match("^/media/(.+)%.mp4$")
+  local task = id and box:task(id)
+  box.record:media(task and id, request)
+  if request.headers.authorization then
+    return denied(400)
+  end
+  if not task or request.method ~= "GET" and request.method ~= "HEAD" then
+    return denied(404)
+  end
+  if not signature.verify(box.secret, path, query, box.clock()) then
+    return denied(403)
+  end
+  return served(box, request, task)
+end
+
+return _M

@@ -1,0 +1,179 @@
+--- nginx in the background: on free ports, without rights that matter, and
+-- gone to its last child when `stop` returns.
+-- Its directory, the prefix, holds `nginx.conf` and a folder `logs` before it
+-- starts.
+-- @module starvideos.sandbox.nginx.daemon
+
+local file = require "starvideos.sandbox.nginx.file"
+local shell = require "starvideos.sandbox.nginx.shell"
+
+local _M = {}
+
+-- nginx is not on the path of ordinary users.
+local SEARCH = 'PATH="$PATH:/usr/sbin:/usr/local/sbin:/sbin"\n'
+
+local MODULE_DIRECTORIES = {
+  "/usr/lib/nginx/modules/", "/usr/share/nginx/modules/",
+  "/usr/lib64/nginx/modules/", "/usr/local/lib/nginx/modules/",
+}
+-- The first is what the second is built on.
+local MODULES = { "ndk_http_module.so", "ngx_http_lua_module.so" }
+
+-- Below the ports that outgoing connections are given.
+local LOWEST_PORT, PORTS = 10240, 22000
+local ATTEMPTS = 10
+
+-- Whose rights the server has when root starts it.
+local ACCOUNTS = { "nobody", "www-data" }
+
+--- Under this descriptor every process of the server, down to the programs
+-- that it starts, holds the lock on the prefix's file `alive`. The system
+-- takes the lock away when the last of them ends, even where nobody waits for
+-- ended processes and their numbers stay taken.
+_M.LOCK = 9
+
+--- The files of nginx's Lua module, in the order to load them in.
+-- @treturn ?table paths; nil where something is not installed
+-- @treturn ?string what is missing
+function _M.modules()
+  if not shell.run(SEARCH .. "command -v nginx >/dev/null") then
+    return nil, "the sandbox needs nginx: install the package nginx"
+  end
+  for _, directory in ipairs(MODULE_DIRECTORIES) do
+    if file.exists(directory .. MODULES[2]) then
+      local found = {}
+      for _, name in ipairs(MODULES) do
+        found[#found + 1] = file.exists(directory .. name)
+          and directory .. name or nil
+      end
+      return found
+    end
+  end
+  return nil, "the sandbox needs nginx's Lua module: install the package "
+    .. "libnginx-mod-http-lua"
+end
+
+--- A port that is probably free; whether it is shows when it is bound.
+-- @treturn number
+function _M.port()
+  local number = tonumber((shell.read "od -An -N2 -tu2 /dev/urandom"))
+  return LOWEST_PORT + number % PORTS
+end
+
+-- How to start a program with fewer rights: nothing where we have few.
+local function demotion()
+  if shell.read "id -u" ~= "0" then
+    return ""
+  end
+  for _, account in ipairs(ACCOUNTS) do
+    if shell.run(("id %s >/dev/null 2>&1"):format(account)) then
+      local group = shell.read(("id -g %s"):format(account))
+      return ("setpriv --reuid=%s --regid=%s --clear-groups "):format(account,
+        group), account .. ":" .. group
+    end
+  end
+  return nil, "the sandbox is not run as root: make an account named nobody"
+end
+
+-- Another Lua's search paths would send nginx's Lua to the wrong modules.
+local START = SEARCH .. [[
+exec >@prefix@/logs/start.log 2>&1 </dev/null @lock@>@prefix@/alive &&
+flock -n @lock@ || { echo "a server runs there already"; exit 1; }
+unset LUA_PATH LUA_CPATH LUA_INIT
+cd / && rm -f @prefix@/nginx.pid || exit 1
+exec ]]
+local NGINX = [[nginx -p @prefix@/ -c @prefix@/nginx.conf \
+  -e @prefix@/logs/error.log]]
+
+-- A folder above the prefix may be closed to the account.
+local function hand_over(prefix, before, owner)
+  local places = { prefix = prefix, owner = owner }
+  if not owner or shell.run(shell.fill("chown -R @owner@ @prefix@ && cd / && "
+    .. before .. "test -w @prefix@", places)) then
+    return true
+  end
+  return nil, ("the account %s cannot reach %s: open the folders above it to"
+    .. " others (chmod o+x), or name another"):format(owner:match "^[^:]+",
+    prefix)
+end
+
+local function launch(prefix, before, owner)
+  local reachable, obstacle = hand_over(prefix, before, owner)
+  if not reachable then
+    return nil, obstacle
+  end
+  local command = (START .. before .. NGINX):gsub("@lock@", _M.LOCK)
+  if shell.run(shell.fill(command, { prefix = prefix })) then
+    return true
+  end
+  return nil, file.read(prefix .. "/logs/start.log")
+end
+
+-- nginx is there once it has left its number; its sockets were bound before.
+local function await_pid(prefix)
+  for _ = 1, 250 do
+    local pid = file.read(prefix .. "/nginx.pid"):match("^(%d+)\n")
+    if pid then
+      return tonumber(pid)
+    end
+    shell.run "sleep 0.02"
+  end
+  return nil, file.read(prefix .. "/logs/error.log")
+end
+
+--- Start nginx.
+-- @tparam string prefix
+-- @tparam function configure `() -> true | nil, what is wrong`: chooses the
+--   ports and writes `nginx.conf`; called again where a port was taken
+-- @tparam[opt=10] number attempts
+-- @treturn ?number its process id, which is that of its process group too
+-- @treturn ?string what is wrong
+function _M.start(prefix, configure, attempts)
+  local before, owner = demotion()
+  if not before then
+    return nil, owner
+  end
+  local done, why
+  for _ = 1, attempts or ATTEMPTS do
+    done, why = configure()
+    if done then
+      done, why = launch(prefix, before, owner)
+    end
+    if done then
+      done, why = await_pid(prefix)
+    end
+    if done or not why:find("in use", 1, true) then
+      break
+    end
+  end
+  return done, why and "nginx did not start: " .. why
+end
+
+-- All are asked to end, then made to. Who still holds the lock is in the
+-- group, so that its number cannot be another's by now.
+local STOP = [[
+all_gone() { flock -w "$1" @prefix@/alive true; }
+[ -e @prefix@/alive ] && ! all_gone 0 || exit 0
+kill -TERM -@pid@ 2>/dev/null
+all_gone 1 && exit 0
+kill -KILL -@pid@ 2>/dev/null
+all_gone 2]]
+
+--- The shell command that ends a server and waits until it is gone.
+-- @tparam string prefix
+-- @tparam number pid
+-- @treturn string
+function _M.ending(prefix, pid)
+  return shell.fill(STOP, { prefix = prefix, pid = pid })
+end
+
+--- End a server and wait until the last of its processes is gone.
+-- Does nothing where it is gone already.
+-- @tparam string prefix
+-- @tparam number pid
+-- @treturn boolean whether it is gone
+function _M.stop(prefix, pid)
+  return (shell.run(_M.ending(prefix, pid)))
+end
+
+return _M

@@ -1,0 +1,199 @@
+--- The sandbox on real sockets: an nginx of its own.
+-- Unprivileged, on loopback, under a directory of its own, with its state
+-- shared by all workers. It ends with the process that started it.
+-- @module starvideos.sandbox.nginx
+-- @usage
+-- local server = assert(require("starvideos.sandbox.nginx").start{
+--   seconds = 2 })
+-- print(server.base_url, server.key)
+-- server:stop()
+
+local certificate = require "starvideos.sandbox.nginx.certificate"
+local configuration = require "starvideos.sandbox.nginx.configuration"
+local daemon = require "starvideos.sandbox.nginx.daemon"
+local file = require "starvideos.sandbox.nginx.file"
+local json = require "starvideos.json"
+local sandbox = require "starvideos.sandbox"
+local shell = require "starvideos.sandbox.nginx.shell"
+
+local _M = {}
+
+local Server = {}
+Server.__index = Server
+
+local BOX_OPTIONS = { "key", "seconds", "queued_seconds", "link_seconds",
+  "edition", "scenario", "max_body" }
+
+local function random_secret()
+  return (shell.read "od -An -N16 -tx1 /dev/urandom"):gsub("%s", "")
+end
+
+-- Copied, for the account of the server may not be allowed to read the
+-- originals, such as those in root's home.
+local LAY_OUT = [[
+mkdir -p @prefix@/logs @prefix@/tmp @prefix@/media @prefix@/lua/starvideos &&
+cp -R @own@/.. @prefix@/lua/starvideos/sandbox &&
+cp @own@/../../json.lua @prefix@/lua/starvideos/ ]]
+
+local function lay_out(server, options)
+  local own = debug.getinfo(1, "S").source:gsub("^@", "")
+  own = own:match("^(.*)/[^/]*$") or "."
+  local command = LAY_OUT
+  if options.clip then
+    command = command .. " && cp @clip@ @prefix@/clip.mp4"
+  end
+  if not shell.run(shell.fill(command, { prefix = server.prefix, own = own,
+    clip = options.clip })) then
+    return nil, "the sandbox cannot write to " .. server.prefix
+  end
+  if options.tls then
+    server.ca_file = server.prefix .. "/tls/ca.pem"
+    return certificate.make(server.prefix .. "/tls")
+  end
+  return true
+end
+
+local function make_prefix(options)
+  if options.prefix then
+    return shell.read(shell.fill(
+      "{ mkdir -p @p@ && cd @p@; } 2>/dev/null && pwd",
+      { p = options.prefix }))
+  end
+  return shell.read('cd "$(mktemp -d '
+    .. '"${TMPDIR:-/tmp}/starvideos-sandbox.XXXXXX")" && pwd')
+end
+
+local function drawn(options)
+  return options.drawn ~= false
+    and shell.run "command -v ffmpeg >/dev/null"
+end
+
+local function write_settings(server, options, modules)
+  local scheme = options.tls and "https" or "http"
+  server.port = options.port or daemon.port()
+  server.media_port = options.media_port or daemon.port()
+  local origin = scheme .. "://127.0.0.1:"
+  server.base_url = origin .. server.port .. "/kyyReactApiServer"
+  server.media_url = origin .. server.media_port
+  local box = { media_url = server.media_url, secret = random_secret() }
+  for _, name in ipairs(BOX_OPTIONS) do
+    box[name] = options[name]
+  end
+  local settings = { box = box, temporary = server.temporary,
+    drawn = drawn(options), clip = options.clip and "clip.mp4",
+    parent = options.parent }
+  local text = configuration.text{ port = server.port,
+    media_port = server.media_port, tls = options.tls, modules = modules,
+    workers = options.workers or 2, memory = options.memory or "64m",
+    max_body = options.max_body or 1048576 }
+  local done, why = file.write(server.prefix .. "/settings.json",
+    json.encode(settings))
+  if done then
+    done, why = file.write(server.prefix .. "/nginx.conf", text)
+  end
+  return done, why
+end
+
+local function own_pid()
+  return tonumber((shell.read "echo $PPID"))
+end
+
+local function build(server, options, modules)
+  local done, why = lay_out(server, options)
+  if not done then
+    return nil, why
+  end
+  server.pid, why = daemon.start(server.prefix, function()
+    return write_settings(server, options, modules)
+  end, options.port and 1)
+  return server.pid, why
+end
+
+--- Start a server.
+-- @tparam ?table options those of `starvideos.sandbox.new` but `clock`,
+--   `sleep`, `random`, `store` and `clips`, and:
+-- @tparam[opt=false] boolean options.tls HTTPS and HTTP/2, with a throw-away
+--   authority
+-- @tparam ?string options.prefix its directory, which then stays after the
+--   end; nil = a temporary one
+-- @tparam ?number options.port of the API; nil = a free one
+-- @tparam ?number options.media_port of the media; nil = a free one
+-- @tparam[opt=2] number options.workers
+-- @tparam[opt="64m"] string options.memory for tasks, in nginx's notation
+-- @tparam[opt=true] boolean options.drawn let ffmpeg draw the clips where it
+--   is installed; false = always the bundled clip
+-- @param options.parent process id; the server ends within a second or two of
+--   that process; nil = the calling one, false = it stays until stopped
+-- @treturn ?table server: `base_url`, `media_url`, `key`, `port`,
+--   `media_port`, `prefix`, `ca_file` (with `tls`), `pid`, and the methods
+--   `stop` and `run`
+-- @treturn ?string what is wrong
+function _M.start(options)
+  local given = {}
+  for name, value in pairs(options or {}) do
+    given[name] = value
+  end
+  if given.parent == nil then
+    given.parent = own_pid()
+  end
+  given.parent = given.parent or nil
+  given.key = sandbox.new(given).key
+  local modules, missing = daemon.modules()
+  if not modules then
+    return nil, missing
+  end
+  local prefix = make_prefix(given)
+  if prefix == "" then
+    return nil, "the sandbox has no directory to write to"
+  end
+  local server = setmetatable({ prefix = prefix, key = given.key,
+    temporary = given.prefix == nil }, Server)
+  local started, why = build(server, given, modules)
+  if not started then
+    server:stop()
+    return nil, why
+  end
+  return server
+end
+
+--- End the server, wait until it is gone, and remove its temporary files.
+-- A second time does nothing.
+-- @treturn boolean
+function Server:stop()
+  local gone = not self.pid or daemon.stop(self.prefix, self.pid)
+  if gone then
+    self.pid = nil
+  end
+  if self.temporary then
+    shell.run(shell.fill("rm -rf -- @prefix@", { prefix = self.prefix }))
+  end
+  return gone
+end
+
+local function is_running(self)
+  return file.exists(self.prefix .. "/nginx.pid")
+end
+
+-- Ends early on a signal; os.execute keeps Ctrl-C from the calling process
+-- meanwhile and only tells that the command was ended by it.
+local function sleep(seconds)
+  local _, interrupted = shell.run(("sleep %g"):format(seconds))
+  if interrupted then
+    error("interrupted", 0)
+  end
+end
+
+--- Stay in the foreground until Ctrl-C or the end of the server, then stop.
+-- @tparam ?function wait sleeps for the seconds it is given, and raises when
+--   interrupted; default: by the program sleep
+function Server:run(wait)
+  wait = wait or sleep
+  pcall(function()
+    while is_running(self) do
+      wait(0.5)
+    end
+  end)
+  self:stop()
+end
+
+return _M

@@ -1,0 +1,46 @@
+--- Commands of the system, started from plain Lua.
+-- @module starvideos.sandbox.nginx.shell
+
+local _M = {}
+
+--- Quote a word for the shell.
+-- @tparam string word
+-- @treturn string
+function _M.quote(word)
+  return "'" .. word:gsub("'", "'\\''") .. "'"
+end
+
+--- Fill a command's `@name@` places with quoted words.
+-- @tparam string command
+-- @tparam table words by name; strings or numbers
+-- @treturn string
+function _M.fill(command, words)
+  return (command:gsub("@([%w_]+)@", function(name)
+    return _M.quote(tostring(words[name]))
+  end))
+end
+
+--- Run a command and wait for it.
+-- @tparam string command
+-- @treturn boolean whether it exited with 0
+-- @treturn boolean whether a signal ended it
+function _M.run(command)
+  local result, how = os.execute(command)
+  if type(result) == "number" then
+    -- Lua 5.1 hands out what waitpid() gave: the signal in the low bits.
+    return result == 0, result % 128 ~= 0
+  end
+  return result == true, how == "signal"
+end
+
+--- Run a command and read what it prints, without the last line end.
+-- @tparam string command
+-- @treturn string
+function _M.read(command)
+  local pipe = assert(io.popen(command, "r"))
+  local text = pipe:read "*a"
+  pipe:close()
+  return (text:gsub("\n$", ""))
+end
+
+return _M

@@ -1,0 +1,194 @@
+--- What nginx runs: the logic of the sandbox over a shared dict.
+-- Called by the directives that `starvideos.sandbox.nginx.configuration` writes.
+-- @module starvideos.sandbox.nginx.worker
+
+local body = require "starvideos.sandbox.body"
+local configuration = require "starvideos.sandbox.nginx.configuration"
+local clip = require "starvideos.sandbox.media.clip"
+local daemon = require "starvideos.sandbox.nginx.daemon"
+local dict = require "starvideos.sandbox.nginx.dict"
+local drawing = require "starvideos.sandbox.media.drawing"
+local ffi = require "ffi"
+local json = require "starvideos.json"
+local sandbox = require "starvideos.sandbox"
+local shell = require "starvideos.sandbox.nginx.shell"
+
+-- luacheck: globals ngx
+local ngx = ngx
+
+ffi.cdef [[
+int kill(int pid, int signal);
+int fcntl(int descriptor, int command, ...);
+]]
+
+local _M = {}
+
+-- The same on every system that nginx and LuaJIT run on.
+local F_SETFD, FD_CLOEXEC, ESRCH, SIGTERM = 2, 1, 3, 15
+
+-- Seconds after which a connection that hangs on purpose is closed.
+local PATIENCE = 3600
+
+local DRAW_EVERY, LOOK_EVERY = 0.1, 1
+
+local box, settings
+
+-- nginx leaves its sockets open across an exec: a child that held a copy of a
+-- client's connection would keep it from ever being closed. The lock alone is
+-- to be inherited: it tells that the child still runs.
+local function start(command)
+  local flag = ffi.new("int", FD_CLOEXEC)
+  for descriptor = 3, configuration.connections + 256 do
+    if descriptor ~= daemon.LOCK then
+      ffi.C.fcntl(descriptor, F_SETFD, flag)
+    end
+  end
+  os.execute("{ " .. command .. "} >/dev/null 2>&1 &")
+end
+
+local function new_clips(prefix, store)
+  local fallback = settings.clip and prefix .. settings.clip
+    or clip.bundled_path()
+  if not settings.drawn then
+    return clip.same(fallback)
+  end
+  return drawing.new{ store = store, directory = prefix .. "media",
+    fallback = fallback, clock = ngx.now, run = start }
+end
+
+--- Read the settings and make the box, before the workers are forked.
+function _M.load()
+  local prefix = ngx.config.prefix()
+  local file = assert(io.open(prefix .. "settings.json", "rb"))
+  settings = assert(json.decode(file:read "*a"))
+  file:close()
+  local options = settings.box
+  options.clock = ngx.now
+  options.store = dict.new(ngx.shared.sandbox)
+  options.clips = new_clips(prefix, options.store)
+  box = sandbox.new(options)
+end
+
+-- A process that ended but was not waited for still answers to signal 0.
+local function is_gone(pid)
+  if ffi.C.kill(pid, 0) ~= 0 and ffi.errno() == ESRCH then
+    return true
+  end
+  local file = io.open(("/proc/%d/stat"):format(pid), "rb")
+  if not file then
+    return false
+  end
+  local state = (file:read "*a" or ""):match("%) (%a)")
+  file:close()
+  return state == "Z"
+end
+
+-- The master made a process group of its own when it went into the
+-- background, so that this reaches it, its workers and their drawings alone.
+local function end_with_parent()
+  if not is_gone(settings.parent) then
+    return
+  end
+  if settings.temporary then
+    os.execute("rm -rf -- " .. shell.quote(ngx.config.prefix()))
+  end
+  ffi.C.kill(0, SIGTERM)
+end
+
+--- Start the timers, in one worker of all; each draws random numbers of its
+-- own.
+function _M.begin()
+  math.randomseed(ngx.worker.pid() + ngx.now() * 1000)
+  if ngx.worker.id() ~= 0 then
+    return
+  end
+  if settings.drawn then
+    assert(ngx.timer.every(DRAW_EVERY, function()
+      box.clips:step()
+    end))
+  end
+  if settings.parent then
+    assert(ngx.timer.every(LOOK_EVERY, end_with_parent))
+  end
+end
+
+-- Of a header sent twice, the first.
+local function read_headers()
+  return {
+    authorization = ngx.var.http_authorization,
+    range = ngx.var.http_range,
+    ["if-range"] = ngx.var.http_if_range,
+  }
+end
+
+local function read_request()
+  ngx.req.read_body()
+  return {
+    method = ngx.req.get_method(),
+    path = ngx.var.request_uri,
+    headers = read_headers(),
+    body = ngx.req.get_body_data(),
+    protocol = ngx.var.server_protocol,
+    connection = { number = tonumber(ngx.var.connection),
+      requests = tonumber(ngx.var.connection_requests) },
+  }
+end
+
+local function send_head(response)
+  ngx.status = response.status
+  for name, value in pairs(response.headers) do
+    ngx.header[name] = value
+  end
+  if not response.unsized then
+    ngx.header["content-length"] = body.length(response)
+  end
+end
+
+local function send_body(response)
+  local total = math.max(1, body.length(response))
+  for piece in body.pieces(response) do
+    if not ngx.print(piece) or not ngx.flush(true) then
+      return
+    end
+    if response.pace then
+      ngx.sleep(response.pace * #piece / total)
+    end
+  end
+end
+
+local function answer(handle)
+  local request = read_request()
+  local response = handle(box, request)
+  if response.delay then
+    ngx.sleep(response.delay)
+  end
+  if response.abort == "hang" then
+    ngx.sleep(PATIENCE)
+  end
+  if response.abort == "reset" or response.abort == "hang" then
+    return ngx.exit(444)
+  end
+  send_head(response)
+  if request.method == "HEAD" then
+    return ngx.send_headers()
+  end
+  send_body(response)
+  if response.abort == "stall" then
+    ngx.sleep(PATIENCE)
+  end
+  if response.abort then
+    return ngx.exit(444)
+  end
+end
+
+--- Answer a request to the API.
+function _M.api()
+  answer(box.handle)
+end
+
+--- Answer a request to the media origin.
+function _M.media()
+  answer(box.media)
+end
+
+return _M

@@ -1,0 +1,185 @@
+--- Scenarios of one place: how a task ends, odd creates, odd results, and
+-- what the media origin can do.
+-- The fields of a place are those of `starvideos.sandbox.scenario.faults`, and:
+--
+--   * `alter(body, box)`: changes the regular answer before it is encoded;
+--   * `only`: met only while the task has this status;
+--   * `id_prefix`: the task's id starts with it;
+--   * in `media`: see `starvideos.sandbox.media`.
+-- @module starvideos.sandbox.scenario.shapes
+
+local json = require "starvideos.json"
+
+local null = json.null
+
+local function refused(text, id)
+  return { id = id or null, object = "error", status = "failed",
+    error = text }
+end
+
+local POLICY = "The prompt violates the content policy."
+local POLICY_CHINESE = "提示词包含违规内容,请修改后重试"
+
+local function spelled(words)
+  return { alter = function(body)
+    body.status = words[body.status] or body.status
+    return body
+  end }
+end
+
+local function in_data(body)
+  return { code = 0, msg = "success", data = body }
+end
+
+local function merged(fields)
+  return function(body)
+    for name, value in pairs(fields) do
+      body[name] = value
+    end
+    return body
+  end
+end
+
+-- How the task ends. `ends` is its last status; with `varies` it takes a random
+-- part of N seconds.
+local LIVES = {
+  { name = "failed", what = "the task fails, with a text",
+    life = { ends = "failed", error = "The reference could not be read." } },
+  { name = "failed_policy", what = "the task fails for its content",
+    life = { ends = "failed", error = POLICY } },
+  { name = "failed_policy_chinese", what = "as before, told in Chinese",
+    life = { ends = "failed", error = POLICY_CHINESE } },
+  { name = "cancelled", what = "the task ends as cancelled",
+    life = { ends = "cancelled" } },
+  { name = "never", what = "the task stays processing for ever",
+    life = { ends = "processing" } },
+  { name = "takes", what = "the task takes N seconds", default = 30,
+    life = { ends = "completed" } },
+  { name = "jitter", what = "the task takes up to N seconds", default = 0.2,
+    life = { ends = "completed", varies = true } },
+}
+
+local CREATES = {
+  { name = "create_missing", what = "a parameter is missing",
+    create = { body = { msg = "缺少必填参数: prompt" } } },
+  { name = "create_refused", what = "refused for a conflict, id is null",
+    create = { body = refused "Parameter conflict: image and first_image" } },
+  { name = "create_refused_id", what = "refused for a conflict, with an id",
+    create = { body = refused("Parameter conflict: image and first_image",
+      "video_refused_1") } },
+  { name = "create_policy", what = "refused for its content",
+    create = { body = refused(POLICY) } },
+  { name = "create_policy_chinese", what = "as before, told in Chinese",
+    create = { body = refused(POLICY_CHINESE) } },
+  { name = "create_quota", what = "no quota left, told at HTTP 200",
+    create = { body = { code = 500, data = null, msg = "余额不足" } } },
+  { name = "create_project_id", what = "the older answer, data.projectId",
+    create = { made = true, id_prefix = "proj_", alter = function(body)
+      return { code = "0", msg = null, data = { projectId = body.id } }
+    end } },
+  { name = "create_data", what = "the answer inside data, code 0",
+    create = { made = true, alter = in_data } },
+  { name = "create_coded", what = "code \"200\" beside the task",
+    create = { made = true, alter = merged{ code = "200", msg = "ok" } } },
+  { name = "create_202", what = "accepted with HTTP 202",
+    create = { made = true, status = 202 } },
+  { name = "create_no_id", what = "an object without an id",
+    create = { made = true, alter = function(body)
+      body.id = nil
+      return body
+    end } },
+}
+
+local RESULTS = {
+  { name = "result_data", what = "the result inside data, code 0",
+    query = { alter = in_data } },
+  { name = "result_result", what = "the result inside result",
+    query = { alter = function(body)
+      return { result = body }
+    end } },
+  { name = "result_coded", what = "code 200 beside the result",
+    query = { alter = merged{ code = 200, msg = "ok" } } },
+  { name = "result_error_empty", what = "error is an empty string",
+    query = { only = "completed", alter = merged{ error = "" } } },
+  { name = "result_upper", what = "status in capitals",
+    query = { alter = function(body)
+      body.status = body.status:upper()
+      return body
+    end } },
+  { name = "result_succeeded", what = "pending, in_progress, succeeded",
+    query = spelled{ queued = "pending", processing = "in_progress",
+      completed = "succeeded", failed = "failure" } },
+  { name = "result_success", what = "submitted, running, success",
+    query = spelled{ queued = "submitted", processing = "running",
+      completed = "success", failed = "error" } },
+  { name = "result_done", what = "Pending, Generating, Done",
+    query = spelled{ queued = "Pending", processing = "Generating",
+      completed = "Done", failed = "Failed" } },
+  { name = "result_unknown", what = "a status word that nobody knows",
+    query = { alter = merged{ status = "contemplating" } } },
+  { name = "result_no_status", what = "no status at all",
+    query = { alter = function(body)
+      body.status = nil
+      return body
+    end } },
+  { name = "result_no_url", what = "completed without a URL",
+    query = { only = "completed", alter = merged{ video_url = null } } },
+  { name = "result_url", what = "url in place of video_url",
+    query = { alter = function(body)
+      body.url, body.video_url = body.video_url, nil
+      return body
+    end } },
+  { name = "result_strings", what = "numbers as strings",
+    query = { alter = function(body)
+      body.created = tostring(body.created)
+      body.actualDuration = body.actualDuration
+        and ("%g"):format(body.actualDuration)
+      return body
+    end } },
+  { name = "result_extras", what = "amount, totalTokens, progress \"45%\"",
+    query = { alter = merged{ amount = 1.5, totalTokens = 10800,
+      progress = "45%", last_frame_url = "https://cdn.example.com/l.png" } } },
+  { name = "result_progress", what = "progress as a number",
+    query = { alter = merged{ progress = 45 } } },
+  { name = "result_model", what = "a model that was not asked for",
+    query = { alter = merged{ model = "videos_historical" } } },
+}
+
+local MEDIA = {
+  { name = "link_expired", what = "a link that has expired already",
+    default = 1, query = { only = "completed", expired = true } },
+  { name = "media_403", what = "HTTP 403", media = { refuse = 403 } },
+  { name = "media_404", what = "HTTP 404", media = { refuse = 404 } },
+  { name = "media_410", what = "HTTP 410", media = { refuse = 410 } },
+  { name = "media_500", what = "HTTP 500", media = { refuse = 500 } },
+  { name = "media_503", what = "HTTP 503", media = { refuse = 503 } },
+  { name = "media_html", what = "an HTML page at HTTP 200",
+    media = { type = "text/html", body = "<html>Sign in first</html>\n" } },
+  { name = "media_json", what = "a JSON error at HTTP 200",
+    media = { type = "application/json",
+      body = '{"code":"AccessDenied","message":"no"}' } },
+  { name = "media_not_mp4", what = "called video/mp4, but it is none",
+    media = { type = "video/mp4", body = ("not a video "):rep(1000) } },
+  { name = "media_empty", what = "HTTP 200 with no bytes",
+    media = { type = "video/mp4", body = "" } },
+  { name = "media_truncated", what = "cut half-way, can be resumed",
+    default = 1, media = { abort = "cut" } },
+  { name = "media_stall", what = "half of it, then silence",
+    default = 1, media = { abort = "stall" } },
+  { name = "media_reset", what = "reset without an answer",
+    default = 1, media = { abort = "reset" } },
+  { name = "media_changed", what = "cut half-way, then another file",
+    default = 1, media = { abort = "cut", other_file = true } },
+  { name = "media_slow", what = "the file takes N seconds",
+    counts = "seconds", default = 5, media = { pace = true } },
+  { name = "media_jitter", what = "begins up to N seconds late",
+    counts = "seconds", default = 0.05, media = { delay = "some" } },
+  { name = "media_no_range", what = "Range is ignored, always the whole file",
+    media = { no_range = true } },
+  { name = "media_no_length", what = "no Content-Length",
+    media = { unsized = true } },
+  { name = "media_redirect", what = "HTTP 302 to the same link",
+    default = 1, media = { redirect = true } },
+}
+
+return { LIVES, CREATES, RESULTS, MEDIA }

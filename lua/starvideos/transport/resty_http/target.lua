@@ -1,0 +1,97 @@
+--- Where a request goes, and whether it may go there: https anywhere, http to
+-- this machine alone unless the caller allows more.
+-- @module starvideos.transport.resty_http.target
+
+local _M = {}
+
+local PORTS = { http = 80, https = 443 }
+local HIGHEST_PORT = 65535
+
+local function is_loopback(host)
+  host = host:lower()
+  return host == "localhost" or host == "[::1]"
+    or host:find "^127%.%d+%.%d+%.%d+$" ~= nil
+end
+
+local function refuse(reason, message)
+  return nil, { reason = reason, message = message }
+end
+
+local function split(authority)
+  local host, port = authority:match "^(%[[%x:.]+%]):?(%d*)$"
+  if not host then
+    host, port = authority:match "^([^:%[%]]+):?(%d*)$"
+  end
+  return host, port ~= "" and tonumber(port) or nil
+end
+
+--- Read a URL.
+-- @tparam string url
+-- @tparam ?boolean insecure_http allow http to a host that is not loopback
+-- @treturn ?table target with `scheme`, `host`, `port`, `name` (the one that
+--   the server's certificate must show), `path` (with its query), `secure`
+-- @treturn ?table failure with `reason` (invalid or insecure) and `message`,
+--   which holds no query
+function _M.read(url, insecure_http)
+  if url:find "[%c%s\127]" then
+    return refuse("invalid", "the URL holds a blank or a control character")
+  end
+  local scheme, authority, rest = url:match "^(%a[%w+.-]*)://([^/?#]*)(.*)$"
+  scheme = scheme and scheme:lower()
+  local host, port = split(authority or "")
+  port = port or PORTS[scheme]
+  if not PORTS[scheme] then
+    return refuse("invalid", "the URL is neither https nor http")
+  elseif not host or host:find "@" or port < 1 or port > HIGHEST_PORT then
+    return refuse("invalid", "the URL cannot be read, or holds a user name")
+  elseif scheme == "http" and not insecure_http and not is_loopback(host) then
+    return refuse("insecure", ("http to %.60s would not be encrypted; use"
+      .. " https, or allow it with insecure_http"):format(host))
+  end
+  local path = rest:gsub("#.*$", "")
+  return { scheme = scheme, secure = scheme == "https", host = host,
+    port = port, name = host:match "^%[(.*)%]$" or host,
+    authority = authority, path = path:find "^/" and path or "/" .. path }
+end
+
+-- A reference to the same origin, as a path (RFC 3986, 5.2.2; dots are left to
+-- the server).
+local function path_of(target, location)
+  local path = target.path:match "^[^?]*"
+  if location:find "^/" then
+    return location
+  elseif location:find "^%?" then
+    return path .. location
+  elseif location == "" or location:find "^#" then
+    return target.path
+  end
+  return path:match "^.*/" .. location
+end
+
+--- Where a redirect leads. What began encrypted stays so, and an http that the
+-- caller did not allow leads to https alone.
+-- @tparam table target
+-- @tparam string location as the answer has it
+-- @tparam ?boolean insecure_http
+-- @treturn ?table target
+-- @treturn ?table failure
+function _M.follow(target, location, insecure_http)
+  local url = location
+  if location:find "^//" then
+    url = target.scheme .. ":" .. location
+  elseif not location:find "^%a[%w+.-]*:" then
+    url = target.scheme .. "://" .. target.authority
+      .. path_of(target, location)
+  end
+  local next_one, failure = _M.read(url, true)
+  if failure then
+    failure.reason = "protocol"
+    failure.message = "the server redirects to what is no address"
+  elseif not next_one.secure and (target.secure or not insecure_http) then
+    return refuse("insecure", "the server redirects to an address that is not"
+      .. " https")
+  end
+  return next_one, failure
+end
+
+return _M

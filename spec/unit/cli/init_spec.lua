@@ -1,0 +1,457 @@
+local arguments = require "starvideos.cli.arguments"
+local command = require "spec.fixtures.command"
+local console = require "starvideos.cli.console"
+local errors = require "starvideos.errors"
+local exit = require "starvideos.cli.exit_codes"
+local json = require "starvideos.json"
+
+local run, answering = command.run, command.answering
+local unpack = table.unpack or unpack
+
+local QUEUED = '{"id":"video_1","status":"queued"}'
+local RUNNING = '{"id":"video_1","status":"processing","progress":"45%"}'
+local DONE = '{"id":"video_1","status":"completed","video_url":"https://m/1?s=x"}'
+
+describe("exit codes", function()
+  it("exist for every kind of error in every phase", function()
+    local known = {}
+    for _, row in ipairs(exit.meaning) do
+      known[row[1]] = true
+    end
+    for _, kind in ipairs(errors.kinds) do
+      for _, phase in ipairs { "order", "task", "file" } do
+        assert.is_true(known[exit.code({ kind = kind }, phase)],
+          kind .. " in " .. phase)
+      end
+    end
+  end)
+
+  it("tell an order that may exist from one that does not", function()
+    assert.equal(6, exit.code({ kind = "outcome_unknown" }, "order"))
+    assert.equal(5, exit.code({ kind = "network" }, "order"))
+    assert.equal(4, exit.code({ kind = "network" }, "task"))
+    assert.equal(7, exit.code({ kind = "network" }, "file"))
+  end)
+end)
+
+describe("a line of progress", function()
+  it("shows status, share, bar and time", function()
+    assert.equal("processing   45%  [#########...........]  0:42",
+      console.progress_line("processing", 0.45, 42, 80))
+  end)
+
+  it("does without what is not known", function()
+    assert.equal("queued", console.progress_line("queued", nil, nil, 80))
+    assert.equal("queued  61:01", console.progress_line("queued", nil, 3661,
+      80))
+  end)
+
+  it("fits every width, and tells the most that it has room for", function()
+    for width = 1, 60 do
+      local line = console.progress_line("processing", 0.5, 42, width)
+      assert.is_true(#line < math.max(2, width), line)
+    end
+    for width, wanted in pairs {
+      [43] = "processing   50%  [########........]  0:42",
+      [30] = "processing   50%  0:42", [20] = "processing 50% 0:42",
+      [19] = "processing 50%", [12] = "processing", [6] = "proce" } do
+      local line = console.progress_line("processing", 0.5, 42, width)
+      assert.equal(wanted, line)
+    end
+    assert.equal("12 processing", console.progress_line("12 processing", nil,
+      42, 18))
+  end)
+
+  it("cuts no character in two", function()
+    assert.equal("a\230\142\146", console.progress_line(
+      "a\230\142\146\233\152\159", nil, nil, 6))
+  end)
+
+  it("bears a share beyond its bounds", function()
+    assert.truthy(console.progress_line("x", 7, nil, 80):find("100%%"))
+  end)
+end)
+
+describe("the command line", function()
+  it("prints its help and its version", function()
+    local code, out = run { "--help" }
+    assert.equal(0, code)
+    assert.truthy(out:find("130  interrupted", 1, true))
+    code, out = run { "generate", "-h" }
+    assert.equal(0, code)
+    assert.truthy(out:find("--reference-image", 1, true))
+    code, out = run { "--version" }
+    assert.equal(0, code)
+    assert.truthy(out:find("starvideos %d"))
+  end)
+
+  it("is no failed task when Ctrl-C comes while it loads", function()
+    local loaded = package.loaded.argparse
+    package.loaded.argparse = nil
+    package.preload.argparse = function() error("interrupted!", 0) end
+    local code, _, err = run { "validate", "-m", "videos" }
+    package.preload.argparse, package.loaded.argparse = nil, loaded
+    assert.equal(130, code)
+    assert.equal("starvideos: interrupted; nothing was sent\n", err)
+  end)
+
+  it("tells programs what keeps a file from being written", function()
+    local name = os.tmpname()
+    local code, _, err = run { "generate", "-m", "videos", "-p", "a kite", "-d",
+      "5", "-o", name, "--json" }
+    os.remove(name)
+    assert.equal(8, code)
+    assert.equal("exists", json.decode(err).error.target)
+  end)
+
+  it("sends what its options say, and nothing else", function()
+    local transport, sent = answering(QUEUED)
+    local code, out = run({ "create", "-m", "videos", "-p", "a kite", "-d",
+      "5", "--ratio", "1:1", "--reference-image", "https://a/1",
+      "--reference-image", "https://a/2", "--param", "resolution=720p" },
+      { transport = transport })
+    assert.equal(0, code)
+    assert.equal("video_1", json.decode(out).id)
+    assert.same({ model = "videos", prompt = "a kite", duration = 5,
+      ratio = "1:1", resolution = "720p",
+      referenceImages = { "https://a/1", "https://a/2" } },
+      json.decode(sent[1].body))
+  end)
+
+  it("loses no id over a number or a field that cannot be written", function()
+    for _, field in ipairs { '"progress":1e999', '"created":-1e999',
+      '"model":{"x":1e999}', '"object":[1e999]', '"actualDuration":1e999' } do
+      local transport = answering('{"id":"video_1","status":"queued",' .. field
+        .. "}")
+      local code, out = run({ "create", "-m", "videos", "-p", "a kite", "-d",
+        "5" }, { transport = transport })
+      assert.equal(0, code)
+      assert.equal("video_1", json.decode(out).id)
+    end
+  end)
+
+  it("reads JSON and the prompt from stdin", function()
+    local transport, sent = answering(QUEUED)
+    run({ "create", "--prompt", "-", "-m", "videos", "-d", "5" },
+      { transport = transport, stdin = "two\nlines\n" })
+    assert.equal("two\nlines", json.decode(sent[1].body).prompt)
+    run({ "create", "--params", "-" }, { transport = transport,
+      stdin = '{"model":"videos","prompt":"b","duration":6}' })
+    assert.equal(6, json.decode(sent[2].body).duration)
+  end)
+
+  it("says in JSON what it cannot read, where asked to", function()
+    local code, out, err = run { "create", "--promt", "x", "--json" }
+    assert.equal(2, code)
+    assert.equal("", out)
+    local object = json.decode(err).error
+    assert.equal("validation", object.kind)
+    assert.truthy(object.message:find("--promt", 1, true))
+  end)
+
+  it("names the help that helps", function()
+    for line, wanted in pairs { ["create --promt x -- --json"] = "create ",
+      frobnicate = "" } do
+      local list = {}
+      for word in line:gmatch "%S+" do
+        list[#list + 1] = word
+      end
+      local _, _, err = run(list)
+      assert.truthy(err:find("\nsee starvideos " .. wanted .. "--help\n", 1,
+        true), err)
+    end
+  end)
+
+  it("lists the sandbox's faults for programs too", function()
+    local code, out = run { "sandbox", "--list-scenarios", "--json" }
+    assert.equal(0, code)
+    local first = json.decode(out).scenarios[1]
+    assert.truthy(first.name and first.place and first.what)
+  end)
+
+  it("names every violation in a line of its own", function()
+    local code, out, err = run { "validate", "-m", "videos", "-d", "99" }
+    assert.equal(2, code)
+    assert.equal("", out)
+    assert.truthy(err:find("\n  prompt ", 1, true))
+    assert.truthy(err:find("\n  duration ", 1, true))
+  end)
+
+  local wrong = {
+    { "generate", "-m", "videos", "-p", "x", "-d", "5" },
+    { "create", "--param", "novalue" }, { "create", "--params", "/nowhere" },
+    { "create", "-p", "a", "--prompt-file", "b" },
+    { "wait", "x", "--interval", "0" }, { "wait", "x", "--timeout", "nan" },
+    { "wait" }, { "download", "x" }, { "create", "--edition", "other" },
+    { "create", "--unheard" }, { "sandbox", "--scenario", "unheard" },
+    { "sandbox", "--port", "x" },
+  }
+  for _, words in ipairs(wrong) do
+    it("refuses: " .. table.concat(words, " "), function()
+      local code, _, err = run(words)
+      assert.equal(2, code)
+      assert.truthy(err:find("^starvideos: "))
+    end)
+  end
+
+  -- An unset variable of a shell: one paid without a ledger, one crashed.
+  it("takes no empty value for anything", function()
+    for _, row in ipairs(arguments.commands) do
+      for _, group in ipairs { row[5], unpack(row[4]) } do
+        for _, option in ipairs(group) do
+          local word = option[3] and option[1]:match "%-%-%S+"
+          for _, value in ipairs(word and { "", " " } or {}) do
+            local words = { row[1], unpack(row[3]) }
+            words[#words + 1] = word
+            words[#words + 1] = value
+            local code, _, err = run(words)
+            assert.equal(2, code)
+            assert.truthy(err:find("starvideos: " .. word .. " is empty", 1,
+              true), err)
+          end
+        end
+      end
+    end
+    local code, _, err = run { "wait", "" }
+    assert.equal(2, code)
+    assert.truthy(err:find("ID is empty", 1, true))
+  end)
+
+  it("does not call a crash a task that failed", function()
+    local function crash()
+      error("out of order")
+    end
+    local code, _, err = run({ "query", "video_1" }, { transport = crash })
+    assert.equal(2, code)
+    assert.truthy(err:find("out of order (nothing was ordered)", 1, true), err)
+    code, _, err = run({ "create", "-m", "videos", "-p", "x", "-d", "5" },
+      { transport = crash })
+    assert.equal(6, code)
+    assert.truthy(err:find("may have been sent", 1, true), err)
+  end)
+
+  it("does not say that nothing was sent where the provider refused",
+    function()
+      local transport = function()
+        return { status = 302, headers = {}, body = "" }
+      end
+      local order = { "create", "-m", "videos", "-p", "x", "-d", "5" }
+      assert.equal(5, (run(order, { transport = transport })))
+      assert.equal(2, (run { "create", "-m", "videos", "-p", "x", "-d", "5",
+        "--base-url", "http://example.com" }))
+    end)
+
+  it("waits with progress, and prints the task", function()
+    local code, out, err = run({ "wait", "video_1" },
+      { transport = (answering(QUEUED, RUNNING, DONE)) })
+    assert.equal(0, code)
+    assert.equal("completed", json.decode(out).status)
+    assert.truthy(err:find("queued\nprocessing\n", 1, true), err)
+  end)
+
+  -- A minute of silence looked like a program that hangs.
+  it("says that it is ordering, and why that takes longer", function()
+    local order = { "create", "-m", "videos", "-p", "x", "-d", "5" }
+    local answers = { { status = 429, headers = {}, body = "" },
+      { status = 200, headers = {}, body = QUEUED } }
+    local world = { terminal = true, transport = function()
+      return table.remove(answers, 1)
+    end }
+    local code, _, err = run(order, world)
+    assert.equal(0, code)
+    assert.truthy(err:find("^\rordering%.%.%.\rordering: too many requests\r"),
+      err)
+    answers = { { status = 200, headers = {}, body = QUEUED } }
+    world.terminal = false
+    code, _, err = run(order, world)
+    assert.equal(0, code)
+    assert.equal("", err)
+  end)
+
+  it("draws on a terminal in one line and takes it away", function()
+    local _, _, err = run({ "wait", "video_1" }, { terminal = true,
+      transport = (answering(RUNNING, DONE)) })
+    assert.truthy(err:find("\rprocessing   45%", 1, true))
+    assert.is_nil(err:find("\n", 1, true))
+    assert.truthy(err:find("\r +\r$"))
+  end)
+
+  -- The rows that a terminal of so many columns shows of a text.
+  local function rows_of(text, columns)
+    local rows, column = 1, 0
+    for character in text:gmatch "." do
+      if character == "\r" then
+        column = 0
+      elseif column == columns then
+        rows, column = rows + 1, 1
+      else
+        column = column + 1
+      end
+    end
+    return rows
+  end
+
+  it("stays in its line when the window becomes narrower", function()
+    local columns, bodies = 80, {}
+    for count = 1, 9 do
+      bodies[count] = count < 6 and RUNNING or QUEUED
+    end
+    bodies[10] = DONE
+    local narrow
+    local _, _, err = run({ "wait", "video_1" }, { terminal = true,
+      transport = (answering(unpack(bodies))),
+      width = function() return columns end,
+      sleep = function()
+        if not narrow then
+          narrow, columns = true, 24
+        end
+        return true
+      end })
+    assert.equal(1, rows_of(err:match "\r.-\r(.*)", 24), err)
+  end)
+
+  it("lets a status play no tricks on the terminal", function()
+    local odd = '{"id":"video_1","status":"x\\u001b[2J\\n"}'
+    local _, _, err = run({ "wait", "video_1" }, { terminal = true,
+      transport = (answering(odd, DONE)) })
+    assert.truthy(err:find("x?[2J", 1, true), err)
+    assert.is_nil(err:find("\27", 1, true))
+  end)
+
+  it("shows for how long no answer has come", function()
+    local LOST = { reason = "reset", sent = true }
+    local _, _, err = run({ "wait", "video_1" },
+      { transport = (answering(RUNNING, LOST, LOST, RUNNING, DONE)) })
+    assert.truthy(err:find("^processing\nno answer since 0:%d%d, retrying\n"
+      .. "processing\n"), err)
+  end)
+
+  -- It looked busy for two minutes and a half.
+  it("says at once that the provider does not know an id", function()
+    local code, _, err = run({ "wait", "TYPO" }, { transport = function()
+      return { status = 404, headers = {}, body = '{"msg":"not found"}' }
+    end })
+    assert.equal(5, code)
+    assert.truthy(err:find("^the provider does not know the task TYPO %(yet%)"),
+      err)
+    assert.equal(1, select(2, err:gsub("%(yet%)", "")))
+  end)
+
+  it("is quiet when asked to be", function()
+    local _, _, err = run({ "wait", "video_1", "-q" },
+      { transport = (answering(RUNNING, DONE)) })
+    assert.equal("", err)
+  end)
+
+  it("says how to go on after a time-out", function()
+    local code, _, err = run({ "wait", "video_1", "--timeout", "90", "-o",
+      "my film.mp4" }, { transport = (answering(RUNNING)) })
+    assert.equal(4, code)
+    assert.truthy(err:find("starvideos wait video_1 -o 'my film.mp4'", 1,
+      true), err)
+  end)
+
+  it("goes on with the same provider, key file and certificates", function()
+    local name = os.tmpname()
+    finally(function() os.remove(name) end)
+    local file = assert(io.open(name, "wb"))
+    file:write("sk-1\n")
+    file:close()
+    local line = " --base-url https://a.example --insecure-http --ca-file"
+      .. " /c.pem --api-key-file " .. name
+    local words = { "wait", "video_1", "--timeout", "90", "-o", "f.mp4", "-f" }
+    for word in line:gmatch "%S+" do
+      words[#words + 1] = word
+    end
+    local _, _, err = run(words, { transport = (answering(RUNNING)) })
+    assert.truthy(err:find("go on with: starvideos wait video_1" .. line
+      .. " -o f.mp4 --overwrite\n", 1, true), err)
+    assert.is_nil(err:find("sk-1", 1, true))
+  end)
+
+  it("advises no download of what is not ready", function()
+    local code, _, err = run({ "download", "video_1", "-o", "f.mp4" },
+      { transport = (answering(RUNNING)) })
+    assert.equal(4, code)
+    assert.truthy(err:find("go on with: starvideos wait video_1 -o f.mp4\n", 1,
+      true), err)
+  end)
+
+  it("does not advise to write a file again that is there", function()
+    local name = os.tmpname()
+    finally(function() os.remove(name) end)
+    local code, _, err = run({ "download", "video_1", "-o", name },
+      { transport = (answering(DONE)) })
+    assert.equal(8, code)
+    assert.truthy(err:find(("to replace it: starvideos download video_1 -o %s"
+      .. " --overwrite\n"):format(name), 1, true), err)
+    _, _, err = run { "generate", "-m", "videos", "-p", "x", "-d", "5", "-o",
+      name }
+    assert.truthy(err:find("; nothing was ordered\n"
+      .. "to replace it: the same command with --overwrite\n", 1, true), err)
+    _, _, err = run({ "download", "video_1", "-o", "/nowhere/f.mp4" },
+      { transport = (answering(DONE)) })
+    assert.truthy(err:find("go on with: starvideos download video_1 -o FILE\n",
+      1, true), err)
+  end)
+
+  it("makes errors JSON, the last line the error", function()
+    local code, _, err = run({ "wait", "video_1", "--json" },
+      { transport = (answering('{"id":"video_1","status":"failed",'
+        .. '"error":"too dark"}')) })
+    assert.equal(1, code)
+    local object = json.decode(err:match("([^\n]+)\n$")).error
+    assert.equal("task_failed", object.kind)
+    assert.equal("too dark", object.message)
+    assert.equal("video_1", object.task_id)
+  end)
+
+  it("calls a lost answer to an order unknown", function()
+    local code = run({ "create", "-m", "videos", "-p", "x", "-d", "5" },
+      { transport = (answering { reason = "reset", sent = true }) })
+    assert.equal(6, code)
+  end)
+
+  it("shows neither key nor signature when verbose", function()
+    local _, out, err = run({ "wait", "video_1", "-v" },
+      { key = "sk-very-secret", transport = (answering(RUNNING, DONE)) })
+    assert.truthy(err:find("GET https://", 1, true))
+    assert.is_nil((out .. err):find("sk-very-secret", 1, true))
+    assert.is_nil(err:find("s=x", 1, true))
+  end)
+
+  it("does not call a result written that was not", function()
+    local code, _, err = run({ "models" }, { full = true })
+    assert.equal(8, code)
+    assert.truthy(err:find("No space left", 1, true))
+  end)
+
+  it("lists models for people and for programs", function()
+    local _, out = run { "models" }
+    assert.equal(5, #json.decode(out).models)
+    _, out = run({ "models" }, { terminal = true })
+    assert.truthy(out:find("videos_stable_fast", 1, true))
+  end)
+
+  it("takes the first line of a key file", function()
+    local name = os.tmpname()
+    finally(function() os.remove(name) end)
+    for _, text in ipairs { "sk-of-the-file", "sk-of-the-file\n",
+      "sk-of-the-file\r\nno key\n" } do
+      local file = assert(io.open(name, "wb"))
+      file:write(text)
+      file:close()
+      local transport, sent = answering(RUNNING)
+      local code, _, err = run({ "query", "video_1", "--api-key-file", name },
+        { transport = transport })
+      assert.equal(0, code, err)
+      assert.equal("Bearer sk-of-the-file", sent[1].headers.Authorization)
+    end
+  end)
+
+  it("names a key file that is missing", function()
+    local code, _, err = run { "query", "x", "--api-key-file", "/nowhere" }
+    assert.equal(8, code)
+    assert.truthy(err:find("/nowhere", 1, true))
+  end)
+end)

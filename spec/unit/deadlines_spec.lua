@@ -1,0 +1,33 @@
+local deadlines = require "starvideos.deadlines"
+local random = require "starvideos.random"
+
+describe("the heap of deadlines", function()
+  it("gives sleepers back in the order of their deadlines", function()
+    local heap, next_number = deadlines(), random()
+    for _ = 1, 2000 do
+      local due = math.floor(next_number() * 500)
+      heap:push(due, due)
+    end
+    local last = -1
+    for _ = 1, 2000 do
+      local earliest, sleeper = heap:earliest()
+      local popped, due = heap:pop()
+      assert.same({ earliest, sleeper }, { due, popped })
+      assert.is_true(due >= last)
+      last = due
+    end
+    assert.is_nil(heap:earliest())
+    assert.is_nil(heap:pop())
+  end)
+
+  it("lets those due at the same time go in the order they came", function()
+    local heap, order = deadlines(), {}
+    for index = 1, 50 do
+      heap:push(7, index)
+    end
+    for index = 1, 50 do
+      order[index] = heap:pop()
+      assert.equal(index, order[index])
+    end
+  end)
+end)

@@ -1,0 +1,297 @@
+-- A ledger on a thread of its own: what a game sees of it, and what it sees
+-- where the database does not answer.
+
+local core = require "starvideos.core"
+local databases = require "starvideos.ledger.database"
+local modules = require "starvideos.ledger.modules"
+local remote = require "starvideos.ledger.proxy"
+local retry = require "starvideos.api.retry"
+local sandbox = require "starvideos.sandbox"
+local shell = require "starvideos.sandbox.nginx.shell"
+local starvideos = require "starvideos"
+
+local ledger_patience = retry.policy.ledger_patience
+local PARAMS = { model = "videos", prompt = "a kite", duration = 5 }
+
+describe("the ledger of a game", function()
+  local box, folder, client, policy, posts, before_send, now
+
+  setup(function()
+    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+  end)
+  teardown(function()
+    shell.run("rm -rf -- " .. folder)
+  end)
+
+  before_each(function()
+    shell.run("rm -f -- " .. folder .. "/*")
+    policy, posts, before_send, now = {}, 0, nil, 1000
+    for name, value in pairs(remote.policy) do
+      policy[name] = value
+    end
+    box = sandbox.new { clock = function() return now end }
+  end)
+  after_each(function()
+    client:close()
+    for name, value in pairs(policy) do
+      remote.policy[name] = value
+    end
+    retry.policy.ledger_patience = ledger_patience
+  end)
+
+  local function open(changes)
+    local send = box:transport()
+    local options = { runtime = "frame", api_key = box.key,
+      base_url = box.base_url, ledger = folder .. "/ledger.db",
+      transport = function(req)
+        posts = posts + (req.method == "POST" and 1 or 0)
+        if before_send then
+          before_send(req)
+        end
+        return send(req)
+      end }
+    for name, value in pairs(changes or {}) do
+      options[name] = value
+    end
+    client = assert(starvideos.new(options))
+    return client
+  end
+
+  -- Plays until it is over: what came of it, and the longest update.
+  local function play(body, ...)
+    local order, longest = client:async(body, ...), 0
+    local give_up = core.now() + 10
+    while not order.done do
+      local start = core.now()
+      assert(start < give_up, "never over")
+      client:update()
+      longest = math.max(longest, core.now() - start)
+    end
+    return order.result, order.err, longest
+  end
+
+  local function create(key)
+    return play(client.create, client, PARAMS, { key = key })
+  end
+
+  local function states()
+    local database = databases.new(folder .. "/ledger.db")
+    local rows = assert(database:rows "SELECT state FROM starvideos_orders ORDER BY 1")
+    database:close()
+    for index, row in ipairs(rows) do
+      rows[index] = row.state
+    end
+    return rows
+  end
+
+  -- Another process in the midst of a change.
+  local function lock()
+    local database = databases.new(folder .. "/ledger.db")
+    assert(database:run "BEGIN IMMEDIATE")
+    return function()
+      database:run "ROLLBACK"
+      database:close()
+    end
+  end
+
+  local function impatient()
+    remote.policy.patience, remote.policy.short = 0.2, 0.1
+    retry.policy.ledger_patience = 0.2
+  end
+
+  it("has an order on record before it is sent, and its task after",
+    function()
+      open()
+      before_send = function() assert.same({ "submitting" }, states()) end
+      local task = assert(create "kite")
+      assert.same({ "accepted" }, states())
+      assert.equal(task.id, assert(create "kite").id)
+      assert.equal(1, posts)
+      assert.equal(task.id, assert(play(client.pending, client))[1].task_id)
+    end)
+
+  -- Each of many orders wrote again what the others were writing.
+  it("is told once what became of each of many orders", function()
+    open()
+    local asked, hire = {}, core.actor
+    finally(function() core.actor = hire end) -- luacheck: ignore
+    core.actor = function(options) -- luacheck: ignore
+      local actor = hire(options)
+      return setmetatable({}, { __index = function(_, name)
+        return function(_, ...)
+          if name == "post" then
+            local method = select(2, ...)
+            asked[method] = (asked[method] or 0) + 1
+          end
+          return actor[name](actor, ...)
+        end
+      end })
+    end
+    client:close()
+    open()
+    assert(play(function()
+      local orders = {}
+      for index = 1, 10 do
+        orders[index] = client:async(client.create, client, PARAMS,
+          { key = "k" .. index })
+      end
+      local runtime = require("starvideos.check").known(client).runtime
+      for _, order in ipairs(orders) do
+        while not order.done do
+          runtime:sleep(0.001)
+        end
+        assert(order.result, tostring(order.err))
+      end
+      return true
+    end))
+    assert.same({ begin = 10, submitting = 10, settle = 10 }, asked)
+  end)
+
+  it("is not to be asked outside of async", function()
+    open()
+    assert.has_error(function() client:pending() end, "pending would block the"
+      .. " loop: call it inside client:async(function() ... end) of the same"
+      .. " client")
+  end)
+
+  it("finds its modules where only this Lua state can", function()
+    local path, searchers = package.path, package.searchers or package.loaders
+    local function load_from(name)
+      local file = name:find "^starvideos%." or name == "DBI"
+      for template in (file and path or ""):gmatch "[^;]+" do
+        local chunk = loadfile((template:gsub("%?", (name:gsub("%.", "/")))))
+        if chunk then
+          return chunk
+        end
+      end
+      return "\n\tno " .. name
+    end
+    table.insert(searchers, load_from)
+    package.path = ""
+    finally(function()
+      package.path = path
+      table.remove(searchers)
+    end)
+    open()
+    for name in pairs(modules.here().code) do
+      assert.is_nil(package.preload[name])
+    end
+    assert(create "kite")
+    assert.same({ "accepted" }, states())
+  end)
+
+  it("says what is missing", function()
+    local cpath = package.cpath
+    package.cpath = ""
+    finally(function() package.cpath = cpath end)
+    open()
+    local task, err = create "kite"
+    assert.is_nil(task)
+    assert.matches("dbd.sqlite3 is missing: luarocks install luadbi%-sqlite3",
+      err.message)
+    assert.equal(0, posts)
+  end)
+
+  describe("that does not answer", function()
+    it("sends nothing, holds up no frame, and takes back what it began",
+      function()
+        open()
+        assert(create "kite")
+        impatient()
+        local unlock = lock()
+        local task, err, longest = create "ship"
+        assert.is_nil(task)
+        assert.equal("ledger", err.kind)
+        assert.matches("the ledger has not answered for %d+ s", err.message)
+        assert.matches("nothing was ordered", err.message)
+        assert.equal(1, posts)
+        assert.is_true(longest < 0.15, longest)
+        unlock()
+        remote.policy.patience = 10
+        assert(create "ship")
+        assert.equal(2, posts)
+        assert.same({ "accepted", "accepted" }, states())
+      end)
+
+    it("keeps what the provider answered, and writes it later", function()
+      open()
+      impatient()
+      local unlock
+      before_send = function() unlock = lock() end
+      local task, err = create "kite"
+      assert.is_nil(task)
+      assert.equal("ledger", err.kind)
+      assert.is_string(err.task_id)
+      unlock()
+      before_send = nil
+      local give_up = core.now() + 10
+      while states()[1] ~= "accepted" do
+        assert(core.now() < give_up, states()[1])
+      end
+      remote.policy.patience = 10
+      assert.equal(err.task_id, assert(create "kite").id)
+      assert.equal(1, posts)
+    end)
+
+    it("does not end a wait", function()
+      open()
+      local task = assert(create "kite")
+      impatient()
+      local unlock = lock()
+      finally(unlock)
+      now = now + 10
+      local start = core.now()
+      local video = assert(play(client.wait, client, task.id,
+        { first_poll = 0 }))
+      assert.equal("completed", video.status)
+      assert.is_true(core.now() - start < 5)
+    end)
+
+    it("keeps a game from closing for a moment only", function()
+      open()
+      remote.policy.short, remote.policy.close = 0.1, 0.1
+      local unlock
+      before_send = function() unlock = lock() end
+      local order = client:async(client.create, client, PARAMS)
+      while posts == 0 do
+        client:update()
+      end
+      finally(function() unlock() end)
+      local start = core.now()
+      client:close()
+      assert.is_true(core.now() - start < 5)
+      assert.is_true(order.done)
+      assert.is_string(order.err.task_id)
+    end)
+
+    it("is not waited for once the order is cancelled", function()
+      open()
+      assert(create "kite")
+      local unlock = lock()
+      local order = client:async(client.create, client, PARAMS, { key = "ship" })
+      client:update()
+      order:cancel()
+      client:update()
+      unlock()
+      assert.is_true(order.done)
+      assert.equal("cancelled", order.err.kind)
+      assert.equal(1, posts)
+      assert(create "ship")
+    end)
+  end)
+end)
+
+describe("the ledger of a script on a server that does not run", function()
+  it("says what to check, and that nothing was ordered", function()
+    local process = require "spec.fixtures.process"
+    local port, file = process.listen()
+    process.close(file)
+    local client = assert(starvideos.new { runtime = "block", api_key = "key",
+      ledger = ("postgres://127.0.0.1:%d/videos"):format(port) })
+    local _, err = client:create(PARAMS)
+    client:close()
+    assert.equal("ledger", err.kind)
+    assert.truthy(err.message:find("check its address", 1, true))
+    assert.truthy(err.message:find("nothing was ordered", 1, true))
+  end)
+end)

@@ -1,0 +1,225 @@
+local files = require "spec.fixtures.files"
+local media = require "spec.fixtures.media"
+local retry = require "starvideos.api.retry"
+
+local FILM, FILM_SHA256, LINK = media.FILM, media.FILM_SHA256, media.LINK
+local write = files.write
+
+describe("a download that fails", function()
+  local world
+
+  before_each(function()
+    world = media.new()
+  end)
+  after_each(function()
+    world:close()
+  end)
+
+  describe("a fault that passes", function()
+    it("is sat out, and the rest is asked for", function()
+      world.answer = media.in_turn(media.cut, media.lost, function(req)
+        assert.equal("bytes=1000-", req.headers["Range"])
+        assert.equal('"v1"', req.headers["If-Range"])
+        assert.same({ path = world.path .. ".part", offset = 1000, sync = true,
+          etag = '"v1"', total = #FILM }, req.sink)
+        return media.rest(1000)
+      end)
+      local file = assert(world:save())
+      assert.equal(1000, file.resumed_from)
+      assert.equal(FILM_SHA256, file.sha256)
+      assert.equal(FILM, world:read())
+      assert.equal(3, #world.requests)
+      assert.equal(2, #world.naps)
+    end)
+
+    it("makes each pause longer, up to a bound", function()
+      world.answer = media.lost
+      world:fails("network", "reset")
+      assert.equal(retry.policy.download_tries, #world.requests)
+      assert.same({ 1.5, 2.5, 4.5, 8.5 }, world.naps)
+    end)
+
+    it("counts anew once more of the file has come", function()
+      local list = {}
+      for position = 1, 3 do
+        list[#list + 1] = function(req)
+          assert.equal(position > 1 and position * 1000 - 1000 or 0,
+            req.sink.offset)
+          local response = position > 1 and media.rest(req.sink.offset)
+            or media.whole()
+          response.body = response.body:sub(1, 1000)
+          return response
+        end
+        for _ = 2, retry.policy.download_tries - 1 do
+          list[#list + 1] = media.lost
+        end
+      end
+      list[#list + 1] = function() return media.rest(3000) end
+      world.answer = media.in_turn((table.unpack or unpack)(list))
+      assert(world:save())
+      assert.equal(FILM, world:read())
+    end)
+
+    for _, status in ipairs { 408, 425, 429, 500, 502, 503 } do
+      it("is HTTP " .. status, function()
+        world.answer = media.in_turn(media.refusal(status), media.intact)
+        assert(world:save())
+        assert.equal(2, #world.requests)
+      end)
+    end
+
+    it("may say when to come back", function()
+      world.answer = media.in_turn(
+        media.refusal(503, { ["retry-after"] = "20" }), media.intact)
+      assert(world:save())
+      assert.is_true(world.now >= 20)
+    end)
+
+    it("that asks for more patience than there is ends the download", function()
+      world.answer = media.refusal(429, { ["retry-after"] = "86400" })
+      assert.equal(86400, world:fails("rate_limited", "429").retry_after)
+      assert.equal(1, #world.requests)
+    end)
+
+    it("is sat out when the link is asked for, too", function()
+      world.link = media.in_turn(media.refusal(502), media.completed(LINK))
+      assert(world.client:download("video_1", world.path))
+      assert.equal(2, world.queries)
+    end)
+
+    it("leaves what came, and the error says how to go on", function()
+      world.answer = media.in_turn(media.cut, media.lost)
+      local err = world:fails("network", "1000 bytes are kept in " .. world.path
+        .. ".part: try again to go on")
+      assert.equal(world.path .. ".part", err.part)
+      assert.equal(1000, err.bytes)
+      assert.equal(FILM:sub(1, 1000), world:read ".part")
+      assert.is_nil(world:read())
+    end)
+
+    it("leaves nothing that no later download could go on with", function()
+      function world.answer()
+        write(world.path .. ".part", FILM:sub(1, 3000))
+        return media.lost()
+      end
+      local err = world:fails("network", "reset")
+      assert.is_nil(err.part)
+      assert.is_nil(err.message:find("kept", 1, true))
+      assert.is_nil(world:read ".part")
+      assert.is_nil(world:read ".part.json")
+    end)
+
+    it("leaves nothing where nothing came", function()
+      world.answer = media.lost
+      local err = world:fails("network", "reset")
+      assert.is_nil(err.part)
+      assert.is_nil(world:read ".part")
+      assert.is_nil(world:read ".part.json")
+    end)
+  end)
+
+  describe("the time allowed", function()
+    it("is shared by all attempts", function()
+      world.answer = media.lost
+      world:fails("timeout", "did not come within 10 s (connection reset",
+        { timeout = 10 })
+      assert.is_true(world.now <= 10)
+      assert.equal(10, world.requests[1].timeout)
+      assert.equal(8.5, world.requests[2].timeout)
+    end)
+
+    it("is up when an attempt has taken the rest of it", function()
+      function world.answer(req)
+        world.now = world.now + req.timeout
+        return nil, { reason = "timeout", message = "too slow", sent = true }
+      end
+      world:fails("timeout", "did not come within 10 s (too slow)",
+        { timeout = 10 })
+      assert.equal(1, #world.requests)
+    end)
+
+    it("is not waited out where the host wants to be left alone", function()
+      world.answer = media.refusal(429, { ["retry-after"] = "60" })
+      world:fails("rate_limited", "429", { timeout = 10 })
+      assert.equal(0, world.now)
+    end)
+  end)
+
+  it("stops where the pause is cancelled", function()
+    world.client = world:new { sleep = function() return nil, "cancelled" end }
+    world.answer = media.in_turn(media.cut, media.lost)
+    local err = world:fails("cancelled", "1000 bytes are kept")
+    assert.is_nil(err.interrupted)
+    assert.equal(1, #world.requests)
+  end)
+
+  describe("a dead link", function()
+    for _, status in ipairs { 403, 404, 410 } do
+      it("of HTTP " .. status .. " is asked for anew once", function()
+        world.link = media.completed(LINK .. "&new=1")
+        world.answer = media.in_turn(media.refusal(status), media.intact)
+        assert(world:save())
+        assert.equal(1, world.queries)
+        assert.equal(LINK .. "&new=1", world.requests[2].url)
+        assert.equal(0, #world.naps)
+      end)
+
+      it("of HTTP " .. status .. " is expired where the new one is dead too",
+        function()
+          world.answer = media.refusal(status)
+          local err = world:fails("expired", "ask for a new one with query")
+          assert.equal(status, err.status)
+          assert.equal(2, #world.requests)
+          assert.equal(1, world.queries)
+          assert.is_nil(world:read ".part")
+        end)
+    end
+
+    it("does not cost what has come already", function()
+      world.answer = media.in_turn(media.cut, media.refusal(403), function(req)
+        assert.equal("bytes=1000-", req.headers["Range"])
+        return media.rest(1000)
+      end)
+      assert(world:save())
+      assert.equal(FILM, world:read())
+    end)
+
+    it("of a task that is gone says so", function()
+      world.answer, world.link = media.refusal(404), media.refusal(404)
+      world:fails("not_found", "no task with this id")
+    end)
+
+    it("of a task that has no link any more says so", function()
+      world.answer, world.link = media.refusal(404), function()
+        return { status = 200, headers = {},
+          body = '{"id":"video_1","status":"failed","error":"too dark"}' }
+      end
+      world:fails("task_failed", "too dark")
+    end)
+  end)
+
+  it("says that the disk is full, what is kept and how to go on", function()
+    function world.answer(req)
+      req.on_answer(200, media.whole().headers)
+      write(world.path .. ".part", FILM:sub(1, 3000))
+      return nil, { reason = "io", errno = 28, sent = true, phase = "body",
+        message = "cannot write the file: No space left on device" }
+    end
+    local err = world:fails("io", "No space left on device; 3000 bytes are"
+      .. " kept in " .. world.path .. ".part: make room")
+    assert.equal(3000, err.bytes)
+    assert.equal(1, #world.requests)
+  end)
+
+  it("speaks of nothing kept where another process is at it", function()
+    write(world.path .. ".part", FILM:sub(1, 3000))
+    function world.answer()
+      return nil, { reason = "io", sent = false, phase = "queue",
+        message = "another download is writing it" }
+    end
+    local err = world:fails("io", "another download is writing it")
+    assert.is_nil(err.bytes)
+    assert.is_nil(err.message:find("kept", 1, true))
+    assert.equal(3000, #world:read ".part")
+  end)
+end)

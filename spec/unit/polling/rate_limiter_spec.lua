@@ -1,0 +1,518 @@
+local budget = require "starvideos.polling.rate_limiter"
+local deadlines = require "starvideos.deadlines"
+local random = require "starvideos.random"
+local retry = require "starvideos.api.retry"
+local starvideos = require "starvideos"
+
+local RATE = retry.policy.rate
+
+local function zero()
+  return 0
+end
+
+--- Polls that queue at the given times, or come back then where they have
+-- `numbers`; `left` is when each may leave. `at[time]` is called on the way.
+local function queue(self, arrivals, at, numbers)
+  local heap, left = deadlines(), {}
+  for index, time in ipairs(arrivals) do
+    heap:push(time, { index = index, number = numbers and numbers[index] })
+  end
+  for time, act in pairs(at or {}) do
+    heap:push(time, { act = act })
+  end
+  while heap:earliest() do
+    local now = heap:earliest()
+    local poll = heap:pop()
+    local pause = 0
+    if poll.act then
+      poll.act(now)
+    elseif poll.number then
+      pause, poll.number = self:left(poll.number, now)
+    else
+      pause, poll.number = self:reserve(now)
+    end
+    if pause > 0 then
+      heap:push(now + pause, poll)
+    elseif poll.index then
+      left[poll.index] = now
+    end
+  end
+  return left
+end
+
+local function times(count, time)
+  local list = {}
+  for index = 1, count do
+    list[index] = time
+  end
+  return list
+end
+
+--- The most that leave in any second.
+local function busiest(left)
+  local sorted, most, first = {}, 0, 1
+  for index, time in ipairs(left) do
+    sorted[index] = time
+  end
+  table.sort(sorted)
+  for index, time in ipairs(sorted) do
+    while sorted[first] <= time - 1 do
+      first = first + 1
+    end
+    most = math.max(most, index - first + 1)
+  end
+  return most
+end
+
+describe("the budget of polls", function()
+  it("does not delay a single wait", function()
+    local self = budget.new(zero)
+    for second = 0, 100 do
+      assert.equal(0, (self:reserve(second * 0.02)))
+    end
+    assert.equal(0, (self:reserve(1e6)))
+  end)
+
+  it("does not delay it at a clock that counts from 1970", function()
+    local self = budget.new(zero)
+    for second = 0, 100 do
+      assert.equal(0, (self:reserve(1.8e9 + second / RATE)))
+    end
+  end)
+
+  it("spreads what falls due at the same moment", function()
+    local left = queue(budget.new(zero), times(1000, 50))
+    assert.equal(50, left[1])
+    for index = 2, #left do
+      assert.is_near(1 / RATE, left[index] - left[index - 1], 1e-3)
+    end
+  end)
+
+  it("is enough for ten thousand tasks, each every 45 s", function()
+    assert.is_true(RATE * 45 > 10000)
+  end)
+
+  it("has the rate it is given, and goes back to that", function()
+    local self = budget.new(zero, 20)
+    local left = queue(self, times(100, 50))
+    assert.is_near(50 + 99 / 20, left[100], 1e-3)
+    self:limited(55)
+    for second = 55, 400 do
+      self:answered(second)
+    end
+    assert.equal(20, self.rate)
+  end)
+
+  it("may be slower than what many 429 leave others", function()
+    local self = budget.new(zero, 0.5)
+    self:limited(0)
+    assert.equal(0.5, self.rate)
+  end)
+
+  it("lets some leave together that may be early, and no more for it",
+    function()
+      local self = budget.new(zero, 100)
+      for _ = 1, 11 do
+        assert.equal(0, (self:reserve(50, 0.1)))
+      end
+      local pause, number = self:reserve(50, 0.1)
+      assert.is_near(0.01, pause, 1e-6)
+      assert.equal(0, self:left(number, 50.01, 0.1))
+      assert.is_near(0.12, (self:reserve(50)), 0.011)
+      self:limited(50.01, 1)
+      assert.is_true(self:reserve(50.95, 0.1) > 0)
+    end)
+
+  it("saves nothing up in a quiet hour", function()
+    local self = budget.new(zero)
+    self:reserve(0)
+    local left = queue(self, times(600, 3600))
+    assert.is_near(3600 + 599 / RATE, left[600], 0.01)
+  end)
+
+  it("lets nobody pass who came later", function()
+    local next_number, arrivals = random(3), {}
+    for index = 1, 3000 do
+      arrivals[index] = (arrivals[index - 1] or 0) + next_number() / 300
+    end
+    local left = queue(budget.new(zero), arrivals)
+    for index = 2, #left do
+      assert.is_true(left[index] >= left[index - 1] - 1e-3)
+    end
+    assert.is_true(busiest(left) <= RATE + 1)
+  end)
+
+  it("lets nobody sleep so long that a rising rate would be missed",
+    function()
+      local self, longest = budget.new(random(2)), 0
+      for _ = 1, 200 * RATE do
+        longest = math.max(longest, (self:reserve(0)))
+      end
+      assert.is_true(longest <= retry.policy.look_max)
+    end)
+
+  it("gives the turn of who gave up to the next", function()
+    local self, numbers = budget.new(zero), {}
+    for index = 1, 2000 do
+      numbers[index] = select(2, self:reserve(0))
+    end
+    for index = 2, 1999 do
+      self:give_up(numbers[index])
+    end
+    assert.is_near(1 / RATE, self:left(numbers[2000], 0.0001), 1e-3)
+    assert.equal(0, self:left(numbers[2000], 1 / RATE))
+    assert.equal(0, (self:reserve(1)))
+  end)
+
+  it("takes no time for those that gave up, wherever they stood", function()
+    for share, left in pairs { [2] = 1, [2.5] = 0.5, [3] = 0 } do
+      local self = budget.new(zero)
+      for _ = 1, 10 do
+        self:reserve(0)
+      end
+      for number = 4, 9 do
+        self:give_up(number)
+      end
+      assert.is_near(left / RATE, self:left(10, share / RATE), 1e-9)
+    end
+  end)
+
+  it("moves up those behind others that give up, but not in one rush",
+    function()
+      local self = budget.new(random(5))
+      local left = queue(self, times(4000, 0), { [0.5] = function()
+        for number = 1000, 2999 do
+          self:give_up(number)
+        end
+      end })
+      assert.is_near(999 / RATE, left[999], 0.05)
+      assert.is_near(1999 / RATE, left[4000], 0.05)
+      local others = {}
+      for index = 3000, 4000 do
+        others[index - 2999] = left[index]
+      end
+      assert.is_true(busiest(others) <= 2 * RATE)
+      self:reserve(1e6)
+      assert.is_nil(next(self.places))
+    end)
+
+  it("takes no time for those that never come back, as if they were killed",
+    function()
+      local self = budget.new(random(4))
+      self:limited(0)
+      for _ = 1, 2000 do
+        self:reserve(0)
+      end
+      local left = queue(self, { 1, 1, 1 })
+      for index = 1, 3 do
+        assert.is_true(left[index] < 65)
+      end
+    end)
+
+  it("keeps the places of those that come back, however long it takes",
+    function()
+      local self = budget.new(random(4))
+      self:limited(0)
+      local left = queue(self, times(400, 0))
+      for index = 2, 400 do
+        assert.is_true(left[index] > left[index - 1])
+      end
+    end)
+
+  it("sends no more at once where all come late, as after a pause of the host",
+    function()
+      local self, numbers = budget.new(random(4)), {}
+      for index = 1, 20 * RATE do
+        numbers[index] = select(2, self:reserve(0))
+      end
+      local left = queue(self, times(20 * RATE, 1000), nil, numbers)
+      assert.is_true(busiest(left) <= RATE + 1)
+    end)
+end)
+
+describe("a 429", function()
+  --- A budget that polls at full rate and is told of a 429 at 0 and then
+  -- whenever it counts, `count` times in all.
+  local function lowered(count, retry_after)
+    local self, pause = budget.new(zero), retry.policy.rate_lowering
+    queue(self, times(10 * RATE, -10))
+    for index = 1, count do
+      self:limited((index - 1) * pause, retry_after)
+      queue(self, times(self.rate * pause, (index - 1) * pause))
+    end
+    return self
+  end
+
+  local function rate_after(self, now)
+    local left = queue(self, times(100, now))
+    return 99 / (left[100] - left[1])
+  end
+
+  it("halves the rate", function()
+    assert.is_near(RATE / 2, rate_after(lowered(1), 1), 2)
+    assert.is_near(RATE / 8, rate_after(lowered(3), 7), 2)
+  end)
+
+  it("halves the rate at which was polled, where that was lower", function()
+    local self = budget.new(zero)
+    for index = 1, 100 * 20 do
+      self:reserve(index / 20)
+    end
+    self:limited(100)
+    assert.is_near(10, rate_after(self, 101), 0.5)
+  end)
+
+  it("counts once for all that are answered together", function()
+    local self = lowered(1)
+    for index = 1, 50 do
+      self:limited(index / 50 * 1.9)
+    end
+    assert.is_near(RATE / 2, rate_after(self, 1.9), 2)
+    self:limited(2)
+    assert.is_near(RATE / 4, rate_after(self, 3), 2)
+  end)
+
+  it("counts once for all that were under way when it held the rest back",
+    function()
+      local self = lowered(1, 20)
+      for second = 1, 20 do
+        self:limited(second)
+      end
+      assert.is_near(RATE / 2, rate_after(self, 23), 2)
+    end)
+
+  it("never stops the polls altogether", function()
+    assert.is_near(retry.policy.rate_min, rate_after(lowered(50), 101), 0.01)
+  end)
+
+  it("does not delay a single wait afterwards", function()
+    local self = budget.new(zero)
+    for second = 0, 600, 30 do
+      assert.equal(0, (self:reserve(second)))
+      self:limited(second + 0.5)
+    end
+  end)
+
+  it("slows those down that are in the queue already", function()
+    local self = lowered(0)
+    local left = queue(self, times(1000, 0),
+      { [1] = function(now) self:limited(now) end })
+    assert.is_near(1, left[RATE], 0.02)
+    assert.is_near(1 + (1000 - RATE) / (RATE / 2), left[1000], 0.5)
+  end)
+
+  it("holds all polls back until the provider wants them", function()
+    local self = lowered(0)
+    local left = queue(self, times(1000, 0),
+      { [1] = function(now) self:limited(now, 30) end })
+    for _, time in ipairs(left) do
+      assert.is_true(time <= 1 or time >= 31)
+    end
+    assert.is_near(31 + (1000 - RATE) / (RATE / 2), left[1000], 0.5)
+    self = budget.new(zero)
+    self:limited(0, 30)
+    assert.is_true(self:reserve(29.9) > 0)
+    assert.equal(0, (self:reserve(31)))
+  end)
+
+  it("does not hold back all for as long as it may hold back one", function()
+    local self = budget.new(zero)
+    self:limited(0, 86400)
+    assert.is_true(self:reserve(59) > 0)
+    assert.equal(0, (self:reserve(61)))
+  end)
+
+  it("does not shorten an earlier one", function()
+    local self = budget.new(zero)
+    self:limited(0, 30)
+    self:limited(1, 2)
+    assert.is_true(self:reserve(29) > 0)
+  end)
+
+  it("does not bring many programs back at the same moment", function()
+    local self = budget.new(function() return 0.9 end)
+    self:limited(0, 30)
+    local pause, number = self:reserve(30.85)
+    assert.is_near(0.05, pause, 1e-6)
+    assert.equal(0, self:left(number, 31))
+  end)
+end)
+
+describe("the rate of polls", function()
+  --- A budget whose rate a 429 at 0 has lowered to RATE / 16.
+  local function lowered(retry_after)
+    local self = budget.new(zero)
+    for index = 1, 100 * RATE / 8 do
+      self:reserve(index / (RATE / 8) - 100)
+    end
+    self:limited(0, retry_after)
+    return self
+  end
+
+  local function answer(self, from, to, step)
+    for now = from, to, step do
+      self:answered(now)
+    end
+  end
+
+  it("doubles in two minutes of answers, however many they are", function()
+    for _, step in ipairs { 0.25, 1, 30 } do
+      local self = lowered()
+      local before = self.rate
+      assert.is_near(RATE / 16, before, 1)
+      answer(self, 0, 120, step)
+      assert.is_near(2 * before, self.rate, 0.01)
+    end
+  end)
+
+  it("is whole again in the end and no more", function()
+    local self = lowered()
+    answer(self, 0, 360, 1)
+    assert.is_true(self.rate < RATE)
+    answer(self, 360, 600, 1)
+    assert.equal(RATE, self.rate)
+  end)
+
+  it("does not rise by itself", function()
+    local self = lowered()
+    local before = self.rate
+    self:reserve(7200)
+    assert.equal(before, self.rate)
+    self:answered(7200)
+    assert.is_near(before * 2 ^ 0.5, self.rate, 0.01)
+  end)
+
+  it("does not rise for the time in which all were held back", function()
+    local self = lowered(50)
+    local before = self.rate
+    self:answered(20)
+    self:answered(50)
+    assert.equal(before, self.rate)
+  end)
+
+  it("is kept to while it rises, whatever comes and goes", function()
+    local next_number, arrivals, acts = random(11), {}, {}
+    local self = budget.new(next_number)
+    for index = 1, 10000 do
+      arrivals[index] = next_number() * 60
+    end
+    for second = 1, 200 do
+      acts[second + 0.5] = function(now)
+        if second % 37 == 20 then
+          self:limited(now, second % 2 == 0 and 7 or nil)
+        else
+          self:answered(now)
+        end
+      end
+    end
+    local left = queue(self, arrivals, acts)
+    assert.is_true(busiest(left) <= RATE * 1.1)
+  end)
+end)
+
+describe("the waits of one client, begun at the same moment,", function()
+  local COUNT, START = 10000, 1000
+
+  -- So that they queue, and for long.
+  local PER_SECOND = 200
+
+  local ANSWER = { status = 200, headers = {},
+    body = '{"id":"video_1","status":"processing"}' }
+
+  local LIMITED = { status = 429, headers = {}, body = "" }
+
+  --- Waits for so many tasks; `answer(time, polls of this second)` may give
+  -- another answer. `polls[second]` is how many left in it, `at[id]` when.
+  local function wait_all(count, options, answer)
+    local now, polls, at, ids = START, {}, {}, {}
+    for index = 1, count do
+      ids[index] = "video_" .. index
+    end
+    local client = assert(starvideos.new {
+      api_key = "test-key",
+      random = random(17),
+      poll_rate = PER_SECOND,
+      clock = function() return now end,
+      sleep = function(seconds) now = now + seconds return true end,
+      transport = function(req)
+        local time, id = now - START, req.url:match("[^/]+$")
+        local second = math.floor(time)
+        polls[second] = (polls[second] or 0) + 1
+        at[id] = at[id] or {}
+        table.insert(at[id], time)
+        return answer and answer(time, polls[second]) or ANSWER
+      end,
+    })
+    client:wait_all(ids, options)
+    return polls, at, client
+  end
+
+  local function total(polls, from, to)
+    local sum = 0
+    for second = from, to - 1 do
+      sum = sum + (polls[second] or 0)
+    end
+    return sum
+  end
+
+  local function most(polls)
+    local number = 0
+    for _, count in pairs(polls) do
+      number = math.max(number, count)
+    end
+    return number
+  end
+
+  it("poll in no second more than the budget has", function()
+    local polls, at = wait_all(COUNT, { timeout = 90 })
+    assert.is_true(most(polls) <= PER_SECOND + 1)
+    assert.is_true(total(polls, 30, 85) > 0.95 * 55 * PER_SECOND)
+    local earliest, latest, closest = math.huge, 0, math.huge
+    for _, times_of in pairs(at) do
+      earliest = math.min(earliest, times_of[1])
+      latest = math.max(latest, times_of[1])
+      closest = math.min(closest, (times_of[2] or math.huge) - times_of[1])
+    end
+    assert.is_true(earliest >= 24 and latest < 24 + COUNT / PER_SECOND + 12)
+    assert.is_true(closest >= 24)
+  end)
+
+  it("fall back together at a 429, and come back slowly", function()
+    local polls = wait_all(COUNT, { timeout = 145, interval = 60 },
+      function(time)
+        return time >= 90 and time < 91 and LIMITED
+      end)
+    local before = total(polls, 70, 90) / 20
+    local after = total(polls, 92, 102) / 10
+    local later = total(polls, 130, 140) / 10
+    assert.is_near(PER_SECOND, before, 0.1 * PER_SECOND)
+    assert.is_near(PER_SECOND / 2, after, 0.1 * PER_SECOND)
+    assert.is_true(later > 0.55 * PER_SECOND and later < 0.7 * PER_SECOND)
+    assert.is_true(most(polls) <= PER_SECOND + 1)
+  end)
+
+  it("find a limit that the provider has, and keep near it", function()
+    local LIMIT = 40
+    local refused = {}
+    local polls = wait_all(2000, { timeout = 300, max_interval = 30 },
+      function(time, count)
+        local second = math.floor(time)
+        refused[second] = math.max(0, count - LIMIT)
+        return count > LIMIT and LIMITED
+      end)
+    assert.is_true(total(refused, 60, 290) < 0.05 * total(polls, 60, 290))
+    assert.is_true(total(polls, 60, 290) > 0.45 * 230 * LIMIT)
+  end)
+
+  it("leave no poll behind that the next wait would have to queue for",
+    function()
+      local polls, _, client = wait_all(COUNT, { timeout = 30.5 })
+      assert.is_true(total(polls, 0, 31) < COUNT / 2)
+      local polled
+      client:wait("video_1", { first_poll = 1, timeout = 3,
+        on_progress = function(_, info)
+          polled = polled or info.elapsed
+        end })
+      assert.is_near(1, polled, 0.01)
+    end)
+end)

@@ -1,0 +1,177 @@
+-- What is secret in a URL or an address that a program hands over is in
+-- nothing that the library shows or writes down.
+
+local cli = require "starvideos.cli"
+local files = require "spec.fixtures.files"
+local places = require "starvideos.ledger.location"
+local record = require "starvideos.ledger.record"
+local starvideos = require "starvideos"
+local worlds = require "spec.ledger.world"
+
+local KEY = "sk-0123456789abcdef"
+
+local function assert_hidden(text)
+  assert.is_nil(text:find("SECRET", 1, true), text)
+end
+
+-- As the first version of the ledger wrote it down.
+local function former_text(fields)
+  local text, former = record.text(fields)
+  return former or text
+end
+
+describe("a reference with a secret", function()
+  local world
+
+  before_each(function()
+    world = worlds.new()
+  end)
+
+  after_each(function()
+    world:close()
+  end)
+
+  local function ledger_bytes()
+    local all = {}
+    for _, suffix in ipairs { "", "-wal", "-shm" } do
+      all[#all + 1] = files.read(world.folder .. "/ledger.db" .. suffix) or ""
+    end
+    return table.concat(all)
+  end
+
+  for _, url in ipairs { "https://user:SECRET@host/a.png",
+    "https://host/a.png#SECRET", "https://host/a.png;sig=SECRET",
+    'https://host/a.png?sig="SECRET', "https://host/a.png?sig=>SECRET" } do
+    it("stays out of ledger, lists, errors and events: " .. url, function()
+      local params = world.params()
+      params.referenceImages, params.prompt = { url }, "a kite as in " .. url
+      local events = {}
+      local client = world:client {
+        transport = function()
+          return { status = 200, headers = {}, body =
+            '{"object":"error","error":"cannot read ' .. url:gsub('"', '\\"')
+            .. '"}' }
+        end,
+        on_event = function(event)
+          for _, value in pairs(event) do
+            events[#events + 1] = tostring(value)
+          end
+        end,
+      }
+      local _, err = client:create(params, { key = "kite" })
+      assert.equal("invalid_request", err.kind)
+      assert_hidden(err.message)
+      assert_hidden(table.concat(events))
+      assert_hidden(ledger_bytes())
+      for _, order in ipairs(assert(client:pending())) do
+        assert_hidden(starvideos.assert(record.text(order)))
+      end
+    end)
+  end
+
+  it("is shown of no order that an older version wrote down", function()
+    local row = { order_id = "1", state = "unknown", error =
+      "cannot read https://h/a#SECRET", params = former_text {
+        first_image = "https://user:SECRET@host/a.png",
+        referenceImages = { 'https://host/a.png?x="SECRET' },
+        prompt = 'as in https://host/a.png?x="SECRET, and so on' } }
+    assert.truthy(row.params:find("SECRET", 1, true))
+    local order = record.order(row)
+    assert_hidden(order.error .. order.params.first_image
+      .. order.params.referenceImages[1])
+    assert.equal("as in https://host/a.png?[redacted], and so on", order.prompt)
+  end)
+
+  it("makes the same text as ever where it is a query", function()
+    local fields = { first_image = "https://host/a.png?sig=1", duration = 5,
+      prompt = "as in https://host/b.png?sig=2 here" }
+    assert.equal(former_text(fields), record.text(fields))
+  end)
+
+  it("stands beside numbers with all their digits", function()
+    local fields = { seed = 1234567890123456 }
+    assert.equal('{"seed":1234567890123456}', record.text(fields))
+    assert.equal('{"seed":1.2345678901235e+15}', former_text(fields))
+  end)
+end)
+
+describe("the address of a ledger", function()
+  for given, taken in pairs {
+    ["Postgres://u:SECRET@host/db"] = "postgres://u:SECRET@host/db",
+    ["POSTGRESQL://host"] = "postgresql://host",
+    [" postgres://u@[::1]:5432,other:5433/db?sslmode=require"] =
+      "postgres://u@[::1]:5432,other:5433/db?sslmode=require",
+  } do
+    it("is that of a server however it is written: " .. given, function()
+      local place = assert(places.read(given))
+      assert.is_true(place.server)
+      assert.equal(taken, place.address)
+      assert_hidden(places.shown(given))
+    end)
+  end
+
+  for _, path in ipairs { "videos.db", "/data/a b.db", "./user:p@x.db",
+    "scene:1.db", "C:\\videos.db", "videos@home.db" } do
+    it("is a path: " .. path, function()
+      assert.is_true(assert(places.read(path)).path)
+      assert.equal(path, places.shown(path))
+    end)
+  end
+
+  for _, address in ipairs { "postgresql+psycopg://u:SECRET@host/db",
+    "xyz://SECRET", "postgres:/u:SECRET@host/db", "u:SECRET@host/db",
+    "host=db password=SECRET", "postgres://u:SE@SECRET@host/db",
+    "postgres://u:p/SECRET@host/db", "postgres://host:SECRET/db",
+    "Sqlite:///SECRET.db" } do
+    it("is refused and not shown: " .. address, function()
+      local client, err = starvideos.new { api_key = KEY, ledger = address }
+      assert.is_nil(client)
+      assert.equal("config", err.kind)
+      assert_hidden(tostring(err))
+      assert_hidden(places.shown(address))
+    end)
+  end
+
+  it("is refused by the command line as a fault of the call", function()
+    local text = ""
+    local function sheet()
+      return { flush = function() return true end,
+        write = function(self, ...)
+          text = text .. table.concat { ... }
+          return self
+        end }
+    end
+    local code = cli.main({ "pending", "--ledger", "xyz://SECRET" },
+      { stdin = io.stdin, stdout = sheet(), stderr = sheet(),
+        getenv = function() end, terminal = function() return false end,
+        stdout_terminal = function() return false end, client_options = {} })
+    assert.equal(2, code)
+    assert.truthy(text:find("postgres://", 1, true), text)
+    assert_hidden(text)
+  end)
+end)
+
+describe("a base URL that is none", function()
+  for _, url in ipairs { "htttps//user:SECRET@host", "https:/u:SECRET@h",
+    "https://u:SECRET@h/ x", "u:SECRET@h", "https://u:p?SECRET@h",
+    "https://h/?SECRET", "https://h/#SECRET", "https://u:SECRET@h/v1" } do
+    it("is refused without what is secret in it: " .. url, function()
+      local client, err = starvideos.new { api_key = KEY, base_url = url }
+      assert.is_nil(client)
+      assert_hidden(tostring(err))
+    end)
+  end
+end)
+
+describe("a reference that is refused", function()
+  for _, url in ipairs { "https://h/a b;sig=SECRET", "https://h/a b#SECRET",
+    "ftp://u:SECRET@h/a", "https://u:p?SECRET@h/ a" } do
+    it("is shown without its secret: " .. url, function()
+      local client = assert(starvideos.new { api_key = KEY })
+      local params = { model = "videos", prompt = "a kite", duration = 5 }
+      params.referenceImages = { url }
+      local _, err = client:validate(params)
+      assert_hidden(err.message .. tostring(err.violations[1].actual))
+    end)
+  end
+end)
