@@ -126,6 +126,12 @@ local function judge(output, status)
   return passed, failed, skipped
 end
 
+-- Where it stands in a long log only its end is read: why the first failed.
+local function reason_in(output)
+  local text = output:match "\n(%u%l+ %->.*)" or output:sub(-1000)
+  return text:sub(1, 1000)
+end
+
 local function finish(job, status, total)
   local output = read(job.log)
   local passed, failed, skipped, trouble = judge(output, status)
@@ -137,7 +143,7 @@ local function finish(job, status, total)
   if failed > 0 then
     print(output)
     print(("!! %s: %s"):format(job.title, trouble or failed .. " failed"))
-    total.broken[#total.broken + 1] = job.title
+    total.broken[#total.broken + 1] = job.title .. "\n" .. reason_in(output)
   end
 end
 
