@@ -1,0 +1,99 @@
+-- What `make lint` says of files that break the structure.
+
+local circles = require "spec.lint.circles"
+local floors = require "spec.lint.floors"
+local names = require "spec.lint.names"
+
+describe("the floors", function()
+  it("fail a require that climbs, naming both files", function()
+    assert.same({ "lua/starvideos/api/retry.lua requires"
+      .. " lua/starvideos/operation/create.lua: api may not use operation" },
+      floors.faults("lua/starvideos/api/retry.lua",
+        'local create = require "starvideos.operation.create"\n'))
+  end)
+
+  it("fail an include that climbs, naming both files", function()
+    assert.same({ "csrc/core/text.c includes csrc/curl/head.h: core may not use"
+      .. " curl" }, floors.faults("csrc/core/text.c",
+      '#include "core/text.h"\n\n#include "curl/head.h"\n'))
+  end)
+
+  it("fail a require of the floor beside", function()
+    assert.same({ "lua/starvideos/polling/watch.lua requires"
+      .. " lua/starvideos/ledger/init.lua: polling may not use ledger" },
+      floors.faults("lua/starvideos/polling/watch.lua",
+        'local ledger = require("starvideos.ledger")'))
+  end)
+
+  it("fail a require whose name is put together", function()
+    assert.same({ "lua/starvideos/api/retry.lua requires"
+      .. " lua/starvideos/operation/.lua: api may not use operation" },
+      floors.faults("lua/starvideos/api/retry.lua",
+        'return require("starvideos.operation." .. name)'))
+  end)
+
+  it("fail what is foreign and not the floor's", function()
+    for path, line in pairs {
+      ["lua/starvideos/operation/wait.lua"] = 'local s = require "ngx.semaphore"',
+      ["lua/starvideos/ledger/book.lua"] = "local cjson = require'cjson'",
+      ["csrc/core/text.c"] = "#include <lua.h>",
+      ["csrc/curl/sink.c"] = "# include <unistd.h>",
+      ["csrc/platform/file.c"] = "#include <curl/curl.h>",
+    } do
+      local list = floors.faults(path, line)
+      assert.equal(1, #list, path)
+      assert.truthy(list[1]:find(path, 1, true) == 1, list[1])
+      assert.truthy(list[1]:find "may not use$", list[1])
+    end
+  end)
+
+  it("fail a file that stands on none", function()
+    assert.same({ "lua/starvideos/util.lua stands on no floor" },
+      floors.faults("lua/starvideos/util.lua", ""))
+    assert.same({ "csrc/loose.c stands on no floor" },
+      floors.faults("csrc/loose.c", ""))
+  end)
+
+  it("let pass what goes down or sideways, and comments", function()
+    assert.same({}, floors.faults("lua/starvideos/operation/wait.lua", [[
+      --    local luv = require "luv"
+      local watch = require "starvideos.polling.watch"
+      local errors = require "starvideos.errors"
+      local query = require "starvideos.operation.query"
+      local core = require "starvideos.core"]]))
+    assert.same({}, floors.faults("csrc/lua/core.c", [[
+      #include <lua.h>
+      #include <string.h>
+      #include "core/validate.h"
+      #include "lua/class.h"]]))
+  end)
+end)
+
+describe("the names", function()
+  local path = "lua/starvideos/api/retry.lua"
+
+  it("fail a local that is called otherwise than its module", function()
+    assert.same({ path .. " calls starvideos.polling.watch eyes, not watch" },
+      names.faults(path, 'local eyes = require "starvideos.polling.watch"'))
+  end)
+
+  it("let pass the name, and its plural", function()
+    assert.same({}, names.faults(path, [[
+local watch = require "starvideos.polling.watch"
+local tasks = require "starvideos.api.task"
+local ledger = require("starvideos.ledger")
+]]))
+  end)
+end)
+
+describe("the circles", function()
+  it("name every file on the way round", function()
+    assert.same({ "a -> b -> c -> a" }, circles.faults { a = { "b" },
+      b = { "c" }, c = { "a" }, d = { "a" } })
+  end)
+
+  it("are none where arrows only meet", function()
+    assert.same({}, circles.faults { a = { "b", "c" }, b = { "d" },
+      c = { "d" } })
+  end)
+end)
