@@ -8,7 +8,7 @@ local files = require "spec.fixtures.files"
 local ledgers = require "starvideos.ledger"
 local postgres = require "spec.fixtures.postgres"
 local process = require "spec.fixtures.process"
-local remote = require "starvideos.ledger.proxy"
+local proxy = require "starvideos.ledger.proxy"
 local retry = require "starvideos.api.retry"
 local sandbox = require "starvideos.sandbox"
 local shell = require "starvideos.sandbox.nginx.shell"
@@ -26,7 +26,7 @@ local BACK_SECONDS = 20
 
 -- In place of the seconds that programs wait.
 local HASTE = {
-  [remote.policy] = { patience = 0.5, short = 0.2, cut = 1, retry = 0.2 },
+  [proxy.policy] = { patience = 0.5, short = 0.2, cut = 1, retry = 0.2 },
   [retry.policy] = { ledger_patience = 1 },
 }
 

@@ -153,7 +153,7 @@ local function behave(new_address)
   describe("a decision about an order", function()
     -- Somebody's answer comes in between the look at the order and the write.
     local function overtaken(ledger)
-      local store = ledger.book.store
+      local store = ledger.orders.store
       function store:try(...)
         self.try = nil
         world:run("UPDATE starvideos_orders SET state = 'accepted', owner = NULL,"

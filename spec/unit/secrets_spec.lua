@@ -3,7 +3,7 @@
 
 local cli = require "starvideos.cli"
 local files = require "spec.fixtures.files"
-local places = require "starvideos.ledger.location"
+local locations = require "starvideos.ledger.location"
 local record = require "starvideos.ledger.record"
 local starvideos = require "starvideos"
 local worlds = require "spec.ledger.world"
@@ -103,18 +103,18 @@ describe("the address of a ledger", function()
       "postgres://u@[::1]:5432,other:5433/db?sslmode=require",
   } do
     it("is that of a server however it is written: " .. given, function()
-      local place = assert(places.read(given))
+      local place = assert(locations.read(given))
       assert.is_true(place.server)
       assert.equal(taken, place.address)
-      assert_hidden(places.shown(given))
+      assert_hidden(locations.shown(given))
     end)
   end
 
   for _, path in ipairs { "videos.db", "/data/a b.db", "./user:p@x.db",
     "scene:1.db", "C:\\videos.db", "videos@home.db" } do
     it("is a path: " .. path, function()
-      assert.is_true(assert(places.read(path)).path)
-      assert.equal(path, places.shown(path))
+      assert.is_true(assert(locations.read(path)).path)
+      assert.equal(path, locations.shown(path))
     end)
   end
 
@@ -128,7 +128,7 @@ describe("the address of a ledger", function()
       assert.is_nil(client)
       assert.equal("config", err.kind)
       assert_hidden(tostring(err))
-      assert_hidden(places.shown(address))
+      assert_hidden(locations.shown(address))
     end)
   end
 

@@ -1,7 +1,7 @@
 --- How to go on after an error, as lines with the commands to type.
 -- @module starvideos.cli.advice
 
-local places = require "starvideos.ledger.location"
+local locations = require "starvideos.ledger.location"
 
 local _M = {}
 
@@ -26,7 +26,7 @@ local kept = { { "--base-url", "base_url" }, { "--insecure-http",
   "insecure_http" }, { "--ca-file", "ca_file" },
   { "--api-key-file", "api_key_file" },
   { "--ledger", "ledger", function(address)
-    return places.shown(address, true)
+    return locations.shown(address, true)
   end }, { "--account", "account" } }
 
 -- A command of this program, for the same provider and the same ledger.

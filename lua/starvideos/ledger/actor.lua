@@ -1,10 +1,10 @@
---- The book on a thread of its own, in a Lua state of its own: what messages ask
--- is asked of the book, and what must come true is tried until it does. Nothing
+--- The orders on a thread of its own, in a Lua state of its own: what messages ask
+-- is asked of the orders, and what must come true is tried until it does. Nothing
 -- here belongs to the Lua state that asks; `starvideos.ledger.proxy` is the
 -- other end.
 -- @module starvideos.ledger.actor
 
-local books = require "starvideos.ledger.book"
+local orders = require "starvideos.ledger.orders"
 local core = require "starvideos.core"
 
 local unpack = table.unpack or unpack
@@ -57,7 +57,7 @@ local Actor = {}
 Actor.__index = Actor
 
 local function ask(self, deed)
-  return self.book[deed[1]](self.book, unpack(deed, 2, deed.count or #deed))
+  return self.orders[deed[1]](self.orders, unpack(deed, 2, deed.count or #deed))
 end
 
 -- Tries what is owed, in its order: nil and why where the ledger fails.
@@ -118,7 +118,7 @@ local function finish(self, deed, ...)
 end
 
 --- Answer a message.
--- @tparam string method of the book
+-- @tparam string method of the orders
 -- @param ... who, and its other arguments
 -- @return what it returns
 function Actor:answer(...)
@@ -158,14 +158,14 @@ function Actor:rest()
 end
 
 --- Make a actor.
--- @tparam table options see `starvideos.ledger.book`
+-- @tparam table options see `starvideos.ledger.orders`
 -- @tparam number retry seconds between two tries to write what is owed
 -- @treturn function answers a message
 -- @treturn function undoes the last answer
 -- @treturn function rests
 -- @treturn function leaves
 return function(options, retry)
-  local self = setmetatable({ book = books.new(options), owed = {},
+  local self = setmetatable({ orders = orders.new(options), owed = {},
     retry = retry }, Actor)
   local function method(name)
     return function(...)
@@ -174,6 +174,6 @@ return function(options, retry)
   end
   return method "answer", method "undo", method "rest", function()
     pay(self)
-    self.book:close()
+    self.orders:close()
   end
 end

@@ -3,7 +3,7 @@
 -- @classmod starvideos.ledger.database
 
 local core = require "starvideos.core"
-local places = require "starvideos.ledger.location"
+local locations = require "starvideos.ledger.location"
 local redact = require "starvideos.redact"
 
 local unpack = table.unpack or unpack
@@ -279,7 +279,7 @@ end
 --- The file of this database.
 -- @treturn ?string path; nil where it has none
 function Database:file()
-  return places.read(self.address).path and self.address or nil
+  return locations.read(self.address).path and self.address or nil
 end
 
 --- The same database over a connection of its own.
@@ -394,7 +394,7 @@ end
 -- @treturn table database
 function _M.new(address, fsync)
   return setmetatable({ address = address, fsync = fsync,
-    dialect = places.read(address).server and postgres or sqlite }, Database)
+    dialect = locations.read(address).server and postgres or sqlite }, Database)
 end
 
 return _M

@@ -4,7 +4,7 @@
 
 local leases = require "starvideos.ledger.lease"
 local states = require "starvideos.ledger.states"
-local steps = require "starvideos.ledger.steps"
+local transitions = require "starvideos.ledger.transitions"
 
 local _M = {}
 
@@ -44,7 +44,7 @@ function _M.look_up(store, who, name)
   if not row then
     return nil, err
   end
-  return steps.settled(store, who, row)
+  return transitions.settled(store, who, row)
 end
 
 -- What was bought and can still be had.
@@ -67,7 +67,7 @@ end
 -- on the order stands against it.
 local function decided(store, who, name, verb, is_held, decide)
   local seen
-  for _ = 1, steps.ATTEMPTS do
+  for _ = 1, transitions.ATTEMPTS do
     local row, err = _M.look_up(store, who, name)
     seen = seen or row and row.state
     if not row then
@@ -81,7 +81,7 @@ local function decided(store, who, name, verb, is_held, decide)
       return after, err
     end
   end
-  return steps.changing(store, name.id)
+  return transitions.changing(store, name.id)
 end
 
 local function is_busy(store, who)
@@ -114,7 +114,7 @@ function _M.dismiss(store, who, name, force)
     if row.late_tasks and not row.closed_at and not states.is_open(state) then
       return store:note(who, row, { closed_at = who.now })
     elseif force and state == "submitting" then
-      local lost, err = steps.lose(store, who, row)
+      local lost, err = transitions.lose(store, who, row)
       if not lost then
         return lost, err
       end
@@ -156,7 +156,7 @@ local function label_one(store, who, row, account)
   end
   local after, err = store:note(who, row, { account = account })
   if after == false then
-    return steps.changing(store, row.order_id)
+    return transitions.changing(store, row.order_id)
   end
   return after, err
 end

@@ -3,16 +3,16 @@
 --
 -- This is the face that operations see: it knows who asks, what time it is,
 -- and which orders this Lua state is sending. What is decided stands in
--- `starvideos.ledger.book`, which it asks through one function.
+-- `starvideos.ledger.orders`, which it asks through one function.
 -- @classmod starvideos.ledger
 
 local core = require "starvideos.core"
 local errors = require "starvideos.errors"
 local owner = require "starvideos.ledger.owner"
-local places = require "starvideos.ledger.location"
+local locations = require "starvideos.ledger.location"
 local record = require "starvideos.ledger.record"
 local redact = require "starvideos.redact"
-local remote = require "starvideos.ledger.proxy"
+local proxy = require "starvideos.ledger.proxy"
 local tasks = require "starvideos.api.task"
 
 local unpack = table.unpack or unpack
@@ -78,7 +78,7 @@ local function who_of(self, with_held)
     boottime = self.boottime(), clock = owner.clock(), held = held }
 end
 
--- Errors come from the book as plain data.
+-- Errors come from the orders as plain data.
 local function received(value, problem)
   if value == nil and type(problem) == "table" then
     return nil, errors.new(problem)
@@ -139,7 +139,7 @@ end
 -- nobody waits for that.
 local function ask_with(self, with_held, method, ...)
   local ok, err = true, nil
-  if self.book or with_held or method == "begin" then
+  if self.orders or with_held or method == "begin" then
     ok, err = write_all(self)
   end
   if not ok and method == "begin" then
@@ -212,10 +212,10 @@ local function name_of(self, row)
 end
 
 --- Write an order down, or find the one that was placed under its key and take.
--- @tparam table wanted see `book:begin`; without `id`, `account` and `machine`
+-- @tparam table wanted see `orders:begin`; without `id`, `account` and `machine`
 -- @tparam table holder who is going to send it: the order is held for as long
 --   as this table lives, or until `release`
--- @treturn ?string see `book:begin`
+-- @treturn ?string see `orders:begin`
 -- @treturn table the order's row, or err of kind ledger
 function Ledger:begin(wanted, holder)
   wanted.id, wanted.account = new_id(self), self.account
@@ -419,18 +419,18 @@ end
 --- Close the connection; what could not be written yet is tried once more,
 -- unless that is a thread's own business.
 function Ledger:close()
-  if self.book then
+  if self.orders then
     write_all(self)
   end
   self.caller("close", who_of(self))
 end
 
--- Asks a book of our own, on this thread.
+-- Asks the orders, on this thread.
 local function inline(_, options)
-  local book = require("starvideos.ledger.book").new(options)
+  local orders = require("starvideos.ledger.orders").new(options)
   return function(method, who, ...)
-    return book[method](book, who, ...)
-  end, book
+    return orders[method](orders, who, ...)
+  end, orders
 end
 
 --- A ledger; nothing is opened before it is needed.
@@ -444,7 +444,7 @@ end
 -- @treturn ?table ledger
 -- @treturn ?string why not: an address that is none
 function _M.new(options)
-  local place, why = places.read(options.address)
+  local place, why = locations.read(options.address)
   if not place then
     return nil, why
   end
@@ -461,8 +461,8 @@ function _M.new(options)
     lease = options.timeout + LEASE_MARGIN,
   }, Ledger)
   local away = options.runtime and (place.server or not options.blocks)
-  local way = away and remote.new or inline
-  self.caller, self.book = way(options.runtime, { address = address,
+  local way = away and proxy.new or inline
+  self.caller, self.orders = way(options.runtime, { address = address,
     fsync = options.fsync, lease = self.lease }, place.server)
   return self
 end

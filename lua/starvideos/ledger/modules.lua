@@ -9,8 +9,8 @@ local _M = {}
 
 -- All that a actor requires and that is written in Lua.
 _M.names = { "DBI", "starvideos.json", "starvideos.redact" }
-for name in ("actor book database decision id_list lease location migration owner"
-  .. " placement record schema states steps store utf8"):gmatch "%S+" do
+for name in ("actor database decision id_list lease location migration orders"
+  .. " owner placement record schema states store transitions utf8"):gmatch "%S+" do
   _M.names[#_M.names + 1] = "starvideos.ledger." .. name
 end
 

@@ -1,9 +1,9 @@
 --- How an order is placed: written down, or found under its key and take.
 -- @module starvideos.ledger.placement
 
-local idlist = require "starvideos.ledger.id_list"
+local id_list = require "starvideos.ledger.id_list"
 local leases = require "starvideos.ledger.lease"
-local steps = require "starvideos.ledger.steps"
+local transitions = require "starvideos.ledger.transitions"
 
 local _M = {}
 
@@ -42,7 +42,7 @@ local function take_over(store, who, row, wanted)
     path = wanted.path, machine = wanted.machine, error = false,
     task_id = false,
     refused_tasks = row.task_id
-      and idlist.with(row.refused_tasks, row.task_id) or nil })
+      and id_list.with(row.refused_tasks, row.task_id) or nil })
 end
 
 local function differs(row, wanted)
@@ -62,7 +62,7 @@ local function decide(store, who, row, wanted)
   local busy = leases.is_busy(store, who, row)
   local err
   if row.state == "submitting" and not busy then
-    row, err = steps.lose(store, who, row)
+    row, err = transitions.lose(store, who, row)
     if not row then
       return row, err
     end
@@ -109,17 +109,17 @@ end
 --- Write an order down, or find the one that was placed under its key and take.
 -- @tparam table store
 -- @tparam table who
--- @tparam table wanted see `book:begin`
--- @treturn ?string see `book:begin`
+-- @tparam table wanted see `orders:begin`
+-- @treturn ?string see `orders:begin`
 -- @treturn table row, or err
 function _M.begin(store, who, wanted)
-  for _ = 1, steps.ATTEMPTS do
+  for _ = 1, transitions.ATTEMPTS do
     local verdict, row = look(store, who, wanted)
     if verdict ~= false then
       return verdict, row
     end
   end
-  return steps.changing(store, tostring(wanted.key))
+  return transitions.changing(store, tostring(wanted.key))
 end
 
 return _M

@@ -1,4 +1,4 @@
---- Asks a book that is on a thread of its own, and waits for it as the host
+--- Asks the orders, which are on a thread of its own, and waits for it as the host
 -- waits: a database that does not answer holds up nobody. While it is stuck,
 -- calls fail.
 -- @module starvideos.ledger.proxy
@@ -98,9 +98,9 @@ end
 --   nil once the message is answered, or why it is not waited for any more:
 --   "timeout" where `wish.left()` says so, "cancelled" or "interrupted"; and
 --   where all its clients are to share actors, `actor(name, make)`
--- @tparam table options see `starvideos.ledger.book`
+-- @tparam table options see `starvideos.ledger.orders`
 -- @tparam boolean is_server whether the ledger is not a file
--- @treturn function takes the name of a method of the book, `who` and its other
+-- @treturn function takes the name of a method of the orders, `who` and its other
 --   arguments; `close` ends the thread, but for one that others share
 function _M.new(runtime, options, is_server)
   local function make()

@@ -4,7 +4,7 @@
 -- @module starvideos.ledger.record
 
 local core = require "starvideos.core"
-local idlist = require "starvideos.ledger.id_list"
+local id_list = require "starvideos.ledger.id_list"
 local json = require "starvideos.json"
 local redact = require "starvideos.redact"
 local utf8 = require "starvideos.ledger.utf8"
@@ -118,7 +118,7 @@ end
 
 -- The list of a column, nil where it is empty.
 local function list_or_nil(text)
-  local ids = idlist.read(text)
+  local ids = id_list.read(text)
   return ids[1] and ids or nil
 end
 

@@ -6,7 +6,7 @@
 -- @classmod starvideos.ledger.store
 
 local databases = require "starvideos.ledger.database"
-local places = require "starvideos.ledger.location"
+local locations = require "starvideos.ledger.location"
 local schema = require "starvideos.ledger.schema"
 local states = require "starvideos.ledger.states"
 local utf8 = require "starvideos.ledger.utf8"
@@ -87,7 +87,7 @@ function Store:failure(verb, why)
   return {
     kind = "ledger",
     message = ("the ledger %s could not be %s: %s%s"):format(
-      places.shown(self.address), verb, why, hint),
+      locations.shown(self.address), verb, why, hint),
   }
 end
 

@@ -4,7 +4,7 @@
 
 local errors = require "starvideos.errors"
 local exchange = require "starvideos.api.exchange"
-local orders = require "starvideos.ledger.recorder"
+local recorder = require "starvideos.ledger.recorder"
 local request = require "starvideos.api.create_body"
 local response = require "starvideos.api.task_reader"
 local retry = require "starvideos.api.retry"
@@ -158,7 +158,7 @@ return function(context, params, options)
     return nil, endpoint
   end
   local order, task
-  order, task, err = orders.place(context, fields, options)
+  order, task, err = recorder.place(context, fields, options)
   if not order then
     return task, task and warnings or err
   end

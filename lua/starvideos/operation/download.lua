@@ -11,7 +11,7 @@ local preview = require "starvideos.api.excerpt"
 local query = require "starvideos.operation.query"
 local redact = require "starvideos.redact"
 local retry = require "starvideos.api.retry"
-local saved = require "starvideos.ledger.saved"
+local saved_file = require "starvideos.ledger.saved_file"
 local tasks = require "starvideos.api.task"
 
 local _M = {}
@@ -408,7 +408,7 @@ function _M.save(context, task_or_id, path, options)
   local task = type(task_or_id) == "table" and task_or_id
     or { id = task_or_id }
   local before = context.ledger and not options.overwrite
-    and saved(context, context.ledger:of_task(task.id), path)
+    and saved_file(context, context.ledger:of_task(task.id), path)
   if before then
     return before
   end

@@ -4,8 +4,8 @@
 local create = require "starvideos.operation.create"
 local download = require "starvideos.operation.download"
 local errors = require "starvideos.errors"
-local orders = require "starvideos.ledger.recorder"
-local saved = require "starvideos.ledger.saved"
+local recorder = require "starvideos.ledger.recorder"
+local saved_file = require "starvideos.ledger.saved_file"
 local wait = require "starvideos.operation.wait"
 
 -- What an earlier run saved under the same key, if it is still there.
@@ -15,7 +15,7 @@ local function saved_before(context, options)
     return nil
   end
   local row = ledger:order(ledger:key_of(options), options.take)
-  return saved(context, row, options.path)
+  return saved_file(context, row, options.path)
 end
 
 local function cannot_write(options, why, target)
@@ -76,7 +76,7 @@ local function make(context, params, options, unlocked)
   end
   task, err = wait.one(context, task, options)
   if not task then
-    return nil, orders.name_next_take(context, options, err)
+    return nil, recorder.name_next_take(context, options, err)
   end
   local file
   file, err = download.save(context, task, options.path, {

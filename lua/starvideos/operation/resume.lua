@@ -7,7 +7,7 @@ local errors = require "starvideos.errors"
 local exchange = require "starvideos.api.exchange"
 local pending = require "starvideos.operation.pending"
 local retry = require "starvideos.api.retry"
-local saved = require "starvideos.ledger.saved"
+local saved_file = require "starvideos.ledger.saved_file"
 local wait = require "starvideos.operation.wait"
 
 local _M = {}
@@ -148,7 +148,7 @@ end
 local function saved_meanwhile(self, order, path, err)
   local context = self.context
   return err.kind == "io"
-    and saved(context, context.ledger:of_task(order.task_id), path) or nil
+    and saved_file(context, context.ledger:of_task(order.task_id), path) or nil
 end
 
 -- A path that may never have been one of this machine's.
@@ -164,7 +164,7 @@ end
 -- What is there already, or stands against it, before anybody is asked.
 local function look(self, order, path)
   local context = self.context
-  local file = saved(context, order, path)
+  local file = saved_file(context, order, path)
   if file then
     return file
   end

@@ -10,7 +10,7 @@ describe("a ledger's thread", function()
   local asked, replies, answer, undo, rest, leave, loaded
 
   -- Does as it is told in `replies`, else what was asked for.
-  local book = setmetatable({}, { __index = function(_, method)
+  local orders = setmetatable({}, { __index = function(_, method)
     return function(_, ...)
       asked[#asked + 1] = { method, ... }
       local reply = table.remove(replies[method] or {}, 1)
@@ -25,15 +25,15 @@ describe("a ledger's thread", function()
 
   before_each(function()
     asked, replies = {}, {}
-    loaded = package.loaded["starvideos.ledger.book"]
-    package.loaded["starvideos.ledger.book"] = { new = function()
-      return book
+    loaded = package.loaded["starvideos.ledger.orders"]
+    package.loaded["starvideos.ledger.orders"] = { new = function()
+      return orders
     end }
     package.loaded[NAME] = nil
     answer, undo, rest, leave = require(NAME)({}, 7)
   end)
   after_each(function()
-    package.loaded["starvideos.ledger.book"] = loaded
+    package.loaded["starvideos.ledger.orders"] = loaded
     package.loaded[NAME] = nil
   end)
 
@@ -45,7 +45,7 @@ describe("a ledger's thread", function()
     return table.concat(list, " ")
   end
 
-  it("answers as the book does, and owes nothing", function()
+  it("answers as the orders do, and owes nothing", function()
     replies.begin = { { "send", ROW } }
     assert.same({ "send", ROW }, { answer("begin", WHO, {}) })
     assert.is_nil(rest())
@@ -63,7 +63,7 @@ describe("a ledger's thread", function()
     end)
   end
 
-  it("does not try again what the book refuses, nor what only asks", function()
+  it("does not try again what the orders refuse, nor what only asks", function()
     replies.settle = { { nil, { kind = "not_found" } } }
     replies.pending = { { nil, OUTAGE } }
     answer("settle", WHO, ROW)

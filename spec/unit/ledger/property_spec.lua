@@ -5,7 +5,7 @@ local errors = require "starvideos.errors"
 local json = require "starvideos.json"
 local ledgers = require "starvideos.ledger"
 local mutation = require "spec.fixtures.mutation"
-local orders = require "starvideos.ledger.recorder"
+local recorder = require "starvideos.ledger.recorder"
 local response = require "starvideos.api.task_reader"
 local tasks = require "starvideos.api.task"
 
@@ -88,7 +88,7 @@ end
 local function spoil(case)
   for _ = 1, choose(3) do
     local value = choose(6) > 1 and one_of(values) or nil
-    case.ledger.book.store.database:run("UPDATE starvideos_orders SET " .. one_of(columns)
+    case.ledger.orders.store.database:run("UPDATE starvideos_orders SET " .. one_of(columns)
       .. " = ? WHERE order_id = ?", value, case.row.order_id)
   end
 end
@@ -152,13 +152,13 @@ end
 
 -- Every order of the task can be shown, and one of them is there.
 local function check_kept(case)
-  local rows = assert(case.ledger.book.store:all("task", case.id))
+  local rows = assert(case.ledger.orders.store:all("task", case.id))
   assert(#rows > 0 or not case.recorded, "the task is lost")
   for _, row in ipairs(rows) do
     local order = case.ledger.order_of(row)
     assert(order.task_id == case.id and type(order.params) == "table")
     assert(type(json.encode(order.params)) == "string")
-    assert(orders.task_of(row).id == case.id)
+    assert(recorder.task_of(row).id == case.id)
   end
 end
 
@@ -189,7 +189,7 @@ local function check_all()
       error(("SEED=%d, case %d: %s"):format(mutation.seed, number,
         tostring(why)), 0)
     end
-    assert(ledger.book.store.database:run "DELETE FROM starvideos_orders")
+    assert(ledger.orders.store.database:run "DELETE FROM starvideos_orders")
   end
   ledger:close()
 end

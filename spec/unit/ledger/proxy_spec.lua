@@ -4,7 +4,7 @@
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local modules = require "starvideos.ledger.modules"
-local remote = require "starvideos.ledger.proxy"
+local proxy = require "starvideos.ledger.proxy"
 local retry = require "starvideos.api.retry"
 local sandbox = require "starvideos.sandbox"
 local shell = require "starvideos.sandbox.nginx.shell"
@@ -26,7 +26,7 @@ describe("the ledger of a game", function()
   before_each(function()
     shell.run("rm -f -- " .. folder .. "/*")
     policy, posts, before_send, now = {}, 0, nil, 1000
-    for name, value in pairs(remote.policy) do
+    for name, value in pairs(proxy.policy) do
       policy[name] = value
     end
     box = sandbox.new { clock = function() return now end }
@@ -34,7 +34,7 @@ describe("the ledger of a game", function()
   after_each(function()
     client:close()
     for name, value in pairs(policy) do
-      remote.policy[name] = value
+      proxy.policy[name] = value
     end
     retry.policy.ledger_patience = ledger_patience
   end)
@@ -95,7 +95,7 @@ describe("the ledger of a game", function()
   end
 
   local function impatient()
-    remote.policy.patience, remote.policy.short = 0.2, 0.1
+    proxy.policy.patience, proxy.policy.short = 0.2, 0.1
     retry.policy.ledger_patience = 0.2
   end
 
@@ -207,7 +207,7 @@ describe("the ledger of a game", function()
         assert.equal(1, posts)
         assert.is_true(longest < 0.15, longest)
         unlock()
-        remote.policy.patience = 10
+        proxy.policy.patience = 10
         assert(create "ship")
         assert.equal(2, posts)
         assert.same({ "accepted", "accepted" }, states())
@@ -228,7 +228,7 @@ describe("the ledger of a game", function()
       while states()[1] ~= "accepted" do
         assert(core.now() < give_up, states()[1])
       end
-      remote.policy.patience = 10
+      proxy.policy.patience = 10
       assert.equal(err.task_id, assert(create "kite").id)
       assert.equal(1, posts)
     end)
@@ -249,7 +249,7 @@ describe("the ledger of a game", function()
 
     it("keeps a game from closing for a moment only", function()
       open()
-      remote.policy.short, remote.policy.close = 0.1, 0.1
+      proxy.policy.short, proxy.policy.close = 0.1, 0.1
       local unlock
       before_send = function() unlock = lock() end
       local order = client:async(client.create, client, PARAMS)

@@ -1,5 +1,5 @@
 --- Steps of an order that are taken whoever else changes it.
--- @module starvideos.ledger.steps
+-- @module starvideos.ledger.transitions
 
 local leases = require "starvideos.ledger.lease"
 local states = require "starvideos.ledger.states"

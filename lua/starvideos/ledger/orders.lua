@@ -1,4 +1,4 @@
---- The book of orders: all that is decided about them, and the database they
+--- The orders: all that is decided about them, and the database they
 -- stand in. It may run on another thread than its callers, in a Lua state of
 -- its own: what it is given and what it returns is plain data, and it knows
 -- neither who asks nor what time it is.
@@ -13,19 +13,19 @@
 -- Every write names the order, the revision that was read and, where it tells
 -- what became of an attempt, that attempt: for another it changes nothing. But
 -- the id of a task is always taken.
--- @classmod starvideos.ledger.book
+-- @classmod starvideos.ledger.orders
 
 local decision = require "starvideos.ledger.decision"
-local idlist = require "starvideos.ledger.id_list"
+local id_list = require "starvideos.ledger.id_list"
 local placement = require "starvideos.ledger.placement"
 local states = require "starvideos.ledger.states"
-local steps = require "starvideos.ledger.steps"
+local transitions = require "starvideos.ledger.transitions"
 local stores = require "starvideos.ledger.store"
 
 local _M = {}
 
-local Book = {}
-Book.__index = Book
+local Orders = {}
+Orders.__index = Orders
 
 --- Write an order down, or find the one that was placed under its key and take.
 -- @tparam table who
@@ -41,7 +41,7 @@ Book.__index = Book
 --   has an order without an account, or this one has none and the key's have
 -- @treturn table the order's row, with `next_take` of its key; or err of kind
 --   ledger
-function Book:begin(who, wanted)
+function Orders:begin(who, wanted)
   return placement.begin(self.store, who, wanted)
 end
 
@@ -50,7 +50,7 @@ end
 -- @tparam table row as `begin` gave it
 -- @treturn ?table row; nil where another process has taken it
 -- @treturn ?table err
-function Book:submitting(who, row)
+function Orders:submitting(who, row)
   local after, err = self.store:try(who, row, "submitting", {
     attempts = (row.attempts or 0) + 1, owner = who.owner,
     lease = self.store.lease, error = false })
@@ -66,7 +66,7 @@ end
 -- @tparam table row prepared
 -- @treturn ?table row; nil where another process has taken it
 -- @treturn ?table err
-function Book:renew(who, row)
+function Orders:renew(who, row)
   local after, err = self.store:try(who, row, "prepared", { owner = who.owner,
     lease = self.store.lease })
   if after == false then
@@ -83,7 +83,7 @@ end
 -- @tparam ?number pause seconds until it is sent again; nil where it is not
 -- @treturn ?table row
 -- @treturn ?table err
-function Book:unsent(who, row, why, pause)
+function Orders:unsent(who, row, why, pause)
   local after, err = self.store:try(who, row, "prepared", { error = why,
     owner = pause and who.owner or false,
     lease = pause and pause + self.store.lease or false })
@@ -104,7 +104,7 @@ local function beside(store, who, row, task_id)
     return row
   end
   local after, err = store:note(who, row, { closed_at = false,
-    late_tasks = idlist.with(row.late_tasks, task_id) })
+    late_tasks = id_list.with(row.late_tasks, task_id) })
   if after then
     after.came_late = task_id
   end
@@ -122,9 +122,9 @@ local bought = { accepted = true, completed = true, failed = true,
 -- @treturn ?table row; with `came_late` where the order had moved on, and the
 --   task was recorded beside it
 -- @treturn ?table err; with `gone` where the ledger has lost the order
-function Book:settle(who, row, state, changes)
+function Orders:settle(who, row, state, changes)
   local now, err = row, nil
-  for _ = 1, steps.ATTEMPTS do
+  for _ = 1, transitions.ATTEMPTS do
     local after
     if is_answer_to(now, row, state, changes.task_id) then
       after, err = self.store:try(who, now, state, { owner = false,
@@ -140,12 +140,12 @@ function Book:settle(who, row, state, changes)
     if after ~= false then
       return after, err
     end
-    now, err = steps.again(self.store, row)
+    now, err = transitions.again(self.store, row)
     if not now then
       return nil, err
     end
   end
-  return steps.changing(self.store, row.order_id)
+  return transitions.changing(self.store, row.order_id)
 end
 
 local function settle_task(self, who, id, state, changes)
@@ -154,7 +154,7 @@ local function settle_task(self, who, id, state, changes)
     local says_so = row.state == state and not changes.path
     local ok = true
     if states.allows(row.state, state) and not says_so then
-      ok, err = steps.insist(self.store, who, row, state, changes)
+      ok, err = transitions.insist(self.store, who, row, state, changes)
     elseif row.missing_since then
       ok, err = self.store:note(who, row, { missing_since = false })
     end
@@ -172,7 +172,7 @@ end
 -- @tparam ?string why it failed
 -- @treturn ?boolean true
 -- @treturn ?table err
-function Book:seen(who, id, state, why)
+function Orders:seen(who, id, state, why)
   return settle_task(self, who, id, state, { error = why or false,
     missing_since = false })
 end
@@ -189,7 +189,7 @@ end
 -- @tparam table file `path`, `machine`, `bytes`, `sha256`
 -- @treturn ?boolean true
 -- @treturn ?table err
-function Book:placing(who, id, file)
+function Orders:placing(who, id, file)
   return settle_task(self, who, id, "completed", saved(file))
 end
 
@@ -199,7 +199,7 @@ end
 -- @tparam table file `path`, `machine`, `bytes`, `sha256`
 -- @treturn ?boolean true
 -- @treturn ?table err
-function Book:downloaded(who, id, file)
+function Orders:downloaded(who, id, file)
   return settle_task(self, who, id, "downloaded", saved(file))
 end
 
@@ -208,7 +208,7 @@ end
 -- @tparam string id the task's
 -- @treturn ?boolean true
 -- @treturn ?table err
-function Book:missing(who, id)
+function Orders:missing(who, id)
   local rows, err = self.store:all("task", id)
   for _, row in ipairs(rows or {}) do
     if not row.missing_since and states.is_open(row.state) then
@@ -227,7 +227,7 @@ end
 -- @tparam string id the task's
 -- @treturn ?table row; nil where there is none
 -- @treturn ?table err
-function Book:of_task(_, id)
+function Orders:of_task(_, id)
   return self.store:find("task", id)
 end
 
@@ -236,7 +236,7 @@ end
 -- @tparam table name `id` (an order's id or a key), `take` (1), `account`
 -- @treturn ?table row
 -- @treturn ?table err not_found where there is none
-function Book:look_up(who, name)
+function Orders:look_up(who, name)
   return decision.look_up(self.store, who, name)
 end
 
@@ -249,14 +249,14 @@ end
 -- @treturn ?table rows
 -- @treturn ?string|table where more may follow the `after` of the next page;
 --   or err
-function Book:pending(who, limit, after, all)
+function Orders:pending(who, limit, after, all)
   local page, err = self.store:list(all and "all" or "open", limit, after)
   if not page then
     return nil, err
   end
   local rows = {}
   for _, row in ipairs(page) do
-    row, err = steps.settled_in_list(self.store, who, row)
+    row, err = transitions.settled_in_list(self.store, who, row)
     if not row then
       return nil, err
     elseif all or row.late_tasks or states.is_open(row.state) then
@@ -274,7 +274,7 @@ end
 --   that was being sent and whose lease is over
 -- @treturn ?table row
 -- @treturn ?table err validation where it is being sent, or was bought
-function Book:dismiss(who, name, force)
+function Orders:dismiss(who, name, force)
   return decision.dismiss(self.store, who, name, force)
 end
 
@@ -284,7 +284,7 @@ end
 -- @tparam string task_id
 -- @treturn ?table row
 -- @treturn ?table err validation where its fate is known
-function Book:adopt(who, name, task_id)
+function Orders:adopt(who, name, task_id)
   return decision.adopt(self.store, who, name, task_id)
 end
 
@@ -294,21 +294,21 @@ end
 -- @tparam string account
 -- @treturn ?table row
 -- @treturn ?table err validation where it is another's, or being sent
-function Book:label(who, name, account)
+function Orders:label(who, name, account)
   return decision.label(self.store, who, name, account)
 end
 
 --- Close the connection.
-function Book:close()
+function Orders:close()
   self.store:close()
 end
 
---- A book; nothing is opened before it is needed.
+--- The orders; nothing is opened before it is needed.
 -- @tparam table options plain data: `address` (absolute path of a SQLite file,
 --   or a `postgres://` URL), `fsync`, `lease` (seconds that an order is held)
--- @treturn table book
+-- @treturn table orders
 function _M.new(options)
-  return setmetatable({ store = stores.new(options) }, Book)
+  return setmetatable({ store = stores.new(options) }, Orders)
 end
 
 return _M

@@ -1,6 +1,6 @@
 --- A video that an earlier run has saved: what the ledger tells of it, held
 -- against what is on the disk.
--- @module starvideos.ledger.saved
+-- @module starvideos.ledger.saved_file
 
 -- The file of a process that died, or lost its ledger, after it had given the
 -- file its name and before that was on record.
