@@ -18,8 +18,8 @@
 /* What all texts of the Videos series agree about. */
 #define FOUR_TO_FIFTEEN .required = true, .min = 4, .max = 15
 #define THREE_RATIOS \
-  { .values = { "16:9", "9:16", "1:1" }, .standard = "16:9" }
-#define ONLY_720P { .values = { "720p" }, .standard = "720p" }
+  { .values = {"16:9", "9:16", "1:1"}, .standard = "16:9" }
+#define ONLY_720P { .values = {"720p"}, .standard = "720p" }
 #define THREE_VIDEOS \
   { .max = 3, .max_with_video = 3, .total_duration = 15, \
     .total_bytes = 200 * MB, .min_pixels = 720, .max_pixels = 2160 }
@@ -27,205 +27,203 @@
 /* The rows, for each name the newest text first; S0 to S4 are the provider's
 ** documents as api-contract.md counts them. */
 static const sv_model rows[] = {
-  {
-    .name = "starvideos_o3", /* S0 */
-    .endpoint = "/v1/starvideos/videos",
-    .editions = SV_BIT(SV_XINGCHAO) | SV_BIT(SV_MINGYAN),
-    .takes = TAKES_TEXT | TAKES_FRAMES | TAKES_MEDIA,
-    .duration = { .min = 3, .max = 15, .standard = 3 },
-    .ratio = { .values = { "9:16", "1:1", "16:9" }, .standard = "9:16" },
-    .images = { .max = 7, .max_with_video = 4 },
-    .videos = { .max = 1, .max_with_video = 1, .min_duration = 3,
-                .max_duration = 10, .sets_output = true },
-  },
-  {
-    .name = "videos", /* S4 */
-    .endpoint = "/v1/videos/videos",
-    .editions = SV_BIT(SV_MINGYAN),
-    .takes = TAKES_VIDEOS | SV_BIT(SV_AUDIOS),
-    .duration = { FOUR_TO_FIFTEEN },
-    .ratio = { .values = { "21:9", "16:9", "4:3", "1:1", "3:4", "9:16" },
-               .standard = "16:9" },
-    .resolution = ONLY_720P,
-    .frames = { .legacy_aliases = true },
-    .images = { .max = 9, .max_with_video = 9, .max_bytes = 20 * MB },
-    .videos = THREE_VIDEOS,
-    .audios = { .max = 3, .max_with_video = 3, .total_duration = 15 },
-  },
-  {
-    .name = "videos", /* S1, S3 */
-    .endpoint = "/v1/videos/videos",
-    .editions = SV_BIT(SV_XINGCHAO),
-    .takes = TAKES_VIDEOS,
-    .prompt = { .max = 1500 },
-    .duration = { FOUR_TO_FIFTEEN },
-    .ratio = THREE_RATIOS,
-    .resolution = ONLY_720P,
-    .frames = { .legacy_aliases = true },
-    .images = { .max = 4, .max_with_video = 4, .max_bytes = 20 * MB,
-                .below = true },
-    .videos = THREE_VIDEOS,
-  },
-  {
-    .name = "videos_fast", /* S1, S3 */
-    .endpoint = "/v1/videos/videos",
-    .editions = SV_BIT(SV_XINGCHAO),
-    .takes = TAKES_VIDEOS,
-    .prompt = { .max = 1500 },
-    .duration = { FOUR_TO_FIFTEEN },
-    .ratio = THREE_RATIOS,
-    .resolution = ONLY_720P,
-    .frames = { .legacy_aliases = true },
-    .images = { .max = 4, .max_with_video = 4, .max_bytes = 20 * MB,
-                .below = true },
-    .videos = THREE_VIDEOS,
-  },
-  {
-    .name = "videos_stable", /* S4 */
-    .endpoint = "/v1/videos/videos",
-    .editions = SV_BIT(SV_MINGYAN),
-    .takes = TAKES_VIDEOS | SV_BIT(SV_AUDIOS),
-    .prompt = { .max = 5000 },
-    .duration = { FOUR_TO_FIFTEEN },
-    .ratio = THREE_RATIOS,
-    .resolution = ONLY_720P,
-    .frames = { .legacy_aliases = true },
-    .images = { .max = 4, .max_with_video = 4, .max_bytes = 20 * MB },
-    .videos = THREE_VIDEOS,
-    .audios = { .max = 1, .max_with_video = 1, .total_duration = 15 },
-  },
-  {
-    .name = "videos_stable_fast", /* S4; the advice is from programs in use */
-    .endpoint = "/v1/videos/videos",
-    .editions = SV_BIT(SV_MINGYAN),
-    .takes = TAKES_VIDEOS | SV_BIT(SV_AUDIOS),
-    .prompt = { .max = 5000 },
-    .duration = { FOUR_TO_FIFTEEN, .advised = { 10, 15 } },
-    .ratio = THREE_RATIOS,
-    .resolution = ONLY_720P,
-    .frames = { .legacy_aliases = true },
-    .images = { .max = 4, .max_with_video = 4, .max_bytes = 20 * MB },
-    .videos = THREE_VIDEOS,
-    .audios = { .max = 1, .max_with_video = 1, .total_duration = 15 },
-  },
+    {
+        .name = "starvideos_o3", /* S0 */
+        .endpoint = "/v1/starvideos/videos",
+        .editions = SV_BIT(SV_XINGCHAO) | SV_BIT(SV_MINGYAN),
+        .takes = TAKES_TEXT | TAKES_FRAMES | TAKES_MEDIA,
+        .duration = {.min = 3, .max = 15, .standard = 3},
+        .ratio = {.values = {"9:16", "1:1", "16:9"}, .standard = "9:16"},
+        .images = {.max = 7, .max_with_video = 4},
+        .videos = {.max = 1, .max_with_video = 1, .min_duration = 3,
+                   .max_duration = 10, .sets_output = true},
+    },
+    {
+        .name = "videos", /* S4 */
+        .endpoint = "/v1/videos/videos",
+        .editions = SV_BIT(SV_MINGYAN),
+        .takes = TAKES_VIDEOS | SV_BIT(SV_AUDIOS),
+        .duration = {FOUR_TO_FIFTEEN},
+        .ratio = {.values = {"21:9", "16:9", "4:3", "1:1", "3:4", "9:16"},
+                  .standard = "16:9"},
+        .resolution = ONLY_720P,
+        .frames = {.legacy_aliases = true},
+        .images = {.max = 9, .max_with_video = 9, .max_bytes = 20 * MB},
+        .videos = THREE_VIDEOS,
+        .audios = {.max = 3, .max_with_video = 3, .total_duration = 15},
+    },
+    {
+        .name = "videos", /* S1, S3 */
+        .endpoint = "/v1/videos/videos",
+        .editions = SV_BIT(SV_XINGCHAO),
+        .takes = TAKES_VIDEOS,
+        .prompt = {.max = 1500},
+        .duration = {FOUR_TO_FIFTEEN},
+        .ratio = THREE_RATIOS,
+        .resolution = ONLY_720P,
+        .frames = {.legacy_aliases = true},
+        .images = {.max = 4, .max_with_video = 4, .max_bytes = 20 * MB,
+                   .below = true},
+        .videos = THREE_VIDEOS,
+    },
+    {
+        .name = "videos_fast", /* S1, S3 */
+        .endpoint = "/v1/videos/videos",
+        .editions = SV_BIT(SV_XINGCHAO),
+        .takes = TAKES_VIDEOS,
+        .prompt = {.max = 1500},
+        .duration = {FOUR_TO_FIFTEEN},
+        .ratio = THREE_RATIOS,
+        .resolution = ONLY_720P,
+        .frames = {.legacy_aliases = true},
+        .images = {.max = 4, .max_with_video = 4, .max_bytes = 20 * MB,
+                   .below = true},
+        .videos = THREE_VIDEOS,
+    },
+    {
+        .name = "videos_stable", /* S4 */
+        .endpoint = "/v1/videos/videos",
+        .editions = SV_BIT(SV_MINGYAN),
+        .takes = TAKES_VIDEOS | SV_BIT(SV_AUDIOS),
+        .prompt = {.max = 5000},
+        .duration = {FOUR_TO_FIFTEEN},
+        .ratio = THREE_RATIOS,
+        .resolution = ONLY_720P,
+        .frames = {.legacy_aliases = true},
+        .images = {.max = 4, .max_with_video = 4, .max_bytes = 20 * MB},
+        .videos = THREE_VIDEOS,
+        .audios = {.max = 1, .max_with_video = 1, .total_duration = 15},
+    },
+    {
+        .name = "videos_stable_fast", /* S4; the advice: programs in use */
+        .endpoint = "/v1/videos/videos",
+        .editions = SV_BIT(SV_MINGYAN),
+        .takes = TAKES_VIDEOS | SV_BIT(SV_AUDIOS),
+        .prompt = {.max = 5000},
+        .duration = {FOUR_TO_FIFTEEN, .advised = {10, 15}},
+        .ratio = THREE_RATIOS,
+        .resolution = ONLY_720P,
+        .frames = {.legacy_aliases = true},
+        .images = {.max = 4, .max_with_video = 4, .max_bytes = 20 * MB},
+        .videos = THREE_VIDEOS,
+        .audios = {.max = 1, .max_with_video = 1, .total_duration = 15},
+    },
 };
 
 #define DURATION(member) \
   (offsetof(sv_model, duration.member) - offsetof(sv_model, duration))
 
 static const sv_row_key row_keys[] = {
-  { "name", SV_ROW_TEXT, offsetof(sv_model, name) },
-  { "endpoint", SV_ROW_TEXT, offsetof(sv_model, endpoint) },
-  { "editions", SV_ROW_EDITIONS, offsetof(sv_model, editions) },
+    {"name", SV_ROW_TEXT, offsetof(sv_model, name)},
+    {"endpoint", SV_ROW_TEXT, offsetof(sv_model, endpoint)},
+    {"editions", SV_ROW_EDITIONS, offsetof(sv_model, editions)},
 };
 
 static const sv_row_key prompt_keys[] = {
-  { "max", SV_ROW_NUMBER, 0 },
+    {"max", SV_ROW_NUMBER, 0},
 };
 
 static const sv_row_key duration_keys[] = {
-  { "required", SV_ROW_FLAG, DURATION(required) },
-  { "min", SV_ROW_NUMBER, DURATION(min) },
-  { "max", SV_ROW_NUMBER, DURATION(max) },
-  { "default", SV_ROW_NUMBER, DURATION(standard) },
-  { "advised", SV_ROW_NUMBERS, DURATION(advised) },
+    {"required", SV_ROW_FLAG, DURATION(required)},
+    {"min", SV_ROW_NUMBER, DURATION(min)},
+    {"max", SV_ROW_NUMBER, DURATION(max)},
+    {"default", SV_ROW_NUMBER, DURATION(standard)},
+    {"advised", SV_ROW_NUMBERS, DURATION(advised)},
 };
 
 static const sv_row_key choice_keys[] = {
-  { "values", SV_ROW_TEXTS, offsetof(sv_choice, values) },
-  { "default", SV_ROW_TEXT, offsetof(sv_choice, standard) },
+    {"values", SV_ROW_TEXTS, offsetof(sv_choice, values)},
+    {"default", SV_ROW_TEXT, offsetof(sv_choice, standard)},
 };
 
 static const sv_row_key frames_keys[] = {
-  { "legacy_aliases", SV_ROW_FLAG, 0 },
+    {"legacy_aliases", SV_ROW_FLAG, 0},
 };
 
 #define MEDIA_KEY(kind, member) \
   { #member, kind, offsetof(sv_media_limits, member) }
 
 static const sv_row_key media_keys[] = {
-  MEDIA_KEY(SV_ROW_NUMBER, max),
-  MEDIA_KEY(SV_ROW_NUMBER, max_with_video),
-  MEDIA_KEY(SV_ROW_NUMBER, max_bytes),
-  MEDIA_KEY(SV_ROW_FLAG, below),
-  MEDIA_KEY(SV_ROW_NUMBER, total_bytes),
-  MEDIA_KEY(SV_ROW_NUMBER, total_duration),
-  MEDIA_KEY(SV_ROW_NUMBER, min_duration),
-  MEDIA_KEY(SV_ROW_NUMBER, max_duration),
-  MEDIA_KEY(SV_ROW_NUMBER, min_pixels),
-  MEDIA_KEY(SV_ROW_NUMBER, max_pixels),
-  MEDIA_KEY(SV_ROW_FLAG, sets_output),
+    MEDIA_KEY(SV_ROW_NUMBER, max),
+    MEDIA_KEY(SV_ROW_NUMBER, max_with_video),
+    MEDIA_KEY(SV_ROW_NUMBER, max_bytes),
+    MEDIA_KEY(SV_ROW_FLAG, below),
+    MEDIA_KEY(SV_ROW_NUMBER, total_bytes),
+    MEDIA_KEY(SV_ROW_NUMBER, total_duration),
+    MEDIA_KEY(SV_ROW_NUMBER, min_duration),
+    MEDIA_KEY(SV_ROW_NUMBER, max_duration),
+    MEDIA_KEY(SV_ROW_NUMBER, min_pixels),
+    MEDIA_KEY(SV_ROW_NUMBER, max_pixels),
+    MEDIA_KEY(SV_ROW_FLAG, sets_output),
 };
 
 #define GROUP(name, takes, member, keys) \
   { name, takes, offsetof(sv_model, member), keys, COUNT(keys) }
 
 const sv_row_group sv_row_groups[] = {
-  { NULL, 0, 0, row_keys, COUNT(row_keys) },
-  GROUP("prompt", SV_BIT(SV_PROMPT), prompt, prompt_keys),
-  GROUP("duration", SV_BIT(SV_DURATION), duration, duration_keys),
-  GROUP("ratio", SV_BIT(SV_RATIO), ratio, choice_keys),
-  GROUP("resolution", SV_BIT(SV_RESOLUTION), resolution, choice_keys),
-  GROUP("frames", TAKES_FRAMES, frames, frames_keys),
-  GROUP("referenceImages", SV_BIT(SV_IMAGES), images, media_keys),
-  GROUP("referenceVideos", SV_BIT(SV_VIDEOS), videos, media_keys),
-  GROUP("referenceAudios", SV_BIT(SV_AUDIOS), audios, media_keys),
+    {NULL, 0, 0, row_keys, COUNT(row_keys)},
+    GROUP("prompt", SV_BIT(SV_PROMPT), prompt, prompt_keys),
+    GROUP("duration", SV_BIT(SV_DURATION), duration, duration_keys),
+    GROUP("ratio", SV_BIT(SV_RATIO), ratio, choice_keys),
+    GROUP("resolution", SV_BIT(SV_RESOLUTION), resolution, choice_keys),
+    GROUP("frames", TAKES_FRAMES, frames, frames_keys),
+    GROUP("referenceImages", SV_BIT(SV_IMAGES), images, media_keys),
+    GROUP("referenceVideos", SV_BIT(SV_VIDEOS), videos, media_keys),
+    GROUP("referenceAudios", SV_BIT(SV_AUDIOS), audios, media_keys),
 };
 
 const size_t sv_row_group_count = COUNT(sv_row_groups);
 
 static const char *const field_names[] = {
 #define NAME(id, name) name,
-  SV_FIELDS(NAME)
+    SV_FIELDS(NAME)
 };
 
 static const char *const edition_names[] = {
-  SV_EDITIONS(NAME)
+    SV_EDITIONS(NAME)
 #undef NAME
 };
 
-const char *sv_field_name(sv_field field)
-{
+const char *sv_field_name(sv_field field) {
   return field_names[field];
 }
 
-const char *sv_edition_name(sv_edition edition)
-{
+const char *sv_edition_name(sv_edition edition) {
   return edition_names[edition];
 }
 
 /* Looked up for each key of each request, so the lengths are not counted
 ** anew. */
-sv_field sv_field_find(const sv_value *name)
-{
+sv_field sv_field_find(const sv_value *name) {
   static const unsigned char lengths[] = {
 #define LENGTH(id, text) sizeof text - 1,
-    SV_FIELDS(LENGTH)
+      SV_FIELDS(LENGTH)
 #undef LENGTH
   };
   unsigned field = 0;
-  if (name->kind != SV_TEXT)
+  if (name->kind != SV_TEXT) {
     return SV_FIELD_COUNT;
-  while (field < SV_FIELD_COUNT
-         && (name->as.text.length != lengths[field]
-             || memcmp(name->as.text.at, field_names[field], lengths[field])))
+  }
+  while (field < SV_FIELD_COUNT &&
+         (name->as.text.length != lengths[field] ||
+          memcmp(name->as.text.at, field_names[field], lengths[field]))) {
     field++;
+  }
   return (sv_field)field;
 }
 
-sv_edition sv_edition_find(const sv_value *name)
-{
+sv_edition sv_edition_find(const sv_value *name) {
   unsigned edition = 0;
-  while (edition < SV_EDITION_COUNT
-         && !sv_is_text(name, edition_names[edition]))
+  while (edition < SV_EDITION_COUNT &&
+         !sv_is_text(name, edition_names[edition])) {
     edition++;
+  }
   return (sv_edition)edition;
 }
 
 /* Copies the texts of a row to where `to` points and makes the row point
 ** there; with NULL only measures them. Returns their bytes. */
-static size_t move_texts(sv_model *row, char *to)
-{
+static size_t move_texts(sv_model *row, char *to) {
   size_t bytes = 0, g, k, i;
   for (g = 0; g < sv_row_group_count; g++) {
     const sv_row_group *group = &sv_row_groups[g];
@@ -235,11 +233,12 @@ static size_t move_texts(sv_model *row, char *to)
                     : key->kind == SV_ROW_TEXT ? 1
                                                : 0;
       const char **texts =
-        (const char **)(void *)((char *)row + group->place + key->place);
+          (const char **)(void *)((char *)row + group->place + key->place);
       for (i = 0; i < most && texts[i] != NULL; i++) {
         size_t size = strlen(texts[i]) + 1;
-        if (to != NULL)
+        if (to != NULL) {
           texts[i] = memcpy(to + bytes, texts[i], size);
+        }
         bytes += size;
       }
     }
@@ -247,38 +246,38 @@ static size_t move_texts(sv_model *row, char *to)
   return bytes;
 }
 
-static sv_model *copy_row(sv_resize *resize, const sv_model *row)
-{
+static sv_model *copy_row(sv_resize *resize, const sv_model *row) {
   sv_model measured = *row;
   sv_model *copy = resize(NULL, sizeof *copy + move_texts(&measured, NULL));
-  if (copy == NULL)
+  if (copy == NULL) {
     return NULL;
+  }
   *copy = *row;
   copy->takes |= SV_BIT(SV_PROMPT);
   move_texts(copy, (char *)(copy + 1));
   return copy;
 }
 
-static size_t find(const sv_catalog *catalog, const sv_value *name)
-{
+static size_t find(const sv_catalog *catalog, const sv_value *name) {
   size_t i = 0;
-  while (i < catalog->count && !sv_is_text(name, catalog->models[i]->name))
+  while (i < catalog->count && !sv_is_text(name, catalog->models[i]->name)) {
     i++;
+  }
   return i;
 }
 
-bool sv_catalog_add(sv_catalog *catalog, const sv_model *row)
-{
+bool sv_catalog_add(sv_catalog *catalog, const sv_model *row) {
   sv_value name = sv_text(row->name);
   size_t at = find(catalog, &name);
   sv_model *copy = copy_row(catalog->resize, row);
-  if (copy == NULL)
+  if (copy == NULL) {
     return false;
+  }
   if (at < catalog->count) {
     catalog->resize(catalog->models[at], 0);
   } else {
     sv_model **models =
-      catalog->resize(catalog->models, (at + 1) * sizeof *models);
+        catalog->resize(catalog->models, (at + 1) * sizeof *models);
     if (models == NULL) {
       catalog->resize(copy, 0);
       return false;
@@ -290,122 +289,125 @@ bool sv_catalog_add(sv_catalog *catalog, const sv_model *row)
   return true;
 }
 
-bool sv_catalog_open(sv_catalog *catalog, sv_edition edition)
-{
+bool sv_catalog_open(sv_catalog *catalog, sv_edition edition) {
   bool any = edition >= SV_EDITION_COUNT;
   size_t i;
   catalog->edition = any ? NULL : edition_names[edition];
   for (i = 0; i < COUNT(rows); i++) {
     sv_value name = sv_text(rows[i].name);
-    if ((any || rows[i].editions & SV_BIT(edition))
-        && sv_catalog_find(catalog, &name) == NULL
-        && !sv_catalog_add(catalog, &rows[i]))
+    if ((any || rows[i].editions & SV_BIT(edition)) &&
+        sv_catalog_find(catalog, &name) == NULL &&
+        !sv_catalog_add(catalog, &rows[i])) {
       return false;
+    }
   }
   return true;
 }
 
-void sv_catalog_close(sv_catalog *catalog)
-{
+void sv_catalog_close(sv_catalog *catalog) {
   size_t i;
-  for (i = 0; i < catalog->count; i++)
+  for (i = 0; i < catalog->count; i++) {
     catalog->resize(catalog->models[i], 0);
-  if (catalog->models != NULL)
+  }
+  if (catalog->models != NULL) {
     catalog->resize(catalog->models, 0);
+  }
   catalog->models = NULL;
   catalog->count = 0;
 }
 
 const sv_model *sv_catalog_find(const sv_catalog *catalog,
-                                const sv_value *name)
-{
+                                const sv_value *name) {
   size_t at = find(catalog, name);
   return at < catalog->count ? catalog->models[at] : NULL;
 }
 
-const sv_model *sv_built_in(const sv_value *name)
-{
+const sv_model *sv_built_in(const sv_value *name) {
   size_t i;
-  for (i = 0; i < COUNT(rows); i++)
-    if (sv_is_text(name, rows[i].name))
+  for (i = 0; i < COUNT(rows); i++) {
+    if (sv_is_text(name, rows[i].name)) {
       return &rows[i];
+    }
+  }
   return NULL;
 }
 
-bool sv_takes(const sv_model *model, sv_field field)
-{
-  if (field == SV_MODEL)
+bool sv_takes(const sv_model *model, sv_field field) {
+  if (field == SV_MODEL) {
     return true;
-  if (field == SV_OLD_FIRST_IMAGE || field == SV_OLD_LAST_IMAGE)
+  }
+  if (field == SV_OLD_FIRST_IMAGE || field == SV_OLD_LAST_IMAGE) {
     return model->takes & TAKES_FRAMES && model->frames.legacy_aliases;
+  }
   return model->takes & SV_BIT(field);
 }
 
-bool sv_is_word(const char *text, size_t length)
-{
+bool sv_is_word(const char *text, size_t length) {
   size_t i;
-  for (i = 0; i < length; i++)
-    if (text[i] <= ' ' || text[i] > '~')
+  for (i = 0; i < length; i++) {
+    if (text[i] <= ' ' || text[i] > '~') {
       return false;
+    }
+  }
   return length > 0 && length <= SV_MAX_WORD;
 }
 
-bool sv_is_limit(double number)
-{
+bool sv_is_limit(double number) {
   return isfinite(number) && number > 0;
 }
 
-static bool offers(const sv_choice *choice)
-{
+static bool offers(const sv_choice *choice) {
   size_t i;
-  if (choice->standard == NULL || choice->values[0] == NULL)
+  if (choice->standard == NULL || choice->values[0] == NULL) {
     return true;
-  for (i = 0; choice->values[i] != NULL; i++)
-    if (strcmp(choice->values[i], choice->standard) == 0)
+  }
+  for (i = 0; choice->values[i] != NULL; i++) {
+    if (strcmp(choice->values[i], choice->standard) == 0) {
       return true;
+    }
+  }
   return false;
 }
 
-static bool crossed(double min, double max)
-{
+static bool crossed(double min, double max) {
   return max > 0 && min > max;
 }
 
-static bool media_crossed(const sv_media_limits *limits)
-{
-  return crossed(limits->min_duration, limits->max_duration)
-         || crossed(limits->min_pixels, limits->max_pixels);
+static bool media_crossed(const sv_media_limits *limits) {
+  return crossed(limits->min_duration, limits->max_duration) ||
+         crossed(limits->min_pixels, limits->max_pixels);
 }
 
-const char *sv_row_fault(const sv_model *row)
-{
+const char *sv_row_fault(const sv_model *row) {
   const struct {
     bool wrong;
     const char *what;
   } faults[] = {
-    { row->name == NULL, "name is missing" },
-    { row->endpoint == NULL, "endpoint is missing" },
-    { row->endpoint != NULL && row->endpoint[0] != '/',
-      "endpoint must begin with /" },
-    { crossed(row->duration.min, row->duration.max),
-      "duration.min is above duration.max" },
-    { row->duration.standard > 0
-        && (row->duration.standard < row->duration.min
-            || crossed(row->duration.standard, row->duration.max)),
-      "duration.default is outside of duration.min and duration.max" },
-    { !offers(&row->ratio), "ratio.default is none of ratio.values" },
-    { !offers(&row->resolution),
-      "resolution.default is none of resolution.values" },
-    { media_crossed(&row->images),
-      "referenceImages has a min that is above its max" },
-    { media_crossed(&row->videos),
-      "referenceVideos has a min that is above its max" },
-    { media_crossed(&row->audios),
-      "referenceAudios has a min that is above its max" },
+      {row->name == NULL, "name is missing"},
+      {row->endpoint == NULL, "endpoint is missing"},
+      {row->endpoint != NULL && row->endpoint[0] != '/',
+       "endpoint must begin with /"},
+      {crossed(row->duration.min, row->duration.max),
+       "duration.min is above duration.max"},
+      {row->duration.standard > 0 &&
+           (row->duration.standard < row->duration.min ||
+            crossed(row->duration.standard, row->duration.max)),
+       "duration.default is outside of duration.min and duration.max"},
+      {!offers(&row->ratio), "ratio.default is none of ratio.values"},
+      {!offers(&row->resolution),
+       "resolution.default is none of resolution.values"},
+      {media_crossed(&row->images),
+       "referenceImages has a min that is above its max"},
+      {media_crossed(&row->videos),
+       "referenceVideos has a min that is above its max"},
+      {media_crossed(&row->audios),
+       "referenceAudios has a min that is above its max"},
   };
   size_t i;
-  for (i = 0; i < COUNT(faults); i++)
-    if (faults[i].wrong)
+  for (i = 0; i < COUNT(faults); i++) {
+    if (faults[i].wrong) {
       return faults[i].what;
+    }
+  }
   return NULL;
 }
