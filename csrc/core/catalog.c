@@ -234,9 +234,9 @@ static size_t move_texts(sv_model *row, char *to) {
                                                : 0;
       const char **texts =
           (const char **)(void *)((char *)row + group->place + key->place);
-      for (i = 0; i < most && texts[i] != NULL; i++) {
+      for (i = 0; i < most && texts[i]; i++) {
         size_t size = strlen(texts[i]) + 1;
-        if (to != NULL) {
+        if (to) {
           texts[i] = memcpy(to + bytes, texts[i], size);
         }
         bytes += size;
@@ -249,7 +249,7 @@ static size_t move_texts(sv_model *row, char *to) {
 static sv_model *copy_row(sv_resize *resize, const sv_model *row) {
   sv_model measured = *row;
   sv_model *copy = resize(NULL, sizeof *copy + move_texts(&measured, NULL));
-  if (copy == NULL) {
+  if (!copy) {
     return NULL;
   }
   *copy = *row;
@@ -270,7 +270,7 @@ bool sv_catalog_add(sv_catalog *catalog, const sv_model *row) {
   sv_value name = sv_text(row->name);
   size_t at = find(catalog, &name);
   sv_model *copy = copy_row(catalog->resize, row);
-  if (copy == NULL) {
+  if (!copy) {
     return false;
   }
   if (at < catalog->count) {
@@ -278,7 +278,7 @@ bool sv_catalog_add(sv_catalog *catalog, const sv_model *row) {
   } else {
     sv_model **models =
         catalog->resize(catalog->models, (at + 1) * sizeof *models);
-    if (models == NULL) {
+    if (!models) {
       catalog->resize(copy, 0);
       return false;
     }
@@ -291,12 +291,11 @@ bool sv_catalog_add(sv_catalog *catalog, const sv_model *row) {
 
 bool sv_catalog_open(sv_catalog *catalog, sv_edition edition) {
   bool any = edition >= SV_EDITION_COUNT;
-  size_t i;
   catalog->edition = any ? NULL : edition_names[edition];
-  for (i = 0; i < COUNT(rows); i++) {
+  for (size_t i = 0; i < COUNT(rows); i++) {
     sv_value name = sv_text(rows[i].name);
     if ((any || rows[i].editions & SV_BIT(edition)) &&
-        sv_catalog_find(catalog, &name) == NULL &&
+        !sv_catalog_find(catalog, &name) &&
         !sv_catalog_add(catalog, &rows[i])) {
       return false;
     }
@@ -305,11 +304,10 @@ bool sv_catalog_open(sv_catalog *catalog, sv_edition edition) {
 }
 
 void sv_catalog_close(sv_catalog *catalog) {
-  size_t i;
-  for (i = 0; i < catalog->count; i++) {
+  for (size_t i = 0; i < catalog->count; i++) {
     catalog->resize(catalog->models[i], 0);
   }
-  if (catalog->models != NULL) {
+  if (catalog->models) {
     catalog->resize(catalog->models, 0);
   }
   catalog->models = NULL;
@@ -323,8 +321,7 @@ const sv_model *sv_catalog_find(const sv_catalog *catalog,
 }
 
 const sv_model *sv_built_in(const sv_value *name) {
-  size_t i;
-  for (i = 0; i < COUNT(rows); i++) {
+  for (size_t i = 0; i < COUNT(rows); i++) {
     if (sv_is_text(name, rows[i].name)) {
       return &rows[i];
     }
@@ -343,8 +340,7 @@ bool sv_takes(const sv_model *model, sv_field field) {
 }
 
 bool sv_is_word(const char *text, size_t length) {
-  size_t i;
-  for (i = 0; i < length; i++) {
+  for (size_t i = 0; i < length; i++) {
     if (text[i] <= ' ' || text[i] > '~') {
       return false;
     }
@@ -357,11 +353,10 @@ bool sv_is_limit(double number) {
 }
 
 static bool offers(const sv_choice *choice) {
-  size_t i;
-  if (choice->standard == NULL || choice->values[0] == NULL) {
+  if (!choice->standard || !choice->values[0]) {
     return true;
   }
-  for (i = 0; choice->values[i] != NULL; i++) {
+  for (size_t i = 0; choice->values[i]; i++) {
     if (strcmp(choice->values[i], choice->standard) == 0) {
       return true;
     }
@@ -383,9 +378,9 @@ const char *sv_row_fault(const sv_model *row) {
     bool wrong;
     const char *what;
   } faults[] = {
-      {row->name == NULL, "name is missing"},
-      {row->endpoint == NULL, "endpoint is missing"},
-      {row->endpoint != NULL && row->endpoint[0] != '/',
+      {!row->name, "name is missing"},
+      {!row->endpoint, "endpoint is missing"},
+      {row->endpoint && row->endpoint[0] != '/',
        "endpoint must begin with /"},
       {crossed(row->duration.min, row->duration.max),
        "duration.min is above duration.max"},
@@ -403,8 +398,7 @@ const char *sv_row_fault(const sv_model *row) {
       {media_crossed(&row->audios),
        "referenceAudios has a min that is above its max"},
   };
-  size_t i;
-  for (i = 0; i < COUNT(faults); i++) {
+  for (size_t i = 0; i < COUNT(faults); i++) {
     if (faults[i].wrong) {
       return faults[i].what;
     }

@@ -46,11 +46,10 @@ static sv_code fact_fault(enum fact fact, const sv_value *value) {
 }
 
 static const sv_value *find(const sv_value *table, const char *name) {
-  const sv_entry *entry;
   if (table->kind != SV_TABLE) {
     return NULL;
   }
-  for (entry = table->as.entries; entry != NULL; entry = entry->next) {
+  for (const sv_entry *entry = table->as.entries; entry; entry = entry->next) {
     if (sv_is_text(&entry->key, name)) {
       return &entry->value;
     }
@@ -61,7 +60,7 @@ static const sv_value *find(const sv_value *table, const char *name) {
 /* What is known, and can be believed, about a medium; NaN if nothing. */
 static double known(const sv_value *medium, enum fact fact) {
   const sv_value *value = find(medium, facts[fact].name);
-  if (value == NULL || fact_fault(fact, value) != SV_CODE_COUNT) {
+  if (!value || fact_fault(fact, value) != SV_CODE_COUNT) {
     return NAN;
   }
   return value->as.number;
@@ -69,7 +68,7 @@ static double known(const sv_value *medium, enum fact fact) {
 
 const sv_value *sv_medium_url(const sv_value *medium) {
   const sv_value *url = medium->kind == SV_TEXT ? medium : find(medium, "url");
-  return url != NULL && url->kind == SV_TEXT ? url : NULL;
+  return url && url->kind == SV_TEXT ? url : NULL;
 }
 
 /* Writes the path of a table's key: url -> field.url, 3 -> field[3]. */
@@ -98,7 +97,7 @@ static void check_table_url(const sv_value *medium, const char *path,
   const sv_value *url = find(medium, "url");
   char field[PATH_SIZE];
   snprintf(field, sizeof field, "%s.url", path);
-  if (url == NULL) {
+  if (!url) {
     sv_report_add(report, SV_REQUIRED, field, sv_none, sv_none,
                   "is required: the URL of the medium");
   } else if (url->kind != SV_TEXT) {
@@ -113,7 +112,7 @@ static void check_fact(const sv_value *medium, enum fact fact,
   const sv_value *value = find(medium, facts[fact].name);
   char field[PATH_SIZE], wanted[SV_SHOWN], shown[SV_SHOWN];
   sv_code code;
-  if (value == NULL || (code = fact_fault(fact, value)) == SV_CODE_COUNT) {
+  if (!value || (code = fact_fault(fact, value)) == SV_CODE_COUNT) {
     return;
   }
   snprintf(field, sizeof field, "%s.%s", path, facts[fact].name);
@@ -132,8 +131,7 @@ static void check_fact(const sv_value *medium, enum fact fact,
 }
 
 static bool is_known_key(const sv_value *key) {
-  int i;
-  for (i = 0; i < FACT_COUNT; i++) {
+  for (int i = 0; i < FACT_COUNT; i++) {
     if (sv_is_text(key, facts[i].name)) {
       return true;
     }
@@ -145,17 +143,16 @@ static void report_key(const sv_value *key, const char *path,
                        sv_report *report) {
   char field[PATH_SIZE];
   sv_guess guess = {"", 0, NULL, 0};
-  int i;
   if (key->kind == SV_TEXT) {
     guess.word = key->as.text.at;
     guess.length = key->as.text.length;
   }
   sv_guess_offer(&guess, "url");
-  for (i = 0; i < FACT_COUNT; i++) {
+  for (int i = 0; i < FACT_COUNT; i++) {
     sv_guess_offer(&guess, facts[i].name);
   }
   path_of(field, path, key);
-  if (guess.best != NULL) {
+  if (guess.best) {
     sv_report_add(report, SV_UNKNOWN_FIELD, field, sv_none, sv_none,
                   "is not known; did you mean %s?", guess.best);
   } else {
@@ -230,17 +227,16 @@ static void check_sides(const sv_value *medium, const char *field,
 
 static void check_table(sv_value *medium, const char *path,
                         const sv_media_limits *limits, sv_report *report) {
-  const sv_entry *entry;
-  int fact;
   check_table_url(medium, path, report);
-  for (fact = 0; fact < FACT_COUNT; fact++) {
+  for (int fact = 0; fact < FACT_COUNT; fact++) {
     check_fact(medium, (enum fact)fact, path, report);
   }
   check_size(known(medium, BYTES), path, limits, report);
   check_length(known(medium, DURATION), path, limits, report);
   check_sides(medium, path, limits, report);
   medium->as.entries = sv_order(medium->as.entries);
-  for (entry = medium->as.entries; entry != NULL; entry = entry->next) {
+  for (const sv_entry *entry = medium->as.entries; entry;
+       entry = entry->next) {
     if (!is_known_key(&entry->key)) {
       report_key(&entry->key, path, report);
     }
@@ -295,10 +291,9 @@ static void check_totals(double bytes, double duration, const char *field,
 static void check_array(const sv_value *list, const char *field,
                         const sv_media_limits *limits, bool with_video,
                         sv_report *report) {
-  const sv_entry *entry;
   double bytes = 0, duration = 0;
   size_t count = 0;
-  for (entry = list->as.entries; entry != NULL; entry = entry->next) {
+  for (const sv_entry *entry = list->as.entries; entry; entry = entry->next) {
     double more_bytes = known(&entry->value, BYTES);
     double more_duration = known(&entry->value, DURATION);
     count += sv_position(&entry->key) > 0;
@@ -335,7 +330,6 @@ static void report_stray(const sv_value *key, const char *field,
 void sv_check_references(sv_value *list, const char *field,
                          const sv_media_limits *limits, bool with_video,
                          sv_report *report) {
-  sv_entry *entry;
   double next = 1;
   if (list->kind != SV_TABLE) {
     sv_report_type(report, field,
@@ -347,7 +341,7 @@ void sv_check_references(sv_value *list, const char *field,
   }
   list->as.entries = sv_order(list->as.entries);
   check_array(list, field, limits, with_video, report);
-  for (entry = list->as.entries; entry != NULL; entry = entry->next) {
+  for (sv_entry *entry = list->as.entries; entry; entry = entry->next) {
     double position = sv_position(&entry->key);
     char path[PATH_SIZE];
     if (position == 0) {

@@ -38,7 +38,7 @@ static bool grow(sv_report *report) {
     return true;
   }
   issues = report->resize(report->issues, capacity * sizeof *issues);
-  if (issues == NULL) {
+  if (!issues) {
     return false;
   }
   report->issues = issues;
@@ -73,7 +73,7 @@ static bool keep(sv_report *report, sv_issue issue) {
   }
   end = report->resize(NULL, field + message + 2 + text_size(&issue.limit) +
                                  text_size(&issue.actual));
-  if (end == NULL) {
+  if (!end) {
     return false;
   }
   issue.field = copy(&end, issue.field, field);
@@ -103,7 +103,7 @@ void sv_report_add(sv_report *report, sv_code code, const char *field,
   } else {
     report->warnings++;
   }
-  if (report->resize == NULL || report->out_of_memory) {
+  if (!report->resize || report->out_of_memory) {
     return;
   }
   start = snprintf(text, sizeof text / 2, "%s ", field);
@@ -131,11 +131,10 @@ void sv_report_type(sv_report *report, const char *field, const char *wanted,
 
 void sv_report_close(sv_report *report) {
   static const sv_report closed;
-  size_t i;
-  for (i = 0; i < report->kept; i++) {
+  for (size_t i = 0; i < report->kept; i++) {
     report->resize((char *)report->issues[i].field, 0);
   }
-  if (report->issues != NULL) {
+  if (report->issues) {
     report->resize(report->issues, 0);
   }
   *report = closed;

@@ -12,7 +12,6 @@ size_t sv_utf8_next(const char *at, size_t left, uint32_t *point) {
   unsigned char lead = (unsigned char)at[0];
   size_t more = lead < 0x80 ? 0 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
   uint32_t value = lead;
-  size_t i;
   if (more == 0) {
     *point = lead;
     return 1;
@@ -21,7 +20,7 @@ size_t sv_utf8_next(const char *at, size_t left, uint32_t *point) {
     return 0;
   }
   value &= 0x3Fu >> more;
-  for (i = 1; i <= more; i++) {
+  for (size_t i = 1; i <= more; i++) {
     unsigned char next = (unsigned char)at[i];
     if ((next & 0xC0) != 0x80) {
       return 0;
@@ -81,8 +80,7 @@ bool sv_is_blank_point(uint32_t point) {
       {0x2000, 0x200D}, {0x2028, 0x2029}, {0x202F, 0x202F},
       {0x205F, 0x2060}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF},
   };
-  size_t i;
-  for (i = 0; i < sizeof blanks / sizeof *blanks; i++) {
+  for (size_t i = 0; i < sizeof blanks / sizeof *blanks; i++) {
     if (point <= blanks[i].last) {
       return point >= blanks[i].first;
     }
@@ -188,7 +186,7 @@ void sv_guess_offer(sv_guess *guess, const char *candidate) {
   }
   apart = distance(guess->word, guess->length, candidate, length);
   if (apart * 3 <= longer &&
-      (guess->best == NULL || apart < guess->distance)) {
+      (!guess->best || apart < guess->distance)) {
     guess->best = candidate;
     guess->distance = apart;
   }

@@ -7,8 +7,7 @@
 /* The length of "http://" or "https://" at the start of text, else 0. */
 static size_t scheme_length(const char *text, size_t length) {
   static const char *const schemes[] = {"https://", "http://"};
-  size_t i;
-  for (i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+  for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
     size_t size = strlen(schemes[i]);
     if (length >= size && strncasecmp(text, schemes[i], size) == 0) {
       return size;
@@ -19,7 +18,7 @@ static size_t scheme_length(const char *text, size_t length) {
 
 static bool has_host(const char *text, size_t length) {
   size_t end = 0, start = 0, i;
-  while (end < length && strchr("/?#", text[end]) == NULL) {
+  while (end < length && !strchr("/?#", text[end])) {
     end++;
   }
   for (i = 0; i < end; i++) {
@@ -51,10 +50,10 @@ bool sv_is_url(const char *text, size_t length) {
 
 const char *sv_show_url(char out[SV_SHOWN], const char *text, size_t length) {
   size_t end = 0;
-  while (end < length && strchr("?#;", text[end]) == NULL) {
+  while (end < length && !strchr("?#;", text[end])) {
     end++;
   }
-  if (memchr(text, '@', length) != NULL) {
+  if (memchr(text, '@', length)) {
     end = scheme_length(text, length);
   }
   return sv_show(out, text, end);

@@ -35,7 +35,7 @@ static bool is_given(const sv_value *value) {
 static bool has_references(const request *r, sv_field field) {
   const sv_value *list = r->fields[field];
   return sv_takes(r->model, field) && is_given(list) &&
-         (list->kind != SV_TABLE || list->as.entries != NULL);
+         (list->kind != SV_TABLE || list->as.entries);
 }
 
 /* There is always room for the dots, which end the list where a word would
@@ -57,9 +57,8 @@ static void add_word(char list[LIST_SIZE], const char *word) {
 /* model */
 
 static void list_models(const sv_catalog *catalog, char list[LIST_SIZE]) {
-  size_t i;
   list[0] = '\0';
-  for (i = 0; i < catalog->count; i++) {
+  for (size_t i = 0; i < catalog->count; i++) {
     add_word(list, catalog->models[i]->name);
   }
 }
@@ -67,8 +66,7 @@ static void list_models(const sv_catalog *catalog, char list[LIST_SIZE]) {
 static const char *nearest_model(const sv_catalog *catalog,
                                  const sv_value *name) {
   sv_guess guess = {name->as.text.at, name->as.text.length, NULL, 0};
-  size_t i;
-  for (i = 0; i < catalog->count; i++) {
+  for (size_t i = 0; i < catalog->count; i++) {
     sv_guess_offer(&guess, catalog->models[i]->name);
   }
   return guess.best;
@@ -77,10 +75,10 @@ static const char *nearest_model(const sv_catalog *catalog,
 static const char *home_edition(const sv_value *name) {
   const sv_model *model = sv_built_in(name);
   int edition = 0;
-  while (model != NULL && !(model->editions & SV_BIT(edition))) {
+  while (model && !(model->editions & SV_BIT(edition))) {
     edition++;
   }
-  return model != NULL ? sv_edition_name((sv_edition)edition) : NULL;
+  return model ? sv_edition_name((sv_edition)edition) : NULL;
 }
 
 static void report_unknown_model(const request *r, const sv_value *name) {
@@ -91,11 +89,11 @@ static void report_unknown_model(const request *r, const sv_value *name) {
   list_models(r->catalog, list);
   limit = sv_text(list);
   actual = sv_text(sv_show(shown, name->as.text.at, name->as.text.length));
-  if (edition != NULL) {
+  if (edition) {
     sv_report_add(r->report, SV_UNKNOWN_MODEL, "model", limit, actual,
                   "%s is in the edition %s, not in %s; use one of %s", shown,
                   edition, r->catalog->edition, list);
-  } else if (nearest != NULL) {
+  } else if (nearest) {
     sv_report_add(r->report, SV_UNKNOWN_MODEL, "model", limit, actual,
                   "\"%s\" is not known; did you mean %s?", shown, nearest);
   } else {
@@ -107,7 +105,7 @@ static void report_unknown_model(const request *r, const sv_value *name) {
 static void check_model(const request *r, sv_field field) {
   const sv_value *name = r->fields[field];
   char list[LIST_SIZE];
-  if (r->model_name != NULL) {
+  if (r->model_name) {
     return;
   }
   if (name->kind == SV_TEXT) {
@@ -158,8 +156,7 @@ static const char *output_setter(const request *r) {
       {SV_VIDEOS, r->model->videos.sets_output},
       {SV_AUDIOS, r->model->audios.sets_output},
   };
-  size_t i;
-  for (i = 0; i < sizeof lists / sizeof *lists; i++) {
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
     if (lists[i].sets && has_references(r, lists[i].field)) {
       return sv_field_name(lists[i].field);
     }
@@ -169,12 +166,12 @@ static const char *output_setter(const request *r) {
 
 static bool is_ignored(const request *r, const char *field) {
   const char *setter = output_setter(r);
-  if (setter != NULL) {
+  if (setter) {
     sv_report_add(r->report, SV_IGNORED_FIELD, field, sv_none, sv_none,
                   "is ignored by %s beside %s, which sets it; leave it out",
                   r->model_name, setter);
   }
-  return setter != NULL;
+  return setter;
 }
 
 /* "a whole number of seconds from 4 to 15" */
@@ -250,7 +247,7 @@ static void check_duration(const request *r, sv_field field) {
                   (int)duration->as.text.length, duration->as.text.at);
   } else if (duration->kind != SV_ABSENT) {
     sv_report_type(r->report, "duration", wanted, duration);
-  } else if (r->model->duration.required && output_setter(r) == NULL) {
+  } else if (r->model->duration.required && !output_setter(r)) {
     sv_report_add(r->report, SV_REQUIRED, "duration", sv_none, sv_none,
                   "is required: %s", wanted);
   }
@@ -260,7 +257,7 @@ static void check_duration(const request *r, sv_field field) {
 
 static bool offers(const sv_choice *choice, const sv_value *value) {
   size_t i;
-  for (i = 0; choice->values[i] != NULL; i++) {
+  for (i = 0; choice->values[i]; i++) {
     if (sv_is_text(value, choice->values[i])) {
       return true;
     }
@@ -285,7 +282,7 @@ static void check_choice(const request *r, sv_field field) {
   if ((field == SV_RATIO && is_ignored(r, name)) || offers(choice, value)) {
     return;
   }
-  for (i = 0; choice->values[i] != NULL; i++) {
+  for (i = 0; choice->values[i]; i++) {
     add_word(list, choice->values[i]);
   }
   sv_show(shown, value->as.text.at, value->as.text.length);
@@ -323,8 +320,7 @@ static void check_pair(const request *r, sv_field field, sv_field other) {
 
 static void check_mode(const request *r, sv_field field) {
   char list[LIST_SIZE] = "";
-  int reference;
-  for (reference = SV_IMAGES; reference <= SV_AUDIOS; reference++) {
+  for (int reference = SV_IMAGES; reference <= SV_AUDIOS; reference++) {
     if (has_references(r, (sv_field)reference)) {
       add_word(list, sv_field_name((sv_field)reference));
     }
@@ -340,7 +336,7 @@ static void check_mode(const request *r, sv_field field) {
 static void check_alias(const request *r, sv_field old, sv_field frame) {
   const sv_value *old_url = sv_medium_url(r->fields[old]);
   const sv_value *url = sv_medium_url(r->fields[frame]);
-  if (old_url == NULL || url == NULL) {
+  if (!old_url || !url) {
     return;
   }
   if (old_url->as.text.length == url->as.text.length &&
@@ -409,7 +405,7 @@ static bool is_empty(const request *r, sv_field field) {
   const sv_value *value = r->fields[field];
   return value->kind == SV_ABSENT ||
          (field >= SV_IMAGES && value->kind == SV_TABLE &&
-          value->as.entries == NULL);
+          !value->as.entries);
 }
 
 static void check_fields(const request *r) {
@@ -421,8 +417,7 @@ static void check_fields(const request *r) {
       [SV_OLD_LAST_IMAGE] = check_frame, [SV_IMAGES] = check_references,
       [SV_VIDEOS] = check_references,    [SV_AUDIOS] = check_references,
   };
-  unsigned i;
-  for (i = 0; i < SV_FIELD_COUNT; i++) {
+  for (unsigned i = 0; i < SV_FIELD_COUNT; i++) {
     sv_field field = (sv_field)i;
     if (sv_takes(r->model, field)) {
       checks[i](r, field);
@@ -435,16 +430,15 @@ static void check_fields(const request *r) {
 static void report_unknown(const request *r, const sv_value *key) {
   sv_guess guess = {"", 0, NULL, 0};
   char shown[SV_SHOWN];
-  unsigned i;
   if (key->kind == SV_TEXT) {
     guess.word = key->as.text.at;
     guess.length = key->as.text.length;
   }
-  for (i = 0; i < SV_FIELD_COUNT; i++) {
+  for (unsigned i = 0; i < SV_FIELD_COUNT; i++) {
     sv_guess_offer(&guess, sv_field_name((sv_field)i));
   }
   sv_show_key(shown, key);
-  if (guess.best != NULL) {
+  if (guess.best) {
     sv_report_add(r->report, SV_UNKNOWN_FIELD, shown, sv_none, sv_none,
                   "is not a known field; did you mean %s?", guess.best);
   } else {
@@ -454,9 +448,8 @@ static void report_unknown(const request *r, const sv_value *key) {
 }
 
 static void check_unknown(const request *r, sv_params *params) {
-  const sv_entry *entry;
   params->entries = sv_order(params->entries);
-  for (entry = params->entries; entry != NULL; entry = entry->next) {
+  for (const sv_entry *entry = params->entries; entry; entry = entry->next) {
     if (sv_field_find(&entry->key) == SV_FIELD_COUNT) {
       report_unknown(r, &entry->key);
     }
@@ -471,16 +464,14 @@ bool sv_looks_into(const sv_value *key) {
 void sv_validate(const sv_catalog *catalog, sv_params *params,
                  sv_report *report) {
   request r;
-  sv_entry *entry;
-  unsigned i;
   r.catalog = catalog;
   r.report = report;
   r.absent = sv_none;
   r.unknown = 0;
-  for (i = 0; i < SV_FIELD_COUNT; i++) {
+  for (unsigned i = 0; i < SV_FIELD_COUNT; i++) {
     r.fields[i] = &r.absent;
   }
-  for (entry = params->entries; entry != NULL; entry = entry->next) {
+  for (sv_entry *entry = params->entries; entry; entry = entry->next) {
     sv_field field = sv_field_find(&entry->key);
     if (field < SV_FIELD_COUNT) {
       r.fields[field] = &entry->value;
@@ -489,8 +480,8 @@ void sv_validate(const sv_catalog *catalog, sv_params *params,
     }
   }
   r.model = sv_catalog_find(catalog, r.fields[SV_MODEL]);
-  r.model_name = r.model != NULL ? r.model->name : NULL;
-  if (r.model == NULL) {
+  r.model_name = r.model ? r.model->name : NULL;
+  if (!r.model) {
     r.model = &any_model;
   }
   check_fields(&r);

@@ -71,13 +71,13 @@ static int compare(const sv_value *a, const sv_value *b) {
 static sv_entry *merge(sv_entry *left, sv_entry *right) {
   sv_entry *first = NULL;
   sv_entry **tail = &first;
-  while (left != NULL && right != NULL) {
+  while (left && right) {
     sv_entry **from = compare(&left->key, &right->key) <= 0 ? &left : &right;
     *tail = *from;
     tail = &(*from)->next;
     *from = *tail;
   }
-  *tail = left != NULL ? left : right;
+  *tail = left ? left : right;
   return first;
 }
 
@@ -95,12 +95,11 @@ static sv_entry *sort(sv_entry *first, size_t count, sv_entry **rest) {
 }
 
 sv_entry *sv_order(sv_entry *first) {
-  const sv_entry *entry;
   size_t count = 0;
   bool ordered = true;
-  for (entry = first; entry != NULL; entry = entry->next) {
+  for (const sv_entry *entry = first; entry; entry = entry->next) {
     count++;
-    if (entry->next != NULL && compare(&entry->key, &entry->next->key) > 0) {
+    if (entry->next && compare(&entry->key, &entry->next->key) > 0) {
       ordered = false;
     }
   }
