@@ -2,7 +2,7 @@
 -- @module starvideos.context
 
 local address = require "starvideos.api.address"
-local budget = require "starvideos.polling.rate_limiter"
+local rate_limiter = require "starvideos.polling.rate_limiter"
 local exchange = require "starvideos.api.exchange"
 local random = require "starvideos.random"
 local slots = require "starvideos.api.create_slots"
@@ -109,7 +109,7 @@ return function(options)
     runtime = runtime,
     blocks = host == "block",
     random = chance,
-    budget = budget.new(chance, options.poll_rate),
+    rate_limiter = rate_limiter.new(chance, options.poll_rate),
     slots = slots.new(options.max_creates),
     shared = options.shared,
     wall_clock = core.time,

@@ -45,7 +45,7 @@ local function settle(context, order, tries, http, failed)
     problem.bytes_sent = http.bytes_sent
   end
   if problem.kind == "rate_limited" then
-    context.budget:limited(context.runtime:now(), problem.retry_after)
+    context.rate_limiter:limited(context.runtime:now(), problem.retry_after)
   end
   local pause = not problem.interrupted
     and retry.create_pause(problem, tries, context.random) or nil

@@ -3,7 +3,7 @@
 
 local address = require "starvideos.api.address"
 local answer = require "starvideos.polling.observe"
-local board = require "starvideos.polling.shared_cache"
+local shared_cache = require "starvideos.polling.shared_cache"
 local exchange = require "starvideos.api.exchange"
 
 --- Look at a task once. Where processes share what they know, the others are
@@ -19,11 +19,11 @@ local exchange = require "starvideos.api.exchange"
 --   `known`, which nobody has to read again
 -- @treturn ?table err
 -- @treturn ?string what was answered, as JSON
--- @treturn ?number when, as the board has it
+-- @treturn ?number when, as the cache has it
 return function(context, id, timeout, max_age, known)
-  local posted = board.of(context)
-  if posted and max_age then
-    local task, text, at = posted:task(id, max_age)
+  local cache = shared_cache.of(context)
+  if cache and max_age then
+    local task, text, at = cache:task(id, max_age)
     if task then
       return task, nil, text, at
     end
@@ -44,5 +44,5 @@ return function(context, id, timeout, max_age, known)
   if not task then
     return nil, refused
   end
-  return task, nil, http.body, posted and posted:post(id, http.body)
+  return task, nil, http.body, cache and cache:put(id, http.body)
 end

@@ -1,63 +1,65 @@
---- How many polls a client may send: one allowance for all its waits. It
--- spreads those that fall due together, falls at a 429 and rises slowly again.
--- Knows neither clock nor network; both are handed in.
+--- How many polls a client may send: one limit for all its waits. It spreads
+-- the polls that fall due together, halves the rate at a 429 and raises it
+-- slowly again. Knows neither clock nor network; the caller hands both in.
 -- @module starvideos.polling.rate_limiter
 
 local retry = require "starvideos.api.retry"
 
 local _M = {}
 
--- Polls queue by number. `allowed` is the number up to which they may leave;
--- it grows at `rate`, stands still while a 429 holds all back, and is never
--- more than one ahead of what was asked for: a quiet hour saves up nothing.
+-- Permits are numbers, and queue in their order. `allowed` is the last one
+-- that may be used; it grows at `rate`, stands still while a 429 holds all
+-- polls back, and is never more than one ahead of what was reserved: a quiet
+-- hour saves up nothing.
 --
--- `places` has by when each poll in the queue looks again; infinity for one
--- that left before its turn. Nobody tells of a wait that an error or a killed
--- light thread has ended: its place is free when it has not looked in time.
-local Budget = {}
-Budget.__index = Budget
+-- `permits` has by when the owner of each queued permit checks it again;
+-- infinity for one that was used before its turn. Nobody tells of a wait that
+-- an error or a killed light thread has ended: a permit is free when its owner
+-- has not checked it in time.
+local RateLimiter = {}
+RateLimiter.__index = RateLimiter
 
 -- A share of a poll that no clock can tell from none.
 local NOTHING = 1e-3
 
---- Make a budget.
+--- Make a rate limiter.
 -- @tparam function random returns a number in [0, 1)
 -- @tparam[opt] number rate the most polls a second; default the policy's,
---   with which a client can look at 10,000 tasks every 45 s and has an eighth
---   of it left for those that fall due together
--- @treturn table budget
+--   with which a client can poll 10,000 tasks every 45 s and has an eighth of
+--   it left for those that fall due together
+-- @treturn table limiter
 function _M.new(random, rate)
   rate = rate or retry.policy.rate
   return setmetatable({
     random = random,
     full_rate = rate,
     rate = rate,
-    issued = 0,
+    reserved = 0,
     allowed = 0,
-    places = {},
-    cleared = 0, -- places up to here are forgotten
+    permits = {},
+    cleared = 0, -- permits up to here are forgotten
     counted_until = -math.huge,
     held_until = -math.huge,
     risen_until = -math.huge,
     lowered_until = -math.huge,
-    left_at = -math.huge,
+    used_at = -math.huge,
     recent = 0,
-  }, Budget)
+  }, RateLimiter)
 end
 
--- Whether anybody is to come for a place.
-local function is_taken(self, number, now)
-  return (self.places[number] or -math.huge) >= now
+-- Whether the owner of a permit may still come for it.
+local function is_owned(self, permit, now)
+  return (self.permits[permit] or -math.huge) >= now
 end
 
--- Lets the next polls of the queue go, as many as the time is worth. A place
--- that is free takes none of it.
-local function admit(self, worth, now)
+-- Allows the next permits of the queue, as many as `worth` is enough for. A
+-- free one takes none of it.
+local function allow(self, worth, now)
   local following = math.floor(self.allowed) + 1
-  while following <= self.issued do
+  while following <= self.reserved do
     local step = 1
-    if not is_taken(self, following, now) then
-      self.places[following] = nil
+    if not is_owned(self, following, now) then
+      self.permits[following] = nil
     elseif worth > 0 then
       step = math.min(worth, following - self.allowed)
       worth = worth - step
@@ -67,103 +69,103 @@ local function admit(self, worth, now)
     self.allowed = self.allowed + step
     following = math.floor(self.allowed) + 1
   end
-  self.allowed = math.min(self.issued + 1, self.allowed + worth)
+  self.allowed = math.min(self.reserved + 1, self.allowed + worth)
 end
 
--- Forgets the places of those that have left, and of those that could have
--- and never came.
+-- Forgets the permits that were used, and those that could have been and
+-- whose owners never came.
 local function clear(self, now)
-  local last = math.min(math.floor(self.allowed), self.issued)
+  local last = math.min(math.floor(self.allowed), self.reserved)
   while self.cleared < last do
-    local place = self.places[self.cleared + 1]
-    if place and place >= now and place < math.huge then
+    local checks_by = self.permits[self.cleared + 1]
+    if checks_by and checks_by >= now and checks_by < math.huge then
       return
     end
     self.cleared = self.cleared + 1
-    self.places[self.cleared] = nil
+    self.permits[self.cleared] = nil
   end
 end
 
 local function count_until(self, now)
   local from = math.max(self.counted_until, self.held_until)
-  admit(self, math.max(0, now - from) * self.rate, now)
+  allow(self, math.max(0, now - from) * self.rate, now)
   clear(self, now)
   self.counted_until = math.max(self.counted_until, now)
 end
 
--- Those far behind look seldom. They do not all look at the same time: where
--- many turns come free at once, not all are to leave at once.
-local function until_next_look(self, pause)
+-- Those far behind check seldom. They do not all check at the same time: where
+-- many permits become free at once, not all polls are to leave at once.
+local function until_next_check(self, delay)
   local policy = retry.policy
   local longest = math.min(policy.look_max,
-    math.max(policy.look_min, pause * policy.look))
-  return math.min(pause, longest * (1 + self.random()) / 2)
+    math.max(policy.look_min, delay * policy.look))
+  return math.min(delay, longest * (1 + self.random()) / 2)
 end
 
 -- Polls a second of late, the further back the less they count.
 local function recent_rate(self, now)
   return self.recent
-    * math.exp((self.left_at - now) / retry.policy.rate_memory)
+    * math.exp((self.used_at - now) / retry.policy.rate_memory)
 end
 
-local function leave(self, number, now)
-  self.places[number] = number > self.allowed and math.huge or nil
+local function use(self, permit, now)
+  self.permits[permit] = permit > self.allowed and math.huge or nil
   self.recent = recent_rate(self, now) + 1 / retry.policy.rate_memory
-  self.left_at = now
+  self.used_at = now
 end
 
--- Seconds until a poll is to ask again. Those that may leave do.
-local function pause_of(self, number, now, early)
-  local ahead = number - self.allowed - (early or 0) * self.rate
+-- Seconds until a permit is to be checked again; uses it where it may be.
+local function delay_of(self, permit, now, early)
+  local ahead = permit - self.allowed - (early or 0) * self.rate
   local queue = ahead > NOTHING and ahead / self.rate or 0
   local hold = math.max(0, self.held_until - now)
   if queue + hold <= 0 then
-    leave(self, number, now)
+    use(self, permit, now)
     return 0
   end
-  local pause = until_next_look(self, queue + hold)
-  self.places[number] = now + pause + retry.policy.look_late
-  return pause
+  local delay = until_next_check(self, queue + hold)
+  self.permits[permit] = now + delay + retry.policy.look_late
+  return delay
 end
 
---- Queue a poll.
+--- Reserve a permit for one poll.
 -- @tparam number now the runtime's seconds
--- @tparam[opt=0] number early seconds by which it may leave before its turn,
---   so that some leave together; nobody's turn comes sooner for it
--- @treturn number seconds after which to ask `left`; 0: it may leave
--- @treturn number its number in the queue
-function Budget:reserve(now, early)
+-- @tparam[opt=0] number early seconds by which it may be used before its turn,
+--   so that some polls leave together; nobody's turn comes sooner for it
+-- @treturn number seconds after which to `check` it; 0: poll now
+-- @treturn number the permit
+function RateLimiter:reserve(now, early)
   count_until(self, now)
-  self.issued = self.issued + 1
-  return pause_of(self, self.issued, now, early), self.issued
+  self.reserved = self.reserved + 1
+  return delay_of(self, self.reserved, now, early), self.reserved
 end
 
---- How long a poll in the queue still has to wait.
--- @tparam number number of the poll
+--- Check whether a reserved permit may be used.
+-- @tparam number permit
 -- @tparam number now the runtime's seconds
 -- @tparam[opt=0] number early as of `reserve`
--- @treturn number seconds after which to ask again, for the rate may change
---   meanwhile; 0: it may leave
--- @treturn number its number: another for one that comes so late that its place
---   was free
-function Budget:left(number, now, early)
+-- @treturn number seconds after which to check again, for the rate may change
+--   meanwhile; 0: poll now
+-- @treturn number the permit: another for one that was checked so late that it
+--   had become free
+function RateLimiter:check(permit, now, early)
   count_until(self, now)
-  if not self.places[number] then
+  if not self.permits[permit] then
     return self:reserve(now, early)
   end
-  return pause_of(self, number, now, early), number
+  return delay_of(self, permit, now, early), permit
 end
 
---- Give up on a poll that is still in the queue.
--- @tparam number number of the poll
-function Budget:give_up(number)
-  self.places[number] = nil
+--- Give a reserved permit back unused.
+-- @tparam number permit
+function RateLimiter:release(permit)
+  self.permits[permit] = nil
 end
 
 --- An answer came that was no 429: the rate rises by as much as the time since
 -- the last answer is worth.
 -- @tparam number now the runtime's seconds
-function Budget:answered(now)
+function RateLimiter:answered(now)
   local policy = retry.policy
   count_until(self, now)
   local quiet = math.min(now - self.risen_until, policy.rate_trust)
@@ -174,11 +176,11 @@ function Budget:answered(now)
   end
 end
 
---- The provider said too many requests: half as many as of late from now on,
--- and none before it wants to be asked again.
+--- The provider said too many requests: from now on half as many polls as of
+-- late, and none before the time at which it wants to be asked again.
 -- @tparam number now the runtime's seconds
 -- @tparam[opt] number retry_after seconds
-function Budget:limited(now, retry_after)
+function RateLimiter:limited(now, retry_after)
   local policy = retry.policy
   count_until(self, now)
   if retry_after then

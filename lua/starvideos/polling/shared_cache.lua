@@ -12,8 +12,8 @@ local retry = require "starvideos.api.retry"
 
 local _M = {}
 
-local Board = {}
-Board.__index = Board
+local SharedCache = {}
+SharedCache.__index = SharedCache
 
 -- Tells clients of different accounts apart, and nothing of their keys.
 local function fingerprint(text)
@@ -24,21 +24,21 @@ local function fingerprint(text)
   return ("%08x"):format(sum)
 end
 
---- The board of a client.
+--- The cache of a client.
 -- @tparam table context of the client; `shared` is the dictionary, with
 --   `get(key)`, `set(key, value, seconds)` and `add(key, value, seconds)`,
 --   where it has one `delete(key)`, as ngx.shared.DICT knows them
--- @treturn ?table board, nil where nothing is shared
+-- @treturn ?table cache, nil where nothing is shared
 function _M.of(context)
-  if context.shared and not context.board then
-    context.board = setmetatable({
+  if context.shared and not context.shared_cache then
+    context.shared_cache = setmetatable({
       context = context,
       dictionary = context.shared,
       realm = ("%s %s "):format(context.base_url,
         fingerprint(context.api_key or "")),
-    }, Board)
+    }, SharedCache)
   end
-  return context.board
+  return context.shared_cache
 end
 
 local function answer_key(self, id)
@@ -53,7 +53,7 @@ end
 -- @tparam string id of the task
 -- @tparam string text JSON
 -- @treturn number when, as `task` will tell
-function Board:post(id, text)
+function SharedCache:put(id, text)
   local at = ("%.3f"):format(self.context.wall_clock())
   self.dictionary:set(answer_key(self, id), at .. " " .. text,
     retry.policy.board_keep)
@@ -63,7 +63,7 @@ end
 --- Seconds since something was posted.
 -- @tparam number at when
 -- @treturn number
-function Board:age(at)
+function SharedCache:age(at)
   return math.max(0, self.context.wall_clock() - at)
 end
 
@@ -88,7 +88,7 @@ end
 -- @treturn ?table task, nil where nothing is known or it is older
 -- @treturn ?string the same as JSON
 -- @treturn ?number when it was posted
-function Board:task(id, max_age)
+function SharedCache:task(id, max_age)
   local text, at = latest(self, id)
   if not text or self:age(at) > max_age then
     return nil
@@ -102,7 +102,7 @@ end
 -- @treturn ?table task, nil where there is nothing new
 -- @treturn ?string the same as JSON
 -- @treturn ?number when it was posted
-function Board:news(id, since)
+function SharedCache:news(id, since)
   local text, at = latest(self, id)
   if not text or since and at <= since then
     return nil
@@ -114,7 +114,7 @@ end
 -- @tparam string id
 -- @tparam ?string own the caller's claim
 -- @treturn boolean
-function Board:is_claimed(id, own)
+function SharedCache:is_claimed(id, own)
   local holder = self.dictionary:get(claim_key(self, id))
   return holder ~= nil and holder ~= own
 end
@@ -125,7 +125,7 @@ end
 -- @tparam number seconds after which it runs out
 -- @treturn ?string the claim; an empty one, of which nobody knows, where the
 --   dictionary is full; nil: another has it
-function Board:claim(id, own, seconds)
+function SharedCache:claim(id, own, seconds)
   local dictionary, key = self.dictionary, claim_key(self, id)
   if own and dictionary:get(key) == own then
     dictionary:set(key, own, seconds)
@@ -143,7 +143,7 @@ end
 --- Give a claim back.
 -- @tparam string id
 -- @tparam string own the claim
-function Board:release(id, own)
+function SharedCache:release(id, own)
   local dictionary, key = self.dictionary, claim_key(self, id)
   if dictionary:get(key) ~= own then
     return

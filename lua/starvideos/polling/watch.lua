@@ -6,8 +6,8 @@
 -- task, or nil and an err.
 -- @module starvideos.polling.watch
 
-local board = require "starvideos.polling.shared_cache"
-local budget = require "starvideos.polling.rate_limiter"
+local shared_cache = require "starvideos.polling.shared_cache"
+local rate_limiter = require "starvideos.polling.rate_limiter"
 local errors = require "starvideos.errors"
 local query = require "starvideos.operation.query"
 local response = require "starvideos.api.task_reader"
@@ -30,8 +30,8 @@ local info_mt = {
 --   the next, where they are many
 -- @treturn table plan
 function _M.plan(context, options, beat)
-  context.budget = context.budget
-    or budget.new(context.random, context.poll_rate)
+  context.rate_limiter = context.rate_limiter
+    or rate_limiter.new(context.random, context.poll_rate)
   local now = context.runtime:now()
   local timeout = options.timeout or retry.policy.timeout
   return {
@@ -224,13 +224,13 @@ function _M.begin(plan, task_or_id, options)
     age = age_of(context, task, id), -- when the wait began
     interval = retry.first_interval(plan),
     polls = 0,
-    number = nil, -- in the queue of the budget
+    permit = nil, -- reserved at the rate limiter
     fault = nil, -- the error that the last poll came back with
     faults = nil,
   }
   local due = due_after(plan, retry.first_pause(self, options, self.age,
     context.random), plan.began)
-  if board.of(context) then
+  if shared_cache.of(context) then
     self.poll_at, due = due, plan.began
   end
   return due, self
@@ -239,12 +239,12 @@ end
 -- Gives back what others wait for.
 local function let_go(plan, self)
   local context = plan.context
-  if self.number then
-    context.budget:give_up(self.number)
-    self.number = nil
+  if self.permit then
+    context.rate_limiter:release(self.permit)
+    self.permit = nil
   end
   if self.claim then
-    board.of(context):release(self.id, self.claim)
+    shared_cache.of(context):release(self.id, self.claim)
     self.claim = nil
   end
 end
@@ -320,17 +320,17 @@ local function take_news(plan, self, seen, age, now)
     self.interval * (1 - policy.jitter) - age))
 end
 
--- What the board says to a watch: when to look again, or nil and the result;
+-- What the cache says to a watch: when to look again, or nil and the result;
 -- true where it is to ask by itself.
-local function consult(plan, self, posted, now)
-  local seen, text, at = posted:news(self.id, self.heard_at)
+local function consult(plan, self, cache, now)
+  local seen, text, at = cache:news(self.id, self.heard_at)
   if seen then
     book(self, text, at)
-    return take_news(plan, self, seen, posted:age(at), now)
+    return take_news(plan, self, seen, cache:age(at), now)
   elseif now < self.poll_at then
     local look = self.reads and now + until_next_look(plan.context)
     return math.min(look or self.poll_at, self.poll_at)
-  elseif not self.number and posted:is_claimed(self.id, self.claim) then
+  elseif not self.permit and cache:is_claimed(self.id, self.claim) then
     return math.min(now + until_next_look(plan.context), plan.deadline)
   end
   return true
@@ -338,22 +338,22 @@ end
 
 -- Queues for a turn: nil, or when to look again.
 local function queue(plan, self, now)
-  local pause
-  if self.number then
-    pause, self.number = plan.context.budget:left(self.number, now, plan.beat)
+  local limiter, pause = plan.context.rate_limiter
+  if self.permit then
+    pause, self.permit = limiter:check(self.permit, now, plan.beat)
   else
-    pause, self.number = plan.context.budget:reserve(now, plan.beat)
+    pause, self.permit = limiter:reserve(now, plan.beat)
   end
   if pause > 0 then
     return math.min(now + pause, plan.deadline)
   end
-  self.number = nil
+  self.permit = nil
 end
 
 -- Lays claim to the task for as long as a poll may take.
-local function claim(plan, self, posted, now)
+local function claim(plan, self, cache, now)
   local policy = retry.policy
-  self.claim = posted:claim(self.id, self.claim, policy.board_look
+  self.claim = cache:claim(self.id, self.claim, policy.board_look
     + math.min(plan.context.timeout, plan.deadline - now))
   return self.claim ~= nil
 end
@@ -372,9 +372,9 @@ function _M.approach(plan, self, due)
     let_go(plan, self)
     return time_is_up(plan, self)
   end
-  local posted = board.of(context)
-  if posted then
-    local look, task, err = consult(plan, self, posted, now)
+  local cache = shared_cache.of(context)
+  if cache then
+    local look, task, err = consult(plan, self, cache, now)
     if look ~= true then
       return look, task, err
     end
@@ -382,7 +382,7 @@ function _M.approach(plan, self, due)
   local turn = queue(plan, self, now)
   if turn then
     return turn
-  elseif posted and not claim(plan, self, posted, now) then
+  elseif cache and not claim(plan, self, cache, now) then
     return math.min(now + until_next_look(context), plan.deadline)
   end
   return true
@@ -394,7 +394,7 @@ local function keep_claim(plan, self, pause)
   if not self.claim then
     return
   elseif self.fault and pause and pause > 0 then
-    self.claim = board.of(plan.context):claim(self.id, self.claim, pause)
+    self.claim = shared_cache.of(plan.context):claim(self.id, self.claim, pause)
   else
     let_go(plan, self)
   end
@@ -413,9 +413,9 @@ function _M.poll(plan, self)
     plan.deadline - context.runtime:now(), nil, text_of(self))
   local now = context.runtime:now()
   if err and err.kind == "rate_limited" then
-    context.budget:limited(now, err.retry_after)
+    context.rate_limiter:limited(now, err.retry_after)
   else
-    context.budget:answered(now)
+    context.rate_limiter:answered(now)
   end
   book(self, text, at, err)
   local pause, task, failed = judge(plan, self, seen, err, now)

@@ -120,7 +120,7 @@ describe("the waits of one call", function()
     assert.is_near(START + 0.033, world.now, 1e-6)
   end)
 
-  it("leave together, as many as the budget has for a beat", function()
+  it("leave together, as many as the rate limiter permits in a beat", function()
     local world = world_of(function(id)
       return body(id, "completed")
     end)
@@ -184,7 +184,8 @@ describe("the waits of one call", function()
       all(broken, ids(2000), { first_poll = 0 })
     end, "broken")
     local world = world_of(function(id) return body(id, "completed") end)
-    world.now, world.context.budget = broken.now, broken.context.budget
+    world.now = broken.now
+    world.context.rate_limiter = broken.context.rate_limiter
     all(world, { "video_1" }, { first_poll = 0 })
     assert.is_true(world.at[1] - (broken.now - START) < 75)
   end)
@@ -231,7 +232,7 @@ describe("an end from outside", function()
     world.context.poll_rate = 1
     world.stop_at, world.why = START + 40, "cancelled"
     all(world, ids(50), { first_poll = 30 })
-    assert.equal(0, (world.context.budget:reserve(world.now + 1)))
+    assert.equal(0, (world.context.rate_limiter:reserve(world.now + 1)))
   end)
 
   it("ends with an answer that came all the same", function()

@@ -1,4 +1,4 @@
--- A wait among others: its turn in the budget, and how old its task is.
+-- A wait among others: its turn at the rate limiter, and how old its task is.
 
 local random = require "starvideos.random"
 local wait = require "starvideos.operation.wait"
@@ -10,25 +10,25 @@ local function answer(status, headers)
     body = '{"id":"video_1","status":"processing"}' }
 end
 
---- A context where time passes while one sleeps, and a budget that lets a
+--- A context where time passes while one sleeps, and a rate limiter that lets a
 -- poll leave `queue` seconds after it fell due, with a look every `look`
--- seconds. What the budget is told lands in `told`.
+-- seconds. What the rate limiter is told lands in `told`.
 local function scene_of(options)
   local scene = { now = START, polls = {}, told = {} }
   local due = {}
   local function note(name, ...)
     scene.told[#scene.told + 1] = { name, ... }
   end
-  local function left(_, number, now)
-    return math.min(due[number] - now, options.look or 60), number
+  local function check(_, permit, now)
+    return math.min(due[permit] - now, options.look or 60), permit
   end
-  scene.budget = {
-    left = left,
+  scene.rate_limiter = {
+    check = check,
     reserve = function(_, now)
       due[#due + 1] = now + (options.queue or 0)
-      return left(nil, #due, now)
+      return check(nil, #due, now)
     end,
-    give_up = function(_, number) note("give_up", number) end,
+    release = function(_, permit) note("release", permit) end,
     answered = function(_, now) note("answered", now) end,
     limited = function(_, now, seconds) note("limited", now, seconds) end,
   }
@@ -61,7 +61,7 @@ local function scene_of(options)
 end
 
 describe("a poll that is due", function()
-  it("leaves at once where the budget lets it", function()
+  it("leaves at once where the rate limiter lets it", function()
     local context = scene_of { answers = { answer(200) } }
     wait.one(context, "video_1", { first_poll = 5, timeout = 6 })
     assert.equal(5, context.polls[1])
@@ -84,7 +84,7 @@ describe("a poll that is due", function()
     assert.equal("timeout", err.kind)
     assert.equal(START + 20, context.now)
     assert.same({}, context.polls)
-    assert.same({ { "give_up", 1 } }, context.told)
+    assert.same({ { "release", 1 } }, context.told)
   end)
 
   it("is given up where the wait is cancelled in the queue", function()
@@ -95,7 +95,7 @@ describe("a poll that is due", function()
       assert.equal("cancelled", err.kind)
       assert.equal(why == "interrupted", err.interrupted)
       assert.same({}, context.polls)
-      assert.same({ { "give_up", 1 } }, context.told)
+      assert.same({ { "release", 1 } }, context.told)
     end
   end)
 
@@ -108,8 +108,8 @@ describe("a poll that is due", function()
       return request(self, req)
     end
     local reserved = 0
-    local reserve = context.budget.reserve
-    context.budget.reserve = function(...)
+    local reserve = context.rate_limiter.reserve
+    context.rate_limiter.reserve = function(...)
       reserved = reserved + 1
       return reserve(...)
     end
@@ -117,15 +117,15 @@ describe("a poll that is due", function()
     assert.equal(1, reserved)
   end)
 
-  it("needs no budget", function()
+  it("needs no rate limiter", function()
     local context = scene_of { answers = { answer(200) } }
-    context.budget, context.random = nil, random(3)
+    context.rate_limiter, context.random = nil, random(3)
     wait.one(context, "video_1", { first_poll = 5, timeout = 6 })
     assert.equal(5, context.polls[1])
   end)
 end)
 
-describe("the budget is told", function()
+describe("the rate limiter is told", function()
   it("of a 429 with its Retry-After, and of every other answer", function()
     local context = scene_of { answers = {
       answer(429, { ["retry-after"] = "7" }), answer(429), answer(503),

@@ -1,4 +1,4 @@
-local budget = require "starvideos.polling.rate_limiter"
+local rate_limiter = require "starvideos.polling.rate_limiter"
 local deadlines = require "starvideos.deadlines"
 local random = require "starvideos.random"
 local retry = require "starvideos.api.retry"
@@ -11,11 +11,11 @@ local function zero()
 end
 
 --- Polls that queue at the given times, or come back then where they have
--- `numbers`; `left` is when each may leave. `at[time]` is called on the way.
-local function queue(self, arrivals, at, numbers)
+-- `permits`; `left` is when each may leave. `at[time]` is called on the way.
+local function queue(self, arrivals, at, permits)
   local heap, left = deadlines(), {}
   for index, time in ipairs(arrivals) do
-    heap:push(time, { index = index, number = numbers and numbers[index] })
+    heap:push(time, { index = index, permit = permits and permits[index] })
   end
   for time, act in pairs(at or {}) do
     heap:push(time, { act = act })
@@ -26,10 +26,10 @@ local function queue(self, arrivals, at, numbers)
     local pause = 0
     if poll.act then
       poll.act(now)
-    elseif poll.number then
-      pause, poll.number = self:left(poll.number, now)
+    elseif poll.permit then
+      pause, poll.permit = self:check(poll.permit, now)
     else
-      pause, poll.number = self:reserve(now)
+      pause, poll.permit = self:reserve(now)
     end
     if pause > 0 then
       heap:push(now + pause, poll)
@@ -64,9 +64,9 @@ local function busiest(left)
   return most
 end
 
-describe("the budget of polls", function()
+describe("the rate limiter", function()
   it("does not delay a single wait", function()
-    local self = budget.new(zero)
+    local self = rate_limiter.new(zero)
     for second = 0, 100 do
       assert.equal(0, (self:reserve(second * 0.02)))
     end
@@ -74,14 +74,14 @@ describe("the budget of polls", function()
   end)
 
   it("does not delay it at a clock that counts from 1970", function()
-    local self = budget.new(zero)
+    local self = rate_limiter.new(zero)
     for second = 0, 100 do
       assert.equal(0, (self:reserve(1.8e9 + second / RATE)))
     end
   end)
 
   it("spreads what falls due at the same moment", function()
-    local left = queue(budget.new(zero), times(1000, 50))
+    local left = queue(rate_limiter.new(zero), times(1000, 50))
     assert.equal(50, left[1])
     for index = 2, #left do
       assert.is_near(1 / RATE, left[index] - left[index - 1], 1e-3)
@@ -93,7 +93,7 @@ describe("the budget of polls", function()
   end)
 
   it("has the rate it is given, and goes back to that", function()
-    local self = budget.new(zero, 20)
+    local self = rate_limiter.new(zero, 20)
     local left = queue(self, times(100, 50))
     assert.is_near(50 + 99 / 20, left[100], 1e-3)
     self:limited(55)
@@ -104,27 +104,27 @@ describe("the budget of polls", function()
   end)
 
   it("may be slower than what many 429 leave others", function()
-    local self = budget.new(zero, 0.5)
+    local self = rate_limiter.new(zero, 0.5)
     self:limited(0)
     assert.equal(0.5, self.rate)
   end)
 
   it("lets some leave together that may be early, and no more for it",
     function()
-      local self = budget.new(zero, 100)
+      local self = rate_limiter.new(zero, 100)
       for _ = 1, 11 do
         assert.equal(0, (self:reserve(50, 0.1)))
       end
-      local pause, number = self:reserve(50, 0.1)
+      local pause, permit = self:reserve(50, 0.1)
       assert.is_near(0.01, pause, 1e-6)
-      assert.equal(0, self:left(number, 50.01, 0.1))
+      assert.equal(0, self:check(permit, 50.01, 0.1))
       assert.is_near(0.12, (self:reserve(50)), 0.011)
       self:limited(50.01, 1)
       assert.is_true(self:reserve(50.95, 0.1) > 0)
     end)
 
   it("saves nothing up in a quiet hour", function()
-    local self = budget.new(zero)
+    local self = rate_limiter.new(zero)
     self:reserve(0)
     local left = queue(self, times(600, 3600))
     assert.is_near(3600 + 599 / RATE, left[600], 0.01)
@@ -135,7 +135,7 @@ describe("the budget of polls", function()
     for index = 1, 3000 do
       arrivals[index] = (arrivals[index - 1] or 0) + next_number() / 300
     end
-    local left = queue(budget.new(zero), arrivals)
+    local left = queue(rate_limiter.new(zero), arrivals)
     for index = 2, #left do
       assert.is_true(left[index] >= left[index - 1] - 1e-3)
     end
@@ -144,7 +144,7 @@ describe("the budget of polls", function()
 
   it("lets nobody sleep so long that a rising rate would be missed",
     function()
-      local self, longest = budget.new(random(2)), 0
+      local self, longest = rate_limiter.new(random(2)), 0
       for _ = 1, 200 * RATE do
         longest = math.max(longest, (self:reserve(0)))
       end
@@ -152,37 +152,37 @@ describe("the budget of polls", function()
     end)
 
   it("gives the turn of who gave up to the next", function()
-    local self, numbers = budget.new(zero), {}
+    local self, permits = rate_limiter.new(zero), {}
     for index = 1, 2000 do
-      numbers[index] = select(2, self:reserve(0))
+      permits[index] = select(2, self:reserve(0))
     end
     for index = 2, 1999 do
-      self:give_up(numbers[index])
+      self:release(permits[index])
     end
-    assert.is_near(1 / RATE, self:left(numbers[2000], 0.0001), 1e-3)
-    assert.equal(0, self:left(numbers[2000], 1 / RATE))
+    assert.is_near(1 / RATE, self:check(permits[2000], 0.0001), 1e-3)
+    assert.equal(0, self:check(permits[2000], 1 / RATE))
     assert.equal(0, (self:reserve(1)))
   end)
 
   it("takes no time for those that gave up, wherever they stood", function()
     for share, left in pairs { [2] = 1, [2.5] = 0.5, [3] = 0 } do
-      local self = budget.new(zero)
+      local self = rate_limiter.new(zero)
       for _ = 1, 10 do
         self:reserve(0)
       end
-      for number = 4, 9 do
-        self:give_up(number)
+      for permit = 4, 9 do
+        self:release(permit)
       end
-      assert.is_near(left / RATE, self:left(10, share / RATE), 1e-9)
+      assert.is_near(left / RATE, self:check(10, share / RATE), 1e-9)
     end
   end)
 
   it("moves up those behind others that give up, but not in one rush",
     function()
-      local self = budget.new(random(5))
+      local self = rate_limiter.new(random(5))
       local left = queue(self, times(4000, 0), { [0.5] = function()
-        for number = 1000, 2999 do
-          self:give_up(number)
+        for permit = 1000, 2999 do
+          self:release(permit)
         end
       end })
       assert.is_near(999 / RATE, left[999], 0.05)
@@ -193,12 +193,12 @@ describe("the budget of polls", function()
       end
       assert.is_true(busiest(others) <= 2 * RATE)
       self:reserve(1e6)
-      assert.is_nil(next(self.places))
+      assert.is_nil(next(self.permits))
     end)
 
   it("takes no time for those that never come back, as if they were killed",
     function()
-      local self = budget.new(random(4))
+      local self = rate_limiter.new(random(4))
       self:limited(0)
       for _ = 1, 2000 do
         self:reserve(0)
@@ -211,7 +211,7 @@ describe("the budget of polls", function()
 
   it("keeps the places of those that come back, however long it takes",
     function()
-      local self = budget.new(random(4))
+      local self = rate_limiter.new(random(4))
       self:limited(0)
       local left = queue(self, times(400, 0))
       for index = 2, 400 do
@@ -221,20 +221,20 @@ describe("the budget of polls", function()
 
   it("sends no more at once where all come late, as after a pause of the host",
     function()
-      local self, numbers = budget.new(random(4)), {}
+      local self, permits = rate_limiter.new(random(4)), {}
       for index = 1, 20 * RATE do
-        numbers[index] = select(2, self:reserve(0))
+        permits[index] = select(2, self:reserve(0))
       end
-      local left = queue(self, times(20 * RATE, 1000), nil, numbers)
+      local left = queue(self, times(20 * RATE, 1000), nil, permits)
       assert.is_true(busiest(left) <= RATE + 1)
     end)
 end)
 
 describe("a 429", function()
-  --- A budget that polls at full rate and is told of a 429 at 0 and then
+  --- A rate limiter that polls at full rate and is told of a 429 at 0 and then
   -- whenever it counts, `count` times in all.
   local function lowered(count, retry_after)
-    local self, pause = budget.new(zero), retry.policy.rate_lowering
+    local self, pause = rate_limiter.new(zero), retry.policy.rate_lowering
     queue(self, times(10 * RATE, -10))
     for index = 1, count do
       self:limited((index - 1) * pause, retry_after)
@@ -254,7 +254,7 @@ describe("a 429", function()
   end)
 
   it("halves the rate at which was polled, where that was lower", function()
-    local self = budget.new(zero)
+    local self = rate_limiter.new(zero)
     for index = 1, 100 * 20 do
       self:reserve(index / 20)
     end
@@ -286,7 +286,7 @@ describe("a 429", function()
   end)
 
   it("does not delay a single wait afterwards", function()
-    local self = budget.new(zero)
+    local self = rate_limiter.new(zero)
     for second = 0, 600, 30 do
       assert.equal(0, (self:reserve(second)))
       self:limited(second + 0.5)
@@ -309,39 +309,39 @@ describe("a 429", function()
       assert.is_true(time <= 1 or time >= 31)
     end
     assert.is_near(31 + (1000 - RATE) / (RATE / 2), left[1000], 0.5)
-    self = budget.new(zero)
+    self = rate_limiter.new(zero)
     self:limited(0, 30)
     assert.is_true(self:reserve(29.9) > 0)
     assert.equal(0, (self:reserve(31)))
   end)
 
   it("does not hold back all for as long as it may hold back one", function()
-    local self = budget.new(zero)
+    local self = rate_limiter.new(zero)
     self:limited(0, 86400)
     assert.is_true(self:reserve(59) > 0)
     assert.equal(0, (self:reserve(61)))
   end)
 
   it("does not shorten an earlier one", function()
-    local self = budget.new(zero)
+    local self = rate_limiter.new(zero)
     self:limited(0, 30)
     self:limited(1, 2)
     assert.is_true(self:reserve(29) > 0)
   end)
 
   it("does not bring many programs back at the same moment", function()
-    local self = budget.new(function() return 0.9 end)
+    local self = rate_limiter.new(function() return 0.9 end)
     self:limited(0, 30)
-    local pause, number = self:reserve(30.85)
+    local pause, permit = self:reserve(30.85)
     assert.is_near(0.05, pause, 1e-6)
-    assert.equal(0, self:left(number, 31))
+    assert.equal(0, self:check(permit, 31))
   end)
 end)
 
 describe("the rate of polls", function()
-  --- A budget whose rate a 429 at 0 has lowered to RATE / 16.
+  --- A rate limiter whose rate a 429 at 0 has lowered to RATE / 16.
   local function lowered(retry_after)
-    local self = budget.new(zero)
+    local self = rate_limiter.new(zero)
     for index = 1, 100 * RATE / 8 do
       self:reserve(index / (RATE / 8) - 100)
     end
@@ -392,7 +392,7 @@ describe("the rate of polls", function()
 
   it("is kept to while it rises, whatever comes and goes", function()
     local next_number, arrivals, acts = random(11), {}, {}
-    local self = budget.new(next_number)
+    local self = rate_limiter.new(next_number)
     for index = 1, 10000 do
       arrivals[index] = next_number() * 60
     end
@@ -463,7 +463,7 @@ describe("the waits of one client, begun at the same moment,", function()
     return number
   end
 
-  it("poll in no second more than the budget has", function()
+  it("poll in no second more than the rate limiter permits", function()
     local polls, at = wait_all(COUNT, { timeout = 90 })
     assert.is_true(most(polls) <= PER_SECOND + 1)
     assert.is_true(total(polls, 30, 85) > 0.95 * 55 * PER_SECOND)

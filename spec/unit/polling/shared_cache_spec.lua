@@ -1,6 +1,6 @@
 -- What processes tell each other of a task, through a dictionary they share.
 
-local board = require "starvideos.polling.shared_cache"
+local shared_cache = require "starvideos.polling.shared_cache"
 local errors = require "starvideos.errors"
 local query = require "starvideos.operation.query"
 local random = require "starvideos.random"
@@ -158,7 +158,7 @@ describe("waits of one task in several processes", function()
 
   it("take over where it died in the middle of a poll", function()
     local world, process = stage(completed_after(1))
-    assert(board.of(process()):claim("video_1", nil, 50))
+    assert(shared_cache.of(process()):claim("video_1", nil, 50))
     local results = together(world, { process() }, { first_poll = 2 })
     assert.equal("completed", results[1].task.status)
     assert.is_true(results[1].at >= 50 and results[1].at < 52)
@@ -201,15 +201,15 @@ describe("waits of one task in several processes", function()
 
   it("leave the queue where another has asked meanwhile", function()
     local world, process = stage(completed_after(10))
-    local slow, given_up = process(), {}
-    slow.budget = {
+    local slow, released = process(), {}
+    slow.rate_limiter = {
       reserve = function() return 5, 7 end,
-      left = function() return 5, 7 end,
-      give_up = function(_, number) given_up[#given_up + 1] = number end,
+      check = function() return 5, 7 end,
+      release = function(_, permit) released[#released + 1] = permit end,
     }
     local results = together(world, { slow, process() }, { first_poll = 12 })
     assert.equal("completed", results[1].task.status)
-    assert.same({ 7 }, given_up)
+    assert.same({ 7 }, released)
     assert.equal(1, #world.at)
   end)
 
