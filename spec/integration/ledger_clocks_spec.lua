@@ -68,7 +68,7 @@ local function behave(new_address)
     local _, err = client:create(world.params(), { key = "kite" })
     assert.equal("outcome_unknown", err.kind)
     assert.equal(0, world:sent())
-    assert(ledger:settle(row, "accepted", { task_id = "task-late" }))
+    assert(ledger:resolve(row, "accepted", { task_id = "task-late" }))
     assert.equal("task-late",
       assert(client:create(world.params(), { key = "kite" })).id)
   end)

@@ -9,7 +9,7 @@ local ledgers = require "starvideos.ledger"
 local postgres = require "spec.fixtures.postgres"
 local process = require "spec.fixtures.process"
 local proxy = require "starvideos.ledger.proxy"
-local retry = require "starvideos.api.retry"
+local recorder = require "starvideos.ledger.recorder"
 local sandbox = require "starvideos.sandbox"
 local shell = require "starvideos.sandbox.nginx.shell"
 local starvideos = require "starvideos"
@@ -27,7 +27,7 @@ local BACK_SECONDS = 20
 -- In place of the seconds that programs wait.
 local HASTE = {
   [proxy.policy] = { patience = 0.5, short = 0.2, cut = 1, retry = 0.2 },
-  [retry.policy] = { ledger_patience = 1 },
+  [recorder.policy] = { write_patience = 1 },
 }
 
 -- A script that orders twice; the server is stopped before the second order, or
@@ -38,7 +38,7 @@ local core, sent = require "starvideos.core", 0
 local client = assert(require("starvideos").new { ledger = address,
   api_key = "key", interrupts = "return", transport = function()
     sent = sent + 1
-    if step == "settle" and sent == 2 then os.execute(stop) end
+    if step == "resolve" and sent == 2 then os.execute(stop) end
     return { status = 200, headers = {}, body = '{"status":"queued","id":"'
       .. step .. sent .. '"}' }
   end })
@@ -149,10 +149,10 @@ describe("a ledger on a server that", function()
 
   -- The steps of an order, and how often it is sent where the server goes away
   -- just before.
-  local steps = { begin = 0, submitting = 0, settle = 1 }
+  local steps = { begin = 0, submitting = 0, resolve = 1 }
 
   -- That of one Lua is that of another, but for what it does after the answer.
-  local tried = LUA == "luajit" and { settle = 1 } or steps
+  local tried = LUA == "luajit" and { resolve = 1 } or steps
 
   before_each(function()
     run "DROP TABLE IF EXISTS starvideos_orders, ledger_meta"
@@ -223,7 +223,7 @@ describe("a ledger on a server that", function()
   -- Nobody asks it meanwhile.
   local function is_right(step, err)
     local order = orders()[1]
-    if step ~= "settle" then
+    if step ~= "resolve" then
       return not order or order.state == "prepared", order and order.state
     end
     return order.state == "accepted" and order.task_id == err.task_id,
@@ -272,13 +272,13 @@ describe("a ledger on a server that", function()
         suffers(fault, step, "frame")
       end)
     end
-    it(name .. " before settle, on the thread of a script", function()
-      suffers(fault, "settle", "block")
+    it(name .. " before resolve, on the thread of a script", function()
+      suffers(fault, "resolve", "block")
     end)
   end
 
   for step, outcome in pairs { begin = "nil cancelled true nil 1 true",
-    settle = "nil cancelled true settle2 2 true" } do
+    resolve = "nil cancelled true resolve2 2 true" } do
     it("was stopped before " .. step .. " ends at Ctrl-C, too", function()
       open "block" -- to be closed
       local program = server.folder .. "/program.lua"

@@ -264,10 +264,10 @@ local function behave(new_address)
 
     it("that comes during the second stands beside that one's", function()
       at_second_attempt(function(ledger, first, second)
-        local row = assert(ledger:settle(first, "accepted",
+        local row = assert(ledger:resolve(first, "accepted",
           { task_id = "task-1" }))
         assert.same({ "submitting", "task-1" }, { row.state, row.came_late })
-        row = assert(ledger:settle(second, "accepted", { task_id = "task-2" }))
+        row = assert(ledger:resolve(second, "accepted", { task_id = "task-2" }))
         assert.same({ "accepted", "task-2" }, { row.state, row.task_id })
       end, "submitting")
       local order = assert(client:pending())[1]
@@ -278,7 +278,7 @@ local function behave(new_address)
     it("that names no task changes nothing of the second", function()
       at_second_attempt(function(ledger, first)
         for _, state in ipairs { "refused", "unknown" } do
-          local row = assert(ledger:settle(first, state, { error = "late" }))
+          local row = assert(ledger:resolve(first, state, { error = "late" }))
           assert.same({ "submitting", 2 }, { row.state, row.attempts })
         end
       end, "submitting")
@@ -287,7 +287,7 @@ local function behave(new_address)
     it("that comes before the second is sent keeps it from being sent",
       function()
         at_second_attempt(function(ledger, first, waiting)
-          local row = assert(ledger:settle(first, "accepted",
+          local row = assert(ledger:resolve(first, "accepted",
             { task_id = "task-1" }))
           assert.same({ "accepted", "task-1" }, { row.state, row.task_id })
           local sent, err = ledger:submitting(waiting)

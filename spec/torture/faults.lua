@@ -4,23 +4,23 @@ local _M = {}
 
 -- Written down only after the answer has come.
 local function late(ledger)
-  local submitting, settle, held = ledger.submitting, ledger.settle, nil
+  local submitting, resolve, held = ledger.submitting, ledger.resolve, nil
   function ledger.submitting(_, row)
     held = row
     return row
   end
-  function ledger:settle(row, ...)
+  function ledger:resolve(row, ...)
     row = held and submitting(self, held) or row
     held = nil
-    return settle(self, row, ...)
+    return resolve(self, row, ...)
   end
 end
 
 -- What became of an order is not known, and so it is taken for refused.
 local function rash(ledger)
-  local settle = ledger.settle
-  function ledger:settle(row, state, changes)
-    return settle(self, row, state == "unknown" and "refused" or state,
+  local resolve = ledger.resolve
+  function ledger:resolve(row, state, changes)
+    return resolve(self, row, state == "unknown" and "refused" or state,
       changes)
   end
 end

@@ -107,7 +107,7 @@ function _M.watch(path)
   wrap_new(require "starvideos.ledger", {
     begin = function(_, wanted) return "begin", wanted.key end,
     submitting = function(_, row) return "submit", row.order_key end,
-    settle = function(_, row) return "record", row.order_key end,
+    resolve = function(_, row) return "record", row.order_key end,
     seen = "ended",
     placing = "placing",
     downloaded = "saved",

@@ -17,7 +17,7 @@ local TRIES = 3
 local LONG_SECONDS = 1
 
 -- What the provider has said, or a file shows: nobody says it again.
-local facts = { settle = true, unsent = true, seen = true, downloaded = true }
+local facts = { resolve = true, unsent = true, seen = true, downloaded = true }
 
 local UNHEARD = "its process had stopped waiting for the ledger"
 

@@ -290,8 +290,8 @@ end
 -- @treturn ?table row; with `came_late` where the order had moved on, and the
 --   task was recorded beside it
 -- @treturn ?table err
-function Ledger:settle(row, state, changes)
-  return insist(self, "settle", row, state, changes)
+function Ledger:resolve(row, state, changes)
+  return insist(self, "resolve", row, state, changes)
 end
 
 --- A task was seen: it has ended, or an order that was thought lost has not.

@@ -37,8 +37,8 @@ Orders.__index = Orders
 -- @treturn ?string "send": it is the caller's to send; "known": it was
 --   accepted before; "busy": another process is sending it; "unsent": nobody
 --   is any more, and it was not accepted; "unknown"; "spent": it was given up;
---   "conflict": key and take stand for another order; "unlabelled": the key
---   has an order without an account, or this one has none and the key's have
+--   "conflict": key and take name another order; "unlabelled": the key's
+--   orders have no account, this one has; "no_account": the other way round
 -- @treturn table the order's row, with `next_take` of its key; or err of kind
 --   ledger
 function Orders:begin(who, wanted)
@@ -122,7 +122,7 @@ local bought = { accepted = true, completed = true, failed = true,
 -- @treturn ?table row; with `came_late` where the order had moved on, and the
 --   task was recorded beside it
 -- @treturn ?table err; with `gone` where the ledger has lost the order
-function Orders:settle(who, row, state, changes)
+function Orders:resolve(who, row, state, changes)
   local now, err = row, nil
   for _ = 1, transitions.ATTEMPTS do
     local after
@@ -148,7 +148,7 @@ function Orders:settle(who, row, state, changes)
   return transitions.changing(self.store, row.order_id)
 end
 
-local function settle_task(self, who, id, state, changes)
+local function update_task(self, who, id, state, changes)
   local rows, err = self.store:all("task", id)
   for _, row in ipairs(rows or {}) do
     local says_so = row.state == state and not changes.path
@@ -173,7 +173,7 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table err
 function Orders:seen(who, id, state, why)
-  return settle_task(self, who, id, state, { error = why or false,
+  return update_task(self, who, id, state, { error = why or false,
     missing_since = false })
 end
 
@@ -190,7 +190,7 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table err
 function Orders:placing(who, id, file)
-  return settle_task(self, who, id, "completed", saved(file))
+  return update_task(self, who, id, "completed", saved(file))
 end
 
 --- The video of a task is on disk.
@@ -200,7 +200,7 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table err
 function Orders:downloaded(who, id, file)
-  return settle_task(self, who, id, "downloaded", saved(file))
+  return update_task(self, who, id, "downloaded", saved(file))
 end
 
 --- The provider does not know a task that it had accepted.

@@ -93,7 +93,8 @@ local function look(store, who, wanted)
   local row, stranger, next_take = choose(rows, wanted)
   local verdict, result
   if stranger then
-    verdict, result = "unlabelled", stranger
+    verdict = wanted.account == "" and "no_account" or "unlabelled"
+    result = stranger
   elseif row then
     verdict, result = decide(store, who, row, wanted)
   else

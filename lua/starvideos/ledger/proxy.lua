@@ -19,7 +19,7 @@ _M.policy = { patience = 10, longest = 60, short = 1, cut = 15, retry = 2,
 
 -- What is kept is written though its caller has gone.
 local ways = {
-  settle = { kept = true },
+  resolve = { kept = true },
   unsent = { kept = true },
   downloaded = { kept = true },
   seen = { kept = true, short = true },

@@ -1,12 +1,13 @@
---- What a caller gave, as the ledger keeps it, and back. The parameters are one text for
--- the same order whatever the order of its fields, fit to be read, without
--- secrets.
+--- What a caller gave, as the ledger keeps it, and back. The parameters of an
+-- order are the same text whatever the order of its fields; people may read it,
+-- and it holds no secrets.
 -- @module starvideos.ledger.record
 
 local core = require "starvideos.core"
 local id_list = require "starvideos.ledger.id_list"
 local json = require "starvideos.json"
 local redact = require "starvideos.redact"
+local tasks = require "starvideos.api.task" -- a task for its readers: plain data
 local utf8 = require "starvideos.ledger.utf8"
 
 local _M = {}
@@ -146,6 +147,28 @@ function _M.order(row)
     created_at = whole(row.created_at), updated_at = whole(row.updated_at),
     accepted_at = whole(row.accepted_at),
     missing_since = whole(row.missing_since),
+  }
+end
+
+local status_of = {
+  accepted = "queued",
+  completed = "completed",
+  downloaded = "completed",
+  failed = "failed",
+  cancelled = "cancelled",
+}
+
+--- The task of an order as far as the ledger knows it.
+-- @tparam table row
+-- @treturn table task
+function _M.task(row)
+  return tasks.new {
+    id = row.task_id,
+    object = "video",
+    created = row.task_created,
+    model = row.model,
+    status = status_of[row.state],
+    error = row.error,
   }
 end
 

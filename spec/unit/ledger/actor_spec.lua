@@ -53,7 +53,7 @@ describe("a ledger's thread", function()
     assert.equal("begin close", methods())
   end)
 
-  for _, method in ipairs { "settle", "unsent", "seen", "downloaded" } do
+  for _, method in ipairs { "resolve", "unsent", "seen", "downloaded" } do
     it("tries to write again what failed: " .. method, function()
       replies[method] = { { nil, OUTAGE }, { nil, OUTAGE } }
       assert.same({ nil, OUTAGE }, { answer(method, WHO, "1", nil, "x") })
@@ -64,19 +64,19 @@ describe("a ledger's thread", function()
   end
 
   it("does not try again what the orders refuse, nor what only asks", function()
-    replies.settle = { { nil, { kind = "not_found" } } }
+    replies.resolve = { { nil, { kind = "not_found" } } }
     replies.pending = { { nil, OUTAGE } }
-    answer("settle", WHO, ROW)
+    answer("resolve", WHO, ROW)
     answer("pending", WHO, 10)
     assert.is_nil(rest())
-    assert.equal("settle pending", methods())
+    assert.equal("resolve pending", methods())
   end)
 
   it("writes what is owed before it does anything else", function()
-    replies.settle = { { nil, OUTAGE } }
-    answer("settle", WHO, ROW)
+    replies.resolve = { { nil, OUTAGE } }
+    answer("resolve", WHO, ROW)
     answer("begin", WHO, {})
-    assert.equal("settle settle begin", methods())
+    assert.equal("resolve resolve begin", methods())
   end)
 
   -- As where memory runs out: the order before may be on its way by then.
@@ -92,27 +92,27 @@ describe("a ledger's thread", function()
 
   it("owes the last word about an order, once", function()
     replies.unsent = { { nil, OUTAGE } }
-    replies.settle = { { nil, OUTAGE }, { nil, OUTAGE }, { nil, OUTAGE } }
+    replies.resolve = { { nil, OUTAGE }, { nil, OUTAGE }, { nil, OUTAGE } }
     answer("unsent", WHO, ROW, "later")
     replies.unsent = { { nil, OUTAGE } }
-    answer("settle", WHO, ROW, "refused")
-    answer("settle", WHO, ROW, "accepted")
+    answer("resolve", WHO, ROW, "refused")
+    answer("resolve", WHO, ROW, "accepted")
     asked = {}
     assert.is_nil(rest())
-    assert.same({ { "settle", WHO, ROW, "accepted" } }, asked)
+    assert.same({ { "resolve", WHO, ROW, "accepted" } }, asked)
   end)
 
   it("holds nothing up for what can never be written", function()
-    replies.settle = {}
+    replies.resolve = {}
     for index = 1, 10 do
-      replies.settle[index] = { nil, OUTAGE }
+      replies.resolve[index] = { nil, OUTAGE }
     end
-    answer("settle", WHO, ROW)
+    answer("resolve", WHO, ROW)
     for _ = 1, 5 do
       assert.is_true(answer("of_key", WHO, "kite"))
     end
     assert.is_nil(rest())
-    assert.equal(4, select(2, methods():gsub("settle", "")))
+    assert.equal(4, select(2, methods():gsub("resolve", "")))
   end)
 
   it("takes back an order that nobody waits for, by the row that it has now",

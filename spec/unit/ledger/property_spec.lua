@@ -5,7 +5,7 @@ local errors = require "starvideos.errors"
 local json = require "starvideos.json"
 local ledgers = require "starvideos.ledger"
 local mutation = require "spec.fixtures.mutation"
-local recorder = require "starvideos.ledger.recorder"
+local record = require "starvideos.ledger.record"
 local response = require "starvideos.api.task_reader"
 local tasks = require "starvideos.api.task"
 
@@ -47,15 +47,15 @@ local steps = {
     return case.ledger:submitting(case.row)
   end,
   unknown = function(case)
-    return case.ledger:settle(case.row, "unknown", { error = "?",
+    return case.ledger:resolve(case.row, "unknown", { error = "?",
       task_id = case.id })
   end,
   refused = function(case)
-    return case.ledger:settle(case.row, "refused", { error = "no",
+    return case.ledger:resolve(case.row, "refused", { error = "no",
       task_id = case.id })
   end,
   accepted = function(case)
-    return case.ledger:settle(case.row, "accepted", { task_id = case.id })
+    return case.ledger:resolve(case.row, "accepted", { task_id = case.id })
   end,
   seen = function(case)
     assert(case.ledger:seen { id = case.id, status = "completed" })
@@ -101,7 +101,8 @@ local function odd_task(case)
 end
 
 local verdicts = { send = true, known = true, busy = true, unknown = true,
-  conflict = true, spent = true, unsent = true, unlabelled = true }
+  conflict = true, spent = true, unsent = true, unlabelled = true,
+  no_account = true }
 
 -- Each returns what a caller would get.
 local uses = {
@@ -122,7 +123,7 @@ local uses = {
       bytes = choose(99) })
   end,
   function(case)
-    return case.ledger:settle(case.row, one_of { "accepted", "refused",
+    return case.ledger:resolve(case.row, one_of { "accepted", "refused",
       "unknown" }, { task_id = case.recorded and case.id or nil })
   end,
   function(case)
@@ -158,7 +159,7 @@ local function check_kept(case)
     local order = case.ledger.order_of(row)
     assert(order.task_id == case.id and type(order.params) == "table")
     assert(type(json.encode(order.params)) == "string")
-    assert(recorder.task_of(row).id == case.id)
+    assert(record.task(row).id == case.id)
   end
 end
 

@@ -5,12 +5,12 @@ local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local modules = require "starvideos.ledger.modules"
 local proxy = require "starvideos.ledger.proxy"
-local retry = require "starvideos.api.retry"
+local recorder = require "starvideos.ledger.recorder"
 local sandbox = require "starvideos.sandbox"
 local shell = require "starvideos.sandbox.nginx.shell"
 local starvideos = require "starvideos"
 
-local ledger_patience = retry.policy.ledger_patience
+local write_patience = recorder.policy.write_patience
 local PARAMS = { model = "videos", prompt = "a kite", duration = 5 }
 
 describe("the ledger of a game", function()
@@ -36,7 +36,7 @@ describe("the ledger of a game", function()
     for name, value in pairs(policy) do
       proxy.policy[name] = value
     end
-    retry.policy.ledger_patience = ledger_patience
+    recorder.policy.write_patience = write_patience
   end)
 
   local function open(changes)
@@ -96,7 +96,7 @@ describe("the ledger of a game", function()
 
   local function impatient()
     proxy.policy.patience, proxy.policy.short = 0.2, 0.1
-    retry.policy.ledger_patience = 0.2
+    recorder.policy.write_patience = 0.2
   end
 
   it("has an order on record before it is sent, and its task after",
@@ -144,7 +144,7 @@ describe("the ledger of a game", function()
       end
       return true
     end))
-    assert.same({ begin = 10, submitting = 10, settle = 10 }, asked)
+    assert.same({ begin = 10, submitting = 10, resolve = 10 }, asked)
   end)
 
   it("is not to be asked outside of async", function()
