@@ -7,7 +7,7 @@ BUILD = build/$(LUA)
 
 # One line a floor of csrc; what needs libcurl or libcrypto is a module apart.
 RULES_SRC = $(wildcard csrc/core/*.c)
-SYSTEM_SRC = $(filter-out csrc/platform/digest.c csrc/platform/lock.c,\
+SYSTEM_SRC = $(filter-out csrc/platform/digest.c,\
 	$(wildcard csrc/platform/*.c))
 CORE_SRC = $(addprefix csrc/lua/,core.c model.c value.c actor.c marshal.c \
 	notifier.c class.c) $(wildcard csrc/actor/*.c) $(SYSTEM_SRC) $(RULES_SRC)

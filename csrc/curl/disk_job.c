@@ -3,12 +3,9 @@
 #include "curl/disk_job.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/buffer.h"
 #include "platform/file.h"
@@ -54,9 +51,7 @@ void sv_disk_job_free(sv_disk_job *errand) {
 }
 
 static void find_size(sv_disk_job *errand) {
-  struct stat status;
-  errand->number =
-      stat(errand->path, &status) == 0 ? (double)status.st_size : -1;
+  errand->number = (double)sv_file_size_at(errand->path);
 }
 
 static int read_into(sv_buffer *text, int file, double most) {
@@ -64,14 +59,12 @@ static int read_into(sv_buffer *text, int file, double most) {
   while ((double)text->size < most) {
     double left = most - (double)text->size;
     size_t wanted = left < sizeof bytes ? (size_t)left : sizeof bytes;
-    ssize_t got = read(file, bytes, wanted);
-    if (got == 0) {
-      return 0;
+    size_t got;
+    int problem = sv_file_read(file, bytes, wanted, &got);
+    if (problem || got == 0) {
+      return problem;
     }
-    if (got < 0 && errno != EINTR) {
-      return errno;
-    }
-    if (got > 0 && !sv_buffer_add(text, bytes, (size_t)got)) {
+    if (!sv_buffer_add(text, bytes, got)) {
       return ENOMEM;
     }
   }
@@ -81,48 +74,35 @@ static int read_into(sv_buffer *text, int file, double most) {
 static int read_file(sv_disk_job *errand) {
   sv_buffer text = {0};
   int file;
-  int problem = sv_file_open(&file, errand->path, O_RDONLY, 0);
+  int problem = sv_file_open(&file, errand->path, SV_FILE_READ, false);
   if (problem) {
     return problem;
   }
   problem = read_into(&text, file, errand->bytes);
-  close(file);
+  sv_file_close(file);
   errand->text = text.data;
   errand->size = text.size;
   return problem;
 }
 
-/* Of a mode of fopen(3), as of open(2). */
-static int flags_of(const char *mode) {
-  return *mode == 'w'   ? O_WRONLY | O_CREAT | O_TRUNC
-         : *mode == 'a' ? O_WRONLY | O_CREAT | O_APPEND
-                        : O_RDWR;
-}
-
-static int write_all(int file, const char *bytes, size_t size) {
-  while (size > 0) {
-    ssize_t count = write(file, bytes, size);
-    if (count < 0 && errno != EINTR) {
-      return errno;
-    }
-    bytes += count > 0 ? count : 0;
-    size -= count > 0 ? (size_t)count : 0;
-  }
-  return 0;
+/* Of a mode of fopen(3). */
+static sv_file_access access_of(const char *mode) {
+  return *mode == 'w'   ? SV_FILE_REPLACE
+         : *mode == 'a' ? SV_FILE_APPEND
+                        : SV_FILE_UPDATE;
 }
 
 static int write_file(sv_disk_job *errand) {
   int file;
-  int problem = sv_file_open(&file, errand->path, flags_of(errand->mode),
-                             errand->flag ? 0600 : 0666);
+  int problem = sv_file_open(&file, errand->path, access_of(errand->mode),
+                             errand->flag);
   if (problem) {
     return problem;
   }
-  problem = write_all(file, errand->text, errand->size);
-  if (close(file) != 0 && !problem) {
-    problem = errno;
-  }
-  return problem;
+  size_t written;
+  problem = sv_file_write(file, errand->text, errand->size, &written);
+  int closing = sv_file_close(file);
+  return problem ? problem : closing;
 }
 
 static int run(sv_disk_job *errand, const int *stop) {

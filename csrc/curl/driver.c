@@ -4,11 +4,11 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "curl/evidence.h"
 #include "platform/atfork.h"
 #include "curl/worker.h"
+#include "platform/process.h"
 #include "platform/thread.h"
 
 /* A TLS handshake of libcurl with OpenSSL takes less than 64 KiB; name look-ups
@@ -117,7 +117,7 @@ static void lose(sv_ticket *ticket) {
   }
   ticket->lost = true;
   ticket->done = 1;
-  if (ticket->transfer && ticket->transfer->sink.process != getpid()) {
+  if (ticket->transfer && ticket->transfer->sink.process != sv_process_id()) {
     sv_sink_close(&ticket->transfer->sink);
   }
 }

@@ -5,12 +5,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "platform/clock.h"
 #include "curl/evidence.h"
 #include "curl/libcurl.h"
+#include "platform/process.h"
 #include "platform/signals.h"
 #include "curl/transfer.h"
 
@@ -29,7 +28,7 @@ struct sv_engine {
   int owners; /* the caller, and every ticket */
   bool closed;
   bool ended;    /* transfers did since the last step */
-  pid_t process; /* that made the multi handle */
+  long process;  /* that made the multi handle */
   CURLM *multi;  /* NULL until the first request */
   sv_pools pools;
   char *ca_file;
@@ -69,7 +68,7 @@ sv_engine *sv_engine_new(const char *ca_file, int max_in_flight) {
   ca_file = ca_file ? ca_file : sv_libcurl_bundle();
   engine->owners = 1;
   engine->max_in_flight = max_in_flight;
-  engine->process = getpid();
+  engine->process = sv_process_id();
   engine->queue_end_by = INFINITY;
   engine->ca_file = ca_file ? strdup(ca_file) : NULL;
   if (ca_file && !engine->ca_file) {
@@ -125,12 +124,12 @@ void sv_transfer_release(sv_transfer *t) {
 ** alone, not cleaned up, for cleaning up would speak on its connections. What
 ** the parent has queued it may yet send. True where transfers ended by it. */
 static bool notice_fork(sv_engine *engine) {
-  if (engine->process == getpid()) {
+  if (engine->process == sv_process_id()) {
     return false;
   }
   bool ended = sv_engine_in_flight(engine) > 0;
   engine->ended = engine->ended || ended;
-  engine->process = getpid();
+  engine->process = sv_process_id();
   engine->multi = NULL;
   engine->pools.first = NULL;
   engine->handles.count = 0;
@@ -412,13 +411,6 @@ bool sv_engine_perform(sv_engine *engine, double *next) {
   return expire(engine, next) || ended;
 }
 
-static void sleep_for(double seconds) {
-  struct timespec span;
-  span.tv_sec = (time_t)seconds;
-  span.tv_nsec = (long)((seconds - (double)span.tv_sec) * 1e9);
-  nanosleep(&span, NULL);
-}
-
 static int poll_time(double seconds) {
   double ms = seconds > 0 ? ceil(seconds * 1000) : 0;
   return ms < LONGEST_POLL_MS ? (int)ms : LONGEST_POLL_MS;
@@ -437,7 +429,7 @@ bool sv_engine_step(sv_engine *engine, double seconds) {
     return true;
   }
   if (sv_engine_in_flight(engine) == 0) {
-    sleep_for(seconds);
+    sv_sleep(seconds);
     return false;
   }
   sv_signals held;

@@ -1,6 +1,5 @@
 #include "curl/handle.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 
@@ -129,7 +128,7 @@ static bool set_proxy(CURL *easy, const sv_transfer *t) {
 /* A program that the host starts must not inherit the connection. */
 static int on_socket(void *self, curl_socket_t file, curlsocktype purpose) {
   (void)self, (void)purpose;
-  fcntl(file, F_SETFD, FD_CLOEXEC);
+  sv_descriptor_keep_private((int)file);
   return CURL_SOCKOPT_OK;
 }
 

@@ -1,13 +1,11 @@
-#define _GNU_SOURCE /* dladdr, RTLD_NODELETE */
-
 #include "curl/libcurl.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "platform/atfork.h"
+#include "platform/file.h"
+#include "platform/module.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -15,12 +13,9 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 ** stays loaded too, for a name look-up that was given up goes on in a thread
 ** of libcurl's when the Lua state closes. */
 static void start_libcurl(void) {
-  Dl_info module;
   curl_global_init(CURL_GLOBAL_DEFAULT);
   sv_atfork_guard_exit();
-  if (dladdr(&once, &module)) {
-    dlopen(module.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-  }
+  sv_module_keep(&once);
 }
 
 void sv_libcurl_need(void) {
@@ -52,7 +47,7 @@ const char *sv_libcurl_bundle(void) {
     return named;
   }
   for (size_t i = 0; i < sizeof bundles / sizeof *bundles; i++) {
-    if (access(bundles[i], R_OK) == 0) {
+    if (sv_file_is_readable(bundles[i])) {
       return bundles[i];
     }
   }

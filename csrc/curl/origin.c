@@ -1,16 +1,9 @@
 #include "curl/origin.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
-static bool is_loopback(const char *host) {
-  struct in_addr address;
-  return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
-         (inet_pton(AF_INET, host, &address) == 1 &&
-          ntohl(address.s_addr) >> 24 == 127);
-}
+#include "platform/address.h"
 
 void sv_blank_controls(char *text) {
   for (; *text; text++) {
@@ -22,7 +15,7 @@ void sv_blank_controls(char *text) {
 
 static sv_reason judge(sv_origin *origin, const char *scheme, const char *host,
                        bool insecure_http, char *why, size_t size) {
-  origin->local = is_loopback(host);
+  origin->local = sv_address_is_loopback(host);
   origin->secure = strcmp(scheme, "https") == 0;
   if (!origin->secure && strcmp(scheme, "http") != 0) {
     snprintf(why, size, "the URL is neither https nor http");

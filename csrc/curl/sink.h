@@ -10,7 +10,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 
 #include "platform/descriptor.h"
 #include "platform/digest.h"
@@ -18,7 +17,7 @@
 typedef struct sv_sink {
   sv_descriptor file;
   bool sync;
-  pid_t process; /* that opened it */
+  long process; /* that opened it */
   sv_digest *digest; /* on the way; NULL of a file that is continued */
   long long offset;  /* where a continued body begins */
   long long written; /* by this transfer */
@@ -27,12 +26,6 @@ typedef struct sv_sink {
 
 /* 0, or an errno; EWOULDBLOCK where another writer holds the file. */
 int sv_sink_open(sv_sink *sink, const char *path, long long offset, bool sync);
-
-/* Opens a file as sv_file_open does and locks it against other writers: 0, or
-** an errno and `file` -1. Closed only, it would stay locked by a child
-** that was forked meanwhile. */
-int sv_sink_lock(int *file, const char *path, int flags);
-void sv_sink_unlock(int file);
 
 /* Take a whole body (resumed false: the file is emptied) or the rest of one;
 ** ESTALE where less is there before it than was. */
@@ -46,9 +39,5 @@ int sv_sink_finish(sv_sink *sink, char hex[SV_SHA256_HEX], const int *stop);
 
 /* Closes, whatever has come. */
 int sv_sink_close(sv_sink *sink);
-
-/* 0 or an errno; the file is empty then. The next fsync would know nothing of
-** what this one has lost, and what is read still comes from memory. */
-int sv_sink_sync(int file);
 
 #endif

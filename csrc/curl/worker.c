@@ -1,7 +1,6 @@
 #include "curl/worker.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "platform/clock.h"
 #include "platform/atfork.h"
@@ -186,8 +185,7 @@ static bool turn(sv_worker *shared, double *published, double *next) {
 ** one of both sees the other. */
 static void rest(sv_worker *shared, double until) {
   if (!sv_engine_begin(shared->engine)) {
-    const struct timespec moment = {0, 10000000};
-    nanosleep(&moment, NULL); /* there may be room then */
+    sv_sleep(0.01); /* there may be room then */
     return;
   }
   __atomic_store_n(&shared->asleep, 1, __ATOMIC_SEQ_CST);

@@ -1,8 +1,5 @@
-#define _GNU_SOURCE /* dladdr */
-
 #include "lua/actor.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <lualib.h>
 #include <stdbool.h>
@@ -13,6 +10,7 @@
 #include "actor/actor.h"
 #include "lua/notifier.h"
 #include "lua/marshal.h"
+#include "platform/module.h"
 
 #define CLERK "starvideos.core.actor"
 #define LETTER "starvideos.core.message"
@@ -215,15 +213,6 @@ static sv_actor *open_clerk(lua_State *L) {
   return box->actor;
 }
 
-/* A thread that is left to itself must find its code where it was, though the
-** Lua state that loaded it is closed. */
-static void stay_loaded(void *address) {
-  Dl_info info;
-  if (dladdr(address, &info) && info.dli_fname) {
-    dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-  }
-}
-
 int sv_lua_actor(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -238,8 +227,8 @@ int sv_lua_actor(lua_State *L) {
   lua_getfield(L, 1, "notifier");
   sv_notifier *notifier = sv_read_alarm(L, 6);
   sv_write_values(L, 4, 5, &box->setup);
-  stay_loaded((void *)(size_t)sv_lua_actor);
-  stay_loaded((void *)(size_t)luaL_newstate);
+  sv_module_keep((void *)(size_t)sv_lua_actor);
+  sv_module_keep((void *)(size_t)luaL_newstate);
   box->actor = sv_actor_new(&lua_trade, &box->setup, fork_seconds, notifier);
   if (!box->actor) {
     return luaL_error(L, "no actor: %s", strerror(errno));

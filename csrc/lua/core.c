@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/catalog.h"
 #include "lua/class.h"
@@ -265,7 +264,7 @@ static int core_catalog(lua_State *L) {
 
 /* process_id() -> number. What was opened before a fork is another's after. */
 static int core_process_id(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)getpid());
+  lua_pushinteger(L, (lua_Integer)sv_process_id());
   return 1;
 }
 
@@ -299,7 +298,7 @@ static int core_namespace(lua_State *L) {
 /* private_file(path) -> true where an empty file was made that its owner alone
 ** may read; or nil, why and whether there is something of that name. */
 static int core_private_file(lua_State *L) {
-  int problem = sv_private_file(luaL_checkstring(L, 1));
+  int problem = sv_file_create_private(luaL_checkstring(L, 1));
   if (problem == 0) {
     lua_pushboolean(L, 1);
     return 1;
@@ -330,14 +329,14 @@ static int core_boottime(lua_State *L) {
 
 /* directory() -> path, or nil where it was removed or cannot be told. */
 static int core_directory(lua_State *L) {
-  char path[PATH_MAX];
-  lua_pushstring(L, getcwd(path, sizeof path));
+  char path[SV_PATH_ROOM];
+  lua_pushstring(L, sv_process_directory(path, sizeof path));
   return 1;
 }
 
 /* columns(descriptor) -> number, or nil where it is not known. */
 static int core_columns(lua_State *L) {
-  int columns = sv_columns((int)luaL_checknumber(L, 1));
+  int columns = sv_terminal_columns((int)luaL_checknumber(L, 1));
   if (columns == 0) {
     return 0;
   }

@@ -25,3 +25,11 @@ double sv_boottime(void) {
 double sv_time(void) {
   return read_clock(CLOCK_REALTIME);
 }
+
+void sv_sleep(double seconds) {
+  if (seconds > 0) {
+    struct timespec span = {.tv_sec = (time_t)seconds};
+    span.tv_nsec = (long)((seconds - (double)span.tv_sec) * 1e9);
+    nanosleep(&span, NULL);
+  }
+}

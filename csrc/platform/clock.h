@@ -1,5 +1,5 @@
 /*
-** The clocks, in seconds. Libc alone.
+** The clocks, in seconds. All may be called on any thread.
 */
 #ifndef SV_PLATFORM_CLOCK_H
 #define SV_PLATFORM_CLOCK_H
@@ -13,5 +13,8 @@ double sv_boottime(void);
 
 /* Unix time. */
 double sv_time(void);
+
+/* Ends early when a signal was handled. */
+void sv_sleep(double seconds);
 
 #endif

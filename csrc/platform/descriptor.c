@@ -1,6 +1,7 @@
 #include "platform/descriptor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,10 @@ sv_descriptor sv_descriptor_of(int file) {
     descriptor.inode = status.st_ino;
   }
   return descriptor;
+}
+
+void sv_descriptor_keep_private(int file) {
+  fcntl(file, F_SETFD, FD_CLOEXEC);
 }
 
 bool sv_descriptor_holds(const sv_descriptor *descriptor) {

@@ -6,12 +6,10 @@
 #define SV_PLATFORM_DESCRIPTOR_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 typedef struct sv_descriptor {
   int number; /* -1: none */
-  dev_t device;
-  ino_t inode;
+  unsigned long long device, inode; /* what it was opened for */
 } sv_descriptor;
 
 /* Takes an open file, or -1. */
@@ -19,6 +17,9 @@ sv_descriptor sv_descriptor_of(int file);
 
 /* Whether the number still leads to what was opened. */
 bool sv_descriptor_holds(const sv_descriptor *descriptor);
+
+/* Keeps a file or socket from programs that the host starts. */
+void sv_descriptor_keep_private(int file);
 
 /* Closes what was opened, and nothing else; there is none then. 0 or an
 ** errno. */

@@ -1,7 +1,6 @@
 #include "platform/digest.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,7 +95,7 @@ int sv_digest_open_file(int file, char hex[SV_SHA256_HEX], const int *stop) {
 int sv_digest_file(const char *path, char hex[SV_SHA256_HEX],
                    const int *stop) {
   int file;
-  int problem = sv_file_open(&file, path, O_RDONLY, 0);
+  int problem = sv_file_open(&file, path, SV_FILE_READ, false);
   if (!problem) {
     problem = sv_digest_open_file(file, hex, stop);
     close(file);

@@ -1,10 +1,26 @@
+#define _GNU_SOURCE /* renameat2, sync_file_range, O_DIRECTORY */
+
 #include "platform/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Of a system call that gives 0 where it succeeds. */
+static int problem_of(int returned) {
+  return returned == 0 ? 0 : errno;
+}
+
+/* What file systems answer that cannot do it, or kernels that never could. */
+static bool is_unsupported(int problem) {
+  return problem == EINVAL || problem == ENOSYS || problem == EPERM ||
+         problem == ENOTSUP || problem == EOPNOTSUPP;
+}
+
+/* --- by name -------------------------------------------------------------- */
 
 const char *sv_file_kind(const char *path) {
   struct stat status;
@@ -16,6 +32,76 @@ const char *sv_file_kind(const char *path) {
                                    : "other";
 }
 
+long long sv_file_size_at(const char *path) {
+  struct stat status;
+  return stat(path, &status) == 0 ? (long long)status.st_size : -1;
+}
+
+bool sv_file_is_readable(const char *path) {
+  return access(path, R_OK) == 0;
+}
+
+int sv_file_create_private(const char *path) {
+  int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0) {
+    return errno;
+  }
+  close(file);
+  return 0;
+}
+
+static int link_over(const char *from, const char *to) {
+  if (link(from, to) != 0) {
+    return errno;
+  }
+  unlink(from);
+  return 0;
+}
+
+/* Where not even links exist, a file that comes up between the two calls is
+** lost. */
+static int look_and_rename(const char *from, const char *to) {
+  return access(to, F_OK) == 0 ? EEXIST : problem_of(rename(from, to));
+}
+
+static int rename_to_free_name(const char *from, const char *to) {
+  int problem = ENOSYS;
+#ifdef RENAME_NOREPLACE
+  problem = problem_of(
+      renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE));
+#endif
+  problem = is_unsupported(problem) ? link_over(from, to) : problem;
+  return is_unsupported(problem) ? look_and_rename(from, to) : problem;
+}
+
+int sv_file_rename(const char *from, const char *to, bool overwrite) {
+  return overwrite ? problem_of(rename(from, to))
+                   : rename_to_free_name(from, to);
+}
+
+/* A directory that may be written but not read cannot be synced, either. */
+int sv_file_sync_directory(const char *path) {
+  int problem = 0;
+  int file = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file >= 0 && fsync(file) != 0 && !is_unsupported(errno)) {
+    problem = errno;
+  }
+  if (file >= 0) {
+    close(file);
+  }
+  return problem;
+}
+
+/* --- open files ----------------------------------------------------------- */
+
+static const int flags_of[] = {
+    [SV_FILE_READ] = O_RDONLY,
+    [SV_FILE_UPDATE] = O_RDWR,
+    [SV_FILE_CREATE] = O_RDWR | O_CREAT,
+    [SV_FILE_REPLACE] = O_WRONLY | O_CREAT | O_TRUNC,
+    [SV_FILE_APPEND] = O_WRONLY | O_CREAT | O_APPEND,
+};
+
 /* 0 of a regular file, or an errno. */
 static int look(int file) {
   struct stat status;
@@ -25,13 +111,77 @@ static int look(int file) {
   return S_ISREG(status.st_mode) ? 0 : S_ISDIR(status.st_mode) ? EISDIR : ENXIO;
 }
 
-int sv_file_open(int *file, const char *path, int flags, mode_t mode) {
-  *file = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode);
+int sv_file_open(int *file, const char *path, sv_file_access access,
+                 bool is_private) {
+  int flags = flags_of[access] | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  *file = open(path, flags, is_private ? 0600 : 0666);
   int problem = *file < 0 ? errno : look(*file);
   if (*file >= 0 && problem) {
     close(*file);
     *file = -1;
   }
+  return problem;
+}
+
+int sv_file_close(int file) {
+  return problem_of(close(file));
+}
+
+int sv_file_size(int file, long long *size) {
+  struct stat status;
+  int problem = problem_of(fstat(file, &status));
+  *size = problem ? -1 : (long long)status.st_size;
+  return problem;
+}
+
+int sv_file_truncate(int file, long long size) {
+  return problem_of(ftruncate(file, (off_t)size));
+}
+
+int sv_file_seek(int file, long long position) {
+  return lseek(file, (off_t)position, SEEK_SET) < 0 ? errno : 0;
+}
+
+int sv_file_read(int file, void *bytes, size_t room, size_t *count) {
+  ssize_t got;
+  do {
+    got = read(file, bytes, room);
+  } while (got < 0 && errno == EINTR);
+  *count = got > 0 ? (size_t)got : 0;
+  return got < 0 ? errno : 0;
+}
+
+int sv_file_write(int file, const char *bytes, size_t size, size_t *written) {
+  *written = 0;
+  while (*written < size) {
+    ssize_t count = write(file, bytes + *written, size - *written);
+    if (count < 0 && errno != EINTR) {
+      return errno;
+    }
+    *written += count > 0 ? (size_t)count : 0;
+  }
+  return 0;
+}
+
+/* A failure shows at the sync. */
+void sv_file_write_back(int file, long long position, long long size) {
+#ifdef SYNC_FILE_RANGE_WRITE
+  sync_file_range(file, (off_t)position, (off_t)size, SYNC_FILE_RANGE_WRITE);
+#else
+  (void)file, (void)position, (void)size;
+#endif
+}
+
+int sv_file_sync(int file) {
+  int problem;
+  do {
+    problem = problem_of(fsync(file));
+  } while (problem == EINTR);
+  if (problem == EINVAL || problem == ENOSYS || problem == ENOTSUP) {
+    return 0;
+  }
+  bool emptied = problem && ftruncate(file, 0) == 0;
+  (void)emptied;
   return problem;
 }
 

@@ -3,24 +3,75 @@
 #include "platform/lock.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "curl/sink.h"
+#include "platform/process.h"
+
+enum { MOST_TRIES = 100 };
+
+/* --- a file -------------------------------------------------------------- */
+
+/* Whether the path still leads to the file: its last writer may have given it
+** another name before it unlocked it. 0; ESTALE where it does not, or the errno
+** of a look that failed. */
+static int look_again(int file, const char *path) {
+  struct stat opened, named;
+  if (fstat(file, &opened) != 0 || stat(path, &named) != 0) {
+    return errno == ENOENT ? ESTALE : errno;
+  }
+  bool same = opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+  return same ? 0 : ESTALE;
+}
+
+static int lock_once(int *file, const char *path, sv_file_access access) {
+  int problem = sv_file_open(file, path, access, false);
+  if (problem) {
+    return problem;
+  }
+  problem = flock(*file, LOCK_EX | LOCK_NB) == 0 ? look_again(*file, path)
+                                                 : errno;
+  if (problem) {
+    close(*file);
+    *file = -1;
+  }
+  return problem;
+}
+
+/* On a file system that never tells the same of a file twice this gives up. */
+int sv_lock_open(int *file, const char *path, sv_file_access access) {
+  int problem = ESTALE;
+  for (int tries = 0; problem == ESTALE && tries < MOST_TRIES; tries++) {
+    problem = lock_once(file, path, access);
+  }
+  return problem == ESTALE ? EWOULDBLOCK : problem;
+}
+
+void sv_lock_unlock(int file) {
+  flock(file, LOCK_UN);
+}
+
+void sv_lock_close(int file) {
+  sv_lock_unlock(file);
+  close(file);
+}
+
+/* --- a lock file ---------------------------------------------------------- */
 
 int sv_lock_take(sv_lock *lock, const char *path) {
   char *copy = strdup(path);
   int file;
-  int problem = copy ? sv_sink_lock(&file, path, O_RDWR | O_CREAT) : ENOMEM;
+  int problem = copy ? sv_lock_open(&file, path, SV_FILE_CREATE) : ENOMEM;
   if (problem) {
     free(copy);
     return problem;
   }
   lock->file = sv_descriptor_of(file);
   lock->path = copy;
-  lock->owner = (long)getpid();
+  lock->owner = sv_process_id();
   return 0;
 }
 
@@ -28,9 +79,9 @@ void sv_lock_release(sv_lock *lock) {
   if (!lock->path) {
     return;
   }
-  if (lock->owner == (long)getpid()) {
+  if (lock->owner == sv_process_id()) {
     unlink(lock->path); /* before anybody else can take it */
-    sv_sink_unlock(lock->file.number);
+    sv_lock_close(lock->file.number);
   } else {
     sv_descriptor_close(&lock->file);
   }

@@ -1,13 +1,16 @@
-#define _GNU_SOURCE /* O_CLOEXEC, readlink */
+#define _GNU_SOURCE /* readlink */
 
 #include "platform/process.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/types.h>
 #include <unistd.h>
+
+long sv_process_id(void) {
+  return (long)getpid();
+}
 
 int sv_process_exists(long number) {
   if (number <= 0) {
@@ -25,11 +28,6 @@ size_t sv_process_namespace(const char *kind, char *name, size_t room) {
   return length > 0 && (size_t)length < room ? (size_t)length : 0;
 }
 
-int sv_private_file(const char *path) {
-  int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file < 0) {
-    return errno;
-  }
-  close(file);
-  return 0;
+const char *sv_process_directory(char *path, size_t room) {
+  return getcwd(path, room);
 }

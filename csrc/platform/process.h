@@ -1,10 +1,15 @@
 /*
-** What can be told of processes, and a file for their owner alone. Libc alone.
+** This process, and what can be told of others. All may be called on any thread.
 */
 #ifndef SV_PLATFORM_PROCESS_H
 #define SV_PLATFORM_PROCESS_H
 
 #include <stddef.h>
+
+enum { SV_PATH_ROOM = 4096 };
+
+/* The number of this process, which is another in the child of a fork. */
+long sv_process_id(void);
 
 /* 1 where a process of this number runs or is a zombie, whoever owns it; 0
 ** where there is none; -1 where that cannot be told. */
@@ -15,8 +20,8 @@ int sv_process_exists(long number);
 ** where it has none that can be told or that fits. */
 size_t sv_process_namespace(const char *kind, char *name, size_t room);
 
-/* Makes an empty file that its owner alone may read. 0 or an errno; EEXIST
-** where there is something of that name. */
-int sv_private_file(const char *path);
+/* The working directory, in `path`; NULL where it was removed, cannot be told
+** or does not fit. */
+const char *sv_process_directory(char *path, size_t room);
 
 #endif
