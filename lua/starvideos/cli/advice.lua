@@ -1,6 +1,7 @@
 --- How to go on after an error, as lines with the commands to type.
 -- @module starvideos.cli.advice
 
+local arguments = require "starvideos.cli.arguments"
 local locations = require "starvideos.ledger.location"
 
 local _M = {}
@@ -20,28 +21,19 @@ local function quoted(word)
   return "'" .. word:gsub("'", "'\\''") .. "'"
 end
 
--- What else was said on the command line and holds for the next one as well.
--- None of it is the key, nor a password.
-local kept = { { "--base-url", "base_url" }, { "--insecure-http",
-  "insecure_http" }, { "--ca-file", "ca_file" },
-  { "--api-key-file", "api_key_file" },
-  { "--ledger", "ledger", function(address)
-    return locations.shown(address, true)
-  end }, { "--account", "account" } }
-
 -- A command of this program, for the same provider and the same ledger.
 local function command(job, name, words)
   local line = { "starvideos", name }
   for _, word in ipairs(words) do
     line[#line + 1] = quoted(word)
   end
-  for _, option in ipairs(kept) do
-    local value = job.options[option[2]]
-    if value then
-      line[#line + 1] = option[1]
-      line[#line + 1] = value ~= true
-        and quoted(option[3] and option[3](value) or value) or nil
+  for _, option in ipairs(arguments.kept(job.options)) do
+    local long, value, option_name = option[1], option[2], option[3]
+    if option_name == "ledger" then
+      value = locations.shown(value, true) -- without its password
     end
+    line[#line + 1] = long
+    line[#line + 1] = value ~= true and quoted(value) or nil
   end
   if words.output then
     line[#line + 1] = "-o " .. quoted(words.output)

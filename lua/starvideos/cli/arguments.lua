@@ -1,68 +1,72 @@
 --- The command line's words, as data, read by argparse.
 -- @module starvideos.cli.arguments
 
-local exit = require "starvideos.cli.exit_codes"
+local exit_codes = require "starvideos.cli.exit_codes"
 
 local _M = {}
 
--- { words, description, argument's name (none for a flag), "*" if repeatable }
+-- An option: words, description, argument's name (none for a flag), "*" if
+-- repeatable; `kept`: it holds for the next command as well, and none of these
+-- is the key; `needs_ledger`.
 local common = {
   { "--json", "errors and notes on stderr as JSON, one object a line" },
   { "-q --quiet", "no progress and no notes on stderr" },
   { "-v --verbose", "every exchange on stderr; never the key" },
   { "--base-url", "API address (default: STARVIDEOS_BASE_URL, else the"
-    .. " provider's)", "URL" },
+    .. " provider's)", "URL", kept = true },
   { "--api-key-file", "file whose first line is the key (default: the"
     .. " environment's STARVIDEOS_API_KEY; no option takes the key itself,"
-    .. " for others can read a program's arguments)", "FILE" },
+    .. " because others can read a program's arguments)", "FILE", kept = true },
   { "--edition", "models and limits of one documentation alone: xingchao or"
     .. " mingyan", "NAME" },
   { "--ca-file", "certificates to trust (default: SSL_CERT_FILE, else the"
-    .. " system's)", "FILE" },
-  { "--insecure-http", "allow http to another host than this one" },
+    .. " system's)", "FILE", kept = true },
+  { "--insecure-http", "allow http to another host than this one",
+    kept = true },
 }
 
 local video = {
   { "-m --model", "model to use; see `starvideos models`", "NAME" },
-  { "-p --prompt", "what is to be seen; - reads it from stdin", "TEXT" },
+  { "-p --prompt", "what the video shows; - reads it from stdin", "TEXT" },
   { "--prompt-file", "file that holds the prompt", "FILE" },
   { "-d --duration", "length of the video in seconds", "SECONDS" },
   { "--ratio", "such as 16:9 (default: the model's own)", "W:H" },
   { "--resolution", "such as 720p (default: the model's own)", "NAME" },
   { "--first-image", "URL of the first frame; needs --last-image", "URL" },
   { "--last-image", "URL of the last frame; needs --first-image", "URL" },
-  { "--reference-image", "URL of an image to go by; may be repeated", "URL",
+  { "--reference-image", "URL of a reference image; may be repeated", "URL",
     "*" },
-  { "--reference-video", "URL of a video to go by; may be repeated", "URL",
+  { "--reference-video", "URL of a reference video; may be repeated", "URL",
     "*" },
-  { "--reference-audio", "URL of a sound to go by; may be repeated", "URL",
+  { "--reference-audio", "URL of a reference sound; may be repeated", "URL",
     "*" },
-  { "--param", "any further field; the value as JSON, else as text; may be"
+  { "--param", "any other field; the value as JSON, else as text; may be"
     .. " repeated", "NAME=VALUE", "*" },
   { "--params", "file with all fields as a JSON object; - is stdin", "FILE" },
   { "--validation", "strict (default), advisory or off", "MODE" },
 }
 
 local recording = {
-  { "--ledger", "where orders are written down, so that none is lost or placed"
-    .. " twice: a file, or a postgres:// URL, whose password is better left to"
-    .. " the environment (default: STARVIDEOS_LEDGER, else nowhere)", "FILE" },
-  { "--account", "a name of your own for the account that the key is of, for a"
-    .. " ledger that several accounts share (default: STARVIDEOS_ACCOUNT, else"
-    .. " none)", "NAME" },
+  { "--ledger", "ledger that records every order, so that none is lost or"
+    .. " bought twice: a file, or a postgres:// URL, whose password is better"
+    .. " left to the environment (default: STARVIDEOS_LEDGER, else none)",
+    "FILE", kept = true },
+  { "--account", "your own name for the account that the key belongs to, for"
+    .. " a ledger that several accounts share (default: STARVIDEOS_ACCOUNT,"
+    .. " else none)", "NAME", kept = true },
 }
 
 local naming = {
-  { "--key", "a name of your own for this order (needs a ledger; default: the"
-    .. " file's path); the same key again orders nothing and gives the same"
-    .. " task", "NAME" },
-  { "--take", "1 by default; another take of a key is another order: for when"
-    .. " the first failed, or nobody knows what became of it and you have looked"
-    .. " at your account", "N" },
+  { "--key", "your own name for this order (needs a ledger; default: the"
+    .. " file's path); the same key again orders nothing and returns the same"
+    .. " task", "NAME", needs_ledger = true },
+  { "--take", "another take of a key is another order (default: 1): for when"
+    .. " the first failed, or its outcome is unknown and you have checked your"
+    .. " account with the provider", "N", needs_ledger = true },
 }
 
 local waiting = {
-  { "--timeout", "give up waiting after so many seconds (default: 1800); the"
+  { "--timeout", "stop waiting after so many seconds (default: 1800); the"
     .. " task goes on", "SECONDS" },
   { "--interval", "seconds between polls at first (default: 30)", "SECONDS" },
   { "--max-interval", "and in the end (default: 60)", "SECONDS" },
@@ -72,18 +76,20 @@ local waiting = {
 
 local output = { "-o --output", "file to save the video in", "FILE" }
 local later = { "-o --output", "file that resume is to save the video in (needs"
-  .. " a ledger)", "FILE" }
+  .. " a ledger)", "FILE", needs_ledger = true }
 local folder = { "-o --output", "folder for the videos whose order named no"
   .. " file (default: this one), and for those ordered on another machine",
   "DIR" }
-local also_missing = { "--missing", "also ask for tasks that the provider has not"
+local also_missing = { "--missing", "also query tasks that the provider has not"
   .. " known for a day" }
 local force = { "-f --force --overwrite", "overwrite the file" }
 
-local which_take = { "--take", "which take of a key (default: 1)", "N" }
-local every_order = { "-a --all", "also the orders about which nothing is to be"
-  .. " done: saved, failed, refused, given up" }
-local give_up = { "-f --force", "also one that was bought and can still be had" }
+local which_take = { "--take", "which take of a key (default: 1)", "N",
+  needs_ledger = true }
+local every_order = { "-a --all", "also the orders that need nothing more:"
+  .. " saved, failed, refused, dismissed" }
+local give_up = { "-f --force", "also one that was bought and can still be"
+  .. " downloaded" }
 
 -- What positional arguments are.
 local meaning = {
@@ -104,52 +110,106 @@ local serving = {
 }
 
 --- The commands in the order of the help: name, description, positional
--- arguments, groups of options, single options.
+-- arguments, groups of options, single options; `needs_ledger`.
 _M.commands = {
   { "generate", "order a video, wait for it, save it", {},
     { video, naming, recording, waiting, common }, { output, force } },
   { "create", "order a video and print the task", {},
     { video, naming, recording, common }, { later } },
-  { "query", "look at a task once", { "id" }, { recording, common },
+  { "query", "poll a task once", { "id" }, { recording, common },
     { which_take } },
   { "wait", "wait until a task ends; save the video with -o", { "id" },
     { recording, waiting, common }, { output, force, which_take } },
   { "download", "save the video of a completed task", { "id" },
     { recording, common }, { output, force, which_take } },
   { "pending", "list the open orders of a ledger", {}, { recording, common },
-    { every_order } },
+    { every_order }, needs_ledger = true },
   { "resume", "wait for all open orders of a ledger and save their videos", {},
-    { recording, waiting, common }, { folder, force, also_missing } },
-  { "adopt", "say which task an order of unknown fate has become",
-    { "order", "id" }, { recording, common }, { which_take } },
-  { "dismiss", "give up an order; nothing is ordered as its take any more",
-    { "order" }, { recording, common }, { which_take, give_up } },
-  { "label", "say of which account an order is that has none, and all takes of"
-    .. " its key", { "order", "label" }, { recording, common },
-    { which_take } },
+    { recording, waiting, common }, { folder, force, also_missing },
+    needs_ledger = true },
+  { "adopt", "record the task that an order of unknown outcome became",
+    { "order", "id" }, { recording, common }, { which_take },
+    needs_ledger = true },
+  { "dismiss", "give an order up; nothing is ordered as its take any more",
+    { "order" }, { recording, common }, { which_take, give_up },
+    needs_ledger = true },
+  { "label", "record the account of an order that has none, and of all takes"
+    .. " of its key", { "order", "label" }, { recording, common },
+    { which_take }, needs_ledger = true },
   { "validate", "check an order without sending it", {}, { video, common },
     {} },
   { "models", "list models and limits", {}, { common }, {} },
-  { "sandbox", "run a provider on this machine to develop against; Ctrl-C"
-    .. " ends it", {}, { serving }, {} },
+  { "sandbox", "run a stand-in for the provider on this machine; Ctrl-C ends"
+    .. " it", {}, { serving }, {} },
 }
+
+local function command_of(name)
+  for _, row in ipairs(_M.commands) do
+    if row[1] == name then
+      return row
+    end
+  end
+end
 
 --- Whether a word names a command.
 -- @param word
 -- @treturn boolean
 function _M.is_command(word)
-  for _, row in ipairs(_M.commands) do
-    if row[1] == word then
-      return true
+  return command_of(word) ~= nil
+end
+
+-- Calls a function with each option of a command, single ones first, until it
+-- returns something.
+local function each_option(command, see)
+  for _, group in ipairs { command[5], (table.unpack or unpack)(command[4]) } do
+    for _, option in ipairs(group) do
+      local found = see(option)
+      if found then
+        return found
+      end
     end
   end
-  return false
+end
+
+-- The long word of an option, and the name that argparse gives its value.
+local function names_of(option)
+  local long = option[1]:match "%-%-%S+"
+  return long, (long:sub(3):gsub("-", "_"))
+end
+
+--- What of a command line needs a ledger.
+-- @tparam table options as parsed
+-- @treturn ?string such as `--key of create`; nil where nothing does
+function _M.needing_ledger(options)
+  local command = command_of(options.command)
+  return command.needs_ledger and command[1]
+    or each_option(command, function(option)
+      local long, name = names_of(option)
+      return option.needs_ledger and options[name]
+        and long .. " of " .. command[1] or nil
+    end)
+end
+
+--- The options of a command line that hold for the next one as well.
+-- @tparam table options as parsed
+-- @treturn table a list of `{ word, value, name }`
+function _M.kept(options)
+  local list = {}
+  for _, group in ipairs { common, recording } do
+    for _, option in ipairs(group) do
+      local long, name = names_of(option)
+      if option.kept and options[name] then
+        list[#list + 1] = { long, options[name], name }
+      end
+    end
+  end
+  return list
 end
 
 local function epilog()
   local lines = { "Exit codes:" }
-  for _, row in ipairs(exit.meaning) do
-    lines[#lines + 1] = ("  %3d  %s"):format(row[1], row[2])
+  for _, row in ipairs(exit_codes.rows) do
+    lines[#lines + 1] = ("  %3d  %s"):format(row[2], row[3])
   end
   lines[#lines + 1] = ""
   lines[#lines + 1] = "Environment: STARVIDEOS_API_KEY, STARVIDEOS_BASE_URL,"
@@ -157,7 +217,7 @@ local function epilog()
   return table.concat(lines, "\n")
 end
 
--- argparse ends the process where help is asked for; this program returns.
+-- argparse ends the process where help is asked for; this function returns.
 local function add_help(parser, asked)
   parser:add_help(false)
   parser:flag("-h --help", "show this help and end"):action(function()
@@ -166,14 +226,14 @@ local function add_help(parser, asked)
   end)
 end
 
--- What a shell makes of a variable that is not set stands for nothing.
+-- A variable of the shell that is not set becomes an empty word.
 local function not_blank(word)
   return function(text)
     if text:find "%S" then
       return text
     end
-    return nil, word .. " is empty: is a variable of the shell not set?"
-      .. " Nothing was sent"
+    return nil, word .. " is empty; nothing was sent: is a variable of the"
+      .. " shell not set?"
   end
 end
 
@@ -184,7 +244,7 @@ local function add_option(parser, row)
     return
   end
   local option = parser:option(words, description):argname(argument)
-    :convert(not_blank(words:match "%-%-%S+"))
+    :convert(not_blank((names_of(row))))
   if count then
     option:count(count)
   end
@@ -196,14 +256,9 @@ local function add_command(parser, row, asked)
   for _, name in ipairs(row[3]) do
     command:argument(name, meaning[name]):convert(not_blank(name:upper()))
   end
-  for _, option in ipairs(row[5]) do
+  each_option(row, function(option)
     add_option(command, option)
-  end
-  for _, group in ipairs(row[4]) do
-    for _, option in ipairs(group) do
-      add_option(command, option)
-    end
-  end
+  end)
 end
 
 local function load_argparse()

@@ -3,12 +3,13 @@
 -- nil where there is none, and an error, nil where all is well.
 -- @module starvideos.cli.commands
 
-local console_of = require "starvideos.cli.console"
+local consoles = require "starvideos.cli.console"
 local errors = require "starvideos.errors"
+local failure = require "starvideos.cli.failure"
 local json = require "starvideos.json"
-local order = require "starvideos.cli.params"
+local params = require "starvideos.cli.params"
 local tasks = require "starvideos.api.task"
-local waiting = require "starvideos.cli.wait_options"
+local wait_options = require "starvideos.cli.wait_options"
 
 local _M = {}
 
@@ -23,10 +24,6 @@ local function plain(task, file)
   return json.encode(object)
 end
 
-local function usage(message)
-  return nil, { kind = "validation", message = message, usage = true }
-end
-
 local troubles = { rate_limited = "too many requests",
   auth = "the key is refused", not_found = "not known to the provider" }
 
@@ -36,7 +33,7 @@ local function show_trouble(job, info)
   job.trouble_since = err and (job.trouble_since or info.elapsed) or nil
   job.trouble = err and ("%s since %s, retrying"):format(
     troubles[err.kind] or "no answer",
-    console_of.clock_text(job.trouble_since)) or nil
+    consoles.clock_text(job.trouble_since)) or nil
   if err and err.kind == "not_found" and not job.told_not_found then
     job.told_not_found = true
     job.console:note(("the provider does not know the task %s (yet); is this id"
@@ -45,10 +42,11 @@ local function show_trouble(job, info)
   end
 end
 
-local function wait_options(job)
-  local found, problem = waiting(job.options)
+-- The options of a wait, with a listener that shows how far it is.
+local function shown_wait(job)
+  local found, wrong = wait_options.read(job.options)
   if not found then
-    return usage(problem)
+    return nil, wrong
   end
   function found.on_progress(task, info)
     job.seen = task
@@ -93,23 +91,15 @@ local function note_warnings(job, warnings)
   end
 end
 
-local function params_of(job)
-  local params, problem = order.params(job.options, job.env)
-  if not params then
-    return usage(problem)
-  end
-  return params
-end
-
 --- Order, wait, save.
 function _M.generate(job)
-  local params, wrong = params_of(job)
-  if not params then
+  local fields, wrong = params.read(job.options, job.env)
+  if not fields then
     return nil, wrong
   elseif not job.options.output then
-    return usage "generate needs -o FILE: where to save the video"
+    return failure.usage "generate needs -o FILE: where to save the video"
   end
-  local options, err = wait_options(job)
+  local options, err = shown_wait(job)
   if not options then
     return nil, err
   end
@@ -118,7 +108,7 @@ function _M.generate(job)
   options.on_task = note_task(job)
   options.on_download = show_download(job)
   job.told "ordering..."
-  local task, file = job.client:generate(params, options)
+  local task, file = job.client:generate(fields, options)
   if not task then
     return nil, file
   elseif not job.task_id then
@@ -130,12 +120,12 @@ end
 
 --- Order.
 function _M.create(job)
-  local params, wrong = params_of(job)
-  if not params then
+  local fields, wrong = params.read(job.options, job.env)
+  if not fields then
     return nil, wrong
   end
   job.told "ordering..."
-  local task, warnings = job.client:create(params, { key = job.options.key,
+  local task, warnings = job.client:create(fields, { key = job.options.key,
     take = job.options.take, path = job.options.output })
   if not task then
     return nil, warnings
@@ -201,7 +191,7 @@ end
 --- Wait, and save where asked to.
 function _M.wait(job)
   job.phase = "task"
-  local options, wrong = wait_options(job)
+  local options, wrong = shown_wait(job)
   if not options then
     return nil, wrong
   end
@@ -225,7 +215,7 @@ end
 --- Save.
 function _M.download(job)
   if not job.options.output then
-    return usage "download needs -o FILE: where to save the video"
+    return failure.usage "download needs -o FILE: where to save the video"
   end
   local id, unknown = find_task(job)
   if not id then
@@ -241,11 +231,11 @@ end
 
 --- Check.
 function _M.validate(job)
-  local params, wrong = params_of(job)
-  if not params then
+  local fields, wrong = params.read(job.options, job.env)
+  if not fields then
     return nil, wrong
   end
-  local ok, found = job.client:validate(params)
+  local ok, found = job.client:validate(fields)
   if not ok then
     return nil, found
   end

@@ -168,7 +168,7 @@ local function heading(err)
 end
 
 --- An error, as a sentence with a line for each violation, or as JSON.
--- @tparam table err; where it has `usage`, its message alone is told
+-- @tparam table err where it is `plain`, its message alone is told
 -- @tparam ?table advice lines: how to go on
 -- @tparam ?string subject the order it happened to, where that is one of many
 function Console:failure(err, advice, subject)
@@ -185,7 +185,7 @@ function Console:failure(err, advice, subject)
       self.stderr:write("  ", violation.message, "\n")
     end
   else
-    self.stderr:write(before, err.usage and err.message or tostring(err), "\n")
+    self.stderr:write(before, err.plain and err.message or tostring(err), "\n")
   end
   for _, line in ipairs(advice or {}) do
     self.stderr:write(line, "\n")

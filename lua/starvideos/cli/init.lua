@@ -5,12 +5,14 @@
 local advice = require "starvideos.cli.advice"
 local arguments = require "starvideos.cli.arguments"
 local commands = require "starvideos.cli.commands"
-local console_of = require "starvideos.cli.console"
-local exit = require "starvideos.cli.exit_codes"
+local consoles = require "starvideos.cli.console"
+local exit_codes = require "starvideos.cli.exit_codes"
+local failure = require "starvideos.cli.failure"
 local ledger = require "starvideos.cli.ledger"
-local options_of = require "starvideos.options"
 local serve = require "starvideos.cli.serve"
 local starvideos = require "starvideos"
+
+local accepted = require("starvideos.options").accepted
 
 local _M = {}
 
@@ -73,9 +75,9 @@ local function account_of(job)
 end
 
 local function tell_of_interrupt(job, event)
-  job.console:note(("waiting for the answer to the order that was sent, %d s at"
-    .. " most, so that its task is not lost; a second Ctrl-C ends this at once,"
-    .. " and then nobody knows whether it was bought"):format(event.timeout),
+  job.console:note(("the order was sent: waiting for its answer, %d s at most,"
+    .. " so that its task is not lost; a second Ctrl-C quits at once, and then"
+    .. " its outcome is unknown"):format(event.timeout),
     { event = "interrupt", timeout = event.timeout })
 end
 
@@ -115,84 +117,44 @@ local function client_options(job, key)
   return wanted
 end
 
-local choices = {
-  edition = { xingchao = true, mingyan = true },
-  validation = { strict = true, advisory = true, off = true },
-}
-
-local function check_choices(options)
-  for name, known in pairs(choices) do
-    if options[name] and not known[options[name]] then
-      local names = {}
-      for choice in pairs(known) do
-        names[#names + 1] = choice
-      end
-      table.sort(names)
-      return ("--%s must be one of %s, not %s"):format(name,
-        table.concat(names, ", "), options[name])
-    end
-  end
-end
-
--- Commands, and options of a command, that make no sense without a ledger.
-local recorded_commands = { pending = true, resume = true, adopt = true,
-  dismiss = true, label = true }
-local recorded_options = {
-  { "--key", "key" }, { "--take", "take" },
-  { "-o", "output", "create" },
-}
-
-local function needs_ledger(options)
-  if recorded_commands[options.command] then
-    return options.command
-  end
-  for _, row in ipairs(recorded_options) do
-    if options[row[2]] and (not row[3] or row[3] == options.command) then
-      return row[1] .. " of " .. options.command
-    end
-  end
-end
-
-local function check_naming(job)
-  local accepted = options_of.accepted
-  job.options.take = tonumber(job.options.take) or job.options.take
-  for _, row in ipairs { { "--key", job.options.key, accepted.create.key },
-    { "--take", job.options.take, accepted.create.take },
+-- The library raises at these, for there the program is wrong: here it is the
+-- command line.
+local function check_words(job)
+  local given = job.options
+  given.take = tonumber(given.take) or given.take
+  for _, row in ipairs { { "--edition", given.edition, accepted.new.edition },
+    { "--validation", given.validation, accepted.new.validation },
+    { "--key", given.key, accepted.create.key },
+    { "--take", given.take, accepted.create.take },
     { "--account", account_of(job), accepted.new.account } } do
     local ok, wanted = row[3](row[2])
     if row[2] and not ok then
-      return ("%s must be %s"):format(row[1], wanted)
+      return ("%s must be %s, not %s"):format(row[1], wanted,
+        (tostring(row[2]):gsub("%c", "?")))
     end
   end
 end
 
 local function check_ledger(job)
-  local key = job.options.key
-  local problem = check_naming(job)
-  if problem then
-    return problem
-  elseif job.options.take and not key and not job.options.output
-    and not job.options.order and not job.options.id then
+  local given = job.options
+  if given.take and not given.key and not given.output and not given.order
+    and not given.id then
     return "--take needs --key, or -o: together they name an order"
   end
-  local what = needs_ledger(job.options)
+  local what = arguments.needing_ledger(given)
   return what and not ledger_of(job)
     and what .. " needs a ledger: pass --ledger FILE or set STARVIDEOS_LEDGER"
 end
 
-local function usage_error(message)
-  return { kind = "validation", message = message, usage = true }
-end
-
 local function make_client(job)
-  local wrong = check_choices(job.options) or check_ledger(job)
+  local wrong = check_words(job) or check_ledger(job)
   if wrong then
-    return nil, usage_error(wrong)
+    return failure.usage(wrong)
   end
   local key, problem = read_key(job.options, job.env)
   if problem then
-    return nil, { kind = "io", usage = true, message = ("the key file cannot be"
-      .. " read (%s); nothing was sent"):format(problem) }
+    return nil, failure.new("io", ("cannot read the key file (%s); nothing was"
+      .. " sent"):format(problem))
   end
   job.recorded = ledger_of(job) ~= nil
   return starvideos.new(client_options(job, key))
@@ -200,7 +162,7 @@ end
 
 local function new_job(options, env)
   local job = { options = options, env = env, phase = "order",
-    console = console_of.new(env, options) }
+    console = consoles.new(env, options) }
   function job.now()
     local clock = env.client_options.clock
     return clock and clock() or require("starvideos.curl").now()
@@ -230,7 +192,7 @@ end
 
 local function report(job, err)
   job.console:failure(err, advice.of(job, err))
-  return err.exit or exit.code(err, job.phase)
+  return exit_codes.code(err, job.phase)
 end
 
 local function run(job)
@@ -253,33 +215,33 @@ local function execute(job)
     written, problem = job.console:result(result)
   end
   if not written then
-    return report(job, { kind = "io", usage = true,
-      message = "cannot write the result: " .. tostring(problem) })
+    return report(job, failure.new("io", "cannot write the result: "
+      .. tostring(problem)))
   end
-  return err and report(job, err) or 0
+  return err and report(job, err) or exit_codes.DONE
 end
 
 -- Ctrl-C between two steps, where no operation could turn it into an error.
 local function interrupted(job)
-  return report(job, { kind = "cancelled", usage = true,
-    task_id = job.task_id, message = job.task_id
-      and ("interrupted; task %s goes on"):format(job.task_id)
-      or "interrupted" })
+  return report(job, failure.new("cancelled", job.task_id
+    and ("interrupted; task %s goes on"):format(job.task_id)
+    or "interrupted", { task_id = job.task_id }))
 end
 
 local orders_videos = { generate = true, create = true }
 
--- What should not have happened. Nobody is to read it as a task that failed.
+-- A defect, of this library or of a transport. It must not read like a task
+-- that failed.
 local function broken(job, problem)
-  local kind, code, fate = "validation", 2, "nothing was ordered"
+  local kind, code, fate = "validation", exit_codes.USAGE, "nothing was ordered"
   if job.task_id then
-    kind, code, fate = "protocol", 4, "the task goes on"
+    kind, code, fate = "protocol", exit_codes.RUNNING, "the task goes on"
   elseif job.client and orders_videos[job.options.command] then
-    kind, code, fate = "outcome_unknown", 6,
-      "the order may have been sent, and billed"
+    kind, code, fate = "outcome_unknown", exit_codes.UNKNOWN,
+      "the order may have been sent, and bought"
   end
-  return report(job, { kind = kind, exit = code, task_id = job.task_id,
-    message = ("%s (%s)"):format(tostring(problem), fate), usage = true })
+  return report(job, failure.new(kind, ("%s (%s)"):format(tostring(problem),
+    fate), { exit = code, task_id = job.task_id }))
 end
 
 local function asks_for_json(words)
@@ -294,17 +256,17 @@ local function was_interrupted(raised)
   return type(raised) == "string" and raised:find("interrupted!$") ~= nil
 end
 
--- A line that could not be read, so that it has no options.
+-- A command line that could not be read: it has no options.
 local function misread(words, env, problem)
-  local console = console_of.new(env, { json = asks_for_json(words) })
+  local console = consoles.new(env, { json = asks_for_json(words) })
   if was_interrupted(problem) then
-    console:failure { kind = "cancelled", usage = true,
-      message = "interrupted; nothing was sent" }
-    return 130
+    console:failure(failure.new("cancelled", "interrupted; nothing was sent"))
+    return exit_codes.INTERRUPTED
   end
   local name = arguments.is_command(words[1]) and words[1] .. " " or ""
-  console:failure(usage_error(problem), { ("see starvideos %s--help"):format(name) })
-  return 2
+  console:failure(failure.new("validation", problem),
+    { ("see starvideos %s--help"):format(name) })
+  return exit_codes.USAGE
 end
 
 --- Run a command line.
@@ -319,7 +281,7 @@ function _M.main(words, env)
     starvideos._VERSION)
   if read and asked then
     env.stdout:write(text, "\n")
-    return 0
+    return exit_codes.DONE
   elseif not read or not options then
     return misread(words, env, text or options)
   end

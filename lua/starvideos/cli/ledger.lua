@@ -1,20 +1,17 @@
 --- The commands about what a ledger holds: `pending`, `resume`, `adopt`,
--- `dismiss`, `label`. As in `starvideos.cli.commands` each gets a job and returns its
--- result and an error.
+-- `dismiss`, `label`. As in `starvideos.cli.commands` each gets a job and
+-- returns its result and an error.
 -- @module starvideos.cli.ledger
 
 local advice = require "starvideos.cli.advice"
-local console_of = require "starvideos.cli.console"
-local exit = require "starvideos.cli.exit_codes"
+local consoles = require "starvideos.cli.console"
+local exit_codes = require "starvideos.cli.exit_codes"
+local failure = require "starvideos.cli.failure"
 local json = require "starvideos.json"
 local tasks = require "starvideos.api.task"
-local waiting = require "starvideos.cli.wait_options"
+local wait_options = require "starvideos.cli.wait_options"
 
 local _M = {}
-
-local function usage(message)
-  return nil, { kind = "validation", message = message, usage = true }
-end
 
 -- A list that may be empty, which an encoder takes for an object.
 local function list_text(texts)
@@ -87,19 +84,18 @@ local function summary(states, result)
   return table.concat(words, ", ")
 end
 
--- An order that could not be looked at has the code of its own state.
-local UNKNOWN = 6
-local code_of_state = { prepared = 5, submitting = 4, accepted = 4,
-  completed = 7, unknown = UNKNOWN }
+-- An order that could not be queried has the code of its own state.
+local code_of_state = { prepared = exit_codes.REFUSED,
+  submitting = exit_codes.RUNNING, accepted = exit_codes.RUNNING,
+  completed = exit_codes.NOT_SAVED, unknown = exit_codes.UNKNOWN }
 
--- Where the orders end differently, the first of these codes is given.
-local loudest = { UNKNOWN, 8, 3, 1, 7, 5, 2, 4 }
-
--- With these there is more to be had by a further resume.
-local passing = { 3, 4, 7 }
+-- After these a further resume may save more.
+local worth_resuming = { exit_codes.AUTH, exit_codes.RUNNING,
+  exit_codes.NOT_SAVED }
 
 local function code_of(order, err, phase)
-  return err.order and code_of_state[order.state] or exit.code(err, phase)
+  return err.order and code_of_state[order.state]
+    or exit_codes.code(err, phase)
 end
 
 local function tell_saved(job, order, file)
@@ -111,12 +107,13 @@ end
 local function tell_left(job, seen, order, err)
   local code = code_of(order, err, seen.phases[order.id] or "task")
   seen.kinds[code] = seen.kinds[code] or err.kind
-  seen.undecided[#seen.undecided + 1] = code == UNKNOWN and order or nil
+  seen.undecided[#seen.undecided + 1] = code == exit_codes.UNKNOWN
+    and order or nil
   job.console:failure(err, advice.of_order(job, order, err), name_of(order))
 end
 
 local function line_of(order, file, err)
-  local fault = err and console_of.error_object(err)
+  local fault = err and consoles.error_object(err)
   if fault then
     fault.order = nil
   end
@@ -161,9 +158,8 @@ end
 local function open_folder(name)
   local folder, problem = io.open(name .. "/.", "rb")
   if not folder then
-    return nil, { kind = "io", usage = true, message = ("the folder for the"
-      .. " videos cannot be used, make it first (%s); nothing was lost")
-      :format(problem) }
+    return nil, failure.new("io", ("cannot use the folder for the videos (%s);"
+      .. " nothing is lost: make it first"):format(problem))
   end
   return folder:close()
 end
@@ -182,23 +178,21 @@ local function text_of(result, seen)
 end
 
 local function shortfall(result, seen)
-  local code = first_of(loudest, seen.kinds)
-  return code and {
-    kind = seen.kinds[code],
-    message = ("%d saved, %d failed, %d left"):format(result.done,
-      result.failed, result.left),
-    again = first_of(passing, seen.kinds) ~= nil,
-    undecided = seen.undecided,
-    exit = code,
-    usage = true,
-  }
+  local code = first_of(exit_codes.by_severity, seen.kinds)
+  return code and failure.new(seen.kinds[code],
+    ("%d saved, %d failed, %d left"):format(result.done, result.failed,
+      result.left), {
+      again = first_of(worth_resuming, seen.kinds) ~= nil,
+      undecided = seen.undecided,
+      exit = code,
+    })
 end
 
 --- Wait for all that is open and save it.
 function _M.resume(job)
-  local options, problem = waiting(job.options)
+  local options, wrong = wait_options.read(job.options)
   if not options then
-    return usage(problem)
+    return nil, wrong
   end
   local directory = job.options.output
   local ok, err = open_folder(directory or ".")
@@ -225,7 +219,7 @@ local function changed(order, err)
   return json.encode(order)
 end
 
---- Say which task an order has become.
+--- Record the task that an order of unknown fate became.
 function _M.adopt(job)
   job.phase = "task"
   local options = job.options
@@ -240,8 +234,8 @@ function _M.dismiss(job)
     { force = options.force, take = options.take }))
 end
 
---- Say of which account an order is. The account of the client is another
--- matter: an order without one is looked for.
+--- Record the account of an order that has none; the client's own account does
+-- not matter for it.
 function _M.label(job)
   local options = job.options
   return changed(job.client:label(options.order, options.label,

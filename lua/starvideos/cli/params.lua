@@ -1,6 +1,7 @@
 --- An order from the command line's options.
 -- @module starvideos.cli.params
 
+local failure = require "starvideos.cli.failure"
 local json = require "starvideos.json"
 
 local _M = {}
@@ -74,12 +75,7 @@ local function number_or_text(text)
   return text and (tonumber(text) or text)
 end
 
---- Build the parameters of a create.
--- @tparam table options as parsed
--- @tparam table env with `stdin`
--- @treturn ?table params
--- @treturn ?string what is wrong
-function _M.params(options, env)
+local function build(options, env)
   local params, unread = read_params(env, options.params)
   if not params then
     return nil, unread
@@ -99,6 +95,19 @@ function _M.params(options, env)
     end
   end
   return add_further(params, options.param or {})
+end
+
+--- Build the parameters of a create.
+-- @tparam table options as parsed
+-- @tparam table env with `stdin`
+-- @treturn ?table params
+-- @treturn ?table err
+function _M.read(options, env)
+  local params, problem = build(options, env)
+  if not params then
+    return failure.usage(problem)
+  end
+  return params
 end
 
 return _M

@@ -1,6 +1,7 @@
 --- The command `sandbox`: a provider in the foreground.
 -- @module starvideos.cli.serve
 
+local failure = require "starvideos.cli.failure"
 local json = require "starvideos.json"
 
 local function scenario_list(as_json)
@@ -36,10 +37,6 @@ local function announce(console, server, as_json)
   return console:result(exports(server))
 end
 
-local function failure(kind, message)
-  return nil, { kind = kind, message = message, usage = true }
-end
-
 --- Run the sandbox until Ctrl-C, or until it is ended from outside.
 -- @tparam table options of the command line
 -- @tparam table console
@@ -53,23 +50,24 @@ return function(options, console)
   for _, name in ipairs { "port", "seconds", "queued_seconds" } do
     settings[name] = tonumber(options[name])
     if options[name] and not settings[name] then
-      return failure("validation", ("--%s takes a number, not %s"):format(
+      return failure.usage(("--%s takes a number, not %s"):format(
         (name:gsub("_", "-")), options[name]))
     end
   end
   if options.scenario and not require("starvideos.sandbox.scenario").parse(
     options.scenario) then
-    return failure("validation", ("there is no scenario %s; see"
+    return failure.usage(("there is no scenario %s; see"
       .. " --list-scenarios"):format(options.scenario))
   end
   local server, problem = require("starvideos.sandbox.nginx").start(settings)
   if not server then
-    return failure("io", problem)
+    return nil, failure.new("io", problem)
   end
   local told, why = announce(console, server, options.json)
   if not told then
     server:stop()
-    return failure("io", "cannot write the result: " .. tostring(why))
+    return nil, failure.new("io", "cannot write the result: "
+      .. tostring(why))
   end
   local engine = require("starvideos.curl").engine {}
   server:run(function(seconds)

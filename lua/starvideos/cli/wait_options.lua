@@ -1,5 +1,9 @@
---- How long to wait and how often to look, from the command line's options.
+--- How long to wait and how often to poll, from the command line's options.
 -- @module starvideos.cli.wait_options
+
+local failure = require "starvideos.cli.failure"
+
+local _M = {}
 
 local names = { "timeout", "interval", "max_interval", "first_poll" }
 local may_be_zero = { first_poll = true }
@@ -10,20 +14,22 @@ end
 
 --- Read them.
 -- @tparam table options as parsed
--- @treturn ?table found those that were given, in seconds
--- @treturn ?string what is wrong
-return function(options)
+-- @treturn ?table those that were given, in seconds
+-- @treturn ?table err
+function _M.read(options)
   local found = {}
   for _, name in ipairs(names) do
     local text = options[name]
     local number = tonumber(text)
     if text and not (number and number >= 0 and number < math.huge) then
-      return nil, ("%s takes a number of seconds, not %s"):format(
-        option(name), text)
+      return failure.usage(("%s takes a number of seconds, not %s"):format(
+        option(name), text))
     elseif number == 0 and not may_be_zero[name] then
-      return nil, option(name) .. " must be above 0"
+      return failure.usage(option(name) .. " must be above 0")
     end
     found[name] = number
   end
   return found
 end
+
+return _M

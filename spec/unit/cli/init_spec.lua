@@ -1,8 +1,8 @@
 local arguments = require "starvideos.cli.arguments"
 local command = require "spec.fixtures.command"
-local console = require "starvideos.cli.console"
+local consoles = require "starvideos.cli.console"
 local errors = require "starvideos.errors"
-local exit = require "starvideos.cli.exit_codes"
+local exit_codes = require "starvideos.cli.exit_codes"
 local json = require "starvideos.json"
 
 local run, answering = command.run, command.answering
@@ -15,60 +15,60 @@ local DONE = '{"id":"video_1","status":"completed","video_url":"https://m/1?s=x"
 describe("exit codes", function()
   it("exist for every kind of error in every phase", function()
     local known = {}
-    for _, row in ipairs(exit.meaning) do
-      known[row[1]] = true
+    for _, row in ipairs(exit_codes.rows) do
+      known[row[2]] = true
     end
     for _, kind in ipairs(errors.kinds) do
       for _, phase in ipairs { "order", "task", "file" } do
-        assert.is_true(known[exit.code({ kind = kind }, phase)],
+        assert.is_true(known[exit_codes.code({ kind = kind }, phase)],
           kind .. " in " .. phase)
       end
     end
   end)
 
   it("tell an order that may exist from one that does not", function()
-    assert.equal(6, exit.code({ kind = "outcome_unknown" }, "order"))
-    assert.equal(5, exit.code({ kind = "network" }, "order"))
-    assert.equal(4, exit.code({ kind = "network" }, "task"))
-    assert.equal(7, exit.code({ kind = "network" }, "file"))
+    assert.equal(6, exit_codes.code({ kind = "outcome_unknown" }, "order"))
+    assert.equal(5, exit_codes.code({ kind = "network" }, "order"))
+    assert.equal(4, exit_codes.code({ kind = "network" }, "task"))
+    assert.equal(7, exit_codes.code({ kind = "network" }, "file"))
   end)
 end)
 
 describe("a line of progress", function()
   it("shows status, share, bar and time", function()
     assert.equal("processing   45%  [#########...........]  0:42",
-      console.progress_line("processing", 0.45, 42, 80))
+      consoles.progress_line("processing", 0.45, 42, 80))
   end)
 
   it("does without what is not known", function()
-    assert.equal("queued", console.progress_line("queued", nil, nil, 80))
-    assert.equal("queued  61:01", console.progress_line("queued", nil, 3661,
+    assert.equal("queued", consoles.progress_line("queued", nil, nil, 80))
+    assert.equal("queued  61:01", consoles.progress_line("queued", nil, 3661,
       80))
   end)
 
   it("fits every width, and tells the most that it has room for", function()
     for width = 1, 60 do
-      local line = console.progress_line("processing", 0.5, 42, width)
+      local line = consoles.progress_line("processing", 0.5, 42, width)
       assert.is_true(#line < math.max(2, width), line)
     end
     for width, wanted in pairs {
       [43] = "processing   50%  [########........]  0:42",
       [30] = "processing   50%  0:42", [20] = "processing 50% 0:42",
       [19] = "processing 50%", [12] = "processing", [6] = "proce" } do
-      local line = console.progress_line("processing", 0.5, 42, width)
+      local line = consoles.progress_line("processing", 0.5, 42, width)
       assert.equal(wanted, line)
     end
-    assert.equal("12 processing", console.progress_line("12 processing", nil,
+    assert.equal("12 processing", consoles.progress_line("12 processing", nil,
       42, 18))
   end)
 
   it("cuts no character in two", function()
-    assert.equal("a\230\142\146", console.progress_line(
+    assert.equal("a\230\142\146", consoles.progress_line(
       "a\230\142\146\233\152\159", nil, nil, 6))
   end)
 
   it("bears a share beyond its bounds", function()
-    assert.truthy(console.progress_line("x", 7, nil, 80):find("100%%"))
+    assert.truthy(consoles.progress_line("x", 7, nil, 80):find("100%%"))
   end)
 end)
 
@@ -357,8 +357,8 @@ describe("the command line", function()
     local file = assert(io.open(name, "wb"))
     file:write("sk-1\n")
     file:close()
-    local line = " --base-url https://a.example --insecure-http --ca-file"
-      .. " /c.pem --api-key-file " .. name
+    local line = (" --base-url https://a.example --api-key-file %s --ca-file"
+      .. " /c.pem --insecure-http"):format(name)
     local words = { "wait", "video_1", "--timeout", "90", "-o", "f.mp4", "-f" }
     for word in line:gmatch "%S+" do
       words[#words + 1] = word
