@@ -149,12 +149,20 @@ const char *sv_show_number(char out[SV_SHOWN], double number) {
   return out;
 }
 
-/* Longer words than this are not slips of the pen. */
-#define LONGEST 40
-
 static char lower(char c) {
   return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
+
+bool sv_starts_with(const char *text, size_t length, const char *word) {
+  size_t at = 0;
+  while (at < length && word[at] && lower(text[at]) == lower(word[at])) {
+    at++;
+  }
+  return !word[at];
+}
+
+/* Longer words than this are not slips of the pen. */
+#define LONGEST 40
 
 /* Levenshtein's distance, capitals and small letters alike. */
 static size_t distance(const char *a, size_t a_length, const char *b,

@@ -2,15 +2,13 @@
 
 #include <stdint.h>
 #include <string.h>
-#include <strings.h>
 
 /* The length of "http://" or "https://" at the start of text, else 0. */
 static size_t scheme_length(const char *text, size_t length) {
   static const char *const schemes[] = {"https://", "http://"};
   for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-    size_t size = strlen(schemes[i]);
-    if (length >= size && strncasecmp(text, schemes[i], size) == 0) {
-      return size;
+    if (sv_starts_with(text, length, schemes[i])) {
+      return strlen(schemes[i]);
     }
   }
   return 0;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "curl/evidence.h"
+#include "curl/outcome.h"
 #include "platform/atfork.h"
 #include "curl/worker.h"
 #include "platform/process.h"

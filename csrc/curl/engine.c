@@ -11,7 +11,6 @@
 #include "curl/libcurl.h"
 #include "platform/process.h"
 #include "platform/signals.h"
-#include "curl/transfer.h"
 
 enum {
   LONGEST_POLL_MS = 3600 * 1000,
@@ -170,7 +169,8 @@ static void finish(sv_engine *engine, sv_transfer *t, CURLcode code) {
   sv_handle *handle = t->handle;
   take_out(&engine->running, t);
   engine->orders -= t->options.fresh;
-  sv_transfer_finish(t, code, engine->ca_file);
+  sv_evidence_read(t, code, engine->ca_file);
+  sv_transfer_finish(t);
   curl_multi_remove_handle(engine->multi, handle->easy);
   if (t->options.fresh || engine->closed) {
     sv_handle_free(handle);
@@ -191,7 +191,8 @@ static void finish(sv_engine *engine, sv_transfer *t, CURLcode code) {
 static bool prepare(sv_engine *engine, sv_transfer *t, sv_handle *handle) {
   t->pool = sv_pool_take(&engine->pools,
                          t->options.fresh ? "" : t->options.url);
-  return t->pool && sv_transfer_start(t, handle, engine->ca_file) &&
+  return t->pool && sv_transfer_start(t) &&
+         sv_handle_prepare(handle, t, engine->ca_file) &&
          curl_multi_add_handle(engine->multi, handle->easy) == CURLM_OK;
 }
 
@@ -455,37 +456,4 @@ int sv_engine_in_flight(const sv_engine *engine) {
 
 bool sv_transfer_done(const sv_transfer *t) {
   return t->stage == SV_DONE || notice_fork(t->engine);
-}
-
-const sv_outcome *sv_transfer_outcome(const sv_transfer *t) {
-  return &t->outcome;
-}
-
-sv_progress sv_transfer_progress(const sv_transfer *t) {
-  sv_progress progress = {t->outcome.received, -1, t->outcome.bytes_sent};
-  if (t->stage == SV_RUNNING) {
-    CURL *easy = t->handle->easy;
-    curl_off_t received = 0, total = -1, sent = 0;
-    curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
-    curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &total);
-    curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &sent);
-    progress = (sv_progress){received, total, sent};
-  } else if (t->stage == SV_DONE && t->outcome.reason == SV_REASON_NONE) {
-    progress.total = progress.received;
-  }
-  return progress;
-}
-
-long sv_transfer_status(const sv_transfer *t) {
-  return t->answered ? t->outcome.status : 0;
-}
-
-const char *sv_transfer_head(const sv_transfer *t, size_t *size) {
-  *size = t->head.size;
-  return t->head.data;
-}
-
-const char *sv_transfer_body(const sv_transfer *t, size_t *size) {
-  *size = t->body.size;
-  return t->body.data;
 }

@@ -1,7 +1,5 @@
 #include "curl/evidence.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -9,16 +7,6 @@ enum {
   COUNTS_ALL = 0x080700,       /* the libcurl whose request size has the body */
   LINE_TOO_LONG = 100,         /* CURLE_TOO_LARGE, which 8.6 has first */
 };
-
-void sv_outcome_say(sv_outcome *outcome, sv_reason reason, const char *format,
-                    ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(outcome->message, sizeof outcome->message, format, arguments);
-  va_end(arguments);
-  sv_blank_controls(outcome->message);
-  outcome->reason = reason;
-}
 
 static const struct {
   CURLcode code;
@@ -70,13 +58,13 @@ static bool is_bad_proxy(const char *problem) {
   return strncmp(problem, beginning, sizeof beginning - 1) == 0;
 }
 
-void sv_evidence_explain(sv_transfer *t, CURLcode code, const char *ca_file) {
+static void explain(sv_transfer *t, CURLcode code, const char *ca_file) {
   const char *problem = t->handle->problem;
   const char *what = *problem ? problem : curl_easy_strerror(code);
   sv_reason reason =
       is_bad_proxy(problem) ? SV_REASON_INVALID : reason_for(t, code);
   long system_error = 0;
-  curl_easy_getinfo(t->handle->easy, CURLINFO_OS_ERRNO, &system_error);
+  curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &system_error);
   if (reason == SV_REASON_CONNECT) { /* elsewhere it may be an older one */
     t->outcome.system_error = (int)system_error;
   }
@@ -139,17 +127,17 @@ static sv_phase phase_of(const sv_transfer *t, long long uploaded) {
                                                     : SV_PHASE_ANSWER;
 }
 
-void sv_evidence_read(sv_transfer *t) {
+static void read_handle(sv_transfer *t) {
   sv_outcome *outcome = &t->outcome;
   long request_size = 0, connects = 0, version = 0;
   curl_off_t uploaded = 0, received = 0, elapsed = 0;
-  curl_easy_getinfo(t->handle->easy, CURLINFO_REQUEST_SIZE, &request_size);
-  curl_easy_getinfo(t->handle->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
-  curl_easy_getinfo(t->handle->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
-  curl_easy_getinfo(t->handle->easy, CURLINFO_NUM_CONNECTS, &connects);
-  curl_easy_getinfo(t->handle->easy, CURLINFO_HTTP_VERSION, &version);
-  curl_easy_getinfo(t->handle->easy, CURLINFO_TOTAL_TIME_T, &elapsed);
-  curl_easy_getinfo(t->handle->easy, CURLINFO_RESPONSE_CODE, &outcome->status);
+  curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &request_size);
+  curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
+  curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+  curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connects);
+  curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
+  curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &elapsed);
+  curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &outcome->status);
   outcome->sent = was_sent(t, request_size, uploaded);
   outcome->status = outcome->status < 200 ? 0 : outcome->status;
   outcome->phase = phase_of(t, (long long)uploaded);
@@ -163,20 +151,9 @@ void sv_evidence_read(sv_transfer *t) {
                                                              : 11;
 }
 
-const char *sv_reason_name(sv_reason reason) {
-  static const char *const names[] = {
-#define X(name, text) text,
-      SV_REASONS(X)
-#undef X
-  };
-  return names[reason];
-}
-
-const char *sv_phase_name(sv_phase phase) {
-  static const char *const names[] = {
-#define X(name, text) text,
-      SV_PHASES(X)
-#undef X
-  };
-  return names[phase];
+void sv_evidence_read(sv_transfer *t, CURLcode code, const char *ca_file) {
+  read_handle(t);
+  if (code != CURLE_OK && t->outcome.reason == SV_REASON_NONE) {
+    explain(t, code, ca_file);
+  }
 }

@@ -3,9 +3,6 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#include "platform/clock.h"
-#include "curl/transfer.h"
-
 enum {
   SINK_BUFFER = 512 * 1024, /* a bigger read costs fewer system calls */
 };
@@ -224,6 +221,8 @@ bool sv_handle_prepare(sv_handle *handle, sv_transfer *t,
   bool polls = is_poll(t);
   bool ready = handle->polls && polls && handle->secure == t->origin.secure &&
                handle->local == t->origin.local;
+  t->handle = handle;
+  t->easy = handle->easy;
   *handle->problem = '\0';
   if (!ready && handle->polls) {
     wipe(handle);

@@ -15,22 +15,22 @@
 
 #include <curl/curl.h>
 
-#include "curl/engine.h"
+#include "curl/transfer.h"
 
-typedef struct sv_handle {
+struct sv_handle {
   CURL *easy;
   bool polls; /* set up for polls to an origin that is: */
   bool secure, local;
   char problem[CURL_ERROR_SIZE]; /* what libcurl says about the request */
-} sv_handle;
+};
 
 /* NULL where memory is short. */
 sv_handle *sv_handle_new(void);
 void sv_handle_free(sv_handle *handle);
 
 /* Makes the handle ready to send the transfer's request, over a connection of
-** its pool. False where memory is short: the handle is then good for
-** nothing. */
+** its pool; the transfer has it from now on. False where memory is short: the
+** handle is then good for nothing. */
 bool sv_handle_prepare(sv_handle *handle, sv_transfer *transfer,
                        const char *ca_file);
 

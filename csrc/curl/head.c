@@ -2,7 +2,8 @@
 
 #include <limits.h>
 #include <string.h>
-#include <strings.h>
+
+#include <curl/curl.h>
 
 static bool blank(char byte) {
   return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
@@ -45,7 +46,7 @@ bool sv_head_find(const char *head, size_t size, const char *name,
   size_t name_size = strlen(name);
   while (size > 0 && sv_head_next(&cursor, end, field)) {
     if (field->name_size == name_size &&
-        strncasecmp(field->name, name, name_size) == 0) {
+        curl_strnequal(field->name, name, name_size)) {
       return true;
     }
   }
@@ -55,7 +56,7 @@ bool sv_head_find(const char *head, size_t size, const char *name,
 static bool starts_with(const sv_field *field, const char *prefix) {
   size_t size = strlen(prefix);
   return field->value_size >= size &&
-         strncasecmp(field->value, prefix, size) == 0;
+         curl_strnequal(field->value, prefix, size);
 }
 
 bool sv_head_says_file(const char *head, size_t size) {

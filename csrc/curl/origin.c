@@ -1,35 +1,25 @@
 #include "curl/origin.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "platform/address.h"
 
-void sv_blank_controls(char *text) {
-  for (; *text; text++) {
-    if ((unsigned char)*text < 0x20 || *text == 0x7F) {
-      *text = '?';
-    }
-  }
-}
-
-static sv_reason judge(sv_origin *origin, const char *scheme, const char *host,
-                       bool insecure_http, char *why, size_t size) {
+static bool judge(sv_origin *origin, const char *scheme, const char *host,
+                  bool insecure_http, sv_outcome *outcome) {
   origin->local = sv_address_is_loopback(host);
   origin->secure = strcmp(scheme, "https") == 0;
   if (!origin->secure && strcmp(scheme, "http") != 0) {
-    snprintf(why, size, "the URL is neither https nor http");
-    return SV_REASON_INVALID;
+    sv_outcome_say(outcome, SV_REASON_INVALID,
+                   "the URL is neither https nor http");
+    return false;
   }
   if (!origin->secure && !origin->local && !insecure_http) {
-    snprintf(why, size,
-             "http to %.60s would not be encrypted; use https, or allow it"
-             " with insecure_http",
-             host);
-    sv_blank_controls(why);
-    return SV_REASON_INSECURE;
+    sv_outcome_say(outcome, SV_REASON_INSECURE, "http to %.60s would not be"
+                   " encrypted; use https, or allow it with insecure_http",
+                   host);
+    return false;
   }
-  return SV_REASON_NONE;
+  return true;
 }
 
 static CURLUcode read_parts(sv_origin *origin, const char *text, char **scheme,
@@ -43,20 +33,20 @@ static CURLUcode read_parts(sv_origin *origin, const char *text, char **scheme,
   return code ? code : curl_url_get(origin->url, CURLUPART_HOST, host, 0);
 }
 
-sv_reason sv_origin_read(sv_origin *origin, const char *text,
-                         bool insecure_http, char *why, size_t size) {
+bool sv_origin_read(sv_origin *origin, const char *text, bool insecure_http,
+                    sv_outcome *outcome) {
   char *scheme = NULL, *host = NULL;
-  sv_reason reason = SV_REASON_INVALID;
   CURLUcode code = read_parts(origin, text, &scheme, &host);
+  bool allowed = false;
   if (code == CURLUE_OUT_OF_MEMORY) {
-    reason = SV_REASON_IO;
-    snprintf(why, size, "out of memory");
+    sv_outcome_say(outcome, SV_REASON_IO, "out of memory");
   } else if (code != CURLUE_OK) {
-    snprintf(why, size, "the URL cannot be read, or holds a user name");
+    sv_outcome_say(outcome, SV_REASON_INVALID,
+                   "the URL cannot be read, or holds a user name");
   } else {
-    reason = judge(origin, scheme, host, insecure_http, why, size);
+    allowed = judge(origin, scheme, host, insecure_http, outcome);
   }
   curl_free(scheme);
   curl_free(host);
-  return reason;
+  return allowed;
 }

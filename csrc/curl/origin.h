@@ -7,7 +7,7 @@
 
 #include <curl/curl.h>
 
-#include "curl/engine.h"
+#include "curl/outcome.h"
 
 typedef struct sv_origin {
   CURLU *url;  /* the reader's to clean up, whatever the reading said */
@@ -15,13 +15,9 @@ typedef struct sv_origin {
   bool local;  /* a loopback address or localhost */
 } sv_origin;
 
-/* SV_REASON_NONE, or INVALID or INSECURE with a sentence in `why`, which
-** never holds the URL's query. */
-sv_reason sv_origin_read(sv_origin *origin, const char *text,
-                         bool insecure_http, char *why, size_t size);
-
-/* Puts a question mark for each control character, which a server or a caller
-** may have put into what a message quotes. */
-void sv_blank_controls(char *text);
+/* False with the outcome filled in, as INVALID, INSECURE or, for want of
+** memory, IO; its sentence never holds the URL's query. */
+bool sv_origin_read(sv_origin *origin, const char *text, bool insecure_http,
+                    sv_outcome *outcome);
 
 #endif

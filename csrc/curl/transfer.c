@@ -5,10 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "platform/clock.h"
-#include "curl/evidence.h"
 #include "platform/file.h"
 #include "curl/head.h"
 
@@ -16,68 +14,13 @@ enum { MAX_HEAD = 64 * 1024 };
 
 /* --- the request ------------------------------------------------------- */
 
-static size_t room_for(const char *text) {
-  return text ? strlen(text) + 1 : 0;
-}
-
-static size_t room_for_all(const sv_request *request) {
-  size_t size = request->header_count * sizeof *request->headers;
-  for (size_t i = 0; i < request->header_count; i++) {
-    size += room_for(request->headers[i].name);
-    size += room_for(request->headers[i].value);
-  }
-  return size + room_for(request->method) + room_for(request->url) +
-         request->body_size + 1 + room_for(request->sink_path) +
-         room_for(request->sink_etag) + room_for(request->sink_modified);
-}
-
-static const char *put_bytes(char **at, const char *bytes, size_t size) {
-  char *copy = *at;
-  if (size > 0) {
-    memcpy(copy, bytes, size);
-  }
-  copy[size] = '\0';
-  *at += size + 1;
-  return copy;
-}
-
-static const char *put(char **at, const char *text) {
-  return text ? put_bytes(at, text, strlen(text)) : NULL;
-}
-
-/* One piece of memory for all of it. */
-static bool copy_request(sv_transfer *t, const sv_request *request) {
-  sv_request *copy = &t->options;
-  t->texts = malloc(room_for_all(request));
-  if (!t->texts) {
-    return false;
-  }
-  sv_header *headers = t->texts;
-  char *at = (char *)(headers + request->header_count);
-  *copy = *request;
-  copy->headers = headers;
-  for (size_t i = 0; i < request->header_count; i++) {
-    headers[i].name = put(&at, request->headers[i].name);
-    headers[i].value = put(&at, request->headers[i].value);
-  }
-  bool posts = strcmp(request->method, "POST") == 0;
-  copy->method = put(&at, request->method);
-  copy->url = put(&at, request->url);
-  copy->body_size = posts ? request->body_size : 0;
-  copy->body = posts ? put_bytes(&at, request->body, copy->body_size) : NULL;
-  copy->sink_path = put(&at, request->sink_path);
-  copy->sink_etag = put(&at, request->sink_etag);
-  copy->sink_modified = put(&at, request->sink_modified);
-  return true;
-}
-
 static double later(double now, double seconds) {
   return seconds > 0 ? now + seconds : (double)INFINITY;
 }
 
 sv_transfer *sv_transfer_copy(const sv_request *request) {
   sv_transfer *t = calloc(1, sizeof *t);
-  if (!t || !copy_request(t, request)) {
+  if (!t || !(t->texts = sv_request_copy(&t->options, request))) {
     free(t);
     return NULL;
   }
@@ -97,50 +40,10 @@ static bool out_of_memory(sv_outcome *outcome) {
   return false;
 }
 
-static bool refuse(sv_transfer *t, const char *why) {
-  sv_outcome_say(&t->outcome, SV_REASON_INVALID, "%s", why);
-  return false;
-}
-
 /* libcurl has written 127.1 or 0x7f000001 as 127.0.0.1 by now. */
 static bool check_url(sv_transfer *t) {
-  char why[160];
-  sv_reason reason = sv_origin_read(&t->origin, t->options.url,
-                                    t->options.insecure_http, why, sizeof why);
-  if (reason != SV_REASON_NONE) {
-    sv_outcome_say(&t->outcome, reason, "%s", why);
-  }
-  return reason == SV_REASON_NONE;
-}
-
-static bool check_method(sv_transfer *t) {
-  if (t->options.body && t->options.redirects > 0) {
-    return refuse(t, "a POST must not follow redirects");
-  }
-  return t->options.body || strcmp(t->options.method, "GET") == 0 ||
-         refuse(t, "the method is neither GET nor POST");
-}
-
-static bool has_control(const char *text) {
-  for (; *text; text++) {
-    if ((unsigned char)*text < 0x20 || *text == 0x7F) {
-      return true;
-    }
-  }
-  return false;
-}
-
-static bool check_header(sv_transfer *t, const sv_header *header) {
-  if (has_control(header->name) || has_control(header->value) ||
-      !*header->name || strpbrk(header->name, ": ")) {
-    return refuse(t, "a header holds a control character or has no proper"
-                     " name");
-  }
-  if (t->options.redirects > 0 &&
-      strcasecmp(header->name, "Authorization") == 0) {
-    return refuse(t, "a request with a key must not follow redirects");
-  }
-  return true;
+  return sv_origin_read(&t->origin, t->options.url, t->options.insecure_http,
+                        &t->outcome);
 }
 
 static bool add_line(sv_transfer *t, const char *line) {
@@ -168,8 +71,7 @@ static bool add_header(sv_transfer *t, const sv_header *header) {
 
 static bool add_headers(sv_transfer *t) {
   for (size_t i = 0; i < t->options.header_count; i++) {
-    const sv_header *header = &t->options.headers[i];
-    if (!check_header(t, header) || !add_header(t, header)) {
+    if (!add_header(t, &t->options.headers[i])) {
       return false;
     }
   }
@@ -179,7 +81,8 @@ static bool add_headers(sv_transfer *t) {
 
 bool sv_transfer_check(sv_transfer *t) {
   const sv_request *options = &t->options;
-  return check_method(t) && check_url(t) && add_headers(t) &&
+  return sv_request_check_method(options, &t->outcome) && check_url(t) &&
+         sv_request_check_headers(options, &t->outcome) && add_headers(t) &&
          (sv_version_copy(&t->version, options->sink_etag,
                           options->sink_modified, options->sink_total) ||
           out_of_memory(&t->outcome));
@@ -269,7 +172,7 @@ static bool continues(sv_transfer *t) {
 /* With the first byte of the final body it is decided where it goes. */
 static bool decide(sv_transfer *t) {
   long status = 0;
-  curl_easy_getinfo(t->handle->easy, CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
   t->answered = true;
   t->outcome.phase = SV_PHASE_BODY;
   t->outcome.status = status;
@@ -291,7 +194,7 @@ static bool decide(sv_transfer *t) {
 
 /* An announced length is believed when it is too long. */
 static bool keep(sv_transfer *t, const char *bytes, size_t size) {
-  CURL *easy = t->handle->easy;
+  CURL *easy = t->easy;
   curl_off_t length = -1;
   curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
   if (t->body.size + size > t->max_body ||
@@ -361,18 +264,16 @@ static bool open_sink(sv_transfer *t) {
   return problem == 0;
 }
 
-bool sv_transfer_start(sv_transfer *t, sv_handle *handle,
-                       const char *ca_file) {
+bool sv_transfer_start(sv_transfer *t) {
   if (!open_sink(t)) {
     return false;
   }
-  t->handle = handle;
   t->begun = sv_now();
   t->connect_by = later(t->begun, t->options.connect_timeout);
   if (t->options.fresh) {
     t->end_by = later(t->begun, t->options.timeout);
   }
-  return sv_handle_prepare(handle, t, ca_file);
+  return true;
 }
 
 /* A whole file is left open, for sv_transfer_settle. */
@@ -388,6 +289,7 @@ static void end(sv_transfer *t) {
   t->outcome.file_bytes = t->sink.written;
   t->stage = SV_DONE;
   t->handle = NULL;
+  t->easy = NULL;
 }
 
 bool sv_transfer_is_settled(const sv_transfer *t) {
@@ -398,11 +300,7 @@ void sv_transfer_settle(sv_transfer *t, const int *stop) {
   failed_to_write(t, sv_sink_finish(&t->sink, t->outcome.sha256, stop));
 }
 
-void sv_transfer_finish(sv_transfer *t, CURLcode code, const char *ca_file) {
-  sv_evidence_read(t);
-  if (code != CURLE_OK && t->outcome.reason == SV_REASON_NONE) {
-    sv_evidence_explain(t, code, ca_file);
-  }
+void sv_transfer_finish(sv_transfer *t) {
   if (t->outcome.reason == SV_REASON_NONE && !t->answered) {
     if (t->head_ended) {
       decide(t); /* the body was empty */
@@ -421,4 +319,38 @@ void sv_transfer_abandon(sv_transfer *t, bool sent) {
   t->outcome.sent = sent;
   t->outcome.phase = sent ? SV_PHASE_ANSWER : SV_PHASE_QUEUE;
   end(t);
+}
+
+/* --- looking ----------------------------------------------------------- */
+
+const sv_outcome *sv_transfer_outcome(const sv_transfer *t) {
+  return &t->outcome;
+}
+
+sv_progress sv_transfer_progress(const sv_transfer *t) {
+  sv_progress progress = {t->outcome.received, -1, t->outcome.bytes_sent};
+  if (t->stage == SV_RUNNING) {
+    curl_off_t received = 0, total = -1, sent = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+    curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &total);
+    curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    progress = (sv_progress){received, total, sent};
+  } else if (t->stage == SV_DONE && t->outcome.reason == SV_REASON_NONE) {
+    progress.total = progress.received;
+  }
+  return progress;
+}
+
+long sv_transfer_status(const sv_transfer *t) {
+  return t->answered ? t->outcome.status : 0;
+}
+
+const char *sv_transfer_head(const sv_transfer *t, size_t *size) {
+  *size = t->head.size;
+  return t->head.data;
+}
+
+const char *sv_transfer_body(const sv_transfer *t, size_t *size) {
+  *size = t->body.size;
+  return t->body.data;
 }

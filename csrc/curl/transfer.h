@@ -8,17 +8,19 @@
 #include <curl/curl.h>
 
 #include "core/buffer.h"
-#include "curl/engine.h"
-#include "curl/handle.h"
 #include "curl/origin.h"
 #include "curl/pool.h"
+#include "curl/request.h"
 #include "curl/sink.h"
 #include "curl/version.h"
+
+typedef struct sv_transfer sv_transfer;
+typedef struct sv_handle sv_handle;
 
 typedef enum sv_stage { SV_QUEUED, SV_RUNNING, SV_DONE } sv_stage;
 
 struct sv_transfer {
-  sv_engine *engine;
+  struct sv_engine *engine;
   void *ticket; /* a driver's, or NULL */
   sv_transfer *previous, *next; /* in the engine's queue or running list */
   sv_stage stage;
@@ -28,6 +30,7 @@ struct sv_transfer {
   bool head_ended; /* by an empty line */
   bool answered;   /* the final answer's head is complete */
   sv_handle *handle; /* while running */
+  CURL *easy;        /* the handle's, for as long */
   sv_pool *pool;     /* likewise */
   struct curl_slist *headers;
   sv_request options; /* `body` is NULL unless it is a POST */
@@ -57,10 +60,9 @@ void sv_transfer_free(sv_transfer *transfer);
 ** the ticket may lie about for long. */
 void sv_transfer_forget(sv_transfer *transfer);
 
-/* Opens the sink and prepares the handle. False with the outcome filled in, or
-** for want of memory. */
-bool sv_transfer_start(sv_transfer *transfer, sv_handle *handle,
-                       const char *ca_file);
+/* Opens the sink; the time of an order begins to run. False with the outcome
+** filled in. */
+bool sv_transfer_start(sv_transfer *transfer);
 
 /* What libcurl calls, with the transfer as `self`. */
 size_t sv_transfer_on_head(char *line, size_t one, size_t size, void *self);
@@ -68,9 +70,9 @@ size_t sv_transfer_on_body(char *bytes, size_t one, size_t size, void *self);
 int sv_transfer_on_connected(void *self, char *to, char *from, int to_port,
                              int from_port);
 
-/* Reads the evidence from the handle, which is the caller's again. */
-void sv_transfer_finish(sv_transfer *transfer, CURLcode code,
-                        const char *ca_file);
+/* Ends a transfer whose evidence has been read; its handle is the caller's
+** again. */
+void sv_transfer_finish(sv_transfer *transfer);
 
 /* Then, of a file that has come whole: its digest, an fsync and its end, which
 ** take their time. May be called on any thread, but not while a fork is held up;
@@ -82,36 +84,16 @@ void sv_transfer_settle(sv_transfer *transfer, const int *stop);
 ** where nothing else has been said. */
 void sv_transfer_abandon(sv_transfer *transfer, bool sent);
 
-/* --- for drivers of an engine ------------------------------------------- */
+/* How far it has come; `total` is what the answer announces. */
+sv_progress sv_transfer_progress(const sv_transfer *transfer);
 
-typedef void sv_listener(sv_transfer *transfer, void *self);
+/* Valid once done. */
+const sv_outcome *sv_transfer_outcome(const sv_transfer *transfer);
 
-/* Who is told of each transfer that has ended, on the engine's thread, and has
-** to settle it. */
-void sv_engine_listen(sv_engine *engine, sv_listener *listener, void *self);
-
-/* Hands a new transfer over to an engine, which takes a share of its own. */
-void sv_engine_enqueue(sv_engine *engine, sv_transfer *transfer);
-
-/* Takes a transfer that has ended off its engine, so that it may be released
-** on any thread. */
-void sv_transfer_detach(sv_transfer *transfer);
-
-/* Makes ready what sv_engine_wake needs; false where memory is short, or
-** descriptors are. */
-bool sv_engine_begin(sv_engine *engine);
-
-/* The halves of a step: does what can be done without waiting, true where a
-** transfer ended, and lowers `next` (of sv_now) to when one will be out of
-** time; waits for something to happen. SIGPIPE must be held back. */
-bool sv_engine_perform(sv_engine *engine, double *next);
-void sv_engine_poll(sv_engine *engine, double until);
-
-/* Ends the wait, or the next one. May be called on any thread, between
-** sv_engine_begin and sv_engine_close. */
-void sv_engine_wake(sv_engine *engine);
-
-/* The running transfers, linked by `next`. */
-sv_transfer *sv_engine_running(const sv_engine *engine);
+/* The status once the head of the final answer is known, else 0; the head's
+** lines as received, and the body in memory. */
+long sv_transfer_status(const sv_transfer *transfer);
+const char *sv_transfer_head(const sv_transfer *transfer, size_t *size);
+const char *sv_transfer_body(const sv_transfer *transfer, size_t *size);
 
 #endif

@@ -22,13 +22,12 @@ static void check_media(const char *text, size_t size) {
 
 static void check_origin(const char *text, bool insecure_http) {
   sv_origin origin;
-  char why[160] = "";
-  sv_reason reason =
-      sv_origin_read(&origin, text, insecure_http, why, sizeof why);
-  HOLDS((reason == SV_REASON_NONE) == (*why == '\0'));
-  HOLDS(reason != SV_REASON_NONE || origin.secure || origin.local ||
-        insecure_http);
-  for (const char *c = why; *c; c++) {
+  sv_outcome outcome = {0};
+  bool allowed = sv_origin_read(&origin, text, insecure_http, &outcome);
+  HOLDS(allowed == (outcome.reason == SV_REASON_NONE));
+  HOLDS(allowed == (*outcome.message == '\0'));
+  HOLDS(!allowed || origin.secure || origin.local || insecure_http);
+  for (const char *c = outcome.message; *c; c++) {
     HOLDS((unsigned char)*c >= 0x20 && *c != 0x7F);
   }
   curl_url_cleanup(origin.url);
