@@ -22,6 +22,10 @@ void sv_libcurl_need(void) {
   pthread_once(&once, start_libcurl);
 }
 
+const char *sv_libcurl_version(void) {
+  return curl_version();
+}
+
 /* The poll takes back what is written to try it. */
 CURLM *sv_libcurl_multi(void) {
   CURLM *multi = curl_multi_init();

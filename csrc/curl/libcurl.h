@@ -9,6 +9,9 @@
 /* Starts libcurl, once in a process. May be called on any thread. */
 void sv_libcurl_need(void);
 
+/* The versions of libcurl and of what it uses, for people to read. */
+const char *sv_libcurl_version(void);
+
 /* A multi handle that can be woken, which libcurl does without where no
 ** descriptor is left for it. NULL there, and where memory is short. */
 CURLM *sv_libcurl_multi(void);

@@ -1,12 +1,11 @@
 /*
 ** Module starvideos.curl: the engine for Lua. Converts, and decides nothing.
 */
-#include <curl/curl.h>
-
 #include "platform/clock.h"
 #include "lua/class.h"
 #include "lua/compat.h"
 #include "curl/engine.h"
+#include "curl/libcurl.h"
 #include "lua/driver.h"
 #include "lua/request.h"
 #include "lua/response.h"
@@ -126,7 +125,7 @@ static int curl_now(lua_State *L) {
 }
 
 static int curl_libcurl_version(lua_State *L) {
-  lua_pushstring(L, curl_version());
+  lua_pushstring(L, sv_libcurl_version());
   return 1;
 }
 
