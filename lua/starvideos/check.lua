@@ -1,65 +1,39 @@
---- What every call of a client does before and after its work: checks that
--- raise where the program is at fault, and errors fit to be handed out.
+--- What the calls of a client take and need. Where the program is at fault a
+-- check raises, and names the line of the caller; what cannot be sent it
+-- refuses with nil and an err.
 -- @module starvideos.check
 
 local errors = require "starvideos.errors"
 local listener = require "starvideos.listener"
-local options_of = require "starvideos.options"
-local redact = require "starvideos.redact"
+local options = require "starvideos.options"
 
 local _M = {}
 
--- What a client knows stands here and not in it, so that no dump of the
--- client shows the key.
-local contexts = setmetatable({}, { __mode = "k" })
-
--- PUC Lua 5.1 prints no error tables: there the sentence is raised instead.
-local shows_tables = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
-
---- Keep what a client knows.
--- @tparam table client
--- @tparam table context
-function _M.keep(client, context)
-  contexts[client] = context
-end
-
---- What a client knows.
--- @treturn ?table context; nil for what is no client
-function _M.known(client)
-  return contexts[client]
-end
-
---- What a client knows, for one of its calls.
--- @tparam table client
+--- Check that a client can be used.
+-- @tparam ?table context of the client, nil for what is no client
 -- @tparam string name of the call
 -- @tparam[opt=3] number level where a misuse is reported, as in `error`
 -- @treturn table context
 -- @raise for what is no client, or a closed one
-function _M.context(client, name, level)
-  local context = contexts[client]
+function _M.client(context, name, level)
   if not context then
-    error(("%s: call it with a colon on a client of starvideos.new")
-      :format(name), level or 3)
+    error(name .. ": call it with a colon on a client of starvideos.new",
+      level or 3)
   elseif context.closed then
     error(name .. ": this client was closed", level or 3)
   end
   return context
 end
 
---- The same for a call that has to wait.
--- @tparam table client
+--- Check that the runtime of a client has what a call is for.
+-- @tparam ?table context of the client, nil for what is no client
 -- @tparam string name of the call
+-- @tparam string method that the runtime must have
+-- @tparam string runtimes that have it, for the message
 -- @treturn table context
--- @raise also where the host cannot wait
-function _M.waiting(client, name)
-  local context = _M.context(client, name, 4)
-  context.runtime:check(name, 3)
-  return context
-end
-
--- Not to be called in the last place: a tail call has no level of its own.
-local function of_runtime(client, name, method, runtimes)
-  local context = _M.context(client, name, 5)
+-- @raise also where it has not
+function _M.runtime(context, name, method, runtimes)
+  _M.client(context, name, 5)
   if not context.runtime[method] then
     error(("%s is for the runtime %s: pass runtime to starvideos.new, or call"
       .. " the operation itself"):format(name, runtimes), 4)
@@ -67,59 +41,20 @@ local function of_runtime(client, name, method, runtimes)
   return context
 end
 
---- The same for a call that only hosts with a loop of their own have.
--- @tparam table client
+--- Check that something is a number of seconds.
 -- @tparam string name of the call
--- @treturn table context
--- @raise where the runtime is another
-function _M.looping(client, name)
-  local context = of_runtime(client, name, "update", "frame or poll")
-  return context
-end
-
---- The same for a call that only hosts have that watch a descriptor.
--- @tparam table client
--- @tparam string name of the call
--- @treturn table context
--- @raise where the runtime is another
-function _M.polling(client, name)
-  local context = of_runtime(client, name, "pollfd", "poll")
-  return context
-end
-
---- The options of a call, checked; what their listeners raise is seen to.
--- @tparam table context
--- @tparam string name of the call
--- @tparam ?table options
--- @treturn table options
--- @raise a name or a type that the call does not take
-function _M.options(context, name, options)
-  return listener.guarded(context, options_of.check(name, options, 3))
-end
-
---- The results of a call. An interrupt is no result: like Ctrl-C anywhere else
--- it unwinds the program, but with an error that says which task was left.
--- @tparam table context
--- @param value
--- @param err or whatever else stands behind a value
--- @return both
-function _M.result(context, value, err)
-  if value ~= nil or not errors.is(err) then
-    return value, err
+-- @param seconds
+-- @raise where it is not
+function _M.seconds(name, seconds)
+  if type(seconds) ~= "number" or seconds ~= seconds or seconds < 0 then
+    error(("%s takes a number of seconds, 0 or more, not %s"):format(name,
+      type(seconds) == "number" and tostring(seconds)
+        or "a " .. type(seconds)), 3)
   end
-  err.message = redact.key(err.message, context.api_key)
-  err.code = redact.key(err.code, context.api_key)
-  if err.interrupted and context.interrupts ~= "return" then
-    error(shows_tables and err or tostring(err), 0)
-  end
-  return nil, err
 end
 
---- What nothing can be sent without, said before anybody waits for it.
--- @tparam table context
--- @treturn ?boolean true
--- @treturn ?table err of kind config
-function _M.check_key(context)
+-- Nothing can be sent without a key; that is said before anybody waits.
+local function check_key(context)
   if context.api_key then
     return true
   end
@@ -130,85 +65,158 @@ function _M.check_key(context)
   }
 end
 
---- Check that parameters are a table.
--- @raise where they are not
-function _M.check_params(name, params)
+local function not_of(name, wanted, value)
+  return ("%s takes %s, not %s"):format(name, wanted,
+    type(value) == "table" and "a table without an id" or "a " .. type(value))
+end
+
+local function id_of(value)
+  local id = type(value) == "table" and value.id or value
+  return type(id) == "string" and id or nil
+end
+
+-- Each kind of argument: what the operation gets for it; or nil and an err, or
+-- nil and a sentence for a mistake of the program.
+local kinds = {}
+
+function kinds.params(_, name, params)
   if type(params) ~= "table" then
-    error(("%s takes a table of parameters, not a %s")
-      :format(name, type(params)), 3)
+    return nil, not_of(name, "a table of parameters", params)
   end
+  return params
 end
 
--- What only a ledger can keep, and what only a dictionary.
-local needed = {
-  { option = "key", what = "ledger", article = "a ledger" },
-  { option = "take", what = "ledger", article = "a ledger" },
-  { option = "max_age", what = "shared", article = "a shared dictionary" },
-}
-
---- Check that the client has what options need: else a fault of the program.
--- @raise where it has not
-function _M.check_needs(context, name, options)
-  for _, need in ipairs(needed) do
-    if options[need.option] and not context[need.what] then
-      error(("option %s of %s needs %s: pass %s to starvideos.new")
-        :format(need.option, name, need.article, need.what), 3)
-    end
+function kinds.task_id(context, name, task)
+  if type(task) == "table" and task.state and task.attempts then
+    return nil, name .. " takes a task or its id, not an order: pass its task_id"
   end
-  if options.take and not options.key and not options.path then
-    error(("option take of %s needs a key, or a path: together they name an"
-      .. " order"):format(name), 3)
-  end
-end
-
---- The ledger of a client.
--- @treturn table ledger
--- @raise where it has none
-function _M.ledger(context, name)
-  if not context.ledger then
-    error(name .. " needs a ledger: pass ledger to starvideos.new", 3)
-  end
-  return context.ledger
-end
-
---- The id of a task.
--- @tparam table context
--- @tparam string name of the call
--- @param task_or_id
--- @treturn ?string id
--- @treturn ?table err for an id that names none, or without a key
--- @raise for what is neither a task nor an id
-function _M.task_id(context, name, task_or_id)
-  local id = task_or_id
-  if type(task_or_id) == "table" then
-    id = task_or_id.id
-    if task_or_id.state and task_or_id.attempts then
-      error(name .. " takes a task or its id, not an order: pass its task_id", 3)
-    end
-  end
-  if type(id) ~= "string" then
-    error(("%s takes a task or its id, not %s"):format(name,
-      type(task_or_id) == "table" and "a table without an id"
-        or "a " .. type(task_or_id)), 3)
+  local id = id_of(task)
+  if not id then
+    return nil, not_of(name, "a task or its id", task)
   elseif not id:find("%S") then
     return nil, errors.new { kind = "validation",
       message = "the task id is empty" }
   end
-  local ok, err = _M.check_key(context)
+  local ok, err = check_key(context)
   return ok and id, err
 end
 
---- The id of an order.
--- @treturn string
--- @raise for what is neither an order nor an id
-function _M.order_id(name, order)
-  local id = type(order) == "table" and order.id or order
-  if type(id) ~= "string" then
-    error(("%s takes an order or its id, not %s"):format(name,
-      type(order) == "table" and "a table without an id"
-        or "a " .. type(order)), 3)
+function kinds.task(context, name, task)
+  local id, problem = kinds.task_id(context, name, task)
+  return id and task, problem
+end
+
+-- A list of tasks, and by id the errors of those that cannot be waited for.
+function kinds.tasks(context, name, list)
+  if type(list) ~= "table" then
+    return nil, not_of(name, "a list of tasks or ids", list)
   end
-  return id
+  local faults, count = {}, 0
+  for _ in pairs(list) do
+    count = count + 1
+    local item = list[count]
+    local id, problem = kinds.task_id(context, name, item)
+    if type(problem) == "string" then
+      return nil, problem
+    end
+    faults[id_of(item)] = not id and problem or nil
+  end
+  return { list = list, faults = faults }
+end
+
+function kinds.order(_, name, order)
+  local id = id_of(order)
+  return id, not id and not_of(name, "an order or its id", order) or nil
+end
+
+function kinds.path(_, name, path)
+  if type(path) ~= "string" or path == "" then
+    return nil, ("%s takes the path of a file, not %s"):format(name,
+      tostring(path))
+  end
+  return path
+end
+
+function kinds.account(context, name, account)
+  account = account or context.account
+  if type(account) ~= "string" or not account:find "%S" then
+    return nil, name .. " takes the name of an account"
+  end
+  return account
+end
+
+-- What a client must have for an option, by the calls that take it.
+local key = { option = "key", what = "ledger", article = "a ledger" }
+local take = { option = "take", what = "ledger", article = "a ledger" }
+local max_age = { option = "max_age", what = "shared",
+  article = "a shared dictionary" }
+local needs = { create = { key, take }, generate = { key, take },
+  query = { max_age } }
+
+-- What is missing for the options of a call, as a sentence.
+local function missing(context, call, given)
+  local name = call.name
+  if call.requires and not given[call.requires] then
+    return ("%s needs the option %s: %s"):format(name, call.requires,
+      call.reason)
+  end
+  local found = {}
+  for _, need in ipairs(needs[name] or {}) do
+    found[need] = given[need.option] ~= nil
+    if found[need] and not context[need.what] then
+      return ("option %s of %s needs %s: pass %s to starvideos.new")
+        :format(need.option, name, need.article, need.what)
+    end
+  end
+  if found[take] and not given.key and not given.path then
+    return ("option take of %s needs a key, or a path: together they name an"
+      .. " order"):format(name)
+  end
+end
+
+--- Check the options of `starvideos.new`.
+-- @tparam ?table given
+-- @treturn table options
+-- @raise for a name or a type that it does not take
+function _M.options(given)
+  local checked = options.check("new", given, 3)
+  return checked
+end
+
+--- Check what a method was given, and make of it what its operation gets.
+-- @tparam table context of the client
+-- @tparam table call `name`; `takes`, a list of the kinds of its arguments
+--   (`params`, `task`, `task_id`, `tasks`, `order`, `path`, `account`), after
+--   which come its options; `ledger` and `key`, whether it needs one; and
+--   `requires`, an option that must be there, and `reason`, what for
+-- @param ... what it was given
+-- @treturn ?table the arguments of the operation, the options last, whose
+--   listeners can be called without care
+-- @treturn ?table err: config without a key, validation for an empty id
+-- @raise for a wrong type, an option that the call does not take or the client
+--   has not what it needs for
+function _M.arguments(context, call, ...)
+  local name, count, err = call.name, #call.takes, nil
+  if call.ledger and not context.ledger then
+    error(name .. " needs a ledger: pass ledger to starvideos.new", 3)
+  end
+  local results = {}
+  for index, kind in ipairs(call.takes) do
+    local result, problem = kinds[kind](context, name, (select(index, ...)))
+    if type(problem) == "string" then
+      error(problem, 3)
+    end
+    results[index], err = result, err or problem
+  end
+  local given = options.check(name, (select(count + 1, ...)), 3)
+  local wanted = missing(context, call, given)
+  if wanted then
+    error(wanted, 3)
+  elseif call.key and not err then
+    err = select(2, check_key(context))
+  end
+  results[count + 1] = listener.guarded(context, given)
+  return not err and results or nil, err
 end
 
 return _M

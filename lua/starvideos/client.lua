@@ -1,16 +1,16 @@
 --- A client: one key, one base URL, one way of waiting.
 -- @classmod starvideos.client
 
-local call = require "starvideos.check"
-local context_of = require "starvideos.context"
+local check = require "starvideos.check"
+local contexts = require "starvideos.context"
 local create = require "starvideos.operation.create"
 local download = require "starvideos.operation.download"
 local errors = require "starvideos.errors"
 local generate = require "starvideos.operation.generate"
 local handles = require "starvideos.handle"
-local options_of = require "starvideos.options"
 local pending = require "starvideos.operation.pending"
 local query = require "starvideos.operation.query"
+local redact = require "starvideos.redact"
 local resume = require "starvideos.operation.resume"
 local validate = require "starvideos.operation.validate"
 local wait = require "starvideos.operation.wait"
@@ -21,8 +21,57 @@ local Client = {}
 local mt = { __index = Client, __name = "starvideos.client" }
 
 function mt:__tostring()
-  local context = call.known(self)
+  local context = contexts.of(self)
   return ("starvideos client of %s"):format(context and context.base_url or "?")
+end
+
+local unpack = table.unpack or unpack
+
+-- PUC Lua 5.1 prints no error tables: there the sentence is raised instead.
+local shows_tables = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
+
+-- The results of a call, without the key. An interrupt is no result: like
+-- Ctrl-C anywhere else it unwinds the program, but with an error that says
+-- which task was left.
+local function result(context, value, err)
+  if value ~= nil or not errors.is(err) then
+    return value, err
+  end
+  err.message = redact.key(err.message, context.api_key)
+  err.code = redact.key(err.code, context.api_key)
+  if err.interrupted and context.interrupts ~= "return" then
+    error(shows_tables and err or tostring(err), 0)
+  end
+  return nil, err
+end
+
+-- Makes a method that waits: `run` gets the context and what
+-- `starvideos.check.arguments` makes of the arguments; the other fields of
+-- `call` say what that is to check.
+local function waiting(call)
+  return function(self, ...)
+    local context = check.client(contexts.of(self), call.name)
+    context.runtime:check(call.name)
+    local arguments, err = check.arguments(context, call, ...)
+    if not arguments then
+      return nil, err
+    end
+    return result(context, call.run(context,
+      unpack(arguments, 1, #call.takes + 1)))
+  end
+end
+
+-- The context of a client whose host has a loop of its own.
+local function looping(self, name)
+  local context = check.runtime(contexts.of(self), name, "update",
+    "frame or poll")
+  return context
+end
+
+-- The same where that loop watches a descriptor.
+local function polling(self, name)
+  local context = check.runtime(contexts.of(self), name, "pollfd", "poll")
+  return context
 end
 
 --- Order a video. Once it may have arrived it is not sent again, whatever the
@@ -47,17 +96,9 @@ end
 --   ledger (with `task` and `order` where it was accepted)
 -- @usage local task = assert(client:create{ model = "videos",
 --   prompt = "A kitten in the grass", duration = 5 })
-function Client:create(params, options)
-  local context = call.waiting(self, "create")
-  call.check_params("create", params)
-  options = call.options(context, "create", options)
-  call.check_needs(context, "create", options)
-  local ok, err = call.check_key(context)
-  if not ok then
-    return nil, err
-  end
-  return call.result(context, create(context, params, options))
-end
+-- @function Client:create
+Client.create = waiting { name = "create", takes = { "params" }, key = true,
+  run = create }
 
 --- Look at a task once.
 -- @tparam string|table task_or_id
@@ -66,16 +107,11 @@ end
 -- @treturn ?table task, a failed one too
 -- @treturn ?table err: validation (an empty id), config, auth, not_found,
 --   rate_limited, server, network, timeout or protocol
-function Client:query(task_or_id, options)
-  local context = call.waiting(self, "query")
-  local id, err = call.task_id(context, "query", task_or_id)
-  options = call.options(context, "query", options)
-  call.check_needs(context, "query", options)
-  if not id then
-    return nil, err
-  end
-  return call.result(context, query(context, id, nil, options.max_age))
-end
+-- @function Client:query
+Client.query = waiting { name = "query", takes = { "task_id" },
+  run = function(context, id, options)
+    return query(context, id, nil, options.max_age)
+  end }
 
 --- Wait until a task ends.
 -- @tparam string|table task_or_id
@@ -89,40 +125,23 @@ end
 -- @treturn ?table task, completed
 -- @treturn ?table err: task_failed, timeout (the task goes on; wait again for
 --   `err.task`), auth, not_found, rate_limited, protocol, config …
-function Client:wait(task_or_id, options)
-  local context = call.waiting(self, "wait")
-  local id, err = call.task_id(context, "wait", task_or_id)
-  options = call.options(context, "wait", options)
-  if not id then
-    return nil, err
-  end
-  return call.result(context, wait.one(context, task_or_id, options))
-end
+-- @function Client:wait
+Client.wait = waiting { name = "wait", takes = { "task" }, run = wait.one }
 
 --- Wait for many tasks at the same time.
 -- @tparam table list tasks or ids
 -- @tparam[opt] table options as for `wait`; they hold for each task
 -- @treturn table results in the order of the list, each with `id` and either
 --   `task` or `err`
-function Client:wait_all(list, options)
-  local context = call.waiting(self, "wait_all")
-  if type(list) ~= "table" then
-    error("wait_all takes a list of tasks or ids, not a " .. type(list), 2)
-  end
-  local faults, count = {}, 0
-  for _ in pairs(list) do
-    count = count + 1
-    local item = list[count]
-    local ok, err = call.task_id(context, "wait_all", item)
-    faults[type(item) == "table" and item.id or item] = not ok and err or nil
-  end
-  options = call.options(context, "wait_all", options)
-  local results = wait.all(context, list, options, faults)
-  for _, result in ipairs(results) do
-    call.result(context, result.task, result.err)
-  end
-  return results
-end
+-- @function Client:wait_all
+Client.wait_all = waiting { name = "wait_all", takes = { "tasks" },
+  run = function(context, tasks, options)
+    local results = wait.all(context, tasks.list, options, tasks.faults)
+    for _, one in ipairs(results) do
+      result(context, one.task, one.err)
+    end
+    return results
+  end }
 
 --- Save the video of a completed task.
 -- @tparam string|table task_or_id an id, or a task without a link, is asked
@@ -137,18 +156,9 @@ end
 --   `ledger_error` where the file is there and the ledger could not be told
 -- @treturn ?table err: io, expired, network, timeout, task_failed, protocol,
 --   ledger …; where something was kept, `part` is its path, `bytes` its size
-function Client:download(task_or_id, path, options)
-  local context = call.waiting(self, "download")
-  local id, err = call.task_id(context, "download", task_or_id)
-  if type(path) ~= "string" or path == "" then
-    error("download takes the path of a file, not " .. tostring(path), 2)
-  end
-  options = call.options(context, "download", options)
-  if not id then
-    return nil, err
-  end
-  return call.result(context, download.save(context, task_or_id, path, options))
-end
+-- @function Client:download
+Client.download = waiting { name = "download", takes = { "task", "path" },
+  run = download.save }
 
 --- Order a video, wait for it and save it. That the target can be written is
 -- made sure of before anything is ordered.
@@ -159,20 +169,10 @@ end
 -- @treturn ?table task
 -- @treturn ?table file, or err; after the order `err.task_id` says what to
 --   wait for or download
-function Client:generate(params, options)
-  local context = call.waiting(self, "generate")
-  call.check_params("generate", params)
-  options = call.options(context, "generate", options)
-  if not options.path then
-    error("generate needs the option path: where to save the video", 2)
-  end
-  call.check_needs(context, "generate", options)
-  local ok, err = call.check_key(context)
-  if not ok then
-    return nil, err
-  end
-  return call.result(context, generate(context, params, options))
-end
+-- @function Client:generate
+Client.generate = waiting { name = "generate", takes = { "params" },
+  key = true, requires = "path", reason = "where to save the video",
+  run = generate }
 
 --- List the orders of the ledger about which something is still to be done:
 -- to wait for, to download or to decide about.
@@ -189,13 +189,12 @@ end
 -- @treturn ?string|table what to pass as `after` for the next page, nil where
 --   this was the last; or err of kind ledger
 -- @raise where the client has no ledger
-function Client:pending(options)
-  local context = call.waiting(self, "pending")
-  options = options_of.check("pending", options)
-  local ledger = call.ledger(context, "pending")
-  return call.result(context, pending.list(ledger, options.limit or 1000,
-    options.after, options.all))
-end
+-- @function Client:pending
+Client.pending = waiting { name = "pending", takes = {}, ledger = true,
+  run = function(context, options)
+    return pending.list(context.ledger, options.limit or 1000, options.after,
+      options.all)
+  end }
 
 --- Look an order of the ledger up, open or not.
 -- @tparam table|string order as `pending` gave it, or its id or key
@@ -203,13 +202,11 @@ end
 -- @treturn ?table order, see `pending`
 -- @treturn ?table err: not_found; ledger
 -- @raise where the client has no ledger
-function Client:order(order, options)
-  local context = call.waiting(self, "order")
-  local ledger = call.ledger(context, "order")
-  options = options_of.check("order", options)
-  return call.result(context, pending.order(ledger,
-    call.order_id("order", order), options.take))
-end
+-- @function Client:order
+Client.order = waiting { name = "order", takes = { "order" }, ledger = true,
+  run = function(context, id, options)
+    return pending.order(context.ledger, id, options.take)
+  end }
 
 --- Wait for every open order of the ledger and save its video. Nothing is
 -- ordered.
@@ -225,16 +222,9 @@ end
 --   and `orders`, a list of `order` with `file` or `err`
 -- @treturn ?table err of kind ledger
 -- @raise where the client has no ledger
-function Client:resume(options)
-  local context = call.waiting(self, "resume")
-  options = call.options(context, "resume", options)
-  call.ledger(context, "resume")
-  local ok, missing = call.check_key(context)
-  if not ok then
-    return nil, missing
-  end
-  return call.result(context, resume.all(context, options))
-end
+-- @function Client:resume
+Client.resume = waiting { name = "resume", takes = {}, ledger = true,
+  key = true, run = resume.all }
 
 --- Give up an order of the ledger: it is not pending any more, and its take is
 -- spent. For one that has ended: take note of what came late for it.
@@ -246,13 +236,11 @@ end
 -- @treturn ?table err: not_found; validation where the order is being sent, was
 --   bought or its video saved; ledger
 -- @raise where the client has no ledger
-function Client:dismiss(order, options)
-  local context = call.waiting(self, "dismiss")
-  local ledger = call.ledger(context, "dismiss")
-  options = options_of.check("dismiss", options)
-  return call.result(context, pending.dismiss(ledger,
-    call.order_id("dismiss", order), options))
-end
+-- @function Client:dismiss
+Client.dismiss = waiting { name = "dismiss", takes = { "order" },
+  ledger = true, run = function(context, id, options)
+    return pending.dismiss(context.ledger, id, options)
+  end }
 
 --- Say of which account an order is, and all takes of its key that have no
 -- account with it.
@@ -263,17 +251,11 @@ end
 -- @treturn ?table err: not_found; validation where it is of another account, or
 --   being sent; ledger
 -- @raise where the client has no ledger, or no account is given
-function Client:label(order, account, options)
-  local context = call.waiting(self, "label")
-  local ledger = call.ledger(context, "label")
-  options = options_of.check("label", options)
-  account = account or context.account
-  if type(account) ~= "string" or not account:find "%S" then
-    error("label takes the name of an account", 2)
-  end
-  return call.result(context, pending.label(ledger,
-    call.order_id("label", order), account, options.take))
-end
+-- @function Client:label
+Client.label = waiting { name = "label", takes = { "order", "account" },
+  ledger = true, run = function(context, id, account, options)
+    return pending.label(context.ledger, id, account, options.take)
+  end }
 
 --- Say which task an order of unknown fate has become, as your account with
 -- the provider shows it. From then on it is waited for like any other.
@@ -285,18 +267,11 @@ end
 --   the fate of the order is known, or the task belongs to another; those of
 --   `query`; ledger
 -- @raise where the client has no ledger
-function Client:adopt(order, task_or_id, options)
-  local context = call.waiting(self, "adopt")
-  call.ledger(context, "adopt")
-  options = options_of.check("adopt", options)
-  local id = call.order_id("adopt", order)
-  local task_id, err = call.task_id(context, "adopt", task_or_id)
-  if not task_id then
-    return nil, err
-  end
-  return call.result(context, pending.adopt(context, id, task_id,
-    options.take))
-end
+-- @function Client:adopt
+Client.adopt = waiting { name = "adopt", takes = { "order", "task_id" },
+  ledger = true, run = function(context, id, task_id, options)
+    return pending.adopt(context, id, task_id, options.take)
+  end }
 
 --- Hold a request against the documented limits; nothing is sent.
 -- @tparam table params as for `create`
@@ -304,15 +279,17 @@ end
 -- @treturn table warnings (a list), or err with `violations`, each with
 --   `field`, `code`, `message` and, where they apply, `limit` and `actual`
 function Client:validate(params)
-  local context = call.context(self, "validate")
-  call.check_params("validate", params)
-  return validate.check(context, params)
+  local context = check.client(contexts.of(self), "validate")
+  local arguments = check.arguments(context, { name = "validate",
+    takes = { "params" } }, params)
+  return validate.check(context, arguments[1])
 end
 
 --- The models of this client's edition and their limits.
 -- @treturn table rows of the catalog
 function Client:models()
-  return call.context(self, "models").catalog:models()
+  local context = check.client(contexts.of(self), "models")
+  return context.catalog:models()
 end
 
 --- Start an operation in a game loop or an event loop (runtime `frame` or
@@ -326,7 +303,7 @@ end
 --   return client:generate(params, { path = "kitten.mp4" })
 -- end)
 function Client:async(body, ...)
-  local context = call.looping(self, "async")
+  local context = looping(self, "async")
   if type(body) ~= "function" then
     error("async takes a function, not a " .. type(body), 2)
   end
@@ -339,7 +316,7 @@ end
 --   queue does not drain
 -- @raise where the runtime is another
 function Client:update(budget_ms)
-  local context = call.looping(self, "update")
+  local context = looping(self, "update")
   if budget_ms ~= nil and type(budget_ms) ~= "number" then
     error("update takes a number of milliseconds, not a " .. type(budget_ms),
       2)
@@ -351,7 +328,7 @@ end
 -- end at the next updates, an order on the wire is not cut off.
 -- @raise where the runtime is another than `frame` or `poll`
 function Client:cancel()
-  call.looping(self, "cancel").runtime:cancel_all()
+  looping(self, "cancel").runtime:cancel_all()
 end
 
 --- Whether an operation of `async` is still under way. To leave without a
@@ -360,19 +337,11 @@ end
 -- @treturn boolean
 -- @raise where the runtime is another than `frame` or `poll`
 function Client:busy()
-  return call.looping(self, "busy").runtime:is_busy()
-end
-
-local function check_seconds(name, seconds)
-  if type(seconds) ~= "number" or seconds ~= seconds or seconds < 0 then
-    error(("%s takes a number of seconds, 0 or more, not %s"):format(name,
-      type(seconds) == "number" and tostring(seconds)
-        or "a " .. type(seconds)), 3)
-  end
+  return looping(self, "busy").runtime:is_busy()
 end
 
 local function ended(context, name, why)
-  return call.result(context, nil, errors.new {
+  return result(context, nil, errors.new {
     kind = why == "timeout" and "timeout" or "cancelled",
     message = why == "timeout" and "operations are still under way; they go on"
       .. " with the next update or run"
@@ -396,9 +365,9 @@ end
 -- assert(client:run())
 -- print(one.result, two.err)
 function Client:run(seconds)
-  local context = call.looping(self, "run")
+  local context = looping(self, "run")
   if seconds ~= nil then
-    check_seconds("run", seconds)
+    check.seconds("run", seconds)
   end
   context.runtime:check_around "run"
   local done, why = context.runtime:run(seconds)
@@ -414,8 +383,8 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table err of kind cancelled, after Ctrl-C, `cancel` or `close`
 function Client:sleep(seconds)
-  local context = call.context(self, "sleep")
-  check_seconds("sleep", seconds)
+  local context = check.client(contexts.of(self), "sleep")
+  check.seconds("sleep", seconds)
   local runtime = context.runtime
   local slept, why
   if runtime.linger and not runtime:current() then
@@ -435,14 +404,14 @@ end
 -- @treturn number
 -- @raise where the runtime is another
 function Client:pollfd()
-  return call.polling(self, "pollfd").runtime:pollfd()
+  return polling(self, "pollfd").runtime:pollfd()
 end
 
 --- What to watch it for (runtime `poll`).
 -- @treturn string "r": whether it is readable
 -- @raise where the runtime is another
 function Client:events()
-  call.polling(self, "events")
+  polling(self, "events")
   return "r"
 end
 
@@ -451,7 +420,7 @@ end
 -- @treturn ?number seconds; nil where nothing is to come
 -- @raise where the runtime is another
 function Client:timeout()
-  return call.polling(self, "timeout").runtime:timeout()
+  return polling(self, "timeout").runtime:timeout()
 end
 
 --- End what is under way and close connections. Returns when an order on the
@@ -459,7 +428,7 @@ end
 -- cannot stand still. A listener may call it: what waits then ends as cancelled.
 -- Using the client afterwards raises.
 function Client:close()
-  local context = call.known(self) or call.context(self, "close")
+  local context = contexts.of(self) or check.client(nil, "close")
   if not context.closed then
     context.closed = true
     context.runtime:close()
@@ -494,13 +463,13 @@ end
 --   ledger
 -- @function starvideos.new
 function _M.new(options)
-  options = options_of.check("new", options)
-  local context, problem = context_of(options)
+  options = check.options(options)
+  local context, problem = contexts.new(options)
   if not context then
     return nil, errors.new { kind = "config", message = problem }
   end
   local self = setmetatable({}, mt)
-  call.keep(self, context)
+  contexts.keep(self, context)
   return self
 end
 

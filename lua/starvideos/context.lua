@@ -1,11 +1,74 @@
---- What a client knows: made once, of the options of `starvideos.new`.
+--- What a client knows: made once, of the options of `starvideos.new`, and
+-- found again by its client. No other field is added later.
 -- @module starvideos.context
 
 local address = require "starvideos.api.address"
-local rate_limiter = require "starvideos.polling.rate_limiter"
+local create_slots = require "starvideos.api.create_slots"
 local exchange = require "starvideos.api.exchange"
 local random = require "starvideos.random"
-local slots = require "starvideos.api.create_slots"
+local rate_limiter = require "starvideos.polling.rate_limiter"
+local runtimes = require "starvideos.runtime"
+local shared_cache = require "starvideos.polling.shared_cache"
+
+local _M = {}
+
+--- The fields of a context, and who reads them. Only `closed` and `told` change.
+-- @table fields
+-- @tfield ?string api_key the key; nil where there is none (check, exchange,
+--   listener, shared_cache)
+-- @tfield string base_url without a slash at its end (exchange, ledger,
+--   shared_cache)
+-- @tfield ?string account the caller's label for the account of the key
+--   (check, ledger, resume)
+-- @tfield userdata catalog of `starvideos.core`: models and their limits
+--   (create, validate, client)
+-- @tfield string validation `strict`, `advisory` or `off` (create)
+-- @tfield table runtime see `starvideos.runtime` (everybody who waits)
+-- @tfield boolean blocks whether the runtime is `block`: nothing else goes on
+--   in this thread while a call waits (generate, ledger)
+-- @tfield string interrupts what Ctrl-C does to a call: `raise`, or `return` an
+--   error of kind cancelled (client)
+-- @tfield function random returns a number in [0, 1) (create, download, polling,
+--   ledger)
+-- @tfield function wall_clock Unix seconds, may jump (responses, polling, resume)
+-- @tfield function boottime seconds since the machine started, the same in all
+--   its processes (create, ledger)
+-- @tfield function process_id of this process, to see a fork (create)
+-- @tfield number timeout seconds that one exchange may take (exchange, ledger,
+--   polling)
+-- @tfield number connect_timeout seconds that a connection may take (exchange)
+-- @tfield ?boolean insecure_http whether plain HTTP may leave this machine
+--   (exchange)
+-- @tfield table rate_limiter how many polls may be sent, see
+--   `starvideos.polling.rate_limiter` (create, polling)
+-- @tfield table slots how many orders may be on the wire, see
+--   `starvideos.api.create_slots` (create)
+-- @tfield ?table shared the caller's dictionary (check, shared_cache)
+-- @tfield ?table shared_cache what its users know of tasks, see
+--   `starvideos.polling.shared_cache` (query, polling)
+-- @tfield ?table ledger see `starvideos.ledger` (operations, polling)
+-- @tfield ?function on_event the caller's listener (listener, exchange)
+-- @tfield table told names of listeners of which was said that they raise
+--   (listener)
+-- @tfield boolean closed whether `client:close` was called (check, client)
+
+-- Stands here and not in the client, so that no dump of the client shows the
+-- key.
+local contexts = setmetatable({}, { __mode = "k" })
+
+--- Keep the context of a client.
+-- @tparam table client
+-- @tparam table context
+function _M.keep(client, context)
+  contexts[client] = context
+end
+
+--- The context of a client.
+-- @tparam table client
+-- @treturn ?table context; nil for what is no client
+function _M.of(client)
+  return contexts[client]
+end
 
 -- nil for a key that is not there: validating and listing need none, so that
 -- is said by the first call that does.
@@ -36,22 +99,6 @@ local function ledger_for(context, options)
       exchange.tell_of_late_task(context, order, task_id)
     end,
   }
-end
-
--- Where nginx runs Lua, blocking would hold up all its requests.
-local function default_runtime()
-  local ngx = rawget(_G, "ngx")
-  return type(ngx) == "table" and ngx.get_phase and "ngx" or "block"
-end
-
-local function runtime_for(options)
-  local name = options.runtime or default_runtime()
-  if name == "ngx" and default_runtime() ~= "ngx" then
-    error("the runtime ngx is for nginx; here it is block, frame or poll", 4)
-  elseif options.transport == "resty_http" and name ~= "ngx" then
-    error("the transport resty_http needs the runtime ngx", 4)
-  end
-  return require("starvideos.runtime." .. name).new(options), name
 end
 
 -- The files that a failed require has looked for, of those a system can load.
@@ -86,7 +133,7 @@ end
 -- @treturn ?table context
 -- @treturn ?string why not: a malformed key, base URL or address of a ledger
 -- @raise where the host has no such runtime, or the part in C is missing
-return function(options)
+function _M.new(options)
   local ok, key = check_key(options.api_key)
   if not ok then
     return nil, key
@@ -96,9 +143,9 @@ return function(options)
   if not base_url then
     return nil, problem
   end
-  local core = load_core()
-  local chance = options.random or random()
-  local runtime, host = runtime_for(options)
+  local core, chance = load_core(), options.random or random()
+  local runtime, host = runtimes.new(options, 3)
+  local blocks = host == "block"
   local context = {
     api_key = key,
     base_url = base_url,
@@ -107,23 +154,28 @@ return function(options)
       models = options.models },
     validation = options.validation or "strict",
     runtime = runtime,
-    blocks = host == "block",
+    blocks = blocks,
+    interrupts = blocks and options.interrupts or blocks and "raise" or "return",
     random = chance,
-    rate_limiter = rate_limiter.new(chance, options.poll_rate),
-    slots = slots.new(options.max_creates),
-    shared = options.shared,
     wall_clock = core.time,
     boottime = core.boottime,
     process_id = core.process_id,
-    insecure_http = options.insecure_http,
-    connect_timeout = options.connect_timeout or 10,
     timeout = options.timeout or 60,
+    connect_timeout = options.connect_timeout or 10,
+    insecure_http = options.insecure_http,
+    rate_limiter = rate_limiter.new(chance, options.poll_rate),
+    slots = create_slots.new(options.max_creates),
+    shared = options.shared,
     on_event = options.on_event,
-    interrupts = host == "block" and (options.interrupts or "raise") or "return",
+    told = {},
+    closed = false,
   }
+  context.shared_cache = shared_cache.of(context)
   if options.ledger then
     context.ledger, problem = ledger_for(context, options)
     return context.ledger and context, problem
   end
   return context
 end
+
+return _M

@@ -28,7 +28,8 @@ local function environment(name)
   return value ~= "" and value or nil
 end
 
--- The default client, made anew when the environment has changed.
+-- The default client, and of which environment it was made: another one when
+-- that has changed.
 local default, made_for
 
 local function default_client()
@@ -48,9 +49,6 @@ local function default_client()
   end
   return default
 end
-
-local about_ledger = { pending = true, order = true, resume = true,
-  adopt = true, dismiss = true, label = true }
 
 local function no_ledger(name)
   return errors.new {
@@ -103,10 +101,14 @@ end
 
 --- The models and their limits; see `starvideos.client:models`.
 -- @function models
-for _, name in ipairs { "create", "query", "wait", "wait_all", "download",
-  "generate", "validate", "models", "pending", "order", "resume",
-  "adopt", "dismiss", "label" } do
-  local needs_ledger = about_ledger[name]
+
+-- The methods of the default client, and whether they are about its ledger.
+local methods = { create = false, query = false, wait = false,
+  wait_all = false, download = false, generate = false, validate = false,
+  models = false, pending = true, order = true, resume = true, adopt = true,
+  dismiss = true, label = true }
+
+for name, needs_ledger in pairs(methods) do
   _M[name] = function(...)
     local self, err = default_client()
     if self and needs_ledger and not environment "STARVIDEOS_LEDGER" then

@@ -29,7 +29,6 @@ local function text_of(context, raised)
 end
 
 local function report(context, name, raised)
-  context.told = context.told or {}
   if context.told[name] then
     return
   end

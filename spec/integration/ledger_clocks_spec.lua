@@ -58,7 +58,7 @@ local function behave(new_address)
     .. " take its answer in nevertheless", function()
     world:start("linger kite", ahead(YEAR))
     world:await "sending"
-    local ledger = require("starvideos.check").known(world:client()).ledger
+    local ledger = require("starvideos.context").of(world:client()).ledger
     local row = assert(ledger:pending(1))[1]
     assert.equal("submitting", row.state)
     world:kill()

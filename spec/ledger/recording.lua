@@ -303,7 +303,7 @@ local function behave(new_address)
 
   it("notes since when the provider does not know a task", function()
     local task = assert(create())
-    local ledger = require("starvideos.check").known(client).ledger
+    local ledger = require("starvideos.context").of(client).ledger
     assert(ledger:missing(task.id))
     local since = assert(client:pending())[1].missing_since
     assert.is_near(os.time(), since, 5)

@@ -402,3 +402,47 @@ describe("the module functions", function()
     assert.is_nil(tostring(err):find(KEY, 1, true))
   end)
 end)
+
+describe("a misuse", function()
+  local order = { model = "videos", prompt = "a kite", duration = 5 }
+  local client = assert(starvideos.new(config()))
+  local misuses = {
+    ["of no client"] = function() client.query({}, "a") end,
+    ["of a closed client"] = function()
+      local closed = assert(starvideos.new(config()))
+      closed:close()
+      closed:query "a"
+    end,
+    ["of starvideos.new"] = function() starvideos.new { key = "k" } end,
+    ["of a runtime"] = function() starvideos.new { runtime = "ngx" } end,
+    ["of parameters"] = function() client:create "a kite" end,
+    ["of parameters to check"] = function() client:validate() end,
+    ["of a task"] = function() client:wait {} end,
+    ["of an order for a task"] = function()
+      client:wait { id = "a", state = "unknown", attempts = 1 }
+    end,
+    ["of a task in a list"] = function() client:wait_all { "a", 5 } end,
+    ["of a list"] = function() client:wait_all "a" end,
+    ["of a path"] = function() client:download("a", "") end,
+    ["of an option"] = function() client:create(order, { kay = "a" }) end,
+    ["of an option's type"] = function() client:query("a", { max_age = "a" }) end,
+    ["of what an option needs"] = function()
+      client:create(order, { key = "a" })
+    end,
+    ["of an option that is missing"] = function() client:generate(order, {}) end,
+    ["of a ledger"] = function() client:dismiss("a") end,
+    ["of another runtime's call"] = function() client:async(print) end,
+    ["of the poll runtime's call"] = function() client:pollfd() end,
+    ["of seconds"] = function() client:sleep(-1) end,
+  }
+  for name, misuse in pairs(misuses) do
+    it(name .. " names the line of the caller", function()
+      local line = debug.getinfo(misuse, "S").linedefined
+      local ok, message = pcall(misuse)
+      assert.is_false(ok)
+      local named = tonumber(tostring(message):match "client_spec.lua:(%d+): ")
+      assert.is_truthy(named, message)
+      assert.is_true(named >= line and named <= line + 4, message)
+    end)
+  end
+end)

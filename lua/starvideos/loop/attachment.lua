@@ -2,7 +2,7 @@
 -- work and of its end, and give the host's coroutines `await`.
 -- @module starvideos.loop.attachment
 
-local call = require "starvideos.check"
+local contexts = require "starvideos.context"
 
 local _M = {}
 
@@ -11,7 +11,7 @@ Attachment.__index = Attachment
 
 -- What is wrong is told of the line that calls the adapter.
 local function runtime_of(client)
-  local context = call.known(client)
+  local context = contexts.of(client)
   if not (context and context.runtime.pollfd) then
     error("an event loop takes a client of starvideos.new"
       .. " with runtime = \"poll\"", 4)

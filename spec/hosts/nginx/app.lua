@@ -223,7 +223,7 @@ end
 
 --- Functions side by side, a thousand at a time.
 function actions.gathered()
-  local runtime = require("starvideos.check").known(client()).runtime
+  local runtime = require("starvideos.context").of(client()).runtime
   local functions, ended = {}, 0
   for index = 1, 1000 do
     functions[index] = function()

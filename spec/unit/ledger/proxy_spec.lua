@@ -135,7 +135,7 @@ describe("the ledger of a game", function()
         orders[index] = client:async(client.create, client, PARAMS,
           { key = "k" .. index })
       end
-      local runtime = require("starvideos.check").known(client).runtime
+      local runtime = require("starvideos.context").of(client).runtime
       for _, order in ipairs(orders) do
         while not order.done do
           runtime:sleep(0.001)
