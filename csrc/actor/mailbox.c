@@ -2,14 +2,12 @@
 
 #include <errno.h>
 #include <math.h>
-#include <pthread.h>
-#include <semaphore.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "platform/clock.h"
-#include "platform/socket_mark.h"
 #include "platform/atfork.h"
+#include "platform/clock.h"
+#include "platform/semaphore.h"
+#include "platform/socket_mark.h"
 #include "platform/thread.h"
 
 /* For Lua, a driver of a database, a name look-up and a TLS handshake. */
@@ -25,12 +23,12 @@ struct sv_mailbox {
   long long begun;  /* atomic: microseconds; of a message, or its last beat */
   int mark;         /* atomic; of its connection, 0: none */
   int cutting;      /* atomic: a thread sees to that */
-  sem_t bell;       /* rung for messages and for the stop */
-  sem_t over;       /* rung by the thread as its last deed */
+  sv_semaphore *posted; /* for each message, and for the stop */
+  sv_semaphore *over;   /* posted by the thread at its end */
   const sv_handler *handler;
   sv_buffer setup;
   sv_notifier *notifier;
-  pthread_t thread;
+  sv_thread thread;
 };
 
 /* --- messages, and lists of them ------------------------------------------- */
@@ -86,8 +84,8 @@ static void drop(sv_mailbox *mailbox) {
     sv_message_drop(message);
     message = next;
   }
-  sem_destroy(&mailbox->bell);
-  sem_destroy(&mailbox->over);
+  sv_semaphore_free(mailbox->posted);
+  sv_semaphore_free(mailbox->over);
   sv_buffer_free(&mailbox->setup);
   sv_notifier_drop(mailbox->notifier);
   free(mailbox);
@@ -152,26 +150,10 @@ static double rest(sv_mailbox *mailbox, void *self) {
   return seconds < 0 ? HUGE_VAL : sv_now() + seconds;
 }
 
-static struct timespec wall_time_in(double seconds) {
-  double due = sv_time() + (seconds > 0 ? seconds : 0);
-  struct timespec time = {.tv_sec = (time_t)due};
-  time.tv_nsec = (long)((due - (double)time.tv_sec) * 1e9);
-  return time;
-}
-
-static void wait_for_bell(sv_mailbox *mailbox, double due) {
-  if (due == HUGE_VAL) {
-    sem_wait(&mailbox->bell);
-  } else {
-    const struct timespec until = wall_time_in(due - sv_now());
-    sem_timedwait(&mailbox->bell, &until);
-  }
-}
-
 /* What the libraries do at exit they have asked for by now. */
 static void guard_exit(void) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, sv_atfork_guard_exit);
+  static int is_guarded; /* atomic */
+  sv_thread_once(&is_guarded, sv_atfork_guard_exit);
 }
 
 static bool work(sv_mailbox *mailbox, void **self) {
@@ -195,11 +177,11 @@ static void end(sv_mailbox *mailbox, void *self) {
     mailbox->handler->end(self);
     sv_atfork_let();
   }
-  sem_post(&mailbox->over);
+  sv_semaphore_post(mailbox->over);
   drop(mailbox);
 }
 
-static void *run(void *argument) {
+static void run(void *argument) {
   sv_mailbox *mailbox = argument;
   void *self = NULL;
   double due = HUGE_VAL;
@@ -212,10 +194,9 @@ static void *run(void *argument) {
       break;
     }
     due = any || sv_now() >= due ? rest(mailbox, self) : due;
-    wait_for_bell(mailbox, due);
+    sv_semaphore_wait(mailbox->posted, due - sv_now());
   }
   end(mailbox, self);
-  return NULL;
 }
 
 /* --- start and end --------------------------------------------------------- */
@@ -230,9 +211,12 @@ int sv_mailbox_open(sv_mailbox **box, const sv_handler *handler, const sv_buffer
   mailbox->owners = 2;
   mailbox->handler = handler;
   mailbox->notifier = sv_notifier_share(notifier);
-  sem_init(&mailbox->bell, 0, 0);
-  sem_init(&mailbox->over, 0, 0);
-  int problem = sv_thread_start(&mailbox->thread, STACK_BYTES, run, mailbox);
+  mailbox->posted = sv_semaphore_new();
+  mailbox->over = sv_semaphore_new();
+  int problem = ENOMEM;
+  if (mailbox->posted && mailbox->over) {
+    problem = sv_thread_start(&mailbox->thread, STACK_BYTES, run, mailbox);
+  }
   if (problem) {
     mailbox->owners = 1;
     drop(mailbox);
@@ -242,30 +226,21 @@ int sv_mailbox_open(sv_mailbox **box, const sv_handler *handler, const sv_buffer
   return 0;
 }
 
-static bool is_over(sv_mailbox *mailbox, double seconds) {
-  const struct timespec until = wall_time_in(seconds);
-  int problem;
-  do {
-    problem = sem_timedwait(&mailbox->over, &until) == 0 ? 0 : errno;
-  } while (problem == EINTR);
-  return problem == 0;
-}
-
 void sv_mailbox_leave(sv_mailbox *mailbox, double seconds) {
   double left = seconds - sv_mailbox_busy(mailbox);
   __atomic_store_n(&mailbox->stop, 1, __ATOMIC_SEQ_CST);
-  sem_post(&mailbox->bell);
-  if (is_over(mailbox, left)) {
-    pthread_join(mailbox->thread, NULL);
+  sv_semaphore_post(mailbox->posted);
+  if (sv_semaphore_wait(mailbox->over, left)) {
+    sv_thread_join(mailbox->thread);
   } else {
-    pthread_detach(mailbox->thread);
+    sv_thread_detach(mailbox->thread);
   }
   drop(mailbox);
 }
 
 void sv_mailbox_post(sv_mailbox *mailbox, sv_message *message) {
   push(&mailbox->inbox, message);
-  sem_post(&mailbox->bell);
+  sv_semaphore_post(mailbox->posted);
 }
 
 bool sv_mailbox_ready(sv_mailbox *mailbox) {
@@ -295,23 +270,21 @@ typedef struct silence {
 } silence;
 
 /* Most likely it is over by then. */
-static void *see_to_cut(void *self) {
+static void see_to_cut(void *self) {
   const silence s = *(silence *)self;
   free(self);
   double left = (double)s.begun / 1e6 + s.seconds - sv_now();
-  const struct timespec pause = {.tv_sec = left > 0 ? (time_t)left + 1 : 0};
-  nanosleep(&pause, NULL);
+  sv_sleep(left > 0 ? floor(left) + 1 : 0);
   int mark = __atomic_load_n(&s.mailbox->mark, __ATOMIC_RELAXED);
   if (mark && when_begun(s.mailbox) == s.begun) {
     sv_socket_mark_shut_down(mark);
   }
   __atomic_store_n(&s.mailbox->cutting, 0, __ATOMIC_RELEASE);
   drop(s.mailbox);
-  return NULL;
 }
 
 static bool start_cut(sv_mailbox *mailbox, long long begun, double seconds) {
-  pthread_t thread;
+  sv_thread thread;
   silence *s = malloc(sizeof *s);
   if (!s) {
     return false;
@@ -323,7 +296,7 @@ static bool start_cut(sv_mailbox *mailbox, long long begun, double seconds) {
     free(s);
     return false;
   }
-  pthread_detach(thread);
+  sv_thread_detach(thread);
   return true;
 }
 

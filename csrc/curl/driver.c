@@ -52,7 +52,7 @@ sv_driver *sv_driver_new(const char *ca_file, int max_in_flight) {
 }
 
 static void free_shared(sv_worker *shared) {
-  pthread_mutex_destroy(&shared->gate);
+  sv_semaphore_free(shared->stopped);
   if (shared->engine) {
     sv_engine_close(shared->engine);
     sv_engine_release(shared->engine);
@@ -68,10 +68,10 @@ static int share(sv_driver *driver) {
   if (!shared) {
     return ENOMEM;
   }
-  pthread_mutex_init(&shared->gate, NULL);
   shared->notifier = driver->notifier;
+  shared->stopped = sv_semaphore_new();
   shared->engine = sv_engine_new(driver->ca_file, driver->max_in_flight);
-  if (!shared->engine) {
+  if (!shared->engine || !shared->stopped) {
     free_shared(shared);
     return ENOMEM;
   }
@@ -156,11 +156,10 @@ static void wake(sv_worker *shared) {
 }
 
 static void stop_network(sv_worker *shared) {
-  pthread_mutex_lock(&shared->gate);
   __atomic_store_n(&shared->stop, 1, __ATOMIC_SEQ_CST);
   wake(shared);
-  pthread_mutex_unlock(&shared->gate);
-  pthread_join(shared->network, NULL);
+  sv_semaphore_post(shared->stopped);
+  sv_thread_join(shared->network);
 }
 
 /* First the network, which may have something left for the disk. */

@@ -440,7 +440,7 @@ bool sv_engine_step(sv_engine *engine, double seconds) {
     sv_engine_poll(engine, until);
     ended = sv_engine_perform(engine, &until);
   }
-  sv_signals_let(&held);
+  sv_signals_release(&held);
   return ended;
 }
 

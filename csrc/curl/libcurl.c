@@ -1,13 +1,13 @@
 #include "curl/libcurl.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "platform/atfork.h"
 #include "platform/file.h"
 #include "platform/module.h"
+#include "platform/thread.h"
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int is_started; /* atomic */
 
 /* Never undone: other users of libcurl may live in the process. The module
 ** stays loaded too, for a name look-up that was given up goes on in a thread
@@ -15,11 +15,11 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void start_libcurl(void) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
   sv_atfork_guard_exit();
-  sv_module_keep(&once);
+  sv_module_keep(&is_started);
 }
 
 void sv_libcurl_need(void) {
-  pthread_once(&once, start_libcurl);
+  sv_thread_once(&is_started, start_libcurl);
 }
 
 const char *sv_libcurl_version(void) {

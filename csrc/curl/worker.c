@@ -1,5 +1,6 @@
 #include "curl/worker.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "platform/clock.h"
@@ -200,15 +201,14 @@ static void rest(sv_worker *shared, double until) {
 /* What wakes the thread goes away with the engine: not before who has told it
 ** to stop has woken it, too. */
 static void leave(sv_worker *shared) {
-  pthread_mutex_lock(&shared->gate);
-  pthread_mutex_unlock(&shared->gate);
+  sv_semaphore_wait(shared->stopped, (double)INFINITY);
   sv_atfork_hold();
   do_work(shared);
   sv_engine_close(shared->engine);
   sv_atfork_let();
 }
 
-void *sv_worker_run(void *self) {
+void sv_worker_run(void *self) {
   sv_worker *shared = self;
   double published = 0;
   sv_engine_listen(shared->engine, on_end, shared);
@@ -219,5 +219,4 @@ void *sv_worker_run(void *self) {
     }
   }
   leave(shared);
-  return NULL;
 }

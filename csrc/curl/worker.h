@@ -9,9 +9,9 @@
 #ifndef SV_CURL_WORKER_H
 #define SV_CURL_WORKER_H
 
-#include <pthread.h>
-
 #include "platform/notifier.h"
+#include "platform/semaphore.h"
+#include "platform/thread.h"
 #include "curl/driver.h"
 #include "curl/transfer.h"
 #include "curl/disk_thread.h"
@@ -48,11 +48,11 @@ typedef struct sv_worker {
   sv_ticket *ended;   /* atomic */
   int stop;           /* atomic */
   int asleep;         /* atomic: must be woken; who does takes it away */
-  pthread_mutex_t gate; /* held while the thread is told to stop */
+  sv_semaphore *stopped; /* posted once the network thread was told to stop */
   sv_engine *engine;    /* the network's */
   sv_notifier *notifier;
   sv_disk_thread *disk; /* NULL until the first that needs it */
-  pthread_t network;
+  sv_thread network;
   bool has_network; /* the driver's alone; begun with the first request */
 } sv_worker;
 
@@ -70,7 +70,7 @@ void sv_ticket_drop(sv_ticket *ticket);
 
 /* What the threads do, with `shared` as the last argument: all for the network,
 ** one ticket after another for the disk. */
-void *sv_worker_run(void *shared);
+void sv_worker_run(void *shared);
 void sv_worker_work(sv_ticket *ticket, void *shared, const int *stop);
 
 #endif

@@ -3,25 +3,31 @@
 #include "platform/signals.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <time.h>
 
 void sv_signals_hold(sv_signals *signals) {
-  sigemptyset(&signals->held);
-  sigaddset(&signals->held, SIGPIPE);
-  sigaddset(&signals->held, SIGXFSZ);
-  pthread_sigmask(SIG_BLOCK, &signals->held, &signals->before);
-  /* One that the host holds back itself may have been pending before. */
-  if (sigismember(&signals->before, SIGPIPE)) {
-    sigdelset(&signals->held, SIGPIPE);
-  }
-  if (sigismember(&signals->before, SIGXFSZ)) {
-    sigdelset(&signals->held, SIGXFSZ);
-  }
+  sigset_t held, before;
+  sigemptyset(&held);
+  sigaddset(&held, SIGPIPE);
+  sigaddset(&held, SIGXFSZ);
+  pthread_sigmask(SIG_BLOCK, &held, &before);
+  signals->pipe = sigismember(&before, SIGPIPE);
+  signals->file_size = sigismember(&before, SIGXFSZ);
 }
 
-void sv_signals_let(sv_signals *signals) {
+/* One that the host holds back may have been pending before. */
+void sv_signals_release(const sv_signals *signals) {
   const struct timespec none = {0, 0};
-  while (sigtimedwait(&signals->held, NULL, &none) > 0) {
+  sigset_t ours;
+  sigemptyset(&ours);
+  if (!signals->pipe) {
+    sigaddset(&ours, SIGPIPE);
   }
-  pthread_sigmask(SIG_SETMASK, &signals->before, NULL);
+  if (!signals->file_size) {
+    sigaddset(&ours, SIGXFSZ);
+  }
+  while (sigtimedwait(&ours, NULL, &none) > 0) {
+  }
+  pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
 }

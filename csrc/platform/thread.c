@@ -3,12 +3,14 @@
 #include "platform/thread.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 typedef struct start {
-  void *(*body)(void *);
+  void (*body)(void *);
   void *self;
 } start;
 
@@ -21,7 +23,8 @@ static void *run(void *argument) {
   const struct sched_param none = {0};
   pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
 #endif
-  return s.body(s.self);
+  s.body(s.self);
+  return NULL;
 }
 
 static int create(pthread_t *thread, size_t stack_bytes, start *s) {
@@ -40,16 +43,57 @@ static int create(pthread_t *thread, size_t stack_bytes, start *s) {
   return problem;
 }
 
-int sv_thread_start(pthread_t *thread, size_t stack_bytes,
-                    void *(*body)(void *), void *self) {
+int sv_thread_start(sv_thread *thread, size_t stack_bytes,
+                    void (*body)(void *), void *self) {
+  pthread_t created;
   start *s = malloc(sizeof *s);
   if (!s) {
     return ENOMEM;
   }
   *s = (start){body, self};
-  int problem = create(thread, stack_bytes, s);
+  int problem = create(&created, stack_bytes, s);
   if (problem) {
     free(s);
+  } else {
+    thread->handle = (void *)(uintptr_t)created;
   }
   return problem;
+}
+
+void sv_thread_join(sv_thread thread) {
+  pthread_join((pthread_t)(uintptr_t)thread.handle, NULL);
+}
+
+void sv_thread_detach(sv_thread thread) {
+  pthread_detach((pthread_t)(uintptr_t)thread.handle);
+}
+
+/* --- once ----------------------------------------------------------------- */
+
+#define FREE PTHREAD_MUTEX_INITIALIZER
+
+static pthread_mutex_t lock = FREE;
+
+/* Another thread of the parent's may have held it, and was not done. */
+static void in_child(void) {
+  const pthread_mutex_t free_again = FREE;
+  lock = free_again;
+}
+
+static void watch_forks(void) {
+  pthread_atfork(NULL, NULL, in_child);
+}
+
+void sv_thread_once(int *done, void (*function)(void)) {
+  static pthread_once_t watched = PTHREAD_ONCE_INIT;
+  if (__atomic_load_n(done, __ATOMIC_ACQUIRE)) {
+    return;
+  }
+  pthread_once(&watched, watch_forks);
+  pthread_mutex_lock(&lock);
+  if (!*done) {
+    function();
+    __atomic_store_n(done, 1, __ATOMIC_RELEASE);
+  }
+  pthread_mutex_unlock(&lock);
 }
