@@ -6,7 +6,7 @@ local locations = require "starvideos.ledger.location"
 
 local _M = {}
 
--- After these the task, as far as is known, is still to be had.
+-- After these the task, as far as is known, goes on or is completed.
 local goes_on = { auth = true, cancelled = true, expired = true, io = true,
   ledger = true, network = true, protocol = true, rate_limited = true,
   server = true, timeout = true }
@@ -42,13 +42,14 @@ local function command(job, name, words)
   return table.concat(line, " ")
 end
 
--- Which take is free is not known to a command that ordered nothing.
+-- What to do about an order of unknown outcome. A command that ordered nothing
+-- does not know which take is free.
 local function undecided(job, order, task_id, next_take)
   local again = order.key and "the command that ordered it, with "
     .. (next_take and "--take " .. next_take or "a further --take")
     or "dismiss it, and order again"
   local lines = {
-    "look at your account with the provider; then, if",
+    "check your account with the provider; then, if",
     "  the video is there: " .. command(job, "adopt", { order.id,
       task_id or "TASK" }),
     "  it is not there: " .. again,
@@ -61,14 +62,14 @@ local function undecided(job, order, task_id, next_take)
   return lines
 end
 
--- Several orders have told their names before.
+-- For several orders, whose names were printed before.
 local any_order = { id = "ORDER" }
 
 local function go_on(...)
   return { "go on with: " .. command(...) }
 end
 
--- The file cannot be written: the same command would fail again.
+-- The file cannot be written, so the same command would fail again.
 local function other_file(job, err, id)
   local output = job.options.output
   if err.target == "exists" then
@@ -84,22 +85,22 @@ local function video_of(job)
   return job.options.command ~= "create" and job.options.output or nil
 end
 
--- The task is still to be had: waited for, or downloaded.
+-- The task can still be waited for, or downloaded.
 local function go_on_with_task(job, err, id)
   local output = video_of(job)
   local ready = job.phase == "file" and output and not err.task
   return go_on(job, ready and "download" or "wait", { id, output = output })
 end
 
--- The task is not on record, and this process ends.
+-- The task could not be recorded, and this process ends.
 local function unrecorded(job, err)
   return { "as soon as the ledger answers: " .. command(job, "adopt",
     { err.order.id, err.task_id }), "until then: "
     .. command(job, "wait", { err.task_id, output = video_of(job) }) }
 end
 
---- What to do about one of many orders. A file that is in the way would be so
--- for ever.
+--- What to do about one of many orders: a file that cannot be written stays in
+-- the way of every further resume.
 -- @tparam table job
 -- @tparam table order
 -- @tparam table err
@@ -111,8 +112,8 @@ end
 
 --- What to do after an error.
 -- @tparam table job
--- @tparam table err of a resume: with `again` where it left what can be had
---   yet, and with `undecided`, a list of the orders of unknown fate
+-- @tparam table err of a resume: `again` where a further one may save more, and
+--   `undecided`, a list of the orders of unknown outcome
 -- @treturn ?table lines
 function _M.of(job, err)
   local options = job.options

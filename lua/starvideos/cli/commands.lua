@@ -1,6 +1,6 @@
 --- What each command does. A command gets a job: its options, a client, a
--- console, and the phase that its errors are judged by; it returns its result,
--- nil where there is none, and an error, nil where all is well.
+-- console, and the phase (`order`, `task` or `file`) that chooses the exit code
+-- of an error; it returns its result, or nil, and an error, or nil.
 -- @module starvideos.cli.commands
 
 local consoles = require "starvideos.cli.console"
@@ -25,9 +25,9 @@ local function plain(task, file)
 end
 
 local troubles = { rate_limited = "too many requests",
-  auth = "the key is refused", not_found = "not known to the provider" }
+  auth = "the provider refuses the key", not_found = "not known to the provider" }
 
--- What is shown while polls bring no news, and since when.
+-- What is shown while polls fail, and since when.
 local function show_trouble(job, info)
   local err = info.error
   job.trouble_since = err and (job.trouble_since or info.elapsed) or nil
@@ -37,7 +37,7 @@ local function show_trouble(job, info)
   if err and err.kind == "not_found" and not job.told_not_found then
     job.told_not_found = true
     job.console:note(("the provider does not know the task %s (yet); is this id"
-      .. " right? Asking again for a while"):format(info.id),
+      .. " right? Retrying for a while"):format(info.id),
       { event = "not_found", task_id = info.id })
   end
 end
@@ -91,7 +91,7 @@ local function note_warnings(job, warnings)
   end
 end
 
---- Order, wait, save.
+--- Order a video, wait for it, save it.
 function _M.generate(job)
   local fields, wrong = params.read(job.options, job.env)
   if not fields then
@@ -118,7 +118,7 @@ function _M.generate(job)
   return plain(task, file)
 end
 
---- Order.
+--- Order a video.
 function _M.create(job)
   local fields, wrong = params.read(job.options, job.env)
   if not fields then
@@ -141,14 +141,14 @@ end
 local function without_task(found)
   return errors.new {
     kind = found.state == "unknown" and "outcome_unknown" or "not_found",
-    message = ("order %s is %s: no task of it is known"):format(
+    message = ("order %s is %s and has no task id"):format(
       found.key or found.id, found.state),
     order = found,
   }
 end
 
--- The task that is meant: with a ledger its order's id or key tells, too. A
--- ledger that cannot be read keeps nobody from waiting.
+-- The id of the task that the command line names: with a ledger by its order's
+-- id or key, too. A ledger that cannot be read does not stop the command.
 local function find_task(job)
   local id, take = job.options.id, job.options.take
   local found, err
@@ -166,7 +166,7 @@ local function find_task(job)
   return found and found.task_id or id
 end
 
---- Look once.
+--- Query a task once.
 function _M.query(job)
   job.phase = "task"
   local task
@@ -188,7 +188,7 @@ local function save(job, task)
   })
 end
 
---- Wait, and save where asked to.
+--- Wait for a task, and save its video with -o.
 function _M.wait(job)
   job.phase = "task"
   local options, wrong = shown_wait(job)
@@ -212,7 +212,7 @@ function _M.wait(job)
   return plain(task, file)
 end
 
---- Save.
+--- Save a video.
 function _M.download(job)
   if not job.options.output then
     return failure.usage "download needs -o FILE: where to save the video"
@@ -229,7 +229,7 @@ function _M.download(job)
   return json.encode(file)
 end
 
---- Check.
+--- Check an order.
 function _M.validate(job)
   local fields, wrong = params.read(job.options, job.env)
   if not fields then

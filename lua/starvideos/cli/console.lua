@@ -31,7 +31,7 @@ local function together(gap, ...)
   return table.concat(parts, gap)
 end
 
--- As much of a text as fits; a character of several bytes stays whole.
+-- As much of a text as fits, without cutting a character of several bytes.
 local function cut(text, room)
   while text:find("^[\128-\191]", room + 1) do
     room = room - 1
@@ -39,8 +39,8 @@ local function cut(text, room)
   return text:sub(1, room)
 end
 
---- One line of progress that fits the terminal, its last column left free: a
--- narrow one does without the bar, then without the time.
+--- One line of progress that fits the terminal and leaves its last column
+-- free. A narrow terminal loses the bar, then the time.
 -- @tparam string what such as a status
 -- @tparam ?number share from 0 to 1, where it is known
 -- @tparam ?number elapsed seconds
@@ -65,8 +65,8 @@ local function progress_line(what, share, elapsed, width)
   return cut(what, room)
 end
 
--- What hides the rest of the line drawn before, in a window that may have
--- become narrower: no blank goes to the next line.
+-- Blanks that cover the rest of the line drawn before. The window may have become
+-- narrower: none of them may wrap to the next line.
 function Console:blanks(width, length)
   return (" "):rep(math.min(#self.drawn, width - 1) - length)
 end
@@ -91,7 +91,7 @@ function Console:progress(what, share, elapsed)
   end
 end
 
---- Take the progress line away.
+--- Erase the progress line.
 function Console:clear()
   if self.drawn ~= "" then
     local width = self.width() or USUAL_WIDTH
@@ -161,7 +161,7 @@ local function error_object(err)
   return object
 end
 
--- With an order it is about a key that this order has.
+-- Violations beside an order are about its key.
 local function heading(err)
   return err.order and "the key is taken; nothing was sent"
     or "the order breaks documented limits; nothing was sent"

@@ -54,7 +54,7 @@ local function read_key(options, env)
   return env.getenv "STARVIDEOS_API_KEY"
 end
 
--- Sleeps in short spans, so that the time in the progress line runs on.
+-- Sleeps in short steps, so that the time in the progress line goes on.
 local function ticking_sleep(job)
   local engine
   return function(seconds)
@@ -167,8 +167,8 @@ local function new_job(options, env)
     local clock = env.client_options.clock
     return clock and clock() or require("starvideos.curl").now()
   end
-  -- What is done before there is a task to wait for. On a terminal alone:
-  -- elsewhere it would stand before each refusal.
+  -- Shows what is done before there is a task. Only on a terminal: elsewhere it
+  -- would print a line before each refusal.
   function job.told(what)
     job.doing = job.console.terminal and what or nil
     job.tick()
@@ -221,7 +221,7 @@ local function execute(job)
   return err and report(job, err) or exit_codes.DONE
 end
 
--- Ctrl-C between two steps, where no operation could turn it into an error.
+-- Ctrl-C between two operations, where neither turned it into an error.
 local function interrupted(job)
   return report(job, failure.new("cancelled", job.task_id
     and ("interrupted; task %s goes on"):format(job.task_id)

@@ -39,7 +39,7 @@ local function read_params(env, name)
   end
   local params, why = json.decode(text)
   if type(params) ~= "table" then
-    return nil, ("--params %s holds no JSON object%s"):format(name,
+    return nil, ("--params %s does not hold a JSON object%s"):format(name,
       why and ": " .. why or "")
   end
   return params
@@ -70,7 +70,7 @@ local function add_further(params, pairs_given)
   return params
 end
 
--- "8" is meant as a number here; "eight" is left for the validation to name.
+-- "8" becomes a number; the validation names "eight".
 local function number_or_text(text)
   return text and (tonumber(text) or text)
 end

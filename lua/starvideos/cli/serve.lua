@@ -37,10 +37,10 @@ local function announce(console, server, as_json)
   return console:result(exports(server))
 end
 
---- Run the sandbox until Ctrl-C, or until it is ended from outside.
+--- Run the sandbox until Ctrl-C, or until another program ends it.
 -- @tparam table options of the command line
 -- @tparam table console
--- @treturn ?string a result to print, empty where all was said
+-- @treturn ?string a result to print, maybe empty
 -- @treturn ?table err
 return function(options, console)
   if options.list_scenarios then
