@@ -1,5 +1,9 @@
 -- What the README shows is what works.
 
+local errors = require "starvideos.errors"
+local exit_codes = require "starvideos.cli.exit_codes"
+local options = require "starvideos.options"
+
 local load = loadstring or load
 
 describe("the README", function()
@@ -28,5 +32,26 @@ describe("the README", function()
       end
     end
     error "it shows none"
+  end)
+
+  it("lists the exit codes as the help does", function()
+    for _, row in ipairs(exit_codes.rows) do
+      local line = ("\n| %d | %s |\n"):format(row[2], row[3])
+      assert.truthy(text:find(line, 1, true), line)
+    end
+    assert.truthy(text:find(("most severe: %d before %d, %d, %d, %d, %d, %d"
+      .. " and %d."):format((table.unpack or unpack)(exit_codes.by_severity)),
+      1, true))
+  end)
+
+  it("lists every kind of error, and names every option", function()
+    for _, kind in ipairs(errors.kinds) do
+      assert.truthy(text:find("\n| `" .. kind .. "` | ", 1, true), kind)
+    end
+    for call, accepted in pairs(options.accepted) do
+      for name in pairs(accepted) do
+        assert.truthy(text:find("`" .. name, 1, true), call .. ": " .. name)
+      end
+    end
   end)
 end)
