@@ -41,11 +41,6 @@ function _M.meaning(name)
   return kinds[name][2]
 end
 
---- The sentence for an order whose fate is open; takes the reason.
-_M.unknown_outcome = "the order was sent, but its answer could not be read"
-  .. " (%s); it may have been accepted and billed: do not order again before"
-  .. " you have looked at your account with the provider"
-
 -- A task in an error shows no signed link; without one its link is asked for
 -- again.
 local function without_links(task)

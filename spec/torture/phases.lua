@@ -119,13 +119,16 @@ function _M.watch(path)
     end,
   })
   wrap(require "starvideos.api.exchange", {
-    call = function(_, call)
-      return call.name == "create" and "create" or "poll",
-        call.name == "create" and key or nil
-    end,
+    call = "poll",
+    order = function() return "create", key end,
   })
   wrap(require "starvideos.api.task_reader", {
-    create = function() return "answered", key end,
+    read = function(operation)
+      if operation.billable then
+        return "answered", key
+      end
+      return current, subject
+    end,
   })
   wrap(require "starvideos.operation.resume", { all = "resume" })
   wrap(require "starvideos.operation.wait", { one = "wait" })

@@ -8,61 +8,28 @@ local redact = require "starvideos.redact"
 
 local _M = {}
 
--- What a transport failure is for a call that may be repeated.
-local kind_of = {
-  invalid = "config",
-  insecure = "config",
-  timeout = "timeout",
-  stalled = "timeout",
-  too_large = "protocol",
-  protocol = "protocol",
-  io = "io",
-  busy = "io",
-  late = "cancelled",
-  cancelled = "cancelled",
-}
+-- Reasons for which a transport refuses a request, rather than fails at it.
+local refusals = { invalid = true, insecure = true }
 
--- Time that ran out before anything was sent is a matter of the network.
-local function kind_for_reading(failure)
-  local kind = kind_of[failure.reason]
-  return not (kind == "timeout" and failure.sent == false) and kind or "network"
-end
-
--- For an order only one question counts: can it have arrived? A transport
--- that does not say whether it sent anything is taken to have sent it.
-local function kind_for_create(failure)
-  local kind = kind_of[failure.reason]
-  if kind == "config" and failure.sent ~= true then
-    return kind
-  elseif failure.sent == false then
-    return kind == "cancelled" and kind or "network"
-  end
-  return "outcome_unknown"
-end
-
-local function message_of(kind, failure, call)
-  local message = tostring(failure.message or failure.reason or "no reason given")
-  if call ~= "create" then
-    return message
-  elseif kind == "outcome_unknown" then
-    return errors.unknown_outcome:format(message)
-  end
-  return message .. "; nothing was sent, and nothing was bought"
-    .. (kind == "network" and "; order again once the provider can be reached"
-      or "")
+-- A transport that does not say whether it sent anything is taken to have sent
+-- it.
+local function kind_of(operation, failure)
+  local is_unsent = failure.sent == false
+    or failure.sent == nil and refusals[failure.reason]
+  local kinds = operation.failures[is_unsent and "unsent" or "sent"]
+  return kinds[failure.reason] or kinds.other
 end
 
 --- Make an error of a transport's failure.
+-- @tparam table operation one of `starvideos.api.operations`
 -- @tparam table failure see the transports
--- @tparam string call `create` or anything else
 -- @tparam[opt] table fields further fields of the error
 -- @treturn table err
-function _M.error_of(failure, call, fields)
-  local kind = (call == "create" and kind_for_create or kind_for_reading)(
-    failure)
+function _M.error_of(operation, failure, fields)
   local err = fields or {}
-  err.kind = kind
-  err.message = message_of(kind, failure, call)
+  err.kind = kind_of(operation, failure)
+  err.message = (operation.failed[err.kind] or operation.failed.other):format(
+    tostring(failure.message or failure.reason or "no reason given"))
   err.status = failure.status
   err.reason = failure.reason
   err.phase = failure.phase
@@ -130,72 +97,66 @@ local function listener_of(context)
   end
 end
 
-local function as_they_are(response, err)
-  return response, err
-end
-
--- An order has a connection of its own, and is never torn.
-local function request_of(context, call, creating)
+local function request_of(context, operation, call)
+  local billable = operation.billable
   return {
-    method = creating and "POST" or "GET",
-    url = context.base_url .. call.path,
+    method = operation.method,
+    url = context.base_url .. operation.path(call),
     headers = {
       ["Authorization"] = "Bearer " .. context.api_key,
       ["Accept"] = "application/json",
-      ["Content-Type"] = creating and "application/json" or nil,
+      ["Content-Type"] = call.body and "application/json" or nil,
     },
     body = call.body,
     timeout = call.timeout and math.min(context.timeout, call.timeout)
       or context.timeout,
     send_by = call.send_by,
-    fresh = creating or nil,
-    finish = creating or nil,
-    on_interrupt = creating and listener_of(context) or nil,
+    fresh = billable,
+    finish = billable,
+    on_interrupt = billable and listener_of(context) or nil,
     redirects = 0,
   }
 end
 
--- Delivers a request and has what came of it read; the results of `take` come
--- behind the response and the failure.
-local function settle(context, req, call, take)
+-- Delivers a request: response, or nil, the transport's failure and an err.
+local function perform(context, operation, call, req)
   local response, failure = deliver(context, req)
-  local err
   if response then
     response.body = redact.key(response.body, context.api_key)
-  else
-    err = _M.error_of(failure, call.name, { task_id = call.task_id })
+    return response
   end
-  return response, failure, (take or as_they_are)(response, err)
+  return nil, failure, _M.error_of(operation, failure,
+    { task_id = call.task_id })
 end
 
---- Call the API; for all but orders.
+--- Call the API with an operation that costs nothing.
 -- @tparam table context of the client
--- @tparam table call `name`, `path`, and where wanted `timeout` (seconds)
--- @tparam[opt] function take gets the response, or nil and an err, before any
---   listener does
--- @return up to three results of `take`; without it response, or nil and err
+-- @tparam table operation one of `starvideos.api.operations`
+-- @tparam table call what the operation's path needs, and where wanted `body`
+--   and `timeout` (seconds)
+-- @treturn ?table response
+-- @treturn ?table err
 -- @raise Ctrl-C that came while the listener ran
-function _M.call(context, call, take)
-  local req = request_of(context, call, false)
-  local response, failure, first, second, third = settle(context, req, call,
-    take)
+function _M.call(context, operation, call)
+  local req = request_of(context, operation, call)
+  local response, failure, err = perform(context, operation, call, req)
   tell(context, req, response, failure)
-  return first, second, third
+  return response, err
 end
 
 -- One try to send an order, in a table: its functions may outlive the caller,
 -- whose variables nginx then gives to another.
-local function new_try(context, call, steps)
+local function new_try(context, operation, call, steps)
   local one = {}
   local function send()
     local ok, err = steps.begin()
     if not ok then
-      one.second = err
+      one.outcome = { err = err }
       return
     end
-    one.req = request_of(context, call, true)
-    one.response, one.failure, one.first, one.second, one.third =
-      settle(context, one.req, call, steps.take)
+    one.req = request_of(context, operation, call)
+    one.response, one.failure, err = perform(context, operation, call, one.req)
+    one.outcome = steps.take(one.response, err)
   end
   function one.send()
     send()
@@ -215,8 +176,9 @@ local function new_try(context, call, steps)
   end
   function one.lost()
     one.tell()
-    return one.first and ("task %s was created for a caller that is gone")
-      :format(one.first.id)
+    local task = one.outcome and one.outcome.task
+    return task and ("task %s was created for a caller that is gone")
+      :format(task.id)
   end
   return one
 end
@@ -224,25 +186,26 @@ end
 --- Send an order, once. Where the one who orders may be killed while it waits,
 -- the order and its record go on without it.
 -- @tparam table context of the client
--- @tparam table call `name`, `path`, `body`; `send_by` (of
+-- @tparam table operation one of `starvideos.api.operations`
+-- @tparam table call what the operation's path needs, and `body`; `send_by` (of
 --   `starvideos.core.boottime`: from then on it is not sent) may be set by
 --   `begin`
 -- @tparam table steps of who orders: `begin()` right before, may return nil and
---   an err, and then nothing is sent; `take` as of `call`, for what a listener
---   does must not come between an order and its record; `leave()` when all is
---   over, but not where an error ended it and the coroutine with it
--- @return up to three results of `take`, or nil and the err of `begin`, and as
---   a fourth whether Ctrl-C came while the listener ran
-function _M.order(context, call, steps)
-  local one = new_try(context, call, steps)
+--   an err, and then nothing is sent; `take(response, err)` returns the outcome
+--   before any listener is told, for what a listener does must not come between
+--   an order and its record; `leave()` when all is over, but not where an error
+--   ended it and the coroutine with it
+-- @treturn table outcome as `take` made it; `err` alone where `begin` failed
+-- @treturn boolean whether Ctrl-C came while the listener ran
+function _M.order(context, operation, call, steps)
+  local one = new_try(context, operation, call, steps)
   if context.runtime.shield then
     context.runtime:shield(one.send_on, one.lost)
   else
     one.send()
   end
   local ok, raised = pcall(one.tell)
-  local stopped = not ok and listener.is_interrupt(context, raised)
-  return one.first, one.second, one.third, stopped
+  return one.outcome, not ok and listener.is_interrupt(context, raised)
 end
 
 return _M

@@ -4,7 +4,7 @@
 
 local errors = require "starvideos.errors"
 local json = require "starvideos.json"
-local preview = require "starvideos.api.excerpt"
+local excerpt = require "starvideos.api.excerpt"
 local retry = require "starvideos.api.retry"
 local task = require "starvideos.api.task"
 
@@ -29,31 +29,9 @@ local said = {
   { "not_found", { "not found", "不存在", "not exist" } },
 }
 
--- The kind for an HTTP status or a `code` in the body, per call. A code of
--- 204 is the provider's word for a bad key, not "no content".
-local kind_of = {
-  [204] = { "auth", "auth" },
-  [401] = { "auth", "auth" },
-  [403] = { "auth", "auth" },
-  [404] = { "config", "not_found" },
-  [408] = { "outcome_unknown", "timeout" },
-  [425] = { "outcome_unknown", "server" },
-  [429] = { "rate_limited", "rate_limited" },
-}
-
-local column = { create = 1, query = 2 }
-
-local function kind_of_status(status, call)
-  local known = kind_of[status]
-  if known then
-    return known[column[call]]
-  elseif status >= 500 then
-    return call == "create" and "outcome_unknown" or "server"
-  elseif status >= 400 then
-    return "invalid_request"
-  elseif status >= 300 then
-    return "config"
-  end
+local function kind_of_status(operation, status)
+  local class = math.min(math.floor(status / 100), 5)
+  return operation.kinds[status] or operation.kinds[class .. "xx"]
 end
 
 -- What stands in reports of a crash and reads like one of these.
@@ -65,8 +43,7 @@ local function says(text, words)
     or words) ~= nil
 end
 
--- No task is named in a create, so none is missing.
-local function kind_of_text(text, call)
+local function kind_of_text(operation, text)
   local lower = text:lower()
   for _, words in ipairs(misleading) do
     lower = lower:gsub(words, "")
@@ -74,7 +51,7 @@ local function kind_of_text(text, call)
   for _, row in ipairs(said) do
     for _, words in ipairs(row[2]) do
       if says(lower, words) then
-        return (row[1] ~= "not_found" or call == "query") and row[1] or nil
+        return operation.refused[row[1]] and row[1]
       end
     end
   end
@@ -116,34 +93,6 @@ local function find_id(answer)
   end
 end
 
--- Per call, after the facts. Of an order each says whether it was bought, and
--- then what to do.
-local advice = {
-  create = {
-    auth = "the provider refused the API key (%s); nothing was bought; check"
-      .. " STARVIDEOS_API_KEY or api_key",
-    config = "the provider knows no such address (%s); nothing was bought;"
-      .. " base_url must read like"
-      .. " https://zcbservice.aizfw.cn/kyyReactApiServer",
-    invalid_request = "the provider refused the order (%s); nothing was bought;"
-      .. " %s",
-    rate_limited = "too many requests (%s); nothing was bought; order again %s",
-    outcome_unknown = errors.unknown_outcome,
-  },
-  query = {
-    auth = "the provider refused the API key (%s); check STARVIDEOS_API_KEY or"
-      .. " api_key",
-    config = "the provider knows no such address (%s); base_url must read like"
-      .. " https://zcbservice.aizfw.cn/kyyReactApiServer",
-    invalid_request = "the provider refused the request (%s)",
-    rate_limited = "too many requests (%s)",
-    not_found = "the provider knows no task with this id (%s)",
-    server = "the provider failed (%s)",
-    timeout = "the provider gave up waiting (%s)",
-    protocol = "the answer could not be understood (%s)",
-  },
-}
-
 -- An order that was told to come back later, and yet has a task.
 local TASK_AT_LIMIT = "too many requests (%s), yet the answer names task %s,"
   .. " which may have been bought: look at your account with the provider before"
@@ -178,18 +127,18 @@ local function facts_of(kind, reading)
     .. (text ~= "" and ": " .. text or "")
 end
 
-local function describe(call, kind, reading, seen)
+local function describe(operation, kind, reading, seen)
   local facts = facts_of(kind, reading)
-  if call == "create" and kind == "rate_limited" and seen then
+  if operation.billable and kind == "rate_limited" and seen then
     return TASK_AT_LIMIT:format(facts, seen.id)
   end
-  return advice[call][kind]:format(facts, what_to_do(kind, reading))
+  return operation.refused[kind]:format(facts, what_to_do(kind, reading))
 end
 
-local function fail(call, kind, reading, seen)
+local function fail(operation, kind, reading, seen)
   return nil, errors.new {
     kind = kind,
-    message = describe(call, kind, reading, seen),
+    message = describe(operation, kind, reading, seen),
     status = reading.status,
     code = reading.code,
     retry_after = reading.retry_after,
@@ -224,16 +173,16 @@ local function with_exact_ids(body)
 end
 
 -- Everything an answer says apart from the task in it.
-local function read(http, wall_clock)
-  local body = http.body or ""
-  local retry_after = retry.retry_after(http.headers or {},
+local function parse(response, wall_clock)
+  local body = response.body or ""
+  local retry_after = retry.retry_after(response.headers or {},
     wall_clock or os.time)
   local answer = json.decode(with_exact_ids(body))
   if type(answer) ~= "table" then
     return {
-      status = http.status,
+      status = response.status,
       retry_after = retry_after,
-      text = body:find("%S") and preview.of(body) or "an empty body",
+      text = body:find("%S") and excerpt.of(body) or "an empty body",
     }
   end
   local fields = unwrap(answer)
@@ -242,10 +191,10 @@ local function read(http, wall_clock)
     or task.reason(answer.msg) or task.reason(answer.message)
   local failure = failure_code(answer)
   return {
-    status = http.status,
+    status = response.status,
     retry_after = retry_after,
     complaint = complaint,
-    text = text and preview.shortened(text, REASON_BYTES),
+    text = text and excerpt.shortened(text, REASON_BYTES),
     failure = failure,
     code = code or failure,
     answer = answer,
@@ -256,32 +205,32 @@ end
 -- The kind of an answer that carries an error, nil where it carries none.
 -- The HTTP status speaks first, then the code in the body, which often comes
 -- at HTTP 200, then the words.
-local function kind_of_failure(reading, call)
+local function kind_of_failure(operation, reading)
   local text = reading.text or ""
   if reading.status < 200 or reading.status > 299 then
-    if reading.answer and kind_of_text(text, call) == "config" then
+    if reading.answer and kind_of_text(operation, text) == "config" then
       return "config"
     end
-    return kind_of_status(reading.status, call)
-      or (call == "create" and "outcome_unknown" or "protocol")
+    return kind_of_status(operation, reading.status)
+      or operation.kinds.unreadable
   end
   local code = reading.failure
   if not code and reading.fields and type(reading.fields.status) == "number" then
     code = reading.fields.status
   end
-  local kind = code and kind_of_text(text, call)
+  local kind = code and kind_of_text(operation, text)
   local number = tonumber(code)
   if kind or not number then
     return kind
   end
   return (number == 204 or number >= 400 and number <= 599)
-    and kind_of_status(number, call) or nil
+    and kind_of_status(operation, number) or nil
 end
 
 -- A 2xx that holds no task: a refusal at HTTP 200, or nothing to be made of.
-local function kind_without_task(reading, call)
-  local kind = reading.answer and kind_of_text(reading.text or "", call)
-  return kind or (call == "create" and "outcome_unknown" or "protocol")
+local function kind_without_task(operation, reading)
+  return reading.answer and kind_of_text(operation, reading.text or "")
+    or operation.kinds.unreadable
 end
 
 -- A task that the provider has taken on, with an id of its own, and given up.
@@ -300,20 +249,9 @@ local function names_task(seen)
     and (seen.object == "video" or under_way[seen.status])
 end
 
---- Read the answer to a create.
--- @tparam table http `status`, `headers` (lower-case names), `body`
--- @tparam[opt=os.time] function wall_clock Unix seconds, for `Retry-After`
--- @treturn ?table task
--- @treturn ?table err of kind auth, config, invalid_request, rate_limited or
---   outcome_unknown; an id that could still be read is in `task_id`. Or of kind
---   task_failed with the task: it was accepted, and has ended
-function _M.create(http, wall_clock)
-  local reading = read(http, wall_clock)
-  local seen = reading.fields and task.new(reading.fields, reading.answer)
-  local kind = kind_of_failure(reading, "create")
-  if not seen then
-    return fail("create", kind or "outcome_unknown", reading)
-  end
+-- What a billable operation bought. An id that could be read is in the err too.
+local function read_purchase(operation, response, reading, seen)
+  local kind = kind_of_failure(operation, reading)
   seen.id = seen.id or find_id(reading.answer)
   if kind and kind ~= "rate_limited" and names_task(seen) then
     kind = "outcome_unknown"
@@ -329,47 +267,56 @@ function _M.create(http, wall_clock)
   end
   local told_off = reading.failure or not seen.status and reading.complaint
   if not kind and (not seen.id or told_off) then
-    kind = kind_without_task(reading, "create")
-    reading.text = reading.text or preview.of(http.body)
+    kind = kind_without_task(operation, reading)
+    reading.text = reading.text or excerpt.of(response.body)
   end
   if kind == "outcome_unknown" and not seen.id and reading.status < 300 then
-    reading.text = preview.of(http.body) -- which may hold what names the task
+    reading.text = excerpt.of(response.body) -- which may hold what names the task
   end
   if kind then
-    return fail("create", kind, reading, seen.id and seen)
+    return fail(operation, kind, reading, seen.id and seen)
   end
   seen.status = seen.status or "queued"
   return seen
 end
 
---- Read the answer to a query.
--- @tparam table http `status`, `headers` (lower-case names), `body`
--- @tparam[opt] string id the id asked for, where the answer leaves it out
--- @tparam[opt=os.time] function wall_clock Unix seconds, for `Retry-After`
--- @treturn ?table task, a failed one too
--- @treturn ?table err of kind auth, config, invalid_request, not_found,
---   rate_limited, server, timeout or protocol
-function _M.query(http, id, wall_clock)
-  local reading = read(http, wall_clock)
-  local seen = reading.fields and task.new(reading.fields, reading.answer)
-  local kind = kind_of_failure(reading, "query")
-  if not seen then
-    return fail("query", kind or "protocol", reading)
-  end
-  seen.id = seen.id or id
+-- The task that any other operation is about, a failed one too.
+local function read_state(operation, response, reading, seen)
+  local kind = kind_of_failure(operation, reading)
   if not kind and (not seen.status or reading.failure) then
-    kind = kind_without_task(reading, "query")
-    reading.text = reading.text or preview.of(http.body)
+    kind = kind_without_task(operation, reading)
+    reading.text = reading.text or excerpt.of(response.body)
   end
   if kind then
-    return fail("query", kind, reading)
+    return fail(operation, kind, reading)
   end
   if seen.status == "completed" and not seen.video_url then
     reading.text = "task " .. tostring(seen.id)
       .. " is completed, but no link to the video came with it"
-    return fail("query", "protocol", reading, seen)
+    return fail(operation, operation.kinds.unreadable, reading, seen)
   end
   return seen
+end
+
+--- Read an answer.
+-- @tparam table operation one of `starvideos.api.operations`
+-- @tparam table response `status`, `headers` (lower-case names), `body`
+-- @tparam[opt=os.time] function wall_clock Unix seconds, for `Retry-After`
+-- @tparam[opt] string id the id asked for, where the answer leaves it out
+-- @treturn ?table task
+-- @treturn ?table err of a kind that the operation knows. For what may have been
+--   bought: an id that could still be read is in `task_id`; or of kind
+--   task_failed with the task: it was accepted, and has ended
+function _M.read(operation, response, wall_clock, id)
+  local reading = parse(response, wall_clock)
+  if not reading.fields then
+    return fail(operation, kind_of_failure(operation, reading)
+      or operation.kinds.unreadable, reading)
+  end
+  local seen = task.new(reading.fields, reading.answer)
+  seen.id = seen.id or id
+  local read = operation.billable and read_purchase or read_state
+  return read(operation, response, reading, seen)
 end
 
 return _M

@@ -2,12 +2,13 @@
 -- a ledger it is written down before, and what became of it after.
 -- @module starvideos.operation.create
 
+local create_body = require "starvideos.api.create_body"
 local errors = require "starvideos.errors"
 local exchange = require "starvideos.api.exchange"
+local operations = require "starvideos.api.operations"
 local recorder = require "starvideos.ledger.recorder"
-local request = require "starvideos.api.create_body"
-local response = require "starvideos.api.task_reader"
 local retry = require "starvideos.api.retry"
+local task_reader = require "starvideos.api.task_reader"
 local validate = require "starvideos.operation.validate"
 
 local function gave_up(before, why)
@@ -22,35 +23,29 @@ local function gave_up(before, why)
   }
 end
 
--- Reads what came back and has it written down: a task, and whether an
--- interrupt came meanwhile; or nil, err and the pause before it is sent again.
-local function settle(context, order, tries, http, failed)
-  local task, problem
-  if http then
-    task, problem = response.create(http, context.wall_clock)
-  else
-    problem = failed
+-- What came of one try, written down: a `task`, or an `err` and the `pause`
+-- before it is sent again; `interrupted` where Ctrl-C came meanwhile.
+local function outcome_of(context, order, tries, response, err)
+  local task
+  if response then
+    task, err = task_reader.read(operations.create, response, context.wall_clock)
   end
   if task then
-    local ok, err = order:accepted(task)
-    if not ok then
-      err.interrupted = err.interrupted or http.interrupted
-      return nil, err
-    end
-    return task, http.interrupted
+    local ok, problem = order:accepted(task)
+    return { task = ok and task, err = problem,
+      interrupted = response.interrupted }
+  elseif response then
+    err.interrupted = response.interrupted
+    err.phase, err.sent = "body", true
+    err.bytes_sent = response.bytes_sent
   end
-  if http then
-    problem.interrupted = http.interrupted
-    problem.phase, problem.sent = "body", true
-    problem.bytes_sent = http.bytes_sent
+  if err.kind == "rate_limited" then
+    context.rate_limiter:limited(context.runtime:now(), err.retry_after)
   end
-  if problem.kind == "rate_limited" then
-    context.rate_limiter:limited(context.runtime:now(), problem.retry_after)
-  end
-  local pause = not problem.interrupted
-    and retry.create_pause(problem, tries, context.random) or nil
-  order:failed(problem, pause)
-  return nil, problem, pause
+  local pause = not err.interrupted
+    and retry.create_pause(err, tries, context.random) or nil
+  order:failed(err, pause)
+  return { err = err, pause = pause, interrupted = err.interrupted }
 end
 
 -- After a fork both processes go on with what waits in a loop; the order is
@@ -86,9 +81,9 @@ local function steps_of(context, order, call, tries, slot)
   function steps.leave()
     context.slots:release(context.runtime, slot)
   end
-  function steps.take(http, failed)
+  function steps.take(response, err)
     steps.leave()
-    return settle(context, order, tries, http, failed)
+    return outcome_of(context, order, tries, response, err)
   end
   return steps
 end
@@ -109,34 +104,47 @@ local function wait_for_slot(context, order, call, problem)
   return slot, err
 end
 
+-- Lets time pass before the next try: true, or nil and an err.
+local function pause(context, order, outcome)
+  local slept, why = false, "interrupted"
+  if not outcome.interrupted then
+    slept, why = context.runtime:sleep(outcome.pause)
+  end
+  if slept then
+    return true
+  end
+  local err = gave_up(outcome.err, why)
+  order:failed(err)
+  return nil, err
+end
+
 -- Sends until the order has arrived, may have, or shall not be sent again.
 local function send(context, order, call)
-  local tries, problem = 0, nil
-  while true do
-    local slot, err = wait_for_slot(context, order, call, problem)
+  local tries, outcome = 0, {}
+  repeat
+    local slot, err = wait_for_slot(context, order, call, outcome.err)
     if not slot then
       return nil, err
     end
     tries = tries + 1
-    local task, pause, stopped
-    task, problem, pause, stopped = exchange.order(context, call,
+    local interrupted
+    outcome, interrupted = exchange.order(context, operations.create, call,
       steps_of(context, order, call, tries, slot))
-    if task then
-      return task, problem or stopped
-    elseif not pause then
-      problem.interrupted = problem.interrupted or stopped or nil
-      return nil, problem
+    outcome.interrupted = outcome.interrupted or interrupted or nil
+    if outcome.pause then
+      local ok, problem = pause(context, order, outcome)
+      if not ok then
+        return nil, problem
+      end
     end
-    local slept, why = not stopped, "interrupted"
-    if slept then
-      slept, why = context.runtime:sleep(pause)
-    end
-    if not slept then
-      err = gave_up(problem, why)
-      order:failed(err)
-      return nil, err
-    end
+  until not outcome.pause
+  local task, err = outcome.task, outcome.err
+  if task and outcome.interrupted then
+    return nil, errors.interrupted(task)
+  elseif err then
+    err.interrupted = err.interrupted or outcome.interrupted
   end
+  return task, err
 end
 
 --- Order a video.
@@ -153,7 +161,7 @@ return function(context, params, options)
   end
   local row = type(params.model) == "string"
     and context.catalog:model(params.model) or nil
-  local body, endpoint, fields = request.build(params, row, options.endpoint)
+  local body, endpoint, fields = create_body.build(params, row, options.endpoint)
   if not body then
     return nil, endpoint
   end
@@ -162,13 +170,7 @@ return function(context, params, options)
   if not order then
     return task, task and warnings or err
   end
-  local problem
-  task, problem = send(context, order, { name = "create", path = endpoint,
-    body = body, process = context.process_id() })
-  if not task then
-    return nil, problem
-  elseif problem == true then
-    return nil, errors.interrupted(task)
-  end
-  return task, warnings
+  task, err = send(context, order, { endpoint = endpoint, body = body,
+    process = context.process_id() })
+  return task, task and warnings or err
 end

@@ -6,6 +6,7 @@
 local errors = require "starvideos.errors"
 local exchange = require "starvideos.api.exchange"
 local handles = require "starvideos.handle"
+local operations = require "starvideos.api.operations"
 local parts = require "starvideos.operation.part_file"
 local preview = require "starvideos.api.excerpt"
 local query = require "starvideos.operation.query"
@@ -282,7 +283,8 @@ local function attempt(self, context)
     return begin_anew(self)
   end
   self.unopened = failure.phase == "queue"
-  return nil, exchange.error_of(failure, "download", { task_id = self.id })
+  return nil, exchange.error_of(operations.download, failure,
+    { task_id = self.id })
 end
 
 local function cancelled(self, why)

@@ -1,10 +1,10 @@
 --- Look at a task once.
 -- @module starvideos.operation.query
 
-local address = require "starvideos.api.address"
 local answer = require "starvideos.polling.observe"
 local shared_cache = require "starvideos.polling.shared_cache"
 local exchange = require "starvideos.api.exchange"
+local operations = require "starvideos.api.operations"
 
 --- Look at a task once. Where processes share what they know, the others are
 -- told.
@@ -28,21 +28,17 @@ return function(context, id, timeout, max_age, known)
       return task, nil, text, at
     end
   end
-  local http, err = exchange.call(context, {
-    name = "query",
-    path = address.result_path(id),
-    task_id = id,
-    timeout = timeout,
-  })
-  if not http then
+  local response, err = exchange.call(context, operations.query,
+    { task_id = id, timeout = timeout })
+  if not response then
     return nil, err
   end
   local task, refused = true, nil
-  if http.body ~= known or http.status ~= 200 then
-    task, refused = answer(context, id, http)
+  if response.body ~= known or response.status ~= 200 then
+    task, refused = answer(context, id, response)
   end
   if not task then
     return nil, refused
   end
-  return task, nil, http.body, cache and cache:put(id, http.body)
+  return task, nil, response.body, cache and cache:put(id, response.body)
 end

@@ -1,8 +1,8 @@
 --- A request held against the catalog, before any byte is sent.
 -- @module starvideos.operation.validate
 
+local create_body = require "starvideos.api.create_body"
 local errors = require "starvideos.errors"
-local request = require "starvideos.api.create_body"
 
 local _M = {}
 
@@ -22,7 +22,7 @@ end
 --   with `violations` and `warnings`
 function _M.check(context, params)
   local ok, found, warnings = context.catalog:validate(params)
-  local inexact = request.inexact(params)
+  local inexact = create_body.inexact(params)
   if ok and not inexact[1] then
     return true, found or {}
   elseif ok then

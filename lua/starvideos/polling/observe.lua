@@ -2,8 +2,9 @@
 -- @module starvideos.polling.observe
 
 local exchange = require "starvideos.api.exchange"
+local operations = require "starvideos.api.operations"
 local redact = require "starvideos.redact"
-local response = require "starvideos.api.task_reader"
+local task_reader = require "starvideos.api.task_reader"
 
 -- That a task has ended is for the ledger too; where that cannot write it
 -- down, the one who asked still gets the answer.
@@ -21,7 +22,8 @@ end
 -- @treturn ?table task, a failed one too
 -- @treturn ?table err
 return function(context, id, http)
-  local task, refused = response.query(http, id, context.wall_clock)
+  local task, refused = task_reader.read(operations.query, http,
+    context.wall_clock, id)
   if not task then
     refused.task_id = refused.task_id or id
     return nil, refused

@@ -9,9 +9,10 @@
 local shared_cache = require "starvideos.polling.shared_cache"
 local rate_limiter = require "starvideos.polling.rate_limiter"
 local errors = require "starvideos.errors"
+local operations = require "starvideos.api.operations"
 local query = require "starvideos.operation.query"
-local response = require "starvideos.api.task_reader"
 local retry = require "starvideos.api.retry"
+local task_reader = require "starvideos.api.task_reader"
 local tasks = require "starvideos.api.task"
 
 local _M = {}
@@ -73,8 +74,8 @@ end
 local function task_of(self)
   local text = text_of(self)
   if text then
-    return response.query({ status = 200, headers = {}, body = text },
-      self.id)
+    return task_reader.read(operations.query, { status = 200, headers = {},
+      body = text }, nil, self.id)
   end
   return self.known or { id = self.id }
 end

@@ -3,6 +3,7 @@
 
 local driver_stub = require "spec.fixtures.driver"
 local exchange = require "starvideos.api.exchange"
+local operations = require "starvideos.api.operations"
 local frame = require "starvideos.runtime.frame"
 local handles = require "starvideos.handle"
 local slots = require "starvideos.api.create_slots"
@@ -163,7 +164,7 @@ describe("a slot", function()
     local ok, raised = pcall(exchange.order, { base_url = "", api_key = "",
       timeout = 1, runtime = { request = fail, shield = function(_, body)
         body()
-      end } }, { name = "create", path = "" }, {
+      end } }, operations.create, { endpoint = "" }, {
         begin = function() return true end,
         leave = function() left = left + 1 end })
     assert.is_false(ok)

@@ -1,4 +1,13 @@
-local response = require "starvideos.api.task_reader"
+local operations = require "starvideos.api.operations"
+local task_reader = require "starvideos.api.task_reader"
+
+local function read_create(response)
+  return task_reader.read(operations.create, response)
+end
+
+local function read_query(response)
+  return task_reader.read(operations.query, response)
+end
 
 local function http(status, body)
   return { status = status, headers = {}, body = body }
@@ -15,21 +24,21 @@ describe("an id of more digits than a float holds", function()
     '{"result":{"status":"queued","id":%s}}' } do
     it("keeps them all in " .. shape, function()
       local body = shape:format(ID)
-      assert.equal(ID, assert(response.create(http(200, body))).id)
+      assert.equal(ID, assert(read_create(http(200, body))).id)
       if shape:find "status" then
-        assert.equal(ID, assert(response.query(http(200, body))).id)
+        assert.equal(ID, assert(read_query(http(200, body))).id)
       end
     end)
   end
 
   it("keeps them where the create failed", function()
-    local _, err = response.create(http(500, '{"id":' .. ID .. "}"))
+    local _, err = read_create(http(500, '{"id":' .. ID .. "}"))
     assert.equal(ID, err.task_id)
   end)
 
   it("leaves the digits of a text as they are", function()
     local text = [[say \"id\":1234567890123456789, twice]]
-    local task = assert(response.create(http(200,
+    local task = assert(read_create(http(200,
       '{"id":"video_1","status":"queued","prompt":"' .. text .. '"}')))
     assert.equal('say "id":1234567890123456789, twice', task.raw.prompt)
   end)

@@ -3,7 +3,8 @@
 local errors = require "starvideos.errors"
 local json = require "starvideos.json"
 local mutation = require "spec.fixtures.mutation"
-local response = require "starvideos.api.task_reader"
+local operations = require "starvideos.api.operations"
+local task_reader = require "starvideos.api.task_reader"
 
 local CASES = 2000
 
@@ -117,7 +118,7 @@ local function ids_of(body)
 end
 
 local function check_create(http)
-  local task, err = response.create(http, clock)
+  local task, err = task_reader.read(operations.create, http, clock)
   assert((task == nil) ~= (err == nil), "not either a task or an error")
   local ids = ids_of(http.body)
   local known = task and task.id or err and err.task_id
@@ -138,7 +139,8 @@ local function check_create(http)
 end
 
 local function check_query(http)
-  local task, err = response.query(http, "video_9", clock)
+  local task, err = task_reader.read(operations.query, http, clock,
+    "video_9")
   assert((task == nil) ~= (err == nil), "not either a task or an error")
   if task then
     check_task(task)

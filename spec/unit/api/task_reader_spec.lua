@@ -1,5 +1,14 @@
 local errors = require "starvideos.errors"
-local response = require "starvideos.api.task_reader"
+local operations = require "starvideos.api.operations"
+local task_reader = require "starvideos.api.task_reader"
+
+local function read_create(response)
+  return task_reader.read(operations.create, response)
+end
+
+local function read_query(response)
+  return task_reader.read(operations.query, response)
+end
 
 local HTML = "<html><head><title>502 Bad Gateway</title></head></html>"
 
@@ -212,12 +221,12 @@ describe("an answer that is no task", function()
   for _, row in ipairs(refusals) do
     if row[4] then
       it(("(%s) is %s to a create"):format(row[1], row[4]), function()
-        assert_refused(response.create, row, row[4])
+        assert_refused(read_create, row, row[4])
       end)
     end
     if row[5] then
       it(("(%s) is %s to a query"):format(row[1], row[5]), function()
-        assert_refused(response.query, row, row[5])
+        assert_refused(read_query, row, row[5])
       end)
     end
   end
@@ -231,23 +240,23 @@ describe("whether to try again", function()
 
   for _, status in ipairs { 408, 425, 429, 500, 502, 503, 504 } do
     it("is yes for a query answered " .. status, function()
-      assert.is_true(retryable(response.query, status))
+      assert.is_true(retryable(read_query, status))
     end)
   end
 
   it("is yes for a create answered 429", function()
-    assert.is_true(retryable(response.create, 429))
+    assert.is_true(retryable(read_create, 429))
   end)
 
   for _, status in ipairs { 200, 400, 401, 402, 404, 408, 422, 425, 500, 502,
                             503, 504 } do
     it("is no for a create answered " .. status .. " and no task", function()
-      assert.is_falsy(retryable(response.create, status))
+      assert.is_falsy(retryable(read_create, status))
     end)
   end
 
   it("comes with the seconds that Retry-After names", function()
-    for _, read in ipairs { response.create, response.query } do
+    for _, read in ipairs { read_create, read_query } do
       local _, err = read(http(429, "", { ["retry-after"] = "7" }))
       assert.equal(7, err.retry_after)
     end
@@ -255,13 +264,13 @@ describe("whether to try again", function()
 
   it("comes with the seconds until the date that Retry-After names", function()
     local date = os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + 120)
-    local _, err = response.query(http(429, "", { ["retry-after"] = date }))
+    local _, err = read_query(http(429, "", { ["retry-after"] = date }))
     assert.is_near(120, err.retry_after, 2)
   end)
 
   for _, value in ipairs { "soon", "-5", "", "nan", "7 bananas" } do
     it(("comes without seconds for Retry-After: %q"):format(value), function()
-      local _, err = response.query(http(429, "", { ["retry-after"] = value }))
+      local _, err = read_query(http(429, "", { ["retry-after"] = value }))
       assert.equal("rate_limited", err.kind)
       assert.is_nil(err.retry_after)
     end)
@@ -302,7 +311,7 @@ describe("a create that is accepted", function()
   }
   for _, row in ipairs(accepted) do
     it("is a task: " .. row[1], function()
-      local task, err = response.create(http(row[2], row[3]))
+      local task, err = read_create(http(row[2], row[3]))
       assert.is_nil(err)
       assert.equal(row[4], task.id)
       if row[5] then assert.equal(row[5], task.status) end
@@ -313,7 +322,7 @@ describe("a create that is accepted", function()
   end
 
   it("keeps the provider's own field names", function()
-    local task = assert(response.create(http(200, accepted[1][3])))
+    local task = assert(read_create(http(200, accepted[1][3])))
     assert.equal("video", task.object)
     assert.equal(1700000000, task.created)
     assert.equal("videos", task.model)
@@ -323,7 +332,7 @@ end)
 
 describe("a task that a query answers", function()
   local function query(body)
-    return response.query(http(200, body))
+    return read_query(http(200, body))
   end
 
   local words = {
@@ -457,7 +466,7 @@ end)
 describe("a message", function()
   it("shows a page only in part", function()
     local page = "upstream connect error " .. ("x"):rep(100000)
-    for _, read in ipairs { response.create, response.query } do
+    for _, read in ipairs { read_create, read_query } do
       local _, err = read(http(200, page))
       assert.truthy(err.message:find("upstream connect error", 1, true))
       assert.is_true(#err.message < 600)
@@ -471,7 +480,7 @@ describe("a message", function()
       '{"id":"a","status":"failed","error":"https://m.test/1?sign=SESAME"}',
     }
     for _, body in ipairs(bodies) do
-      local _, err = response.create(http(200, body))
+      local _, err = read_create(http(200, body))
       assert.is_nil(tostring(err):find("SESAME", 1, true))
     end
   end)
@@ -490,7 +499,7 @@ describe("fields of the wrong type", function()
         local with_task = ('{"id":"video_1","status":"queued","%s":%s}')
           :format(name, value)
         for _, text in ipairs { body, with_task } do
-          for _, read in ipairs { response.create, response.query } do
+          for _, read in ipairs { read_create, read_query } do
             local task, err = read(http(200, text))
             assert.is_true(type(task) == "table" or errors.is(err), text)
             assert.is_false(holds_userdata(task), text)

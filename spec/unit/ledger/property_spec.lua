@@ -5,8 +5,9 @@ local errors = require "starvideos.errors"
 local json = require "starvideos.json"
 local ledgers = require "starvideos.ledger"
 local mutation = require "spec.fixtures.mutation"
+local operations = require "starvideos.api.operations"
 local record = require "starvideos.ledger.record"
-local response = require "starvideos.api.task_reader"
+local task_reader = require "starvideos.api.task_reader"
 local tasks = require "starvideos.api.task"
 
 local CASES = 2000
@@ -95,8 +96,8 @@ end
 
 local function odd_task(case)
   local body = mutation.json(one_of(answers):format(case.id))
-  local task = response.query({ status = 200, body = body }, case.id,
-    case.ledger.clock)
+  local task = task_reader.read(operations.query, { status = 200,
+    body = body }, case.ledger.clock, case.id)
   return task or tasks.new({ id = case.id }, {})
 end
 

@@ -2,7 +2,8 @@
 -- something was bought, and what to do.
 
 local errors = require "starvideos.errors"
-local response = require "starvideos.api.task_reader"
+local operations = require "starvideos.api.operations"
+local task_reader = require "starvideos.api.task_reader"
 local sandbox = require "starvideos.sandbox"
 local starvideos = require "starvideos"
 
@@ -63,8 +64,8 @@ describe("the error of an order", function()
   end
 
   it("does not call unbought what has a task", function()
-    local _, err = response.create { status = 429, headers = {},
-      body = '{"id":"video_1"}' }
+    local _, err = task_reader.read(operations.create, { status = 429,
+      headers = {}, body = '{"id":"video_1"}' })
     assert.equal("rate_limited", err.kind)
     assert.is_false(says(err, "nothing was bought"))
     assert.is_true(says(err, "video_1, which may have been bought"))

@@ -1,0 +1,116 @@
+--- What the provider's API can be asked to do, a record each. All records stand
+-- in one file, so that what differs between two operations can be read off side
+-- by side. A record has
+--
+-- * `method`, and `path(call)`, which is appended to the base URL;
+-- * `billable`: whether it may cost money. Such an operation is sent by
+--   `exchange.order`: on a connection of its own, never interrupted once it is
+--   on its way. Its answer is read for the id of what was bought, the answer to
+--   any other for the status of a task;
+-- * `kinds`: the error kind of an HTTP status, or of a `code` in the body; `3xx`
+--   to `5xx` for all that are not listed, `unreadable` for an answer that makes
+--   no sense. A `code` of 204 is the provider's way to refuse a key, not "no
+--   content";
+-- * `refused`: the message for each of these kinds, with a place for the facts;
+--   a kind without a message is none of this operation's;
+-- * `failures`: the error kind of a transport's reason, where nothing was sent,
+--   and where something was or may have been;
+-- * `failed`: the message for each of those kinds.
+--
+-- A video is fetched from a media host: `download` knows how transports fail.
+-- @module starvideos.api.operations
+
+local address = require "starvideos.api.address"
+
+local BASE_URL = "base_url must read like " .. address.default
+
+local UNKNOWN = "the order was sent, but its answer could not be read (%s); it"
+  .. " may have been accepted and billed: do not order again before you have"
+  .. " looked at your account with the provider"
+
+local NOTHING_BOUGHT = "%s; nothing was sent, and nothing was bought"
+
+-- Time that ran out before anything was sent is a matter of the network.
+local reading = {
+  unsent = { invalid = "config", insecure = "config", too_large = "protocol",
+    protocol = "protocol", io = "io", busy = "io", late = "cancelled",
+    cancelled = "cancelled", other = "network" },
+  sent = { invalid = "config", insecure = "config", timeout = "timeout",
+    stalled = "timeout", too_large = "protocol", protocol = "protocol",
+    io = "io", busy = "io", late = "cancelled", cancelled = "cancelled",
+    other = "network" },
+}
+
+-- For an order only one question counts: can it have arrived?
+local ordering = {
+  unsent = { invalid = "config", insecure = "config", late = "cancelled",
+    cancelled = "cancelled", other = "network" },
+  sent = { other = "outcome_unknown" },
+}
+
+local as_it_is = { other = "%s" }
+
+local _M = {}
+
+--- Order a video. `call` has the `endpoint` of the model.
+_M.create = {
+  method = "POST",
+  path = function(call)
+    return call.endpoint
+  end,
+  billable = true,
+  kinds = {
+    [204] = "auth", [401] = "auth", [403] = "auth", [404] = "config",
+    [408] = "outcome_unknown", [425] = "outcome_unknown",
+    [429] = "rate_limited", ["3xx"] = "config", ["4xx"] = "invalid_request",
+    ["5xx"] = "outcome_unknown", unreadable = "outcome_unknown",
+  },
+  refused = {
+    auth = "the provider refused the API key (%s); nothing was bought; check"
+      .. " STARVIDEOS_API_KEY or api_key",
+    config = "the provider knows no such address (%s); nothing was bought; "
+      .. BASE_URL,
+    invalid_request = "the provider refused the order (%s); nothing was bought;"
+      .. " %s",
+    rate_limited = "too many requests (%s); nothing was bought; order again %s",
+    outcome_unknown = UNKNOWN,
+  },
+  failures = ordering,
+  failed = {
+    outcome_unknown = UNKNOWN,
+    network = NOTHING_BOUGHT .. "; order again once the provider can be reached",
+    other = NOTHING_BOUGHT,
+  },
+}
+
+--- Look at a task. `call` has its `task_id`.
+_M.query = {
+  method = "GET",
+  path = function(call)
+    return address.result_path(call.task_id)
+  end,
+  kinds = {
+    [204] = "auth", [401] = "auth", [403] = "auth", [404] = "not_found",
+    [408] = "timeout", [425] = "server", [429] = "rate_limited",
+    ["3xx"] = "config", ["4xx"] = "invalid_request", ["5xx"] = "server",
+    unreadable = "protocol",
+  },
+  refused = {
+    auth = "the provider refused the API key (%s); check STARVIDEOS_API_KEY or"
+      .. " api_key",
+    config = "the provider knows no such address (%s); " .. BASE_URL,
+    invalid_request = "the provider refused the request (%s)",
+    rate_limited = "too many requests (%s)",
+    not_found = "the provider knows no task with this id (%s)",
+    server = "the provider failed (%s)",
+    timeout = "the provider gave up waiting (%s)",
+    protocol = "the answer could not be understood (%s)",
+  },
+  failures = reading,
+  failed = as_it_is,
+}
+
+--- Fetch a video.
+_M.download = { failures = reading, failed = as_it_is }
+
+return _M
