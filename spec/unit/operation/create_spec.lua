@@ -437,7 +437,7 @@ describe("a create", function()
       it("raises one " .. name, function()
         local returned, err = interrupted(interrupts or nil)
         assert.is_false(returned)
-        assert.truthy(tostring(err):find("^ledger: task video_1 was created"))
+        assert.truthy(tostring(err):find("^ledger: task video_1 was bought"))
       end)
     end
   end)
