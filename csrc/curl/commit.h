@@ -13,7 +13,7 @@
 ** EEXIST where `path` exists and `overwrite` is false, also when it came up
 ** this moment; ESTALE where `part` has another size. */
 int sv_commit(const char *part, const char *path, long long size,
-             bool overwrite);
+              bool overwrite);
 
 /* Removes `part`, or only an empty one. 0, also where there is none, or an
 ** errno; EWOULDBLOCK as above. */

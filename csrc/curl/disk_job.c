@@ -11,47 +11,48 @@
 #include "platform/file.h"
 #include "curl/commit.h"
 
-const char *sv_job_name(sv_job job) {
+const char *sv_disk_action_name(sv_disk_action action) {
   static const char *const names[] = {
 #define X(name, text) text,
-      SV_DISK_JOBS(X)
+      SV_DISK_ACTIONS(X)
 #undef X
   };
-  return names[job];
+  return names[action];
 }
 
-sv_disk_job *sv_disk_job_new(sv_job job, const char *path, const char *other,
-                         const char *text, size_t size, const char *mode) {
-  sv_disk_job *errand = calloc(1, sizeof *errand);
-  if (!errand) {
+sv_disk_job *sv_disk_job_new(sv_disk_action action, const char *path,
+                             const char *other, const char *text, size_t size,
+                             const char *mode) {
+  sv_disk_job *job = calloc(1, sizeof *job);
+  if (!job) {
     return NULL;
   }
-  errand->job = job;
-  errand->path = strdup(path);
-  errand->other = other ? strdup(other) : NULL;
-  errand->text = text ? malloc(size + 1) : NULL;
-  errand->size = size;
-  if (!errand->path || (other && !errand->other) || (text && !errand->text)) {
-    sv_disk_job_free(errand);
+  job->action = action;
+  job->path = strdup(path);
+  job->other = other ? strdup(other) : NULL;
+  job->text = text ? malloc(size + 1) : NULL;
+  job->size = size;
+  if (!job->path || (other && !job->other) || (text && !job->text)) {
+    sv_disk_job_free(job);
     return NULL;
   }
   if (text) {
-    memcpy(errand->text, text, size);
+    memcpy(job->text, text, size);
   }
-  snprintf(errand->mode, sizeof errand->mode, "%s", mode ? mode : "rb");
-  return errand;
+  snprintf(job->mode, sizeof job->mode, "%s", mode ? mode : "rb");
+  return job;
 }
 
-void sv_disk_job_free(sv_disk_job *errand) {
-  sv_lock_release(&errand->lock);
-  free(errand->path);
-  free(errand->other);
-  free(errand->text);
-  free(errand);
+void sv_disk_job_free(sv_disk_job *job) {
+  sv_lock_release(&job->lock);
+  free(job->path);
+  free(job->other);
+  free(job->text);
+  free(job);
 }
 
-static void find_size(sv_disk_job *errand) {
-  errand->number = (double)sv_file_size_at(errand->path);
+static void find_size(sv_disk_job *job) {
+  job->number = (double)sv_file_size_at(job->path);
 }
 
 static int read_into(sv_buffer *text, int file, double most) {
@@ -71,17 +72,17 @@ static int read_into(sv_buffer *text, int file, double most) {
   return 0;
 }
 
-static int read_file(sv_disk_job *errand) {
+static int read_file(sv_disk_job *job) {
   sv_buffer text = {0};
   int file;
-  int problem = sv_file_open(&file, errand->path, SV_FILE_READ, false);
+  int problem = sv_file_open(&file, job->path, SV_FILE_READ, false);
   if (problem) {
     return problem;
   }
-  problem = read_into(&text, file, errand->bytes);
+  problem = read_into(&text, file, job->bytes);
   sv_file_close(file);
-  errand->text = text.data;
-  errand->size = text.size;
+  job->text = text.data;
+  job->size = text.size;
   return problem;
 }
 
@@ -92,50 +93,50 @@ static sv_file_access access_of(const char *mode) {
                         : SV_FILE_UPDATE;
 }
 
-static int write_file(sv_disk_job *errand) {
+static int write_file(sv_disk_job *job) {
   int file;
-  int problem = sv_file_open(&file, errand->path, access_of(errand->mode),
-                             errand->flag);
+  int problem = sv_file_open(&file, job->path, access_of(job->mode),
+                             job->flag);
   if (problem) {
     return problem;
   }
   size_t written;
-  problem = sv_file_write(file, errand->text, errand->size, &written);
+  problem = sv_file_write(file, job->text, job->size, &written);
   int closing = sv_file_close(file);
   return problem ? problem : closing;
 }
 
-static int run(sv_disk_job *errand, const int *stop) {
-  switch (errand->job) {
-    case SV_JOB_SIZE:
-      find_size(errand);
+static int run(sv_disk_job *job, const int *stop) {
+  switch (job->action) {
+    case SV_DISK_SIZE:
+      find_size(job);
       return 0;
-    case SV_JOB_KIND:
-      errand->kind = sv_file_kind(errand->path);
+    case SV_DISK_KIND:
+      job->kind = sv_file_kind(job->path);
       return 0;
-    case SV_JOB_READ:
-      return read_file(errand);
-    case SV_JOB_WRITE:
-      return write_file(errand);
-    case SV_JOB_REMOVE:
-      return remove(errand->path) == 0 ? 0 : errno;
-    case SV_JOB_PLACE:
-      return sv_commit(errand->path, errand->other, (long long)errand->bytes,
-                      errand->flag);
-    case SV_JOB_DISCARD:
-      return sv_discard(errand->path, errand->flag);
-    case SV_JOB_SHA256:
-      return sv_digest_file(errand->path, errand->sha256, stop);
-    case SV_JOB_LOCK:
-      return sv_lock_take(&errand->lock, errand->path);
-    case SV_JOB_UNLOCK:
-      sv_lock_release(&errand->lock);
+    case SV_DISK_READ:
+      return read_file(job);
+    case SV_DISK_WRITE:
+      return write_file(job);
+    case SV_DISK_REMOVE:
+      return remove(job->path) == 0 ? 0 : errno;
+    case SV_DISK_COMMIT:
+      return sv_commit(job->path, job->other, (long long)job->bytes,
+                       job->flag);
+    case SV_DISK_DISCARD:
+      return sv_discard(job->path, job->flag);
+    case SV_DISK_SHA256:
+      return sv_digest_file(job->path, job->sha256, stop);
+    case SV_DISK_LOCK:
+      return sv_lock_take(&job->lock, job->path);
+    case SV_DISK_UNLOCK:
+      sv_lock_release(&job->lock);
       return 0;
     default:
       return EINVAL;
   }
 }
 
-void sv_disk_job_run(sv_disk_job *errand, const int *stop) {
-  errand->problem = run(errand, stop);
+void sv_disk_job_run(sv_disk_job *job, const int *stop) {
+  job->problem = run(job, stop);
 }

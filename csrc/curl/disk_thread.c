@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "platform/atfork.h"
-#include "curl/worker.h"
 #include "platform/semaphore.h"
 #include "platform/thread.h"
 
@@ -16,15 +15,15 @@ struct sv_disk_thread {
   int stop;         /* atomic */
   sv_semaphore *posted; /* once for each ticket, and for the end */
   sv_thread thread;
-  sv_work *work;
+  sv_disk_work *work;
   void *self;
 };
 
 /* NULL at the end. */
-static sv_ticket *take(sv_disk_thread *worker, sv_ticket **taken) {
-  sv_semaphore_wait(worker->posted, (double)INFINITY);
+static sv_ticket *take(sv_disk_thread *disk, sv_ticket **taken) {
+  sv_semaphore_wait(disk->posted, (double)INFINITY);
   sv_atfork_hold();
-  *taken = *taken ? *taken : sv_list_take(&worker->inbox);
+  *taken = *taken ? *taken : sv_list_take(&disk->inbox);
   sv_ticket *ticket = *taken;
   *taken = ticket ? ticket->next : NULL;
   sv_atfork_let();
@@ -32,38 +31,38 @@ static sv_ticket *take(sv_disk_thread *worker, sv_ticket **taken) {
 }
 
 static void run(void *argument) {
-  sv_disk_thread *worker = argument;
+  sv_disk_thread *disk = argument;
   sv_ticket *taken = NULL, *ticket;
-  while ((ticket = take(worker, &taken))) {
-    worker->work(ticket, worker->self, &worker->stop);
+  while ((ticket = take(disk, &taken))) {
+    disk->work(ticket, disk->self, &disk->stop);
   }
 }
 
-sv_disk_thread *sv_disk_thread_new(sv_work *work, void *self) {
-  sv_disk_thread *worker = calloc(1, sizeof *worker);
+sv_disk_thread *sv_disk_thread_new(sv_disk_work *work, void *self) {
+  sv_disk_thread *disk = calloc(1, sizeof *disk);
   int problem = ENOMEM;
-  if (worker && (worker->posted = sv_semaphore_new())) {
-    worker->work = work;
-    worker->self = self;
-    problem = sv_thread_start(&worker->thread, STACK_BYTES, run, worker);
+  if (disk && (disk->posted = sv_semaphore_new())) {
+    disk->work = work;
+    disk->self = self;
+    problem = sv_thread_start(&disk->thread, STACK_BYTES, run, disk);
   }
-  if (problem && worker) {
-    sv_semaphore_free(worker->posted);
-    free(worker);
+  if (problem && disk) {
+    sv_semaphore_free(disk->posted);
+    free(disk);
   }
   errno = problem;
-  return problem ? NULL : worker;
+  return problem ? NULL : disk;
 }
 
-void sv_disk_thread_post(sv_disk_thread *worker, sv_ticket *ticket) {
-  sv_list_push(&worker->inbox, &ticket->next, ticket);
-  sv_semaphore_post(worker->posted);
+void sv_disk_thread_post(sv_disk_thread *disk, sv_ticket *ticket) {
+  sv_list_push(&disk->inbox, &ticket->next, ticket);
+  sv_semaphore_post(disk->posted);
 }
 
-void sv_disk_thread_close(sv_disk_thread *worker) {
-  __atomic_store_n(&worker->stop, 1, __ATOMIC_RELAXED);
-  sv_semaphore_post(worker->posted);
-  sv_thread_join(worker->thread);
-  sv_semaphore_free(worker->posted);
-  free(worker);
+void sv_disk_thread_close(sv_disk_thread *disk) {
+  __atomic_store_n(&disk->stop, 1, __ATOMIC_RELAXED);
+  sv_semaphore_post(disk->posted);
+  sv_thread_join(disk->thread);
+  sv_semaphore_free(disk->posted);
+  free(disk);
 }

@@ -1,27 +1,27 @@
 /*
-** The thread for the disk, which may take its time: jobs are done one after
-** another, in the order in which they come, from whatever thread. None is done
-** between sv_atfork_hold and sv_atfork_let, so that no fork waits for one. Not
-** for others than a driver and its threads.
+** The thread for the disk, which may take its time: tickets are worked on one
+** after another, in the order in which they come, from whatever thread. None is
+** begun between sv_atfork_hold and sv_atfork_let, so that no fork waits for one.
+** Not for others than a driver and its threads.
 */
 #ifndef SV_CURL_DISK_THREAD_H
 #define SV_CURL_DISK_THREAD_H
 
-#include "curl/driver.h"
+#include "curl/ticket.h"
 
 typedef struct sv_disk_thread sv_disk_thread;
 
-/* Does what a ticket asks for, on the worker's thread; `stop` (atomic) is set
-** from when the worker is to end. */
-typedef void sv_work(sv_ticket *ticket, void *self, const int *stop);
+/* Does what a ticket asks for, on the disk's thread; `stop` (atomic) is set from
+** when that thread is to end. */
+typedef void sv_disk_work(sv_ticket *ticket, void *self, const int *stop);
 
 /* NULL where memory or threads are short; errno says which. */
-sv_disk_thread *sv_disk_thread_new(sv_work *work, void *self);
+sv_disk_thread *sv_disk_thread_new(sv_disk_work *work, void *self);
 
 /* Hands over a ticket, without a lock. */
-void sv_disk_thread_post(sv_disk_thread *worker, sv_ticket *ticket);
+void sv_disk_thread_post(sv_disk_thread *disk, sv_ticket *ticket);
 
 /* Waits until all that was handed over is done. */
-void sv_disk_thread_close(sv_disk_thread *worker);
+void sv_disk_thread_close(sv_disk_thread *disk);
 
 #endif

@@ -19,7 +19,7 @@ struct sv_driver {
   int owners; /* the caller, and every ticket of his */
   bool closed;
   unsigned forks; /* of sv_atfork, when its thread was this process's */
-  sv_worker *shared; /* NULL until the first ticket */
+  sv_worker *worker; /* NULL until the first ticket */
   sv_notifier *notifier;
   char *ca_file;
   int max_in_flight;
@@ -51,54 +51,54 @@ sv_driver *sv_driver_new(const char *ca_file, int max_in_flight) {
   return driver;
 }
 
-static void free_shared(sv_worker *shared) {
-  sv_semaphore_free(shared->stopped);
-  if (shared->engine) {
-    sv_engine_close(shared->engine);
-    sv_engine_release(shared->engine);
+static void free_worker(sv_worker *worker) {
+  sv_semaphore_free(worker->stopped);
+  if (worker->engine) {
+    sv_engine_close(worker->engine);
+    sv_engine_release(worker->engine);
   }
-  free(shared);
+  free(worker);
 }
 
-static int share(sv_driver *driver) {
-  if (driver->shared) {
+static int need_worker(sv_driver *driver) {
+  if (driver->worker) {
     return 0;
   }
-  sv_worker *shared = calloc(1, sizeof *shared);
-  if (!shared) {
+  sv_worker *worker = calloc(1, sizeof *worker);
+  if (!worker) {
     return ENOMEM;
   }
-  shared->notifier = driver->notifier;
-  shared->stopped = sv_semaphore_new();
-  shared->engine = sv_engine_new(driver->ca_file, driver->max_in_flight);
-  if (!shared->engine || !shared->stopped) {
-    free_shared(shared);
+  worker->notifier = driver->notifier;
+  worker->stopped = sv_semaphore_new();
+  worker->engine = sv_engine_new(driver->ca_file, driver->max_in_flight);
+  if (!worker->engine || !worker->stopped) {
+    free_worker(worker);
     return ENOMEM;
   }
-  driver->shared = shared;
+  driver->worker = worker;
   return 0;
 }
 
 static int start_network(sv_driver *driver) {
-  int problem = share(driver);
-  sv_worker *shared = driver->shared;
-  if (problem || shared->has_network) {
+  int problem = need_worker(driver);
+  sv_worker *worker = driver->worker;
+  if (problem || worker->has_network) {
     return problem;
   }
-  problem = sv_thread_start(&shared->network, STACK_BYTES, sv_worker_run,
-                            shared);
-  shared->has_network = !problem;
+  problem = sv_thread_start(&worker->network, STACK_BYTES, sv_worker_run,
+                            worker);
+  worker->has_network = !problem;
   return problem;
 }
 
 static int start_disk(sv_driver *driver) {
-  int problem = share(driver);
-  sv_worker *shared = driver->shared;
-  if (problem || shared->disk) {
+  int problem = need_worker(driver);
+  sv_worker *worker = driver->worker;
+  if (problem || worker->disk) {
     return problem;
   }
-  shared->disk = sv_disk_thread_new(sv_worker_work, shared);
-  return shared->disk ? 0 : errno;
+  worker->disk = sv_disk_thread_new(sv_worker_finish, worker);
+  return worker->disk ? 0 : errno;
 }
 
 static void take_out(sv_ticket *ticket) {
@@ -129,7 +129,7 @@ static void notice_fork(sv_driver *driver) {
     return;
   }
   driver->forks = sv_atfork();
-  driver->shared = NULL;
+  driver->worker = NULL;
   driver->ended.first = driver->ended.last = NULL;
   sv_notifier_renew(driver->notifier);
   for (sv_ticket *t = driver->first; t; t = t->after) {
@@ -149,28 +149,28 @@ void sv_driver_release(sv_driver *driver) {
 }
 
 /* After something was posted: only a thread that sleeps costs a system call. */
-static void wake(sv_worker *shared) {
-  if (__atomic_exchange_n(&shared->asleep, 0, __ATOMIC_SEQ_CST)) {
-    sv_engine_wake(shared->engine);
+static void wake(sv_worker *worker) {
+  if (__atomic_exchange_n(&worker->asleep, 0, __ATOMIC_SEQ_CST)) {
+    sv_engine_wake(worker->engine);
   }
 }
 
-static void stop_network(sv_worker *shared) {
-  __atomic_store_n(&shared->stop, 1, __ATOMIC_SEQ_CST);
-  wake(shared);
-  sv_semaphore_post(shared->stopped);
-  sv_thread_join(shared->network);
+static void stop_network(sv_worker *worker) {
+  __atomic_store_n(&worker->stop, 1, __ATOMIC_SEQ_CST);
+  wake(worker);
+  sv_semaphore_post(worker->stopped);
+  sv_thread_join(worker->network);
 }
 
 /* First the network, which may have something left for the disk. */
-static void stop(sv_worker *shared) {
-  if (shared->has_network) {
-    stop_network(shared);
+static void stop(sv_worker *worker) {
+  if (worker->has_network) {
+    stop_network(worker);
   }
-  if (shared->disk) {
-    sv_disk_thread_close(shared->disk);
+  if (worker->disk) {
+    sv_disk_thread_close(worker->disk);
   }
-  free_shared(shared);
+  free_worker(worker);
 }
 
 void sv_driver_close(sv_driver *driver) {
@@ -179,9 +179,9 @@ void sv_driver_close(sv_driver *driver) {
   }
   notice_fork(driver);
   driver->closed = true;
-  if (driver->shared) {
-    stop(driver->shared);
-    driver->shared = NULL;
+  if (driver->worker) {
+    stop(driver->worker);
+    driver->worker = NULL;
   }
   while (driver->first) {
     sv_ticket *ticket = driver->first;
@@ -237,29 +237,29 @@ sv_ticket *sv_driver_submit(sv_driver *driver, const sv_request *request,
   ticket->transfer = transfer;
   transfer->ticket = ticket;
   keep(ticket);
-  sv_list_push(&driver->shared->inbox, &ticket->next, ticket);
-  wake(driver->shared);
+  sv_list_push(&driver->worker->inbox, &ticket->next, ticket);
+  wake(driver->worker);
   return ticket;
 }
 
-sv_ticket *sv_driver_errand(sv_driver *driver, sv_disk_job *errand) {
+sv_ticket *sv_driver_disk(sv_driver *driver, sv_disk_job *job) {
   notice_fork(driver);
   sv_ticket *ticket = new_ticket(driver);
   int problem = ticket ? start_disk(driver) : ENOMEM;
   if (problem) {
     free(ticket);
-    sv_disk_job_free(errand);
+    sv_disk_job_free(job);
     errno = problem;
     return NULL;
   }
-  ticket->errand = errand;
+  ticket->job = job;
   keep(ticket);
-  sv_disk_thread_post(driver->shared->disk, ticket);
+  sv_disk_thread_post(driver->worker->disk, ticket);
   return ticket;
 }
 
 static void fetch_ended(sv_driver *driver) {
-  sv_ticket *ticket = sv_list_take(&driver->shared->ended);
+  sv_ticket *ticket = sv_list_take(&driver->worker->ended);
   while (ticket) {
     sv_ticket *next = ticket->next;
     sv_queue_put(&driver->ended, ticket);
@@ -283,9 +283,9 @@ long long sv_driver_take(sv_driver *driver) {
 
 bool sv_driver_ready(sv_driver *driver) {
   notice_fork(driver);
-  const sv_worker *shared = driver->shared;
+  const sv_worker *worker = driver->worker;
   return driver->ended.first ||
-         (shared && __atomic_load_n(&shared->ended, __ATOMIC_ACQUIRE));
+         (worker && __atomic_load_n(&worker->ended, __ATOMIC_ACQUIRE));
 }
 
 int sv_driver_in_flight(const sv_driver *driver) {
@@ -299,7 +299,7 @@ int sv_driver_pollfd(sv_driver *driver) {
   return driver->notifier->file.number;
 }
 
-sv_notifier *sv_driver_alarm(sv_driver *driver) {
+sv_notifier *sv_driver_notifier(sv_driver *driver) {
   notice_fork(driver);
   return driver->notifier;
 }
@@ -332,24 +332,20 @@ int sv_driver_accept(sv_driver *driver) {
 
 /* --- looking at tickets ------------------------------------------------ */
 
-long long sv_ticket_number(const sv_ticket *ticket) {
-  return ticket->number;
-}
-
 bool sv_ticket_done(sv_ticket *ticket) {
   notice_fork(ticket->driver);
   return __atomic_load_n(&ticket->done, __ATOMIC_ACQUIRE);
 }
 
 void sv_ticket_cancel(sv_ticket *ticket) {
-  sv_worker *shared = ticket->driver->shared;
-  if (sv_ticket_done(ticket) || ticket->cancelled || ticket->errand || !shared) {
+  sv_worker *worker = ticket->driver->worker;
+  if (sv_ticket_done(ticket) || ticket->cancelled || ticket->job || !worker) {
     return;
   }
   ticket->cancelled = true;
   __atomic_add_fetch(&ticket->owners, 1, __ATOMIC_RELAXED);
-  sv_list_push(&shared->cancels, &ticket->next_cancel, ticket);
-  wake(shared);
+  sv_list_push(&worker->cancels, &ticket->next_cancel, ticket);
+  wake(worker);
 }
 
 void sv_ticket_release(sv_ticket *ticket) {
@@ -359,39 +355,7 @@ void sv_ticket_release(sv_ticket *ticket) {
   sv_driver_release(driver);
 }
 
-sv_progress sv_ticket_progress(const sv_ticket *ticket) {
-  sv_progress progress = {
-      __atomic_load_n(&ticket->received, __ATOMIC_RELAXED),
-      __atomic_load_n(&ticket->total, __ATOMIC_RELAXED),
-      __atomic_load_n(&ticket->sent, __ATOMIC_RELAXED)};
-  return progress;
-}
-
 long sv_ticket_status(sv_ticket *ticket) {
   notice_fork(ticket->driver);
   return ticket->lost ? 0 : __atomic_load_n(&ticket->status, __ATOMIC_ACQUIRE);
-}
-
-const sv_transfer *sv_ticket_transfer(const sv_ticket *ticket) {
-  return ticket->transfer;
-}
-
-/* What the parent had queued it may yet send. */
-static const sv_outcome lost = {
-    .reason = SV_REASON_CANCELLED,
-    .phase = SV_PHASE_ANSWER,
-    .message = "cancelled by a fork",
-    .sent = true,
-};
-
-const sv_outcome *sv_ticket_outcome(const sv_ticket *ticket) {
-  return ticket->lost ? &lost : sv_transfer_outcome(ticket->transfer);
-}
-
-sv_disk_job *sv_ticket_errand(const sv_ticket *ticket) {
-  return ticket->lost ? NULL : ticket->errand;
-}
-
-bool sv_ticket_is_errand(const sv_ticket *ticket) {
-  return ticket->errand != NULL;
 }

@@ -16,12 +16,10 @@
 #ifndef SV_CURL_DRIVER_H
 #define SV_CURL_DRIVER_H
 
+#include "curl/ticket.h"
 #include "platform/notifier.h"
-#include "curl/engine.h"
-#include "curl/disk_job.h"
 
 typedef struct sv_driver sv_driver;
-typedef struct sv_ticket sv_ticket;
 
 /* NULL where memory or descriptors are short; errno says which. As of
 ** sv_engine_new. */
@@ -38,10 +36,11 @@ void sv_driver_release(sv_driver *driver); /* after close */
 sv_ticket *sv_driver_submit(sv_driver *driver, const sv_request *request,
                             sv_outcome *failure);
 
-/* The errand is the driver's from now on. NULL where memory or threads are
-** short, which errno tells apart; then it was not run, and is freed. Done in
-** the order they come; a request that relies on one waits for its end. */
-sv_ticket *sv_driver_errand(sv_driver *driver, sv_disk_job *errand);
+/* The job is the driver's from now on. NULL where memory or threads are short,
+** which errno tells apart; then it was not run, and is freed. Jobs are done in
+** the order in which they come; a request that relies on one waits for its
+** end. */
+sv_ticket *sv_driver_disk(sv_driver *driver, sv_disk_job *job);
 
 /* Whether sv_driver_take has something: one atomic load. */
 bool sv_driver_ready(sv_driver *driver);
@@ -55,28 +54,19 @@ int sv_driver_in_flight(const sv_driver *driver);
 /* See notifier.h. The descriptor keeps its number through a fork. */
 int sv_driver_pollfd(sv_driver *driver);
 void sv_driver_wake(sv_driver *driver);
-sv_notifier *sv_driver_alarm(sv_driver *driver); /* to be shared */
+sv_notifier *sv_driver_notifier(sv_driver *driver); /* to be shared */
 void sv_driver_calm(sv_driver *driver);
 void sv_driver_wait(sv_driver *driver, double seconds);
 int sv_driver_listen(sv_driver *driver, const char **path);
 int sv_driver_accept(sv_driver *driver);
 
-long long sv_ticket_number(const sv_ticket *ticket);
-bool sv_ticket_done(sv_ticket *ticket);
+/* Of a request alone: a disk job goes on to its end. */
 void sv_ticket_cancel(sv_ticket *ticket);
+bool sv_ticket_done(sv_ticket *ticket);
 void sv_ticket_release(sv_ticket *ticket);
-sv_progress sv_ticket_progress(const sv_ticket *ticket);
 
 /* The status once the head of the final answer is known, else 0. From then on
-** that head of the transfer may be read, and all of it once it is done; it is
-** NULL for an errand. */
+** that head of the transfer may be read, and all of it once it is done. */
 long sv_ticket_status(sv_ticket *ticket);
-const sv_transfer *sv_ticket_transfer(const sv_ticket *ticket);
-
-/* Once done: how it ended, of a request; the errand, of an errand, or NULL
-** where it was lost in a fork. */
-const sv_outcome *sv_ticket_outcome(const sv_ticket *ticket);
-sv_disk_job *sv_ticket_errand(const sv_ticket *ticket);
-bool sv_ticket_is_errand(const sv_ticket *ticket);
 
 #endif

@@ -12,7 +12,7 @@
 
 #define DRIVER "starvideos.curl.driver"
 #define TICKET "starvideos.curl.ticket"
-#define ERRAND "starvideos.curl.errand"
+#define DISK_JOB "starvideos.curl.disk_job"
 #define LOCK "starvideos.curl.lock"
 
 /* --- arguments --------------------------------------------------------- */
@@ -38,15 +38,15 @@ static sv_ticket *check_ticket(lua_State *L) {
 
 /* --- jobs on the disk --------------------------------------------------- */
 
-static sv_job check_job(lua_State *L, int index) {
+static sv_disk_action check_action(lua_State *L, int index) {
   const char *name = luaL_checkstring(L, index);
-  for (int job = 0; job < SV_JOBS; job++) {
-    if (strcmp(name, sv_job_name((sv_job)job)) == 0) {
-      return (sv_job)job;
+  for (int action = 0; action < SV_DISK_ACTION_COUNT; action++) {
+    if (strcmp(name, sv_disk_action_name((sv_disk_action)action)) == 0) {
+      return (sv_disk_action)action;
     }
   }
   luaL_argerror(L, index, "no such job");
-  return SV_JOBS;
+  return SV_DISK_ACTION_COUNT;
 }
 
 static const double MOST_BYTES = 1e15;
@@ -57,44 +57,44 @@ static double check_bytes(lua_State *L, int index) {
   return bytes;
 }
 
-/* Begin anew, append, write over. */
+/* Replace, append, write over. */
 static const char *const modes[] = {"wb", "ab", "r+b", NULL};
 
 /* Reads the arguments from `index` on. NULL where memory is short; raises
 ** before it takes any. */
-static sv_disk_job *read_errand(lua_State *L, int index) {
-  sv_job job = check_job(L, index);
+static sv_disk_job *read_job(lua_State *L, int index) {
+  sv_disk_action action = check_action(L, index);
   sv_lock *lock =
-      job == SV_JOB_UNLOCK ? luaL_checkudata(L, index + 1, LOCK) : NULL;
+      action == SV_DISK_UNLOCK ? luaL_checkudata(L, index + 1, LOCK) : NULL;
   const char *path = lock ? "" : luaL_checkstring(L, index + 1);
   const char *other = NULL, *text = NULL, *mode = NULL;
   size_t size = 0;
   double bytes = 0;
   bool flag = false;
-  if (job == SV_JOB_PLACE) {
+  if (action == SV_DISK_COMMIT) {
     other = luaL_checkstring(L, index + 2);
     bytes = check_bytes(L, index + 3);
     flag = lua_toboolean(L, index + 4);
-  } else if (job == SV_JOB_WRITE) {
+  } else if (action == SV_DISK_WRITE) {
     text = luaL_checklstring(L, index + 2, &size);
     mode = modes[luaL_checkoption(L, index + 3, NULL, modes)];
     flag = lua_toboolean(L, index + 4);
-  } else if (job == SV_JOB_READ) {
+  } else if (action == SV_DISK_READ) {
     bytes = lua_isnoneornil(L, index + 2) ? MOST_BYTES
                                           : check_bytes(L, index + 2);
   } else {
     flag = lua_toboolean(L, index + 2);
   }
-  sv_disk_job *errand = sv_disk_job_new(job, path, other, text, size, mode);
-  if (errand) {
-    errand->bytes = bytes;
-    errand->flag = flag;
+  sv_disk_job *job = sv_disk_job_new(action, path, other, text, size, mode);
+  if (job) {
+    job->bytes = bytes;
+    job->flag = flag;
   }
-  if (errand && lock) {
-    errand->lock = *lock;
+  if (job && lock) {
+    job->lock = *lock;
     lock->path = NULL;
   }
-  return errand;
+  return job;
 }
 
 static const char *reason_of(int problem) {
@@ -128,29 +128,29 @@ static void push_lock(lua_State *L, sv_lock *taken) {
   taken->path = NULL;
 }
 
-static int push_done(lua_State *L, sv_disk_job *errand) {
-  if (errand->problem) {
-    return push_problem(L, errand->problem);
+static int push_done(lua_State *L, sv_disk_job *job) {
+  if (job->problem) {
+    return push_problem(L, job->problem);
   }
-  switch (errand->job) {
-    case SV_JOB_SIZE:
-      if (errand->number < 0) {
+  switch (job->action) {
+    case SV_DISK_SIZE:
+      if (job->number < 0) {
         lua_pushnil(L);
       } else {
-        sv_push_integer(L, (long long)errand->number);
+        sv_push_integer(L, (long long)job->number);
       }
       break;
-    case SV_JOB_READ:
-      lua_pushlstring(L, errand->text ? errand->text : "", errand->size);
+    case SV_DISK_READ:
+      lua_pushlstring(L, job->text ? job->text : "", job->size);
       break;
-    case SV_JOB_KIND:
-      lua_pushstring(L, errand->kind);
+    case SV_DISK_KIND:
+      lua_pushstring(L, job->kind);
       break;
-    case SV_JOB_SHA256:
-      lua_pushstring(L, errand->sha256);
+    case SV_DISK_SHA256:
+      lua_pushstring(L, job->sha256);
       break;
-    case SV_JOB_LOCK:
-      push_lock(L, &errand->lock);
+    case SV_DISK_LOCK:
+      push_lock(L, &job->lock);
       break;
     default:
       lua_pushboolean(L, 1);
@@ -158,8 +158,8 @@ static int push_done(lua_State *L, sv_disk_job *errand) {
   return 1;
 }
 
-static int errand_gc(lua_State *L) {
-  sv_disk_job **box = luaL_checkudata(L, 1, ERRAND);
+static int job_gc(lua_State *L) {
+  sv_disk_job **box = luaL_checkudata(L, 1, DISK_JOB);
   if (*box) {
     sv_disk_job_free(*box);
     *box = NULL;
@@ -172,8 +172,8 @@ int sv_lua_disk(lua_State *L) {
   lua_settop(L, 5);
   sv_disk_job **box = lua_newuserdata(L, sizeof *box);
   *box = NULL;
-  luaL_setmetatable(L, ERRAND);
-  *box = read_errand(L, 1);
+  luaL_setmetatable(L, DISK_JOB);
+  *box = read_job(L, 1);
   if (!*box) {
     return push_problem(L, ENOMEM);
   }
@@ -240,13 +240,13 @@ static int driver_submit(lua_State *L) {
   return 2;
 }
 
-static int driver_errand(lua_State *L) {
+static int driver_disk(lua_State *L) {
   lua_settop(L, 6);
   sv_ticket **box = new_ticket(L);
   sv_driver *driver = open_driver(L);
-  sv_disk_job *errand = read_errand(L, 2);
-  *box = errand ? sv_driver_errand(driver, errand) : NULL;
-  return *box ? push_number(L, *box) : push_problem(L, errand ? errno : ENOMEM);
+  sv_disk_job *job = read_job(L, 2);
+  *box = job ? sv_driver_disk(driver, job) : NULL;
+  return *box ? push_number(L, *box) : push_problem(L, job ? errno : ENOMEM);
 }
 
 static int driver_ready(lua_State *L) {
@@ -278,8 +278,8 @@ static int driver_wake(lua_State *L) {
   return 0;
 }
 
-static int driver_alarm(lua_State *L) {
-  sv_push_alarm(L, sv_driver_alarm(open_driver(L)));
+static int driver_notifier(lua_State *L) {
+  sv_push_alarm(L, sv_driver_notifier(open_driver(L)));
   return 1;
 }
 
@@ -353,12 +353,12 @@ static int push_lost(lua_State *L) {
 static int ticket_result(lua_State *L) {
   sv_ticket *ticket = check_ticket(L);
   luaL_argcheck(L, sv_ticket_done(ticket), 1, "still under way");
-  if (!sv_ticket_is_errand(ticket)) {
+  if (!sv_ticket_is_disk_job(ticket)) {
     return sv_push_result(L, sv_ticket_transfer(ticket),
                           sv_ticket_outcome(ticket));
   }
-  sv_disk_job *errand = sv_ticket_errand(ticket);
-  return errand ? push_done(L, errand) : push_lost(L);
+  sv_disk_job *job = sv_ticket_disk_job(ticket);
+  return job ? push_done(L, job) : push_lost(L);
 }
 
 static int ticket_answer(lua_State *L) {
@@ -372,11 +372,11 @@ static int ticket_progress(lua_State *L) {
 }
 
 static const luaL_Reg driver_methods[] = {
-    {"submit", driver_submit},       {"errand", driver_errand},
+    {"submit", driver_submit},       {"disk", driver_disk},
     {"ready", driver_ready},         {"take", driver_take},
     {"in_flight", driver_in_flight}, {"pollfd", driver_pollfd},
     {"wake", driver_wake},           {"calm", driver_calm},
-    {"notifier", driver_alarm},         {"wait", driver_wait},
+    {"notifier", driver_notifier},         {"wait", driver_wait},
     {"listen", driver_listen},       {"accept", driver_accept},
     {"close", driver_close},         {"__gc", driver_close},
     {"__close", driver_close},       {NULL, NULL},
@@ -389,8 +389,8 @@ static const luaL_Reg ticket_methods[] = {
     {NULL, NULL},
 };
 
-static const luaL_Reg errand_methods[] = {
-    {"__gc", errand_gc},
+static const luaL_Reg job_methods[] = {
+    {"__gc", job_gc},
     {NULL, NULL},
 };
 
@@ -403,6 +403,6 @@ void sv_make_driver_classes(lua_State *L) {
   sv_make_notifier_class(L);
   sv_make_class(L, DRIVER, driver_methods);
   sv_make_class(L, TICKET, ticket_methods);
-  sv_make_class(L, ERRAND, errand_methods);
+  sv_make_class(L, DISK_JOB, job_methods);
   sv_make_class(L, LOCK, lock_methods);
 }

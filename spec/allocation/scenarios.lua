@@ -265,7 +265,7 @@ scenarios["a file gets its name"] = {
   run = function(t)
     t.again, t.failure = t.value.disk("sha256", t.other)
     t.ok = "begun"
-    t.ok, t.failure = t.value.disk("place", t.other, t.path, #MOVIE)
+    t.ok, t.failure = t.value.disk("commit", t.other, t.path, #MOVIE)
   end,
   check = function(t)
     local placed = exists(t.path)
@@ -354,9 +354,9 @@ scenarios["a thread downloads, and sees to files"] = {
   end,
   run = function(t)
     open_driver(t)
-    hand_over(t, "errand", "write", t.other, MOVIE, "wb")
-    t.again = hand_over(t, "errand", "read", t.other)
-    t.ok = hand_over(t, "errand", "sha256", t.other)
+    hand_over(t, "disk", "write", t.other, MOVIE, "wb")
+    t.again = hand_over(t, "disk", "read", t.other)
+    t.ok = hand_over(t, "disk", "sha256", t.other)
     t.transfer = hand_over(t, "submit", { url = URL, timeout = 5,
       sink = { path = t.path, sync = true } })
     for _, ticket in ipairs(t.tickets) do
@@ -393,12 +393,12 @@ scenarios["a target is locked"] = {
   end,
   run = function(t)
     open_driver(t)
-    t.transfer = hand_over(t, "errand", "lock", t.other)
+    t.transfer = hand_over(t, "disk", "lock", t.other)
     if t.transfer then
       await(t, t.transfer)
       t.again, t.failure = t.transfer:result()
     end
-    t.transfer = t.again and hand_over(t, "errand", "unlock", t.again)
+    t.transfer = t.again and hand_over(t, "disk", "unlock", t.again)
     if t.transfer then
       await(t, t.transfer)
     end
@@ -428,7 +428,7 @@ scenarios["a driver is closed on what is under way"] = {
   run = function(t)
     open_driver(t)
     hand_over(t, "submit", order)
-    hand_over(t, "errand", "read", "/dev/null")
+    hand_over(t, "disk", "read", "/dev/null")
     t.transfer = hand_over(t, "submit", { url = URL, timeout = 5 })
     if t.transfer then
       t.transfer:cancel()

@@ -98,7 +98,7 @@ describe("a driver", function()
       return curl.disk(...)
     end,
     ["by a driver"] = function(...)
-      return finish(driver, driver:errand(...))
+      return finish(driver, driver:disk(...))
     end,
   }
 
@@ -182,7 +182,7 @@ describe("a driver", function()
         fails("io", 6, disk("write", pipe, "x", "wb"))
         fails("io", 6, disk("write", pipe, "x", "r+b"))
         fails("io", 6, disk("sha256", pipe))
-        fails("io", 6, disk("place", pipe, path, 0))
+        fails("io", 6, disk("commit", pipe, path, 0))
         fails("io", 6, disk("discard", pipe))
         fails("io", 6, disk("read", "/dev/zero", 10))
       end)
@@ -190,12 +190,12 @@ describe("a driver", function()
       it("giving a file its name, unless it is another's", function()
         local part = path .. ".part"
         write(part, "whole")
-        fails("changed", 116, disk("place", part, path, 6))
+        fails("changed", 116, disk("commit", part, path, 6))
         write(path, "mine")
-        fails("exists", 17, disk("place", part, path, 5))
-        assert.is_true((disk("place", part, path, 5, true)))
+        fails("exists", 17, disk("commit", part, path, 5))
+        assert.is_true((disk("commit", part, path, 5, true)))
         assert.equal("whole", read(path))
-        fails("io", 2, disk("place", part, path, 5))
+        fails("io", 2, disk("commit", part, path, 5))
       end)
 
       it("throwing away", function()
@@ -215,7 +215,7 @@ describe("a driver", function()
       it("nothing that is no job", function()
         for _, words in ipairs { { "burn", path }, { "size" }, { "read", {} },
           { "write", path }, { "write", path, "x" }, { "read", path, -1 },
-          { "write", path, "x", "w" }, { "place", path, path, 0 / 0 } } do
+          { "write", path, "x", "w" }, { "commit", path, path, 0 / 0 } } do
           assert.has_error(function() disk((unpack or table.unpack)(words)) end)
         end
         assert.is_nil(read(path))
@@ -226,7 +226,7 @@ describe("a driver", function()
   it("does jobs in their order", function()
     local last, expected = nil, {}
     for index = 1, 300 do
-      last = driver:errand("write", path, index .. "\n",
+      last = driver:disk("write", path, index .. "\n",
         index == 1 and "wb" or "ab")
       expected[index] = index .. "\n"
     end
@@ -239,16 +239,16 @@ describe("a driver", function()
 
   it("does the jobs that are left when it is closed", function()
     for index = 1, 300 do
-      driver:errand("write", path, "x", index == 1 and "wb" or "ab")
+      driver:disk("write", path, "x", index == 1 and "wb" or "ab")
     end
-    local last = driver:errand("size", path)
+    local last = driver:disk("size", path)
     driver:close()
     assert.equal(("x"):rep(300), read(path))
     assert.equal(300, (last:result()))
   end)
 
   it("does a job whose ticket was dropped, and cancels none", function()
-    driver:errand("write", path, "x", "wb"):cancel()
+    driver:disk("write", path, "x", "wb"):cancel()
     collectgarbage()
     collectgarbage()
     assert.equal(1, take(driver))

@@ -54,7 +54,7 @@ hello()
 
 local programs = {
   ["a digest"] = [[
-local ticket, number = driver:errand("sha256", path)
+local ticket, number = driver:disk("sha256", path)
 meanwhile(ticket)
 print(tickets.finish(driver, ticket, number))
 ]],
@@ -71,10 +71,10 @@ meanwhile(ticket)
 print(tickets.finish(driver, ticket, number).sha256)
 ]],
   ["a file that gets its name"] = [[
-local ticket, number = driver:errand("place", path, path .. ".whole", 1000000)
+local ticket, number = driver:disk("commit", path, path .. ".whole", 1000000)
 meanwhile(ticket)
 assert(tickets.finish(driver, ticket, number))
-ticket, number = driver:errand("sha256", path .. ".whole")
+ticket, number = driver:disk("sha256", path .. ".whole")
 print(tickets.finish(driver, ticket, number))
 ]],
 }
@@ -84,8 +84,8 @@ local CLOSE = [[
 local file = assert(io.open(path, "wb"))
 file:write(("x"):rep(4 * 1024 * 1024))
 file:close()
-local ticket = driver:errand("sha256", path)
-local later = driver:errand("write", path .. ".later", "x", "wb")
+local ticket = driver:disk("sha256", path)
+local later = driver:disk("write", path .. ".later", "x", "wb")
 local from = core.now()
 driver:close()
 assert(core.now() - from < 3 * tonumber(arg[3]))

@@ -236,7 +236,7 @@ describe("a driver", function()
         local open, begun = 0, 0
         while begun < 2000 or open > 0 do
           while open < 3 and begun < 2000 do
-            driver:errand("size", folder)
+            driver:disk("size", folder)
             open, begun = open + 1, begun + 1
           end
           take(driver)
@@ -333,7 +333,7 @@ describe("a driver", function()
           held.ticket = held.driver:submit { url = server.url .. "/hello",
             headers = { ["X-Turn"] = tostring(turn) }, timeout = 20 }
         end,
-        function() held.job = held.driver:errand("size", folder) end,
+        function() held.job = held.driver:disk("size", folder) end,
         function() if turn % 3 == 0 then held.ticket:cancel() end end,
         function() if turn % 2 == 0 then held.ticket = nil end end,
         function() held.job = nil end,
@@ -405,7 +405,7 @@ describe("a driver", function()
         kept[#kept + 1] = driver
         kept[#kept + 1] = driver:submit { url = arg[1] .. "/hang" }
         kept[#kept + 1] = driver:submit { url = arg[1] .. "/hello" }
-        driver:errand("size", "/")
+        driver:disk("size", "/")
       end
       curl.engine():step(0.05)
       print "ended"

@@ -164,7 +164,7 @@ describe("a driver", function()
     take(idle)
     local before = lent()
     for _ = 1, 3 do
-      idle:errand("size", "/")
+      idle:disk("size", "/")
       take(idle)
     end
     local more, part = curl.driver(), server.prefix .. "/drip.part"
@@ -193,7 +193,7 @@ describe("a driver", function()
     local stop = core.now() + 3
     while core.now() < stop do
       for _ = 1, 16 do
-        driver:errand("size", "/")
+        driver:disk("size", "/")
         driver:calm()
       end
       while driver:in_flight() > 0 do
@@ -208,7 +208,7 @@ describe("a driver", function()
   describe("after a fork", function()
     -- A checker of memory does not survive one while a thread is starting.
     before_each(function()
-      finish(driver, driver:errand("size", "/"))
+      finish(driver, driver:disk("size", "/"))
     end)
 
     local function in_child(body)
@@ -225,7 +225,7 @@ describe("a driver", function()
 
     it("leaves to the parent what is under way", function()
       local ticket, number = submit "/slow"
-      local job, second = driver:errand("size", "/")
+      local job, second = driver:disk("size", "/")
       process.readable(driver:pollfd(), 0.1)
       assert.is_true(in_child(function()
         local fine = driver:ready() and ticket:done() and job:done()
@@ -242,8 +242,8 @@ describe("a driver", function()
 
     it("cancels the jobs of the parent in the child only", function()
       local path = server.prefix .. "/job"
-      local slow = driver:errand("sha256", "/proc/self/exe")
-      local job = driver:errand("write", path, "x", "wb")
+      local slow = driver:disk("sha256", "/proc/self/exe")
+      local job = driver:disk("write", path, "x", "wb")
       assert.is_true(in_child(function()
         local ok, failure = slow:result()
         return ok and #ok == 64 or failure.reason == "cancelled"

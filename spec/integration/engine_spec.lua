@@ -38,7 +38,7 @@ print(outcome.reason or "none", outcome.phase or "none", outcome.sent,
 local PLACE = [[
 local curl = require "starvideos.curl"
 for _ = 1, 2 do
-  local ok, failure = curl.disk("place", arg[1], arg[2], 8)
+  local ok, failure = curl.disk("commit", arg[1], arg[2], 8)
   print(ok or failure.reason .. " " .. failure.errno)
   if ok then break end
 end]]
@@ -397,7 +397,7 @@ describe("the engine", function()
         process.leave(true)
       end
       local response, failure = finish(transfer, engine)
-      local placed, why = curl.disk("place", part, server.folder .. "/clip", 8, true)
+      local placed, why = curl.disk("commit", part, server.folder .. "/clip", 8, true)
       assert(file.write(gate, "go"))
       assert.is_true(process.await(child))
       assert(response, failure)

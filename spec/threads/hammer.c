@@ -83,12 +83,13 @@ static void submit(worker *w) {
   w->issued += *ticket != NULL;
 }
 
-static void errand(worker *w) {
+static void disk_job(worker *w) {
   sv_ticket **ticket = &w->held[pick(w, HELD)];
-  sv_job job = pick(w, 2) ? SV_JOB_SIZE : SV_JOB_SHA256;
+  sv_disk_action action = pick(w, 2) ? SV_DISK_SIZE : SV_DISK_SHA256;
   let(ticket);
-  *ticket = sv_driver_errand(
-      w->driver, sv_disk_job_new(job, w->world->ca_file, NULL, NULL, 0, NULL));
+  *ticket = sv_driver_disk(w->driver,
+                           sv_disk_job_new(action, w->world->ca_file, NULL,
+                                           NULL, 0, NULL));
   w->issued += *ticket != NULL;
 }
 
@@ -115,7 +116,7 @@ static void look(worker *w) {
     const char *head = sv_transfer_head(sv_ticket_transfer(ticket), &size);
     sv_head_find(head, size, "content-type", &field);
   }
-  if (sv_ticket_done(ticket) && !sv_ticket_is_errand(ticket)) {
+  if (sv_ticket_done(ticket) && !sv_ticket_is_disk_job(ticket)) {
     const sv_outcome *outcome = sv_ticket_outcome(ticket);
     sv_transfer_body(sv_ticket_transfer(ticket), &size);
     if (outcome->reason == SV_REASON_NONE && !outcome->status) {
@@ -177,7 +178,7 @@ static void fork_once(worker *w) {
 }
 
 static void (*const deeds[])(worker *w) = {
-    submit, submit, submit, submit, errand,  errand,       cancel,    look,
+    submit, submit, submit, submit, disk_job, disk_job, cancel, look,
     look,   look,   take,   take,   release, sleep_until_told, wake,
     connect_peer, fork_once,
 };

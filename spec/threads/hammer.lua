@@ -37,7 +37,7 @@ local deeds = {
     held[any()] = assert(driver:submit { timeout = 10,
       url = origin .. PATHS[math.random(#PATHS)] })
   end,
-  function() held[any()] = assert(driver:errand("size", ca_file)) end,
+  function() held[any()] = assert(driver:disk("size", ca_file)) end,
   function()
     local ticket = held[any()]
     if ticket then ticket:cancel() end

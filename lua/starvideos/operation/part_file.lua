@@ -227,7 +227,7 @@ end
 -- @treturn ?table failure with `reason` (exists, busy, changed, cancelled or
 --   io) and `message`
 function Part:place(bytes, overwrite)
-  local ok, failure = disk(self, "place", self.path, self.target, bytes,
+  local ok, failure = disk(self, "commit", self.path, self.target, bytes,
     overwrite or false)
   if ok then
     disk(self, "remove", self.notes)

@@ -211,7 +211,7 @@ local function disk_of()
 end
 
 --- Have something done on the disk.
--- @tparam string name of the job: size, kind, read, write, remove, place,
+-- @tparam string name of the job: size, kind, read, write, remove, commit,
 --   discard, sha256, lock or unlock
 -- @param ... its arguments
 -- @return what `starvideos.curl.disk` gives

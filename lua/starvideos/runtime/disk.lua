@@ -112,7 +112,7 @@ end
 -- @tparam ?boolean overwrite
 -- @treturn ?boolean true
 -- @treturn ?table failure
-function _M.place(part, path, bytes, overwrite)
+function _M.commit(part, path, bytes, overwrite)
   local size = _M.size(part)
   if size and size ~= bytes then
     return nil, { reason = "changed", message = "it has another size now" }

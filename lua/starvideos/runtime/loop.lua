@@ -96,7 +96,7 @@ function Loop:disk(name, ...)
   if is_over(self) or not self.scheduler:current() then
     return self.inline:disk(name, ...)
   end
-  local ticket, number = self.driver():errand(name, ...)
+  local ticket, number = self.driver():disk(name, ...)
   if not ticket then
     return nil, number
   end
@@ -110,7 +110,7 @@ function Loop:disk_later(name, ...)
   if is_over(self) then
     self.inline:disk(name, ...)
   else
-    self.driver():errand(name, ...)
+    self.driver():disk(name, ...)
   end
 end
 

@@ -253,7 +253,7 @@ function Ngx:disk(name, ...)
   elseif self.closed then
     return require("starvideos.curl").disk(name, ...)
   end
-  local ticket, number = driver_of(self):errand(name, ...)
+  local ticket, number = driver_of(self):disk(name, ...)
   if not ticket then
     return nil, number
   end
@@ -268,7 +268,7 @@ function Ngx:disk_later(name, ...)
   if self.transport then
     require("starvideos.runtime.disk")[name](...)
   else
-    driver_of(self):errand(name, ...)
+    driver_of(self):disk(name, ...)
   end
 end
 
