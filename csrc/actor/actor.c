@@ -15,7 +15,7 @@ struct sv_actor {
   unsigned forks; /* of sv_atfork, when its thread was this process's */
   sv_mailbox *mailbox;  /* NULL until the first message */
   sv_notifier *notifier;
-  bool has_own_alarm;
+  bool has_own_notifier;
   const sv_handler *handler;
   sv_buffer setup;
   double fork_seconds;
@@ -39,7 +39,7 @@ sv_actor *sv_actor_new(const sv_handler *handler, const sv_buffer *setup,
   actor->handler = handler;
   actor->fork_seconds = fork_seconds;
   actor->forks = sv_atfork();
-  actor->has_own_alarm = !notifier;
+  actor->has_own_notifier = !notifier;
   actor->notifier = notifier ? sv_notifier_share(notifier) : sv_notifier_new();
   if (!actor->notifier) {
     int problem = errno;
@@ -83,14 +83,14 @@ static void notice_fork(sv_actor *actor) {
   actor->forks = sv_atfork();
   actor->mailbox = NULL;
   actor->ended = NULL;
-  sv_notifier_renew(actor->notifier);
+  sv_notifier_reopen(actor->notifier);
   for (sv_message *message = actor->last; message; message = message->before) {
     lose(message);
     message->next = actor->ended;
     actor->ended = message;
   }
   if (actor->ended) {
-    sv_notifier_raise(actor->notifier);
+    sv_notifier_notify(actor->notifier);
   }
 }
 
@@ -115,8 +115,8 @@ void sv_actor_close(sv_actor *actor, double seconds) {
   }
   actor->first = actor->last = NULL;
   actor->in_flight = 0;
-  if (actor->has_own_alarm) {
-    sv_notifier_shut(actor->notifier);
+  if (actor->has_own_notifier) {
+    sv_notifier_disconnect(actor->notifier);
   }
   sv_notifier_drop(actor->notifier);
   actor->notifier = NULL;
@@ -229,30 +229,14 @@ void sv_message_release(sv_message *message) {
 
 /* --- the notifier --------------------------------------------------------- */
 
-int sv_actor_pollfd(sv_actor *actor) {
+sv_notifier *sv_actor_notifier(sv_actor *actor) {
   notice_fork(actor);
-  return actor->notifier->file.number;
-}
-
-void sv_actor_calm(sv_actor *actor) {
-  notice_fork(actor);
-  sv_notifier_calm(actor->notifier);
+  return actor->notifier;
 }
 
 void sv_actor_wait(sv_actor *actor, double seconds) {
-  sv_actor_calm(actor);
+  sv_notifier_clear(sv_actor_notifier(actor));
   if (!sv_actor_ready(actor) && seconds > 0) {
     sv_notifier_wait(actor->notifier, seconds);
   }
-}
-
-int sv_actor_listen(sv_actor *actor, const char **path) {
-  notice_fork(actor);
-  *path = actor->notifier->path;
-  return sv_notifier_listen(actor->notifier);
-}
-
-int sv_actor_accept(sv_actor *actor) {
-  notice_fork(actor);
-  return sv_notifier_accept(actor->notifier);
 }

@@ -38,7 +38,7 @@ typedef struct sv_handler {
 } sv_handler;
 
 /* Copies the setup, and takes a share of `notifier`, which is somebody else's to
-** calm, or with NULL has one of its own. A fork waits for a message for
+** clear, or with NULL has one of its own. A fork waits for a message for
 ** `fork_seconds` at most. NULL where memory or descriptors are short; errno
 ** says which. */
 sv_actor *sv_actor_new(const sv_handler *handler, const sv_buffer *setup,
@@ -75,11 +75,9 @@ bool sv_actor_cut(sv_actor *actor, double seconds);
 /* Sleeps until something is ready, a signal was handled or the time is up. */
 void sv_actor_wait(sv_actor *actor, double seconds);
 
-/* See notifier.h. The descriptor keeps its number through a fork. */
-int sv_actor_pollfd(sv_actor *actor);
-void sv_actor_calm(sv_actor *actor);
-int sv_actor_listen(sv_actor *actor, const char **path);
-int sv_actor_accept(sv_actor *actor);
+/* Notified of each message that ends. To be asked for each time: after a fork it
+** is reopened first. */
+sv_notifier *sv_actor_notifier(sv_actor *actor);
 
 /* On a actor's thread: it goes on, and what comes next may take so many seconds
 ** without being taken for stuck. Elsewhere it does nothing. */

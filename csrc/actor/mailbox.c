@@ -136,7 +136,7 @@ static void attend(sv_mailbox *mailbox, void *self, sv_message *message) {
   note_begun(mailbox, 0);
   sv_message_settle(message, SV_ANSWERED);
   push(&mailbox->ended, message);
-  sv_notifier_raise(mailbox->notifier);
+  sv_notifier_notify(mailbox->notifier);
   sv_atfork_let();
 }
 

@@ -131,13 +131,13 @@ static void notice_fork(sv_driver *driver) {
   driver->forks = sv_atfork();
   driver->worker = NULL;
   driver->ended.first = driver->ended.last = NULL;
-  sv_notifier_renew(driver->notifier);
+  sv_notifier_reopen(driver->notifier);
   for (sv_ticket *t = driver->first; t; t = t->after) {
     lose(t);
     sv_queue_put(&driver->ended, t);
   }
   if (driver->first) {
-    sv_notifier_raise(driver->notifier);
+    sv_notifier_notify(driver->notifier);
   }
 }
 
@@ -188,7 +188,7 @@ void sv_driver_close(sv_driver *driver) {
     take_out(ticket);
     sv_ticket_drop(ticket);
   }
-  sv_notifier_shut(driver->notifier);
+  sv_notifier_disconnect(driver->notifier);
   sv_notifier_drop(driver->notifier);
 }
 
@@ -292,42 +292,9 @@ int sv_driver_in_flight(const sv_driver *driver) {
   return driver->count;
 }
 
-/* --- the notifier --------------------------------------------------------- */
-
-int sv_driver_pollfd(sv_driver *driver) {
-  notice_fork(driver);
-  return driver->notifier->file.number;
-}
-
 sv_notifier *sv_driver_notifier(sv_driver *driver) {
   notice_fork(driver);
   return driver->notifier;
-}
-
-void sv_driver_wake(sv_driver *driver) {
-  notice_fork(driver);
-  sv_notifier_raise(driver->notifier);
-}
-
-void sv_driver_calm(sv_driver *driver) {
-  notice_fork(driver);
-  sv_notifier_calm(driver->notifier);
-}
-
-void sv_driver_wait(sv_driver *driver, double seconds) {
-  notice_fork(driver);
-  sv_notifier_wait(driver->notifier, seconds);
-}
-
-int sv_driver_listen(sv_driver *driver, const char **path) {
-  notice_fork(driver);
-  *path = driver->notifier->path;
-  return sv_notifier_listen(driver->notifier);
-}
-
-int sv_driver_accept(sv_driver *driver) {
-  notice_fork(driver);
-  return sv_notifier_accept(driver->notifier);
 }
 
 /* --- looking at tickets ------------------------------------------------ */

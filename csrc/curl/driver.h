@@ -51,14 +51,9 @@ long long sv_driver_take(sv_driver *driver);
 /* Tickets that have not been taken out. */
 int sv_driver_in_flight(const sv_driver *driver);
 
-/* See notifier.h. The descriptor keeps its number through a fork. */
-int sv_driver_pollfd(sv_driver *driver);
-void sv_driver_wake(sv_driver *driver);
-sv_notifier *sv_driver_notifier(sv_driver *driver); /* to be shared */
-void sv_driver_calm(sv_driver *driver);
-void sv_driver_wait(sv_driver *driver, double seconds);
-int sv_driver_listen(sv_driver *driver, const char **path);
-int sv_driver_accept(sv_driver *driver);
+/* Notified of each ticket that ends; the driver's, but others may share it. To
+** be asked for each time: after a fork it is reopened first. */
+sv_notifier *sv_driver_notifier(sv_driver *driver);
 
 /* Of a request alone: a disk job goes on to its end. */
 void sv_ticket_cancel(sv_ticket *ticket);

@@ -27,7 +27,7 @@ static void publish_progress(sv_ticket *ticket) {
 static void end(sv_worker *worker, sv_ticket *ticket) {
   __atomic_store_n(&ticket->done, 1, __ATOMIC_RELEASE);
   sv_list_push(&worker->ended, &ticket->next, ticket);
-  sv_notifier_raise(worker->notifier);
+  sv_notifier_notify(worker->notifier);
 }
 
 /* --- on the disk's thread ------------------------------------------------ */

@@ -225,7 +225,7 @@ int sv_lua_actor(lua_State *L) {
   luaL_checkstring(L, -1);
   lua_getfield(L, 1, "setup");
   lua_getfield(L, 1, "notifier");
-  sv_notifier *notifier = sv_read_alarm(L, 6);
+  sv_notifier *notifier = sv_read_notifier(L, 6);
   sv_write_values(L, 4, 5, &box->setup);
   sv_module_keep((void *)(size_t)sv_lua_actor);
   sv_module_keep((void *)(size_t)luaL_newstate);
@@ -313,42 +313,14 @@ static int clerk_cut(lua_State *L) {
   return 1;
 }
 
+static sv_notifier *notifier_of(lua_State *L) {
+  return sv_actor_notifier(open_clerk(L));
+}
+
 static int clerk_wait(lua_State *L) {
   sv_actor *actor = open_clerk(L);
   sv_actor_wait(actor, luaL_checknumber(L, 2));
   return 0;
-}
-
-static int clerk_pollfd(lua_State *L) {
-  lua_pushinteger(L, sv_actor_pollfd(open_clerk(L)));
-  return 1;
-}
-
-static int clerk_calm(lua_State *L) {
-  sv_actor_calm(open_clerk(L));
-  return 0;
-}
-
-static int system_results(lua_State *L, int problem) {
-  if (!problem) {
-    return 1;
-  }
-  lua_pushnil(L);
-  lua_pushstring(L, strerror(problem));
-  return 2;
-}
-
-static int clerk_listen(lua_State *L) {
-  const char *path;
-  int problem = sv_actor_listen(open_clerk(L), &path);
-  lua_pushstring(L, path);
-  return system_results(L, problem);
-}
-
-static int clerk_accept(lua_State *L) {
-  int problem = sv_actor_accept(open_clerk(L));
-  lua_pushboolean(L, 1);
-  return system_results(L, problem);
 }
 
 /* --- message ----------------------------------------------------------------- */
@@ -404,11 +376,8 @@ static const luaL_Reg clerk_methods[] = {
     {"post", clerk_post},           {"ready", clerk_ready},
     {"take", clerk_take},           {"in_flight", clerk_in_flight},
     {"busy", clerk_busy},           {"wait", clerk_wait},
-    {"cut", clerk_cut},
-    {"pollfd", clerk_pollfd},       {"calm", clerk_calm},
-    {"listen", clerk_listen},       {"accept", clerk_accept},
-    {"close", clerk_close},         {"__gc", clerk_close},
-    {NULL, NULL},
+    {"cut", clerk_cut},             {"close", clerk_close},
+    {"__gc", clerk_close},          {NULL, NULL},
 };
 
 static const luaL_Reg letter_methods[] = {
@@ -422,5 +391,6 @@ static const luaL_Reg letter_methods[] = {
 void sv_make_actor_classes(lua_State *L) {
   sv_make_notifier_class(L);
   sv_make_class(L, CLERK, clerk_methods);
+  sv_add_notifier_methods(L, CLERK, notifier_of);
   sv_make_class(L, LETTER, letter_methods);
 }

@@ -268,54 +268,26 @@ static int driver_in_flight(lua_State *L) {
   return 1;
 }
 
-static int driver_pollfd(lua_State *L) {
-  lua_pushinteger(L, sv_driver_pollfd(open_driver(L)));
-  return 1;
+static sv_notifier *notifier_of(lua_State *L) {
+  return sv_driver_notifier(open_driver(L));
 }
 
 static int driver_wake(lua_State *L) {
-  sv_driver_wake(open_driver(L));
+  sv_notifier_notify(notifier_of(L));
   return 0;
 }
 
 static int driver_notifier(lua_State *L) {
-  sv_push_alarm(L, sv_driver_notifier(open_driver(L)));
+  sv_push_notifier(L, notifier_of(L));
   return 1;
 }
 
-static int driver_calm(lua_State *L) {
-  sv_driver_calm(open_driver(L));
-  return 0;
-}
-
 static int driver_wait(lua_State *L) {
-  sv_driver *driver = open_driver(L);
+  sv_notifier *notifier = notifier_of(L);
   double seconds = luaL_checknumber(L, 2);
   luaL_argcheck(L, seconds >= 0, 2, "less than 0"); /* nor no number */
-  sv_driver_wait(driver, seconds);
+  sv_notifier_wait(notifier, seconds);
   return 0;
-}
-
-static int system_results(lua_State *L, int problem) {
-  if (!problem) {
-    return 1;
-  }
-  lua_pushnil(L);
-  lua_pushstring(L, strerror(problem));
-  return 2;
-}
-
-static int driver_listen(lua_State *L) {
-  const char *path;
-  int problem = sv_driver_listen(open_driver(L), &path);
-  lua_pushstring(L, path);
-  return system_results(L, problem);
-}
-
-static int driver_accept(lua_State *L) {
-  int problem = sv_driver_accept(open_driver(L));
-  lua_pushboolean(L, 1);
-  return system_results(L, problem);
 }
 
 /* --- ticket ------------------------------------------------------------ */
@@ -374,10 +346,8 @@ static int ticket_progress(lua_State *L) {
 static const luaL_Reg driver_methods[] = {
     {"submit", driver_submit},       {"disk", driver_disk},
     {"ready", driver_ready},         {"take", driver_take},
-    {"in_flight", driver_in_flight}, {"pollfd", driver_pollfd},
-    {"wake", driver_wake},           {"calm", driver_calm},
-    {"notifier", driver_notifier},         {"wait", driver_wait},
-    {"listen", driver_listen},       {"accept", driver_accept},
+    {"in_flight", driver_in_flight}, {"wake", driver_wake},
+    {"notifier", driver_notifier},   {"wait", driver_wait},
     {"close", driver_close},         {"__gc", driver_close},
     {"__close", driver_close},       {NULL, NULL},
 };
@@ -402,6 +372,7 @@ static const luaL_Reg lock_methods[] = {
 void sv_make_driver_classes(lua_State *L) {
   sv_make_notifier_class(L);
   sv_make_class(L, DRIVER, driver_methods);
+  sv_add_notifier_methods(L, DRIVER, notifier_of);
   sv_make_class(L, TICKET, ticket_methods);
   sv_make_class(L, DISK_JOB, job_methods);
   sv_make_class(L, LOCK, lock_methods);

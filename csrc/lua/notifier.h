@@ -1,19 +1,29 @@
 /*
-** Alarms as Lua values, by which one module's thread wakes who waits for
-** another's: both are built from one notifier.h.
+** Notifiers for Lua: as values, by which one module's thread wakes whoever waits
+** for another's, for both are built from one notifier.h; and as methods of what
+** has a notifier.
 */
 #ifndef SV_LUA_NOTIFIER_H
 #define SV_LUA_NOTIFIER_H
 
-#include "platform/notifier.h"
 #include "lua/compat.h"
+#include "platform/notifier.h"
 
 void sv_make_notifier_class(lua_State *L);
 
 /* Pushes a share of it. */
-void sv_push_alarm(lua_State *L, sv_notifier *notifier);
+void sv_push_notifier(lua_State *L, sv_notifier *notifier);
 
 /* The notifier at an index, or NULL for nil; raises for anything else. */
-sv_notifier *sv_read_alarm(lua_State *L, int index);
+sv_notifier *sv_read_notifier(lua_State *L, int index);
+
+/* Gives the notifier of the object in the first slot; raises where that is
+** closed, or something else. */
+typedef sv_notifier *sv_notifier_of(lua_State *L);
+
+/* Adds to a class that was made: pollfd() -> descriptor; clear(); listen() ->
+** path, or nil and why; accept() -> true, or nil and why. */
+void sv_add_notifier_methods(lua_State *L, const char *name,
+                             sv_notifier_of *of);
 
 #endif

@@ -67,7 +67,7 @@ describe("a actor", function()
 
   it("gets no signals, and wakes who waits for it when one comes", function()
     local pipe, message = stick()
-    actor:calm()
+    actor:clear()
     local start = core.now()
     process.alarm(0.05)
     actor:wait(30)

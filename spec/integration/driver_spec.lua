@@ -206,7 +206,7 @@ describe("a driver", function()
   end)
 
   describe("'s descriptor", function()
-    it("is readable until calmed, however many have ended", function()
+    it("is readable until cleared, however many have ended", function()
       local fd = driver:pollfd()
       assert.is_false(process.readable(fd))
       local first, second = submit "/hello", submit "/hello"
@@ -216,17 +216,17 @@ describe("a driver", function()
       -- Told a moment after they are done.
       repeat
         assert.is_true(process.readable(fd, AT_ONCE))
-        driver:calm()
+        driver:clear()
       until not process.readable(fd, 0.1)
       assert.is_true(driver:ready())
       assert.truthy(driver:take() and driver:take())
     end)
 
-    it("is readable anew for what ends after it was calmed", function()
+    it("is readable again for what ends after it was cleared", function()
       local fd = driver:pollfd()
       submit "/hello"
       assert.is_true(process.readable(fd, 20))
-      driver:calm()
+      driver:clear()
       submit "/hello"
       assert.is_true(process.readable(fd, 20))
     end)
@@ -250,7 +250,7 @@ describe("a driver", function()
       driver:wake()
       driver:wake()
       assert.is_true(process.readable(driver:pollfd()))
-      driver:calm()
+      driver:clear()
       assert.is_false(process.readable(driver:pollfd()))
     end)
   end)

@@ -94,10 +94,10 @@ describe("a driver", function()
       assert.is_false(exists(second))
     end)
 
-    it("carries one byte for all that ends until it is calmed", function()
+    it("carries one byte for all that ends until it is cleared", function()
       connect()
       assert.equal("!", hear()) -- for what was told before
-      driver:calm()
+      driver:clear()
       local first, second = submit "/hello", submit "/hello"
       while not (first:done() and second:done()) do
         process.readable(driver:pollfd(), 1)
@@ -105,7 +105,7 @@ describe("a driver", function()
       driver:wake()
       assert.equal("!", hear())
       assert.equal("", process.read(peer))
-      driver:calm()
+      driver:clear()
       assert.truthy(take(driver) and take(driver))
       driver:wake()
       assert.equal("!", hear())
@@ -123,7 +123,7 @@ describe("a driver", function()
       process.close(peer)
       peer = nil
       for _ = 1, 3 do
-        driver:calm()
+        driver:clear()
         driver:wake()
       end
       local ticket, number = submit "/hello"
@@ -194,10 +194,10 @@ describe("a driver", function()
     while core.now() < stop do
       for _ = 1, 16 do
         driver:disk("size", "/")
-        driver:calm()
+        driver:clear()
       end
       while driver:in_flight() > 0 do
-        driver:calm()
+        driver:clear()
         while driver:take() do end
         assert(driver:in_flight() == 0
           or process.readable(driver:pollfd(), LONGEST), "nothing wakes")
@@ -280,7 +280,7 @@ describe("a driver", function()
       assert.is_true(in_child(function()
         assert(driver:pollfd() == fd)
         assert(process.readable(fd))
-        driver:calm()
+        driver:clear()
         assert(driver:take())
         driver:wake()
         return process.readable(fd)
@@ -288,7 +288,7 @@ describe("a driver", function()
       assert.is_false(process.readable(fd))
       driver:wake()
       assert.is_true(in_child(function()
-        driver:calm()
+        driver:clear()
         return not process.readable(fd)
       end))
       assert.is_true(process.readable(fd))

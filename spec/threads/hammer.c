@@ -126,7 +126,7 @@ static void look(worker *w) {
 }
 
 static void take(worker *w) {
-  sv_driver_calm(w->driver);
+  sv_notifier_clear(sv_driver_notifier(w->driver));
   while (sv_driver_ready(w->driver)) {
     w->taken += sv_driver_take(w->driver) > 0;
   }
@@ -136,7 +136,8 @@ static void take(worker *w) {
 }
 
 static void sleep_until_told(worker *w) {
-  struct pollfd watch = {sv_driver_pollfd(w->driver), POLLIN, 0};
+  struct pollfd watch = {.events = POLLIN};
+  watch.fd = sv_notifier_descriptor(sv_driver_notifier(w->driver));
   poll(&watch, 1, 2);
   take(w);
 }
@@ -146,13 +147,14 @@ static void release(worker *w) {
 }
 
 static void wake(worker *w) {
-  sv_driver_wake(w->driver);
+  sv_notifier_notify(sv_driver_notifier(w->driver));
 }
 
 static void connect_peer(worker *w) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
+  sv_notifier *notifier = sv_driver_notifier(w->driver);
   const char *path;
-  if (sv_driver_listen(w->driver, &path) != 0) {
+  if (sv_notifier_listen(notifier, &path) != 0) {
     w->complaint = "cannot listen";
     return;
   }
@@ -162,7 +164,7 @@ static void connect_peer(worker *w) {
   strcpy(address.sun_path, path);
   w->peer = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (connect(w->peer, (struct sockaddr *)&address, sizeof address) != 0 ||
-      sv_driver_accept(w->driver) != 0) {
+      sv_notifier_accept(notifier) != 0) {
     w->complaint = "cannot connect";
   }
 }

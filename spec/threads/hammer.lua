@@ -53,7 +53,7 @@ local deeds = {
   function() held[any()] = nil end,
   function() collectgarbage "step" end,
   function()
-    driver:calm()
+    driver:clear()
     while driver:ready() do
       ended = ended + (driver:take() and 1 or 0)
     end

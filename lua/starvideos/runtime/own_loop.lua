@@ -12,7 +12,7 @@ local LONG_SECONDS = 3600
 -- why not to go on. Calm comes first, or what is ready by then goes untold.
 local function rest(runtime, longest)
   if runtime.made then
-    runtime.made:calm()
+    runtime.made:clear()
   end
   local seconds = math.min(longest, runtime:timeout() or LONG_SECONDS)
   if seconds <= 0 then

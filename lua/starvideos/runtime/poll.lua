@@ -37,7 +37,7 @@ end
 -- @tparam[opt] number seconds
 function Poll:update(seconds)
   if self.made then
-    self.made:calm()
+    self.made:clear()
   end
   loop.methods.update(self, seconds)
 end

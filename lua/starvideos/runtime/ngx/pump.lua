@@ -35,7 +35,7 @@ end
 
 local function drain(mailbox)
   local driver, waiting = mailbox.driver, mailbox.waiting
-  driver:calm()
+  driver:clear()
   local number = driver:take()
   while number do
     local waiter = waiting[number]
