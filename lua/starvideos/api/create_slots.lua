@@ -6,8 +6,6 @@
 -- `is_gone`, `leave`.
 -- @module starvideos.api.create_slots
 
-local retry = require "starvideos.api.retry"
-
 local _M = {}
 
 local Slots = {}
@@ -16,6 +14,10 @@ Slots.__index = Slots
 --- As many as nginx, a provider and a line of medium width take at a time,
 -- each with a TLS connection of its own.
 _M.default = 32
+
+-- Seconds between looks of one that waits and is not roused; and between
+-- renewals of the claim of its order, well within a lease of the ledger.
+local LOOK, RENEWAL = 5, 20
 
 -- An error may end a coroutine where it stands, and nobody is told: what will
 -- never go on neither holds a slot nor keeps others from one.
@@ -57,7 +59,7 @@ end
 -- Renews what must not run out while one waits.
 local function keep(runtime, renewed, renew)
   local now = runtime:now()
-  if now < renewed + retry.policy.claim_renewal then
+  if now < renewed + RENEWAL then
     return renewed
   end
   local ok, err = renew()
@@ -69,7 +71,7 @@ end
 local function wait(self, runtime, entry, renew)
   local renewed = runtime:now()
   while clear(self, runtime) ~= entry or self.held >= self.limit do
-    local ok, why = runtime:nap(entry.who, retry.policy.slot_look)
+    local ok, why = runtime:nap(entry.who, LOOK)
     if not ok then
       return false, nil, why
     end

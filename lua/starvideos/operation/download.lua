@@ -19,6 +19,14 @@ local _M = {}
 
 local REDIRECTS = 5
 
+--- The numbers of a download: this library's choice.
+-- @table policy
+_M.policy = {
+  stall_timeout = 30, -- seconds without a byte after which it has stalled
+  tries = 5, -- how often it is tried without gaining a byte
+  patience = 300, -- the longest Retry-After, in seconds, that it waits for
+}
+
 -- Enough of a file that is no video to say what it is, and not to cut a
 -- secret in two where it is shown.
 local PREVIEW_BYTES = 4096
@@ -135,7 +143,7 @@ local function request_of(self, context)
     headers = part:headers(),
     timeout = time_left(self, context),
     stall_seconds = self.options.stall_timeout
-      or retry.policy.stall_timeout,
+      or _M.policy.stall_timeout,
     stall_bytes = 1,
     redirects = REDIRECTS,
     sink = part:sink(),
@@ -225,7 +233,7 @@ end
 -- What is there is of another version, or no server can go on with it.
 local function begin_anew(self)
   self.part:discard()
-  local at_once = self.faults + 1 < retry.policy.download_tries
+  local at_once = self.faults + 1 < _M.policy.tries
   local _, err = fail(self, "protocol", ("the rest of the video of task %s does"
     .. " not fit what was saved of it"):format(self.id))
   return nil, err, at_once
@@ -314,7 +322,8 @@ local function pause(self, context, err, at_once)
     return cancelled(self)
   end
   local seconds = at_once and 0
-    or not err.task and retry.download_pause(err, self.faults, context.random)
+    or not err.task and retry.passing[err.kind]
+      and retry.pause(err, self.faults, _M.policy, context.random)
   local left = time_left(self, context) or math.huge
   if not seconds or seconds >= left and err.kind == "rate_limited" then
     return nil, err

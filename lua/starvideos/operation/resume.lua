@@ -6,7 +6,7 @@ local download = require "starvideos.operation.download"
 local errors = require "starvideos.errors"
 local exchange = require "starvideos.api.exchange"
 local pending = require "starvideos.operation.pending"
-local retry = require "starvideos.api.retry"
+local policy = require "starvideos.polling.policy"
 local saved_file = require "starvideos.ledger.saved_file"
 local wait = require "starvideos.operation.wait"
 
@@ -363,7 +363,7 @@ function _M.all(context, options)
     completed = { first = 1, last = 0 }, -- to be saved
     downloads = 0, -- under way
     deadline = context.runtime:now()
-      + (options.timeout or retry.policy.timeout),
+      + (options.timeout or policy.timeout),
   }
   each(context.runtime, list, function(order)
     begin(self, order)

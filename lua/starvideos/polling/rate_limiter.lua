@@ -3,7 +3,7 @@
 -- slowly again. Knows neither clock nor network; the caller hands both in.
 -- @module starvideos.polling.rate_limiter
 
-local retry = require "starvideos.api.retry"
+local policy = require "starvideos.polling.policy"
 
 local _M = {}
 
@@ -29,7 +29,7 @@ local NOTHING = 1e-3
 --   it left for those that fall due together
 -- @treturn table limiter
 function _M.new(random, rate)
-  rate = rate or retry.policy.rate
+  rate = rate or policy.rate
   return setmetatable({
     random = random,
     full_rate = rate,
@@ -96,7 +96,6 @@ end
 -- Those far behind check seldom. They do not all check at the same time: where
 -- many permits become free at once, not all polls are to leave at once.
 local function until_next_check(self, delay)
-  local policy = retry.policy
   local longest = math.min(policy.look_max,
     math.max(policy.look_min, delay * policy.look))
   return math.min(delay, longest * (1 + self.random()) / 2)
@@ -105,12 +104,12 @@ end
 -- Polls a second of late, the further back the less they count.
 local function recent_rate(self, now)
   return self.recent
-    * math.exp((self.used_at - now) / retry.policy.rate_memory)
+    * math.exp((self.used_at - now) / policy.rate_memory)
 end
 
 local function use(self, permit, now)
   self.permits[permit] = permit > self.allowed and math.huge or nil
-  self.recent = recent_rate(self, now) + 1 / retry.policy.rate_memory
+  self.recent = recent_rate(self, now) + 1 / policy.rate_memory
   self.used_at = now
 end
 
@@ -124,7 +123,7 @@ local function delay_of(self, permit, now, early)
     return 0
   end
   local delay = until_next_check(self, queue + hold)
-  self.permits[permit] = now + delay + retry.policy.look_late
+  self.permits[permit] = now + delay + policy.look_late
   return delay
 end
 
@@ -166,7 +165,6 @@ end
 -- the last answer is worth.
 -- @tparam number now the runtime's seconds
 function RateLimiter:answered(now)
-  local policy = retry.policy
   count_until(self, now)
   local quiet = math.min(now - self.risen_until, policy.rate_trust)
   if quiet > 0 then
@@ -181,7 +179,6 @@ end
 -- @tparam number now the runtime's seconds
 -- @tparam[opt] number retry_after seconds
 function RateLimiter:limited(now, retry_after)
-  local policy = retry.policy
   count_until(self, now)
   if retry_after then
     self.held_until = math.max(self.held_until,

@@ -8,7 +8,7 @@
 -- @module starvideos.polling.shared_cache
 
 local answer = require "starvideos.polling.observe"
-local retry = require "starvideos.api.retry"
+local policy = require "starvideos.polling.policy"
 
 local _M = {}
 
@@ -56,7 +56,7 @@ end
 function SharedCache:put(id, text)
   local at = ("%.3f"):format(self.context.wall_clock())
   self.dictionary:set(answer_key(self, id), at .. " " .. text,
-    retry.policy.board_keep)
+    policy.cache_seconds)
   return tonumber(at)
 end
 
@@ -150,7 +150,7 @@ function SharedCache:release(id, own)
   elseif dictionary.delete then
     dictionary:delete(key)
   else
-    dictionary:set(key, own, retry.policy.board_instant)
+    dictionary:set(key, own, policy.cache_shortest)
   end
 end
 

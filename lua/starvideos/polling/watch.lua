@@ -10,8 +10,9 @@ local shared_cache = require "starvideos.polling.shared_cache"
 local rate_limiter = require "starvideos.polling.rate_limiter"
 local errors = require "starvideos.errors"
 local operations = require "starvideos.api.operations"
+local pace = require "starvideos.polling.pace"
+local policy = require "starvideos.polling.policy"
 local query = require "starvideos.operation.query"
-local retry = require "starvideos.api.retry"
 local task_reader = require "starvideos.api.task_reader"
 local tasks = require "starvideos.api.task"
 
@@ -34,7 +35,7 @@ function _M.plan(context, options, beat)
   context.rate_limiter = context.rate_limiter
     or rate_limiter.new(context.random, context.poll_rate)
   local now = context.runtime:now()
-  local timeout = options.timeout or retry.policy.timeout
+  local timeout = options.timeout or policy.timeout
   return {
     context = context,
     began = now,
@@ -145,7 +146,7 @@ end
 local function due_after(plan, pause, now, earliest)
   local due = now + pause
   local last_look = math.max(earliest or now, plan.deadline
-    - math.min(retry.policy.last_look, plan.timeout / 2))
+    - math.min(policy.last_look, plan.timeout / 2))
   if due < plan.deadline then
     return due
   elseif now < last_look then
@@ -223,13 +224,13 @@ function _M.begin(plan, task_or_id, options)
     id = id,
     known = task, -- as it was given, or as marked JSON
     age = age_of(context, task, id), -- when the wait began
-    interval = retry.first_interval(plan),
+    interval = pace.first_interval(plan),
     polls = 0,
     permit = nil, -- reserved at the rate limiter
     fault = nil, -- the error that the last poll came back with
     faults = nil,
   }
-  local due = due_after(plan, retry.first_pause(self, options, self.age,
+  local due = due_after(plan, pace.first_pause(self, options, self.age,
     context.random), plan.began)
   if shared_cache.of(context) then
     self.poll_at, due = due, plan.began
@@ -266,7 +267,7 @@ end
 -- nil and the result.
 local function judge(plan, self, seen, err, now)
   if seen then
-    local pause = retry.pause_after_answer(self, plan, plan.context.random)
+    local pause = pace.after_answer(self, plan, plan.context.random)
     if seen ~= true and tasks.is_terminal(seen) then
       return settle(seen)
     end
@@ -276,7 +277,7 @@ local function judge(plan, self, seen, err, now)
   elseif now >= plan.deadline then
     return 0
   end
-  local pause = retry.pause_after_error(self, plan, err,
+  local pause = pace.after_error(self, plan, err,
     self.age + now - plan.began, plan.context.random)
   if not pause then
     err.task = err.task or task_of(self)
@@ -301,7 +302,7 @@ local function book(self, text, at, fault)
 end
 
 local function until_next_look(context)
-  return retry.policy.board_look * (0.5 + context.random())
+  return policy.cache_look * (0.5 + context.random())
 end
 
 -- Takes what another wait has found out. That one asks again at its own pace;
@@ -313,9 +314,9 @@ local function take_news(plan, self, seen, age, now)
   if not pause then
     return nil, task, err
   end
-  local context, policy = plan.context, retry.policy
+  local context = plan.context
   self.poll_at = due_after(plan, math.max(0,
-    self.interval * (1 + policy.jitter) + 2 * policy.board_look - age), now)
+    self.interval * (1 + policy.jitter) + 2 * policy.cache_look - age), now)
   self.reads = true
   return math.min(self.poll_at, now + math.max(until_next_look(context),
     self.interval * (1 - policy.jitter) - age))
@@ -353,8 +354,7 @@ end
 
 -- Lays claim to the task for as long as a poll may take.
 local function claim(plan, self, cache, now)
-  local policy = retry.policy
-  self.claim = cache:claim(self.id, self.claim, policy.board_look
+  self.claim = cache:claim(self.id, self.claim, policy.cache_look
     + math.min(plan.context.timeout, plan.deadline - now))
   return self.claim ~= nil
 end

@@ -1,6 +1,6 @@
 local files = require "spec.fixtures.files"
 local media = require "spec.fixtures.media"
-local retry = require "starvideos.api.retry"
+local download = require "starvideos.operation.download"
 
 local FILM, FILM_SHA256, LINK = media.FILM, media.FILM_SHA256, media.LINK
 local write = files.write
@@ -35,7 +35,7 @@ describe("a download that fails", function()
     it("makes each pause longer, up to a bound", function()
       world.answer = media.lost
       world:fails("network", "reset")
-      assert.equal(retry.policy.download_tries, #world.requests)
+      assert.equal(download.policy.tries, #world.requests)
       assert.same({ 1.5, 2.5, 4.5, 8.5 }, world.naps)
     end)
 
@@ -50,7 +50,7 @@ describe("a download that fails", function()
           response.body = response.body:sub(1, 1000)
           return response
         end
-        for _ = 2, retry.policy.download_tries - 1 do
+        for _ = 2, download.policy.tries - 1 do
           list[#list + 1] = media.lost
         end
       end

@@ -1,10 +1,10 @@
 local rate_limiter = require "starvideos.polling.rate_limiter"
 local deadlines = require "starvideos.deadlines"
 local random = require "starvideos.random"
-local retry = require "starvideos.api.retry"
+local policy = require "starvideos.polling.policy"
 local starvideos = require "starvideos"
 
-local RATE = retry.policy.rate
+local RATE = policy.rate
 
 local function zero()
   return 0
@@ -148,7 +148,7 @@ describe("the rate limiter", function()
       for _ = 1, 200 * RATE do
         longest = math.max(longest, (self:reserve(0)))
       end
-      assert.is_true(longest <= retry.policy.look_max)
+      assert.is_true(longest <= policy.look_max)
     end)
 
   it("gives the turn of who gave up to the next", function()
@@ -234,7 +234,7 @@ describe("a 429", function()
   --- A rate limiter that polls at full rate and is told of a 429 at 0 and then
   -- whenever it counts, `count` times in all.
   local function lowered(count, retry_after)
-    local self, pause = rate_limiter.new(zero), retry.policy.rate_lowering
+    local self, pause = rate_limiter.new(zero), policy.rate_lowering
     queue(self, times(10 * RATE, -10))
     for index = 1, count do
       self:limited((index - 1) * pause, retry_after)
@@ -282,7 +282,7 @@ describe("a 429", function()
     end)
 
   it("never stops the polls altogether", function()
-    assert.is_near(retry.policy.rate_min, rate_after(lowered(50), 101), 0.01)
+    assert.is_near(policy.rate_min, rate_after(lowered(50), 101), 0.01)
   end)
 
   it("does not delay a single wait afterwards", function()
