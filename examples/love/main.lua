@@ -1,5 +1,5 @@
--- Balloons rise while a video is ordered, awaited and saved. Nothing in this
--- game ever waits: client:async starts the work, client:update lets it go on.
+-- Balloons rise while a video is ordered, awaited and saved. The game itself
+-- never waits: client:async starts the work, client:update advances it.
 
 local errors = require "starvideos.errors"
 local starvideos = require "starvideos"
@@ -9,12 +9,12 @@ local GOLD, WHITE = { 1, 0.78, 0.2 }, { 1, 1, 1 }
 
 local client, refusal -- nil, and why, where the key or the URL is malformed
 local order           -- the handle of the last order
-local path, began     -- where its video goes; when it was placed
-local polls, heard    -- looks at it that brought news, and when the last one did
+local path, began     -- where its video is saved; when it was ordered
+local polls, heard    -- polls that were answered, and when the last one was
 local leaving         -- true once the player wants to quit
 local balloons, longest = {}, 0 -- longest frame since then, in seconds
 
--- What goes wrong is on the console too, in whatever language it is said.
+-- Errors are printed on the console too, where any language can be read.
 local function start(work)
   began, longest, polls = love.timer.getTime(), 0, nil
   order = client:async(work):on_done(function(handle)
@@ -41,13 +41,13 @@ local function place_order()
   end)
 end
 
--- The task of an order that ended without its video, and may still have it.
+-- The task of an order that ended without its video and may still complete.
 local function left_over()
   local err = order and order.err
   return type(err) == "table" and err.kind ~= "task_failed" and err.task_id or nil
 end
 
--- Goes on with what was ordered: nothing is bought.
+-- Waits for that task again: nothing is bought.
 local function go_on()
   local id = is_free() and left_over()
   if id then
@@ -93,15 +93,15 @@ end
 
 local actions = { space = place_order, r = go_on }
 
--- Of an order that is on its way the answer is awaited first.
+-- An order that was sent gets its answer first.
 function actions.escape()
   if order then
     order:cancel()
   end
 end
 
--- LÖVE itself plays Ogg Theora alone and the provider makes MP4 files, so the
--- system's player shows them.
+-- LÖVE plays only Ogg Theora and the provider makes MP4 files, so the system's
+-- player plays them.
 function actions.v()
   if order and order.result then
     love.system.openURL("file://" .. path)
@@ -122,8 +122,8 @@ end
 
 love.mousepressed = place_order
 
--- LÖVE prints UTF-8 alone, and only what its font has glyphs for: of what a
--- provider says in Chinese, the meaning of its kind is shown.
+-- LÖVE prints only UTF-8 for which its font has glyphs: for a reason in Chinese
+-- the game shows what the kind of error means.
 local function readable(err)
   local text = tostring(err):gsub("%c+", " ")
   if require("utf8").len(text) and love.graphics.getFont():hasGlyphs(text) then
@@ -134,7 +134,7 @@ local function readable(err)
     .. "; the console shows what was said"
 end
 
--- The provider is asked every 30 to 60 seconds: what it said is some time old.
+-- The provider is polled every 30 to 60 seconds: its last answer may be old.
 local function waiting(now)
   local progress = order.progress
   if not progress then
@@ -165,7 +165,7 @@ local function status()
     .. (leaving and "\nLeaving as soon as that is answered." or "")
 end
 
--- From 0 to 1; nil where nobody knows, for not every model tells.
+-- From 0 to 1; nil if unknown, because not every model reports it.
 local function fraction()
   local progress = order.progress or {}
   local percent = progress.task and progress.task.progress
@@ -213,8 +213,8 @@ function love.draw()
     1000 * love.timer.getDelta(), 1000 * longest), 10, 10, 300)
 end
 
--- The window stays, and goes on drawing, until an order that is on its way is
--- answered: up to a minute. Without this, `close` would wait for it.
+-- The window stays open and goes on drawing until an order that was sent has its
+-- answer: up to a minute. Without this, `close` would block for it.
 function love.quit()
   if not client then
     return false

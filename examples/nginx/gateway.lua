@@ -10,7 +10,7 @@ local client = starvideos.assert(starvideos.new { shared = known, ledger = ledge
   api_key = os.getenv "STARVIDEOS_API_KEY", base_url = os.getenv "STARVIDEOS_BASE_URL",
   transport = os.getenv "STARVIDEOS_TRANSPORT" })
 
--- What is not the caller's affair is 502.
+-- Anything else, which the caller cannot change, is 502.
 local STATUS = { bad_request = 400, not_found = 404, not_ready = 409, expired = 410,
   validation = 422, invalid_request = 422, ledger = 503, rate_limited = 503,
   cancelled = 503, timeout = 504 }
@@ -49,8 +49,8 @@ local function allows(methods)
   answer(405, shown { kind = "refused", message = "send " .. methods })
 end
 
--- curl, SDKs and proxies repeat 408, 409, 425, 429 and 5xx by themselves: not what
--- may have been bought.
+-- curl, SDKs and proxies retry 408, 409, 425, 429 and 5xx automatically. They must
+-- not retry what may have been bought.
 local function may_be_bought(err)
   ngx.header["X-Should-Retry"] = "false"
   return answer(424, shown(err))
@@ -65,9 +65,11 @@ function _M.order()
   ngx.req.read_body()
   local params, key = json.decode(ngx.req.get_body_data() or ""), ngx.var.http_idempotency_key
   if type(params) ~= "table" then
-    return fail { kind = "bad_request", message = "send a JSON object" }
+    return fail { kind = "bad_request", message = "send a JSON object; nothing was ordered" }
   elseif key and not (ledger and key:find "^[%w_.:-]+$") then
-    return fail { kind = "bad_request", message = "Idempotency-Key: no ledger, or not [%w_.:-]" }
+    return fail { kind = "bad_request", message = ledger
+      and "Idempotency-Key may have letters, digits and _.:- only; nothing was ordered"
+      or "Idempotency-Key needs a ledger (STARVIDEOS_LEDGER); nothing was ordered" }
   end
   local task, err = client:create(params, { key = key })
   ngx.header.location = task and "/videos/" .. task.id
@@ -83,7 +85,7 @@ function _M.look(id)
   return task and answer(200, public(task)) or fail(err)
 end
 
--- In a timer, for it must not end with the caller who happened to ask first.
+-- In a timer, so that it does not end with the caller who asked first.
 local function save(_, id, path)
   local _, err = client:download(id, path, { timeout = SAVE_SECONDS })
   if err then
@@ -100,7 +102,7 @@ function _M.file(id)
     local failed = known:get("failed " .. id)
     if failed or ngx.now() - began > PATIENCE then
       return fail(failed and json.decode(failed) or { kind = "cancelled",
-        message = "the video is still being fetched", retry_after = 10 })
+        message = "the video is still being downloaded; ask again", retry_after = 10 })
     elseif known:add("saving " .. id, true, SAVE_SECONDS + 60) then
       ngx.timer.at(0, save, id, path)
     end
