@@ -369,7 +369,7 @@ function Client:run(seconds)
   if seconds ~= nil then
     check.seconds("run", seconds)
   end
-  context.runtime:check_around "run"
+  context.runtime:check_outside "run"
   local done, why = context.runtime:run(seconds)
   if done then
     return true
@@ -387,9 +387,9 @@ function Client:sleep(seconds)
   check.seconds("sleep", seconds)
   local runtime = context.runtime
   local slept, why
-  if runtime.linger and not runtime:current() then
-    runtime:check_around "sleep"
-    slept, why = runtime:linger(seconds)
+  if runtime.sleep_outside and not runtime:current() then
+    runtime:check_outside "sleep"
+    slept, why = runtime:sleep_outside(seconds)
   else
     runtime:check "sleep"
     slept, why = runtime:sleep(seconds)

@@ -2,7 +2,7 @@
 -- in the order in which they came. What waits here was not sent, and may be
 -- given up; whoever has a slot has the whole time for an answer.
 --
--- Of who waits it knows what a runtime tells: `waiter`, `nap`, `rouse`,
+-- Of who waits it knows what a runtime tells: `waiter`, `wait`, `wake`,
 -- `is_gone`, `leave`.
 -- @module starvideos.api.create_slots
 
@@ -37,10 +37,10 @@ local function clear(self, runtime)
 end
 
 -- The next one looks for himself.
-local function rouse_next(self, runtime)
+local function wake_next(self, runtime)
   local first = clear(self, runtime)
   if first and self.held < self.limit then
-    runtime:rouse(first.who)
+    runtime:wake(first.who)
   end
 end
 
@@ -53,7 +53,7 @@ end
 
 local function leave(self, runtime, entry)
   entry.left = true
-  rouse_next(self, runtime)
+  wake_next(self, runtime)
 end
 
 -- Renews what must not run out while one waits.
@@ -71,7 +71,7 @@ end
 local function wait(self, runtime, entry, renew)
   local renewed = runtime:now()
   while clear(self, runtime) ~= entry or self.held >= self.limit do
-    local ok, why = runtime:nap(entry.who, LOOK)
+    local ok, why = runtime:wait(entry.who, LOOK)
     if not ok then
       return false, nil, why
     end
@@ -109,7 +109,7 @@ end
 function Slots:release(runtime, slot)
   if self.holders[slot] then
     self.holders[slot], self.held = nil, self.held - 1
-    rouse_next(self, runtime)
+    wake_next(self, runtime)
   end
 end
 

@@ -13,18 +13,17 @@ Block.__index = Block
 --- The methods, for runtimes that share some.
 _M.methods = Block
 
--- How long the engine may wait before the caller's progress function gets
--- another look.
+-- How long the engine may wait before listeners are told again how far it is.
 local PROGRESS_SECONDS = 0.1
 local LONG_SECONDS = 3600
 
--- What the stand-alone interpreter raises at Ctrl-C, from whatever
--- instruction comes next.
+-- What the stand-alone interpreter raises at Ctrl-C, between any two
+-- instructions.
 local function is_interrupt(raised)
   return type(raised) == "string" and raised:find("interrupted!$") ~= nil
 end
 
---- Whether what was raised is Ctrl-C, which ends the call, whoever ran.
+--- Whether what was raised is Ctrl-C.
 -- @param raised
 -- @treturn boolean
 Block.is_interrupt = is_interrupt
@@ -36,14 +35,13 @@ function Block:now()
 end
 
 -- Whether a fiber runs that can let others go on while it waits. Where Lua does
--- not let it, it waits as outside of all: the call works anywhere, but the
--- others stand still meanwhile.
+-- not let it, the call works all the same, but the others stand still meanwhile.
 local function is_fiber(self)
   return self.scheduler:current() and yieldable.now()
 end
 
---- Make sure that this host can wait here: anywhere but in a metamethod of Lua
--- 5.1, where other calls are under way.
+--- Make sure that the caller can wait here: it can, but for a metamethod of Lua
+-- 5.1 while other calls are under way.
 -- @raise there, before anything is sent
 function Block:check()
   if is_fiber(self) then
@@ -55,8 +53,8 @@ local function is_watched(req)
   return req.on_progress ~= nil or req.on_answer ~= nil
 end
 
--- A listener may close the client while the engine is driven: the engine goes
--- when the last drive has ended.
+-- A listener may close the client while the engine is driven: the engine is
+-- closed when the last drive has ended.
 local function begin_drive(self)
   self.driving = self.driving + 1
 end
@@ -82,8 +80,8 @@ local function drive(self, req, transfer)
   until transfer:done()
 end
 
--- Drives one transfer to its end, through interrupts where it must not be
--- torn (`finish`: an order on the wire), else up to the first.
+-- Drives one transfer to its end; an interrupt cancels it, but with `finish`
+-- (an order on the wire).
 local function drive_through(self, req, transfer)
   local interrupted
   begin_drive(self)
@@ -111,11 +109,7 @@ local function drive_through(self, req, transfer)
 end
 
 --- Send a request and wait for its answer.
--- @tparam table req see the transports, and for this runtime `finish`: an
---   interrupt waits for the answer, which then carries `interrupted`, and
---   `on_interrupt` is called at the first;
---   `on_answer(status, headers)` once these are known, before the body;
---   `on_progress(received, total, sent)` in bytes
+-- @tparam table req see `starvideos.transport`
 -- @treturn ?table response
 -- @treturn ?table failure
 function Block:request(req)
@@ -149,8 +143,8 @@ end
 --- Let time pass.
 -- @tparam number seconds
 -- @treturn ?boolean true
--- @treturn ?string "interrupted" where Ctrl-C ended the sleep, "cancelled" where
---   the runtime was closed, or what the caller's own sleep gave as the reason
+-- @treturn ?string "interrupted" after Ctrl-C, "cancelled" where the runtime was
+--   closed, or why the caller's own `sleep` ended
 function Block:sleep(seconds)
   local due = self.clock() + seconds
   if self.closed then
@@ -167,60 +161,59 @@ function Block:sleep(seconds)
   error(raised, 0)
 end
 
---- Whom to rouse where the running fiber naps.
+--- The running fiber as one that `wake` can wake.
 -- @return nil where nobody else goes on while one waits
 function Block:waiter()
   return is_fiber(self) and self.scheduler:current() or nil
 end
 
---- Let time pass, or less of it where somebody rouses the one who waits.
+--- Let time pass, until `wake` is called at the latest.
 -- @param waiter
 -- @tparam number seconds
 -- @treturn ?boolean true
 -- @treturn ?string as of `sleep`
-function Block:nap(waiter, seconds) -- luacheck: no unused args
+function Block:wait(waiter, seconds) -- luacheck: no unused args
   return self:sleep(seconds)
 end
 
---- End a nap, if there is one.
+--- End the wait of a waiter, where it waits.
 -- @param waiter
-function Block:rouse(waiter)
-  self.scheduler:rouse(waiter)
+function Block:wake(waiter)
+  self.scheduler:wake(waiter)
 end
 
---- Whether who waits will never go on.
+--- Whether a waiter has ended and will never go on.
 -- @param waiter
 -- @treturn boolean
 function Block:is_gone(waiter) -- luacheck: no self
-  return waiter.dead == true
+  return waiter.ended == true
 end
 
---- Be done with waiting.
+--- Let go of a waiter: nobody wakes it any more.
 function Block.leave() end
 
--- A job on the disk; without libcurl, in plain Lua.
-local function disk_of()
+-- Does a job on the disk; without libcurl in plain Lua.
+local function disk_function()
   local ok, curl = pcall(require, "starvideos.curl")
   if ok then
     return curl.disk
   end
-  local jobs = require "starvideos.runtime.disk"
+  local disk = require "starvideos.runtime.disk"
   return function(name, ...)
-    return jobs[name](...)
+    return disk[name](...)
   end
 end
 
---- Have something done on the disk.
--- @tparam string name of the job: size, kind, read, write, remove, commit,
---   discard, sha256, lock or unlock
+--- Do a job on the disk.
+-- @tparam string name of the job, see `starvideos.runtime.disk`
 -- @param ... its arguments
--- @return what `starvideos.curl.disk` gives
+-- @return its results
 function Block:disk(name, ...)
-  self.jobs = self.jobs or disk_of()
-  return self.jobs(name, ...)
+  self.do_job = self.do_job or disk_function()
+  return self.do_job(name, ...)
 end
 
---- The same for who cannot wait: here it is done at once.
+--- The same for a caller that cannot wait: here it is done at once.
 Block.disk_later = Block.disk
 
 local function collect(self)
@@ -235,8 +228,8 @@ local function collect(self)
   end
 end
 
--- Lets time pass until something may happen: true, or nil and why the waits
--- are to end.
+-- Lets time pass until something may have happened: true, or nil and why the
+-- waits are to end.
 local function idle(self, left)
   local scheduler = self.scheduler
   if next(scheduler.waiting) then
@@ -248,9 +241,9 @@ local function idle(self, left)
   return true
 end
 
-local function turn(self, group)
+local function turn(self, operation)
   local scheduler = self.scheduler
-  collect(self) -- what a cancel has ended, of which no engine tells
+  collect(self) -- what a cancel has ended: the engine does not tell
   if not scheduler:is_busy() then
     return
   end
@@ -258,7 +251,7 @@ local function turn(self, group)
   local left = due and math.max(0, due - self.clock()) or LONG_SECONDS
   local ok, why = idle(self, scheduler:is_ready() and 0 or left)
   if ok == nil and why then
-    scheduler:cancel(group, why)
+    scheduler:cancel(operation, why)
   end
   for fiber in pairs(scheduler.watched) do
     schedulers.report(fiber.request, fiber.ticket)
@@ -269,17 +262,17 @@ local function turn(self, group)
   end
 end
 
-local function run(self, set, group)
-  while not set.ended and self.scheduler:is_busy() do
-    turn(self, group)
+local function run(self, group, operation)
+  while not group.ended and self.scheduler:is_busy() do
+    turn(self, operation)
   end
 end
 
-local function wait_for(actor, message, wish)
+local function wait_for(actor, message, patience)
   while not message:done() do
     while actor:take() do
     end
-    local left = wish.left()
+    local left = patience.left()
     if left <= 0 then
       return "timeout"
     end
@@ -287,14 +280,14 @@ local function wait_for(actor, message, wish)
   end
 end
 
---- Wait for the answer of a actor; those that are run side by side wait, too.
+--- Wait for the answer to a message; what runs side by side stands still.
 -- @tparam table actor of `starvideos.core`
 -- @tparam table message
 -- @tparam number _ its number
--- @tparam table wish see `starvideos.ledger.proxy`
+-- @tparam table patience see `starvideos.runtime`
 -- @treturn ?string why it is not waited for any more
-function Block:await(actor, message, _, wish)
-  local ok, raised = pcall(wait_for, actor, message, wish)
+function Block:await(actor, message, _, patience)
+  local ok, raised = pcall(wait_for, actor, message, patience)
   if ok then
     return raised
   elseif not is_interrupt(raised) then
@@ -302,7 +295,7 @@ function Block:await(actor, message, _, wish)
   end
   local fiber = self.scheduler:current()
   if fiber then
-    self.scheduler:cancel(fiber.group, "interrupted")
+    self.scheduler:cancel(fiber.operation, "interrupted")
   end
   return "interrupted"
 end
@@ -310,35 +303,35 @@ end
 --- Run functions side by side until all have returned; while one sleeps or
 -- waits for an answer the others go on.
 -- @tparam table functions each is called with `also(fn)`, which adds one
--- @raise what one of them raises; the others are then given up
+-- @raise what one of them raises; the others are abandoned then
 function Block:gather(functions)
   local scheduler = self.scheduler
   if is_fiber(self) then
     return scheduler:gather(functions)
   end
-  local group = { fibers = {} }
+  local operation = { fibers = {} }
   begin_drive(self)
-  self.groups[group] = true
-  local set = scheduler:gather(functions, group)
-  local ok, raised = pcall(run, self, set, group)
+  self.operations[operation] = true
+  local group = scheduler:gather(functions, operation)
+  local ok, raised = pcall(run, self, group, operation)
   while not ok and is_interrupt(raised) do
-    scheduler:cancel(group, "interrupted")
-    ok, raised = pcall(run, self, set, group)
+    scheduler:cancel(operation, "interrupted")
+    ok, raised = pcall(run, self, group, operation)
   end
-  self.groups[group] = nil
+  self.operations[operation] = nil
   end_drive(self)
-  scheduler:give_up(set) -- an interrupt may have torn one out of its turn
-  if not ok or set.failed then
-    error(not ok and raised or set.raised, 0)
+  scheduler:abandon(group) -- an interrupt may have ended one in its turn
+  if not ok or group.failed then
+    error(not ok and raised or group.raised, 0)
   end
 end
 
---- Give up connections and whatever is under way. Called by a listener, it ends
--- the waits around it as cancelled.
+--- Cancel what is under way and close the connections. Called by a listener, it
+-- ends the waits around it as cancelled.
 function Block:close()
   self.closed = true
-  for group in pairs(self.groups) do
-    self.scheduler:cancel(group, "cancelled")
+  for operation in pairs(self.operations) do
+    self.scheduler:cancel(operation, "cancelled")
   end
   if self.made and self.driving == 0 then
     self.made:close()
@@ -354,8 +347,8 @@ function _M.new(options)
   local self = setmetatable({
     transport = options.transport,
     scheduler = schedulers.new(is_interrupt),
-    groups = {}, -- of the gatherings under way
-    driving = 0, -- drives and gatherings under way
+    operations = {}, -- one for each `gather` under way
+    driving = 0, -- requests and gathers under way
   }, Block)
   function self.engine()
     self.made = self.made or require("starvideos.curl").engine {

@@ -5,8 +5,8 @@ local loop = require "starvideos.runtime.loop"
 
 local _M = {}
 
--- Enough for one operation to go on, as a rule, and no part of a frame that
--- anybody could notice.
+-- As a rule enough for one operation to go on, and too little of a frame for
+-- anybody to notice.
 local BUDGET_SECONDS = 0.00005
 
 --- Make a frame runtime.

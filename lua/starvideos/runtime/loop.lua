@@ -1,6 +1,6 @@
---- The runtime of hosts with a loop of their own: operations run in coroutines
--- and go on when the host calls `update`. A thread of the engine's does the
--- network and the disk.
+--- What the runtimes `frame` and `poll` have in common: operations run in
+-- coroutines and go on when the host calls `update`. Threads of the engine do
+-- the network and the disk.
 -- @module starvideos.runtime.loop
 
 local block = require "starvideos.runtime.block"
@@ -16,7 +16,7 @@ Loop.__index = Loop
 --- The methods, for runtimes that have more.
 _M.methods = Loop
 
--- Updates after which a queue that does not drain has twice the time.
+-- Updates after which a queue that does not drain gets twice the time.
 local PATIENCE = 16
 
 -- Between looks at what is still under way when the runtime is closed.
@@ -28,8 +28,8 @@ function Loop:now()
   return self.clock()
 end
 
---- Make sure that this host can wait here: in a coroutine of `start`.
--- @tparam string call the name of what is about to wait
+--- Make sure that the caller can wait here: in a coroutine of `start`.
+-- @tparam string call that is about to wait, for the message
 -- @tparam[opt=2] number level where a misuse is reported, as in `error`
 -- @raise anywhere else, and where Lua lets no coroutine wait
 function Loop:check(call, level)
@@ -42,8 +42,8 @@ function Loop:check(call, level)
 end
 
 --- Send a request and wait for its answer while the host goes on.
--- @tparam table req as of `starvideos.runtime.block`; its listeners are called
---   from `update` and must not wait
+-- @tparam table req see `starvideos.transport`; its listeners are called from
+--   `update` and must not wait
 -- @treturn ?table response
 -- @treturn ?table failure
 function Loop:request(req)
@@ -63,7 +63,8 @@ end
 --- Let time pass.
 -- @tparam number seconds
 -- @treturn ?boolean true
--- @treturn ?string "cancelled"
+-- @treturn ?string "cancelled" after `cancel` or `close`, "interrupted" after
+--   Ctrl-C in `run`
 function Loop:sleep(seconds)
   self:check "a pause"
   if self.closed then
@@ -72,26 +73,25 @@ function Loop:sleep(seconds)
   return self.scheduler:sleep(self.clock() + seconds)
 end
 
---- Whom to rouse where the running coroutine naps.
+--- The running coroutine as one that `wake` can wake.
+-- @treturn ?table
 function Loop:waiter()
   return self.scheduler:current()
 end
 
-Loop.nap, Loop.rouse = block.methods.nap, block.methods.rouse
+Loop.wait, Loop.wake = block.methods.wait, block.methods.wake
 Loop.is_gone, Loop.leave = block.methods.is_gone, block.methods.leave
 
--- Whether the engine has gone; until then its disk keeps the order of jobs.
+-- Whether the engine was closed; until then its thread keeps jobs on the disk in
+-- their order.
 local function is_over(self)
   return self.closed and not self.made
 end
 
--- What is under way on the disk is never torn.
-local UNTORN = { finish = true }
-
---- Have something done on the disk, by the engine's thread for that.
--- @tparam string name see `starvideos.runtime.block`
+--- Have a job on the disk done by the engine's thread.
+-- @tparam string name of the job, see `starvideos.runtime.disk`
 -- @param ... its arguments
--- @return what `starvideos.curl.disk` gives
+-- @return its results
 function Loop:disk(name, ...)
   if is_over(self) or not self.scheduler:current() then
     return self.inline:disk(name, ...)
@@ -100,10 +100,10 @@ function Loop:disk(name, ...)
   if not ticket then
     return nil, number
   end
-  return self.scheduler:await(ticket, number, UNTORN)
+  return self.scheduler:await(ticket, number, schedulers.uncancelled)
 end
 
---- The same for who cannot wait.
+--- The same for a caller that cannot wait.
 -- @tparam string name
 -- @param ... its arguments
 function Loop:disk_later(name, ...)
@@ -115,68 +115,69 @@ function Loop:disk_later(name, ...)
 end
 
 -- A message that a coroutine waits for, in the shape of a ticket.
-local Post = {}
-Post.__index = Post
+local Pending = {}
+Pending.__index = Pending
 
-function Post.result() end
+function Pending.result() end
 
-function Post.progress() end
+function Pending.progress() end
 
--- It is told like one that has been answered.
-local function give_up(self, why)
+-- Its coroutine goes on with the next update, as after an answer.
+local function abandon(self, why)
   if not self.why and self.message:give_up() then
     self.why = why
-    self.unheard[#self.unheard + 1] = self.number
+    self.abandoned[#self.abandoned + 1] = self.number
   end
 end
 
-function Post:cancel()
-  give_up(self, "cancelled")
+function Pending:cancel()
+  abandon(self, "cancelled")
 end
 
---- Wait for the answer of a actor while the host goes on.
+--- Wait for the answer to a message while the host goes on.
 -- @tparam table actor of `starvideos.core`, always the same one
 -- @tparam table message
 -- @tparam number number of the message
--- @tparam table wish see `starvideos.ledger.proxy`
+-- @tparam table patience see `starvideos.runtime`
 -- @treturn ?string why it is not waited for any more
-function Loop:await(actor, message, number, wish)
+function Loop:await(actor, message, number, patience)
   if not self.scheduler:current() then
     self:check "the ledger"
   end
-  local post = setmetatable({ message = message, number = number,
-    unheard = self.unheard }, Post)
-  self.actor, self.posts[number] = actor, post
-  self.scheduler:await(post, post, { finish = wish.finish,
+  local one = setmetatable({ message = message, number = number,
+    abandoned = self.abandoned }, Pending)
+  self.actor, self.pending[number] = actor, one
+  self.scheduler:await(one, one, { finish = patience.finish,
     on_progress = function()
-      if wish.left(self.closed) <= 0 then
-        give_up(post, "timeout")
+      if patience.left(self.closed) <= 0 then
+        abandon(one, "timeout")
       end
     end }, self.clock())
-  return post.why
+  return one.why
 end
 
--- The next message that is waited for no longer.
-local function next_post(self)
+-- The next message that was answered or abandoned: its number, and what waits
+-- for it.
+local function next_message(self)
   local actor = self.actor
-  local number = table.remove(self.unheard, 1)
+  local number = table.remove(self.abandoned, 1)
     or actor and actor:ready() and actor:take()
-  local post = number and self.posts[number]
-  if post then
-    self.posts[number] = nil
+  local one = number and self.pending[number]
+  if one then
+    self.pending[number] = nil
   end
-  return number, post
+  return number, one
 end
 
 --- Run functions side by side until all have returned.
 -- @tparam table functions each is called with `also(fn)`, which adds one
--- @raise what one of them raises; the others are then given up
+-- @raise what one of them raises; the others are abandoned then
 function Loop:gather(functions)
   self:check "a gathering"
   self.scheduler:gather(functions)
 end
 
---- Told when there is work that a sleeping host knows nothing of.
+--- Called for work that a sleeping host knows nothing of.
 function Loop.notify() end
 
 local function changed(self)
@@ -189,25 +190,25 @@ end
 -- @tparam function on_end see `starvideos.runtime.scheduler`
 -- @tparam function body
 -- @param ... its arguments
--- @treturn table group, for `cancel`
+-- @treturn table operation, for `cancel`
 function Loop:start(on_end, body, ...)
-  local group = self.scheduler:start(on_end, body, ...)
+  local operation = self.scheduler:start(on_end, body, ...)
   changed(self)
-  return group
+  return operation
 end
 
 --- End the waits of a coroutine and of all it has started.
--- @tparam table group
-function Loop:cancel(group)
-  self.scheduler:cancel(group, "cancelled")
+-- @tparam table operation
+function Loop:cancel(operation)
+  self.scheduler:cancel(operation, "cancelled")
   changed(self)
 end
 
 --- The same for all coroutines that were started.
 -- @tparam[opt="cancelled"] string why
 function Loop:cancel_all(why)
-  for group in pairs(self.scheduler.groups) do
-    self.scheduler:cancel(group, why or "cancelled")
+  for operation in pairs(self.scheduler.operations) do
+    self.scheduler:cancel(operation, why or "cancelled")
   end
   changed(self)
 end
@@ -215,19 +216,18 @@ end
 --- Whether any coroutine that was started has not ended.
 -- @treturn boolean
 function Loop:is_busy()
-  return next(self.scheduler.groups) ~= nil
+  return next(self.scheduler.operations) ~= nil
 end
 
 --- What the running coroutine was started as.
--- @treturn ?table group
+-- @treturn ?table operation
 function Loop:current()
   local fiber = self.scheduler:current()
-  return fiber and fiber.group
+  return fiber and fiber.operation
 end
 
--- Resumes one coroutine: false where none may go on. Those whose time has
--- come and those whose answer has take turns, or the one would starve the
--- other.
+-- Resumes one coroutine: false where none may go on. Sleepers that are due and
+-- requests that have ended take turns, or the ones would starve the others.
 local function step(self, now)
   local scheduler = self.scheduler
   self.timers_first = not self.timers_first
@@ -239,17 +239,18 @@ local function step(self, now)
     scheduler:ended(number)
     return true
   end
-  local message, post = next_post(self)
+  local message, one = next_message(self)
   if message then
-    scheduler:ended(post)
+    scheduler:ended(one)
     return true
   end
   return scheduler:turn(now)
 end
 
--- Resumes no further one that would not end in time, going by the one before.
--- A queue that does not drain is given more time with every update.
-local function look(self, seconds)
+-- Resumes coroutines for so many seconds: none that would end too late if it
+-- took as long as the one before. A queue that does not drain gets more time
+-- with every update.
+local function resume_for(self, seconds)
   local now = self.clock()
   local until_then = now + seconds * (1 + self.behind / PATIENCE)
   while step(self, now) do
@@ -263,21 +264,21 @@ local function look(self, seconds)
   self.behind = 0
 end
 
--- One who closed the runtime from within goes on after that, and so do those
--- that wait for it; no update comes any more.
+-- A coroutine that closed the runtime goes on after that, and so do those that
+-- wait for it; no update comes any more.
 local function drain(self)
   while self.closed and self.scheduler:turn(self.clock()) do
   end
 end
 
---- Let go on who may, until the time is up; at least one.
+--- Resume coroutines that may go on, until the time is up; at least one.
 -- @tparam[opt] number seconds
 function Loop:update(seconds)
   if self.updating then
-    return -- by one of those that are resumed
+    return -- called by one of those that are resumed
   end
   self.updating = true
-  local ok, raised = pcall(look, self, seconds or self.budget)
+  local ok, raised = pcall(resume_for, self, seconds or self.budget)
   self.updating = false
   drain(self)
   if not ok then
@@ -287,28 +288,27 @@ end
 
 --- How long the host may sleep before it calls `update`, where nothing ends
 -- meanwhile.
--- @treturn ?number seconds; nil where there is nothing to come
+-- @treturn ?number seconds; nil where nothing is to be expected
 function Loop:timeout()
   local scheduler = self.scheduler
   if scheduler:is_ready() or self.made and self.made:ready()
-    or self.unheard[1] or self.actor and self.actor:ready() then
+    or self.abandoned[1] or self.actor and self.actor:ready() then
     return 0
   end
   local due = scheduler:due()
   return due and math.max(0, due - self.clock())
 end
 
---- What tells that something has ended; others may raise it, too.
+--- What wakes the host when something has ended; others may use it too.
 -- @return notifier of the driver, nil where there is none
 function Loop:notifier()
   return self.made and self.made:notifier()
 end
 
---- Make sure that this is called around all coroutines: the host itself is to
--- wait.
--- @tparam string call the name of what is about to wait
+--- Make sure that the caller is the program itself, which then waits.
+-- @tparam string call that is about to wait, for the message
 -- @raise in a coroutine, and within an update
-function Loop:check_around(call)
+function Loop:check_outside(call)
   local thread, is_main = coroutine.running()
   if self.updating or thread and not is_main then
     error(("%s would block the loop: it is for a program that has none, outside"
@@ -321,12 +321,13 @@ end
 -- @function Loop:run
 Loop.run = own_loop.run
 
---- Let time pass, and operations go on meanwhile.
--- @function Loop:linger
-Loop.linger = own_loop.sleep
+--- Let time pass outside of all operations, which go on meanwhile; see
+-- `starvideos.runtime.own_loop`.
+-- @function Loop:sleep_outside
+Loop.sleep_outside = own_loop.sleep
 
---- End what is under way, and the engine. Orders on the wire are waited for,
--- for as long as an exchange may take: what they became must not be lost.
+--- Cancel what is under way and close the engine. Orders on the wire get their
+-- answers first, which takes as long as an exchange may.
 function Loop:close()
   local scheduler = self.scheduler
   self.closed = true
@@ -346,9 +347,9 @@ end
 --- Make a runtime.
 -- @tparam table options `transport` (function), `clock` (function), `ca_file`,
 --   `max_in_flight`; the engine's threads start with the first request
--- @tparam number budget seconds that an update may take where it is told
---   nothing else
--- @tparam[opt] table methods further ones
+-- @tparam number budget seconds that an update takes where its caller does not
+--   say
+-- @tparam[opt] table methods default those that both runtimes have
 -- @treturn table runtime
 function _M.new(options, budget, methods)
   local self = setmetatable({
@@ -359,8 +360,8 @@ function _M.new(options, budget, methods)
     clock = options.clock or require("starvideos.core").now,
     scheduler = schedulers.new(),
     inline = block.new(options),
-    posts = {}, -- messages that are waited for, by their numbers
-    unheard = {}, -- the numbers of those that were given up
+    pending = {}, -- messages that are waited for, by their numbers
+    abandoned = {}, -- the numbers of those whose waits have ended early
   }, methods or Loop)
   function self.driver()
     self.made = self.made or require("starvideos.curl").driver {
@@ -370,7 +371,7 @@ function _M.new(options, budget, methods)
     return self.made
   end
   if not options.transport then
-    self.driver() -- to load libcurl takes longer than a frame
+    self.driver() -- now: to load libcurl takes longer than a frame
   end
   return self
 end

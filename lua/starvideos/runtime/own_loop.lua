@@ -8,8 +8,8 @@ local _M = {}
 
 local LONG_SECONDS = 3600
 
--- Sleeps no longer than until the next update is worth it: true, or nil and
--- why not to go on. Calm comes first, or what is ready by then goes untold.
+-- Sleeps until the next update is due: true, or nil and why not to go on. The
+-- notifier is reset first: what ends from then on wakes the sleep.
 local function rest(runtime, longest)
   if runtime.made then
     runtime.made:clear()
@@ -32,7 +32,7 @@ local function turn(runtime, left, is_over)
   end
 end
 
--- Takes turns until it is over: true, or nil and "timeout", or why a pause or
+-- Takes turns until it is over: true, or nil and "timeout" or why a pause or
 -- Ctrl-C has ended it, and what was raised.
 local function go_on(runtime, seconds, is_over)
   local until_then = runtime:now() + seconds
@@ -69,7 +69,7 @@ end
 -- @tparam table runtime frame or poll
 -- @tparam[opt] number seconds
 -- @treturn ?boolean true
--- @treturn ?string "timeout", "interrupted" or what a pause gave as the reason
+-- @treturn ?string "timeout", "interrupted" or why the caller's own `sleep` ended
 -- @raise the second Ctrl-C
 function _M.run(runtime, seconds)
   local function is_over()
@@ -88,11 +88,11 @@ function _M.run(runtime, seconds)
   return nil, why
 end
 
---- Let time pass, and operations go on meanwhile.
+--- Let time pass outside of all operations, which go on meanwhile.
 -- @tparam table runtime frame or poll
 -- @tparam number seconds
 -- @treturn ?boolean true
--- @treturn ?string "interrupted", or what a pause gave as the reason
+-- @treturn ?string "interrupted", or why the caller's own `sleep` ended
 function _M.sleep(runtime, seconds)
   local _, why = go_on(runtime, seconds, function() return false end)
   return why == "timeout" or nil, why

@@ -9,10 +9,10 @@ local _M = {}
 local Poll = setmetatable({}, { __index = loop.methods })
 Poll.__index = Poll
 
--- The shortest time that timers of most loops can tell.
+-- The shortest time that the timers of most loops know.
 local BUDGET_SECONDS = 0.001
 
--- Wakes the host: there is work that it knows nothing of.
+--- Wake the host for work that it knows nothing of.
 function Poll:notify()
   self.driver():wake()
   if self.host then
@@ -20,20 +20,21 @@ function Poll:notify()
   end
 end
 
---- What wakes the host; others may raise it, too.
+--- What wakes the host; others may use it too.
 -- @return notifier of the driver
 function Poll:notifier()
   return self.driver():notifier()
 end
 
---- Let a loop know what it cannot see.
--- @tparam ?table host with the functions `wake()`, called where work has come
---   up outside of `update`, and `stop()`, before the descriptor is closed
+--- Attach the adapter of a loop, or detach it.
+-- @tparam ?table host with the functions `wake()`, called for work that was
+--   begun or cancelled outside of `update`, and `stop()`, called before the
+--   descriptor is closed
 function Poll:attach(host)
   self.host = host
 end
 
---- Let go on who may, until the time is up; at least one.
+--- Resume coroutines that may go on, until the time is up; at least one.
 -- @tparam[opt] number seconds
 function Poll:update(seconds)
   if self.made then
@@ -48,7 +49,7 @@ function Poll:pollfd()
   return self.driver():pollfd()
 end
 
---- End what is under way, and the engine.
+--- Cancel what is under way and close the engine.
 function Poll:close()
   if self.host then
     self.host.stop()

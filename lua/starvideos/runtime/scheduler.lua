@@ -1,10 +1,10 @@
 --- Coroutines that take turns. Each runs until it has to wait: for a time, for
 -- the end of a ticket (a request, a job on the disk) or for others that it has
--- started. Who may go on is resumed one at a time, so that a host can stop
--- whenever its time is up. Knows no engine; what has ended it is told.
+-- started. Those that may go on are resumed one at a time, so that a host can
+-- stop whenever its time is up. Knows no engine: it is told what has ended.
 --
--- A fiber is one coroutine. A group is what one caller has started and may
--- cancel as a whole; a set is what one `gather` waits for.
+-- A fiber is one coroutine. An operation is what one caller has started and may
+-- cancel as a whole; a group is what one `gather` waits for.
 -- @module starvideos.runtime.scheduler
 
 local deadlines = require "starvideos.deadlines"
@@ -20,10 +20,14 @@ local PROGRESS_SECONDS = 0.1
 -- What a fiber yields that wants to know whether it could wait.
 local PROBE = {}
 
-local ASTRAY = "yielded to nobody: inside client:async, and in listeners, only"
-  .. " calls of the client can wait"
+local FOREIGN_YIELD = "this coroutine.yield would never return: inside"
+  .. " client:async, and in listeners, only calls of the client can wait"
 
---- Tell the listeners of a request how far it has come.
+--- In the place of a request, for `await`: the wait for a job on the disk goes
+-- on until the job has ended, also where the operation was cancelled.
+_M.uncancelled = { finish = true }
+
+--- Tell the listeners of a request how far it is.
 -- @tparam table request with `on_answer`, told once, and `on_progress`
 -- @tparam table ticket of the engine
 function _M.report(request, ticket)
@@ -39,12 +43,14 @@ function _M.report(request, ticket)
   end
 end
 
---- What comes of a request that nobody sends any more.
+--- What comes of a request that is not sent because its operation was
+-- cancelled.
+-- @tparam[opt] string why
 -- @treturn nil
 -- @treturn table failure
-function _M.refused()
-  return nil, { reason = "cancelled", message = "the operation was cancelled",
-    sent = false, phase = "queue", bytes_sent = 0 }
+function _M.refused(why)
+  return nil, { reason = "cancelled", sent = false, phase = "queue",
+    bytes_sent = 0, message = why or "the operation was cancelled" }
 end
 
 --- The fiber that is running.
@@ -70,57 +76,58 @@ local function next_ready(self)
 end
 
 local function forget(self, fiber)
-  fiber.dead, fiber.sleeping, fiber.looking = true, nil, nil
+  fiber.ended, fiber.sleeping, fiber.reports_at = true, nil, nil
+  fiber.operation.fibers[fiber] = nil
   fiber.group.fibers[fiber] = nil
-  fiber.set.fibers[fiber] = nil
   self.fibers[fiber.thread] = nil
   if fiber.key then
     self.waiting[fiber.key], self.watched[fiber] = nil, nil
   end
 end
 
--- Ends a fiber where it stands, and those it waits for; none is resumed again.
+-- Ends a fiber where it waits, and those it waits for; none is resumed again.
 local function kill(self, fiber)
   forget(self, fiber)
   if fiber.ticket and not fiber.request.finish then
     fiber.ticket:cancel()
   end
-  if fiber.gathering then
-    for other in pairs(fiber.gathering.fibers) do
+  if fiber.waits_for then
+    for other in pairs(fiber.waits_for.fibers) do
       kill(self, other)
     end
   end
 end
 
--- What the last of a set, or the first that raised, does for who waits.
-local function end_set(self, set, ok, raised)
-  if set.ended then
+-- Called for the last of a group, and for the first that raised: resumes the
+-- fiber that waits for the group.
+local function end_group(self, group, ok, raised)
+  if group.ended then
     return
   end
-  set.ended, set.failed, set.raised = true, not ok, raised
-  for other in pairs(set.fibers) do
+  group.ended, group.failed, group.raised = true, not ok, raised
+  for other in pairs(group.fibers) do
     kill(self, other)
   end
-  local parent = set.parent
-  if parent and parent.gathering == set and not parent.dead then
-    parent.gathering = nil
+  local parent = group.parent
+  if parent and parent.waits_for == group and not parent.ended then
+    parent.waits_for = nil
     make_ready(self, parent, ok, raised)
   end
 end
 
 local function leave(self, fiber, ok, ...)
-  local set = fiber.set
+  local group = fiber.group
   forget(self, fiber)
-  set.count = set.count - 1
+  group.count = group.count - 1
   if not ok and self.is_interrupt and self.is_interrupt((...)) then
-    self:cancel(fiber.group, "interrupted")
+    self:cancel(fiber.operation, "interrupted")
     ok = true
   end
-  if set.on_end then
-    self.groups[set], set.ended = nil, true
-    set.on_end(ok, ...)
-  elseif not ok or set.count == 0 then
-    end_set(self, set, ok, (...))
+  if group.on_end then
+    self.operations[group], group.ended = nil, true
+    group.on_end(ok, ...)
+  elseif not ok or group.count == 0 then
+    end_group(self, group, ok, (...))
   end
 end
 
@@ -129,8 +136,8 @@ local function after(self, fiber, ok, first, ...)
     leave(self, fiber, ok, first, ...)
   elseif first == PROBE then
     after(self, fiber, coroutine.resume(fiber.thread))
-  elseif not (fiber.dead or fiber.sleeping or fiber.key or fiber.gathering) then
-    leave(self, fiber, false, ASTRAY)
+  elseif not (fiber.ended or fiber.sleeping or fiber.key or fiber.waits_for) then
+    leave(self, fiber, false, FOREIGN_YIELD)
   end
 end
 
@@ -139,11 +146,12 @@ local function resume(self, fiber, ...)
   after(self, fiber, coroutine.resume(fiber.thread, ...))
 end
 
-local function begin(self, group, set, body, ...)
-  local fiber = { thread = coroutine.create(body), group = group, set = set }
+local function begin(self, operation, group, body, ...)
+  local fiber = { thread = coroutine.create(body), operation = operation,
+    group = group }
   self.fibers[fiber.thread] = fiber
-  group.fibers[fiber], set.fibers[fiber] = true, true
-  set.count = set.count + 1
+  operation.fibers[fiber], group.fibers[fiber] = true, true
+  group.count = group.count + 1
   return resume(self, fiber, ...)
 end
 
@@ -152,56 +160,56 @@ end
 --   and what it raised
 -- @tparam function body
 -- @param ... its arguments
--- @treturn table group, for `cancel`
+-- @treturn table operation, for `cancel`
 function Scheduler:start(on_end, body, ...)
-  local group = { fibers = {}, count = 0, on_end = on_end } -- its own set, too
-  self.groups[group] = true
-  begin(self, group, group, body, ...)
-  return group
+  local operation = { fibers = {}, count = 0, on_end = on_end } -- and a group
+  self.operations[operation] = true
+  begin(self, operation, operation, body, ...)
+  return operation
 end
 
 --- Run functions side by side. In a fiber this waits until all have returned.
--- For who has a group of its own to hand in, it gives the set at once, which
--- has `ended` then, `failed` and `raised`.
+-- A caller that hands in an operation gets the group at once; the group has
+-- `ended` when all have, and `failed` and `raised` where one has raised.
 -- @tparam table functions each is called with `also(fn)`, which adds one
--- @tparam[opt] table group the running fiber's
--- @treturn ?table set
--- @raise what one of them raises; the others are given up
-function Scheduler:gather(functions, group)
-  local parent = not group and self:current() or nil
-  group = group or parent.group
-  local set = { count = 1, fibers = {}, parent = parent }
+-- @tparam[opt] table operation default the running fiber's
+-- @treturn ?table group
+-- @raise what one of them raises; the others are abandoned
+function Scheduler:gather(functions, operation)
+  local parent = not operation and self:current() or nil
+  operation = operation or parent.operation
+  local group = { count = 1, fibers = {}, parent = parent }
   local function also(body)
     local caller = self:current()
-    begin(self, group, set, body, set.also)
-    if caller and caller.dead then
-      coroutine.yield() -- for ever: what it added raised, and ended the set
+    begin(self, operation, group, body, group.also)
+    if caller and caller.ended then
+      coroutine.yield() -- for ever: what it added raised, which ended it too
     end
   end
-  set.also = also
+  group.also = also
   for _, body in ipairs(functions) do
-    if not set.ended then
+    if not group.ended then
       also(body)
     end
   end
-  set.count = set.count - 1 -- held until here, or the first would end it
-  if set.count == 0 then
-    set.parent = nil
-    end_set(self, set, true)
+  group.count = group.count - 1 -- held until here, or the first would end it
+  if group.count == 0 then
+    group.parent = nil
+    end_group(self, group, true)
   end
   if not parent then
-    return set
-  elseif not set.ended then
-    parent.gathering = set
+    return group
+  elseif not group.ended then
+    parent.waits_for = group
     coroutine.yield()
   end
-  if set.failed then
-    error(set.raised, 0)
+  if group.failed then
+    error(group.raised, 0)
   end
 end
 
 --- Make sure that the running fiber can wait, where `yieldable` may not know:
--- of a metamethod, Lua 5.1 does not tell that it is one.
+-- in a metamethod of Lua 5.1.
 -- @raise what Lua raises there
 function Scheduler.probe()
   coroutine.yield(PROBE)
@@ -209,49 +217,49 @@ end
 
 --- Let the running fiber sleep.
 -- @tparam number due of the clock that `wake` is told
--- @treturn ?boolean true
--- @treturn ?string why it was woken before
+-- @treturn ?boolean true: the time is up, or `wake` was called
+-- @treturn ?string why it was cancelled: "cancelled" or "interrupted"
 function Scheduler:sleep(due)
   local fiber = self:current()
-  if fiber.group.why then
-    return nil, fiber.group.why
+  if fiber.operation.why then
+    return nil, fiber.operation.why
   end
   fiber.sleeping = due
   self.sleepers:push(due, fiber)
   return coroutine.yield()
 end
 
---- Let a fiber that sleeps go on now.
+--- End the sleep of a fiber; nothing where it does not sleep.
 -- @tparam table fiber
-function Scheduler:rouse(fiber)
+function Scheduler:wake(fiber)
   if fiber.sleeping then
     fiber.sleeping = nil
     make_ready(self, fiber, true)
   end
 end
 
--- What a group that was cancelled meanwhile must know of an answer.
-local function marked(group, request, first, second)
+-- Marks the outcome of a request whose operation was cancelled meanwhile.
+local function marked(operation, request, first, second)
   local outcome = first or second
-  if group.why and type(outcome) == "table" then
-    outcome.interrupted = request.finish or group.why == "interrupted" or nil
+  if operation.why and type(outcome) == "table" then
+    outcome.interrupted = request.finish or operation.why == "interrupted" or nil
   end
   return first, second
 end
 
 -- When a request's listeners are next told stands among the sleepers, so that
 -- telling takes its turn and its share of the time.
-local function look_again(self, fiber, now)
-  fiber.looking = now + PROGRESS_SECONDS
-  self.sleepers:push(fiber.looking, fiber)
+local function report_later(self, fiber, now)
+  fiber.reports_at = now + PROGRESS_SECONDS
+  self.sleepers:push(fiber.reports_at, fiber)
 end
 
 --- Let the running fiber wait for a ticket.
 -- @tparam table ticket with the methods `result` and `cancel`
 -- @param key under which its end will be told
--- @tparam table request with `finish`: it must not be torn; `on_answer` and
---   `on_progress`
--- @tparam[opt] number now where the scheduler tells the listeners
+-- @tparam table request with `finish`: whether the wait for its outcome goes on
+--   where the operation is cancelled; `on_answer` and `on_progress`
+-- @tparam[opt] number now where the scheduler is to tell the listeners
 -- @return the results of the ticket
 function Scheduler:await(ticket, key, request, now)
   local fiber = self:current()
@@ -260,22 +268,22 @@ function Scheduler:await(ticket, key, request, now)
   if request.on_answer or request.on_progress then
     self.watched[fiber] = true
     if now then
-      look_again(self, fiber, now)
+      report_later(self, fiber, now)
     end
   end
   coroutine.yield()
   fiber.ticket, fiber.key, fiber.request = nil, nil, nil
-  return marked(fiber.group, request, ticket:result())
+  return marked(fiber.operation, request, ticket:result())
 end
 
--- Whether the listeners heard it; what one raises ends its fiber.
+-- Tells the listeners: whether the fiber goes on. What one raises ends it.
 local function tell(self, fiber)
   local ok, raised = pcall(_M.report, fiber.request, fiber.ticket)
-  if not ok and not fiber.dead then
+  if not ok and not fiber.ended then
     fiber.ticket:cancel()
     leave(self, fiber, false, raised)
   end
-  return ok and not fiber.dead -- a listener may have closed the client
+  return ok and not fiber.ended -- a listener may have closed the client
 end
 
 --- Tell that a ticket has ended: its fiber may go on.
@@ -287,8 +295,8 @@ function Scheduler:ended(key)
     return false
   end
   self.waiting[key], self.watched[fiber] = nil, nil
-  if not fiber.looking or tell(self, fiber) then
-    fiber.key, fiber.looking = nil, nil
+  if not fiber.reports_at or tell(self, fiber) then
+    fiber.key, fiber.reports_at = nil, nil
     resume(self, fiber)
   end
   return true
@@ -298,8 +306,8 @@ end
 -- @treturn ?number
 function Scheduler:due()
   local due, fiber = self.sleepers:earliest()
-  while due and fiber.sleeping ~= due and fiber.looking ~= due do
-    self.sleepers:pop() -- it was woken before, or is no more
+  while due and fiber.sleeping ~= due and fiber.reports_at ~= due do
+    self.sleepers:pop() -- it was woken before, or has ended
     due, fiber = self.sleepers:earliest()
   end
   return due
@@ -310,7 +318,7 @@ end
 -- @treturn boolean whether there was one
 function Scheduler:turn(now)
   local entry = next_ready(self)
-  while entry and entry[1].dead do
+  while entry and entry[1].ended do
     entry = next_ready(self)
   end
   if entry then
@@ -325,7 +333,7 @@ function Scheduler:turn(now)
   if fiber.sleeping then
     resume(self, fiber, true)
   elseif tell(self, fiber) then
-    look_again(self, fiber, now)
+    report_later(self, fiber, now)
   end
   return true
 end
@@ -336,31 +344,31 @@ function Scheduler:is_ready()
   return self.ready_first <= self.ready_last
 end
 
---- Whether any fiber will ever go on.
+--- Whether any fiber may still go on.
 -- @treturn boolean
 function Scheduler:is_busy()
   return self:is_ready() or next(self.waiting) ~= nil or self:due() ~= nil
 end
 
---- Give up all fibers of a set; none is resumed again.
--- @tparam table set
-function Scheduler:give_up(set)
-  set.ended = true
-  for fiber in pairs(set.fibers) do
+--- End all fibers of a group; none is resumed again.
+-- @tparam table group
+function Scheduler:abandon(group)
+  group.ended = true
+  for fiber in pairs(group.fibers) do
     kill(self, fiber)
   end
 end
 
---- End all waits of a group where they stand. An order on the wire is waited
--- for; whatever its fibers begin afterwards is refused.
--- @tparam table group
+--- End all waits of an operation, but for an order on the wire: that gets its
+-- answer. What its fibers begin afterwards is refused.
+-- @tparam table operation
 -- @tparam string why "cancelled" or "interrupted"
-function Scheduler:cancel(group, why)
-  if group.why then
+function Scheduler:cancel(operation, why)
+  if operation.why then
     return
   end
-  group.why = why
-  for fiber in pairs(group.fibers) do
+  operation.why = why
+  for fiber in pairs(operation.fibers) do
     if fiber.sleeping then
       fiber.sleeping = nil
       make_ready(self, fiber, nil, why)
@@ -370,22 +378,22 @@ function Scheduler:cancel(group, why)
   end
 end
 
---- Why whatever the running fiber begins is to be refused.
--- @treturn ?string nil where nothing speaks against it
+--- Why the running fiber may begin nothing any more.
+-- @treturn ?string "cancelled" or "interrupted"; nil where it may
 function Scheduler:refusal()
   local fiber = self:current()
-  return fiber and fiber.group.why
+  return fiber and fiber.operation.why
 end
 
 --- Make a scheduler.
 -- @tparam[opt] function is_interrupt whether what a fiber raised is Ctrl-C,
---   which is meant for its whole group
+--   which cancels its whole operation
 -- @treturn table scheduler
 function _M.new(is_interrupt)
   return setmetatable({
     is_interrupt = is_interrupt,
     fibers = setmetatable({}, { __mode = "k" }),
-    groups = {}, -- that were started and have not ended
+    operations = {}, -- that were started and have not ended
     waiting = {}, -- fibers under the keys of their tickets
     watched = {}, -- fibers whose requests have listeners
     sleepers = deadlines(),

@@ -1,7 +1,6 @@
---- Whether the running coroutine can wait where it stands. Lua lets none wait
--- inside some of its own functions: string.gsub, table.sort, require, in 5.1
--- also pcall. To learn that only once an order is sent would be to lose its
--- answer.
+--- Whether the running coroutine can wait here. Lua lets none wait inside some
+-- of its own functions: string.gsub, table.sort, require, in 5.1 also pcall.
+-- That is asked before an order is sent, or its answer would be lost.
 -- @module starvideos.runtime.yieldable
 
 local _M = {}
@@ -31,7 +30,7 @@ local isyieldable = coroutine.isyieldable -- luacheck: ignore 143
 _M.now = isyieldable or is_above_lua_alone
 
 --- Make sure that it can.
--- @tparam string call the name of what is about to wait
+-- @tparam string call that is about to wait, for the message
 -- @tparam number level where a misuse is reported, as in `error`
 -- @raise where it cannot
 function _M.check(call, level)

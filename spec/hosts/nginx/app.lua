@@ -312,13 +312,13 @@ function actions.held()
   collectgarbage()
   local pump = require "starvideos.runtime.ngx.pump"
   local known = settings()
-  local mailbox = pump.mailbox(known.ca_file)
+  local source = pump.source(known.ca_file)
   local waiting = 0
-  for _ in pairs(mailbox.waiting) do
+  for _ in pairs(source.waiting) do
     waiting = waiting + 1
   end
   return { kilobytes = collectgarbage "count", waiting = waiting,
-    in_flight = mailbox.driver:in_flight(), pid = ngx.worker.pid(),
+    in_flight = source.driver:in_flight(), pid = ngx.worker.pid(),
     pumps = kept.pumps, running = pump.is_running(), timers = ngx.timer.running_count() }
 end
 

@@ -6,14 +6,13 @@ local waiters = require "starvideos.runtime.ngx.waiter"
 
 local _M = {}
 
-local Set = {}
-Set.__index = Set
+local Group = {}
+Group.__index = Group
 
 local LONG_SECONDS = 3600
 
--- Which set a light thread belongs to. The set knows its threads, so it may
--- not be held here.
-local set_of = setmetatable({}, { __mode = "kv" })
+-- The group of each light thread. Weak on both sides: a group knows its threads.
+local group_of = setmetatable({}, { __mode = "kv" })
 
 local function add(self, body)
   self.last = self.last + 1
@@ -41,9 +40,9 @@ local function run(self, body)
   end
 end
 
--- A light thread runs one function after the other: nginx gives back what it
--- keeps for a thread only at the end of the request.
-local function labour(self)
+-- A light thread runs one function after the other: nginx frees the memory of a
+-- thread only at the end of the request.
+local function work(self)
   local waiter = waiters.new()
   while not self:is_orphaned() do
     local body = take(self)
@@ -60,27 +59,27 @@ end
 
 local function spawn(self)
   self.threads[#self.threads + 1] = ngx.thread.spawn(function()
-    set_of[coroutine.running()] = self
-    labour(self)
+    group_of[coroutine.running()] = self
+    work(self)
   end)
 end
 
---- The set that the running light thread belongs to.
--- @treturn ?table set
+--- The group that the running light thread belongs to.
+-- @treturn ?table group
 function _M.of_running()
-  return set_of[coroutine.running()]
+  return group_of[coroutine.running()]
 end
 
---- Whether the thread that waits for the set was killed, or the one that
--- waits for that.
+--- Whether the thread that waits for the group was killed, or the one that waits
+-- for that thread.
 -- @treturn boolean
-function Set:is_orphaned()
+function Group:is_orphaned()
   return self.orphaned or self.parent ~= nil and self.parent:is_orphaned()
 end
 
 --- Run all to their end.
--- @raise what one of them raises; the others are then given up
-function Set:run()
+-- @raise what one of them raises; the others are killed then
+function Group:run()
   pump.watch(self)
   while self.open > 0 and not self.failed do
     if self.bodies[self.first] and not next(self.idle) then
@@ -99,15 +98,15 @@ function Set:run()
   end
 end
 
---- Make a set.
+--- Make a group.
 -- @tparam table functions each is called with `also(fn)`, which adds one
--- @treturn table set
+-- @treturn table group
 function _M.new(functions)
   local self = setmetatable({
     bodies = {}, first = 1, last = 0, open = 0,
     threads = {}, idle = {}, waiter = waiters.new(), orphaned = false,
     parent = _M.of_running(),
-  }, Set)
+  }, Group)
   for _, body in ipairs(functions) do
     add(self, body)
   end

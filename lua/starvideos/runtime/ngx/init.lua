@@ -1,10 +1,9 @@
 --- The runtime of nginx: a call waits in its light thread, and the worker
--- serves others meanwhile. A thread of the engine's does the network and the
--- disk.
+-- serves others meanwhile. Threads of the engine do the network and the disk.
 -- @module starvideos.runtime.ngx
 
+local groups = require "starvideos.runtime.ngx.group"
 local pump = require "starvideos.runtime.ngx.pump"
-local sets = require "starvideos.runtime.ngx.group"
 local schedulers = require "starvideos.runtime.scheduler"
 local waiters = require "starvideos.runtime.ngx.waiter"
 local yieldable = require "starvideos.runtime.yieldable"
@@ -16,12 +15,12 @@ Ngx.__index = Ngx
 
 -- Between two reports of progress.
 local PROGRESS_SECONDS = 0.1
--- Between looks at a request of which nobody would tell that it has ended.
+-- Between looks at a request where no pump runs that would tell of its end.
 local UNTOLD_SECONDS = 0.25
 local LONG_SECONDS = 3600
 
--- The phases in which a light thread may wait. nginx's Lua module has it wait
--- in a TLS handshake too, where minutes are out of place.
+-- The phases in which a light thread may wait. nginx lets it wait in a TLS
+-- handshake too, but not for minutes.
 local WAITS = { server_rewrite = true, rewrite = true, access = true,
   content = true, timer = true }
 
@@ -29,12 +28,12 @@ local IN_A_TIMER = "call it inside ngx.timer.at(0, function() ... end)"
 local ADVICE = {
   init = "start a timer in init_worker, or make a client with runtime ="
     .. ' "block" for this phase',
-  exit_worker = "the worker is about to end; what is open can be waited for by"
-    .. " the next",
+  exit_worker = "the worker is about to end; the next one can wait for what is"
+    .. " still open",
 }
 
---- Make sure that nginx can wait here.
--- @tparam string call the name of what is about to wait
+--- Make sure that the caller can wait here.
+-- @tparam string call that is about to wait, for the message
 -- @tparam[opt=2] number level where a misuse is reported, as in `error`
 -- @raise in a phase that cannot, and where Lua lets no light thread wait
 function Ngx:check(call, level) -- luacheck: no self
@@ -52,18 +51,18 @@ function Ngx:now()
   return self.clock()
 end
 
--- Why what the running thread waits for is not to be waited for any more.
-local function reason_to_end(self, set)
+-- Why the running thread is not to wait any more; nil where it may.
+local function reason_to_end(self, group)
   return ngx.worker.exiting() and "the worker is exiting"
     or self.closed and "the client was closed"
-    or set and set:is_orphaned() and "the caller is gone" or nil
+    or group and group:is_orphaned() and "the caller is gone" or nil
 end
 
 local function sleep_until(self, due, let_pass)
-  local set = sets.of_running()
+  local group = groups.of_running()
   while true do
     local left = due - self.clock()
-    if reason_to_end(self, set) then
+    if reason_to_end(self, group) then
       return nil, "cancelled"
     elseif left <= 0 then
       return true
@@ -78,8 +77,8 @@ end
 --- Let time pass.
 -- @tparam number seconds
 -- @treturn ?boolean true
--- @treturn ?string "cancelled" where the worker is exiting, or what the
---   caller's own sleep gave as the reason
+-- @treturn ?string "cancelled" where the worker is exiting, the client was closed
+--   or the caller was killed, or why the caller's own `sleep` ended
 function Ngx:sleep(seconds)
   local due = self.clock() + seconds
   if self.pause then
@@ -93,51 +92,46 @@ function Ngx:sleep(seconds)
   return slept, why
 end
 
---- Whom to rouse where the running light thread naps.
+--- The running light thread as one that `wake` can wake.
 -- @treturn table waiter
 function Ngx.waiter()
   return waiters.new()
 end
 
---- Let time pass, or less of it where somebody rouses the one who waits.
+--- Let time pass, until `wake` is called at the latest.
 -- @tparam table waiter
 -- @tparam number seconds
 -- @treturn ?boolean true
 -- @treturn ?string as of `sleep`
-function Ngx:nap(waiter, seconds)
-  local set = sets.of_running()
-  if reason_to_end(self, set) then
+function Ngx:wait(waiter, seconds)
+  local group = groups.of_running()
+  if reason_to_end(self, group) then
     return nil, "cancelled"
   end
   waiter:wait(seconds)
-  if reason_to_end(self, set) then
+  if reason_to_end(self, group) then
     return nil, "cancelled"
   end
   return true
 end
 
---- End a nap, or the next one.
+--- End the wait of a waiter, or its next one.
 -- @tparam table waiter
-function Ngx:rouse(waiter) -- luacheck: no self
+function Ngx:wake(waiter) -- luacheck: no self
   waiter:wake()
 end
 
---- Whether the light thread was killed while it napped.
+--- Whether the light thread was killed while it waited.
 -- @tparam table waiter
 -- @treturn boolean
 function Ngx:is_gone(waiter) -- luacheck: no self
   return waiter:is_gone()
 end
 
---- Be done with waiting.
+--- Let go of a waiter: nobody wakes it any more.
 -- @tparam table waiter
 function Ngx:leave(waiter) -- luacheck: no self
   waiter:leave()
-end
-
-local function refusal(why)
-  return nil, { reason = "cancelled", message = why, sent = false,
-    phase = "queue", bytes_sent = 0 }
 end
 
 local function report(req, ticket)
@@ -150,11 +144,11 @@ end
 
 -- Waits until a ticket has ended: why it was cancelled, if it was.
 local function await_end(self, waiter, req)
-  local ticket, set = waiter.ticket, sets.of_running()
+  local ticket, group = waiter.ticket, groups.of_running()
   local cancelled
   while not ticket:done() do
     if not cancelled and not req.finish then
-      cancelled = reason_to_end(self, set)
+      cancelled = reason_to_end(self, group)
       if cancelled then
         ticket:cancel()
       end
@@ -166,7 +160,7 @@ local function await_end(self, waiter, req)
       report(req, ticket)
     end
     if not pump.is_running() then
-      pump.drain(self.mailbox)
+      pump.drain(self.source)
     end
   end
   return cancelled
@@ -175,20 +169,20 @@ end
 local function await(self, ticket, number, req)
   local waiter = waiters.new()
   waiter.ticket, waiter.finish = ticket, req.finish
-  pump.expect(self.mailbox, number, waiter)
+  pump.expect(self.source, number, waiter)
   local cancelled = await_end(self, waiter, req)
   waiter:leave()
   return cancelled
 end
 
 local function driver_of(self)
-  self.mailbox = self.mailbox or pump.mailbox(self.ca_file, self.max_in_flight)
-  return self.mailbox.driver
+  self.source = self.source or pump.source(self.ca_file, self.max_in_flight)
+  return self.source.driver
 end
 
--- Runs a transport of the host's in a light thread that can be ended.
-local function carry(self, req)
-  local waiter, set, ended = waiters.new(), sets.of_running(), nil
+-- Runs a transport of the host's in a light thread, which can be killed.
+local function send_by_transport(self, req)
+  local waiter, group, ended = waiters.new(), groups.of_running(), nil
   local ok, response, failure
   local thread = ngx.thread.spawn(function()
     ok, response, failure = pcall(self.transport, req)
@@ -197,7 +191,7 @@ local function carry(self, req)
   end)
   local cancelled
   while not ended and not cancelled do
-    cancelled = not req.finish and reason_to_end(self, set)
+    cancelled = not req.finish and reason_to_end(self, group)
     if not cancelled then
       waiter:wait(LONG_SECONDS)
     end
@@ -215,17 +209,17 @@ local function carry(self, req)
 end
 
 --- Send a request and wait for its answer.
--- @tparam table req as of `starvideos.runtime.block`; its listeners are called
---   in the light thread that waits. With `finish`, the end of the worker waits
---   for the answer
+-- @tparam table req see `starvideos.transport`; its listeners are called in the
+--   light thread that waits. With `finish`, the end of the worker waits for the
+--   answer
 -- @treturn ?table response
 -- @treturn ?table failure
 function Ngx:request(req)
-  local why = not req.finish and reason_to_end(self, sets.of_running())
+  local why = not req.finish and reason_to_end(self, groups.of_running())
   if why then
-    return refusal(why)
+    return schedulers.refused(why)
   elseif self.transport then
-    return carry(self, req)
+    return send_by_transport(self, req)
   end
   local ticket, number = driver_of(self):submit(req)
   if not ticket then
@@ -234,19 +228,16 @@ function Ngx:request(req)
   local cancelled = await(self, ticket, number, req)
   local response, failure = ticket:result()
   if failure and failure.reason == "cancelled" then
-    failure.message = cancelled or reason_to_end(self, sets.of_running())
+    failure.message = cancelled or reason_to_end(self, groups.of_running())
       or failure.message
   end
   return response, failure
 end
 
--- What is under way on the disk is never torn.
-local UNTORN = { finish = true }
-
---- Have something done on the disk, by the engine's thread for that.
--- @tparam string name see `starvideos.runtime.block`
+--- Have a job on the disk done by the engine's thread.
+-- @tparam string name of the job, see `starvideos.runtime.disk`
 -- @param ... its arguments
--- @return what `starvideos.curl.disk` gives
+-- @return its results
 function Ngx:disk(name, ...)
   if self.transport then
     return require("starvideos.runtime.disk")[name](...)
@@ -257,11 +248,11 @@ function Ngx:disk(name, ...)
   if not ticket then
     return nil, number
   end
-  await(self, ticket, number, UNTORN)
+  await(self, ticket, number, schedulers.uncancelled)
   return ticket:result()
 end
 
---- The same for who cannot wait.
+--- The same for a caller that cannot wait.
 -- @tparam string name
 -- @param ... its arguments
 function Ngx:disk_later(name, ...)
@@ -272,10 +263,10 @@ function Ngx:disk_later(name, ...)
   end
 end
 
--- Of this worker: those who ask for the same share one thread.
+-- Of this worker, by name: one thread for all clients that ask for the same.
 local actors = {}
 
---- The actor of this worker for a name.
+--- The actor that all clients of this worker share for a name.
 -- @tparam string name
 -- @tparam function make makes it
 -- @treturn table actor
@@ -285,45 +276,45 @@ function Ngx:actor(name, make) -- luacheck: no self
 end
 
 -- Why a message is not to be waited for any more.
-local function reason_to_leave(self, set, wish, left)
-  return not wish.finish and reason_to_end(self, set) and "cancelled"
+local function reason_to_abandon(self, group, patience, left)
+  return not patience.finish and reason_to_end(self, group) and "cancelled"
     or left <= 0 and "timeout" or nil
 end
 
---- Wait for the answer of a actor; the worker serves others meanwhile.
+--- Wait for the answer to a message; the worker serves others meanwhile.
 -- @tparam table actor of `starvideos.core`
 -- @tparam table message
 -- @tparam number number of the message
--- @tparam table wish see `starvideos.ledger.proxy`
+-- @tparam table patience see `starvideos.runtime`
 -- @treturn ?string why it is not waited for any more
-function Ngx:await(actor, message, number, wish)
-  local mailbox, set = pump.mailbox_of(actor), sets.of_running()
+function Ngx:await(actor, message, number, patience)
+  local source, group = pump.source_of(actor), groups.of_running()
   local waiter, why = waiters.new(), nil
-  waiter.finish, waiter.ticket = wish.finish, { cancel = function()
+  waiter.finish, waiter.ticket = patience.finish, { cancel = function()
     message:give_up()
   end }
-  pump.expect(mailbox, number, waiter)
+  pump.expect(source, number, waiter)
   while not message:done() and not why do
-    local left = wish.left()
-    why = reason_to_leave(self, set, wish, left)
+    local left = patience.left()
+    why = reason_to_abandon(self, group, patience, left)
     if not why then
       waiter:wait(pump.is_running() and left or math.min(left, UNTOLD_SECONDS))
     end
     if not pump.is_running() then
-      pump.drain(mailbox)
+      pump.drain(source)
     end
   end
-  mailbox.waiting[number] = nil
+  source.waiting[number] = nil
   waiter:leave()
   return why
 end
 
---- Run a function to its end, also where the light thread that asks for it is
--- killed, or its client goes away: in a thread that belongs to no request.
--- What it calls must not need one.
+--- Run a function to its end, also where the calling light thread is killed or
+-- its request is aborted: in a thread that belongs to no request. What the
+-- function calls must not need one.
 -- @tparam function body
--- @tparam[opt] function lost called after it where the one who asked is gone;
---   may return a sentence for the error log
+-- @tparam[opt] function lost called after it where the caller was killed; may
+--   return a sentence for the error log
 -- @raise what the body raises
 function Ngx:shield(body, lost) -- luacheck: no self
   local waiter = waiters.new()
@@ -336,19 +327,19 @@ end
 
 --- Run functions side by side until all have returned.
 -- @tparam table functions each is called with `also(fn)`, which adds one
--- @raise what one of them raises; the others are then given up
+-- @raise what one of them raises; the others are killed then
 function Ngx:gather(functions) -- luacheck: no self
-  sets.new(functions):run()
+  groups.new(functions):run()
 end
 
---- End this client's waits. What others of the worker use goes on.
+--- Cancel what this client waits for. What others of the worker use stays.
 function Ngx:close()
   self.closed = true
   waiters.wake_all()
 end
 
--- Read where the client is made: nginx hides its environment from workers.
-local function named_authorities()
+-- Read when the client is made: nginx hides its environment from workers.
+local function certificates_of_environment()
   local name = os.getenv "SSL_CERT_FILE"
   return name ~= "" and name or nil
 end
@@ -368,13 +359,13 @@ end
 function _M.new(options)
   local transport = transport_of(options)
   if not transport then
-    require "starvideos.curl" -- takes long: where nginx starts, if made there
+    require "starvideos.curl" -- takes long; better while nginx starts
   end
   return setmetatable({
     transport = transport,
     clock = options.clock or require("starvideos.core").now,
     pause = options.sleep,
-    ca_file = options.ca_file or named_authorities(),
+    ca_file = options.ca_file or certificates_of_environment(),
     max_in_flight = options.max_in_flight,
   }, Ngx)
 end

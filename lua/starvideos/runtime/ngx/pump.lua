@@ -1,40 +1,43 @@
---- What the light threads of one nginx worker share: the engine's drivers, and
--- one timer's context that wakes who waits for them, looks after what killed
--- threads have left, and runs what must not be killed.
+--- What the light threads of one nginx worker share: the engine's drivers and
+-- the ledger's actors, and one timer's context that wakes the threads that wait
+-- for them, cancels what killed threads have left, and runs what must not be
+-- killed.
+--
+-- A source is a driver or an actor, which number what is under way and tell
+-- which numbers have ended, and the waiters of those numbers.
 -- @module starvideos.runtime.ngx.pump
 
 local waiters = require "starvideos.runtime.ngx.waiter"
 
 local _M = {}
 
---- When a pump ends. A timer's context gets back the memory of its light
--- threads only then, and its read must not time out: so one makes room for the
--- next after many threads or a long life. And it does not stay where there is
--- nothing to do: where the code cache is off, each request has one.
+--- When a pump ends. The memory of its light threads is freed only then, and its
+-- read must not time out: so after many threads or a long life another takes its
+-- place. Nor does it stay where nothing is to be done: where the code cache is
+-- off, each request has one.
 _M.limits = { threads = 1000, life = 3600, idle = 2 }
 
 -- What 31 bits of milliseconds hold.
 local READ_TIMEOUT_MS = 2 ^ 31 - 1
--- nginx runs no more than so many timers at a time; one that it has not run
--- by now it never will.
+-- nginx runs a limited number of timers at a time; one that it has not run by
+-- now it never will.
 local START_SECONDS = 1
--- Between looks for killed threads, at the end of the worker, and where no
--- socket tells that a request has ended.
+-- Between looks for killed threads, at the end of the worker, and for ended
+-- numbers where no socket tells of them.
 local LOOK, LOOK_AT_END, LOOK_UNTOLD = 1, 0.05, 0.02
 
 -- Of this worker, by what makes two of them differ.
-local mailboxes = {}
--- What is to be run in the pump, and which sets of threads have a parent that
--- waits for them.
-local jobs, sets = {}, setmetatable({}, { __mode = "k" })
+local sources = {}
+-- What is to be run in the pump, and the groups whose parents wait for them.
+local jobs, groups = {}, setmetatable({}, { __mode = "k" })
 local current
 
 local function now()
   return require("starvideos.core").now()
 end
 
-local function drain(mailbox)
-  local driver, waiting = mailbox.driver, mailbox.waiting
+local function drain(source)
+  local driver, waiting = source.driver, source.waiting
   driver:clear()
   local number = driver:take()
   while number do
@@ -66,22 +69,22 @@ local function connect(driver)
   return socket
 end
 
--- A light thread that hears from one driver.
-local function listen(pump, mailbox)
-  local socket, why = connect(mailbox.driver)
+-- The light thread that listens to one source.
+local function listen(pump, source)
+  local socket, why = connect(source.driver)
   if not socket then
-    mailbox.untold_in = pump
+    source.silent_in = pump
     ngx.log(ngx.WARN, "starvideos: no socket to the engine: ", why,
-      "; looking at it instead")
+      "; nothing is lost, but answers are looked for every ", LOOK_UNTOLD, " s")
     return
   end
   repeat
-    drain(mailbox)
+    drain(source)
   until not socket:receive(1)
   socket:close()
 end
 
--- What it is for is noted in a table of the pump's.
+-- `threads`, a table of the pump's, has what the thread is for.
 local function spawn(pump, threads, purpose, body, ...)
   pump.spawned = pump.spawned + 1
   local thread = ngx.thread.spawn(function(...)
@@ -96,26 +99,26 @@ local function spawn(pump, threads, purpose, body, ...)
 end
 
 -- nginx keeps an ended thread until its parent has waited for it.
-local function reap(pump)
+local function wait_for_ended(pump)
   local ended = pump.ended
   pump.ended = {}
   for _, thread in ipairs(ended) do
     ngx.thread.wait(thread)
-    local mailbox = pump.listeners[thread]
-    if mailbox then
-      mailbox.is_heard = false
+    local source = pump.listeners[thread]
+    if source then
+      source.has_listener = false
     end
     pump.listeners[thread], pump.jobs[thread] = nil, nil
   end
 end
 
-local function hear(pump)
-  for _, mailbox in pairs(mailboxes) do
-    if mailbox.untold_in == pump then
-      drain(mailbox)
-    elseif not mailbox.is_heard then
-      mailbox.is_heard = true
-      spawn(pump, pump.listeners, mailbox, listen, pump, mailbox)
+local function listen_to_all(pump)
+  for _, source in pairs(sources) do
+    if source.silent_in == pump then
+      drain(source)
+    elseif not source.has_listener then
+      source.has_listener = true
+      spawn(pump, pump.listeners, source, listen, pump, source)
     end
   end
 end
@@ -140,15 +143,15 @@ local function begin_jobs(pump)
   end
 end
 
--- Ends what killed threads have left, and at the end of the worker all that
--- may be ended: a thread that was killed in a listener of its own still seems
--- to be there.
-local function clear(mailbox)
+-- Cancels what killed threads have left, and at the end of the worker all that
+-- may be cancelled: a thread that was killed in a listener of its caller's still
+-- seems to wait.
+local function cancel_abandoned(source)
   local exiting = ngx.worker.exiting()
-  for number, waiter in pairs(mailbox.waiting) do
+  for number, waiter in pairs(source.waiting) do
     local gone = waiter:is_gone()
     if gone then
-      mailbox.waiting[number] = nil
+      source.waiting[number] = nil
     end
     if (gone or exiting) and not waiter.finish then
       waiter.ticket:cancel()
@@ -156,12 +159,12 @@ local function clear(mailbox)
   end
 end
 
--- Threads outlive the parent that was killed: they are told.
-local function end_orphans()
+-- Threads outlive a parent that was killed: they are woken to see it.
+local function wake_orphans()
   local found = false
-  for set in pairs(sets) do
-    if set.waiter:is_gone() then
-      sets[set], set.orphaned, found = nil, true, true
+  for group in pairs(groups) do
+    if group.waiter:is_gone() then
+      groups[group], group.orphaned, found = nil, true, true
     end
   end
   if found then
@@ -170,15 +173,15 @@ local function end_orphans()
 end
 
 local function is_needed()
-  for _, mailbox in pairs(mailboxes) do
-    if mailbox.driver:in_flight() > 0 then
+  for _, source in pairs(sources) do
+    if source.driver:in_flight() > 0 then
       return true
     end
   end
-  return jobs[1] ~= nil or next(sets) ~= nil
+  return jobs[1] ~= nil or next(groups) ~= nil
 end
 
--- Seconds until the next look at all; nil where the pump has come to its end.
+-- Seconds until the next look at everything; nil where the pump is to end.
 local function pause_of(pump)
   local time, limits = now(), _M.limits
   if not next(pump.jobs) and not is_needed() then
@@ -193,8 +196,8 @@ local function pause_of(pump)
   elseif ngx.worker.exiting() then
     return LOOK_AT_END
   end
-  for _, mailbox in pairs(mailboxes) do
-    if mailbox.untold_in == pump then
+  for _, source in pairs(sources) do
+    if source.silent_in == pump then
       return LOOK_UNTOLD
     end
   end
@@ -202,22 +205,22 @@ local function pause_of(pump)
 end
 
 local function turn(pump)
-  reap(pump)
+  wait_for_ended(pump)
   begin_jobs(pump)
-  hear(pump)
-  for _, mailbox in pairs(mailboxes) do
-    clear(mailbox)
+  listen_to_all(pump)
+  for _, source in pairs(sources) do
+    cancel_abandoned(source)
   end
-  end_orphans()
+  wake_orphans()
 end
 
 local start
 
--- Lets go of the drivers, so that the next pump can hear them.
-local function let_go(pump)
-  for thread, mailbox in pairs(pump.listeners) do
+-- Lets go of the sources, so that the next pump can listen to them.
+local function release(pump)
+  for thread, source in pairs(pump.listeners) do
     ngx.thread.kill(thread)
-    mailbox.is_heard = false
+    source.has_listener = false
   end
   current = nil
 end
@@ -231,14 +234,14 @@ local function serve(pump)
       pump.bell:wait(pause)
     end
   until not pause
-  reap(pump)
-  let_go(pump)
+  wait_for_ended(pump)
+  release(pump)
   if is_needed() then
     start()
   end
   while next(pump.jobs) do
     pump.bell:wait(LOOK)
-    reap(pump)
+    wait_for_ended(pump)
   end
 end
 
@@ -251,8 +254,8 @@ local function run(_, pump)
   pump.bell:leave()
   if not ok then
     ngx.log(ngx.ERR, "starvideos: ", tostring(raised))
-    let_go(pump)
-    waiters.wake_all() -- for from now on each must look himself
+    release(pump)
+    waiters.wake_all() -- from now on each must look for itself
   end
 end
 
@@ -265,13 +268,13 @@ function start()
   end
 end
 
---- Whether somebody is there to wake who waits; else each must look himself.
+--- Whether a pump wakes those that wait; else each must look for itself.
 -- @treturn boolean
 function _M.is_running()
   return current ~= nil and current.running == true
 end
 
---- Have the pump running, and look at what is new.
+--- Have a pump running, and look at what is new.
 -- @treturn boolean whether there is one
 function _M.ensure()
   local pump = current
@@ -284,49 +287,49 @@ function _M.ensure()
   return current ~= nil
 end
 
---- The driver of this worker for what was asked for, and who waits for it.
+--- The source of this worker for requests and jobs on the disk.
 -- @tparam ?string ca_file
 -- @tparam ?number max_in_flight
--- @treturn table mailbox with `driver`, and `waiting`: waiters by number
-function _M.mailbox(ca_file, max_in_flight)
+-- @treturn table source with `driver`, and `waiting`: waiters by number
+function _M.source(ca_file, max_in_flight)
   local name = ("%s\0%s"):format(ca_file or "", max_in_flight or "")
-  mailboxes[name] = mailboxes[name] or {
+  sources[name] = sources[name] or {
     driver = require("starvideos.curl").driver {
       ca_file = ca_file,
       max_in_flight = max_in_flight,
     },
     waiting = {},
   }
-  return mailboxes[name]
+  return sources[name]
 end
 
---- The same for a actor of `starvideos.core`, by which it is known from now on.
--- @tparam table actor
--- @treturn table mailbox
-function _M.mailbox_of(actor)
-  mailboxes[actor] = mailboxes[actor] or { driver = actor, waiting = {} }
-  return mailboxes[actor]
+--- The source for the messages of an actor.
+-- @tparam table actor of `starvideos.core`, which has the methods of a driver
+-- @treturn table source
+function _M.source_of(actor)
+  sources[actor] = sources[actor] or { driver = actor, waiting = {} }
+  return sources[actor]
 end
 
---- Have a waiter woken when a ticket has ended.
--- @tparam table mailbox
--- @tparam number number of the ticket
--- @tparam table waiter with `ticket`, and `finish` where the death of the
---   thread is not to cancel it
-function _M.expect(mailbox, number, waiter)
-  mailbox.waiting[number] = waiter
+--- Have a waiter woken when a number of a source has ended.
+-- @tparam table source
+-- @tparam number number
+-- @tparam table waiter with `ticket`, which is cancelled where the thread is
+--   killed, but not with `finish`
+function _M.expect(source, number, waiter)
+  source.waiting[number] = waiter
   if current then
     current.idle_since = nil
   end
-  if not mailbox.is_heard or not _M.is_running() then
+  if not source.has_listener or not _M.is_running() then
     _M.ensure()
   end
 end
 
 _M.drain = drain
 
--- A timer that nginx never ran leaves its jobs to those who asked.
-local function withdraw(job)
+-- Runs a job here: nginx has never run the timer of the pump.
+local function run_here(job)
   for index, other in ipairs(jobs) do
     if other == job then
       table.remove(jobs, index)
@@ -335,13 +338,12 @@ local function withdraw(job)
   run_job(job)
 end
 
---- Run a function to its end, whatever becomes of the thread that waits for
--- it.
+--- Run a function to its end, also where the thread that waits for it is killed.
 -- @tparam function body
--- @tparam ?function lost called after it where that thread is gone; may return
+-- @tparam ?function lost called after it where that thread was killed; may return
 --   a sentence for the error log
 -- @tparam table waiter of that thread
--- @treturn boolean
+-- @treturn boolean whether the body returned
 -- @return what it raised
 function _M.run(body, lost, waiter)
   local job = { body = body, lost = lost, waiter = waiter }
@@ -352,23 +354,23 @@ function _M.run(body, lost, waiter)
       waiter:wait(START_SECONDS)
       there = job.begun or _M.is_running()
     else
-      withdraw(job)
+      run_here(job)
     end
   end
   return job.ok, job.raised
 end
 
---- Look after a set of threads: where its parent is killed, it is `orphaned`.
--- @tparam table set with the parent's `waiter`
-function _M.watch(set)
-  sets[set] = true
+--- Watch a group of threads: where its parent is killed, it is `orphaned`.
+-- @tparam table group with the parent's `waiter`
+function _M.watch(group)
+  groups[group] = true
   _M.ensure()
 end
 
---- The parent is done.
--- @tparam table set
-function _M.forget(set)
-  sets[set] = nil
+--- Watch it no longer.
+-- @tparam table group
+function _M.forget(group)
+  groups[group] = nil
 end
 
 return _M

@@ -1,5 +1,5 @@
---- A light thread of nginx that waits, for a time or until it is woken, and
--- the end of its worker, which wakes them all.
+--- A light thread of nginx that waits for a time or until it is woken. The end
+-- of the worker wakes all that wait.
 -- @module starvideos.runtime.ngx.waiter
 
 local _M = {}
@@ -7,24 +7,23 @@ local _M = {}
 local Waiter = {}
 Waiter.__index = Waiter
 
--- nginx takes 0 for no wait at all, and runs no more timers at a time than it
--- is told to: the one that tells of the end may be lost.
+-- nginx takes 0 for no wait at all. A timer tells of the worker's end; nginx
+-- runs no more timers at a time than configured, so this one may be lost.
 local SHORTEST, LONGEST = 0.001, 60
 
--- How long a worker's end may stay unseen where nginx has no timer left that
--- would tell of it.
-local BLIND = 1
+-- The longest wait where nginx has no timer left that would tell of the end.
+local LONGEST_UNTOLD = 1
 
--- The notice of the end is a timer, which keeps the Lua VM alive; where the
--- code cache is off that is one for each request, so it may not be far off.
+-- A timer keeps the Lua VM alive, and where the code cache is off each request
+-- has a VM of its own: so the timer that tells of the end is a short one.
 local NOTICE_SECONDS = 5
 
 -- Weak: a light thread that was killed takes its waiter along.
 local waiters = setmetatable({}, { __mode = "k" })
 local is_noticed, has_timed = false, false
 
---- Start a timer. Not the first of a worker whose end has begun: what nginx
--- opens for it is not closed any more then, and nginx complains.
+--- Start a timer. Once the worker is exiting it starts no first one: nginx
+-- would complain that it is not closed any more.
 -- @tparam number seconds
 -- @tparam function body gets whether it was ended early, and the arguments
 -- @param ... arguments
@@ -37,14 +36,14 @@ function _M.start_timer(seconds, body, ...)
   return ngx.timer.at(seconds, body, ...) ~= nil
 end
 
---- Wake everybody, to look whether to go on.
+--- Wake all that wait: each looks whether to go on.
 function _M.wake_all()
   for waiter in pairs(waiters) do
     waiter:wake()
   end
 end
 
-local function is_anybody_left()
+local function are_any_left()
   for waiter in pairs(waiters) do
     if not waiter:is_gone() then
       return true
@@ -56,16 +55,16 @@ end
 
 local expect_end
 
--- nginx ends its timers early, and at once, when the worker is to exit. That
--- is between two rounds of events: who is woken there sleeps on until the next
--- event, be it in an hour; a timer makes one.
+-- nginx ends its timers early when the worker is to exit. That is between two
+-- rounds of events: a thread that is woken there sleeps on until the next event,
+-- maybe for an hour; a timer makes one.
 local function notice(premature)
   is_noticed = false
   if premature or ngx.worker.exiting() then
     if not _M.start_timer(0, _M.wake_all) then
       _M.wake_all()
     end
-  elseif is_anybody_left() then
+  elseif are_any_left() then
     expect_end()
   end
 end
@@ -77,10 +76,10 @@ function expect_end()
   return is_noticed or ngx.worker.exiting()
 end
 
---- Wait. May end early, and then nobody says why: look.
+--- Wait. May end early, without a reason given: the caller looks.
 -- @tparam number seconds
 function Waiter:wait(seconds)
-  local longest = expect_end() and LONGEST or BLIND
+  local longest = expect_end() and LONGEST or LONGEST_UNTOLD
   self.waiting = true
   local woken, why = self.semaphore:wait(
     math.max(SHORTEST, math.min(seconds, longest)))
@@ -100,15 +99,15 @@ function Waiter:wake()
   end
 end
 
---- Whether the thread was killed while it waited. nginx tells nobody, but
--- takes it off the semaphore.
+--- Whether the thread was killed while it waited. nginx does not tell, but takes
+-- it off the semaphore.
 -- @treturn boolean
 function Waiter:is_gone()
   return self.waiting
     and self.semaphore:count() ~= (self.posted and 0 or -1)
 end
 
---- Be done with waiting.
+--- Let go of the waiter: nobody wakes it any more.
 function Waiter:leave()
   waiters[self] = nil
 end
