@@ -11,8 +11,8 @@ SYSTEM_SRC = $(filter-out csrc/platform/digest.c,\
 	$(wildcard csrc/platform/*.c))
 CORE_SRC = $(addprefix csrc/lua/,core.c model.c value.c actor.c marshal.c \
 	notifier.c class.c) $(wildcard csrc/actor/*.c) $(SYSTEM_SRC) $(RULES_SRC)
-CURL_SRC = $(addprefix csrc/lua/,curl.c driver.c request.c response.c \
-	notifier.c class.c) $(wildcard csrc/curl/*.c csrc/platform/*.c) \
+CURL_SRC = $(addprefix csrc/lua/,curl.c disk_job.c driver.c request.c \
+	response.c notifier.c class.c) $(wildcard csrc/curl/*.c csrc/platform/*.c) \
 	csrc/core/buffer.c
 
 # CFLAGS, LIBFLAG and LUA_INCDIR are LuaRocks' names; whoever sets them keeps

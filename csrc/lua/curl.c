@@ -6,6 +6,7 @@
 #include "lua/compat.h"
 #include "curl/engine.h"
 #include "curl/libcurl.h"
+#include "lua/disk_job.h"
 #include "lua/driver.h"
 #include "lua/request.h"
 #include "lua/response.h"
@@ -170,6 +171,7 @@ LUALIB_API int luaopen_starvideos_curl(lua_State *L);
 LUALIB_API int luaopen_starvideos_curl(lua_State *L) {
   sv_make_class(L, ENGINE, engine_methods);
   sv_make_class(L, TRANSFER, transfer_methods);
+  sv_make_disk_job_classes(L);
   sv_make_driver_classes(L);
   luaL_newlib(L, functions);
   return 1;

@@ -1,5 +1,5 @@
 /*
-** The driver and jobs on the disk for Lua, as parts of starvideos.curl.
+** The driver for Lua, as a part of starvideos.curl.
 */
 #ifndef SV_LUA_DRIVER_H
 #define SV_LUA_DRIVER_H
@@ -9,6 +9,5 @@
 void sv_make_driver_classes(lua_State *L);
 
 int sv_lua_driver(lua_State *L); /* curl.driver */
-int sv_lua_disk(lua_State *L);   /* curl.disk */
 
 #endif

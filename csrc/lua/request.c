@@ -11,8 +11,10 @@ static void wrong_field(lua_State *L, const char *name, const char *wanted) {
              wanted, luaL_typename(L, -1));
 }
 
-const char *sv_text_field(lua_State *L, int table, const char *name,
-                          size_t *size) {
+/* A text stays on the stack, so that its bytes stay where they are; `size` may
+** be NULL. NULL where the field is absent. */
+static const char *text_field(lua_State *L, int table, const char *name,
+                              size_t *size) {
   lua_getfield(L, table, name);
   if (lua_isnil(L, -1)) {
     return NULL;
@@ -23,8 +25,8 @@ const char *sv_text_field(lua_State *L, int table, const char *name,
   return lua_tolstring(L, -1, size);
 }
 
-double sv_number_field(lua_State *L, int table, const char *name,
-                       double otherwise) {
+static double number_field(lua_State *L, int table, const char *name,
+                           double otherwise) {
   double number = otherwise;
   lua_getfield(L, table, name);
   if (!lua_isnil(L, -1)) {
@@ -43,19 +45,19 @@ double sv_number_field(lua_State *L, int table, const char *name,
 /* What a narrow type cannot hold is as good as its largest value. */
 static long long_field(lua_State *L, int table, const char *name,
                        double otherwise) {
-  double number = sv_number_field(L, table, name, otherwise);
+  double number = number_field(L, table, name, otherwise);
   return number < (double)LONG_MAX ? (long)number : LONG_MAX;
 }
 
 static size_t size_field(lua_State *L, int table, const char *name,
                          double otherwise) {
-  double number = sv_number_field(L, table, name, otherwise);
+  double number = number_field(L, table, name, otherwise);
   return number < (double)SIZE_MAX ? (size_t)number : SIZE_MAX;
 }
 
 /* Absent is without a limit; a limit of zero is over at once, and not that. */
 static double time_field(lua_State *L, int table, const char *name) {
-  double seconds = sv_number_field(L, table, name, -1);
+  double seconds = number_field(L, table, name, -1);
   return seconds < 0 ? 0 : seconds < 0.001 ? 0.001 : seconds;
 }
 
@@ -117,35 +119,35 @@ static void read_sink(lua_State *L, int table, sv_request *request) {
     wrong_field(L, "sink", "table");
   }
   int sink = lua_gettop(L);
-  request->sink_path = sv_text_field(L, sink, "path", NULL);
+  request->sink_path = text_field(L, sink, "path", NULL);
   if (!request->sink_path) {
     luaL_error(L, "field 'path' of the sink is missing");
   }
-  request->sink_offset = (long long)sv_number_field(L, sink, "offset", 0);
+  request->sink_offset = (long long)number_field(L, sink, "offset", 0);
   request->sink_sync = boolean_field(L, sink, "sync");
-  request->sink_etag = sv_text_field(L, sink, "etag", NULL);
-  request->sink_modified = sv_text_field(L, sink, "modified", NULL);
-  request->sink_total = (long long)sv_number_field(L, sink, "total", 0);
+  request->sink_etag = text_field(L, sink, "etag", NULL);
+  request->sink_modified = text_field(L, sink, "modified", NULL);
+  request->sink_total = (long long)number_field(L, sink, "total", 0);
 }
 
 void sv_read_request(lua_State *L, int table, sv_request *request) {
   memset(request, 0, sizeof *request);
   luaL_checkstack(L, 20, "request");
-  request->method = sv_text_field(L, table, "method", NULL);
-  request->url = sv_text_field(L, table, "url", NULL);
+  request->method = text_field(L, table, "method", NULL);
+  request->url = text_field(L, table, "url", NULL);
   if (!request->url) {
     luaL_error(L, "field 'url' of the request is missing");
   }
   request->url = whole_text(L, -1);
   request->method = request->method ? request->method : "GET";
-  request->body = sv_text_field(L, table, "body", &request->body_size);
+  request->body = text_field(L, table, "body", &request->body_size);
   request->connect_timeout = time_field(L, table, "connect_timeout");
   request->timeout = time_field(L, table, "timeout");
-  request->send_by = sv_number_field(L, table, "send_by", 0);
-  request->stall_seconds = sv_number_field(L, table, "stall_seconds", 0);
+  request->send_by = number_field(L, table, "send_by", 0);
+  request->stall_seconds = number_field(L, table, "stall_seconds", 0);
   request->stall_bytes = long_field(L, table, "stall_bytes", 1);
   request->max_body = size_field(L, table, "max_body", MAX_BODY);
-  double redirects = sv_number_field(L, table, "redirects", 0);
+  double redirects = number_field(L, table, "redirects", 0);
   request->redirects = redirects < INT_MAX ? (int)redirects : INT_MAX;
   request->fresh = boolean_field(L, table, "fresh");
   request->insecure_http = boolean_field(L, table, "insecure_http");
@@ -159,8 +161,8 @@ const char *sv_read_engine(lua_State *L, int table, int *max_in_flight) {
     return NULL;
   }
   luaL_checktype(L, table, LUA_TTABLE);
-  const char *ca_file = sv_text_field(L, table, "ca_file", NULL);
-  double most = sv_number_field(L, table, "max_in_flight", MAX_IN_FLIGHT);
+  const char *ca_file = text_field(L, table, "ca_file", NULL);
+  double most = number_field(L, table, "max_in_flight", MAX_IN_FLIGHT);
   luaL_argcheck(L, most >= 1 && most <= INT_MAX, table,
                 "max_in_flight is out of range");
   *max_in_flight = (int)most;

@@ -15,12 +15,4 @@ void sv_read_request(lua_State *L, int table, sv_request *request);
 ** stack; NULL: none) and `max_in_flight` (64). Raises likewise. */
 const char *sv_read_engine(lua_State *L, int table, int *max_in_flight);
 
-/* A field of a table, NULL or `otherwise` where it is absent; raises where it
-** is of a wrong type. A text stays on the stack, so that its bytes stay where
-** they are; `size` may be NULL. */
-const char *sv_text_field(lua_State *L, int table, const char *name,
-                          size_t *size);
-double sv_number_field(lua_State *L, int table, const char *name,
-                       double otherwise);
-
 #endif
