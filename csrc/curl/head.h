@@ -7,29 +7,27 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-typedef struct sv_field {
+#include "core/content_range.h"
+
+/* One header; its texts are the head's, and not ended by a NUL. */
+typedef struct sv_header_line {
   const char *name, *value;
   size_t name_size, value_size;
-} sv_field;
+} sv_header_line;
 
-/* Steps through the fields of a head: `cursor` begins at the head's start.
+/* Steps through the headers of a head: `cursor` begins at the head's start.
 ** The status line and lines without a colon are passed over. */
-bool sv_head_next(const char **cursor, const char *end, sv_field *field);
+bool sv_head_next(const char **cursor, const char *end, sv_header_line *line);
 
-/* The first field of that name, in any case. */
+/* The first header of that name, in any case. */
 bool sv_head_find(const char *head, size_t size, const char *name,
-                  sv_field *field);
+                  sv_header_line *line);
 
 /* Whether the body may be a video: an error page or an error object at HTTP
 ** 200 is none. */
 bool sv_head_says_file(const char *head, size_t size);
 
-/* Reads the digits at the beginning of a text that ends at `end`: the place
-** after them, or NULL where there are none, or more than the number holds. */
-const char *sv_head_number(const char *text, const char *end,
-                           long long *number);
-
-/* Whether the body is a range that begins at this offset. */
-bool sv_head_continues(const char *head, size_t size, long long offset);
+/* What its Content-Range says; each -1 where it has none. */
+sv_content_range sv_head_range(const char *head, size_t size);
 
 #endif

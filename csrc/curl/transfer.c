@@ -156,7 +156,7 @@ static bool failed_to_write(sv_transfer *t, int problem) {
 
 /* Whether the body is the rest of what the file holds. */
 static bool continues(sv_transfer *t) {
-  if (!sv_head_continues(t->head.data, t->head.size, t->sink.offset)) {
+  if (sv_head_range(t->head.data, t->head.size).first != t->sink.offset) {
     sv_outcome_say(&t->outcome, SV_REASON_PROTOCOL, "the server sent another"
                    " part of the file than was asked for");
     return false;

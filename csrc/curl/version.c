@@ -20,30 +20,19 @@ void sv_version_free(sv_version *version) {
   free(version->modified);
 }
 
-/* A field that one of the two answers lacks says nothing. */
+/* A header that one of the two answers lacks says nothing. */
 static bool same(const char *known, const char *name, const char *head,
                  size_t size) {
-  sv_field field;
-  return !known || !sv_head_find(head, size, name, &field) ||
-         (strlen(known) == field.value_size &&
-          memcmp(known, field.value, field.value_size) == 0);
-}
-
-/* RFC 9110, 14.4: bytes first-last/complete, where complete may be "*". */
-static bool same_total(long long known, const char *head, size_t size) {
-  sv_field range;
-  if (known == 0 || !sv_head_find(head, size, "Content-Range", &range)) {
-    return true;
-  }
-  const char *end = range.value + range.value_size;
-  const char *slash = memchr(range.value, '/', range.value_size);
-  long long total;
-  return !slash || !sv_head_number(slash + 1, end, &total) || total == known;
+  sv_header_line line;
+  return !known || !sv_head_find(head, size, name, &line) ||
+         (strlen(known) == line.value_size &&
+          memcmp(known, line.value, line.value_size) == 0);
 }
 
 bool sv_version_matches(const sv_version *version, const char *head,
                         size_t size) {
+  long long total = sv_head_range(head, size).total;
   return same(version->etag, "ETag", head, size) &&
          same(version->modified, "Last-Modified", head, size) &&
-         same_total(version->total, head, size);
+         (version->total == 0 || total < 0 || total == version->total);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/catalog.h"
+#include "core/content_range.h"
 #include "lua/class.h"
 #include "platform/clock.h"
 #include "lua/compat.h"
@@ -350,6 +351,23 @@ static int core_kind(lua_State *L) {
   return 1;
 }
 
+/* content_range(text) -> first, last, total of the header Content-Range, in
+** bytes; nil for each that it does not say. */
+static int core_content_range(lua_State *L) {
+  size_t size;
+  const char *text = luaL_checklstring(L, 1, &size);
+  sv_content_range range = sv_content_range_read(text, size);
+  const long long numbers[] = {range.first, range.last, range.total};
+  for (int i = 0; i < 3; i++) {
+    if (numbers[i] >= 0) {
+      sv_push_integer(L, numbers[i]);
+    } else {
+      lua_pushnil(L);
+    }
+  }
+  return 3;
+}
+
 /* opened(path), claim(path) -> true, or nil and why: see heir.h. */
 static int core_opened(lua_State *L) {
   sv_sqlite_locks_note(luaL_checkstring(L, 1));
@@ -387,6 +405,7 @@ static const luaL_Reg functions[] = {
     {"actor", sv_lua_actor},
     {"beat", sv_lua_beat},
     {"mark", sv_lua_mark},
+    {"content_range", core_content_range},
     {"directory", core_directory},
     {"opened", core_opened},
     {"claim", core_claim},

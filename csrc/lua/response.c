@@ -53,13 +53,13 @@ static void begin_list(lua_State *L, int headers) {
 /* The values of a name that comes again stand in a list until all are known:
 ** joined one by one, short lines would be copied 64 KiB at a time. True where
 ** a list was begun. */
-static bool add_header(lua_State *L, int headers, const sv_field *field) {
-  push_lowered(L, field->name, field->name_size);
+static bool add_header(lua_State *L, int headers, const sv_header_line *line) {
+  push_lowered(L, line->name, line->name_size);
   lua_pushvalue(L, -1);
   lua_rawget(L, headers);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
-    lua_pushlstring(L, field->value, field->value_size);
+    lua_pushlstring(L, line->value, line->value_size);
     lua_rawset(L, headers);
     return false;
   }
@@ -67,7 +67,7 @@ static bool add_header(lua_State *L, int headers, const sv_field *field) {
   if (begins) {
     begin_list(L, headers);
   }
-  lua_pushlstring(L, field->value, field->value_size);
+  lua_pushlstring(L, line->value, line->value_size);
   lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
   lua_pop(L, 2);
   return begins;
@@ -103,12 +103,12 @@ static void push_headers(lua_State *L, const sv_transfer *transfer) {
   const char *cursor = sv_transfer_head(transfer, &size);
   const char *end = cursor ? cursor + size : cursor;
   bool repeated = false;
-  sv_field field;
+  sv_header_line line;
   luaL_checkstack(L, LUA_MINSTACK, "headers");
   lua_createtable(L, 0, USUAL_HEADERS);
   int headers = lua_gettop(L);
-  while (cursor && sv_head_next(&cursor, end, &field)) {
-    repeated = add_header(L, headers, &field) || repeated;
+  while (cursor && sv_head_next(&cursor, end, &line)) {
+    repeated = add_header(L, headers, &line) || repeated;
   }
   if (repeated) {
     join_lists(L, headers);

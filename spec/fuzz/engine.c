@@ -61,9 +61,9 @@ static void check_head(const sv_transfer *transfer) {
   size_t size;
   const char *cursor = sv_transfer_head(transfer, &size);
   const char *end = cursor ? cursor + size : NULL;
-  sv_field field;
-  while (cursor && sv_head_next(&cursor, end, &field)) {
-    HOLDS(field.value + field.value_size <= end);
+  sv_header_line line;
+  while (cursor && sv_head_next(&cursor, end, &line)) {
+    HOLDS(line.value + line.value_size <= end);
   }
 }
 

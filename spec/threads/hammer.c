@@ -103,7 +103,7 @@ static void cancel(worker *w) {
 /* All that is told of a ticket is read, for races to show. */
 static void look(worker *w) {
   sv_ticket *ticket = w->held[pick(w, HELD)];
-  sv_field field;
+  sv_header_line line;
   size_t size;
   if (!ticket) {
     return;
@@ -114,7 +114,7 @@ static void look(worker *w) {
   }
   if (sv_ticket_status(ticket)) {
     const char *head = sv_transfer_head(sv_ticket_transfer(ticket), &size);
-    sv_head_find(head, size, "content-type", &field);
+    sv_head_find(head, size, "content-type", &line);
   }
   if (sv_ticket_done(ticket) && !sv_ticket_is_disk_job(ticket)) {
     const sv_outcome *outcome = sv_ticket_outcome(ticket);
