@@ -352,10 +352,10 @@ static int core_kind(lua_State *L) {
 }
 
 /* content_range(text) -> first, last, total of the header Content-Range, in
-** bytes; nil for each that it does not say. */
+** bytes; nil for each that it does not say, and for all of none. */
 static int core_content_range(lua_State *L) {
   size_t size;
-  const char *text = luaL_checklstring(L, 1, &size);
+  const char *text = luaL_optlstring(L, 1, "", &size);
   sv_content_range range = sv_content_range_read(text, size);
   const long long numbers[] = {range.first, range.last, range.total};
   for (int i = 0; i < 3; i++) {

@@ -221,15 +221,6 @@ local function finish(self, whole, response)
   return file
 end
 
--- The length the whole file must have, as far as the answer says it.
-local function whole_length(response)
-  local headers = response.headers
-  if response.status == 206 then
-    return tonumber((headers["content-range"] or ""):match("/(%d+)%s*$"))
-  end
-  return tonumber(headers["content-length"])
-end
-
 -- What is there is of another version, or no server can go on with it.
 local function begin_anew(self)
   self.part:discard()
@@ -265,7 +256,8 @@ local function take(self, context, response)
     end
   end
   self.part:remember(response.status, response.headers)
-  return finish(self, whole_length(response), response)
+  local whole = parts.whole_length(response.status, response.headers)
+  return finish(self, whole, response)
 end
 
 -- One attempt: the file; or nil, an error, and whether its cause is out of the

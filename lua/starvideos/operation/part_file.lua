@@ -4,6 +4,7 @@
 -- job on a file is the runtime's, which waits for it as its host does.
 -- @module starvideos.operation.part_file
 
+local core = require "starvideos.core"
 local json = require "starvideos.json"
 
 local _M = {}
@@ -65,14 +66,22 @@ local function known_of(text)
   return type(info) == "table" and info or {}
 end
 
+--- The length that the whole file must have, as far as an answer says it.
+-- @tparam number status
+-- @tparam table headers
+-- @treturn ?number bytes
+function _M.whole_length(status, headers)
+  if status == 206 then
+    local _, _, total = core.content_range(headers["content-range"])
+    return total
+  end
+  return tonumber(headers["content-length"])
+end
+
 -- What tells one version of a file from another, as far as an answer says it.
 local function version_of(status, headers)
-  local total = headers["content-length"]
-  if status == 206 then
-    total = (headers["content-range"] or ""):match("/(%d+)%s*$")
-  end
   return { etag = headers.etag, last_modified = headers["last-modified"],
-    total = tonumber(total) }
+    total = _M.whole_length(status, headers) }
 end
 
 -- What a later request can name; a weak ETag is none (RFC 9110, 13.1.5).
@@ -185,8 +194,8 @@ end
 -- Whether a body in memory is the rest of what is there.
 local function is_rest(self, headers)
   local told = version_of(206, headers)
-  local first = (headers["content-range"] or ""):match("^bytes (%d+)%-")
-  return tonumber(first) == self.offset
+  local first = core.content_range(headers["content-range"])
+  return first == self.offset
     and agree(self.version.etag, told.etag)
     and agree(self.version.last_modified, told.last_modified)
     and agree(self.version.total, told.total)

@@ -20,4 +20,8 @@ describe("a Content-Range", function()
       assert.equal(row[4], total)
     end)
   end
+
+  it("that is missing says nothing", function()
+    assert.same({}, { core.content_range() })
+  end)
 end)

@@ -77,13 +77,12 @@ local function is_same_version(self, headers, total)
   return agrees(self.etag, headers.etag)
     and agrees(self.modified, headers["last-modified"])
     and (not self.total or self.total == 0
-      or agrees(self.total, tonumber(total)))
+      or agrees(self.total, total))
 end
 
 local function continue(self, headers)
-  local first, total = (headers["content-range"] or "")
-    :match "^[Bb]ytes (%d+)%-%d+/?([%d*]*)"
-  if tonumber(first) ~= self.offset then
+  local first, _, total = core.content_range(headers["content-range"])
+  if first ~= self.offset then
     return nil, { reason = "protocol", message = "the server sent another part"
       .. " of the file than was asked for" }
   elseif not is_same_version(self, headers, total)
