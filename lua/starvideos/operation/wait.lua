@@ -2,10 +2,19 @@
 -- @module starvideos.operation.wait
 
 local deadlines = require "starvideos.deadlines"
-local handles = require "starvideos.handle"
+local handle = require "starvideos.handle"
 local watch = require "starvideos.polling.watch"
 
 local _M = {}
+
+local function sleep(plan, self, due)
+  local runtime = plan.context.runtime
+  local ok, why = runtime:sleep(math.max(0, due - runtime:now()))
+  if ok then
+    return watch.advance(plan, self, due)
+  end
+  return watch.stop(plan, self, why)
+end
 
 --- Wait for one task.
 -- @tparam table context of the client
@@ -15,23 +24,18 @@ local _M = {}
 -- @treturn ?table err
 function _M.one(context, task_or_id, options)
   local runtime, plan = context.runtime, watch.plan(context, options)
-  local due, self, err = watch.begin(plan, task_or_id, options)
-  local task = self
-  handles.show(runtime, due and function()
+  local self, what, value, err = watch.begin(plan, task_or_id, options)
+  handle.show(runtime, what ~= watch.ENDED and function()
     return watch.progress(plan, self)
   end)
-  while due do
-    local ok, why = runtime:sleep(math.max(0, due - runtime:now()))
-    if not ok then
-      due, task, err = watch.give_up(plan, self, why)
+  while what ~= watch.ENDED do
+    if what == watch.POLL then
+      what, value, err = watch.poll(plan, self)
     else
-      due, task, err = watch.approach(plan, self, due)
-    end
-    if due == true then
-      due, task, err = watch.poll(plan, self)
+      what, value, err = sleep(plan, self, value)
     end
   end
-  return task, err
+  return value, err
 end
 
 -- Many watches share one heap. One coroutine sleeps until the earliest is due
@@ -51,12 +55,12 @@ local function on_the_beat(plan, due)
 end
 
 -- Puts a watch back, or takes down what has become of it.
-local function put(self, one, due, task, err)
-  if due then
-    self.heap:push(on_the_beat(self.plan, due), one)
+local function put(self, one, what, value, err)
+  if what == watch.SLEEP then
+    self.heap:push(on_the_beat(self.plan, value), one)
   else
     self.watches[one.id] = nil
-    self.on_end({ id = one.id, task = task, err = err }, self.also)
+    self.on_end({ id = one.id, task = value, err = err }, self.also)
   end
 end
 
@@ -65,7 +69,7 @@ end
 local function end_all(self, why)
   local one = self.heap:pop()
   while one do
-    put(self, one, watch.give_up(self.plan, one, why))
+    put(self, one, watch.stop(self.plan, one, why))
     one = self.heap:pop()
   end
 end
@@ -102,11 +106,11 @@ end
 -- Moves the earliest watch on.
 local function step(self, also)
   local one, reached = self.heap:pop()
-  local due, task, err = watch.approach(self.plan, one, reached)
-  if due == true then
+  local what, value, err = watch.advance(self.plan, one, reached)
+  if what == watch.POLL then
     poll(self, one, also)
   else
-    put(self, one, due, task, err)
+    put(self, one, what, value, err)
   end
 end
 
@@ -138,9 +142,9 @@ local function begin(self, list, options, faults)
       if faults[id] then
         self.results[id] = { id = id, err = faults[id] }
       else
-        local due, one, err = watch.begin(self.plan, item, options)
-        self.watches[id] = due and one
-        put(self, due and one or { id = id }, due, one, err)
+        local one, what, value, err = watch.begin(self.plan, item, options)
+        self.watches[id] = one
+        put(self, one, what, value, err)
       end
     end
   end
@@ -152,7 +156,7 @@ local function results_of(self, list)
   for index, item in ipairs(list) do
     local one = self.watches[id_of(item)]
     if one then
-      put(self, one, watch.give_up(self.plan, one, "interrupted"))
+      put(self, one, watch.stop(self.plan, one, "interrupted"))
     end
     results[index] = self.results[id_of(item)]
   end
@@ -190,7 +194,7 @@ function _M.all(context, list, options, faults, on_end)
     return lead(self, also)
   end
   begin(self, list, options, faults)
-  handles.show(context.runtime, function()
+  handle.show(context.runtime, function()
     return progress(self)
   end)
   if self.heap:earliest() then

@@ -1,36 +1,94 @@
---- The answer to a query becomes a task, and the ledger hears of it.
+--- What is known of a task: the provider's answer, or one that another process
+-- got a moment ago. Of every new status the ledger is told.
 -- @module starvideos.polling.observe
 
 local exchange = require "starvideos.api.exchange"
 local operations = require "starvideos.api.operations"
 local redact = require "starvideos.redact"
+local shared_cache = require "starvideos.polling.shared_cache"
 local task_reader = require "starvideos.api.task_reader"
 
--- That a task has ended is for the ledger too; where that cannot write it
--- down, the one who asked still gets the answer.
-local function note(context, task)
+local _M = {}
+
+-- Where the ledger cannot write it down, the caller still gets the answer.
+local function tell_ledger(context, task)
   local ok, err = context.ledger:seen(task)
   if not ok then
     exchange.tell_of_ledger(context, err)
   end
 end
 
---- Take the answer to a query.
--- @tparam table context of the client
--- @tparam string id of the task
--- @tparam table http `status`, `headers`, `body`
--- @treturn ?table task, a failed one too
--- @treturn ?table err
-return function(context, id, http)
-  local task, refused = task_reader.read(operations.query, http,
+-- Makes a task of an answer.
+local function read(context, id, response, told)
+  local task, refused = task_reader.read(operations.query, response,
     context.wall_clock, id)
   if not task then
     refused.task_id = refused.task_id or id
     return nil, refused
   end
   task.error = redact.key(task.error, context.api_key)
-  if context.ledger then
-    note(context, task)
+  if context.ledger and task.status ~= told then
+    tell_ledger(context, task)
   end
   return task
 end
+
+local function read_cached(context, id, text, told)
+  return (read(context, id, { status = 200, headers = {}, body = text }, told))
+end
+
+--- Ask the provider once. Where processes share what they know, the others
+-- can read the answer.
+-- @tparam table context of the client
+-- @tparam string id
+-- @tparam[opt] number timeout seconds, at most the client's own
+-- @tparam[opt] string told the status that the ledger was told last; it is not
+--   told the same again
+-- @treturn ?table task, a failed one too
+-- @treturn ?table err
+-- @treturn ?number when the answer came, as the shared cache has it
+function _M.ask(context, id, timeout, told)
+  local response, err = exchange.call(context, operations.query,
+    { task_id = id, timeout = timeout })
+  if not response then
+    return nil, err
+  end
+  local task, refused = read(context, id, response, told)
+  if not task then
+    return nil, refused
+  end
+  local cache = shared_cache.of(context)
+  return task, nil, cache and cache:put(id, response.body)
+end
+
+--- Read what the shared cache has of a task.
+-- @tparam table context of the client
+-- @tparam string id
+-- @tparam number max_age seconds
+-- @treturn ?table task, nil where nothing is known or it is older
+function _M.cached(context, id, max_age)
+  local cache = shared_cache.of(context)
+  if not cache then
+    return nil
+  end
+  local text, at = cache:get(id)
+  return text and cache:age(at) <= max_age and read_cached(context, id, text)
+    or nil
+end
+
+--- Read what the shared cache has got of a task since the caller last heard.
+-- @tparam table context of a client with a shared cache
+-- @tparam string id
+-- @tparam ?number since as of `ask`, or the time that this returned
+-- @tparam ?string told as of `ask`
+-- @treturn ?table task, nil where there is nothing new
+-- @treturn ?number when the answer came
+function _M.newer(context, id, since, told)
+  local text, at = shared_cache.of(context):get(id)
+  if not text or since and at <= since then
+    return nil
+  end
+  return read_cached(context, id, text, told), at
+end
+
+return _M

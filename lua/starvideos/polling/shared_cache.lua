@@ -1,13 +1,12 @@
 --- What one process knows of a task, for the others: a dictionary that they
--- share, such as one of nginx, holds the last answer and who is asking.
+-- share, such as one of nginx, holds the last answer and who is polling.
 --
--- Who wants to ask lays claim to the task; the others read meanwhile what is
--- posted. A claim runs out by itself, for its owner may die. Neither the key
--- of the API nor a link stands in a name; what is posted holds signed links,
--- and is for the dictionary alone.
+-- A process claims the task that it is about to poll; the others read the
+-- cached answer meanwhile. A claim expires, for its owner may be killed.
+-- Neither the API key nor a link stands in the name of an entry; the answers
+-- hold signed links, and are for the dictionary alone.
 -- @module starvideos.polling.shared_cache
 
-local answer = require "starvideos.polling.observe"
 local policy = require "starvideos.polling.policy"
 
 local _M = {}
@@ -34,7 +33,7 @@ function _M.of(context)
     context.shared_cache = setmetatable({
       context = context,
       dictionary = context.shared,
-      realm = ("%s %s "):format(context.base_url,
+      scope = ("%s %s "):format(context.base_url,
         fingerprint(context.api_key or "")),
     }, SharedCache)
   end
@@ -42,17 +41,17 @@ function _M.of(context)
 end
 
 local function answer_key(self, id)
-  return "starvideos task " .. self.realm .. id
+  return "starvideos task " .. self.scope .. id
 end
 
 local function claim_key(self, id)
-  return "starvideos claim " .. self.realm .. id
+  return "starvideos claim " .. self.scope .. id
 end
 
---- Post what the provider has answered.
+--- Keep what the provider has answered.
 -- @tparam string id of the task
 -- @tparam string text JSON
--- @treturn number when, as `task` will tell
+-- @treturn number when it was kept, as `get` returns it
 function SharedCache:put(id, text)
   local at = ("%.3f"):format(self.context.wall_clock())
   self.dictionary:set(answer_key(self, id), at .. " " .. text,
@@ -60,57 +59,27 @@ function SharedCache:put(id, text)
   return tonumber(at)
 end
 
---- Seconds since something was posted.
+--- The last answer.
+-- @tparam string id of the task
+-- @treturn ?string JSON, nil where there is none
+-- @treturn ?number when it was kept
+function SharedCache:get(id)
+  local entry = self.dictionary:get(answer_key(self, id))
+  if type(entry) ~= "string" then
+    return nil
+  end
+  local at, text = entry:match("^(%d+%.%d+) (.*)$")
+  return text, tonumber(at)
+end
+
+--- Seconds since an answer was kept.
 -- @tparam number at when
 -- @treturn number
 function SharedCache:age(at)
   return math.max(0, self.context.wall_clock() - at)
 end
 
--- The last answer and when it came; nil where there is none.
-local function latest(self, id)
-  local posted = self.dictionary:get(answer_key(self, id))
-  if type(posted) ~= "string" then
-    return nil
-  end
-  local at, text = posted:match("^(%d+%.%d+) (.*)$")
-  return text, tonumber(at)
-end
-
-local function read(self, id, text)
-  return (answer(self.context, id, { status = 200, headers = {},
-    body = text }))
-end
-
---- What is known of a task.
--- @tparam string id
--- @tparam number max_age seconds
--- @treturn ?table task, nil where nothing is known or it is older
--- @treturn ?string the same as JSON
--- @treturn ?number when it was posted
-function SharedCache:task(id, max_age)
-  local text, at = latest(self, id)
-  if not text or self:age(at) > max_age then
-    return nil
-  end
-  return read(self, id, text), text, at
-end
-
---- What has become known of a task.
--- @tparam string id
--- @tparam ?number since when the caller last heard of it
--- @treturn ?table task, nil where there is nothing new
--- @treturn ?string the same as JSON
--- @treturn ?number when it was posted
-function SharedCache:news(id, since)
-  local text, at = latest(self, id)
-  if not text or since and at <= since then
-    return nil
-  end
-  return read(self, id, text), text, at
-end
-
---- Whether somebody else is about to ask for a task.
+--- Whether another process is about to poll a task.
 -- @tparam string id
 -- @tparam ?string own the caller's claim
 -- @treturn boolean
@@ -119,12 +88,12 @@ function SharedCache:is_claimed(id, own)
   return holder ~= nil and holder ~= own
 end
 
---- Lay claim to a task, or keep one's claim.
+--- Claim a task, or renew one's claim.
 -- @tparam string id
 -- @tparam ?string own the claim that the caller has
--- @tparam number seconds after which it runs out
--- @treturn ?string the claim; an empty one, of which nobody knows, where the
---   dictionary is full; nil: another has it
+-- @tparam number seconds after which it expires
+-- @treturn ?string the claim; an empty one, which no other process sees, where
+--   the dictionary is full; nil: another process has it
 function SharedCache:claim(id, own, seconds)
   local dictionary, key = self.dictionary, claim_key(self, id)
   if own and dictionary:get(key) == own then
@@ -140,7 +109,7 @@ function SharedCache:claim(id, own, seconds)
   return why ~= "exists" and "" or nil
 end
 
---- Give a claim back.
+--- Release a claim.
 -- @tparam string id
 -- @tparam string own the claim
 function SharedCache:release(id, own)

@@ -1,22 +1,39 @@
---- One wait for one task, as a record that is moved on whenever it is due: it
--- looks at what others know, queues for its turn, polls. It never sleeps, so
--- that ten thousand are ten thousand small tables and no more.
+--- One wait for one task, as a record that is moved on whenever it is due. It
+-- never sleeps, so that ten thousand of them are ten thousand small tables.
 --
--- A step gives when the watch is next due; or nil, where it has ended, and the
--- task, or nil and an err.
+--    state   | what happens                               | next
+--    --------|--------------------------------------------|------------------
+--    waiting | the poll is due                            | queued
+--            | another process has kept a newer answer    | waiting, or ended
+--            | another process is polling this task       | waiting
+--    queued  | the rate limiter permits the poll          | polling
+--            | another process has kept a newer answer    | waiting, or ended
+--    polling | the task goes on, or the error is passing  | waiting
+--            | the task has ended, or the error is lasting| ended
+--    waiting | the deadline is reached                    | ended: timeout
+--    queued  | the caller's sleep was cut short           | ended: cancelled
+--
+-- Every step returns what its caller is to do next, one of three words, and
+-- what belongs to it:
+--
+--    SLEEP, due        sleep until then (the runtime's seconds), and `advance`
+--    POLL              `poll`
+--    ENDED, task       the task is completed
+--    ENDED, nil, err   the task failed, or the wait did
 -- @module starvideos.polling.watch
 
-local shared_cache = require "starvideos.polling.shared_cache"
-local rate_limiter = require "starvideos.polling.rate_limiter"
 local errors = require "starvideos.errors"
-local operations = require "starvideos.api.operations"
+local observe = require "starvideos.polling.observe"
 local pace = require "starvideos.polling.pace"
 local policy = require "starvideos.polling.policy"
-local query = require "starvideos.operation.query"
-local task_reader = require "starvideos.api.task_reader"
+local rate_limiter = require "starvideos.polling.rate_limiter"
+local shared_cache = require "starvideos.polling.shared_cache"
 local tasks = require "starvideos.api.task"
+local wait_error = require "starvideos.polling.wait_error"
 
-local _M = {}
+local SLEEP, POLL, ENDED = "sleep", "poll", "ended"
+
+local _M = { SLEEP = SLEEP, POLL = POLL, ENDED = ENDED }
 
 local info_mt = {
   __tostring = function(info)
@@ -48,37 +65,29 @@ function _M.plan(context, options, beat)
   }
 end
 
--- The result of a wait whose task has ended.
-local function settle(task)
-  if task.status == "completed" then
-    return nil, task
+-- What a watch keeps of the answer of an unfinished task: all of the task but
+-- `raw`. A list of values takes half the memory of a table with names.
+local KEPT = { "id", "object", "created", "model", "status", "progress",
+  "video_url", "actualDuration" }
+
+local function values_of(task)
+  local values = {}
+  for index, name in ipairs(KEPT) do
+    values[index] = task[name] or false
   end
-  return nil, nil, errors.task_failed(task)
+  return values
 end
 
--- LuaJIT finds a string among all there are by its length and a few of its
--- bytes, the first four of them. Ten thousand answers that differ in an id
--- somewhere in between would be one to it, so each begins with the end of its.
-local MARK = 4
-
-local function marked(self, text)
-  return self.id:sub(-MARK) .. text
-end
-
--- What was answered last, as JSON: a third of what it is as tables.
-local function text_of(self)
-  return type(self.known) == "string"
-    and self.known:sub(math.min(MARK, #self.id) + 1) or nil
-end
-
--- The task as last seen.
+-- The task as last known.
 local function task_of(self)
-  local text = text_of(self)
-  if text then
-    return task_reader.read(operations.query, { status = 200, headers = {},
-      body = text }, nil, self.id)
+  if not self.kept then
+    return self.task or { id = self.id }
   end
-  return self.known or { id = self.id }
+  local fields = {}
+  for index, name in ipairs(KEPT) do
+    fields[name] = self.kept[index] or nil
+  end
+  return tasks.new(fields)
 end
 
 -- The same for those who look on: what they are shown always has a status.
@@ -94,55 +103,61 @@ local function shown_of(self)
   return copy
 end
 
--- What was last known of the task: its status, or why there is none.
-local function last_known(self, task)
-  if self.fault then
-    return "was last answered by " .. tostring(self.fault)
+-- The result of a wait whose task has ended.
+local function settled(task)
+  if task.status == "completed" then
+    return ENDED, task
   end
-  return "is still running" .. (task.status
-    and " (" .. task.status .. ")" or "")
+  return ENDED, nil, errors.task_failed(task)
 end
 
-local function time_is_up(plan, self)
-  local task = task_of(self)
-  return nil, nil, errors.new {
-    kind = "timeout",
-    message = ("task %s %s after %g s; nothing was cancelled or sent again:"
-      .. " wait for it once more"):format(self.id, last_known(self, task),
-      plan.timeout),
-    task = task,
-    task_id = self.id,
+local function progress_at(plan, self, now)
+  return {
+    elapsed = now - plan.began,
+    remaining = math.max(0, plan.deadline - now),
+    polls = self.polls,
+    error = self.fault,
   }
 end
 
-local function cancelled(self, interrupted)
-  return nil, nil, errors.new {
-    kind = "cancelled",
-    message = ("stopped waiting for task %s; it goes on and can be waited for"
-      .. " again"):format(self.id),
-    task = task_of(self),
-    task_id = self.id,
-    interrupted = interrupted,
-  }
+--- How far a watch has come.
+-- @tparam table plan
+-- @tparam table self the watch
+-- @treturn table with `task` as last known, `elapsed`, `remaining` (seconds),
+--   `polls`, and `error` where the last poll failed
+function _M.progress(plan, self)
+  local progress = progress_at(plan, self, plan.context.runtime:now())
+  progress.task = shown_of(self)
+  return progress
 end
 
--- The provider wants to be asked no more before the wait is over.
-local function too_late(self, err)
-  return nil, nil, errors.new {
-    kind = "rate_limited",
-    message = ("task %s: the provider asks to come back in %g s, which is past"
-      .. " the end of this wait (%s)"):format(self.id, err.retry_after,
-      err.message),
-    status = err.status,
-    code = err.code,
-    retry_after = err.retry_after,
-    task = task_of(self),
-    task_id = self.id,
-  }
+local function tell(plan, self, task, now)
+  if plan.on_progress then
+    local info = setmetatable(progress_at(plan, self, now), info_mt)
+    info.id = self.id
+    plan.on_progress(task or shown_of(self), info)
+  end
+end
+
+-- A field is only cleared where it stands: to name it otherwise would make the
+-- table larger.
+local function take_answer(plan, self, task, at)
+  local is_over = tasks.is_terminal(task)
+  self.task = is_over and task or nil
+  self.kept = not is_over and values_of(task) or nil
+  if at then
+    self.heard_at = at
+  end
+  if plan.context.ledger then
+    self.told = task.status
+  end
+  if self.fault then
+    self.fault = nil
+  end
 end
 
 -- When to poll next, never before `earliest`. A wait that would end unseen
--- takes a last look shortly before its deadline.
+-- polls a last time shortly before its deadline.
 local function due_after(plan, pause, now, earliest)
   local due = now + pause
   local last_look = math.max(earliest or now, plan.deadline
@@ -155,40 +170,8 @@ local function due_after(plan, pause, now, earliest)
   return plan.deadline
 end
 
-local function tell(plan, self, task, now)
-  if plan.on_progress then
-    task = type(task) == "table" and task or shown_of(self)
-    plan.on_progress(task, setmetatable({
-      id = self.id,
-      elapsed = now - plan.began,
-      remaining = math.max(0, plan.deadline - now),
-      polls = self.polls,
-      error = self.fault,
-    }, info_mt))
-  end
-end
-
---- How far a watch has come.
--- @tparam table plan
--- @tparam table self the watch
--- @treturn table with `task`, `elapsed`, `remaining` (seconds), `polls`, and
---   `error` where the last poll brought none
-function _M.progress(plan, self)
-  local now = plan.context.runtime:now()
-  if self.shown == nil or self.shown_of ~= self.known then
-    self.shown, self.shown_of = shown_of(self), self.known
-  end
-  return {
-    task = self.shown,
-    elapsed = now - plan.began,
-    remaining = math.max(0, plan.deadline - now),
-    polls = self.polls,
-    error = self.fault,
-  }
-end
-
 -- When a task was created: as it tells, or as the ledger does. An order may
--- have been written down long before it was sent.
+-- have been recorded long before it was sent.
 local function created_at(context, task, id)
   local created = task and tonumber(task.created)
   if created or not context.ledger then
@@ -208,38 +191,37 @@ end
 -- @tparam table plan
 -- @tparam table|string task_or_id
 -- @tparam table options with `first_poll`
--- @treturn ?number when it is due
--- @treturn ?table the watch; or the task, where it has ended
--- @treturn ?table err
+-- @treturn table the watch
+-- @return what to do next, and what belongs to it
 function _M.begin(plan, task_or_id, options)
   local task = type(task_or_id) == "table" and task_or_id or nil
+  local id = task and task.id or task_or_id
   if task and tasks.is_terminal(task)
     and (task.status ~= "completed" or task.video_url) then
-    return settle(task)
+    return { id = id }, settled(task)
   end
   local context = plan.context
-  local id = task and task.id or task_or_id
-  -- Eight fields fill a table, the fault among them that most never see.
+  -- Eight fields fill a table. Some of these come and go: `kept`, of the last
+  -- answer; `permit`, of the rate limiter; `fault`, the error of the last poll,
+  -- and what `pace` counts. Few watches meet the last ones.
   local self = {
     id = id,
-    known = task, -- as it was given, or as marked JSON
+    task = task, -- as the caller gave it, or as it ended
     age = age_of(context, task, id), -- when the wait began
     interval = pace.first_interval(plan),
     polls = 0,
-    permit = nil, -- reserved at the rate limiter
-    fault = nil, -- the error that the last poll came back with
-    faults = nil,
   }
   local due = due_after(plan, pace.first_pause(self, options, self.age,
     context.random), plan.began)
   if shared_cache.of(context) then
+    -- The cache is looked at between polls, too.
     self.poll_at, due = due, plan.began
   end
-  return due, self
+  return self, SLEEP, due
 end
 
 -- Gives back what others wait for.
-local function let_go(plan, self)
+local function release(plan, self)
   local context = plan.context
   if self.permit then
     context.rate_limiter:release(self.permit)
@@ -251,95 +233,69 @@ local function let_go(plan, self)
   end
 end
 
+local function timed_out(plan, self)
+  release(plan, self)
+  return ENDED, nil, wait_error.timeout(self.id, task_of(self), self.fault,
+    plan.timeout)
+end
+
 --- End a watch that is not polling.
 -- @tparam table plan
 -- @tparam table self the watch
--- @tparam string why as `sleep` gave it
--- @treturn nil
--- @treturn nil
--- @treturn table err
-function _M.give_up(plan, self, why)
-  let_go(plan, self)
-  return cancelled(self, why == "interrupted")
-end
-
--- Reads one answer, true for the one before: seconds until the next poll, or
--- nil and the result.
-local function judge(plan, self, seen, err, now)
-  if seen then
-    local pause = pace.after_answer(self, plan, plan.context.random)
-    if seen ~= true and tasks.is_terminal(seen) then
-      return settle(seen)
-    end
-    return pause
-  elseif err.kind == "cancelled" then
-    return cancelled(self, err.interrupted)
-  elseif now >= plan.deadline then
-    return 0
-  end
-  local pause = pace.after_error(self, plan, err,
-    self.age + now - plan.began, plan.context.random)
-  if not pause then
-    err.task = err.task or task_of(self)
-    return nil, nil, err
-  elseif err.retry_after and now + err.retry_after > plan.deadline then
-    return too_late(self, err)
-  end
-  return pause
-end
-
--- Books what was answered.
-local function book(self, text, at, fault)
-  if text then
-    self.known = marked(self, text)
-  end
-  if at then
-    self.heard_at = at
-  end
-  if fault or self.fault then
-    self.fault = fault
-  end
+-- @tparam string why as the runtime's `sleep` gave it
+-- @return ENDED, nil and the err
+function _M.stop(plan, self, why)
+  release(plan, self)
+  return ENDED, nil, wait_error.cancelled(self.id, task_of(self),
+    why == "interrupted")
 end
 
 local function until_next_look(context)
   return policy.cache_look * (0.5 + context.random())
 end
 
--- Takes what another wait has found out. That one asks again at its own pace;
--- this one looks when that may be, and asks itself where nothing came of it.
-local function take_news(plan, self, seen, age, now)
-  let_go(plan, self)
-  local pause, task, err = judge(plan, self, seen, nil, now)
-  tell(plan, self, seen, now)
-  if not pause then
-    return nil, task, err
-  end
+-- Takes what another process has found out. That one polls again at its own
+-- pace; this one looks when that may be, and polls where nothing came of it.
+local function take_cached(plan, self, task, at, now)
   local context = plan.context
+  release(plan, self)
+  take_answer(plan, self, task, at)
+  pace.after_answer(self, plan, context.random)
+  tell(plan, self, task, now)
+  if tasks.is_terminal(task) then
+    return settled(task)
+  end
+  local age = shared_cache.of(context):age(at)
   self.poll_at = due_after(plan, math.max(0,
     self.interval * (1 + policy.jitter) + 2 * policy.cache_look - age), now)
-  self.reads = true
-  return math.min(self.poll_at, now + math.max(until_next_look(context),
+  self.follows = true
+  return SLEEP, math.min(self.poll_at, now + math.max(until_next_look(context),
     self.interval * (1 - policy.jitter) - age))
 end
 
--- What the cache says to a watch: when to look again, or nil and the result;
--- true where it is to ask by itself.
-local function consult(plan, self, cache, now)
-  local seen, text, at = cache:news(self.id, self.heard_at)
-  if seen then
-    book(self, text, at)
-    return take_news(plan, self, seen, cache:age(at), now)
-  elseif now < self.poll_at then
-    local look = self.reads and now + until_next_look(plan.context)
-    return math.min(look or self.poll_at, self.poll_at)
-  elseif not self.permit and cache:is_claimed(self.id, self.claim) then
-    return math.min(now + until_next_look(plan.context), plan.deadline)
+-- What stands between a watch that is woken and its poll: each returns what to
+-- do instead, or nothing where the poll may go on.
+
+-- Another process may have an answer, or be about to get one.
+local function look_in_cache(plan, self, now)
+  local context = plan.context
+  local cache = shared_cache.of(context)
+  if not cache then
+    return nil
   end
-  return true
+  local task, at = observe.newer(context, self.id, self.heard_at, self.told)
+  if task then
+    return take_cached(plan, self, task, at, now)
+  elseif now < self.poll_at then
+    local look = self.follows and now + until_next_look(context)
+    return SLEEP, math.min(look or self.poll_at, self.poll_at)
+  elseif not self.permit and cache:is_claimed(self.id, self.claim) then
+    return SLEEP, math.min(now + until_next_look(context), plan.deadline)
+  end
 end
 
--- Queues for a turn: nil, or when to look again.
-local function queue(plan, self, now)
+-- The rate limiter may not permit another poll yet.
+local function get_permit(plan, self, now)
   local limiter, pause = plan.context.rate_limiter
   if self.permit then
     pause, self.permit = limiter:check(self.permit, now, plan.beat)
@@ -347,92 +303,122 @@ local function queue(plan, self, now)
     pause, self.permit = limiter:reserve(now, plan.beat)
   end
   if pause > 0 then
-    return math.min(now + pause, plan.deadline)
+    return SLEEP, math.min(now + pause, plan.deadline)
   end
   self.permit = nil
 end
 
--- Lays claim to the task for as long as a poll may take.
-local function claim(plan, self, cache, now)
+-- Another process may have claimed the task a moment ago.
+local function claim(plan, self, now)
+  local context = plan.context
+  local cache = shared_cache.of(context)
+  if not cache then
+    return nil
+  end
   self.claim = cache:claim(self.id, self.claim, policy.cache_look
-    + math.min(plan.context.timeout, plan.deadline - now))
-  return self.claim ~= nil
+    + math.min(context.timeout, plan.deadline - now))
+  if not self.claim then
+    return SLEEP, math.min(now + until_next_look(context), plan.deadline)
+  end
 end
+
+local gates = { look_in_cache, get_permit, claim }
 
 --- Move a watch on that is due, up to its next poll.
 -- @tparam table plan
 -- @tparam table self the watch
 -- @tparam number due for which was slept; a clock may be a little behind it
--- @return when it is next due; true: `poll` it now; nil: it has ended
--- @treturn ?table task
--- @treturn ?table err
-function _M.approach(plan, self, due)
-  local context = plan.context
-  local now = math.max(due, context.runtime:now())
+-- @return what to do next, and what belongs to it
+function _M.advance(plan, self, due)
+  local now = math.max(due, plan.context.runtime:now())
   if now >= plan.deadline then
-    let_go(plan, self)
-    return time_is_up(plan, self)
+    return timed_out(plan, self)
   end
-  local cache = shared_cache.of(context)
-  if cache then
-    local look, task, err = consult(plan, self, cache, now)
-    if look ~= true then
-      return look, task, err
+  for _, gate in ipairs(gates) do
+    local what, value, err = gate(plan, self, now)
+    if what then
+      return what, value, err
     end
   end
-  local turn = queue(plan, self, now)
-  if turn then
-    return turn
-  elseif cache and not claim(plan, self, cache, now) then
-    return math.min(now + until_next_look(context), plan.deadline)
-  end
-  return true
+  return POLL
 end
 
--- An answer is there for all. After a fault the others are to hold back for as
--- long as this one does.
-local function keep_claim(plan, self, pause)
-  if not self.claim then
-    return
-  elseif self.fault and pause and pause > 0 then
+local function sleep_after(plan, self, pause, now, earliest)
+  local due = due_after(plan, pause, now, earliest)
+  if self.poll_at then
+    self.poll_at, self.follows = due, nil
+  end
+  return SLEEP, due
+end
+
+local function answered(plan, self, task, at, now)
+  take_answer(plan, self, task, at)
+  local pause = pace.after_answer(self, plan, plan.context.random)
+  release(plan, self)
+  tell(plan, self, task, now)
+  if tasks.is_terminal(task) then
+    return settled(task)
+  end
+  return sleep_after(plan, self, pause, now)
+end
+
+-- The others are to hold back for as long as this watch does.
+local function hold_back(plan, self, pause)
+  if self.claim and pause > 0 then
     self.claim = shared_cache.of(plan.context):claim(self.id, self.claim, pause)
   else
-    let_go(plan, self)
+    release(plan, self)
   end
+end
+
+local function tolerated(plan, self, err, pause, now)
+  hold_back(plan, self, pause)
+  tell(plan, self, nil, now)
+  return sleep_after(plan, self, pause, now,
+    err.retry_after and now + err.retry_after)
+end
+
+local function failed(plan, self, err, now)
+  self.fault = err
+  local pause = now < plan.deadline and pace.after_error(self, plan, err,
+    self.age + now - plan.began, plan.context.random)
+  local is_late = err.retry_after and now + err.retry_after > plan.deadline
+  if pause and not is_late then
+    return tolerated(plan, self, err, pause, now)
+  end
+  if now >= plan.deadline and err.kind ~= "cancelled" then
+    return timed_out(plan, self)
+  end
+  release(plan, self)
+  if err.kind == "cancelled" then
+    err = wait_error.cancelled(self.id, task_of(self), err.interrupted)
+  elseif pause then
+    err = wait_error.too_late(self.id, task_of(self), err)
+  else
+    err.task = err.task or task_of(self)
+  end
+  return ENDED, nil, err
 end
 
 --- Poll once, with no more time than the wait has left.
 -- @tparam table plan
 -- @tparam table self the watch
--- @treturn ?number when it is next due
--- @treturn ?table task
--- @treturn ?table err
+-- @return what to do next: SLEEP or ENDED, and what belongs to it
 function _M.poll(plan, self)
   local context = plan.context
   self.polls = self.polls + 1
-  local seen, err, text, at = query(context, self.id,
-    plan.deadline - context.runtime:now(), nil, text_of(self))
+  local task, err, at = observe.ask(context, self.id,
+    plan.deadline - context.runtime:now(), self.told)
   local now = context.runtime:now()
   if err and err.kind == "rate_limited" then
     context.rate_limiter:limited(now, err.retry_after)
   else
     context.rate_limiter:answered(now)
   end
-  book(self, text, at, err)
-  local pause, task, failed = judge(plan, self, seen, err, now)
-  keep_claim(plan, self, pause)
-  if seen or pause and now < plan.deadline then
-    tell(plan, self, seen, now)
+  if task then
+    return answered(plan, self, task, at, now)
   end
-  if not pause then
-    return nil, task, failed
-  end
-  local due = due_after(plan, pause, now,
-    err and err.retry_after and now + err.retry_after)
-  if self.poll_at then
-    self.poll_at, self.reads = due, nil
-  end
-  return due
+  return failed(plan, self, err, now)
 end
 
 return _M

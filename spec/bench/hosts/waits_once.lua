@@ -57,9 +57,9 @@ local function observe()
   local poll = watch.poll
   function watch.poll(plan, self)
     late[#late + 1] = dues[self.id] > 0 and curl.now() - dues[self.id] or nil
-    local due, task, err = poll(plan, self)
-    dues[self.id] = due or 0
-    return due, task, err
+    local what, value, err = poll(plan, self)
+    dues[self.id] = what == watch.SLEEP and value or 0
+    return what, value, err
   end
 end
 

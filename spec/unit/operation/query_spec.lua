@@ -248,31 +248,6 @@ describe("a query", function()
   end)
 end)
 
-describe("an answer that is what was known already", function()
-  local function context(answer)
-    return {
-      api_key = "test-key", base_url = "https://api.test", timeout = 60,
-      wall_clock = os.time, random = math.random,
-      runtime = { request = function() return answer end },
-    }
-  end
-
-  it("is not read again", function()
-    local task, _, text = query(context(http(200, RUNNING)), "video_1", nil,
-      nil, RUNNING)
-    assert.is_true(task)
-    assert.equal(RUNNING, text)
-  end)
-
-  it("is read where it differs, or comes with another status", function()
-    assert.equal("processing", query(context(http(200, RUNNING)), "video_1",
-      nil, nil, COMPLETED).status)
-    local _, err = query(context(http(500, RUNNING)), "video_1", nil, nil,
-      RUNNING)
-    assert.equal("server", err.kind)
-  end)
-end)
-
 describe("a query with a ledger", function()
   --- What a context with this ledger answers; its events land in the second
   -- result.

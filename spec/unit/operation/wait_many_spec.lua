@@ -190,19 +190,20 @@ describe("the waits of one call", function()
     assert.is_true(world.at[1] - (broken.now - START) < 75)
   end)
 
-  it("tell of each task as it was last seen", function()
-    local world = world_of(function(id, _, n)
-      return n == 2 and { status = 503, headers = {}, body = "" }
-        or body(id, n == 3 and "completed" or "queued")
+  it("tell of each task as it was last seen, with raw where it just was",
+    function()
+      local world = world_of(function(id, _, n)
+        return n == 2 and { status = 503, headers = {}, body = "" }
+          or body(id, n == 3 and "completed" or "queued")
+      end)
+      local seen = {}
+      all(world, { "a" }, { on_progress = function(task, info)
+        seen[#seen + 1] = { task.id, task.status, info.polls,
+          raw = task.raw and task.raw.status }
+      end })
+      assert.same({ { "a", "queued", 1, raw = "queued" }, { "a", "queued", 2 },
+        { "a", "completed", 3, raw = "completed" } }, seen)
     end)
-    local seen = {}
-    all(world, { "a" }, { on_progress = function(task, info)
-      seen[#seen + 1] = { task.id, task.status, task.raw.status, info.polls }
-    end })
-    assert.same({ { "a", "queued", "queued", 1 },
-      { "a", "queued", "queued", 2 }, { "a", "completed", "completed", 3 } },
-      seen)
-  end)
 end)
 
 describe("an end from outside", function()
