@@ -371,7 +371,7 @@ describe("the server", function()
     local other, why = nginx.start{ prefix = directory .. "/closed" }
     os.execute("rm -rf " .. shell.quote(directory))
     assert.is_nil(other)
-    assert.truthy(why:find("nobody cannot reach " .. directory, 1, true), why)
+    assert.truthy(why:find("nobody cannot write to " .. directory, 1, true), why)
   end)
 
   it("says so when it may not write", function()

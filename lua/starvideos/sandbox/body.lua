@@ -27,8 +27,8 @@ local function sent_length(response)
   return length
 end
 
--- The head of the MP4 stays, so that a wrongly spliced file is noticed by
--- its content alone.
+-- The head of the MP4 stays, so that only its content shows that a file was
+-- spliced wrongly.
 local function disguised(piece, at)
   local kept = math.max(0, math.min(#piece, 64 - at))
   return piece:sub(1, kept) .. ("\170"):rep(#piece - kept)

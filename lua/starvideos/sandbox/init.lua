@@ -1,27 +1,27 @@
---- A provider to develop against, without a key and without a bill.
--- Pure logic: a request in, a response out, an injected clock. Two hosts
--- carry it: `starvideos.sandbox.nginx` on real sockets, and `box:transport`
+--- A stand-in for the provider, to develop against without a key or costs.
+-- Pure logic: a request in, a response out, an injected clock. Two hosts run
+-- it: `starvideos.sandbox.nginx` on real sockets, and `provider:transport`
 -- inside the calling process.
 -- @module starvideos.sandbox
 -- @usage
 -- local sandbox = require "starvideos.sandbox"
 -- local now = 1000
--- local box = sandbox.new{ clock = function() return now end }
+-- local provider = sandbox.new{ clock = function() return now end }
 -- local client = require("starvideos").new{
---   api_key = box.key, transport = box:transport() }
+--   api_key = provider.key, transport = provider:transport() }
 -- local task = assert(client:create{ model = "videos",
 --   prompt = "A kitten [scenario:failed]", duration = 5 })
 -- now = now + 5
 -- assert(client:query(task).status == "failed")
 
-local answer = require "starvideos.sandbox.answer"
+local responses = require "starvideos.sandbox.response"
 local clip = require "starvideos.sandbox.media.clip"
 local control = require "starvideos.sandbox.control"
 local create = require "starvideos.sandbox.create"
 local limits = require "starvideos.sandbox.limits"
 local media = require "starvideos.sandbox.media"
 local query = require "starvideos.sandbox.query"
-local record = require "starvideos.sandbox.record"
+local request_log = require "starvideos.sandbox.request_log"
 local scenarios = require "starvideos.sandbox.scenario"
 local store = require "starvideos.sandbox.store"
 local tasks = require "starvideos.sandbox.task"
@@ -30,8 +30,8 @@ local url = require "starvideos.sandbox.url"
 
 local _M = {}
 
-local Box = {}
-Box.__index = Box
+local Provider = {}
+Provider.__index = Provider
 
 local PREFIX = "/kyyReactApiServer"
 
@@ -60,7 +60,7 @@ local DEFAULTS = {
 -- @tparam[opt=math.random] function options.random a number in [0, 1)
 -- @tparam ?string options.edition "xingchao" or "mingyan"; nil = all models,
 --   each by its newest text
--- @tparam[opt=3600] number options.link_seconds how long a link lives
+-- @tparam[opt=3600] number options.link_seconds seconds until a link expires
 -- @tparam ?string options.scenario default for every request
 -- @tparam ?string options.clip an MP4 file to serve in place of the bundled
 --   one
@@ -70,28 +70,28 @@ local DEFAULTS = {
 -- @tparam ?string options.secret what links are signed with
 -- @tparam ?table options.store see `starvideos.sandbox.store`
 -- @tparam ?table options.clips see `starvideos.sandbox.media.clip`
--- @treturn table the box; its fields `key`, `base_url` and `media_url` may be
---   read
+-- @treturn table the provider; its fields `key`, `base_url` and `media_url` may
+--   be read
 function _M.new(options)
   options = options or {}
-  local box = setmetatable({}, Box)
+  local provider = setmetatable({}, Provider)
   for name, default in pairs(DEFAULTS) do
-    box[name] = options[name] == nil and default or options[name]
+    provider[name] = options[name] == nil and default or options[name]
   end
-  box.sleep = options.sleep
-  box.models = limits.of(options.edition)
-  if not box.models then
+  provider.sleep = options.sleep
+  provider.models = limits.of(options.edition)
+  if not provider.models then
     error("unknown edition: " .. tostring(options.edition), 2)
   end
   local _, unknown = scenarios.parse(options.scenario)
   if unknown then
     error("unknown scenario: " .. unknown, 2)
   end
-  box.store = options.store or store.new()
-  box.clips = options.clips or clip.same(options.clip)
-  box.first_scenario = options.scenario
-  box.record = record.new(box)
-  return box
+  provider.store = options.store or store.new()
+  provider.clips = options.clips or clip.same(options.clip)
+  provider.first_scenario = options.scenario
+  provider.log = request_log.new(provider)
+  return provider
 end
 
 --- Every scenario there is; see `starvideos.sandbox.scenario`.
@@ -102,7 +102,7 @@ end
 
 --- Set the default scenario for all requests that follow.
 -- @tparam ?string spec `NAME`, `NAME=N`, several with commas; nil = none
-function Box:scenario(spec)
+function Provider:scenario(spec)
   local list, unknown = scenarios.parse(spec)
   if not list then
     error("unknown scenario: " .. unknown, 2)
@@ -111,36 +111,36 @@ function Box:scenario(spec)
 end
 
 -- The scenarios of a marker, then those of the default.
-function Box:scenarios_in(marked)
+function Provider:scenarios_in(marked)
   local default = self.store:get "scenario" or self.first_scenario or ""
   return scenarios.parse((marked or "") .. "," .. default)
 end
 
-function Box:scenarios_of(task)
+function Provider:scenarios_of(task)
   return self:scenarios_in(task and task.scenario)
 end
 
-function Box:task(id)
+function Provider:task(id)
   return tasks.find(self, id)
 end
 
-function Box:knows_key(request)
+function Provider:knows_key(request)
   local scheme, key = (request.headers.authorization or "")
     :match("^(%a+) +(.-)%s*$")
   return scheme ~= nil and scheme:lower() == "bearer" and key == self.key
 end
 
---- What was created and billed; see `starvideos.sandbox.record`.
+--- What was created and billed; see `starvideos.sandbox.request_log`.
 -- @treturn table
-function Box:tasks()
-  return self.record:all()
+function Provider:tasks()
+  return self.log:all()
 end
 
 --- Forget all tasks and counters, and go back to the first scenario.
-function Box:reset()
+function Provider:reset()
   local sequence = self.store:get "sequence"
   self.store:clear()
-  -- Ids are never given twice, for the old clips may still lie there.
+  -- No id is given twice, because clips of the old tasks may still exist.
   self.store:set("sequence", sequence)
 end
 
@@ -155,7 +155,7 @@ local CREATES = {
 -- @treturn table response `{ status =, headers =, body | file, repeats =,
 --   delay = seconds, pace = seconds, unsized =, abort = "reset" | "hang" |
 --   "cut" | "stall" }`
-function Box:handle(request)
+function Provider:handle(request)
   local _, path = url.split(request.path)
   local own = path:match("^/__sandbox/(.*)$")
   if own then
@@ -169,19 +169,19 @@ function Box:handle(request)
   if CREATES[below] and request.method == "POST" then
     return create.handle(self, request, below)
   end
-  return answer.no_handler(request.method, path)
+  return responses.no_handler(request.method, path)
 end
 
 --- Answer a request to the media origin.
 -- @tparam table request as for `handle`
 -- @treturn table response
-function Box:media(request)
+function Provider:media(request)
   return media.handle(self, request)
 end
 
---- A transport for `starvideos.new`, which reaches this box in process.
+--- A transport for `starvideos.new` that calls this provider in process.
 -- @treturn function see `starvideos.sandbox.transport`
-function Box:transport()
+function Provider:transport()
   return transport.of(self)
 end
 

@@ -1,7 +1,6 @@
 --- What each model takes, as the provider's documents have it.
--- Written from the documents and from nothing else: it must not be filled
--- from the library's own catalog, because each is there to catch the
--- other's mistakes.
+-- Written from the documents only: do not fill it from the library's own
+-- catalog, because each catches the other's mistakes.
 -- @module starvideos.sandbox.limits
 
 local _M = {}
@@ -80,7 +79,7 @@ local EDITIONS = {
   },
 }
 
--- Oldest text first: of a model that both list, the newer row stays.
+-- Oldest document first: of a model in both, the newer row stays.
 local AGE = { "xingchao", "mingyan" }
 
 --- The models of one edition.

@@ -1,39 +1,39 @@
---- A query: how a task stands.
+--- A query: the status of a task.
 -- @module starvideos.sandbox.query
 
-local answer = require "starvideos.sandbox.answer"
-local reply = require "starvideos.sandbox.reply"
+local responses = require "starvideos.sandbox.response"
+local effects = require "starvideos.sandbox.scenario.effect"
 local scenarios = require "starvideos.sandbox.scenario"
 local tasks = require "starvideos.sandbox.task"
 
 local _M = {}
 
-local function regular(box, task, now, entry)
+local function regular(provider, task, now, effect)
   if not task then
     return nil
   end
   if now.status == "completed" then
-    now.video_url = tasks.link(box, task, entry and entry.expired)
+    now.video_url = tasks.link(provider, task, effect and effect.expired)
   end
-  return reply.regular(box, entry, answer.result(task, now))
+  return effects.alter(provider, effect, responses.result(task, now))
 end
 
 --- Answer a query.
--- @tparam table box
+-- @tparam table provider
 -- @tparam table request
 -- @tparam string id decoded
 -- @treturn table response
-function _M.handle(box, request, id)
-  if not box:knows_key(request) then
-    return answer.bad_key()
+function _M.handle(provider, request, id)
+  if not provider:knows_key(request) then
+    return responses.bad_key()
   end
-  box.record:query(id)
-  local task = box:task(id)
-  local now = task and tasks.now(box, task)
-  local entry, n = scenarios.meet(box.store, box:scenarios_of(task), "query",
-    id, now and now.status)
-  local response = regular(box, task, now, entry) or answer.no_task(id)
-  return reply.shaped(box, entry, n, response)
+  provider.log:query(id)
+  local task = provider:task(id)
+  local now = task and tasks.now(provider, task)
+  local effect, n = scenarios.effect_on(provider.store,
+    provider:scenarios_of(task), "query", id, now and now.status)
+  local response = regular(provider, task, now, effect) or responses.no_task(id)
+  return effects.apply(provider, effect, n, response)
 end
 
 return _M

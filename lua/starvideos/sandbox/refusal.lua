@@ -1,7 +1,7 @@
 --- Why the provider would refuse the parameters of a create.
 -- @module starvideos.sandbox.refusal
 
-local answer = require "starvideos.sandbox.answer"
+local responses = require "starvideos.sandbox.response"
 local text = require "starvideos.sandbox.text"
 local url = require "starvideos.sandbox.url"
 
@@ -203,7 +203,7 @@ local function media(field)
   end
 end
 
--- In this order; the first that finds fault answers.
+-- In this order; the first that finds a fault answers.
 local CHECKS = {
   unknown_field, prompt, duration, choice "ratio", choice "resolution",
   aliases, references "referenceImages", references "referenceVideos",
@@ -227,21 +227,21 @@ end
 -- @treturn ?table the response that refuses it; nil where nothing is wrong
 function _M.of(params, path, models)
   if params.model == nil then
-    return answer.missing "model"
+    return responses.missing "model"
   end
   local row = models[params.model]
   if not row or row.path ~= path then
-    return answer.refused(("Unsupported value: model %s is not served at %s")
+    return responses.refused(("Unsupported value: model %s is not served at %s")
       :format(tostring(params.model), path))
   end
   local field = required(params, row)
   if field then
-    return answer.missing(field)
+    return responses.missing(field)
   end
   for _, check in ipairs(CHECKS) do
     local reason = check(params, row)
     if reason then
-      return answer.refused(reason)
+      return responses.refused(reason)
     end
   end
 end

@@ -1,6 +1,6 @@
---- Links that expire and cannot be made up.
--- A keyed digest of simple arithmetic, the same in every Lua: enough that an
--- altered or invented link of the sandbox is refused, and not cryptography.
+--- Links that expire and cannot be guessed.
+-- A keyed digest of simple arithmetic, the same in every Lua: enough to refuse
+-- an altered or invented link of the sandbox, but not cryptography.
 -- @module starvideos.sandbox.signature
 
 local _M = {}

@@ -1,6 +1,6 @@
 --- What the sandbox remembers, in a Lua table.
--- The in-process store, and the model of the interface: values are strings
--- and numbers, lists only grow. The nginx host has the same over a shared
+-- The in-process store, and the definition of the interface: values are strings
+-- and numbers, lists only grow. The nginx host implements it over a shared
 -- dict, so that all its workers agree.
 -- @classmod starvideos.sandbox.store
 

@@ -42,14 +42,14 @@ local function collected(response)
 end
 
 -- The seconds an exchange takes; false when that is past its time limit.
-local function spend(box, req, response)
+local function spend(provider, req, response)
   local seconds = (response.delay or 0) + (response.pace or 0)
   if response.abort == "hang" or response.abort == "stall" then
     seconds = req.timeout or req.stall_seconds or 0
   end
   local limit = req.timeout or math.huge
-  if box.sleep and seconds > 0 then
-    box.sleep(math.min(seconds, limit))
+  if provider.sleep and seconds > 0 then
+    provider.sleep(math.min(seconds, limit))
   end
   return seconds <= limit and seconds
 end
@@ -69,14 +69,14 @@ local function answered(req, response, elapsed)
     bytes_sent = #(req.body or "") }
 end
 
-local function exchange(box, req)
+local function exchange(provider, req)
   local request = { method = req.method, headers = lowered(req.headers),
     body = req.body }
   local origin, path, query = url.split(req.url)
   request.path = query == "" and path or path .. "?" .. query
-  local response = origin == url.split(box.media_url)
-    and box:media(request) or box:handle(request)
-  local elapsed = spend(box, req, response)
+  local response = origin == url.split(provider.media_url)
+    and provider:media(request) or provider:handle(request)
+  local elapsed = spend(provider, req, response)
   if not elapsed then
     return nil, failure(ABORTS.hang, req, response)
   end
@@ -89,15 +89,15 @@ local function exchange(box, req)
   return answered(req, response, elapsed)
 end
 
---- A transport to a box.
--- A request to the box's `media_url` goes to the media, every other one to
+--- A transport to a provider.
+-- A request to the provider's `media_url` goes to the media, every other one to
 -- the API whatever its host, so that a client's default base URL will do. No
 -- redirect is followed, and `sink` is ignored.
--- @tparam table box
+-- @tparam table provider
 -- @treturn function `(req) -> response | nil, failure`
-function _M.of(box)
+function _M.of(provider)
   return function(req)
-    return exchange(box, req)
+    return exchange(provider, req)
   end
 end
 

@@ -12,15 +12,15 @@ local function world(options)
   local now = 1760000000
   options = options or {}
   options.clock = function() return now end
-  local box = sandbox.new(options)
+  local provider = sandbox.new(options)
   local client = assert(starvideos.new {
-    api_key = options.client_key or box.key, transport = box:transport(),
+    api_key = options.client_key or provider.key, transport = provider:transport(),
     validation = "off", edition = options.edition,
     random = function() return 0.5 end,
     clock = function() return now end,
     sleep = function(seconds) now = now + seconds return true end,
   })
-  return client, box, function(seconds) now = now + seconds end
+  return client, provider, function(seconds) now = now + seconds end
 end
 
 local function order(more)
@@ -129,18 +129,18 @@ describe("the sandbox", function()
   end)
 
   it("counts what was created and billed", function()
-    local client, box = world()
+    local client, provider = world()
     assert(client:create(order { prompt = "one" }))
     client:create(order { prompt = "[scenario:create_reset]" })
     client:create(order { prompt = "[scenario:create_refused]" })
-    local books = box:tasks()
+    local books = provider:tasks()
     assert.equal(3, books.posts)
     assert.equal("one", books.tasks[1].prompt)
     assert.equal(1, books.tasks[1].billed)
   end)
 
   it("serves a file that plays, by a link that dies", function()
-    local client, box, pass = world { link_seconds = 60 }
+    local client, provider, pass = world { link_seconds = 60 }
     local path = os.tmpname()
     local task = assert(client:wait((assert(client:create(order())))))
     local file = assert(client:download(task, path, { overwrite = true }))
@@ -149,7 +149,7 @@ describe("the sandbox", function()
     stream:close()
     assert.is_true(file.bytes > 1000)
     pass(61)
-    local dead = box:transport() { method = "GET", url = task.video_url,
+    local dead = provider:transport() { method = "GET", url = task.video_url,
       headers = {} }
     assert.equal(403, dead.status)
     assert(client:download(task, path, { overwrite = true }))

@@ -7,10 +7,10 @@ local sandbox = require "starvideos.sandbox"
 local MB = 1048576
 local FRAME = "https://media.example/frame.png"
 
-local function post(box, path, params)
-  local response = box:handle{ method = "POST",
+local function post(provider, path, params)
+  local response = provider:handle{ method = "POST",
     path = "/kyyReactApiServer" .. path, body = json.encode(params),
-    headers = { authorization = "Bearer " .. box.key } }
+    headers = { authorization = "Bearer " .. provider.key } }
   return json.decode(response.body)
 end
 
@@ -25,11 +25,11 @@ local function order(model, more)
 end
 
 local function takes(edition, model, more)
-  local box = sandbox.new{ edition = edition }
-  local body = post(box, PATHS[model] or "/v1/videos/videos",
+  local provider = sandbox.new{ edition = edition }
+  local body = post(provider, PATHS[model] or "/v1/videos/videos",
     order(model, more))
   local taken = body.id ~= nil and body.status == "queued"
-  assert.equal(taken and 1 or 0, box:tasks().billed)
+  assert.equal(taken and 1 or 0, provider:tasks().billed)
   return taken, body.msg or body.error
 end
 
@@ -232,12 +232,12 @@ describe("the sandbox", function()
   end)
 
   it("refuses a model at the other endpoint", function()
-    local box = sandbox.new()
-    assert.equal("failed", post(box, "/v1/videos/videos",
+    local provider = sandbox.new()
+    assert.equal("failed", post(provider, "/v1/videos/videos",
       order "starvideos_o3").status)
-    assert.equal("failed", post(box, "/v1/starvideos/videos",
+    assert.equal("failed", post(provider, "/v1/starvideos/videos",
       order "videos").status)
-    assert.equal(0, box:tasks().billed)
+    assert.equal(0, provider:tasks().billed)
   end)
 
   it("refuses a prompt that is blank, no text or no UTF-8", function()

@@ -24,25 +24,25 @@ local function sent(response)
 end
 
 describe("the media origin", function()
-  local box, now, task
+  local provider, now, task
 
   local function order(prompt)
-    local response = box:handle{ method = "POST",
+    local response = provider:handle{ method = "POST",
       path = "/kyyReactApiServer/v1/videos/videos",
       headers = { authorization = "Bearer sandbox-key" },
       body = json.encode{ model = "videos", prompt = prompt, duration = 5 } }
-    return box:task(json.decode(response.body).id)
+    return provider:task(json.decode(response.body).id)
   end
 
   local function get(headers, link, method)
-    local _, path, query = url.split(link or tasks.link(box, task))
-    return box:media{ method = method or "GET", path = path .. "?" .. query,
+    local _, path, query = url.split(link or tasks.link(provider, task))
+    return provider:media{ method = method or "GET", path = path .. "?" .. query,
       headers = headers or {} }
   end
 
   before_each(function()
     now = 1760000000.5
-    box = sandbox.new{ clock = function() return now end, link_seconds = 60 }
+    provider = sandbox.new{ clock = function() return now end, link_seconds = 60 }
     task = order "a kite"
   end)
 
@@ -100,7 +100,7 @@ describe("the media origin", function()
   end)
 
   it("refuses the link from the second on that it names", function()
-    local link = tasks.link(box, task)
+    local link = tasks.link(provider, task)
     local expires = tonumber(link:match "expires=(%d+)")
     assert.equal(1760000061, expires)
     now = expires - 0.1
@@ -110,7 +110,7 @@ describe("the media origin", function()
   end)
 
   it("refuses a link that was altered or made up", function()
-    local link = tasks.link(box, task)
+    local link = tasks.link(provider, task)
     local other = order "another"
     for _, wrong in ipairs{
       (link:gsub("expires=%d+", "expires=9999999999")),
@@ -124,15 +124,15 @@ describe("the media origin", function()
   end)
 
   it("takes links of its own secret alone", function()
-    local link = tasks.link(box, task)
-    box.secret = "another"
+    local link = tasks.link(provider, task)
+    provider.secret = "another"
     assert.equal(403, get(nil, link).status)
   end)
 
   it("refuses the key and writes down that it came", function()
     assert.equal(400, get({ authorization = "Bearer sandbox-key" }).status)
     assert.equal(200, get().status)
-    local books = box:tasks()
+    local books = provider:tasks()
     assert.same({ requests = 2, with_authorization = 1 }, books.media)
     assert.equal(2, books.tasks[1].media_requests)
   end)
@@ -140,7 +140,7 @@ describe("the media origin", function()
   it("knows no other file, and only reading", function()
     for _, path in ipairs{ "/", "/media/x.mp4", "/media/../clip.mp4",
       "/media/" .. task.id, "/media/.mp4" } do
-      assert.equal(404, box:media{ method = "GET", path = path,
+      assert.equal(404, provider:media{ method = "GET", path = path,
         headers = {} }.status)
     end
     assert.equal(404, get(nil, nil, "PUT").status)
@@ -176,7 +176,7 @@ describe("the media origin", function()
       task = order "[scenario:link_expired]"
       now = now + 10
       local function link()
-        local response = box:handle{ method = "GET",
+        local response = provider:handle{ method = "GET",
           path = "/kyyReactApiServer/v1/result/" .. task.id,
           headers = { authorization = "Bearer sandbox-key" } }
         return json.decode(response.body).video_url

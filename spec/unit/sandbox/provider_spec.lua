@@ -8,10 +8,10 @@ local BASE = "/kyyReactApiServer"
 local CREATE = BASE .. "/v1/videos/videos"
 
 describe("the sandbox as the provider", function()
-  local box, now
+  local provider, now
 
   local function request(method, path, body, headers)
-    local response = box:handle{ method = method, path = path, body = body,
+    local response = provider:handle{ method = method, path = path, body = body,
       headers = headers or { authorization = "Bearer sandbox-key" } }
     return json.decode(response.body), response
   end
@@ -30,7 +30,7 @@ describe("the sandbox as the provider", function()
 
   before_each(function()
     now = 1760000000.25
-    box = sandbox.new{ clock = function() return now end, seconds = 10,
+    provider = sandbox.new{ clock = function() return now end, seconds = 10,
       queued_seconds = 3 }
   end)
 
@@ -45,7 +45,7 @@ describe("the sandbox as the provider", function()
         assert.same({ code = "204", msg = "登录验证失败" }, body)
       end
     end
-    assert.equal(0, box:tasks().billed)
+    assert.equal(0, provider:tasks().billed)
   end)
 
   it("names the path that it has no handler for, at HTTP 200", function()
@@ -106,7 +106,7 @@ describe("the sandbox as the provider", function()
   it("refuses a body of more than a megabyte unread", function()
     local _, response = request("POST", CREATE, ("x"):rep(1048577))
     assert.equal(413, response.status)
-    assert.equal("too_large", box:tasks().creates[1].outcome)
+    assert.equal("too_large", provider:tasks().creates[1].outcome)
   end)
 
   it("takes a task from queued to completed", function()
@@ -170,7 +170,7 @@ describe("the sandbox as the provider", function()
     request("POST", CREATE, "{}", {})
     request("POST", CREATE, "{")
     query(id)
-    local books = box:tasks()
+    local books = provider:tasks()
     assert.equal(7, books.posts)
     assert.equal(3, books.billed)
     assert.equal(1, books.queries)
@@ -193,14 +193,14 @@ describe("the sandbox as the provider", function()
     local body, response = request("GET", "/__sandbox/tasks", nil, {})
     assert.equal(1, body.billed)
     assert.is_nil(response.body:find("sandbox-key", 1, true))
-    assert.equal(body.tasks[1].id, box:tasks().tasks[1].id)
+    assert.equal(body.tasks[1].id, provider:tasks().tasks[1].id)
   end)
 
   it("forgets all at a reset, and gives no id twice", function()
     local id = create().id
-    box:scenario "create_500"
+    provider:scenario "create_500"
     request("POST", "/__sandbox/reset", nil, {})
-    assert.equal(0, box:tasks().posts)
+    assert.equal(0, provider:tasks().posts)
     assert.equal(404, select(2, query(id)).status)
     assert.not_equal(id, create().id)
   end)

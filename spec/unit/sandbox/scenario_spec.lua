@@ -7,15 +7,15 @@ local sandbox = require "starvideos.sandbox"
 local HOST = "https://zcbservice.aizfw.cn/kyyReactApiServer"
 
 describe("a scenario", function()
-  local box, now, send, slept
+  local provider, now, send, slept
 
   before_each(function()
     now, slept = 1760000000, 0
-    box = sandbox.new{ clock = function() return now end, seconds = 5,
+    provider = sandbox.new{ clock = function() return now end, seconds = 5,
       queued_seconds = 2, sleep = function(seconds)
         slept = slept + seconds
       end }
-    send = box:transport()
+    send = provider:transport()
   end)
 
   local function create(prompt, more)
@@ -39,7 +39,7 @@ describe("a scenario", function()
 
   local function made(name)
     assert(create("[scenario:" .. name .. "] a kite"))
-    local tasks = box:tasks().tasks
+    local tasks = provider:tasks().tasks
     return tasks[#tasks].id
   end
 
@@ -73,18 +73,18 @@ describe("a scenario", function()
       end
     end
     for _, row in ipairs(sandbox.scenarios()) do
-      box:reset()
+      provider:reset()
       check(create("[scenario:" .. row.name .. "]"))
       local id = json.decode(create("plain").body).id
-      box:scenario(row.name)
+      provider:scenario(row.name)
       now = now + 10
       check(query(id))
-      local link = require("starvideos.sandbox.task").link(box, box:task(id))
+      local link = require("starvideos.sandbox.task").link(provider, provider:task(id))
       check(send{ method = "GET", url = link, sink = {} })
     end
   end)
 
-  it("is met by the first N requests, then all is regular", function()
+  it("affects the first N requests, then all is regular", function()
     local id = completed "query_401=2"
     assert.equal(401, query(id).status)
     assert.equal(401, query(id).status)
@@ -100,8 +100,8 @@ describe("a scenario", function()
     assert.equal(429, create("[scenario:create_429=1] a").status)
     assert.equal(429, create("[scenario:create_429=1] b").status)
     assert.equal(200, create("[scenario:create_429=1] a").status)
-    assert.equal(2, box:tasks().tasks[1].posts)
-    assert.equal(1, box:tasks().billed)
+    assert.equal(2, provider:tasks().tasks[1].posts)
+    assert.equal(1, provider:tasks().billed)
   end)
 
   it("binds several from one prompt, each to its place", function()
@@ -114,24 +114,24 @@ describe("a scenario", function()
   end)
 
   it("of a prompt goes before that of the sandbox", function()
-    box:scenario "query_500"
+    provider:scenario "query_500"
     local id = made "query_404"
     assert.equal(404, query(id).status)
     assert.equal(500, query(made "create_202").status)
-    box:scenario(nil)
+    provider:scenario(nil)
     assert.equal(404, query(id).status)
     assert.equal(200, query(made "create_202").status)
   end)
 
   it("can be there from the start, and comes back at a reset", function()
-    box = sandbox.new{ scenario = "query_500=1,create_202" }
-    send = box:transport()
+    provider = sandbox.new{ scenario = "query_500=1,create_202" }
+    send = provider:transport()
     assert.equal(202, create("a").status)
     assert.equal(500, query("x").status)
     assert.equal(404, query("x").status)
-    box:scenario(nil)
+    provider:scenario(nil)
     assert.equal(200, create("a").status)
-    box:reset()
+    provider:reset()
     assert.equal(202, create("a").status)
   end)
 
@@ -139,13 +139,13 @@ describe("a scenario", function()
     local response = create "[scenario:querty_500]"
     assert.equal(400, response.status)
     assert.truthy(response.body:find("querty_500", 1, true))
-    assert.has_error(function() box:scenario "x" end, "unknown scenario: x")
+    assert.has_error(function() provider:scenario "x" end, "unknown scenario: x")
     assert.has_error(function() sandbox.new{ scenario = "x=" } end)
   end)
 
   it("can be set over the wire", function()
     local function set(body)
-      return box:handle{ method = "POST", path = "/__sandbox/scenario",
+      return provider:handle{ method = "POST", path = "/__sandbox/scenario",
         headers = {}, body = body }
     end
     assert.equal(200, set('{"scenario":"create_503"}').status)
@@ -169,8 +169,8 @@ describe("a scenario", function()
   for name, billed in pairs(lost) do
     it(("%s bills %d"):format(name, billed), function()
       create("[scenario:" .. name .. "]")
-      assert.equal(billed, box:tasks().billed)
-      assert.equal(1, box:tasks().posts)
+      assert.equal(billed, provider:tasks().billed)
+      assert.equal(1, provider:tasks().posts)
     end)
   end
 
@@ -179,7 +179,7 @@ describe("a scenario", function()
       prompt = "[scenario:create_reset]" }
     local response = create(nil, { body = body })
     assert.equal("failed", json.decode(response.body).status)
-    assert.equal(0, box:tasks().billed)
+    assert.equal(0, provider:tasks().billed)
   end)
 
   local faults = {
@@ -208,11 +208,11 @@ describe("a scenario", function()
 
   it("takes a random part of its time", function()
     local luck = { 0.25, 0.5, 0.75 }
-    box = sandbox.new{ clock = function() return now end, seconds = 5,
+    provider = sandbox.new{ clock = function() return now end, seconds = 5,
       queued_seconds = 0, sleep = function(seconds)
         slept = slept + seconds
       end, random = function() return table.remove(luck, 1) end }
-    send = box:transport()
+    send = provider:transport()
     local id = made "create_jitter=8,jitter=100,media_jitter=4"
     assert.equal(0.5 * 8, slept)
     now = now + 24
@@ -306,6 +306,6 @@ describe("a scenario", function()
       response.headers.location)
     send{ method = "POST", url = response.headers.location,
       headers = { Authorization = "Bearer sandbox-key" } }
-    assert.equal(1, box:tasks().media.with_authorization)
+    assert.equal(1, provider:tasks().media.with_authorization)
   end)
 end)

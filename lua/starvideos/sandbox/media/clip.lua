@@ -61,7 +61,7 @@ end
 
 --- How long an MP4 file plays, as its movie header says.
 -- @tparam string path
--- @treturn ?number seconds; nil where the file is not there or no MP4
+-- @treturn ?number seconds; nil if there is no such file or it is not an MP4
 function _M.seconds(path)
   local file = io.open(path, "rb")
   if not file then
@@ -97,7 +97,7 @@ function _M.same(path)
   return setmetatable({ path = path or _M.bundled_path() }, Bundled)
 end
 
--- There is nothing to order: the clip is there.
+-- There is nothing to order: the clip exists.
 function Bundled:order()
   return self.path
 end

@@ -2,12 +2,12 @@
 -- Serves `/media/ID.mp4` by signed links that expire, whole or by Range. A
 -- scenario's `media` table may hold `refuse` (a status), `body` with `type`,
 -- `abort`, `other_file`, `pace` (the file takes N seconds), `delay` (as in
--- `starvideos.sandbox.scenario.faults`), `no_range`, `unsized` (no Content-Length),
--- `redirect`.
+-- `starvideos.sandbox.scenario.faults`), `no_range`, `unsized` (no
+-- Content-Length), `redirect`.
 -- @module starvideos.sandbox.media
 
 local date = require "starvideos.sandbox.date"
-local reply = require "starvideos.sandbox.reply"
+local effects = require "starvideos.sandbox.scenario.effect"
 local scenarios = require "starvideos.sandbox.scenario"
 local signature = require "starvideos.sandbox.signature"
 local url = require "starvideos.sandbox.url"
@@ -56,11 +56,12 @@ local function range_of(header, size)
   return first < size and first, math.min(last or size - 1, size - 1)
 end
 
-local function validators(box, task, other)
+local function validators(provider, task, other)
   return {
     etag = '"' .. signature.digest("etag", task.id .. (other and "x" or ""))
       .. '"',
-    ["last-modified"] = date.http(task.at + box.seconds - (other and 60 or 0)),
+    ["last-modified"] = date.http(task.at + provider.seconds
+      - (other and 60 or 0)),
   }
 end
 
@@ -73,15 +74,15 @@ local function wanted_range(request, size, validator)
   return range_of(range, size)
 end
 
-local function file_response(box, request, task, entry)
-  local path = box.clips:find(task)
+local function file_response(provider, request, task, effect)
+  local path = provider.clips:find(task)
   local size = path and size_of(path)
   if not size then
     return denied(404)
   end
-  local headers = validators(box, task, entry.other_file)
+  local headers = validators(provider, task, effect.other_file)
   local first, last
-  if not entry.no_range then
+  if not effect.no_range then
     headers["accept-ranges"] = "bytes"
     first, last = wanted_range(request, size, headers)
   end
@@ -96,56 +97,56 @@ local function file_response(box, request, task, entry)
   first, last = first or 0, first and last or size - 1
   return { status = headers["content-range"] and 206 or 200,
     headers = headers, file = { path = path, offset = first,
-      length = last - first + 1, other = entry.other_file } }
+      length = last - first + 1, other = effect.other_file } }
 end
 
-local function faulty(box, request, entry)
-  if entry.refuse then
-    return denied(entry.refuse)
+local function faulty(provider, request, effect)
+  if effect.refuse then
+    return denied(effect.refuse)
   end
-  if entry.redirect then
+  if effect.redirect then
     local _, path, query = url.split(request.path)
     return { status = 302, body = "",
-      headers = { location = box.media_url .. path .. "?" .. query } }
+      headers = { location = provider.media_url .. path .. "?" .. query } }
   end
-  if entry.body then
-    return { status = 200, headers = { ["content-type"] = entry.type },
-      body = entry.body }
+  if effect.body then
+    return { status = 200, headers = { ["content-type"] = effect.type },
+      body = effect.body }
   end
 end
 
-local function served(box, request, task)
-  local entry, n = scenarios.meet(box.store, box:scenarios_of(task), "media",
-    task.id)
-  entry = entry or {}
-  local response = faulty(box, request, entry)
-    or file_response(box, request, task, entry)
-  response.abort = entry.abort
-  response.unsized = entry.unsized
-  response.pace = entry.pace and n
-  response.delay = reply.delay(box, entry, n)
+local function served(provider, request, task)
+  local effect, n = scenarios.effect_on(provider.store,
+    provider:scenarios_of(task), "media", task.id)
+  effect = effect or {}
+  local response = faulty(provider, request, effect)
+    or file_response(provider, request, task, effect)
+  response.abort = effect.abort
+  response.unsized = effect.unsized
+  response.pace = effect.pace and n
+  response.delay = effects.delay(provider, effect, n)
   return response
 end
 
 --- Answer a request to the media origin.
--- @tparam table box
--- @tparam table request as `box:handle` takes it
+-- @tparam table provider
+-- @tparam table request as `provider:handle` takes it
 -- @treturn table response
-function _M.handle(box, request)
+function _M.handle(provider, request)
   local _, path, query = url.split(request.path)
   local id = url.decode(path):match("^/media/(.+)%.mp4$")
-  local task = id and box:task(id)
-  box.record:media(task and id, request)
+  local task = id and provider:task(id)
+  provider.log:media(task and id, request)
   if request.headers.authorization then
     return denied(400)
   end
   if not task or request.method ~= "GET" and request.method ~= "HEAD" then
     return denied(404)
   end
-  if not signature.verify(box.secret, path, query, box.clock()) then
+  if not signature.verify(provider.secret, path, query, provider.clock()) then
     return denied(403)
   end
-  return served(box, request, task)
+  return served(provider, request, task)
 end
 
 return _M

@@ -1,11 +1,11 @@
---- A throw-away authority, and a certificate for this machine's loopback.
+--- A temporary authority, and a certificate for the loopback address.
 -- @module starvideos.sandbox.nginx.certificate
 
 local shell = require "starvideos.sandbox.nginx.shell"
 
 local _M = {}
 
--- The authority's key is thrown away at once: nobody can sign with it later.
+-- The authority's key is deleted at once, so that it signs nothing else.
 -- nginx's cosockets look for an address among the names.
 local COMMANDS = [[
 mkdir -p @directory@ && cd @directory@ && exec 2>openssl.log >&2 &&
@@ -29,8 +29,8 @@ function _M.make(directory)
   if shell.run(shell.fill(COMMANDS, { directory = directory })) then
     return true
   end
-  return nil, "openssl made no certificate: is the package openssl there? "
-    .. "See " .. directory .. "/openssl.log"
+  return nil, "openssl made no certificate: is the package openssl installed?"
+    .. " See " .. directory .. "/openssl.log"
 end
 
 return _M

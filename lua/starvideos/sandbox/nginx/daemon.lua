@@ -1,7 +1,7 @@
---- nginx in the background: on free ports, without rights that matter, and
--- gone to its last child when `stop` returns.
--- Its directory, the prefix, holds `nginx.conf` and a folder `logs` before it
--- starts.
+--- nginx in the background: on free ports, as an unprivileged account; `stop`
+-- returns when its last child has ended.
+-- Its directory, the prefix, must hold `nginx.conf` and a folder `logs` before
+-- it starts.
 -- @module starvideos.sandbox.nginx.daemon
 
 local file = require "starvideos.sandbox.nginx.file"
@@ -23,13 +23,12 @@ local MODULES = { "ndk_http_module.so", "ngx_http_lua_module.so" }
 local LOWEST_PORT, PORTS = 10240, 22000
 local ATTEMPTS = 10
 
--- Whose rights the server has when root starts it.
+-- The accounts that the server may run as when root starts it.
 local ACCOUNTS = { "nobody", "www-data" }
 
---- Under this descriptor every process of the server, down to the programs
--- that it starts, holds the lock on the prefix's file `alive`. The system
--- takes the lock away when the last of them ends, even where nobody waits for
--- ended processes and their numbers stay taken.
+--- Under this descriptor every process of the server, with the programs that it
+-- starts, holds the lock on the prefix's file `alive`. The system releases the
+-- lock when the last of them ends, even where ended processes stay zombies.
 _M.LOCK = 9
 
 --- The files of nginx's Lua module, in the order to load them in.
@@ -53,14 +52,14 @@ function _M.modules()
     .. "libnginx-mod-http-lua"
 end
 
---- A port that is probably free; whether it is shows when it is bound.
+--- A port that is probably free; nginx finds out when it binds it.
 -- @treturn number
 function _M.port()
   local number = tonumber((shell.read "od -An -N2 -tu2 /dev/urandom"))
   return LOWEST_PORT + number % PORTS
 end
 
--- How to start a program with fewer rights: nothing where we have few.
+-- How to start a program as another account: with nothing if this is not root.
 local function demotion()
   if shell.read "id -u" ~= "0" then
     return ""
@@ -85,16 +84,16 @@ exec ]]
 local NGINX = [[nginx -p @prefix@/ -c @prefix@/nginx.conf \
   -e @prefix@/logs/error.log]]
 
--- A folder above the prefix may be closed to the account.
+-- The account may have no access to a folder above the prefix.
 local function hand_over(prefix, before, owner)
   local places = { prefix = prefix, owner = owner }
   if not owner or shell.run(shell.fill("chown -R @owner@ @prefix@ && cd / && "
     .. before .. "test -w @prefix@", places)) then
     return true
   end
-  return nil, ("the account %s cannot reach %s: open the folders above it to"
-    .. " others (chmod o+x), or name another"):format(owner:match "^[^:]+",
-    prefix)
+  return nil, ("the account %s cannot write to %s: give others access to the"
+    .. " folders above it (chmod o+x), or choose another"):format(
+    owner:match "^[^:]+", prefix)
 end
 
 local function launch(prefix, before, owner)
@@ -109,7 +108,7 @@ local function launch(prefix, before, owner)
   return nil, file.read(prefix .. "/logs/start.log")
 end
 
--- nginx is there once it has left its number; its sockets were bound before.
+-- nginx is ready once it has written its pid; it binds its sockets before that.
 local function await_pid(prefix)
   for _ = 1, 250 do
     local pid = file.read(prefix .. "/nginx.pid"):match("^(%d+)\n")
@@ -149,8 +148,8 @@ function _M.start(prefix, configure, attempts)
   return done, why and "nginx did not start: " .. why
 end
 
--- All are asked to end, then made to. Who still holds the lock is in the
--- group, so that its number cannot be another's by now.
+-- SIGTERM to all, then SIGKILL. While a process of the group holds the lock, no
+-- other group can have its number.
 local STOP = [[
 all_gone() { flock -w "$1" @prefix@/alive true; }
 [ -e @prefix@/alive ] && ! all_gone 0 || exit 0

@@ -23,7 +23,7 @@ function Dict:set(key, value)
   end
   local done, why = self.dict:safe_set(key, value)
   if not done then
-    error("the sandbox cannot remember more: " .. why)
+    error("the sandbox's memory is full (option memory): " .. why)
   end
 end
 

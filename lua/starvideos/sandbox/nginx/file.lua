@@ -23,7 +23,7 @@ function _M.read(path)
   return text
 end
 
---- Write a file anew.
+--- Write a file, or replace it.
 -- @tparam string path
 -- @tparam string text
 -- @treturn ?boolean true, or nil

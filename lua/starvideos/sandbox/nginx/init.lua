@@ -1,6 +1,6 @@
 --- The sandbox on real sockets: an nginx of its own.
--- Unprivileged, on loopback, under a directory of its own, with its state
--- shared by all workers. It ends with the process that started it.
+-- Unprivileged, on loopback, in its own directory, with its state shared by all
+-- workers. It ends with the process that started it.
 -- @module starvideos.sandbox.nginx
 -- @usage
 -- local server = assert(require("starvideos.sandbox.nginx").start{
@@ -21,7 +21,7 @@ local _M = {}
 local Server = {}
 Server.__index = Server
 
-local BOX_OPTIONS = { "key", "seconds", "queued_seconds", "link_seconds",
+local PROVIDER_OPTIONS = { "key", "seconds", "queued_seconds", "link_seconds",
   "edition", "scenario", "max_body" }
 
 local function random_secret()
@@ -75,11 +75,11 @@ local function write_settings(server, options, modules)
   local origin = scheme .. "://127.0.0.1:"
   server.base_url = origin .. server.port .. "/kyyReactApiServer"
   server.media_url = origin .. server.media_port
-  local box = { media_url = server.media_url, secret = random_secret() }
-  for _, name in ipairs(BOX_OPTIONS) do
-    box[name] = options[name]
+  local provider = { media_url = server.media_url, secret = random_secret() }
+  for _, name in ipairs(PROVIDER_OPTIONS) do
+    provider[name] = options[name]
   end
-  local settings = { box = box, temporary = server.temporary,
+  local settings = { provider = provider, temporary = server.temporary,
     drawn = drawn(options), clip = options.clip and "clip.mp4",
     parent = options.parent }
   local text = configuration.text{ port = server.port,
@@ -156,7 +156,7 @@ function _M.start(options)
   return server
 end
 
---- End the server, wait until it is gone, and remove its temporary files.
+--- End the server, wait until it has ended, and remove its temporary files.
 -- A second time does nothing.
 -- @treturn boolean
 function Server:stop()
@@ -174,8 +174,8 @@ local function is_running(self)
   return file.exists(self.prefix .. "/nginx.pid")
 end
 
--- Ends early on a signal; os.execute keeps Ctrl-C from the calling process
--- meanwhile and only tells that the command was ended by it.
+-- A signal ends it early; os.execute ignores Ctrl-C for the calling process and
+-- only reports that it ended the command.
 local function sleep(seconds)
   local _, interrupted = shell.run(("sleep %g"):format(seconds))
   if interrupted then

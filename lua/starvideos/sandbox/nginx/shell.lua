@@ -27,7 +27,7 @@ end
 function _M.run(command)
   local result, how = os.execute(command)
   if type(result) == "number" then
-    -- Lua 5.1 hands out what waitpid() gave: the signal in the low bits.
+    -- Lua 5.1 returns the status of waitpid(): the signal in the low bits.
     return result == 0, result % 128 ~= 0
   end
   return result == true, how == "signal"

@@ -1,5 +1,5 @@
 --- What nginx runs: the logic of the sandbox over a shared dict.
--- Called by the directives that `starvideos.sandbox.nginx.configuration` writes.
+-- Called by the directives of `starvideos.sandbox.nginx.configuration`.
 -- @module starvideos.sandbox.nginx.worker
 
 local body = require "starvideos.sandbox.body"
@@ -31,11 +31,11 @@ local PATIENCE = 3600
 
 local DRAW_EVERY, LOOK_EVERY = 0.1, 1
 
-local box, settings
+local provider, settings
 
--- nginx leaves its sockets open across an exec: a child that held a copy of a
--- client's connection would keep it from ever being closed. The lock alone is
--- to be inherited: it tells that the child still runs.
+-- nginx leaves its sockets open across an exec: a child with a copy of a
+-- client's connection would keep it open. The child inherits only the lock,
+-- which shows that it still runs.
 local function start(command)
   local flag = ffi.new("int", FD_CLOEXEC)
   for descriptor = 3, configuration.connections + 256 do
@@ -56,17 +56,17 @@ local function new_clips(prefix, store)
     fallback = fallback, clock = ngx.now, run = start }
 end
 
---- Read the settings and make the box, before the workers are forked.
+--- Read the settings and make the provider, before nginx forks the workers.
 function _M.load()
   local prefix = ngx.config.prefix()
   local file = assert(io.open(prefix .. "settings.json", "rb"))
   settings = assert(json.decode(file:read "*a"))
   file:close()
-  local options = settings.box
+  local options = settings.provider
   options.clock = ngx.now
   options.store = dict.new(ngx.shared.sandbox)
   options.clips = new_clips(prefix, options.store)
-  box = sandbox.new(options)
+  provider = sandbox.new(options)
 end
 
 -- A process that ended but was not waited for still answers to signal 0.
@@ -83,8 +83,8 @@ local function is_gone(pid)
   return state == "Z"
 end
 
--- The master made a process group of its own when it went into the
--- background, so that this reaches it, its workers and their drawings alone.
+-- The master made its own process group when it went into the background: this
+-- reaches only the master, its workers and their drawings.
 local function end_with_parent()
   if not is_gone(settings.parent) then
     return
@@ -104,7 +104,7 @@ function _M.begin()
   end
   if settings.drawn then
     assert(ngx.timer.every(DRAW_EVERY, function()
-      box.clips:step()
+      provider.clips:step()
     end))
   end
   if settings.parent then
@@ -158,7 +158,7 @@ end
 
 local function answer(handle)
   local request = read_request()
-  local response = handle(box, request)
+  local response = handle(provider, request)
   if response.delay then
     ngx.sleep(response.delay)
   end
@@ -183,12 +183,12 @@ end
 
 --- Answer a request to the API.
 function _M.api()
-  answer(box.handle)
+  answer(provider.handle)
 end
 
 --- Answer a request to the media origin.
 function _M.media()
-  answer(box.media)
+  answer(provider.media)
 end
 
 return _M

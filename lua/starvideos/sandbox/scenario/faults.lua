@@ -1,12 +1,12 @@
---- Faults that a create and a query can meet alike.
+--- Faults that a create and a query can have alike.
 -- Each row becomes two scenarios, `create_NAME` and `query_NAME`. Fields:
 --
 --   * `name`, `what`;
 --   * `made`: on a create, the order was accepted and billed although its
 --     answer is lost;
 --   * `status`, `headers`, `body`: the answer. The body may be a string, a
---     table (sent as JSON) or a function of the box; without one the regular
---     answer is sent;
+--     table (sent as JSON) or a function of the provider; without one the
+--     regular answer is sent;
 --   * `delay`: "all" = the answer waits for the scenario's N seconds, "some" =
 --     for a random part of them;
 --   * `abort`: "reset" = closed without an answer, "hang" = left without
@@ -35,12 +35,12 @@ local function nested()
   return ('{"data":'):rep(10000) .. "null" .. ("}"):rep(10000)
 end
 
-local function elsewhere(box)
-  return { location = box.media_url .. "/elsewhere" }
+local function elsewhere(provider)
+  return { location = provider.media_url .. "/elsewhere" }
 end
 
-local function in_two_seconds(box)
-  return { ["retry-after"] = date.http(box.clock() + 2) }
+local function in_two_seconds(provider)
+  return { ["retry-after"] = date.http(provider.clock() + 2) }
 end
 
 local HTML_TYPE = "text/html; charset=utf-8"
@@ -80,13 +80,13 @@ return {
     body = coded("TooManyRequests", "slow down") },
   { name = "500", what = "HTTP 500 with JSON", status = 500,
     body = { code = 500, data = null, msg = "internal error" } },
-  { name = "502", what = "HTTP 502 of a gateway, behind it all went well",
+  { name = "502", what = "HTTP 502 of a gateway, the request itself succeeded",
     made = true, status = 502, headers = PAGE, body = html "502 Bad Gateway" },
   { name = "503", what = "HTTP 503 with Retry-After of one second",
     status = 503,
     headers = { ["content-type"] = HTML_TYPE, ["retry-after"] = "1" },
     body = html "503 Service Unavailable" },
-  { name = "504", what = "HTTP 504 of a gateway, behind it all went well",
+  { name = "504", what = "HTTP 504 of a gateway, the request itself succeeded",
     made = true, status = 504, headers = PAGE,
     body = html "504 Gateway Time-out" },
   { name = "html", what = "an HTML page at HTTP 200", made = true,
@@ -105,8 +105,8 @@ return {
     made = true, abort = "hang" },
   { name = "reset", what = "connection reset after the request was read",
     made = true, abort = "reset" },
-  { name = "truncated", what = "half of the body, then the end", made = true,
-    abort = "cut" },
+  { name = "truncated", what = "half of the body, then the connection closes",
+    made = true, abort = "cut" },
   { name = "huge", what = "a body of 50 MB", made = true,
     body = ("0123456789abcdef"):rep(4096), repeats = 800 },
   { name = "nested", what = "JSON nested 10,000 deep", made = true,

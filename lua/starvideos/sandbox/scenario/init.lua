@@ -1,17 +1,33 @@
 --- Scenarios: odd answers and faults, asked for by name.
--- A scenario is asked for by a marker in the prompt, `[scenario:NAME]` or
--- `[scenario:NAME=N]`, and then binds to that task's create, queries and
--- media; or as the default of the whole sandbox, `"NAME"`, `"NAME=N"` or
--- several with commas. A marker goes before the default.
+-- A marker in the prompt, `[scenario:NAME]` or `[scenario:NAME=N]`, gives a
+-- scenario to that task's create, queries and media; so does the default of the
+-- whole sandbox, `"NAME"`, `"NAME=N"` or several with commas. A marker goes
+-- before the default.
 --
--- N is how many requests of that place meet the scenario before all is
--- regular again (left out: the row's default, else all of them); for a
--- scenario that counts seconds, such as all those of a task's life, it is the
--- seconds.
+-- N is how many requests of that place the scenario affects before all is
+-- regular again (left out: the row's default, else all of them); for a scenario
+-- that counts seconds, such as all those of a task's life, it is the seconds.
+--
+-- To add a scenario, add one row: to `starvideos.sandbox.scenario.faults` if a
+-- create and a query can have it alike, else to
+-- `starvideos.sandbox.scenario.places`. Its name then works in prompts, in
+-- `starvideos sandbox --scenario` and `--list-scenarios`, and
+-- spec/unit/sandbox/scenario_spec.lua tries it; nothing else changes. A row of
+-- `places` has a `name`; `what`, one line for the list; where wanted `counts`
+-- ("seconds") and `default` (N); and an effect under the place it has it in:
+--
+--   * `life`: `ends`, the last status; `error`; `varies`: the task takes a
+--     random part of N seconds;
+--   * `create`, `query`: the fields that `faults` lists, and
+--     `alter(body, provider)`, which changes the regular answer before it is
+--     encoded; `only`, the one status of the task in which a query is affected;
+--     `id_prefix`, with which a created task's id begins; `expired`: a query
+--     answers with a link that has expired;
+--   * `media`: see `starvideos.sandbox.media`.
 -- @module starvideos.sandbox.scenario
 
 local faults = require "starvideos.sandbox.scenario.faults"
-local shapes = require "starvideos.sandbox.scenario.shapes"
+local places = require "starvideos.sandbox.scenario.places"
 
 local _M = {}
 
@@ -28,7 +44,7 @@ local function fault_rows(list)
 end
 
 local ROWS, BY_NAME = {}, {}
-for _, group in ipairs(shapes) do
+for _, group in ipairs(places) do
   for _, row in ipairs(group) do
     ROWS[#ROWS + 1] = row
   end
@@ -87,29 +103,29 @@ function _M.marked(prompt)
 end
 
 -- Counting scenarios end after N requests for the same subject.
-local function still_met(store, found, place, subject)
+local function still_affects(store, found, place, subject)
   if found.row.counts == "seconds" or not found.n then
     return true
   end
-  local key = ("met:%s:%s:%s"):format(found.row.name, place, subject)
+  local key = ("affected:%s:%s:%s"):format(found.row.name, place, subject)
   return store:count(key) <= found.n
 end
 
---- What a request meets.
+--- The effect of scenarios on a request: that of the first which has one.
 -- @tparam table store where the counters are
 -- @tparam table list as `parse` gives it
 -- @tparam string place "create", "query" or "media"
 -- @tparam string subject what N is counted by: an id, or a body's digest
 -- @tparam ?string status the task's, where there is one
--- @treturn ?table the row's table for this place
+-- @treturn ?table effect
 -- @treturn ?number N
 -- @treturn ?string the scenario's name
-function _M.meet(store, list, place, subject, status)
+function _M.effect_on(store, list, place, subject, status)
   for _, found in ipairs(list) do
-    local entry = found.row[place]
-    if entry and (not entry.only or entry.only == status)
-      and still_met(store, found, place, subject) then
-      return entry, found.n, found.row.name
+    local effect = found.row[place]
+    if effect and (not effect.only or effect.only == status)
+      and still_affects(store, found, place, subject) then
+      return effect, found.n, found.row.name
     end
   end
 end

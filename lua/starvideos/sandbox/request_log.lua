@@ -1,24 +1,24 @@
---- The books: every create that arrived, every task made and billed, every
--- request to the media origin. The truth that specs compare a client's
--- belief with.
--- @classmod starvideos.sandbox.record
+--- Every create that arrived, every task that was made and billed, every
+-- request to the media origin: the truth that specs compare a client's belief
+-- with.
+-- @classmod starvideos.sandbox.request_log
 
 local json = require "starvideos.json"
 local tasks = require "starvideos.sandbox.task"
 
-local Record = {}
-Record.__index = Record
+local Log = {}
+Log.__index = Log
 
---- The record of a box; what it holds lies in the box's store.
-function Record.new(box)
-  return setmetatable({ box = box, store = box.store }, Record)
+--- The log of a provider, kept in the provider's store.
+function Log.new(provider)
+  return setmetatable({ provider = provider, store = provider.store }, Log)
 end
 
---- Note a create as it arrived, whatever becomes of it.
+--- Log a create as it arrived, with any outcome.
 -- @tparam table request
 -- @tparam table post `{ path =, digest =, outcome =, id =, scenario = }`
-function Record:post(request, post)
-  post.at = self.box.clock()
+function Log:post(request, post)
+  post.at = self.provider.clock()
   post.bytes = #(request.body or "")
   post.protocol = request.protocol
   post.connection = request.connection
@@ -26,16 +26,16 @@ function Record:post(request, post)
   self.store:push("posts", json.encode(post))
 end
 
---- Note a query.
-function Record:query(id)
+--- Log a query.
+function Log:query(id)
   self.store:count "queries"
   self.store:count("queries:" .. id)
 end
 
---- Note a request to the media origin.
+--- Log a request to the media origin.
 -- @tparam ?string id of the task it is about
 -- @tparam table request
-function Record:media(id, request)
+function Log:media(id, request)
   self.store:count "media"
   if id then
     self.store:count("media:" .. id)
@@ -53,13 +53,13 @@ local function each(store, list)
   end
 end
 
-function Record:task(id)
-  local task = tasks.find(self.box, id)
+function Log:task(id)
+  local task = tasks.find(self.provider, id)
   local store = self.store
   return {
     id = id, model = task.model, prompt = task.params.prompt,
     params = task.params, created = task.created,
-    status = tasks.now(self.box, task).status, scenario = task.scenario,
+    status = tasks.now(self.provider, task).status, scenario = task.scenario,
     billed = 1, posts = store:get("posts:" .. task.digest),
     queries = store:get("queries:" .. id) or 0,
     media_requests = store:get("media:" .. id) or 0,
@@ -69,7 +69,7 @@ end
 --- Everything, as `GET /__sandbox/tasks` tells it.
 --
 --   * `tasks`: in order of creation: `id`, `model`, `prompt`, `params`,
---     `created`, `status`, `scenario`, `billed` (how often, 1 by nature),
+--     `created`, `status`, `scenario`, `billed` (how often: 1),
 --     `posts` (creates with the very same body that arrived, those with
 --     faults included), `queries`, `media_requests`;
 --   * `creates`: every POST in order: `path`, `at`, `bytes`, `outcome`
@@ -80,7 +80,7 @@ end
 --   * `posts`, `billed`, `queries`: totals;
 --   * `media`: `requests`, and `with_authorization`, which must stay 0.
 -- @treturn table
-function Record:all()
+function Log:all()
   local store, made, posts = self.store, {}, {}
   for id in each(store, "tasks") do
     made[#made + 1] = self:task(id)
@@ -96,4 +96,4 @@ function Record:all()
   }
 end
 
-return Record
+return Log

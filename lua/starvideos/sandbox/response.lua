@@ -1,6 +1,6 @@
---- The provider's answers, in the shapes it gives them.
+--- The provider's responses, in its own shapes.
 -- A response is `{ status, headers, body }`, header names in lower case.
--- @module starvideos.sandbox.answer
+-- @module starvideos.sandbox.response
 
 local json = require "starvideos.json"
 
@@ -56,7 +56,7 @@ function _M.refused(text, id)
     error = text }
 end
 
---- The request is none that can be read.
+--- The request cannot be read.
 function _M.bad_request(text)
   return _M.json({ code = 400, data = json.null, msg = text }, 400)
 end
@@ -67,7 +67,7 @@ function _M.no_task(id)
     msg = "Task not found: " .. id }, 404)
 end
 
---- What an accepted create is told.
+--- The answer to a create that is accepted.
 -- @tparam table task
 -- @treturn table the body, not yet encoded
 function _M.created(task)
@@ -75,7 +75,7 @@ function _M.created(task)
     model = task.model, status = "queued", error = json.null }
 end
 
---- What a query is told.
+--- The answer to a query.
 -- @tparam table task
 -- @tparam table now `{ status =, error =, video_url =, seconds = }`
 -- @treturn table the body, not yet encoded

@@ -1,12 +1,7 @@
---- Scenarios of one place: how a task ends, odd creates, odd results, and
--- what the media origin can do.
--- The fields of a place are those of `starvideos.sandbox.scenario.faults`, and:
---
---   * `alter(body, box)`: changes the regular answer before it is encoded;
---   * `only`: met only while the task has this status;
---   * `id_prefix`: the task's id starts with it;
---   * in `media`: see `starvideos.sandbox.media`.
--- @module starvideos.sandbox.scenario.shapes
+--- Scenarios of one place: how a task ends, odd creates, odd results, and what
+-- the media origin can do. `starvideos.sandbox.scenario` lists the fields of a
+-- row.
+-- @module starvideos.sandbox.scenario.places
 
 local json = require "starvideos.json"
 
@@ -40,8 +35,6 @@ local function merged(fields)
   end
 end
 
--- How the task ends. `ends` is its last status; with `varies` it takes a random
--- part of N seconds.
 local LIVES = {
   { name = "failed", what = "the task fails, with a text",
     life = { ends = "failed", error = "The reference could not be read." } },
@@ -115,7 +108,7 @@ local RESULTS = {
   { name = "result_done", what = "Pending, Generating, Done",
     query = spelled{ queued = "Pending", processing = "Generating",
       completed = "Done", failed = "Failed" } },
-  { name = "result_unknown", what = "a status word that nobody knows",
+  { name = "result_unknown", what = "an unrecognised status",
     query = { alter = merged{ status = "contemplating" } } },
   { name = "result_no_status", what = "no status at all",
     query = { alter = function(body)
@@ -158,13 +151,13 @@ local MEDIA = {
   { name = "media_json", what = "a JSON error at HTTP 200",
     media = { type = "application/json",
       body = '{"code":"AccessDenied","message":"no"}' } },
-  { name = "media_not_mp4", what = "called video/mp4, but it is none",
+  { name = "media_not_mp4", what = "called video/mp4, but is not an MP4 file",
     media = { type = "video/mp4", body = ("not a video "):rep(1000) } },
   { name = "media_empty", what = "HTTP 200 with no bytes",
     media = { type = "video/mp4", body = "" } },
   { name = "media_truncated", what = "cut half-way, can be resumed",
     default = 1, media = { abort = "cut" } },
-  { name = "media_stall", what = "half of it, then silence",
+  { name = "media_stall", what = "half of the file, then nothing",
     default = 1, media = { abort = "stall" } },
   { name = "media_reset", what = "reset without an answer",
     default = 1, media = { abort = "reset" } },
