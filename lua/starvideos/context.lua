@@ -4,7 +4,7 @@
 
 local address = require "starvideos.api.address"
 local create_slots = require "starvideos.api.create_slots"
-local exchange = require "starvideos.api.exchange"
+local listener = require "starvideos.listener"
 local random = require "starvideos.random"
 local rate_limiter = require "starvideos.polling.rate_limiter"
 local runtimes = require "starvideos.runtime"
@@ -96,7 +96,8 @@ local function ledger_for(context, options)
     runtime = context.runtime,
     blocks = context.blocks,
     report = function(order, task_id)
-      exchange.tell_of_late_task(context, order, task_id)
+      listener.event(context, { name = "late_task", order = order,
+        task_id = task_id })
     end,
   }
 end

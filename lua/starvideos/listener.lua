@@ -23,9 +23,19 @@ function _M.is_interrupt(context, raised)
     or errors.is(raised) and raised.interrupted == true)
 end
 
-local function text_of(context, raised)
+local function text_of(raised)
   local ok, text = pcall(tostring, raised)
-  return redact.key(redact.urls(ok and text or "no text"), context.api_key)
+  return redact.urls(ok and text or "no text")
+end
+
+-- An event as it may be shown.
+local function without_key(context, event)
+  for field, value in pairs(event) do
+    if type(value) == "string" then
+      event[field] = redact.key(value, context.api_key)
+    end
+  end
+  return event
 end
 
 local function report(context, name, raised)
@@ -33,13 +43,14 @@ local function report(context, name, raised)
     return
   end
   context.told[name] = true
-  local failure = text_of(context, raised)
+  local event = without_key(context, { name = "listener", listener = name,
+    failure = text_of(raised) })
   local heard = name ~= "on_event" and context.on_event
-    and pcall(context.on_event, { name = "listener", listener = name,
-      failure = failure })
+    and pcall(context.on_event, event)
   if not heard then
-    io.stderr:write(("starvideos: %s raised an error, and the call went on;"
-      .. " this is told once: %s\n"):format(name, failure))
+    io.stderr:write(("starvideos: %s raised an error, and the call continued;"
+      .. " only the first error of each listener is reported: %s\n"):format(
+      name, event.failure))
   end
 end
 
@@ -58,6 +69,17 @@ function _M.tell(context, name, listener, ...)
     error(raised, 0)
   elseif not ok then
     report(context, name, raised)
+  end
+end
+
+--- Tell `on_event` what happened.
+-- @tparam table context of the client
+-- @tparam table event made for this: `name`, and what belongs to it. Its texts
+--   are shown without the key
+-- @raise Ctrl-C, and nothing else
+function _M.event(context, event)
+  if context.on_event then
+    _M.tell(context, "on_event", context.on_event, without_key(context, event))
   end
 end
 

@@ -216,7 +216,16 @@ function _M.tree(value)
   return copy
 end
 
---- Replace an API key wherever it stands in a text.
+-- A character that JSON gives by its number, as JSON writes it otherwise.
+local function by_number(sign, digits)
+  local code = sign == "u" and tonumber(digits:match "^00(%x%x)$" or "", 16)
+  if code and code > 0x20 and code < 0x7F then
+    local char = string.char(code)
+    return char:find '["\\]' and "\\" .. char or char
+  end
+end
+
+--- Replace an API key wherever it stands in a text, however JSON escapes it.
 -- @tparam ?string text
 -- @tparam ?string key
 -- @treturn ?string
@@ -224,13 +233,16 @@ function _M.key(text, key)
   if not text or not key or #key < SHORTEST_SECRET then
     return text
   end
-  -- Hardly any text holds the key: a plain look for it up to its first slash,
-  -- which may be escaped, spares the pattern.
-  if not text:find(key:match "^[^/]*", 1, true) then
+  local plain = text:find("\\u00", 1, true)
+    and text:gsub("\\(.)(%x?%x?%x?%x?)", by_number) or text
+  -- Hardly any text holds the key: a plain search for it, up to the first
+  -- character that may be escaped, spares the pattern.
+  if not plain:find(key:match '^[^/"\\]*', 1, true) then
     return text
   end
-  local pattern = key:gsub("%p", "%%%0"):gsub("%%/", "\\?/")
-  return (text:gsub(pattern, "[key]"))
+  local pattern = key:gsub("%p", "%%%0"):gsub('%%([/"\\])', "\\?%%%1")
+  local clean, count = plain:gsub(pattern, "[key]")
+  return count > 0 and clean or text
 end
 
 return _M

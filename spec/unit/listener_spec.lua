@@ -64,7 +64,7 @@ describe("a listener that raises", function()
     local client = client_with { on_event = raise }
     assert.equal("video_1", assert(client:create(PARAMS)).id)
     assert(client:query "video_1")
-    assert.equal(1, times "on_event raised an error, and the call went on.-mine")
+    assert.equal(1, times "on_event raised an error, and the call continued.-mine")
     assert.equal(1, times "raised")
   end)
 

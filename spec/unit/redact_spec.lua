@@ -91,6 +91,17 @@ describe("redaction", function()
       redact.key([[sk-a\/b/c= and sk-a/b\/c=]], "sk-a/b/c="))
   end)
 
+  it("knows the key with characters that JSON gives by number", function()
+    assert.equal([["[key]" \"[key]\" \\u0041 \u4f59]], redact.key(
+      [["\u0073k\u002Da\u002fb\\\"c" \"sk-a/b\u005c\u0022c\" \\u0041 \u4f59]],
+      [[sk-a/b\"c]]))
+  end)
+
+  it("leaves a text as it is that has no key", function()
+    local text = [[{"a":"\u0073k-\u0031","b":"\\u0073"}]]
+    assert.equal(text, redact.key(text, "sk-another"))
+  end)
+
   it("knows a key that begins with a slash", function()
     assert.equal("[key] and [key]", redact.key([[\/a\/b+ and /a/b+]], "/a/b+"))
   end)

@@ -3,6 +3,7 @@
 
 local cli = require "starvideos.cli"
 local files = require "spec.fixtures.files"
+local json = require "starvideos.json"
 local locations = require "starvideos.ledger.location"
 local record = require "starvideos.ledger.record"
 local starvideos = require "starvideos"
@@ -92,6 +93,100 @@ describe("a reference with a secret", function()
     local fields = { seed = 1234567890123456 }
     assert.equal('{"seed":1234567890123456}', record.text(fields))
     assert.equal('{"seed":1.2345678901235e+15}', former_text(fields))
+  end)
+end)
+
+describe("the key of the API", function()
+  local world, events
+
+  before_each(function()
+    world, events = worlds.new(), {}
+  end)
+
+  after_each(function()
+    world:close()
+  end)
+
+  local function note(event)
+    for _, value in pairs(event) do
+      events[#events + 1] = tostring(value)
+    end
+  end
+
+  -- All that a program can see of a value, as one text.
+  local function shown(value)
+    return json.encode(value) .. tostring(value)
+  end
+
+  local function assert_no_key(value)
+    local text = type(value) == "string" and value or shown(value)
+    assert.is_nil(text:find("123456789", 1, true), text)
+  end
+
+  local by_number = KEY:gsub(".", function(char)
+    return ("\\u%04x"):format(char:byte())
+  end)
+
+  for name, echo in pairs { plain = KEY, ["by number"] = by_number } do
+    local function client_answered(format, status)
+      return world:client { api_key = KEY, on_event = note,
+        transport = function()
+          return { status = status or 200, headers = {},
+            body = format:format(echo) }
+        end }
+    end
+
+    for what, format in pairs {
+      refusal = '{"object":"error","error":"no such key: %s"}',
+      page = "<p>%s</p>",
+      ["refusal with a code"] = '{"error":{"message":"no","code":"%s"}}',
+    } do
+      it(("stays out of all that a create shows: %s, %s"):format(name, what),
+        function()
+          local client = client_answered(format, 500)
+          local _, err = client:create(world.params(), { key = "kite" })
+          assert_no_key(err)
+          assert_no_key(table.concat(events))
+          assert_no_key(world:dump())
+          assert_no_key(assert(client:pending()))
+        end)
+    end
+
+    it("stays out of a task that failed: " .. name, function()
+      local client = client_answered('{"id":"video_1","object":"video",'
+        .. '"status":"failed","error":"the key %s is over its quota"}')
+      assert_no_key(assert(client:query "video_1"))
+      local _, err = client:wait("video_1", { first_poll = 0 })
+      assert.equal("task_failed", err.kind)
+      assert_no_key(err)
+      local _, ordered = client:create(world.params(), { key = "kite" })
+      assert.equal("task_failed", ordered.kind)
+      assert_no_key(ordered)
+      assert_no_key(table.concat(events) .. world:dump())
+    end)
+  end
+
+  it("stays out of what a transport says of its failure", function()
+    local client = world:client { api_key = KEY, on_event = note,
+      transport = function()
+        return nil, { reason = "bad header " .. KEY, message = "Bearer " .. KEY }
+      end }
+    local _, err = client:create(world.params(), { key = "kite" })
+    assert.equal("outcome_unknown", err.kind)
+    assert_no_key(err.message .. table.concat(events) .. world:dump())
+  end)
+
+  it("stays out of what a listener raises", function()
+    local client = world:client { api_key = KEY, on_event = note,
+      transport = function()
+        return { status = 200, headers = {}, body =
+          '{"id":"video_1","status":"processing"}' }
+      end }
+    client:wait("video_1", { timeout = 60, on_progress = function()
+      error("told " .. KEY)
+    end })
+    assert.truthy(table.concat(events):find("told [key]", 1, true))
+    assert_no_key(table.concat(events))
   end)
 end)
 

@@ -40,7 +40,7 @@ function _M.error_of(operation, failure, fields)
 end
 
 local function tell(context, req, response, failure)
-  listener.tell(context, "on_event", context.on_event, {
+  listener.event(context, {
     name = "exchange",
     method = req.method,
     url = redact.urls(req.url),
@@ -48,23 +48,6 @@ local function tell(context, req, response, failure)
     elapsed = response and response.elapsed or nil,
     failure = failure and redact.urls(tostring(failure.reason)) or nil,
   })
-end
-
---- Tell the listener that the ledger failed where the call did not.
--- @tparam table context of the client
--- @tparam table err of kind ledger
-function _M.tell_of_ledger(context, err)
-  listener.tell(context, "on_event", context.on_event, { name = "ledger",
-    failure = tostring(err) })
-end
-
---- Tell the listener that a task came for an order that had moved on.
--- @tparam table context of the client
--- @tparam table order as `client:pending` gives it
--- @tparam string task_id
-function _M.tell_of_late_task(context, order, task_id)
-  listener.tell(context, "on_event", context.on_event, { name = "late_task",
-    task_id = task_id, order = order })
 end
 
 local function deliver(context, req)
@@ -92,8 +75,8 @@ end
 -- A second Ctrl-C, in the listener, changes nothing about the order either.
 local function listener_of(context)
   return function()
-    pcall(listener.tell, context, "on_event", context.on_event,
-      { name = "interrupt", timeout = context.timeout })
+    pcall(listener.event, context, { name = "interrupt",
+      timeout = context.timeout })
   end
 end
 

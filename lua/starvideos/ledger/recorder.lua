@@ -3,9 +3,8 @@
 -- kind of its error alone.
 -- @module starvideos.ledger.recorder
 
-local exchange = require "starvideos.api.exchange"
+local listener = require "starvideos.listener"
 local record = require "starvideos.ledger.record"
-local redact = require "starvideos.redact"
 local refusal = require "starvideos.ledger.refusal"
 
 local _M = {}
@@ -158,7 +157,6 @@ end
 -- @tparam ?number pause seconds until the order is sent again
 function Order:failed(problem, pause)
   local state = state_after[problem.kind] or "unknown"
-  problem.message = redact.key(problem.message, self.context.api_key)
   if problem.kind == "task_failed" then
     state = problem.task.status
   elseif state == "prepared" and problem.task_id then
@@ -170,7 +168,8 @@ function Order:failed(problem, pause)
   if row then
     self.row = row
   else
-    exchange.tell_of_ledger(self.context, err)
+    listener.event(self.context, { name = "ledger",
+      failure = tostring(err) })
   end
   if state == "unknown" then
     problem.order = self.ledger.order_of(self.row)
@@ -273,9 +272,9 @@ function _M.place(context, fields, options)
   elseif verdict then
     return nil, nil, refusal.new(verdict, context, row, wanted)
   end
-  row.message = redact.key(row.message, context.api_key)
-    .. ((row.kind == "ledger" or row.kind == "cancelled")
-      and row.sent == nil and "; nothing was ordered" or "")
+  if row.sent == nil and (row.kind == "ledger" or row.kind == "cancelled") then
+    row.message = row.message .. "; nothing was ordered"
+  end
   return nil, nil, row
 end
 

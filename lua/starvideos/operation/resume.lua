@@ -4,7 +4,7 @@
 
 local download = require "starvideos.operation.download"
 local errors = require "starvideos.errors"
-local exchange = require "starvideos.api.exchange"
+local listener = require "starvideos.listener"
 local pending = require "starvideos.operation.pending"
 local policy = require "starvideos.polling.policy"
 local saved_file = require "starvideos.ledger.saved_file"
@@ -279,7 +279,7 @@ local function note_missing(context, err)
   end
   local ok, problem = context.ledger:missing(err.task_id)
   if not ok then
-    exchange.tell_of_ledger(context, problem)
+    listener.event(context, { name = "ledger", failure = tostring(problem) })
   end
 end
 

@@ -3,8 +3,8 @@
 -- @module starvideos.polling.observe
 
 local exchange = require "starvideos.api.exchange"
+local listener = require "starvideos.listener"
 local operations = require "starvideos.api.operations"
-local redact = require "starvideos.redact"
 local shared_cache = require "starvideos.polling.shared_cache"
 local task_reader = require "starvideos.api.task_reader"
 
@@ -14,7 +14,7 @@ local _M = {}
 local function tell_ledger(context, task)
   local ok, err = context.ledger:seen(task)
   if not ok then
-    exchange.tell_of_ledger(context, err)
+    listener.event(context, { name = "ledger", failure = tostring(err) })
   end
 end
 
@@ -26,7 +26,6 @@ local function read(context, id, response, told)
     refused.task_id = refused.task_id or id
     return nil, refused
   end
-  task.error = redact.key(task.error, context.api_key)
   if context.ledger and task.status ~= told then
     tell_ledger(context, task)
   end
