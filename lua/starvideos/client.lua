@@ -425,8 +425,8 @@ end
 
 --- End what is under way and close connections. Returns when an order on the
 -- wire has its answer: up to `timeout` seconds, see `busy` for hosts that
--- cannot stand still. A listener may call it: what waits then ends as cancelled.
--- Using the client afterwards raises.
+-- cannot stand still. A listener may call it: what waits then ends as
+-- cancelled. Using the client afterwards raises.
 function Client:close()
   local context = contexts.of(self) or check.client(nil, "close")
   if not context.closed then
@@ -453,8 +453,8 @@ end
 --   the others read), `on_event(event)` (what it or another listener raises
 --   ends no call: it is told once, to `on_event` or on stderr), `interrupts`
 --   (with `block`: `raise`, or `return` to get Ctrl-C as an error of kind
---   cancelled), `ledger` (path of a SQLite file, or a `postgres://` URL: what is
---   ordered is written down there), `ledger_fsync` (false; true: each entry
+--   cancelled), `ledger` (path of a SQLite file, or a `postgres://` URL: what
+--   is ordered is written down there), `ledger_fsync` (false; true: each entry
 --   survives a loss of power, at the price of a write to the disk), `account`
 --   (a label of your own for the account that the key is of, none: it is part
 --   of what names an order)

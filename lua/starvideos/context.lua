@@ -12,7 +12,8 @@ local shared_cache = require "starvideos.polling.shared_cache"
 
 local _M = {}
 
---- The fields of a context, and who reads them. Only `closed` and `told` change.
+--- The fields of a context, and who reads them. Only `closed` and `told`
+-- change.
 -- @table fields
 -- @tfield ?string api_key the key; nil where there is none (check, exchange,
 --   listener, shared_cache)
@@ -28,9 +29,10 @@ local _M = {}
 --   in this thread while a call waits (generate, ledger)
 -- @tfield string interrupts what Ctrl-C does to a call: `raise`, or `return` an
 --   error of kind cancelled (client)
--- @tfield function random returns a number in [0, 1) (create, download, polling,
---   ledger)
--- @tfield function wall_clock Unix seconds, may jump (responses, polling, resume)
+-- @tfield function random returns a number in [0, 1) (create, download,
+--   polling, ledger)
+-- @tfield function wall_clock Unix seconds, may jump (responses, polling,
+--   resume)
 -- @tfield function boottime seconds since the machine started, the same in all
 --   its processes (create, ledger)
 -- @tfield function process_id of this process, to see a fork (create)
@@ -156,7 +158,7 @@ function _M.new(options)
     validation = options.validation or "strict",
     runtime = runtime,
     blocks = blocks,
-    interrupts = blocks and options.interrupts or blocks and "raise" or "return",
+    interrupts = blocks and (options.interrupts or "raise") or "return",
     random = chance,
     wall_clock = core.time,
     boottime = core.boottime,

@@ -35,7 +35,8 @@ function Block:now()
 end
 
 -- Whether a fiber runs that can let others go on while it waits. Where Lua does
--- not let it, the call works all the same, but the others stand still meanwhile.
+-- not let it, the call works all the same, but the others stand still
+-- meanwhile.
 local function is_fiber(self)
   return self.scheduler:current() and yieldable.now()
 end
@@ -109,7 +110,7 @@ local function drive_through(self, req, transfer)
 end
 
 --- Send a request and wait for its answer.
--- @tparam table req see `starvideos.transport`
+-- @tparam table req see `starvideos.runtime`
 -- @treturn ?table response
 -- @treturn ?table failure
 function Block:request(req)
@@ -143,8 +144,8 @@ end
 --- Let time pass.
 -- @tparam number seconds
 -- @treturn ?boolean true
--- @treturn ?string "interrupted" after Ctrl-C, "cancelled" where the runtime was
---   closed, or why the caller's own `sleep` ended
+-- @treturn ?string "interrupted" after Ctrl-C, "cancelled" where the runtime
+--   was closed, or why the caller's own `sleep` ended
 function Block:sleep(seconds)
   local due = self.clock() + seconds
   if self.closed then

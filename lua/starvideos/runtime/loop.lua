@@ -42,7 +42,7 @@ function Loop:check(call, level)
 end
 
 --- Send a request and wait for its answer while the host goes on.
--- @tparam table req see `starvideos.transport`; its listeners are called from
+-- @tparam table req see `starvideos.runtime`; its listeners are called from
 --   `update` and must not wait
 -- @treturn ?table response
 -- @treturn ?table failure
@@ -82,8 +82,8 @@ end
 Loop.wait, Loop.wake = block.methods.wait, block.methods.wake
 Loop.is_gone, Loop.leave = block.methods.is_gone, block.methods.leave
 
--- Whether the engine was closed; until then its thread keeps jobs on the disk in
--- their order.
+-- Whether the engine was closed; until then its thread keeps jobs on the disk
+-- in their order.
 local function is_over(self)
   return self.closed and not self.made
 end

@@ -69,7 +69,8 @@ end
 -- @tparam table runtime frame or poll
 -- @tparam[opt] number seconds
 -- @treturn ?boolean true
--- @treturn ?string "timeout", "interrupted" or why the caller's own `sleep` ended
+-- @treturn ?string "timeout", "interrupted" or why the caller's own `sleep`
+--   ended
 -- @raise the second Ctrl-C
 function _M.run(runtime, seconds)
   local function is_over()

@@ -136,7 +136,8 @@ local function after(self, fiber, ok, first, ...)
     leave(self, fiber, ok, first, ...)
   elseif first == PROBE then
     after(self, fiber, coroutine.resume(fiber.thread))
-  elseif not (fiber.ended or fiber.sleeping or fiber.key or fiber.waits_for) then
+  elseif not (fiber.ended or fiber.sleeping or fiber.key
+    or fiber.waits_for) then
     leave(self, fiber, false, FOREIGN_YIELD)
   end
 end
@@ -240,9 +241,9 @@ end
 
 -- Marks the outcome of a request whose operation was cancelled meanwhile.
 local function marked(operation, request, first, second)
-  local outcome = first or second
-  if operation.why and type(outcome) == "table" then
-    outcome.interrupted = request.finish or operation.why == "interrupted" or nil
+  local outcome, why = first or second, operation.why
+  if why and type(outcome) == "table" then
+    outcome.interrupted = request.finish or why == "interrupted" or nil
   end
   return first, second
 end

@@ -11,7 +11,8 @@ Group.__index = Group
 
 local LONG_SECONDS = 3600
 
--- The group of each light thread. Weak on both sides: a group knows its threads.
+-- The group of each light thread. Weak on both sides: a group knows its
+-- threads.
 local group_of = setmetatable({}, { __mode = "kv" })
 
 local function add(self, body)
@@ -70,8 +71,8 @@ function _M.of_running()
   return group_of[coroutine.running()]
 end
 
---- Whether the thread that waits for the group was killed, or the one that waits
--- for that thread.
+--- Whether the thread that waits for the group was killed, or the one that
+-- waits for that thread.
 -- @treturn boolean
 function Group:is_orphaned()
   return self.orphaned or self.parent ~= nil and self.parent:is_orphaned()

@@ -77,8 +77,8 @@ end
 --- Let time pass.
 -- @tparam number seconds
 -- @treturn ?boolean true
--- @treturn ?string "cancelled" where the worker is exiting, the client was closed
---   or the caller was killed, or why the caller's own `sleep` ended
+-- @treturn ?string "cancelled" where the worker is exiting, the client was
+--   closed or the caller was killed, or why the caller's own `sleep` ended
 function Ngx:sleep(seconds)
   local due = self.clock() + seconds
   if self.pause then
@@ -209,7 +209,7 @@ local function send_by_transport(self, req)
 end
 
 --- Send a request and wait for its answer.
--- @tparam table req see `starvideos.transport`; its listeners are called in the
+-- @tparam table req see `starvideos.runtime`; its listeners are called in the
 --   light thread that waits. With `finish`, the end of the worker waits for the
 --   answer
 -- @treturn ?table response

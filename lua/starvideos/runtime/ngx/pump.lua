@@ -11,10 +11,10 @@ local waiters = require "starvideos.runtime.ngx.waiter"
 
 local _M = {}
 
---- When a pump ends. The memory of its light threads is freed only then, and its
--- read must not time out: so after many threads or a long life another takes its
--- place. Nor does it stay where nothing is to be done: where the code cache is
--- off, each request has one.
+--- When a pump ends. The memory of its light threads is freed only then, and
+-- its read must not time out: so after many threads or a long life another
+-- takes its place. Nor does it stay where nothing is to be done: where the code
+-- cache is off, each request has one.
 _M.limits = { threads = 1000, life = 3600, idle = 2 }
 
 -- What 31 bits of milliseconds hold.
@@ -144,8 +144,8 @@ local function begin_jobs(pump)
 end
 
 -- Cancels what killed threads have left, and at the end of the worker all that
--- may be cancelled: a thread that was killed in a listener of its caller's still
--- seems to wait.
+-- may be cancelled: a thread that was killed in a listener of its caller's
+-- still seems to wait.
 local function cancel_abandoned(source)
   local exiting = ngx.worker.exiting()
   for number, waiter in pairs(source.waiting) do
@@ -338,10 +338,11 @@ local function run_here(job)
   run_job(job)
 end
 
---- Run a function to its end, also where the thread that waits for it is killed.
+--- Run a function to its end, also where the thread that waits for it is
+-- killed.
 -- @tparam function body
--- @tparam ?function lost called after it where that thread was killed; may return
---   a sentence for the error log
+-- @tparam ?function lost called after it where that thread was killed; may
+--   return a sentence for the error log
 -- @tparam table waiter of that thread
 -- @treturn boolean whether the body returned
 -- @return what it raised

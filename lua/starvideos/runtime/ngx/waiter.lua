@@ -56,8 +56,8 @@ end
 local expect_end
 
 -- nginx ends its timers early when the worker is to exit. That is between two
--- rounds of events: a thread that is woken there sleeps on until the next event,
--- maybe for an hour; a timer makes one.
+-- rounds of events: a thread that is woken there sleeps on until the next
+-- event, maybe for an hour; a timer makes one.
 local function notice(premature)
   is_noticed = false
   if premature or ngx.worker.exiting() then
@@ -99,8 +99,8 @@ function Waiter:wake()
   end
 end
 
---- Whether the thread was killed while it waited. nginx does not tell, but takes
--- it off the semaphore.
+--- Whether the thread was killed while it waited. nginx does not tell, but
+-- takes it off the semaphore.
 -- @treturn boolean
 function Waiter:is_gone()
   return self.waiting
