@@ -173,7 +173,7 @@ function _M.new(options)
     told = {},
     closed = false,
   }
-  context.shared_cache = shared_cache.of(context)
+  context.shared_cache = shared_cache.new(context)
   if options.ledger then
     context.ledger, problem = ledger_for(context, options)
     return context.ledger and context, problem

@@ -5,7 +5,6 @@
 local exchange = require "starvideos.api.exchange"
 local listener = require "starvideos.listener"
 local operations = require "starvideos.api.operations"
-local shared_cache = require "starvideos.polling.shared_cache"
 local task_reader = require "starvideos.api.task_reader"
 
 local _M = {}
@@ -56,7 +55,7 @@ function _M.ask(context, id, timeout, told)
   if not task then
     return nil, refused
   end
-  local cache = shared_cache.of(context)
+  local cache = context.shared_cache
   return task, nil, cache and cache:put(id, response.body)
 end
 
@@ -66,7 +65,7 @@ end
 -- @tparam number max_age seconds
 -- @treturn ?table task, nil where nothing is known or it is older
 function _M.cached(context, id, max_age)
-  local cache = shared_cache.of(context)
+  local cache = context.shared_cache
   if not cache then
     return nil
   end
@@ -83,7 +82,7 @@ end
 -- @treturn ?table task, nil where there is nothing new
 -- @treturn ?number when the answer came
 function _M.newer(context, id, since, told)
-  local text, at = shared_cache.of(context):get(id)
+  local text, at = context.shared_cache:get(id)
   if not text or since and at <= since then
     return nil
   end

@@ -23,21 +23,18 @@ local function fingerprint(text)
   return ("%08x"):format(sum)
 end
 
---- The cache of a client.
+--- Make the cache of a client.
 -- @tparam table context of the client; `shared` is the dictionary, with
 --   `get(key)`, `set(key, value, seconds)` and `add(key, value, seconds)`,
 --   where it has one `delete(key)`, as ngx.shared.DICT knows them
 -- @treturn ?table cache, nil where nothing is shared
-function _M.of(context)
-  if context.shared and not context.shared_cache then
-    context.shared_cache = setmetatable({
-      context = context,
-      dictionary = context.shared,
-      scope = ("%s %s "):format(context.base_url,
-        fingerprint(context.api_key or "")),
-    }, SharedCache)
-  end
-  return context.shared_cache
+function _M.new(context)
+  return context.shared and setmetatable({
+    context = context,
+    dictionary = context.shared,
+    scope = ("%s %s "):format(context.base_url,
+      fingerprint(context.api_key or "")),
+  }, SharedCache)
 end
 
 local function answer_key(self, id)

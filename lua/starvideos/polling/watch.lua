@@ -26,8 +26,6 @@ local errors = require "starvideos.errors"
 local observe = require "starvideos.polling.observe"
 local pace = require "starvideos.polling.pace"
 local policy = require "starvideos.polling.policy"
-local rate_limiter = require "starvideos.polling.rate_limiter"
-local shared_cache = require "starvideos.polling.shared_cache"
 local tasks = require "starvideos.api.task"
 local wait_error = require "starvideos.polling.wait_error"
 
@@ -49,8 +47,6 @@ local info_mt = {
 --   the next, where they are many
 -- @treturn table plan
 function _M.plan(context, options, beat)
-  context.rate_limiter = context.rate_limiter
-    or rate_limiter.new(context.random, context.poll_rate)
   local now = context.runtime:now()
   local timeout = options.timeout or policy.timeout
   return {
@@ -213,7 +209,7 @@ function _M.begin(plan, task_or_id, options)
   }
   local due = due_after(plan, pace.first_pause(self, options, self.age,
     context.random), plan.began)
-  if shared_cache.of(context) then
+  if context.shared_cache then
     -- The cache is looked at between polls, too.
     self.poll_at, due = due, plan.began
   end
@@ -228,7 +224,7 @@ local function release(plan, self)
     self.permit = nil
   end
   if self.claim then
-    shared_cache.of(context):release(self.id, self.claim)
+    context.shared_cache:release(self.id, self.claim)
     self.claim = nil
   end
 end
@@ -265,7 +261,7 @@ local function take_cached(plan, self, task, at, now)
   if tasks.is_terminal(task) then
     return settled(task)
   end
-  local age = shared_cache.of(context):age(at)
+  local age = context.shared_cache:age(at)
   self.poll_at = due_after(plan, math.max(0,
     self.interval * (1 + policy.jitter) + 2 * policy.cache_look - age), now)
   self.follows = true
@@ -279,7 +275,7 @@ end
 -- Another process may have an answer, or be about to get one.
 local function look_in_cache(plan, self, now)
   local context = plan.context
-  local cache = shared_cache.of(context)
+  local cache = context.shared_cache
   if not cache then
     return nil
   end
@@ -311,7 +307,7 @@ end
 -- Another process may have claimed the task a moment ago.
 local function claim(plan, self, now)
   local context = plan.context
-  local cache = shared_cache.of(context)
+  local cache = context.shared_cache
   if not cache then
     return nil
   end
@@ -365,7 +361,7 @@ end
 -- The others are to hold back for as long as this watch does.
 local function hold_back(plan, self, pause)
   if self.claim and pause > 0 then
-    self.claim = shared_cache.of(plan.context):claim(self.id, self.claim, pause)
+    self.claim = plan.context.shared_cache:claim(self.id, self.claim, pause)
   else
     release(plan, self)
   end

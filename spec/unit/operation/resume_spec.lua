@@ -2,6 +2,7 @@ local block = require "starvideos.runtime.block"
 local errors = require "starvideos.errors"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
+local rate_limiter = require "starvideos.polling.rate_limiter"
 local resume = require "starvideos.operation.resume"
 local shell = require "starvideos.sandbox.nginx.shell"
 
@@ -90,6 +91,7 @@ describe("resume", function()
     context = { runtime = runtime, ledger = ledger, base_url = BASE,
       api_key = "test-key", timeout = 60, wall_clock = os.time,
       random = function() return 0.5 end }
+    context.rate_limiter = rate_limiter.new(context.random)
   end)
   after_each(function()
     shell.run("rm -rf -- " .. shell.quote(folder))
@@ -152,7 +154,7 @@ describe("resume", function()
       under_way = under_way - weight
       return response
     end
-    context.poll_rate = 1000
+    context.rate_limiter = rate_limiter.new(context.random, 1000)
     local result = assert(all())
     assert.equal(60, result.done)
     assert.equal(60, #saved)
@@ -227,7 +229,7 @@ describe("resume", function()
     for number = 1, 40 do
       orders[number] = order(number)
     end
-    context.poll_rate = 1
+    context.rate_limiter = rate_limiter.new(context.random, 1)
     assert.equal(40, assert(all()).done)
   end)
 

@@ -1,6 +1,7 @@
 -- Ten thousand waits are one heap: who sleeps, who polls, and how all end.
 
 local random = require "starvideos.random"
+local rate_limiter = require "starvideos.polling.rate_limiter"
 local timeline = require "spec.fixtures.timeline"
 local wait = require "starvideos.operation.wait"
 
@@ -10,6 +11,11 @@ local function world_of(answer)
   local world = timeline.new(answer)
   world.context = timeline.context(world)
   return world
+end
+
+--- Lets the waits of a world poll so often a second.
+local function set_rate(world, rate)
+  world.context.rate_limiter = rate_limiter.new(world.context.random, rate)
 end
 
 local function all(world, list, options)
@@ -124,7 +130,7 @@ describe("the waits of one call", function()
     local world = world_of(function(id)
       return body(id, "completed")
     end)
-    world.context.poll_rate = 100
+    set_rate(world, 100)
     all(world, ids(400), { first_poll = 0 })
     local beats = {}
     for _, at in ipairs(world.at) do
@@ -179,7 +185,7 @@ describe("the waits of one call", function()
       assert(time < 2, "the world is broken")
       return { status = 429, headers = {}, body = "" }
     end)
-    broken.context.poll_rate = nil
+    set_rate(broken, nil)
     assert.error_matches(function()
       all(broken, ids(2000), { first_poll = 0 })
     end, "broken")
@@ -230,7 +236,7 @@ describe("an end from outside", function()
     local world = world_of(function(id)
       return body(id, "processing")
     end)
-    world.context.poll_rate = 1
+    set_rate(world, 1)
     world.stop_at, world.why = START + 40, "cancelled"
     all(world, ids(50), { first_poll = 30 })
     assert.equal(0, (world.context.rate_limiter:reserve(world.now + 1)))

@@ -1,6 +1,5 @@
 -- A wait among others: its turn at the rate limiter, and how old its task is.
 
-local random = require "starvideos.random"
 local wait = require "starvideos.operation.wait"
 
 local START, CREATED = 500, 1700000000
@@ -115,13 +114,6 @@ describe("a poll that is due", function()
     end
     wait.one(context, "video_1", { first_poll = 5, timeout = 20 })
     assert.equal(1, reserved)
-  end)
-
-  it("needs no rate limiter", function()
-    local context = scene_of { answers = { answer(200) } }
-    context.rate_limiter, context.random = nil, random(3)
-    wait.one(context, "video_1", { first_poll = 5, timeout = 6 })
-    assert.equal(5, context.polls[1])
   end)
 end)
 

@@ -1,6 +1,5 @@
 -- What processes tell each other of a task, through a dictionary they share.
 
-local shared_cache = require "starvideos.polling.shared_cache"
 local errors = require "starvideos.errors"
 local query = require "starvideos.operation.query"
 local random = require "starvideos.random"
@@ -48,12 +47,11 @@ local function stage(answer)
   local seed = 1
   local function process(more)
     seed = seed + 1
-    local context = timeline.context(world, { shared = shared,
-      random = random(seed * 1000) })
+    local fields = { shared = shared, random = random(seed * 1000) }
     for name, value in pairs(more or {}) do
-      context[name] = value
+      fields[name] = value
     end
-    return context
+    return timeline.context(world, fields)
   end
   return world, process, shared
 end
@@ -158,7 +156,7 @@ describe("waits of one task in several processes", function()
 
   it("take over where it died in the middle of a poll", function()
     local world, process = stage(completed_after(1))
-    assert(shared_cache.of(process()):claim("video_1", nil, 50))
+    assert(process().shared_cache:claim("video_1", nil, 50))
     local results = together(world, { process() }, { first_poll = 2 })
     assert.equal("completed", results[1].task.status)
     assert.is_true(results[1].at >= 50 and results[1].at < 52)
