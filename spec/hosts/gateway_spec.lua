@@ -46,7 +46,7 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
       start()
     end)
 
-    -- The key is shown to nobody, and nothing went wrong unseen.
+    -- No answer and no log shows the key, and no error went unnoticed.
     after_each(function()
       local logs = gateway:logs()
       gateway:stop()
@@ -116,7 +116,7 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
       return id
     end
 
-    it("orders, and says where to look", function()
+    it("orders, and returns the address of the task", function()
       local status, task, headers = order()
       assert.equal(202, status)
       assert.equal("/videos/" .. task.id, headers.location)
@@ -142,7 +142,7 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
       assert.equal(before, books.of(provider).posts)
     end)
 
-    it("refuses what is no JSON object, and other addresses", function()
+    it("refuses bodies that are not JSON objects, and other addresses", function()
       for _, body in ipairs { "", "{", "[1", "1", '"text"', "null" } do
         local status, refusal = post(body)
         assert.equal(400, status, body)
@@ -181,7 +181,7 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
       end
     end)
 
-    it("passes on that the provider knows no such task", function()
+    it("answers 404 to an id that the provider does not know", function()
       local status, refusal = ask("GET", "/videos/video_0")
       assert.equal(404, status)
       assert.equal("not_found", refusal.error.kind)
@@ -205,7 +205,7 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
       assert.is_true(counts[400] >= 10)
     end)
 
-    it("asks the provider once, however many look in either worker", function()
+    it("queries the provider once for many callers in both workers", function()
       local id = ordered()
       for _ = 1, 10 do
         local transfers_under_way = {}
@@ -220,7 +220,7 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
       assert.is_true(book_of(id).queries <= 3)
     end)
 
-    it("streams how far a task is, up to its end", function()
+    it("streams the progress of a task until it ends", function()
       local id = ordered()
       local status, text, headers = ask("GET", "/videos/" .. id .. "/events")
       assert.equal(200, status)
@@ -247,7 +247,7 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
       assert.equal("failed", task.status)
     end)
 
-    it("streams to as many as it may", function()
+    it("limits the number of streams", function()
       local id = ordered "[scenario:never]"
       local streams = {}
       for index = 1, 12 do
@@ -261,7 +261,7 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
       assert.equal(2, refused)
     end)
 
-    it("waits no longer for a caller who went away", function()
+    it("stops waiting when the caller disconnects", function()
       local id = ordered "[scenario:never]"
       local stream = submit("GET", "/videos/" .. id .. "/events")
       pause(1)
@@ -274,7 +274,7 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
       assert.equal(asked, book_of(id).queries)
     end)
 
-    it("fetches a video once for all who ask, and sends parts of it", function()
+    it("downloads a video once for all callers, and sends ranges of it", function()
       local id = completed()
       local saving = {}
       for index = 1, 5 do
@@ -296,14 +296,14 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
       assert.equal(0, books.of(provider).media.with_authorization)
     end)
 
-    it("says that a video is not there yet", function()
+    it("says that a video is not ready yet", function()
       local id = ordered "[scenario:never]"
       local status, refusal = ask("GET", "/videos/" .. id .. "/file")
       assert.equal(409, status)
       assert.equal("not_ready", refusal.error.kind)
     end)
 
-    it("goes on fetching when who asked first goes away", function()
+    it("goes on downloading when the first caller disconnects", function()
       local id = ordered "[scenario:media_slow=1]"
       ask("GET", "/videos/" .. id .. "/events")
       local first = submit("GET", "/videos/" .. id .. "/file")
@@ -323,23 +323,23 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
       assert.equal("auth", refusal.error.kind)
     end)
 
-    it("says of an order that may have been bought that it may", function()
+    it("answers 424 to an order that may have been bought", function()
       local before = books.of(provider).posts
       local status, refusal, headers = order "[scenario:create_reset]"
-      assert.equal(424, status) -- nobody repeats it, as curl does 5xx
+      assert.equal(424, status) -- not retried, as curl retries 5xx
       assert.equal("false", headers["x-should-retry"])
       assert.equal("outcome_unknown", refusal.error.kind)
       assert.equal(before + 1, books.of(provider).posts)
     end)
 
-    it("passes on when to come back", function()
+    it("passes Retry-After on", function()
       local status, refusal, headers = order "[scenario:create_429_long]"
       assert.equal(503, status)
       assert.equal("rate_limited", refusal.error.kind)
       assert.equal("3600", headers["retry-after"])
     end)
 
-    it("orders once under an Idempotency-Key, where it has a ledger", function()
+    it("orders once under an Idempotency-Key, if it has a ledger", function()
       local headers = { ["Idempotency-Key"] = "basket-1" }
       assert.equal(400, (order("a kite", headers)))
       gateway:stop()

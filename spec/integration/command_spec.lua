@@ -136,7 +136,7 @@ describe("the command", function()
     assert.equal("queued", json.decode(out).status)
   end)
 
-  it("waits by id at once, and saves", function()
+  it("waits by id without a pause before the first poll, and saves", function()
     local code, out, err = run [[id=$(run create -m videos -d 5 -p x |
       sed 's/.*"id":"\([^"]*\)".*/\1/'); sleep 1.2
       run wait "$id" -o waited.mp4 && run query "$id" &&
@@ -146,7 +146,7 @@ describe("the command", function()
     assert.truthy(out:find('"status":"completed"', 1, true))
   end)
 
-  it("keeps what came of a video when the disk is full", function()
+  it("keeps the received part of a video when the disk is full", function()
     local code, _, err = run [[trap '' XFSZ; ulimit -f 8
       run generate -m videos -d 5 -p x --interval 0.3 -o full.mp4]]
     assert.equal(8, code, err)
@@ -174,14 +174,14 @@ describe("the command", function()
     assert.is_nil(read "never.mp4.part")
   end)
 
-  it("waits at Ctrl-C for the answer to an order on the wire", function()
+  it("waits at Ctrl-C for the answer to an order that was sent", function()
     local code, _, err = interrupt(
       "create -m videos -d 5 -p '[scenario:create_slow=1.5]'", 0.8)
     assert.equal(130, code, err)
     assert.truthy(err:find("task video_", 1, true), err)
   end)
 
-  it("leaves a download at Ctrl-C to be resumed", function()
+  it("keeps a download at Ctrl-C so that it can be resumed", function()
     local code, _, err = interrupt(
       "generate -m videos -d 5 -p '[scenario:media_stall]' --interval 0.3"
         .. " -o slow.mp4", 3)
@@ -217,7 +217,7 @@ describe("the command", function()
       :format(command, condition, signal))
   end
 
-  it("pays once for two that make the same file at once", function()
+  it("orders once if two make the same file at the same time", function()
     local code, _, err = run [[make() { run generate -m videos -d 5 \
         -p 'twice [scenario:create_slow=0.5]' --interval 0.3 -o twice.mp4; }
       make & one=$!; make & two=$!
@@ -290,7 +290,7 @@ describe("the command", function()
 
   local SAME = "generate --ledger same.db -m videos -d 5 --interval 0.3"
 
-  it("goes on with its order after Ctrl-C, when it is given again", function()
+  it("continues its order after Ctrl-C, when the command is repeated", function()
     local generate = SAME .. " -p again -o again-1.mp4"
     assert.equal(130, (struck(generate, "INT", "grep ordered err2")))
     local code, _, err = run("run " .. generate:gsub("-o ", "-o ./"))
@@ -304,7 +304,7 @@ describe("the command", function()
     assert.same({ 0, 0 }, { arrived "other" })
   end)
 
-  it("pays once for two of the same command at once, with a ledger too",
+  it("orders once for two equal commands at the same time, with a ledger",
     function()
       local code, _, err = run(([[make() { run %s -o pair.mp4 \
           -p 'pair [scenario:create_slow=0.5]'; }
@@ -314,7 +314,7 @@ describe("the command", function()
       assert.same({ 1, 1 }, { arrived "pair" })
     end)
 
-  it("saves all in two resumes at once, and neither complains", function()
+  it("saves everything in two resumes at the same time, without an error", function()
     local code, out, err = run [[export STARVIDEOS_LEDGER=two.db
       for n in 1 2 3 4 5 6 7 8 9; do
         run create -q -m videos -d 5 --key two-$n -p two >/dev/null; done
@@ -327,7 +327,7 @@ describe("the command", function()
     assert.same({}, open_orders "two.db")
   end)
 
-  it("runs the sandbox until it is ended, and leaves nothing", function()
+  it("runs the sandbox until a signal ends it, and leaves no file", function()
     local code, out = run [[TMPDIR=$PWD exec_run sandbox >exports & pid=$!
       for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
         grep -q API_KEY exports && break; sleep 0.1

@@ -125,7 +125,7 @@ describe("a drawn clip", function()
   for ratio, size in pairs{ ["21:9"] = "1680,720", ["16:9"] = "1280,720",
     ["4:3"] = "960,720", ["1:1"] = "720,720", ["3:4"] = "720,960",
     ["9:16"] = "720,1280" } do
-    it("has the ratio and the length that were asked for: " .. ratio,
+    it("has the requested ratio and length: " .. ratio,
       function()
         local seconds = ratio == "9:16" and 7 or 4
         local found, task = drawn("a kite",
@@ -159,7 +159,7 @@ describe("a drawn clip", function()
     assert.not_equal(picture "a kite", picture "a kitten")
   end)
 
-  it("is not waited for by a create", function()
+  it("does not delay a create", function()
     local began = curl.now()
     for _ = 1, 4 do
       made(server, "a kite", { duration = 15 })
@@ -167,7 +167,7 @@ describe("a drawn clip", function()
     assert.is_true(curl.now() - began < 1)
   end)
 
-  it("leaves nothing when the server is stopped in the middle", function()
+  it("leaves nothing when the server stops in the middle", function()
     local other = assert(nginx.start{})
     made(other, "a kite", { duration = 15 })
     shell.run "sleep 0.3"
@@ -201,7 +201,7 @@ for _, tls in ipairs{ false, true } do
         json.decode(response.body).msg)
     end)
 
-    it("remembers the same in all its workers", function()
+    it("shares its state between its workers", function()
       local ids = {}
       for index = 1, 24 do
         ids[index] = made(server, "kite " .. index)
@@ -235,7 +235,7 @@ for _, tls in ipairs{ false, true } do
       assert.equal("ftyp", part.body)
     end)
 
-    it("refuses the key at the media origin, and writes it down", function()
+    it("refuses the key at the media origin, and logs it", function()
       local task = completed(server, made(server, "a kite"))
       local response = assert(exchange(server, { url = task.video_url,
         headers = { Authorization = "Bearer " .. server.key } }))
@@ -264,7 +264,7 @@ for _, tls in ipairs{ false, true } do
       end)
     end
 
-    it("sends what a cut file holds before it ends", function()
+    it("sends the first half of a file that is cut", function()
       local task = completed(server, made(server,
         "[scenario:media_truncated]"))
       local directory = new_directory()
@@ -280,13 +280,13 @@ for _, tls in ipairs{ false, true } do
       os.execute("rm -rf " .. shell.quote(directory))
     end)
 
-    it("makes an answer wait", function()
+    it("delays an answer", function()
       local began = curl.now()
       made(server, "[scenario:create_slow=0.5]")
       assert.is_near(0.6, curl.now() - began, 0.15)
     end)
 
-    it("serves others while one waits for nothing", function()
+    it("serves others while one request hangs", function()
       local engine = curl.engine{ ca_file = server.ca_file }
       for _ = 1, 8 do
         assert(engine:submit{ method = "POST", body = json.encode{
@@ -322,7 +322,7 @@ describe("the server", function()
     end
   end)
 
-  it("has no rights to lose", function()
+  it("runs as an unprivileged account", function()
     server = assert(nginx.start{ drawn = false })
     local pids = processes(server.prefix)
     assert.is_true(#pids > 0)
@@ -331,7 +331,7 @@ describe("the server", function()
     end
   end)
 
-  it("is gone when stop returns, and so is its directory", function()
+  it("has ended when stop returns, and its directory is removed", function()
     server = assert(nginx.start{ tls = true, drawn = false })
     assert.is_true(exists(server.ca_file))
     assert.is_true(server:stop())
@@ -342,7 +342,7 @@ describe("the server", function()
     assert.is_true(server:stop())
   end)
 
-  it("leaves the directory it was given", function()
+  it("keeps a directory that the caller named", function()
     local directory = new_directory()
     local prefix = directory .. "/it's here"
     server = assert(nginx.start{ prefix = prefix, drawn = false })
@@ -352,7 +352,7 @@ describe("the server", function()
     os.execute("rm -rf " .. shell.quote(directory))
   end)
 
-  it("says so when the port is taken, and leaves nothing", function()
+  it("says that the port is in use, and leaves nothing", function()
     server = assert(nginx.start{ drawn = false })
     local directory = new_directory()
     local other, why = nginx.start{ port = server.port,
@@ -362,7 +362,7 @@ describe("the server", function()
     os.execute("rm -rf " .. shell.quote(directory))
   end)
 
-  it("names the account that cannot reach the directory", function()
+  it("names the account that cannot write to the directory", function()
     if shell.read "id -u" ~= "0" then
       return
     end
@@ -374,13 +374,13 @@ describe("the server", function()
     assert.truthy(why:find("nobody cannot write to " .. directory, 1, true), why)
   end)
 
-  it("says so when it may not write", function()
+  it("says that it may not write", function()
     local other, why = nginx.start{ prefix = "/proc/none" }
     assert.is_nil(other)
     assert.is_string(why)
   end)
 
-  it("ends by itself when the process is gone that it belongs to",
+  it("ends when the process that started it has ended",
     function()
       local parent = tonumber((shell.read "sleep 300 >/dev/null & echo $!"))
       server = assert(nginx.start{ parent = parent, drawn = false })
@@ -396,7 +396,7 @@ describe("the server", function()
       end))
     end)
 
-  it("raises where an option makes no sense", function()
+  it("raises for an option that makes no sense", function()
     assert.has_error(function() nginx.start{ scenario = "no_such" } end)
     assert.has_error(function() nginx.start{ edition = "no_such" } end)
   end)

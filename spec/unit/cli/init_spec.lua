@@ -40,13 +40,13 @@ describe("a line of progress", function()
       consoles.progress_line("processing", 0.45, 42, 80))
   end)
 
-  it("does without what is not known", function()
+  it("leaves out what is unknown", function()
     assert.equal("queued", consoles.progress_line("queued", nil, nil, 80))
     assert.equal("queued  61:01", consoles.progress_line("queued", nil, 3661,
       80))
   end)
 
-  it("fits every width, and tells the most that it has room for", function()
+  it("fits every width, and shows as much as there is room for", function()
     for width = 1, 60 do
       local line = consoles.progress_line("processing", 0.5, 42, width)
       assert.is_true(#line < math.max(2, width), line)
@@ -67,7 +67,7 @@ describe("a line of progress", function()
       "a\230\142\146\233\152\159", nil, nil, 6))
   end)
 
-  it("bears a share beyond its bounds", function()
+  it("caps a share above 1", function()
     assert.truthy(consoles.progress_line("x", 7, nil, 80):find("100%%"))
   end)
 end)
@@ -85,7 +85,7 @@ describe("the command line", function()
     assert.truthy(out:find("starvideos %d"))
   end)
 
-  it("is no failed task when Ctrl-C comes while it loads", function()
+  it("exits with 130 after a Ctrl-C while it loads", function()
     local loaded = package.loaded.argparse
     package.loaded.argparse = nil
     package.preload.argparse = function() error("interrupted!", 0) end
@@ -118,7 +118,7 @@ describe("the command line", function()
       json.decode(sent[1].body))
   end)
 
-  it("loses no id over a number or a field that cannot be written", function()
+  it("prints the id beside a number or field that JSON cannot hold", function()
     for _, field in ipairs { '"progress":1e999', '"created":-1e999',
       '"model":{"x":1e999}', '"object":[1e999]', '"actualDuration":1e999' } do
       local transport = answering('{"id":"video_1","status":"queued",' .. field
@@ -140,7 +140,7 @@ describe("the command line", function()
     assert.equal(6, json.decode(sent[2].body).duration)
   end)
 
-  it("says in JSON what it cannot read, where asked to", function()
+  it("reports an unknown option in JSON with --json", function()
     local code, out, err = run { "create", "--promt", "x", "--json" }
     assert.equal(2, code)
     assert.equal("", out)
@@ -149,7 +149,7 @@ describe("the command line", function()
     assert.truthy(object.message:find("--promt", 1, true))
   end)
 
-  it("names the help that helps", function()
+  it("names the help of the command", function()
     for line, wanted in pairs { ["create --promt x -- --json"] = "create ",
       frobnicate = "" } do
       local list = {}
@@ -195,7 +195,7 @@ describe("the command line", function()
   end
 
   -- An unset variable of a shell: one paid without a ledger, one crashed.
-  it("takes no empty value for anything", function()
+  it("refuses empty values of every option and argument", function()
     for _, row in ipairs(arguments.commands) do
       for _, group in ipairs { row[5], unpack(row[4]) } do
         for _, option in ipairs(group) do
@@ -254,21 +254,21 @@ describe("the command line", function()
     local order = { "create", "-m", "videos", "-p", "x", "-d", "5" }
     local answers = { { status = 429, headers = {}, body = "" },
       { status = 200, headers = {}, body = QUEUED } }
-    local world = { terminal = true, transport = function()
+    local host = { terminal = true, transport = function()
       return table.remove(answers, 1)
     end }
-    local code, _, err = run(order, world)
+    local code, _, err = run(order, host)
     assert.equal(0, code)
     assert.truthy(err:find("^\rordering%.%.%.\rordering: too many requests\r"),
       err)
     answers = { { status = 200, headers = {}, body = QUEUED } }
-    world.terminal = false
-    code, _, err = run(order, world)
+    host.terminal = false
+    code, _, err = run(order, host)
     assert.equal(0, code)
     assert.equal("", err)
   end)
 
-  it("draws on a terminal in one line and takes it away", function()
+  it("draws one line on a terminal and erases it", function()
     local _, _, err = run({ "wait", "video_1" }, { terminal = true,
       transport = (answering(RUNNING, DONE)) })
     assert.truthy(err:find("\rprocessing   45%", 1, true))
@@ -310,7 +310,7 @@ describe("the command line", function()
     assert.equal(1, rows_of(err:match "\r.-\r(.*)", 24), err)
   end)
 
-  it("lets a status play no tricks on the terminal", function()
+  it("prints no control characters of a status", function()
     local odd = '{"id":"video_1","status":"x\\u001b[2J\\n"}'
     local _, _, err = run({ "wait", "video_1" }, { terminal = true,
       transport = (answering(odd, DONE)) })
@@ -369,7 +369,7 @@ describe("the command line", function()
     assert.is_nil(err:find("sk-1", 1, true))
   end)
 
-  it("advises no download of what is not ready", function()
+  it("advises to wait for a task that is not ready", function()
     local code, _, err = run({ "download", "video_1", "-o", "f.mp4" },
       { transport = (answering(RUNNING)) })
     assert.equal(4, code)
@@ -377,7 +377,7 @@ describe("the command line", function()
       true), err)
   end)
 
-  it("does not advise to write a file again that is there", function()
+  it("advises --overwrite or another file if the file exists", function()
     local name = os.tmpname()
     finally(function() os.remove(name) end)
     local code, _, err = run({ "download", "video_1", "-o", name },
@@ -420,7 +420,7 @@ describe("the command line", function()
     assert.is_nil(err:find("s=x", 1, true))
   end)
 
-  it("does not call a result written that was not", function()
+  it("exits with 8 if stdout cannot be written", function()
     local code, _, err = run({ "models" }, { full = true })
     assert.equal(8, code)
     assert.truthy(err:find("No space left", 1, true))

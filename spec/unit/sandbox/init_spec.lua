@@ -8,7 +8,7 @@ local starvideos = require "starvideos"
 local MODELS = { "starvideos_o3", "videos", "videos_fast", "videos_stable",
   "videos_stable_fast", "no_such_model" }
 
-local function world(options)
+local function start(options)
   local now = 1760000000
   options = options or {}
   options.clock = function() return now end
@@ -91,7 +91,7 @@ end
 describe("the sandbox and the catalog", function()
   for seed, edition in ipairs { "any", "xingchao", "mingyan" } do
     it("refuse and take the same orders, edition " .. edition, function()
-      local client = world { edition = edition ~= "any" and edition or nil }
+      local client = start { edition = edition ~= "any" and edition or nil }
       local one, urls, draw = chooser(20261121 + seed)
       local taken = 0
       for _ = 1, 600 do
@@ -109,7 +109,7 @@ end)
 
 describe("the sandbox", function()
   it("takes a task from queued to completed in its time", function()
-    local client, _, pass = world { seconds = 10, queued_seconds = 3 }
+    local client, _, pass = start { seconds = 10, queued_seconds = 3 }
     local task = assert(client:create(order()))
     assert.equal("queued", assert(client:query(task)).status)
     pass(4)
@@ -121,15 +121,15 @@ describe("the sandbox", function()
     assert.is_number(done.actualDuration)
   end)
 
-  it("knows its key and no other", function()
-    local client = world { client_key = "another-key" }
+  it("accepts only its own key", function()
+    local client = start { client_key = "another-key" }
     local _, err = client:create(order())
     assert.equal("auth", err.kind)
     assert.equal("204", err.code)
   end)
 
   it("counts what was created and billed", function()
-    local client, provider = world()
+    local client, provider = start()
     assert(client:create(order { prompt = "one" }))
     client:create(order { prompt = "[scenario:create_reset]" })
     client:create(order { prompt = "[scenario:create_refused]" })
@@ -139,8 +139,8 @@ describe("the sandbox", function()
     assert.equal(1, books.tasks[1].billed)
   end)
 
-  it("serves a file that plays, by a link that dies", function()
-    local client, provider, pass = world { link_seconds = 60 }
+  it("serves a file that plays, by a link that expires", function()
+    local client, provider, pass = start { link_seconds = 60 }
     local path = os.tmpname()
     local task = assert(client:wait((assert(client:create(order())))))
     local file = assert(client:download(task, path, { overwrite = true }))
@@ -149,9 +149,9 @@ describe("the sandbox", function()
     stream:close()
     assert.is_true(file.bytes > 1000)
     pass(61)
-    local dead = provider:transport() { method = "GET", url = task.video_url,
+    local expired = provider:transport() { method = "GET", url = task.video_url,
       headers = {} }
-    assert.equal(403, dead.status)
+    assert.equal(403, expired.status)
     assert(client:download(task, path, { overwrite = true }))
     os.remove(path)
   end)

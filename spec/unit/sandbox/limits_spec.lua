@@ -194,7 +194,7 @@ describe("the sandbox", function()
       { referenceImages = urls(5), referenceVideos = urls(1) }))
   end)
 
-  it("ignores duration and ratio where the reference video leads", function()
+  it("ignores duration and ratio if a reference video sets them", function()
     assert.is_true(takes(nil, "starvideos_o3", { referenceVideos = urls(1),
       duration = 99, ratio = "2:1" }))
     assert.is_false(takes(nil, "videos", { referenceVideos = urls(1),

@@ -46,7 +46,7 @@ describe("the media origin", function()
     task = order "a kite"
   end)
 
-  it("sends the whole file, with what a resumption needs", function()
+  it("sends the whole file, with what a resume needs", function()
     local response = get()
     assert.equal(200, response.status)
     assert.equal("video/mp4", response.headers["content-type"])
@@ -74,7 +74,7 @@ describe("the media origin", function()
     end
   end)
 
-  it("sends the whole file where a range makes no sense", function()
+  it("sends the whole file if the range makes no sense", function()
     for _, asked in ipairs{ "bytes=9-3", "bytes=-", "lines=1-2", "bytes=a-b",
       "bytes=0-1,5-6" } do
       assert.equal(200, get({ range = asked }).status, asked)
@@ -89,7 +89,7 @@ describe("the media origin", function()
     end
   end)
 
-  it("goes on only with the file that was begun", function()
+  it("resumes only the file that was begun", function()
     local first = get().headers
     for condition, status in pairs{ [first.etag] = 206,
       [first["last-modified"]] = 206, ['"other"'] = 200,
@@ -99,7 +99,7 @@ describe("the media origin", function()
     end
   end)
 
-  it("refuses the link from the second on that it names", function()
+  it("refuses the link from the second on at which it expires", function()
     local link = tasks.link(provider, task)
     local expires = tonumber(link:match "expires=(%d+)")
     assert.equal(1760000061, expires)
@@ -123,13 +123,13 @@ describe("the media origin", function()
     end
   end)
 
-  it("takes links of its own secret alone", function()
+  it("accepts only links signed with its own secret", function()
     local link = tasks.link(provider, task)
     provider.secret = "another"
     assert.equal(403, get(nil, link).status)
   end)
 
-  it("refuses the key and writes down that it came", function()
+  it("refuses the key and logs that it was sent", function()
     assert.equal(400, get({ authorization = "Bearer sandbox-key" }).status)
     assert.equal(200, get().status)
     local books = provider:tasks()
@@ -137,7 +137,7 @@ describe("the media origin", function()
     assert.equal(2, books.tasks[1].media_requests)
   end)
 
-  it("knows no other file, and only reading", function()
+  it("answers 404 to other files, and to other methods than GET and HEAD", function()
     for _, path in ipairs{ "/", "/media/x.mp4", "/media/../clip.mp4",
       "/media/" .. task.id, "/media/.mp4" } do
       assert.equal(404, provider:media{ method = "GET", path = path,
@@ -147,7 +147,7 @@ describe("the media origin", function()
     assert.equal(200, get(nil, nil, "HEAD").status)
   end)
 
-  it("cuts a file half-way, once, and then goes on", function()
+  it("cuts a file half-way, once, and then sends the rest", function()
     task = order "[scenario:media_truncated]"
     local response = get()
     assert.equal(#CLIP, body_of.length(response))
@@ -171,7 +171,7 @@ describe("the media origin", function()
     assert.equal(CLIP, sent(again))
   end)
 
-  it("hands out a dead link first and a good one at the next query",
+  it("returns an expired link first and a valid one at the next query",
     function()
       task = order "[scenario:link_expired]"
       now = now + 10
@@ -203,7 +203,7 @@ describe("the media origin", function()
     end)
   end
 
-  it("ignores ranges and keeps its length to itself where asked to",
+  it("ignores ranges, or leaves out the length, if a scenario says so",
     function()
       task = order "[scenario:media_no_range]"
       local response = get{ range = "bytes=5-" }

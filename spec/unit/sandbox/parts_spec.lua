@@ -37,7 +37,7 @@ describe("a date", function()
 end)
 
 describe("a URL", function()
-  it("comes apart", function()
+  it("is split into origin, path and query", function()
     assert.same({ "https://a.example:8", "/b/c", "d=e?f" },
       { url.split "https://a.example:8/b/c?d=e?f#g" })
     assert.same({ "http://a", "/", "" }, { url.split "http://a" })
@@ -49,7 +49,7 @@ describe("a URL", function()
     assert.equal("a%2F..%2F%20~-_.%E7%94%9F", url.encode "a/../ ~-_.生")
   end)
 
-  it("is one only with http, https and a host", function()
+  it("is valid only with http or https and a host", function()
     for _, good in ipairs{ "http://a", "HTTPS://a.example/x?y", "http://[::1]/" } do
       assert.is_true(url.is_web(good))
     end
@@ -59,7 +59,7 @@ describe("a URL", function()
     end
   end)
 
-  it("may tell facts of what lies there", function()
+  it("may carry facts about its file", function()
     assert.same({ duration = 4.5, width = 1280, height = 720, bytes = 9 },
       url.facts("https://a/b?x=1&sandbox_duration=4.5&sandbox_width=1280"
         .. "&sandbox_height=720&sandbox_bytes=9"))
@@ -106,7 +106,7 @@ describe("a clip", function()
     assert.equal(3, clip.seconds(clip.bundled_path()))
   end)
 
-  it("has no length where there is no MP4", function()
+  it("has no length if it is not an MP4 file", function()
     assert.is_nil(clip.seconds "/nowhere")
     local path = os.tmpname()
     for _, content in ipairs{ "", "hello, this is text", ("\0"):rep(99),
@@ -184,14 +184,14 @@ describe("drawings", function()
     assert.equal(3, #commands)
   end)
 
-  it("are found when they are whole", function()
+  it("are found when they are complete", function()
     order "t1"
     assert.is_nil(queue:find{ id = "t1" })
     finish "t1"
     assert.equal(directory .. "/t1.mp4", queue:find{ id = "t1" })
   end)
 
-  it("never show the prompt to the shell", function()
+  it("never pass the prompt to the shell", function()
     order("t1", "'; touch /tmp/pwned; echo $(id) %{pts} \\")
     queue:step()
     assert.is_nil(commands[1]:find("pwned", 1, true))

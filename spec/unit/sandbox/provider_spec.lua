@@ -48,7 +48,7 @@ describe("the sandbox as the provider", function()
     assert.equal(0, provider:tasks().billed)
   end)
 
-  it("names the path that it has no handler for, at HTTP 200", function()
+  it("names a path without a handler, at HTTP 200", function()
     for _, ask in ipairs{ { "POST", "/v1/videos/videos" },
       { "POST", BASE .. CREATE }, { "GET", CREATE }, { "GET", "/" },
       { "POST", BASE .. "/v1/result/x" }, { "GET", BASE .. "/v1/result/" },
@@ -70,7 +70,7 @@ describe("the sandbox as the provider", function()
       model = "videos", status = "queued" }, body)
   end)
 
-  it("gives ids of their own to tasks and to the other endpoint", function()
+  it("gives every task its own id, and the other endpoint its own prefix", function()
     local body = create({ model = "starvideos_o3" },
       BASE .. "/v1/starvideos/videos")
     assert.truthy(body.id:find "^video_starvideos_o3_%d+$")
@@ -85,7 +85,7 @@ describe("the sandbox as the provider", function()
     end
   end)
 
-  it("refuses in the provider's shape what excludes each other", function()
+  it("refuses a conflict in the provider's shape", function()
     local body, response = create{ referenceImages = { "https://a.example" },
       first_image = "https://a.example", last_image = "https://a.example" }
     assert.equal(200, response.status)
@@ -95,7 +95,7 @@ describe("the sandbox as the provider", function()
     assert.truthy(body.error:find "^Parameter conflict: ")
   end)
 
-  it("refuses a body that is no JSON object", function()
+  it("refuses a body that is not a JSON object", function()
     for _, text in ipairs{ "", "{", "null", "7", '"x"', "\255",
       '{"model":"videos"}}', ("["):rep(10000) } do
       local _, response = request("POST", CREATE, text)
@@ -139,7 +139,7 @@ describe("the sandbox as the provider", function()
     assert.is_nil(body.video_url)
   end)
 
-  it("gives a fresh link at every query", function()
+  it("returns a new link at every query", function()
     local id = create().id
     now = now + 20
     local first = query(id).video_url
@@ -153,7 +153,7 @@ describe("the sandbox as the provider", function()
     assert.equal(id, query(encoded).id)
   end)
 
-  it("says 404 to an id that nobody was given", function()
+  it("answers 404 to an unknown id", function()
     for _, id in ipairs{ "x", "%2e%2e%2f", "../x", "%00", "a/b" } do
       local body, response = query(id)
       assert.equal(404, response.status)
@@ -161,7 +161,7 @@ describe("the sandbox as the provider", function()
     end
   end)
 
-  it("keeps books of what arrived, was made and was billed", function()
+  it("logs what arrived, was made and was billed", function()
     local id = create().id
     create()
     create{ duration = 99 }
@@ -188,7 +188,7 @@ describe("the sandbox as the provider", function()
       "unreadable" }, outcomes)
   end)
 
-  it("shows its books without a key, and never the key", function()
+  it("shows its log without a key, and never the key", function()
     create()
     local body, response = request("GET", "/__sandbox/tasks", nil, {})
     assert.equal(1, body.billed)
@@ -196,7 +196,7 @@ describe("the sandbox as the provider", function()
     assert.equal(body.tasks[1].id, provider:tasks().tasks[1].id)
   end)
 
-  it("forgets all at a reset, and gives no id twice", function()
+  it("forgets everything at a reset, and gives no id twice", function()
     local id = create().id
     provider:scenario "create_500"
     request("POST", "/__sandbox/reset", nil, {})

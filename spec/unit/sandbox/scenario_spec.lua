@@ -49,7 +49,7 @@ describe("a scenario", function()
     return id
   end
 
-  it("has a name of its own, and says what it does and where", function()
+  it("has a unique name, and says what it does and where", function()
     local seen = {}
     for _, row in ipairs(sandbox.scenarios()) do
       assert.is_nil(seen[row.name])
@@ -61,7 +61,7 @@ describe("a scenario", function()
     end
   end)
 
-  it("ends in an answer or a failure, whichever it is", function()
+  it("ends in an answer or a failure", function()
     local reasons = { reset = 1, timeout = 1, too_large = 1, stalled = 1 }
     local function check(response, failure)
       if response then
@@ -104,7 +104,7 @@ describe("a scenario", function()
     assert.equal(1, provider:tasks().billed)
   end)
 
-  it("binds several from one prompt, each to its place", function()
+  it("affects each place of which a prompt names one", function()
     local id = made "create_202][scenario:query_500=1][scenario:result_url"
     assert.equal(500, query(id).status)
     now = now + 6
@@ -123,7 +123,7 @@ describe("a scenario", function()
     assert.equal(200, query(made "create_202").status)
   end)
 
-  it("can be there from the start, and comes back at a reset", function()
+  it("can be set from the start, and is restored at a reset", function()
     provider = sandbox.new{ scenario = "query_500=1,create_202" }
     send = provider:transport()
     assert.equal(202, create("a").status)
@@ -135,7 +135,7 @@ describe("a scenario", function()
     assert.equal(202, create("a").status)
   end)
 
-  it("that nobody knows is refused wherever it is asked for", function()
+  it("of an unknown name is refused in a prompt and as the default", function()
     local response = create "[scenario:querty_500]"
     assert.equal(400, response.status)
     assert.truthy(response.body:find("querty_500", 1, true))
@@ -174,7 +174,7 @@ describe("a scenario", function()
     end)
   end
 
-  it("never bills what the provider refuses anyway", function()
+  it("never bills an order that the provider refuses", function()
     local body = json.encode{ model = "videos", duration = 99,
       prompt = "[scenario:create_reset]" }
     local response = create(nil, { body = body })
@@ -198,7 +198,7 @@ describe("a scenario", function()
     end)
   end
 
-  it("takes its time, and no longer than the client has", function()
+  it("delays an answer, at most for the time that the client has", function()
     assert(create("[scenario:create_slow=7]", { timeout = 10 }))
     assert.equal(7, slept)
     local _, failure = create("[scenario:create_slow=70]", { timeout = 10 })
@@ -206,7 +206,7 @@ describe("a scenario", function()
     assert.equal(17, slept)
   end)
 
-  it("takes a random part of its time", function()
+  it("delays an answer for a random part of its time", function()
     local luck = { 0.25, 0.5, 0.75 }
     provider = sandbox.new{ clock = function() return now end, seconds = 5,
       queued_seconds = 0, sleep = function(seconds)
@@ -231,7 +231,7 @@ describe("a scenario", function()
     assert.is_nil(create("[scenario:create_429_bare]").headers["retry-after"])
   end)
 
-  it("sends 50 MB to who will have them", function()
+  it("sends 50 MB if the client accepts them", function()
     local response = create("[scenario:create_huge]",
       { max_body = 64 * 1024 * 1024 })
     assert.equal(52428800, #response.body)
@@ -244,7 +244,7 @@ describe("a scenario", function()
     assert.is_nil((json.decode(body)))
   end)
 
-  it("speaks of a project, and the query knows its id", function()
+  it("returns a project id that a query accepts", function()
     local body = json.decode(create("[scenario:create_project_id]").body)
     assert.equal("0", body.code)
     assert.truthy(body.data.projectId:find "^proj_%d+$")
@@ -291,7 +291,7 @@ describe("a scenario", function()
       end)
   end
 
-  it("leaves out what must be there", function()
+  it("leaves out required fields", function()
     assert.is_nil(json.decode(query(completed "result_no_status").body)
       .status)
     local body = json.decode(query(completed "result_no_url").body)
@@ -299,7 +299,7 @@ describe("a scenario", function()
     assert.is_nil(body.video_url)
   end)
 
-  it("redirects to another host, which is the media's", function()
+  it("redirects to the media host", function()
     local response = create "[scenario:create_redirect]"
     assert.equal(302, response.status)
     assert.equal("https://media.sandbox.invalid/elsewhere",
