@@ -224,7 +224,7 @@ local function behave(new_address)
       assert.is_nil(dismissed)
       assert.equal("validation", err.kind)
       assert.truthy(err.message:find(task.id, 1, true))
-      assert.truthy(err.message:find("force (--force) gives it up", 1, true))
+      assert.truthy(err.message:find("force (--force) dismisses the order", 1, true))
       assert.equal("abandoned",
         assert(client:dismiss(order, { force = true })).state)
     end)

@@ -154,11 +154,11 @@ local function behave(new_address)
     -- Somebody's answer comes in between the look at the order and the write.
     local function overtaken(ledger)
       local store = ledger.orders.store
-      function store:try(...)
-        self.try = nil
+      function store:transition(...)
+        self.transition = nil
         world:run("UPDATE starvideos_orders SET state = 'accepted', owner = NULL,"
           .. " task_id = 'task-late', revision = revision + 1")
-        return self:try(...)
+        return self:transition(...)
       end
     end
 
@@ -266,7 +266,7 @@ local function behave(new_address)
       at_second_attempt(function(ledger, first, second)
         local row = assert(ledger:resolve(first, "accepted",
           { task_id = "task-1" }))
-        assert.same({ "submitting", "task-1" }, { row.state, row.came_late })
+        assert.same({ "submitting", "task-1" }, { row.state, row.late_task })
         row = assert(ledger:resolve(second, "accepted", { task_id = "task-2" }))
         assert.same({ "accepted", "task-2" }, { row.state, row.task_id })
       end, "submitting")

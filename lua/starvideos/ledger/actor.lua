@@ -41,16 +41,16 @@ end
 -- revision, so that it takes back nothing else.
 local reverse = {}
 
-function reverse.begin(who, _, verdict, row)
-  return verdict == "send" and { "unsent", who, row, UNHEARD } or nil
+function reverse.begin(caller, _, verdict, row)
+  return verdict == "send" and { "unsent", caller, row, UNHEARD } or nil
 end
 
-function reverse.renew(who, _, after)
-  return { "unsent", who, after, UNHEARD }
+function reverse.renew(caller, _, after)
+  return { "unsent", caller, after, UNHEARD }
 end
 
-function reverse.submitting(who, row, after)
-  return { "unsent", who, after or submitted(row), UNHEARD }
+function reverse.submitting(caller, row, after)
+  return { "unsent", caller, after or submitted(row), UNHEARD }
 end
 
 local Actor = {}

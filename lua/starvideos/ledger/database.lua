@@ -13,22 +13,21 @@ local _M = {}
 local Database = {}
 Database.__index = Database
 
--- How long a statement waits for another process to finish its own: less than
--- who asks waits for the ledger, which would not learn why.
+-- How long a statement waits for another process to finish its own: less than a
+-- caller waits for the ledger, which would not learn why.
 local BUSY_SECONDS = 8
 
--- What has taken longer is not tried once more.
+-- A statement that took longer is not retried.
 local LONG_SECONDS = 4
 
--- A statement that goes through all there is.
-local UNHURRIED_SECONDS = 3600
+-- For a statement that reads or writes all orders.
+local UPGRADE_SECONDS = 3600
 
--- Pages of the write-ahead log after which they go into the file itself, which
--- is when the disk is waited for; SQLite's own 1,000 are few orders.
+-- Pages of the write-ahead log after which SQLite copies them to the file, and
+-- waits for the disk; its own 1,000 are few orders.
 local CHECKPOINT_PAGES = 4000
 
--- Two processes that open a new file at the same time get in each other's
--- way without SQLite waiting.
+-- SQLite does not wait where two processes open a new file at the same time.
 local OPEN_ATTEMPTS = 20
 
 local sqlite = {
@@ -37,7 +36,7 @@ local sqlite = {
   rock = "luadbi-sqlite3",
   package = "lua-dbi-sqlite3",
   begin = "BEGIN IMMEDIATE",
-  -- One tree in place of two for each change.
+  -- Each change is written to one tree, not to two.
   table_options = " WITHOUT ROWID",
 }
 
@@ -47,16 +46,16 @@ local postgres = {
   rock = "luadbi-postgresql",
   package = "lua-dbi-postgresql",
   begin = "BEGIN",
-  remote = true,
+  is_server = true,
   -- A number of our own among the advisory locks of a database.
   lock = "SELECT pg_advisory_xact_lock(7827364)",
-  patience = "SET LOCAL statement_timeout TO 0",
+  no_timeout = "SET LOCAL statement_timeout TO 0",
   lock_table = "LOCK TABLE %s IN ACCESS EXCLUSIVE MODE",
   clock = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)",
 }
 
--- One transaction for each statement; in WAL mode what is written survives
--- the death of the process, with `synchronous` FULL that of the machine.
+-- Each statement is a transaction; in WAL mode it survives the end of the
+-- process, with `synchronous` FULL the loss of power.
 function sqlite.configure(self)
   self:rows("PRAGMA busy_timeout = " .. BUSY_SECONDS * 1000)
   local ok, why
@@ -70,15 +69,15 @@ function sqlite.configure(self)
   if not ok then
     return nil, why
   end
-  self:rows "SELECT 1 FROM sqlite_master LIMIT 1" -- so that all of it is there
+  self:rows "SELECT 1 FROM sqlite_master LIMIT 1" -- creates all its files
   core.opened(self.address)
   self:rows("PRAGMA wal_autocheckpoint = " .. CHECKPOINT_PAGES)
   return self:run("PRAGMA synchronous = " .. (self.fsync and "FULL"
     or "NORMAL"))
 end
 
--- In one statement, for a server may be far away. A transaction whose program
--- was stopped must not hold up the others.
+-- Set in one statement, for a server may be far away. A transaction whose program
+-- was stopped must not make the others wait.
 local settings = {
   client_encoding = "UTF8",
   client_min_messages = "error", -- libpq prints the others
@@ -95,9 +94,8 @@ function postgres.configure(self)
   return self:rows("SELECT " .. table.concat(calls, ", "))
 end
 
--- For how long a server is waited for that does not answer; what the address
--- says itself stands. By the last one, in milliseconds, the connection is found
--- again to end it.
+-- For how long to wait for a server that does not answer, unless the address says
+-- so. By the last one, in milliseconds, `core` finds the connection to end it.
 local limits = {
   connect_timeout = function() return 5 end,
   keepalives_idle = function() return 20 end,
@@ -120,7 +118,7 @@ function sqlite.complete(address)
   return address
 end
 
--- LuaDBI says what failed, then why.
+-- LuaDBI names the action first, then the reason.
 local function reason(why)
   local text = tostring(why):gsub("%s+", " "):gsub("^%s+", "")
     :gsub("%s+$", "")
@@ -149,7 +147,7 @@ local function connect(self)
   local called, connection, why = pcall(dbi.Connect, self.dialect.driver,
     self.dialect.complete(self.address))
   if not called or not connection then
-    -- libpq shows what it cannot read of an address.
+    -- libpq quotes the part of an address that it cannot read.
     return nil, redact.parts(reason(called and why or connection),
       self.address)
   end
@@ -167,8 +165,8 @@ local function connect(self)
   return true
 end
 
--- After a fork the connection is the parent's: it is kept from being closed,
--- and left alone.
+-- After a fork the connection is the parent's: it stays here, so that the
+-- collector does not close it.
 local inherited = {}
 
 local function notice_fork(self)
@@ -184,14 +182,14 @@ local function prepare(self, sql)
   if statement then
     return statement
   end
-  self.torn = self.torn or statement == false
-  self.statements[sql] = false -- its place: to keep it takes no memory then
+  self.was_interrupted = self.was_interrupted or statement == false
+  self.statements[sql] = false -- its place, so that storing it needs no memory
   local made, why = self.connection:prepare(sql)
   self.statements[sql] = made or nil
   return made, why
 end
 
--- A SQLite statement that failed would report its failure once more.
+-- A SQLite statement that failed would report its failure a second time.
 local function forget(self, sql)
   local statement = self.statements[sql]
   self.statements[sql] = nil
@@ -229,10 +227,10 @@ local function execute(self, sql, reads, values, count)
   return ok, values
 end
 
--- Once more over a new connection, for a server that was restarted has closed
--- the old one. Statements bear being run twice: what they insert or change
--- names the row, or the revision of it, that must be there.
-local function repeated(self, sql, reads, values, count)
+-- Retries over a new connection, for a server that was restarted has closed the
+-- old one. Statements may run twice: what they insert or change names the row,
+-- or the revision of it, that must be there.
+local function retry(self, sql, reads, values, count)
   self:close()
   local ok, why = connect(self)
   if not ok then
@@ -251,12 +249,12 @@ local function perform(self, sql, reads, ...)
   end
   local values, count = { ... }, select("#", ...)
   local start = core.now()
-  core.beat(self.unhurried and UNHURRIED_SECONDS or 0)
+  core.beat(self.is_upgrading and UPGRADE_SECONDS or 0)
   local result, why = execute(self, sql, reads, values, count)
-  if not result and self.dialect.remote and self.connection
+  if not result and self.dialect.is_server and self.connection
     and not self.begun and not self.connecting
     and core.now() - start < LONG_SECONDS then
-    result, why = repeated(self, sql, reads, values, count)
+    result, why = retry(self, sql, reads, values, count)
   end
   if not result then
     return nil, why
@@ -264,13 +262,13 @@ local function perform(self, sql, reads, ...)
   return result
 end
 
---- What to put behind the columns of a new table.
+--- The SQL that follows the columns of a new table.
 -- @treturn string
 function Database:table_options()
   return self.dialect.table_options or ""
 end
 
---- What reads the server's clock, as SQL.
+--- The SQL that reads the server's clock.
 -- @treturn ?string nil where the database is on this machine
 function Database:clock()
   return self.dialect.clock
@@ -294,7 +292,7 @@ end
 -- @treturn ?string why not
 function Database:lock_table(name)
   if not self.dialect.lock_table then
-    return true -- nobody else writes meanwhile
+    return true -- the transaction alone keeps others from writing
   end
   return self:run(self.dialect.lock_table:format(name))
 end
@@ -317,15 +315,15 @@ function Database:rows(sql, ...)
   return perform(self, sql, true, ...)
 end
 
---- Let the statements of this transaction take their time.
+--- Let the statements of this transaction run for as long as they need.
 -- @treturn ?boolean true
 -- @treturn ?string why not
 function Database:take_time()
-  self.unhurried = true
-  if not self.dialect.patience then
+  self.is_upgrading = true
+  if not self.dialect.no_timeout then
     return true
   end
-  return self:run(self.dialect.patience)
+  return self:run(self.dialect.no_timeout)
 end
 
 local function undo(self)
@@ -334,7 +332,7 @@ local function undo(self)
   end
 end
 
--- All of it, so that an error that comes from outside cannot leave it open.
+-- The whole transaction, so that an interrupt cannot leave it open.
 local function attempt(self, body)
   local ok, why = self:run(self.dialect.begin)
   self.begun = ok ~= nil
@@ -352,43 +350,43 @@ local function attempt(self, body)
   if self.begun and not result then
     undo(self)
   end
-  self.begun, self.unhurried = false, false
+  self.begun, self.is_upgrading = false, false
   return result, why
 end
 
---- Run statements of which all or none shall hold.
+--- Run statements of which all take effect or none.
 -- @tparam function body gets the database; nil, why from it undoes all
 -- @return what body returned
 function Database:transaction(body)
   local called, result, problem = pcall(attempt, self, body)
   if not called then
     undo(self)
-    self.begun, self.unhurried = false, false
+    self.begun, self.is_upgrading = false, false
     error(result, 0)
   end
   return result, problem
 end
 
---- Give up the connection; the next statement makes another.
+--- Close the connection; the next statement opens another.
 function Database:close()
   notice_fork(self)
   if self.connection then
     for sql, statement in pairs(self.statements) do
-      self.torn = self.torn or statement == false
+      self.was_interrupted = self.was_interrupted or statement == false
       forget(self, sql)
     end
-    -- SQLite keeps a database open of which a statement is left; one that an
-    -- interrupt has torn out of our hands is the collector's to end.
-    if self.torn then
+    -- SQLite keeps a database open while one of its statements is; a statement
+    -- that an interrupt made us lose is ended by the collector.
+    if self.was_interrupted then
       collectgarbage()
-      self.torn = false
+      self.was_interrupted = false
     end
     pcall(self.connection.close, self.connection)
     self.connection = nil
   end
 end
 
---- A database; nothing is opened before the first statement.
+--- A database; it is opened by the first statement.
 -- @tparam string address as `starvideos.ledger.location` gives it
 -- @tparam ?boolean fsync each change survives the loss of power
 -- @treturn table database

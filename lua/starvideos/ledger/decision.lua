@@ -1,5 +1,5 @@
---- What a person decides about an order: to give it up, which task it has
--- become, whose account it is of.
+--- What a person decides about an order: to dismiss it, which task it became,
+-- which account it is of.
 -- @module starvideos.ledger.decision
 
 local leases = require "starvideos.ledger.lease"
@@ -30,21 +30,21 @@ local function find(store, name)
   return nil, err or { kind = "not_found", message =
     ("the ledger holds no order %s%s%s"):format(name.id,
       name.take and ", take " .. name.take or "", takes[1]
-      and "; of this key there is " .. table.concat(takes, ", ") or "") }
+      and "; the key has " .. table.concat(takes, ", ") or "") }
 end
 
---- The order of a name as it stands.
+--- Find the order of a name, recovered where its process ended.
 -- @tparam table store
--- @tparam table who
+-- @tparam table caller
 -- @tparam table name `id` (an order's id or key), `take` (1), `account`
 -- @treturn ?table row
 -- @treturn ?table err not_found where there is none
-function _M.look_up(store, who, name)
+function _M.look_up(store, caller, name)
   local row, err = find(store, name)
   if not row then
     return nil, err
   end
-  return transitions.settled(store, who, row)
+  return transitions.recover(store, caller, row)
 end
 
 -- What was bought and can still be had.
@@ -57,18 +57,18 @@ local function refused(row, verb)
   if bought[row.state] then
     message = message .. (": the task %s was bought, and can still be had%s")
       :format(tostring(row.task_id), verb == "dismissed"
-        and "; force (--force) gives it up all the same" or "")
+        and "; force (--force) dismisses the order all the same" or "")
   end
   return { kind = "validation", message = message, task_id = row.task_id }
 end
 
--- Made for the order as it was looked at: where somebody has changed it
--- meanwhile it is looked at again. `is_held` says whether somebody else's claim
--- on the order stands against it.
-local function decided(store, who, name, verb, is_held, decide)
+-- Decides about the order as it was read; where another process has changed it
+-- meanwhile it is read again. `is_held` tells whether a process holds the order,
+-- so that nobody may decide about it.
+local function decided(store, caller, name, verb, is_held, decide)
   local seen
   for _ = 1, transitions.ATTEMPTS do
-    local row, err = _M.look_up(store, who, name)
+    local row, err = _M.look_up(store, caller, name)
     seen = seen or row and row.state
     if not row then
       return nil, err
@@ -81,40 +81,41 @@ local function decided(store, who, name, verb, is_held, decide)
       return after, err
     end
   end
-  return transitions.changing(store, name.id)
+  return transitions.contended(store, name.id)
 end
 
-local function is_busy(store, who)
+local function is_busy(store, caller)
   return function(row)
-    return leases.is_busy(store, who, row)
+    return leases.is_busy(store, caller, row)
   end
 end
 
--- What this Lua state is sending is its own; else the lease alone counts.
-local function is_leased(store, who)
+-- This Lua state knows what it is sending itself; of others the lease alone
+-- counts.
+local function is_leased(store, caller)
   return function(row)
-    return row.owner == who.owner and who.held[row.order_id]
-      or row.owner ~= who.owner and leases.is_believable(store, who, row)
+    return row.owner == caller.owner and caller.held[row.order_id]
+      or row.owner ~= caller.owner and leases.is_valid(store, caller, row)
   end
 end
 
---- Give an order up that nobody will wait for. What came late for one that has
--- ended is taken note of.
+--- Dismiss an order that nobody will wait for, or what came late for one that
+-- has ended.
 -- @tparam table store
--- @tparam table who
+-- @tparam table caller
 -- @tparam table name see `look_up`
 -- @tparam ?boolean force also one that was bought and can still be had, or
---   that a process was sending whose lease is over
+--   whose process was sending it and has a lease that is over
 -- @treturn ?table row
 -- @treturn ?table err validation where it is being sent, or was bought
-function _M.dismiss(store, who, name, force)
-  local is_held = (force and is_leased or is_busy)(store, who)
-  return decided(store, who, name, "dismissed", is_held, function(row)
+function _M.dismiss(store, caller, name, force)
+  local is_held = (force and is_leased or is_busy)(store, caller)
+  return decided(store, caller, name, "dismissed", is_held, function(row)
     local state = row.state
     if row.late_tasks and not row.closed_at and not states.is_open(state) then
-      return store:note(who, row, { closed_at = who.now })
+      return store:update(caller, row, { closed_at = caller.now })
     elseif force and state == "submitting" then
-      local lost, err = transitions.lose(store, who, row)
+      local lost, err = transitions.mark_unknown(store, caller, row)
       if not lost then
         return lost, err
       end
@@ -123,40 +124,40 @@ function _M.dismiss(store, who, name, force)
     if not states.allows(state, "abandoned") or bought[state] and not force then
       return nil, refused(row, "dismissed")
     end
-    return store:try(who, row, "abandoned", { owner = false, lease = false })
+    return store:transition(caller, row, "abandoned", { owner = false, lease = false })
   end)
 end
 
---- Give an order of unknown fate its task.
+--- Give an order of unknown outcome its task.
 -- @tparam table store
--- @tparam table who
+-- @tparam table caller
 -- @tparam table name see `look_up`
 -- @tparam string task_id
 -- @treturn ?table row
--- @treturn ?table err validation where its fate is known
-function _M.adopt(store, who, name, task_id)
-  return decided(store, who, name, "given a task", is_busy(store, who),
+-- @treturn ?table err validation where its outcome is known
+function _M.adopt(store, caller, name, task_id)
+  return decided(store, caller, name, "given a task", is_busy(store, caller),
     function(row)
       if row.state ~= "unknown" then
         return nil, refused(row, "given a task")
       end
-      return store:try(who, row, "accepted", { owner = false, lease = false,
-        task_id = task_id, accepted_at = who.now, error = false })
+      return store:transition(caller, row, "accepted", { owner = false, lease = false,
+        task_id = task_id, accepted_at = caller.now, error = false })
     end)
 end
 
-local function label_one(store, who, row, account)
+local function label_one(store, caller, row, account)
   if row.account == account then
     return row
   elseif row.account ~= "" then
-    return nil, { kind = "validation", message = ("the order %s is of account"
-      .. " %s already"):format(row.order_id, row.account) }
-  elseif leases.is_busy(store, who, row) then
+    return nil, { kind = "validation", message = ("the order %s has the"
+      .. " account %s already"):format(row.order_id, row.account) }
+  elseif leases.is_busy(store, caller, row) then
     return nil, refused(row, "labelled")
   end
-  local after, err = store:note(who, row, { account = account })
+  local after, err = store:update(caller, row, { account = account })
   if after == false then
-    return transitions.changing(store, row.order_id)
+    return transitions.contended(store, row.order_id)
   end
   return after, err
 end
@@ -174,8 +175,8 @@ local function unlabelled_with(store, row, account)
   end
   for _, other in ipairs(rows or {}) do
     if other.account == "" and taken[other.take or 0] then
-      return nil, { kind = "validation", message = ("the account %s has an order"
-        .. " of the key %s, take %s, already"):format(account, row.order_key,
+      return nil, { kind = "validation", message = ("the account %s already has"
+        .. " an order of the key %s, take %s"):format(account, row.order_key,
         tostring(other.take)) }
     end
     list[#list + 1] = (other.account == "" or other.order_id == row.order_id)
@@ -184,24 +185,24 @@ local function unlabelled_with(store, row, account)
   return rows and list, err
 end
 
---- Say of which account an order is, and all the takes of its key with it.
+--- Set the account of an order and of all other takes of its key.
 -- @tparam table store
--- @tparam table who
+-- @tparam table caller
 -- @tparam table name see `look_up`
 -- @tparam string account
 -- @treturn ?table row of the order that was named
--- @treturn ?table err validation where it is another's already, or being sent
-function _M.label(store, who, name, account)
-  local row, err = _M.look_up(store, who, name)
+-- @treturn ?table err validation where it has another, or is being sent
+function _M.label(store, caller, name, account)
+  local row, err = _M.look_up(store, caller, name)
   if not row then
     return nil, err
   end
-  return store:together(function()
+  return store:transaction(function()
     local rows, why = unlabelled_with(store, row, account)
     local result
     for _, one in ipairs(rows or {}) do
       local labelled
-      labelled, why = label_one(store, who, one, account)
+      labelled, why = label_one(store, caller, one, account)
       if not labelled then
         return nil, why
       end

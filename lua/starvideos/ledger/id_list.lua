@@ -1,4 +1,4 @@
---- A list of task ids in one column, a line for each: no id holds a line break.
+--- A list of task ids in one column, a line each: no id has a line break.
 -- @module starvideos.ledger.id_list
 
 local _M = {}

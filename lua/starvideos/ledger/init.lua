@@ -94,8 +94,8 @@ local function write_one(self, entry)
   local row, err = self.caller(entry.method, who_of(self), entry.row,
     unpack(entry, 1, 2))
   entry.under_way = nil
-  if row and row.came_late then
-    self.report(record.order(row), row.came_late)
+  if row and row.late_task then
+    self.report(record.order(row), row.late_task)
   end
   entry.result, entry.err = row, err
   return row or err.gone, err
@@ -287,7 +287,7 @@ end
 -- @tparam table row
 -- @tparam string state accepted, failed, cancelled, refused or unknown
 -- @tparam table changes `task_id`, `task_created`, `error`
--- @treturn ?table row; with `came_late` where the order had moved on, and the
+-- @treturn ?table row; with `late_task` where the order had moved on, and the
 --   task was recorded beside it
 -- @treturn ?table err
 function Ledger:resolve(row, state, changes)
@@ -428,8 +428,8 @@ end
 -- Asks the orders, on this thread.
 local function inline(_, options)
   local orders = require("starvideos.ledger.orders").new(options)
-  return function(method, who, ...)
-    return orders[method](orders, who, ...)
+  return function(method, caller, ...)
+    return orders[method](orders, caller, ...)
   end, orders
 end
 
@@ -444,15 +444,15 @@ end
 -- @treturn ?table ledger
 -- @treturn ?string why not: an address that is none
 function _M.new(options)
-  local place, why = locations.read(options.address)
-  if not place then
+  local location, why = locations.read(options.address)
+  if not location then
     return nil, why
   end
-  local address = place.path and record.absolute(place.address)
-    or place.address -- a path holds also for a program that goes elsewhere
+  local address = location.path and record.absolute(location.address)
+    or location.address -- a path holds also for a program that goes elsewhere
   local self = setmetatable({
     address = address,
-    is_shared = place.server,
+    is_shared = location.server,
     account = record.name(options.account or ""),
     clock = options.clock,
     boottime = options.boottime or core.boottime,
@@ -460,10 +460,10 @@ function _M.new(options)
     report = options.report or function() end,
     lease = options.timeout + LEASE_MARGIN,
   }, Ledger)
-  local away = options.runtime and (place.server or not options.blocks)
+  local away = options.runtime and (location.server or not options.blocks)
   local way = away and proxy.new or inline
   self.caller, self.orders = way(options.runtime, { address = address,
-    fsync = options.fsync, lease = self.lease }, place.server)
+    fsync = options.fsync, lease = self.lease }, location.server)
   return self
 end
 

@@ -8,21 +8,21 @@ local _M = {}
 
 local servers = { postgres = true, postgresql = true }
 
--- What is no address of ours and yet looks like one: as the name of a file
--- its password would be shown.
+-- What looks like the address of something else: as the name of a file its
+-- password would be shown.
 local foreign = { "^%a[%w+.-]+:[\\/]", "^/*[^/]*:[^/]*@",
   "%f[%w][Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd]%s*=" }
 
 local FOREIGN = "a ledger is the path of a SQLite file, or an address that"
-  .. " begins with postgres://; what was given looks like the address of"
-  .. " something else (a file of such a name needs ./ before it)"
+  .. " begins with postgres://; this one looks like the address of something"
+  .. " else (put ./ before the name of such a file)"
 
-local ODD = "the address of the PostgreSQL server of the ledger cannot be read:"
-  .. " in user and password write %40 for @, %2F for / and %3A for :, or leave"
-  .. " the password to PGPASSWORD or ~/.pgpass"
+local AMBIGUOUS = "the address of the ledger's PostgreSQL server is ambiguous:"
+  .. " in user and password write %40 for @, %2F for / and %3A for :, or give the"
+  .. " password in PGPASSWORD or ~/.pgpass"
 
--- libpq takes the first @ before a slash for the end of the password, and
--- would show the rest of it as the name of a host, or its port.
+-- For libpq the password ends at the first @ before a slash; it would show the
+-- rest of it as the name of a host, or its port.
 local function is_plain(rest)
   local authority, beyond = rest:match "^([^/]*)([^?]*)"
   local user, servers_part = authority:match "^(.-)@(.*)$"
@@ -34,16 +34,16 @@ end
 
 --- Read the address of a ledger.
 -- @tparam string address
--- @treturn ?table place with `address` as a driver takes it; `server` (true
+-- @treturn ?table location with `address` as a driver takes it; `server` (true
 --   for PostgreSQL) or `path` (true, unless it is SQLite's name for a database
 --   that goes with its connection)
--- @treturn ?string why it is none, with nothing of it
+-- @treturn ?string why it cannot be read, with nothing of it
 function _M.read(address)
   local scheme, rest = address:match "^%s*(%a+)://(.-)%s*$"
   scheme = scheme and scheme:lower()
   if servers[scheme] then
     if not is_plain(rest) then
-      return nil, ODD
+      return nil, AMBIGUOUS
     end
     return { address = scheme .. "://" .. rest, server = true }
   end
@@ -60,11 +60,11 @@ end
 -- @tparam[opt=false] boolean with_user leave the user's name in it
 -- @treturn string
 function _M.shown(address, with_user)
-  local place = _M.read(address)
-  if not place then
+  local location = _M.read(address)
+  if not location then
     return "[redacted]"
   end
-  return place.server and redact.address(address, with_user) or address
+  return location.server and redact.address(address, with_user) or address
 end
 
 return _M

@@ -9,14 +9,14 @@ local _M = {}
 -- How many copies of one file may lie beside it.
 local COPIES = 9
 
--- Beyond which a time that is still to come was written by a wrong clock.
+-- A time further in the future than this was written by a wrong clock.
 local CLOCK_ERROR = 3600
 
 local SENDING = [[SELECT order_id, order_key, owner, lease, updated_at
   FROM orders WHERE state = 'submitting']]
 
--- Who was sending, as that version wrote it: host, boot, number, start time
--- and Lua state. Nil where that cannot be seen from here.
+-- Whether the process runs that was sending, as that version named it: host, boot,
+-- number, start time and Lua state. Nil where that cannot be seen from here.
 local function is_running(owner)
   local boot, number, start = owner:match "^%S+ (%S+) (%d+) (%d+) %S+$"
   local function first_line(path)
@@ -42,15 +42,15 @@ local function is_live(row, now)
     or now < lease and written < now + CLOCK_ERROR
 end
 
--- Its answer would find its table gone.
-local function is_held_up(database)
+-- Whether a process is sending, whose answer would find no table any more.
+local function is_in_use(database)
   local rows, err = database:rows(SENDING)
   for _, row in ipairs(rows or {}) do
     if row.owner and is_live(row, core.time()) then
       return true, ("an older version of this library wrote it, and is sending"
-        .. " the order %s right now (process %s); the ledger is brought up to"
-        .. " date after that: wait for that program or end it, and try again"
-        .. " in two minutes"):format(row.order_key or row.order_id,
+        .. " the order %s right now (process %s); the ledger is upgraded after"
+        .. " that: wait for that program or end it, and try again in two"
+        .. " minutes"):format(row.order_key or row.order_id,
         row.owner:match "^%S+ %S+ (%d+)" or "unknown")
     end
   end
@@ -69,13 +69,14 @@ local function new_copy(address)
       return nil, path .. ": " .. why
     end
   end
-  return nil, ("there are %d copies of it already: remove some of %s.before-2*")
+  return nil, ("it cannot be copied before its upgrade, for there are %d copies of"
+    .. " it already: remove some of %s.before-2*")
     :format(COPIES, address)
 end
 
--- The caller's transaction keeps others from writing meanwhile, so that nothing
--- is missing from the copy.
-local function copy_aside(database)
+-- The caller's transaction keeps others from writing meanwhile, so that the copy
+-- is whole.
+local function make_copy(database)
   local address = database:file()
   if not address then
     return true
@@ -95,7 +96,7 @@ local function copy_aside(database)
   return true
 end
 
---- Make sure that nobody is sending an order, and copy a file aside.
+--- Make sure that no process is sending an order, and make a copy of a file.
 -- @tparam table database within a transaction
 -- @treturn ?boolean true
 -- @treturn ?string why not
@@ -104,16 +105,16 @@ function _M.prepare(database)
   if not ok then
     return nil, why
   end
-  local held_up
-  held_up, why = is_held_up(database)
-  if held_up then
+  local in_use
+  in_use, why = is_in_use(database)
+  if in_use then
     return nil, why
   end
-  return copy_aside(database)
+  return make_copy(database)
 end
 
 -- The order that a key led to is its first take, so that a program that runs
--- again still finds it; those that were given up under the key follow.
+-- again still finds it; those that were dismissed under the key follow.
 local MOVE = [[INSERT INTO starvideos_orders (order_id, order_key, take, state,
   task_id, accepted_at, model, params, params_form, base_url, path, bytes,
   sha256, error, attempts, revision, created_at, updated_at, closed_at)
@@ -126,7 +127,7 @@ SELECT order_id, COALESCE(order_key, former_key),
   created_at, updated_at, closed_at
 FROM orders]]
 
---- Bring the orders into the new table.
+--- Move the orders into the new table.
 -- @tparam table database within a transaction
 -- @treturn ?boolean true
 -- @treturn ?string why not

@@ -1,23 +1,25 @@
 --- What another Lua state of this process needs to find the modules that ours
--- finds: its paths and, where a host loads modules in a way of its own (from
--- the archive of a game, from what it was linked with), their code.
+-- finds: its paths, and the code of those that a host loads in a way of its own
+-- (from the archive of a game, from what it was linked with).
 -- @module starvideos.ledger.modules
 
 local core = require "starvideos.core"
 
 local _M = {}
 
--- All that a actor requires and that is written in Lua.
+-- The modules that an actor requires and that are written in Lua.
 _M.names = { "DBI", "starvideos.json", "starvideos.redact" }
-for name in ("actor database decision id_list lease location migration orders"
-  .. " owner placement record schema states store transitions utf8"):gmatch "%S+" do
+for name in (
+  "actor columns database decision id_list lease location"
+  .. " migration orders owner placement schema states store transitions utf8"
+  ):gmatch "%S+" do
   _M.names[#_M.names + 1] = "starvideos.ledger." .. name
 end
 
--- What the chunk of a module may refer to: from Lua 5.2 on its environment.
+-- Upvalues that the chunk of a module may have: from Lua 5.2 on its environment.
 local UPVALUES = _VERSION == "Lua 5.1" and 0 or 1
 
--- For a program that goes elsewhere before they are looked for.
+-- For a program that changes its directory before they are loaded.
 local function absolute(path)
   local here = core.directory()
   return here and (path:gsub("[^;]+", function(template)
@@ -36,7 +38,7 @@ local function is_in_a_file(name, path)
   return false
 end
 
--- As `require` looks for it; nil for what is no code of Lua.
+-- The code that `require` would load; nil where it is none of Lua.
 local function code_of(name)
   for _, searcher in ipairs(package.searchers or package.loaders) do
     local found, loader = pcall(searcher, name)
@@ -49,7 +51,7 @@ local function code_of(name)
   end
 end
 
---- What is to be handed over.
+--- What the other state needs.
 -- @treturn table plain data for `starvideos.ledger.modules.source`
 function _M.here()
   local path = absolute(package.path)
@@ -60,8 +62,8 @@ function _M.here()
   return { path = path, cpath = absolute(package.cpath), code = code }
 end
 
---- What the other state begins with: takes a table with `modules`, which `here`
--- gave, and what `starvideos.ledger.actor` takes.
+--- The first chunk of the other state: takes a table with `modules`, of `here`,
+-- and the arguments of `starvideos.ledger.actor`.
 _M.source = [[
 local setup = ...
 local modules = setup.modules

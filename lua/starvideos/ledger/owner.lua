@@ -1,9 +1,9 @@
---- Which process is sending an order, and whether it is still there to do so.
+--- Which process is sending an order, and whether it still runs.
 --
--- A process is told from another of the same number by the time it started,
--- and from one of another container by its PID namespace, whose name holds for
--- one run of one kernel. What cannot be seen from here is not dead: the lease
--- that the owner left decides.
+-- A process differs from another of the same number by the time it started, and
+-- from one of another container by its PID namespace, whose name holds for one
+-- run of one kernel. Of a process that cannot be seen from here the lease
+-- decides.
 -- @module starvideos.ledger.owner
 
 local core = require "starvideos.core"
@@ -39,7 +39,7 @@ end
 
 local here
 
--- What does not change in the life of a process, whatever it forks.
+-- What stays the same for a process and all it forks.
 local function surroundings()
   here = here or {
     host = word(first_line "/proc/sys/kernel/hostname"),
@@ -56,8 +56,8 @@ local state_name = tostring({}):gsub("[^%w]", "")
 
 local current, current_id
 
--- Where /proc shows the processes of another namespace, it says nothing about
--- this one's.
+-- A /proc that shows the processes of another namespace tells nothing about those
+-- of this one.
 local function start_time(id)
   local number, start = process "self"
   return number == ("%d"):format(id) and start or "-"
@@ -77,14 +77,14 @@ function _M.current()
   return current
 end
 
---- The clock that goes on while the machine sleeps, by name: two processes of
--- the same one read the same time from it.
+--- The name of the clock that goes on while the machine sleeps: two processes
+-- with the same name read the same time from it.
 -- @treturn string
 function _M.clock()
   return surroundings().clock
 end
 
---- The machine, as its users call it.
+--- The host name of the machine.
 -- @treturn string
 function _M.host()
   return surroundings().host
@@ -92,9 +92,9 @@ end
 
 local WORDS = "^(%S+) (%S+) (%S+) (%S+) (%d+) (%S+) %S+$"
 
--- What /proc tells of a process that there is; nothing where it hides those of
--- others (hidepid), or is that of another namespace.
-local function shown(number, start, time)
+-- Whether a process that there is is the one, by /proc; nil where that hides the
+-- processes of others (hidepid), or shows those of another namespace.
+local function is_same(number, start, time)
   local own_start = _M.current():match "(%S+) %S+$"
   if own_start == "-" then
     return nil
@@ -105,7 +105,7 @@ local function shown(number, start, time)
   elseif state == "Z" or state == "X" then
     return false
   elseif time ~= surroundings().time or start == "-" then
-    return nil -- the start is told in the time of who looks
+    return nil -- the time it started is given by the reader's clock
   end
   return began == start
 end
@@ -120,13 +120,13 @@ function _M.is_alive(name)
   local host, boot, processes, time, number, start = name:match(WORDS)
   local where = surroundings()
   -- Machines that were made of one snapshot share the boot, and more.
-  if host ~= where.host or boot ~= where.boot or boot == "-" or processes ~= where.processes
-    or processes == "-" then
+  if host ~= where.host or boot ~= where.boot or boot == "-"
+    or processes ~= where.processes or processes == "-" then
     return nil
   elseif core.process_exists(tonumber(number)) == false then
     return false
   end
-  return shown(number, start, time)
+  return is_same(number, start, time)
 end
 
 return _M

@@ -1,17 +1,17 @@
---- How an order is placed: written down, or found under its key and take.
+--- How an order is placed: recorded, or found under its key and take.
 -- @module starvideos.ledger.placement
 
+local columns = require "starvideos.ledger.columns"
 local id_list = require "starvideos.ledger.id_list"
 local leases = require "starvideos.ledger.lease"
 local transitions = require "starvideos.ledger.transitions"
 
 local _M = {}
 
--- The order of a key, take and account among all of the key; one that stands
--- in the way because it alone has a label, or alone has none; and the next free
--- take.
+-- Of the orders of a key: the one of this take and account; one that rules this
+-- one out, since only one of both has an account; and the next free take.
 local function choose(rows, wanted)
-  local found, stranger
+  local found, other
   local is_new, next_take = true, wanted.take + 1
   for _, row in ipairs(rows) do
     if row.account == wanted.account then
@@ -19,30 +19,43 @@ local function choose(rows, wanted)
       next_take = math.max(next_take, (row.take or 0) + 1)
       found = row.take == wanted.take and row or found
     elseif row.account == "" or wanted.account == "" then
-      stranger = stranger or row
+      other = other or row
     end
   end
-  return found, is_new and stranger or nil, next_take
+  return found, is_new and other or nil, next_take
+end
+
+-- The columns that an order is placed with, from what is wanted.
+local function columns_of(wanted, kind)
+  local row = {}
+  for _, column in ipairs(columns) do
+    if column.placed == kind then
+      row[column.name] = wanted[column.as]
+    end
+  end
+  return row
 end
 
 -- False where the key and take have been used meanwhile.
-local function insert(store, who, wanted)
-  return store:insert(who, { order_id = wanted.id, order_key = wanted.key,
-    take = wanted.take, account = wanted.account, state = "prepared",
-    model = wanted.model, params = wanted.params, base_url = wanted.base_url,
-    path = wanted.path, machine = wanted.machine })
+local function insert(store, caller, wanted)
+  local row = columns_of(wanted, "name")
+  for name, value in pairs(columns_of(wanted, "content")) do
+    row[name] = value
+  end
+  row.state = "prepared"
+  return store:insert(caller, row)
 end
 
 -- One that certainly was not accepted may be corrected. The id of a refused
 -- task must not pass for that of the next one.
-local function take_over(store, who, row, wanted)
-  return store:try(who, row, "prepared", { owner = who.owner,
-    lease = store.lease, model = wanted.model or false,
-    base_url = wanted.base_url, params = wanted.params, params_form = 2,
-    path = wanted.path, machine = wanted.machine, error = false,
-    task_id = false,
-    refused_tasks = row.task_id
-      and id_list.with(row.refused_tasks, row.task_id) or nil })
+local function place_again(store, caller, row, wanted)
+  local changes = columns_of(wanted, "content")
+  changes.owner, changes.lease = caller.owner, store.lease
+  changes.model, changes.params_form = wanted.model or false, 2
+  changes.error, changes.task_id = false, false
+  changes.refused_tasks = row.task_id
+    and id_list.with(row.refused_tasks, row.task_id) or nil
+  return store:transition(caller, row, "prepared", changes)
 end
 
 local function differs(row, wanted)
@@ -53,16 +66,16 @@ local function differs(row, wanted)
   return row.base_url ~= wanted.base_url or row.params ~= params
 end
 
--- What a spent take answers.
+-- The verdicts about a take that is spent.
 local verdicts = { unknown = "unknown", abandoned = "spent" }
 
--- What is to be done about an order that is already there; see `begin`. False
--- where it has changed meanwhile.
-local function decide(store, who, row, wanted)
-  local busy = leases.is_busy(store, who, row)
+-- What is to be done where the order is there; see `begin`. False where it has
+-- changed meanwhile.
+local function decide(store, caller, row, wanted)
+  local busy = leases.is_busy(store, caller, row)
   local err
   if row.state == "submitting" and not busy then
-    row, err = transitions.lose(store, who, row)
+    row, err = transitions.mark_unknown(store, caller, row)
     if not row then
       return row, err
     end
@@ -72,7 +85,7 @@ local function decide(store, who, row, wanted)
     return "unsent", row
   elseif is_free then
     local taken
-    taken, err = take_over(store, who, row, wanted)
+    taken, err = place_again(store, caller, row, wanted)
     return taken and "send" or taken, taken or err
   elseif differs(row, wanted) then
     return "conflict", row
@@ -82,7 +95,7 @@ local function decide(store, who, row, wanted)
   return verdicts[row.state] or "known", row
 end
 
-local function look(store, who, wanted)
+local function look(store, caller, wanted)
   local rows, err = {}, nil
   if wanted.key then
     rows, err = store:all("key", wanted.key)
@@ -90,15 +103,15 @@ local function look(store, who, wanted)
   if not rows then
     return nil, err
   end
-  local row, stranger, next_take = choose(rows, wanted)
+  local row, other, next_take = choose(rows, wanted)
   local verdict, result
-  if stranger then
+  if other then
     verdict = wanted.account == "" and "no_account" or "unlabelled"
-    result = stranger
+    result = other
   elseif row then
-    verdict, result = decide(store, who, row, wanted)
+    verdict, result = decide(store, caller, row, wanted)
   else
-    result, err = insert(store, who, wanted)
+    result, err = insert(store, caller, wanted)
     verdict, result = result and "send" or result, result or err
   end
   if verdict then
@@ -107,20 +120,20 @@ local function look(store, who, wanted)
   return verdict, result
 end
 
---- Write an order down, or find the one that was placed under its key and take.
+--- Record an order, or find the one that was placed under its key and take.
 -- @tparam table store
--- @tparam table who
+-- @tparam table caller
 -- @tparam table wanted see `orders:begin`
 -- @treturn ?string see `orders:begin`
 -- @treturn table row, or err
-function _M.begin(store, who, wanted)
+function _M.begin(store, caller, wanted)
   for _ = 1, transitions.ATTEMPTS do
-    local verdict, row = look(store, who, wanted)
+    local verdict, row = look(store, caller, wanted)
     if verdict ~= false then
       return verdict, row
     end
   end
-  return transitions.changing(store, tostring(wanted.key))
+  return transitions.contended(store, tostring(wanted.key))
 end
 
 return _M

@@ -100,7 +100,7 @@ end
 --   where all its clients are to share actors, `actor(name, make)`
 -- @tparam table options see `starvideos.ledger.orders`
 -- @tparam boolean is_server whether the ledger is not a file
--- @treturn function takes the name of a method of the orders, `who` and its other
+-- @treturn function takes the name of a method of the orders, `caller` and its other
 --   arguments; `close` ends the thread, but for one that others share
 function _M.new(runtime, options, is_server)
   local function make()

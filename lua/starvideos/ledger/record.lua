@@ -3,6 +3,7 @@
 -- and it holds no secrets.
 -- @module starvideos.ledger.record
 
+local columns = require "starvideos.ledger.columns"
 local core = require "starvideos.core"
 local id_list = require "starvideos.ledger.id_list"
 local json = require "starvideos.json"
@@ -98,7 +99,7 @@ function _M.text(fields, api_key)
 end
 
 -- A ledger of the first version may hold what counts as secret by now.
-local function shown(value, name)
+local function without_secrets(value, name)
   if type(value) == "string" then
     return redact[name == "prompt" and "urls" or "url"](value)
   elseif type(value) ~= "table" then
@@ -106,48 +107,59 @@ local function shown(value, name)
   end
   local copy = {}
   for field, item in pairs(value) do
-    copy[field] = shown(item, field)
+    copy[field] = without_secrets(item, field)
   end
   return copy
 end
 
+-- How the value of a column is shown; see `starvideos.ledger.columns`.
+local show = {}
+
 -- Whole numbers come out of a database as floats.
-local function whole(number)
-  number = number and math.floor(number)
-  return number and math.tointeger and math.tointeger(number) or number
+function show.whole(number)
+  number = math.floor(number)
+  return math.tointeger and math.tointeger(number) or number
 end
 
--- The list of a column, nil where it is empty.
-local function list_or_nil(text)
+function show.ids(text)
   local ids = id_list.read(text)
   return ids[1] and ids or nil
 end
 
+function show.label(text)
+  return text ~= "" and text or nil
+end
+
+function show.params(text, row)
+  local params = json.decode(text)
+  params = type(params) == "table" and params or {}
+  return row.params_form == 2 and params or without_secrets(params)
+end
+
+function show.reason(text)
+  return redact.urls(tostring(text))
+end
+
+local shown = columns.where(function(column)
+  return column.as
+end)
+
 --- A row as its readers get it.
 -- @tparam table row
--- @treturn table order: `id`, `key`, `take`, `account`, `state`, `task_id`,
---   `late_tasks` (ids that came when the order had moved on; they were bought
---   too), `model`, `prompt`, `params`, `path` and the `machine` it is a path
---   of, `bytes`, `sha256`, `error`, `attempts`, `base_url`; `created_at`,
---   `updated_at`, `accepted_at` and `missing_since` (the provider knows the
---   task no more) in Unix seconds
+-- @treturn table order: what `starvideos.ledger.columns` says, each column
+--   under its name `as`; and the `prompt` of its `params`
 function _M.order(row)
-  local params = json.decode(row.params or "")
-  params = type(params) == "table" and params or {}
-  params = row.params_form == 2 and params or shown(params)
-  return {
-    id = row.order_id, key = row.order_key, take = whole(row.take),
-    account = row.account ~= "" and row.account or nil, state = row.state,
-    task_id = row.task_id, late_tasks = list_or_nil(row.late_tasks),
-    model = row.model, prompt = params.prompt, params = params,
-    path = row.path, machine = row.machine, bytes = whole(row.bytes),
-    sha256 = row.sha256,
-    error = row.error and redact.urls(tostring(row.error)),
-    attempts = row.attempts, base_url = row.base_url,
-    created_at = whole(row.created_at), updated_at = whole(row.updated_at),
-    accepted_at = whole(row.accepted_at),
-    missing_since = whole(row.missing_since),
-  }
+  local order = {}
+  for _, column in ipairs(shown) do
+    local value = row[column.name] or nil
+    if value ~= nil and column.show then
+      value = show[column.show](value, row)
+    end
+    order[column.as] = value
+  end
+  order.params = order.params or {}
+  order.prompt = order.params.prompt
+  return order
 end
 
 local status_of = {

@@ -1,9 +1,9 @@
---- A video that an earlier run has saved: what the ledger tells of it, held
--- against what is on the disk.
+--- A video that an earlier run has saved: what the ledger holds of it, compared
+-- with the disk.
 -- @module starvideos.ledger.saved_file
 
--- The file of a process that died, or lost its ledger, after it had given the
--- file its name and before that was on record.
+-- Whether the file is whole though its process ended, or could not write to the
+-- ledger, after it renamed the file and before that was recorded.
 local function is_whole(runtime, row, path)
   local digest = row.sha256 and runtime:disk("sha256", path)
   if digest then

@@ -1,85 +1,22 @@
 --- The tables of a ledger, and which version of them a database holds.
 -- @module starvideos.ledger.schema
 
+local columns = require "starvideos.ledger.columns"
 local migration = require "starvideos.ledger.migration"
 
 local _M = {}
 
 --- The version this library reads and writes.
-_M.version = 2
+_M.version = columns.version
 
 --- What holds of a database of this version, as SQL: part of every statement
--- that changes an order, for the tables may be another version's meanwhile.
+-- that changes an order, for another program may have changed the tables since.
 _M.condition = ("EXISTS (SELECT 1 FROM ledger_meta WHERE name = 'orders'"
   .. " AND version = %d)"):format(_M.version)
 
--- Times are Unix seconds unless said otherwise, sizes bytes, costs millionths;
--- all as floats, for LuaDBI reads PostgreSQL's whole numbers as 32 bits.
---
--- * Key, take and account name an order; `account` is empty where it has no
---   label.
--- * `revision` grows with every change of a row: an update that names the one
---   it read cannot undo another's.
--- * `lease` is a length in seconds, which began at `lease_began` on the clock
---   `lease_clock`; `seen_began` is when a reader of another clock first saw
---   the revision `seen_revision`; see `starvideos.ledger.lease`. The columns
---   of `claim` are the same for who waits for a task or saves its video.
--- * `params` is to be compared, `params_form` how it was written; `body` is
---   what a worker sends to `endpoint`.
--- * `late_tasks` and `refused_tasks` are further ids that the provider gave,
---   a line each; `task_created` is what it said, `missing_since` when it first
---   knew the task no more.
--- * `cost` was reserved in the window that began at `spent_in`.
---
--- An index that a change does not touch costs it nothing: hence no `state` in
--- any.
-local tables = {
-  [[CREATE TABLE starvideos_orders (
-    order_id TEXT PRIMARY KEY,
-    order_key TEXT,
-    take INTEGER NOT NULL DEFAULT 1,
-    account TEXT NOT NULL DEFAULT '',
-    label TEXT,
-    state TEXT NOT NULL,
-    task_id TEXT,
-    task_created DOUBLE PRECISION,
-    accepted_at DOUBLE PRECISION,
-    late_tasks TEXT,
-    refused_tasks TEXT,
-    missing_since DOUBLE PRECISION,
-    model TEXT,
-    params TEXT NOT NULL,
-    params_form INTEGER NOT NULL DEFAULT 2,
-    body TEXT,
-    endpoint TEXT,
-    base_url TEXT NOT NULL,
-    path TEXT,
-    machine TEXT,
-    bytes DOUBLE PRECISION,
-    sha256 TEXT,
-    error TEXT,
-    attempts INTEGER NOT NULL,
-    owner TEXT,
-    lease DOUBLE PRECISION,
-    lease_clock TEXT,
-    lease_began DOUBLE PRECISION,
-    seen_revision INTEGER,
-    seen_clock TEXT,
-    seen_began DOUBLE PRECISION,
-    claim TEXT,
-    claim_lease DOUBLE PRECISION,
-    claim_clock TEXT,
-    claim_began DOUBLE PRECISION,
-    queued_at DOUBLE PRECISION,
-    not_before DOUBLE PRECISION,
-    cost DOUBLE PRECISION,
-    currency TEXT,
-    spent_in DOUBLE PRECISION,
-    revision INTEGER NOT NULL,
-    created_at DOUBLE PRECISION NOT NULL,
-    updated_at DOUBLE PRECISION NOT NULL,
-    closed_at DOUBLE PRECISION
-  )]],
+-- A change leaves an index alone whose columns it does not touch: hence no
+-- `state` in any.
+local INDEXES = {
   [[CREATE UNIQUE INDEX starvideos_orders_by_name
     ON starvideos_orders (order_key, take, account)
     WHERE order_key IS NOT NULL]],
@@ -89,17 +26,38 @@ local tables = {
     WHERE closed_at IS NULL]],
 }
 
-local function create(database)
-  for _, statement in ipairs(tables) do
-    if statement:find "^CREATE TABLE" then
-      statement = statement .. database:table_options()
-    end
+local function run_all(database, statements)
+  for _, statement in ipairs(statements) do
     local ok, err = database:run(statement)
     if not ok then
       return nil, err
     end
   end
   return true
+end
+
+local function create(database)
+  local definitions = {}
+  for index, column in ipairs(columns) do
+    definitions[index] = column.name .. " " .. column.type
+  end
+  local ok, err = run_all(database, { ("CREATE TABLE starvideos_orders (%s)%s")
+    :format(table.concat(definitions, ", "), database:table_options()) })
+  if not ok then
+    return nil, err
+  end
+  return run_all(database, INDEXES)
+end
+
+local function add_columns(database, version)
+  local statements = {}
+  for index, column in ipairs(columns.where(function(column)
+    return column.since > version
+  end)) do
+    statements[index] = ("ALTER TABLE starvideos_orders ADD COLUMN %s %s")
+      :format(column.name, column.type)
+  end
+  return run_all(database, statements)
 end
 
 --- The version of the tables that a database holds.
@@ -125,10 +83,9 @@ local function create_meta(database)
     VALUES ('orders', 0) ON CONFLICT DO NOTHING]]
 end
 
-local steps = {
-  -- Nothing is there yet.
+-- From the version that a database has; any other lacks columns alone.
+local upgrades = {
   [0] = create,
-  -- The first version.
   function(database)
     local ok, err = migration.prepare(database)
     if ok then
@@ -142,7 +99,7 @@ local steps = {
 }
 
 -- Another process may have done it all while this one waited for the lock.
-local function bring_up(database)
+local function upgrade(database)
   local ok, err = create_meta(database)
   local found
   if ok then
@@ -153,7 +110,7 @@ local function bring_up(database)
   end
   ok, err = database:take_time()
   if ok then
-    ok, err = steps[found](database)
+    ok, err = (upgrades[found] or add_columns)(database, found)
   end
   if ok then
     ok, err = database:run(
@@ -172,7 +129,7 @@ function _M.prepare(database)
   if found and found >= _M.version then
     return found
   end
-  return database:transaction(bring_up)
+  return database:transaction(upgrade)
 end
 
 return _M

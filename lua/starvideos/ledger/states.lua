@@ -2,17 +2,16 @@
 --
 --     prepared -> submitting -> accepted -> completed -> downloaded
 --
--- An order that was sent and whose fate nobody knows is `unknown`: its process
--- died, or its answer was lost. Nothing leads from there back to the wire; a
--- late answer makes it `accepted`, a person's decision `abandoned`. A task's
--- id is always taken: an answer that comes after its order was thought not to
--- have arrived makes it `accepted` too.
+-- An order that was sent and whose outcome is not known is `unknown`: its process
+-- ended, or its answer was lost. From there it is never sent again; a late answer
+-- makes it `accepted`, a person's decision `abandoned`. A task's id is always
+-- recorded: an answer to an order that had counted as not accepted makes it
+-- `accepted`, too.
 -- @module starvideos.ledger.states
 
 local _M = {}
 
--- Each state: whether something is still to be done about it, and what may
--- follow.
+-- Each state: whether the order is open, and which states may follow.
 local states = {
   prepared = { true, { "prepared", "submitting", "accepted", "failed",
     "cancelled", "refused", "abandoned" } },
@@ -48,8 +47,8 @@ function _M.allows(from, to)
   return follows[from] ~= nil and follows[from][to] == true
 end
 
---- Whether something is still to be done about an order: to send it, to wait
--- for it, to download it or to decide about it.
+--- Whether an order is open: it is still to be sent, waited for, downloaded or
+-- decided about.
 -- @tparam string name
 -- @treturn boolean
 function _M.is_open(name)

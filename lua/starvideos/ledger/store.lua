@@ -1,10 +1,8 @@
---- The table of orders: read, and changed one step at a time.
---
--- Every change of an order names the revision it read, so that of two
--- processes only one can take the next step; which steps there are stands in
--- `starvideos.ledger.states`.
+--- The table of orders, read and changed. Every change of an order names the
+-- revision it has read, so that of two processes only one can make the next.
 -- @classmod starvideos.ledger.store
 
+local columns = require "starvideos.ledger.columns"
 local databases = require "starvideos.ledger.database"
 local locations = require "starvideos.ledger.location"
 local schema = require "starvideos.ledger.schema"
@@ -18,32 +16,29 @@ local _M = {}
 local Store = {}
 Store.__index = Store
 
--- What is shown of an order.
-local shown = { "order_id", "order_key", "take", "account", "state", "task_id",
-  "late_tasks", "model", "params", "params_form", "path", "machine", "bytes",
-  "sha256", "error", "attempts", "base_url", "created_at", "updated_at", "accepted_at",
-  "missing_since" }
-
--- What else is needed to change it.
-local hidden = { "task_created", "refused_tasks", "owner", "lease",
-  "lease_clock", "lease_began", "seen_revision", "seen_clock", "seen_began",
-  "revision", "closed_at" }
-
-local numbers = { "take", "bytes", "attempts", "lease", "lease_began",
-  "seen_began", "created_at", "updated_at", "accepted_at", "task_created",
-  "missing_since", "closed_at", "read_at" }
+local listed = columns.where(function(column)
+  return column.as or column.listed
+end)
+local read_alone = columns.where(function(column)
+  return not (column.as or column.listed or column.reserved)
+end)
+local numbers = columns.where(function(column)
+  return not column.type:find "TEXT" and not column.verbatim
+end)
+local placed = columns.where(function(column)
+  return column.placed
+end)
 
 local FROM = " FROM starvideos_orders "
-local SHOW = "SELECT " .. table.concat(shown, ", ") .. FROM
-local SELECT = "SELECT " .. table.concat(shown, ", ") .. ", "
-  .. table.concat(hidden, ", ") .. "%s" .. FROM
+local LIST = "SELECT " .. columns.names(listed) .. FROM
+local SELECT = "SELECT " .. columns.names(listed) .. ", "
+  .. columns.names(read_alone) .. "%s" .. FROM
 
--- Another version's tables have no place for it: a NULL is refused there.
-local INSERT = [[INSERT INTO starvideos_orders (order_id, order_key, take,
-  account, state, model, params, base_url, path, machine, attempts, owner,
-  lease, created_at, updated_at, lease_clock, lease_began, revision)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, %s,
-  (SELECT 1 WHERE ]] .. schema.condition .. [[))
+-- The tables of another version take none: they refuse its revision, NULL.
+local INSERT = "INSERT INTO starvideos_orders (" .. columns.names(placed)
+  .. [[, state, owner, lease, created_at, updated_at, attempts, lease_clock,
+  lease_began, revision) VALUES (]] .. ("?, "):rep(#placed)
+  .. [[?, ?, ?, ?, ?, 0, %s, (SELECT 1 WHERE ]] .. schema.condition .. [[))
   ON CONFLICT DO NOTHING]]
 
 local UNCHANGED = " WHERE order_id = ? AND revision = ? AND "
@@ -67,7 +62,7 @@ local advice = {
     .. " written" },
   { "not a database", "name another file" },
   { "malformed", "restore it from a copy" },
-  { "locked", "another program has held it for too long" },
+  { "locked", "another program has locked it for too long" },
   { "no connection to the server", "check its address, and that the server runs"
     .. " and lets you in" },
 }
@@ -111,7 +106,7 @@ local function ready(self)
   return true
 end
 
--- A failure may come of tables that are another version's meanwhile.
+-- Another program may have brought the tables to another version meanwhile.
 local function failed(self, verb, why)
   local version = schema.version_of(self.database)
   if version and version ~= schema.version then
@@ -121,18 +116,19 @@ local function failed(self, verb, why)
   return self:failure(verb, why)
 end
 
--- SQLite keeps any value in any column: a row that other hands have spoilt can
--- still be read.
+-- SQLite keeps any value in any column: a row that another program has spoilt
+-- can still be read.
 local function restored(row)
-  for _, name in ipairs(numbers) do
-    local value = row[name]
+  for _, column in ipairs(numbers) do
+    local value = row[column.name]
     if value and type(value) ~= "number" then
-      row[name] = tonumber(value)
+      row[column.name] = tonumber(value)
     end
   end
+  row.read_at = tonumber(row.read_at)
 end
 
--- As SQLite adds to what is no number.
+-- As SQLite adds to a value that is no number.
 local function following(revision)
   return (tonumber(revision) or 0) + 1
 end
@@ -164,7 +160,7 @@ local function write(self, sql, ...)
   return count
 end
 
---- Orders by what names them.
+--- All orders of an id, a key or a task.
 -- @tparam string by `id` (the order's), `key` (all its takes and accounts) or
 --   `task`
 -- @tparam string value
@@ -174,7 +170,7 @@ function Store:all(by, value)
   return read(self, self.select .. WHERE[by], utf8.valid(value))
 end
 
---- The order by what names it.
+--- The first of them.
 -- @tparam string by see `all`
 -- @tparam string value
 -- @treturn ?table row
@@ -184,40 +180,46 @@ function Store:find(by, value)
   return rows and rows[1], err
 end
 
---- Orders, oldest first, as far as they are shown.
+--- Orders, oldest first, with the columns that are listed.
 -- @tparam string which `open` or `all`
 -- @tparam number limit rows at most
 -- @tparam ?string after id of the last order of the page before
 -- @treturn ?table rows
 -- @treturn ?table err
 function Store:list(which, limit, after)
-  return read(self, SHOW .. WHERE[which]:format(limit), after or "")
+  return read(self, LIST .. WHERE[which]:format(limit), after or "")
 end
 
---- Add an order, taken by who asks.
--- @tparam table who
--- @tparam table row
+--- Add an order, held by the caller.
+-- @tparam table caller
+-- @tparam table row the columns that are given when an order is placed, `state`
 -- @treturn ?table the row; false where its key and take are there already
 -- @treturn ?table err
-function Store:insert(who, row)
-  row.owner, row.lease = who.owner, self.lease
-  row.created_at, row.updated_at = who.now, who.now
+function Store:insert(caller, row)
+  row.owner, row.lease = caller.owner, self.lease
+  row.created_at, row.updated_at = caller.now, caller.now
   row.attempts, row.revision, row.params_form = 0, 1, 2
   row.model = utf8.valid(row.model)
-  local values = { row.order_id, row.order_key, row.take, row.account,
-    row.state, row.model, row.params, row.base_url, row.path, row.machine,
-    row.owner, row.lease, row.created_at, row.updated_at }
-  local given = 14
+  local values, given = {}, #placed
+  for index, column in ipairs(placed) do
+    values[index] = row[column.name]
+  end
+  for _, name in ipairs { "state", "owner", "lease", "created_at",
+    "updated_at" } do
+    given = given + 1
+    values[given] = row[name]
+  end
   if not self.database:clock() then
-    row.lease_clock, row.lease_began = who.clock, who.boottime
-    values[15], values[16], given = who.clock, who.boottime, 16
+    row.lease_clock, row.lease_began = caller.clock, caller.boottime
+    values[given + 1], values[given + 2] = caller.clock, caller.boottime
+    given = given + 2
   end
   local count, err = write(self, self.insertion, unpack(values, 1, given))
   if not count or count == 1 then
     return count and row, err
   end
-  -- A statement that was sent again over a new connection also says zero,
-  -- where the first had done its work.
+  -- A statement that was retried over a new connection changes no row either
+  -- where the first try did.
   local rows
   rows, err = self:all("id", row.order_id)
   return rows and (rows[1] or false), err
@@ -228,8 +230,8 @@ local function rounded(seconds)
   return math.floor(seconds * 1e4) / 1e4
 end
 
--- A change on its way: the row as it will be, and what differs, so that an
--- index of anything else is left alone.
+-- Adds to a change: the row as it will be, and the columns that differ, so that
+-- the indexes of others stay as they are.
 local function put(change, name, value)
   local after = change.after
   if after[name] ~= value then
@@ -241,19 +243,19 @@ local function put(change, name, value)
 end
 
 -- `lease` in the changes begins a new lease, or ends it where it is false.
-local function put_lease(self, who, change, lease)
+local function put_lease(self, caller, change, lease)
   local clock = self.database:clock()
   local here = lease and not clock
   put(change, "lease", lease or nil)
-  put(change, "lease_clock", here and who.clock or nil)
+  put(change, "lease_clock", here and caller.clock or nil)
   if lease and clock then
     change.after.lease_began, change.begins = nil, clock
   else
-    put(change, "lease_began", here and who.boottime or nil)
+    put(change, "lease_began", here and caller.boottime or nil)
   end
 end
 
--- Open for as long as nobody has looked at what came late.
+-- An order with late tasks is open until a person dismisses them.
 local function closing_time(row, state, changes, now)
   if changes.closed_at ~= nil then
     return changes.closed_at or nil
@@ -263,19 +265,19 @@ local function closing_time(row, state, changes, now)
   return not is_open and now or nil
 end
 
-local function change_of(self, who, row, state, changes)
+local function change_of(self, caller, row, state, changes)
   local after = {}
   for name, value in pairs(row) do
     after[name] = value
   end
   local change = { after = after, names = {}, values = {}, count = 0 }
-  local now = rounded(who.now)
+  local now = rounded(caller.now)
   put(change, "state", state)
   put(change, "updated_at", now)
   put(change, "closed_at", closing_time(row, state, changes, now))
   for name, value in pairs(changes) do
     if name == "lease" then
-      put_lease(self, who, change, value)
+      put_lease(self, caller, change, value)
     elseif name ~= "closed_at" then
       put(change, name, utf8.valid(value) or nil)
     end
@@ -292,9 +294,8 @@ local function save(self, row, change)
     .. table.concat(names, ", ") .. UNCHANGED, unpack(values, 1, count + 2))
 end
 
--- A statement that was sent again over a new connection changes nothing where
--- the first had done its work; nor does any where the tables are another
--- version's.
+-- After a change of no row: the row if it was changed so by the first try of a
+-- statement that was retried; false if another process changed it.
 local function was_taken(self, row, after)
   local now, err = self:find("id", row.order_id)
   if err then
@@ -302,7 +303,7 @@ local function was_taken(self, row, after)
   elseif now and now.revision == row.revision then
     local version = schema.version_of(self.database)
     if version ~= schema.version then
-      return nil, failed(self, "written", "its version cannot be told")
+      return nil, failed(self, "written", "the version of its tables is unknown")
     end
   end
   return now and now.revision == following(row.revision)
@@ -310,15 +311,15 @@ local function was_taken(self, row, after)
     and now.updated_at == after.updated_at and now or false
 end
 
---- Change an order without a step, if nobody else has changed it.
--- @tparam table who
+--- Change an order, if no other process has changed it.
+-- @tparam table caller
 -- @tparam table row as it was read
 -- @tparam table changes by column; false for none
 -- @tparam[opt] string state
--- @treturn ?table the new row; false where somebody has changed it
+-- @treturn ?table the new row; false where another process has changed it
 -- @treturn ?table err
-function Store:note(who, row, changes, state)
-  local change = change_of(self, who, row, state or row.state, changes)
+function Store:update(caller, row, changes, state)
+  local change = change_of(self, caller, row, state or row.state, changes)
   local after = change.after
   local count, err = save(self, row, change)
   if not count then
@@ -330,40 +331,40 @@ function Store:note(who, row, changes, state)
   return after
 end
 
---- Take one step, if nobody else has taken one.
--- @tparam table who
+--- Change the state of an order, if no other process has changed the order.
+-- @tparam table caller
 -- @tparam table row as it was read
--- @tparam string state the next
+-- @tparam string state
 -- @tparam table changes by column; false for none
--- @treturn ?table the new row; false where somebody has, or where no step
---   leads there
+-- @treturn ?table the new row; false where another process has changed it, or
+--   where its state does not lead to that one
 -- @treturn ?table err
-function Store:try(who, row, state, changes)
+function Store:transition(caller, row, state, changes)
   if not states.allows(row.state, state) then
     return false
   end
-  return self:note(who, row, changes, state)
+  return self:update(caller, row, changes, state)
 end
 
---- Write down when a reader first saw an order whose lease is on a clock that
--- the reader cannot read. Where that cannot be written the lease is believed
--- for longer.
--- @tparam table who
+--- Record when the caller first saw an order whose lease is on a clock that it
+-- cannot read. Where that cannot be written the lease counts as valid for
+-- longer.
+-- @tparam table caller
 -- @tparam table row
-function Store:sight(who, row)
-  write(self, SIGHT, row.revision, who.clock, who.boottime, row.order_id,
+function Store:mark_seen(caller, row)
+  write(self, SIGHT, row.revision, caller.clock, caller.boottime, row.order_id,
     row.revision)
 end
 
---- Do several steps or none of them.
--- @tparam function steps returns a true value, or nil (or false) and an err to
+--- Make several changes or none of them.
+-- @tparam function body returns a true value, or nil (or false) and an err to
 --   undo all
--- @return what steps returned, or nil and an err
-function Store:together(steps)
+-- @return what body returned, or nil and an err
+function Store:transaction(body)
   local tried, result, err
   local done, why = self.database:transaction(function()
     tried = true
-    result, err = steps()
+    result, err = body()
     return result, "undone"
   end)
   if done or tried and not result then

@@ -1,4 +1,5 @@
---- Steps of an order that are taken whoever else changes it.
+--- Changes of state that must be made though other processes change the order,
+-- too; and the recovery of orders whose process ended.
 -- @module starvideos.ledger.transitions
 
 local leases = require "starvideos.ledger.lease"
@@ -9,44 +10,46 @@ local _M = {}
 --- How often an order is looked at again when others change it meanwhile.
 _M.ATTEMPTS = 50
 
-local LOST = "the process that sent it ended before its answer was recorded"
+local LOST = "the process that sent it ended before it recorded the answer"
+local NEVER_SENT = "its process ended before it sent the order"
 
---- The error where others do not stop changing an order.
+--- The error where other processes keep changing an order.
 -- @tparam table store
 -- @tparam string name of the order
 -- @treturn nil
 -- @treturn table err
-function _M.changing(store, name)
-  return nil, store:failure("written", "others keep changing the order "
+function _M.contended(store, name)
+  return nil, store:failure("written", "other processes keep changing the order "
     .. name)
 end
 
---- End the lease of an order that nobody goes on with, and step on.
+--- Change the state of an order that no process is working on any more.
 -- @treturn ?table the new row; false where somebody has changed it meanwhile
 -- @treturn ?table err
-function _M.close(store, who, row, state, why)
-  return store:try(who, row, state, { owner = false, lease = false,
+function _M.end_lease(store, caller, row, state, why)
+  return store:transition(caller, row, state, { owner = false, lease = false,
     error = why })
 end
 
---- Nobody is there any more to say what became of an order that was sent.
--- @treturn ?table see `close`
+--- The process that sent an order ended: the outcome is unknown.
+-- @treturn ?table see `end_lease`
 -- @treturn ?table err
-function _M.lose(store, who, row)
-  return _M.close(store, who, row, "unknown", LOST)
+function _M.mark_unknown(store, caller, row)
+  return _M.end_lease(store, caller, row, "unknown", LOST)
 end
 
---- Take a step. Where none leads to the state any more, the row stays.
+--- Change the state of an order. Where nothing leads to that state any more, the
+-- order stays as it is.
 -- @treturn ?table row as it is then
 -- @treturn ?table err
-function _M.insist(store, who, row, state, changes)
+function _M.apply(store, caller, row, state, changes)
   for _ = 1, _M.ATTEMPTS do
-    local after, err = store:try(who, row, state, changes)
+    local after, err = store:transition(caller, row, state, changes)
     if after or err then
       return after, err
     end
     local now
-    now, err = _M.again(store, row)
+    now, err = _M.reload(store, row)
     if not now then
       return nil, err
     elseif not states.allows(now.state, state) then
@@ -54,70 +57,69 @@ function _M.insist(store, who, row, state, changes)
     end
     row = now
   end
-  return _M.changing(store, row.order_id)
+  return _M.contended(store, row.order_id)
 end
 
---- An order that is known to have been there, as it is now.
+--- Read an order once more.
 -- @treturn ?table row
--- @treturn ?table err, with `gone` where it is not there any more
-function _M.again(store, row)
+-- @treturn ?table err, with `gone` where the ledger does not hold it any more
+function _M.reload(store, row)
   local now, err = store:find("id", row.order_id)
   if not now and not err then
     err = store:failure("written", "the order " .. row.order_id
-      .. " is gone from it")
+      .. " is not in it any more")
     err.gone = true
   end
   return now, err
 end
 
--- What an order becomes when nobody is there to go on with it: one that was
--- being sent may have arrived; one that was not, and that no key leads back
--- to, will never be sent.
-local function fate(store, who, row)
-  if row.state == "submitting" and not leases.is_busy(store, who, row) then
+-- The state of an order whose process ended, and why: one that was being sent may
+-- have arrived; one that was not, and that no key leads back to, is never sent.
+local function recovered_state(store, caller, row)
+  if row.state == "submitting" and not leases.is_busy(store, caller, row) then
     return "unknown", LOST
   elseif row.state == "prepared" and not row.order_key
-    and not leases.is_busy(store, who, row) then
-    return "refused", "it was never sent: its process ended before"
+    and not leases.is_busy(store, caller, row) then
+    return "refused", NEVER_SENT
   end
 end
 
--- The states in which a process may hold an order.
+-- The states in which a process holds an order.
 local held = { prepared = true, submitting = true }
 
---- An order of a list as it stands, its fate settled where its process died.
+--- Recover an order that was read for a list.
 -- @treturn ?table row
 -- @treturn ?table err
-function _M.settled_in_list(store, who, row)
+function _M.recover_listed(store, caller, row)
   if not held[row.state] then
     return row
   end
-  local now, err = _M.again(store, row)
+  local now, err = _M.reload(store, row)
   if not now then
     return nil, err
   end
-  return _M.settled(store, who, now)
+  return _M.recover(store, caller, now)
 end
 
---- An order as it stands, its fate settled where its process died.
+--- Recover an order: one whose process ended gets the state that follows.
 -- @treturn ?table row
 -- @treturn ?table err
-function _M.settled(store, who, row)
+function _M.recover(store, caller, row)
   for _ = 1, _M.ATTEMPTS do
-    local state, why = fate(store, who, row)
+    local state, why = recovered_state(store, caller, row)
     if not state then
       return row
     end
-    local after, err = _M.close(store, who, row, state, why)
+    local after, err = _M.end_lease(store, caller, row, state, why)
     if after == false then
-      after, err = _M.again(store, row)
+      after, err = _M.reload(store, row)
     end
     if not after then
       return nil, err
     end
     row = after
   end
-  return _M.changing(store, row.order_id)
+  return _M.contended(store, row.order_id)
 end
 
 return _M

@@ -1,4 +1,4 @@
---- Texts as every database takes them: valid UTF-8 without a NUL.
+--- Texts that every database accepts: valid UTF-8 without a NUL.
 -- @module starvideos.ledger.utf8
 
 local _M = {}
@@ -51,9 +51,9 @@ local function escaped(text)
   return table.concat(parts)
 end
 
---- A text with `\xHH` in place of each byte that UTF-8 does not have there: two
--- texts that differ still do.
--- @param text anything else is left as it is
+--- A text with `\xHH` in place of each byte that is not valid UTF-8; two texts
+-- that differ still do.
+-- @param text a string; another value is returned as it is
 -- @return text
 function _M.valid(text)
   if type(text) ~= "string" or not text:find "[^\1-\127]"

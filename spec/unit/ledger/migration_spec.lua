@@ -69,3 +69,48 @@ describe("the file of a ledger of the first version", function()
     assert.is_nil(world:read "ledger.db.before-2-2")
   end)
 end)
+
+describe("a column that a later version brings", function()
+  local MODULES = { "columns", "schema", "store", "record", "orders",
+    "placement", "decision" }
+  local loaded, world, client
+
+  before_each(function()
+    world, loaded = worlds.new(), {}
+    client = world:client()
+    assert(client:create(world.params(), { key = "old" }))
+    for _, name in ipairs(MODULES) do
+      name = "starvideos.ledger." .. name
+      loaded[name], package.loaded[name] = package.loaded[name], nil
+    end
+  end)
+
+  after_each(function()
+    for name, module in pairs(loaded) do
+      package.loaded[name] = module
+    end
+    world:close()
+  end)
+
+  it("needs a row of the table of columns alone", function()
+    local columns = require "starvideos.ledger.columns"
+    columns[#columns + 1] = { "note", "TEXT NOT NULL DEFAULT 'none'",
+      name = "note", type = "TEXT NOT NULL DEFAULT 'none'", as = "note",
+      placed = "content", since = 3 }
+    columns.version = 3
+    local orders = require("starvideos.ledger.orders").new {
+      address = world.address, lease = 60 }
+    finally(function() orders:close() end)
+    local record = require "starvideos.ledger.record"
+    local caller = { owner = "me", now = 1, boottime = 1, clock = "c", held = {} }
+    assert.equal("send", (orders:begin(caller, { id = "1", key = "new", take = 1,
+      account = "", params = "{}", base_url = "here", note = "seen" })))
+    local notes = {}
+    for _, row in ipairs(assert(orders:pending(caller, 10, nil, true))) do
+      notes[row.order_key] = record.order(row).note
+    end
+    assert.same({ old = "none", new = "seen" }, notes)
+    local _, err = client:create(world.params(), { key = "later" })
+    assert.truthy(err.message:find("newer", 1, true), err.message)
+  end)
+end)

@@ -1,6 +1,7 @@
 --- What must hold of a ledger, whatever stands in its rows and whatever is
 -- told to it.
 
+local columns = require "starvideos.ledger.columns"
 local errors = require "starvideos.errors"
 local json = require "starvideos.json"
 local ledgers = require "starvideos.ledger"
@@ -22,12 +23,12 @@ local answers = {
   '{"code":0,"data":{"id":"%s","status":"processing"}}',
 }
 
-local columns = { "take", "account", "late_tasks", "refused_tasks",
-  "task_created", "accepted_at", "missing_since", "params_form", "lease_clock",
-  "lease_began", "seen_revision", "seen_clock", "seen_began", "state",
-  "model", "params", "path", "bytes", "sha256",
-  "error", "attempts", "owner", "lease", "revision", "created_at",
-  "updated_at", "closed_at", "base_url" }
+-- The orders of these specs are found by these.
+local names = { order_id = true, order_key = true, task_id = true }
+
+local spoilt = columns.where(function(column)
+  return not names[column.name]
+end)
 
 local values = { "", " ", "text", "accepted", "unknown", "submitting",
   "dreaming", "null", "[]", "{", '{"prompt":7}', "[1,2]", "7", "-1", "1e999",
@@ -89,7 +90,7 @@ end
 local function spoil(case)
   for _ = 1, choose(3) do
     local value = choose(6) > 1 and one_of(values) or nil
-    case.ledger.orders.store.database:run("UPDATE starvideos_orders SET " .. one_of(columns)
+    case.ledger.orders.store.database:run("UPDATE starvideos_orders SET " .. one_of(spoilt).name
       .. " = ? WHERE order_id = ?", value, case.row.order_id)
   end
 end

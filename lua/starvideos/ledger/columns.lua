@@ -1,0 +1,159 @@
+--- The columns of the table of orders. A row here is all that a new column
+-- needs: the table is made of them, an older one gets those it lacks, and what
+-- is read, and shown to readers of an order, follows from them.
+--
+-- Each row has the column's name and type, and where they apply:
+--
+-- * `as`: its name in an order, as `starvideos.ledger.record` shows it; such
+--   columns are read for lists, too; `listed` ones for lists alone
+-- * `show`: how it is shown: `whole` number, list of `ids`, `label` (nil where it
+--   is empty), `reason` (without secrets)
+-- * `placed`: given when an order is placed; `name` columns then name it, and
+--   `content` columns change where an order that was not accepted is placed again
+-- * `verbatim`: a number that is only compared, and never repaired
+-- * `reserved`: nothing reads or writes it yet
+-- * `since`: the version of the tables that brought it; 2, the first of this
+--   table, where there is none. The newest is the version of them all.
+--
+-- Above each row stands its unit, who writes it, and when. The writers are
+-- methods of `starvideos.ledger.orders`. Numbers are floats where they may
+-- exceed 32 bits, for LuaDBI reads no longer integers from PostgreSQL.
+-- @module starvideos.ledger.columns
+
+local TEXT, FLOAT = "TEXT", "DOUBLE PRECISION"
+local INTEGER = "INTEGER NOT NULL"
+
+local _M = {
+  -- 32 hex digits that sort by time; `begin`, once.
+  { "order_id", "TEXT PRIMARY KEY", as = "id", placed = "name" },
+  -- The caller's key, or the path of the file; `begin`, once. NULL: none.
+  { "order_key", TEXT, as = "key", placed = "name" },
+  -- Which order of the key, from 1; `begin`, once.
+  { "take", INTEGER .. " DEFAULT 1", as = "take", show = "whole",
+    placed = "name" },
+  -- The client's account, empty for none; `begin`, and `label` where it is empty.
+  { "account", "TEXT NOT NULL DEFAULT ''", as = "account", show = "label",
+    placed = "name" },
+  -- Reserved for a label of the caller's.
+  { "label", TEXT, reserved = true },
+  -- A word of `starvideos.ledger.states`; with every step.
+  { "state", "TEXT NOT NULL", as = "state" },
+  -- The provider's id; `resolve` when the order was accepted, or `adopt`.
+  { "task_id", TEXT, as = "task_id" },
+  -- Unix seconds, by the provider's clock; `resolve`, from its answer.
+  { "task_created", FLOAT },
+  -- Unix seconds; `resolve` or `adopt`, when the order was accepted.
+  { "accepted_at", FLOAT, as = "accepted_at", show = "whole" },
+  -- Ids of tasks, a line each; `resolve`, when an answer came for an order that
+  -- had moved on: they were bought, too.
+  { "late_tasks", TEXT, as = "late_tasks", show = "ids" },
+  -- Ids of refused tasks, a line each; `begin`, when the order is placed again.
+  { "refused_tasks", TEXT },
+  -- Unix seconds; `missing`, when the provider first did not know the task any
+  -- more. NULL again with `seen`, `placing` or `downloaded`.
+  { "missing_since", FLOAT, as = "missing_since", show = "whole" },
+  -- The model's id; `begin`.
+  { "model", TEXT, as = "model", placed = "content" },
+  -- JSON without secrets, fit to be compared; `begin`.
+  { "params", "TEXT NOT NULL", as = "params", show = "params",
+    placed = "content" },
+  -- How `params` was written: 2, or 1 by the first version of the ledger;
+  -- `begin`.
+  { "params_form", INTEGER .. " DEFAULT 2", listed = true },
+  -- Reserved for the request that a worker sends, as JSON.
+  { "body", TEXT, reserved = true },
+  -- Reserved for the path that a worker sends it to.
+  { "endpoint", TEXT, reserved = true },
+  -- The client's base URL; `begin`.
+  { "base_url", "TEXT NOT NULL", as = "base_url", placed = "content" },
+  -- An absolute path; `begin` where the caller wants the video, `placing` and
+  -- `downloaded` where it is.
+  { "path", TEXT, as = "path", placed = "content" },
+  -- Host name of the machine of `path`; with it.
+  { "machine", TEXT, as = "machine", placed = "content" },
+  -- Bytes of the file; `placing`, before it gets its name, and `downloaded`.
+  { "bytes", FLOAT, as = "bytes", show = "whole" },
+  -- 64 hex digits, of the file; with `bytes`.
+  { "sha256", TEXT, as = "sha256" },
+  -- A sentence, why the order or its task failed; every step that knows one.
+  -- NULL again with `submitting`.
+  { "error", TEXT, as = "error", show = "reason" },
+  -- How often the order was sent; `submitting` adds one.
+  { "attempts", INTEGER, as = "attempts", show = "whole" },
+  -- The process that may send the order, as `starvideos.ledger.owner` names it;
+  -- `begin`, `submitting` and `renew`. NULL once it is over.
+  { "owner", TEXT },
+  -- Seconds for which `owner` may; with it.
+  { "lease", FLOAT },
+  -- Name of the clock of `lease_began`; with it. NULL: the server's.
+  { "lease_clock", TEXT },
+  -- Seconds of that clock; with each new lease.
+  { "lease_began", FLOAT },
+  -- The revision that a reader of another clock saw; when it first saw that one.
+  { "seen_revision", "INTEGER", verbatim = true },
+  -- Name of that reader's clock; with it.
+  { "seen_clock", TEXT },
+  -- Seconds of that reader's clock; with it.
+  { "seen_began", FLOAT },
+  -- Reserved for the process that waits for the task, or saves its video.
+  { "claim", TEXT, reserved = true },
+  -- Reserved: as `lease`, of the claim.
+  { "claim_lease", FLOAT, reserved = true },
+  -- Reserved: as `lease_clock`, of the claim.
+  { "claim_clock", TEXT, reserved = true },
+  -- Reserved: as `lease_began`, of the claim.
+  { "claim_began", FLOAT, reserved = true },
+  -- Reserved: Unix seconds, when the order was queued.
+  { "queued_at", FLOAT, reserved = true },
+  -- Reserved: Unix seconds, before which a worker leaves the order alone.
+  { "not_before", FLOAT, reserved = true },
+  -- Reserved: millionths of `currency` that the order may cost.
+  { "cost", FLOAT, reserved = true },
+  -- Reserved: the currency's code.
+  { "currency", TEXT, reserved = true },
+  -- Reserved: Unix seconds, when the window began in which `cost` was reserved.
+  { "spent_in", FLOAT, reserved = true },
+  -- Counts the changes of the row, from 1: a change names the revision it has
+  -- read, so that it cannot undo another's; with every change.
+  { "revision", INTEGER, verbatim = true },
+  -- Unix seconds; `begin`, once.
+  { "created_at", FLOAT .. " NOT NULL", as = "created_at", show = "whole" },
+  -- Unix seconds; with every change.
+  { "updated_at", FLOAT .. " NOT NULL", as = "updated_at", show = "whole" },
+  -- Unix seconds; when nothing is to be done about the order any more, so that
+  -- it is not listed as open. NULL while there is.
+  { "closed_at", FLOAT },
+}
+
+--- The version of the tables.
+_M.version = 2
+
+for _, column in ipairs(_M) do
+  column.name, column.type = column[1], column[2]
+  column.since = column.since or 2
+  _M.version = math.max(_M.version, column.since)
+end
+
+--- The columns of which something holds.
+-- @tparam function holds takes a column
+-- @treturn table list of columns
+function _M.where(holds)
+  local list = {}
+  for _, column in ipairs(_M) do
+    list[#list + 1] = holds(column) and column or nil
+  end
+  return list
+end
+
+--- The names of columns, as SQL lists them.
+-- @tparam table list of columns
+-- @treturn string
+function _M.names(list)
+  local names = {}
+  for index, column in ipairs(list) do
+    names[index] = column.name
+  end
+  return table.concat(names, ", ")
+end
+
+return _M
