@@ -55,6 +55,24 @@ function _M.is_terminal(task)
   return terminal[task.status] == true
 end
 
+--- When a task was created.
+-- @tparam table known the task, or its order: that may have been recorded long
+--   before it was sent
+-- @treturn ?number Unix seconds, nil where it does not tell
+function _M.created_at(known)
+  return tonumber(known.created) or tonumber(known.accepted_at)
+    or tonumber(known.created_at)
+end
+
+--- How long a task has existed.
+-- @tparam ?table known as of `created_at`
+-- @tparam number now Unix seconds
+-- @treturn number seconds; 0 where nothing tells: it may be a second old
+function _M.age(known, now)
+  local created = known and _M.created_at(known)
+  return created and math.max(0, now - created) or 0
+end
+
 -- JSON allows 1e999, which Lua reads as infinite and nobody can write again.
 local function is_finite(number)
   return number - number == 0

@@ -8,6 +8,7 @@ local listener = require "starvideos.listener"
 local pending = require "starvideos.operation.pending"
 local policy = require "starvideos.polling.policy"
 local saved_file = require "starvideos.ledger.saved_file"
+local tasks = require "starvideos.api.task"
 local wait = require "starvideos.operation.wait"
 
 local _M = {}
@@ -190,7 +191,7 @@ local function begin(self, order)
   else
     self.open[order.task_id] = { order = order, path = path }
     self.tasks[#self.tasks + 1] = { id = order.task_id,
-      created = order.accepted_at or order.created_at }
+      created = tasks.created_at(order) }
   end
 end
 

@@ -166,21 +166,13 @@ local function due_after(plan, pause, now, earliest)
   return plan.deadline
 end
 
--- When a task was created: as it tells, or as the ledger does. An order may
--- have been recorded long before it was sent.
-local function created_at(context, task, id)
-  local created = task and tonumber(task.created)
-  if created or not context.ledger then
-    return created
-  end
-  local row = context.ledger:of_task(id)
-  return row and tonumber(row.accepted_at or row.created_at)
-end
-
--- How long a task has existed. A bare id may be a second old.
+-- How long a task has existed: as it tells, or as the ledger does.
 local function age_of(context, task, id)
-  local created = created_at(context, task, id)
-  return created and math.max(0, context.wall_clock() - created) or 0
+  local known = task
+  if context.ledger and not (task and tasks.created_at(task)) then
+    known = context.ledger:of_task(id)
+  end
+  return tasks.age(known, context.wall_clock())
 end
 
 --- Begin a watch.
