@@ -79,7 +79,7 @@ function _M.order()
   return (may_be and may_be_bought or fail)(err)
 end
 
-function _M.look(id)
+function _M.query(id)
   if not allows "GET, HEAD" then return end
   local task, err = client:query(id, { max_age = FRESH })
   return task and answer(200, public(task)) or fail(err)

@@ -5,7 +5,6 @@
 local _M = {}
 
 --- Name, code and meaning. `exit_codes.RUNNING` is the code of that name.
--- @table rows
 _M.rows = {
   { "DONE", 0, "done" },
   { "TASK_FAILED", 1, "the task failed" },
@@ -24,7 +23,6 @@ end
 
 --- Where several orders end differently, the first of these is given: the most
 -- severe.
--- @table by_severity
 _M.by_severity = { _M.UNKNOWN, _M.DISK, _M.AUTH, _M.TASK_FAILED, _M.NOT_SAVED,
   _M.REFUSED, _M.USAGE, _M.RUNNING }
 
