@@ -4,7 +4,7 @@
 
 local _M = {}
 
---- Name, code and meaning. `exit_codes.RUNNING` is the code of that name.
+-- Name, code and meaning. `exit_codes.RUNNING` is the code of that name.
 _M.rows = {
   { "DONE", 0, "done" },
   { "TASK_FAILED", 1, "the task failed" },
@@ -21,7 +21,7 @@ for _, row in ipairs(_M.rows) do
   _M[row[1]] = row[2]
 end
 
---- Where several orders end differently, the first of these is given: the most
+-- Where several orders end differently, the first of these is given: the most
 -- severe.
 _M.by_severity = { _M.UNKNOWN, _M.DISK, _M.AUTH, _M.TASK_FAILED, _M.NOT_SAVED,
   _M.REFUSED, _M.USAGE, _M.RUNNING }
