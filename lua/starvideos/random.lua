@@ -3,16 +3,13 @@
 -- the same.
 -- @module starvideos.random
 
+local fingerprint = require "starvideos.fingerprint"
+
 local MODULUS = 2147483647
 local MULTIPLIER = 16807 -- Park and Miller's "minimal standard"
 
 local function own_seed()
-  local text = tostring({}) .. os.time() .. os.clock()
-  local sum = 1
-  for index = 1, #text do
-    sum = (sum * 31 + text:byte(index)) % MODULUS
-  end
-  return sum > 0 and sum or 1
+  return fingerprint(tostring({}) .. os.time() .. os.clock())
 end
 
 --- Make a generator.

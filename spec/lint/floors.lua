@@ -19,7 +19,8 @@ _M.lua = {
   { { name = "runtime", outside = { "ngx." } } },
   { { name = "transport", outside = { "ngx.", "resty." } } },
   { { name = "base", outside = { "cjson" }, files = { "errors", "options",
-    "check", "handle", "listener", "json", "redact", "random", "deadlines" } } },
+    "check", "handle", "listener", "json", "redact", "fingerprint", "random",
+    "deadlines" } } },
   { { name = "C", files = { "core", "curl" } } },
 }
 

@@ -7,21 +7,13 @@
 -- hold signed links, and are for the dictionary alone.
 -- @module starvideos.polling.shared_cache
 
+local fingerprint = require "starvideos.fingerprint"
 local policy = require "starvideos.polling.policy"
 
 local _M = {}
 
 local SharedCache = {}
 SharedCache.__index = SharedCache
-
--- Tells clients of different accounts apart, and nothing of their keys.
-local function fingerprint(text)
-  local sum = 1
-  for index = 1, #text do
-    sum = (sum * 31 + text:byte(index)) % 2147483647
-  end
-  return ("%08x"):format(sum)
-end
 
 --- Make the cache of a client.
 -- @tparam table context of the client; `shared` is the dictionary, with
@@ -32,7 +24,8 @@ function _M.new(context)
   return context.shared and setmetatable({
     context = context,
     dictionary = context.shared,
-    scope = ("%s %s "):format(context.base_url,
+    -- Tells clients of different accounts apart, and nothing of their keys.
+    scope = ("%s %08x "):format(context.base_url,
       fingerprint(context.api_key or "")),
   }, SharedCache)
 end
