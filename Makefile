@@ -13,7 +13,8 @@ CORE_SRC = $(addprefix csrc/lua/,core.c model.c value.c actor.c marshal.c \
 	notifier.c class.c) $(wildcard csrc/actor/*.c) $(SYSTEM_SRC) $(RULES_SRC)
 CURL_SRC = $(addprefix csrc/lua/,curl.c disk_job.c driver.c request.c \
 	response.c notifier.c class.c) $(wildcard csrc/curl/*.c csrc/platform/*.c) \
-	$(addprefix csrc/core/,buffer.c content_range.c text.c value.c)
+	$(addprefix csrc/core/,buffer.c content_range.c list.c pending.c \
+	text.c value.c)
 
 # CFLAGS, LIBFLAG and LUA_INCDIR are LuaRocks' names; whoever sets them keeps
 # what the sources rely on.

@@ -10,19 +10,17 @@
 static const double EXIT_SECONDS = 0.25;
 
 struct sv_actor {
-  int owners; /* the caller, and every message of his */
+  int owners; /* the caller, and every message */
   bool closed;
-  unsigned forks; /* of sv_atfork, when its thread was this process's */
-  sv_mailbox *mailbox;  /* NULL until the first message */
+  unsigned forks; /* as counted when its thread was this process's */
+  sv_mailbox *mailbox; /* NULL until the first message */
   sv_notifier *notifier;
   bool has_own_notifier;
   const sv_handler *handler;
   sv_buffer setup;
   double fork_seconds;
-  long long last_number;
-  sv_message *first, *last; /* not taken out */
-  int in_flight;
-  sv_message *ended; /* to be taken out */
+  sv_pending pending; /* messages */
+  int given_up;       /* of these */
 };
 
 /* --- start and end ------------------------------------------------------- */
@@ -38,7 +36,7 @@ sv_actor *sv_actor_new(const sv_handler *handler, const sv_buffer *setup,
   actor->owners = 1;
   actor->handler = handler;
   actor->fork_seconds = fork_seconds;
-  actor->forks = sv_atfork();
+  actor->forks = sv_atfork_count();
   actor->has_own_notifier = !notifier;
   actor->notifier = notifier ? sv_notifier_share(notifier) : sv_notifier_new();
   if (!actor->notifier) {
@@ -56,15 +54,21 @@ static int start(sv_actor *actor) {
     return 0;
   }
   sv_atfork_limit(actor->fork_seconds, EXIT_SECONDS);
-  return sv_mailbox_open(&actor->mailbox, actor->handler, &actor->setup, actor->notifier);
+  return sv_mailbox_open(&actor->mailbox, actor->handler, &actor->setup,
+                         actor->notifier);
 }
 
-static void take_out(sv_message *message) {
-  sv_actor *actor = message->actor;
-  *(message->before ? &message->before->after : &actor->first) = message->after;
-  *(message->after ? &message->after->before : &actor->last) = message->before;
-  actor->in_flight -= !message->given_up;
+/* The number of the next message that has ended, or 0. */
+static long long take(sv_actor *actor, sv_list *ended) {
+  sv_message *message =
+      (sv_message *)sv_pending_take(&actor->pending, ended);
+  if (!message) {
+    return 0;
+  }
+  long long number = message->item.number;
+  actor->given_up -= message->given_up;
   sv_message_drop(message);
+  return number;
 }
 
 /* The parent's thread may be anywhere: what it has is left to it. */
@@ -77,19 +81,17 @@ static void lose(sv_message *message) {
 }
 
 static void notice_fork(sv_actor *actor) {
-  if (actor->forks == sv_atfork() || actor->closed) {
+  if (actor->forks == sv_atfork_count() || actor->closed) {
     return;
   }
-  actor->forks = sv_atfork();
+  actor->forks = sv_atfork_count();
   actor->mailbox = NULL;
-  actor->ended = NULL;
   sv_notifier_reopen(actor->notifier);
-  for (sv_message *message = actor->last; message; message = message->before) {
-    lose(message);
-    message->next = actor->ended;
-    actor->ended = message;
+  for (sv_item *item = actor->pending.first; item; item = item->after) {
+    lose((sv_message *)item);
   }
-  if (actor->ended) {
+  sv_pending_end_all(&actor->pending);
+  if (actor->pending.ended) {
     sv_notifier_notify(actor->notifier);
   }
 }
@@ -99,22 +101,19 @@ void sv_actor_close(sv_actor *actor, double seconds) {
     return;
   }
   notice_fork(actor);
-  for (sv_message *message = actor->first; message; message = message->after) {
-    sv_message_settle(message, SV_GIVEN_UP);
+  for (sv_item *item = actor->pending.first; item; item = item->after) {
+    sv_message_settle((sv_message *)item, SV_GIVEN_UP);
   }
   actor->closed = true;
   /* Those that had ended are in no list of the mailbox's any more. */
-  while (actor->ended) {
-    sv_message *message = actor->ended;
-    actor->ended = message->next;
-    take_out(message);
+  while (take(actor, NULL)) {
   }
   if (actor->mailbox) {
     sv_mailbox_leave(actor->mailbox, seconds);
     actor->mailbox = NULL;
   }
-  actor->first = actor->last = NULL;
-  actor->in_flight = 0;
+  memset(&actor->pending, 0, sizeof actor->pending);
+  actor->given_up = 0;
   if (actor->has_own_notifier) {
     sv_notifier_disconnect(actor->notifier);
   }
@@ -131,16 +130,6 @@ void sv_actor_release(sv_actor *actor) {
 
 /* --- messages --------------------------------------------------------------- */
 
-static void hand_over(sv_actor *actor, sv_message *message) {
-  message->number = ++actor->last_number;
-  message->before = actor->last;
-  *(actor->last ? &actor->last->after : &actor->first) = message;
-  actor->last = message;
-  actor->in_flight++;
-  actor->owners++;
-  sv_mailbox_post(actor->mailbox, message);
-}
-
 sv_message *sv_actor_post(sv_actor *actor, sv_buffer *question, bool kept) {
   notice_fork(actor);
   sv_message *message = calloc(1, sizeof *message);
@@ -155,45 +144,42 @@ sv_message *sv_actor_post(sv_actor *actor, sv_buffer *question, bool kept) {
   message->kept = kept;
   message->question = *question;
   memset(question, 0, sizeof *question);
-  hand_over(actor, message);
+  sv_pending_add(&actor->pending, &message->item);
+  actor->owners++;
+  sv_mailbox_post(actor->mailbox, message);
   return message;
+}
+
+static sv_list *ended_of(sv_actor *actor) {
+  return actor->mailbox ? sv_mailbox_ended(actor->mailbox) : NULL;
 }
 
 bool sv_actor_ready(sv_actor *actor) {
   notice_fork(actor);
-  return actor->ended || (actor->mailbox && sv_mailbox_ready(actor->mailbox));
+  return sv_pending_is_ready(&actor->pending, ended_of(actor));
 }
 
 long long sv_actor_take(sv_actor *actor) {
-  if (!sv_actor_ready(actor)) {
-    return 0;
-  }
-  if (!actor->ended) {
-    actor->ended = sv_mailbox_take(actor->mailbox);
-  }
-  sv_message *message = actor->ended;
-  long long number = message->number;
-  actor->ended = message->next;
-  take_out(message);
-  return number;
+  notice_fork(actor);
+  return take(actor, ended_of(actor));
 }
 
 int sv_actor_in_flight(const sv_actor *actor) {
-  return actor->in_flight;
+  return actor->pending.count - actor->given_up;
 }
 
-double sv_actor_busy(sv_actor *actor) {
+double sv_actor_busy_seconds(sv_actor *actor) {
   notice_fork(actor);
-  return actor->mailbox ? sv_mailbox_busy(actor->mailbox) : 0;
+  return actor->mailbox ? sv_mailbox_busy_seconds(actor->mailbox) : 0;
 }
 
-bool sv_actor_cut(sv_actor *actor, double seconds) {
+bool sv_actor_disconnect(sv_actor *actor, double seconds) {
   notice_fork(actor);
-  return actor->mailbox && sv_mailbox_cut(actor->mailbox, seconds);
+  return actor->mailbox && sv_mailbox_disconnect(actor->mailbox, seconds);
 }
 
 long long sv_message_number(const sv_message *message) {
-  return message->number;
+  return message->item.number;
 }
 
 bool sv_message_done(sv_message *message) {
@@ -206,7 +192,7 @@ bool sv_message_give_up(sv_message *message) {
   bool was_open = sv_message_settle(message, SV_GIVEN_UP);
   if (was_open) {
     message->given_up = true;
-    message->actor->in_flight -= !message->actor->closed;
+    message->actor->given_up += !message->actor->closed;
   }
   return was_open;
 }

@@ -1,39 +1,39 @@
 /*
 ** A thread that answers messages, one after another: work that may block runs
-** there, and who sent the message waits as he likes. What a message asks for is
-** the business of a handler; here it is bytes. Libc and threads alone.
+** there, and whoever sent a message waits as it likes. What a message asks for
+** is the business of a handler; here it is bytes. No Lua, and no libcurl.
 **
-** A actor belongs to one thread, its owner's. Nothing starts before the first
+** An actor belongs to one thread, its owner's. Nothing starts before the first
 ** message. A thread that is stuck in a message is neither joined nor replaced:
 ** what comes after waits behind it.
 **
 ** After a fork the child finds what was under way lost, and starts a thread of
 ** its own with the next message. Fork and exit wait for the message under way,
-** but not for long.
+** but not for long. Times are in seconds.
 */
 #ifndef SV_ACTOR_ACTOR_H
 #define SV_ACTOR_ACTOR_H
 
 #include <stdbool.h>
 
-#include "platform/notifier.h"
 #include "core/buffer.h"
+#include "platform/notifier.h"
 
 typedef struct sv_actor sv_actor;
 typedef struct sv_message sv_message;
 
-/* What a actor does, on its thread. Each gets what `begin` gave; what waits for
-** others calls sv_actor_beat before. */
+/* What an actor does, on its thread. Each gets what `begin` gave; what waits for
+** others calls sv_actor_heartbeat before. */
 typedef struct sv_handler {
   /* NULL where memory is short; tried again with the next message. `setup`
   ** stays where it is until `end`. */
   void *(*begin)(const sv_buffer *setup);
   void (*answer)(void *self, const sv_buffer *question, sv_buffer *answer);
-  /* Undo the last answer: nobody heard it. */
+  /* Undo the last answer: nobody got it. */
   void (*undo)(void *self);
   /* There are no messages: seconds until this is to be called again, less than
   ** 0: after the next message. */
-  double (*rest)(void *self);
+  double (*idle)(void *self);
   void (*end)(void *self);
 } sv_handler;
 
@@ -44,9 +44,9 @@ typedef struct sv_handler {
 sv_actor *sv_actor_new(const sv_handler *handler, const sv_buffer *setup,
                        double fork_seconds, sv_notifier *notifier);
 
-/* Gives up all messages. Waits until the thread has done those that are kept,
-** no longer than `seconds`, and not at all where it has been at one of them for
-** so long already. A thread that is not done by then is left to itself. */
+/* Gives up all messages. Waits until the thread has answered those that are
+** kept, no longer than `seconds`, and not at all where it has been at one of
+** them for so long already. A thread that is not done by then is left running. */
 void sv_actor_close(sv_actor *actor, double seconds);
 void sv_actor_release(sv_actor *actor); /* after close */
 
@@ -61,31 +61,34 @@ bool sv_actor_ready(sv_actor *actor);
 /* The number of a message that has ended, each once; 0: none. */
 long long sv_actor_take(sv_actor *actor);
 
-/* Letters neither taken nor given up. */
+/* Messages neither taken nor given up. */
 int sv_actor_in_flight(const sv_actor *actor);
 
-/* Seconds since the message under way was begun, or its last beat; 0: none is. */
-double sv_actor_busy(sv_actor *actor);
+/* Since the message under way was begun, or its last heartbeat; 0: none is. */
+double sv_actor_busy_seconds(sv_actor *actor);
 
 /* Where the thread is still at the same once it has been silent for so many
-** seconds, the connection it waits for is ended: of a server that is cut off
-** nothing ever comes. False where there is no thread to see to that. */
-bool sv_actor_cut(sv_actor *actor, double seconds);
+** seconds, the connection it waits for is shut down: from a server that was cut
+** off nothing ever comes. False where nothing is under way, or no thread can be
+** started that sees to it. */
+bool sv_actor_disconnect(sv_actor *actor, double seconds);
 
-/* Sleeps until something is ready, a signal was handled or the time is up. */
+/* Clears the notifier, and sleeps until something is ready, a signal was handled
+** or the time is up. */
 void sv_actor_wait(sv_actor *actor, double seconds);
 
 /* Notified of each message that ends. To be asked for each time: after a fork it
 ** is reopened first. */
 sv_notifier *sv_actor_notifier(sv_actor *actor);
 
-/* On a actor's thread: it goes on, and what comes next may take so many seconds
+/* On an actor's thread: it goes on, and what comes next may take so many seconds
 ** without being taken for stuck. Elsewhere it does nothing. */
-void sv_actor_beat(double seconds);
+void sv_actor_heartbeat(double seconds);
 
-/* On a actor's thread: the mark (see cut.h) of the connection that it is about
-** to make, which sv_actor_cut is to end. Elsewhere just a mark. */
-int sv_actor_mark(void);
+/* On an actor's thread: the mark (see socket_mark.h) of the connection that it is
+** about to make, which sv_actor_disconnect is to shut down. Elsewhere just a
+** mark. */
+int sv_actor_socket_mark(void);
 
 long long sv_message_number(const sv_message *message);
 bool sv_message_done(sv_message *message); /* answered, given up or lost */

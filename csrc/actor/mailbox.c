@@ -13,16 +13,14 @@
 /* For Lua, a driver of a database, a name look-up and a TLS handshake. */
 enum { STACK_BYTES = 1024 * 1024 };
 
-/* No lock lies between the two, for whoever held it could lose its processor;
-** the lists have the last first. */
 struct sv_mailbox {
-  int owners;       /* atomic */
-  sv_message *inbox; /* atomic */
-  sv_message *ended; /* atomic */
-  int stop;         /* atomic */
-  long long begun;  /* atomic: microseconds; of a message, or its last beat */
-  int mark;         /* atomic; of its connection, 0: none */
-  int cutting;      /* atomic: a thread sees to that */
+  int owners;           /* atomic */
+  sv_list inbox, ended; /* messages, by their items */
+  int stop;             /* atomic */
+  long long begun;      /* atomic: microseconds; of a message, or its last
+                           heartbeat; 0: none is under way */
+  int socket_mark;      /* atomic; of its connection, 0: none */
+  int is_watched;       /* atomic: a thread sees to disconnect it */
   sv_semaphore *posted; /* for each message, and for the stop */
   sv_semaphore *over;   /* posted by the thread at its end */
   const sv_handler *handler;
@@ -31,28 +29,7 @@ struct sv_mailbox {
   sv_thread thread;
 };
 
-/* --- messages, and lists of them ------------------------------------------- */
-
-static void push(sv_message **list, sv_message *message) {
-  sv_message *top = __atomic_load_n(list, __ATOMIC_RELAXED);
-  do {
-    message->next = top;
-  } while (!__atomic_compare_exchange_n(list, &top, message, true,
-                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-}
-
-/* All of a list, in the order in which it came. */
-static sv_message *take_all(sv_message **list) {
-  sv_message *message = __atomic_exchange_n(list, NULL, __ATOMIC_SEQ_CST);
-  sv_message *turned = NULL;
-  while (message) {
-    sv_message *next = message->next;
-    message->next = turned;
-    turned = message;
-    message = next;
-  }
-  return turned;
-}
+/* --- messages --------------------------------------------------------------- */
 
 void sv_message_drop(sv_message *message) {
   if (__atomic_sub_fetch(&message->owners, 1, __ATOMIC_ACQ_REL) > 0 ||
@@ -78,11 +55,10 @@ static void drop(sv_mailbox *mailbox) {
   if (__atomic_sub_fetch(&mailbox->owners, 1, __ATOMIC_ACQ_REL) > 0) {
     return;
   }
-  sv_message *message = take_all(&mailbox->ended);
-  while (message) {
-    sv_message *next = message->next;
-    sv_message_drop(message);
-    message = next;
+  sv_link *ended = sv_list_take(&mailbox->ended), *link;
+  while ((link = ended)) {
+    ended = link->next;
+    sv_message_drop((sv_message *)link);
   }
   sv_semaphore_free(mailbox->posted);
   sv_semaphore_free(mailbox->over);
@@ -93,7 +69,7 @@ static void drop(sv_mailbox *mailbox) {
 
 /* --- on the thread --------------------------------------------------------- */
 
-/* The mailbox of a actor's thread. */
+/* The mailbox of an actor's thread. */
 static __thread sv_mailbox *own;
 
 static void note_begun(sv_mailbox *mailbox, double now) {
@@ -104,50 +80,50 @@ static long long when_begun(sv_mailbox *mailbox) {
   return __atomic_load_n(&mailbox->begun, __ATOMIC_RELAXED);
 }
 
-void sv_actor_beat(double seconds) {
+void sv_actor_heartbeat(double seconds) {
   if (own && when_begun(own)) {
     note_begun(own, sv_now() + seconds);
   }
 }
 
-int sv_actor_mark(void) {
+int sv_actor_socket_mark(void) {
   int mark = sv_socket_mark_new();
   if (own) {
-    __atomic_store_n(&own->mark, mark, __ATOMIC_RELAXED);
+    __atomic_store_n(&own->socket_mark, mark, __ATOMIC_RELAXED);
   }
   return mark;
 }
 
 /* An answer that nobody waits for any more is undone at once, before any other
-** message. Where memory is short the answer stays empty. After an exit the message
-** may be gone: nobody tells of its end then. */
-static void attend(sv_mailbox *mailbox, void *self, sv_message *message) {
+** message. Where memory is short the answer stays empty. After an exit the
+** message may be gone: nobody tells of its end then. */
+static void answer(sv_mailbox *mailbox, void *self, sv_message *message) {
   const sv_handler *handler = mailbox->handler;
-  bool heard = true;
+  bool is_undone = false;
   sv_atfork_hold();
   note_begun(mailbox, sv_now());
   if (self && (message->kept || sv_message_fate(message) == SV_OPEN)) {
     handler->answer(self, &message->question, &message->answer);
-    heard = sv_message_settle(message, SV_ANSWERED) || message->kept;
+    is_undone = !sv_message_settle(message, SV_ANSWERED) && !message->kept;
   }
-  if (!heard) {
+  if (is_undone) {
     handler->undo(self);
   }
   note_begun(mailbox, 0);
   sv_message_settle(message, SV_ANSWERED);
-  push(&mailbox->ended, message);
+  sv_list_push(&mailbox->ended, &message->item.link);
   sv_notifier_notify(mailbox->notifier);
-  sv_atfork_let();
+  sv_atfork_release();
 }
 
-/* When to rest again. */
-static double rest(sv_mailbox *mailbox, void *self) {
+/* When to do so again. */
+static double idle(sv_mailbox *mailbox, void *self) {
   sv_atfork_hold();
   note_begun(mailbox, sv_now());
-  double seconds = self ? mailbox->handler->rest(self) : -1;
+  double seconds = self ? mailbox->handler->idle(self) : -1;
   note_begun(mailbox, 0);
-  sv_atfork_let();
-  return seconds < 0 ? HUGE_VAL : sv_now() + seconds;
+  sv_atfork_release();
+  return seconds < 0 ? (double)INFINITY : sv_now() + seconds;
 }
 
 /* What the libraries do at exit they have asked for by now. */
@@ -157,16 +133,15 @@ static void guard_exit(void) {
 }
 
 static bool work(sv_mailbox *mailbox, void **self) {
-  sv_message *message = take_all(&mailbox->inbox);
-  bool any = message != NULL;
-  while (message) {
-    sv_message *next = message->next;
+  sv_link *inbox = sv_list_take(&mailbox->inbox), *link;
+  bool any = inbox != NULL;
+  while ((link = inbox)) {
+    inbox = link->next;
     if (!*self) {
       *self = mailbox->handler->begin(&mailbox->setup);
     }
-    attend(mailbox, *self, message);
+    answer(mailbox, *self, (sv_message *)link);
     guard_exit();
-    message = next;
   }
   return any;
 }
@@ -175,7 +150,7 @@ static void end(sv_mailbox *mailbox, void *self) {
   if (self) {
     sv_atfork_hold();
     mailbox->handler->end(self);
-    sv_atfork_let();
+    sv_atfork_release();
   }
   sv_semaphore_post(mailbox->over);
   drop(mailbox);
@@ -184,7 +159,7 @@ static void end(sv_mailbox *mailbox, void *self) {
 static void run(void *argument) {
   sv_mailbox *mailbox = argument;
   void *self = NULL;
-  double due = HUGE_VAL;
+  double due = INFINITY;
   own = mailbox;
   for (;;) {
     /* First: what was posted before it is done. */
@@ -193,7 +168,7 @@ static void run(void *argument) {
     if (stopping) {
       break;
     }
-    due = any || sv_now() >= due ? rest(mailbox, self) : due;
+    due = any || sv_now() >= due ? idle(mailbox, self) : due;
     sv_semaphore_wait(mailbox->posted, due - sv_now());
   }
   end(mailbox, self);
@@ -201,8 +176,8 @@ static void run(void *argument) {
 
 /* --- start and end --------------------------------------------------------- */
 
-int sv_mailbox_open(sv_mailbox **box, const sv_handler *handler, const sv_buffer *setup,
-                 sv_notifier *notifier) {
+int sv_mailbox_open(sv_mailbox **opened, const sv_handler *handler,
+                    const sv_buffer *setup, sv_notifier *notifier) {
   sv_mailbox *mailbox = calloc(1, sizeof *mailbox);
   if (!mailbox || !sv_buffer_add(&mailbox->setup, setup->data, setup->size)) {
     free(mailbox);
@@ -222,12 +197,12 @@ int sv_mailbox_open(sv_mailbox **box, const sv_handler *handler, const sv_buffer
     drop(mailbox);
     return problem;
   }
-  *box = mailbox;
+  *opened = mailbox;
   return 0;
 }
 
 void sv_mailbox_leave(sv_mailbox *mailbox, double seconds) {
-  double left = seconds - sv_mailbox_busy(mailbox);
+  double left = seconds - sv_mailbox_busy_seconds(mailbox);
   __atomic_store_n(&mailbox->stop, 1, __ATOMIC_SEQ_CST);
   sv_semaphore_post(mailbox->posted);
   if (sv_semaphore_wait(mailbox->over, left)) {
@@ -239,25 +214,21 @@ void sv_mailbox_leave(sv_mailbox *mailbox, double seconds) {
 }
 
 void sv_mailbox_post(sv_mailbox *mailbox, sv_message *message) {
-  push(&mailbox->inbox, message);
+  sv_list_push(&mailbox->inbox, &message->item.link);
   sv_semaphore_post(mailbox->posted);
 }
 
-bool sv_mailbox_ready(sv_mailbox *mailbox) {
-  return __atomic_load_n(&mailbox->ended, __ATOMIC_ACQUIRE) != NULL;
+sv_list *sv_mailbox_ended(sv_mailbox *mailbox) {
+  return &mailbox->ended;
 }
 
-sv_message *sv_mailbox_take(sv_mailbox *mailbox) {
-  return take_all(&mailbox->ended);
-}
-
-/* 0 of nothing, and until what is in no hurry should have ended. */
+/* 0 of nothing, and until the time that a heartbeat has asked for is over. */
 static double seconds_since(long long begun) {
   double seconds = begun ? sv_now() - (double)begun / 1e6 : 0;
   return seconds > 0 ? seconds : 0;
 }
 
-double sv_mailbox_busy(sv_mailbox *mailbox) {
+double sv_mailbox_busy_seconds(sv_mailbox *mailbox) {
   return seconds_since(when_begun(mailbox));
 }
 
@@ -270,20 +241,20 @@ typedef struct silence {
 } silence;
 
 /* Most likely it is over by then. */
-static void see_to_cut(void *self) {
+static void watch(void *self) {
   const silence s = *(silence *)self;
   free(self);
   double left = (double)s.begun / 1e6 + s.seconds - sv_now();
   sv_sleep(left > 0 ? floor(left) + 1 : 0);
-  int mark = __atomic_load_n(&s.mailbox->mark, __ATOMIC_RELAXED);
+  int mark = __atomic_load_n(&s.mailbox->socket_mark, __ATOMIC_RELAXED);
   if (mark && when_begun(s.mailbox) == s.begun) {
     sv_socket_mark_shut_down(mark);
   }
-  __atomic_store_n(&s.mailbox->cutting, 0, __ATOMIC_RELEASE);
+  __atomic_store_n(&s.mailbox->is_watched, 0, __ATOMIC_RELEASE);
   drop(s.mailbox);
 }
 
-static bool start_cut(sv_mailbox *mailbox, long long begun, double seconds) {
+static bool start_watch(sv_mailbox *mailbox, long long begun, double seconds) {
   sv_thread thread;
   silence *s = malloc(sizeof *s);
   if (!s) {
@@ -291,7 +262,7 @@ static bool start_cut(sv_mailbox *mailbox, long long begun, double seconds) {
   }
   *s = (silence){mailbox, begun, seconds};
   __atomic_add_fetch(&mailbox->owners, 1, __ATOMIC_RELAXED);
-  if (sv_thread_start(&thread, STACK_BYTES, see_to_cut, s) != 0) {
+  if (sv_thread_start(&thread, STACK_BYTES, watch, s) != 0) {
     __atomic_sub_fetch(&mailbox->owners, 1, __ATOMIC_RELAXED);
     free(s);
     return false;
@@ -300,17 +271,17 @@ static bool start_cut(sv_mailbox *mailbox, long long begun, double seconds) {
   return true;
 }
 
-bool sv_mailbox_cut(sv_mailbox *mailbox, double seconds) {
+bool sv_mailbox_disconnect(sv_mailbox *mailbox, double seconds) {
   long long begun = when_begun(mailbox);
   if (seconds_since(begun) <= 0) {
-    return false; /* its connection is well */
+    return false; /* it is not silent */
   }
-  if (__atomic_exchange_n(&mailbox->cutting, 1, __ATOMIC_ACQ_REL)) {
+  if (__atomic_exchange_n(&mailbox->is_watched, 1, __ATOMIC_ACQ_REL)) {
     return true;
   }
-  bool started = start_cut(mailbox, begun, seconds);
+  bool started = start_watch(mailbox, begun, seconds);
   if (!started) {
-    __atomic_store_n(&mailbox->cutting, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&mailbox->is_watched, 0, __ATOMIC_RELEASE);
   }
   return started;
 }

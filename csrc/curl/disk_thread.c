@@ -11,7 +11,7 @@
 enum { STACK_BYTES = 256 * 1024 };
 
 struct sv_disk_thread {
-  sv_ticket *inbox; /* atomic; the last first */
+  sv_list inbox;    /* tickets, by their items */
   int stop;         /* atomic */
   sv_semaphore *posted; /* once for each ticket, and for the end */
   sv_thread thread;
@@ -20,19 +20,20 @@ struct sv_disk_thread {
 };
 
 /* NULL at the end. */
-static sv_ticket *take(sv_disk_thread *disk, sv_ticket **taken) {
+static sv_ticket *take(sv_disk_thread *disk, sv_link **taken) {
   sv_semaphore_wait(disk->posted, (double)INFINITY);
   sv_atfork_hold();
   *taken = *taken ? *taken : sv_list_take(&disk->inbox);
-  sv_ticket *ticket = *taken;
-  *taken = ticket ? ticket->next : NULL;
-  sv_atfork_let();
-  return ticket;
+  sv_link *link = *taken;
+  *taken = link ? link->next : NULL;
+  sv_atfork_release();
+  return (sv_ticket *)link;
 }
 
 static void run(void *argument) {
   sv_disk_thread *disk = argument;
-  sv_ticket *taken = NULL, *ticket;
+  sv_link *taken = NULL;
+  sv_ticket *ticket;
   while ((ticket = take(disk, &taken))) {
     disk->work(ticket, disk->self, &disk->stop);
   }
@@ -55,7 +56,7 @@ sv_disk_thread *sv_disk_thread_new(sv_disk_work *work, void *self) {
 }
 
 void sv_disk_thread_post(sv_disk_thread *disk, sv_ticket *ticket) {
-  sv_list_push(&disk->inbox, &ticket->next, ticket);
+  sv_list_push(&disk->inbox, &ticket->item.link);
   sv_semaphore_post(disk->posted);
 }
 

@@ -1,7 +1,7 @@
 /*
 ** The thread for the disk, which may take its time: tickets are worked on one
 ** after another, in the order in which they come, from whatever thread. None is
-** begun between sv_atfork_hold and sv_atfork_let, so that no fork waits for one.
+** begun between sv_atfork_hold and sv_atfork_release, so that no fork waits for one.
 ** Not for others than a driver and its threads.
 */
 #ifndef SV_CURL_DISK_THREAD_H

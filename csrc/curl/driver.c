@@ -18,15 +18,12 @@ enum { STACK_BYTES = 512 * 1024 };
 struct sv_driver {
   int owners; /* the caller, and every ticket of his */
   bool closed;
-  unsigned forks; /* of sv_atfork, when its thread was this process's */
+  unsigned forks; /* as counted when its thread was this process's */
   sv_worker *worker; /* NULL until the first ticket */
   sv_notifier *notifier;
   char *ca_file;
   int max_in_flight;
-  long long last_number;
-  sv_ticket *first, *last; /* not taken out */
-  int count;
-  sv_queue ended; /* to be taken out */
+  sv_pending pending; /* tickets */
 };
 
 /* --- start and end ----------------------------------------------------- */
@@ -38,7 +35,7 @@ sv_driver *sv_driver_new(const char *ca_file, int max_in_flight) {
   }
   driver->owners = 1;
   driver->max_in_flight = max_in_flight;
-  driver->forks = sv_atfork();
+  driver->forks = sv_atfork_count();
   driver->ca_file = ca_file ? strdup(ca_file) : NULL;
   driver->notifier = ca_file && !driver->ca_file ? NULL : sv_notifier_new();
   if (!driver->notifier) {
@@ -101,13 +98,6 @@ static int start_disk(sv_driver *driver) {
   return worker->disk ? 0 : errno;
 }
 
-static void take_out(sv_ticket *ticket) {
-  sv_driver *driver = ticket->driver;
-  *(ticket->before ? &ticket->before->after : &driver->first) = ticket->after;
-  *(ticket->after ? &ticket->after->before : &driver->last) = ticket->before;
-  driver->count--;
-}
-
 /* Of what the parent's threads were at, the file alone is given up, whose lock
 ** would outlive the parent in the child. After an exit a thread is still at
 ** it. */
@@ -125,18 +115,17 @@ static void lose(sv_ticket *ticket) {
 /* The parent's threads are nowhere inside of a library, but what they were about
 ** to do next nobody knows. What it had come to say is known all the same. */
 static void notice_fork(sv_driver *driver) {
-  if (driver->forks == sv_atfork() || driver->closed) {
+  if (driver->forks == sv_atfork_count() || driver->closed) {
     return;
   }
-  driver->forks = sv_atfork();
+  driver->forks = sv_atfork_count();
   driver->worker = NULL;
-  driver->ended.first = driver->ended.last = NULL;
   sv_notifier_reopen(driver->notifier);
-  for (sv_ticket *t = driver->first; t; t = t->after) {
-    lose(t);
-    sv_queue_put(&driver->ended, t);
+  for (sv_item *item = driver->pending.first; item; item = item->after) {
+    lose((sv_ticket *)item);
   }
-  if (driver->first) {
+  sv_pending_end_all(&driver->pending);
+  if (driver->pending.ended) {
     sv_notifier_notify(driver->notifier);
   }
 }
@@ -183,10 +172,10 @@ void sv_driver_close(sv_driver *driver) {
     stop(driver->worker);
     driver->worker = NULL;
   }
-  while (driver->first) {
-    sv_ticket *ticket = driver->first;
-    take_out(ticket);
-    sv_ticket_drop(ticket);
+  sv_pending_end_all(&driver->pending);
+  sv_item *item;
+  while ((item = sv_pending_take(&driver->pending, NULL))) {
+    sv_ticket_drop((sv_ticket *)item);
   }
   sv_notifier_disconnect(driver->notifier);
   sv_notifier_drop(driver->notifier);
@@ -204,14 +193,9 @@ static sv_ticket *new_ticket(sv_driver *driver) {
   return ticket;
 }
 
-static void keep(sv_ticket *ticket) {
-  sv_driver *driver = ticket->driver;
-  ticket->number = ++driver->last_number;
-  ticket->before = driver->last;
-  *(driver->last ? &driver->last->after : &driver->first) = ticket;
-  driver->last = ticket;
-  driver->count++;
-  driver->owners++;
+static void add(sv_ticket *ticket) {
+  sv_pending_add(&ticket->driver->pending, &ticket->item);
+  ticket->driver->owners++;
 }
 
 sv_ticket *sv_driver_submit(sv_driver *driver, const sv_request *request,
@@ -236,8 +220,8 @@ sv_ticket *sv_driver_submit(sv_driver *driver, const sv_request *request,
   }
   ticket->transfer = transfer;
   transfer->ticket = ticket;
-  keep(ticket);
-  sv_list_push(&driver->worker->inbox, &ticket->next, ticket);
+  add(ticket);
+  sv_list_push(&driver->worker->inbox, &ticket->item.link);
   wake(driver->worker);
   return ticket;
 }
@@ -253,43 +237,32 @@ sv_ticket *sv_driver_disk(sv_driver *driver, sv_disk_job *job) {
     return NULL;
   }
   ticket->job = job;
-  keep(ticket);
+  add(ticket);
   sv_disk_thread_post(driver->worker->disk, ticket);
   return ticket;
 }
 
-static void fetch_ended(sv_driver *driver) {
-  sv_ticket *ticket = sv_list_take(&driver->worker->ended);
-  while (ticket) {
-    sv_ticket *next = ticket->next;
-    sv_queue_put(&driver->ended, ticket);
-    ticket = next;
-  }
+static sv_list *ended_of(sv_driver *driver) {
+  return driver->worker ? &driver->worker->ended : NULL;
 }
 
 long long sv_driver_take(sv_driver *driver) {
-  if (!sv_driver_ready(driver)) {
-    return 0;
+  notice_fork(driver);
+  sv_item *item = sv_pending_take(&driver->pending, ended_of(driver));
+  long long number = item ? item->number : 0;
+  if (item) {
+    sv_ticket_drop((sv_ticket *)item);
   }
-  if (!driver->ended.first) {
-    fetch_ended(driver);
-  }
-  sv_ticket *ticket = sv_queue_take(&driver->ended);
-  long long number = ticket->number;
-  take_out(ticket);
-  sv_ticket_drop(ticket);
   return number;
 }
 
 bool sv_driver_ready(sv_driver *driver) {
   notice_fork(driver);
-  const sv_worker *worker = driver->worker;
-  return driver->ended.first ||
-         (worker && __atomic_load_n(&worker->ended, __ATOMIC_ACQUIRE));
+  return sv_pending_is_ready(&driver->pending, ended_of(driver));
 }
 
 int sv_driver_in_flight(const sv_driver *driver) {
-  return driver->count;
+  return driver->pending.count;
 }
 
 sv_notifier *sv_driver_notifier(sv_driver *driver) {
@@ -311,7 +284,7 @@ void sv_ticket_cancel(sv_ticket *ticket) {
   }
   ticket->cancelled = true;
   __atomic_add_fetch(&ticket->owners, 1, __ATOMIC_RELAXED);
-  sv_list_push(&worker->cancels, &ticket->next_cancel, ticket);
+  sv_list_push(&worker->cancels, &ticket->cancel);
   wake(worker);
 }
 

@@ -111,6 +111,6 @@ int sv_sink_finish(sv_sink *sink, char hex[SV_SHA256_HEX], const int *stop) {
   int syncing = sink->sync ? sv_file_sync(sink->file.number) : 0;
   sv_atfork_hold();
   int closing = sv_sink_close(sink);
-  sv_atfork_let();
+  sv_atfork_release();
   return problem ? problem : syncing ? syncing : closing;
 }

@@ -1,45 +1,11 @@
 #include "curl/ticket.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
-/* --- lists ------------------------------------------------------------- */
-
-void sv_queue_put(sv_queue *queue, sv_ticket *ticket) {
-  ticket->next = NULL;
-  *(queue->last ? &queue->last->next : &queue->first) = ticket;
-  queue->last = ticket;
+sv_ticket *sv_ticket_of_cancel(sv_link *link) {
+  return (sv_ticket *)((char *)link - offsetof(sv_ticket, cancel));
 }
-
-sv_ticket *sv_queue_take(sv_queue *queue) {
-  sv_ticket *ticket = queue->first;
-  if (ticket) {
-    queue->first = ticket->next;
-    queue->last = queue->first ? queue->last : NULL;
-  }
-  return ticket;
-}
-
-void sv_list_push(sv_ticket **list, sv_ticket **link, sv_ticket *ticket) {
-  sv_ticket *top = __atomic_load_n(list, __ATOMIC_RELAXED);
-  do {
-    *link = top;
-  } while (!__atomic_compare_exchange_n(list, &top, ticket, true,
-                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-}
-
-sv_ticket *sv_list_take(sv_ticket **list) {
-  sv_ticket *ticket = __atomic_exchange_n(list, NULL, __ATOMIC_ACQUIRE);
-  sv_ticket *turned = NULL;
-  while (ticket) {
-    sv_ticket *next = ticket->next;
-    ticket->next = turned;
-    turned = ticket;
-    ticket = next;
-  }
-  return turned;
-}
-
-/* --- tickets ----------------------------------------------------------- */
 
 void sv_ticket_drop(sv_ticket *ticket) {
   if (__atomic_sub_fetch(&ticket->owners, 1, __ATOMIC_ACQ_REL) > 0 ||
@@ -56,7 +22,7 @@ void sv_ticket_drop(sv_ticket *ticket) {
 }
 
 long long sv_ticket_number(const sv_ticket *ticket) {
-  return ticket->number;
+  return ticket->item.number;
 }
 
 sv_progress sv_ticket_progress(const sv_ticket *ticket) {

@@ -1,6 +1,6 @@
 /*
 ** What stands for a request or a disk job from when a driver takes it until its
-** caller has looked at its end; and the lists that tickets wait in.
+** caller has looked at its end.
 **
 ** A thread owns what a ticket points to until the ticket is done, or handed on
 ** to the disk; then its driver does. Fields that several threads touch
@@ -12,40 +12,29 @@
 
 #include "curl/disk_job.h"
 #include "curl/engine.h"
+#include "core/pending.h"
 
 typedef struct sv_ticket sv_ticket;
 
 struct sv_ticket {
+  sv_item item;
+  sv_link cancel;      /* in the list of those to be cancelled */
   int owners;          /* atomic */
   int done;            /* atomic */
   long status;         /* atomic; of the final answer: its head stays */
   long long received, total, sent; /* atomic */
   sv_transfer *transfer; /* one of both */
   sv_disk_job *job;
-  sv_ticket *next;        /* in a queue */
-  sv_ticket *next_cancel; /* in the queue of those to be cancelled */
 
   /* The driver's alone. */
   struct sv_driver *driver;
-  long long number;
-  sv_ticket *before, *after; /* of those not taken out */
   bool cancelled;
   bool lost; /* in a fork; then nothing it points to is touched any more, and
                 a thread that an exit overtook may still be at it */
 };
 
-typedef struct sv_queue {
-  sv_ticket *first, *last;
-} sv_queue;
-
-void sv_queue_put(sv_queue *queue, sv_ticket *ticket);
-sv_ticket *sv_queue_take(sv_queue *queue);
-
-/* Puts a ticket into a shared list; `link` is its place for what comes next. */
-void sv_list_push(sv_ticket **list, sv_ticket **link, sv_ticket *ticket);
-
-/* All of a shared list linked by `next`, in the order in which it came. */
-sv_ticket *sv_list_take(sv_ticket **list);
+/* Of a link in a list of cancelled tickets. */
+sv_ticket *sv_ticket_of_cancel(sv_link *link);
 
 /* Gives up one share of a ticket. */
 void sv_ticket_drop(sv_ticket *ticket);

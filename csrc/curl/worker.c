@@ -26,7 +26,7 @@ static void publish_progress(sv_ticket *ticket) {
 /* Once it is in the list it may be taken out, and be gone. */
 static void end(sv_worker *worker, sv_ticket *ticket) {
   __atomic_store_n(&ticket->done, 1, __ATOMIC_RELEASE);
-  sv_list_push(&worker->ended, &ticket->next, ticket);
+  sv_list_push(&worker->ended, &ticket->item.link);
   sv_notifier_notify(worker->notifier);
 }
 
@@ -41,7 +41,7 @@ void sv_worker_finish(sv_ticket *ticket, void *worker, const int *stop) {
   }
   sv_atfork_hold();
   end(worker, ticket);
-  sv_atfork_let();
+  sv_atfork_release();
 }
 
 /* --- on the network's thread --------------------------------------------- */
@@ -86,16 +86,15 @@ static void cancel(sv_ticket *ticket) {
 /* A ticket was put into the inbox before it was cancelled: of those that are
 ** cancelled here none is still to be begun. */
 static void do_work(sv_worker *worker) {
-  sv_ticket *cancels =
-      __atomic_exchange_n(&worker->cancels, NULL, __ATOMIC_ACQUIRE);
-  sv_ticket *begins = sv_list_take(&worker->inbox), *ticket;
-  while ((ticket = begins)) {
-    begins = ticket->next;
-    begin(worker, ticket);
+  sv_link *cancels = sv_list_take(&worker->cancels);
+  sv_link *begins = sv_list_take(&worker->inbox), *link;
+  while ((link = begins)) {
+    begins = link->next;
+    begin(worker, (sv_ticket *)link);
   }
-  while ((ticket = cancels)) {
-    cancels = ticket->next_cancel;
-    cancel(ticket);
+  while ((link = cancels)) {
+    cancels = link->next;
+    cancel(sv_ticket_of_cancel(link));
   }
 }
 
@@ -129,7 +128,7 @@ static bool turn(sv_worker *worker, double *published, double *next) {
     more = sv_engine_perform(worker->engine, next);
     publish(worker, published, next);
   }
-  sv_atfork_let();
+  sv_atfork_release();
   return more;
 }
 
@@ -141,8 +140,7 @@ static void rest(sv_worker *worker, double until) {
     return;
   }
   __atomic_store_n(&worker->asleep, 1, __ATOMIC_SEQ_CST);
-  if (!__atomic_load_n(&worker->inbox, __ATOMIC_SEQ_CST) &&
-      !__atomic_load_n(&worker->cancels, __ATOMIC_SEQ_CST) &&
+  if (sv_list_is_empty(&worker->inbox) && sv_list_is_empty(&worker->cancels) &&
       !must_stop(worker)) {
     sv_engine_poll(worker->engine, until);
   }
@@ -156,7 +154,7 @@ static void leave(sv_worker *worker) {
   sv_atfork_hold();
   do_work(worker);
   sv_engine_close(worker->engine);
-  sv_atfork_let();
+  sv_atfork_release();
 }
 
 void sv_worker_run(void *self) {

@@ -11,13 +11,9 @@
 #include "platform/semaphore.h"
 #include "platform/thread.h"
 
-/* No lock lies between the two: whoever held it could lose its processor, and
-** the host would wait for it in the midst of a frame. The lists have the last
-** first. */
 typedef struct sv_worker {
-  sv_ticket *inbox;   /* atomic */
-  sv_ticket *cancels; /* atomic; linked by `next_cancel` */
-  sv_ticket *ended;   /* atomic */
+  sv_list inbox, ended; /* tickets, by their items */
+  sv_list cancels;      /* tickets, by `cancel` */
   int stop;           /* atomic */
   int asleep;         /* atomic: must be woken; who does takes it away */
   sv_semaphore *stopped; /* posted once the network thread was told to stop */

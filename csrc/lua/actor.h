@@ -1,5 +1,5 @@
 /*
-** A actor who runs Lua: starvideos.core.actor. His Lua state is touched by his
+** An actor that runs Lua: starvideos.core.actor. Its Lua state is touched by its
 ** thread alone.
 */
 #ifndef SV_LUA_ACTOR_H
@@ -8,14 +8,15 @@
 #include "lua/compat.h"
 
 /* actor{ source =, setup =, fork_seconds =, notifier = } -> actor. The source is
-** run on his thread with the setup, and returns four functions: one that
-** answers messages, one that undoes the last answer, one that rests and one that
-** leaves. */
+** run on its thread with the setup, and returns four functions: one that answers
+** messages, one that undoes the last answer, one that is called when there are
+** no messages and gives the seconds until it is to be called again, or nil; and
+** one that is called at the end. */
 int sv_lua_actor(lua_State *L);
 
-/* beat([seconds]), mark(): see actor.h. */
-int sv_lua_beat(lua_State *L);
-int sv_lua_mark(lua_State *L);
+/* heartbeat([seconds]), socket_mark() -> number: see actor.h. */
+int sv_lua_heartbeat(lua_State *L);
+int sv_lua_socket_mark(lua_State *L);
 
 void sv_make_actor_classes(lua_State *L);
 

@@ -368,24 +368,25 @@ static int core_content_range(lua_State *L) {
   return 3;
 }
 
-/* opened(path), claim(path) -> true, or nil and why: see heir.h. */
-static int core_opened(lua_State *L) {
+/* note_sqlite_locks(path), claim_sqlite_locks(path) -> true, or nil and why: see
+** sqlite_locks.h. */
+static int core_note_sqlite_locks(lua_State *L) {
   sv_sqlite_locks_note(luaL_checkstring(L, 1));
   return 0;
 }
 
-static int core_claim(lua_State *L) {
+static int core_claim_sqlite_locks(lua_State *L) {
   int problem = sv_sqlite_locks_claim(luaL_checkstring(L, 1));
   if (!problem) {
     lua_pushboolean(L, 1);
     return 1;
   }
   lua_pushnil(L);
-  lua_pushstring(L, problem == ENOENT ? "the process that forked this one has"
-                                        " closed it, and here SQLite cannot"
-                                        " open it any more; start this program"
-                                        " by itself"
-                                      : strerror(problem));
+  lua_pushstring(L, problem == ENOENT
+                        ? "the process that forked this one has closed it, and"
+                          " SQLite cannot open it here any more; start this"
+                          " program as a process of its own"
+                        : strerror(problem));
   return 2;
 }
 
@@ -403,12 +404,12 @@ static const luaL_Reg report_methods[] = {
 static const luaL_Reg functions[] = {
     {"catalog", core_catalog},
     {"actor", sv_lua_actor},
-    {"beat", sv_lua_beat},
-    {"mark", sv_lua_mark},
+    {"heartbeat", sv_lua_heartbeat},
+    {"socket_mark", sv_lua_socket_mark},
     {"content_range", core_content_range},
     {"directory", core_directory},
-    {"opened", core_opened},
-    {"claim", core_claim},
+    {"note_sqlite_locks", core_note_sqlite_locks},
+    {"claim_sqlite_locks", core_claim_sqlite_locks},
     {"kind", core_kind},
     {"namespace", core_namespace},
     {"private_file", core_private_file},

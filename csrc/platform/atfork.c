@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* A fork must come about while threads go in and out all the time. */
+/* A fork must get its turn while threads go in and out all the time. */
 #ifdef PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
 #define FREE PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
 #else
@@ -18,15 +18,15 @@
 ** Atomic, for each Lua state may have its thread. */
 static double fork_seconds = 0, exit_seconds = 1;
 
-/* The process's own, as its forks are: read by who is inside, written by who
-** forks or exits. */
+/* The process's own, as its forks are: read-locked by threads that are inside,
+** write-locked by one that forks or exits. */
 static pthread_rwlock_t inside = FREE;
 
 static unsigned forks; /* atomic */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* Of the fork under way: whether it may come about with nobody inside. */
+/* Of the fork under way: whether nobody is inside. */
 static __thread bool is_alone;
 
 static double read_limit(const double *limit) {
@@ -62,7 +62,7 @@ static void in_child(void) {
   __atomic_add_fetch(&forks, 1, __ATOMIC_RELAXED);
 }
 
-/* Nobody comes in any more. */
+/* Nobody gets in any more. */
 static void at_exit(void) {
   if (shut_out(read_limit(&exit_seconds))) {
     __atomic_add_fetch(&forks, 1, __ATOMIC_RELAXED);
@@ -73,13 +73,13 @@ static void start(void) {
   pthread_atfork(before, in_parent, in_child);
 }
 
-unsigned sv_atfork(void) {
+unsigned sv_atfork_count(void) {
   pthread_once(&once, start);
   return __atomic_load_n(&forks, __ATOMIC_RELAXED);
 }
 
 void sv_atfork_limit(double for_fork, double for_exit) {
-  sv_atfork();
+  sv_atfork_count();
   double longest = read_limit(&fork_seconds);
   while (for_fork > longest &&
          !__atomic_compare_exchange(&fork_seconds, &longest, &for_fork, true,
@@ -96,6 +96,6 @@ void sv_atfork_hold(void) {
   pthread_rwlock_rdlock(&inside);
 }
 
-void sv_atfork_let(void) {
+void sv_atfork_release(void) {
   pthread_rwlock_unlock(&inside);
 }

@@ -78,7 +78,7 @@ static sv_digest *begun_digest(void) {
     sv_digest_free(digest);
     digest = NULL;
   }
-  sv_atfork_let();
+  sv_atfork_release();
   return digest;
 }
 

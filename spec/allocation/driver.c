@@ -56,7 +56,7 @@ CURLMcode __wrap_curl_multi_poll(CURLM *multi, struct curl_waitfd files[],
   return __real_curl_multi_poll(multi, files, count, ms < 1 ? ms : 1, ready);
 }
 
-/* --- a actor's state ------------------------------------------------------ */
+/* --- an actor's state ------------------------------------------------------ */
 
 lua_State *__wrap_luaL_newstate(void);
 

@@ -448,7 +448,7 @@ scenarios["a driver is closed on what is under way"] = {
   end,
 }
 
--- Whatever a actor was short of, it answers the next message.
+-- Whatever an actor was short of, it answers the next message.
 local CLERK = [[
 local setup = ...
 local undone = 0
@@ -466,7 +466,7 @@ local function post(t, kept, ...)
   return message
 end
 
-local function hire(t)
+local function start(t)
   t.driver = require "starvideos.core".actor { source = CLERK,
     setup = { word = "heard" }, fork_seconds = 1 }
 end
@@ -481,13 +481,13 @@ scenarios["a thread answers messages"] = {
     t.tickets = { nil, nil, nil }
     t.other = { "text", { list = { 1, 2.5, true } } }
     if t.source == "lua" and BEGINS_BADLY then
-      hire(t)
+      start(t)
       await(t, t.driver:post(false))
     end
   end,
   run = function(t)
     if not t.driver then
-      hire(t)
+      start(t)
     end
     t.again = post(t, true, t.other, ("long "):rep(300))
     t.transfer = post(t, false, "given up")

@@ -1,4 +1,4 @@
--- Clerks and what happens to their process: threads, signals, forks, exits.
+-- Actors and what happens to their process: threads, signals, forks, exits.
 
 local actors = require "spec.fixtures.actors"
 local core = require "starvideos.core"
@@ -27,7 +27,7 @@ local function threads()
     core.process_id())))
 end
 
-describe("a actor", function()
+describe("an actor", function()
   local actor, folder
 
   before_each(function()

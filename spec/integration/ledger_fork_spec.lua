@@ -102,19 +102,20 @@ describe("a ledger's file", function()
   local SHARED = 0x40000002
   local CLAIMS = [[
     local core = require "starvideos.core"
-    return core.claim, print, function() end, function() end]]
+    return core.claim_sqlite_locks, print, function() end, function() end]]
 
   it("that another program holds takes no descriptor at each try", function()
     local path = folder .. "/held"
     local lock = process.lock(path, SHARED)
     local memory = process.lock(path .. "-shm", 0) -- open here, and in the child
-    core.opened(path)
+    core.note_sqlite_locks(path)
     local child = in_child(function()
       local function count()
         return tonumber(shell.read "readlink /proc/$PPID/fd/* | grep -c /held")
       end
       local before = count()
-      return not core.claim(path) and not core.claim(path) and count() == before
+      return not core.claim_sqlite_locks(path)
+        and not core.claim_sqlite_locks(path) and count() == before
     end)
     assert.is_true(process.await(child))
     process.close(lock)
@@ -125,18 +126,18 @@ describe("a ledger's file", function()
     local path = folder .. "/held"
     local lock, memory = process.lock(path, SHARED),
       process.lock(path .. "-shm", 0)
-    core.opened(path)
+    core.note_sqlite_locks(path)
     local child = in_child(function()
       local actor = core.actor { source = CLAIMS, fork_seconds = 0.01 }
       local message = actor:post(false, path)
-      while actor:busy() == 0 do
+      while actor:busy_seconds() == 0 do
         actor:wait(0.005)
       end
       process.readable(-1, 0.1)
       local grandchild = in_child(function()
         shell.run(("(sleep 3; kill -9 %d) >/dev/null 2>&1 &"):format(
           core.process_id()))
-        return core.claim "another"
+        return core.claim_sqlite_locks "another"
       end)
       return not message:done() and process.await(grandchild)
     end)

@@ -43,7 +43,7 @@ int __wrap_fsync(int file) {
   return delayed(__real_fsync(file));
 }
 
-/* --- a actor who echoes -------------------------------------------------- */
+/* --- an actor that echoes -------------------------------------------------- */
 
 static void *begin(const sv_buffer *setup) {
   return (void *)setup;

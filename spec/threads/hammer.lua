@@ -1,4 +1,4 @@
--- The life of one Lua state among several: a driver and a actor of its own,
+-- The life of one Lua state among several: a driver and an actor of its own,
 -- tickets and messages that are kept, dropped, given up, and what is under way
 -- at the end left to lua_close. Gives how many have ended.
 
@@ -20,8 +20,8 @@ local core = require "starvideos.core"
 local pause = ...
 local function answer(seconds, ...)
   local done = core.now() + seconds
-  while core.now() < done do core.beat() end
-  core.mark()
+  while core.now() < done do core.heartbeat() end
+  core.socket_mark()
   return ...
 end
 return answer, function() end, function() return pause end, function() end]]
@@ -77,7 +77,7 @@ local deeds = {
     end
   end,
   function()
-    if actor:busy() > 0 then actor:cut(0.001) end
+    if actor:busy_seconds() > 0 then actor:disconnect(0.001) end
   end,
 }
 

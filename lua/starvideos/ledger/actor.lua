@@ -157,7 +157,7 @@ function Actor:rest()
   return self.owed[1] and self.retry
 end
 
---- Make a actor.
+--- Make an actor.
 -- @tparam table options see `starvideos.ledger.orders`
 -- @tparam number retry seconds between two tries to write what is owed
 -- @treturn function answers a message

@@ -70,7 +70,7 @@ function sqlite.configure(self)
     return nil, why
   end
   self:rows "SELECT 1 FROM sqlite_master LIMIT 1" -- creates all its files
-  core.opened(self.address)
+  core.note_sqlite_locks(self.address)
   self:rows("PRAGMA wal_autocheckpoint = " .. CHECKPOINT_PAGES)
   return self:run("PRAGMA synchronous = " .. (self.fsync and "FULL"
     or "NORMAL"))
@@ -101,7 +101,7 @@ local limits = {
   keepalives_idle = function() return 20 end,
   keepalives_interval = function() return 5 end,
   keepalives_count = function() return 3 end,
-  tcp_user_timeout = core.mark,
+  tcp_user_timeout = core.socket_mark,
 }
 
 function postgres.complete(address)
@@ -139,11 +139,11 @@ local function connect(self)
   if not dbi then
     return nil, missing
   end
-  local claimed, lost = core.claim(self.address)
+  local claimed, lost = core.claim_sqlite_locks(self.address)
   if not claimed then
     return nil, lost
   end
-  core.beat()
+  core.heartbeat()
   local called, connection, why = pcall(dbi.Connect, self.dialect.driver,
     self.dialect.complete(self.address))
   if not called or not connection then
@@ -249,7 +249,7 @@ local function perform(self, sql, reads, ...)
   end
   local values, count = { ... }, select("#", ...)
   local start = core.now()
-  core.beat(self.is_upgrading and UPGRADE_SECONDS or 0)
+  core.heartbeat(self.is_upgrading and UPGRADE_SECONDS or 0)
   local result, why = execute(self, sql, reads, values, count)
   if not result and self.dialect.is_server and self.connection
     and not self.begun and not self.connecting

@@ -35,7 +35,7 @@ local reasons = {}
 
 function reasons.timeout(actor)
   return failure(("the ledger has not answered for %d s")
-    :format(math.max(1, math.floor(actor:busy()))))
+    :format(math.max(1, math.floor(actor:busy_seconds()))))
 end
 
 function reasons.cancelled()
@@ -55,7 +55,7 @@ local function wish_for(actor, way)
   local until_then = core.now() + (way.short and patience or policy.longest)
   return { finish = way.kept, left = function(is_closing)
     local silence = is_closing and policy.short or patience
-    return math.min(silence - actor:busy(), until_then - core.now())
+    return math.min(silence - actor:busy_seconds(), until_then - core.now())
   end }
 end
 
@@ -64,7 +64,7 @@ local function outcome(actor, why, ok, ...)
   if ok then
     return ...
   elseif why == "timeout" then
-    actor:cut(_M.policy.cut)
+    actor:disconnect(_M.policy.cut)
   end
   return nil, why and reasons[why](actor)
     or failure("the ledger failed: " .. tostring((...)))
@@ -83,7 +83,7 @@ local function ask(actor, runtime, method, ...)
   return outcome(actor, why, message:result())
 end
 
-local function hire(runtime, options, is_server)
+local function start(runtime, options, is_server)
   return core.actor {
     source = modules.source,
     setup = { modules = modules.here(), options = options,
@@ -104,7 +104,7 @@ end
 --   arguments; `close` ends the thread, but for one that others share
 function _M.new(runtime, options, is_server)
   local function make()
-    return hire(runtime, options, is_server)
+    return start(runtime, options, is_server)
   end
   local is_shared = runtime.actor ~= nil
   local actor = is_shared and runtime:actor(("%s\0%s\0%s"):format(

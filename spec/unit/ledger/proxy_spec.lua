@@ -113,10 +113,10 @@ describe("the ledger of a game", function()
   -- Each of many orders wrote again what the others were writing.
   it("is told once what became of each of many orders", function()
     open()
-    local asked, hire = {}, core.actor
-    finally(function() core.actor = hire end) -- luacheck: ignore
+    local asked, start = {}, core.actor
+    finally(function() core.actor = start end) -- luacheck: ignore
     core.actor = function(options) -- luacheck: ignore
-      local actor = hire(options)
+      local actor = start(options)
       return setmetatable({}, { __index = function(_, name)
         return function(_, ...)
           if name == "post" then

@@ -9,10 +9,10 @@ local ask, finish = actors.ask, actors.finish
 -- Far above what anything here takes that does not wait.
 local AT_ONCE = 2
 
-describe("a actor", function()
+describe("an actor", function()
   local actor, folder
 
-  local function hire(...)
+  local function start(...)
     actor = actors.new(...)
     return actor
   end
@@ -30,13 +30,13 @@ describe("a actor", function()
   local function at_a_pipe(...)
     local pipe = actors.pipe(folder)
     finally(function() os.remove(pipe) end)
-    local message = assert(hire(...):post(false, "stick", pipe, "late"))
+    local message = assert(start(...):post(false, "stick", pipe, "late"))
     actors.await_busy(actor)
     return pipe, message
   end
 
   it("answers what it is asked, as plain data", function()
-    hire()
+    start()
     assert.same({ "a\0b", 1.5, true, false, nil, 7 },
       { ask(actor, "echo", "a\0b", 1.5, true, false, nil, 7) })
     assert.equal(4, select("#", ask(actor, "echo", nil, 1, nil, nil)))
@@ -46,7 +46,7 @@ describe("a actor", function()
 
   it("tells whole numbers from floats where Lua does", function()
     local before = { 1, 1.0, 2 ^ 62 }
-    local after = ask(hire(), "echo", before)
+    local after = ask(start(), "echo", before)
     for index, number in ipairs(before) do
       assert.equal(tostring(number), tostring(after[index]))
     end
@@ -54,12 +54,12 @@ describe("a actor", function()
 
   it("is told what it is to be by its setup", function()
     assert.same({ path = "x", list = { 1, 2 } },
-      (ask(hire { path = "x", list = { 1, 2 } }, "setup")))
+      (ask(start { path = "x", list = { 1, 2 } }, "setup")))
   end)
 
   it("takes nothing but plain data, and no tables within tables for ever",
     function()
-      hire()
+      start()
       for _, value in ipairs { print, coroutine.create(function() end), io.stdout } do
         assert.has_error(function() actor:post(false, value) end,
           "a message holds no " .. type(value))
@@ -72,7 +72,7 @@ describe("a actor", function()
     end)
 
   it("says what was raised, and what it cannot answer", function()
-    hire()
+    start()
     assert.has_error(function() ask(actor, "raise", "no such order") end,
       "no such order")
     assert.has_error(function() ask(actor, "raise", { "a table" }) end,
@@ -87,7 +87,7 @@ describe("a actor", function()
       ["error('nothing there', 0)"] = "nothing there",
       ["return +"] = "actor:1:",
     } do
-      hire({}, source)
+      start({}, source)
       for _ = 1, 2 do
         local ok, said = pcall(ask, actor, "echo")
         assert.is_false(ok)
@@ -98,7 +98,7 @@ describe("a actor", function()
   end)
 
   it("answers one message after another, by its number", function()
-    hire()
+    start()
     local messages, numbers = {}, {}
     for index = 1, 20 do
       local message, number = actor:post(false, "note", index)
@@ -116,7 +116,7 @@ describe("a actor", function()
   end)
 
   it("has a descriptor that is readable when there is an answer", function()
-    local message = assert(hire():post(false, "echo", 1))
+    local message = assert(start():post(false, "echo", 1))
     assert.is_number(actor:pollfd())
     assert.same({ true, 1 }, { finish(actor, message) })
   end)
@@ -127,11 +127,11 @@ describe("a actor", function()
       return answer, answer, answer, answer]]
     rawset(_G, "spoilt", true)
     finally(function() rawset(_G, "spoilt", nil) end)
-    assert.is_nil((ask(hire({}, source))))
+    assert.is_nil((ask(start({}, source))))
   end)
 
   it("rests between messages, as often as it likes", function()
-    hire { pause = 0.001 }
+    start { pause = 0.001 }
     local give_up, seen = core.now() + 10, {}
     ask(actor, "note", "first")
     while #seen < 4 and core.now() < give_up do
@@ -147,20 +147,20 @@ describe("a actor", function()
       local next_one = actor:post(false, "echo", "next")
       actor:wait(0.02)
       assert.is_false(message:done() or next_one:done())
-      assert.is_true(actor:busy() >= 0.02)
+      assert.is_true(actor:busy_seconds() >= 0.02)
       actors.release(pipe)
       assert.same({ true, "late" }, { finish(actor, message) })
       assert.same({ true, "next" }, { finish(actor, next_one) })
-      assert.equal(0, actor:busy())
+      assert.equal(0, actor:busy_seconds())
     end)
 
     it("is not cut while it is in no hurry", function()
       local pipe, path = actors.pipe(folder), folder .. "/unhurried"
       finally(function() os.remove(pipe) os.remove(path) end)
-      local message = hire({}, [[
+      local message = start({}, [[
         local core = require "starvideos.core"
         return function(path, pipe)
-          core.beat(60)
+          core.heartbeat(60)
           io.open(path, "w"):close()
           io.open(pipe, "r"):close()
         end, print, function() end, function() end]]):post(false, path, pipe)
@@ -168,7 +168,7 @@ describe("a actor", function()
         actor:wait(0.005)
         local file = io.open(path)
       until file and file:close()
-      assert.is_false(actor:cut(0.001))
+      assert.is_false(actor:disconnect(0.001))
       actors.release(pipe)
       finish(actor, message)
     end)
@@ -213,9 +213,9 @@ describe("a actor", function()
 
     it("is not waited for at the end", function()
       local pipe, message = at_a_pipe()
-      local start = core.now()
+      local began = core.now()
       actor:close(0.05)
-      assert.is_true(core.now() - start < AT_ONCE)
+      assert.is_true(core.now() - began < AT_ONCE)
       assert.same({ false, "given up" }, { message:result() })
       actors.release(pipe) -- it ends by itself, and touches nothing of ours
     end)
@@ -223,7 +223,7 @@ describe("a actor", function()
 
   it("does what is kept before it goes", function()
     local path = folder .. "/kept"
-    hire({}, [[return function(path) io.open(path, "w"):close() end,
+    start({}, [[return function(path) io.open(path, "w"):close() end,
       print, function() end, print]])
     actor:post(true, path)
     actor:close(10)
@@ -232,7 +232,7 @@ describe("a actor", function()
 
   it("is told that it is to leave", function()
     local path = folder .. "/left"
-    ask(hire { left = path }, "echo")
+    ask(start { left = path }, "echo")
     actor:close()
     assert.is_true(os.remove(path))
   end)
@@ -242,7 +242,7 @@ describe("a actor", function()
     function()
       local seen = {}
       for _ = 1, 20 do
-        local mark = core.mark()
+        local mark = core.socket_mark()
         assert.is_true(mark % 10 ~= 0 and mark >= 15000 and mark < 35001)
         assert.is_nil(seen[mark])
         seen[mark] = true
@@ -250,7 +250,7 @@ describe("a actor", function()
     end)
 
   it("that was closed is not to be used", function()
-    hire():close()
+    start():close()
     actor:close()
     assert.has_error(function() actor:post(false) end,
       "attempt to use a closed actor")
