@@ -121,7 +121,7 @@ Client.query = waiting { name = "query", takes = { "task_id" },
 --   called after every poll but one that ends the wait with an error, with the
 --   task as last known (its status is `unknown` where no answer could be read
 --   yet), `info.elapsed`, `info.remaining`, `info.polls`, and `info.error`
---   where this poll brought no news
+--   where this poll failed; such a task has no `raw`, nor has `err.task`
 -- @treturn ?table task, completed
 -- @treturn ?table err: task_failed, timeout (the task goes on; wait again for
 --   `err.task`), auth, not_found, rate_limited, protocol, config …

@@ -1,5 +1,5 @@
---- A binary heap of deadlines: the earliest is found at once, and ten
--- thousand sleepers cost no more than a comparison each time one looks.
+--- A binary heap of deadlines: whether one of ten thousand is reached costs a
+-- single comparison.
 -- @module starvideos.deadlines
 
 local Deadlines = {}

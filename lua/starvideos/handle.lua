@@ -7,7 +7,7 @@ local _M = {}
 local Handle = {}
 local mt = {}
 
--- Looked up when it is asked for: nobody pays for progress that is not shown.
+-- Made when it is read: progress that nobody shows costs nothing.
 function mt:__index(name)
   if name == "progress" then
     local look = rawget(self, "look")
@@ -16,7 +16,7 @@ function mt:__index(name)
   return Handle[name]
 end
 
--- A listener's fault is its own: neither the loop nor the others pay for it.
+-- What a listener raises ends neither the loop nor the other listeners.
 local function tell(self, listener)
   local ok, raised = pcall(listener, self)
   if not ok and not self.listener_error then
@@ -47,8 +47,8 @@ local function check(self, name)
 end
 
 --- Stop waiting. What is under way ends at the next updates, with an error of
--- kind cancelled; an order on the wire is not torn: its answer is waited for,
--- and the error carries its task.
+-- kind cancelled. An order on the wire is not interrupted: its answer is waited
+-- for, and the error has its task.
 function Handle:cancel()
   check(self, "cancel")
   if self.stop then
@@ -58,9 +58,9 @@ end
 
 --- Have a function called when it is done; at once where it is.
 -- @tparam function listener gets the handle. What it raises is kept in
---   `listener_error` and harms nobody
+--   `listener_error`, and ends nothing
 -- @treturn table handle
--- @raise for what is no function
+-- @raise where the listener is no function
 function Handle:on_done(listener)
   check(self, "on_done")
   if type(listener) ~= "function" then
@@ -113,7 +113,7 @@ function _M.show(runtime, look)
   end
 end
 
---- The same for what tells a listener.
+--- Let it show what a listener is told.
 -- @tparam table runtime
 -- @tparam table options of a call; left as they are
 -- @tparam string name of the listener

@@ -2,7 +2,7 @@ local deadlines = require "starvideos.deadlines"
 local random = require "starvideos.random"
 
 describe("the heap of deadlines", function()
-  it("gives sleepers back in the order of their deadlines", function()
+  it("pops sleepers in the order of their deadlines", function()
     local heap, next_number = deadlines(), random()
     for _ = 1, 2000 do
       local due = math.floor(next_number() * 500)
@@ -20,7 +20,7 @@ describe("the heap of deadlines", function()
     assert.is_nil(heap:pop())
   end)
 
-  it("lets those due at the same time go in the order they came", function()
+  it("pops those due at the same time in the order they were pushed", function()
     local heap, order = deadlines(), {}
     for index = 1, 50 do
       heap:push(7, index)

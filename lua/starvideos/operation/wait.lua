@@ -1,4 +1,4 @@
---- Wait for tasks: poll at the provider's pace until they end.
+--- Wait for tasks: poll each at the provider's pace until it ends.
 -- @module starvideos.operation.wait
 
 local deadlines = require "starvideos.deadlines"
@@ -38,15 +38,15 @@ function _M.one(context, task_or_id, options)
   return value, err
 end
 
--- Many watches share one heap. One coroutine sleeps until the earliest is due
--- and moves it on; before it polls it sees to it that another sleeps in its
--- place, so that there are no more of them than polls under way and one. Who
--- comes back with a watch that is due before the sleeper wakes, sleeps for it;
--- `wakes` has when each wakes, the first to wake last.
+-- Many watches share one heap. One coroutine, the sleeper, sleeps until the
+-- earliest is due and moves it on. Before it polls it starts another sleeper in
+-- its place, so that there are as many coroutines as polls under way, and one. A
+-- coroutine whose poll has ended sleeps, too, where its watch is due before the
+-- sleeper wakes. `wakes` has when each sleeper wakes, the first to wake last.
 
 -- Where many wait, a process that woke for each of them would spend more on
--- waking than on asking: they are due together, on a beat. Nobody's deadline
--- waits for it.
+-- waking than on polling: they are due together, on a beat. No deadline waits
+-- for the beat.
 local MANY, BEAT = 100, 0.1
 
 local function on_the_beat(plan, due)
@@ -54,7 +54,7 @@ local function on_the_beat(plan, due)
     or due
 end
 
--- Puts a watch back, or takes down what has become of it.
+-- Puts a watch back into the heap, or hands over the result of one that ended.
 local function put(self, one, what, value, err)
   if what == watch.SLEEP then
     self.heap:push(on_the_beat(self.plan, value), one)
@@ -64,8 +64,8 @@ local function put(self, one, what, value, err)
   end
 end
 
--- Ends all that are not polling; those end by themselves, for whoever sleeps
--- after this does so in vain.
+-- Ends all that are not polling. The runtime ends the polls, too, and the next
+-- sleep of each of those.
 local function end_all(self, why)
   local one = self.heap:pop()
   while one do
@@ -74,15 +74,15 @@ local function end_all(self, why)
   end
 end
 
--- When the next watch is due for which nobody sleeps.
+-- When the next watch is due; nil where a sleeper wakes for it.
 local function next_due(self)
   local due = self.heap:earliest()
   local wakes = self.wakes[#self.wakes]
   return due and (not wakes or due < wakes) and due or nil
 end
 
--- Sleeps until a watch is due, be it now: where many are, others get their
--- turn in between.
+-- Sleeps until a watch is due, for no time where one is: where many are, the
+-- host's other work goes on in between.
 local function sleep_until(self, due)
   local runtime, wakes = self.plan.context.runtime, self.wakes
   wakes[#wakes + 1] = due
@@ -95,7 +95,7 @@ local function sleep_until(self, due)
   return ok, why
 end
 
--- Polls a watch while another sleeps for the rest.
+-- Polls a watch, while another sleeper wakes for the rest.
 local function poll(self, one, also)
   if next_due(self) then
     also(self.lead)
@@ -114,7 +114,7 @@ local function step(self, also)
   end
 end
 
--- Moves on whatever is due, as long as nobody else sleeps for it.
+-- Moves on what is due, until another sleeper wakes for the rest.
 local function lead(self, also)
   local due = next_due(self)
   while due do
@@ -133,7 +133,7 @@ local function id_of(item)
   return type(item) == "table" and item.id or item
 end
 
--- Begins a watch for each task; repeats are seen to once.
+-- Begins one watch for each task, however often the list has it.
 local function begin(self, list, options, faults)
   for _, item in ipairs(list) do
     local id = id_of(item)
@@ -150,7 +150,8 @@ local function begin(self, list, options, faults)
   end
 end
 
--- What became of each. A watch that never came back was torn away by Ctrl-C.
+-- The results in the order of the list. Ctrl-C has ended the coroutine of a
+-- watch that has none.
 local function results_of(self, list)
   local results = {}
   for index, item in ipairs(list) do
@@ -177,9 +178,9 @@ end
 -- @tparam table list tasks or ids
 -- @tparam table options see `client:wait`
 -- @tparam table faults by id: errors of those that cannot be waited for
--- @tparam[opt] function on_end gets each result as soon as it stands, and a
---   function that starts another beside the waits; must not wait itself. The
---   results are then not kept
+-- @tparam[opt] function on_end gets each result as soon as it is known, and a
+--   function that starts another coroutine beside the waits; must not wait
+--   itself. The results are then not kept
 -- @treturn table results in the order of the list, each with `id` and `task`
 --   or `err`; the same id twice is polled once
 function _M.all(context, list, options, faults, on_end)

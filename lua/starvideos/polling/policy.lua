@@ -19,10 +19,10 @@ local _M = {
   rate_doubling = 120, -- in which a lowered rate doubles
   rate_trust = 60, -- the longest silence that counts towards it
   hold_max = 60, -- the longest that one 429 holds back all waits
-  look = 0.25, -- share of its time in the queue that a poll sleeps through
-  look_min = 2, -- before it looks again: never woken for less than this
-  look_max = 30, -- and never later than after this
-  look_late = 10, -- by how much it may be late before its place is free
+  check = 0.25, -- share of its time in the queue after which a poll checks
+  check_min = 2, -- but not sooner than this
+  check_max = 30, -- and no later than this
+  check_late = 10, -- by how much it may be late before its permit is free
 
   -- The shared cache.
   cache_seconds = 120, -- how long an answer is kept for other processes

@@ -96,8 +96,8 @@ end
 -- Those far behind check seldom. They do not all check at the same time: where
 -- many permits become free at once, not all polls are to leave at once.
 local function until_next_check(self, delay)
-  local longest = math.min(policy.look_max,
-    math.max(policy.look_min, delay * policy.look))
+  local longest = math.min(policy.check_max,
+    math.max(policy.check_min, delay * policy.check))
   return math.min(delay, longest * (1 + self.random()) / 2)
 end
 
@@ -123,7 +123,7 @@ local function delay_of(self, permit, now, early)
     return 0
   end
   local delay = until_next_check(self, queue + hold)
-  self.permits[permit] = now + delay + policy.look_late
+  self.permits[permit] = now + delay + policy.check_late
   return delay
 end
 

@@ -36,7 +36,7 @@ local _M = { SLEEP = SLEEP, POLL = POLL, ENDED = ENDED }
 local info_mt = {
   __tostring = function(info)
     return ("after %.0f s"):format(info.elapsed)
-      .. (info.error and ", no news: " .. tostring(info.error) or "")
+      .. (info.error and ", the last poll failed: " .. tostring(info.error) or "")
   end,
 }
 

@@ -288,7 +288,7 @@ describe("a query with a ledger", function()
     assert.equal(0, #seen)
   end)
 
-  it("answers all the same where that cannot write, and tells the listener",
+  it("answers though the ledger cannot write, and tells the listener",
     function()
       local failing = noting({}, nil, errors.new { kind = "ledger",
         message = "disk full" })

@@ -81,7 +81,7 @@ describe("the waits of one call", function()
     assert.equal(START + 17, world.now)
   end)
 
-  it("are led by whoever is due first", function()
+  it("wake for the watch that is due first", function()
     -- The slow one is not due before 90 s, for which it is slept; meanwhile
     -- the quick one comes back from its first poll.
     local world = world_of(function(id, _, n)
@@ -180,15 +180,15 @@ describe("the waits of one call", function()
     assert.equal(1, #world.at)
   end)
 
-  it("leave no place in the queue behind where an error ended them", function()
+  it("leave no permit behind where an error ended them", function()
     local broken = world_of(function(_, time)
-      assert(time < 2, "the world is broken")
+      assert(time < 2, "the provider broke")
       return { status = 429, headers = {}, body = "" }
     end)
     set_rate(broken, nil)
     assert.error_matches(function()
       all(broken, ids(2000), { first_poll = 0 })
-    end, "broken")
+    end, "the provider broke")
     local world = world_of(function(id) return body(id, "completed") end)
     world.now = broken.now
     world.context.rate_limiter = broken.context.rate_limiter
@@ -232,7 +232,7 @@ describe("an end from outside", function()
     end)
   end
 
-  it("gives up the turns of those in the queue", function()
+  it("releases the permits of those in the queue", function()
     local world = world_of(function(id)
       return body(id, "processing")
     end)

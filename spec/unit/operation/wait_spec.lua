@@ -108,7 +108,7 @@ describe("the polls of a wait", function()
     assert.truthy(world.sent[1].url:lower():find("/v1/result/a%2f..%2fb", 1, true))
   end)
 
-  it("go on while the status is a word that nobody knows", function()
+  it("go on while the status is unrecognised", function()
     local client, world = stage { status "dreaming" }
     local _, err = client:wait "video_1"
     assert.equal("timeout", err.kind)
@@ -153,6 +153,18 @@ describe("the deadline of a wait", function()
     assert.truthy(err.message:find("cancel", 1, true))
     assert.truthy(err.message:find("video_1", 1, true))
     assert.equal("completed", assert(stage { DONE }:wait(err.task)).status)
+  end)
+
+  it("leaves a task with all that the last answer said, but raw", function()
+    local client = stage { QUEUED, status("processing", ',"progress":"45%",'
+      .. '"object":"video","created":1700000000,"model":"videos",'
+      .. '"video_url":"https://media.test/1.mp4","actualDuration":"5"') }
+    local _, err = client:wait("video_1", { timeout = 300 })
+    assert.equal("video_1 processing 45%", tostring(err.task))
+    assert.same({ id = "video_1", object = "video", created = 1700000000,
+      model = "videos", status = "processing", progress = 45,
+      video_url = "https://media.test/1.mp4", actualDuration = 5 },
+      setmetatable(err.task, nil))
   end)
 
   it("leaves the task or the id that was handed in when no poll was answered",
@@ -415,7 +427,7 @@ describe("on_progress", function()
                   { "processing", 45, 3 }, { "completed", nil, 4 } }, seen)
   end)
 
-  it("is told why a poll brought no news, with a task that has a status",
+  it("is told why a poll failed, with a task that has a status",
     function()
       local seen = {}
       local down = { reason = "resolve", sent = false, message = "x" }
@@ -426,7 +438,7 @@ describe("on_progress", function()
         seen[#seen + 1] = ("%s %s %s"):format(task.id, task.status,
           tostring(info.error and info.error.kind))
         assert.equal(info.error ~= nil,
-          tostring(info):find("no news: ", 1, true) ~= nil)
+          tostring(info):find("the last poll failed: ", 1, true) ~= nil)
       end }))
       assert.same({
         "video_1 unknown network", "video_1 unknown protocol",

@@ -76,7 +76,7 @@ describe("a poll that is due", function()
     end
   end)
 
-  it("is given up where its turn comes after the deadline", function()
+  it("is abandoned where its turn comes after the deadline", function()
     local context = scene_of { answers = { answer(200) }, queue = 100 }
     local _, err = wait.one(context, "video_1",
       { first_poll = 5, timeout = 20 })
@@ -86,7 +86,7 @@ describe("a poll that is due", function()
     assert.same({ { "release", 1 } }, context.told)
   end)
 
-  it("is given up where the wait is cancelled in the queue", function()
+  it("is abandoned where the wait is cancelled in the queue", function()
     for _, why in ipairs { "cancelled", "interrupted" } do
       local context = scene_of { answers = { answer(200) }, queue = 100,
         cancel_at = 30, why = why }
@@ -183,7 +183,7 @@ describe("a bare id", function()
     return context.polls[1]
   end
 
-  it("is polled at once where the ledger knows the task for long", function()
+  it("is polled at once where the ledger says that the task is old", function()
     assert.equal(0, first_poll { state = "accepted",
       created_at = CREATED - 3600, updated_at = CREATED - 3600 })
     assert.equal(0, first_poll { state = "completed",

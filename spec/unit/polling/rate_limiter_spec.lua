@@ -130,7 +130,7 @@ describe("the rate limiter", function()
     assert.is_near(3600 + 599 / RATE, left[600], 0.01)
   end)
 
-  it("lets nobody pass who came later", function()
+  it("permits polls in the order in which they were reserved", function()
     local next_number, arrivals = random(3), {}
     for index = 1, 3000 do
       arrivals[index] = (arrivals[index - 1] or 0) + next_number() / 300
@@ -142,16 +142,16 @@ describe("the rate limiter", function()
     assert.is_true(busiest(left) <= RATE + 1)
   end)
 
-  it("lets nobody sleep so long that a rising rate would be missed",
+  it("lets no poll sleep so long that it would miss a rising rate",
     function()
       local self, longest = rate_limiter.new(random(2)), 0
       for _ = 1, 200 * RATE do
         longest = math.max(longest, (self:reserve(0)))
       end
-      assert.is_true(longest <= policy.look_max)
+      assert.is_true(longest <= policy.check_max)
     end)
 
-  it("gives the turn of who gave up to the next", function()
+  it("gives the turn of a released permit to the next", function()
     local self, permits = rate_limiter.new(zero), {}
     for index = 1, 2000 do
       permits[index] = select(2, self:reserve(0))
@@ -164,7 +164,7 @@ describe("the rate limiter", function()
     assert.equal(0, (self:reserve(1)))
   end)
 
-  it("takes no time for those that gave up, wherever they stood", function()
+  it("takes no time for released permits, wherever they stood", function()
     for share, left in pairs { [2] = 1, [2.5] = 0.5, [3] = 0 } do
       local self = rate_limiter.new(zero)
       for _ = 1, 10 do
@@ -177,7 +177,7 @@ describe("the rate limiter", function()
     end
   end)
 
-  it("moves up those behind others that give up, but not in one rush",
+  it("moves up those behind released permits, but not in one rush",
     function()
       local self = rate_limiter.new(random(5))
       local left = queue(self, times(4000, 0), { [0.5] = function()
@@ -196,7 +196,7 @@ describe("the rate limiter", function()
       assert.is_nil(next(self.permits))
     end)
 
-  it("takes no time for those that never come back, as if they were killed",
+  it("takes no time for permits that are never checked, as of a killed wait",
     function()
       local self = rate_limiter.new(random(4))
       self:limited(0)
@@ -209,7 +209,7 @@ describe("the rate limiter", function()
       end
     end)
 
-  it("keeps the places of those that come back, however long it takes",
+  it("keeps the permits that are checked in time, however long it takes",
     function()
       local self = rate_limiter.new(random(4))
       self:limited(0)
@@ -219,7 +219,7 @@ describe("the rate limiter", function()
       end
     end)
 
-  it("sends no more at once where all come late, as after a pause of the host",
+  it("permits no more at once where all check late, as after a pause of the host",
     function()
       local self, permits = rate_limiter.new(random(4)), {}
       for index = 1, 20 * RATE do
@@ -365,7 +365,7 @@ describe("the rate of polls", function()
     end
   end)
 
-  it("is whole again in the end and no more", function()
+  it("rises to the full rate and no further", function()
     local self = lowered()
     answer(self, 0, 360, 1)
     assert.is_true(self.rate < RATE)
@@ -373,7 +373,7 @@ describe("the rate of polls", function()
     assert.equal(RATE, self.rate)
   end)
 
-  it("does not rise by itself", function()
+  it("does not rise without an answer", function()
     local self = lowered()
     local before = self.rate
     self:reserve(7200)

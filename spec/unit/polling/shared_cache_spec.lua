@@ -1,4 +1,4 @@
--- What processes tell each other of a task, through a dictionary they share.
+-- Processes that wait for the same task and share a dictionary.
 
 local errors = require "starvideos.errors"
 local query = require "starvideos.operation.query"
@@ -133,7 +133,7 @@ describe("waits of one task in several processes", function()
     assert.is_true(#world.at <= 3)
   end)
 
-  it("go by what is known when they begin", function()
+  it("take a cached answer when they begin", function()
     local world, process = stage(completed_after(0))
     together(world, { process() }, { first_poll = 0 })
     local results = together(world, { process() })
@@ -142,7 +142,7 @@ describe("waits of one task in several processes", function()
     assert.equal(1, #world.at)
   end)
 
-  it("take over where the one that polled is gone", function()
+  it("take over where the one that polled has ended", function()
     local world, process = stage(completed_after(300))
     local results = together(world, { process(), process() },
       function(index)
@@ -154,7 +154,7 @@ describe("waits of one task in several processes", function()
     assert.is_true(results[2].at < 380)
   end)
 
-  it("take over where it died in the middle of a poll", function()
+  it("take over where it was killed in the middle of a poll", function()
     local world, process = stage(completed_after(1))
     assert(process().shared_cache:claim("video_1", nil, 50))
     local results = together(world, { process() }, { first_poll = 2 })
@@ -163,7 +163,7 @@ describe("waits of one task in several processes", function()
     assert.equal(1, #world.at)
   end)
 
-  it("poll at the pace of the one that is in the greatest hurry", function()
+  it("poll at the pace of the shortest interval", function()
     local world, process = stage(completed_after(95))
     local results = together(world, { process(), process() },
       function(index)
@@ -188,7 +188,7 @@ describe("waits of one task in several processes", function()
     end
   end)
 
-  it("look a last time before their deadline, whatever they told the others",
+  it("poll a last time before their deadline, though their claim holds others back",
     function()
       local world, process = stage(function()
         return { status = 401, headers = {}, body = "" }
@@ -197,7 +197,7 @@ describe("waits of one task in several processes", function()
       assert.same({ 0, 18 }, world.at)
     end)
 
-  it("leave the queue where another has asked meanwhile", function()
+  it("leave the queue where another has polled meanwhile", function()
     local world, process = stage(completed_after(10))
     local slow, released = process(), {}
     slow.rate_limiter = {
@@ -225,7 +225,7 @@ describe("waits of one task in several processes", function()
     assert.equal("completed", results[2].task.status)
   end)
 
-  it("each poll for themselves where the dictionary is full", function()
+  it("poll each on its own where the dictionary is full", function()
     local world, process, shared = stage(completed_after(100))
     shared.full = true
     local results = together(world, { process(), process() })
@@ -234,7 +234,7 @@ describe("waits of one task in several processes", function()
     assert.is_true(#world.at >= 4)
   end)
 
-  it("learn nothing from what is no answer", function()
+  it("ignore a cached text that is no answer", function()
     local world, process, shared = stage(completed_after(0))
     local context = process()
     together(world, { context }, { first_poll = 0 })
@@ -245,7 +245,7 @@ describe("waits of one task in several processes", function()
     assert.equal(2, #world.at)
   end)
 
-  it("tell the ledger of each process", function()
+  it("tell the ledger of each process of the end", function()
     local world, process = stage(completed_after(0))
     local seen = { {}, {} }
     local function ledger(list)
@@ -272,7 +272,7 @@ describe("a wait that ends", function()
   end
 
   for _, deletes in ipairs { true, false } do
-    it("gives its claim back, even cancelled in the middle of a poll"
+    it("releases its claim, even cancelled in the middle of a poll"
       .. (deletes and "" or ", where nothing can be deleted"), function()
         local world, process, shared = stage(function(id)
           return body(id, "processing"), 20
@@ -285,7 +285,7 @@ describe("a wait that ends", function()
       end)
   end
 
-  it("gives back what it held for others after a fault", function()
+  it("releases the claim that held others back after a fault", function()
     local world, process, shared = stage(function()
       return { status = 503, body = "", headers = { ["retry-after"] = "50" } }
     end)
@@ -295,7 +295,7 @@ describe("a wait that ends", function()
     assert.equal(0, claims(shared, world))
   end)
 
-  it("leaves alone a claim that another has made meanwhile", function()
+  it("does not release a claim that another has made meanwhile", function()
     local world, process, shared = stage(function(id)
       return body(id, "completed"), 20
     end)
@@ -311,7 +311,7 @@ describe("a wait that ends", function()
   end)
 end)
 
-describe("what is posted", function()
+describe("a cached answer", function()
   it("keeps providers and accounts apart", function()
     local world, process = stage(completed_after(0))
     together(world, { process(), process { base_url = "https://b.test" },
@@ -341,7 +341,7 @@ describe("a query", function()
     return task, err
   end
 
-  it("is answered without a request by what is not older", function()
+  it("is answered without a request where the cached answer is not older", function()
     local world, process = stage(completed_after(1e6))
     ask(process())
     world.now = START + 5
@@ -353,7 +353,7 @@ describe("a query", function()
     assert.equal(2, #world.at)
   end)
 
-  it("asks by itself where no age is named, and posts the answer", function()
+  it("asks the provider where no age is named, and caches the answer", function()
     local world, process = stage(completed_after(3))
     ask(process())
     world.now = START + 4
@@ -363,7 +363,7 @@ describe("a query", function()
     assert.equal(2, #world.at)
   end)
 
-  it("does not post an error", function()
+  it("does not cache an error", function()
     local world, process = stage(function()
       return { status = 404, headers = {}, body = "" }
     end)
