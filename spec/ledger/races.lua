@@ -95,18 +95,18 @@ local function behave(new_address)
   end)
 
   describe("an order that two calls of one program place at once", function()
-    it("is the first one's, be it before that one has heard of it", function()
+    it("is the first one's, also before that one has its answer", function()
       local ledger = ledgers.new { address = world.address, clock = os.time,
         random = math.random, timeout = 1 }
       local first, second = {}, {}
-      local caller, verdict = ledger.caller, nil
+      local call, verdict = ledger.call, nil
       -- On a thread of its own a ledger is asked by both before it answers.
-      function ledger.caller(method, ...)
+      function ledger.call(method, ...)
         if method == "begin" and not verdict then
           verdict = ledger:begin({ key = "kite", take = 1, params = "{}",
             base_url = "here" }, second)
         end
-        return caller(method, ...)
+        return call(method, ...)
       end
       local wanted = { key = "kite", take = 1, params = "{}", base_url = "here" }
       local own, row = ledger:begin(wanted, first)

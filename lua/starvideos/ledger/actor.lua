@@ -1,32 +1,30 @@
---- The orders on a thread of its own, in a Lua state of its own: what messages ask
--- is asked of the orders, and what must come true is tried until it does. Nothing
--- here belongs to the Lua state that asks; `starvideos.ledger.proxy` is the
--- other end.
+--- What a ledger's thread runs, in a Lua state of its own: it answers messages
+-- by calling the orders, and retries what could not be written. Nothing here
+-- belongs to the Lua state that asks; `starvideos.ledger.proxy` is the other end.
 -- @module starvideos.ledger.actor
 
-local orders = require "starvideos.ledger.orders"
 local core = require "starvideos.core"
+local orders = require "starvideos.ledger.orders"
 
 local unpack = table.unpack or unpack
 
--- After how many tries what could not be written is taken for impossible, each
--- beside something that could.
+-- After how many tries a write is dropped, each while another one succeeded.
 local TRIES = 3
 
--- What fails after a longer time has waited for a server: one is enough.
+-- A failure that took longer has waited for a server: one wait is enough.
 local LONG_SECONDS = 1
 
--- What the provider has said, or a file shows: nobody says it again.
+-- What the provider has answered, or a file shows: no later call repeats it.
 local facts = { resolve = true, unsent = true, seen = true, downloaded = true }
 
-local UNHEARD = "its process had stopped waiting for the ledger"
+local ABANDONED = "its process had stopped waiting for the ledger"
 
 local function is_outage(result, problem)
   return result == nil and type(problem) == "table"
     and problem.kind == "ledger" and not problem.gone
 end
 
--- The row as it is where a step was taken of which only a failure was heard.
+-- The row as it is where the database made the change and its answer was lost.
 local function submitted(row)
   local after = {}
   for name, value in pairs(row) do
@@ -37,143 +35,149 @@ local function submitted(row)
   return after
 end
 
--- What takes back a step that was taken for a sender: each change names the
--- revision, so that it takes back nothing else.
-local reverse = {}
+-- The request that undoes one: it names the revision that one made, so that it
+-- changes nothing else.
+local undo_of = {}
 
-function reverse.begin(caller, _, verdict, row)
-  return verdict == "send" and { "unsent", caller, row, UNHEARD } or nil
+function undo_of.begin(caller, _, verdict, row)
+  return verdict == "send" and { "unsent", caller, row, ABANDONED } or nil
 end
 
-function reverse.renew(caller, _, after)
-  return { "unsent", caller, after, UNHEARD }
+function undo_of.renew(caller, _, after)
+  return { "unsent", caller, after, ABANDONED }
 end
 
-function reverse.submitting(caller, row, after)
-  return { "unsent", caller, after or submitted(row), UNHEARD }
+function undo_of.submitting(caller, row, after)
+  return { "unsent", caller, after or submitted(row), ABANDONED }
 end
 
 local Actor = {}
 Actor.__index = Actor
 
-local function ask(self, deed)
-  return self.orders[deed[1]](self.orders, unpack(deed, 2, deed.count or #deed))
+-- A request is the name of a method, the caller, and the other arguments.
+local function perform(self, request)
+  return self.orders[request[1]](self.orders,
+    unpack(request, 2, request.count or #request))
 end
 
--- Tries what is owed, in its order: nil and why where the ledger fails.
-local function pay(self)
-  while self.owed[1] do
-    local result, problem = ask(self, self.owed[1])
+-- Writes the backlog, the oldest first: nil and why where the ledger fails.
+local function flush(self)
+  while self.backlog[1] do
+    local result, problem = perform(self, self.backlog[1])
     if is_outage(result, problem) then
       return nil, problem
     end
-    table.remove(self.owed, 1)
+    table.remove(self.backlog, 1)
   end
   return true
 end
 
--- What can never be written must not stand before all else.
-local function forgive(self)
-  local deed = self.owed[1]
-  deed.tries = (deed.tries or 0) + 1
-  if deed.tries >= TRIES then
-    table.remove(self.owed, 1)
+-- What can never be written must not keep everything else waiting.
+local function count_try(self)
+  local request = self.backlog[1]
+  request.tries = (request.tries or 0) + 1
+  if request.tries >= TRIES then
+    table.remove(self.backlog, 1)
   end
 end
 
--- What a deed is about: an order, or what was seen of a task. Of an order the
--- last word counts.
-local function subject(deed)
-  local about = deed[3]
-  return type(about) == "table" and about.order_id
-    or deed[1] .. " " .. tostring(about)
+-- The order or the task that a request is about.
+local function subject_of(request)
+  local subject = request[3]
+  return type(subject) == "table" and subject.order_id
+    or request[1] .. " " .. tostring(subject)
 end
 
-local function put_down(self, deed)
-  for index = #self.owed, 1, -1 do
-    if subject(self.owed[index]) == subject(deed) then
-      table.remove(self.owed, index)
+-- Replaces what is in the backlog about the same order.
+local function enqueue(self, request)
+  for index = #self.backlog, 1, -1 do
+    if subject_of(self.backlog[index]) == subject_of(request) then
+      table.remove(self.backlog, index)
     end
   end
-  self.owed[#self.owed + 1] = deed
+  self.backlog[#self.backlog + 1] = request
 end
 
--- What is to be done later about a message that failed.
-local function owe(self, deed, result, problem)
+-- Enqueues what a failed request needs: to be retried, or undone in case the
+-- database has made the change.
+local function recover(self, request, result, problem)
   if not is_outage(result, problem) then
     return
-  elseif facts[deed[1]] then
-    put_down(self, deed)
-  elseif deed[1] == "submitting" then
-    put_down(self, reverse.submitting(deed[2], deed[3]))
+  elseif facts[request[1]] then
+    enqueue(self, request)
+  elseif request[1] == "submitting" then
+    enqueue(self, undo_of.submitting(request[2], request[3]))
   end
 end
 
-local function finish(self, deed, ...)
+local function finish(self, request, ...)
   local result, problem = ...
-  local undo = result and reverse[deed[1]]
-  self.last = undo and undo(deed[2], deed[3], result, problem) or nil
-  owe(self, deed, result, problem)
+  local undo = result and undo_of[request[1]]
+  self.undo_request = undo
+    and undo(request[2], request[3], result, problem) or nil
+  recover(self, request, result, problem)
   return ...
 end
 
 --- Answer a message.
 -- @tparam string method of the orders
--- @param ... who, and its other arguments
+-- @param ... the caller, and its other arguments
 -- @return what it returns
 function Actor:answer(...)
-  self.last = nil -- was heard, and stays true though this one raises
+  self.undo_request = nil -- the last answer arrived, so it stays though this raises
   local start = core.now()
-  local paid, problem = pay(self)
-  local deed = { count = select("#", ...), ... }
-  if not paid and core.now() - start > LONG_SECONDS then
-    return finish(self, deed, nil, problem)
+  local flushed, problem = flush(self)
+  local request = { count = select("#", ...), ... }
+  if not flushed and core.now() - start > LONG_SECONDS then
+    return finish(self, request, nil, problem)
   end
   local function check(...)
-    if not paid and (...) ~= nil then
-      forgive(self)
+    if not flushed and (...) ~= nil then
+      count_try(self)
     end
     return ...
   end
-  return check(finish(self, deed, ask(self, deed)))
+  return check(finish(self, request, perform(self, request)))
 end
 
---- Take back what the last message did, for nobody heard of it.
+--- Undo what the last message did, for its caller did not wait for the answer.
 function Actor:undo()
-  local deed = self.last
-  if deed then
-    local result, problem = ask(self, deed)
+  local request = self.undo_request
+  if request then
+    local result, problem = perform(self, request)
     if is_outage(result, problem) then
-      put_down(self, deed)
+      enqueue(self, request)
     end
   end
 end
 
---- Try what is owed.
--- @treturn ?number seconds until that is to be tried again; nil where nothing
---   is owed
+--- Retry what is in the backlog.
+-- @treturn ?number seconds until the next retry; nil where the backlog is empty
 function Actor:rest()
-  pay(self)
-  return self.owed[1] and self.retry
+  flush(self)
+  return self.backlog[1] and self.retry
+end
+
+--- Write what can be written, and close the connection.
+function Actor:leave()
+  flush(self)
+  self.orders:close()
 end
 
 --- Make an actor.
 -- @tparam table options see `starvideos.ledger.orders`
--- @tparam number retry seconds between two tries to write what is owed
+-- @tparam number retry seconds between two tries to write the backlog
 -- @treturn function answers a message
 -- @treturn function undoes the last answer
 -- @treturn function rests
 -- @treturn function leaves
 return function(options, retry)
-  local self = setmetatable({ orders = orders.new(options), owed = {},
+  local self = setmetatable({ orders = orders.new(options), backlog = {},
     retry = retry }, Actor)
   local function method(name)
     return function(...)
       return self[name](self, ...)
     end
   end
-  return method "answer", method "undo", method "rest", function()
-    pay(self)
-    self.orders:close()
-  end
+  return method "answer", method "undo", method "rest", method "leave"
 end

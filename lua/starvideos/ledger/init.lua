@@ -1,9 +1,10 @@
---- What was ordered, on disk: before an order is sent it is written down, and
--- its id before `create` returns. Several processes may share one ledger.
+--- What was ordered, on disk: an order is recorded before it is sent, and its
+-- task before `create` returns. Several processes may share one ledger.
 --
--- This is the face that operations see: it knows who asks, what time it is,
--- and which orders this Lua state is sending. What is decided stands in
--- `starvideos.ledger.orders`, which it asks through one function.
+-- This is the face that operations see: it knows the caller, the time, and which
+-- orders this Lua state is sending. Decisions are made by
+-- `starvideos.ledger.orders`, which it asks through one function. It knows no
+-- host and no HTTP: of the API it takes what a task is (`starvideos.api.task`).
 -- @classmod starvideos.ledger
 
 local core = require "starvideos.core"
@@ -22,10 +23,10 @@ local _M = {}
 local Ledger = {}
 Ledger.__index = Ledger
 
--- Beyond the time an exchange may take: for the way to the first byte.
+-- Seconds of a lease beyond those an exchange may take, for connecting.
 local LEASE_MARGIN = 60
 
--- What no other process and no other ledger has in its ids.
+-- The end of an id, which no other process and no other ledger has.
 local function mark_of(self)
   local file = io.open("/dev/urandom", "rb")
   local bytes = file and file:read(8)
@@ -40,7 +41,7 @@ local function mark_of(self)
   end))
 end
 
--- Sorts by time to the microsecond, then by the order in which ids were made.
+-- Ids sort by time to the microsecond, then by the order they were made in.
 local function new_id(self)
   if self.process ~= owner.current() then
     self.process, self.mark, self.count = owner.current(), mark_of(self), 0
@@ -52,25 +53,25 @@ local function new_id(self)
     math.floor((now - seconds) * 2 ^ 20), self.count % 2 ^ 12) .. self.mark
 end
 
--- The orders that this Lua state is sending, each under its id, and under what
--- names it in its ledger. One whose call an error has ended goes away
--- with it.
+-- What holds the orders that this Lua state is sending, by their ids, and by what
+-- names them in their ledger. The collector removes a holder whose call ended
+-- with an error.
 local sending = setmetatable({}, { __mode = "v" })
 local naming = setmetatable({}, { __mode = "v" })
 
--- What could not be written yet, by the address of its ledger: for each order
--- the last that became of it, the oldest first. It is written before anything
--- else, whoever asks next.
-local unwritten = {}
+-- What could not be written yet, by the address of its ledger: of each order the
+-- newest, the oldest order first. It is written before anything else is done with
+-- that ledger, by whichever client does it.
+local backlogs = {}
 
-local function who_of(self, with_held)
+local function caller_of(self, with_held)
   local held
   if with_held then
     held = {}
     for id in pairs(sending) do
       held[id] = true
     end
-    for _, entry in ipairs(unwritten[self.address] or {}) do
+    for _, entry in ipairs(backlogs[self.address] or {}) do
       held[entry.row.order_id] = true
     end
   end
@@ -78,7 +79,7 @@ local function who_of(self, with_held)
     boottime = self.boottime(), clock = owner.clock(), held = held }
 end
 
--- Errors come from the orders as plain data.
+-- The orders return errors as plain data.
 local function received(value, problem)
   if value == nil and type(problem) == "table" then
     return nil, errors.new(problem)
@@ -86,12 +87,12 @@ local function received(value, problem)
   return value, problem
 end
 
--- For how long an entry may be under way; who wrote it may be killed meanwhile.
+-- For how long a write counts as under way; its caller may be killed meanwhile.
 local UNDER_WAY_SECONDS = 60
 
-local function write_one(self, entry)
+local function write(self, entry)
   entry.under_way = core.now()
-  local row, err = self.caller(entry.method, who_of(self), entry.row,
+  local row, err = self.call(entry.method, caller_of(self), entry.row,
     unpack(entry, 1, 2))
   entry.under_way = nil
   if row and row.late_task then
@@ -113,49 +114,49 @@ local function remove(list, entry)
   end
 end
 
--- What is left of what could not be written, the oldest first. What somebody
--- else is writing comes before whatever is asked from now on.
-local function write_all(self)
-  local list, index = unwritten[self.address] or {}, 1
+-- Writes the backlog, the oldest first. What another caller is writing will be
+-- done before whatever is asked from now on.
+local function flush(self)
+  local list, index = backlogs[self.address] or {}, 1
   while list[index] do
     local entry = list[index]
     if is_under_way(entry) then
       index = index + 1
     else
-      local done, err = write_one(self, entry)
+      local done, err = write(self, entry)
       if not done then
         return nil, err
       end
       remove(list, entry)
-      index = 1 -- it may have changed meanwhile
+      index = 1 -- the list may have changed meanwhile
     end
   end
   return true
 end
 
--- Where what is unwritten still cannot be written, nothing new is begun. Who
--- looks at orders, `with_held`, is to see it as well, though another client's
--- thread would write it in a moment. The rest a thread sees to itself, and
--- nobody waits for that.
+-- Nothing new is begun while the backlog cannot be written. A caller that looks
+-- at orders, `with_held`, must see the backlog, too, though the thread of another
+-- client would write it in a moment. Otherwise a thread writes it later, and
+-- no caller waits for that.
 local function ask_with(self, with_held, method, ...)
   local ok, err = true, nil
   if self.orders or with_held or method == "begin" then
-    ok, err = write_all(self)
+    ok, err = flush(self)
   end
   if not ok and method == "begin" then
     return received(nil, err)
   end
-  return received(self.caller(method, who_of(self, with_held), ...))
+  return received(self.call(method, caller_of(self, with_held), ...))
 end
 
 local function ask(self, method, ...)
   return ask_with(self, false, method, ...)
 end
 
--- What must come to be on record, now or as soon as the ledger can be written.
-local function insist(self, method, row, ...)
-  local list = unwritten[self.address] or {}
-  unwritten[self.address] = list
+-- Writes what must be recorded, now or as soon as the ledger can be written.
+local function record_surely(self, method, row, ...)
+  local list = backlogs[self.address] or {}
+  backlogs[self.address] = list
   for index = #list, 1, -1 do
     if list[index].row.order_id == row.order_id then
       table.remove(list, index)
@@ -163,7 +164,7 @@ local function insist(self, method, row, ...)
   end
   local entry = { method = method, row = row, ... }
   list[#list + 1] = entry
-  local ok, err = write_all(self)
+  local ok, err = flush(self)
   if entry.result then
     return entry.result
   end
@@ -179,7 +180,7 @@ Ledger.order_of = record.order
 -- @function Ledger.text_of
 Ledger.text_of = record.text
 
---- The name of this machine, of which the paths of its orders are.
+--- The name of this machine, whose paths its orders have.
 -- @function Ledger.machine
 Ledger.machine = owner.host
 
@@ -187,8 +188,8 @@ Ledger.machine = owner.host
 -- @function Ledger.path_of
 Ledger.path_of = record.path
 
---- The key of an order: the caller's, else its path, for a file is what is
--- wanted. Where many machines share a ledger a path is one of this machine.
+--- The key of an order: the caller's, else its path. Where many machines share a
+-- ledger the name of this one is before the path.
 -- @tparam table options `key` and `path`, or neither
 -- @treturn ?string key
 function Ledger:key_of(options)
@@ -199,22 +200,22 @@ function Ledger:key_of(options)
   return record.name(options.key) or path or nil
 end
 
--- What a parent is sending is not its child's to wait for in memory.
+-- By its process as well: a child does not wait for what its parent is sending.
 local function name_in(self, wanted)
   return wanted.key and ("%d\0%s\0%s\0%d\0%s"):format(core.process_id(),
     self.address, wanted.account, wanted.take or 1, wanted.key)
 end
 
--- What names an order within its ledger, from its row.
+-- The same, from the row of an order.
 local function name_of(self, row)
   return name_in(self, { key = row.order_key, take = row.take,
     account = row.account })
 end
 
---- Write an order down, or find the one that was placed under its key and take.
+--- Record an order, or find the one that was placed under its key and take.
 -- @tparam table wanted see `orders:begin`; without `id`, `account` and `machine`
--- @tparam table holder who is going to send it: the order is held for as long
---   as this table lives, or until `release`
+-- @tparam table holder of the order: it is held until the collector frees this
+--   table, or until `release`
 -- @treturn ?string see `orders:begin`
 -- @treturn table the order's row, or err of kind ledger
 function Ledger:begin(wanted, holder)
@@ -238,7 +239,7 @@ function Ledger:begin(wanted, holder)
   return verdict, row
 end
 
---- Hold an order no longer: its sending has ended.
+--- Stop holding an order: its sending has ended.
 -- @tparam table row
 function Ledger:release(row)
   sending[row.order_id] = nil
@@ -271,30 +272,30 @@ function Ledger:renew(row)
   return ask(self, "renew", row)
 end
 
---- The order was certainly not accepted. Where that cannot be written now it
--- is before anything else.
+--- The order was not accepted, that is certain. Where this cannot be written now
+-- it is written before anything else.
 -- @tparam table row
 -- @tparam string why
--- @tparam ?number pause seconds until it is sent again; nil where it is not
+-- @tparam ?number pause seconds until it is sent again; nil: it is not
 -- @treturn ?table row
 -- @treturn ?table err
 function Ledger:unsent(row, why, pause)
-  return insist(self, "unsent", row, why, pause)
+  return record_surely(self, "unsent", row, why, pause)
 end
 
---- How the sending of an order ended. Where that cannot be written now it is
--- before anything else, for as long as the process lives.
+--- How the sending of an order ended. Where this cannot be written now it is
+-- written before anything else, for as long as the process runs.
 -- @tparam table row
 -- @tparam string state accepted, failed, cancelled, refused or unknown
 -- @tparam table changes `task_id`, `task_created`, `error`
--- @treturn ?table row; with `late_task` where the order had moved on, and the
---   task was recorded beside it
+-- @treturn ?table row; with `late_task`, the task's id, where the order had moved
+--   on, and the task was recorded beside its own
 -- @treturn ?table err
 function Ledger:resolve(row, state, changes)
-  return insist(self, "resolve", row, state, changes)
+  return record_surely(self, "resolve", row, state, changes)
 end
 
---- A task was seen: it has ended, or an order that was thought lost has not.
+--- A task was seen: it has ended, or the order it is of was accepted.
 -- @tparam table task
 -- @treturn ?boolean true
 -- @treturn ?table err
@@ -304,7 +305,7 @@ function Ledger:seen(task)
   return ask(self, "seen", task.id, state, why or nil)
 end
 
---- The provider does not know a task.
+--- The provider does not know a task any more.
 -- @tparam string id the task's
 -- @treturn ?boolean true
 -- @treturn ?table err
@@ -312,19 +313,19 @@ function Ledger:missing(id)
   return ask(self, "missing", id)
 end
 
-local function as_kept(file)
+local function file_row(file)
   return { path = record.path(file.path), machine = owner.host(),
     bytes = file.bytes, sha256 = file.sha256 }
 end
 
---- The video of a task is on disk and about to get its name: should the
--- process die then, the file is known again by what is noted here.
+--- The video of a task is on disk and about to be renamed: where the process ends
+-- during that, the next one recognises the file by what is recorded here.
 -- @tparam string id the task's
 -- @tparam table file `path`, `bytes`, `sha256`
 -- @treturn ?boolean true
 -- @treturn ?table err
 function Ledger:placing(id, file)
-  return ask(self, "placing", id, as_kept(file))
+  return ask(self, "placing", id, file_row(file))
 end
 
 --- The video of a task is on disk.
@@ -333,7 +334,7 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table err
 function Ledger:downloaded(id, file)
-  return ask(self, "downloaded", id, as_kept(file))
+  return ask(self, "downloaded", id, file_row(file))
 end
 
 --- The order of a task.
@@ -357,7 +358,7 @@ function Ledger:order(id, take)
   return ask_with(self, true, "look_up", named(self, id, take))
 end
 
---- An order as a person names it: also by its path, where that is its key.
+--- An order as a person names it: by its path, too, where that is its key.
 -- @tparam string id, key or path
 -- @tparam[opt=1] number take
 -- @treturn ?table row
@@ -370,8 +371,8 @@ function Ledger:find(id, take)
   return self:order(self:key_of { path = id }, take), err
 end
 
---- What is open, or all there is, oldest first. The fate of orders whose
--- process died is settled first.
+--- List the open orders, or all, oldest first. Those whose process ended are
+-- recovered first.
 -- @tparam number limit rows at most
 -- @tparam ?string after id of the last order of the page before
 -- @tparam ?boolean all
@@ -382,11 +383,12 @@ function Ledger:pending(limit, after, all)
   return ask_with(self, true, "pending", limit, after, all)
 end
 
---- Give an order up that nobody will wait for; its take is spent. Or take note
--- of what came late for one that has ended.
+--- Dismiss an order; its take is spent. Or dismiss what came late for one that
+-- has ended.
 -- @tparam string id of the order, or its key
 -- @tparam ?table options `take` (1, of a key), `force`: also one that was
---   bought and can still be had, or whose process has let its lease run out
+--   bought and can still be had, or whose process was sending it and has a lease
+--   that is over
 -- @treturn ?table row
 -- @treturn ?table err validation where it is being sent, or was bought
 function Ledger:dismiss(id, options)
@@ -395,37 +397,37 @@ function Ledger:dismiss(id, options)
     options.force)
 end
 
---- Give an order of unknown fate its task.
+--- Give an order of unknown outcome its task.
 -- @tparam string id of the order, or its key
 -- @tparam string task_id
 -- @tparam[opt=1] number take of a key
 -- @treturn ?table row
--- @treturn ?table err validation where its fate is known
+-- @treturn ?table err validation where its outcome is known
 function Ledger:adopt(id, task_id, take)
   return ask_with(self, true, "adopt", named(self, id, take), task_id)
 end
 
---- Say of which account an order is, and all the takes of its key with it.
+--- Set the account of an order and of all other takes of its key.
 -- @tparam string id of the order, or its key
 -- @tparam string account
 -- @tparam[opt=1] number take of a key
 -- @treturn ?table row
--- @treturn ?table err validation where it is another's, or being sent
+-- @treturn ?table err validation where it has another, or is being sent
 function Ledger:label(id, account, take)
   return ask_with(self, true, "label",
     { id = record.name(id), take = take, account = "" }, record.name(account))
 end
 
---- Close the connection; what could not be written yet is tried once more,
--- unless that is a thread's own business.
+--- Close the connection. What could not be written yet is tried once more; where
+-- there is a thread, by that.
 function Ledger:close()
   if self.orders then
-    write_all(self)
+    flush(self)
   end
-  self.caller("close", who_of(self))
+  self.call("close", caller_of(self))
 end
 
--- Asks the orders, on this thread.
+-- Calls the orders on this thread.
 local function inline(_, options)
   local orders = require("starvideos.ledger.orders").new(options)
   return function(method, caller, ...)
@@ -439,17 +441,17 @@ end
 --   `random`, `timeout` (seconds that one exchange may take), `account` (the
 --   label of the orders' account, none), `report` (called with an order and
 --   the id of a task that came when the order had moved on), `runtime`
---   (without one all is done on this thread), and `blocks`: whether that may
---   wait for a file here
+--   (without one everything is done on this thread), and `blocks`: whether this
+--   thread may wait for a file
 -- @treturn ?table ledger
--- @treturn ?string why not: an address that is none
+-- @treturn ?string why not: an address that cannot be read
 function _M.new(options)
   local location, why = locations.read(options.address)
   if not location then
     return nil, why
   end
   local address = location.path and record.absolute(location.address)
-    or location.address -- a path holds also for a program that goes elsewhere
+    or location.address -- absolute, for the program may change its directory
   local self = setmetatable({
     address = address,
     is_shared = location.server,
@@ -460,9 +462,9 @@ function _M.new(options)
     report = options.report or function() end,
     lease = options.timeout + LEASE_MARGIN,
   }, Ledger)
-  local away = options.runtime and (location.server or not options.blocks)
-  local way = away and proxy.new or inline
-  self.caller, self.orders = way(options.runtime, { address = address,
+  local is_away = options.runtime and (location.server or not options.blocks)
+  local connect = is_away and proxy.new or inline
+  self.call, self.orders = connect(options.runtime, { address = address,
     fsync = options.fsync, lease = self.lease }, location.server)
   return self
 end

@@ -1,5 +1,5 @@
---- Asks the orders, which are on a thread of its own, and waits for it as the host
--- waits: a database that does not answer holds up nobody. While it is stuck,
+--- Asks the orders on a thread of their own, and waits for the answer as the host
+-- waits: a database that does not answer holds up no host. Until it answers,
 -- calls fail.
 -- @module starvideos.ledger.proxy
 
@@ -8,17 +8,21 @@ local modules = require "starvideos.ledger.modules"
 
 local _M = {}
 
---- In seconds. A call gives up after `patience` without a sign of the ledger,
--- and after `longest` where others are before it; what an operation is better
--- without than late after `short`. A server silent for `cut` is taken for cut
--- off. What could not be written is tried again every `retry`. For a message a
--- fork waits for `file` (no statement takes longer there, and none may be cut short)
--- or `server`, and `close` for the thread.
-_M.policy = { patience = 10, longest = 60, short = 1, cut = 15, retry = 2,
-  file = 10, server = 1, close = 2 }
+--- In seconds.
+-- @table policy
+_M.policy = {
+  patience = 10, -- without an answer of the thread, after which a call fails
+  longest = 60, -- after which it fails though the thread answers others
+  short = 1, -- the same for calls that an operation can do without
+  cut = 15, -- without an answer of the server, whose connection is then ended
+  retry = 2, -- between tries to write what could not be written
+  file = 10, -- for which a fork waits for a statement on a file to finish
+  server = 1, -- and for one on a server, which may be interrupted
+  close = 2, -- for which closing waits for the thread
+}
 
--- What is kept is written though its caller has gone.
-local ways = {
+-- `kept`: it is written though its caller stops waiting.
+local methods = {
   resolve = { kept = true },
   unsent = { kept = true },
   downloaded = { kept = true },
@@ -47,19 +51,18 @@ function reasons.interrupted()
     .. " ledger", interrupted = true }
 end
 
--- How an answer is waited for: `finish`, and `left(is_closing)`, the seconds for
--- which it is.
-local function wish_for(actor, way)
+-- For how long a runtime waits for an answer; see `starvideos.runtime`.
+local function patience_for(actor, method)
   local policy = _M.policy
-  local patience = way.short and policy.short or policy.patience
-  local until_then = core.now() + (way.short and patience or policy.longest)
-  return { finish = way.kept, left = function(is_closing)
+  local patience = method.short and policy.short or policy.patience
+  local deadline = core.now() + (method.short and patience or policy.longest)
+  return { finish = method.kept, left = function(is_closing)
     local silence = is_closing and policy.short or patience
-    return math.min(silence - actor:busy_seconds(), until_then - core.now())
+    return math.min(silence - actor:busy_seconds(), deadline - core.now())
   end }
 end
 
--- It may have been answered in the last moment.
+-- The message may have been answered in the last moment.
 local function outcome(actor, why, ok, ...)
   if ok then
     return ...
@@ -70,20 +73,21 @@ local function outcome(actor, why, ok, ...)
     or failure("the ledger failed: " .. tostring((...)))
 end
 
-local function ask(actor, runtime, method, ...)
-  local way = ways[method] or usual
-  local message, number = actor:post(way.kept or false, method, ...)
+local function ask(actor, runtime, name, ...)
+  local method = methods[name] or usual
+  local message, number = actor:post(method.kept or false, name, ...)
   if not message then
-    return nil, failure("the ledger has no thread: " .. number)
+    return nil, failure("the thread of the ledger could not be started: "
+      .. number)
   end
-  local why = runtime:await(actor, message, number, wish_for(actor, way))
+  local why = runtime:await(actor, message, number, patience_for(actor, method))
   if why then
     message:give_up()
   end
   return outcome(actor, why, message:result())
 end
 
-local function start(runtime, options, is_server)
+local function start_actor(runtime, options, is_server)
   return core.actor {
     source = modules.source,
     setup = { modules = modules.here(), options = options,
@@ -94,17 +98,15 @@ local function start(runtime, options, is_server)
 end
 
 --- Make a function that asks. The thread starts when it is first called.
--- @tparam table runtime with `await(actor, message, number, wish)`, which gives
---   nil once the message is answered, or why it is not waited for any more:
---   "timeout" where `wish.left()` says so, "cancelled" or "interrupted"; and
---   where all its clients are to share actors, `actor(name, make)`
+-- @tparam table runtime with `await` and, where its clients share actors, `actor`;
+--   see `starvideos.runtime`
 -- @tparam table options see `starvideos.ledger.orders`
 -- @tparam boolean is_server whether the ledger is not a file
--- @treturn function takes the name of a method of the orders, `caller` and its other
---   arguments; `close` ends the thread, but for one that others share
+-- @treturn function takes the name of a method of the orders, the caller and its
+--   other arguments; `close` ends the thread unless others share it
 function _M.new(runtime, options, is_server)
   local function make()
-    return start(runtime, options, is_server)
+    return start_actor(runtime, options, is_server)
   end
   local is_shared = runtime.actor ~= nil
   local actor = is_shared and runtime:actor(("%s\0%s\0%s"):format(
@@ -113,7 +115,7 @@ function _M.new(runtime, options, is_server)
   local is_closed = false
   return function(method, ...)
     if method == "close" then
-      is_closed = not is_shared -- an order on the wire is still written down
+      is_closed = not is_shared -- the outcome of a sent order is still recorded
       return is_closed and actor:close(_M.policy.close)
     elseif is_closed then
       return nil, failure "the ledger was closed"

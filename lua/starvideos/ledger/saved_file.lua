@@ -18,8 +18,8 @@ end
 -- @tparam ?table row the order, with `state`, `task_id`, `path`, `bytes`,
 --   `sha256`
 -- @tparam string path where the file is wanted
--- @treturn ?table file with `path`, `bytes`, `sha256`; nil where it is not
---   there, or not whole. An order that did not know of it does then
+-- @treturn ?table file with `path`, `bytes`, `sha256`, which the order then has on
+--   record; nil where there is none, or not all of it
 return function(context, row, path)
   local ledger, runtime = context.ledger, context.runtime
   if not row or not row.bytes or row.path ~= ledger.path_of(path)
