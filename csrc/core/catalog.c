@@ -1,7 +1,5 @@
 #include "core/catalog.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -10,10 +8,9 @@
 #define MB 1048576.0
 
 #define TAKES_TEXT (SV_BIT(SV_PROMPT) | SV_BIT(SV_DURATION) | SV_BIT(SV_RATIO))
-#define TAKES_FRAMES (SV_BIT(SV_FIRST_IMAGE) | SV_BIT(SV_LAST_IMAGE))
 #define TAKES_MEDIA (SV_BIT(SV_IMAGES) | SV_BIT(SV_VIDEOS))
 #define TAKES_VIDEOS \
-  (TAKES_TEXT | TAKES_FRAMES | TAKES_MEDIA | SV_BIT(SV_RESOLUTION))
+  (TAKES_TEXT | SV_FRAME_FIELDS | TAKES_MEDIA | SV_BIT(SV_RESOLUTION))
 
 /* What all texts of the Videos series agree about. */
 #define FOUR_TO_FIFTEEN .required = true, .min = 4, .max = 15
@@ -31,7 +28,7 @@ static const sv_model rows[] = {
         .name = "starvideos_o3", /* S0 */
         .endpoint = "/v1/starvideos/videos",
         .editions = SV_BIT(SV_XINGCHAO) | SV_BIT(SV_MINGYAN),
-        .takes = TAKES_TEXT | TAKES_FRAMES | TAKES_MEDIA,
+        .takes = TAKES_TEXT | SV_FRAME_FIELDS | TAKES_MEDIA,
         .duration = {.min = 3, .max = 15, .standard = 3},
         .ratio = {.values = {"9:16", "1:1", "16:9"}, .standard = "9:16"},
         .images = {.max = 7, .max_with_video = 4},
@@ -110,117 +107,6 @@ static const sv_model rows[] = {
     },
 };
 
-#define DURATION(member) \
-  (offsetof(sv_model, duration.member) - offsetof(sv_model, duration))
-
-static const sv_row_key row_keys[] = {
-    {"name", SV_ROW_TEXT, offsetof(sv_model, name)},
-    {"endpoint", SV_ROW_TEXT, offsetof(sv_model, endpoint)},
-    {"editions", SV_ROW_EDITIONS, offsetof(sv_model, editions)},
-};
-
-static const sv_row_key prompt_keys[] = {
-    {"max", SV_ROW_NUMBER, 0},
-};
-
-static const sv_row_key duration_keys[] = {
-    {"required", SV_ROW_FLAG, DURATION(required)},
-    {"min", SV_ROW_NUMBER, DURATION(min)},
-    {"max", SV_ROW_NUMBER, DURATION(max)},
-    {"default", SV_ROW_NUMBER, DURATION(standard)},
-    {"advised", SV_ROW_NUMBERS, DURATION(advised)},
-};
-
-static const sv_row_key choice_keys[] = {
-    {"values", SV_ROW_TEXTS, offsetof(sv_choice, values)},
-    {"default", SV_ROW_TEXT, offsetof(sv_choice, standard)},
-};
-
-static const sv_row_key frames_keys[] = {
-    {"legacy_aliases", SV_ROW_FLAG, 0},
-};
-
-#define MEDIA_KEY(kind, member) \
-  { #member, kind, offsetof(sv_media_limits, member) }
-
-static const sv_row_key media_keys[] = {
-    MEDIA_KEY(SV_ROW_NUMBER, max),
-    MEDIA_KEY(SV_ROW_NUMBER, max_with_video),
-    MEDIA_KEY(SV_ROW_NUMBER, max_bytes),
-    MEDIA_KEY(SV_ROW_FLAG, below),
-    MEDIA_KEY(SV_ROW_NUMBER, total_bytes),
-    MEDIA_KEY(SV_ROW_NUMBER, total_duration),
-    MEDIA_KEY(SV_ROW_NUMBER, min_duration),
-    MEDIA_KEY(SV_ROW_NUMBER, max_duration),
-    MEDIA_KEY(SV_ROW_NUMBER, min_pixels),
-    MEDIA_KEY(SV_ROW_NUMBER, max_pixels),
-    MEDIA_KEY(SV_ROW_FLAG, sets_output),
-};
-
-#define GROUP(name, takes, member, keys) \
-  { name, takes, offsetof(sv_model, member), keys, COUNT(keys) }
-
-const sv_row_group sv_row_groups[] = {
-    {NULL, 0, 0, row_keys, COUNT(row_keys)},
-    GROUP("prompt", SV_BIT(SV_PROMPT), prompt, prompt_keys),
-    GROUP("duration", SV_BIT(SV_DURATION), duration, duration_keys),
-    GROUP("ratio", SV_BIT(SV_RATIO), ratio, choice_keys),
-    GROUP("resolution", SV_BIT(SV_RESOLUTION), resolution, choice_keys),
-    GROUP("frames", TAKES_FRAMES, frames, frames_keys),
-    GROUP("referenceImages", SV_BIT(SV_IMAGES), images, media_keys),
-    GROUP("referenceVideos", SV_BIT(SV_VIDEOS), videos, media_keys),
-    GROUP("referenceAudios", SV_BIT(SV_AUDIOS), audios, media_keys),
-};
-
-const size_t sv_row_group_count = COUNT(sv_row_groups);
-
-static const char *const field_names[] = {
-#define NAME(id, name) name,
-    SV_FIELDS(NAME)
-};
-
-static const char *const edition_names[] = {
-    SV_EDITIONS(NAME)
-#undef NAME
-};
-
-const char *sv_field_name(sv_field field) {
-  return field_names[field];
-}
-
-const char *sv_edition_name(sv_edition edition) {
-  return edition_names[edition];
-}
-
-/* Looked up for each key of each request, so the lengths are not counted
-** anew. */
-sv_field sv_field_find(const sv_value *name) {
-  static const unsigned char lengths[] = {
-#define LENGTH(id, text) sizeof text - 1,
-      SV_FIELDS(LENGTH)
-#undef LENGTH
-  };
-  unsigned field = 0;
-  if (name->kind != SV_TEXT) {
-    return SV_FIELD_COUNT;
-  }
-  while (field < SV_FIELD_COUNT &&
-         (name->as.text.length != lengths[field] ||
-          memcmp(name->as.text.at, field_names[field], lengths[field]))) {
-    field++;
-  }
-  return (sv_field)field;
-}
-
-sv_edition sv_edition_find(const sv_value *name) {
-  unsigned edition = 0;
-  while (edition < SV_EDITION_COUNT &&
-         !sv_is_text(name, edition_names[edition])) {
-    edition++;
-  }
-  return (sv_edition)edition;
-}
-
 /* Copies the texts of a row to where `to` points and makes the row point
 ** there; with NULL only measures them. Returns their bytes. */
 static size_t move_texts(sv_model *row, char *to) {
@@ -291,7 +177,7 @@ bool sv_catalog_add(sv_catalog *catalog, const sv_model *row) {
 
 bool sv_catalog_open(sv_catalog *catalog, sv_edition edition) {
   bool any = edition >= SV_EDITION_COUNT;
-  catalog->edition = any ? NULL : edition_names[edition];
+  catalog->edition = any ? NULL : sv_edition_name(edition);
   for (size_t i = 0; i < COUNT(rows); i++) {
     sv_value name = sv_text(rows[i].name);
     if ((any || rows[i].editions & SV_BIT(edition)) &&
@@ -324,83 +210,6 @@ const sv_model *sv_built_in(const sv_value *name) {
   for (size_t i = 0; i < COUNT(rows); i++) {
     if (sv_is_text(name, rows[i].name)) {
       return &rows[i];
-    }
-  }
-  return NULL;
-}
-
-bool sv_takes(const sv_model *model, sv_field field) {
-  if (field == SV_MODEL) {
-    return true;
-  }
-  if (field == SV_OLD_FIRST_IMAGE || field == SV_OLD_LAST_IMAGE) {
-    return model->takes & TAKES_FRAMES && model->frames.legacy_aliases;
-  }
-  return model->takes & SV_BIT(field);
-}
-
-bool sv_is_word(const char *text, size_t length) {
-  for (size_t i = 0; i < length; i++) {
-    if (text[i] <= ' ' || text[i] > '~') {
-      return false;
-    }
-  }
-  return length > 0 && length <= SV_MAX_WORD;
-}
-
-bool sv_is_limit(double number) {
-  return isfinite(number) && number > 0;
-}
-
-static bool offers(const sv_choice *choice) {
-  if (!choice->standard || !choice->values[0]) {
-    return true;
-  }
-  for (size_t i = 0; choice->values[i]; i++) {
-    if (strcmp(choice->values[i], choice->standard) == 0) {
-      return true;
-    }
-  }
-  return false;
-}
-
-static bool crossed(double min, double max) {
-  return max > 0 && min > max;
-}
-
-static bool media_crossed(const sv_media_limits *limits) {
-  return crossed(limits->min_duration, limits->max_duration) ||
-         crossed(limits->min_pixels, limits->max_pixels);
-}
-
-const char *sv_row_fault(const sv_model *row) {
-  const struct {
-    bool wrong;
-    const char *what;
-  } faults[] = {
-      {!row->name, "name is missing"},
-      {!row->endpoint, "endpoint is missing"},
-      {row->endpoint && row->endpoint[0] != '/',
-       "endpoint must begin with /"},
-      {crossed(row->duration.min, row->duration.max),
-       "duration.min is above duration.max"},
-      {row->duration.standard > 0 &&
-           (row->duration.standard < row->duration.min ||
-            crossed(row->duration.standard, row->duration.max)),
-       "duration.default is outside of duration.min and duration.max"},
-      {!offers(&row->ratio), "ratio.default is none of ratio.values"},
-      {!offers(&row->resolution),
-       "resolution.default is none of resolution.values"},
-      {media_crossed(&row->images),
-       "referenceImages has a min that is above its max"},
-      {media_crossed(&row->videos),
-       "referenceVideos has a min that is above its max"},
-      {media_crossed(&row->audios),
-       "referenceAudios has a min that is above its max"},
-  };
-  for (size_t i = 0; i < COUNT(faults); i++) {
-    if (faults[i].wrong) {
-      return faults[i].what;
     }
   }
   return NULL;

@@ -243,14 +243,14 @@ static void check_table(sv_value *medium, const char *path,
   }
 }
 
-void sv_check_frame(sv_value *frame, const char *field,
-                    const sv_media_limits *limits, sv_report *report) {
-  if (frame->kind == SV_TEXT) {
-    check_url(frame, field, report);
-  } else if (frame->kind == SV_TABLE) {
-    check_table(frame, field, limits, report);
+void sv_medium_check(sv_value *medium, const char *field,
+                     const sv_media_limits *limits, sv_report *report) {
+  if (medium->kind == SV_TEXT) {
+    check_url(medium, field, report);
+  } else if (medium->kind == SV_TABLE) {
+    check_table(medium, field, limits, report);
   } else {
-    sv_report_type(report, field, MEDIUM, frame);
+    sv_report_type(report, field, MEDIUM, medium);
   }
 }
 
@@ -327,9 +327,9 @@ static void report_stray(const sv_value *key, const char *field,
                 "after the other");
 }
 
-void sv_check_references(sv_value *list, const char *field,
-                         const sv_media_limits *limits, bool with_video,
-                         sv_report *report) {
+void sv_media_check(sv_value *list, const char *field,
+                    const sv_media_limits *limits, bool with_video,
+                    sv_report *report) {
   double next = 1;
   if (list->kind != SV_TABLE) {
     sv_report_type(report, field,
@@ -353,6 +353,6 @@ void sv_check_references(sv_value *list, const char *field,
     }
     next = position + 1;
     snprintf(path, sizeof path, "%s[%.0f]", field, position);
-    sv_check_frame(&entry->value, path, limits, report);
+    sv_medium_check(&entry->value, path, limits, report);
   }
 }

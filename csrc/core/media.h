@@ -9,19 +9,19 @@
 
 #include <stdbool.h>
 
-#include "core/catalog.h"
+#include "core/model.h"
 #include "core/report.h"
 #include "core/value.h"
 
 /* Checks an array of references that is present; puts its entries in order.
 ** with_video: there is a reference video in the same request. */
-void sv_check_references(sv_value *list, const char *field,
-                         const sv_media_limits *limits, bool with_video,
-                         sv_report *report);
+void sv_media_check(sv_value *list, const char *field,
+                    const sv_media_limits *limits, bool with_video,
+                    sv_report *report);
 
-/* Checks one frame that is present; puts its entries in order. */
-void sv_check_frame(sv_value *frame, const char *field,
-                    const sv_media_limits *limits, sv_report *report);
+/* Checks one medium that is present; puts its entries in order. */
+void sv_medium_check(sv_value *medium, const char *field,
+                     const sv_media_limits *limits, sv_report *report);
 
 /* The URL of a medium as it was given, or NULL where there is no text. */
 const sv_value *sv_medium_url(const sv_value *medium);

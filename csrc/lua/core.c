@@ -390,6 +390,28 @@ static int core_claim_sqlite_locks(lua_State *L) {
   return 2;
 }
 
+/* fields() -> list of { name =, kind =, renamed = }, in the order in which
+** faults are reported: each field of a request, of which kind it is (model,
+** prompt, duration, choice, frame, old_frame or media), and of an old name the
+** field's name now. */
+static int core_fields(lua_State *L) {
+  lua_createtable(L, SV_FIELD_COUNT, 0);
+  for (int i = 0; i < SV_FIELD_COUNT; i++) {
+    sv_field field = (sv_field)i, now = sv_field_renamed(field);
+    lua_createtable(L, 0, 3);
+    lua_pushstring(L, sv_field_name(field));
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, sv_field_kind(field));
+    lua_setfield(L, -2, "kind");
+    if (now != field) {
+      lua_pushstring(L, sv_field_name(now));
+      lua_setfield(L, -2, "renamed");
+    }
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
 static const luaL_Reg catalog_methods[] = {
     {"validate", catalog_validate}, {"models", catalog_models},
     {"model", catalog_model},       {"__gc", catalog_gc},
@@ -410,6 +432,7 @@ static const luaL_Reg functions[] = {
     {"directory", core_directory},
     {"note_sqlite_locks", core_note_sqlite_locks},
     {"claim_sqlite_locks", core_claim_sqlite_locks},
+    {"fields", core_fields},
     {"kind", core_kind},
     {"namespace", core_namespace},
     {"private_file", core_private_file},

@@ -1,10 +1,10 @@
 /*
-** Rows of the catalog as Lua tables, both ways.
+** Models, rows of the catalog, as Lua tables, both ways.
 */
 #ifndef SV_LUA_MODEL_H
 #define SV_LUA_MODEL_H
 
-#include "core/catalog.h"
+#include "core/model.h"
 #include "lua/compat.h"
 
 /* Pushes a table that sv_read_row takes back. */

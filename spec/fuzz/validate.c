@@ -10,7 +10,7 @@
 enum { ENTRIES = 96, TEXTS = 256, DEPTH = 3 };
 
 static const char *const keys[] = {
-#define NAME(id, name) name,
+#define NAME(id, name, kind, more) name,
     SV_FIELDS(NAME)
 #undef NAME
     "url", "bytes", "width", "height", "promt",
