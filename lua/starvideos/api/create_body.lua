@@ -2,14 +2,23 @@
 -- nothing the caller did not ask for.
 -- @module starvideos.api.create_body
 
+local core = require "starvideos.core"
 local errors = require "starvideos.errors"
 local json = require "starvideos.json"
 
 local _M = {}
 
-local references = { "referenceImages", "referenceVideos", "referenceAudios" }
-local frames = { "first_image", "last_image", "image", "lastFrameImage" }
-local legacy = { image = "first_image", lastFrameImage = "last_image" }
+-- The names of the fields that hold media, in lists and one by one, and the
+-- present names of those that have old ones.
+local references, frames, renamed = {}, {}, {}
+for _, field in ipairs(core.fields()) do
+  if field.kind == "media" then
+    references[#references + 1] = field.name
+  elseif field.kind == "frame" or field.kind == "old_frame" then
+    frames[#frames + 1] = field.name
+  end
+  renamed[field.name] = field.renamed
+end
 
 -- Where a model nobody has described yet is ordered.
 local function endpoint_of(model)
@@ -36,7 +45,7 @@ local function urls_of(list)
 end
 
 local function fold_aliases(fields)
-  for old, new in pairs(legacy) do
+  for old, new in pairs(renamed) do
     if fields[new] == nil or fields[new] == fields[old] then
       fields[new], fields[old] = fields[new] or fields[old], nil
     end
