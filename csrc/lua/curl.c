@@ -1,7 +1,6 @@
 /*
 ** Module starvideos.curl: the engine for Lua. Converts, and decides nothing.
 */
-#include "platform/clock.h"
 #include "lua/class.h"
 #include "lua/compat.h"
 #include "curl/engine.h"
@@ -120,11 +119,6 @@ static int transfer_progress(lua_State *L) {
 
 /* --- module ------------------------------------------------------------ */
 
-static int curl_now(lua_State *L) {
-  lua_pushnumber(L, sv_now());
-  return 1;
-}
-
 static int curl_libcurl_version(lua_State *L) {
   lua_pushstring(L, sv_libcurl_version());
   return 1;
@@ -159,7 +153,6 @@ static const luaL_Reg transfer_methods[] = {
 
 static const luaL_Reg functions[] = {
     {"engine", curl_engine},
-    {"now", curl_now},
     {"driver", sv_lua_driver},
     {"disk", sv_lua_disk},
     {"version", curl_libcurl_version},

@@ -1,7 +1,7 @@
 -- A gigabyte, against the curl program, in turns. A download of ours is on
 -- the disk when it returns, so curl's is synced before its time is taken.
 
-local curl = require "starvideos.curl"
+local core = require "starvideos.core"
 local figure = require "spec.bench.figure"
 
 local ROUNDS = 5
@@ -12,9 +12,9 @@ local OURS = "lua5.4 spec/bench/download_once.lua '%s' '%s' '%s'"
 
 local function speed(run, path)
   os.remove(path)
-  local start = curl.now()
+  local start = core.now()
   local result = run()
-  return MEGABYTES / (curl.now() - start), result
+  return MEGABYTES / (core.now() - start), result
 end
 
 local function by_curl(server, path)

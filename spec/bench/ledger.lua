@@ -2,7 +2,7 @@
 -- The provider answers at once from this process, so that nothing else is
 -- measured.
 
-local curl = require "starvideos.curl"
+local core = require "starvideos.core"
 local figure = require "spec.bench.figure"
 local shell = require "starvideos.sandbox.nginx.shell"
 local starvideos = require "starvideos"
@@ -31,11 +31,11 @@ end
 -- Microseconds of the wall clock and of the processor for one order.
 local function cost(client, prefix)
   local order = params()
-  local wall, cpu = curl.now(), os.clock()
+  local wall, cpu = core.now(), os.clock()
   for index = 1, COUNT do
     assert(client:create(order, prefix and { key = prefix .. index } or nil))
   end
-  return (curl.now() - wall) / COUNT * 1e6, (os.clock() - cpu) / COUNT * 1e6
+  return (core.now() - wall) / COUNT * 1e6, (os.clock() - cpu) / COUNT * 1e6
 end
 
 -- With a ledger less without one, in turns.
@@ -73,13 +73,13 @@ local function fill(address)
 end
 
 local function read_all(client)
-  local began, count, after = curl.now(), 0, nil
+  local began, count, after = core.now(), 0, nil
   repeat
     local page, more = client:pending { limit = PAGE, after = after }
     count, after = count + #assert(page, more), more
   until not after
   assert(count == ORDERS)
-  return curl.now() - began
+  return core.now() - began
 end
 
 local function reading_cost(folder)

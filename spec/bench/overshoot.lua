@@ -1,6 +1,7 @@
 -- How late a wait ends: after its deadline, and after Ctrl-C, with requests
 -- under way at a server that never answers.
 
+local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local figure = require "spec.bench.figure"
 local nginx = require "spec.fixtures.nginx"
@@ -31,9 +32,9 @@ end
 
 local function sleep(seconds)
   local engine = curl.engine {}
-  local due = curl.now() + seconds
-  while curl.now() < due do
-    engine:step(due - curl.now())
+  local due = core.now() + seconds
+  while core.now() < due do
+    engine:step(due - core.now())
   end
   engine:close()
 end
@@ -44,9 +45,9 @@ local function after_deadline(client, count, timeout)
   for index = 1, count do
     ids[index] = "video_" .. index
   end
-  local start = curl.now()
+  local start = core.now()
   local results = client:wait_all(ids, { first_poll = 0, timeout = timeout })
-  local elapsed = curl.now() - start
+  local elapsed = core.now() - start
   for _, result in ipairs(results) do
     assert(result.err.kind == "timeout", tostring(result.err))
   end
@@ -75,7 +76,7 @@ local function after_interrupt(base_url, count)
   local process = assert(io.popen(ONCE:format(base_url, count)))
   local pid = assert(process:read("*n"))
   sleep(0.05 + 0.1 * next_number())
-  local start = curl.now()
+  local start = core.now()
   assert(shell.run(("kill -INT %d"):format(pid)))
   local ended = assert(process:read("*n"), "the wait did not end in order")
   process:close()

@@ -4,7 +4,7 @@
 --
 --   lua5.4 spec/bench/overshoot_once.lua BASE_URL TASKS
 
-local curl = require "starvideos.curl"
+local core = require "starvideos.core"
 local starvideos = require "starvideos"
 
 local client = assert(starvideos.new { api_key = "key", base_url = arg[1],
@@ -19,7 +19,7 @@ print(status:read("*n"))
 status:close()
 io.stdout:flush()
 local results = client:wait_all(ids, { first_poll = 0 })
-local ended = curl.now()
+local ended = core.now()
 for _, result in ipairs(results) do
   assert(result.err.kind == "cancelled" and result.err.interrupted)
 end

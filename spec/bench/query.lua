@@ -1,7 +1,7 @@
 -- What the library adds to a query: against a C program that reuses one easy
 -- handle and reads nothing, in turns, so that both meet the same machine.
 
-local curl = require "starvideos.curl"
+local core = require "starvideos.core"
 local figure = require "spec.bench.figure"
 local starvideos = require "starvideos"
 
@@ -20,11 +20,11 @@ end
 
 local function ours(client)
   assert(client:query("video_1"))
-  local start = curl.now()
+  local start = core.now()
   for _ = 1, COUNT do
     assert(client:query("video_1"))
   end
-  return (curl.now() - start) / COUNT * 1e6
+  return (core.now() - start) / COUNT * 1e6
 end
 
 return function(server)

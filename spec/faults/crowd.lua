@@ -2,6 +2,7 @@
 -- wait for a slot for longer than an answer may take.
 
 local answers = require "spec.faults.answers"
+local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local http1 = require "spec.faults.http1"
 local starvideos = require "starvideos"
@@ -58,8 +59,8 @@ function _M.order(server, cancelled)
   for index = 1, cancelled do
     handles[_M.orders + 1 - index]:cancel()
   end
-  local give_up = curl.now() + LONGEST
-  while not is_done(handles) and curl.now() < give_up do
+  local give_up = core.now() + LONGEST
+  while not is_done(handles) and core.now() < give_up do
     client:update(1000)
     clock:step(LOOK)
   end

@@ -3,6 +3,7 @@
 -- process that started it.
 
 local certificate = require "starvideos.sandbox.nginx.certificate"
+local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local file = require "starvideos.sandbox.nginx.file"
 local shell = require "starvideos.sandbox.nginx.shell"
@@ -41,12 +42,12 @@ local RUN = [[
 local START_SECONDS = 10
 
 local function await_ports(self)
-  local limit = curl.now() + START_SECONDS
+  local limit = core.now() + START_SECONDS
   repeat
     shell.run "sleep 0.02"
     self.port, self.door = file.read(self.folder .. "/ports")
       :match "^(%d+)\n(%d+)\n"
-  until self.door or curl.now() > limit
+  until self.door or core.now() > limit
   return self.door
 end
 

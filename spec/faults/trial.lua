@@ -2,7 +2,7 @@
 -- of the connections meanwhile.
 
 local answers = require "spec.faults.answers"
-local curl = require "starvideos.curl"
+local core = require "starvideos.core"
 local outcomes = require "spec.faults.outcomes"
 local speeches = { require "spec.faults.http1", require "spec.faults.http2" }
 local starvideos = require "starvideos"
@@ -217,7 +217,7 @@ function _M.client_options(server, trial, more)
     timeout = trial.limit,
     connect_timeout = trial.limit,
     random = function() return 0.5 end,
-    clock = function() return curl.now() + skipped end,
+    clock = function() return core.now() + skipped end,
     sleep = function(seconds) skipped = skipped + seconds end,
   }, more)
 end

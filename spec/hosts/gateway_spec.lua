@@ -2,6 +2,7 @@
 -- provider's stand-in over TLS.
 
 local books = require "spec.fixtures.books"
+local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local file = require "starvideos.sandbox.nginx.file"
 local gateways = require "spec.fixtures.gateway"
@@ -104,9 +105,9 @@ for _, transport in ipairs { "libcurl", "resty_http" } do
     end
 
     local function pause(seconds)
-      local give_up = curl.now() + seconds
-      while curl.now() < give_up do
-        engine:step(math.max(0, give_up - curl.now()))
+      local give_up = core.now() + seconds
+      while core.now() < give_up do
+        engine:step(math.max(0, give_up - core.now()))
       end
     end
 

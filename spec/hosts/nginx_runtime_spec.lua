@@ -1,6 +1,6 @@
 -- The runtime `ngx` in the real nginx, against the sandbox over TLS.
 
-local curl = require "starvideos.curl"
+local core = require "starvideos.core"
 local file = require "starvideos.sandbox.nginx.file"
 local host = require "spec.fixtures.nginx_host"
 local json = require "starvideos.json"
@@ -67,9 +67,9 @@ local function ask(server, path, more)
 end
 
 local function until_true(seconds, condition)
-  local deadline = curl.now() + seconds
+  local deadline = core.now() + seconds
   local value = condition()
-  while not value and curl.now() < deadline do
+  while not value and core.now() < deadline do
     shell.run "sleep 0.05"
     value = condition()
   end
@@ -216,10 +216,10 @@ describe("the runtime of nginx", function()
     end)
 
   it("ends a hundred waits when their time is up", function()
-    local began = curl.now()
+    local began = core.now()
     assert.same({ timeout = 100 },
       ask(server, "/content/sleepers?count=100&timeout=1"))
-    assert.is_near(1.25, curl.now() - began, 0.25)
+    assert.is_near(1.25, core.now() - began, 0.25)
   end)
 
   it("answers others while an answer is slow", function()
@@ -305,11 +305,11 @@ describe("the runtime of nginx", function()
 
   it("sends orders in turn, and none whose light thread was killed before",
     function()
-      local began = curl.now()
+      local began = core.now()
       local result = ask(server, with_prompt("/content/orders",
         "a queue [scenario:create_slow=0.4]"))
       assert.equal(4, #result.ids)
-      assert.is_true(curl.now() - began >= 1.2)
+      assert.is_true(core.now() - began >= 1.2)
       local ordered_by_them = 0
       for _, task in ipairs(provider_tasks()) do
         ordered_by_them = ordered_by_them

@@ -144,13 +144,13 @@ describe("the transport resty_http, against the provider,", function()
   end
 
   local function soon(condition)
-    local give_up = curl.now() + 5
+    local give_up = core.now() + 5
     repeat
       if condition() then
         return true
       end
       engine:step(0.05)
-    until curl.now() > give_up
+    until core.now() > give_up
     return false
   end
 
@@ -261,10 +261,10 @@ describe("the transport resty_http, against the provider,", function()
       order = order_of "media_slow=2" })
     local longest = 0
     while not loading:done() do
-      local began = curl.now()
+      local began = core.now()
       local ping = assert(engine:submit { url = nginx.url .. "/ping" })
       assert.equal("pong", transfers.finish(ping, engine).body)
-      longest = math.max(longest, curl.now() - began)
+      longest = math.max(longest, core.now() - began)
     end
     assert.is_true(longest < 0.5, longest)
     assert.equal(#clip,
@@ -272,9 +272,9 @@ describe("the transport resty_http, against the provider,", function()
   end)
 
   it("sends orders in turn", function()
-    local began = curl.now()
+    local began = core.now()
     assert.equal(3, #run(nginx, "orders", { order = order_of "create_slow=0.3" }))
-    assert.is_true(curl.now() - began >= 0.9)
+    assert.is_true(core.now() - began >= 0.9)
   end)
 
   it("keeps a second writer from a file", function()

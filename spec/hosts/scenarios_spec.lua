@@ -3,6 +3,7 @@
 
 local books = require "spec.fixtures.books"
 local cqueues = require "cqueues"
+local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local host = require "spec.fixtures.nginx_host"
 local json = require "starvideos.json"
@@ -20,7 +21,7 @@ local function pause(seconds)
 end
 
 local function new_world(scenario, runtime, more)
-  local world = { now = curl.now }
+  local world = { now = core.now }
   local options = { api_key = sandbox.key, base_url = sandbox.base_url,
     ca_file = sandbox.ca_file, runtime = runtime }
   for _, source in ipairs { more or {}, scenario.options or {} } do
@@ -59,10 +60,10 @@ local function in_loop(runtime, turn)
     local world = new_world(scenario, runtime)
     local handle
     function world.cancel() handle:cancel() end
-    local limit = curl.now() + LIMIT_SECONDS
+    local limit = core.now() + LIMIT_SECONDS
     handle = world.client:async(scenario.run, world)
     while not handle.done do
-      assert(curl.now() < limit, scenario.name .. " did not end")
+      assert(core.now() < limit, scenario.name .. " did not end")
       turn(world.client, handle)
     end
     world.client:close()

@@ -1,3 +1,4 @@
+local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
 local nginx = require "spec.fixtures.nginx"
@@ -185,9 +186,9 @@ describe("the engine", function()
 
   -- Seconds that a function took.
   local function timed(what, ...)
-    local start = curl.now()
+    local start = core.now()
     what(...)
-    return curl.now() - start
+    return core.now() - start
   end
 
   local function is_lost(reason, response, failure)
@@ -272,8 +273,8 @@ describe("the engine", function()
     it("tells status and headers before the body is whole", function()
       local transfer = assert(engine:submit { url = server.url .. "/drip" })
       assert.is_nil((transfer:answer()))
-      local give_up = curl.now() + 5
-      while not transfer:answer() and curl.now() < give_up do
+      local give_up = core.now() + 5
+      while not transfer:answer() and core.now() < give_up do
         engine:step(0.1)
       end
       local status, headers = transfer:answer()
@@ -302,7 +303,7 @@ describe("the engine", function()
     local before
 
     before_each(function()
-      before = ("%.0f"):format(curl.now() * 1e6)
+      before = ("%.0f"):format(core.now() * 1e6)
     end)
 
     for _, scheme in ipairs { "url", "tls_url" } do
@@ -417,8 +418,8 @@ describe("the engine", function()
       for sent, url in pairs(urls) do
         local transfer = assert(engine:submit { method = "POST", body = "x",
           url = url, fresh = true })
-        local give_up = curl.now() + 0.2
-        while curl.now() < give_up do
+        local give_up = core.now() + 0.2
+        while core.now() < give_up do
           engine:step(0.05)
         end
         assert.is_true(timed(transfer.cancel, transfer) < 0.05)
@@ -641,9 +642,9 @@ describe("the engine", function()
       process.alarm(0.05)
       assert.is_true(timed(engine.step, engine, 5) < 1)
       assert(engine:submit { url = server.url .. "/hang" })
-      local sent = curl.now() + 0.1
-      while curl.now() < sent do
-        engine:step(sent - curl.now())
+      local sent = core.now() + 0.1
+      while core.now() < sent do
+        engine:step(sent - core.now())
       end
       process.alarm(0.05)
       assert.is_true(timed(engine.step, engine, 5) < 1)
@@ -680,7 +681,7 @@ describe("the engine", function()
     end)
 
     it("are sent though their tickets were thrown away", function()
-      local mark = ("lost%.0f"):format(curl.now() * 1e6)
+      local mark = ("lost%.0f"):format(core.now() * 1e6)
       assert(engine:submit { method = "POST", body = "x", fresh = true,
         url = server.url .. "/drop?as=" .. mark })
       collectgarbage()
@@ -1078,12 +1079,13 @@ describe("the engine", function()
       .. " spec/fixtures/lookup.c"))
     local output = shell.read("ASAN_OPTIONS=$ASAN_OPTIONS:"
       .. "verify_asan_link_order=0 LD_PRELOAD=" .. shim .. " " .. LUA .. [[ -e '
+      local core = require("starvideos.core")
       local curl = require("starvideos.curl")
       local engine = curl.engine()
-      local function since(start) return curl.now() - start < 0.4 end
+      local function since(start) return core.now() - start < 0.4 end
       local one = engine:submit { url = "https://one.invalid/" }
       engine:step(0.02)
-      local start = curl.now()
+      local start = core.now()
       one:cancel()
       io.write(tostring(since(start)), " ")
       local two = engine:submit { url = "https://two.invalid/", timeout = 0.1 }

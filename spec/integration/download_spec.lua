@@ -2,6 +2,7 @@
 -- the disk and by `kill -9`, and gone on with.
 
 local block = require "starvideos.runtime.block"
+local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local download = require "starvideos.operation.download"
 local files = require "spec.fixtures.files"
@@ -91,7 +92,7 @@ describe("a download", function()
   local server, folder, path, client, skipped
 
   local function now()
-    return curl.now() + skipped
+    return core.now() + skipped
   end
 
   -- Pauses between attempts take no time.
@@ -158,9 +159,9 @@ describe("a download", function()
   end
 
   local function await(what)
-    local give_up = curl.now() + 10
+    local give_up = core.now() + 10
     while not what() do
-      assert(curl.now() < give_up, "it never happens")
+      assert(core.now() < give_up, "it never happens")
       shell.run "sleep 0.02"
     end
   end
@@ -200,9 +201,9 @@ describe("a download", function()
   end)
 
   it("goes on where the connection fell silent", function()
-    local start = curl.now()
+    local start = core.now()
     is_whole(save("stall.mp4", { stall_timeout = 1 }))
-    assert.is_true(curl.now() - start < 10)
+    assert.is_true(core.now() - start < 10)
   end)
 
   describe("of a process that was killed", function()
@@ -307,7 +308,7 @@ describe("a download", function()
   end)
 
   it("notes its version when many are gathered, too", function()
-    local runtime = block.new { clock = curl.now }
+    local runtime = block.new { clock = core.now }
     local context = { runtime = runtime, connect_timeout = 5,
       random = math.random, wall_clock = os.time }
     local file, early
@@ -316,11 +317,11 @@ describe("a download", function()
         file = download.save(context, task "slow.mp4", path, {})
       end,
       function()
-        local give_up = curl.now() + 10
+        local give_up = core.now() + 10
         repeat
           runtime:sleep(0.02)
           early = read(path .. ".part.json")
-        until early or file or curl.now() > give_up
+        until early or file or core.now() > give_up
       end,
     }
     runtime:close()
@@ -335,7 +336,7 @@ describe("a download", function()
       shell.quote(path .. ".part")))
     write(path .. ".part.json", json.encode { task_id = "video_1",
       etag = '"v1"', total = total })
-    local game = new { runtime = "frame", clock = curl.now }
+    local game = new { runtime = "frame", clock = core.now }
     local handle = game:async(function()
       return game:download(task "film.mp4", path)
     end)

@@ -1,6 +1,7 @@
 -- What the engine says of exchanges that end at awkward moments: half-way
 -- through a write, in the queue, in a child, or on a disk that fails.
 
+local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local file = require "starvideos.sandbox.nginx.file"
 local http1 = require "spec.faults.http1"
@@ -18,9 +19,9 @@ local ANSWER = { status = 200, body = "{}" }
 
 -- Seconds that a function took.
 local function timed(what, ...)
-  local start = curl.now()
+  local start = core.now()
   what(...)
-  return curl.now() - start
+  return core.now() - start
 end
 
 local ORDER = [[
@@ -350,9 +351,9 @@ describe("the engine", function()
       local running = queue {}
       local overdue = queue { method = "POST", body = "x", url = server.url,
         timeout = 0.02 }
-      local due = curl.now() + 0.02
+      local due = core.now() + 0.02
       running:cancel()
-      repeat until curl.now() > due
+      repeat until core.now() > due
       assert.is_true(narrow:step(1))
       local failure = is_lost("timeout", overdue:result())
       assert.equal("queue", failure.phase)
@@ -363,16 +364,16 @@ describe("the engine", function()
 
     it("counts the time there", function()
       local running = queue {}
-      local start = curl.now()
+      local start = core.now()
       local waiting = queue { timeout = 0.2 }
       local begun = queue { timeout = 0.4 }
       assert.equal("queue",
         is_lost("timeout", finish(waiting, narrow)).phase)
-      assert.is_true(curl.now() - start < 0.38)
+      assert.is_true(core.now() - start < 0.38)
       running:cancel()
       assert.equal("answer", is_lost("timeout", finish(begun, narrow)).phase)
-      assert.is_true(curl.now() - start >= 0.39)
-      assert.is_true(curl.now() - start < 0.55)
+      assert.is_true(core.now() - start >= 0.39)
+      assert.is_true(core.now() - start < 0.55)
     end)
   end)
 

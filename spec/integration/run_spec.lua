@@ -1,7 +1,7 @@
 -- Programs without a loop that wait on the engine's descriptor, and Ctrl-C as
 -- the system sends it.
 
-local curl = require "starvideos.curl"
+local core = require "starvideos.core"
 local file = require "starvideos.sandbox.nginx.file"
 local nginx = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.sandbox.nginx.shell"
@@ -67,18 +67,18 @@ describe("a program without a loop", function()
         local order = client:async(function()
           return client:wait(assert(client:create(PARAMS)), FAST)
         end)
-        local before, began = os.clock(), curl.now()
+        local before, began = os.clock(), core.now()
         assert(client:run(20))
         assert.equal("completed", order.result.status)
-        assert.is_true(curl.now() - began < 5)
+        assert.is_true(core.now() - began < 5)
         assert.is_true(os.clock() - before < 0.3)
       end)
 
       it("sleeps as long as it is told", function()
         client:async(client.wait, client, "video_1", { first_poll = 5 })
-        local before, began = os.clock(), curl.now()
+        local before, began = os.clock(), core.now()
         assert(client:sleep(1))
-        assert.is_near(1, curl.now() - began, 0.25)
+        assert.is_near(1, core.now() - began, 0.25)
         assert.is_true(os.clock() - before < 0.1)
       end)
 
@@ -89,8 +89,8 @@ describe("a program without a loop", function()
   end
 
   it("sleeps until Ctrl-C", function()
-    local began = curl.now()
+    local began = core.now()
     assert.equal("cancelled\ttrue\tnil", interrupted "block")
-    assert.is_true(curl.now() - began < 5)
+    assert.is_true(core.now() - began < 5)
   end)
 end)

@@ -1,5 +1,6 @@
 -- The sandbox on real sockets: what only nginx, ffmpeg and processes can show.
 
+local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
@@ -47,8 +48,8 @@ local function own(server, path, method, body)
 end
 
 local function until_true(seconds, condition)
-  local deadline = curl.now() + seconds
-  while curl.now() < deadline do
+  local deadline = core.now() + seconds
+  while core.now() < deadline do
     local value = condition()
     if value then
       return value
@@ -160,11 +161,11 @@ describe("a drawn clip", function()
   end)
 
   it("does not delay a create", function()
-    local began = curl.now()
+    local began = core.now()
     for _ = 1, 4 do
       made(server, "a kite", { duration = 15 })
     end
-    assert.is_true(curl.now() - began < 1)
+    assert.is_true(core.now() - began < 1)
   end)
 
   it("leaves nothing when the server stops in the middle", function()
@@ -281,9 +282,9 @@ for _, tls in ipairs{ false, true } do
     end)
 
     it("delays an answer", function()
-      local began = curl.now()
+      local began = core.now()
       made(server, "[scenario:create_slow=0.5]")
-      assert.is_near(0.6, curl.now() - began, 0.15)
+      assert.is_near(0.6, core.now() - began, 0.15)
     end)
 
     it("serves others while one request hangs", function()

@@ -2,7 +2,7 @@
 -- HTTP and as the provider speaks: TLS, with HTTP/2 offered.
 
 local books = require "spec.fixtures.books"
-local curl = require "starvideos.curl"
+local core = require "starvideos.core"
 local nginx = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.sandbox.nginx.shell"
 local starvideos = require "starvideos"
@@ -26,7 +26,7 @@ end
 local skipping = { skipped = 0 }
 
 function skipping.clock()
-  return curl.now() + skipping.skipped
+  return core.now() + skipping.skipped
 end
 
 function skipping.sleep(seconds)
@@ -106,9 +106,9 @@ for _, tls in ipairs { false, true } do
         ids[index] = assert(client:create(params("many " .. index))).id
       end
       ids[9] = assert(client:create(params "[scenario:failed]")).id
-      local began = curl.now()
+      local began = core.now()
       local results = client:wait_all(ids, { interval = 0.3, timeout = 20 })
-      assert.is_true(curl.now() - began < 5)
+      assert.is_true(core.now() - began < 5)
       for index = 1, 8 do
         assert.equal("completed", results[index].task.status)
       end
@@ -173,19 +173,19 @@ for _, tls in ipairs { false, true } do
 
     it("polls an unknown status on to the deadline, and no longer", function()
       local task = assert(client:create(params "[scenario:result_unknown]"))
-      local began = curl.now()
+      local began = core.now()
       local _, err = client:wait(task, { interval = 0.2, timeout = 1 })
       assert.equal("timeout", err.kind)
-      assert.is_near(1, curl.now() - began, 0.3)
+      assert.is_near(1, core.now() - began, 0.3)
       assert.equal(task.id, err.task.id)
     end)
 
     it("ends a poll that hangs at the deadline", function()
       local task = assert(client:create(params "[scenario:query_hang]"))
-      local began = curl.now()
+      local began = core.now()
       local _, err = client:wait(task, { interval = 0.1, timeout = 0.8 })
       assert.equal("timeout", err.kind)
-      assert.is_near(0.8, curl.now() - began, 0.3)
+      assert.is_near(0.8, core.now() - began, 0.3)
     end)
 
     it("keeps to Retry-After where it lies past the end of the wait",

@@ -2,7 +2,7 @@
 -- killed at a random moment; or stopped while another takes up its orders, and
 -- let go on days later.
 
-local curl = require "starvideos.curl"
+local core = require "starvideos.core"
 local phases = require "spec.torture.phases"
 local shell = require "starvideos.sandbox.nginx.shell"
 
@@ -173,9 +173,9 @@ function _M.new(options)
   local self = setmetatable({ lua = options.lua, settings = options.settings,
     log = options.log, marks = options.marks, leaps = options.leaps, first = 1,
     kills = 0, stops = 0, crashed = 0, ends = {} }, Torture)
-  local began = curl.now()
+  local began = core.now()
   run(self, 1, { false })
-  self.life = curl.now() - began
+  self.life = core.now() - began
   return self
 end
 

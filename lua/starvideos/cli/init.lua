@@ -165,7 +165,7 @@ local function new_job(options, env)
     console = consoles.new(env, options) }
   function job.now()
     local clock = env.client_options.clock
-    return clock and clock() or require("starvideos.curl").now()
+    return clock and clock() or require("starvideos.core").now()
   end
   -- Shows what is done before there is a task. Only on a terminal: elsewhere it
   -- would print a line before each refusal.

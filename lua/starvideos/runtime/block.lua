@@ -358,9 +358,7 @@ function _M.new(options)
     }
     return self.made
   end
-  self.clock = options.clock or function()
-    return require("starvideos.curl").now()
-  end
+  self.clock = options.clock or require("starvideos.core").now
   self.pause = options.sleep or function(seconds)
     self.engine():step(math.min(seconds, LONG_SECONDS))
   end

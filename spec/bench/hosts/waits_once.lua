@@ -4,6 +4,7 @@
 --
 -- It lives like a game: 60 times a second it looks at its waits.
 
+local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local json = require "starvideos.json"
 local starvideos = require "starvideos"
@@ -56,7 +57,7 @@ end
 local function observe()
   local poll = watch.poll
   function watch.poll(plan, self)
-    late[#late + 1] = dues[self.id] > 0 and curl.now() - dues[self.id] or nil
+    late[#late + 1] = dues[self.id] > 0 and core.now() - dues[self.id] or nil
     local what, value, err = poll(plan, self)
     dues[self.id] = what == watch.SLEEP and value or 0
     return what, value, err
@@ -85,8 +86,8 @@ local client = assert(starvideos.new { api_key = "sandbox-key",
   base_url = base_url, ca_file = ca_file, runtime = "frame" })
 
 local function live_for(seconds)
-  local until_then = curl.now() + seconds
-  while curl.now() < until_then do
+  local until_then = core.now() + seconds
+  while core.now() < until_then do
     client:update(BUDGET_MS)
     engine:step(FRAME)
   end
@@ -105,9 +106,9 @@ local lua, resident_before = live(), resident()
 begin(client, ids, { interval = INTERVAL, timeout = 3600 })
 live_for(FROM)
 late = {}
-local used, from = processor(), curl.now()
+local used, from = processor(), core.now()
 live_for(UNTIL - FROM)
-local share = (processor() - used) / (curl.now() - from)
+local share = (processor() - used) / (core.now() - from)
 local grown = resident() - resident_before
 local polls, late_p999, late_most = #late, percentile(late, 0.999), late[#late]
 late = {}
