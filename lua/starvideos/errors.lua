@@ -16,14 +16,14 @@ local kinds = {
   not_found = { false, "the provider knows no task with this id" },
   server = { true, "the provider failed (HTTP 5xx)" },
   network = { true, "no answer came through" },
-  timeout = { true, "time ran out; the task goes on" },
+  timeout = { true, "time ran out; the task continues" },
   cancelled = { true, "the caller or Ctrl-C ended the call" },
   outcome_unknown = { false, "the order may have been accepted and billed" },
   task_failed = { false, "the provider could not make the video" },
-  expired = { false, "the link to the video is dead" },
+  expired = { false, "the link to the video has expired" },
   protocol = { false, "an answer that could not be understood" },
   io = { false, "the local disk or file failed" },
-  ledger = { false, "the record of orders could not be read or written" },
+  ledger = { false, "the ledger could not be read or written" },
 }
 
 --- The names of all kinds, sorted.
@@ -41,8 +41,8 @@ function _M.meaning(name)
   return kinds[name][2]
 end
 
--- A task in an error shows no signed link; without one its link is asked for
--- again.
+-- A task in an error shows no signed link; a download of this task asks for the
+-- link again.
 local function without_links(task)
   local clean = redact.tree(task)
   if clean.video_url ~= task.video_url then
@@ -93,14 +93,14 @@ function _M.task_failed(task)
   }
 end
 
---- The error of Ctrl-C that takes effect once an order is through.
+--- The error of a Ctrl-C that came while an order was on its way.
 -- @tparam table task
 -- @treturn table err
 function _M.interrupted(task)
   return _M.new {
     kind = "cancelled",
-    message = ("interrupted after task %s was created; it goes on and can be"
-      .. " waited for"):format(task.id),
+    message = ("interrupted after task %s was created, which continues: wait"
+      .. " for it by this id"):format(task.id),
     task = task,
     task_id = task.id,
     interrupted = true,

@@ -1,6 +1,6 @@
 --- JSON with settings of our own.
--- lua-cjson keeps its settings per instance; this one is ours, so nothing
--- here changes how the host's own cjson behaves, nor the reverse.
+-- lua-cjson keeps its settings per instance. This instance is ours: the settings
+-- of the host's own cjson and ours do not affect each other.
 -- @module starvideos.json
 
 local found, cjson = pcall(require, "cjson")
@@ -24,9 +24,8 @@ _M.null = cjson.null
 
 -- What becomes of a decoded value, by its type; the others stay as they are.
 -- cjson reads every number as a float, which Lua 5.3 and later print as "5.0":
--- whole ones become integers, as the sender meant them. Its null is a
--- userdata, hence true in a condition: it is taken out before anybody can trip
--- over it.
+-- whole ones become integers, as the sender meant them. Its null is a userdata,
+-- which is true in a condition: it becomes nil.
 local plain = {
   number = math.tointeger and function(number)
     return math.tointeger(number) or number
@@ -63,7 +62,7 @@ function _M.decode(text)
   return value
 end
 
--- Up to it a float tells each whole number from the next one.
+-- Up to this number a float can tell each whole number from the next one.
 local LARGEST = 9007199254740991
 
 local function fail(message, ...)
@@ -74,22 +73,22 @@ local function is_list_index(key)
   return type(key) == "number" and key >= 1 and key % 1 == 0
 end
 
---- Whether a number is surely the one that stood in the caller's program or
--- file: a whole number beyond 2^53 - 1 may have been another.
+--- Whether a number is certainly the one that the caller wrote: a whole number
+-- beyond 2^53 - 1 may have been rounded.
 -- @tparam number number
 -- @treturn boolean
 function _M.is_exact(number)
   return number % 1 ~= 0 or number <= LARGEST and number >= -LARGEST
 end
 
--- cjson of many systems writes 14 digits at most. The fewest that read back as
--- the same number; the point is a comma in some of the host's languages.
+-- As many digits as are needed to read the same number back: cjson of many systems
+-- writes 14 at most. In some locales of the host the point is a comma.
 local function number_text(number)
   local integer = math.tointeger and math.tointeger(number)
   if integer then
     return ("%d"):format(integer)
   elseif number ~= number or number == math.huge or number == -math.huge then
-    fail("NaN and infinity are no numbers of JSON")
+    fail("JSON has no NaN and no infinity")
   elseif number % 1 == 0 and _M.is_exact(number) then
     return ("%.0f"):format(number)
   end
@@ -119,7 +118,7 @@ end
 
 local function name_text(key)
   if type(key) ~= "string" and type(key) ~= "number" then
-    fail("a field is named by a %s, not by a text", type(key))
+    fail("the name of a field is a %s, not a text", type(key))
   end
   return string_text(type(key) == "number" and number_text(key) or key)
 end
@@ -133,7 +132,7 @@ local function write_object(object, depth)
   return "{" .. table.concat(items, ",") .. "}"
 end
 
--- How many items a list has; nil for what is none. Holes are no null.
+-- How many items a list has; nil for what is not a list.
 local function length_of(value)
   local count, largest = 0, 0
   for key in pairs(value) do
@@ -143,8 +142,8 @@ local function length_of(value)
     count, largest = count + 1, math.max(largest, key)
   end
   if largest > count then
-    fail("a list has a hole: %d items, the last is number %.0f", count,
-      largest)
+    fail("a list has a hole: it has %d items, and the last one is number %.0f",
+      count, largest)
   end
   return count > 0 and count or nil
 end
@@ -155,7 +154,7 @@ local writers = {
   boolean = tostring,
   table = function(value, depth)
     if depth > MAX_DEPTH then
-      fail("it is nested deeper than %d tables, or in itself", MAX_DEPTH)
+      fail("it is nested deeper than %d tables, or contains itself", MAX_DEPTH)
     end
     local count = length_of(value)
     return count and write_list(value, count, depth + 1)

@@ -1,7 +1,7 @@
---- The caller's own functions: `on_event`, `on_progress` and their like. What
--- one of them raises never comes between the caller and what was bought: the
--- call goes on. It is told once for each of a client's listeners, to
--- `on_event`, and where that cannot hear it, on stderr.
+--- The caller's own functions: `on_event`, `on_progress` and the like. What one of
+-- them raises does not end the call, whose result may have been bought. The first
+-- error of each listener of a client is reported to `on_event`, or on stderr where
+-- that fails.
 -- @module starvideos.listener
 
 local errors = require "starvideos.errors"
@@ -12,8 +12,8 @@ local _M = {}
 -- Options of a call that are listeners.
 local names = { "on_progress", "on_task", "on_download", "on_done" }
 
---- Whether what came out of a listener is Ctrl-C: it may come while one runs, or
--- end a call that one makes.
+--- Whether a listener raised because of Ctrl-C: it may come while the listener
+-- runs, or during a call that the listener makes.
 -- @tparam table context of the client
 -- @param raised
 -- @treturn boolean
@@ -83,7 +83,7 @@ function _M.event(context, event)
   end
 end
 
---- Options whose listeners can be called without care.
+--- The options of a call, with listeners that raise nothing but Ctrl-C.
 -- @tparam table context of the client
 -- @tparam table options of a call; left as they are
 -- @treturn table options

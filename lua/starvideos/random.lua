@@ -1,6 +1,5 @@
---- A source of randomness for jitter, apart from math.random: seeding that
--- one would change the host's numbers, and unseeded it gives every process
--- the same.
+--- Random numbers for jitter. Not math.random: to seed it would change the host's
+-- numbers, and unseeded it returns the same numbers in every process.
 -- @module starvideos.random
 
 local fingerprint = require "starvideos.fingerprint"
@@ -14,7 +13,7 @@ end
 
 --- Make a generator.
 -- @tparam[opt] number seed a whole number above 0, for the same numbers each
---   time; default one that no two processes share
+--   time; by default each generator has another
 -- @treturn function returns a number in [0, 1)
 return function(seed)
   local state = seed or own_seed()

@@ -1,26 +1,25 @@
---- Keeps secrets out of whatever people and logs get to see: the key of the
--- API, and what may be secret in a URL, which is its user and password and all
--- that follows its path. The path itself is shown: who hides a secret in it
--- hides it from nobody.
+--- Keeps secrets out of all that people and logs can see: the API key, and what
+-- may be secret in a URL, which is its user, its password and all that follows its
+-- path. The path itself is shown.
 -- @module starvideos.redact
 
 local _M = {}
 
--- Shorter keys, and shorter parts of a URL, stand in ordinary words too;
--- blanking them out would only spoil the message.
+-- Shorter keys, and shorter parts of a URL, are parts of ordinary words too; to
+-- replace them would only spoil the message.
 local SHORTEST_SECRET = 4
 
--- Slashes may be escaped as in JSON, or be too many or too few: what takes
--- such a text for a URL is not for us to say.
+-- Slashes may be escaped as in JSON, or be too many or too few: other programs may
+-- still take such a text for a URL.
 local SCHEME = "%f[%w+.-][%w+.-]+:[\\/]+"
 
--- What has been taken out of a text before.
+-- What a secret was replaced by before.
 local MARK = "^%[redacted%-?%w*%]"
 
 -- What stands behind a URL in a sentence or in JSON.
 local CLOSING = "^[\\\"'<>)%]},.]*"
 
--- Where the parts of a URL end: in a text also at a blank.
+-- Where the parts of a URL end: in a text also at a space.
 local in_text = { authority = "^[^%s/?#;\\]*", path = "^[^%s?#;]*",
   beyond = "[%s?#;]", rest = "^%S*" }
 local alone = { authority = "^[^/?#;\\]*", path = "^[^?#;]*",
@@ -36,14 +35,14 @@ local function shown_authority(authority)
   return host and "[redacted]@" .. host or authority
 end
 
--- A password with a slash or so in it makes a port of its beginning.
+-- Where a password contains a slash, its beginning stands where a port would.
 local function is_odd(authority)
   local host = authority:match("[^@]*$"):gsub("^%b[]", "")
   return host:match('^[^"<>]*'):find ":[^%d:]" ~= nil
 end
 
 -- Whether a URL ends with a mark of ours: it may stand in JSON, where the text
--- goes on. (Older versions left in place what followed a quote.)
+-- continues. (Older versions left in place what followed a quote.)
 local function is_over(text, at, ends)
   if ends ~= in_text then
     return at > #text
@@ -53,8 +52,8 @@ local function is_over(text, at, ends)
     or closing:find '"[,:}%]]' ~= nil
 end
 
--- What follows the path: all of it may be a signature, whichever character it
--- begins with. Returns what to show, and where the text goes on.
+-- Hides what follows the path: all of it may be a signature, whichever character
+-- it begins with. Returns what to show, and where the text continues.
 local function hide_rest(text, at, digest, ends)
   local before = text:match(MARK, at)
   if before and is_over(text, at + #before, ends) then
@@ -79,8 +78,8 @@ local function read_authority(text, at, ends)
     not text:sub(at + #authority, following - 1):find(ends.beyond)
 end
 
--- Hides one URL whose scheme has been read: what to show, and where the text
--- goes on, be it with a URL in the path of this one.
+-- Hides one URL whose scheme has been read. Returns what to show, and where the
+-- text continues: maybe with a URL in the path of this one.
 local function hide(text, at, digest, ends)
   local authority, leads_on = read_authority(text, at, ends)
   if is_odd(authority) then
@@ -122,7 +121,7 @@ local function has_slash(text)
 end
 
 --- Take what may be secret out of every URL in a text: user and password,
--- query, fragment, and what follows a semicolon. A URL ends at a blank.
+-- query, fragment, and what follows a semicolon. A URL ends at a space.
 -- @tparam string text
 -- @tparam[opt] function digest gets a secret and returns letters and digits by
 --   which to tell it from others; by default all look the same
@@ -131,8 +130,8 @@ function _M.urls(text, digest)
   return has_slash(text) and hide_all(text, nil, digest, in_text) or text
 end
 
---- The same for a text that is a URL as a whole, whatever characters are in
--- it; also where its scheme is missing.
+--- The same for a text that is one URL, whatever characters are in it, and even
+-- if its scheme is missing.
 -- @tparam string text
 -- @tparam[opt] function digest
 -- @treturn string
@@ -147,10 +146,10 @@ function _M.url(text, digest)
   return hide_all(text, begun, digest, begun and alone or in_text)
 end
 
---- The address of a server as a person has typed it, right or wrong, without
--- whatever may be a password.
+--- The address of a server as a person typed it, right or wrong, without anything
+-- that may be a password.
 -- @tparam string text
--- @tparam[opt=false] boolean with_user leave the user's name in it
+-- @tparam[opt=false] boolean with_user keep the name of the user
 -- @treturn string
 function _M.address(text, with_user)
   local scheme, rest = text:match("^(%s*" .. SCHEME .. ")(.*)$")
@@ -172,8 +171,8 @@ local function parts_of(url)
   return parts
 end
 
---- Take out of a text whatever is secret in a URL: a page or a library may
--- show parts of it.
+--- Take the secret parts of a URL out of a text: a page or a library may have
+-- quoted them.
 -- @tparam string text
 -- @tparam string url
 -- @treturn string

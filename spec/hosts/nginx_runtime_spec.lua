@@ -299,7 +299,7 @@ describe("the runtime of nginx", function()
       end)
       assert.equal(200, event.status)
       local log = file.read(server.prefix .. "/logs/error.log")
-      assert.truthy(log:find "task %S+ was created for a caller that is gone")
+      assert.truthy(log:find "task %S+ was created, but its caller has ended")
     end)
   end
 

@@ -1,4 +1,4 @@
---- Where the API lives: base URLs as people paste them, brought to one form.
+--- The address of the API: base URLs as people paste them, brought to one form.
 -- @module starvideos.api.address
 
 local redact = require "starvideos.redact"
@@ -11,7 +11,7 @@ _M.default = "https://zcbservice.aizfw.cn/kyyReactApiServer"
 local HOST = "zcbservice.aizfw.cn"
 local PREFIX = "/kyyReactApiServer"
 
--- What follows the base in an endpoint, most specific first: people paste
+-- What follows the base URL in an endpoint, most specific first: people paste
 -- whole endpoints.
 local endpoints = {
   "/v1/starvideos/videos$",
@@ -57,26 +57,26 @@ end
 --- Bring a base URL to its one form: no trailing slash, no `/v1`, no endpoint,
 -- no doubled prefix, the provider's prefix added where only its host is given.
 -- @tparam string url
--- @tparam[opt=false] boolean insecure_http allow http to a foreign host
+-- @tparam[opt=false] boolean insecure_http allow http to another host than this
 -- @treturn ?string base
 -- @treturn ?string what is wrong and what to write instead
 function _M.normalise(url, insecure_http)
   local plain = url:match("^%s*(.-)%s*$")
   if plain:find("[%c%s]") then
-    return refuse(plain:gsub("[%c%s]+", " "), "holds blanks")
+    return refuse(plain:gsub("[%c%s]+", " "), "contains spaces")
   elseif plain:find("[?#]") then
     return refuse(plain:match("^[^?#]*"), "has a query or fragment")
   elseif plain:find("^%a[%w+.-]*://[^/]*@") then
-    return refuse(plain, "holds a user or password")
+    return refuse(plain, "contains a user name or a password")
   end
   local scheme, authority, path = plain:match("^(%a+)://([^/]+)(.*)$")
   scheme = scheme and scheme:lower()
   if scheme ~= "https" and scheme ~= "http" then
-    return refuse(plain, "is not a whole https URL")
+    return refuse(plain, "is not a complete https URL")
   elseif scheme == "http" and not insecure_http
     and not is_loopback(authority) then
-    return refuse(plain, "would send the key unencrypted (or say"
-      .. " insecure_http = true)")
+    return refuse(plain, "would send the API key unencrypted (to do"
+      .. " that all the same, set insecure_http = true)")
   end
   return scheme .. "://" .. authority .. tidy_path(authority, path)
 end
@@ -86,8 +86,8 @@ local function encoded(char)
 end
 
 --- The path of a task's result.
--- @tparam string id any bytes; percent-encoded, dots too where they alone
---   would mean another folder
+-- @tparam string id any bytes; they are percent-encoded, dots too where the id
+--   has nothing else and would name another folder
 -- @treturn string
 function _M.result_path(id)
   local segment = id:gsub("[^%w_.~-]", encoded)

@@ -1,5 +1,5 @@
---- What goes over the wire for a create: the caller's fields, tidied, and
--- nothing the caller did not ask for.
+--- The request that a create sends: the caller's fields, brought to the API's
+-- form, and nothing that the caller did not ask for.
 -- @module starvideos.api.create_body
 
 local core = require "starvideos.core"
@@ -20,7 +20,7 @@ for _, field in ipairs(core.fields()) do
   renamed[field.name] = field.renamed
 end
 
--- Where a model nobody has described yet is ordered.
+-- The endpoint of a model that the catalog does not have.
 local function endpoint_of(model)
   if type(model) == "string" and model:find("^starvideos") then
     return "/v1/starvideos/videos"
@@ -56,7 +56,7 @@ local function look_for_inexact(value, field, found, depth)
   if type(value) == "number" and not json.is_exact(value) then
     found[#found + 1] = { field = field, code = "out_of_range", actual = value,
       limit = 2 ^ 53 - 1, message = ("%s is %.17g, a whole number so large that"
-        .. " its last digits may be lost already: pass it as a text"):format(
+        .. " its last digits may already be lost: pass it as a text"):format(
         field, value) }
   elseif type(value) == "table" and depth > 0 then
     for name, item in pairs(value) do
@@ -66,10 +66,10 @@ local function look_for_inexact(value, field, found, depth)
   end
 end
 
--- Deeper than any request; one that is nested in itself has an end here.
+-- Deeper than any request; the search ends here in a table that contains itself.
 local DEPTH = 10
 
---- The numbers that may be others than the caller wrote.
+--- Find the numbers that may differ from what the caller wrote.
 -- @tparam table fields
 -- @treturn table list of violations
 function _M.inexact(fields)
@@ -84,9 +84,9 @@ end
 -- @tparam table params as given by the caller; left unchanged
 -- @tparam ?table row the model's row of the catalog
 -- @tparam ?string endpoint path below the base URL, where the caller names one
--- @treturn ?string body JSON
--- @treturn string|table the endpoint, or an err of kind validation
--- @treturn ?table the fields that the body holds
+-- @treturn ?table request: `body` (JSON), its `endpoint`, and the `fields` that
+--   the body has
+-- @treturn ?table err of kind validation
 function _M.build(params, row, endpoint)
   local fields = {}
   for name, value in pairs(params) do
@@ -114,8 +114,11 @@ function _M.build(params, row, endpoint)
         :format((tostring(body):gsub("^.-:%d+: ", ""))),
     }
   end
-  return body, endpoint or row and row.endpoint or endpoint_of(params.model),
-    fields
+  return {
+    body = body,
+    endpoint = endpoint or row and row.endpoint or endpoint_of(params.model),
+    fields = fields,
+  }
 end
 
 return _M

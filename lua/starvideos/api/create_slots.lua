@@ -1,9 +1,9 @@
---- How many orders a client may have on the wire: the others wait for a slot,
--- in the order in which they came. What waits here was not sent, and may be
--- given up; whoever has a slot has the whole time for an answer.
+--- Limits how many creates of a client are on the wire. The others wait for a
+-- slot, in the order in which they came: they are not sent yet and can be
+-- cancelled. The time limit of a create begins when it gets its slot.
 --
--- Of who waits it knows what a runtime tells: `waiter`, `wait`, `wake`,
--- `is_gone`, `leave`.
+-- Who waits is a runtime's waiter: see its `waiter`, `wait`, `wake`, `is_gone`
+-- and `leave`.
 -- @module starvideos.api.create_slots
 
 local _M = {}
@@ -11,16 +11,16 @@ local _M = {}
 local Slots = {}
 Slots.__index = Slots
 
---- As many as nginx, a provider and a line of medium width take at a time,
--- each with a TLS connection of its own.
+--- How many creates may be on the wire, each with a TLS connection of its own:
+-- nginx, a provider and a line of medium speed can take so many.
 _M.default = 32
 
--- Seconds between looks of one that waits and is not roused; and between
--- renewals of the claim of its order, well within a lease of the ledger.
+-- Seconds after which a waiting create looks again though nobody woke it; and
+-- between renewals of its order's lease in the ledger, which is longer.
 local LOOK, RENEWAL = 5, 20
 
--- An error may end a coroutine where it stands, and nobody is told: what will
--- never go on neither holds a slot nor keeps others from one.
+-- An error may end a coroutine, and nobody is told: a waiter that is gone loses
+-- its slot and its place in the queue. Returns the first of the queue.
 local function clear(self, runtime)
   for who in pairs(self.holders) do
     if runtime:is_gone(who) then
@@ -36,7 +36,7 @@ local function clear(self, runtime)
   return first
 end
 
--- The next one looks for himself.
+-- Wakes the first of the queue, which takes the slot itself.
 local function wake_next(self, runtime)
   local first = clear(self, runtime)
   if first and self.held < self.limit then
@@ -56,7 +56,8 @@ local function leave(self, runtime, entry)
   wake_next(self, runtime)
 end
 
--- Renews what must not run out while one waits.
+-- Renews what must not expire during the wait: when it was renewed last, or nil
+-- and an err.
 local function keep(runtime, renewed, renew)
   local now = runtime:now()
   if now < renewed + RENEWAL then
@@ -66,18 +67,18 @@ local function keep(runtime, renewed, renew)
   return ok and now, err
 end
 
--- Whether a place in the queue has become a slot; else an err of `renew`, or
--- why the waiting ended.
+-- Waits until the first of the queue may have a slot: true; or nil and an err of
+-- `renew`, or nil, nil and why the wait ended.
 local function wait(self, runtime, entry, renew)
   local renewed = runtime:now()
   while clear(self, runtime) ~= entry or self.held >= self.limit do
     local ok, why = runtime:wait(entry.who, LOOK)
     if not ok then
-      return false, nil, why
+      return nil, nil, why
     end
     renewed, why = keep(runtime, renewed, renew)
     if not renewed then
-      return false, why
+      return nil, why
     end
   end
   self.holders[entry.who], self.held = true, self.held + 1
@@ -86,24 +87,24 @@ end
 
 --- Wait for a slot.
 -- @tparam table runtime
--- @tparam function renew called from time to time; may return nil and an err,
---   which ends the waiting
+-- @tparam function renew called from time to time; where it returns nil and an
+--   err the wait ends
 -- @treturn ?table slot, for `release`
 -- @treturn ?table err of `renew`
--- @treturn ?string why the waiting ended, as of the runtime's `sleep`
+-- @treturn ?string why the wait ended, as of the runtime's `sleep`
 function Slots:take(runtime, renew)
   local who = runtime:waiter()
   if not who or self.holders[who] then -- an error ended its call
     return who or self
   end
   local entry = join(self, who)
-  local has_one, err, why = wait(self, runtime, entry, renew)
+  local ok, err, why = wait(self, runtime, entry, renew)
   runtime:leave(who)
   leave(self, runtime, entry)
-  return has_one and who or nil, err, why
+  return ok and who, err, why
 end
 
---- Let the next one have a slot. Once is enough, and more do no harm.
+--- Give a slot back. To do so again changes nothing.
 -- @tparam table runtime
 -- @tparam table slot
 function Slots:release(runtime, slot)

@@ -1,9 +1,9 @@
---- What a body says that was not expected, short enough for a message.
+--- The beginning of an unexpected body, short enough for a message.
 -- @module starvideos.api.excerpt
 
 local _M = {}
 
--- Enough to recognise a gateway's error page by.
+-- Enough to recognise the error page of a gateway.
 local BYTES = 160
 
 --- The beginning of a text, cut between characters, never inside one.
@@ -22,7 +22,7 @@ function _M.shortened(text, bytes)
   return text:sub(1, bytes) .. "…"
 end
 
---- A page of whatever encoding, fit to stand in a message.
+--- The beginning of a body in any encoding, as a message can show it.
 -- @tparam string body
 -- @treturn string
 function _M.of(body)

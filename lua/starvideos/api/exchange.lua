@@ -1,5 +1,5 @@
---- One exchange with the API: adds the key, sends through the runtime, tells
--- the listener, and reads a missing answer.
+--- One exchange with the API: adds the key, sends through the runtime, tells the
+-- listener, and makes an error of a transport's failure.
 -- @module starvideos.api.exchange
 
 local errors = require "starvideos.errors"
@@ -8,10 +8,10 @@ local redact = require "starvideos.redact"
 
 local _M = {}
 
--- Reasons for which a transport refuses a request, rather than fails at it.
+-- Reasons for which a transport refuses a request before it sends anything.
 local refusals = { invalid = true, insecure = true }
 
--- A transport that does not say whether it sent anything is taken to have sent
+-- A transport that does not say whether it sent anything counts as having sent
 -- it.
 local function kind_of(operation, failure)
   local is_unsent = failure.sent == false
@@ -72,8 +72,9 @@ function _M.send(context, req)
   return response, failure
 end
 
--- A second Ctrl-C, in the listener, changes nothing about the order either.
-local function listener_of(context)
+-- Once an order is on its way Ctrl-C does not interrupt it, nor does a second one
+-- in the listener.
+local function interrupt_listener(context)
   return function()
     pcall(listener.event, context, { name = "interrupt",
       timeout = context.timeout })
@@ -96,7 +97,7 @@ local function request_of(context, operation, call)
     send_by = call.send_by,
     fresh = billable,
     finish = billable,
-    on_interrupt = billable and listener_of(context) or nil,
+    on_interrupt = billable and interrupt_listener(context) or nil,
     redirects = 0,
   }
 end
@@ -127,8 +128,8 @@ function _M.call(context, operation, call)
   return response, err
 end
 
--- One try to send an order, in a table: its functions may outlive the caller,
--- whose variables nginx then gives to another.
+-- One try to send an order, in a table: its functions may run longer than the
+-- caller, and nginx reuses the caller's variables then.
 local function new_try(context, operation, call, steps)
   local one = {}
   local function send()
@@ -160,24 +161,24 @@ local function new_try(context, operation, call, steps)
   function one.lost()
     one.tell()
     local task = one.outcome and one.outcome.task
-    return task and ("task %s was created for a caller that is gone")
-      :format(task.id)
+    return task and ("task %s was created, but its caller has ended: wait for"
+      .. " it by this id"):format(task.id)
   end
   return one
 end
 
---- Send an order, once. Where the one who orders may be killed while it waits,
--- the order and its record go on without it.
+--- Send an order, once. Where the caller may be killed while it waits, the
+-- exchange and its record are completed without it.
 -- @tparam table context of the client
 -- @tparam table operation one of `starvideos.api.operations`
 -- @tparam table call what the operation's path needs, and `body`; `send_by` (of
 --   `starvideos.core.boottime`: from then on it is not sent) may be set by
 --   `begin`
--- @tparam table steps of who orders: `begin()` right before, may return nil and
---   an err, and then nothing is sent; `take(response, err)` returns the outcome
---   before any listener is told, for what a listener does must not come between
---   an order and its record; `leave()` when all is over, but not where an error
---   ended it and the coroutine with it
+-- @tparam table steps of the caller: `begin()` is called right before; where it
+--   returns nil and an err, nothing is sent. `take(response, err)` returns the
+--   outcome, before any listener is told: what a listener does must not come
+--   between an order and its record. `leave()` is called in the end, except where
+--   an error ended the coroutine
 -- @treturn table outcome as `take` made it; `err` alone where `begin` failed
 -- @treturn boolean whether Ctrl-C came while the listener ran
 function _M.order(context, operation, call, steps)

@@ -4,15 +4,15 @@
 --
 -- * `method`, and `path(call)`, which is appended to the base URL;
 -- * `billable`: whether it may cost money. Such an operation is sent by
---   `exchange.order`: on a connection of its own, never interrupted once it is
---   on its way. Its answer is read for the id of what was bought, the answer to
---   any other for the status of a task;
+--   `exchange.order`: on a connection of its own, and not interrupted once it is
+--   on its way. Its answer must tell the id of what was bought, that to another
+--   operation the status of a task;
 -- * `kinds`: the error kind of an HTTP status, or of a `code` in the body; `3xx`
 --   to `5xx` for all that are not listed, `unreadable` for an answer that makes
 --   no sense. A `code` of 204 is the provider's way to refuse a key, not "no
 --   content";
--- * `refused`: the message for each of these kinds, with a place for the facts;
---   a kind without a message is none of this operation's;
+-- * `refused`: the message for each of these kinds, with a place for the facts.
+--   The words of an answer can mean only a kind that has a message here;
 -- * `failures`: the error kind of a transport's reason, where nothing was sent,
 --   and where something was or may have been;
 -- * `failed`: the message for each of those kinds.
@@ -24,9 +24,9 @@ local address = require "starvideos.api.address"
 
 local BASE_URL = "base_url must read like " .. address.default
 
-local UNKNOWN = "the order was sent, but its answer could not be read (%s); it"
-  .. " may have been accepted and billed: do not order again before you have"
-  .. " looked at your account with the provider"
+local UNKNOWN = "the order was sent, but no answer says whether it was accepted"
+  .. " (%s); it may have been accepted and billed: look at your account with the"
+  .. " provider before you order again"
 
 local NOTHING_BOUGHT = "%s; nothing was sent, and nothing was bought"
 
@@ -103,7 +103,7 @@ _M.query = {
     rate_limited = "too many requests (%s)",
     not_found = "the provider knows no task with this id (%s)",
     server = "the provider failed (%s)",
-    timeout = "the provider gave up waiting (%s)",
+    timeout = "the provider timed out (%s)",
     protocol = "the answer could not be understood (%s)",
   },
   failures = reading,

@@ -1,4 +1,4 @@
---- A task as the API tells it, brought to one form.
+--- A task as the API answers it, brought to one form.
 -- @module starvideos.api.task
 
 local _M = {}
@@ -13,7 +13,7 @@ function mt:__tostring()
   return text
 end
 
--- Every spelling met, in lower case with blanks and dashes as underscores.
+-- Every known spelling, in lower case with spaces and dashes as underscores.
 local words = {
   queued = { "queued", "queue", "in_queue", "pending", "submitted", "waiting",
     "created", "accepted", "not_started" },
@@ -34,8 +34,8 @@ end
 
 local terminal = { completed = true, failed = true, cancelled = true }
 
---- One of the five words of the documents, or the word itself where nobody
--- has met it before.
+--- The status of a task: one of the five words of the documents. An unrecognised
+-- status is passed through.
 -- @param word what the answer has under `status`
 -- @treturn ?string nil where there is no status
 function _M.status(word)
@@ -48,7 +48,7 @@ function _M.status(word)
   return status_of[plain] or word
 end
 
---- Whether nothing more will happen to a task.
+--- Whether a task has ended.
 -- @tparam table task
 -- @treturn boolean
 function _M.is_terminal(task)
@@ -73,12 +73,12 @@ function _M.age(known, now)
   return created and math.max(0, now - created) or 0
 end
 
--- JSON allows 1e999, which Lua reads as infinite and nobody can write again.
+-- JSON allows 1e999, which Lua reads as infinite and cannot write as JSON.
 local function is_finite(number)
   return number - number == 0
 end
 
--- Most answers leave most fields out: these are seen to first.
+-- Most answers leave most fields out: these are checked first.
 local function text_or_nil(value)
   if not value or value == "" then
     return nil
@@ -88,7 +88,7 @@ local function text_or_nil(value)
   return type(value) == "string" and value or nil
 end
 
--- An id goes into addresses, databases and messages.
+-- An id stands in addresses, databases and messages: no control characters.
 local function id_or_nil(value)
   local text = text_or_nil(value)
   return text and text:find "%S" and not text:find("[%c\127]") and text or nil
@@ -104,7 +104,7 @@ local function number_or_nil(value)
   return number and is_finite(number) and number or nil
 end
 
---- The reason a failed answer gives: a text, or an object with one.
+--- The reason that a failed answer gives: a text, or an object that has one.
 -- @param value what stands under `error`
 -- @treturn ?string message
 -- @treturn ?string code

@@ -1,24 +1,24 @@
---- An HTTP answer becomes a task or an error: every shape the provider and
--- the gateways before it are known to send, and one reading of each.
+--- Makes a task or an error of an HTTP answer, in every form that the provider
+-- and the gateways in front of it are known to send.
 -- @module starvideos.api.task_reader
 
 local errors = require "starvideos.errors"
-local json = require "starvideos.json"
 local excerpt = require "starvideos.api.excerpt"
+local json = require "starvideos.json"
 local retry = require "starvideos.api.retry"
-local task = require "starvideos.api.task"
+local tasks = require "starvideos.api.task"
 
 local _M = {}
 
--- A reason is kept whole, but not a book of one.
+-- Longer reasons are cut.
 local REASON_BYTES = 2000
 
--- Money that is not there; such a refusal has advice of its own.
+-- Refusals for lack of money; they have advice of their own.
 local unpaid = { "余额", "balance", "quota", "额度", "欠费" }
 
--- What an error's own words give away, asked in this order, in lower case.
--- Only phrases that cannot stand in a report of a crash: whatever is read as
--- a refusal is taken as leave to order again.
+-- The kinds that the words of an error mean, looked for in this order, in lower
+-- case. Only phrases that no report of a crash contains: after a refusal it is
+-- safe to order again, after a crash it is not.
 local said = {
   { "config", { "no handler" } },
   { "auth", { "登录验证失败", "invalid api key", "unauthorized" } },
@@ -34,10 +34,10 @@ local function kind_of_status(operation, status)
   return operation.kinds[status] or operation.kinds[class .. "xx"]
 end
 
--- What stands in reports of a crash and reads like one of these.
+-- Parts of reports of a crash that read like one of these.
 local misleading = { "disk quota", "operation not supported" }
 
--- A single word is meant as a word: a load balancer has no balance.
+-- A single word matches whole words: a load balancer has no balance.
 local function says(text, words)
   return text:find(words:find "^%a+$" and "%f[%a]" .. words .. "%f[%A]"
     or words) ~= nil
@@ -73,7 +73,7 @@ local function failure_code(answer)
   return code
 end
 
--- The object that holds the task's fields: the answer, or what it wraps.
+-- The object that has the task's fields: the answer, or an object in it.
 local function unwrap(answer)
   if answer.status ~= nil or answer.id ~= nil then
     return answer
@@ -82,19 +82,19 @@ local function unwrap(answer)
     or type(answer.result) == "table" and answer.result or answer
 end
 
--- An id is not lost for the place where it stands.
+-- The id of a task, in whichever object it stands.
 local function find_id(answer)
   local places = { answer, answer.data or false, answer.result or false }
   for _, object in ipairs(places) do
-    local id = type(object) == "table" and task.new(object).id
+    local id = type(object) == "table" and tasks.new(object).id
     if id then
       return id
     end
   end
 end
 
--- An order that was told to come back later, and yet has a task.
-local TASK_AT_LIMIT = "too many requests (%s), yet the answer names task %s,"
+-- For an order that was rate limited although a task was made.
+local TASK_AT_LIMIT = "too many requests (%s), but the answer names task %s,"
   .. " which may have been bought: look at your account with the provider before"
   .. " you order again"
 
@@ -147,8 +147,7 @@ local function fail(operation, kind, reading, seen)
   }
 end
 
--- Most answers have none, and a plain search says so in a fraction of the time
--- that replacing takes.
+-- Most answers have none, and a plain search is much faster than replacing.
 local function may_have_numeric_id(body)
   local at = body:find('d"', 2, true)
   while at do
@@ -160,8 +159,8 @@ local function may_have_numeric_id(body)
   return false
 end
 
--- A number of more than 15 digits is read as a float that no longer names the
--- task: an id keeps its digits as a text.
+-- A number of more than 15 digits would be rounded to a float, the id of another
+-- task: such an id becomes a text.
 local function with_exact_ids(body)
   if not may_have_numeric_id(body) then
     return body
@@ -186,9 +185,9 @@ local function parse(response, wall_clock)
     }
   end
   local fields = unwrap(answer)
-  local complaint, code = task.reason(fields.error)
-  local text = complaint or task.reason(answer.error)
-    or task.reason(answer.msg) or task.reason(answer.message)
+  local complaint, code = tasks.reason(fields.error)
+  local text = complaint or tasks.reason(answer.error)
+    or tasks.reason(answer.msg) or tasks.reason(answer.message)
   local failure = failure_code(answer)
   return {
     status = response.status,
@@ -227,13 +226,14 @@ local function kind_of_failure(operation, reading)
     and kind_of_status(operation, number) or nil
 end
 
--- A 2xx that holds no task: a refusal at HTTP 200, or nothing to be made of.
+-- The kind of a 2xx that has no task: a refusal at HTTP 200, or unreadable.
 local function kind_without_task(operation, reading)
   return reading.answer and kind_of_text(operation, reading.text or "")
     or operation.kinds.unreadable
 end
 
--- A task that the provider has taken on, with an id of its own, and given up.
+-- A task that the provider accepted, with an id of its own, and that has failed
+-- or was cancelled.
 local function accepted_and_ended(seen, reading)
   local err = errors.task_failed(seen)
   err.status = reading.status
@@ -242,31 +242,31 @@ end
 
 local under_way = { queued = true, processing = true, completed = true }
 
--- Whether a refusal holds a task all the same: then nobody knows whether it was
--- bought.
+-- Whether a refusal names a task all the same: then it may have been bought.
 local function names_task(seen)
   return seen.id and seen.object ~= "error"
     and (seen.object == "video" or under_way[seen.status])
 end
 
--- What a billable operation bought. An id that could be read is in the err too.
+-- Reads the answer to a billable operation. An id that it names is in the err
+-- too.
 local function read_purchase(operation, response, reading, seen)
   local kind = kind_of_failure(operation, reading)
   seen.id = seen.id or find_id(reading.answer)
   if kind and kind ~= "rate_limited" and names_task(seen) then
     kind = "outcome_unknown"
-    reading.text = ("%s, yet it names task %s"):format(
+    reading.text = ("%s, but it names task %s"):format(
       reading.text or "no reason", seen.id)
   elseif not kind and seen.object == "error" then
     kind = "invalid_request"
-  elseif not kind and task.is_terminal(seen) and seen.status ~= "completed" then
+  elseif not kind and tasks.is_terminal(seen) and seen.status ~= "completed" then
     if seen.id then
       return nil, accepted_and_ended(seen, reading)
     end
     kind = "invalid_request"
   end
-  local told_off = reading.failure or not seen.status and reading.complaint
-  if not kind and (not seen.id or told_off) then
+  local complains = reading.failure or not seen.status and reading.complaint
+  if not kind and (not seen.id or complains) then
     kind = kind_without_task(operation, reading)
     reading.text = reading.text or excerpt.of(response.body)
   end
@@ -280,7 +280,7 @@ local function read_purchase(operation, response, reading, seen)
   return seen
 end
 
--- The task that any other operation is about, a failed one too.
+-- Reads the answer to any other operation: its task, a failed one too.
 local function read_state(operation, response, reading, seen)
   local kind = kind_of_failure(operation, reading)
   if not kind and (not seen.status or reading.failure) then
@@ -292,7 +292,7 @@ local function read_state(operation, response, reading, seen)
   end
   if seen.status == "completed" and not seen.video_url then
     reading.text = "task " .. tostring(seen.id)
-      .. " is completed, but no link to the video came with it"
+      .. " is completed, but the answer has no link to its video"
     return fail(operation, operation.kinds.unreadable, reading, seen)
   end
   return seen
@@ -313,7 +313,7 @@ function _M.read(operation, response, wall_clock, id)
     return fail(operation, kind_of_failure(operation, reading)
       or operation.kinds.unreadable, reading)
   end
-  local seen = task.new(reading.fields, reading.answer)
+  local seen = tasks.new(reading.fields, reading.answer)
   seen.id = seen.id or id
   local read = operation.billable and read_purchase or read_state
   return read(operation, response, reading, seen)

@@ -1,5 +1,5 @@
---- Order a video. It is sent again only where it certainly did not arrive; with
--- a ledger it is written down before, and what became of it after.
+--- Order a video. The order is sent again only where it certainly did not
+-- arrive. With a ledger it is recorded before it is sent, and its outcome after.
 -- @module starvideos.operation.create
 
 local create_body = require "starvideos.api.create_body"
@@ -11,7 +11,8 @@ local retry = require "starvideos.api.retry"
 local task_reader = require "starvideos.api.task_reader"
 local validate = require "starvideos.operation.validate"
 
-local function gave_up(before, why)
+-- `before` is the error of the last try, if there was one.
+local function stopped(before, why)
   return errors.new {
     kind = "cancelled",
     message = before and "stopped before the order was sent again; nothing was"
@@ -23,8 +24,8 @@ local function gave_up(before, why)
   }
 end
 
--- What came of one try, written down: a `task`, or an `err` and the `pause`
--- before it is sent again; `interrupted` where Ctrl-C came meanwhile.
+-- The outcome of one try, which is recorded: a `task`; or an `err`, and the
+-- `pause` where it is to be sent again; `interrupted` where Ctrl-C came meanwhile.
 local function outcome_of(context, order, tries, response, err)
   local task
   if response then
@@ -48,22 +49,22 @@ local function outcome_of(context, order, tries, response, err)
   return { err = err, pause = pause, interrupted = err.interrupted }
 end
 
--- After a fork both processes go on with what waits in a loop; the order is
--- the parent's alone.
+-- After a fork both processes continue what waits in a loop, but only the parent
+-- may send the order.
 local function check_process(context, call)
   if context.process_id() == call.process then
     return true
   end
   return nil, errors.new {
     kind = "cancelled",
-    message = "the order is of the process that this one was forked from, and"
-      .. " goes on there; nothing was sent here",
+    message = "the order belongs to the process that this one was forked from,"
+      .. " which continues it; this process sent nothing",
     sent = false,
   }
 end
 
--- What an order comes to on its way, whatever has become by then of who sent
--- it. With the slot begins the time in which it may be sent and answered.
+-- What `exchange.order` calls, even if the caller has ended by then. The time in
+-- which the order may be sent and answered begins with its slot.
 local function steps_of(context, order, call, tries, slot)
   local steps = {}
   function steps.begin()
@@ -88,7 +89,7 @@ local function steps_of(context, order, call, tries, slot)
   return steps
 end
 
--- Until it has a slot, an order is certainly not sent.
+-- An order that has no slot was certainly not sent.
 local function wait_for_slot(context, order, call, problem)
   local slot, err, why = context.slots:take(context.runtime, function()
     local ok, err = check_process(context, call)
@@ -98,7 +99,7 @@ local function wait_for_slot(context, order, call, problem)
     return ok, err
   end)
   if not slot and not err then
-    err = gave_up(problem, why)
+    err = stopped(problem, why)
     order:failed(err)
   end
   return slot, err
@@ -113,12 +114,12 @@ local function pause(context, order, outcome)
   if slept then
     return true
   end
-  local err = gave_up(outcome.err, why)
+  local err = stopped(outcome.err, why)
   order:failed(err)
   return nil, err
 end
 
--- Sends until the order has arrived, may have, or shall not be sent again.
+-- Sends until the order has arrived, may have arrived, or must not be sent again.
 local function send(context, order, call)
   local tries, outcome = 0, {}
   repeat
@@ -161,16 +162,17 @@ return function(context, params, options)
   end
   local row = type(params.model) == "string"
     and context.catalog:model(params.model) or nil
-  local body, endpoint, fields = create_body.build(params, row, options.endpoint)
-  if not body then
-    return nil, endpoint
+  local request
+  request, err = create_body.build(params, row, options.endpoint)
+  if not request then
+    return nil, err
   end
   local order, task
-  order, task, err = recorder.place(context, fields, options)
+  order, task, err = recorder.place(context, request.fields, options)
   if not order then
     return task, task and warnings or err
   end
-  task, err = send(context, order, { endpoint = endpoint, body = body,
-    process = context.process_id() })
+  task, err = send(context, order, { endpoint = request.endpoint,
+    body = request.body, process = context.process_id() })
   return task, task and warnings or err
 end

@@ -1,4 +1,4 @@
---- A request held against the catalog, before any byte is sent.
+--- Check a request against the catalog, before anything is sent.
 -- @module starvideos.operation.validate
 
 local create_body = require "starvideos.api.create_body"
@@ -39,7 +39,7 @@ function _M.check(context, params)
   }
 end
 
---- Check a request as far as the mode asks for it.
+--- Check a request as strictly as the mode says.
 -- @tparam table context of the client
 -- @tparam table params
 -- @tparam string mode `strict`, `advisory` or `off`
