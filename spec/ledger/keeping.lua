@@ -13,29 +13,19 @@ local function exists(path)
   return file ~= nil and file:close() ~= nil
 end
 
-local function behave(new_address)
+return worlds.behaviour("keeping orders", function(each)
   local world, client
 
-  busted.before_each(function()
-    world = worlds.new(new_address())
-    client = world:client()
+  each(function(new_world)
+    world, client = new_world, new_world:client()
   end)
 
-  busted.after_each(function()
-    world:close()
-  end)
-
-  local function create(scenario, options, changes)
-    return client:create(world.params(scenario, changes),
-      options or { key = "kite" })
+  local function create(...)
+    return world.create(client, ...)
   end
 
-  -- An order whose answer was lost.
   local function lose(key)
-    local task, err = create("create_reset", { key = key or "kite" })
-    assert.is_nil(task)
-    assert.equal("outcome_unknown", err.kind)
-    return err
+    return world.lose(client, key)
   end
 
   describe("an order that failed", function()
@@ -415,13 +405,4 @@ local function behave(new_address)
       assert.same({ "accepted" }, world:states())
     end)
   end)
-end
-
---- Describe the behaviour.
--- @tparam function new_address returns that of an empty ledger, nil for a file
---   in the world's own folder
-return function(new_address)
-  describe("keeping orders", function()
-    behave(new_address)
-  end)
-end
+end)

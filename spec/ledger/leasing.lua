@@ -12,17 +12,12 @@ local describe, it = busted.describe, busted.it
 
 local YEAR = 365 * 86400
 
-local function behave(new_address)
+local leases = worlds.behaviour("an order that is being sent", function(each)
   local world, client
 
-  busted.before_each(function()
-    world = worlds.new(new_address())
-    client = world:client()
+  each(function(new_world)
+    world, client = new_world, new_world:client()
     assert(client:create(world.params(), { key = "kite" }))
-  end)
-
-  busted.after_each(function()
-    world:close()
   end)
 
   -- Somebody who cannot be seen sends it, since so many seconds.
@@ -124,22 +119,18 @@ local function behave(new_address)
         assert(client:dismiss("kite", { force = true })).state)
     end)
   end)
-end
+end)
 
--- What PostgreSQL's own clock spares.
-local function behave_in_a_file()
+-- A server's clock can be read by all.
+local odd_clocks = worlds.behaviour("an unreadable clock", function(each)
   local world
 
-  busted.before_each(function()
-    world = worlds.new()
+  each(function(new_world)
+    world = new_world
     assert(world:client():create(world.params(), { key = "kite" }))
     world:take_over(100, 0)
     world:run [[UPDATE starvideos_orders SET task_id = NULL,
       state = 'submitting', lease_clock = 'another boot']]
-  end)
-
-  busted.after_each(function()
-    world:close()
   end)
 
   -- Each reader is another run of a program.
@@ -170,17 +161,14 @@ local function behave_in_a_file()
     assert.equal("submitting", state_after(0))
     assert.equal("unknown", state_after(101))
   end)
-end
+end)
 
 --- Describe the behaviour.
--- @tparam function new_address returns that of an empty ledger, nil for a file
---   in the world's own folder
+-- @tparam function new_address see `spec.ledger.world`
 -- @tparam ?boolean is_file
 return function(new_address, is_file)
-  describe("an order on its way", function()
-    behave(new_address)
-  end)
+  leases(new_address)
   if is_file then
-    describe("a lease on a clock that cannot be read", behave_in_a_file)
+    odd_clocks(new_address)
   end
 end

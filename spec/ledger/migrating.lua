@@ -28,18 +28,14 @@ local TABLES = {
 
 local PARAMS = '{"duration":5,"model":"videos","prompt":"a kite"}'
 
-local function behave(new_address)
+return worlds.behaviour("a ledger of the first version", function(each)
   local world
 
-  busted.before_each(function()
-    world = worlds.new(new_address())
+  each(function(new_world)
+    world = new_world
     for _, statement in ipairs(TABLES) do
       world:run(statement)
     end
-  end)
-
-  busted.after_each(function()
-    world:close()
   end)
 
   -- An order as the first version left it.
@@ -163,13 +159,4 @@ local function behave(new_address)
     world:run "DROP TABLE starvideos_orders"
     assert.equal("task-1", assert(create "kite").id)
   end)
-end
-
---- Describe the behaviour.
--- @tparam function new_address returns that of an empty ledger, nil for a file
---   in the world's own folder
-return function(new_address)
-  describe("a ledger of the first version", function()
-    behave(new_address)
-  end)
-end
+end)

@@ -9,29 +9,19 @@ local worlds = require "spec.ledger.world"
 
 local describe, it = busted.describe, busted.it
 
-local function behave(new_address)
+return worlds.behaviour("placing orders", function(each)
   local world, client
 
-  busted.before_each(function()
-    world = worlds.new(new_address())
-    client = world:client()
+  each(function(new_world)
+    world, client = new_world, new_world:client()
   end)
 
-  busted.after_each(function()
-    world:close()
-  end)
-
-  local function create(scenario, options, changes)
-    return client:create(world.params(scenario, changes),
-      options or { key = "kite" })
+  local function create(...)
+    return world.create(client, ...)
   end
 
-  -- An order whose answer was lost.
   local function lose(key)
-    local task, err = create("create_reset", { key = key or "kite" })
-    assert.is_nil(task)
-    assert.equal("outcome_unknown", err.kind)
-    return err
+    return world.lose(client, key)
   end
 
   describe("an order", function()
@@ -468,13 +458,4 @@ local function behave(new_address)
         assert.same({ "accepted" }, world:states())
       end)
   end)
-end
-
---- Describe the behaviour.
--- @tparam function new_address returns that of an empty ledger, nil for a file
---   in the world's own folder
-return function(new_address)
-  describe("placing orders", function()
-    behave(new_address)
-  end)
-end
+end)

@@ -20,16 +20,11 @@ local function reset()
   return nil, { reason = "reset", sent = true, message = "reset" }
 end
 
-local function behave(new_address)
+return worlds.behaviour("racing for orders", function(each)
   local world, client
 
-  busted.before_each(function()
-    world = worlds.new(new_address())
-    client = world:client()
-  end)
-
-  busted.after_each(function()
-    world:close()
+  each(function(new_world)
+    world, client = new_world, new_world:client()
   end)
 
   local function create(options)
@@ -429,13 +424,4 @@ local function behave(new_address)
       end)
     end
   end)
-end
-
---- Describe the behaviour.
--- @tparam function new_address returns that of an empty ledger, nil for a file
---   in the world's own folder
-return function(new_address)
-  describe("racing for orders", function()
-    behave(new_address)
-  end)
-end
+end)

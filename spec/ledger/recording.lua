@@ -9,16 +9,11 @@ local worlds = require "spec.ledger.world"
 
 local describe, it = busted.describe, busted.it
 
-local function behave(new_address)
+return worlds.behaviour("recording orders", function(each)
   local world, client
 
-  busted.before_each(function()
-    world = worlds.new(new_address())
-    client = world:client()
-  end)
-
-  busted.after_each(function()
-    world:close()
+  each(function(new_world)
+    world, client = new_world, new_world:client()
   end)
 
   local function create(options, other)
@@ -313,13 +308,4 @@ local function behave(new_address)
     assert(client:query(task.id))
     assert.is_nil(assert(client:pending())[1].missing_since)
   end)
-end
-
---- Describe the behaviour.
--- @tparam function new_address returns that of an empty ledger, nil for a file
---   in the world's own folder
-return function(new_address)
-  describe("recording orders", function()
-    behave(new_address)
-  end)
-end
+end)

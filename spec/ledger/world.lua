@@ -1,6 +1,8 @@
 -- A world for one spec of the ledger: a provider within this process, a clock
 -- that only sleeping moves, and clients that share a ledger.
 
+local assert = require "luassert"
+local busted = require "busted"
 local core = require "starvideos.core"
 local json = require "starvideos.json"
 local owner = require "starvideos.ledger.owner"
@@ -79,6 +81,29 @@ function World.params(scenario, changes)
     params[name] = value
   end
   return params
+end
+
+--- Order a video.
+-- @tparam table client of this world
+-- @tparam ?string scenario of the sandbox
+-- @tparam ?table options of the call; nil: the key kite
+-- @tparam ?table changes to the parameters
+-- @return what `create` returns
+function World.create(client, scenario, options, changes)
+  return client:create(World.params(scenario, changes),
+    options or { key = "kite" })
+end
+
+--- Place an order whose answer is lost.
+-- @tparam table client of this world
+-- @tparam ?string key kite
+-- @treturn table err
+function World.lose(client, key)
+  local task, err = World.create(client, "create_reset",
+    { key = key or "kite" })
+  assert.is_nil(task)
+  assert.equal("outcome_unknown", err.kind)
+  return err
 end
 
 -- Seen with no client in between.
@@ -229,6 +254,29 @@ function _M.new(address)
     seconds = 100, queued_seconds = 10 }
   self.transport = self.box:transport()
   return self
+end
+
+--- A behaviour of a ledger, to be described over each database.
+-- @tparam string what
+-- @tparam function describe makes the specs; gets a function, to which it passes
+--   what begins each of them: that gets a new world
+-- @treturn function takes a function that returns the address of an empty ledger,
+--   nil for a file in the world's own folder
+function _M.behaviour(what, describe)
+  return function(new_address)
+    busted.describe(what, function()
+      local world
+      busted.after_each(function()
+        world:close()
+      end)
+      describe(function(begin)
+        busted.before_each(function()
+          world = _M.new(new_address())
+          begin(world)
+        end)
+      end)
+    end)
+  end
 end
 
 return _M
