@@ -1,4 +1,4 @@
---- The whole job: order, wait, save.
+--- Order a video, wait for it and save it, in one call.
 -- @module starvideos.operation.generate
 
 local create = require "starvideos.operation.create"
@@ -8,7 +8,7 @@ local recorder = require "starvideos.ledger.recorder"
 local saved_file = require "starvideos.ledger.saved_file"
 local wait = require "starvideos.operation.wait"
 
--- What an earlier run saved under the same key, if it is still there.
+-- The file that an earlier run saved under the same key, if it is still there.
 local function saved_before(context, options)
   local ledger = context.ledger
   if not ledger or options.overwrite then
@@ -23,21 +23,20 @@ local function cannot_write(options, why, target)
     .. " %s: %s; nothing was ordered"):format(options.path, why) }
 end
 
--- Whoever makes a file holds a lock beside it, so that two that were started
--- at once for the same file do not both pay. The system lets go of one whose
--- process ended.
+-- A generate holds a lock beside its file, so that two for the same file do not
+-- both buy it. The system releases the lock of a process that ended.
 local function take_lock(context, options)
   local runtime, name = context.runtime, options.path .. ".lock"
   local lock, failure = runtime:disk("lock", name)
   if not lock and failure.reason == "busy" and context.blocks then
-    collectgarbage() -- it may be one that an error left behind in this process
+    collectgarbage() -- a call that an error ended may hold it in this process
     lock, failure = runtime:disk("lock", name)
   end
   if lock then
     return lock
   elseif failure.reason == "cancelled" then
     return nil, errors.new { kind = "cancelled",
-      message = "stopped before anything was ordered" }
+      message = "stopped; nothing was ordered" }
   elseif failure.reason == "busy" then
     return nil, cannot_write(options, "another generate is making it right now",
       "busy")

@@ -1,5 +1,4 @@
---- The open orders of a ledger, and what a person decides about one whose fate
--- nobody knows.
+--- The open orders of a ledger, and what a person decides about one.
 -- @module starvideos.operation.pending
 
 local errors = require "starvideos.errors"
@@ -44,7 +43,7 @@ function _M.order(ledger, id, take)
   return order_or_error(ledger, ledger:find(id, take))
 end
 
---- Give an order up.
+--- Dismiss an order.
 -- @tparam table ledger
 -- @tparam string id of the order, or its key
 -- @tparam table options `force`, `take`
@@ -58,7 +57,7 @@ function _M.dismiss(ledger, id, options)
   return order_or_error(ledger, row, err)
 end
 
---- Say of which account an order is.
+--- Set the account of an order.
 -- @tparam table ledger
 -- @tparam string id of the order, or its key
 -- @tparam string account
@@ -69,20 +68,20 @@ function _M.label(ledger, id, account, take)
   return order_or_error(ledger, ledger:label(id, account, take))
 end
 
--- A task has one order, but for those that were given up.
+-- A task has one order, apart from those that were dismissed.
 local function check_free(ledger, order, task_id)
   local owned, err = ledger:of_task(task_id)
   if owned and owned.order_id ~= order.order_id
     and owned.state ~= "abandoned" then
     err = errors.new { kind = "validation",
-      message = ("task %s belongs to the order %s"):format(task_id,
+      message = ("the task %s is already of the order %s"):format(task_id,
         owned.order_id) }
   end
   return not err or nil, err
 end
 
---- Say which task an order of unknown fate has become. The provider must know
--- the task, so that a slip of the pen is not taken for a fact.
+--- Give an order of unknown outcome its task. The provider must know the task, so
+-- that a typing error is not recorded.
 -- @tparam table context of the client
 -- @tparam string id of the order, or its key
 -- @tparam string task_id

@@ -1,5 +1,5 @@
---- Take up what earlier runs left: wait for every open order of the ledger and
--- save its video. Nothing is ordered here.
+--- Wait for every open order of the ledger and save its video, whichever run
+-- placed it. Nothing is ordered here.
 -- @module starvideos.operation.resume
 
 local download = require "starvideos.operation.download"
@@ -16,22 +16,22 @@ local _M = {}
 -- Orders read from the ledger at a time.
 local PAGE = 1000
 
--- Targets looked at, and videos fetched, at a time: what more of them take
--- from each other, and connections from the waits, is gained by nobody.
+-- Targets looked at, and videos downloaded, at a time: more of them would only
+-- slow each other down, and take connections from the waits.
 local TARGETS, DOWNLOADS = 64, 16
 
--- For how long a task may be unknown to the provider and is yet asked for.
+-- For how long a task that the provider does not know is still queried.
 local MISSING_SECONDS = 24 * 3600
 
 -- Seconds between looks at a file that another process is writing.
 local FIRST_LOOK, LAST_LOOK = 0.5, 8
 
--- The longest name most file systems take, less what a download appends to it
--- (.part.json) and the end that tells two names apart which would be one.
+-- The longest name that most file systems take, without what a download appends
+-- (.part.json) and without the end that tells two shortened names apart.
 local NAME_BYTES = 255 - #".part.json" - #".mp4"
 local END_BYTES = 33
 
--- What tells an order from all others of its folder.
+-- A name that no other order of its folder has.
 local function name_of(order)
   if not order.key then
     return order.task_id
@@ -41,8 +41,8 @@ local function name_of(order)
     .. (order.account and "." .. order.account or "")
 end
 
--- The path a video gets whose order names none: the key with its take and
--- account, or the id, as far as a file name may hold it.
+-- The path of a video whose order has none: the key with its take and account, or
+-- the id, as far as a file name may hold it.
 local function default_path(order, directory)
   local name = name_of(order)
   local safe = name:gsub("[^%w._-]", "_"):gsub("^%.", "_")
@@ -52,8 +52,8 @@ local function default_path(order, directory)
   return (directory or ".") .. "/" .. safe .. ".mp4"
 end
 
--- A path of another machine may lead nowhere on this one: the folder that the
--- caller named takes its file.
+-- A path of another machine may lead nowhere on this one: its file goes to the
+-- caller's folder.
 local function path_of(context, order, options)
   local path = options.path and options.path(order)
   if path ~= nil and path ~= "" then
@@ -68,17 +68,19 @@ local function path_of(context, order, options)
 end
 
 local advice = {
-  prepared = "nothing was bought; the same order, given again, sends it",
-  submitting = "a process is sending it right now",
-  unknown = "nobody knows what became of it; look at your account with the"
-    .. " provider, then adopt the task you find there, or order again with"
+  prepared = "nothing was bought; order it again under its key to send it",
+  submitting = "a process is sending it right now, and may buy it; resume again"
+    .. " later",
+  unknown = "it was sent, and may have been bought; look at your account with"
+    .. " the provider, then adopt the task you find there, or order again with"
     .. " another take, or dismiss it",
-  elsewhere = "it was ordered at %s, and this client asks another address",
+  elsewhere = "it was ordered at %s, and this client has another base URL:"
+    .. " resume it with that one",
   account = "it is of %s, and this client is of %s: resume it with the account"
     .. " (--account) and the API key that it was ordered with, or label it where"
     .. " it has none",
-  late = "a task came late for it, and was bought too (%s): download that, then"
-    .. " dismiss the order",
+  late = "another task was bought for it, whose answer came late (%s): download"
+    .. " that, then dismiss the order",
 }
 
 local open = { prepared = true, submitting = true, accepted = true,
@@ -88,7 +90,7 @@ local function account_name(account)
   return account and "the account " .. account or "no account"
 end
 
--- What keeps an order from being waited for; nil where nothing does.
+-- Why an order cannot be waited for; nil where it can.
 local function obstacle(context, order)
   local what, fact, other = not order.task_id and order.state, nil, nil
   if order.base_url ~= context.base_url then
@@ -110,9 +112,9 @@ local function obstacle(context, order)
   }
 end
 
--- A wrong key looks the same as a task that is gone: no such order is closed,
--- but neither is it asked for by every resume for ever.
-local function given_up_on(context, order, options)
+-- With a wrong key every task looks unknown: such an order stays open, but not
+-- every resume queries it for ever.
+local function missing_for_long(context, order, options)
   local since = order.missing_since
   local seconds = since and context.wall_clock() - since or 0
   if options.missing or seconds < MISSING_SECONDS then
@@ -120,9 +122,9 @@ local function given_up_on(context, order, options)
   end
   return errors.new {
     kind = "not_found",
-    message = ("the provider has not known task %s for %.0f h, and was not asked"
-      .. " for it now: resume with missing (--missing) asks, and force"
-      .. " (dismiss --force) gives the order up"):format(order.task_id,
+    message = ("the provider has not known task %s for %.0f h, so it was not"
+      .. " queried now; it was bought: resume with missing (--missing) queries it,"
+      .. " dismiss with force (--force) dismisses the order"):format(order.task_id,
       seconds / 3600),
     order = order,
     task_id = order.task_id,
@@ -131,7 +133,7 @@ end
 
 local failures = { task_failed = true, expired = true }
 
-local function settle(self, order, file, err)
+local function finish(self, order, file, err)
   local result = self.result
   local count = file and "done" or failures[err.kind] and "failed" or "left"
   result[count] = result[count] + 1
@@ -145,24 +147,24 @@ local function settle(self, order, file, err)
   end
 end
 
--- A video that another process saves meanwhile is as good as one's own.
+-- The video, where another process has saved it meanwhile.
 local function saved_meanwhile(self, order, path, err)
   local context = self.context
   return err.kind == "io"
     and saved_file(context, context.ledger:of_task(order.task_id), path) or nil
 end
 
--- A path that may never have been one of this machine's.
-local function of_elsewhere(self, order, path, err)
+-- Explains a path that is one of another machine.
+local function name_machine(self, order, path, err)
   if path == order.path and order.machine
     and order.machine ~= self.context.ledger.machine() then
-    err.message = ("%s; that is a path of the machine %s: name a folder of this"
+    err.message = ("%s; that is a path of the machine %s: pass a folder of this"
       .. " one (directory, -o)"):format(err.message, order.machine)
   end
   return err
 end
 
--- What is there already, or stands against it, before anybody is asked.
+-- The file that is there already, or why it cannot be written.
 local function look(self, order, path)
   local context = self.context
   local file = saved_file(context, order, path)
@@ -172,22 +174,22 @@ local function look(self, order, path)
   local ok, err = download.check_target(context.runtime, path,
     self.options.overwrite)
   if not ok then
-    return saved_meanwhile(self, order, path, err), of_elsewhere(self, order,
+    return saved_meanwhile(self, order, path, err), name_machine(self, order,
       path, err)
   end
 end
 
--- Ends an order at once, or puts it down to be waited for.
+-- Finishes an order at once, or adds it to those to wait for.
 local function begin(self, order)
   local file
   local err = obstacle(self.context, order)
-    or given_up_on(self.context, order, self.options)
+    or missing_for_long(self.context, order, self.options)
   local path = not err and path_of(self.context, order, self.options)
   if path then
     file, err = look(self, order, path)
   end
   if file or err then
-    settle(self, order, file, not file and err or nil)
+    finish(self, order, file, not file and err or nil)
   else
     self.open[order.task_id] = { order = order, path = path }
     self.tasks[#self.tasks + 1] = { id = order.task_id,
@@ -195,7 +197,7 @@ local function begin(self, order)
   end
 end
 
--- Calls a function with each of a list, a few of them side by side.
+-- Calls a function with each of a list, some of them side by side.
 local function each(runtime, list, body)
   local position = 0
   local function worker()
@@ -223,8 +225,8 @@ end
 local function stopped_waiting(order, task, why)
   return errors.new {
     kind = "cancelled",
-    message = ("stopped waiting for the process that saves the video of order"
-      .. " %s"):format(order.key or order.id),
+    message = ("stopped waiting for another process that is saving the video of"
+      .. " order %s; nothing is lost: resume again"):format(order.key or order.id),
     task = task,
     task_id = task.id,
     interrupted = why == "interrupted" or nil,
@@ -234,16 +236,16 @@ end
 local function not_saved_yet(order, task)
   return errors.new {
     kind = "timeout",
-    message = ("another process is still saving the video of order %s; nothing"
-      .. " is lost"):format(order.key or order.id),
+    message = ("timed out waiting for another process that is saving the video"
+      .. " of order %s; nothing is lost: resume again"):format(order.key or order.id),
     task = task,
     task_id = task.id,
   }
 end
 
--- What another process is saving is waited for, and taken over where that one
--- ends without it.
-local function fetch(self, order, path, task)
+-- Saves a video. Where another process is saving it, waits for that one, and
+-- saves it here if that one ends before.
+local function save_or_wait(self, order, path, task)
   local runtime, pause = self.context.runtime, FIRST_LOOK
   local file, err = save(self, order, path, task)
   while err and err.reason == "busy" and runtime:now() < self.deadline do
@@ -258,18 +260,18 @@ local function fetch(self, order, path, task)
   if err and err.reason == "busy" then
     err = not_saved_yet(order, task)
   end
-  settle(self, order, file, err)
+  finish(self, order, file, err)
 end
 
--- Saves what is completed until nothing is left of it.
-local function fetch_all(self)
+-- Saves what is completed, until all of it is.
+local function save_all(self)
   local completed = self.completed
   while completed.first <= completed.last do
     local ended = completed[completed.first]
     completed[completed.first] = nil
     completed.first = completed.first + 1
     local one = self.open[ended.id]
-    fetch(self, one.order, one.path, ended.task)
+    save_or_wait(self, one.order, one.path, ended.task)
   end
   self.downloads = self.downloads - 1
 end
@@ -284,19 +286,19 @@ local function note_missing(context, err)
   end
 end
 
--- Takes the end of a wait; `also` starts what is to go on beside the others.
+-- A wait has ended; `also` starts a function beside the others.
 local function take(self, ended, also)
   local completed = self.completed
   if not ended.task then
     note_missing(self.context, ended.err)
-    return settle(self, self.open[ended.id].order, nil, ended.err)
+    return finish(self, self.open[ended.id].order, nil, ended.err)
   end
   completed.last = completed.last + 1
   completed[completed.last] = ended
   if self.downloads < DOWNLOADS then
     self.downloads = self.downloads + 1
     also(function()
-      fetch_all(self)
+      save_all(self)
     end)
   end
 end
@@ -337,7 +339,8 @@ local function stopped(self)
   local result = self.result
   return errors.new {
     kind = "cancelled",
-    message = ("%s; %d saved, %d failed; what is left can be resumed"):format(
+    message = ("%s; %d saved, %d failed; nothing is lost: resume again for the"
+      .. " rest"):format(
       self.interrupted and "interrupted" or "cancelled", result.done,
       result.failed),
     result = result,

@@ -80,7 +80,7 @@ describe("an order of unknown fate", function()
     local adopted, err = c:adopt(order, "task-9")
     assert.is_nil(adopted)
     assert.equal("validation", err.kind)
-    assert.matches("task%-9 belongs to", err.message)
+    assert.matches("task%-9 is already of", err.message)
     assert.equal(2, #sent)
   end)
 

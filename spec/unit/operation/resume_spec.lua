@@ -193,7 +193,7 @@ describe("resume", function()
   it("names the machine whose path cannot be written here", function()
     orders = { order(1, { path = "/nowhere/far.mp4", machine = "there" }) }
     local result = assert(resume.all(context, {}))
-    assert.truthy(result.orders[1].err.message:find("machine there: name a"
+    assert.truthy(result.orders[1].err.message:find("machine there: pass a"
       .. " folder", 1, true))
   end)
 
