@@ -128,7 +128,7 @@ void sv_actor_release(sv_actor *actor) {
   }
 }
 
-/* --- messages --------------------------------------------------------------- */
+/* --- messages ------------------------------------------------------------ */
 
 sv_message *sv_actor_post(sv_actor *actor, sv_buffer *question, bool kept) {
   notice_fork(actor);

@@ -22,8 +22,8 @@
 typedef struct sv_actor sv_actor;
 typedef struct sv_message sv_message;
 
-/* What an actor does, on its thread. Each gets what `begin` gave; what waits for
-** others calls sv_actor_heartbeat before. */
+/* What an actor does, on its thread. Each gets what `begin` gave; what waits
+** for others calls sv_actor_heartbeat before. */
 typedef struct sv_handler {
   /* NULL where memory is short; tried again with the next message. `setup`
   ** stays where it is until `end`. */
@@ -37,8 +37,8 @@ typedef struct sv_handler {
   void (*end)(void *self);
 } sv_handler;
 
-/* Copies the setup, and takes a share of `notifier`, which is somebody else's to
-** clear, or with NULL has one of its own. A fork waits for a message for
+/* Copies the setup, and takes a share of `notifier`, which is somebody else's
+** to clear, or with NULL has one of its own. A fork waits for a message for
 ** `fork_seconds` at most. NULL where memory or descriptors are short; errno
 ** says which. */
 sv_actor *sv_actor_new(const sv_handler *handler, const sv_buffer *setup,
@@ -46,7 +46,8 @@ sv_actor *sv_actor_new(const sv_handler *handler, const sv_buffer *setup,
 
 /* Gives up all messages. Waits until the thread has answered those that are
 ** kept, no longer than `seconds`, and not at all where it has been at one of
-** them for so long already. A thread that is not done by then is left running. */
+** them for so long already. A thread that is not done by then is left
+** running. */
 void sv_actor_close(sv_actor *actor, double seconds);
 void sv_actor_release(sv_actor *actor); /* after close */
 
@@ -73,20 +74,20 @@ double sv_actor_busy_seconds(sv_actor *actor);
 ** started that sees to it. */
 bool sv_actor_disconnect(sv_actor *actor, double seconds);
 
-/* Clears the notifier, and sleeps until something is ready, a signal was handled
-** or the time is up. */
+/* Clears the notifier, and sleeps until something is ready, a signal was
+** handled or the time is up. */
 void sv_actor_wait(sv_actor *actor, double seconds);
 
-/* Notified of each message that ends. To be asked for each time: after a fork it
-** is reopened first. */
+/* Notified of each message that ends. To be asked for each time: after a fork
+** it is reopened first. */
 sv_notifier *sv_actor_notifier(sv_actor *actor);
 
-/* On an actor's thread: it goes on, and what comes next may take so many seconds
-** without being taken for stuck. Elsewhere it does nothing. */
+/* On an actor's thread: it goes on, and what comes next may take so many
+** seconds without being taken for stuck. Elsewhere it does nothing. */
 void sv_actor_heartbeat(double seconds);
 
-/* On an actor's thread: the mark (see socket_mark.h) of the connection that it is
-** about to make, which sv_actor_disconnect is to shut down. Elsewhere just a
+/* On an actor's thread: the mark (see socket_mark.h) of the connection that it
+** is about to make, which sv_actor_disconnect is to shut down. Elsewhere just a
 ** mark. */
 int sv_actor_socket_mark(void);
 

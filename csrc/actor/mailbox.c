@@ -29,7 +29,7 @@ struct sv_mailbox {
   sv_thread thread;
 };
 
-/* --- messages --------------------------------------------------------------- */
+/* --- messages ------------------------------------------------------------ */
 
 void sv_message_drop(sv_message *message) {
   if (__atomic_sub_fetch(&message->owners, 1, __ATOMIC_ACQ_REL) > 0 ||
@@ -67,7 +67,7 @@ static void drop(sv_mailbox *mailbox) {
   free(mailbox);
 }
 
-/* --- on the thread --------------------------------------------------------- */
+/* --- on the thread ------------------------------------------------------- */
 
 /* The mailbox of an actor's thread. */
 static __thread sv_mailbox *own;
@@ -174,7 +174,7 @@ static void run(void *argument) {
   end(mailbox, self);
 }
 
-/* --- start and end --------------------------------------------------------- */
+/* --- start and end ------------------------------------------------------- */
 
 int sv_mailbox_open(sv_mailbox **opened, const sv_handler *handler,
                     const sv_buffer *setup, sv_notifier *notifier) {
@@ -232,7 +232,7 @@ double sv_mailbox_busy_seconds(sv_mailbox *mailbox) {
   return seconds_since(when_begun(mailbox));
 }
 
-/* --- the end of a connection ------------------------------------------------ */
+/* --- the end of a connection --------------------------------------------- */
 
 typedef struct silence {
   sv_mailbox *mailbox;

@@ -19,8 +19,8 @@ typedef struct sv_list {
   sv_link *last; /* atomic; `next` leads to what came before */
 } sv_list;
 
-/* On any thread. From then on whoever takes the list may do as it likes with the
-** link. */
+/* On any thread. From then on whoever takes the list may do as it likes with
+** the link. */
 void sv_list_push(sv_list *list, sv_link *link);
 
 /* On any thread: all there is, in the order in which it came, linked by `next`;

@@ -23,7 +23,8 @@ typedef struct sv_pending {
   sv_link *ended; /* taken from the list of what has ended */
 } sv_pending;
 
-/* Gives it the next number, from 1 on. To be called before the thread gets it. */
+/* Gives it the next number, from 1 on. To be called before the thread gets
+** it. */
 void sv_pending_add(sv_pending *pending, sv_item *item);
 
 /* Whether sv_pending_take has something, in the thread's list or NULL: one

@@ -17,7 +17,7 @@
 
 static const double CLOSE_SECONDS = 2;
 
-/* --- on the actor's thread ------------------------------------------------- */
+/* --- on the actor's thread ----------------------------------------------- */
 
 /* What the source returns. */
 enum { FUNCTIONS = 4 };
@@ -189,7 +189,7 @@ static void on_end(void *self) {
 static const sv_handler runs_lua = {on_begin, on_answer, on_undo, on_idle,
                                    on_end};
 
-/* --- actor ------------------------------------------------------------------ */
+/* --- actor --------------------------------------------------------------- */
 
 typedef struct actor_box {
   sv_actor *actor; /* NULL: closed */
@@ -323,7 +323,7 @@ static int actor_wait(lua_State *L) {
   return 0;
 }
 
-/* --- message ----------------------------------------------------------------- */
+/* --- message ------------------------------------------------------------- */
 
 static sv_message *check_message(lua_State *L) {
   message_box *box = luaL_checkudata(L, 1, MESSAGE);

@@ -1,17 +1,17 @@
 /*
-** An actor that runs Lua: starvideos.core.actor. Its Lua state is touched by its
-** thread alone.
+** An actor that runs Lua: starvideos.core.actor. Its Lua state is touched by
+** its thread alone.
 */
 #ifndef SV_LUA_ACTOR_H
 #define SV_LUA_ACTOR_H
 
 #include "lua/compat.h"
 
-/* actor{ source =, setup =, fork_seconds =, notifier = } -> actor. The source is
-** run on its thread with the setup, and returns four functions: one that answers
-** messages, one that undoes the last answer, one that is called when there are
-** no messages and gives the seconds until it is to be called again, or nil; and
-** one that is called at the end. */
+/* actor{ source =, setup =, fork_seconds =, notifier = } -> actor. The source
+** is run on its thread with the setup, and returns four functions: one that
+** answers messages, one that undoes the last answer, one that is called when
+** there are no messages and gives the seconds until it is to be called again,
+** or nil; and one that is called at the end. */
 int sv_lua_actor(lua_State *L);
 
 /* heartbeat([seconds]), socket_mark() -> number: see actor.h. */

@@ -368,8 +368,8 @@ static int core_content_range(lua_State *L) {
   return 3;
 }
 
-/* note_sqlite_locks(path), claim_sqlite_locks(path) -> true, or nil and why: see
-** sqlite_locks.h. */
+/* note_sqlite_locks(path), claim_sqlite_locks(path) -> true, or nil and why:
+** see sqlite_locks.h. */
 static int core_note_sqlite_locks(lua_State *L) {
   sv_sqlite_locks_note(luaL_checkstring(L, 1));
   return 0;

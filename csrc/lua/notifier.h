@@ -1,7 +1,7 @@
 /*
-** Notifiers for Lua: as values, by which one module's thread wakes whoever waits
-** for another's, for both are built from one notifier.h; and as methods of what
-** has a notifier.
+** Notifiers for Lua: as values, by which one module's thread wakes whoever
+** waits for another's, for both are built from one notifier.h; and as methods
+** of what has a notifier.
 */
 #ifndef SV_LUA_NOTIFIER_H
 #define SV_LUA_NOTIFIER_H

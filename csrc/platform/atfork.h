@@ -1,14 +1,14 @@
 /*
-** How often this process came out of a fork, without a system call, and when
-** it may fork, or exit. Where there is no fork, the exit alone counts.
+** How often this process came out of a fork, without a system call, and when it
+** may fork, or exit. Where there is no fork, the exit alone counts.
 **
 ** What a library has locked on one thread at a fork stays locked for ever in
 ** the child, OpenSSL's among it; and at exit(3) OpenSSL frees what its other
 ** threads are using. So both wait until no thread of ours is inside of a
 ** library; an exit does so for a second at most.
 **
-** A module has this of its own, with what it says of its own threads. All may be
-** called on any thread.
+** A module has this of its own, with what it says of its own threads. All may
+** be called on any thread.
 */
 #ifndef SV_PLATFORM_ATFORK_H
 #define SV_PLATFORM_ATFORK_H

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { MOST_FILES = 65536 };
+
 sv_descriptor sv_descriptor_of(int file) {
   sv_descriptor descriptor = {.number = file};
   struct stat status;
@@ -13,6 +15,11 @@ sv_descriptor sv_descriptor_of(int file) {
     descriptor.inode = status.st_ino;
   }
   return descriptor;
+}
+
+int sv_descriptor_most(void) {
+  long most = sysconf(_SC_OPEN_MAX);
+  return most > 0 && most < MOST_FILES ? (int)most : MOST_FILES;
 }
 
 void sv_descriptor_keep_private(int file) {

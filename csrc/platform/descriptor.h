@@ -18,6 +18,9 @@ sv_descriptor sv_descriptor_of(int file);
 /* Whether the number still leads to what was opened. */
 bool sv_descriptor_holds(const sv_descriptor *descriptor);
 
+/* Above all numbers that are looked at where a descriptor is searched for. */
+int sv_descriptor_most(void);
+
 /* Keeps a file or socket from programs that the host starts. */
 void sv_descriptor_keep_private(int file);
 

@@ -8,36 +8,41 @@
 
 #include <openssl/evp.h>
 
-#include "platform/file.h"
 #include "platform/atfork.h"
+#include "platform/file.h"
 
 enum { BLOCK = 1024 * 1024 };
 
-/* libcrypto fails here only for want of memory. */
+/* libcrypto fails here only where memory is short. */
 static int problem_of(int returned) {
   return returned == 1 ? 0 : ENOMEM;
 }
 
+/* A digest is libcrypto's context, under a name of its own. */
+static EVP_MD_CTX *context_of(sv_digest *digest) {
+  return (EVP_MD_CTX *)digest;
+}
+
 sv_digest *sv_digest_new(void) {
-  return EVP_MD_CTX_new();
+  return (sv_digest *)EVP_MD_CTX_new();
 }
 
 void sv_digest_free(sv_digest *digest) {
-  EVP_MD_CTX_free(digest);
+  EVP_MD_CTX_free(context_of(digest));
 }
 
 int sv_digest_begin(sv_digest *digest) {
-  return problem_of(EVP_DigestInit_ex(digest, EVP_sha256(), NULL));
+  return problem_of(EVP_DigestInit_ex(context_of(digest), EVP_sha256(), NULL));
 }
 
 int sv_digest_add(sv_digest *digest, const void *bytes, size_t size) {
-  return problem_of(EVP_DigestUpdate(digest, bytes, size));
+  return problem_of(EVP_DigestUpdate(context_of(digest), bytes, size));
 }
 
 int sv_digest_end(sv_digest *digest, char hex[SV_SHA256_HEX]) {
   unsigned char bytes[EVP_MAX_MD_SIZE];
   unsigned int size;
-  if (EVP_DigestFinal_ex(digest, bytes, &size) != 1) {
+  if (EVP_DigestFinal_ex(context_of(digest), bytes, &size) != 1) {
     return ENOMEM;
   }
   for (unsigned int i = 0; i < size && 2 * i + 2 < SV_SHA256_HEX; i++) {

@@ -169,8 +169,8 @@ static void clear_flag(sv_notifier *notifier) {
 }
 
 /* Waits for nobody: what a thread is just about to write stays counted as
-** unread, until the next time. What it writes meanwhile is left: the flag is set
-** for that. */
+** unread, until the next time. What it writes meanwhile is left: the flag is
+** set for that. */
 void sv_notifier_clear(sv_notifier *notifier) {
   char byte;
   clear_flag(notifier);

@@ -43,10 +43,10 @@ int sv_notifier_accept(sv_notifier *notifier);
 /* Stops listening, and drops the peer. */
 void sv_notifier_disconnect(sv_notifier *notifier);
 
-/* In the child of a fork, before all else: the same descriptor, no longer shared
-** with the parent, whose socket is left to it; another one where its number is
-** the child's own by now; none where descriptors are short. Where no fork came
-** between it does nothing. */
+/* In the child of a fork, before all else: the same descriptor, no longer
+** shared with the parent, whose socket is left to it; another one where its
+** number is the child's own by now; none where descriptors are short. Where no
+** fork came between it does nothing. */
 void sv_notifier_reopen(sv_notifier *notifier);
 
 #endif

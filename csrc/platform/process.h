@@ -1,5 +1,6 @@
 /*
-** This process, and what can be told of others. All may be called on any thread.
+** This process, and what can be told of others. All may be called on any
+** thread.
 */
 #ifndef SV_PLATFORM_PROCESS_H
 #define SV_PLATFORM_PROCESS_H

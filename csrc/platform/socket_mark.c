@@ -7,10 +7,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Odd ones, for what others set is round. */
-enum { FIRST_MARK = 15001, MARKS = 10000, MOST_FILES = 65536 };
+#include "platform/descriptor.h"
 
-static bool bears(int file, int mark) {
+/* Odd ones, for others set round numbers. */
+enum { FIRST_MARK = 15001, MARKS = 10000 };
+
+static bool has_mark(int file, int mark) {
 #ifdef TCP_USER_TIMEOUT
   int value = 0;
   socklen_t size = sizeof value;
@@ -22,15 +24,10 @@ static bool bears(int file, int mark) {
 #endif
 }
 
-static int most_files(void) {
-  long most = sysconf(_SC_OPEN_MAX);
-  return most > 0 && most < MOST_FILES ? (int)most : MOST_FILES;
-}
-
 /* A child of a fork has the sockets of its parent. */
 static bool is_taken(int mark) {
-  for (int file = 0, most = most_files(); file < most; file++) {
-    if (bears(file, mark)) {
+  for (int file = 0, most = sv_descriptor_most(); file < most; file++) {
+    if (has_mark(file, mark)) {
       return true;
     }
   }
@@ -50,10 +47,10 @@ int sv_socket_mark_new(void) {
 /* By a descriptor of our own: the number of the other may be given to something
 ** else meanwhile. */
 void sv_socket_mark_shut_down(int mark) {
-  for (int file = 0, most = most_files(); file < most; file++) {
-    int copy = bears(file, mark) ? fcntl(file, F_DUPFD_CLOEXEC, 0) : -1;
+  for (int file = 0, most = sv_descriptor_most(); file < most; file++) {
+    int copy = has_mark(file, mark) ? fcntl(file, F_DUPFD_CLOEXEC, 0) : -1;
     if (copy >= 0) {
-      if (bears(copy, mark)) {
+      if (has_mark(copy, mark)) {
         shutdown(copy, SHUT_RDWR);
       }
       close(copy);

@@ -1,15 +1,15 @@
 /*
-** Ending a connection that belongs to a library, on whose socket another thread
-** sleeps. It is found by a mark: its TCP_USER_TIMEOUT, which libpq sets as it
-** is told, and nobody else does.
+** Shutting down a connection that belongs to a library, on whose socket another
+** thread sleeps. It is found by a mark: its TCP_USER_TIMEOUT, which libpq sets
+** to what it is told, and nothing else does. May be called on any thread.
 */
 #ifndef SV_PLATFORM_SOCKET_MARK_H
 #define SV_PLATFORM_SOCKET_MARK_H
 
-/* Milliseconds, 15 to 35 seconds, that no descriptor of this process has. */
+/* In milliseconds, 15 to 35 seconds; no descriptor of this process has it. */
 int sv_socket_mark_new(void);
 
-/* Shuts down what bears the mark. */
+/* Shuts down each socket that has the mark. */
 void sv_socket_mark_shut_down(int mark);
 
 #endif

@@ -10,27 +10,32 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "platform/clock.h"
+#include "platform/descriptor.h"
+#include "platform/process.h"
+
 /* Of SQLite's file formats: what a reader locks of a database, and the byte of
-** its shared memory that whoever uses it has locked. */
+** its shared memory that every user of it has locked. */
 enum { SHARED_FIRST = 0x40000002, SHARED_SIZE = 510, IN_USE = 128 };
 
-enum { MOST_FILES = 65536, TRIES = 200, TRY_NANOSECONDS = 5000000 };
+enum { TRIES = 200 };
 
-typedef struct heir {
-  struct heir *next;
+static const double TRY_SECONDS = 0.005;
+
+typedef struct database {
+  struct database *next;
   char *path, *memory;
   struct stat shared; /* of the memory, as the process that noted it had it */
-  pid_t process;
+  long process;
   bool is_lost; /* to this process */
-} heir;
+} database;
 
 #define FREE PTHREAD_MUTEX_INITIALIZER
 
 static pthread_mutex_t lock = FREE;
-static heir *all;
+static database *all; /* under the lock */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -44,7 +49,7 @@ static void start(void) {
   pthread_atfork(NULL, NULL, in_child);
 }
 
-static void hold(void) {
+static void hold_lock(void) {
   pthread_once(&once, start);
   pthread_mutex_lock(&lock);
 }
@@ -62,16 +67,16 @@ static char *memory_of(const char *path) {
   return memory;
 }
 
-static heir *find(const char *path) {
-  heir *one = all;
+static database *find(const char *path) {
+  database *one = all;
   while (one && strcmp(one->path, path) != 0) {
     one = one->next;
   }
   return one;
 }
 
-static heir *add(const char *path) {
-  heir *one = calloc(1, sizeof *one);
+static database *add(const char *path) {
+  database *one = calloc(1, sizeof *one);
   if (!one || !(one->path = strdup(path)) || !(one->memory = memory_of(path))) {
     if (one) {
       free(one->path);
@@ -84,23 +89,21 @@ static heir *add(const char *path) {
   return one;
 }
 
-/* Where memory is short a child is not told; nothing else is lost. */
+/* Where memory is short a child does not know; nothing else is lost. */
 void sv_sqlite_locks_note(const char *path) {
-  hold();
-  heir *one = find(path);
+  hold_lock();
+  database *one = find(path);
   one = one ? one : add(path);
   if (one && stat(one->memory, &one->shared) == 0) {
-    one->process = getpid();
+    one->process = sv_process_id();
   }
   pthread_mutex_unlock(&lock);
 }
 
 /* Whether SQLite still has it open in this process. */
 static bool has_open(const struct stat *shared) {
-  long most = sysconf(_SC_OPEN_MAX);
   struct stat status;
-  most = most > 0 && most < MOST_FILES ? most : MOST_FILES;
-  for (int file = 0; file < (int)most; file++) {
+  for (int file = 0, most = sv_descriptor_most(); file < most; file++) {
     if (fstat(file, &status) == 0 && is_same(&status, shared)) {
       return true;
     }
@@ -109,7 +112,6 @@ static bool has_open(const struct stat *shared) {
 }
 
 static int lock_range(int file, off_t from, off_t size) {
-  const struct timespec moment = {0, TRY_NANOSECONDS};
   struct flock range = {.l_type = F_RDLCK, .l_whence = SEEK_SET,
                         .l_start = from, .l_len = size};
   for (int i = 0; i < TRIES; i++) {
@@ -118,7 +120,7 @@ static int lock_range(int file, off_t from, off_t size) {
     } else if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
       break;
     }
-    nanosleep(&moment, NULL);
+    sv_sleep(TRY_SECONDS);
   }
   return errno;
 }
@@ -128,19 +130,19 @@ static int take(int *file, const char *path, off_t from, off_t size) {
   return *file < 0 ? errno : lock_range(*file, from, size);
 }
 
-static void give_up(int file) {
+static void close_open(int file) {
   if (file >= 0) {
     close(file);
   }
 }
 
-/* With the first lock the parent cannot take the memory away any more; by then
-** it may have done so. The descriptors stay open, for to close any of a file
-** lets go of all locks; but where the child has none. */
-static int claim(heir *one) {
-  int database, memory = -1;
+/* With the first lock the parent cannot remove the memory any more; by then it
+** may have done so. The descriptors stay open, for closing any descriptor of a
+** file releases all locks on it; unless the child got none. */
+static int claim(database *one) {
+  int file, memory = -1;
   struct stat there;
-  int problem = take(&database, one->path, SHARED_FIRST, SHARED_SIZE);
+  int problem = take(&file, one->path, SHARED_FIRST, SHARED_SIZE);
   if (!problem && stat(one->memory, &there) != 0) {
     problem = errno;
   }
@@ -149,22 +151,22 @@ static int claim(heir *one) {
   }
   problem = problem ? problem : take(&memory, one->memory, IN_USE, 1);
   if (problem) {
-    give_up(memory);
-    give_up(database);
+    close_open(memory);
+    close_open(file);
   }
   return problem;
 }
 
 int sv_sqlite_locks_claim(const char *path) {
   int problem = 0;
-  hold();
-  heir *one = find(path);
-  if (one && one->process != getpid() && has_open(&one->shared)) {
+  hold_lock();
+  database *one = find(path);
+  if (one && one->process != sv_process_id() && has_open(&one->shared)) {
     problem = one->is_lost ? ENOENT : claim(one);
     one->is_lost = problem == ENOENT;
   }
   if (one && !problem) {
-    one->process = getpid();
+    one->process = sv_process_id();
   }
   pthread_mutex_unlock(&lock);
   return problem;

@@ -1,9 +1,10 @@
 /*
 ** SQLite files in a child of a fork. SQLite remembers in the memory of the
 ** process which locks it has, and a child inherits the memory but no lock: it
-** would write to a log that others, who see no lock, take away.
+** would write to a log that other processes, which see no lock, remove.
 **
-** The locks are those of SQLite's file format, held besides its own. Thread-safe.
+** The locks are those of SQLite's file format, held besides its own. May be
+** called on any thread. Where there is no fork, there is nothing to do.
 */
 #ifndef SV_PLATFORM_SQLITE_LOCKS_H
 #define SV_PLATFORM_SQLITE_LOCKS_H

@@ -13,8 +13,8 @@ typedef struct sv_thread {
   void *handle;
 } sv_thread;
 
-/* 0 or an errno. `self` is the body's from then on. What the thread starts is no
-** target of signals, either. To be joined or detached, once. */
+/* 0 or an errno. `self` is the body's from then on. What the thread starts is
+** no target of signals, either. To be joined or detached, once. */
 int sv_thread_start(sv_thread *thread, size_t stack_bytes,
                     void (*body)(void *self), void *self);
 
