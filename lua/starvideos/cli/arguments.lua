@@ -2,6 +2,7 @@
 -- @module starvideos.cli.arguments
 
 local exit_codes = require "starvideos.cli.exit_codes"
+local fields = require "starvideos.cli.fields"
 
 local _M = {}
 
@@ -25,26 +26,16 @@ local common = {
     kept = true },
 }
 
-local video = {
-  { "-m --model", "model to use; see `starvideos models`", "NAME" },
-  { "-p --prompt", "what the video shows; - reads it from stdin", "TEXT" },
+local video = fields.rows()
+for _, row in ipairs {
   { "--prompt-file", "file that holds the prompt", "FILE" },
-  { "-d --duration", "length of the video in seconds", "SECONDS" },
-  { "--ratio", "such as 16:9 (default: the model's own)", "W:H" },
-  { "--resolution", "such as 720p (default: the model's own)", "NAME" },
-  { "--first-image", "URL of the first frame; needs --last-image", "URL" },
-  { "--last-image", "URL of the last frame; needs --first-image", "URL" },
-  { "--reference-image", "URL of a reference image; may be repeated", "URL",
-    "*" },
-  { "--reference-video", "URL of a reference video; may be repeated", "URL",
-    "*" },
-  { "--reference-audio", "URL of a reference sound; may be repeated", "URL",
-    "*" },
   { "--param", "any other field; the value as JSON, else as text; may be"
     .. " repeated", "NAME=VALUE", "*" },
   { "--params", "file with all fields as a JSON object; - is stdin", "FILE" },
   { "--validation", "strict (default), advisory or off", "MODE" },
-}
+} do
+  video[#video + 1] = row
+end
 
 local recording = {
   { "--ledger", "ledger that records every order, so that none is lost or"

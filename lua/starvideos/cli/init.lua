@@ -2,6 +2,9 @@
 -- resume|adopt|dismiss|label|validate|models|sandbox`.
 -- @module starvideos.cli
 
+-- First, for it says best what to do where the part in C is missing.
+local starvideos = require "starvideos"
+
 local advice = require "starvideos.cli.advice"
 local arguments = require "starvideos.cli.arguments"
 local commands = require "starvideos.cli.commands"
@@ -10,7 +13,6 @@ local exit_codes = require "starvideos.cli.exit_codes"
 local failure = require "starvideos.cli.failure"
 local ledger = require "starvideos.cli.ledger"
 local serve = require "starvideos.cli.serve"
-local starvideos = require "starvideos"
 
 local accepted = require("starvideos.options").accepted
 

@@ -2,19 +2,10 @@
 -- @module starvideos.cli.params
 
 local failure = require "starvideos.cli.failure"
+local fields = require "starvideos.cli.fields"
 local json = require "starvideos.json"
 
 local _M = {}
-
--- Option (as argparse names it) to field of the API.
-local texts = {
-  model = "model", ratio = "ratio", resolution = "resolution",
-  first_image = "first_image", last_image = "last_image",
-}
-local lists = {
-  reference_image = "referenceImages", reference_video = "referenceVideos",
-  reference_audio = "referenceAudios",
-}
 
 local function read_all(env, name)
   if name == "-" then
@@ -70,11 +61,6 @@ local function add_further(params, pairs_given)
   return params
 end
 
--- "8" becomes a number; the validation names "eight".
-local function number_or_text(text)
-  return text and (tonumber(text) or text)
-end
-
 local function build(options, env)
   local params, unread = read_params(env, options.params)
   if not params then
@@ -84,16 +70,8 @@ local function build(options, env)
   if problem then
     return nil, problem
   end
+  fields.fill(params, options)
   params.prompt = prompt or params.prompt
-  params.duration = number_or_text(options.duration) or params.duration
-  for option, field in pairs(texts) do
-    params[field] = options[option] or params[field]
-  end
-  for option, field in pairs(lists) do
-    if #(options[option] or {}) > 0 then
-      params[field] = options[option]
-    end
-  end
   return add_further(params, options.param or {})
 end
 

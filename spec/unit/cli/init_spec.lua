@@ -1,8 +1,10 @@
 local arguments = require "starvideos.cli.arguments"
 local command = require "spec.fixtures.command"
 local consoles = require "starvideos.cli.console"
+local core = require "starvideos.core"
 local errors = require "starvideos.errors"
 local exit_codes = require "starvideos.cli.exit_codes"
+local fields = require "starvideos.cli.fields"
 local json = require "starvideos.json"
 
 local run, answering = command.run, command.answering
@@ -116,6 +118,23 @@ describe("the command line", function()
       ratio = "1:1", resolution = "720p",
       referenceImages = { "https://a/1", "https://a/2" } },
       json.decode(sent[1].body))
+  end)
+
+  it("has an option for every field of the catalog", function()
+    local words, wanted, found = { "create", "--validation", "off" }, {}, {}
+    for _, row in ipairs(fields.rows()) do
+      words[#words + 1] = row[1]:match "%-%-%S+"
+      words[#words + 1] = row[1]:find "model" and "videos" or "7"
+    end
+    for _, field in ipairs(core.fields()) do
+      wanted[field.name] = not field.renamed or nil
+    end
+    local transport, sent = answering(QUEUED)
+    assert.equal(0, run(words, { transport = transport }))
+    for name in pairs(json.decode(sent[1].body)) do
+      found[name] = true
+    end
+    assert.same(wanted, found)
   end)
 
   it("prints the id beside a number or field that JSON cannot hold", function()

@@ -1,0 +1,80 @@
+--- The options for the fields of an order, from the catalog's list of them: a
+-- new field needs no change here, but may be described better.
+-- @module starvideos.cli.fields
+
+local core = require "starvideos.core"
+
+local _M = {}
+
+-- By the field's name: description, short option, argument's name.
+local described = {
+  model = { "model to use; see `starvideos models`", "-m", "NAME" },
+  prompt = { "what the video shows; - reads it from stdin", "-p", "TEXT" },
+  duration = { "length of the video in seconds", "-d", "SECONDS" },
+  ratio = { "such as 16:9 (default: the model's own)", nil, "W:H" },
+  resolution = { "such as 720p (default: the model's own)", nil, "NAME" },
+  first_image = { "URL of the first frame; needs --last-image" },
+  last_image = { "URL of the last frame; needs --first-image" },
+  referenceImages = { "URL of a reference image; may be repeated" },
+  referenceVideos = { "URL of a reference video; may be repeated" },
+  referenceAudios = { "URL of a reference sound; may be repeated" },
+}
+
+-- By the kind of a field: how its text becomes a value.
+local readers = {
+  -- "8" becomes a number; the validation names "eight".
+  duration = function(text)
+    return tonumber(text) or text
+  end,
+}
+
+local arguments = { frame = "URL", media = "URL" }
+
+-- `referenceImages` is a list: each `--reference-image` adds one.
+local function option_of(field)
+  local words = field.name:gsub("%u", function(letter)
+    return "-" .. letter:lower()
+  end):gsub("_", "-")
+  return "--" .. (field.kind == "media" and words:gsub("s$", "") or words)
+end
+
+local function row_of(field)
+  local about = described[field.name] or { "the field " .. field.name }
+  local long = option_of(field)
+  return { (about[2] and about[2] .. " " or "") .. long, about[1],
+    about[3] or arguments[field.kind] or "VALUE",
+    field.kind == "media" and "*" or nil }
+end
+
+local list = {}
+for _, field in ipairs(core.fields()) do
+  if not field.renamed then -- an old name: --param takes it
+    list[#list + 1] = { name = field.name, row = row_of(field),
+      key = option_of(field):sub(3):gsub("-", "_"),
+      is_list = field.kind == "media", read = readers[field.kind] }
+  end
+end
+
+--- The options, as `starvideos.cli.arguments` has them.
+-- @treturn table a list of rows
+function _M.rows()
+  local rows = {}
+  for index, field in ipairs(list) do
+    rows[index] = field.row
+  end
+  return rows
+end
+
+--- Put what the options say into the parameters of a create.
+-- @tparam table params
+-- @tparam table options as parsed
+function _M.fill(params, options)
+  for _, field in ipairs(list) do
+    local value = options[field.key]
+    if value ~= nil and not (field.is_list and #value == 0) then
+      params[field.name] = field.read and field.read(value) or value
+    end
+  end
+end
+
+return _M
