@@ -1,4 +1,4 @@
---- What the adapters of event loops have in common: they hear of a client's
+--- What the adapters of event loops have in common: they are told of a client's
 -- work and of its end, and give the host's coroutines `await`.
 -- @module starvideos.loop.attachment
 
@@ -9,13 +9,13 @@ local _M = {}
 local Attachment = {}
 Attachment.__index = Attachment
 
--- What is wrong is told of the line that calls the adapter.
+-- A mistake names the line that calls the adapter.
 local function runtime_of(client)
   local context = contexts.of(client)
   if not (context and context.runtime.pollfd) then
     error("an event loop takes a client of starvideos.new"
       .. " with runtime = \"poll\"", 4)
-  elseif context.runtime.host then
+  elseif context.runtime:is_attached() then
     error("this client is attached to a loop already", 4)
   end
   return context.runtime
@@ -23,8 +23,8 @@ end
 
 --- Attach a client to a loop.
 -- @tparam table client
--- @tparam table host `wake()`: an operation was begun or cancelled, which the
---   loop may know nothing of; `stop()`: let go of the descriptor
+-- @tparam table host `wake()`, called when an operation was begun or cancelled
+--   outside of `update`; `stop()`, called to let go of the descriptor
 -- @treturn table attachment with `client`, and `attached` until its end
 -- @raise for a client with another runtime, or attached already
 function _M.new(client, host)
@@ -39,7 +39,7 @@ function _M.new(client, host)
   return self
 end
 
---- Leave the client alone. A second time does nothing.
+--- Stop looking after the client. A second time does nothing.
 function Attachment:detach()
   if self.attached then
     self.attached = false
@@ -65,11 +65,40 @@ end
 
 local unpack = table.unpack or unpack
 
---- Make the function by which coroutines of the host wait for an operation.
--- @tparam function park lets the running coroutine sleep until the handle it
---   is given is done
+--- Update the client in a coroutine of the host, while operations are under way.
+-- @tparam function rest lets that coroutine sleep until an update is due
+-- @tparam[opt] function updated called after each update
+function Attachment:pump(rest, updated)
+  while self:is_busy() do
+    rest()
+    if self.attached then
+      self.client:update()
+    end
+    if updated then
+      updated()
+    end
+  end
+  self.pumping = false
+end
+
+--- Start the coroutine that calls `pump`, where it is needed and not there.
+-- @tparam function spawn starts it
+function Attachment:wake(spawn)
+  if not self.pumping and self:is_busy() then
+    self.pumping = true
+    spawn()
+  end
+end
+
+--- Make what an adapter returns.
+-- @tparam function park lets the running coroutine of the host sleep until the
+--   handle it is given is done
 -- @treturn function await
-function Attachment:awaiting(park)
+-- @treturn function detach
+function Attachment:functions(park)
+  local function detach()
+    self:detach()
+  end
   return function(body, ...)
     check_place(self)
     local results
@@ -92,7 +121,7 @@ function Attachment:awaiting(park)
       return unpack(results, 1, results.n)
     end
     return handle.result, handle.err
-  end
+  end, detach
 end
 
 return _M

@@ -14,8 +14,8 @@ local attachments = require "starvideos.loop.attachment"
 local core = require "starvideos.core"
 
 -- The client's descriptor in the shape of a socket of LuaSocket, which is to
--- be looked at when it is readable or `due`. `receive` gives nothing at first,
--- so that copas waits, and then something.
+-- be looked at when it is readable or `due`. `receive` first says that it timed
+-- out, so that copas waits, and then that all is well.
 local function socket_of(client)
   local self = { waited = true }
   function self.getfd()
@@ -35,8 +35,8 @@ local function socket_of(client)
     local seconds = client:timeout()
     self.due = seconds and core.now() + seconds
   end
-  -- A socket in place of the descriptor, which goes away: select takes none
-  -- without a number, and who waits for this one must be told.
+  -- A socket in place of the descriptor, which is closed: select takes none
+  -- without a number, and the thread that waits for this one must be woken.
   function self.replace()
     local sockets = require "socket"
     self.spare = (sockets.udp4 or sockets.udp)()
@@ -50,27 +50,27 @@ local function socket_of(client)
   return self
 end
 
--- Copas 1 has no timers: nobody but the caller of `step` tells it how long
--- to wait.
-local function hurry(copas, socket)
+-- Copas 1 has no timers: only the caller of `step` says how long it waits. From
+-- here on `step` waits no longer than the client may. Gives what restores it.
+local function limit_step(copas, socket)
   local step = copas.step
-  local function hurried(timeout)
+  local function limited(timeout)
     local left = socket.left()
     if left and not (timeout and timeout >= 0 and timeout < left) then
       timeout = left
     end
     return step(timeout)
   end
-  copas.step = hurried
+  copas.step = limited
   return function()
-    if copas.step == hurried then
+    if copas.step == limited then
       copas.step = step
     end
   end
 end
 
--- Copas 1.2 of 2010 knows no thread that waits for nothing in particular. It
--- puts one where it is told to, and goes on with one that is added again.
+-- In copas 1.2 of 2010 a thread cannot wait for nothing in particular. It puts a
+-- thread where it is told to, and resumes one that is added again.
 local nowhere = { insert = function() end, push = function() end }
 
 local function park_in(copas, wake)
@@ -101,46 +101,38 @@ return function(client)
   local copas = require "copas"
   local socket, woken = socket_of(client), {}
   local attachment, restore
-  local pumping = false
   local resume = copas.wakeup or copas.addthread
-  local function go_on()
+  local function resume_woken()
     while woken[1] do
       resume(table.remove(woken, 1))
     end
   end
+  local function rest()
+    socket.arm()
+    copas.receive(socket)
+  end
   local function pump()
-    while attachment:is_busy() do
-      socket.arm()
-      copas.receive(socket)
-      if attachment.attached then
-        client:update()
-      end
-      go_on()
-    end
-    pumping = false
+    attachment:pump(rest, resume_woken)
     socket.close()
   end
   local function wake()
-    if not pumping and attachment:is_busy() then
-      pumping = true
+    attachment:wake(function()
       copas.addthread(pump)
-    end
+    end)
   end
   attachment = attachments.new(client, { wake = wake, stop = function()
     restore()
-    if pumping then
+    if attachment.pumping then
       socket.replace()
     end
   end })
-  restore = hurry(copas, socket)
+  restore = limit_step(copas, socket)
   wake()
-  return attachment:awaiting(park_in(copas, function(thread)
-    if pumping then
+  return attachment:functions(park_in(copas, function(thread)
+    if attachment.pumping then
       woken[#woken + 1] = thread
     else
       resume(thread)
     end
-  end)), function()
-    attachment:detach()
-  end
+  end))
 end

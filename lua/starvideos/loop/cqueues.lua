@@ -38,21 +38,15 @@ return function(client, cq)
     error("this takes a client and a controller of cqueues.new()", 2)
   end
   local attachment, descriptor
-  local pumping = false
   local function pump()
-    while attachment:is_busy() do
+    attachment:pump(function()
       cqueues.poll(client)
-      if attachment.attached then
-        client:update()
-      end
-    end
-    pumping = false
+    end)
   end
   local function wake()
-    if not pumping and attachment:is_busy() then
-      pumping = true
+    attachment:wake(function()
       cq:wrap(pump)
-    end
+    end)
   end
   attachment = attachments.new(client, {
     wake = wake,
@@ -62,7 +56,5 @@ return function(client, cq)
   })
   descriptor = client:pollfd()
   wake()
-  return attachment:awaiting(park), function()
-    attachment:detach()
-  end
+  return attachment:functions(park)
 end

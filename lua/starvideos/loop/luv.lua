@@ -11,7 +11,7 @@
 
 local attachments = require "starvideos.loop.attachment"
 
--- Raised from a callback of the loop, which says so as it does of any other.
+-- Raises in a callback of the loop, which reports it as any other error.
 local function resume(thread)
   local ok, raised = coroutine.resume(thread)
   if not ok then
@@ -43,8 +43,8 @@ local function handles_of(uv, client)
   return handles
 end
 
--- An idle handle and no timer for what is to be done at once: a timer of no
--- time that starts itself again keeps libuv from looking at anything else.
+-- An idle handle and no timer where an update is due at once: a timer of 0 ms
+-- that starts itself again keeps libuv from looking at anything else.
 local function arm(handles, seconds, look)
   handles.timer:stop()
   handles.idle:stop()
@@ -55,10 +55,10 @@ local function arm(handles, seconds, look)
   end
 end
 
--- Closed by the loop's next turn and not at once: where a Lua state ends with
--- handles half closed, luv 1.44 crashes. A timer that is due comes before any
--- new watch of the same descriptor.
-local function let_go(handles)
+-- Closes the handles in the loop's next turn and not at once: where a Lua state
+-- ends with handles half closed, luv 1.44 crashes. A timer that is due comes
+-- before any new watch of the same descriptor.
+local function close_soon(handles)
   handles.poll:stop()
   handles.idle:stop()
   handles.timer:start(0, 0, function()
@@ -93,14 +93,12 @@ return function(client, uv)
   attachment = attachments.new(client, {
     wake = hold,
     stop = function()
-      let_go(handles)
+      close_soon(handles)
     end,
   })
   handles = handles_of(uv, client)
   assert(handles.poll:start(client:events(), look))
   arm(handles, client:timeout(), look)
   hold()
-  return attachment:awaiting(parker(uv)), function()
-    attachment:detach()
-  end
+  return attachment:functions(parker(uv))
 end

@@ -76,6 +76,7 @@ local _M = {}
 --   which go on (client)
 -- @field pollfd (poll) `()` gives the descriptor to watch (client, loop)
 -- @field attach (poll) `(host)` attaches the adapter of a loop (loop)
+-- @field is_attached (poll) `()` whether one is (loop)
 
 --- What `request` takes, and every transport. All but `url` may be missing; a
 -- transport may leave out what only the engine can do.
@@ -109,7 +110,7 @@ local _M = {}
 -- @field headers by lower-case name; those that come again are joined by ", "
 -- @field body text, where there was no sink or the status was another
 -- @field file_offset where in the file the body began
--- @field file_bytes that the file has now
+-- @field file_bytes that were written there
 -- @field sha256 of the whole file, in hexadecimal; nil where it is not known
 -- @field bytes_sent of the request
 -- @field http_version `1.0`, `1.1` or `2`

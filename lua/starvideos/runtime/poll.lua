@@ -34,6 +34,12 @@ function Poll:attach(host)
   self.host = host
 end
 
+--- Whether the adapter of a loop is attached.
+-- @treturn boolean
+function Poll:is_attached()
+  return self.host ~= nil
+end
+
 --- Resume coroutines that may go on, until the time is up; at least one.
 -- @tparam[opt] number seconds
 function Poll:update(seconds)
