@@ -3,11 +3,12 @@
 
 local answers = require "starvideos.transport.resty_http.answer"
 local files = require "spec.fixtures.files"
-local lines = require "starvideos.transport.resty_http.line"
 local message = require "starvideos.transport.resty_http.message"
 local shell = require "starvideos.sandbox.nginx.shell"
 local sinks = require "starvideos.transport.resty_http.sink"
 local targets = require "starvideos.transport.resty_http.target"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 describe("the target of a request", function()
   it("is read from a URL", function()
@@ -220,67 +221,99 @@ describe("a request that is to be sent", function()
   end)
 end)
 
-describe("the lines of an answer", function()
-  -- A cosocket that has got so many bytes.
-  local function socket(text)
-    local sock = {}
-    function sock.receive(_, size)
-      local piece = text:sub(1, size)
-      text = text:sub(size + 1)
-      return piece
-    end
-    function sock.receiveuntil()
-      return function(most)
-        local line = text:sub(1, most):match "^(.-)\n"
-        local taken = line or text:sub(1, most)
-        text = text:sub(#taken + (line and 2 or 1))
-        if line or #taken == most then
-          return taken
-        end
-        return nil, "closed", taken
-      end
-    end
-    return sock
+describe("an answer of lua-resty-http", function()
+  local function res(status, headers, ...)
+    local results, next_one = { ... }, 0
+    return { status = status, headers = headers, has_body = #results > 0,
+      body_reader = function()
+        next_one = next_one + 1
+        return unpack(results[next_one] or {}, 1, 2)
+      end }
   end
 
-  it("are read as they are", function()
-    local sock = socket "HTTP/1.1 206 Partial\r\nA: b\r\n\r\nbody"
-    local seen = lines.bound(sock)
-    assert.equal("HTTP/1.1 206 Partial", sock:receive "*l")
-    assert.equal(206, seen.status)
-    assert.equal("A: b", sock:receive "*l")
-    assert.equal("", sock:receive "*l")
-    assert.equal("body", sock:receive(4))
-    assert.same({ nil, "closed", "" }, { sock:receive "*l" })
+  local function read(answer)
+    local pieces = {}
+    local ok, failure = answers.read(answer, function(piece)
+      pieces[#pieces + 1] = piece
+      return true
+    end)
+    return ok and table.concat(pieces) or nil, failure
+  end
+
+  it("has headers of one form", function()
+    local answer = assert(answers.head(res(200, { ["Content-Length"] = "3",
+      Via = { "a", "b" } }, { "abc" })))
+    assert.same({ ["content-length"] = "3", via = "a, b" }, answer.headers)
+    assert.equal(3, answer.length)
+    assert.is_false(answer.open_end)
+    assert.equal("abc", read(answer))
   end)
 
-  it("leave interim answers out", function()
-    local sock = socket("HTTP/1.1 100 Continue\r\n\r\n"
-      .. "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n")
-    local seen = lines.bound(sock)
-    assert.equal("HTTP/1.1 200 OK", sock:receive "*l")
-    assert.equal(200, seen.status)
-  end)
+  it("has no length where it comes in chunks, and none to come without a body",
+    function()
+      local answer = answers.head(res(200, { ["Transfer-Encoding"] = "Chunked",
+        ["Content-Length"] = "7" }, { "a" }))
+      assert.is_nil(answer.length)
+      assert.is_false(answer.open_end)
+      answer = answers.head(res(204, {}))
+      assert.equal(0, answer.length)
+      assert.equal("", read(answer))
+    end)
 
-  it("have a bound, each and all together", function()
-    local sock = socket(("a"):rep(70000) .. "\n")
-    lines.bound(sock)
-    assert.same({ nil, lines.too_long }, { sock:receive "*l" })
-    sock = socket(("a: b\n"):rep(20000))
-    lines.bound(sock)
-    local count, line, err = 0, sock:receive "*l"
-    while line do
-      count = count + 1
-      line, err = sock:receive "*l"
+  it("is refused where its head cannot be believed", function()
+    for status, headers in pairs { [100] = {}, [1000] = {},
+      [200] = { ["Content-Length"] = "-7" },
+      [201] = { ["Content-Length"] = { "5", "5" } },
+      [202] = { ["Transfer-Encoding"] = "gzip" } } do
+      local answer, failure = answers.head(res(status, headers, { "a" }))
+      assert.is_nil(answer)
+      assert.equal("protocol", failure.reason)
+      assert.equal(status > 100 and status or nil, failure.status)
     end
-    assert.equal(lines.too_long, err)
-    assert.is_true(count <= 65536 / 5)
-    local _, failure = answers.no_head(err)
-    assert.equal("too_large", failure.reason)
   end)
 
-  it("leave alone what is no socket", function()
-    assert.same({}, lines.bound(nil))
-    assert.same({}, lines.bound {})
+  it("ends with its connection where no length is told", function()
+    local answer = answers.head(res(200, {}, { "ab" }, { "c", "closed" }))
+    assert.equal("abc", read(answer))
+  end)
+
+  local cut = {
+    reset = { { "ab" }, { nil, "closed" } },
+    timeout = { { "ab" }, { nil, "timeout" } },
+  }
+  for reason, pieces in pairs(cut) do
+    it("that is cut is none: " .. reason, function()
+      local answer = answers.head(res(200, { ["Content-Length"] = "9" },
+        unpack(pieces)))
+      local body, failure = read(answer)
+      assert.is_nil(body)
+      assert.equal(reason, failure.reason)
+    end)
+  end
+
+  it("that only goes silent is none, though no length is told", function()
+    local body, failure = read(answers.head(res(200, {}, { "ab" }, {})))
+    assert.is_nil(body)
+    assert.equal("reset", failure.reason)
+  end)
+
+  it("is not quoted in a message", function()
+    local failure = answers.failure("head",
+      "couldn't parse HTTP version from response status line: secret")
+    assert.equal("protocol", failure.reason)
+    assert.is_nil(failure.message:find("secret", 1, true))
+  end)
+
+  it("that could not be asked for has a reason", function()
+    for err, reason in pairs {
+      ["nowhere.invalid could not be resolved (3: Host not found)"] = "resolve",
+      ["no resolver defined to resolve \"h\""] = "resolve",
+      ["timeout"] = "timeout", ["connection refused"] = "connect",
+      ["handshake failed"] = "tls", ["certificate host mismatch"] = "tls",
+      ["20: unable to get local issuer"] = "tls",
+    } do
+      local failure = answers.failure("connect", err)
+      assert.equal(reason, failure.reason)
+    end
   end)
 end)

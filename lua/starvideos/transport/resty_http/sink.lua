@@ -1,96 +1,63 @@
 --- The file that takes the body of an answer, in plain Lua: opened before
 -- anything is sent, so that a forbidden path costs no exchange; claimed
--- against a second writer; not emptied until a whole new body arrives. What
--- plain Lua cannot do is left out: fsync, and a digest on the way.
+-- against a second writer; not emptied until a whole new body arrives. There
+-- is no fsync and no digest.
 -- @module starvideos.transport.resty_http.sink
 
 local core = require "starvideos.core"
+local file_head = require "starvideos.transport.file_head"
 
 local _M = {}
 
 local Sink = {}
 Sink.__index = Sink
 
--- Claims are refreshed when they have used up this part of their time.
-local REFRESH = 0.25
+local MISMATCHES = {
+  protocol = "the server sent another part of the file than was asked for",
+  changed = "the file on the server is not the one whose first part was saved",
+}
 
 -- The claims of this process, where no dictionary is shared with others.
 local own = { ends = {} }
 
-function own:add(name, _, seconds)
+function own:add(name, value, seconds)
   if (self.ends[name] or 0) > self.clock() then
     return false, "exists"
   end
-  self.ends[name] = self.clock() + seconds
-  return true
+  return self:set(name, value, seconds)
 end
 
 function own:set(name, value, seconds)
-  self.ends[name] = value and self.clock() + seconds or nil
+  self.ends[name] = value and self.clock() + seconds
   return true
 end
 
-local function io_failure(message, number)
-  return nil, { reason = "io", message = message, errno = number }
+local function failed(self, message, errno)
+  local prefix = self.path .. ": "
+  if message:sub(1, #prefix) == prefix then
+    message = message:sub(#prefix + 1)
+  end
+  return nil, { reason = "io", errno = errno,
+    message = ("cannot write %s: %s"):format(self.path, message) }
 end
 
-local function busy(path)
-  return nil, { reason = "busy", message = "another download is writing "
-    .. path }
-end
-
--- What follows the path in a message of the standard library.
-local function cause(path, message)
-  return (message:gsub("^" .. path:gsub("%p", "%%%0") .. ": ", ""))
-end
-
+-- Of a pipe it would wait for the process at the other end.
 local function open(self, mode)
   if core.kind(self.path) == "other" then
-    return io_failure(("cannot write %s: it is a pipe, a socket or a device,"
-      .. " not a file"):format(self.path))
+    return failed(self, "it is a pipe, a socket or a device, not a file")
   end
-  local file, message, number = io.open(self.path, mode)
+  local file, message, errno = io.open(self.path, mode)
   if not file then
-    return io_failure(("cannot write %s: %s"):format(self.path,
-      cause(self.path, message)), number)
+    return failed(self, message, errno)
   end
   file:setvbuf "no"
   self.file = file
   return true
 end
 
---- Keep the claim on the file; to be called before whatever takes long.
+--- Refresh the claim on the file; to be called before whatever takes long.
 function Sink:hold()
-  local now = self.clock()
-  if self.file and now >= self.refresh_at then
-    self.claims:set(self.claim, true, self.seconds)
-    self.refresh_at = now + self.seconds * REFRESH
-  end
-end
-
-local function agrees(known, told)
-  return known == nil or told == nil or known == told
-end
-
--- A field that one of the two answers lacks says nothing.
-local function is_same_version(self, headers, total)
-  return agrees(self.etag, headers.etag)
-    and agrees(self.modified, headers["last-modified"])
-    and (not self.total or self.total == 0
-      or agrees(self.total, total))
-end
-
-local function continue(self, headers)
-  local first, _, total = core.content_range(headers["content-range"])
-  if first ~= self.offset then
-    return nil, { reason = "protocol", message = "the server sent another part"
-      .. " of the file than was asked for" }
-  elseif not is_same_version(self, headers, total)
-    or self.file:seek "end" ~= self.offset then
-    return nil, { reason = "changed", message = "the file on the server is not"
-      .. " the one whose first part was saved" }
-  end
-  return true
+  self.claims:set(self.claim, true, self.seconds)
 end
 
 --- Take a body: the whole of a file, which is emptied, or the rest of it.
@@ -99,42 +66,46 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table failure with `reason` protocol, changed or io
 function Sink:begin(status, headers)
-  if status == 206 then
-    return continue(self, headers)
+  if status == 200 then
+    self.offset = 0
+    self.file:close()
+    return open(self, "wb")
   end
-  self.offset = 0
-  self.file:close()
-  return open(self, "wb")
+  local reason = file_head.mismatch(headers, self.offset, self.version)
+    or self.file:seek "end" ~= self.offset and "changed"
+  if reason then
+    return nil, { reason = reason, message = MISMATCHES[reason] }
+  end
+  return true
 end
 
---- Write what comes next.
+--- Write the next piece.
 -- @tparam string bytes
 -- @treturn ?boolean true
 -- @treturn ?table failure
 function Sink:write(bytes)
   self:hold()
-  local ok, message, number = self.file:write(bytes)
+  local ok, message, errno = self.file:write(bytes)
   if not ok then
-    return io_failure("cannot write the file: " .. cause(self.path, message),
-      number)
+    return failed(self, message, errno)
   end
   self.written = self.written + #bytes
   return true
 end
 
---- Let go of the file. A second time does nothing.
+--- Close the file and give up the claim. A second time does nothing.
 -- @treturn ?boolean true
 -- @treturn ?table failure
 function Sink:close()
   local file = self.file
-  self.file = nil
   if not file then
     return true
   end
-  self.claims:set(self.claim, nil, 0.001)
-  local ok, message, number = file:close()
+  self.file = nil
+  self.claims:set(self.claim, nil)
+  local ok, message, errno = file:close()
   if not ok then
-    return io_failure("cannot write the file: " .. message, number)
+    return failed(self, message, errno)
   end
   return true
 end
@@ -143,26 +114,27 @@ end
 -- @tparam table wanted `path`, `offset` (where a 206 must begin), `etag`,
 --   `modified`, `total` (of what is there, where known)
 -- @tparam table options `clock`; `seconds` after which the claim of a writer
---   that is gone ends; `shared`, a dictionary in which other processes see it
--- @treturn ?table sink with `offset` and `written`
+--   that has crashed ends; `shared`, a dictionary in which other processes see
+--   it
+-- @treturn ?table sink with `offset` and `written` (bytes)
 -- @treturn ?table failure of reason io or busy
 function _M.open(wanted, options)
   own.clock = options.clock
-  local self = setmetatable({ path = wanted.path, offset = wanted.offset or 0,
-    etag = wanted.etag, modified = wanted.modified, total = wanted.total,
-    written = 0, clock = options.clock, seconds = options.seconds,
-    claims = options.shared or own, claim = "starvideos:writes:" .. wanted.path,
-    refresh_at = 0 }, Sink)
+  local self = setmetatable({ path = wanted.path, written = 0,
+    offset = wanted.offset or 0, version = { etag = wanted.etag,
+      last_modified = wanted.modified, total = wanted.total },
+    claims = options.shared or own, seconds = options.seconds,
+    claim = "starvideos:writes:" .. wanted.path }, Sink)
   local ok, why = self.claims:add(self.claim, true, self.seconds)
-  if not ok then
-    if why == "exists" then
-      return busy(self.path)
-    end
-    return io_failure(("cannot claim %s: %s"):format(self.path, tostring(why)))
+  if not ok and why == "exists" then
+    return nil, { reason = "busy", message = "another download is writing "
+      .. self.path }
+  elseif not ok then
+    return failed(self, tostring(why))
   end
   local opened, failure = open(self, "ab")
   if not opened then
-    self.claims:set(self.claim, nil, 0.001)
+    self.claims:set(self.claim, nil)
     return nil, failure
   end
   return self

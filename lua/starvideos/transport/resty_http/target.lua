@@ -20,52 +20,56 @@ end
 local function split(authority)
   local host, port = authority:match "^(%[[%x:.]+%]):?(%d*)$"
   if not host then
-    host, port = authority:match "^([^:%[%]]+):?(%d*)$"
+    host, port = authority:match "^([^:@%[%]]+):?(%d*)$"
   end
-  return host, port ~= "" and tonumber(port) or nil
+  return host, tonumber(port)
 end
 
 --- Read a URL.
 -- @tparam string url
 -- @tparam ?boolean insecure_http allow http to a host that is not loopback
 -- @treturn ?table target with `scheme`, `host`, `port`, `name` (the one that
---   the server's certificate must show), `path` (with its query), `secure`
+--   the server's certificate must show), `origin`, `path` (with its query),
+--   `secure`
 -- @treturn ?table failure with `reason` (invalid or insecure) and `message`,
 --   which holds no query
 function _M.read(url, insecure_http)
-  if url:find "[%c%s\127]" then
-    return refuse("invalid", "the URL holds a blank or a control character")
-  end
-  local scheme, authority, rest = url:match "^(%a[%w+.-]*)://([^/?#]*)(.*)$"
+  local scheme, authority, rest = url:match "^(%a[%w+.-]*)://([^/?#]*)([^#]*)"
   scheme = scheme and scheme:lower()
   local host, port = split(authority or "")
   port = port or PORTS[scheme]
-  if not PORTS[scheme] then
+  if url:find "[%c%s\127]" then
+    return refuse("invalid", "the URL holds a blank or a control character")
+  elseif not PORTS[scheme] then
     return refuse("invalid", "the URL is neither https nor http")
-  elseif not host or host:find "@" or port < 1 or port > HIGHEST_PORT then
+  elseif not host or port < 1 or port > HIGHEST_PORT then
     return refuse("invalid", "the URL cannot be read, or holds a user name")
   elseif scheme == "http" and not insecure_http and not is_loopback(host) then
     return refuse("insecure", ("http to %.60s would not be encrypted; use"
       .. " https, or allow it with insecure_http"):format(host))
   end
-  local path = rest:gsub("#.*$", "")
   return { scheme = scheme, secure = scheme == "https", host = host,
     port = port, name = host:match "^%[(.*)%]$" or host,
-    authority = authority, path = path:find "^/" and path or "/" .. path }
+    origin = ("%s://%s:%d"):format(scheme, host, port),
+    path = rest:find "^/" and rest or "/" .. rest }
 end
 
--- A reference to the same origin, as a path (RFC 3986, 5.2.2; dots are left to
--- the server).
-local function path_of(target, location)
-  local path = target.path:match "^[^?]*"
-  if location:find "^/" then
+-- RFC 3986, 5.2.2; dots are left to the server.
+local function resolve(target, location)
+  if location:find "^%a[%w+.-]*:" then
     return location
-  elseif location:find "^%?" then
-    return path .. location
-  elseif location == "" or location:find "^#" then
-    return target.path
+  elseif location:find "^//" then
+    return target.scheme .. ":" .. location
   end
-  return path:match "^.*/" .. location
+  local path = target.path
+  if location:find "^/" then
+    path = ""
+  elseif location:find "^%?" then
+    path = path:match "^[^?]*"
+  elseif location:find "^[^#]" then
+    path = path:match "^[^?]*/"
+  end
+  return target.origin .. path .. location
 end
 
 --- Where a redirect leads. What began encrypted stays so, and an http that the
@@ -76,22 +80,14 @@ end
 -- @treturn ?table target
 -- @treturn ?table failure
 function _M.follow(target, location, insecure_http)
-  local url = location
-  if location:find "^//" then
-    url = target.scheme .. ":" .. location
-  elseif not location:find "^%a[%w+.-]*:" then
-    url = target.scheme .. "://" .. target.authority
-      .. path_of(target, location)
-  end
-  local next_one, failure = _M.read(url, true)
-  if failure then
-    failure.reason = "protocol"
-    failure.message = "the server redirects to what is no address"
+  local next_one = _M.read(resolve(target, location), true)
+  if not next_one then
+    return refuse("protocol", "the server redirects to what is no address")
   elseif not next_one.secure and (target.secure or not insecure_http) then
     return refuse("insecure", "the server redirects to an address that is not"
       .. " https")
   end
-  return next_one, failure
+  return next_one
 end
 
 return _M

@@ -1,0 +1,52 @@
+--- The head of a media host's answer: whether a file follows, of which version
+-- it is, and whether it is the rest of one that was saved in part.
+-- @module starvideos.transport.file_head
+
+local core = require "starvideos.core"
+
+local _M = {}
+
+--- Whether the body is a file, and not a page or a refusal.
+-- @tparam number status
+-- @tparam table headers with lowercase names
+-- @treturn boolean
+function _M.is_file(status, headers)
+  local kind = (headers["content-type"] or ""):lower()
+  return (status == 200 or status == 206)
+    and not kind:find "^%s*text/" and not kind:find "^%s*application/json"
+end
+
+--- What tells one version of a file from another, as far as the head says it.
+-- @tparam number status 200 or 206
+-- @tparam table headers
+-- @treturn table `etag`, `last_modified`, `total` (bytes of the whole file)
+function _M.version(status, headers)
+  local total = tonumber(headers["content-length"])
+  if status == 206 then
+    total = select(3, core.content_range(headers["content-range"]))
+  end
+  return { etag = headers.etag, last_modified = headers["last-modified"],
+    total = total }
+end
+
+--- Compare the head of a 206 with what was saved. A field that one of the two
+-- lacks says nothing.
+-- @tparam table headers
+-- @tparam number offset bytes that were saved
+-- @tparam table version of what was saved
+-- @treturn ?string nil where the body is the rest; else the reason of a
+--   failure: protocol where it is another part, changed where it is of
+--   another version
+function _M.mismatch(headers, offset, version)
+  if core.content_range(headers["content-range"]) ~= offset then
+    return "protocol"
+  end
+  for name, value in pairs(_M.version(206, headers)) do
+    if version[name] ~= nil and version[name] ~= value then
+      return "changed"
+    end
+  end
+  return nil
+end
+
+return _M
