@@ -266,8 +266,8 @@ describe("a download", function()
     assert.equal(FILM, read(path))
   end)
 
-  it("overwrites nothing that came up meanwhile", function()
-    local err = fails("io", "came up meanwhile", save("film.mp4", {
+  it("overwrites nothing that appears during the download", function()
+    local err = fails("io", "appeared during the download", save("film.mp4", {
       on_progress = function() write(path, "theirs") end }))
     assert.equal("theirs", read(path))
     assert.equal(#FILM, err.bytes)
@@ -286,19 +286,19 @@ describe("a download", function()
     end
   end)
 
-  describe("over a dead link", function()
+  describe("from a URL that has expired", function()
     local function next_link(name)
       ask("/next?is=" .. name)
     end
 
-    it("asks once for another one", function()
+    it("asks once for another URL", function()
       next_link "film.mp4"
       local before = count "queries"
       is_whole(save "dead.mp4")
       assert.equal(1, count "queries" - before)
     end)
 
-    it("fails where that is dead too", function()
+    it("fails where that has expired too", function()
       next_link "gone.mp4"
       local before = count "queries"
       fails("expired", "HTTP 404", save "dead.mp4")
@@ -355,12 +355,13 @@ describe("a download", function()
   end)
 
   describe("onto a disk that is full", function()
-    it("keeps what fits and goes on later", function()
+    it("keeps what fits and continues later", function()
       local child = apart(function()
         process.limit_files(300000)
         local _, err = save "film.mp4"
         return err and err.kind == "io" and err.bytes == 300000
-          and err.message:find("File too large; 300000 bytes are kept", 1, true)
+          and err.message:find("File too large; the video stays bought,"
+            .. " and 300000 bytes of it are kept", 1, true)
       end)
       assert.is_true(process.await(child))
       assert.equal(300000, is_whole(save "film.mp4").resumed_from)
@@ -382,7 +383,7 @@ local file = assert(client:download(task, path))
 print(file.resumed_from, file.sha256)
 ]]
 
-    it("goes on when there is room", function()
+    it("continues when there is room", function()
       if not shell.run "unshare -rm true 2>/dev/null" then
         pending "this user may mount nothing"
         return
@@ -398,7 +399,7 @@ print(file.resumed_from, file.sha256)
         output:match("^(%w+)\t(%d+)\t([^\n]+)\n(%d+)\t(%w+)$")
       assert.equal("io", kind, output)
       assert.truthy(message:find("No space left on device", 1, true))
-      assert.truthy(message:find(bytes .. " bytes are kept", 1, true))
+      assert.truthy(message:find(bytes .. " bytes of it are kept", 1, true))
       assert.equal(bytes, resumed_from)
       assert.equal(FILM_SHA256, sha256)
     end)

@@ -1,14 +1,15 @@
---- Fetch a finished video: into a `.part` file beside the target, continued
--- where a fault or an earlier process broke off, checked, and only then given
--- its name.
+--- Download a finished video: into a `.part` file beside the target, continued
+-- where a fault or an earlier process broke off. The file is renamed only when
+-- it is an MP4 of the announced length.
 -- @module starvideos.operation.download
 
 local errors = require "starvideos.errors"
 local exchange = require "starvideos.api.exchange"
-local handles = require "starvideos.handle"
+local excerpt = require "starvideos.api.excerpt"
+local file_head = require "starvideos.transport.file_head"
+local handle = require "starvideos.handle"
 local operations = require "starvideos.api.operations"
-local parts = require "starvideos.operation.part_file"
-local preview = require "starvideos.api.excerpt"
+local part_file = require "starvideos.operation.part_file"
 local query = require "starvideos.operation.query"
 local redact = require "starvideos.redact"
 local retry = require "starvideos.api.retry"
@@ -29,7 +30,7 @@ _M.policy = {
 
 -- Enough of a file that is no video to say what it is, and not to cut a
 -- secret in two where it is shown.
-local PREVIEW_BYTES = 4096
+local EXCERPT_BYTES = 4096
 
 local function fail(self, kind, message, fields)
   local err = fields or {}
@@ -40,13 +41,13 @@ end
 local function not_writable(path, failure)
   if failure.reason == "cancelled" then
     return { kind = "cancelled",
-      message = "stopped while looking whether " .. path .. " can be written" }
+      message = "stopped while checking whether " .. path .. " can be written" }
   end
   return { kind = "io", target = "blocked", message = ("cannot write %s: %s")
     :format(path, tostring(failure.message)) }
 end
 
--- What stands against a target; nil where nothing does.
+-- Why a target cannot be written; nil where it can.
 local function obstacle(runtime, path, overwrite)
   local there = runtime:disk("kind", path)
   if there == "directory" then
@@ -59,12 +60,12 @@ local function obstacle(runtime, path, overwrite)
     return { kind = "io", target = "exists", message = path .. " exists;"
       .. " choose another name or allow overwriting" }
   end
-  local ok, failure = parts.probe(runtime, path)
+  local ok, failure = part_file.probe(runtime, path)
   return not ok and not_writable(path, failure) or nil
 end
 
 --- Whether a video can be saved at a path, without leaving a trace. Asked
--- before anything is paid for.
+-- before anything is ordered.
 -- @tparam table runtime
 -- @tparam string path
 -- @tparam ?boolean overwrite
@@ -84,30 +85,25 @@ local kind_of = { [403] = "expired", [404] = "expired", [408] = "timeout",
 
 local function shown(self, body)
   local text = redact.key(redact.parts(body, self.url), self.api_key)
-  return text:find("%S") and preview.of(text) or "nothing"
+  return text:find("%S") and excerpt.of(text) or "nothing"
 end
 
 local function refused(self, context, response)
   local status = response.status
   local kind = kind_of[status] or status >= 500 and "server" or "protocol"
   local message = ("the media host answered HTTP %d"):format(status)
+    .. (kind == "protocol" and "; the video stays bought" or "")
   if kind == "expired" then
-    message = ("the link to the video of task %s is dead (HTTP %d), and so was"
-      .. " the one before; ask for a new one with query"):format(self.id,
-      status)
+    message = ("the download URL of task %s has expired (HTTP %d), and so has"
+      .. " the one before; the video stays bought: query the task later for a"
+      .. " new URL"):format(self.id, status)
   elseif status == 200 or status == 206 then
-    message = ("the media host sent %s instead of a video: %s"):format(
-      response.headers["content-type"] or "something else",
-      shown(self, response.body or ""))
+    message = ("the media host sent %s instead of the video, which stays"
+      .. " bought; it begins: %s"):format(response.headers["content-type"]
+      or "something else", shown(self, response.body or ""))
   end
   return fail(self, kind, message, { status = status,
     retry_after = retry.retry_after(response.headers, context.wall_clock) })
-end
-
-local function is_file(response)
-  local kind = (response.headers["content-type"] or ""):lower()
-  return (response.status == 200 or response.status == 206)
-    and not kind:find("^%s*text/") and not kind:find("^%s*application/json")
 end
 
 local function not_ready(self, task)
@@ -123,7 +119,7 @@ local function time_left(self, context)
   return self.deadline and self.deadline - context.runtime:now() or nil
 end
 
-local function find_link(self, context)
+local function find_url(self, context)
   local task, err = query(context, self.id, time_left(self, context))
   if not task then
     return nil, err
@@ -149,7 +145,7 @@ local function request_of(self, context)
     sink = part:sink(),
     on_answer = function(status, headers)
       before = status == 206 and before or 0
-      if not self.over and is_file { status = status, headers = headers } then
+      if not self.over and file_head.is_file(status, headers) then
         part:remember(status, headers)
       end
     end,
@@ -161,40 +157,46 @@ local function request_of(self, context)
   }
 end
 
--- What another process, or the file system, has against the name.
+-- Why the finished file could not be renamed.
 local function not_placed(self, failure)
   local part, reason = self.part, failure.reason
   if reason == "busy" or reason == "changed" then
-    return fail(self, "io", "another download is writing " .. part.path,
-      { reason = "busy" })
+    return fail(self, "io", ("another download is writing %s; wait for it, or"
+      .. " choose another path"):format(part.path), { reason = "busy" })
   elseif part:is_placed() then
     return fail(self, "io", ("%s is saved, but the disk has not confirmed it:"
-      .. " %s"):format(part.target, tostring(failure.message)))
+      .. " %s; check the file before you rely on it"):format(part.target,
+      tostring(failure.message)))
   end
-  local problem = reason == "exists"
-    and part.target .. " came up meanwhile and is left as it is"
-    or ("cannot save %s: %s"):format(part.target, tostring(failure.message))
-  return fail(self, "io", ("%s; the video is kept in %s"):format(problem,
-    part.path), { part = part.path, bytes = part:size(),
+  local message = ("cannot save %s: %s; the whole video is in %s: download it"
+    .. " again to rename it"):format(part.target, tostring(failure.message),
+    part.path)
+  if reason == "exists" then
+    message = ("%s appeared during the download and is left as it is; the whole"
+      .. " video is in %s: rename it, or download it again with overwrite")
+      :format(part.target, part.path)
+  end
+  return fail(self, "io", message, { part = part.path, bytes = part:size(),
     target = reason == "exists" and reason or nil })
 end
 
--- A file that has its name but is on no record would be taken for another's.
+-- A file that is renamed but not in the ledger would be taken for another's.
 local function not_noted(self, err)
   local part = self.part
-  err.message = ("%s; the video is kept in %s: try again to go on")
+  err.message = ("%s; the whole video is in %s: download it again to rename it")
     :format(err.message, part.path)
   err.part, err.bytes, err.task_id = part.path, part:size(), self.id
   return nil, err
 end
 
--- What came was called a video and is none.
+-- The headers said that it was a video.
 local function no_video(self)
-  return fail(self, "protocol", "the media host sent something that is no MP4"
-    .. " file: " .. shown(self, self.part:beginning(PREVIEW_BYTES)))
+  return fail(self, "protocol", "the media host sent a file that is not an MP4"
+    .. " instead of the video, which stays bought; it begins: "
+    .. shown(self, self.part:beginning(EXCERPT_BYTES)))
 end
 
--- Checks what has come and gives it its name.
+-- Checks what has come, and renames it.
 local function finish(self, whole, response)
   local part = self.part
   local size = part:size()
@@ -221,17 +223,21 @@ local function finish(self, whole, response)
   return file
 end
 
--- What is there is of another version, or no server can go on with it.
-local function begin_anew(self)
+-- What was saved is of another version, or no server can continue it.
+local function start_over(self)
   self.part:discard()
   local at_once = self.faults + 1 < _M.policy.tries
-  local _, err = fail(self, "protocol", ("the rest of the video of task %s does"
-    .. " not fit what was saved of it"):format(self.id))
+  local _, err = fail(self, "protocol", ("the media host does not continue what"
+    .. " was saved of the video of task %s"):format(self.id))
   return nil, err, at_once
 end
 
--- A link lives for a while only; for a new one the provider is asked once.
-local function renew_link(self, context, response)
+local function is_mismatch(failure)
+  return failure.reason == "changed" or failure.reason == "protocol"
+end
+
+-- A download URL expires; the provider is asked once for a new one.
+local function renew_url(self, context, response)
   local _, err = refused(self, context, response)
   local first = not self.renewed
   self.renewed, self.url = true, nil
@@ -240,31 +246,49 @@ end
 
 local function take(self, context, response)
   if kind_of[response.status] == "expired" then
-    return renew_link(self, context, response)
+    return renew_url(self, context, response)
   elseif response.status == 416 and self.part.offset > 0 then
-    return begin_anew(self)
-  elseif not is_file(response) then
+    return start_over(self)
+  elseif not file_head.is_file(response.status, response.headers) then
     return refused(self, context, response)
   end
   if response.body then
     local ok, failure = self.part:save(response)
-    if ok == false then
-      return begin_anew(self)
+    if not ok and is_mismatch(failure) then
+      return start_over(self)
     elseif not ok then
       return fail(self, "io", ("cannot write %s: %s"):format(self.part.path,
         tostring(failure.message)))
     end
   end
   self.part:remember(response.status, response.headers)
-  local whole = parts.whole_length(response.status, response.headers)
-  return finish(self, whole, response)
+  local version = file_head.version(response.status, response.headers)
+  return finish(self, version.total, response)
 end
 
--- One attempt: the file; or nil, an error, and whether its cause is out of the
--- way already.
+local STOPPED = "the download of the video of task %s was stopped"
+
+local function cancelled(self, interrupted)
+  return fail(self, "cancelled", STOPPED:format(self.id),
+    { interrupted = interrupted or nil })
+end
+
+local function unanswered(self, failure)
+  local err = exchange.error_of(operations.download, failure,
+    { task_id = self.id })
+  if err.kind == "cancelled" then -- the kind, which is shown with it, says so
+    local cause = err.message:gsub("^cancelled$", "")
+    err.message = STOPPED:format(self.id)
+      .. (cause ~= "" and (" (%s)"):format(cause) or "")
+  end
+  return nil, err
+end
+
+-- One attempt: the file; or nil, an error, and whether its cause is removed
+-- already, so that the next one needs no pause.
 local function attempt(self, context)
   if not self.url then
-    local ok, err = find_link(self, context)
+    local ok, err = find_url(self, context)
     if not ok then
       return nil, err
     end
@@ -278,28 +302,21 @@ local function attempt(self, context)
   local response, failure = exchange.send(context, request_of(self, context))
   if response then
     return take(self, context, response)
-  elseif part.offset > 0
-    and (failure.reason == "changed" or failure.reason == "protocol") then
-    return begin_anew(self)
+  elseif part.offset > 0 and is_mismatch(failure) then
+    return start_over(self)
   end
   self.unopened = failure.phase == "queue"
-  return nil, exchange.error_of(operations.download, failure,
-    { task_id = self.id })
-end
-
-local function cancelled(self, why)
-  return fail(self, "cancelled", "stopped downloading the video of task "
-    .. self.id, { interrupted = why == "interrupted" or nil })
+  return unanswered(self, failure)
 end
 
 local function time_is_up(self, err)
-  return fail(self, "timeout", ("the video of task %s did not come within %g s"
-    .. " (%s)"):format(self.id, self.options.timeout, err.message),
+  return fail(self, "timeout", ("the video of task %s was not downloaded within"
+    .. " %g s (%s)"):format(self.id, self.options.timeout, err.message),
     { status = err.status, retry_after = err.retry_after })
 end
 
--- Faults count in a row; more of the file than ever before begins a new one.
-local function count(self)
+-- Faults count in a row; more of the file than ever before starts a new row.
+local function count_fault(self)
   local size = self.part:size()
   if size > self.most then
     self.most, self.faults = size, 0
@@ -309,8 +326,8 @@ end
 
 -- Lets time pass until the next attempt: true, or nil and the last error.
 local function pause(self, context, err, at_once)
-  count(self)
-  if self.part.cancelled then -- what the attempt saw is not to be believed
+  count_fault(self)
+  if self.part.cancelled then -- what the attempt saw may be wrong
     return cancelled(self)
   end
   local seconds = at_once and 0
@@ -324,7 +341,7 @@ local function pause(self, context, err, at_once)
   elseif seconds > 0 then
     local slept, why = context.runtime:sleep(seconds)
     if not slept then
-      return cancelled(self, why)
+      return cancelled(self, why == "interrupted")
     end
   end
   return true
@@ -333,23 +350,27 @@ end
 local resumable = { network = true, timeout = true, io = true, server = true,
   rate_limited = true, cancelled = true }
 
--- Says what is kept. What no later download could go on with is removed: no
+-- Says what is kept. What no later download could continue is removed: no
 -- video, of no known version, or nothing at all.
-local function leave(self, err)
+local function give_up(self, err)
   local part = self.part
   if err.part then
     return nil, err
   end
   part:look()
   part:discard(part.offset > 0 or self.unopened)
-  local size = part.offset
   local unopened = err.kind == "io" and self.unopened
-  if size > 0 and resumable[err.kind] and not err.task and not unopened then
-    err.part, err.bytes = part.path, size
-    err.message = ("%s; %.0f bytes are kept in %s: %stry again to go on")
-      :format(err.message, size, part.path,
-        err.kind == "io" and "make room or repair the disk, then " or "")
+  if not resumable[err.kind] or err.task or unopened then
+    return nil, err
   end
+  local advice, kept = err.kind == "io"
+    and "free some space or repair the disk, then " or "", ""
+  if part.offset > 0 then
+    err.part, err.bytes = part.path, part.offset
+    kept = (", and %.0f bytes of it are kept in %s"):format(err.bytes, err.part)
+  end
+  err.message = ("%s; the video stays bought%s: %sdownload it again%s"):format(
+    err.message, kept, advice, err.part and " to continue" or "")
   return nil, err
 end
 
@@ -360,15 +381,15 @@ local function run(self, context)
     if file then
       return file
     end
-    local go_on
-    go_on, err = pause(self, context, err, at_once)
-    if not go_on then
-      return leave(self, err)
+    local again
+    again, err = pause(self, context, err, at_once)
+    if not again then
+      return give_up(self, err)
     end
   end
 end
 
--- The file is there whatever the ledger says.
+-- The file is saved even where the ledger fails.
 local function note(context, id, file)
   if context.ledger then
     local ok, err = context.ledger:downloaded(id, file)
@@ -385,7 +406,7 @@ local function new(context, task, path, options)
     options = options,
     ledger = context.ledger,
     api_key = context.api_key,
-    part = parts.new(path, task.id, runtime),
+    part = part_file.new(path, task.id, runtime),
     deadline = options.timeout and runtime:now() + options.timeout or nil,
     most = 0, -- bytes that were there after any attempt
     faults = 0, -- in a row
@@ -403,10 +424,10 @@ end
 -- @tparam string path
 -- @tparam table options see `client:download`
 -- @treturn ?table file with `path`, `bytes`, `sha256`, `resumed_from`, and
---   `ledger_error` where the ledger could not be told
+--   `ledger_error` where the ledger could not record it
 -- @treturn ?table err; where something was kept, `part` and `bytes` say what
 function _M.save(context, task_or_id, path, options)
-  options = handles.follow(context.runtime, options, "on_progress",
+  options = handle.follow(context.runtime, options, "on_progress",
     of_progress)
   local task = type(task_or_id) == "table" and task_or_id
     or { id = task_or_id }

@@ -1,10 +1,10 @@
---- A video that is on its way: the `.part` file beside its target holds what
--- has come, and `.part.json` says of which task and which version it is, so
--- that another process can go on there; nobody but the owner may read it. Every
--- job on a file is the runtime's, which waits for it as its host does.
+--- A video that is being downloaded: the `.part` file beside its target holds
+-- what has come, and `.part.json` says of which task and which version it is,
+-- so that another process can continue it; nobody but the owner may read it.
+-- Every job on a file is the runtime's, which waits for it as its host does.
 -- @module starvideos.operation.part_file
 
-local core = require "starvideos.core"
+local file_head = require "starvideos.transport.file_head"
 local json = require "starvideos.json"
 
 local _M = {}
@@ -23,9 +23,9 @@ local function may_be_file(kind)
   return kind == nil or kind == "file"
 end
 
-local function in_the_way(path)
-  return nil, { reason = "io", message = path .. " is in the way: it is no"
-    .. " file" }
+local function not_a_file(path)
+  return nil, { reason = "io", message = path .. " is not a regular file;"
+    .. " remove it or choose another path" }
 end
 
 --- Whether a target can be written, without leaving a trace; a part that is
@@ -38,9 +38,9 @@ function _M.probe(runtime, path)
   local part, notes = path .. ".part", path .. ".part.json"
   local kind = runtime:disk("kind", part)
   if not may_be_file(kind) then
-    return in_the_way(part)
+    return not_a_file(part)
   elseif not may_be_file(runtime:disk("kind", notes)) then
-    return in_the_way(notes)
+    return not_a_file(notes)
   elseif kind then
     return runtime:disk("write", part, "", "r+b")
   end
@@ -51,8 +51,8 @@ function _M.probe(runtime, path)
   return ok, failure
 end
 
--- A job of which the caller no longer waits for the outcome tells nothing of
--- the file: whoever asks next sees `cancelled`.
+-- Of a job that was cancelled the outcome is not known, so nothing it says of
+-- the file may be used: `cancelled` tells the caller.
 local function disk(self, name, ...)
   local result, failure = self.runtime:disk(name, ...)
   if result == nil and failure and failure.reason == "cancelled" then
@@ -64,24 +64,6 @@ end
 local function known_of(text)
   local info = json.decode(text or "")
   return type(info) == "table" and info or {}
-end
-
---- The length that the whole file must have, as far as an answer says it.
--- @tparam number status
--- @tparam table headers
--- @treturn ?number bytes
-function _M.whole_length(status, headers)
-  if status == 206 then
-    local _, _, total = core.content_range(headers["content-range"])
-    return total
-  end
-  return tonumber(headers["content-length"])
-end
-
--- What tells one version of a file from another, as far as an answer says it.
-local function version_of(status, headers)
-  return { etag = headers.etag, last_modified = headers["last-modified"],
-    total = _M.whole_length(status, headers) }
 end
 
 -- What a later request can name; a weak ETag is none (RFC 9110, 13.1.5).
@@ -109,7 +91,7 @@ function Part:beginning(bytes)
   return disk(self, "read", self.path, bytes) or ""
 end
 
--- Whether the rest of the file can be put behind what is there.
+-- Whether the rest of the file can be appended to what is there.
 local function continues(self, size, version)
   return size > 0 and version.task_id == self.task_id
     and validator_of(version) ~= nil
@@ -117,8 +99,8 @@ local function continues(self, size, version)
     and (size < HEAD_BYTES or self:is_video())
 end
 
---- Look what an earlier attempt has left. Sets `offset`, from where to go on,
--- and `version`.
+--- Look what an earlier attempt has left. Sets `offset`, from where to
+-- continue, and `version`.
 function Part:look()
   local size, notes = self:size(), disk(self, "read", self.notes)
   local version = known_of(notes)
@@ -136,7 +118,7 @@ function Part:is_whole()
   return self.offset > 0 and self.offset == self.version.total
 end
 
---- The headers of a request that goes on.
+--- The headers of a request for the rest.
 -- @treturn table
 function Part:headers()
   if self.offset == 0 then
@@ -157,7 +139,7 @@ function Part:sink()
 end
 
 -- The notes of a version, as large as those that stand there: a full disk has
--- nothing to give for new text.
+-- no room for more.
 local function notes_of(self, version)
   version.task_id = self.task_id
   local text = json.encode(version)
@@ -168,47 +150,36 @@ end
 --- Make sure that the notes can be written later. To be called after `look`.
 function Part:reserve()
   if not self.room then
-    -- Behind the notes of another process that came up this moment, for which
-    -- they are blanks.
+    -- Appended: where another process has just written its notes, this only
+    -- adds blanks to them.
     local blanks = (" "):rep(NOTES_BYTES)
     self.room = disk(self, "write", self.notes, blanks, "ab", true)
       and #blanks
   end
 end
 
---- Write down which version is coming, without waiting until that is done.
+--- Note which version is coming, without waiting until that is done.
 -- @tparam number status of the answer
 -- @tparam table headers
 function Part:remember(status, headers)
-  local version = version_of(status, headers)
+  local version = file_head.version(status, headers)
   local notes = notes_of(self, validator_of(version) and version or {})
   self.runtime:disk_later("write", self.notes, notes,
     self.room and "r+b" or "wb", true)
   self.room = #notes
 end
 
-local function agree(known, told)
-  return known == nil or told == nil or known == told
-end
-
--- Whether a body in memory is the rest of what is there.
-local function is_rest(self, headers)
-  local told = version_of(206, headers)
-  local first = core.content_range(headers["content-range"])
-  return first == self.offset
-    and agree(self.version.etag, told.etag)
-    and agree(self.version.last_modified, told.last_modified)
-    and agree(self.version.total, told.total)
-end
-
 --- Save a body that a transport handed over in memory.
 -- @tparam table response
--- @treturn ?boolean true; false where it is not the rest of what is there
--- @treturn ?table failure with `reason` and `message`
+-- @treturn ?boolean true
+-- @treturn ?table failure with `reason` (protocol or changed where the body is
+--   not the rest of what is there; else io or cancelled) and `message`
 function Part:save(response)
   local rest = response.status == 206
-  if rest and not is_rest(self, response.headers) then
-    return false
+  local reason = rest and file_head.mismatch(response.headers, self.offset,
+    self.version)
+  if reason then
+    return nil, { reason = reason }
   end
   response.file_offset = rest and self.offset or 0
   return disk(self, "write", self.path, response.body, rest and "ab" or "wb")
@@ -229,7 +200,7 @@ function Part:sha256()
   return (disk(self, "sha256", self.path))
 end
 
---- Give the finished file its name; it is on the disk then.
+--- Rename the finished file to its target; it is on the disk then.
 -- @tparam number bytes it must have
 -- @tparam ?boolean overwrite
 -- @treturn ?boolean true
@@ -244,7 +215,7 @@ function Part:place(bytes, overwrite)
   return ok, failure
 end
 
---- Whether the file has its name although `place` has failed.
+--- Whether the file was renamed although `place` has failed.
 -- @treturn boolean
 function Part:is_placed()
   return self:size() == 0 and disk(self, "size", self.target) ~= nil

@@ -10,7 +10,7 @@ local FILM = media.FILM
 describe("the disk under a download", function()
   local world, runtime, context
 
-  local function begin_anew()
+  local function start_over()
     runtime = stepped.new(world)
     context = { runtime = runtime, api_key = "test-key", timeout = 60,
       base_url = "https://api.example", wall_clock = os.time,
@@ -20,7 +20,7 @@ describe("the disk under a download", function()
   before_each(function()
     world = media.new()
     context = nil
-    begin_anew()
+    start_over()
   end)
   after_each(function()
     world:close()
@@ -79,7 +79,7 @@ describe("the disk under a download", function()
       assert.same({ "network", 1000 }, { err.kind, err.bytes })
     end)
 
-    it("a name that was taken meanwhile", function()
+    it("a name that was taken during the download", function()
       function world.answer()
         files.write(world.path, "theirs")
         return media.whole()
@@ -187,7 +187,7 @@ describe("the disk under a download", function()
         number = number + 1
         world:close()
         prepare()
-        begin_anew()
+        start_over()
         refuse_from(number, done)
         local file, err = save()
         cancelled = runtime.cancelled
@@ -209,7 +209,7 @@ describe("the disk under a download", function()
         else
           assert.equal("cancelled", err.kind)
           assert.equal("video_1", err.task_id)
-          begin_anew()
+          start_over()
           local again, problem = save()
           assert.equal(FILM, world:read())
           assert.truthy(again or problem.message:find("exists", 1, true))
@@ -231,7 +231,7 @@ describe("the disk under a download", function()
     files.write(world.path, FILM)
     files.write(world.path .. ".part", "another's")
     for number = 1, 3 do
-      begin_anew()
+      start_over()
       refuse_from(number, false)
       assert.equal("cancelled", select(2, save()).kind)
     end
@@ -254,7 +254,7 @@ describe("the disk under a download", function()
 
     it("keeps it from being sent where the look was cancelled", function()
       for number = 1, 3 do
-        begin_anew()
+        start_over()
         refuse_from(number, true)
         local _, err = order()
         assert.equal("cancelled", err.kind)

@@ -16,7 +16,7 @@ describe("a download that fails", function()
   end)
 
   describe("a fault that passes", function()
-    it("is sat out, and the rest is asked for", function()
+    it("is retried, and the rest is asked for", function()
       world.answer = media.in_turn(media.cut, media.lost, function(req)
         assert.equal("bytes=1000-", req.headers["Range"])
         assert.equal('"v1"', req.headers["If-Range"])
@@ -39,7 +39,7 @@ describe("a download that fails", function()
       assert.same({ 1.5, 2.5, 4.5, 8.5 }, world.naps)
     end)
 
-    it("counts anew once more of the file has come", function()
+    it("is counted from one again once more of the file has come", function()
       local list = {}
       for position = 1, 3 do
         list[#list + 1] = function(req)
@@ -81,23 +81,24 @@ describe("a download that fails", function()
       assert.equal(1, #world.requests)
     end)
 
-    it("is sat out when the link is asked for, too", function()
+    it("is retried when the download URL is asked for, too", function()
       world.link = media.in_turn(media.refusal(502), media.completed(LINK))
       assert(world.client:download("video_1", world.path))
       assert.equal(2, world.queries)
     end)
 
-    it("leaves what came, and the error says how to go on", function()
+    it("leaves what came, and the error says how to continue", function()
       world.answer = media.in_turn(media.cut, media.lost)
-      local err = world:fails("network", "1000 bytes are kept in " .. world.path
-        .. ".part: try again to go on")
+      local err = world:fails("network", "the video stays bought, and 1000"
+        .. " bytes of it are kept in " .. world.path .. ".part: download it again to"
+        .. " continue")
       assert.equal(world.path .. ".part", err.part)
       assert.equal(1000, err.bytes)
       assert.equal(FILM:sub(1, 1000), world:read ".part")
       assert.is_nil(world:read())
     end)
 
-    it("leaves nothing that no later download could go on with", function()
+    it("leaves nothing that no later download could continue", function()
       function world.answer()
         write(world.path .. ".part", FILM:sub(1, 3000))
         return media.lost()
@@ -111,7 +112,8 @@ describe("a download that fails", function()
 
     it("leaves nothing where nothing came", function()
       world.answer = media.lost
-      local err = world:fails("network", "reset")
+      local err = world:fails("network",
+        "reset; the video stays bought: download it again")
       assert.is_nil(err.part)
       assert.is_nil(world:read ".part")
       assert.is_nil(world:read ".part.json")
@@ -121,7 +123,7 @@ describe("a download that fails", function()
   describe("the time allowed", function()
     it("is shared by all attempts", function()
       world.answer = media.lost
-      world:fails("timeout", "did not come within 10 s (connection reset",
+      world:fails("timeout", "was not downloaded within 10 s (connection reset",
         { timeout = 10 })
       assert.is_true(world.now <= 10)
       assert.equal(10, world.requests[1].timeout)
@@ -133,7 +135,7 @@ describe("a download that fails", function()
         world.now = world.now + req.timeout
         return nil, { reason = "timeout", message = "too slow", sent = true }
       end
-      world:fails("timeout", "did not come within 10 s (too slow)",
+      world:fails("timeout", "was not downloaded within 10 s (too slow)",
         { timeout = 10 })
       assert.equal(1, #world.requests)
     end)
@@ -148,14 +150,27 @@ describe("a download that fails", function()
   it("stops where the pause is cancelled", function()
     world.client = world:new { sleep = function() return nil, "cancelled" end }
     world.answer = media.in_turn(media.cut, media.lost)
-    local err = world:fails("cancelled", "1000 bytes are kept")
+    local err = world:fails("cancelled", "1000 bytes of it are kept")
     assert.is_nil(err.interrupted)
     assert.equal(1, #world.requests)
   end)
 
-  describe("a dead link", function()
+  it("says once that it was stopped, and why where that is known", function()
+    for cause, told in pairs { cancelled = "", ["the worker is exiting"] =
+      " (the worker is exiting)" } do
+      function world.answer()
+        return nil, { reason = "cancelled", message = cause, sent = true }
+      end
+      local err = world:fails("cancelled", "was stopped" .. told)
+      assert.equal("cancelled: the download of the video of task video_1 was"
+        .. " stopped" .. told .. "; the video stays bought: download it again",
+        tostring(err))
+    end
+  end)
+
+  describe("a download URL that has expired", function()
     for _, status in ipairs { 403, 404, 410 } do
-      it("of HTTP " .. status .. " is asked for anew once", function()
+      it("with HTTP " .. status .. " is renewed once", function()
         world.link = media.completed(LINK .. "&new=1")
         world.answer = media.in_turn(media.refusal(status), media.intact)
         assert(world:save())
@@ -164,10 +179,11 @@ describe("a download that fails", function()
         assert.equal(0, #world.naps)
       end)
 
-      it("of HTTP " .. status .. " is expired where the new one is dead too",
+      it("with HTTP " .. status .. " is an error where the new one has too",
         function()
           world.answer = media.refusal(status)
-          local err = world:fails("expired", "ask for a new one with query")
+          local err = world:fails("expired",
+            "query the task later for a new URL")
           assert.equal(status, err.status)
           assert.equal(2, #world.requests)
           assert.equal(1, world.queries)
@@ -184,12 +200,12 @@ describe("a download that fails", function()
       assert.equal(FILM, world:read())
     end)
 
-    it("of a task that is gone says so", function()
+    it("and a task that is not found says so", function()
       world.answer, world.link = media.refusal(404), media.refusal(404)
       world:fails("not_found", "no task with this id")
     end)
 
-    it("of a task that has no link any more says so", function()
+    it("and a task that has no URL any more says so", function()
       world.answer, world.link = media.refusal(404), function()
         return { status = 200, headers = {},
           body = '{"id":"video_1","status":"failed","error":"too dark"}' }
@@ -205,13 +221,14 @@ describe("a download that fails", function()
       return nil, { reason = "io", errno = 28, sent = true, phase = "body",
         message = "cannot write the file: No space left on device" }
     end
-    local err = world:fails("io", "No space left on device; 3000 bytes are"
-      .. " kept in " .. world.path .. ".part: make room")
+    local err = world:fails("io", "No space left on device; the video stays"
+      .. " bought, and 3000 bytes of it are kept in " .. world.path
+      .. ".part: free some space")
     assert.equal(3000, err.bytes)
     assert.equal(1, #world.requests)
   end)
 
-  it("speaks of nothing kept where another process is at it", function()
+  it("tells of nothing kept where another process is writing it", function()
     write(world.path .. ".part", FILM:sub(1, 3000))
     function world.answer()
       return nil, { reason = "io", sent = false, phase = "queue",

@@ -4,7 +4,7 @@ local media = require "spec.fixtures.media"
 local FILM, OTHER = media.FILM, media.OTHER
 local write = files.write
 
-describe("a download that goes on", function()
+describe("a download that continues", function()
   local world
 
   before_each(function()
@@ -53,7 +53,7 @@ describe("a download that goes on", function()
         etag = '"v1"' } },
     }
     for what, case in pairs(foreign) do
-      it("is begun anew where it is " .. what, function()
+      it("is started over where it is " .. what, function()
         world:left_over(case[1]:sub(1, 2000), case[2])
         assert(world:save())
         assert.is_nil(world.requests[1].headers["Range"])
@@ -61,7 +61,7 @@ describe("a download that goes on", function()
       end)
     end
 
-    it("is begun anew where its notes are damaged", function()
+    it("is started over where its notes are damaged", function()
       for _, text in ipairs { "", "{", "[]", "null", "5", '{"task_id":5}' } do
         write(world.path .. ".part", FILM:sub(1, 1000))
         write(world.path .. ".part.json", text)
@@ -71,7 +71,7 @@ describe("a download that goes on", function()
       end
     end)
 
-    it("is begun anew where the server cannot go on there", function()
+    it("is started over where the server cannot continue it", function()
       world:left_over(FILM:sub(1, 1000), { task_id = "video_1", etag = '"v1"' })
       function world.answer(req)
         return req.headers["Range"] and { status = 416, headers = {} }
@@ -88,7 +88,7 @@ describe("a download that goes on", function()
       ["length"] = { total = 7000 },
     }
     for what, change in pairs(changes) do
-      it("is begun anew where the file has another " .. what, function()
+      it("is started over where the file has another " .. what, function()
         local known = { task_id = "video_1", etag = '"v1"', total = #FILM,
           last_modified = "Tue, 03 Jun 2008 11:05:30 GMT" }
         for name, value in pairs(change) do
@@ -110,7 +110,7 @@ describe("a download that goes on", function()
       end)
     end
 
-    it("is begun anew where another part than asked for comes", function()
+    it("is started over where another part than asked for comes", function()
       world:left_over(FILM:sub(1, 1000), { task_id = "video_1", etag = '"v1"' })
       function world.answer(req)
         return req.headers["Range"] and media.rest(2000) or media.whole()
@@ -120,7 +120,7 @@ describe("a download that goes on", function()
       assert.equal(FILM, world:read())
     end)
 
-    it("is begun anew where the transport says that it changed", function()
+    it("is started over where the transport says that it changed", function()
       world:left_over(FILM:sub(1, 1000), { task_id = "video_1", etag = '"v1"' })
       function world.answer(req)
         if req.headers["Range"] then

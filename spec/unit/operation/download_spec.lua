@@ -45,13 +45,13 @@ describe("download", function()
     end
   end)
 
-  it("asks for the link where only the id is known", function()
+  it("asks for the download URL where only the id is known", function()
     assert(world.client:download("video_1", world.path))
     assert.equal(1, world.queries)
     assert.equal(LINK, world.requests[1].url)
   end)
 
-  it("counts a connection without a byte for 30 seconds as dead", function()
+  it("counts a connection without a byte for 30 seconds as stalled", function()
     assert(world:save())
     assert.equal(30, world.requests[1].stall_seconds)
     os.remove(world.path)
@@ -82,12 +82,12 @@ describe("download", function()
       assert.equal("mine", world:read())
     end)
 
-    it("is never overwritten when it comes up meanwhile", function()
+    it("is never overwritten when it appears during the download", function()
       function world.answer()
         write(world.path, "theirs")
         return media.whole()
       end
-      local err = world:fails("io", "came up meanwhile")
+      local err = world:fails("io", "appeared during the download")
       assert.equal("theirs", world:read())
       assert.equal(world.path .. ".part", err.part)
       assert.equal(#FILM, err.bytes)
@@ -99,7 +99,7 @@ describe("download", function()
         write(world.path, "theirs")
         return media.whole()
       end
-      world:fails("io", "came up meanwhile")
+      world:fails("io", "appeared during the download")
       local file = assert(world:save { overwrite = true })
       assert.equal(1, #world.requests)
       assert.equal(FILM, world:read())
@@ -110,8 +110,9 @@ describe("download", function()
     it("may be no pipe, nor have one beside it, and nobody waits for one",
       function()
         for ending, words in pairs { [""] = "is a pipe",
-          [".part"] = ".part is in the way", [".part.test"] = "is a pipe",
-          [".part.json"] = ".part.json is in the way" } do
+          [".part"] = ".part is not a regular file",
+          [".part.test"] = "is a pipe",
+          [".part.json"] = ".part.json is not a regular file" } do
           shell.run("mkfifo " .. world.path .. ending)
           local err = world:fails("io", words, { overwrite = true })
           assert.truthy(err.message:find(world.path, 1, true))
@@ -213,7 +214,7 @@ describe("download", function()
     end
   end)
 
-  it("says that an empty video is not whole", function()
+  it("says that an empty video is incomplete", function()
     function world.answer()
       return media.whole ""
     end
@@ -328,7 +329,7 @@ describe("download", function()
         write(world.path, "theirs")
         return media.whole()
       end
-      world:fails("io", "came up meanwhile")
+      world:fails("io", "appeared during the download")
       assert.equal("theirs", world:read())
       assert(world:save { overwrite = true })
       assert.equal(FILM, world:read())
