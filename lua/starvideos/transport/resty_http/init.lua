@@ -210,16 +210,16 @@ local function receive(self, answer)
   end
   limit(self, self.stall_seconds)
   return answers.read(answer, function(piece)
-    if self.over then
-      return nil, {}
-    end
     self.received = self.received + #piece
-    local ok, problem = take(piece)
-    report(self, self.now())
     if self.received - self.turn_at >= TURN_BYTES then
       self.turn_at = self.received
       ngx.sleep(TURN_SECONDS)
     end
+    if self.over then
+      return nil, {}
+    end
+    local ok, problem = take(piece)
+    report(self, self.now())
     limit(self, self.stall_seconds)
     return ok, problem
   end)
