@@ -40,7 +40,7 @@ end
 
 -- Many watches share one heap. One coroutine, the sleeper, sleeps until the
 -- earliest is due and moves it on. Before it polls it starts another sleeper in
--- its place, so that there are as many coroutines as polls under way, and one. A
+-- its place: there are as many coroutines as polls under way, and one. A
 -- coroutine whose poll has ended sleeps, too, where its watch is due before the
 -- sleeper wakes. `wakes` has when each sleeper wakes, the first to wake last.
 

@@ -41,7 +41,7 @@ end
 function _M.cancelled(id, task, interrupted)
   return errors.new {
     kind = "cancelled",
-    message = ("stopped waiting for task %s; the task goes on and was not"
+    message = ("stopped waiting for task %s; it goes on and was not"
       .. " cancelled: wait for the same task again"):format(id),
     task = task,
     task_id = id,
@@ -58,8 +58,8 @@ function _M.too_late(id, task, err)
   return errors.new {
     kind = "rate_limited",
     message = ("stopped waiting for task %s: the provider asks to come back in"
-      .. " %g s, after the end of this wait (%s); the task goes on and was not"
-      .. " cancelled: wait for the same task again then"):format(id,
+      .. " %g s, after the end of this wait (%s); the task goes on and was"
+      .. " not cancelled: wait for it again then"):format(id,
       err.retry_after, err.message),
     status = err.status,
     code = err.code,

@@ -1,17 +1,19 @@
 --- One wait for one task, as a record that is moved on whenever it is due. It
 -- never sleeps, so that ten thousand of them are ten thousand small tables.
 --
---    state   | what happens                               | next
---    --------|--------------------------------------------|------------------
---    waiting | the poll is due                            | queued
---            | another process has kept a newer answer    | waiting, or ended
---            | another process is polling this task       | waiting
---    queued  | the rate limiter permits the poll          | polling
---            | another process has kept a newer answer    | waiting, or ended
---    polling | the task goes on, or the error is passing  | waiting
---            | the task has ended, or the error is lasting| ended
---    waiting | the deadline is reached                    | ended: timeout
---    queued  | the caller's sleep was cut short           | ended: cancelled
+--    state   | what happens                              | next
+--    --------|-------------------------------------------|------------------
+--    waiting | the poll is due                           | queued
+--            | another process has got a newer answer    | waiting, or ended
+--            | another process is polling this task      | waiting
+--    queued  | the rate limiter permits the poll         | polling
+--            | another process has got a newer answer    | waiting, or ended
+--            | another process is polling this task      | waiting
+--    polling | the task has not ended                    | waiting
+--            | an error that is tolerated                | waiting
+--            | the task has ended, or any other error    | ended
+--    any     | the deadline is reached                   | ended: timeout
+--            | the sleep or the poll is cut short        | ended: cancelled
 --
 -- Every step returns what its caller is to do next, one of three words, and
 -- what belongs to it:
@@ -36,7 +38,8 @@ local _M = { SLEEP = SLEEP, POLL = POLL, ENDED = ENDED }
 local info_mt = {
   __tostring = function(info)
     return ("after %.0f s"):format(info.elapsed)
-      .. (info.error and ", the last poll failed: " .. tostring(info.error) or "")
+      .. (info.error and ", the last poll failed: " .. tostring(info.error)
+        or "")
   end,
 }
 
