@@ -13,7 +13,7 @@
 ** only, and fit for any thread, once the last row is added. */
 typedef struct sv_catalog {
   sv_resize *resize;
-  const char *edition; /* NULL = for each model the newest text that lists it */
+  const char *edition; /* NULL: for each model the newest text with it */
   sv_model **models;
   size_t count;
 } sv_catalog;

@@ -1,7 +1,7 @@
 /*
 ** What the checks of single fields share. For validate.c and the checks: each
-** kind of field (field.h) has one, which looks at a field that the model takes,
-** present or not, and reports its faults.
+** kind of field (field.h) has one, which looks at a field that the model
+** takes, present or not, and reports its faults.
 */
 #ifndef SV_CORE_CHECKS_H
 #define SV_CORE_CHECKS_H

@@ -1,7 +1,8 @@
 /*
-** The fields of a request: the one table of them. What a row says is drawn from
-** here: its place among the faults, the limits of a model (model.h), the check
-** (checks.h: a kind without one does not compile), what Lua is told.
+** The fields of a request: the one table of them. The rest is drawn from it:
+** the order of the faults, the limits in a model (model.h), the check of each
+** field (checks.h; a kind without one does not compile), and core.fields() for
+** Lua.
 */
 #ifndef SV_CORE_FIELD_H
 #define SV_CORE_FIELD_H

@@ -22,8 +22,8 @@ static sv_field filled_by(const sv_checked *r, sv_field frame) {
   return by_old ? old : SV_FIELD_COUNT;
 }
 
-/* Where a model does not take the old names, one of them is an error of its
-** own: the pair is whole once that is corrected. */
+/* Where a model does not take the old names, one of them is a fault of its
+** own; once that is corrected the pair is complete. */
 static void check_pair(const sv_checked *r, sv_field field, sv_field other) {
   if (filled_by(r, other) == SV_FIELD_COUNT &&
       !sv_is_given(r->fields[old_name(other)])) {
@@ -65,7 +65,7 @@ static void check_alias(const sv_checked *r, sv_field old, sv_field frame) {
                 sv_field_name(frame), sv_field_name(frame));
 }
 
-/* What concerns both frames is told once, at the first field that fills
+/* What concerns both frames is reported once, at the first field that fills
 ** one. */
 void sv_check_frame(const sv_checked *r, sv_field field) {
   sv_field frame = sv_field_renamed(field), other = sv_field_partner(field);

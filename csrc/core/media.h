@@ -2,7 +2,7 @@
 ** The media of a request: frames, and arrays of references. A medium is a URL,
 ** or a table of a URL and what is known about what lies there: bytes,
 ** duration (s), width, height (pixels). Limits are checked against what is
-** known; what is not known is not held against anybody.
+** known; what is not known is no fault.
 */
 #ifndef SV_CORE_MEDIA_H
 #define SV_CORE_MEDIA_H

@@ -35,8 +35,7 @@ typedef struct sv_prompt_limits {
 typedef struct sv_duration_limits {
   bool required;
   double min, max;
-  double standard;                    /* what the server takes where none is
-                                         given */
+  double standard;                    /* the server's default */
   double advised[SV_MAX_CHOICES + 1]; /* up to the first 0 */
 } sv_duration_limits;
 
@@ -78,8 +77,8 @@ typedef struct sv_model {
 /* The limits of a field of SV_SCALARS or SV_REFERENCES, of its kind's type. */
 const void *sv_limits(const sv_model *model, sv_field field);
 
-/* The shape of a row, for whoever reads or writes one: groups of keys, with
-** the place of each in sv_model. The first group is the row itself. */
+/* The shape of a row, for reading and writing one: groups of keys, with the
+** place of each in sv_model. The first group is the row itself. */
 typedef enum sv_row_kind {
   SV_ROW_TEXT,
   SV_ROW_TEXTS,

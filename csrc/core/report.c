@@ -84,7 +84,7 @@ static bool keep(sv_report *report, sv_issue issue) {
   return true;
 }
 
-/* A JSON encoder may choke on NaN, so that is told in words. */
+/* A JSON encoder may refuse NaN and infinity, so they are given as words. */
 static sv_value readable(sv_value value, char shown[SV_SHOWN]) {
   if (value.kind == SV_NUMBER && !isfinite(value.as.number)) {
     return sv_text(sv_show_number(shown, value.as.number));

@@ -30,7 +30,7 @@ static int rename_whole(int file, const char *part, const char *path,
 
 int sv_commit(const char *part, const char *path, long long size,
               bool overwrite) {
-  char *directory = directory_of(path); /* no shortage after the rename */
+  char *directory = directory_of(path); /* first, for memory may be short */
   int file;
   int problem = directory ? sv_lock_open(&file, part, SV_FILE_UPDATE) : ENOMEM;
   if (problem == 0) {

@@ -1,7 +1,7 @@
 /*
-** The last step of a download: a finished file gets its name, and the disk is
-** made to remember both; or what is of no use is removed. Neither touches a
-** file that somebody is writing.
+** The last step of a download: the finished file is synced and renamed, or the
+** part that is not needed is removed. Neither touches a file that another
+** download is writing. May be called on any thread; both may take long.
 */
 #ifndef SV_CURL_COMMIT_H
 #define SV_CURL_COMMIT_H
@@ -10,8 +10,8 @@
 
 /* Fsyncs `part`, which must hold `size` bytes, renames it to `path` and fsyncs
 ** the directory. 0 or an errno: EWOULDBLOCK where another writer holds `part`,
-** EEXIST where `path` exists and `overwrite` is false, also when it came up
-** this moment; ESTALE where `part` has another size. */
+** EEXIST where `path` exists and `overwrite` is false, also when another
+** process has made it just now; ESTALE where `part` has another size. */
 int sv_commit(const char *part, const char *path, long long size,
               bool overwrite);
 

@@ -1,6 +1,6 @@
 /*
-** Disk jobs, as data, so that a thread may do them. A job owns copies of all it
-** was given; it belongs to one thread at a time.
+** Disk jobs as data, so that a thread can run them. A job owns copies of all
+** it was given, and belongs to one thread at a time.
 */
 #ifndef SV_CURL_DISK_JOB_H
 #define SV_CURL_DISK_JOB_H
@@ -43,18 +43,18 @@ typedef struct sv_disk_job {
   double number;
   const char *kind;
   char sha256[SV_SHA256_HEX];
-  sv_lock lock; /* whoever takes it clears it here */
+  sv_lock lock; /* to be cleared here by who takes it over */
 } sv_disk_job;
 
 const char *sv_disk_action_name(sv_disk_action action);
 
-/* `other`, `text` (of `size` bytes) and `mode` may be NULL. NULL where memory is
-** short. */
+/* `other`, `text` (of `size` bytes) and `mode` may be NULL. NULL where memory
+** is short. */
 sv_disk_job *sv_disk_job_new(sv_disk_action action, const char *path,
                              const char *other, const char *text, size_t size,
                              const char *mode);
 
-/* Takes its time. A digest ends with ECANCELED once `stop` (atomic; or NULL) is
+/* May take long. A digest ends with ECANCELED once `stop` (atomic; or NULL) is
 ** set. */
 void sv_disk_job_run(sv_disk_job *job, const int *stop);
 void sv_disk_job_free(sv_disk_job *job);

@@ -13,13 +13,13 @@ enum { STACK_BYTES = 256 * 1024 };
 struct sv_disk_thread {
   sv_list inbox;    /* tickets, by their items */
   int stop;         /* atomic */
-  sv_semaphore *posted; /* once for each ticket, and for the end */
+  sv_semaphore *posted; /* once for each ticket, and to end */
   sv_thread thread;
   sv_disk_work *work;
   void *self;
 };
 
-/* NULL at the end. */
+/* NULL where the thread is to end. */
 static sv_ticket *take(sv_disk_thread *disk, sv_link **taken) {
   sv_semaphore_wait(disk->posted, (double)INFINITY);
   sv_atfork_hold();

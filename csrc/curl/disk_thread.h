@@ -1,8 +1,8 @@
 /*
-** The thread for the disk, which may take its time: tickets are worked on one
-** after another, in the order in which they come, from whatever thread. None is
-** begun between sv_atfork_hold and sv_atfork_release, so that no fork waits for one.
-** Not for others than a driver and its threads.
+** The thread for the disk. It works on tickets one after another, in the order
+** in which any thread posts them. It takes none between sv_atfork_hold and
+** sv_atfork_release, and works on none within them, so that no fork waits for
+** the disk. Only for a driver and its threads.
 */
 #ifndef SV_CURL_DISK_THREAD_H
 #define SV_CURL_DISK_THREAD_H
@@ -11,8 +11,8 @@
 
 typedef struct sv_disk_thread sv_disk_thread;
 
-/* Does what a ticket asks for, on the disk's thread; `stop` (atomic) is set from
-** when that thread is to end. */
+/* Does what a ticket asks for, on the disk's thread; `stop` (atomic) is set
+** from when that thread is to end. */
 typedef void sv_disk_work(sv_ticket *ticket, void *self, const int *stop);
 
 /* NULL where memory or threads are short; errno says which. */

@@ -11,12 +11,12 @@
 #include "platform/process.h"
 #include "platform/thread.h"
 
-/* A TLS handshake of libcurl with OpenSSL takes less than 64 KiB; name look-ups
-** have threads of libcurl's. */
+/* A TLS handshake of libcurl with OpenSSL takes less than 64 KiB; name
+** look-ups have threads of libcurl's. */
 enum { STACK_BYTES = 512 * 1024 };
 
 struct sv_driver {
-  int owners; /* the caller, and every ticket of his */
+  int owners; /* the caller, and every ticket */
   bool closed;
   unsigned forks; /* as counted when its thread was this process's */
   sv_worker *worker; /* NULL until the first ticket */
@@ -98,9 +98,9 @@ static int start_disk(sv_driver *driver) {
   return worker->disk ? 0 : errno;
 }
 
-/* Of what the parent's threads were at, the file alone is given up, whose lock
-** would outlive the parent in the child. After an exit a thread is still at
-** it. */
+/* Of what a ticket points to only the file is closed, whose lock would
+** otherwise outlive the parent in the child. After an exit a thread of this
+** process may still use it, so it is left open. */
 static void lose(sv_ticket *ticket) {
   if (ticket->lost || __atomic_load_n(&ticket->done, __ATOMIC_ACQUIRE)) {
     return;
@@ -112,8 +112,9 @@ static void lose(sv_ticket *ticket) {
   }
 }
 
-/* The parent's threads are nowhere inside of a library, but what they were about
-** to do next nobody knows. What it had come to say is known all the same. */
+/* At the fork the parent's threads were in no library (see atfork.h), but at
+** an unknown place of our own code: so what they work on counts as lost. What
+** had ended by then has ended in the child as well. */
 static void notice_fork(sv_driver *driver) {
   if (driver->forks == sv_atfork_count() || driver->closed) {
     return;
@@ -137,7 +138,7 @@ void sv_driver_release(sv_driver *driver) {
   }
 }
 
-/* After something was posted: only a thread that sleeps costs a system call. */
+/* To be called after a post; a system call only where the thread sleeps. */
 static void wake(sv_worker *worker) {
   if (__atomic_exchange_n(&worker->asleep, 0, __ATOMIC_SEQ_CST)) {
     sv_engine_wake(worker->engine);
@@ -151,7 +152,7 @@ static void stop_network(sv_worker *worker) {
   sv_thread_join(worker->network);
 }
 
-/* First the network, which may have something left for the disk. */
+/* The network's thread ends first: it may post something for the disk's. */
 static void stop(sv_worker *worker) {
   if (worker->has_network) {
     stop_network(worker);

@@ -1,17 +1,18 @@
 /*
-** An engine driven by a thread of its own, beside one for the disk: neither
-** libcurl nor jobs on the disk ever run on the caller's thread, and no request
-** waits for the disk. Requests and jobs go in, what has ended comes out by its
-** number.
+** An engine driven by a thread of its own, and a second thread for the disk:
+** neither libcurl nor disk jobs ever run on the caller's thread, and no
+** request waits for the disk. The caller submits requests and jobs, and takes
+** out the numbers of those that have ended.
 **
-** A driver belongs to one thread, its owner's; only what stands in its
-** lists is shared. A ticket has two owners, the driver until it has been taken
-** out, and the caller until sv_ticket_release: one given up early never ends
-** its request. Nothing starts before the first ticket that needs it.
+** All functions are for one thread, the owner's; the threads share only the
+** lists of worker.h with it. A ticket has two owners: the driver until the
+** ticket is taken out, and the caller until sv_ticket_release. Releasing it
+** early does not end its request. A thread starts with the first ticket that
+** needs it.
 **
-** After a fork the child's first call finds what was under way done, as
-** cancelled, and starts a thread of its own with the next ticket; the parent
-** goes on as if nothing had happened.
+** After a fork the child's first call ends all that was under way, as
+** cancelled, and the child's next ticket starts a thread of its own; the
+** parent is not affected. Times are in seconds, sizes in bytes.
 */
 #ifndef SV_CURL_DRIVER_H
 #define SV_CURL_DRIVER_H
@@ -21,25 +22,24 @@
 
 typedef struct sv_driver sv_driver;
 
-/* NULL where memory or descriptors are short; errno says which. As of
-** sv_engine_new. */
+/* Arguments as of sv_engine_new. NULL where memory or descriptors are short;
+** errno says which. */
 sv_driver *sv_driver_new(const char *ca_file, int max_in_flight);
 
-/* Aborts the requests, does the jobs on the disk that are queued, digests
-** excepted, and joins the threads. */
+/* Aborts the requests, finishes the disk jobs that are queued, except digests,
+** and joins the threads. */
 void sv_driver_close(sv_driver *driver);
 void sv_driver_release(sv_driver *driver); /* after close */
 
-/* A ticket, or NULL with `failure` filled in where memory or threads are short.
-** The thread looks whether the request may be sent: of one that may not the
-** ticket ends with that. */
+/* A ticket, or NULL with `failure` filled in where memory or threads are
+** short. The network's thread checks the request: where it may not be sent,
+** the ticket ends with that outcome. */
 sv_ticket *sv_driver_submit(sv_driver *driver, const sv_request *request,
                             sv_outcome *failure);
 
-/* The job is the driver's from now on. NULL where memory or threads are short,
-** which errno tells apart; then it was not run, and is freed. Jobs are done in
-** the order in which they come; a request that relies on one waits for its
-** end. */
+/* Takes over the job. NULL where memory or threads are short; errno says
+** which, and the job is freed without having run. Jobs run in the order in
+** which they are submitted, independently of the requests. */
 sv_ticket *sv_driver_disk(sv_driver *driver, sv_disk_job *job);
 
 /* Whether sv_driver_take has something: one atomic load. */
@@ -55,7 +55,7 @@ int sv_driver_in_flight(const sv_driver *driver);
 ** be asked for each time: after a fork it is reopened first. */
 sv_notifier *sv_driver_notifier(sv_driver *driver);
 
-/* Of a request alone: a disk job goes on to its end. */
+/* Cancels a request; a disk job runs to its end. */
 void sv_ticket_cancel(sv_ticket *ticket);
 bool sv_ticket_done(sv_ticket *ticket);
 void sv_ticket_release(sv_ticket *ticket);

@@ -35,8 +35,8 @@ struct sv_engine {
   list queue, running;
   int orders; /* running, and not counted among those in flight */
   double queue_end_by; /* no queued transfer is out of time before */
-  sv_handles handles; /* that idle */
-  sv_listener *listener; /* NULL, or told of each end */
+  sv_handles handles; /* unused ones */
+  sv_listener *listener; /* NULL, or called with each that ends */
   void *self;            /* the listener's */
 };
 
@@ -94,9 +94,9 @@ static void drop(sv_transfer *t) {
   }
 }
 
-/* The engine is done with a transfer; who listens still holds it, and has to
-** settle it. */
-static void let_go(sv_transfer *t) {
+/* Gives up the engine's share of a transfer. A listener still has one of its
+** own, and settles the transfer. */
+static void end_share(sv_transfer *t) {
   sv_engine *engine = t->engine;
   drop(t);
   if (engine->listener) {
@@ -119,9 +119,9 @@ void sv_transfer_release(sv_transfer *t) {
   drop(t);
 }
 
-/* After a fork handles and sockets are still the parent's: they are left
-** alone, not cleaned up, for cleaning up would speak on its connections. What
-** the parent has queued it may yet send. True where transfers ended by it. */
+/* After a fork handles and sockets are still the parent's. They are not
+** cleaned up, for that would write on its connections; and what is queued the
+** parent may yet send. True where transfers ended because of the fork. */
 static bool notice_fork(sv_engine *engine) {
   if (engine->process == sv_process_id()) {
     return false;
@@ -141,15 +141,15 @@ static bool notice_fork(sv_engine *engine) {
       /* libcurl's handle keeps pointing at these */
       t->headers = NULL;
       sv_transfer_abandon(t, true);
-      let_go(t);
+      end_share(t);
     }
   }
   return ended;
 }
 
-/* --- one transfer's way ------------------------------------------------ */
+/* --- one transfer, from start to end ----------------------------------- */
 
-/* Whether others may meet the same on the connection. */
+/* Whether the next transfer on that connection may fail in the same way. */
 static bool is_suspect(const sv_transfer *t) {
   sv_reason reason = t->outcome.reason;
   return !t->options.fresh &&
@@ -183,11 +183,11 @@ static void finish(sv_engine *engine, sv_transfer *t, CURLcode code) {
   if (!engine->listener && !sv_transfer_is_settled(t)) {
     sv_transfer_settle(t, NULL);
   }
-  let_go(t);
+  end_share(t);
 }
 
-/* Orders have a pool of their own: in one with polls, those would wait for the
-** answer to an order, and share no connection after it (7.88). */
+/* Orders have a pool of their own: in a common one polls would wait for the
+** answer to an order, and share no connection after it (libcurl 7.88). */
 static bool prepare(sv_engine *engine, sv_transfer *t, sv_handle *handle) {
   t->pool = sv_pool_take(&engine->pools,
                          t->options.fresh ? "" : t->options.url);
@@ -215,7 +215,7 @@ static bool start(sv_engine *engine, sv_transfer *t) {
   return true;
 }
 
-/* False with the outcome filled in where it never will be. */
+/* False with the outcome filled in where its time is over. */
 static bool may_begin(sv_transfer *t) {
   if (sv_now() >= t->end_by) {
     sv_outcome_say(&t->outcome, SV_REASON_TIMEOUT,
@@ -236,7 +236,7 @@ static bool begin(sv_engine *engine, sv_transfer *t) {
                                  : "out of memory or file descriptors");
   }
   sv_transfer_abandon(t, false);
-  let_go(t);
+  end_share(t);
   return false;
 }
 
@@ -302,7 +302,7 @@ void sv_transfer_cancel(sv_transfer *t) {
   if (t->stage == SV_QUEUED) {
     take_out(&engine->queue, t);
     sv_transfer_abandon(t, false);
-    let_go(t);
+    end_share(t);
   } else if (t->stage == SV_RUNNING) {
     t->outcome.reason = SV_REASON_CANCELLED;
     strcpy(t->outcome.message, "cancelled");
@@ -344,8 +344,8 @@ static bool collect(sv_engine *engine) {
   return ended;
 }
 
-/* libcurl forgets the time of a transfer that it lets wait for the connection
-** of another one. Where it does not, it ends it first and says more. */
+/* libcurl ignores the time limit of a transfer that waits for the connection
+** of another one. In all other cases libcurl ends it first, and says more. */
 static bool in_time(sv_transfer *t, double now, double *next) {
   double limit = t->sends > 0 ? INFINITY : t->connect_by;
   const char *message = "no connection within the time allowed";
@@ -375,7 +375,7 @@ static bool expire_queue(sv_engine *engine, double now, double *next) {
     if (!may_begin(t)) {
       take_out(&engine->queue, t);
       sv_transfer_abandon(t, false);
-      let_go(t);
+      end_share(t);
       ended = true;
     } else if (t->end_by < engine->queue_end_by) {
       engine->queue_end_by = t->end_by;

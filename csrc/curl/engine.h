@@ -5,13 +5,13 @@
 ** waits or does network work, on the thread that calls it. Nothing here is
 ** locked; one engine belongs to one thread at a time.
 **
-** A transfer has two owners: the engine while it is under way, and the ticket
-** that sv_engine_submit returns, until sv_transfer_release. A ticket given up
-** early never ends its request. What a request points to is copied.
+** A transfer has two owners: the engine while it is under way, and the caller
+** of sv_engine_submit until sv_transfer_release. Releasing it early does not
+** end its request. What a request points to is copied.
 **
 ** Times are in seconds, sizes in bytes. After a fork the child's first call
-** leaves the parent's handles alone and starts anew; what was under way is
-** done in the child, as cancelled.
+** abandons the parent's handles without touching them, and ends what was under
+** way, as cancelled; what is submitted then uses new ones.
 */
 #ifndef SV_CURL_ENGINE_H
 #define SV_CURL_ENGINE_H
@@ -25,11 +25,11 @@ typedef struct sv_engine sv_engine;
 ** Starts nothing. */
 sv_engine *sv_engine_new(const char *ca_file, int max_in_flight);
 
-/* Aborts what is under way and gives up the caller's share. */
+/* Aborts what is under way; then the caller releases its share. */
 void sv_engine_close(sv_engine *engine);
 void sv_engine_release(sv_engine *engine);
 
-/* A ticket, or NULL with `failure` filled in; then nothing was begun. */
+/* The transfer, or NULL with `failure` filled in; then nothing was begun. */
 sv_transfer *sv_engine_submit(sv_engine *engine, const sv_request *request,
                               sv_outcome *failure);
 
@@ -49,11 +49,11 @@ void sv_transfer_release(sv_transfer *transfer);
 
 typedef void sv_listener(sv_transfer *transfer, void *self);
 
-/* Who is told of each transfer that has ended, on the engine's thread, and has
-** to settle it. */
+/* The listener is called with each transfer that has ended, on the engine's
+** thread, and has to settle it. */
 void sv_engine_listen(sv_engine *engine, sv_listener *listener, void *self);
 
-/* Hands a new transfer over to an engine, which takes a share of its own. */
+/* Gives a new transfer to an engine, which takes a share of its own. */
 void sv_engine_enqueue(sv_engine *engine, sv_transfer *transfer);
 
 /* Takes a transfer that has ended off its engine, so that it may be released
@@ -64,9 +64,10 @@ void sv_transfer_detach(sv_transfer *transfer);
 ** descriptors are. */
 bool sv_engine_begin(sv_engine *engine);
 
-/* The halves of a step: does what can be done without waiting, true where a
-** transfer ended, and lowers `next` (of sv_now) to when one will be out of
-** time; waits for something to happen. SIGPIPE must be held back. */
+/* The halves of a step. sv_engine_perform does what can be done without
+** waiting and lowers `next` (of sv_now) to when a transfer will time out; true
+** where one ended. sv_engine_poll waits for something to happen. SIGPIPE must
+** be blocked meanwhile. */
 bool sv_engine_perform(sv_engine *engine, double *next);
 void sv_engine_poll(sv_engine *engine, double until);
 

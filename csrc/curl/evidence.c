@@ -4,7 +4,7 @@
 
 enum {
   BODY_SENT_APART = 64 * 1024, /* libcurl's MAX_INITIAL_POST_SIZE */
-  COUNTS_ALL = 0x080700,       /* the libcurl whose request size has the body */
+  COUNTS_ALL = 0x080700,       /* from 8.7 the request size has the body */
   LINE_TOO_LONG = 100,         /* CURLE_TOO_LARGE, which 8.6 has first */
 };
 
@@ -36,7 +36,7 @@ static sv_reason reason_for(const sv_transfer *t, CURLcode code) {
       strncmp(t->handle->problem, "Operation too slow", 18) == 0) {
     return SV_REASON_STALLED;
   }
-  /* What libcurl says of a line without end. */
+  /* What libcurl says where a line has no end. */
   if ((code == CURLE_OUT_OF_MEMORY || (int)code == LINE_TOO_LONG) &&
       t->outcome.status && !t->answered) {
     return SV_REASON_TOO_LARGE;
@@ -52,7 +52,7 @@ static sv_reason reason_for(const sv_transfer *t, CURLcode code) {
   return SV_REASON_RESET;
 }
 
-/* libcurl shows such an address whole, with the password in it. */
+/* libcurl's message quotes the whole address, with the password in it. */
 static bool is_bad_proxy(const char *problem) {
   static const char beginning[] = "Unsupported proxy";
   return strncmp(problem, beginning, sizeof beginning - 1) == 0;
@@ -96,8 +96,8 @@ static bool head_is_read(const sv_transfer *t) {
   return t->answered || (t->head_ended && t->outcome.status && !leads_on);
 }
 
-/* libcurl counts a write when all of it is through. Over TLS that is several
-** records, and the server may have read the first ones by then. */
+/* libcurl counts a write once it is complete. Over TLS one write is several
+** records, of which the server may have read the first ones by then. */
 static bool was_sent(const sv_transfer *t, long request_size,
                      curl_off_t uploaded) {
   bool uncounted = t->origin.secure && t->options.body_size > 0;
@@ -105,8 +105,8 @@ static bool was_sent(const sv_transfer *t, long request_size,
                                            uncounted));
 }
 
-/* A lower bound: of a head and a short body that did not leave in one write,
-** libcurl tells the first write and the body. */
+/* A lower bound: where a head and a short body did not leave in one write,
+** libcurl counts the first write and the body. */
 static long long count_sent(const sv_transfer *t, long request_size,
                             curl_off_t uploaded) {
   if (t->options.body_size >= BODY_SENT_APART &&

@@ -1,7 +1,7 @@
 /*
-** What libcurl tells of a transfer that has ended: how far it came, and why
-** it came no further. Called on the engine's thread, while the transfer still
-** has its handle.
+** What libcurl reports of a transfer that has ended: how far it came, and why
+** it failed. Called on the engine's thread, while the transfer still has its
+** handle.
 */
 #ifndef SV_CURL_EVIDENCE_H
 #define SV_CURL_EVIDENCE_H

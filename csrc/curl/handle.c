@@ -21,20 +21,20 @@ void sv_handle_free(sv_handle *handle) {
   free(handle);
 }
 
-static void wipe(sv_handle *handle) {
+static void reset(sv_handle *handle) {
   curl_easy_reset(handle->easy);
   handle->polls = false;
 }
 
-/* libcurl counts how often it repeats a request over the whole life of a
-** handle, and gives up at the sixth time, unless that is wiped. */
-static void let_rest(sv_handle *handle, bool well) {
+/* libcurl counts how often a handle has repeated a request, over its whole
+** life, and fails at the sixth time; a reset clears the count. */
+static void detach(sv_handle *handle, bool well) {
   curl_easy_setopt(handle->easy, CURLOPT_SHARE, NULL);
   if (handle->polls && well) {
     curl_easy_setopt(handle->easy, CURLOPT_HTTPHEADER, NULL);
     curl_easy_setopt(handle->easy, CURLOPT_CURLU, NULL);
   } else {
-    wipe(handle);
+    reset(handle);
   }
 }
 
@@ -45,7 +45,7 @@ sv_handle *sv_handles_take(sv_handles *handles) {
 
 void sv_handles_give(sv_handles *handles, sv_handle *handle, bool well) {
   if (handles->count < SV_IDLE_HANDLES) {
-    let_rest(handle, well);
+    detach(handle, well);
     handles->idle[handles->count++] = handle;
   } else {
     sv_handle_free(handle);
@@ -58,10 +58,10 @@ void sv_handles_free(sv_handles *handles) {
   }
 }
 
-/* --- what polls share -------------------------------------------------- */
+/* --- options that polls share ------------------------------------------ */
 
-/* An option that holds a text takes memory, and must not be left out for want
-** of it: those decide where a request may go, and whom it trusts. */
+/* Setting a text takes memory. Where that is short the request must fail, for
+** these options decide where it may go and which certificates it trusts. */
 static bool set_text(CURL *easy, CURLoption option, const char *text) {
   CURLcode code = curl_easy_setopt(easy, option, text);
   return code == CURLE_OK || (!text && code == CURLE_NOT_BUILT_IN);
@@ -86,9 +86,9 @@ static bool set_protocols(CURL *easy, const sv_transfer *t) {
 }
 #endif
 
-/* libcurl repeats a POST by itself on a reused connection that the server
-** closes after reading it, and no option forbids that; so an order never
-** sees a used connection (CURLOPT_FRESH_CONNECT), nor leaves one. */
+/* libcurl repeats a POST where the server closes a reused connection after
+** reading it, and no option forbids that; so an order never uses a connection
+** that is open already (CURLOPT_FRESH_CONNECT), nor leaves one. */
 static void set_connection(CURL *easy, const sv_transfer *t) {
   const sv_request *options = &t->options;
   if (options->fresh) {
@@ -97,7 +97,7 @@ static void set_connection(CURL *easy, const sv_transfer *t) {
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   } else {
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    /* Of plain http it would wait for an answer, only to hear of HTTP/1.1. */
+    /* With plain http it would wait, and the answer is HTTP/1.1 anyway. */
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, t->origin.secure ? 1L : 0L);
   }
   if (options->redirects > 0 && !options->fresh) {
@@ -117,21 +117,21 @@ static bool set_trust(CURL *easy, const sv_transfer *t, const char *ca_file) {
                       set_text(easy, CURLOPT_CAPATH, NULL));
 }
 
-/* What goes to this machine is shown to no proxy. */
+/* Requests to this machine go through no proxy. */
 static bool set_proxy(CURL *easy, const sv_transfer *t) {
   return !t->origin.local || set_text(easy, CURLOPT_PROXY, "");
 }
 
-/* A program that the host starts must not inherit the connection. */
+/* Programs that the host starts must not inherit the connection. */
 static int on_socket(void *self, curl_socket_t file, curlsocktype purpose) {
   (void)self, (void)purpose;
   sv_descriptor_keep_private((int)file);
   return CURL_SOCKOPT_OK;
 }
 
-/* QUICK_EXIT: giving up does not wait for a name look-up to return. Before
+/* QUICK_EXIT: cancelling does not wait for a name look-up to return; before
 ** 7.87 it does. */
-static void set_manners(CURL *easy) {
+static void set_behaviour(CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
@@ -169,20 +169,20 @@ static bool set_shared(sv_handle *handle, const sv_transfer *t,
                        const char *ca_file) {
   CURL *easy = handle->easy;
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handle->problem);
-  set_manners(easy);
+  set_behaviour(easy);
   set_content(easy, t);
   set_connection(easy, t);
   return set_protocols(easy, t) && set_proxy(easy, t) &&
          set_trust(easy, t, ca_file);
 }
 
-/* --- what tells requests apart ----------------------------------------- */
+/* --- options in which requests differ ---------------------------------- */
 
 static long milliseconds(double seconds) {
   return seconds < INT_MAX / 1000 ? (long)(seconds * 1000 + 0.999) : INT_MAX;
 }
 
-/* What is left of the time after the queue; 0 would mean no limit. */
+/* What the queue has left of the time; 0 would mean no limit. */
 static long time_left(const sv_transfer *t) {
   if (t->options.timeout <= 0) {
     return 0;
@@ -190,8 +190,8 @@ static long time_left(const sv_transfer *t) {
   return t->end_by > t->begun ? milliseconds(t->end_by - t->begun) : 1;
 }
 
-/* Of a parsed URL libcurl makes a text of its own only once in a handle's life
-** (7.88), and it would go on as the text of all later ones. */
+/* libcurl (7.88) derives the text of a parsed URL only once in a handle's
+** life, and would take it for the text of all later ones: so both are set. */
 static bool set_address(CURL *easy, const sv_transfer *t) {
   return set_text(easy, CURLOPT_URL, t->options.url) &&
          curl_easy_setopt(easy, CURLOPT_CURLU, t->origin.url) == CURLE_OK;
@@ -225,7 +225,7 @@ bool sv_handle_prepare(sv_handle *handle, sv_transfer *t,
   t->easy = handle->easy;
   *handle->problem = '\0';
   if (!ready && handle->polls) {
-    wipe(handle);
+    reset(handle);
   }
   if (!ready) {
     if (!set_shared(handle, t, ca_file)) {

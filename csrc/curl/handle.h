@@ -2,13 +2,13 @@
 ** One of libcurl's easy handles, and every option it is given.
 **
 ** A handle whose last request was a poll (a GET without redirects, file or
-** limit of speed, on whatever connection is there) keeps what all polls to
-** that sort of origin share; for the next one only what tells requests apart
-** is set, and all of that. Before any other request it is wiped.
+** minimum speed, on any connection) keeps the options that all polls to that
+** sort of origin share; for the next poll only those are set in which requests
+** differ, and all of them. Before any other request it is reset.
 **
-** An order gets a handle that has never sent anything: one that was refused a
-** stream (HTTP/2) keeps a mark by which libcurl repeats whatever it sends next,
-** and no option and no wiping takes that away.
+** An order gets a handle that has never sent anything: a handle whose HTTP/2
+** stream was refused keeps a mark by which libcurl repeats the next request,
+** and neither an option nor curl_easy_reset removes that.
 */
 #ifndef SV_CURL_HANDLE_H
 #define SV_CURL_HANDLE_H
@@ -46,9 +46,9 @@ typedef struct sv_handles {
 /* A new one where none is kept; NULL where memory is short. */
 sv_handle *sv_handles_take(sv_handles *handles);
 
-/* Takes the transfer's memory and pool away from the handle. `well`: it ended
-** well, and libcurl has not repeated it, so nothing of it is left that the next
-** one could stumble over. */
+/* Detaches the transfer's memory and pool from the handle. `well`: the
+** transfer succeeded and libcurl did not repeat it, so the handle is fit for
+** the next poll without a reset. */
 void sv_handles_give(sv_handles *handles, sv_handle *handle, bool well);
 void sv_handles_free(sv_handles *handles);
 

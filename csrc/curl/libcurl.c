@@ -9,9 +9,9 @@
 
 static int is_started; /* atomic */
 
-/* Never undone: other users of libcurl may live in the process. The module
-** stays loaded too, for a name look-up that was given up goes on in a thread
-** of libcurl's when the Lua state closes. */
+/* Never undone: the process may have other users of libcurl. The module stays
+** loaded too, for a thread of libcurl's may still look up a name when the Lua
+** state closes. */
 static void start_libcurl(void) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
   sv_atfork_guard_exit();
@@ -26,7 +26,7 @@ const char *sv_libcurl_version(void) {
   return curl_version();
 }
 
-/* The poll takes back what is written to try it. */
+/* The poll undoes the wake-up that tries it. */
 CURLM *sv_libcurl_multi(void) {
   CURLM *multi = curl_multi_init();
   if (multi && curl_multi_wakeup(multi) != CURLM_OK) {

@@ -1,6 +1,6 @@
 /*
-** Where a request goes, and whether it may go there: https anywhere, http to
-** this machine alone unless the caller allows more.
+** Where a request goes, and whether it may go there: https anywhere, http only
+** to this machine, unless the caller allows more.
 */
 #ifndef SV_CURL_ORIGIN_H
 #define SV_CURL_ORIGIN_H
@@ -10,7 +10,7 @@
 #include "curl/outcome.h"
 
 typedef struct sv_origin {
-  CURLU *url;  /* the reader's to clean up, whatever the reading said */
+  CURLU *url;  /* the caller's to clean up, also where sv_origin_read fails */
   bool secure; /* https */
   bool local;  /* a loopback address or localhost */
 } sv_origin;

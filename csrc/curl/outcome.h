@@ -1,13 +1,13 @@
 /*
-** What came of an exchange: how it ended, how far it came, and a sentence that
-** says so. Plain data, read by whoever has it; on the lowest floor of curl/, in
-** which every file includes only what stands before it:
+** The outcome of an exchange: how it ended, how far it came, and a sentence
+** that says so. Plain data. Times are in seconds, sizes in bytes.
+**
+** This is the lowest file of curl/, in which each includes only files that
+** stand before it in this list:
 **
 **   outcome request | head version origin libcurl | sink commit |
-**   pool transfer handle evidence engine | disk_job ticket disk_thread worker
-**   driver
-**
-** Times are in seconds, sizes in bytes.
+**   pool transfer handle evidence engine |
+**   disk_job ticket disk_thread worker driver
 */
 #ifndef SV_CURL_OUTCOME_H
 #define SV_CURL_OUTCOME_H
@@ -31,7 +31,7 @@
   X(TOO_LARGE, "too_large")   /* over max_body, or 64 KiB of head */ \
   X(IO, "io")                 /* the local file */                  \
   X(BUSY, "busy")             /* another writes that file */        \
-  X(CHANGED, "changed")       /* the file there is another by now */ \
+  X(CHANGED, "changed")       /* the server has another file now */ \
   X(LATE, "late")             /* after `send_by` */                 \
   X(CANCELLED, "cancelled")
 
@@ -56,9 +56,10 @@ typedef enum sv_phase {
 } sv_phase;
 
 /* How a transfer ended. `sent` is false only where not one byte of the request
-** can have left: libcurl was not about to send it yet, or counts none, which
-** it does of a body over TLS only when all of it is through. After a fork it
-** and the phase say what the parent may have come to. */
+** can have left: libcurl was not about to send it yet, or counts no bytes. (Of
+** a body over TLS it counts none before all are through; such a request counts
+** as sent.) After a fork `sent` and the phase say what the parent may have
+** done. */
 typedef struct sv_outcome {
   sv_reason reason;
   sv_phase phase;

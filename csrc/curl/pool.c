@@ -5,7 +5,7 @@
 
 #include "platform/clock.h"
 
-/* About as long as libcurl takes an idle connection for usable. */
+/* About as long as libcurl considers an idle connection usable. */
 static const double IDLE_SECONDS = 120;
 
 static size_t size_of_origin(const char *url) {

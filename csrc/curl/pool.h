@@ -1,11 +1,11 @@
 /*
 ** Connections that may be used again: one cache of libcurl's for each origin.
 **
-** libcurl gives up a stream that fell silent (HTTP/2) and keeps its connection,
-** where all that follow would fall silent too. So a pool in which something
-** broke is retired: what runs there goes on, and what comes next gets another
-** pool of the same origin. It is freed, and its connections closed, when nobody
-** uses it any more.
+** Where an HTTP/2 stream stops answering, libcurl ends the stream and keeps
+** the connection, on which the next streams would not be answered either. So a
+** pool in which a transfer failed is retired: the transfers that use it go on,
+** and later ones get another pool for the same origin. When its last user
+** leaves it is freed, which closes its connections. One thread, the engine's.
 */
 #ifndef SV_CURL_POOL_H
 #define SV_CURL_POOL_H
@@ -28,14 +28,14 @@ typedef struct sv_pools {
 } sv_pools;
 
 /* The pool for a URL; "" is an origin too. NULL where memory is short. Also
-** frees those that nobody has used for some minutes. */
+** frees those that have been unused for some minutes. */
 sv_pool *sv_pool_take(sv_pools *pools, const char *url);
 void sv_pool_leave(sv_pool *pool);
 
 /* Of a pool that is in use. */
 void sv_pool_retire(sv_pools *pools, sv_pool *pool);
 
-/* When nobody uses one any more. */
+/* Only when none is in use. */
 void sv_pools_free(sv_pools *pools);
 
 #endif

@@ -8,7 +8,8 @@
 
 enum { WRITE_BACK = 8 * 1024 * 1024 };
 
-int sv_sink_open(sv_sink *sink, const char *path, long long offset, bool sync) {
+int sv_sink_open(sv_sink *sink, const char *path, long long offset,
+                 bool sync) {
   int file;
   int problem = sv_lock_open(&file, path, SV_FILE_CREATE);
   if (problem) {
@@ -27,8 +28,8 @@ int sv_sink_open(sv_sink *sink, const char *path, long long offset, bool sync) {
   return 0;
 }
 
-/* What is there already may be gigabytes: it is read in the end, when no server
-** waits for it. */
+/* What the file holds already may be gigabytes: it is read in the end, when no
+** server waits for us. */
 static int begin_digest(sv_sink *sink) {
   if (sink->offset == 0) {
     return sv_digest_begin(sink->digest);
@@ -59,8 +60,8 @@ int sv_sink_begin(sv_sink *sink, bool resumed) {
   return begin_digest(sink);
 }
 
-/* The disk gets to work while more is coming; the fsync in the end, and the
-** digest meanwhile, then cost little time. */
+/* Lets the disk write while more is received, so that the sync in the end
+** takes little time. */
 static void write_back(sv_sink *sink) {
   long long written = sink->offset + sink->written;
   if (sink->sync && written - sink->given_to_disk >= WRITE_BACK) {
@@ -86,15 +87,15 @@ int sv_sink_write(sv_sink *sink, const char *bytes, size_t size) {
 int sv_sink_close(sv_sink *sink) {
   sv_digest_free(sink->digest);
   sink->digest = NULL;
-  /* A child of the process that was forked meanwhile shares the lock, and its
-  ** copy of the file would keep it. */
+  /* A child that was forked meanwhile shares the lock; its copy of the file
+  ** would keep the file locked. */
   if (sink->file.number >= 0 && sink->process == sv_process_id()) {
     sv_lock_unlock(sink->file.number);
   }
   return sv_descriptor_close(&sink->file);
 }
 
-/* The digest is taken out first: what a child finds in the sink it frees. */
+/* Takes the digest out of the sink first: a child frees what is in there. */
 static int end_digest(sv_sink *sink, char hex[SV_SHA256_HEX],
                       const int *stop) {
   sv_digest *digest = sink->digest;

@@ -1,9 +1,9 @@
 /*
-** A file that takes the body of an answer. Opened before the request is
-** sent, so that a forbidden path costs no exchange; locked against a
-** second writer; not truncated until a whole new body arrives. What it holds
-** in the end is digested on the way, so that nobody has to read it again, but for
-** one that is continued.
+** A file that takes the body of an answer. It is opened before the request is
+** sent, so that a path that cannot be written costs no exchange; locked
+** against a second writer; and not truncated before a whole new body arrives.
+** The body is digested while it is written; a file that is continued is read
+** once more for that in the end.
 */
 #ifndef SV_CURL_SINK_H
 #define SV_CURL_SINK_H
@@ -32,9 +32,10 @@ int sv_sink_open(sv_sink *sink, const char *path, long long offset, bool sync);
 int sv_sink_begin(sv_sink *sink, bool resumed);
 int sv_sink_write(sv_sink *sink, const char *bytes, size_t size);
 
-/* Once all has come: the SHA-256 of the whole file in lowercase hex, an fsync
-** where asked for, and the end. Takes its time: not to be called while a fork
-** is held up. 0 or an errno, ECANCELED of a digest once `stop` is set. */
+/* Once all has come: gives the SHA-256 of the whole file in lowercase hex,
+** syncs where asked for, and closes. May take long: not to be called between
+** sv_atfork_hold and sv_atfork_release. 0 or an errno; ECANCELED of a digest once
+** `stop` is set. */
 int sv_sink_finish(sv_sink *sink, char hex[SV_SHA256_HEX], const int *stop);
 
 /* Closes, whatever has come. */

@@ -37,7 +37,7 @@ const sv_transfer *sv_ticket_transfer(const sv_ticket *ticket) {
   return ticket->transfer;
 }
 
-/* What the parent had queued it may yet send. */
+/* The parent may yet send what it has queued. */
 static const sv_outcome lost = {
     .reason = SV_REASON_CANCELLED,
     .phase = SV_PHASE_ANSWER,

@@ -1,11 +1,11 @@
 /*
-** What stands for a request or a disk job from when a driver takes it until its
-** caller has looked at its end.
+** A ticket: one request or one disk job that a driver was given.
 **
-** A thread owns what a ticket points to until the ticket is done, or handed on
-** to the disk; then its driver does. Fields that several threads touch
-** meanwhile are named `atomic`. For drivers and their threads; others see a
-** ticket through driver.h.
+** The network's thread owns what a ticket points to, then the disk's thread
+** where the ticket is handed on to it; once the ticket is done its driver
+** does. Members marked `atomic` are used by several threads at a time. The
+** struct is for drivers and their threads; others use the functions here and
+** in driver.h.
 */
 #ifndef SV_CURL_TICKET_H
 #define SV_CURL_TICKET_H
@@ -21,7 +21,7 @@ struct sv_ticket {
   sv_link cancel;      /* in the list of those to be cancelled */
   int owners;          /* atomic */
   int done;            /* atomic */
-  long status;         /* atomic; of the final answer: its head stays */
+  long status;         /* atomic; of the final answer, whose head stays */
   long long received, total, sent; /* atomic */
   sv_transfer *transfer; /* one of both */
   sv_disk_job *job;
@@ -29,8 +29,8 @@ struct sv_ticket {
   /* The driver's alone. */
   struct sv_driver *driver;
   bool cancelled;
-  bool lost; /* in a fork; then nothing it points to is touched any more, and
-                a thread that an exit overtook may still be at it */
+  bool lost; /* in a fork: what it points to is not touched any more, for a
+                thread that an exit interrupted may still use it */
 };
 
 /* Of a link in a list of cancelled tickets. */
@@ -42,7 +42,7 @@ void sv_ticket_drop(sv_ticket *ticket);
 /* The number by which the driver takes it out. */
 long long sv_ticket_number(const sv_ticket *ticket);
 
-/* How far a request has come, as its thread told last. */
+/* How far a request has come, as its thread last published it. */
 sv_progress sv_ticket_progress(const sv_ticket *ticket);
 
 /* NULL for a disk job. */

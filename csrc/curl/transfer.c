@@ -75,7 +75,7 @@ static bool add_headers(sv_transfer *t) {
       return false;
     }
   }
-  /* No waiting for 100 Continue: it would only delay a large order. */
+  /* Waiting for 100 Continue would only delay a large order. */
   return !t->options.body || add_line(t, "Expect:");
 }
 
@@ -119,7 +119,7 @@ void sv_transfer_free(sv_transfer *t) {
   free(t);
 }
 
-/* --- what libcurl hands over ------------------------------------------- */
+/* --- what libcurl calls ------------------------------------------------- */
 
 size_t sv_transfer_on_head(char *line, size_t one, size_t size, void *self) {
   sv_transfer *t = self;
@@ -169,7 +169,7 @@ static bool continues(sv_transfer *t) {
   return true;
 }
 
-/* With the first byte of the final body it is decided where it goes. */
+/* Decides, at the first byte of the final body, where the body goes. */
 static bool decide(sv_transfer *t) {
   long status = 0;
   curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -192,7 +192,7 @@ static bool decide(sv_transfer *t) {
   return !failed_to_write(t, sv_sink_begin(&t->sink, status == 206));
 }
 
-/* An announced length is believed when it is too long. */
+/* Also refuses a body whose announced length is too long. */
 static bool keep(sv_transfer *t, const char *bytes, size_t size) {
   CURL *easy = t->easy;
   curl_off_t length = -1;
@@ -218,9 +218,9 @@ size_t sv_transfer_on_body(char *bytes, size_t one, size_t size, void *self) {
   return taken ? size : 0;
 }
 
-/* Whatever makes libcurl repeat a request: an order goes out once. And none
-** goes out when others may have given it up for lost, however long this machine
-** slept meanwhile. */
+/* An order is sent once, whatever makes libcurl repeat a request; and not at
+** all after `send_by`, when others may have abandoned it: this machine may
+** have slept meanwhile. */
 static bool may_be_sent(sv_transfer *t) {
   if (t->options.fresh && t->sends > 1) {
     sv_outcome_say(&t->outcome, SV_REASON_RESET,
@@ -244,7 +244,7 @@ int sv_transfer_on_connected(void *self, char *to, char *from, int to_port,
   return may_be_sent(t) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
-/* --- the way there and back -------------------------------------------- */
+/* --- start and end ------------------------------------------------------ */
 
 static bool open_sink(sv_transfer *t) {
   const char *path = t->options.sink_path;
@@ -304,7 +304,7 @@ void sv_transfer_finish(sv_transfer *t) {
   if (t->outcome.reason == SV_REASON_NONE && !t->answered) {
     if (t->head_ended) {
       decide(t); /* the body was empty */
-    } else { /* libcurl takes it for an answer all the same */
+    } else { /* which libcurl accepts as an answer */
       sv_outcome_say(&t->outcome, SV_REASON_RESET,
                      "the head of the answer is cut short");
     }

@@ -1,6 +1,7 @@
 /*
-** One exchange: its request, what libcurl tells of it, and how it ended.
-** Shared by the engine and its drivers; not for others.
+** One exchange: its request, its answer as it arrives, and how it ended. On
+** the engine's thread, until it is detached from the engine. The struct is for
+** the files of this folder; others use the functions at the end.
 */
 #ifndef SV_CURL_TRANSFER_H
 #define SV_CURL_TRANSFER_H
@@ -44,20 +45,20 @@ struct sv_transfer {
   sv_outcome outcome;
 };
 
-/* A copy of a request, whose time begins to run, but for an order's; NULL where
-** memory is short. */
+/* A transfer with a copy of the request. Its time begins to run, unless it is
+** an order. NULL where memory is short. */
 sv_transfer *sv_transfer_copy(const sv_request *request);
 
-/* Makes a copy ready to be sent; false with the outcome filled in where it may
-** not be. Needs libcurl. */
+/* Makes it ready to be sent; false with the outcome filled in where it may not
+** be sent. Needs libcurl. */
 bool sv_transfer_check(sv_transfer *transfer);
 
 /* Both; NULL with `failure` filled in. */
 sv_transfer *sv_transfer_new(const sv_request *request, sv_outcome *failure);
 void sv_transfer_free(sv_transfer *transfer);
 
-/* Frees the request, its key with it, when no handle points there any more;
-** the ticket may lie about for long. */
+/* Frees the request, and the key in it, when no handle points there any more:
+** the caller may keep the transfer for long. */
 void sv_transfer_forget(sv_transfer *transfer);
 
 /* Opens the sink; the time of an order begins to run. False with the outcome
@@ -70,13 +71,13 @@ size_t sv_transfer_on_body(char *bytes, size_t one, size_t size, void *self);
 int sv_transfer_on_connected(void *self, char *to, char *from, int to_port,
                              int from_port);
 
-/* Ends a transfer whose evidence has been read; its handle is the caller's
+/* Ends a transfer whose evidence has been read; the handle is the engine's
 ** again. */
 void sv_transfer_finish(sv_transfer *transfer);
 
-/* Then, of a file that has come whole: its digest, an fsync and its end, which
-** take their time. May be called on any thread, but not while a fork is held up;
-** `stop` as of sv_sink_finish. */
+/* A transfer whose file has come whole is not settled before its sink is
+** finished, which may take long: sv_transfer_settle does that, on any thread,
+** with `stop` as of sv_sink_finish. */
 bool sv_transfer_is_settled(const sv_transfer *transfer);
 void sv_transfer_settle(sv_transfer *transfer, const int *stop);
 

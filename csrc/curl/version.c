@@ -20,7 +20,7 @@ void sv_version_free(sv_version *version) {
   free(version->modified);
 }
 
-/* A header that one of the two answers lacks says nothing. */
+/* A header that is missing from one of the two answers does not contradict. */
 static bool same(const char *known, const char *name, const char *head,
                  size_t size) {
   sv_header_line line;

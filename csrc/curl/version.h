@@ -1,6 +1,7 @@
 /*
-** Which version of a file the bytes of an earlier download are of, as the
-** server told then. A rest of another version must not be put behind them.
+** The version of a file on the server that an earlier download saved the first
+** part of, as the headers said then. The rest of another version must not be
+** appended to it.
 */
 #ifndef SV_CURL_VERSION_H
 #define SV_CURL_VERSION_H
@@ -13,12 +14,12 @@ typedef struct sv_version {
   long long total;       /* bytes of the whole file; 0: unknown */
 } sv_version;
 
-/* Copies; false where memory is short. Freed in either case. */
+/* Copies; false where memory is short. To be freed in either case. */
 bool sv_version_copy(sv_version *version, const char *etag,
                      const char *modified, long long total);
 void sv_version_free(sv_version *version);
 
-/* Whether the head of a partial answer contradicts nothing that is known. */
+/* Whether nothing in the head of a partial answer contradicts the version. */
 bool sv_version_matches(const sv_version *version, const char *head,
                         size_t size);
 

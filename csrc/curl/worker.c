@@ -23,7 +23,7 @@ static void publish_progress(sv_ticket *ticket) {
   __atomic_store_n(&ticket->sent, progress.sent, __ATOMIC_RELAXED);
 }
 
-/* Once it is in the list it may be taken out, and be gone. */
+/* Once the ticket is in the list the driver may take it out and free it. */
 static void end(sv_worker *worker, sv_ticket *ticket) {
   __atomic_store_n(&ticket->done, 1, __ATOMIC_RELEASE);
   sv_list_push(&worker->ended, &ticket->item.link);
@@ -32,7 +32,8 @@ static void end(sv_worker *worker, sv_ticket *ticket) {
 
 /* --- on the disk's thread ------------------------------------------------ */
 
-/* After an exit the ticket may be gone: nobody tells of its end then. */
+/* sv_atfork_hold does not return once the process exits: the ticket may have
+** been freed by then. */
 void sv_worker_finish(sv_ticket *ticket, void *worker, const int *stop) {
   if (ticket->job) {
     sv_disk_job_run(ticket->job, stop);
@@ -46,7 +47,7 @@ void sv_worker_finish(sv_ticket *ticket, void *worker, const int *stop) {
 
 /* --- on the network's thread --------------------------------------------- */
 
-/* What is left to do with a whole file may take its time. */
+/* Finishing a file that has come whole may take long: a job for the disk. */
 static void end_transfer(sv_worker *worker, sv_ticket *ticket) {
   publish_status(ticket);
   publish_progress(ticket);
@@ -75,7 +76,7 @@ static void begin(sv_worker *worker, sv_ticket *ticket) {
   }
 }
 
-/* One that has ended, or is being settled, is the engine's no more. */
+/* A transfer that has ended, or is being settled, has no engine any more. */
 static void cancel(sv_ticket *ticket) {
   if (ticket->transfer->engine) {
     sv_transfer_cancel(ticket->transfer);
@@ -83,8 +84,8 @@ static void cancel(sv_ticket *ticket) {
   sv_ticket_drop(ticket);
 }
 
-/* A ticket was put into the inbox before it was cancelled: of those that are
-** cancelled here none is still to be begun. */
+/* The cancels are taken first: each of their tickets was put into the inbox
+** before, so that none is cancelled here that has not been begun. */
 static void do_work(sv_worker *worker) {
   sv_link *cancels = sv_list_take(&worker->cancels);
   sv_link *begins = sv_list_take(&worker->inbox), *link;
@@ -98,8 +99,8 @@ static void do_work(sv_worker *worker) {
   }
 }
 
-/* Tells how far the running ones have come; lowers `next` to when that must
-** be told again. */
+/* Publishes how far the running transfers have come; lowers `next` to when
+** that is due again. */
 static void publish(sv_worker *worker, double *published, double *next) {
   double now = sv_now(), due = *published + PROGRESS_SECONDS;
   sv_transfer *t = sv_engine_running(worker->engine);
@@ -116,9 +117,9 @@ static void publish(sv_worker *worker, double *published, double *next) {
   }
 }
 
-/* All but the waiting. What is told in the end is all that is known by then,
-** so that nothing stays untold for as long as nothing more comes. True where
-** there is more to be done at once. */
+/* All but the waiting. The progress is published last, so that it is up to
+** date for as long as nothing more comes. True where there is more to do at
+** once. */
 static bool turn(sv_worker *worker, double *published, double *next) {
   bool more = false;
   sv_atfork_hold();
@@ -132,11 +133,11 @@ static bool turn(sv_worker *worker, double *published, double *next) {
   return more;
 }
 
-/* First the flag, then a look: who posts does it the other way round, so that
-** one of both sees the other. */
-static void rest(sv_worker *worker, double until) {
+/* First sets the flag, then looks into the lists; who posts does it in the
+** other order, so that one of the two sees the other. */
+static void sleep_until(sv_worker *worker, double until) {
   if (!sv_engine_begin(worker->engine)) {
-    sv_sleep(0.01); /* there may be room then */
+    sv_sleep(0.01); /* there may be memory or descriptors then */
     return;
   }
   __atomic_store_n(&worker->asleep, 1, __ATOMIC_SEQ_CST);
@@ -147,8 +148,9 @@ static void rest(sv_worker *worker, double until) {
   __atomic_store_n(&worker->asleep, 0, __ATOMIC_SEQ_CST);
 }
 
-/* What wakes the thread goes away with the engine: not before who has told it
-** to stop has woken it, too. */
+/* Closing the engine frees what the driver wakes the thread with: so this
+** waits until the driver, which has told the thread to stop, has woken it as
+** well. */
 static void leave(sv_worker *worker) {
   sv_semaphore_wait(worker->stopped, (double)INFINITY);
   sv_atfork_hold();
@@ -164,7 +166,7 @@ void sv_worker_run(void *self) {
   while (!must_stop(worker)) {
     double next = sv_now() + LONG_SECONDS;
     if (!turn(worker, &published, &next)) {
-      rest(worker, next);
+      sleep_until(worker, next);
     }
   }
   leave(worker);

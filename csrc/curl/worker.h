@@ -1,6 +1,6 @@
 /*
 ** What the network's thread of a driver does, and what it shares with the
-** driver and the thread for the disk: lists of tickets. Not for others.
+** driver and the disk's thread: lists of tickets. Only for those three.
 */
 #ifndef SV_CURL_WORKER_H
 #define SV_CURL_WORKER_H
@@ -15,21 +15,21 @@ typedef struct sv_worker {
   sv_list inbox, ended; /* tickets, by their items */
   sv_list cancels;      /* tickets, by `cancel` */
   int stop;           /* atomic */
-  int asleep;         /* atomic: must be woken; who does takes it away */
+  int asleep;         /* atomic: must be woken, by whoever clears it */
   sv_semaphore *stopped; /* posted once the network thread was told to stop */
   sv_engine *engine;    /* the network's */
   sv_notifier *notifier;
   sv_disk_thread *disk; /* NULL until the first that needs it */
   sv_thread network;
-  bool has_network; /* the driver's alone; begun with the first request */
+  bool has_network; /* the driver's alone; the first request starts it */
 } sv_worker;
 
-/* What the network's thread does, from its begin to its end; the argument is
-** the worker. */
+/* Runs the network's thread until it is told to stop; the argument is the
+** worker. */
 void sv_worker_run(void *worker);
 
-/* What the disk's thread does with each ticket: runs its job, or ends the file
-** of its transfer; an sv_disk_work. */
+/* Works on one ticket on the disk's thread: runs its job, or finishes the file
+** of its transfer. An sv_disk_work. */
 void sv_worker_finish(sv_ticket *ticket, void *worker, const int *stop);
 
 #endif

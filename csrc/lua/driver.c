@@ -96,7 +96,8 @@ static int driver_disk(lua_State *L) {
   sv_driver *driver = open_driver(L);
   sv_disk_job *job = sv_read_disk_job(L, 2);
   *box = job ? sv_driver_disk(driver, job) : NULL;
-  return *box ? push_number(L, *box) : sv_push_problem(L, job ? errno : ENOMEM);
+  return *box ? push_number(L, *box)
+              : sv_push_problem(L, job ? errno : ENOMEM);
 }
 
 static int driver_ready(lua_State *L) {
