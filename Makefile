@@ -9,8 +9,9 @@ BUILD = build/$(LUA)
 RULES_SRC = $(wildcard csrc/core/*.c)
 SYSTEM_SRC = $(filter-out csrc/platform/digest.c,\
 	$(wildcard csrc/platform/*.c))
-CORE_SRC = $(addprefix csrc/lua/,core.c model.c value.c actor.c marshal.c \
-	notifier.c class.c) $(wildcard csrc/actor/*.c) $(SYSTEM_SRC) $(RULES_SRC)
+CORE_SRC = $(addprefix csrc/lua/,core.c model.c value.c system.c actor.c \
+	marshal.c notifier.c class.c) $(wildcard csrc/actor/*.c) $(SYSTEM_SRC) \
+	$(RULES_SRC)
 CURL_SRC = $(addprefix csrc/lua/,curl.c disk_job.c driver.c request.c \
 	response.c notifier.c class.c) $(wildcard csrc/curl/*.c csrc/platform/*.c) \
 	$(addprefix csrc/core/,buffer.c content_range.c list.c pending.c \

@@ -1,26 +1,21 @@
 /*
-** Module starvideos.core: the catalog, the validator and actors for Lua.
+** Module starvideos.core: the catalog and the validator for Lua, and what actor.h
+** and system.h add.
 ** Converts tables into values and reports into tables, and decides nothing.
 */
-#include <errno.h>
-#include <limits.h>
 #include <string.h>
 
 #include "core/catalog.h"
 #include "core/content_range.h"
-#include "lua/class.h"
-#include "platform/clock.h"
-#include "lua/compat.h"
-#include "lua/value.h"
-#include "platform/file.h"
-#include "platform/sqlite_locks.h"
-#include "lua/actor.h"
-#include "platform/process.h"
 #include "core/report.h"
-#include "lua/model.h"
-#include "platform/terminal.h"
 #include "core/validate.h"
 #include "core/value.h"
+#include "lua/actor.h"
+#include "lua/class.h"
+#include "lua/compat.h"
+#include "lua/model.h"
+#include "lua/system.h"
+#include "lua/value.h"
 
 #define CATALOG "starvideos.core.catalog"
 #define REPORT "starvideos.core.report"
@@ -263,94 +258,6 @@ static int core_catalog(lua_State *L) {
 
 /* --- module -------------------------------------------------------------- */
 
-/* process_id() -> number. What was opened before a fork is another's after. */
-static int core_process_id(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)sv_process_id());
-  return 1;
-}
-
-/* process_exists(number) -> whether there is one; nil where that cannot be
-** told from here. */
-static int core_process_exists(lua_State *L) {
-  lua_Number number = luaL_checknumber(L, 1);
-  bool fits = number > 0 && number <= (lua_Number)INT_MAX;
-  int exists = fits ? sv_process_exists((long)number) : -1;
-  if (exists < 0) {
-    return 0;
-  }
-  lua_pushboolean(L, exists);
-  return 1;
-}
-
-/* namespace(kind) -> name of this process's `pid` or `time` namespace, or nil
-** where it cannot be told. */
-static int core_namespace(lua_State *L) {
-  static const char *const kinds[] = {"pid", "time", NULL};
-  char name[64];
-  const char *kind = kinds[luaL_checkoption(L, 1, NULL, kinds)];
-  size_t length = sv_process_namespace(kind, name, sizeof name);
-  if (length == 0) {
-    return 0;
-  }
-  lua_pushlstring(L, name, length);
-  return 1;
-}
-
-/* private_file(path) -> true where an empty file was made that its owner alone
-** may read; or nil, why and whether there is something of that name. */
-static int core_private_file(lua_State *L) {
-  int problem = sv_file_create_private(luaL_checkstring(L, 1));
-  if (problem == 0) {
-    lua_pushboolean(L, 1);
-    return 1;
-  }
-  lua_pushnil(L);
-  lua_pushstring(L, strerror(problem));
-  lua_pushboolean(L, problem == EEXIST);
-  return 3;
-}
-
-/* time() -> Unix seconds with a fraction, which os.time() leaves out. */
-static int core_time(lua_State *L) {
-  lua_pushnumber(L, sv_time());
-  return 1;
-}
-
-/* now() -> seconds of a clock that only goes forward. */
-static int core_now(lua_State *L) {
-  lua_pushnumber(L, sv_now());
-  return 1;
-}
-
-/* boottime() -> the same of one that goes on while the machine sleeps. */
-static int core_boottime(lua_State *L) {
-  lua_pushnumber(L, sv_boottime());
-  return 1;
-}
-
-/* directory() -> path, or nil where it was removed or cannot be told. */
-static int core_directory(lua_State *L) {
-  char path[SV_PATH_ROOM];
-  lua_pushstring(L, sv_process_directory(path, sizeof path));
-  return 1;
-}
-
-/* columns(descriptor) -> number, or nil where it is not known. */
-static int core_columns(lua_State *L) {
-  int columns = sv_terminal_columns((int)luaL_checknumber(L, 1));
-  if (columns == 0) {
-    return 0;
-  }
-  lua_pushinteger(L, columns);
-  return 1;
-}
-
-/* kind(path) -> "file", "directory" or "other", or nil where there is none. */
-static int core_kind(lua_State *L) {
-  lua_pushstring(L, sv_file_kind(luaL_checkstring(L, 1)));
-  return 1;
-}
-
 /* content_range(text) -> first, last, total of the header Content-Range, in
 ** bytes; nil for each that it does not say, and for all of none. */
 static int core_content_range(lua_State *L) {
@@ -366,28 +273,6 @@ static int core_content_range(lua_State *L) {
     }
   }
   return 3;
-}
-
-/* note_sqlite_locks(path), claim_sqlite_locks(path) -> true, or nil and why:
-** see sqlite_locks.h. */
-static int core_note_sqlite_locks(lua_State *L) {
-  sv_sqlite_locks_note(luaL_checkstring(L, 1));
-  return 0;
-}
-
-static int core_claim_sqlite_locks(lua_State *L) {
-  int problem = sv_sqlite_locks_claim(luaL_checkstring(L, 1));
-  if (!problem) {
-    lua_pushboolean(L, 1);
-    return 1;
-  }
-  lua_pushnil(L);
-  lua_pushstring(L, problem == ENOENT
-                        ? "the process that forked this one has closed it, and"
-                          " SQLite cannot open it here any more; start this"
-                          " program as a process of its own"
-                        : strerror(problem));
-  return 2;
 }
 
 /* fields() -> list of { name =, kind =, renamed = }, in the order in which
@@ -429,19 +314,7 @@ static const luaL_Reg functions[] = {
     {"heartbeat", sv_lua_heartbeat},
     {"socket_mark", sv_lua_socket_mark},
     {"content_range", core_content_range},
-    {"directory", core_directory},
-    {"note_sqlite_locks", core_note_sqlite_locks},
-    {"claim_sqlite_locks", core_claim_sqlite_locks},
     {"fields", core_fields},
-    {"kind", core_kind},
-    {"namespace", core_namespace},
-    {"private_file", core_private_file},
-    {"process_exists", core_process_exists},
-    {"process_id", core_process_id},
-    {"time", core_time},
-    {"now", core_now},
-    {"boottime", core_boottime},
-    {"columns", core_columns},
     {NULL, NULL},
 };
 
@@ -459,6 +332,7 @@ LUALIB_API int luaopen_starvideos_core(lua_State *L) {
   sv_make_class(L, REPORT, report_methods);
   sv_make_actor_classes(L);
   luaL_newlib(L, functions);
+  sv_add_system_functions(L);
   set_codes(L, "codes", 0, SV_FIRST_WARNING);
   set_codes(L, "warning_codes", SV_FIRST_WARNING, SV_CODE_COUNT);
   return 1;

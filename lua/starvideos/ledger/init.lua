@@ -28,12 +28,7 @@ local LEASE_MARGIN = 60
 
 -- The end of an id, which no other process and no other ledger has.
 local function mark_of(self)
-  local file = io.open("/dev/urandom", "rb")
-  local bytes = file and file:read(8)
-  if file then
-    file:close()
-  end
-  bytes = bytes or ("????????"):gsub("%?", function()
+  local bytes = core.random_bytes(8) or ("????????"):gsub("%?", function()
     return string.char(math.floor(self.random() * 256))
   end)
   return (bytes:gsub(".", function(byte)

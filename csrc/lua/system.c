@@ -1,0 +1,157 @@
+#include "lua/system.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "platform/clock.h"
+#include "platform/file.h"
+#include "platform/process.h"
+#include "platform/random.h"
+#include "platform/sqlite_locks.h"
+#include "platform/terminal.h"
+
+/* process_id() -> number. What was opened before a fork is another's after. */
+static int system_process_id(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)sv_process_id());
+  return 1;
+}
+
+/* process_exists(number) -> whether there is one; nil where that cannot be
+** told from here. */
+static int system_process_exists(lua_State *L) {
+  lua_Number number = luaL_checknumber(L, 1);
+  bool fits = number > 0 && number <= (lua_Number)INT_MAX;
+  int exists = fits ? sv_process_exists((long)number) : -1;
+  if (exists < 0) {
+    return 0;
+  }
+  lua_pushboolean(L, exists);
+  return 1;
+}
+
+/* namespace(kind) -> name of this process's `pid` or `time` namespace, or nil
+** where it cannot be told. */
+static int system_namespace(lua_State *L) {
+  static const char *const kinds[] = {"pid", "time", NULL};
+  char name[64];
+  const char *kind = kinds[luaL_checkoption(L, 1, NULL, kinds)];
+  size_t length = sv_process_namespace(kind, name, sizeof name);
+  if (length == 0) {
+    return 0;
+  }
+  lua_pushlstring(L, name, length);
+  return 1;
+}
+
+/* private_file(path) -> true where an empty file was made that its owner alone
+** may read; or nil, why and whether there is something of that name. */
+static int system_private_file(lua_State *L) {
+  int problem = sv_file_create_private(luaL_checkstring(L, 1));
+  if (problem == 0) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, strerror(problem));
+  lua_pushboolean(L, problem == EEXIST);
+  return 3;
+}
+
+/* time() -> Unix seconds with a fraction, which os.time() leaves out. */
+static int system_time(lua_State *L) {
+  lua_pushnumber(L, sv_time());
+  return 1;
+}
+
+/* now() -> seconds of a clock that only goes forward. */
+static int system_now(lua_State *L) {
+  lua_pushnumber(L, sv_now());
+  return 1;
+}
+
+/* boottime() -> the same of one that goes on while the machine sleeps. */
+static int system_boottime(lua_State *L) {
+  lua_pushnumber(L, sv_boottime());
+  return 1;
+}
+
+/* random_bytes(count) -> that many of the system's, 64 at most; nil where it
+** gives none. */
+static int system_random_bytes(lua_State *L) {
+  char bytes[64];
+  lua_Number count = luaL_checknumber(L, 1);
+  luaL_argcheck(L, count >= 0 && count <= sizeof bytes, 1, "out of range");
+  if (!sv_random_bytes(bytes, (size_t)count)) {
+    return 0;
+  }
+  lua_pushlstring(L, bytes, (size_t)count);
+  return 1;
+}
+
+/* directory() -> path, or nil where it was removed or cannot be told. */
+static int system_directory(lua_State *L) {
+  char path[SV_PATH_ROOM];
+  lua_pushstring(L, sv_process_directory(path, sizeof path));
+  return 1;
+}
+
+/* columns(descriptor) -> number, or nil where it is not known. */
+static int system_columns(lua_State *L) {
+  int columns = sv_terminal_columns((int)luaL_checknumber(L, 1));
+  if (columns == 0) {
+    return 0;
+  }
+  lua_pushinteger(L, columns);
+  return 1;
+}
+
+/* kind(path) -> "file", "directory" or "other", or nil where there is none. */
+static int system_kind(lua_State *L) {
+  lua_pushstring(L, sv_file_kind(luaL_checkstring(L, 1)));
+  return 1;
+}
+
+/* note_sqlite_locks(path), claim_sqlite_locks(path) -> true, or nil and why:
+** see sqlite_locks.h. */
+static int system_note_sqlite_locks(lua_State *L) {
+  sv_sqlite_locks_note(luaL_checkstring(L, 1));
+  return 0;
+}
+
+static int system_claim_sqlite_locks(lua_State *L) {
+  int problem = sv_sqlite_locks_claim(luaL_checkstring(L, 1));
+  if (!problem) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, problem == ENOENT
+                        ? "the process that forked this one has closed it, and"
+                          " SQLite cannot open it here any more; start this"
+                          " program as a process of its own"
+                        : strerror(problem));
+  return 2;
+}
+
+static const luaL_Reg functions[] = {
+    {"process_id", system_process_id},
+    {"process_exists", system_process_exists},
+    {"namespace", system_namespace},
+    {"private_file", system_private_file},
+    {"time", system_time},
+    {"now", system_now},
+    {"boottime", system_boottime},
+    {"random_bytes", system_random_bytes},
+    {"directory", system_directory},
+    {"columns", system_columns},
+    {"kind", system_kind},
+    {"note_sqlite_locks", system_note_sqlite_locks},
+    {"claim_sqlite_locks", system_claim_sqlite_locks},
+    {NULL, NULL},
+};
+
+void sv_add_system_functions(lua_State *L) {
+  luaL_setfuncs(L, functions, 0);
+}
