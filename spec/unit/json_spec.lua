@@ -124,13 +124,14 @@ describe("json.encode", function()
   end)
 
   it("writes the point as a point whatever the language", function()
-    local format = string.format
-    finally(function() rawset(string, "format", format) end)
+    local format, tonumber_here = string.format, tonumber
+    finally(function() -- a second one would replace the first
+      rawset(string, "format", format)
+      _G.tonumber = tonumber_here
+    end)
     rawset(string, "format", function(...)
       return (format(...):gsub("%.", ","))
     end)
-    local tonumber_here = tonumber
-    finally(function() _G.tonumber = tonumber_here end)
     _G.tonumber = function(text) return tonumber_here((text:gsub(",", "."))) end
     assert.equal("[0.5]", json.encode { 0.5 })
   end)
