@@ -11,9 +11,9 @@ local MAX_BODY = 4 * 1024 * 1024
 -- What the engine would report for each way of not answering.
 local ABORTS = {
   reset = { "reset", "the connection was closed before an answer came" },
-  hang = { "timeout", "no answer came in time" },
-  cut = { "reset", "the connection was closed within the answer" },
-  stall = { "stalled", "the answer stopped coming" },
+  hang = { "timeout", "no answer within the time allowed" },
+  cut = { "reset", "the connection was closed in the middle of the answer" },
+  stall = { "stalled", "the answer stalled" },
 }
 
 local function lowered(headers)
