@@ -1,0 +1,60 @@
+-- docs/architecture.md is a map: what it names is there.
+
+local columns = require "starvideos.ledger.columns"
+local floors = require "spec.lint.floors"
+local operations = require "starvideos.api.operations"
+
+describe("the map of the house", function()
+  local file = assert(io.open("docs/architecture.md", "rb"))
+  local text = file:read "*a"
+  file:close()
+
+  -- A module may go by its path below lua/starvideos, without its ending.
+  local function is_there(path)
+    for _, form in ipairs { "%s", "%s.lua", "%s.h", "lua/starvideos/%s",
+      "lua/starvideos/%s.lua", "lua/starvideos/%s/init.lua" } do
+      local found = io.open((form:format(path)))
+      if found then
+        found:close()
+        return true
+      end
+    end
+    return false
+  end
+
+  it("names only files that are there", function()
+    local count = 0
+    for path in text:gmatch "`([%w_%.%-]+/[%w_%./%-]+)`" do
+      assert.is_true(is_there(path), path)
+      count = count + 1
+    end
+    assert.is_true(count > 30)
+  end)
+
+  it("shows every floor that lint knows", function()
+    for _, house in ipairs { floors.lua, floors.c } do
+      for _, row in ipairs(house) do
+        for _, floor in ipairs(row) do
+          for _, name in ipairs(floor.files or { floor.name .. "/" }) do
+            assert.truthy(text:find(name, 1, true), name)
+          end
+        end
+      end
+    end
+  end)
+
+  it("has a row for every column of the ledger", function()
+    for _, column in ipairs(columns) do
+      assert.truthy(text:find(column.reserved and ("`%s`"):format(column.name)
+        or ("\n| `%s` | "):format(column.name), 1, true), column.name)
+    end
+  end)
+
+  it("tells every field of an operation's record", function()
+    for _, operation in pairs(operations) do
+      for field in pairs(operation) do
+        assert.truthy(text:find(("| `%s` | "):format(field), 1, true), field)
+      end
+    end
+  end)
+end)
