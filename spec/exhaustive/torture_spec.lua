@@ -1,7 +1,7 @@
 -- A program that orders through a ledger is killed and started again, some
 -- times here and by the thousand in `make torture`.
 
-local books = require "spec.torture.books"
+local audit = require "spec.torture.audit"
 local json = require "starvideos.json"
 
 local KILLS = 40
@@ -38,7 +38,7 @@ describe("a program that is killed at random moments", function()
     assert.is_true(figures.unknown > 0)
   end)
 
-  it("would be caught by the books if it did", function()
+  it("would be found by the audit if it did", function()
     local figures, status, output = run("run.lua 20 '' rash")
     assert.equal("1", status, output)
     assert.is_true(figures.double > 0)
@@ -54,16 +54,16 @@ describe("a program that is killed at a system call", function()
     assert.is_true(figures.calls_unknown > 0)
   end)
 
-  it("would be caught by the books if it did", function()
+  it("would be found by the audit if it did", function()
     local figures, status, output = run("calls.lua %d late", EVERY)
     assert.equal("1", status, output)
     assert.is_true(figures.calls_lost + figures.calls_double > 0)
   end)
 end)
 
-describe("the books of torture", function()
+describe("the audit of torture", function()
   local function compare(row, tasks, digest)
-    return books.compare { tasks = tasks or { { id = "t1", prompt = "a" } },
+    return audit.compare { tasks = tasks or { { id = "t1", prompt = "a" } },
       rows = { row }, health = "ok", clip = "d1gest",
       digests = { ["a.mp4"] = digest or "d1gest" } }
   end

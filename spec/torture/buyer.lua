@@ -4,8 +4,8 @@
 --   lua5.4 spec/torture/buyer.lua SETTINGS LEDGER KEY [watched]
 --
 -- SETTINGS is a file of JSON with `base_url`, `api_key`, `ca_file` and `broken`
--- (see `faults`). Where it is `watched` it tells the one who traces it when the
--- order begins and ends. Ends with 0, unless something happened that must not.
+-- (see `faults`). Where it is `watched` it signals to its parent when the order
+-- begins and ends. Exits with 0, unless something happened that must not.
 
 local faults = require "spec.torture.faults"
 local json = require "starvideos.json"
@@ -13,7 +13,7 @@ local starvideos = require "starvideos"
 
 local path, ledger, key, watched = ...
 
--- What may be said of an order whose first process was killed.
+-- The errors that an order may end in whose first process was killed.
 local EXPECTED = { outcome_unknown = true }
 
 local file = assert(io.open(path, "rb"))

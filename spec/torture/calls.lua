@@ -8,12 +8,10 @@
 -- where every goal is met. FAULT breaks the ledger on purpose, see
 -- `spec.torture.faults`.
 
-local books = require "spec.torture.books"
+local audit = require "spec.torture.audit"
 local figure = require "spec.bench.figure"
-local json = require "starvideos.json"
-local nginx = require "starvideos.sandbox.nginx"
-local recorded = require "spec.fixtures.books"
 local shell = require "starvideos.sandbox.nginx.shell"
+local stage = require "spec.torture.stage"
 
 local SANDBOX = { tls = true, drawn = false, memory = "64m" }
 
@@ -35,12 +33,6 @@ local AGAIN = [[
   2>>@folder@/log; echo $?]]
 
 local KILLED = "137"
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(text))
-  file:close()
-end
 
 -- The order is killed at this call, or comes to its end: whether it did.
 local function try(run, call)
@@ -78,69 +70,38 @@ local function runs(folder, lua)
   }
 end
 
--- Of a process that was killed early there is no ledger at all.
-local function add_rows(whole, ledger)
-  local known, rows, health = pcall(books.rows, ledger)
-  if known then
-    whole.health = health ~= "ok" and health or whole.health
-    for _, row in ipairs(rows) do
-      whole.rows[#whole.rows + 1] = row
-    end
-  end
-end
-
 local function report(server, all, every)
-  local whole = { tasks = recorded.of(server).tasks, rows = {}, digests = {},
-    health = "ok" }
-  local ok = true
+  local whole, ok = stage.books(server), true
   for _, run in ipairs(all) do
     for ledger in pairs(run.ledgers) do
-      add_rows(whole, ledger)
+      -- A process that was killed early left no ledger.
+      local known, rows, health = pcall(audit.rows, ledger)
+      if known then
+        stage.add(whole, rows, health)
+      end
     end
     ok = figure.print(("torture_calls_of_%s_order"):format(run.name), run.kills,
       "kills", ">= " .. math.floor(LEAST / every)) and ok
     ok = figure.print(("torture_crashed_at_calls_of_%s_order"):format(run.name),
       run.crashed, "runs", "<= 0") and ok
   end
-  local found = books.compare(whole)
-  for _, finding in ipairs(found.findings) do
-    if not finding:find "^unfinished" then
-      io.stderr:write(finding, "\n")
-    end
-  end
+  local found = stage.compare(whole, "unfinished")
   for _, name in ipairs { "billed", "unknown" } do
     figure.print("torture_calls_" .. name, found[name], "orders")
   end
-  for _, name in ipairs { "broken", "lost", "double" } do
-    ok = figure.print("torture_calls_" .. name, found[name], "orders", "<= 0")
-      and ok
-  end
-  return ok
+  return stage.print_none("torture_calls_", found,
+    { "broken", "lost", "double" }) and ok
 end
 
-local function work(server, folder, every, fault)
+local every, fault = ...
+every = tonumber(every) or 1
+
+stage.run(SANDBOX, fault, function(server, folder)
   assert(shell.run(shell.fill(COMPILE, { folder = folder })))
-  write(folder .. "/settings.json", json.encode { base_url = server.base_url,
-    api_key = server.key, ca_file = server.ca_file, broken = fault })
+  stage.write_settings(folder .. "/settings.json", server, fault)
   local all = runs(folder, arg[-1] or "lua5.4")
   for _, run in ipairs(all) do
     kill_at_each(run, every)
   end
   return report(server, all, every)
-end
-
-local function main(every, fault)
-  local server = assert(nginx.start(SANDBOX))
-  local folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
-  local done, ok = xpcall(work, debug.traceback, server, folder,
-    tonumber(every) or 1, fault)
-  server:stop()
-  if done and ok or fault then
-    shell.run(shell.fill("rm -rf -- @folder@", { folder = folder }))
-  else
-    io.stderr:write("what was left lies in ", folder, "\n")
-  end
-  return assert(done and { ok }, ok)[1]
-end
-
-os.exit(main(...), true)
+end)

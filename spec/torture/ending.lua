@@ -1,5 +1,5 @@
--- The death of a process by its own hand, or a stop, at an instruction that
--- nobody outside could hit.
+-- A process that kills or stops itself, at an instruction that could not be hit
+-- from outside.
 
 local _M = {}
 

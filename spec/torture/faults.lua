@@ -1,8 +1,8 @@
--- Ways to break the ledger, by which torture shows that it would see one.
+-- Ways to break the ledger: torture must find each.
 
 local _M = {}
 
--- Written down only after the answer has come.
+-- Recorded only after the answer has come.
 local function late(ledger)
   local submitting, resolve, held = ledger.submitting, ledger.resolve, nil
   function ledger.submitting(_, row)
@@ -16,7 +16,7 @@ local function late(ledger)
   end
 end
 
--- What became of an order is not known, and so it is taken for refused.
+-- An order of unknown outcome is recorded as refused.
 local function rash(ledger)
   local resolve = ledger.resolve
   function ledger:resolve(row, state, changes)
@@ -27,8 +27,8 @@ end
 
 local faults = { late = late, rash = rash }
 
---- Break every ledger that is made from here on.
--- @tparam ?string name nil leaves them whole
+--- Break every ledger that is made from now on.
+-- @tparam ?string name nil: none
 function _M.bring(name)
   local fault = name and assert(faults[name], "no such fault: " .. name)
   local ledgers = require "starvideos.ledger"

@@ -1,13 +1,13 @@
 -- The program that torture kills and starts again: it orders scenes under
--- their keys, takes up what earlier runs left, and saves every video.
+-- their keys, resumes what earlier runs left, and saves every video.
 --
 --   lua5.4 spec/torture/orderer.lua SETTINGS SLOT FIRST LAST SIGNAL [MOMENT]
 --
 -- SETTINGS is a file of JSON with `base_url`, `api_key`, `ca_file`, `ledger`,
 -- `folder`, `prefix` (of the keys), `marks` (where the phase is noted) and
 -- `broken` (see `faults`). MOMENT is when it is to send itself SIGNAL, KILL or
--- STOP, see `ending`; another process may end it at any other. Where nobody does it ends with 0,
--- and with anything else where something happened that must not.
+-- STOP, see `ending`; another process may kill it at any other. Undisturbed it
+-- exits with 0, and with anything else where something happened that must not.
 
 local ending = require "spec.torture.ending"
 local faults = require "spec.torture.faults"
@@ -22,8 +22,8 @@ local MISHAPS, CYCLE = {
   [16] = "create_project_id", [19] = "link_expired",
 }, 20
 
--- Errors that a program must live with; any other ends it. One that stood still
--- for days has cancelled what it was about to send.
+-- Errors that a program tolerates; any other ends it. One that was stopped for
+-- days has cancelled what it was about to send.
 local EXPECTED = {
   outcome_unknown = true, invalid_request = true, task_failed = true,
   ledger = true, io = true, network = true, expired = true, timeout = true,
@@ -39,7 +39,7 @@ end
 
 local function expected(result, err)
   if result == nil and not EXPECTED[err.kind] then
-    error("not foreseen: " .. tostring(err), 0)
+    error("unexpected: " .. tostring(err), 0)
   elseif result == nil then
     io.stderr:write(tostring(err), "\n")
   end

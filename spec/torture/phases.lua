@@ -1,4 +1,4 @@
--- What a process is doing, noted where others can read it once it is dead.
+-- What a process is doing, noted where others can read it once it was killed.
 
 local _M = {}
 

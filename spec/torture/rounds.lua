@@ -1,6 +1,6 @@
 -- Rounds of torture: the program is started, alone or in two processes, and
--- killed at a random moment; or stopped while another takes up its orders, and
--- let go on days later.
+-- killed at a random moment; or stopped while another recovers its orders, and
+-- continued days later.
 
 local core = require "starvideos.core"
 local phases = require "spec.torture.phases"
@@ -20,11 +20,11 @@ local STEPS = 40000
 -- and would wait for it.
 local LONGEST = 4
 
--- What a run does whose process takes part in the life of another.
+-- By how much a run takes longer beside another.
 local CROWDED = 1.4
 
--- A process that ended is not waited for before it was told to die, so that
--- its number is nobody else's.
+-- A process that ended is waited for only after it was killed, so that no other
+-- gets its number.
 local PROCESS = [[
 ( @before@
   @lua@ spec/torture/orderer.lua @settings@ @slot@ @first@ @last@ KILL @own@ \
@@ -79,8 +79,8 @@ local function moment(self, count)
   return { own = aimed(unpack(phases.aims[math.random(#phases.aims)])) }
 end
 
--- While an order is bought: whoever saves a video holds its file, and another
--- would wait for it.
+-- While an order is bought: a process that saves a video holds its file, and
+-- another would wait for it.
 local function moment_of_stop()
   local aim
   repeat
@@ -109,8 +109,7 @@ local function judge(self, slot, status)
   end
 end
 
--- One process for each moment; false in its place means that it may end by
--- itself.
+-- One process for each moment; false in its place means that it is not killed.
 local function run(self, first, moments)
   local commands, statuses = {}, {}
   for slot, at in ipairs(moments) do
@@ -136,8 +135,8 @@ function Torture:round(count)
   run(self, self.first, moments)
 end
 
---- Stop the program, have another one take up what it was doing once a lease
--- is over, and let it go on.
+--- Stop the program, have another recover its orders once their leases are over,
+-- and continue it.
 function Torture:stop()
   self.first = self.first + 1
   local clocks = { "slept", "stopped" }

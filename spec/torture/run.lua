@@ -1,21 +1,21 @@
 -- make torture: a program that orders through a ledger is killed over and over
--- again, or stopped for days; then the sandbox's own record is held against ledger and files.
+-- again, or stopped for days; then the ledger and the files are compared with the
+-- sandbox's own record.
 --
 --   lua5.4 spec/torture/run.lua [KILLS] [SEED] [FAULT]
 --
 -- Prints one JSON object a line and ends with 0 where every goal is met.
 -- FAULT breaks the ledger on purpose, see `spec.torture.faults`.
 
-local books = require "spec.torture.books"
+local audit = require "spec.torture.audit"
 local figure = require "spec.bench.figure"
-local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
 local phases = require "spec.torture.phases"
-local recorded = require "spec.fixtures.books"
 local rounds = require "spec.torture.rounds"
 local shell = require "starvideos.sandbox.nginx.shell"
+local stage = require "spec.torture.stage"
 
--- A seed nobody gave is below this, so that it can be read off a figure.
+-- A seed that was not given is below this, so that it can be read off a figure.
 local SEEDS = 10000
 
 -- Undisturbed runs at the end of a part.
@@ -29,12 +29,6 @@ local LEAST_ROOM, MOST_ROOM = 4096, 200000
 local SANDBOX = { tls = true, drawn = false, seconds = 0.15,
   queued_seconds = 0.05, link_seconds = 36000, memory = "256m",
   scenario = "create_slow=0.03,query_slow=0.02,media_slow=0.08" }
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(text))
-  file:close()
-end
 
 -- One process at a time, to each kill its round.
 local function alone(torture, kills)
@@ -74,7 +68,7 @@ local function under_a_limit(torture, kills, folder)
   end
 end
 
--- Stopped, and let go on when its lease is over. The clocks of all processes
+-- Stopped, and continued when its lease is over. The clocks of all processes
 -- leap, those of the last runs too.
 local function stopped(torture, stops, folder)
   local path = folder .. ".kernel.so"
@@ -108,10 +102,9 @@ end
 local function prepare(server, part, folder, fault)
   assert(shell.run(shell.fill("mkdir @folder@ @folder@.marks",
     { folder = folder })))
-  write(folder .. ".json", json.encode { base_url = server.base_url,
-    api_key = server.key, ca_file = server.ca_file,
+  stage.write_settings(folder .. ".json", server, fault, {
     ledger = folder .. "/ledger.db", folder = folder,
-    prefix = part[1] .. "-", marks = folder .. ".marks", broken = fault })
+    prefix = part[1] .. "-", marks = folder .. ".marks" })
 end
 
 -- What a part comes to: its kills, and the books once it has settled.
@@ -121,8 +114,8 @@ local function work(part, folder, kills)
     marks = folder .. ".marks", leaps = folder }
   part[3](torture, kills, folder)
   torture:finish(LAST_RUNS)
-  torture.rows, torture.health = books.rows(folder .. "/ledger.db")
-  torture.digests = books.digests(folder)
+  torture.rows, torture.health = audit.rows(folder .. "/ledger.db")
+  torture.digests = audit.digests(folder)
   return torture
 end
 
@@ -158,14 +151,11 @@ end
 -- The books of all parts as one; keys and paths do not overlap.
 local function joined(server, all)
   local own = debug.getinfo(nginx.start, "S").source:match "^@(.*)/[^/]*$"
-  local clip = books.digests(own .. "/../media/clip.mp4")
-  local whole = { tasks = recorded.of(server).tasks, rows = {}, digests = {},
-    clip = select(2, next(clip)), health = "ok" }
+  local clip = audit.digests(own .. "/../media/clip.mp4")
+  local whole = stage.books(server)
+  whole.clip = select(2, next(clip))
   for _, torture in ipairs(all) do
-    whole.health = torture.health ~= "ok" and torture.health or whole.health
-    for _, row in ipairs(torture.rows) do
-      whole.rows[#whole.rows + 1] = row
-    end
+    stage.add(whole, torture.rows, torture.health)
     for path, digest in pairs(torture.digests) do
       whole.digests[path] = digest
     end
@@ -211,10 +201,7 @@ end
 
 local function report(server, folder, all, kills)
   local whole = joined(server, all)
-  local found = books.compare(whole)
-  for _, finding in ipairs(found.findings) do
-    io.stderr:write(finding, "\n")
-  end
+  local found = stage.compare(whole)
   print_phases(all, whole.tasks)
   for _, name in ipairs { "orders", "billed", "downloaded", "unknown" } do
     figure.print("torture_" .. name, found[name], "orders")
@@ -226,29 +213,15 @@ local function report(server, folder, all, kills)
     "kills and stops", ">= " .. kills) and stops
   ok = figure.print("torture_crashed", sum(all, "crashed"), "runs", "<= 0")
     and ok
-  for _, name in ipairs { "unfinished", "broken", "lost", "double" } do
-    ok = figure.print("torture_" .. name, found[name], "orders", "<= 0") and ok
-  end
-  return ok
+  return stage.print_none("torture_", found,
+    { "unfinished", "broken", "lost", "double" }) and ok
 end
 
-local function main(kills, seed, fault)
-  kills = tonumber(kills) or 200
-  seed = tonumber(seed) or os.time() % SEEDS
-  math.randomseed(seed)
-  figure.print("torture_seed", seed, "")
-  local server = assert(nginx.start(SANDBOX))
-  local folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
-  local done, ok = xpcall(function()
-    return report(server, folder, run_all(server, folder, kills, fault), kills)
-  end, debug.traceback)
-  server:stop()
-  if done and ok or fault then
-    shell.run(shell.fill("rm -rf -- @folder@", { folder = folder }))
-  else
-    io.stderr:write("what was left lies in ", folder, "\n")
-  end
-  return assert(done and { ok }, ok)[1]
-end
-
-os.exit(main(...), true)
+local kills, seed, fault = ...
+kills = tonumber(kills) or 200
+seed = tonumber(seed) or os.time() % SEEDS
+math.randomseed(seed)
+figure.print("torture_seed", seed, "")
+stage.run(SANDBOX, fault, function(server, folder)
+  return report(server, folder, run_all(server, folder, kills, fault), kills)
+end)

@@ -1,4 +1,4 @@
--- The sandbox's own record against the ledger and the files: what was billed
+-- Compares the sandbox's own record with the ledger and the files: what was billed
 -- must be in the ledger, once, and on disk, whole.
 
 local dbi = require "DBI"
@@ -7,7 +7,7 @@ local shell = require "starvideos.sandbox.nginx.shell"
 
 local _M = {}
 
--- What an order may be in once nothing disturbs its program any more.
+-- The states that an order may end in once its program runs undisturbed.
 local SETTLED = { downloaded = true, failed = true, cancelled = true,
   refused = true, unknown = true }
 
@@ -78,7 +78,7 @@ local function check_bills(report, books)
     local key = task.prompt:match "^%S+"
     billed[key] = (billed[key] or 0) + 1
     if not orders[task.id] and not unknown[key] then
-      report:add("lost", "task %s of %s was billed and no order tells of it",
+      report:add("lost", "task %s of %s was billed and no order has it",
         task.id, key)
     end
   end
