@@ -32,13 +32,13 @@ local function behave(new_address)
   end)
 
   for _, seconds in ipairs { 0, -130, 130, -YEAR, YEAR } do
-    it("leave an order to who sends it with a clock ahead by " .. seconds,
+    it("leave an order to its sender, whose clock is ahead by " .. seconds,
       function()
         world:start("linger kite", ahead(seconds))
         world:await "sending"
         local client = world:client { sleep = function(pause)
           world.now = world.now + pause
-          world:let_go()
+          world:continue()
           return true
         end }
         local order = assert(client:pending())[1]

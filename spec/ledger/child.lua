@@ -43,7 +43,7 @@ local function await(name)
     end
     shell.run "sleep 0.01"
   end
-  error("nobody wrote " .. name)
+  error("no process wrote " .. name)
 end
 
 local function linger()
@@ -56,7 +56,7 @@ local incidents = {
   buy = function() end,
   rush = function() end,
   fork = function() end,
-  die = function()
+  crash = function()
     os.execute "kill -9 $PPID"
   end,
   linger = linger,

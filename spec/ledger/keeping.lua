@@ -39,7 +39,7 @@ return worlds.behaviour("keeping orders", function(each)
         return task
       end
 
-      it("is its take's for ever, " .. status .. ", and sends nothing",
+      it("spends its take, and sends nothing more: " .. status .. "",
         function()
           local task = fail()
           local sent = world:sent()
@@ -85,7 +85,7 @@ return worlds.behaviour("keeping orders", function(each)
       end)
     end
 
-    it("may be mended, address and all", function()
+    it("may be corrected, its base URL too", function()
       client = world:client { base_url = "https://other.test/api" }
       assert.equal("config", select(2, create()).kind)
       client = world:client()
@@ -123,7 +123,7 @@ return worlds.behaviour("keeping orders", function(each)
       assert.same({ "b accepted", "a unknown", "c prepared" }, seen)
     end)
 
-    it("leaves out what nothing is to be done about", function()
+    it("leaves out orders about which nothing is to be done", function()
       for _, state in ipairs { "downloaded", "failed", "cancelled",
         "refused", "abandoned" } do
         assert(create(nil, { key = state }))
@@ -163,14 +163,14 @@ return worlds.behaviour("keeping orders", function(each)
       assert.equal("k1 k2 k3 k4 k5 k6 k7", table.concat(keys, " "))
     end)
 
-    it("asks nobody and is empty in a new ledger", function()
+    it("sends nothing and is empty in a new ledger", function()
       assert.same({}, (assert(client:pending())))
       assert.equal(0, world:sent())
     end)
   end)
 
   describe("dismiss", function()
-    it("gives up an order of unknown fate, and spends its take", function()
+    it("abandons an order of unknown outcome, and spends its take", function()
       local order = lose().order
       local dismissed = assert(client:dismiss(order))
       assert.equal("abandoned", dismissed.state)
@@ -188,7 +188,7 @@ return worlds.behaviour("keeping orders", function(each)
       assert(client:dismiss(lose().order.id))
     end)
 
-    it("says not_found for an order that there is not", function()
+    it("returns not_found for an order that there is not", function()
       local order, err = client:dismiss(("0"):rep(32))
       assert.is_nil(order)
       assert.equal("not_found", err.kind)
@@ -255,7 +255,7 @@ return worlds.behaviour("keeping orders", function(each)
       assert.equal(posts, world:sent "POST")
     end)
 
-    it("tells of each order as it comes", function()
+    it("reports each order when it has finished", function()
       assert(create(nil, { key = "fine" }))
       assert(create("failed", { key = "bad" }))
       lose "lost"
@@ -289,7 +289,7 @@ return worlds.behaviour("keeping orders", function(each)
       assert.is_true(exists(said))
     end)
 
-    it("makes no path of a key that climbs", function()
+    it("makes no path outside its folder of a key with ..", function()
       assert(create(nil, { key = "../../x/y" }))
       local result = assert(client:resume { directory = world.folder,
         interval = 10 })
@@ -297,7 +297,7 @@ return worlds.behaviour("keeping orders", function(each)
       assert.equal(world.folder, path:match "^(.*)/[^/]*$")
     end)
 
-    it("leaves what takes longer than it may wait", function()
+    it("leaves an order whose task takes longer than its time-out", function()
       assert(create("never", { key = "slow" }))
       local result = assert(client:resume { directory = world.folder,
         interval = 10, timeout = 60 })
@@ -387,7 +387,7 @@ return worlds.behaviour("keeping orders", function(each)
         assert.equal(1, world:sent())
       end)
 
-    it("hold a key once, whoever writes to them", function()
+    it("hold a key and take once, even for other programs", function()
       assert(create())
       local copy = [[INSERT INTO starvideos_orders (order_id, order_key, state, params,
         base_url, attempts, revision, created_at, updated_at)

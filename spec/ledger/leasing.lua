@@ -1,4 +1,4 @@
--- Whose an order is while somebody sends it, whatever the clocks say: specs to
+-- Who holds an order that is being sent, whatever the clocks read: specs to
 -- be run over each database.
 
 local assert = require "luassert"
@@ -20,7 +20,7 @@ local leases = worlds.behaviour("an order that is being sent", function(each)
     assert(client:create(world.params(), { key = "kite" }))
   end)
 
-  -- Somebody who cannot be seen sends it, since so many seconds.
+  -- A process that cannot be seen has been sending it for so many seconds.
   local function sent_elsewhere(ago, state)
     world:take_over(100, -ago)
     world:run("UPDATE starvideos_orders SET task_id = NULL, state = ?",
@@ -38,7 +38,7 @@ local leases = worlds.behaviour("an order that is being sent", function(each)
   end
 
   for _, ahead in ipairs { -YEAR, -130, 130, YEAR } do
-    it("is its sender's for a reader whose clock is ahead by " .. ahead,
+    it("stays with its sender for a reader whose clock is ahead by " .. ahead,
       function()
         sent_elsewhere(50)
         shifted(ahead, 0, function(ledger)
@@ -61,14 +61,14 @@ local leases = worlds.behaviour("an order that is being sent", function(each)
       end)
   end
 
-  it("is not sent by who takes it for lost, nor under its take ever", function()
+  it("is not sent by a reader that finds it unknown, nor ever under its take", function()
     sent_elsewhere(101)
     assert.equal("outcome_unknown",
       select(2, client:create(world.params(), { key = "kite" })).kind)
     assert.equal(1, world:sent "POST")
   end)
 
-  it("may be sent by another once its claim is over, and then by nobody else",
+  it("may be sent by another once its lease is over, and then by no third",
     function()
       shifted(0, 0, function(ledger)
         local holder = {}
@@ -88,7 +88,7 @@ local leases = worlds.behaviour("an order that is being sent", function(each)
       assert.equal(2, world:sent "POST")
     end)
 
-  describe("that a process sends which is seen to live", function()
+  describe("whose sender is seen to run", function()
     -- This process, as another; its lease began so many seconds ago.
     local function sent_by_parent(ago)
       sent_elsewhere(ago)
@@ -104,13 +104,13 @@ local leases = worlds.behaviour("an order that is being sent", function(each)
         table.concat(words, " "))
     end
 
-    it("is that one's after its lease too", function()
+    it("stays with its sender after its lease, too", function()
       sent_by_parent(1000)
       assert.equal("submitting", assert(client:pending())[1].state)
       assert.equal("validation", select(2, client:dismiss "kite").kind)
     end)
 
-    it("is given up by force after its lease, and not before", function()
+    it("is dismissed by force after its lease, and not before", function()
       sent_by_parent(50)
       assert.equal("validation",
         select(2, client:dismiss("kite", { force = true })).kind)
@@ -143,7 +143,7 @@ local odd_clocks = worlds.behaviour("an unreadable clock", function(each)
     return row.state
   end
 
-  it("holds for its length after it was first seen, whoever looks", function()
+  it("holds for its length after any reader first saw it", function()
     assert.equal("submitting", state_after(1000))
     assert.equal("submitting", state_after(1099))
     assert.equal("unknown", state_after(1101))
@@ -156,7 +156,7 @@ local odd_clocks = worlds.behaviour("an unreadable clock", function(each)
     assert.equal("unknown", state_after(1202))
   end)
 
-  it("holds where the clock it was seen by began again", function()
+  it("holds where the clock of that reader was restarted", function()
     assert.equal("submitting", state_after(1000))
     assert.equal("submitting", state_after(0))
     assert.equal("unknown", state_after(101))

@@ -80,7 +80,7 @@ return worlds.behaviour("a ledger of the first version", function(each)
     assert.equal(0, world:sent())
   end)
 
-  it("makes takes of what was given up under a key", function()
+  it("makes takes of the orders that were dismissed under a key", function()
     add("1", nil, "abandoned", { former_key = "kite", closed_at = 5 })
     add("2", nil, "abandoned", { former_key = "kite", closed_at = 5 })
     add("3", "kite", "accepted")
@@ -126,7 +126,7 @@ return worlds.behaviour("a ledger of the first version", function(each)
       assert.equal("outcome_unknown", select(2, create "kite").kind)
     end)
 
-    it("waits for it on this machine while its process lives", function()
+    it("waits for it on this machine while its process runs", function()
       local sleeper = io.popen "echo $$; exec sleep 60"
       local pid = sleeper:read "*l"
       local start = shell.read(("sed 's/.*) //' /proc/%s/stat | cut -d ' '"
@@ -148,7 +148,7 @@ return worlds.behaviour("a ledger of the first version", function(each)
     end)
   end)
 
-  it("is what it was where it cannot be brought up to date", function()
+  it("stays as it was where it cannot be upgraded", function()
     add("1", "kite", "accepted")
     world:run "CREATE TABLE starvideos_orders (mine TEXT)"
     local task, err = create "kite"

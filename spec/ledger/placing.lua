@@ -106,7 +106,7 @@ return worlds.behaviour("placing orders", function(each)
       assert.equal(1, world:sent())
     end)
 
-    it("does so once the program was started anew", function()
+    it("does so after a restart of the program", function()
       local first = assert(create())
       client:close()
       client = world:client()
@@ -183,7 +183,7 @@ return worlds.behaviour("placing orders", function(each)
     end)
   end)
 
-  describe("an order of unknown fate", function()
+  describe("an order of unknown outcome", function()
     it("comes with its entry", function()
       local err = lose()
       assert.equal("unknown", err.order.state)
@@ -222,7 +222,7 @@ return worlds.behaviour("placing orders", function(each)
       assert.equal(2, world:sent())
     end)
 
-    it("is reported to who asks with other parameters too", function()
+    it("is reported to a caller with other parameters, too", function()
       lose()
       assert.equal("validation", select(2, create()).kind)
       assert.equal(1, world:sent())
@@ -239,8 +239,8 @@ return worlds.behaviour("placing orders", function(each)
       end)
     end
 
-    it("is what a call leaves that was torn down by an error", function()
-      world.before_request = function() error "torn" end
+    it("is what a call leaves that an error ended", function()
+      world.before_request = function() error "ended" end
       assert.has_error(function() create() end)
       world.before_request = nil
       collectgarbage()
@@ -250,8 +250,8 @@ return worlds.behaviour("placing orders", function(each)
       assert.equal(1, world:sent())
     end)
 
-    it("is what a process leaves that died while sending", function()
-      assert.equal("", (world:child "die kite"):gsub("Killed%s*", ""))
+    it("is what a process leaves that was killed while sending", function()
+      assert.equal("", (world:child "crash kite"):gsub("Killed%s*", ""))
       assert.same({ "submitting" }, world:states())
       local _, err = create()
       assert.equal("outcome_unknown", err.kind)
@@ -259,8 +259,8 @@ return worlds.behaviour("placing orders", function(each)
       assert.equal(0, world:sent())
     end)
 
-    it("is listed as one, though nobody has asked for it since", function()
-      world:child "die kite"
+    it("is listed as one, though it was not ordered again", function()
+      world:child "crash kite"
       local list = assert(client:pending())
       assert.equal("unknown", list[1].state)
       assert.is_string(list[1].error)
@@ -284,7 +284,7 @@ return worlds.behaviour("placing orders", function(each)
       assert.equal(1, world:billed())
     end)
 
-    it("is sent when the provider has room again", function()
+    it("is sent when the provider accepts orders again", function()
       local _, err = create "create_429_long"
       assert.equal("rate_limited", err.kind)
       assert.same({ "prepared" }, world:states())
@@ -306,7 +306,7 @@ return worlds.behaviour("placing orders", function(each)
     end)
   end)
 
-  describe("an order that somebody else is sending", function()
+  describe("an order that another process is sending", function()
     -- Sleeping lets the other process go on.
     local function start_sender()
       world:start "linger kite"
@@ -317,7 +317,7 @@ return worlds.behaviour("placing orders", function(each)
       start_sender()
       client = world:client { sleep = function(seconds)
         world.now = world.now + seconds
-        world:let_go()
+        world:continue()
         return true
       end }
       assert.equal("task-of-a-child", assert(create()).id)
@@ -331,7 +331,7 @@ return worlds.behaviour("placing orders", function(each)
       local dismissed, err = client:dismiss(order)
       assert.is_nil(dismissed)
       assert.equal("validation", err.kind)
-      world:let_go()
+      world:continue()
     end)
 
     it("is unknown once that process was killed meanwhile", function()
@@ -346,7 +346,7 @@ return worlds.behaviour("placing orders", function(each)
       assert.equal(0, world:sent())
     end)
 
-    it("is not sent by who saw it on its way, though it did not get through",
+    it("is not sent by a process that saw it being sent, though that failed",
       function()
         start_sender()
         client = world:client { sleep = function(seconds)
@@ -371,7 +371,7 @@ return worlds.behaviour("placing orders", function(each)
       local _, err = create()
       assert.equal("cancelled", err.kind)
       assert.is_false(err.sent)
-      world:let_go()
+      world:continue()
     end)
 
     it("is left to the client of the same process that sends it", function()
@@ -403,7 +403,7 @@ return worlds.behaviour("placing orders", function(each)
       assert.equal(1, world:billed())
     end)
 
-    it("is not sent by one who was overtaken", function()
+    it("is not sent by a process whose order another has taken", function()
       local ledger = ledgers.new { address = world.address, clock = os.time,
         random = math.random, timeout = 1 }
       local verdict, row = ledger:begin({ key = "kite", take = 1, params = "{}",
@@ -417,7 +417,7 @@ return worlds.behaviour("placing orders", function(each)
       assert.same({ "prepared" }, world:states())
     end)
 
-    -- What a process of another machine leaves, of which nobody here can tell
+    -- As a process of another machine leaves it, of which this one cannot tell
     -- whether it runs.
     local function taken_elsewhere(began)
       assert(create())

@@ -52,7 +52,7 @@ return worlds.behaviour("racing for orders", function(each)
   end
 
   describe("an order that another process took over", function()
-    it("is left to it when the first gives up", function()
+    it("is left to it when the first one fails", function()
       world.transport = unreachable
       client = world:client { sleep = function()
         world:take_over(1, -2)
@@ -64,7 +64,7 @@ return worlds.behaviour("racing for orders", function(each)
       assert.same({ "submitting" }, world:states())
       client = world:client { sleep = function(seconds)
         world.now = world.now + seconds
-        world:let_go()
+        world:continue()
         return true
       end }
       assert.equal("task-of-a-child", assert(create()).id)
@@ -78,7 +78,7 @@ return worlds.behaviour("racing for orders", function(each)
       world:await "sending"
       client = world:client { sleep = function(seconds)
         world.now = world.now + seconds
-        world:let_go()
+        world:continue()
         return true
       end }
       local _, err = create { take = 2 }
@@ -131,7 +131,7 @@ return worlds.behaviour("racing for orders", function(each)
   end)
 
   describe("an order that follows a refused one", function()
-    it("does not pass for the refused task when its answer is lost",
+    it("does not count as the refused task when its answer is lost",
       function()
         assert.is_nil((client:create(world.params "create_refused_id",
           { key = "kite" })))
@@ -146,7 +146,7 @@ return worlds.behaviour("racing for orders", function(each)
   end)
 
   describe("a decision about an order", function()
-    -- Somebody's answer comes in between the look at the order and the write.
+    -- An answer comes between the read of the order and the write.
     local function overtaken(ledger)
       local store = ledger.orders.store
       function store:transition(...)
@@ -164,7 +164,7 @@ return worlds.behaviour("racing for orders", function(each)
         world:rows "SELECT state, task_id FROM starvideos_orders")
     end
 
-    it("to give it up is void where it was accepted meanwhile", function()
+    it("to dismiss it has no effect where it was accepted meanwhile", function()
       local id = lose().order.id
       with_ledger(function(ledger)
         overtaken(ledger)
@@ -172,7 +172,7 @@ return worlds.behaviour("racing for orders", function(each)
       end)
     end)
 
-    it("to give it up is void where it was sent meanwhile", function()
+    it("to dismiss it has no effect where it was sent meanwhile", function()
       world.transport = unreachable
       assert.equal("network", select(2, create()).kind)
       local id = assert(client:pending())[1].id
@@ -182,7 +182,7 @@ return worlds.behaviour("racing for orders", function(each)
       end)
     end)
 
-    it("to give it a task is void where it got one meanwhile", function()
+    it("to give it a task has no effect where it got one meanwhile", function()
       local id = lose().order.id
       with_ledger(function(ledger)
         overtaken(ledger)
@@ -191,7 +191,7 @@ return worlds.behaviour("racing for orders", function(each)
     end)
   end)
 
-  describe("an order that was given up before its answer came", function()
+  describe("an order that was dismissed before its answer came", function()
     -- Somebody dismisses it while it is on its way.
     local function dismiss_meanwhile()
       world.before_request = function()
@@ -218,7 +218,7 @@ return worlds.behaviour("racing for orders", function(each)
       assert.truthy(tostring(result.orders[1].err):find(late.id, 1, true))
     end)
 
-    it("is listed until somebody has taken note", function()
+    it("is listed until a person dismisses it", function()
       dismiss_meanwhile()
       assert(create())
       assert(client:dismiss "kite")
@@ -257,7 +257,7 @@ return worlds.behaviour("racing for orders", function(each)
       end)
     end
 
-    it("that comes during the second stands beside that one's", function()
+    it("that comes during the second is recorded beside that one's", function()
       at_second_attempt(function(ledger, first, second)
         local row = assert(ledger:resolve(first, "accepted",
           { task_id = "task-1" }))
@@ -292,7 +292,7 @@ return worlds.behaviour("racing for orders", function(each)
       end)
   end)
 
-  describe("a create that an error has torn", function()
+  describe("a create that an error has ended", function()
     busted.after_each(function()
       collectgarbage "restart"
     end)
@@ -300,7 +300,7 @@ return worlds.behaviour("racing for orders", function(each)
     it("does not make the next one of its key wait", function()
       world.before_request = function()
         world.before_request = nil
-        error "torn"
+        error "ended"
       end
       collectgarbage "stop"
       assert.has_error(function() create() end)
@@ -380,7 +380,7 @@ return worlds.behaviour("racing for orders", function(each)
       for n = 1, MANY_EVENTS do
         local came = interrupted_at(n, function()
           database:transaction(function()
-            return note("torn" .. n) and ending
+            return note("ended" .. n) and ending
           end)
         end)
         world:run "DELETE FROM ledger_meta WHERE name <> 'orders'"

@@ -1,5 +1,4 @@
--- That what happened comes to be on record, and as it was: specs to be run over
--- each database.
+-- That what happened is recorded as it was: specs to be run over each database.
 
 local assert = require "luassert"
 local busted = require "busted"
@@ -76,7 +75,7 @@ return worlds.behaviour("recording orders", function(each)
       assert.same({ "completed" }, world:states())
     end)
 
-    it("keeps its order from being taken for lost or sent again", function()
+    it("keeps its order from counting as lost, and from being sent again", function()
       assert.equal("ledger", select(2, create()).kind)
       assert.equal(1, world:sent "POST")
       restore()
@@ -95,7 +94,7 @@ return worlds.behaviour("recording orders", function(each)
     end)
   end)
 
-  it("takes what was certainly not sent for nothing else either", function()
+  it("records what was certainly not sent as just that", function()
     local restore
     world.transport = function()
       restore = restore or break_ledger()
@@ -138,7 +137,7 @@ return worlds.behaviour("recording orders", function(each)
   describe("when a task was created", function()
     for what, created in pairs { ["as the answer said"] = 1234567,
       ["not at all where the answer said nothing"] = false } do
-      it("is told alike by the answer and by the key later: " .. what,
+      it("is the same in the answer and by the key later: " .. what,
         function()
           world.transport = answer { id = "task-1", status = "queued",
             created = created or nil }
@@ -150,10 +149,10 @@ return worlds.behaviour("recording orders", function(each)
     end
   end)
 
-  describe("a text that is no UTF-8", function()
+  describe("a text that is not UTF-8", function()
     local GBK = "\196\218\200\221\206\165\185\230"
 
-    it("is written down readably, and loses nothing", function()
+    it("is recorded so that it can be read, and loses nothing", function()
       world.transport = answer('{"error":{"message":"' .. GBK .. '"}}', 400)
       assert.equal("invalid_request", select(2, create()).kind)
       assert.same({ "refused" }, world:states())
@@ -226,7 +225,7 @@ return worlds.behaviour("recording orders", function(each)
       assert.equal("yours", assert(client:pending())[2].account)
     end)
 
-    it("meets no order without one before it is told whose it is", function()
+    it("finds no order without one before that one is labelled", function()
       local task = assert(create())
       local order = assert(client:pending())[1]
       for take = 1, 2 do
@@ -254,7 +253,7 @@ return worlds.behaviour("recording orders", function(each)
       assert.equal(1, world:sent())
     end)
 
-    it("is said of all takes of a key at once", function()
+    it("is set for all takes of a key at once", function()
       assert(create())
       assert(create { key = "kite", take = 2 })
       assert(client:label("kite", "mine", { take = 2 }))
@@ -266,7 +265,7 @@ return worlds.behaviour("recording orders", function(each)
       assert.same({ "mine", "mine" }, accounts)
     end)
 
-    it("is not changed, nor said where it has such an order", function()
+    it("is not changed, nor set where it has an order of that name", function()
       assert(create(nil, mine))
       assert.equal("not_found", select(2, client:label("kite", "x")).kind)
       local id = assert(client:pending())[1].id

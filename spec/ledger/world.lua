@@ -215,8 +215,8 @@ function World:await(name)
   error("no child wrote " .. name .. ": " .. tostring(self:read "output"))
 end
 
---- Let the child that was started go on, and wait for its end.
-function World:let_go()
+--- Let the child that was started continue, and wait for its end.
+function World:continue()
   assert(io.open(path(self, "go"), "wb")):close()
   self:await "ended"
 end

@@ -175,7 +175,7 @@ describe("the command line with a ledger", function()
     return pending()[1], err
   end
 
-  it("says what to do about an order of unknown fate", function()
+  it("says what to do about an order of unknown outcome", function()
     local order, err = lost_order("--key", "k")
     assert.equal("unknown", order.state)
     for _, wanted in ipairs { order.id .. ", key k",
@@ -376,7 +376,7 @@ describe("the command line with a ledger", function()
     assert.equal(0, result.done)
   end)
 
-  it("exits with what is worst, and names each order", function()
+  it("exits with the most severe code, and names each order", function()
     ordered("a", "b", "c")
     local code, result, err = resume { video_1 = "failed",
       video_2 = "processing" }
@@ -399,7 +399,7 @@ describe("the command line with a ledger", function()
     assert.is_nil(err:find("go on with", 1, true))
   end)
 
-  it("exits 7 where a link stays dead", function()
+  it("exits 7 where a link has expired", function()
     ordered "a"
     local whole = provider()
     local code = run({ "resume", "--ledger", ledger, "-o", folder }, {
@@ -426,7 +426,7 @@ describe("the command line with a ledger", function()
       all = "outcome_unknown" }, kinds)
   end)
 
-  it("says once what to do about many orders of unknown fate", function()
+  it("says once what to do about many orders of unknown outcome", function()
     lost_order("--key", "a")
     lost_order("--key", "b")
     local code, _, err = resume()
@@ -527,7 +527,7 @@ describe("the command line with a ledger", function()
     assert.equal(0, (resume(nil, "--overwrite")))
   end)
 
-  it("names a folder that is missing before it asks anybody", function()
+  it("names a folder that is missing before it sends anything", function()
     ordered "a"
     local code, _, err = run { "resume", "--ledger", ledger, "-o",
       folder .. "/none" }

@@ -1,4 +1,5 @@
--- What a ledger's thread owes: writes that failed, and steps nobody heard of.
+-- The backlog of a ledger's thread: writes that failed, and requests whose caller
+-- stopped waiting.
 
 local NAME = "starvideos.ledger.actor"
 
@@ -39,13 +40,13 @@ describe("a ledger's thread", function()
 
   local function methods()
     local list = {}
-    for index, deed in ipairs(asked) do
-      list[index] = deed[1]
+    for index, request in ipairs(asked) do
+      list[index] = request[1]
     end
     return table.concat(list, " ")
   end
 
-  it("answers as the orders do, and owes nothing", function()
+  it("answers as the orders do, with an empty backlog", function()
     replies.begin = { { "send", ROW } }
     assert.same({ "send", ROW }, { answer("begin", WHO, {}) })
     assert.is_nil(rest())
@@ -54,7 +55,7 @@ describe("a ledger's thread", function()
   end)
 
   for _, method in ipairs { "resolve", "unsent", "seen", "downloaded" } do
-    it("tries to write again what failed: " .. method, function()
+    it("retries a write that failed: " .. method, function()
       replies[method] = { { nil, OUTAGE }, { nil, OUTAGE } }
       assert.same({ nil, OUTAGE }, { answer(method, WHO, "1", nil, "x") })
       assert.equal(7, rest())
@@ -63,7 +64,7 @@ describe("a ledger's thread", function()
     end)
   end
 
-  it("does not try again what the orders refuse, nor what only asks", function()
+  it("does not retry what the orders refuse, nor what only reads", function()
     replies.resolve = { { nil, { kind = "not_found" } } }
     replies.pending = { { nil, OUTAGE } }
     answer("resolve", WHO, ROW)
@@ -72,7 +73,7 @@ describe("a ledger's thread", function()
     assert.equal("resolve pending", methods())
   end)
 
-  it("writes what is owed before it does anything else", function()
+  it("writes its backlog before it does anything else", function()
     replies.resolve = { { nil, OUTAGE } }
     answer("resolve", WHO, ROW)
     answer("begin", WHO, {})
@@ -80,7 +81,7 @@ describe("a ledger's thread", function()
   end)
 
   -- As where memory runs out: the order before may be on its way by then.
-  it("takes back nothing that was heard because of a message that raised",
+  it("undoes no answer that arrived because of a later message that raised",
     function()
       replies.submitting = { { ROW } }
       answer("submitting", WHO, ROW)
@@ -90,7 +91,7 @@ describe("a ledger's thread", function()
       assert.equal("submitting pending", methods())
     end)
 
-  it("owes the last word about an order, once", function()
+  it("keeps the last request about an order in its backlog, once", function()
     replies.unsent = { { nil, OUTAGE } }
     replies.resolve = { { nil, OUTAGE }, { nil, OUTAGE }, { nil, OUTAGE } }
     answer("unsent", WHO, ROW, "later")
@@ -102,7 +103,7 @@ describe("a ledger's thread", function()
     assert.same({ { "resolve", WHO, ROW, "accepted" } }, asked)
   end)
 
-  it("holds nothing up for what can never be written", function()
+  it("drops what can never be written, and goes on", function()
     replies.resolve = {}
     for index = 1, 10 do
       replies.resolve[index] = { nil, OUTAGE }
@@ -115,7 +116,7 @@ describe("a ledger's thread", function()
     assert.equal(4, select(2, methods():gsub("resolve", "")))
   end)
 
-  it("takes back an order that nobody waits for, by the row that it has now",
+  it("undoes an order that its caller abandoned, by the row that it has now",
     function()
       local after = { order_id = "1", state = "submitting", revision = 4 }
       replies.submitting = { { after } }
@@ -125,7 +126,7 @@ describe("a ledger's thread", function()
       assert.equal(after, asked[2][3])
     end)
 
-  it("lets go of an order whose turn nobody waits for any more", function()
+  it("releases an order whose caller stopped waiting for its turn", function()
     local after = { order_id = "1", state = "prepared", revision = 4 }
     replies.renew = { { after } }
     answer("renew", WHO, ROW)
@@ -134,7 +135,7 @@ describe("a ledger's thread", function()
     assert.equal(after, asked[2][3])
   end)
 
-  it("takes back a new order, but none that is another's", function()
+  it("undoes a new order, but none of another process", function()
     replies.begin = { { "send", ROW }, { "busy", ROW } }
     answer("begin", WHO, {})
     undo()
@@ -144,7 +145,7 @@ describe("a ledger's thread", function()
     assert.equal(ROW, asked[2][3])
   end)
 
-  it("takes it back later where it cannot at once", function()
+  it("undoes it later where it cannot at once", function()
     replies.submitting, replies.unsent = { { ROW } }, { { nil, OUTAGE } }
     answer("submitting", WHO, ROW)
     undo()
@@ -153,7 +154,7 @@ describe("a ledger's thread", function()
   end)
 
   -- The server may have done it, and its word for that may be lost.
-  it("takes back what failed, where it was done all the same", function()
+  it("undoes a change that failed, where the database made it all the same", function()
     replies.submitting = { { nil, OUTAGE } }
     answer("submitting", WHO, ROW)
     rest()

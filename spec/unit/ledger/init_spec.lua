@@ -56,7 +56,7 @@ describe("the file of a ledger", function()
     assert.truthy(world:read "ledger.db")
   end)
 
-  it("is the same one after the program has gone elsewhere", function()
+  it("is the same one after the program changed its directory", function()
     local process = require "spec.fixtures.process"
     local here, away = shell.read "pwd", world.folder .. "/away"
     assert(shell.run(shell.fill("mkdir @away@", { away = away })))
@@ -69,14 +69,14 @@ describe("the file of a ledger", function()
     assert.same({ "accepted" }, world:states())
   end)
 
-  it("outlives the process by default", function()
+  it("survives the end of the process by default", function()
     local database = databases.new(world.address)
     assert.equal(1, database:rows "PRAGMA synchronous"[1].synchronous)
     assert.equal("wal", database:rows "PRAGMA journal_mode"[1].journal_mode)
     database:close()
   end)
 
-  it("outlives a loss of power where that is asked for", function()
+  it("survives a loss of power where that is asked for", function()
     local database = databases.new(world.address, true)
     assert.equal(2, database:rows "PRAGMA synchronous"[1].synchronous)
     database:close()
@@ -96,10 +96,10 @@ describe("the file of a ledger", function()
   end)
 
   it("says what is wrong where the file is something else", function()
-    write("ledger.db", ("This is a letter, and no database.\n"):rep(300))
+    write("ledger.db", ("This is a poem, and no database.\n"):rep(300))
     local message = failing()
     assert.truthy(message:find("not a database", 1, true))
-    assert.truthy(world:read("ledger.db"):find("^This is a letter"))
+    assert.truthy(world:read("ledger.db"):find("^This is a poem"))
   end)
 
   it("says what is wrong where the file was damaged", function()
@@ -121,7 +121,7 @@ describe("the file of a ledger", function()
     assert(world:client():pending())
     assert(shell.run(shell.fill("chmod 444 @folder@/ledger.db*",
       { folder = world.folder })))
-    -- Root may write where nobody may, unless that right is taken from it.
+    -- Root may write in spite of that, unless the right is taken from it.
     local output = world:child("buy kite", '$([ "$(id -u)" != 0 ] ||'
       .. " echo setpriv --bounding-set -dac_override --inh-caps -dac_override)")
     assert.truthy(output:find("^ledger: "), output)
@@ -261,7 +261,7 @@ describe("a client with a ledger", function()
     assert.same({ "downloaded" }, world:states())
   end)
 
-  it("generates the file anew that was lost, and buys nothing", function()
+  it("saves a file that was removed a second time, and buys nothing", function()
     local task = assert(generate { key = "kite" })
     os.remove(world.folder .. "/kite.mp4")
     local again, file = generate { key = "kite" }
@@ -271,7 +271,7 @@ describe("a client with a ledger", function()
     assert.equal(1, world:billed())
   end)
 
-  it("notes what a query, a wait and a download see", function()
+  it("records what a query, a wait and a download see", function()
     local task = assert(client:create(world.params(), { key = "kite" }))
     assert.equal("queued", assert(client:query(task)).status)
     assert.same({ "accepted" }, world:states())
@@ -302,7 +302,7 @@ describe("a client with a ledger", function()
       world.now = world.now + 200
     end)
 
-    it("keeps it for the next time, and gives it no name yet", function()
+    it("keeps it for the next time, and does not rename it yet", function()
       refuse "NEW.sha256 IS NOT NULL"
       local result = assert(client:resume())
       assert.equal("ledger", result.orders[1].err.kind)
@@ -314,7 +314,7 @@ describe("a client with a ledger", function()
       assert.same({ "downloaded" }, world:states())
     end)
 
-    it("knows it again by what was noted before it got its name", function()
+    it("recognises it by what was recorded before it was renamed", function()
       refuse "NEW.state = 'downloaded'"
       client:resume()
       assert.truthy(world:read "kite.mp4")

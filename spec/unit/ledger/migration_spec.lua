@@ -35,7 +35,7 @@ describe("the file of a ledger of the first version", function()
     return assert(database:rows "SELECT state, task_id FROM orders")
   end
 
-  it("is copied aside whole, for its owner alone", function()
+  it("is copied whole, for its owner alone", function()
     assert(world:client():pending())
     assert.same({ { state = "accepted", task_id = "task-1" } },
       copy "ledger.db.before-2")
@@ -62,7 +62,7 @@ describe("the file of a ledger of the first version", function()
     assert.equal(1, #world:rows "SELECT 1 FROM orders")
   end)
 
-  it("is brought up to date once by two that find it", function()
+  it("is upgraded once by two that find it", function()
     local first, second = world:client(), world:client()
     assert(first:pending())
     assert.equal(1, #assert(second:pending()))

@@ -1,7 +1,7 @@
 local owner = require "starvideos.ledger.owner"
 local shell = require "starvideos.sandbox.nginx.shell"
 
-describe("whoever has taken an order", function()
+describe("the process that has taken an order", function()
   -- The words of a name.
   local HOST, BOOT, PIDS, TIME, NUMBER, START, STATE = 1, 2, 3, 4, 5, 6, 7
 
@@ -18,25 +18,25 @@ describe("whoever has taken an order", function()
     return table.concat(parts, " ")
   end
 
-  it("is alive where it is this process", function()
+  it("runs where it is this process", function()
     assert.is_true(owner.is_alive(owner.current()))
     assert.equal(owner.current(), owner.current())
   end)
 
-  it("is alive where it is another Lua state of this process", function()
+  it("runs where it is another Lua state of this process", function()
     assert.is_true(owner.is_alive(renamed { [STATE] = "another" }))
   end)
 
-  it("is dead where no process has its number", function()
+  it("does not run where no process has its number", function()
     assert.is_false(owner.is_alive(renamed { [NUMBER] = "4194305" }))
   end)
 
-  it("is dead where another process has got its number", function()
+  it("does not run where another process has got its number", function()
     assert.is_false(owner.is_alive(renamed { [START] = "1",
       [STATE] = "another" }))
   end)
 
-  it("is dead where nobody has taken it", function()
+  it("does not run where no process has taken it", function()
     assert.is_false(owner.is_alive(nil))
   end)
 
@@ -48,23 +48,23 @@ describe("whoever has taken an order", function()
     ["on one that does not tell its boot"] = { [BOOT] = "-" },
     ["of one whose namespace is not known"] = { [PIDS] = "-" },
   } do
-    it("may be alive " .. what, function()
+    it("may run " .. what, function()
       changes[NUMBER] = "4194305"
       assert.is_nil(owner.is_alive(renamed(changes)))
     end)
   end
 
-  it("may be another where the start is told in another's time", function()
+  it("may be another where its start is given in another time namespace", function()
     assert.is_nil(owner.is_alive(renamed { [TIME] = "time:[1]", [START] = "1" }))
   end)
 
-  it("may be alive where its name says nothing", function()
+  it("may run where its name says nothing", function()
     assert.is_nil(owner.is_alive "somebody")
     assert.is_nil(owner.is_alive "host boot 12 34 state")
   end)
 
   -- It has ended, and its parent, which becomes a sleep, does not look.
-  it("is dead where it is a zombie", function()
+  it("does not run where it is a zombie", function()
     local parent = io.popen [[
       echo $$
       until grep -q sleep /proc/$$/comm; do sleep 0.01; done & echo $!

@@ -111,7 +111,7 @@ describe("the ledger of a game", function()
     end)
 
   -- Each of many orders wrote again what the others were writing.
-  it("is told once what became of each of many orders", function()
+  it("is asked once to record the outcome of each of many orders", function()
     open()
     local asked, start = {}, core.actor
     finally(function() core.actor = start end) -- luacheck: ignore
@@ -147,7 +147,7 @@ describe("the ledger of a game", function()
     assert.same({ begin = 10, submitting = 10, resolve = 10 }, asked)
   end)
 
-  it("is not to be asked outside of async", function()
+  it("raises outside of async", function()
     open()
     assert.has_error(function() client:pending() end, "pending would block the"
       .. " loop: call it inside client:async(function() ... end) of the same"
@@ -193,7 +193,7 @@ describe("the ledger of a game", function()
   end)
 
   describe("that does not answer", function()
-    it("sends nothing, holds up no frame, and takes back what it began",
+    it("sends nothing, holds up no frame, and undoes what it began",
       function()
         open()
         assert(create "kite")

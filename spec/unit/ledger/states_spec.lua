@@ -72,7 +72,7 @@ describe("an order", function()
       "unknown" }, open)
   end)
 
-  it("has no state that nobody knows", function()
+  it("has no state beyond these", function()
     assert.is_false(states.allows("prepared", "bought"))
     assert.is_false(states.allows("bought", "prepared"))
     assert.is_false(states.is_open "bought")

@@ -77,7 +77,7 @@ describe("generate", function()
     assert.is_nil(io.open(path .. ".part"))
   end)
 
-  it("names the task in whatever goes wrong after the order", function()
+  it("names the task in every error after the order", function()
     answers.download = function()
       return nil, { reason = "reset", sent = true }
     end
@@ -94,7 +94,7 @@ describe("generate", function()
     return file ~= nil and file:close() ~= nil
   end
 
-  it("pays once for a file that two make at the same time", function()
+  it("buys a file once that two make at the same time", function()
     local refused, while_made
     assert(client():generate(PARAMS, { path = path, on_task = function()
       while_made = exists(path .. ".lock")
@@ -109,7 +109,7 @@ describe("generate", function()
     assert.is_false(exists(path .. ".lock"))
   end)
 
-  it("lets go of a file whose video did not come", function()
+  it("releases the lock of a file whose video did not come", function()
     answers.query = json '{"id":"video_1","status":"failed","error":"dark"}'
     for _ = 1, 2 do
       local _, err = client():generate(PARAMS, { path = path })

@@ -1,7 +1,7 @@
 local json = require "starvideos.json"
 local starvideos = require "starvideos"
 
-describe("an order of unknown fate", function()
+describe("an order of unknown outcome", function()
   local params = { model = "videos", prompt = "a kite", duration = 5 }
   local folder, answers, sent
 

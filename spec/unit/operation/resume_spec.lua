@@ -180,7 +180,7 @@ describe("resume", function()
     end
   end)
 
-  it("saves where it is told to what another machine ordered", function()
+  it("saves what another machine ordered where it is told to", function()
     orders = { order(1, { path = "/home/a/far.mp4", machine = "there" }),
       order(2, { path = folder .. "/near.mp4", machine = "here" }),
       order(3, { path = folder .. "/old.mp4" }) }
@@ -333,7 +333,7 @@ describe("resume", function()
     assert.equal("cancelled", err.result.orders[1].err.kind)
   end)
 
-  it("asks nobody where the ledger cannot be read to its end", function()
+  it("sends nothing where the ledger cannot be read to its end", function()
     for number = 1, 1000 do
       orders[number] = order(number)
     end
