@@ -1,5 +1,6 @@
 -- A local bears the name of the module it requires, or its plural where the
--- singular is the thing itself: so a search for the name finds all uses.
+-- singular is the thing itself: so a search for the name finds all uses. What is
+-- taken out of a module at once bears its own name.
 
 local _M = {}
 
@@ -9,12 +10,13 @@ local _M = {}
 -- @treturn table list of sentences
 function _M.faults(path, text)
   local list = {}
-  local pattern = "local ([%w_]+) = require[%s(]*[\"'](starvideos[%w_.]*)[\"']"
-  for name, module in ("\n" .. text):gmatch("\n" .. pattern) do
-    local last = module:match "[^.]*$"
+  local pattern = "\nlocal ([%w_]+) = require[%s(]*[\"'](starvideos[%w_.]*)"
+    .. "[\"']%)?([%w_.]*)"
+  for name, module, part in ("\n" .. text):gmatch(pattern) do
+    local last = (module .. part):match "[^.]*$"
     if name ~= last and name ~= last .. "s" then
-      list[#list + 1] = ("%s calls %s %s, not %s"):format(path, module, name,
-        last)
+      list[#list + 1] = ("%s calls %s %s, not %s"):format(path,
+        module .. part, name, last)
     end
   end
   return list

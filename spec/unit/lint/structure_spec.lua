@@ -82,6 +82,7 @@ describe("the names", function()
 local watch = require "starvideos.polling.watch"
 local tasks = require "starvideos.api.task"
 local ledger = require("starvideos.ledger")
+local accepted = require("starvideos.options").accepted
 ]]))
   end)
 end)

@@ -81,7 +81,7 @@ local function write_settings(server, options, modules)
   end
   local settings = { provider = provider, temporary = server.temporary,
     drawn = drawn(options), clip = options.clip and "clip.mp4",
-    parent = options.parent }
+    parent = options.parent, connections = configuration.connections }
   local text = configuration.text{ port = server.port,
     media_port = server.media_port, tls = options.tls, modules = modules,
     workers = options.workers or 2, memory = options.memory or "64m",

@@ -3,7 +3,6 @@
 -- @module starvideos.sandbox.nginx.worker
 
 local body = require "starvideos.sandbox.body"
-local configuration = require "starvideos.sandbox.nginx.configuration"
 local clip = require "starvideos.sandbox.media.clip"
 local daemon = require "starvideos.sandbox.nginx.daemon"
 local dict = require "starvideos.sandbox.nginx.dict"
@@ -38,7 +37,7 @@ local provider, settings
 -- which shows that it still runs.
 local function start(command)
   local flag = ffi.new("int", FD_CLOEXEC)
-  for descriptor = 3, configuration.connections + 256 do
+  for descriptor = 3, settings.connections + 256 do
     if descriptor ~= daemon.LOCK then
       ffi.C.fcntl(descriptor, F_SETFD, flag)
     end
