@@ -7,6 +7,7 @@ local starvideos = require "starvideos"
 
 local advice = require "starvideos.cli.advice"
 local arguments = require "starvideos.cli.arguments"
+local clients = require "starvideos.cli.client"
 local commands = require "starvideos.cli.commands"
 local consoles = require "starvideos.cli.console"
 local exit_codes = require "starvideos.cli.exit_codes"
@@ -14,11 +15,7 @@ local failure = require "starvideos.cli.failure"
 local ledger = require "starvideos.cli.ledger"
 local serve = require "starvideos.cli.serve"
 
-local accepted = require("starvideos.options").accepted
-
 local _M = {}
-
-local TICK_SECONDS = 1
 
 -- Pure Lua cannot ask; the shell can.
 local function is_terminal(descriptor)
@@ -37,129 +34,6 @@ local function real_environment()
     width = function() return require("starvideos.core").columns(2) end,
     client_options = {},
   }
-end
-
-local function first_line(name)
-  local file, problem = io.open(name, "rb")
-  if not file then
-    return nil, problem
-  end
-  local line = file:read("*l")
-  file:close()
-  return ((line or ""):gsub("\r$", ""))
-end
-
-local function read_key(options, env)
-  if options.api_key_file then
-    return first_line(options.api_key_file)
-  end
-  return env.getenv "STARVIDEOS_API_KEY"
-end
-
--- Sleeps in short steps, so that the time in the progress line goes on.
-local function ticking_sleep(job)
-  local engine
-  return function(seconds)
-    engine = engine or require("starvideos.curl").engine {}
-    job.tick()
-    engine:step(math.min(seconds, TICK_SECONDS))
-  end
-end
-
-local function ledger_of(job)
-  local address = job.options.ledger or job.env.getenv "STARVIDEOS_LEDGER"
-  return address ~= "" and address or nil
-end
-
-local function account_of(job)
-  local account = job.options.account or job.env.getenv "STARVIDEOS_ACCOUNT"
-  return account ~= "" and account or nil
-end
-
-local function tell_of_interrupt(job, event)
-  job.console:note(("the order was sent: waiting for its answer, %d s at most,"
-    .. " so that its task is not lost; a second Ctrl-C quits at once, and then"
-    .. " its outcome is unknown"):format(event.timeout),
-    { event = "interrupt", timeout = event.timeout })
-end
-
-local function client_options(job, key)
-  local options, env = job.options, job.env
-  local base_url = options.base_url or env.getenv "STARVIDEOS_BASE_URL"
-  local wanted = {
-    api_key = key,
-    base_url = base_url ~= "" and base_url or nil,
-    edition = options.edition,
-    validation = options.validation,
-    ca_file = options.ca_file,
-    insecure_http = options.insecure_http or nil,
-    ledger = ledger_of(job),
-    account = account_of(job),
-    interrupts = "return",
-    on_event = function(event)
-      if event.method == "POST" then
-        job.sent = true
-        local trouble = event.status == 429 and "too many requests"
-          or event.failure and "no answer"
-        if trouble then
-          job.told("ordering: " .. trouble)
-        end
-      end
-      if event.name == "interrupt" then
-        tell_of_interrupt(job, event)
-      elseif options.verbose then
-        job.console:event(event)
-      end
-    end,
-    sleep = job.console.terminal and ticking_sleep(job) or nil,
-  }
-  for name, value in pairs(env.client_options) do
-    wanted[name] = value
-  end
-  return wanted
-end
-
--- The library raises at these, for there the program is wrong: here it is the
--- command line.
-local function check_words(job)
-  local given = job.options
-  given.take = tonumber(given.take) or given.take
-  for _, row in ipairs { { "--edition", given.edition, accepted.new.edition },
-    { "--validation", given.validation, accepted.new.validation },
-    { "--key", given.key, accepted.create.key },
-    { "--take", given.take, accepted.create.take },
-    { "--account", account_of(job), accepted.new.account } } do
-    local ok, wanted = row[3](row[2])
-    if row[2] and not ok then
-      return ("%s must be %s, not %s"):format(row[1], wanted,
-        (tostring(row[2]):gsub("%c", "?")))
-    end
-  end
-end
-
-local function check_ledger(job)
-  local given = job.options
-  if given.take and not given.key and not given.output and not given.order
-    and not given.id then
-    return "--take needs --key, or -o: together they name an order"
-  end
-  local what = arguments.needing_ledger(given)
-  return what and not ledger_of(job)
-    and what .. " needs a ledger: pass --ledger FILE or set STARVIDEOS_LEDGER"
-end
-
-local function make_client(job)
-  local wrong = check_words(job) or check_ledger(job)
-  if wrong then
-    return failure.usage(wrong)
-  end
-  local key, problem = read_key(job.options, job.env)
-  if problem then
-    return nil, failure.new("io", ("cannot read the key file (%s); nothing was"
-      .. " sent"):format(problem))
-  end
-  job.recorded = ledger_of(job) ~= nil
-  return starvideos.new(client_options(job, key))
 end
 
 local function new_job(options, env)
@@ -201,7 +75,7 @@ local function run(job)
   if job.options.command == "sandbox" then
     return serve(job.options, job.console)
   end
-  local client, err = make_client(job)
+  local client, err = clients.new(job)
   if not client then
     return nil, err
   end

@@ -1,0 +1,144 @@
+--- The client that a command line asks for, made of its options and the
+-- environment.
+-- @module starvideos.cli.client
+
+local arguments = require "starvideos.cli.arguments"
+local failure = require "starvideos.cli.failure"
+local options = require "starvideos.options"
+local starvideos = require "starvideos"
+
+local _M = {}
+
+local TICK_SECONDS = 1
+
+local variables = { base_url = "STARVIDEOS_BASE_URL",
+  ledger = "STARVIDEOS_LEDGER", account = "STARVIDEOS_ACCOUNT" }
+
+-- An option, or else the environment's variable.
+local function setting(job, name)
+  local value = job.options[name] or job.env.getenv(variables[name])
+  return value ~= "" and value or nil
+end
+
+local function first_line(name)
+  local file, problem = io.open(name, "rb")
+  if not file then
+    return nil, problem
+  end
+  local line = file:read("*l")
+  file:close()
+  return ((line or ""):gsub("\r$", ""))
+end
+
+local function read_key(job)
+  if job.options.api_key_file then
+    return first_line(job.options.api_key_file)
+  end
+  return job.env.getenv "STARVIDEOS_API_KEY"
+end
+
+-- Sleeps in short steps, so that the time in the progress line goes on.
+local function ticking_sleep(job)
+  local engine
+  return function(seconds)
+    engine = engine or require("starvideos.curl").engine {}
+    job.tick()
+    engine:step(math.min(seconds, TICK_SECONDS))
+  end
+end
+
+local function show_interrupt(job, event)
+  job.console:note(("the order was sent: waiting for its answer, %d s at most,"
+    .. " so that its task is not lost; a second Ctrl-C quits at once, and then"
+    .. " its outcome is unknown"):format(event.timeout),
+    { event = "interrupt", timeout = event.timeout })
+end
+
+local function show_event(job, event)
+  if event.method == "POST" then
+    job.sent = true
+    local trouble = event.status == 429 and "too many requests"
+      or event.failure and "no answer"
+    if trouble then
+      job.told("ordering: " .. trouble)
+    end
+  end
+  if event.name == "interrupt" then
+    show_interrupt(job, event)
+  elseif job.options.verbose then
+    job.console:event(event)
+  end
+end
+
+local function settings_of(job, key)
+  local given = job.options
+  local settings = {
+    api_key = key,
+    base_url = setting(job, "base_url"),
+    edition = given.edition,
+    validation = given.validation,
+    ca_file = given.ca_file,
+    insecure_http = given.insecure_http or nil,
+    ledger = setting(job, "ledger"),
+    account = setting(job, "account"),
+    interrupts = "return",
+    on_event = function(event)
+      show_event(job, event)
+    end,
+    sleep = job.console.terminal and ticking_sleep(job) or nil,
+  }
+  for name, value in pairs(job.env.client_options) do
+    settings[name] = value
+  end
+  return settings
+end
+
+-- Words at which the library raises, because a program that passes them is
+-- wrong: here it is the command line.
+local function check_words(job)
+  local given, accepted = job.options, options.accepted
+  given.take = tonumber(given.take) or given.take
+  for _, row in ipairs { { "--edition", given.edition, accepted.new.edition },
+    { "--validation", given.validation, accepted.new.validation },
+    { "--key", given.key, accepted.create.key },
+    { "--take", given.take, accepted.create.take },
+    { "--account", setting(job, "account"), accepted.new.account } } do
+    local ok, wanted = row[3](row[2])
+    if row[2] and not ok then
+      return ("%s must be %s, not %s"):format(row[1], wanted,
+        (tostring(row[2]):gsub("%c", "?")))
+    end
+  end
+end
+
+local function check_ledger(job)
+  local given = job.options
+  if given.take and not given.key and not given.output and not given.order
+    and not given.id then
+    return "--take needs --key, or -o: together they name an order"
+  end
+  local what = arguments.needing_ledger(given)
+  return what and not job.recorded
+    and what .. " needs a ledger: pass --ledger FILE or set STARVIDEOS_LEDGER"
+end
+
+--- Make the client of a job, and note in `job.recorded` whether it has a ledger
+-- and in `job.sent` when it sends an order.
+-- @tparam table job
+-- @treturn ?table client
+-- @treturn ?table err
+function _M.new(job)
+  job.recorded = setting(job, "ledger") ~= nil
+  local wrong = check_words(job) or check_ledger(job)
+  if wrong then
+    return failure.usage(wrong)
+  end
+  local key, problem = read_key(job)
+  if problem then
+    return nil, failure.new("io", ("cannot read the key file (%s); nothing was"
+      .. " sent"):format(problem))
+  end
+  return starvideos.new(settings_of(job, key))
+end
+
+return _M
