@@ -1,7 +1,7 @@
 /*
 ** A thread that answers messages, one after another: work that may block runs
-** there, and whoever sent a message waits as it likes. What a message asks for
-** is the business of a handler; here it is bytes. No Lua, and no libcurl.
+** there, and the sender of a message waits as it likes. What a message asks
+** for is the business of a handler; here it is bytes. No Lua, and no libcurl.
 **
 ** An actor belongs to one thread, its owner's. Nothing starts before the first
 ** message. A thread that is stuck in a message is neither joined nor replaced:
@@ -51,8 +51,8 @@ sv_actor *sv_actor_new(const sv_handler *handler, const sv_buffer *setup,
 void sv_actor_close(sv_actor *actor, double seconds);
 void sv_actor_release(sv_actor *actor); /* after close */
 
-/* Takes the bytes of the question. A message that is kept is answered though it
-** was given up. NULL where memory or threads are short, which errno tells;
+/* Takes the bytes of the question. A message that is kept is answered though
+** it was given up. NULL where memory or threads are short, which errno tells;
 ** then the bytes are the caller's. */
 sv_message *sv_actor_post(sv_actor *actor, sv_buffer *question, bool kept);
 
@@ -69,9 +69,9 @@ int sv_actor_in_flight(const sv_actor *actor);
 double sv_actor_busy_seconds(sv_actor *actor);
 
 /* Where the thread is still at the same once it has been silent for so many
-** seconds, the connection it waits for is shut down: from a server that was cut
-** off nothing ever comes. False where nothing is under way, or no thread can be
-** started that sees to it. */
+** seconds, the connection it waits for is shut down: from a server that was
+** cut off nothing ever comes. False where nothing is under way, or no thread
+** can be started that sees to it. */
 bool sv_actor_disconnect(sv_actor *actor, double seconds);
 
 /* Clears the notifier, and sleeps until something is ready, a signal was
@@ -87,8 +87,8 @@ sv_notifier *sv_actor_notifier(sv_actor *actor);
 void sv_actor_heartbeat(double seconds);
 
 /* On an actor's thread: the mark (see socket_mark.h) of the connection that it
-** is about to make, which sv_actor_disconnect is to shut down. Elsewhere just a
-** mark. */
+** is about to make, which sv_actor_disconnect is to shut down. Elsewhere just
+** a mark. */
 int sv_actor_socket_mark(void);
 
 long long sv_message_number(const sv_message *message);

@@ -1,9 +1,9 @@
 /*
-** What an actor and its thread share: messages that come and messages that have
-** ended. It outlives the actor where the thread is stuck. Not for others.
+** What an actor and its thread share: messages that come and messages that
+** have ended. It outlives the actor where the thread is stuck. Not for others.
 **
-** The question and the answer of a message are the thread's until it has ended.
-** Fields that several threads touch are named `atomic`.
+** The question and the answer of a message are the thread's until it has
+** ended. Fields that several threads touch are named `atomic`.
 */
 #ifndef SV_ACTOR_MAILBOX_H
 #define SV_ACTOR_MAILBOX_H
@@ -16,7 +16,7 @@ enum { SV_OPEN, SV_ANSWERED, SV_GIVEN_UP };
 
 struct sv_message {
   sv_item item;
-  int owners; /* atomic: whoever sent it, and until it is taken the actor */
+  int owners; /* atomic: its sender, and until it is taken the actor */
   int fate;   /* atomic */
   sv_buffer question, answer;
   bool kept;

@@ -1,7 +1,7 @@
 /*
 ** Lists through which one thread hands things to another, without a lock:
-** whoever held that could lose its processor, and a host would wait for it in
-** the midst of a frame.
+** a thread that holds one can lose its processor, and a host would wait for it
+** in the midst of a frame.
 **
 ** A link is a member of what is in the list, which stays its owner's.
 */
@@ -19,12 +19,12 @@ typedef struct sv_list {
   sv_link *last; /* atomic; `next` leads to what came before */
 } sv_list;
 
-/* On any thread. From then on whoever takes the list may do as it likes with
-** the link. */
+/* On any thread. From then on the link is for the thread that takes the
+** list. */
 void sv_list_push(sv_list *list, sv_link *link);
 
-/* On any thread: all there is, in the order in which it came, linked by `next`;
-** or NULL. */
+/* On any thread: all there is, in the order in which it came, linked by
+** `next`; or NULL. */
 sv_link *sv_list_take(sv_list *list);
 
 /* On any thread; one atomic load. */

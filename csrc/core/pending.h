@@ -1,5 +1,5 @@
 /*
-** What was handed to a thread and has not been taken back by whoever sent it:
+** What was handed to a thread and has not been taken back by its sender:
 ** numbered, in the order in which it was sent. All of this is the sender's,
 ** on one thread; only the list of what has ended is shared.
 */

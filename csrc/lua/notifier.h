@@ -1,5 +1,5 @@
 /*
-** Notifiers for Lua: as values, by which one module's thread wakes whoever
+** Notifiers for Lua: as values, by which one module's thread wakes a host that
 ** waits for another's, for both are built from one notifier.h; and as methods
 ** of what has a notifier.
 */

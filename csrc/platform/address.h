@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-/* Whether the host of a URL is this machine: `localhost`, or a loopback address
-** as URLs write it. Looks no name up. */
+/* Whether the host of a URL is this machine: `localhost`, or a loopback
+** address as URLs write it. Looks no name up. */
 bool sv_address_is_loopback(const char *host);
 
 #endif

@@ -1,6 +1,6 @@
 /*
-** How often this process came out of a fork, without a system call, and when it
-** may fork, or exit. Where there is no fork, the exit alone counts.
+** How often this process came out of a fork, without a system call, and when
+** it may fork, or exit. Where there is no fork, the exit alone counts.
 **
 ** What a library has locked on one thread at a fork stays locked for ever in
 ** the child, OpenSSL's among it; and at exit(3) OpenSSL frees what its other
@@ -13,8 +13,8 @@
 #ifndef SV_PLATFORM_ATFORK_H
 #define SV_PLATFORM_ATFORK_H
 
-/* Changes in the child of fork(2), and at exit(3), which keeps our threads from
-** going on: what they were at is lost then, too. */
+/* Changes in the child of fork(2), and at exit(3), which keeps our threads
+** from going on: what they were at is lost then, too. */
 unsigned sv_atfork_count(void);
 
 /* To be called once the libraries have been started: what is to be done at

@@ -1,6 +1,7 @@
 /*
 ** Regular files, told from what only stands under a name like one: a pipe, a
-** socket or a device, which could keep whoever opens or reads it for ever.
+** socket or a device, on which a thread that opens or reads it could wait for
+** ever.
 **
 ** An open file is a descriptor of the C library's, its opener's to close; no
 ** program that the host starts inherits it. What returns an int gives 0 or an
@@ -45,9 +46,9 @@ typedef enum sv_file_access {
   SV_FILE_APPEND   /* writes at the end; made where there is none */
 } sv_file_access;
 
-/* Opens a regular file, and never waits for it; one that is made is its owner's
-** alone where it `is_private`. `file` is -1 where that fails: EISDIR of a
-** directory, ENXIO of what is no file at all. */
+/* Opens a regular file, and never waits for it; one that is made is its
+** owner's alone where it `is_private`. `file` is -1 where that fails: EISDIR
+** of a directory, ENXIO of what is no file at all. */
 int sv_file_open(int *file, const char *path, sv_file_access access,
                  bool is_private);
 int sv_file_close(int file);

@@ -12,13 +12,13 @@
 #include "platform/file.h"
 
 /* Opens a file as sv_file_open does and locks it against other writers; `file`
-** is -1 where that fails. Closed only, it would stay locked by a child that was
-** forked meanwhile: it is to be unlocked first, by sv_lock_close at best. */
+** is -1 where that fails. Closed only, it would stay locked by a child that
+** was forked meanwhile: sv_lock_close unlocks it first. */
 int sv_lock_open(int *file, const char *path, sv_file_access access);
 void sv_lock_unlock(int file);
 void sv_lock_close(int file);
 
-/* A lock file beside a target: whoever holds it makes the target. All zero: not
+/* A lock file beside a target: its holder makes the target. All zero: not
 ** held. */
 typedef struct sv_lock {
   char *path;

@@ -5,9 +5,9 @@
 ** once.
 **
 ** It has several owners on several threads, and is closed when the last has
-** dropped it. sv_notifier_notify, _share and _drop may be called on any thread;
-** all else on that of whoever waits. Each int but the descriptor is 0 or an
-** errno.
+** dropped it. sv_notifier_notify, _share and _drop may be called on any
+** thread; all else on the thread that waits. Each int but the descriptor is 0
+** or an errno.
 */
 #ifndef SV_PLATFORM_NOTIFIER_H
 #define SV_PLATFORM_NOTIFIER_H
@@ -36,8 +36,8 @@ void sv_notifier_wait(sv_notifier *notifier, double seconds);
 ** enter. `path` is the notifier's, until the next call. */
 int sv_notifier_listen(sv_notifier *notifier, const char **path);
 
-/* Takes whoever has connected as the peer, which gets a byte each time from now
-** on, and stops listening. EAGAIN where nobody has connected. */
+/* Takes the peer that has connected, which gets a byte each time from now on,
+** and stops listening. EAGAIN where nobody has connected. */
 int sv_notifier_accept(sv_notifier *notifier);
 
 /* Stops listening, and drops the peer. */

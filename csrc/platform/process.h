@@ -12,7 +12,7 @@ enum { SV_PATH_ROOM = 4096 };
 /* The number of this process, which is another in the child of a fork. */
 long sv_process_id(void);
 
-/* 1 where a process of this number runs or is a zombie, whoever owns it; 0
+/* 1 where a process of this number runs or is a zombie, of any user; 0
 ** where there is none; -1 where that cannot be told. */
 int sv_process_exists(long number);
 

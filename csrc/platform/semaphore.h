@@ -1,6 +1,6 @@
 /*
-** Counting semaphores: a thread waits until another one has posted, as often as
-** it has posted. Any thread may post and wait.
+** Counting semaphores: a thread waits until another one has posted, as often
+** as it has posted. Any thread may post and wait.
 */
 #ifndef SV_PLATFORM_SEMAPHORE_H
 #define SV_PLATFORM_SEMAPHORE_H

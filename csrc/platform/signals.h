@@ -1,7 +1,7 @@
 /*
 ** Signals that network and disk raise against the whole process, held back on
-** one thread while it does their work. Where there are no such signals, nothing
-** is to be done.
+** one thread while it does their work. Where there are no such signals,
+** nothing is to be done.
 */
 #ifndef SV_PLATFORM_SIGNALS_H
 #define SV_PLATFORM_SIGNALS_H

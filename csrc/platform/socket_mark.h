@@ -1,7 +1,8 @@
 /*
-** Shutting down a connection that belongs to a library, on whose socket another
-** thread sleeps. It is found by a mark: its TCP_USER_TIMEOUT, which libpq sets
-** to what it is told, and nothing else does. May be called on any thread.
+** Shutting down a connection that belongs to a library, on whose socket
+** another thread sleeps. It is found by a mark: its TCP_USER_TIMEOUT, which
+** libpq sets to what it is told, and nothing else does. May be called on any
+** thread.
 */
 #ifndef SV_PLATFORM_SOCKET_MARK_H
 #define SV_PLATFORM_SOCKET_MARK_H

@@ -12,9 +12,9 @@
 /* The database at a path was opened, in WAL mode. */
 void sv_sqlite_locks_note(const char *path);
 
-/* To be called before it is opened: where a parent had it open, takes the locks
-** that the child lacks. 0; ENOENT: the parent has closed it since, and in this
-** process it cannot be opened any more; or another errno. */
+/* To be called before it is opened: where a parent had it open, takes the
+** locks that the child lacks. 0; ENOENT: the parent has closed it since, and
+** in this process it cannot be opened any more; or another errno. */
 int sv_sqlite_locks_claim(const char *path);
 
 #endif

@@ -449,7 +449,7 @@ scenarios["a driver is closed on what is under way"] = {
 }
 
 -- Whatever an actor was short of, it answers the next message.
-local CLERK = [[
+local SOURCE = [[
 local setup = ...
 local undone = 0
 return function(...) return setup.word, undone, ... end,
@@ -467,7 +467,7 @@ local function post(t, kept, ...)
 end
 
 local function start(t)
-  t.driver = require "starvideos.core".actor { source = CLERK,
+  t.driver = require "starvideos.core".actor { source = SOURCE,
     setup = { word = "heard" }, fork_seconds = 1 }
 end
 

@@ -96,7 +96,7 @@ describe("an actor", function()
     assert.same({ true, "late" }, { finish(actor, message) })
   end)
 
-  it("is let finish before a fork comes about", function()
+  it("finishes before a fork happens", function()
     local pipe, message = stick()
     shell.run(("(sleep 0.1; : >%s) >/dev/null 2>&1 &"):format(pipe))
     assert.is_true(in_child(function()

@@ -132,7 +132,7 @@ describe("a driver", function()
         fails("io", 21, disk("read", folder))
       end)
 
-      it("writing anew, at the end, and over what is there", function()
+      it("writing from nothing, at the end, and over what is there", function()
         fails("io", 2, disk("write", path, "", "r+b"))
         assert.is_true((disk("write", path, "one\0", "wb")))
         assert.is_true((disk("write", path, "two", "ab")))

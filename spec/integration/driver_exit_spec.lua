@@ -103,7 +103,7 @@ describe("a driver", function()
     assert.equal("io\tfalse\nanswered\tnil\ntrue\n0", run "more")
   end)
 
-  -- Else it stayed locked for as long as the child lives, once the parent dies.
+  -- Else it stayed locked for as long as the child lives, after the parent was killed.
   it("keeps no file in a child that the parent downloads to", function()
     local part = folder .. "/clip.part"
     local ticket = driver:submit { url = server.url .. "/drip",

@@ -85,7 +85,7 @@ describe("a driver", function()
       assert.is_nil((driver:accept()))
     end)
 
-    it("is gone when the driver is closed, or listens anew", function()
+    it("is gone when the driver is closed, or listens again", function()
       local first = directory_of(assert(driver:listen()))
       local second = directory_of(assert(driver:listen()))
       assert.is_false(exists(first))

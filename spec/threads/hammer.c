@@ -179,7 +179,7 @@ static void fork_once(worker *w) {
   }
 }
 
-static void (*const deeds[])(worker *w) = {
+static void (*const actions[])(worker *w) = {
     submit, submit, submit, submit, disk_job, disk_job, cancel, look,
     look,   look,   take,   take,   release, sleep_until_told, wake,
     connect_peer, fork_once,
@@ -207,7 +207,7 @@ static void live(worker *w) {
   w->issued = w->taken = 0;
   w->peer = -1;
   for (int i = 0; i < TURNS && !w->complaint; i++) {
-    deeds[pick(w, sizeof deeds / sizeof *deeds)](w);
+    actions[pick(w, sizeof actions / sizeof *actions)](w);
   }
   if (pick(w, 3) == 0) {
     drain(w);

@@ -15,7 +15,7 @@ local driver = curl.driver { ca_file = ca_file, max_in_flight = 4 }
 local held, messages, ended = {}, {}, 0
 
 -- Rests often, and sees to it that there is something to end.
-local CLERK = [[
+local SOURCE = [[
 local core = require "starvideos.core"
 local pause = ...
 local function answer(seconds, ...)
@@ -26,12 +26,12 @@ local function answer(seconds, ...)
 end
 return answer, function() end, function() return pause end, function() end]]
 
-local actor = core.actor { source = CLERK, setup = 0.002, fork_seconds = 0.05,
+local actor = core.actor { source = SOURCE, setup = 0.002, fork_seconds = 0.05,
   notifier = math.random(2) == 1 and driver:notifier() or nil }
 
 local function any() return math.random(HELD) end
 
-local deeds = {
+local actions = {
   function()
     local origin = math.random(3) == 1 and tls_url or url
     held[any()] = assert(driver:submit { timeout = 10,
@@ -82,7 +82,7 @@ local deeds = {
 }
 
 for _ = 1, TURNS do
-  deeds[math.random(#deeds)]()
+  actions[math.random(#actions)]()
 end
 if math.random(3) == 1 then
   actor:close(math.random(0, 1) * 0.1)

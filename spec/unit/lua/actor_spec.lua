@@ -217,7 +217,7 @@ describe("an actor", function()
       actor:close(0.05)
       assert.is_true(core.now() - began < AT_ONCE)
       assert.same({ false, "given up" }, { message:result() })
-      actors.release(pipe) -- it ends by itself, and touches nothing of ours
+      actors.release(pipe) -- the thread ends then, and touches nothing of ours
     end)
   end)
 
@@ -237,7 +237,7 @@ describe("an actor", function()
     assert.is_true(os.remove(path))
   end)
 
-  -- What bears it is shut down: the host's own connections must not.
+  -- A socket that has it is shut down, and no connection of the host's may be.
   it("marks no connection with what a host may have chosen for its own",
     function()
       local seen = {}
