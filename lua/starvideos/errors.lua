@@ -78,16 +78,24 @@ function _M.new(fields)
   return setmetatable(fields, mt)
 end
 
+-- The provider's code is a text; some answers have a number there.
+local function code_of(reason)
+  local code = type(reason) == "table" and reason.code or nil
+  if type(code) == "number" then
+    code = ("%.0f"):format(code)
+  end
+  return type(code) == "string" and code or nil
+end
+
 --- The error of a task that ended without a video.
 -- @tparam table task
 -- @treturn table err with the provider's own text and, where it gave one, code
 function _M.task_failed(task)
-  local raw = task.raw and task.raw.error
   return _M.new {
     kind = "task_failed",
     message = task.error or ("task %s is %s; the provider gave no reason")
       :format(tostring(task.id), tostring(task.status)),
-    code = type(raw) == "table" and raw.code or nil,
+    code = code_of(task.raw and task.raw.error),
     task = task,
     task_id = task.id,
   }

@@ -77,6 +77,24 @@ describe("errors.is", function()
   end)
 end)
 
+describe("the error of a failed task", function()
+  -- A wait raised for these, as a key was looked for in a number.
+  for code, shown in pairs { ['"E1"'] = "E1", ["1303"] = "1303",
+    ['["E1"]'] = false, ['{"message":"no"}'] = false } do
+    it("has the provider's code as a text or none: " .. code, function()
+      local client = assert(starvideos.new { api_key = "sk-1234",
+        transport = function()
+          return { status = 200, headers = {}, body = ('{"id":"video_1",'
+            .. '"status":"failed","error":{"message":"no","code":%s}}')
+            :format(code) }
+        end })
+      local _, err = client:wait("video_1", { first_poll = 0 })
+      assert.equal("task_failed", err.kind)
+      assert.equal(shown or nil, err.code)
+    end)
+  end
+end)
+
 describe("starvideos.assert", function()
   it("raises the sentence of the error as a string", function()
     local err = errors.new { kind = "auth", message = "the key was refused" }
