@@ -1,6 +1,7 @@
---- A number that stands for a text: the same text gives the same number. Neither
--- the text nor a secret in it can be read off the number, but other texts with
--- the same number are easy to find: where that would do harm take a digest.
+--- A number that stands for a text: the same text gives the same number.
+-- Neither the text nor a secret in it can be read off the number, but other
+-- texts with the same number are easy to find: where that would do harm take a
+-- digest.
 -- @module starvideos.fingerprint
 
 -- A prime, so that the number is a seed for `starvideos.random` too.

@@ -1,6 +1,6 @@
---- JSON with settings of our own.
--- lua-cjson keeps its settings per instance. This instance is ours: the settings
--- of the host's own cjson and ours do not affect each other.
+--- JSON with settings of our own. lua-cjson keeps its settings per instance.
+-- This instance is ours: the settings of the host's own cjson and ours do not
+-- affect each other.
 -- @module starvideos.json
 
 local found, cjson = pcall(require, "cjson")
@@ -81,8 +81,8 @@ function _M.is_exact(number)
   return number % 1 ~= 0 or number <= LARGEST and number >= -LARGEST
 end
 
--- As many digits as are needed to read the same number back: cjson of many systems
--- writes 14 at most. In some locales of the host the point is a comma.
+-- As many digits as are needed to read the same number back: cjson of many
+-- systems writes 14 at most. In some locales of the host the point is a comma.
 local function number_text(number)
   local integer = math.tointeger and math.tointeger(number)
   if integer then

@@ -1,7 +1,7 @@
---- The caller's own functions: `on_event`, `on_progress` and the like. What one of
--- them raises does not end the call, whose result may have been bought. The first
--- error of each listener of a client is reported to `on_event`, or on stderr where
--- that fails.
+--- The caller's own functions: `on_event`, `on_progress` and the like. What
+-- one of them raises does not end the call, whose result may have been bought.
+-- The first error of each listener of a client is reported to `on_event`, or
+-- on stderr where that fails.
 -- @module starvideos.listener
 
 local errors = require "starvideos.errors"

@@ -1,5 +1,5 @@
---- Random numbers for jitter. Not math.random: to seed it would change the host's
--- numbers, and unseeded it returns the same numbers in every process.
+--- Random numbers for jitter. Not math.random: to seed it would change the
+-- host's numbers, and unseeded it returns the same numbers in every process.
 -- @module starvideos.random
 
 local fingerprint = require "starvideos.fingerprint"

@@ -1,6 +1,6 @@
---- Keeps secrets out of all that people and logs can see: the API key, and what
--- may be secret in a URL, which is its user, its password and all that follows its
--- path. The path itself is shown.
+--- Keeps secrets out of all that people and logs can see: the API key, and
+-- what may be secret in a URL, which is its user, its password and all that
+-- follows its path. The path itself is shown.
 -- @module starvideos.redact
 
 local _M = {}
@@ -9,8 +9,8 @@ local _M = {}
 -- replace them would only spoil the message.
 local SHORTEST_SECRET = 4
 
--- Slashes may be escaped as in JSON, or be too many or too few: other programs may
--- still take such a text for a URL.
+-- Slashes may be escaped as in JSON, or be too many or too few: other programs
+-- may still take such a text for a URL.
 local SCHEME = "%f[%w+.-][%w+.-]+:[\\/]+"
 
 -- What a secret was replaced by before.
@@ -52,8 +52,9 @@ local function is_over(text, at, ends)
     or closing:find '"[,:}%]]' ~= nil
 end
 
--- Hides what follows the path: all of it may be a signature, whichever character
--- it begins with. Returns what to show, and where the text continues.
+-- Hides what follows the path: all of it may be a signature, whichever
+-- character it begins with. Returns what to show, and where the text
+-- continues.
 local function hide_rest(text, at, digest, ends)
   local before = text:match(MARK, at)
   if before and is_over(text, at + #before, ends) then
@@ -146,8 +147,8 @@ function _M.url(text, digest)
   return hide_all(text, begun, digest, begun and alone or in_text)
 end
 
---- The address of a server as a person typed it, right or wrong, without anything
--- that may be a password.
+--- The address of a server as a person typed it, right or wrong, without
+-- anything that may be a password.
 -- @tparam string text
 -- @tparam[opt=false] boolean with_user keep the name of the user
 -- @treturn string

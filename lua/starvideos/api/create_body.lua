@@ -66,7 +66,8 @@ local function look_for_inexact(value, field, found, depth)
   end
 end
 
--- Deeper than any request; the search ends here in a table that contains itself.
+-- Deeper than any request; the search ends here in a table that contains
+-- itself.
 local DEPTH = 10
 
 --- Find the numbers that may differ from what the caller wrote.

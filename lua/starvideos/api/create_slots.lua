@@ -67,8 +67,8 @@ local function keep(runtime, renewed, renew)
   return ok and now, err
 end
 
--- Waits until the first of the queue may have a slot: true; or nil and an err of
--- `renew`, or nil, nil and why the wait ended.
+-- Waits until the first of the queue may have a slot: true; or nil and an err
+-- of `renew`, or nil, nil and why the wait ended.
 local function wait(self, runtime, entry, renew)
   local renewed = runtime:now()
   while clear(self, runtime) ~= entry or self.held >= self.limit do

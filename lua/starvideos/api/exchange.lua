@@ -1,5 +1,5 @@
---- One exchange with the API: adds the key, sends through the runtime, tells the
--- listener, and makes an error of a transport's failure.
+--- One exchange with the API: adds the key, sends through the runtime, tells
+-- the listener, and makes an error of a transport's failure.
 -- @module starvideos.api.exchange
 
 local errors = require "starvideos.errors"
@@ -39,21 +39,21 @@ function _M.error_of(operation, failure, fields)
   return errors.new(err)
 end
 
-local function tell(context, req, response, failure)
+local function tell(context, request, response, failure)
   listener.event(context, {
     name = "exchange",
-    method = req.method,
-    url = redact.urls(req.url),
+    method = request.method,
+    url = redact.urls(request.url),
     status = response and response.status or nil,
     elapsed = response and response.elapsed or nil,
     failure = failure and redact.urls(tostring(failure.reason)) or nil,
   })
 end
 
-local function deliver(context, req)
-  req.connect_timeout = req.connect_timeout or context.connect_timeout
-  req.insecure_http = context.insecure_http
-  local response, failure = context.runtime:request(req)
+local function deliver(context, request)
+  request.connect_timeout = request.connect_timeout or context.connect_timeout
+  request.insecure_http = context.insecure_http
+  local response, failure = context.runtime:request(request)
   if not response then
     failure = failure or { reason = "network" }
     failure.message = redact.key(failure.message, context.api_key)
@@ -63,17 +63,17 @@ end
 
 --- Send a request that needs no key, such as a download.
 -- @tparam table context of the client
--- @tparam table req see the transports
+-- @tparam table request see the transports
 -- @treturn ?table response
 -- @treturn ?table failure
-function _M.send(context, req)
-  local response, failure = deliver(context, req)
-  tell(context, req, response, failure)
+function _M.send(context, request)
+  local response, failure = deliver(context, request)
+  tell(context, request, response, failure)
   return response, failure
 end
 
--- Once an order is on its way Ctrl-C does not interrupt it, nor does a second one
--- in the listener.
+-- Once an order is on its way Ctrl-C does not interrupt it, nor does a second
+-- one in the listener.
 local function interrupt_listener(context)
   return function()
     pcall(listener.event, context, { name = "interrupt",
@@ -103,8 +103,8 @@ local function request_of(context, operation, call)
 end
 
 -- Delivers a request: response, or nil, the transport's failure and an err.
-local function perform(context, operation, call, req)
-  local response, failure = deliver(context, req)
+local function perform(context, operation, call, request)
+  local response, failure = deliver(context, request)
   if response then
     response.body = redact.key(response.body, context.api_key)
     return response
@@ -122,9 +122,9 @@ end
 -- @treturn ?table err
 -- @raise Ctrl-C that came while the listener ran
 function _M.call(context, operation, call)
-  local req = request_of(context, operation, call)
-  local response, failure, err = perform(context, operation, call, req)
-  tell(context, req, response, failure)
+  local request = request_of(context, operation, call)
+  local response, failure, err = perform(context, operation, call, request)
+  tell(context, request, response, failure)
   return response, err
 end
 
@@ -138,8 +138,9 @@ local function new_try(context, operation, call, steps)
       one.outcome = { err = err }
       return
     end
-    one.req = request_of(context, operation, call)
-    one.response, one.failure, err = perform(context, operation, call, one.req)
+    one.request = request_of(context, operation, call)
+    one.response, one.failure, err = perform(context, operation, call,
+      one.request)
     one.outcome = steps.take(one.response, err)
   end
   function one.send()
@@ -154,8 +155,8 @@ local function new_try(context, operation, call, steps)
     end
   end
   function one.tell()
-    if one.req then
-      tell(context, one.req, one.response, one.failure)
+    if one.request then
+      tell(context, one.request, one.response, one.failure)
     end
   end
   function one.lost()
@@ -174,11 +175,11 @@ end
 -- @tparam table call what the operation's path needs, and `body`; `send_by` (of
 --   `starvideos.core.boottime`: from then on it is not sent) may be set by
 --   `begin`
--- @tparam table steps of the caller: `begin()` is called right before; where it
---   returns nil and an err, nothing is sent. `take(response, err)` returns the
---   outcome, before any listener is told: what a listener does must not come
---   between an order and its record. `leave()` is called in the end, except where
---   an error ended the coroutine
+-- @tparam table steps of the caller: `begin()` is called right before; where
+--   it returns nil and an err, nothing is sent. `take(response, err)` returns
+--   the outcome, before any listener is told: what a listener does must not
+--   come between an order and its record. `leave()` is called in the end,
+--   except where an error ended the coroutine
 -- @treturn table outcome as `take` made it; `err` alone where `begin` failed
 -- @treturn boolean whether Ctrl-C came while the listener ran
 function _M.order(context, operation, call, steps)

@@ -4,13 +4,13 @@
 --
 -- * `method`, and `path(call)`, which is appended to the base URL;
 -- * `billable`: whether it may cost money. Such an operation is sent by
---   `exchange.order`: on a connection of its own, and not interrupted once it is
---   on its way. Its answer must tell the id of what was bought, that to another
---   operation the status of a task;
--- * `kinds`: the error kind of an HTTP status, or of a `code` in the body; `3xx`
---   to `5xx` for all that are not listed, `unreadable` for an answer that makes
---   no sense. A `code` of 204 is the provider's way to refuse a key, not "no
---   content";
+--   `exchange.order`: on a connection of its own, and not interrupted once it
+--   is on its way. Its answer must tell the id of what was bought, that to
+--   another operation the status of a task;
+-- * `kinds`: the error kind of an HTTP status, or of a `code` in the body;
+--   `3xx` to `5xx` for all that are not listed, `unreadable` for an answer
+--   that makes no sense. A `code` of 204 is the provider's way to refuse a
+--   key, not "no content";
 -- * `refused`: the message for each of these kinds, with a place for the facts.
 --   The words of an answer can mean only a kind that has a message here;
 -- * `failures`: the error kind of a transport's reason, where nothing was sent,
@@ -25,8 +25,8 @@ local address = require "starvideos.api.address"
 local BASE_URL = "base_url must read like " .. address.default
 
 local UNKNOWN = "the order was sent, but no answer says whether it was accepted"
-  .. " (%s); it may have been accepted and billed: look at your account with the"
-  .. " provider before you order again"
+  .. " (%s); it may have been accepted and billed: look at your account with"
+  .. " the provider before you order again"
 
 local NOTHING_BOUGHT = "%s; nothing was sent, and nothing was bought"
 
@@ -78,7 +78,8 @@ _M.create = {
   failures = ordering,
   failed = {
     outcome_unknown = UNKNOWN,
-    network = NOTHING_BOUGHT .. "; order again once the provider can be reached",
+    network = NOTHING_BOUGHT
+      .. "; order again once the provider can be reached",
     other = NOTHING_BOUGHT,
   },
 }

@@ -6,8 +6,8 @@ local http_date = require "starvideos.api.http_date"
 
 local _M = {}
 
---- The numbers, in seconds unless said otherwise. All are this library's choice:
--- the provider names none.
+--- The numbers, in seconds unless said otherwise. All are this library's
+-- choice: the provider names none.
 -- @table policy
 _M.policy = {
   backoff_min = 1, -- the shortest pause after a passing fault
@@ -26,7 +26,8 @@ _M.passing = { network = true, timeout = true, server = true,
   rate_limited = true }
 
 --- Seconds to wait after a fault. Full jitter: anywhere between the shortest
--- pause and a bound that doubles, so that many clients do not come back together.
+-- pause and a bound that doubles, so that many clients do not come back
+-- together.
 -- @tparam number tries how often it failed in a row
 -- @tparam function random returns a number in [0, 1)
 -- @treturn number

@@ -34,8 +34,8 @@ end
 
 local terminal = { completed = true, failed = true, cancelled = true }
 
---- The status of a task: one of the five words of the documents. An unrecognised
--- status is passed through.
+--- The status of a task: one of the five words of the documents. An
+-- unrecognised status is passed through.
 -- @param word what the answer has under `status`
 -- @treturn ?string nil where there is no status
 function _M.status(word)

@@ -95,8 +95,8 @@ end
 
 -- For an order that was rate limited although a task was made.
 local TASK_AT_LIMIT = "too many requests (%s), but the answer names task %s,"
-  .. " which may have been bought: look at your account with the provider before"
-  .. " you order again"
+  .. " which may have been bought: look at your account with the provider"
+  .. " before you order again"
 
 local function is_unpaid(reading)
   local text = (reading.text or ""):lower()
@@ -159,8 +159,8 @@ local function may_have_numeric_id(body)
   return false
 end
 
--- A number of more than 15 digits would be rounded to a float, the id of another
--- task: such an id becomes a text.
+-- A number of more than 15 digits would be rounded to a float, the id of
+-- another task: such an id becomes a text.
 local function with_exact_ids(body)
   if not may_have_numeric_id(body) then
     return body
@@ -196,6 +196,7 @@ local function parse(response, wall_clock)
     text = text and excerpt.shortened(text, REASON_BYTES),
     failure = failure,
     code = code or failure,
+    body = body,
     answer = answer,
     fields = fields,
   }
@@ -214,8 +215,9 @@ local function kind_of_failure(operation, reading)
       or operation.kinds.unreadable
   end
   local code = reading.failure
-  if not code and reading.fields and type(reading.fields.status) == "number" then
-    code = reading.fields.status
+  local status = reading.fields and reading.fields.status
+  if not code and type(status) == "number" then
+    code = status
   end
   local kind = code and kind_of_text(operation, text)
   local number = tonumber(code)
@@ -228,8 +230,9 @@ end
 
 -- The kind of a 2xx that has no task: a refusal at HTTP 200, or unreadable.
 local function kind_without_task(operation, reading)
-  return reading.answer and kind_of_text(operation, reading.text or "")
-    or operation.kinds.unreadable
+  local kind = kind_of_text(operation, reading.text or "")
+  reading.text = reading.text or excerpt.of(reading.body)
+  return kind or operation.kinds.unreadable
 end
 
 -- A task that the provider accepted, with an id of its own, and that has failed
@@ -248,30 +251,34 @@ local function names_task(seen)
     and (seen.object == "video" or under_way[seen.status])
 end
 
--- Reads the answer to a billable operation. An id that it names is in the err
--- too.
-local function read_purchase(operation, response, reading, seen)
+-- The kind of the answer to a billable operation; nil where it tells what was
+-- bought.
+local function kind_of_purchase(operation, reading, seen)
   local kind = kind_of_failure(operation, reading)
-  seen.id = seen.id or find_id(reading.answer)
   if kind and kind ~= "rate_limited" and names_task(seen) then
-    kind = "outcome_unknown"
     reading.text = ("%s, but it names task %s"):format(
       reading.text or "no reason", seen.id)
-  elseif not kind and seen.object == "error" then
-    kind = "invalid_request"
-  elseif not kind and tasks.is_terminal(seen) and seen.status ~= "completed" then
-    if seen.id then
-      return nil, accepted_and_ended(seen, reading)
-    end
-    kind = "invalid_request"
+    return "outcome_unknown"
+  elseif kind then
+    return kind
+  elseif seen.object == "error" then
+    return "invalid_request"
+  elseif tasks.is_terminal(seen) and seen.status ~= "completed" then
+    return seen.id and "task_failed" or "invalid_request"
   end
   local complains = reading.failure or not seen.status and reading.complaint
-  if not kind and (not seen.id or complains) then
-    kind = kind_without_task(operation, reading)
-    reading.text = reading.text or excerpt.of(response.body)
-  end
-  if kind == "outcome_unknown" and not seen.id and reading.status < 300 then
-    reading.text = excerpt.of(response.body) -- which may hold what names the task
+  return (not seen.id or complains) and kind_without_task(operation, reading)
+    or nil
+end
+
+-- An id that it names is in the err too.
+local function read_purchase(operation, reading, seen)
+  seen.id = seen.id or find_id(reading.answer)
+  local kind = kind_of_purchase(operation, reading, seen)
+  if kind == "task_failed" then
+    return nil, accepted_and_ended(seen, reading)
+  elseif kind == "outcome_unknown" and not seen.id and reading.status < 300 then
+    reading.text = excerpt.of(reading.body) -- it may show what was bought
   end
   if kind then
     return fail(operation, kind, reading, seen.id and seen)
@@ -281,16 +288,14 @@ local function read_purchase(operation, response, reading, seen)
 end
 
 -- Reads the answer to any other operation: its task, a failed one too.
-local function read_state(operation, response, reading, seen)
+local function read_state(operation, reading, seen)
   local kind = kind_of_failure(operation, reading)
   if not kind and (not seen.status or reading.failure) then
     kind = kind_without_task(operation, reading)
-    reading.text = reading.text or excerpt.of(response.body)
   end
   if kind then
     return fail(operation, kind, reading)
-  end
-  if seen.status == "completed" and not seen.video_url then
+  elseif seen.status == "completed" and not seen.video_url then
     reading.text = "task " .. tostring(seen.id)
       .. " is completed, but the answer has no link to its video"
     return fail(operation, operation.kinds.unreadable, reading, seen)
@@ -304,8 +309,8 @@ end
 -- @tparam[opt=os.time] function wall_clock Unix seconds, for `Retry-After`
 -- @tparam[opt] string id the id asked for, where the answer leaves it out
 -- @treturn ?table task
--- @treturn ?table err of a kind that the operation knows. For what may have been
---   bought: an id that could still be read is in `task_id`; or of kind
+-- @treturn ?table err of a kind that the operation knows. For what may have
+--   been bought: an id that could still be read is in `task_id`; or of kind
 --   task_failed with the task: it was accepted, and has ended
 function _M.read(operation, response, wall_clock, id)
   local reading = parse(response, wall_clock)
@@ -316,7 +321,7 @@ function _M.read(operation, response, wall_clock, id)
   local seen = tasks.new(reading.fields, reading.answer)
   seen.id = seen.id or id
   local read = operation.billable and read_purchase or read_state
-  return read(operation, response, reading, seen)
+  return read(operation, reading, seen)
 end
 
 return _M

@@ -1,5 +1,6 @@
 --- Order a video. The order is sent again only where it certainly did not
--- arrive. With a ledger it is recorded before it is sent, and its outcome after.
+-- arrive. With a ledger it is recorded before it is sent, and its outcome
+-- after.
 -- @module starvideos.operation.create
 
 local create_body = require "starvideos.api.create_body"
@@ -25,11 +26,13 @@ local function stopped(before, why)
 end
 
 -- The outcome of one try, which is recorded: a `task`; or an `err`, and the
--- `pause` where it is to be sent again; `interrupted` where Ctrl-C came meanwhile.
+-- `pause` where it is to be sent again; `interrupted` where Ctrl-C came
+-- meanwhile.
 local function outcome_of(context, order, tries, response, err)
   local task
   if response then
-    task, err = task_reader.read(operations.create, response, context.wall_clock)
+    task, err = task_reader.read(operations.create, response,
+      context.wall_clock)
   end
   if task then
     local ok, problem = order:accepted(task)
@@ -49,8 +52,8 @@ local function outcome_of(context, order, tries, response, err)
   return { err = err, pause = pause, interrupted = err.interrupted }
 end
 
--- After a fork both processes continue what waits in a loop, but only the parent
--- may send the order.
+-- After a fork both processes continue what waits in a loop, but only the
+-- parent may send the order.
 local function check_process(context, call)
   if context.process_id() == call.process then
     return true
@@ -63,8 +66,8 @@ local function check_process(context, call)
   }
 end
 
--- What `exchange.order` calls, even if the caller has ended by then. The time in
--- which the order may be sent and answered begins with its slot.
+-- What `exchange.order` calls, even if the caller has ended by then. The time
+-- in which the order may be sent and answered begins with its slot.
 local function steps_of(context, order, call, tries, slot)
   local steps = {}
   function steps.begin()
@@ -119,7 +122,8 @@ local function pause(context, order, outcome)
   return nil, err
 end
 
--- Sends until the order has arrived, may have arrived, or must not be sent again.
+-- Sends until the order has arrived, may have arrived, or must not be sent
+-- again.
 local function send(context, order, call)
   local tries, outcome = 0, {}
   repeat

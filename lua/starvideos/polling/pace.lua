@@ -1,9 +1,9 @@
 --- The pace of one wait: when it polls next, after an answer and after a fault.
 -- Knows neither clock nor network; both are handed in.
 --
--- The pace stands in the caller's table, so that ten thousand waits are not twice
--- as many tables: `interval`, `faults` (passing ones in a row), and for each
--- other kind that is tolerated how many there were.
+-- The pace stands in the caller's table, so that ten thousand waits are not
+-- twice as many tables: `interval`, `faults` (passing ones in a row), and for
+-- each other kind that is tolerated how many there were.
 -- @module starvideos.polling.pace
 
 local policy = require "starvideos.polling.policy"
