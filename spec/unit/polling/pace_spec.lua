@@ -144,7 +144,7 @@ describe("the pace of a wait", function()
 
     for _, between in ipairs { "network", "timeout", "server",
                                "rate_limited" } do
-      it(("counts %s on across %s, which it neither counts nor forgives by")
+      it(("counts %s on across %s, which it neither counts nor clears by")
         :format(kind, between), function()
           local wait = pace_of({}, always(0.5))
           for _ = 1, limit do
