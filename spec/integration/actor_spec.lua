@@ -46,15 +46,6 @@ describe("an actor", function()
     return pipe, message
   end
 
-  local function in_child(body)
-    local child = process.fork()
-    if child == 0 then
-      local ok, fine = pcall(body)
-      process.leave(ok and fine)
-    end
-    return process.await(child)
-  end
-
   it("has no thread before its first message, nor after its end", function()
     local before = threads()
     actors.new():close()
@@ -78,7 +69,7 @@ describe("an actor", function()
 
   it("answers a child with a thread of its own", function()
     assert.equal(core.process_id(), (ask(actor, "process")))
-    assert.is_true(in_child(function()
+    assert.is_true(process.in_child(function()
       return ask(actor, "process") == core.process_id()
     end))
     assert.equal(core.process_id(), (ask(actor, "process")))
@@ -87,7 +78,7 @@ describe("an actor", function()
   it("is not waited for by a fork for long, and lost in the child", function()
     local pipe, message = stick()
     local start = core.now()
-    assert.is_true(in_child(function()
+    assert.is_true(process.in_child(function()
       local ok, why = finish(actor, message)
       return not ok and why == "lost in a fork" and ask(actor, "echo", 1) == 1
     end))
@@ -99,7 +90,7 @@ describe("an actor", function()
   it("finishes before a fork happens", function()
     local pipe, message = stick()
     shell.run(("(sleep 0.1; : >%s) >/dev/null 2>&1 &"):format(pipe))
-    assert.is_true(in_child(function()
+    assert.is_true(process.in_child(function()
       return select(2, message:result()) == "late"
     end))
   end)
@@ -110,7 +101,7 @@ describe("an actor", function()
     actor:close()
     actor = actors.new(nil, nil, driver:notifier())
     local pipe, message = stick()
-    assert.is_true(in_child(function()
+    assert.is_true(process.in_child(function()
       return actor:ready() and message:done()
         and process.readable(driver:pollfd()) and not driver:ready()
         and process.readable(driver:pollfd())

@@ -148,16 +148,6 @@ describe("a download", function()
     return tonumber(ask("/count?of=" .. of))
   end
 
-  -- Runs a function in a process of its own; true from it is success.
-  local function apart(body)
-    local child = process.fork()
-    if child == 0 then
-      local ok, fine = pcall(body)
-      process.leave(ok and fine)
-    end
-    return child
-  end
-
   local function await(what)
     local give_up = core.now() + 10
     while not what() do
@@ -211,7 +201,7 @@ describe("a download", function()
 
     -- A process downloads slowly and is killed when it has a part.
     local function kill_one()
-      local child = apart(function()
+      local child = process.start(function()
         return save "slow.mp4"
       end)
       await(function()
@@ -256,7 +246,7 @@ describe("a download", function()
   end)
 
   it("is one process's at a time", function()
-    local child = apart(function()
+    local child = process.start(function()
       return save "slow.mp4"
     end)
     await(function() return size_of(path .. ".part") > 0 end)
@@ -356,7 +346,7 @@ describe("a download", function()
 
   describe("onto a disk that is full", function()
     it("keeps what fits and continues later", function()
-      local child = apart(function()
+      local child = process.start(function()
         process.limit_files(300000)
         local _, err = save "film.mp4"
         return err and err.kind == "io" and err.bytes == 300000

@@ -71,15 +71,6 @@ describe("a driver", function()
     shell.run("rm -rf -- " .. folder)
   end)
 
-  local function in_child(body)
-    local child = process.fork()
-    if child == 0 then
-      local ok, fine = pcall(body)
-      process.leave(ok and fine)
-    end
-    return process.await(child)
-  end
-
   -- OpenSSL frees at exit what a handshake is using.
   it("lets the process exit in the midst of handshakes", function()
     local program = folder .. "/program.lua"
@@ -114,7 +105,7 @@ describe("a driver", function()
     local function held()
       return shell.read("readlink /proc/$PPID/fd/* | grep -c /clip.part")
     end
-    assert.is_true(in_child(function()
+    assert.is_true(process.in_child(function()
       local before = held()
       return before == "1" and ticket:done() and held() == "0"
     end))

@@ -211,23 +211,11 @@ describe("a driver", function()
       finish(driver, driver:disk("size", "/"))
     end)
 
-    local function in_child(body)
-      local child = process.fork()
-      if child == 0 then
-        local ok, fine = pcall(body)
-        if not ok then
-          io.stderr:write(tostring(fine), "\n")
-        end
-        process.leave(ok and fine)
-      end
-      return process.await(child)
-    end
-
     it("leaves to the parent what is under way", function()
       local ticket, number = submit "/slow"
       local job, second = driver:disk("size", "/")
       process.readable(driver:pollfd(), 0.1)
-      assert.is_true(in_child(function()
+      assert.is_true(process.in_child(function()
         local fine = driver:ready() and ticket:done() and job:done()
         local response, failure = ticket:result()
         fine = fine and not response and failure.reason == "cancelled"
@@ -244,7 +232,7 @@ describe("a driver", function()
       local path = server.prefix .. "/job"
       local slow = driver:disk("sha256", "/proc/self/exe")
       local job = driver:disk("write", path, "x", "wb")
-      assert.is_true(in_child(function()
+      assert.is_true(process.in_child(function()
         local ok, failure = slow:result()
         return ok and #ok == 64 or failure.reason == "cancelled"
       end))
@@ -256,7 +244,7 @@ describe("a driver", function()
 
     it("has a thread of its own in the child, and connections", function()
       assert(finish(driver, submit("/hello", true)))
-      assert.is_true(in_child(function()
+      assert.is_true(process.in_child(function()
         local ticket, number = submit("/hello", true)
         local response = finish(driver, ticket, number)
         driver:close()
@@ -267,7 +255,7 @@ describe("a driver", function()
 
     it("hands out in the child what was lost and what is new", function()
       local _, lost = submit "/hang"
-      assert.is_true(in_child(function()
+      assert.is_true(process.in_child(function()
         local _, fresh = submit "/hello"
         local first = driver:ready() and driver:take()
         return first == lost and take(driver) == fresh
@@ -277,7 +265,7 @@ describe("a driver", function()
     it("tells each process of its own tickets alone", function()
       local fd = driver:pollfd()
       submit "/hang"
-      assert.is_true(in_child(function()
+      assert.is_true(process.in_child(function()
         assert(driver:pollfd() == fd)
         assert(process.readable(fd))
         driver:clear()
@@ -287,7 +275,7 @@ describe("a driver", function()
       end))
       assert.is_false(process.readable(fd))
       driver:wake()
-      assert.is_true(in_child(function()
+      assert.is_true(process.in_child(function()
         driver:clear()
         return not process.readable(fd)
       end))
@@ -307,7 +295,7 @@ describe("a driver", function()
         while ticket:progress() == 0 do
           process.readable(driver:pollfd(), 0.01)
         end
-        assert.is_true(in_child(function()
+        assert.is_true(process.in_child(function()
           process.take_places(log, 3, last)
           local fine = driver:take() and driver:pollfd() > last
             and listening:pollfd() > last
@@ -323,7 +311,7 @@ describe("a driver", function()
     it("has its socket in the parent only, and another one in the child",
       function()
         local path = assert(driver:listen())
-        assert.is_true(in_child(function()
+        assert.is_true(process.in_child(function()
           local own = driver:listen()
           local peer = process.connect(own)
           return own ~= path and driver:accept() and process.read(peer) == "!"
@@ -337,7 +325,7 @@ describe("a driver", function()
     it("ends in the child with the state, and in the parent goes on",
       function()
         local ticket, number = submit "/slow"
-        assert.is_true(in_child(function()
+        assert.is_true(process.in_child(function()
           driver = nil
           ticket = nil
           collectgarbage()
@@ -349,8 +337,8 @@ describe("a driver", function()
 
     it("is of use in children of children", function()
       submit "/hang"
-      assert.is_true(in_child(function()
-        return in_child(function()
+      assert.is_true(process.in_child(function()
+        return process.in_child(function()
           local _, number = submit "/hello"
           return take(driver) < number and take(driver) == number
         end)
@@ -364,7 +352,7 @@ describe("a driver", function()
         for _ = 1, 4 do
           submit("/hello", true)
         end
-        assert.is_true(in_child(function()
+        assert.is_true(process.in_child(function()
           while driver:take() do end
           return finish(driver, submit("/hello", true)).body == "hello"
         end))

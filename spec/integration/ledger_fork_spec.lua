@@ -44,18 +44,9 @@ describe("a ledger's file", function()
     end
   end
 
-  local function in_child(body)
-    local child = process.fork()
-    if child == 0 then
-      local ok, fine = pcall(body)
-      process.leave(ok and fine)
-    end
-    return child
-  end
-
   it("keeps what a child writes after its parent has closed it", function()
     insert(1)
-    local child = in_child(function()
+    local child = process.start(function()
       insert(2)
       files.write(folder .. "/begun", "")
       until_there "closed"
@@ -70,7 +61,7 @@ describe("a ledger's file", function()
 
   it("is refused to a child whose parent has closed it before", function()
     insert(1)
-    local child = in_child(function()
+    local child = process.start(function()
       until_there "closed"
       local _, why = insert(2)
       local _, again = insert(2)
@@ -85,16 +76,16 @@ describe("a ledger's file", function()
   it("opens for a child whose parent had closed it before the fork", function()
     insert(1)
     database:close()
-    assert.is_true(process.await(in_child(function() return insert(2) end)))
+    assert.is_true(process.in_child(function() return insert(2) end))
     assert.same({ 1, 2 }, ids())
   end)
 
   it("opens for a grandchild, too", function()
     insert(1)
-    assert.is_true(process.await(in_child(function()
+    assert.is_true(process.in_child(function()
       insert(2)
-      return process.await(in_child(function() return insert(3) end))
-    end)))
+      return process.in_child(function() return insert(3) end)
+    end))
     assert.same({ 1, 2, 3 }, ids())
   end)
 
@@ -109,7 +100,7 @@ describe("a ledger's file", function()
     local lock = process.lock(path, SHARED)
     local memory = process.lock(path .. "-shm", 0) -- open here, and in the child
     core.note_sqlite_locks(path)
-    local child = in_child(function()
+    local child = process.start(function()
       local function count()
         return tonumber(shell.read "readlink /proc/$PPID/fd/* | grep -c /held")
       end
@@ -127,14 +118,14 @@ describe("a ledger's file", function()
     local lock, memory = process.lock(path, SHARED),
       process.lock(path .. "-shm", 0)
     core.note_sqlite_locks(path)
-    local child = in_child(function()
+    local child = process.start(function()
       local actor = core.actor { source = CLAIMS, fork_seconds = 0.01 }
       local message = actor:post(false, path)
       while actor:busy_seconds() == 0 do
         actor:wait(0.005)
       end
       process.readable(-1, 0.1)
-      local grandchild = in_child(function()
+      local grandchild = process.start(function()
         shell.run(("(sleep 3; kill -9 %d) >/dev/null 2>&1 &"):format(
           core.process_id()))
         return core.claim_sqlite_locks "another"
