@@ -226,7 +226,7 @@ describe("the transport resty_http, against the provider,", function()
     assert.equal(1, results[2].answers)
   end)
 
-  it("follows the links of videos, and never with a key", function()
+  it("follows redirects of a download URL, and never with a key", function()
     local result = run(nginx, "download", { name = "redirected.mp4",
       order = order_of "media_redirect" })
     assert.equal(#clip, result.value.bytes)
@@ -236,7 +236,7 @@ describe("the transport resty_http, against the provider,", function()
     assert.is_false(refused[1].failure.sent)
   end)
 
-  it("goes on where a download was cut", function()
+  it("continues where a download was cut", function()
     local result = run(nginx, "download", { name = "cut.mp4",
       order = order_of "media_truncated" })
     assert.equal(#clip, result.value.bytes)
@@ -244,7 +244,7 @@ describe("the transport resty_http, against the provider,", function()
     assert.is_true(saved "cut.mp4" == clip)
   end)
 
-  it("begins anew where the file is another by now", function()
+  it("starts over where the file has changed", function()
     local result = run(nginx, "download", { name = "changed.mp4",
       order = order_of "media_changed" })
     assert.truthy(result.value)
@@ -322,7 +322,7 @@ describe("the transport resty_http, against the provider,", function()
     assert.equal(200, results[1].failure.status)
   end)
 
-  it("ends with the light thread that waits", function()
+  it("closes the connection once the light thread that waits is killed", function()
     local get = { url = url "/v1/result/x", timeout = 20,
       headers = { Authorization = "Bearer " .. provider.key } }
     send(get)
@@ -334,7 +334,7 @@ describe("the transport resty_http, against the provider,", function()
     assert.is_true(soon(function() return connections() < idle end))
   end)
 
-  it("lets go of a file with the light thread that waits", function()
+  it("closes the file once the light thread that waits is killed", function()
     local video = run(nginx, "download", { name = "first.mp4",
       order = order_of "media_slow=3" })
     run(nginx, "kill", { after = 0.3, request = { redirects = 5,
@@ -374,13 +374,13 @@ describe("the transport resty_http, against the provider,", function()
     end)
   end
 
-  it("says where names come from when one is not found", function()
+  it("names nginx's resolver where a host name is not found", function()
     local failure = send({ url = "https://nowhere.invalid/" })[1].failure
     assert.equal("resolve", failure.reason)
     assert.truthy(failure.message:find("directive resolver", 1, true))
   end)
 
-  it("says whom to ask for lua-resty-http where it is missing", function()
+  it("says how to install lua-resty-http where it is missing", function()
     local bare = start_bare(provider.ca_file, { key = provider.key,
       base_url = provider.base_url }, INSTALLED and MISSING)
     local result = run(bare, "operate", { operation = "query", id = "x",
@@ -435,7 +435,7 @@ describe("the transport resty_http", function()
     end
   end)
 
-  it("sends no order whose last moment has come before the handshake ends",
+  it("sends no order after its send_by, where the handshake took too long",
     function()
       local http = speech.new()
       server:plan { { { "wait" }, { "pause", 300 },

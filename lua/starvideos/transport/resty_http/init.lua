@@ -110,16 +110,15 @@ end
 
 -- Sends, and reads the head of the answer.
 local function ask(self)
-  local req, head_bytes = self.req, message.head_bytes(self.req)
-  if req.send_by and core.boottime() >= req.send_by then
+  local send_by = self.req.send_by
+  if send_by and core.boottime() >= send_by then
     return self:fail { reason = "late", message = TOO_LATE }
   end
-  self.phase, self.sent, self.bytes_sent = "answer", true, head_bytes
+  self.sent = true
   limit(self, self.stall_seconds)
-  local res, err = self.http:request(message.parameters(req, self.target.path,
-    function(bytes, whole)
-      self.bytes_sent = head_bytes + bytes
-      self.phase = whole and "answer" or "request"
+  local res, err = self.http:request(message.parameters(self.req,
+    self.target.path, function(bytes, whole)
+      self.bytes_sent, self.phase = bytes, whole and "answer" or "request"
     end))
   local failure
   if res then

@@ -25,40 +25,31 @@ function _M.problem(req)
   end
 end
 
---- The bytes of its head, or somewhat fewer: the library that sends it adds
--- lines of its own.
--- @tparam table req
--- @treturn number
-function _M.head_bytes(req)
-  local size = #(req.method or "GET") + #req.url
-  for name, value in pairs(req.headers or {}) do
-    size = size + #name + #value + 4
-  end
-  return size
-end
-
 --- The parameters of lua-resty-http for a request.
 -- @tparam table req
 -- @tparam string path with its query
--- @tparam function on_handed `(bytes, whole)`: so much of the body has been
---   handed over
+-- @tparam function on_handed `(bytes, whole)`: so many bytes of the request have
+--   been handed over, without the headers that the library adds
 -- @treturn table
 function _M.parameters(req, path, on_handed)
-  local parameters = { method = req.method, path = path, headers = {} }
+  local parameters = { method = req.method or "GET", path = path, headers = {} }
+  local head = #parameters.method + #path
   for name, value in pairs(req.headers or {}) do
     parameters.headers[name] = value
+    head = head + #name + #value + 4
   end
   if req.method == "POST" then
     local body, at = req.body or "", 1
     parameters.headers["Content-Length"] = tostring(#body)
     -- To ask for the next piece is to have sent the last one.
     function parameters.body()
-      on_handed(at - 1, at > #body)
+      on_handed(head + at - 1, at > #body)
       local piece = body:sub(at, at + BODY_PIECE - 1)
       at = at + #piece
       return piece ~= "" and piece or nil
     end
   end
+  on_handed(head, req.method ~= "POST")
   return parameters
 end
 
