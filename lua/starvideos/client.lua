@@ -74,8 +74,8 @@ local function polling(self, name)
   return context
 end
 
---- Order a video. Once it may have arrived it is not sent again, whatever the
--- answer; where it certainly did not, it is tried up to three times.
+--- Order a video. An order that may have arrived is never sent again; one that
+-- certainly did not arrive is sent up to three times.
 -- @tparam table params the API's own fields: `model`, `prompt`, `duration`
 --   (seconds), `ratio`, `resolution`, `first_image`, `last_image`,
 --   `referenceImages`, `referenceVideos`, `referenceAudios`. A reference is a
@@ -102,8 +102,8 @@ Client.create = waiting { name = "create", takes = { "params" }, key = true,
 
 --- Look at a task once.
 -- @tparam string|table task_or_id
--- @tparam[opt] table options `max_age` (seconds; with a `shared` dictionary:
---   what another wait or process saw of the task that lately will do)
+-- @tparam[opt] table options `max_age` (seconds; with a `shared` dictionary: an
+--   answer that another wait or process got no longer ago will do)
 -- @treturn ?table task, a failed one too
 -- @treturn ?table err: validation (an empty id), config, auth, not_found,
 --   rate_limited, server, network, timeout or protocol
@@ -146,26 +146,26 @@ Client.wait_all = waiting { name = "wait_all", takes = { "tasks" },
 --- Save the video of a completed task.
 -- @tparam string|table task_or_id an id, or a task without a link, is asked
 --   for first
--- @tparam string path the target; `.part` and `.part.json` beside it hold
---   what a broken download left, and the next call or process resumes there. A
---   dead link is asked for anew once
+-- @tparam string path the target; `.part` and `.part.json` beside it hold what
+--   an interrupted download has left, and the next call or process resumes
+--   there. Where the link has expired, another one is asked for, once
 -- @tparam[opt] table options `overwrite` (false), `timeout` (seconds, none),
 --   `stall_timeout` (30 seconds without a byte), `on_progress(received,
 --   total)` in bytes, total nil while unknown
 -- @treturn ?table file with `path`, `bytes`, `sha256`, `resumed_from`, and
---   `ledger_error` where the file is there and the ledger could not be told
+--   `ledger_error` where the file was saved and the ledger could not record it
 -- @treturn ?table err: io, expired, network, timeout, task_failed, protocol,
 --   ledger …; where something was kept, `part` is its path, `bytes` its size
 -- @function Client:download
 Client.download = waiting { name = "download", takes = { "task", "path" },
   run = download.save }
 
---- Order a video, wait for it and save it. That the target can be written is
--- made sure of before anything is ordered.
+--- Order a video, wait for it and save it. Before it orders, it checks that the
+-- target can be written.
 -- @tparam table params as for `create`
 -- @tparam table options `path`, and those of `create` and `wait`;
---   `overwrite`, `stall_timeout`, `on_task(task)` as soon as the order is
---   through, `on_download(received, total)` in bytes
+--   `overwrite`, `stall_timeout`, `on_task(task)` as soon as the order was
+--   accepted, `on_download(received, total)` in bytes
 -- @treturn ?table task
 -- @treturn ?table file, or err; after the order `err.task_id` says what to
 --   wait for or download
@@ -180,8 +180,8 @@ Client.generate = waiting { name = "generate", takes = { "params" },
 --   the last order of the page before), `all` (false): also those about which
 --   nothing is to be done
 -- @treturn ?table list of orders, oldest first, each with `id`, `key`, `take`,
---   `account`, `state`, `task_id`, `late_tasks` (a list of ids that came when
---   the order had moved on: they were bought too), `model`, `prompt`, `params`,
+--   `account`, `state`, `task_id`, `late_tasks` (ids of tasks that were learnt
+--   of when the order had another state: bought too), `model`, `prompt`, `params`,
 --   `path`, `bytes`, `sha256`, `error`, `attempts`, `base_url`; and in Unix
 --   seconds `created_at`, `updated_at`, `accepted_at`, `missing_since` (the
 --   provider does not know the task any more). The queries of URLs in `params`
@@ -226,12 +226,12 @@ Client.order = waiting { name = "order", takes = { "order" }, ledger = true,
 Client.resume = waiting { name = "resume", takes = {}, ledger = true,
   key = true, run = resume.all }
 
---- Give up an order of the ledger: it is not pending any more, and its take is
--- spent. For one that has ended: take note of what came late for it.
+--- Abandon an order of the ledger: it is not pending any more, and its take is
+-- used up. For one that has ended: acknowledge its late tasks.
 -- @tparam table|string order as `pending` gave it, or its id or key
 -- @tparam[opt] table options `take` (1, of a key), `force` (false): also one
---   that was bought and can still be had, or whose process holds it still
---   though its lease is over
+--   that was bought and can still be downloaded, or that a process holds
+--   although its lease has expired
 -- @treturn ?table order, abandoned
 -- @treturn ?table err: not_found; validation where the order is being sent, was
 --   bought or its video saved; ledger
@@ -273,7 +273,7 @@ Client.adopt = waiting { name = "adopt", takes = { "order", "task_id" },
     return pending.adopt(context, id, task_id, options.take)
   end }
 
---- Hold a request against the documented limits; nothing is sent.
+--- Check a request against the documented limits; nothing is sent.
 -- @tparam table params as for `create`
 -- @treturn ?boolean true
 -- @treturn table warnings (a list), or err with `violations`, each with
@@ -310,7 +310,7 @@ function Client:async(body, ...)
   return handles.start(context.runtime, body, ...)
 end
 
---- Let operations go on: once a frame, or when the event loop says so.
+--- Let operations go on: call it once a frame, or when the event loop says so.
 -- @tparam[opt] number budget_ms milliseconds after which no further operation
 --   is resumed (0.05; with `poll` 1). At least one is, and more where their
 --   queue does not drain
@@ -325,7 +325,7 @@ function Client:update(budget_ms)
 end
 
 --- Cancel every operation that is under way, as `handle:cancel` does one: waits
--- end at the next updates, an order on the wire is not cut off.
+-- end at the next updates, an order on the wire still gets its answer.
 -- @raise where the runtime is another than `frame` or `poll`
 function Client:cancel()
   looping(self, "cancel").runtime:cancel_all()
@@ -343,8 +343,8 @@ end
 local function ended(context, name, why)
   return result(context, nil, errors.new {
     kind = why == "timeout" and "timeout" or "cancelled",
-    message = why == "timeout" and "operations are still under way; they go on"
-      .. " with the next update or run"
+    message = why == "timeout" and "operations are still under way, and"
+      .. " nothing was cancelled: call update or run again"
       or name .. " was " .. why,
     interrupted = why == "interrupted" or nil,
   })
@@ -353,7 +353,7 @@ end
 --- Let operations of `async` go on until none is under way, for a program that
 -- has no loop of its own. Ctrl-C ends their waits, with errors of kind
 -- cancelled in their handles; orders on the wire get their answers, unless
--- Ctrl-C comes once more.
+-- Ctrl-C is pressed again.
 -- @tparam[opt] number seconds after which to return in any case
 -- @treturn ?boolean true
 -- @treturn ?table err of kind timeout (operations are still under way) or
@@ -377,8 +377,8 @@ function Client:run(seconds)
   return ended(context, "run", why)
 end
 
---- Sleep; unlike the system's, this sleep ends at Ctrl-C, and whatever else is
--- under way goes on meanwhile.
+--- Sleep; unlike the system's, this sleep ends at Ctrl-C, and operations that
+-- are under way go on meanwhile.
 -- @tparam number seconds
 -- @treturn ?boolean true
 -- @treturn ?table err of kind cancelled, after Ctrl-C, `cancel` or `close`
@@ -416,14 +416,14 @@ function Client:events()
 end
 
 --- How long an event loop may sleep before it calls `update`, where the
--- descriptor stays silent (runtime `poll`).
--- @treturn ?number seconds; nil where nothing is to come
+-- descriptor does not become readable (runtime `poll`).
+-- @treturn ?number seconds; nil where nothing is to be expected
 -- @raise where the runtime is another
 function Client:timeout()
   return polling(self, "timeout").runtime:timeout()
 end
 
---- End what is under way and close connections. Returns when an order on the
+--- Cancel what is under way and close connections. Returns when an order on the
 -- wire has its answer: up to `timeout` seconds, see `busy` for hosts that
 -- cannot stand still. A listener may call it: what waits then ends as
 -- cancelled. Using the client afterwards raises.
@@ -450,14 +450,14 @@ end
 --   wait for their turn), `max_in_flight` (64 polls and downloads), `poll_rate`
 --   (polls a second of all waits together, 250), `shared` (a dictionary with
 --   `get`, `set` and `add` as `ngx.shared` has them: one process polls a task,
---   the others read), `on_event(event)` (what it or another listener raises
---   ends no call: it is told once, to `on_event` or on stderr), `interrupts`
---   (with `block`: `raise`, or `return` to get Ctrl-C as an error of kind
---   cancelled), `ledger` (path of a SQLite file, or a `postgres://` URL: what
---   is ordered is written down there), `ledger_fsync` (false; true: each entry
---   survives a loss of power, at the price of a write to the disk), `account`
---   (a label of your own for the account that the key is of, none: it is part
---   of what names an order)
+--   the others read), `on_event(event)` (an error that it or another listener
+--   raises does not end the call: it is reported once, to `on_event` or on
+--   stderr), `interrupts` (with `block`: `raise`, or `return` to get Ctrl-C as an
+--   error of kind cancelled), `ledger` (path of a SQLite file, or a
+--   `postgres://` URL: every order is recorded there), `ledger_fsync` (false;
+--   true: each record survives a loss of power, and waits for the disk),
+--   `account` (none; a label of your own for the account of the key: it is part
+--   of the name of an order)
 -- @treturn ?table client
 -- @treturn ?table err of kind config: a malformed key, base URL or address of a
 --   ledger

@@ -72,8 +72,8 @@ function _M.of(client)
   return contexts[client]
 end
 
--- nil for a key that is not there: validating and listing need none, so that
--- is said by the first call that does.
+-- nil where there is no key: validating and listing need none, so the first call
+-- that does says so.
 local function check_key(key)
   if key == nil or key == "" then
     return true, nil
@@ -113,8 +113,8 @@ local function libraries_in(problem)
   return files
 end
 
--- The part in C, and what to do where it is not there for this Lua. LÖVE's
--- games are often archives, out of which no system loads a library.
+-- The part in C; where it is not found for this Lua, the error says what to do.
+-- LÖVE's games are often archives, from which no system loads a library.
 local function load_core()
   local found, core = pcall(require, "starvideos.core")
   if found then
@@ -126,7 +126,7 @@ local function load_core()
   local looked = files[1] and "; looked for " .. table.concat(files, ", ") or ""
   local archive = rawget(_G, "love") and "; a library inside a .love file"
     .. " cannot be loaded: put it into one of these places" or ""
-  error(("starvideos.core is not there for this Lua (%s%s%s): make LUA=%s builds"
+  error(("starvideos.core was not found for this Lua (%s%s%s): make LUA=%s builds"
     .. ' it, eval "$(make -s env LUA=%s)" lets it be found'):format(
     core:match "^[^\n]*", looked, archive, lua, lua), 0)
 end

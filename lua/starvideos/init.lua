@@ -90,13 +90,13 @@ end
 -- `starvideos.client:adopt`.
 -- @function adopt
 
---- Give up an order of the ledger; see `starvideos.client:dismiss`.
+--- Abandon an order of the ledger; see `starvideos.client:dismiss`.
 -- @function dismiss
 
 --- Say of which account an order is; see `starvideos.client:label`.
 -- @function label
 
---- Hold a request against the limits; see `starvideos.client:validate`.
+--- Check a request against the limits; see `starvideos.client:validate`.
 -- @function validate
 
 --- The models and their limits; see `starvideos.client:models`.

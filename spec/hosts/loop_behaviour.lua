@@ -48,25 +48,6 @@ return function(name)
     return core.now() - start
   end
 
-  -- A timer of the host: how often it ticked, and its longest pause.
-  local function ticking()
-    local ticks = { count = 0, longest = 0 }
-    local last = core.now()
-    local function note()
-      local now = core.now()
-      ticks.longest, last = math.max(ticks.longest, now - last), now
-    end
-    local stop = host.every(0.005, function()
-      ticks.count = ticks.count + 1
-      note()
-    end)
-    function ticks.stop()
-      note()
-      stop()
-    end
-    return ticks
-  end
-
   setup(function()
     server = assert(sandbox.start { tls = true, seconds = 0.4,
       queued_seconds = 0.1, drawn = false })
@@ -94,7 +75,7 @@ return function(name)
   it("orders, waits and saves while a timer of the host ticks", function()
     local client = new_client()
     local await = host.attach(client)
-    local ticks, task, file = ticking(), nil, nil
+    local ticks, task, file = loops.ticking(host), nil, nil
     host.spawn(function()
       task, file = await(function()
         return client:generate(KITTEN, { interval = 0.1,
@@ -132,7 +113,7 @@ return function(name)
   it("ticks on through a download, and tells how far it is", function()
     local client = new_client { ca_file = slow.ca_file }
     local await = host.attach(client)
-    local ticks, heard, file = ticking(), 0, nil
+    local ticks, heard, file = loops.ticking(host), 0, nil
     host.spawn(function()
       file = await(function()
         return client:download({ id = "video_1", status = "completed",
@@ -153,7 +134,7 @@ return function(name)
     local client = new_client { connect_timeout = 0.5,
       base_url = "https://127.0.0.1:" .. select(2, mute:getsockname()) }
     local await = host.attach(client)
-    local ticks, task, err = ticking(), nil, nil
+    local ticks, task, err = loops.ticking(host), nil, nil
     host.spawn(function()
       task, err = await(function() return client:query("video_1") end)
       ticks.stop()
@@ -267,7 +248,7 @@ return function(name)
 
   -- The loop of Copas 1 never returns.
   if name ~= "copas" then
-    it("does not return before what nobody waits for is done", function()
+    it("does not return before an operation is done, though no await waits for it", function()
       local client = new_client()
       host.attach(client)
       local handle = client:async(function() return client:create(KITTEN) end)
@@ -280,7 +261,7 @@ return function(name)
   it("lets the host in between those that go on at the same time", function()
     local client = new_client()
     local await = host.attach(client)
-    local ticks, count, ended, before = ticking(), 20, 0, nil
+    local ticks, count, ended, before = loops.ticking(host), 20, 0, nil
     local function work()
       before = before or ticks.count
       local stop = core.now() + 0.005
@@ -429,7 +410,7 @@ return function(name)
   end)
 
   it("survives a client that is closed by who has just waited", function()
-    local client, ticks = new_client(), ticking()
+    local client, ticks = new_client(), loops.ticking(host)
     local await = host.attach(client)
     host.spawn(function()
       await(function() return client:create(KITTEN) end)

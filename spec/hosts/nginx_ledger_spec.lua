@@ -60,7 +60,7 @@ describe("a ledger in nginx", function()
     assert.equal(task.id, row "first".task_id)
   end)
 
-  it("holds up nobody where its server is stopped, and sends nothing",
+  it("blocks no other request where its server is stopped, and sends nothing",
     function()
       order "first"
       frozen(function()
@@ -81,7 +81,7 @@ describe("a ledger in nginx", function()
       assert.equal("accepted", row "late".state)
     end)
 
-  it("takes back what a killed light thread began", function()
+  it("undoes what a killed light thread began", function()
     order "first"
     frozen(function()
       assert.is_truthy(order("killed", "&kill=0.2").killed)
@@ -97,7 +97,7 @@ describe("a ledger in nginx", function()
     assert.is_string(order "killed".id)
   end)
 
-  it("keeps no worker from ending", function()
+  it("does not keep a worker from ending", function()
     order "first"
     local before = server:workers()[1]
     frozen(function()

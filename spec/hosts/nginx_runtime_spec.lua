@@ -85,7 +85,7 @@ end
 local asked = 0
 
 -- A request whose answer is asked for later, by what this returns: nil until
--- curl has written all of it, be the worker gone or not.
+-- curl has written all of it, whether or not the worker has ended.
 local function background(server, path)
   asked = asked + 1
   local out = ("%s/files/answer%d"):format(server.prefix, asked)
@@ -143,18 +143,22 @@ teardown(function()
   provider:stop()
 end)
 
-describe("the runtime of nginx", function()
-  local server
+local server
 
+-- The specs of a `describe` ask one nginx, which must not complain of anything.
+local function runs_nginx(options)
   setup(function()
-    server = start()
+    server = start(options)
   end)
-
   teardown(function()
     local complaints = server:complaints()
     server:stop()
     assert.equal("", complaints)
   end)
+end
+
+describe("the runtime of nginx", function()
+  runs_nginx()
 
   for _, phase in ipairs { "content", "access", "rewrite",
     "server_rewrite" } do
@@ -192,7 +196,7 @@ describe("the runtime of nginx", function()
     end)
   end
 
-  it("refuses an order in a function that lets nobody wait", function()
+  it("refuses an order in a function in which Lua cannot wait", function()
     local result = ask(server, "/content/astray")
     assert.matches("create cannot wait here, and nothing was sent",
       result.refused)
@@ -232,7 +236,7 @@ describe("the runtime of nginx", function()
     assert.is_string(until_true(10, answer).id)
   end)
 
-  it("gives back what a thousand killed waits held", function()
+  it("frees what a thousand killed waits held", function()
     ask(server, "/content/killed?count=1000")
     local before = ask(server, "/content/held").kilobytes
     for _ = 1, 3 do
@@ -242,7 +246,7 @@ describe("the runtime of nginx", function()
     assert.is_true(held.kilobytes < before + 500)
   end)
 
-  it("gives back what a gathering held", function()
+  it("frees what a gather held", function()
     assert.equal(1000, ask(server, "/content/gathered").ended)
     local before = ask(server, "/content/held").kilobytes
     for _ = 1, 3 do
@@ -266,7 +270,7 @@ describe("the runtime of nginx", function()
       ask(server, "/content/closed_within"))
   end)
 
-  it("gives back what was under way for killed waits", function()
+  it("cancels what was under way for killed waits", function()
     ask(server, "/content/killed?count=100&first=0&after=0.05")
     assert.is_table(until_true(5, function() return is_still(server) end))
   end)
@@ -279,7 +283,7 @@ describe("the runtime of nginx", function()
     assert.is_table(until_true(5, function() return is_still(server) end))
   end)
 
-  it("ends a download whose client has gone away", function()
+  it("ends a download whose HTTP client has hung up", function()
     local id = ordered(server, "a film [scenario:media_stall=100]")
     assert.equal("completed", ask(server, "/content/wait?id=" .. id).status)
     server:get("/aborted/download?name=gone&id=" .. id, "-m 0.5")
@@ -318,7 +322,7 @@ describe("the runtime of nginx", function()
       assert.equal(5, ordered_by_them)
     end)
 
-  it("ends the waits of a gathering whose parent was killed", function()
+  it("ends the waits of a gather whose parent was killed", function()
     ask(server, "/content/killed_call?call=sleepers_all&count=50")
     assert.is_true(until_true(6, function()
       return not ask(server, "/content/held").running
@@ -327,17 +331,7 @@ describe("the runtime of nginx", function()
 end)
 
 describe("two workers", function()
-  local server
-
-  setup(function()
-    server = start { workers = 2, settings = { shared = true } }
-  end)
-
-  teardown(function()
-    local complaints = server:complaints()
-    server:stop()
-    assert.equal("", complaints)
-  end)
+  runs_nginx { workers = 2, settings = { shared = true } }
 
   local function polls_of(id)
     for _, task in ipairs(provider_tasks()) do
@@ -366,19 +360,9 @@ describe("two workers", function()
 end)
 
 describe("the pump of a worker", function()
-  local server
+  runs_nginx { settings = { limits = { threads = 5 } } }
 
-  setup(function()
-    server = start { settings = { limits = { threads = 5 } } }
-  end)
-
-  teardown(function()
-    local complaints = server:complaints()
-    server:stop()
-    assert.equal("", complaints)
-  end)
-
-  it("makes room for the next without losing anything", function()
+  it("is followed by the next one, and nothing is lost", function()
     local id = ordered(server, "a long film [scenario:takes=3]")
     local waiting = background(server, "/content/wait?id=" .. id)
     local slow = background(server, with_prompt("/content/create",
@@ -394,17 +378,7 @@ describe("the pump of a worker", function()
 end)
 
 describe("a transport of the host's", function()
-  local server
-
-  setup(function()
-    server = start { settings = { transport = "asleep" } }
-  end)
-
-  teardown(function()
-    local complaints = server:complaints()
-    server:stop()
-    assert.equal("", complaints)
-  end)
+  runs_nginx { settings = { transport = "asleep" } }
 
   it("is not waited for when the worker ends", function()
     local answer = background(server, "/content/query?id=video_1")
@@ -417,8 +391,6 @@ describe("a transport of the host's", function()
 end)
 
 describe("the end of a worker", function()
-  local server
-
   before_each(function()
     server = start { workers = 2 }
   end)
@@ -503,8 +475,6 @@ describe("the end of a worker", function()
 end)
 
 describe("without the code cache", function()
-  local server
-
   setup(function()
     server = start { http = HTTP:gsub("  init_[^\n]*\n", "")
       .. "lua_code_cache off;" }

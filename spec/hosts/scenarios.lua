@@ -196,7 +196,7 @@ _M.list = {
     options = { base_url = "http://127.0.0.1:1" },
     outcome = { kind = "network", sent = false, phase = "connect",
       sentence = true } },
-  { name = "tells of a dead link", run = download "media_403", posts = 1,
+  { name = "tells of an expired link", run = download "media_403", posts = 1,
     outcome = { kind = "expired", sentence = true, part = false } },
   { name = "saves no page of HTML", run = download "media_html", posts = 1,
     outcome = { kind = "protocol", sentence = true, part = false } },

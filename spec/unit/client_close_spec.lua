@@ -1,7 +1,7 @@
 -- A client that a listener of its own closes: what waits ends as cancelled.
 
 local disk = require "starvideos.runtime.disk"
-local driver_stub = require "spec.fixtures.driver"
+local drivers = require "spec.fixtures.driver"
 local starvideos = require "starvideos"
 
 local FILM = "\0\0\0\16ftypisom" .. ("x"):rep(64)
@@ -107,7 +107,7 @@ describe("a listener that closes its client", function()
     assert.equal("new", err.task_id)
   end)
 
-  it("is not to be used any more", function()
+  it("cannot be used any more", function()
     close()
     close()
     assert.error_matches(function() client:query "a" end,
@@ -123,7 +123,7 @@ for _, runtime in ipairs { "frame", "poll" } do
       before_each(function()
         local made
         now = 0
-        made, restore = driver_stub.install()
+        made, restore = drivers.install()
         client = assert(starvideos.new { api_key = "key", runtime = runtime,
           clock = function() return now end })
         driver = made[1]

@@ -311,7 +311,7 @@ describe("a client", function()
   end)
 end)
 
-describe("a library that is not there for this Lua", function()
+describe("a library that is not found for this Lua", function()
   local kept, loaders, archive
 
   before_each(function()
@@ -344,7 +344,7 @@ describe("a library that is not there for this Lua", function()
 end)
 
 describe("the module functions", function()
-  --- Loads the library anew in an environment of its own.
+  --- Loads the library again, in an environment of its own.
   local function loaded_with(environment)
     local getenv, kept = os.getenv, {}
     for name in pairs(package.loaded) do

@@ -1,7 +1,7 @@
 -- Operations of a client in a loop, against the provider's stand-in in this
 -- process, in a time that the spec makes pass.
 
-local driver_stub = require "spec.fixtures.driver"
+local drivers = require "spec.fixtures.driver"
 local sandbox = require "starvideos.sandbox"
 local starvideos = require "starvideos"
 
@@ -131,7 +131,7 @@ describe("a client that is to leave its loop", function()
   local driver, restore
   before_each(function()
     local made
-    made, restore = driver_stub.install()
+    made, restore = drivers.install()
     client = assert(starvideos.new { api_key = "key", runtime = "frame",
       clock = function() return now end })
     driver = made[1]

@@ -1,8 +1,8 @@
 --- The jobs on files that a download needs, in plain Lua, for a host that has
--- no libcurl. `starvideos.curl` does the same ones as `disk`, and better: what
--- is given a name here may still be lost with the power, may replace a file
--- that comes up this moment, has no digest, is as open to others as the umask
--- makes it, and may be made by two at once.
+-- no libcurl. `starvideos.curl` has the same ones as `disk`, and does them
+-- better: a file that is given its name here may still be lost with the power,
+-- may replace one that is created at the same moment, has no digest, may be
+-- read by others as the umask allows, and may be made by two processes at once.
 --
 -- A job fails with nil and a table: `reason` (exists, changed or io),
 -- `message` and, where the system gave one, `errno`.
@@ -31,7 +31,7 @@ function _M.kind(path)
   return core.kind(path)
 end
 
--- Of a pipe it would wait for who is at the other end.
+-- To open a pipe would wait for its other end.
 local function open(path, mode)
   if core.kind(path) == "other" then
     return nil, "it is a pipe, a socket or a device, not a file", NO_DEVICE
@@ -74,7 +74,7 @@ end
 --- Write a file.
 -- @tparam string path
 -- @tparam string text
--- @tparam string mode "wb": anew, "ab": behind what is there, "r+b": over the
+-- @tparam string mode "wb": a new one, "ab": behind what is there, "r+b": over the
 --   beginning of what is there. `starvideos.curl` takes one argument more, for
 --   a new file that nobody but its owner may read
 -- @treturn ?boolean true
@@ -126,7 +126,7 @@ function _M.commit(part, path, bytes, overwrite)
   return true
 end
 
---- Remove a file of no use; where there is none, that is well.
+--- Remove a file that is of no use; it need not be there.
 -- @tparam string part
 -- @tparam ?boolean only_empty
 -- @treturn ?boolean true
@@ -139,7 +139,7 @@ function _M.discard(part, only_empty)
   return _M.remove(part)
 end
 
---- The SHA-256 of a file: it cannot be told here.
+--- The SHA-256 of a file: plain Lua cannot tell it.
 -- @tparam string path
 -- @treturn nil
 -- @treturn table failure
@@ -147,13 +147,13 @@ function _M.sha256(path)
   return failed(path, "no digest without starvideos.curl")
 end
 
---- Keep others from making a file: there is nobody that could be kept here.
+--- Keep other processes from making a file: plain Lua cannot.
 -- @treturn boolean true
 function _M.lock()
   return true
 end
 
---- Let others make it.
+--- Let other processes make it.
 -- @treturn boolean true
 function _M.unlock()
   return true

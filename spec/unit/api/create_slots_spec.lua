@@ -1,7 +1,7 @@
 -- Orders that wait for a slot: in a loop whose engine and clock the spec
 -- drives.
 
-local driver_stub = require "spec.fixtures.driver"
+local drivers = require "spec.fixtures.driver"
 local exchange = require "starvideos.api.exchange"
 local operations = require "starvideos.api.operations"
 local frame = require "starvideos.runtime.frame"
@@ -16,7 +16,7 @@ local now, made, restore
 
 before_each(function()
   now = 1e6
-  made, restore = driver_stub.install()
+  made, restore = drivers.install()
 end)
 after_each(function() restore() end)
 

@@ -93,7 +93,7 @@ describe("gathered functions", function()
     assert.equal(6, runtime:now())
   end)
 
-  it("pass an error on and give up the others", function()
+  it("pass an error on and end the others", function()
     local runtime, reached = simulated(), false
     assert.has_error(function()
       runtime:gather {
@@ -230,7 +230,7 @@ describe("a request that is watched", function()
     assert.same({ answers = 1, step = 2, received = 3 }, second)
   end)
 
-  it("is given up at an interrupt, and nobody sleeps on when gathered",
+  it("is cancelled at an interrupt, and so are sleeps when gathered",
     function()
       local host, steps, failure = runtime(), 0, nil
       package.loaded["starvideos.curl"].engine = function()
@@ -250,7 +250,7 @@ describe("a request that is watched", function()
       assert.equal(1, steps)
     end)
 
-  it("is not torn by an interrupt that must wait, which is told once",
+  it("gets its answer after an interrupt that must wait, and says so once",
     function()
       local host = runtime()
       local seen, req = watched(5)
@@ -266,7 +266,7 @@ describe("a request that is watched", function()
       assert.same({ 1, 1 }, { told, seen.answers })
     end)
 
-  it("is given up where its listener raises", function()
+  it("is cancelled where its listener raises", function()
     local host = runtime()
     local seen, req = watched(5)
     req.on_progress = function() error("full", 0) end

@@ -2,39 +2,25 @@
 -- spec is named after it.
 
 local block = require "starvideos.runtime.block"
-local driver_stub = require "spec.fixtures.driver"
+local drivers = require "spec.fixtures.driver"
 local frame = require "starvideos.runtime.frame"
-local handles = require "starvideos.handle"
 
-local now, made, restore, runtime
+local loop, runtime, made, start, pass, answer
 
 before_each(function()
-  now = 0
-  made, restore = driver_stub.install()
-  runtime = frame.new { clock = function() return now end }
+  loop = drivers.loop(frame)
+  runtime, made = loop.runtime, loop.made
+  start, pass, answer = loop.start, loop.pass, loop.answer
   runtime.inline.pause = function() error("closing hangs", 0) end
 end)
-after_each(function() restore() end)
-
-local function start(body)
-  return handles.start(runtime, body)
-end
-
-local function pass(seconds)
-  now = now + (seconds or 0)
-  runtime:update(math.huge)
-end
-
-local function answer(number, ...)
-  made[1].finish(made[1].tickets[number], ...)
-end
+after_each(function() loop.restore() end)
 
 local function fail() error("mine", 0) end
 
 describe("an order on the wire", function()
   local ORDER = { url = "u", finish = true }
 
-  it("was given up where a gathering before it had failed at once", function()
+  it("was cancelled where a gather before it had failed at once", function()
     local handle = start(function()
       pcall(runtime.gather, runtime, { fail })
       return runtime:request(ORDER)
@@ -46,7 +32,7 @@ describe("an order on the wire", function()
     assert.equal(200, handle.result.status)
   end)
 
-  it("was given up where another gathering had begun after a failed one",
+  it("was cancelled where another gather had begun after a failed one",
     function()
       local handle = start(function()
         pcall(runtime.gather, runtime, { fail })
@@ -97,7 +83,7 @@ describe("a runtime that is closed", function()
     assert.is_true(made[1].closed)
   end)
 
-  it("left one who closed it from within a gathering waiting", function()
+  it("left an operation waiting that closed it from within a gather", function()
     local handle = start(function()
       runtime:gather {
         function() runtime:sleep(1) close() end,
@@ -105,7 +91,7 @@ describe("a runtime that is closed", function()
       }
       return "through"
     end)
-    now = 1
+    loop.now = 1
     runtime:update(0)
     assert.equal("through", handle.result)
   end)
@@ -134,7 +120,7 @@ describe("a runtime that is closed", function()
 end)
 
 describe("an operation", function()
-  it("was suspended for ever where it yielded by itself", function()
+  it("was suspended for ever where its own code yielded", function()
     local thread
     local handle = start(function()
       thread = coroutine.running()
@@ -155,18 +141,18 @@ describe("an operation", function()
 end)
 
 describe("a handle", function()
-  it("took for a listener what is none", function()
+  it("took anything for a listener", function()
     local handle = start(function() runtime:sleep(1) end)
     assert.has_error(function() handle:on_done(nil) end,
       "on_done takes a function, not a nil")
   end)
 end)
 
-describe("who adds to a gathering what raises at once", function()
+describe("an operation that adds to a gather what raises at once", function()
   it("went on, and slept on the calling thread of a script", function()
     local script = block.new {
-      clock = function() return now end,
-      sleep = function(seconds) now = now + seconds end,
+      clock = function() return loop.now end,
+      sleep = function(seconds) loop.now = loop.now + seconds end,
     }
     local ok, raised = pcall(script.gather, script, { function(also)
       script:sleep(1)
@@ -174,6 +160,6 @@ describe("who adds to a gathering what raises at once", function()
       script:sleep(1000)
       error("it went on", 0)
     end })
-    assert.same({ false, "mine", 1 }, { ok, raised, now })
+    assert.same({ false, "mine", 1 }, { ok, raised, loop.now })
   end)
 end)

@@ -1,36 +1,20 @@
 -- The runtimes of hosts with a loop of their own, over an engine that the spec
 -- drives.
 
-local driver_stub = require "spec.fixtures.driver"
+local drivers = require "spec.fixtures.driver"
 local frame = require "starvideos.runtime.frame"
-local handles = require "starvideos.handle"
-local poll = require "starvideos.runtime.poll"
 
-local now, made, restore, runtime
+local loop, runtime, made, start, pass, answer
 
 before_each(function()
-  now = 0
-  made, restore = driver_stub.install()
-  runtime = frame.new { clock = function() return now end }
+  loop = drivers.loop(frame)
+  runtime, made = loop.runtime, loop.made
+  start, pass, answer = loop.start, loop.pass, loop.answer
 end)
-after_each(function() restore() end)
-
-local function start(body, ...)
-  return handles.start(runtime, body, ...)
-end
-
--- Lets time pass, then go on who may.
-local function pass(seconds)
-  now = now + (seconds or 0)
-  runtime:update(math.huge)
-end
+after_each(function() loop.restore() end)
 
 local function ticket(number)
   return made[1].tickets[number]
-end
-
-local function answer(number, ...)
-  made[1].finish(ticket(number), ...)
 end
 
 describe("an operation in a loop", function()
@@ -135,7 +119,7 @@ describe("gathered functions in a loop", function()
     assert.same({ 2, 3 }, handle.result)
   end)
 
-  it("pass an error on and give up the others", function()
+  it("pass an error on and end the others", function()
     local reached = false
     local handle = start(function()
       runtime:gather {
@@ -177,7 +161,7 @@ describe("gathered functions in a loop", function()
 end)
 
 describe("a cancelled operation", function()
-  it("ends its sleep, and whatever it begins then is refused", function()
+  it("ends its sleep, and is refused what it begins then", function()
     local told = {}
     local handle = start(function()
       told[1] = select(2, runtime:sleep(60))
@@ -192,7 +176,7 @@ describe("a cancelled operation", function()
     handle:cancel()
   end)
 
-  it("gives up its request", function()
+  it("cancels its request", function()
     local handle = start(function()
       return runtime:request { url = "u" }
     end)
@@ -254,10 +238,10 @@ describe("an update", function()
     for _ = 1, 10 do
       start(function()
         runtime:sleep(1)
-        resumed, now = resumed + 1, now + 0.001
+        resumed, loop.now = resumed + 1, loop.now + 0.001
       end)
     end
-    now = 1
+    loop.now = 1
     runtime:update(0)
     assert.equal(1, resumed)
     runtime:update(0.0025) -- a third would end after 3 ms
@@ -271,10 +255,10 @@ describe("an update", function()
     for _ = 1, 200 do
       start(function()
         runtime:sleep(1)
-        resumed, now = resumed + 1, now + 0.001
+        resumed, loop.now = resumed + 1, loop.now + 0.001
       end)
     end
-    now = 1
+    loop.now = 1
     for _ = 1, 4 do
       runtime:update(0.0015)
     end
@@ -295,7 +279,7 @@ describe("an update", function()
     for number = 1, 3 do
       answer(number, {})
     end
-    now = 1
+    loop.now = 1
     for _ = 1, 4 do
       runtime:update(0)
     end
@@ -360,7 +344,7 @@ describe("a listener of a request", function()
 end)
 
 describe("a handle", function()
-  it("tells those who listen, once, and those who come late at once",
+  it("calls its listeners once, and those that are added late at once",
     function()
       local told = {}
       local handle = start(function() runtime:sleep(1) return 1 end)
@@ -407,7 +391,7 @@ describe("a loop that is closed", function()
     assert.equal(200, handle.result.status)
   end)
 
-  it("refuses what is begun then", function()
+  it("refuses what is begun after that", function()
     local handle = start(function()
       runtime:sleep(60)
       return runtime:request { url = "u" }
@@ -415,88 +399,5 @@ describe("a loop that is closed", function()
     runtime:close()
     assert.equal("cancelled", handle.err.reason)
     assert.is_nil(ticket(1))
-  end)
-end)
-
-describe("a loop that is polled", function()
-  before_each(function()
-    made[1] = nil
-    runtime = poll.new { clock = function() return now end }
-  end)
-
-  it("need not be looked at while there is nothing to come", function()
-    assert.is_nil(runtime:timeout())
-  end)
-
-  it("tells when the next sleeper is due", function()
-    start(function() runtime:sleep(30) end)
-    start(function() runtime:sleep(10) end)
-    assert.equal(10, runtime:timeout())
-    now = 4
-    assert.equal(6, runtime:timeout())
-    now = 11
-    assert.equal(0, runtime:timeout())
-  end)
-
-  it("is to be looked at again at once while something is left", function()
-    for _ = 1, 2 do
-      start(function() runtime:request { url = "u" } end)
-    end
-    answer(1, {})
-    answer(2, {})
-    runtime:update(0)
-    assert.equal(0, runtime:timeout())
-    runtime:update(0)
-    assert.is_nil(runtime:timeout())
-  end)
-
-  it("forgets the time of a sleeper that was cancelled", function()
-    local handle = start(function() runtime:sleep(10) end)
-    handle:cancel()
-    assert.equal(0, runtime:timeout())
-    pass()
-    assert.is_nil(runtime:timeout())
-  end)
-
-  it("is looked at ten times a second while a request has listeners",
-    function()
-      start(function()
-        runtime:request { url = "u", on_progress = function() end }
-      end)
-      assert.equal(0.1, runtime:timeout())
-    end)
-
-  it("wakes its host where work comes from outside of update", function()
-    assert.equal(7, runtime:pollfd())
-    start(function()
-      runtime:sleep(10)
-      start(function() runtime:sleep(1) end)
-    end)
-    assert.equal(1, made[1].wakes)
-    pass(10)
-    assert.equal(1, made[1].wakes)
-    assert.equal(1, made[1].clears)
-    local handle = start(function() runtime:sleep(10) end)
-    handle:cancel()
-    assert.equal(3, made[1].wakes)
-  end)
-
-  it("tells the loop it is attached to what that cannot see", function()
-    local told = {}
-    runtime:attach {
-      wake = function() told[#told + 1] = "wake" end,
-      stop = function()
-        assert.is_nil(made[1].closed)
-        told[#told + 1] = "stop"
-      end,
-    }
-    assert.is_false(runtime:is_busy())
-    start(function() runtime:sleep(10) end)
-    assert.is_true(runtime:is_busy())
-    runtime:close()
-    assert.equal("wake", told[1])
-    assert.equal("stop", told[#told])
-    assert.is_false(runtime:is_busy())
-    assert.is_true(made[1].closed)
   end)
 end)

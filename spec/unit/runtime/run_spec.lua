@@ -1,7 +1,7 @@
 -- Programs without a loop: operations of a client for loops that run until all
 -- are done, and a sleep that Ctrl-C ends.
 
-local driver_stub = require "spec.fixtures.driver"
+local drivers = require "spec.fixtures.driver"
 local sandbox = require "starvideos.sandbox"
 local starvideos = require "starvideos"
 
@@ -63,7 +63,7 @@ for _, runtime in ipairs { "frame", "poll" } do
       assert.equal(0, naps)
     end)
 
-    it("runs for no longer than it says, and may run on", function()
+    it("runs for no longer than asked, and may run on", function()
       local one = client:async(ordered_and_waited)
       local done, err = client:run(10)
       assert.is_nil(done)
@@ -138,7 +138,7 @@ describe("Ctrl-C while an order of a program without a loop is on the wire",
     before_each(function()
       local made
       events = {}
-      made, restore = driver_stub.install()
+      made, restore = drivers.install()
       client = assert(starvideos.new { api_key = "key", runtime = "frame",
         clock = clock, sleep = sleep,
         on_event = function(event) events[#events + 1] = event.name end })
@@ -159,7 +159,7 @@ describe("Ctrl-C while an order of a program without a loop is on the wire",
       assert.same({ "interrupt", "exchange" }, events)
     end)
 
-    it("ends the program when it comes once more", function()
+    it("ends the program when it is pressed again", function()
       client:async(client.create, client, PARAMS)
       at_nap[1], at_nap[2] = interrupt, interrupt
       assert.error_matches(function() client:run() end, "interrupted!")

@@ -2,7 +2,7 @@
 -- or in a listener of Lua 5.1.
 
 local core = require "starvideos.core"
-local driver_stub = require "spec.fixtures.driver"
+local drivers = require "spec.fixtures.driver"
 local starvideos = require "starvideos"
 
 local PARAMS = { model = "videos", prompt = "a cat", duration = 5 }
@@ -23,7 +23,7 @@ describe("an order of a game", function()
 
   before_each(function()
     local made
-    made, restore = driver_stub.install()
+    made, restore = drivers.install()
     client = assert(starvideos.new { api_key = "key", runtime = "frame",
       ledger = ":memory:", clock = function() return 0 end })
     driver = made[1]
