@@ -44,7 +44,7 @@ describe("errors.kinds", function()
   end)
 
   for _, kind in ipairs(kinds) do
-    it("holds " .. kind .. ", of which an error can be made", function()
+    it("has " .. kind .. ", of which an error can be made", function()
       local err = errors.new { kind = kind, message = "a reason" }
       assert.equal(kind, err.kind)
       assert.equal(kind .. ": a reason", tostring(err))

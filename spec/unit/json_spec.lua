@@ -37,7 +37,7 @@ describe("json.decode", function()
     assert.equal("third", value.list[3])
   end)
 
-  it("gives no userdata for a lone null", function()
+  it("makes a lone null nil", function()
     assert.is_nil((json.decode "null"))
   end)
 
@@ -64,7 +64,7 @@ describe("json.decode", function()
     { "10,000 arrays never closed", ("["):rep(10000) },
   }
   for _, case in ipairs(broken) do
-    it("answers nil and a message to " .. case[1], function()
+    it("returns nil and a message for " .. case[1], function()
       local value, message = json.decode(case[2])
       assert.is_nil(value)
       assert.is_string(message)
@@ -123,7 +123,7 @@ describe("json.encode", function()
     end
   end)
 
-  it("writes the point as a point whatever the language", function()
+  it("writes the decimal point as a point in every locale", function()
     local format, tonumber_here = string.format, tonumber
     finally(function() -- a second one would replace the first
       rawset(string, "format", format)
@@ -136,7 +136,7 @@ describe("json.encode", function()
     assert.equal("[0.5]", json.encode { 0.5 })
   end)
 
-  it("writes the same text for the same table, however it came about", function()
+  it("writes the same text for equal tables", function()
     assert.equal('{"a":1,"b":[1,2],"c":{"d":"e","f":"g"}}',
       json.encode { c = { f = "g", d = "e" }, b = { 1, 2 }, a = 1 })
   end)

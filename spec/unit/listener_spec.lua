@@ -60,7 +60,7 @@ local function interrupt()
 end
 
 describe("a listener that raises", function()
-  it("does not take the task of an order along", function()
+  it("does not lose the task of an order", function()
     local client = client_with { on_event = raise }
     assert.equal("video_1", assert(client:create(PARAMS)).id)
     assert(client:query "video_1")
@@ -68,13 +68,13 @@ describe("a listener that raises", function()
     assert.equal(1, times "raised")
   end)
 
-  it("keeps no order out of the ledger", function()
+  it("does not keep an order out of the ledger", function()
     local client = client_with { on_event = raise, ledger = ":memory:" }
     assert(client:create(PARAMS))
     assert.equal("video_1", client:pending()[1].task_id)
   end)
 
-  it("does not take it along in a game either", function()
+  it("does not lose it in a game either", function()
     local client = client_with { on_event = raise, runtime = "frame" }
     local order = client:async(client.create, client, PARAMS)
     assert.equal("video_1", order.result.id)
@@ -92,7 +92,7 @@ describe("a listener that raises", function()
     end
   end)
 
-  it("ends the others of wait_all no more than its own", function()
+  it("ends none of the waits of wait_all", function()
     local results = client_with():wait_all({ "a", "b" },
       { on_progress = raise })
     assert.equal("completed", results[1].task.status)
@@ -100,7 +100,7 @@ describe("a listener that raises", function()
     assert.equal(1, times "mine")
   end)
 
-  it("ends no resume", function()
+  it("does not end a resume", function()
     local client = client_with { ledger = ":memory:" }
     assert(client:create(PARAMS, { path = path }))
     local result = assert(client:resume { on_done = raise,
@@ -109,7 +109,7 @@ describe("a listener that raises", function()
     assert.equal(2, times "mine")
   end)
 
-  it("is told once to on_event, with no secret in what it raised", function()
+  it("is reported once to on_event, without the secrets in its error", function()
     local events = {}
     local client = client_with { on_event = function(event)
       events[#events + 1] = event.name == "listener" and event or nil
@@ -124,7 +124,7 @@ describe("a listener that raises", function()
     assert.equal("", text)
   end)
 
-  it("may raise what has no text", function()
+  it("may raise a value that has no text", function()
     local mute = setmetatable({}, { __tostring = raise })
     assert(client_with():wait("video_1", { on_progress = function()
       error(mute)
@@ -134,7 +134,7 @@ describe("a listener that raises", function()
 end)
 
 describe("Ctrl-C in a listener", function()
-  it("hands over the task of an order that is through", function()
+  it("returns the task of an order that was accepted", function()
     local client = client_with { interrupts = "return", on_event = interrupt }
     local _, err = client:create(PARAMS)
     assert.equal("cancelled", err.kind)
@@ -158,7 +158,7 @@ describe("Ctrl-C in a listener", function()
     assert.equal(1, count)
   end)
 
-  it("is no fault of the listener's", function()
+  it("is not reported as an error of the listener", function()
     local client = client_with()
     assert.error_matches(function()
       client:wait("video_1", { on_progress = interrupt })

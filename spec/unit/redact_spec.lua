@@ -29,7 +29,7 @@ describe("redaction", function()
     end)
   end
 
-  it("goes on behind what was hidden before", function()
+  it("continues behind a secret that was hidden before", function()
     assert.equal('{"a":"https://h/a?[redacted-12]","b":"https://h/b?[redacted]"}',
       redact.urls '{"a":"https://h/a?[redacted-12]","b":"https://h/b?SECRET"}')
   end)
@@ -42,7 +42,7 @@ describe("redaction", function()
     end)
   end
 
-  it("knows a URL as a whole by its blanks, and without a scheme", function()
+  it("hides in a text that is a URL, with spaces or without a scheme", function()
     assert.equal("https://h/a?[redacted]", redact.url "https://h/a?x= SECRET")
     assert.equal("h/a.png?[redacted]", redact.url "h/a.png?SECRET")
     assert.equal("//[redacted]@h/a", redact.url "//user:SECRET@h/a")
@@ -70,7 +70,7 @@ describe("redaction", function()
       "no SE CRET for S3CRET of user", "db://user:S3CRET@h?sig=SE%20CRET&a=no"))
   end)
 
-  it("is fast whatever a hostile server writes", function()
+  it("is fast for any text of a hostile server", function()
     local began = os.clock()
     for _, text in ipairs { ("a:/"):rep(20000), ("a:/b@"):rep(20000),
       "https://h/?" .. (")"):rep(100000) .. "x", ("https://h "):rep(10000),

@@ -15,7 +15,7 @@ _M.policy = {
   backoff_max = 60, -- and after many
   create = {
     tries = 3, -- how often an order is sent that did not arrive
-    patience = 60, -- the longest Retry-After that a create waits for
+    longest_pause = 60, -- the longest Retry-After that a create waits for
   },
 }
 
@@ -51,12 +51,12 @@ end
 --- Seconds until the next try, or nil where there is none.
 -- @tparam table err what the last try ended with
 -- @tparam number tries how many there were
--- @tparam table limits how many `tries` there may be, and the `patience`: the
---   longest Retry-After (seconds) that is waited for
+-- @tparam table limits how many `tries` there may be, and the `longest_pause`:
+--   the longest Retry-After (seconds) that is waited for
 -- @tparam function random returns a number in [0, 1)
 -- @treturn ?number
 function _M.pause(err, tries, limits, random)
-  if tries >= limits.tries or (err.retry_after or 0) > limits.patience then
+  if tries >= limits.tries or (err.retry_after or 0) > limits.longest_pause then
     return nil
   end
   return _M.no_earlier(_M.backoff(tries, random), err.retry_after, random)

@@ -25,7 +25,7 @@ local REDIRECTS = 5
 _M.policy = {
   stall_timeout = 30, -- seconds without a byte after which it has stalled
   tries = 5, -- how often it is tried without gaining a byte
-  patience = 300, -- the longest Retry-After, in seconds, that it waits for
+  longest_pause = 300, -- the longest Retry-After, in seconds, it waits for
 }
 
 -- Enough of a file that is no video to say what it is, and not to cut a

@@ -48,7 +48,7 @@ describe("an order of a client", function()
     client:update(1000)
   end
 
-  it("is not sent by the child of a fork, whose parent sends it", function()
+  it("is sent by the parent of a fork, not by the child", function()
     local process = require "spec.fixtures.process"
     order "a"
     order "b"
@@ -64,7 +64,7 @@ describe("an order of a client", function()
     assert.equal("a b c", sent())
   end)
 
-  it("is sent when its turn has come, in the order in which they came",
+  it("waits for its turn, first come first served",
     function()
       for prompt in ("a b c d e"):gmatch "%a" do
         order(prompt)
@@ -77,7 +77,7 @@ describe("an order of a client", function()
       assert.equal("a b c d e", sent())
     end)
 
-  it("is not sent where it is cancelled before, and holds nobody up",
+  it("is not sent once it is cancelled, and delays no other",
     function()
       order "a"
       order "b"
@@ -94,7 +94,7 @@ describe("an order of a client", function()
       assert.equal("video_1", fourth.result.id)
     end)
 
-  it("is not sent where the client is closed before", function()
+  it("is not sent once the client is closed", function()
     local first, second, third = order "a", order "b", order "c"
     made[1].finish(made[1].tickets[1], QUEUED)
     made[1].finish(made[1].tickets[2], QUEUED)
@@ -149,7 +149,7 @@ describe("a slot", function()
 
   local function fail() error("mine", 0) end
 
-  it("is free again where an error has ended who had it", function()
+  it("is free again when an error ended its holder", function()
     start(function()
       take()
       fail()
@@ -159,7 +159,7 @@ describe("a slot", function()
     assert.is_table(second.result)
   end)
 
-  it("is free again where an error has ended what nobody can end", function()
+  it("is free again when an error ended a shielded order", function()
     local left = 0
     local ok, raised = pcall(exchange.order, { base_url = "", api_key = "",
       timeout = 1, runtime = { request = fail, shield = function(_, body)
@@ -172,7 +172,7 @@ describe("a slot", function()
     assert.equal(1, left)
   end)
 
-  it("is had once by one who lost it by an error and goes on", function()
+  it("is taken once by a coroutine that lost it to an error and continues", function()
     local first = start(function()
       take()
       queue:release(runtime, take())
@@ -181,7 +181,7 @@ describe("a slot", function()
     assert.is_table(first.result)
   end)
 
-  it("is free again where who had it was given up by others", function()
+  it("is free again when its holder was abandoned by a gather", function()
     local first = start(function()
       runtime:gather { hold, fail }
     end)
@@ -189,7 +189,7 @@ describe("a slot", function()
     assert.is_table(start(take).result)
   end)
 
-  it("is not kept from others by one who was given up while it waited",
+  it("is not blocked by a waiter that was abandoned",
     function()
       local slot
       start(function()
@@ -231,7 +231,7 @@ describe("a slot", function()
     end
   end)
 
-  it("is waited for with the claim renewed, and not once that is gone",
+  it("is waited for while the lease is renewed, and no longer",
     function()
       local renewals = 0
       start(hold)

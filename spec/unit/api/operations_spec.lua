@@ -16,7 +16,7 @@ for name, operation in pairs(operations) do
       end
     end)
 
-    it("has a kind and a message for whatever a transport says", function()
+    it("has a kind and a message for every failure of a transport", function()
       for _, sent in ipairs { "unsent", "sent" } do
         for _, kind in pairs(operation.failures[sent]) do
           assert.is_true(known[kind], kind)
@@ -29,7 +29,7 @@ for name, operation in pairs(operations) do
       end
     end)
 
-    it("takes a failure that may have been billed for an open outcome",
+    it("leaves the outcome open of a failure that may have been billed",
       function()
         for reason in pairs(operations.query.failures.sent) do
           local err = exchange.error_of(operation, { reason = reason,

@@ -12,7 +12,7 @@ describe("the pause before an order is sent again", function()
     return { kind = "rate_limited", retry_after = seconds }
   end
 
-  it("is there after what certainly bought nothing", function()
+  it("follows a try that certainly bought nothing", function()
     assert.equal(1.5, retry.create_pause(unsent, 1, always(0.5)))
     assert.equal(1.5, retry.create_pause(limited(), 1, always(0.5)))
   end)
@@ -52,7 +52,7 @@ describe("the pause before an order is sent again", function()
     end
   end)
 
-  it("is nil where Retry-After asks for more patience than a create has",
+  it("is nil where Retry-After asks for more than a create waits",
     function()
       assert.is_nil(retry.create_pause(limited(60.5), 1, always(0)))
       assert.is_nil(retry.create_pause(limited(3600), 1, always(0)))
@@ -82,7 +82,7 @@ describe("Retry-After", function()
       }, at(784111777 - 23)))
     end)
 
-  it("is nothing to wait for where the date is past", function()
+  it("is 0 where the date is past", function()
     assert.equal(0, retry.retry_after({
       ["retry-after"] = "Sun, 06 Nov 1994 08:49:37 GMT",
     }, at(784111777 + 5)))
@@ -121,7 +121,7 @@ describe("Retry-After", function()
     end
   end)
 
-  it("does no harm where a transport gives numbers for texts", function()
+  it("is read although a transport gives numbers for texts", function()
     assert.equal(7, retry.retry_after({ ["retry-after"] = 7 }, at(0)))
     assert.equal(23, retry.retry_after({ date = 7,
       ["retry-after"] = "Sun Nov  6 08:49:37 1994" }, at(784111777 - 23)))

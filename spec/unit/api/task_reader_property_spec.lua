@@ -1,4 +1,4 @@
---- What must hold of every answer, whatever is in it.
+--- What must hold of every answer.
 
 local errors = require "starvideos.errors"
 local json = require "starvideos.json"

@@ -355,7 +355,7 @@ describe("a task that a query answers", function()
     end
   end
 
-  it("keeps a status word that nobody knows", function()
+  it("passes an unrecognised status through", function()
     local task = assert(query '{"id":"video_1","status":"dreaming"}')
     assert.equal("dreaming", task.status)
     assert.equal("dreaming", task.raw.status)
@@ -420,7 +420,7 @@ describe("a task that a query answers", function()
     end)
   end
 
-  it("keeps what it has no name for in raw", function()
+  it("keeps unknown fields in raw", function()
     local task = assert(query [[{"status":"completed","amount":"0.80",
       "video_url":"https://media.test/1.mp4","totalTokens":1200,
       "last_frame_url":"https://media.test/last.png"}]])
@@ -442,7 +442,7 @@ describe("a task that a query answers", function()
     assert.is_nil(task.error)
   end)
 
-  it("is handed out when it failed, with the provider's text", function()
+  it("is returned when it failed, with the provider's text", function()
     local task, err = query
       '{"id":"video_1","status":"failed","error":"画面违规, try another prompt"}'
     assert.is_nil(err)

@@ -221,7 +221,7 @@ describe("a create that is refused before the wire", function()
     end
   end)
 
-  it("is bound to the models of the client's edition", function()
+  it("accepts the models of the client's edition only", function()
     local client, sent = client_answered(http(200, QUEUED), nil,
       { edition = "xingchao" })
     local _, err = client:create(with { model = "videos_stable" })
@@ -256,7 +256,7 @@ describe("looser validation", function()
     assert.equal(0, #sent)
   end)
 
-  it("reaches a model of tomorrow at a given endpoint", function()
+  it("sends an unknown model to a given endpoint", function()
     local body, req = body_sent({ model = "videos_next", prompt = "a kite" },
       { validation = "off", endpoint = "/v1/next/videos" })
     assert.equal(BASE .. "/v1/next/videos", req.url)
@@ -350,7 +350,7 @@ describe("a create", function()
     end)
   end
 
-  it("is over with the first task, however often it was sent", function()
+  it("ends with the first task, however often it was sent", function()
     local answers = { false, false, http(200, QUEUED) }
     local client, sent = client_answered(nil, nil, { transport = function()
       local answer = table.remove(answers, 1)
@@ -372,7 +372,7 @@ describe("a create", function()
       assert.is_true(slept[2] > slept[1])
     end)
 
-  it("is given up where the caller does not want to wait", function()
+  it("is cancelled where the caller does not want to wait", function()
     local client, sent = client_answered(nil, failure("connect", false),
       { sleep = function() return nil, "enough" end })
     local _, err = client:create(text_order())
@@ -381,7 +381,7 @@ describe("a create", function()
     assert.equal(1, #sent)
   end)
 
-  it("is not sent where it is too late for that, nor again",
+  it("is neither sent nor sent again after its time limit",
     function()
       local client, sent = client_answered(nil, { reason = "late",
         sent = false, phase = "connect", message = "the machine slept" })
@@ -397,7 +397,7 @@ describe("a create", function()
       assert.is_true(sent[1].send_by <= core.boottime() + 60)
     end)
 
-  it("tells how far an order came whose fate is unknown", function()
+  it("tells how far an order came whose outcome is unknown", function()
     local _, err = client_answered(nil, { reason = "timeout", sent = true,
       phase = "answer", bytes_sent = 321, message = "no answer" })
       :create(text_order())
@@ -409,7 +409,7 @@ describe("a create", function()
       { err.phase, err.sent, err.bytes_sent, err.status })
   end)
 
-  describe("whose id is neither written down nor waited for", function()
+  describe("whose id is neither recorded nor waited for", function()
     -- The ledger breaks and an interrupt comes while it is on its way.
     local function interrupted(interrupts)
       local world = worlds.new()

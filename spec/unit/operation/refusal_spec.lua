@@ -1,5 +1,4 @@
--- Whoever paid, or thinks so, reads what an order's error says: whether
--- something was bought, and what to do.
+-- The error of an order says whether something was bought, and what to do.
 
 local errors = require "starvideos.errors"
 local operations = require "starvideos.api.operations"
@@ -63,7 +62,7 @@ describe("the error of an order", function()
     end)
   end
 
-  it("does not call unbought what has a task", function()
+  it("does not say that nothing was bought where there is a task", function()
     local _, err = task_reader.read(operations.create, { status = 429,
       headers = {}, body = '{"id":"video_1"}' })
     assert.equal("rate_limited", err.kind)
@@ -73,7 +72,7 @@ describe("the error of an order", function()
 
   local unsent = { "refused", "insecure", "cancelled", "timeout" }
   for _, reason in ipairs(unsent) do
-    it("says of what was not sent that nothing was bought: " .. reason,
+    it("says that nothing was bought where nothing was sent: " .. reason,
       function()
         local clock, sleep = time()
         local client = assert(starvideos.new { api_key = "a-key",
