@@ -15,43 +15,42 @@ local _M = {}
 --- The fields of a context, and who reads them. Only `closed` and `told`
 -- change.
 -- @table fields
--- @tfield ?string api_key the key; nil where there is none (check, exchange,
---   listener, shared_cache)
--- @tfield string base_url without a slash at its end (exchange, ledger,
---   shared_cache)
--- @tfield ?string account the caller's label for the account of the key
---   (check, ledger, resume)
+-- @tfield ?string api_key the key; nil where there is none (check, client,
+--   exchange, listener, download, recorder, shared_cache)
+-- @tfield string base_url without a slash at its end (client, exchange, resume,
+--   recorder, shared_cache)
+-- @tfield ?string account the caller's label for the account of the key (check,
+--   resume, ledger)
 -- @tfield userdata catalog of `starvideos.core`: models and their limits
---   (create, validate, client)
+--   (client, create, validate)
 -- @tfield string validation `strict`, `advisory` or `off` (create)
--- @tfield table runtime see `starvideos.runtime` (everybody who waits)
+-- @tfield table runtime see `starvideos.runtime` (everything that waits)
 -- @tfield boolean blocks whether the runtime is `block`: nothing else goes on
 --   in this thread while a call waits (generate, ledger)
 -- @tfield string interrupts what Ctrl-C does to a call: `raise`, or `return` an
 --   error of kind cancelled (client)
 -- @tfield function random returns a number in [0, 1) (create, download,
 --   polling, ledger)
--- @tfield function wall_clock Unix seconds, may jump (responses, polling,
---   resume)
+-- @tfield function wall_clock Unix seconds; may jump (operations, polling)
 -- @tfield function boottime seconds since the machine started, the same in all
 --   its processes (create, ledger)
--- @tfield function process_id of this process, to see a fork (create)
--- @tfield number timeout seconds that one exchange may take (exchange, ledger,
---   polling)
+-- @tfield function process_id of this process, to notice a fork (create)
+-- @tfield number timeout seconds that one exchange may take (create, exchange,
+--   watch, ledger)
 -- @tfield number connect_timeout seconds that a connection may take (exchange)
 -- @tfield ?boolean insecure_http whether plain HTTP may leave this machine
 --   (exchange)
 -- @tfield table rate_limiter how many polls may be sent, see
---   `starvideos.polling.rate_limiter` (create, polling)
+--   `starvideos.polling.rate_limiter` (create, watch)
 -- @tfield table slots how many orders may be on the wire, see
 --   `starvideos.api.create_slots` (create)
 -- @tfield ?table shared the caller's dictionary (check, shared_cache)
--- @tfield ?table shared_cache what its users know of tasks, see
---   `starvideos.polling.shared_cache` (query, polling)
--- @tfield ?table ledger see `starvideos.ledger` (operations, polling)
--- @tfield ?function on_event the caller's listener (listener, exchange)
--- @tfield table told names of listeners of which was said that they raise
---   (listener)
+-- @tfield ?table shared_cache what the processes that share it know of tasks,
+--   see `starvideos.polling.shared_cache` (polling)
+-- @tfield ?table ledger see `starvideos.ledger` (check, operations, polling,
+--   recorder)
+-- @tfield ?function on_event the caller's listener (listener)
+-- @tfield table told names of listeners whose errors were reported (listener)
 -- @tfield boolean closed whether `client:close` was called (check, client)
 
 -- Stands here and not in the client, so that no dump of the client shows the
