@@ -39,8 +39,7 @@ local _M = {
 -- seconds; where it must be `answered`, only with an HTTP status.
 -- @table tolerances
 _M.tolerances = {
-  -- A good key is refused now and then; a wrong one always.
-  auth = { in_a_row = 3 },
+  auth = { in_a_row = 3 }, -- now and then a good key is refused, too
   -- A page, half an answer; a completed task whose link comes a moment later.
   protocol = { in_a_row = 5 },
   -- 3xx, "No handler": a deployment. A base URL that is wrong stays wrong.
