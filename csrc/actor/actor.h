@@ -16,26 +16,11 @@
 
 #include <stdbool.h>
 
-#include "core/buffer.h"
+#include "actor/handler.h"
+#include "actor/message.h"
 #include "platform/notifier.h"
 
 typedef struct sv_actor sv_actor;
-typedef struct sv_message sv_message;
-
-/* What an actor does, on its thread. Each gets what `begin` gave; what waits
-** for others calls sv_actor_heartbeat before. */
-typedef struct sv_handler {
-  /* NULL where memory is short; tried again with the next message. `setup`
-  ** stays where it is until `end`. */
-  void *(*begin)(const sv_buffer *setup);
-  void (*answer)(void *self, const sv_buffer *question, sv_buffer *answer);
-  /* Undo the last answer: nobody got it. */
-  void (*undo)(void *self);
-  /* There are no messages: seconds until this is to be called again, less than
-  ** 0: after the next message. */
-  double (*idle)(void *self);
-  void (*end)(void *self);
-} sv_handler;
 
 /* Copies the setup, and takes a share of `notifier`, which is somebody else's
 ** to clear, or with NULL has one of its own. A fork waits for a message for
@@ -81,15 +66,6 @@ void sv_actor_wait(sv_actor *actor, double seconds);
 /* Notified of each message that ends. To be asked for each time: after a fork
 ** it is reopened first. */
 sv_notifier *sv_actor_notifier(sv_actor *actor);
-
-/* On an actor's thread: it goes on, and what comes next may take so many
-** seconds without being taken for stuck. Elsewhere it does nothing. */
-void sv_actor_heartbeat(double seconds);
-
-/* On an actor's thread: the mark (see socket_mark.h) of the connection that it
-** is about to make, which sv_actor_disconnect is to shut down. Elsewhere just
-** a mark. */
-int sv_actor_socket_mark(void);
 
 long long sv_message_number(const sv_message *message);
 bool sv_message_done(sv_message *message); /* answered, given up or lost */

@@ -4,10 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "actor/activity.h"
 #include "platform/atfork.h"
 #include "platform/clock.h"
 #include "platform/semaphore.h"
-#include "platform/socket_mark.h"
 #include "platform/thread.h"
 
 /* For Lua, a driver of a database, a name look-up and a TLS handshake. */
@@ -17,10 +17,8 @@ struct sv_mailbox {
   int owners;           /* atomic */
   sv_list inbox, ended; /* messages, by their items */
   int stop;             /* atomic */
-  long long begun;      /* atomic: microseconds; of a message, or its last
-                           heartbeat; 0: none is under way */
-  int socket_mark;      /* atomic; of its connection, 0: none */
   int is_watched;       /* atomic: a thread sees to disconnect it */
+  sv_activity activity; /* the thread's */
   sv_semaphore *posted; /* for each message, and for the stop */
   sv_semaphore *over;   /* posted by the thread at its end */
   const sv_handler *handler;
@@ -28,28 +26,6 @@ struct sv_mailbox {
   sv_notifier *notifier;
   sv_thread thread;
 };
-
-/* --- messages ------------------------------------------------------------ */
-
-void sv_message_drop(sv_message *message) {
-  if (__atomic_sub_fetch(&message->owners, 1, __ATOMIC_ACQ_REL) > 0 ||
-      message->lost) {
-    return;
-  }
-  sv_buffer_free(&message->question);
-  sv_buffer_free(&message->answer);
-  free(message);
-}
-
-int sv_message_fate(const sv_message *message) {
-  return __atomic_load_n(&message->fate, __ATOMIC_ACQUIRE);
-}
-
-bool sv_message_settle(sv_message *message, int fate) {
-  int open = SV_OPEN;
-  return __atomic_compare_exchange_n(&message->fate, &open, fate, false,
-                                     __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
-}
 
 static void drop(sv_mailbox *mailbox) {
   if (__atomic_sub_fetch(&mailbox->owners, 1, __ATOMIC_ACQ_REL) > 0) {
@@ -69,31 +45,6 @@ static void drop(sv_mailbox *mailbox) {
 
 /* --- on the thread ------------------------------------------------------- */
 
-/* The mailbox of an actor's thread. */
-static __thread sv_mailbox *own;
-
-static void note_begun(sv_mailbox *mailbox, double now) {
-  __atomic_store_n(&mailbox->begun, (long long)(now * 1e6), __ATOMIC_RELAXED);
-}
-
-static long long when_begun(sv_mailbox *mailbox) {
-  return __atomic_load_n(&mailbox->begun, __ATOMIC_RELAXED);
-}
-
-void sv_actor_heartbeat(double seconds) {
-  if (own && when_begun(own)) {
-    note_begun(own, sv_now() + seconds);
-  }
-}
-
-int sv_actor_socket_mark(void) {
-  int mark = sv_socket_mark_new();
-  if (own) {
-    __atomic_store_n(&own->socket_mark, mark, __ATOMIC_RELAXED);
-  }
-  return mark;
-}
-
 /* An answer that nobody waits for any more is undone at once, before any other
 ** message. Where memory is short the answer stays empty. After an exit the
 ** message may be gone: nobody tells of its end then. */
@@ -101,7 +52,7 @@ static void answer(sv_mailbox *mailbox, void *self, sv_message *message) {
   const sv_handler *handler = mailbox->handler;
   bool is_undone = false;
   sv_atfork_hold();
-  note_begun(mailbox, sv_now());
+  sv_activity_begin(&mailbox->activity);
   if (self && (message->kept || sv_message_fate(message) == SV_OPEN)) {
     handler->answer(self, &message->question, &message->answer);
     is_undone = !sv_message_settle(message, SV_ANSWERED) && !message->kept;
@@ -109,7 +60,7 @@ static void answer(sv_mailbox *mailbox, void *self, sv_message *message) {
   if (is_undone) {
     handler->undo(self);
   }
-  note_begun(mailbox, 0);
+  sv_activity_end(&mailbox->activity);
   sv_message_settle(message, SV_ANSWERED);
   sv_list_push(&mailbox->ended, &message->item.link);
   sv_notifier_notify(mailbox->notifier);
@@ -119,9 +70,9 @@ static void answer(sv_mailbox *mailbox, void *self, sv_message *message) {
 /* When to do so again. */
 static double idle(sv_mailbox *mailbox, void *self) {
   sv_atfork_hold();
-  note_begun(mailbox, sv_now());
+  sv_activity_begin(&mailbox->activity);
   double seconds = self ? mailbox->handler->idle(self) : -1;
-  note_begun(mailbox, 0);
+  sv_activity_end(&mailbox->activity);
   sv_atfork_release();
   return seconds < 0 ? (double)INFINITY : sv_now() + seconds;
 }
@@ -160,7 +111,7 @@ static void run(void *argument) {
   sv_mailbox *mailbox = argument;
   void *self = NULL;
   double due = INFINITY;
-  own = mailbox;
+  sv_activity_enter(&mailbox->activity);
   for (;;) {
     /* First: what was posted before it is done. */
     bool stopping = __atomic_load_n(&mailbox->stop, __ATOMIC_SEQ_CST);
@@ -222,14 +173,8 @@ sv_list *sv_mailbox_ended(sv_mailbox *mailbox) {
   return &mailbox->ended;
 }
 
-/* 0 of nothing, and until the time that a heartbeat has asked for is over. */
-static double seconds_since(long long begun) {
-  double seconds = begun ? sv_now() - (double)begun / 1e6 : 0;
-  return seconds > 0 ? seconds : 0;
-}
-
 double sv_mailbox_busy_seconds(sv_mailbox *mailbox) {
-  return seconds_since(when_begun(mailbox));
+  return sv_activity_seconds(sv_activity_begun(&mailbox->activity));
 }
 
 /* --- the end of a connection --------------------------------------------- */
@@ -246,10 +191,7 @@ static void watch(void *self) {
   free(self);
   double left = (double)s.begun / 1e6 + s.seconds - sv_now();
   sv_sleep(left > 0 ? floor(left) + 1 : 0);
-  int mark = __atomic_load_n(&s.mailbox->socket_mark, __ATOMIC_RELAXED);
-  if (mark && when_begun(s.mailbox) == s.begun) {
-    sv_socket_mark_shut_down(mark);
-  }
+  sv_activity_disconnect(&s.mailbox->activity, s.begun);
   __atomic_store_n(&s.mailbox->is_watched, 0, __ATOMIC_RELEASE);
   drop(s.mailbox);
 }
@@ -272,8 +214,8 @@ static bool start_watch(sv_mailbox *mailbox, long long begun, double seconds) {
 }
 
 bool sv_mailbox_disconnect(sv_mailbox *mailbox, double seconds) {
-  long long begun = when_begun(mailbox);
-  if (seconds_since(begun) <= 0) {
+  long long begun = sv_activity_begun(&mailbox->activity);
+  if (sv_activity_seconds(begun) <= 0) {
     return false; /* it is not silent */
   }
   if (__atomic_exchange_n(&mailbox->is_watched, 1, __ATOMIC_ACQ_REL)) {

@@ -1,38 +1,13 @@
 /*
-** What an actor and its thread share: messages that come and messages that
-** have ended. It outlives the actor where the thread is stuck. Not for others.
-**
-** The question and the answer of a message are the thread's until it has
-** ended. Fields that several threads touch are named `atomic`.
+** What an actor and its thread share: messages that come and messages that have
+** ended. It outlives the actor where the thread is stuck. Not for others.
 */
 #ifndef SV_ACTOR_MAILBOX_H
 #define SV_ACTOR_MAILBOX_H
 
-#include "actor/actor.h"
-#include "core/pending.h"
-
-/* What becomes of a message; OPEN is left once. */
-enum { SV_OPEN, SV_ANSWERED, SV_GIVEN_UP };
-
-struct sv_message {
-  sv_item item;
-  int owners; /* atomic: its sender, and until it is taken the actor */
-  int fate;   /* atomic */
-  sv_buffer question, answer;
-  bool kept;
-
-  /* The actor's owner's alone. */
-  sv_actor *actor;
-  bool given_up;
-  bool lost; /* in a fork: it is not touched any more, and a thread that an exit
-                overtook may still be at it */
-};
-
-void sv_message_drop(sv_message *message);
-int sv_message_fate(const sv_message *message);
-
-/* Whether it was still open. */
-bool sv_message_settle(sv_message *message, int fate);
+#include "actor/handler.h"
+#include "actor/message.h"
+#include "platform/notifier.h"
 
 typedef struct sv_mailbox sv_mailbox;
 

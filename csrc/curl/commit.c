@@ -48,7 +48,7 @@ static int remove_open(int file, const char *part, bool only_empty) {
   if (problem || (only_empty && size > 0)) {
     return problem;
   }
-  return remove(part) == 0 ? 0 : errno;
+  return sv_file_remove(part);
 }
 
 int sv_discard(const char *part, bool only_empty) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actor/activity.h"
 #include "actor/actor.h"
 #include "lua/class.h"
 #include "lua/marshal.h"
@@ -241,12 +242,12 @@ int sv_lua_actor(lua_State *L) {
 int sv_lua_heartbeat(lua_State *L) {
   double seconds = luaL_optnumber(L, 1, 0);
   luaL_argcheck(L, seconds >= 0 && seconds < 1e6, 1, "out of range");
-  sv_actor_heartbeat(seconds);
+  sv_activity_heartbeat(seconds);
   return 0;
 }
 
 int sv_lua_socket_mark(lua_State *L) {
-  lua_pushinteger(L, sv_actor_socket_mark());
+  lua_pushinteger(L, sv_activity_socket_mark());
   return 1;
 }
 

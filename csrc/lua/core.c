@@ -1,6 +1,6 @@
 /*
-** Module starvideos.core: the catalog and the validator for Lua, and what actor.h
-** and system.h add.
+** Module starvideos.core: the catalog and the validator for Lua, and what
+** actor.h and system.h add.
 ** Converts tables into values and reports into tables, and decides nothing.
 */
 #include <string.h>

@@ -50,6 +50,10 @@ int sv_file_create_private(const char *path) {
   return 0;
 }
 
+int sv_file_remove(const char *path) {
+  return problem_of(unlink(path));
+}
+
 static int link_over(const char *from, const char *to) {
   if (link(from, to) != 0) {
     return errno;

@@ -28,6 +28,9 @@ bool sv_file_is_readable(const char *path);
 ** something of that name. */
 int sv_file_create_private(const char *path);
 
+/* Not a directory. */
+int sv_file_remove(const char *path);
+
 /* EEXIST where `to` exists and `overwrite` is false, also when it came up this
 ** moment. */
 int sv_file_rename(const char *from, const char *to, bool overwrite);
