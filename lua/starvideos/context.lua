@@ -3,6 +3,7 @@
 -- @module starvideos.context
 
 local address = require "starvideos.api.address"
+local core = require "starvideos.core"
 local create_slots = require "starvideos.api.create_slots"
 local listener = require "starvideos.listener"
 local random = require "starvideos.random"
@@ -103,38 +104,11 @@ local function ledger_for(context, options)
   }
 end
 
--- The files that a failed require has looked for, of those a system can load.
-local function libraries_in(problem)
-  local files = {}
-  for name in problem:gmatch "no file '([^'\n]*core%.%a+)'" do
-    files[#files + 1] = not name:find "%.lua$" and name or nil
-  end
-  return files
-end
-
--- The part in C; where it is not found for this Lua, the error says what to do.
--- LÖVE's games are often archives, from which no system loads a library.
-local function load_core()
-  local found, core = pcall(require, "starvideos.core")
-  if found then
-    return core
-  end
-  core = tostring(core)
-  local lua = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
-  local files = libraries_in(core)
-  local looked = files[1] and "; looked for " .. table.concat(files, ", ") or ""
-  local archive = rawget(_G, "love") and "; a library inside a .love file"
-    .. " cannot be loaded: put it into one of these places" or ""
-  error(("starvideos.core was not found for this Lua (%s%s%s): make LUA=%s builds"
-    .. ' it, eval "$(make -s env LUA=%s)" lets it be found'):format(
-    core:match "^[^\n]*", looked, archive, lua, lua), 0)
-end
-
 --- Make the context of a client.
 -- @tparam table options of `starvideos.new`, checked
 -- @treturn ?table context
 -- @treturn ?string why not: a malformed key, base URL or address of a ledger
--- @raise where the host has no such runtime, or the part in C is missing
+-- @raise where the host has no such runtime
 function _M.new(options)
   local ok, key = check_key(options.api_key)
   if not ok then
@@ -145,7 +119,7 @@ function _M.new(options)
   if not base_url then
     return nil, problem
   end
-  local core, chance = load_core(), options.random or random()
+  local chance = options.random or random()
   local runtime, host = runtimes.new(options, 3)
   local blocks = host == "block"
   local context = {

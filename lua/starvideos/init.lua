@@ -11,6 +11,8 @@
 -- further clients.
 -- @module starvideos
 
+require "starvideos.library"
+
 local client = require "starvideos.client"
 local errors = require "starvideos.errors"
 

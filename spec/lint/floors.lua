@@ -19,7 +19,7 @@ _M.lua = {
   { { name = "runtime", outside = { "ngx." } } },
   { { name = "transport", outside = { "ngx.", "resty." } } },
   { { name = "base", outside = { "cjson" }, files = { "errors", "options",
-    "check", "handle", "listener", "json", "redact", "fingerprint", "random",
+    "check", "handle", "library", "listener", "json", "redact", "fingerprint", "random",
     "deadlines" } } },
   { { name = "C", files = { "core", "curl" } } },
 }

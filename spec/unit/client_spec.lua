@@ -311,38 +311,6 @@ describe("a client", function()
   end)
 end)
 
-describe("a library that is not found for this Lua", function()
-  local kept, loaders, archive
-
-  before_each(function()
-    kept, loaders = package.loaded["starvideos.core"], package.cpath
-    archive = rawget(_G, "love")
-    package.loaded["starvideos.core"] = nil
-    package.cpath = "/here/?.so;/there/lib/?.so"
-  end)
-
-  after_each(function()
-    package.loaded["starvideos.core"], package.cpath = kept, loaders
-    rawset(_G, "love", archive)
-  end)
-
-  it("is named with the places it was looked for in", function()
-    local ok, message = pcall(starvideos.new, { api_key = "key" })
-    assert.is_false(ok)
-    assert.truthy(message:find("/here/starvideos/core.so,"
-      .. " /there/lib/starvideos/core.so", 1, true), message)
-    assert.truthy(message:find("make LUA=", 1, true))
-    assert.is_nil(message:find(".love", 1, true))
-  end)
-
-  it("is not looked for in an archive of LÖVE", function()
-    rawset(_G, "love", {})
-    local _, message = pcall(starvideos.new, { api_key = "key" })
-    assert.truthy(message:find("a .love file cannot be loaded", 1, true),
-      message)
-  end)
-end)
-
 describe("the module functions", function()
   --- Loads the library again, in an environment of its own.
   local function loaded_with(environment)
