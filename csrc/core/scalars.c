@@ -192,21 +192,28 @@ static bool is_digits(const sv_value *text) {
   return i > 0 && i < 10;
 }
 
-void sv_check_duration(const sv_checked *r, sv_field field) {
-  const sv_value *duration = r->fields[field];
+/* Where there is no number. */
+static void report_no_duration(const sv_checked *r, const sv_value *duration) {
   char wanted[SV_LIST_SIZE];
   describe_duration(r->model, wanted);
+  if (duration->kind != SV_ABSENT) {
+    sv_report_type(r->report, "duration", wanted, duration);
+  } else if (r->model->duration.required && !output_setter(r)) {
+    sv_report_add(r->report, SV_REQUIRED, "duration", sv_none, sv_none,
+                  "is required: %s", wanted);
+  }
+}
+
+void sv_check_duration(const sv_checked *r, sv_field field) {
+  const sv_value *duration = r->fields[field];
   if (duration->kind == SV_NUMBER) {
     check_seconds(r, duration->as.number);
   } else if (duration->kind == SV_TEXT && is_digits(duration)) {
     sv_report_add(r->report, SV_TYPE, "duration", sv_none, sv_text("string"),
                   "must be a number; write %.*s without quotes",
                   (int)duration->as.text.length, duration->as.text.at);
-  } else if (duration->kind != SV_ABSENT) {
-    sv_report_type(r->report, "duration", wanted, duration);
-  } else if (r->model->duration.required && !output_setter(r)) {
-    sv_report_add(r->report, SV_REQUIRED, "duration", sv_none, sv_none,
-                  "is required: %s", wanted);
+  } else {
+    report_no_duration(r, duration);
   }
 }
 
@@ -222,22 +229,11 @@ static bool offers(const sv_choice_limits *choice, const sv_value *value) {
   return i == 0;
 }
 
-void sv_check_choice(const sv_checked *r, sv_field field) {
-  const sv_choice_limits *choice = sv_limits(r->model, field);
-  const sv_value *value = r->fields[field];
-  const char *name = sv_field_name(field);
+static void report_choice(const sv_checked *r, const char *name,
+                          const sv_choice_limits *choice,
+                          const sv_value *value) {
   char list[SV_LIST_SIZE] = "", shown[SV_SHOWN];
   size_t i;
-  if (value->kind == SV_ABSENT) {
-    return;
-  }
-  if (value->kind != SV_TEXT) {
-    sv_report_type(r->report, name, "a string", value);
-    return;
-  }
-  if (is_ignored(r, field) || offers(choice, value)) {
-    return;
-  }
   for (i = 0; choice->values[i]; i++) {
     sv_add_word(list, choice->values[i]);
   }
@@ -245,4 +241,18 @@ void sv_check_choice(const sv_checked *r, sv_field field) {
   sv_report_add(r->report, SV_UNSUPPORTED_VALUE, name, sv_text(list),
                 sv_text(shown), "must be %s%s; got \"%s\"",
                 i > 1 ? "one of " : "", list, shown);
+}
+
+void sv_check_choice(const sv_checked *r, sv_field field) {
+  const sv_choice_limits *choice = sv_limits(r->model, field);
+  const sv_value *value = r->fields[field];
+  const char *name = sv_field_name(field);
+  if (value->kind == SV_ABSENT) {
+    return;
+  }
+  if (value->kind != SV_TEXT) {
+    sv_report_type(r->report, name, "a string", value);
+  } else if (!is_ignored(r, field) && !offers(choice, value)) {
+    report_choice(r, name, choice, value);
+  }
 }
