@@ -150,12 +150,13 @@ end)
 --   under its name `as`; and the `prompt` of its `params`
 function _M.order(row)
   local order = {}
-  for _, column in ipairs(shown) do
-    local value = row[column.name] or nil
-    if value ~= nil and column.show then
-      value = show[column.show](value, row)
+  for index = 1, #shown do
+    local column = shown[index]
+    local value = row[column.name]
+    if value then
+      local convert = show[column.show]
+      order[column.as] = not convert and value or convert(value, row)
     end
-    order[column.as] = value
   end
   order.params = order.params or {}
   order.prompt = order.params.prompt

@@ -118,11 +118,12 @@ end
 
 -- SQLite keeps any value in any column: a row that another program has spoilt
 -- can still be read.
-local function restored(row)
-  for _, column in ipairs(numbers) do
-    local value = row[column.name]
+local function repair(row)
+  for index = 1, #numbers do
+    local name = numbers[index].name
+    local value = row[name]
     if value and type(value) ~= "number" then
-      row[column.name] = tonumber(value)
+      row[name] = tonumber(value)
     end
   end
   row.read_at = tonumber(row.read_at)
@@ -143,7 +144,7 @@ local function read(self, sql, ...)
     return nil, failed(self, "read", why)
   end
   for _, row in ipairs(rows) do
-    restored(row)
+    repair(row)
   end
   return rows
 end
