@@ -8,6 +8,7 @@ local listener = require "starvideos.listener"
 local pending = require "starvideos.operation.pending"
 local policy = require "starvideos.polling.policy"
 local saved_file = require "starvideos.ledger.saved_file"
+local states = require "starvideos.ledger.states"
 local tasks = require "starvideos.api.task"
 local wait = require "starvideos.operation.wait"
 
@@ -83,9 +84,6 @@ local advice = {
     .. " that, then dismiss the order",
 }
 
-local open = { prepared = true, submitting = true, accepted = true,
-  completed = true, unknown = true }
-
 local function account_name(account)
   return account and "the account " .. account or "no account"
 end
@@ -98,7 +96,7 @@ local function obstacle(context, order)
   elseif order.account ~= context.account then
     what, fact, other = "account", account_name(order.account),
       account_name(context.account)
-  elseif order.late_tasks and not open[order.state] then
+  elseif order.late_tasks and not states.is_open(order.state) then
     what, fact = "late", table.concat(order.late_tasks, ", ")
   end
   if not what then
