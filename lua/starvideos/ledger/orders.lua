@@ -230,15 +230,6 @@ function Orders:of_task(_, id)
   return self.store:find("task", id)
 end
 
---- An order by what names it.
--- @tparam table caller
--- @tparam table name `id` (an order's id or a key), `take` (1), `account`
--- @treturn ?table row
--- @treturn ?table err not_found where there is none
-function Orders:look_up(caller, name)
-  return decision.look_up(self.store, caller, name)
-end
-
 --- List the open orders, or all, oldest first. Those whose process ended are
 -- recovered first.
 -- @tparam table caller
@@ -265,35 +256,11 @@ function Orders:pending(caller, limit, after, all)
   return rows, #page == limit and page[limit].order_id or nil
 end
 
---- Dismiss an order, or what came late for one that has ended.
--- @tparam table caller
--- @tparam table name see `look_up`
--- @tparam ?boolean force also one that was bought and can still be had, or
---   whose process was sending it and has a lease that is over
--- @treturn ?table row
--- @treturn ?table err validation where it is being sent, or was bought
-function Orders:dismiss(caller, name, force)
-  return decision.dismiss(self.store, caller, name, force)
-end
-
---- Give an order of unknown outcome its task.
--- @tparam table caller
--- @tparam table name see `look_up`
--- @tparam string task_id
--- @treturn ?table row
--- @treturn ?table err validation where its outcome is known
-function Orders:adopt(caller, name, task_id)
-  return decision.adopt(self.store, caller, name, task_id)
-end
-
---- Set the account of an order and of all other takes of its key.
--- @tparam table caller
--- @tparam table name see `look_up`
--- @tparam string account
--- @treturn ?table row
--- @treturn ?table err validation where it is another's, or being sent
-function Orders:label(caller, name, account)
-  return decision.label(self.store, caller, name, account)
+-- `look_up`, `dismiss`, `adopt` and `label`, each with the `caller` first.
+for name, decide in pairs(decision) do
+  Orders[name] = function(self, ...)
+    return decide(self.store, ...)
+  end
 end
 
 --- Close the connection.

@@ -23,22 +23,12 @@ _M.policy = {
 local Order = {}
 Order.__index = Order
 
-local Unrecorded = {}
-Unrecorded.__index = Unrecorded
-
-function Unrecorded.submitting()
+local function succeed()
   return true
 end
 
-function Unrecorded.renew()
-  return true
-end
-
-function Unrecorded.accepted()
-  return true
-end
-
-function Unrecorded.failed() end
+local unrecorded = { submitting = succeed, renew = succeed, accepted = succeed,
+  failed = succeed }
 
 -- The state of an order after an error; every other kind leaves it unknown, for
 -- it may have arrived.
@@ -257,7 +247,7 @@ end
 function _M.place(context, fields, options)
   local ledger = context.ledger
   if not ledger then
-    return Unrecorded
+    return unrecorded
   end
   local wanted = wanted_of(context, fields, options)
   local order = setmetatable({ context = context, ledger = ledger }, Order)
