@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "core/buffer.h"
-#include "platform/file.h"
 #include "curl/commit.h"
+#include "platform/file.h"
 
 const char *sv_disk_action_name(sv_disk_action action) {
   static const char *const names[] = {

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "curl/outcome.h"
-#include "platform/atfork.h"
 #include "curl/worker.h"
+#include "platform/atfork.h"
 #include "platform/process.h"
 #include "platform/thread.h"
 

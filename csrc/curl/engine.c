@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "platform/clock.h"
 #include "curl/evidence.h"
 #include "curl/libcurl.h"
+#include "platform/clock.h"
 #include "platform/process.h"
 #include "platform/signals.h"
 

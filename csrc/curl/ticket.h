@@ -10,9 +10,9 @@
 #ifndef SV_CURL_TICKET_H
 #define SV_CURL_TICKET_H
 
+#include "core/pending.h"
 #include "curl/disk_job.h"
 #include "curl/engine.h"
-#include "core/pending.h"
 
 typedef struct sv_ticket sv_ticket;
 

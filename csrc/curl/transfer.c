@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "curl/head.h"
 #include "platform/clock.h"
 #include "platform/file.h"
-#include "curl/head.h"
 
 enum { MAX_HEAD = 64 * 1024 };
 

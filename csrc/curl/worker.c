@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "platform/clock.h"
 #include "platform/atfork.h"
+#include "platform/clock.h"
 
 static const double PROGRESS_SECONDS = 0.02;
 static const double LONG_SECONDS = 3600;

@@ -1,10 +1,10 @@
 /*
 ** Module starvideos.curl: the engine for Lua. Converts, and decides nothing.
 */
-#include "lua/class.h"
-#include "lua/compat.h"
 #include "curl/engine.h"
 #include "curl/libcurl.h"
+#include "lua/class.h"
+#include "lua/compat.h"
 #include "lua/disk_job.h"
 #include "lua/driver.h"
 #include "lua/request.h"

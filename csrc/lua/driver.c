@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lua/class.h"
 #include "curl/driver.h"
+#include "lua/class.h"
 #include "lua/disk_job.h"
 #include "lua/notifier.h"
 #include "lua/request.h"

@@ -4,8 +4,8 @@
 #ifndef SV_LUA_REQUEST_H
 #define SV_LUA_REQUEST_H
 
-#include "lua/compat.h"
 #include "curl/engine.h"
+#include "lua/compat.h"
 
 /* Reads the table in a slot of the stack. Its texts stay Lua's: they are left
 ** on the stack. Raises where a field is of a wrong type. */

@@ -4,8 +4,8 @@
 #ifndef SV_LUA_RESPONSE_H
 #define SV_LUA_RESPONSE_H
 
-#include "lua/compat.h"
 #include "curl/engine.h"
+#include "lua/compat.h"
 
 /* Each pushes one table. */
 void sv_push_failure(lua_State *L, const sv_outcome *outcome);

@@ -4,8 +4,8 @@
 #ifndef SV_LUA_VALUE_H
 #define SV_LUA_VALUE_H
 
-#include "lua/compat.h"
 #include "core/value.h"
+#include "lua/compat.h"
 
 /* The value at an index; a table without its entries. Its text is Lua's. */
 sv_value sv_to_value(lua_State *L, int index);
