@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the newest libcurl of Debian's unstable sources that the mirror of
-# this machine hands out, with OpenSSL and nghttp2, into build/curl-VERSION.
+# this machine offers, with OpenSSL and nghttp2, into build/curl-VERSION.
 # Done once: build/curl-sid leads there. Exit code 3: no source was found.
 set -eu
 

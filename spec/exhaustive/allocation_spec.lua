@@ -51,7 +51,7 @@ describe("When memory runs out while", function()
 
   for _, name in ipairs(names) do
     for _, source in ipairs(scenarios[name].short_of) do
-      it(("%s (%s), nothing is torn, lost or left behind"):format(name, source),
+      it(("%s (%s), nothing is damaged, lost or left behind"):format(name, source),
         function()
           assert_survives(name, source, "once")
           assert_survives(name, source, "on")

@@ -19,7 +19,7 @@ local COMPILE = [[
 cc -std=gnu99 -O1 -o @folder@/server @here@/server.c @here@/steps.c \
   @here@/record.c $(pkg-config --cflags --libs libssl) -pthread]]
 
--- Each is trusted by itself, so that nothing but its name, or its dates, is
+-- Each is trusted on its own, so that nothing but its name, or its dates, is
 -- wrong with it.
 local CERTIFY = [[
 cd @folder@ && exec 2>openssl.log >&2

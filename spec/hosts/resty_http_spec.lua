@@ -1,7 +1,7 @@
 -- The transport resty_http in a real nginx that has no libcurl: against the
 -- provider's stand-in over TLS, and under the whole table of faults. With the
 -- real lua-resty-http in the folder that STARVIDEOS_RESTY_HTTP names, or where
--- nginx would find it by itself; else with the stand-in of spec/fixtures/resty.
+-- nginx would find it unaided; else with the stand-in of spec/fixtures/resty.
 
 local books = require "spec.fixtures.books"
 local answers = require "spec.faults.answers"

@@ -333,7 +333,7 @@ describe("the engine", function()
     end)
 
     it("arrives once more where a reused connection is allowed", function()
-      -- Why `fresh` is there: libcurl repeats this one by itself.
+      -- Why `fresh` is there: libcurl repeats this one unasked.
       local req = { method = "POST", url = server.url .. "/drop?as=" .. before,
         body = "x" }
       assert(get(server.url .. "/hello"))
@@ -745,7 +745,7 @@ describe("the engine", function()
       assert.equal(("0123456789"):rep(100000), read(path))
     end)
 
-    it("is begun anew when the server sends the whole", function()
+    it("is restarted when the server sends the whole", function()
       write(path, ("old"):rep(1000000))
       local response = assert(download("/clip.mp4", { path = path, offset = 7 }))
       assert.equal(0, response.file_offset)
@@ -818,7 +818,7 @@ describe("the engine", function()
         end)
       end
 
-      it("is begun anew where the whole comes, of whatever version", function()
+      it("is restarted where the whole comes, of whatever version", function()
         known.etag = '"other"'
         assert.equal(0, assert(download("/clip.mp4", known)).file_offset)
         assert.equal(("0123456789"):rep(100000), read(path))
@@ -1046,7 +1046,7 @@ describe("the engine", function()
       end
     end)
 
-    it("comes by itself when nobody refers to the engine", function()
+    it("comes with the garbage collection when nobody refers to the engine", function()
       local other = curl.engine()
       local transfer = assert(other:submit { url = server.url .. "/hang" })
       other:step(0.05)

@@ -131,7 +131,7 @@ describe("a driver", function()
     end
   end)
 
-  it("hands out many, each number once, with its own answer", function()
+  it("answers many, each number once, with its own answer", function()
     driver:close()
     driver = curl.driver { max_in_flight = 8 }
     local expected, count = {}, 200
@@ -358,7 +358,7 @@ describe("a driver", function()
     for index, path in ipairs { "/hang", "/drip", "/hang", "/zeros" } do
       held[index] = submit(path)
     end
-    held[5] = submit("/drip", { sink = { path = folder .. "/torn" } })
+    held[5] = submit("/drip", { sink = { path = folder .. "/dropped" } })
     process.readable(driver:pollfd(), 0.1)
     at_once(driver.close, driver)
     for _, ticket in ipairs(held) do

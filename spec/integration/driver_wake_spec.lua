@@ -253,7 +253,7 @@ describe("a driver", function()
       assert.is_true(finish(driver, submit("/hello", true)).reused)
     end)
 
-    it("hands out in the child what was lost and what is new", function()
+    it("gives the child what was lost and what is new", function()
       local _, lost = submit "/hang"
       assert.is_true(process.in_child(function()
         local _, fresh = submit "/hello"

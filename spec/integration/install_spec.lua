@@ -69,7 +69,7 @@ describe("the installed rock", function()
     assert.equal(0, code, text)
   end)
 
-  it("has a command line that finds its modules by itself", function()
+  it("has a command line that finds its modules unaided", function()
     local code, text = run("cd / && " .. folder .. "/tree/bin/starvideos --version")
     assert.equal(0, code, text)
     assert.match("%d+%.%d+%.%d+", text)

@@ -1,6 +1,6 @@
 -- A PostgreSQL server under a ledger that goes away in each way, at each step of
 -- an order: nothing is lost or bought twice, nobody waits beyond his time, and
--- the record is right again by itself soon after the server is back.
+-- the library sets the record right soon after the server is back.
 
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"

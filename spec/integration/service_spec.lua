@@ -216,7 +216,7 @@ for _, tls in ipairs { false, true } do
         assert.is_true(file.bytes > 1000)
       end)
 
-    it("begins a file anew that has changed meanwhile", function()
+    it("restarts a file that has changed meanwhile", function()
       local path = folder .. "/changed.mp4"
       local file = assert(hurried:download(completed "media_changed", path))
       assert.is_nil(file.resumed_from)

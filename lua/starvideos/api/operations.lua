@@ -22,11 +22,11 @@
 
 local address = require "starvideos.api.address"
 
-local BASE_URL = "base_url must read like " .. address.default
+local BASE_URL = "check base_url, which looks like " .. address.default
 
 local UNKNOWN = "the order was sent, but no answer says whether it was accepted"
-  .. " (%s); it may have been accepted and billed: look at your account with"
-  .. " the provider before you order again"
+  .. " (%s); it may have been bought: check your account with the provider"
+  .. " before you order again"
 
 local NOTHING_BOUGHT = "%s; nothing was sent, and nothing was bought"
 
@@ -68,7 +68,7 @@ _M.create = {
   refused = {
     auth = "the provider refused the API key (%s); nothing was bought; check"
       .. " STARVIDEOS_API_KEY or api_key",
-    config = "the provider knows no such address (%s); nothing was bought; "
+    config = "the provider has no such path (%s); nothing was bought; "
       .. BASE_URL,
     invalid_request = "the provider refused the order (%s); nothing was bought;"
       .. " %s",
@@ -99,7 +99,7 @@ _M.query = {
   refused = {
     auth = "the provider refused the API key (%s); check STARVIDEOS_API_KEY or"
       .. " api_key",
-    config = "the provider knows no such address (%s); " .. BASE_URL,
+    config = "the provider has no such path (%s); " .. BASE_URL,
     invalid_request = "the provider refused the request (%s)",
     rate_limited = "too many requests (%s)",
     not_found = "the provider knows no task with this id (%s)",

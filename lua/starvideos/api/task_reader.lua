@@ -95,7 +95,7 @@ end
 
 -- For an order that was rate limited although a task was made.
 local TASK_AT_LIMIT = "too many requests (%s), but the answer names task %s,"
-  .. " which may have been bought: look at your account with the provider"
+  .. " which may have been bought: check your account with the provider"
   .. " before you order again"
 
 local function is_unpaid(reading)

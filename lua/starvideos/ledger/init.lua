@@ -253,7 +253,7 @@ end
 
 --- The order is about to be sent.
 -- @tparam table row as `begin` gave it
--- @treturn ?table row; nil where another process has taken it
+-- @treturn ?table row; nil where another process has claimed it
 -- @treturn ?table err
 function Ledger:submitting(row)
   return ask(self, "submitting", row)
@@ -261,7 +261,7 @@ end
 
 --- The order still waits for its turn to be sent.
 -- @tparam table row
--- @treturn ?table row; nil where another process has taken it
+-- @treturn ?table row; nil where another process has claimed it
 -- @treturn ?table err
 function Ledger:renew(row)
   return ask(self, "renew", row)

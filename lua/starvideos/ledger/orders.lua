@@ -46,14 +46,14 @@ end
 --- The order is about to be sent.
 -- @tparam table caller
 -- @tparam table row as `begin` gave it
--- @treturn ?table row; nil where another process has taken it
+-- @treturn ?table row; nil where another process has claimed it
 -- @treturn ?table err
 function Orders:submitting(caller, row)
   local after, err = self.store:transition(caller, row, "submitting", {
     attempts = (row.attempts or 0) + 1, owner = caller.owner,
     lease = self.store.lease, error = false })
   if after == false then
-    return nil, self.store:failure("written", "another process has taken the"
+    return nil, self.store:failure("written", "another process has claimed the"
       .. " order " .. row.order_id)
   end
   return after, err
@@ -62,13 +62,13 @@ end
 --- The order still waits for its turn to be sent: begin a new lease.
 -- @tparam table caller
 -- @tparam table row prepared
--- @treturn ?table row; nil where another process has taken it
+-- @treturn ?table row; nil where another process has claimed it
 -- @treturn ?table err
 function Orders:renew(caller, row)
   local after, err = self.store:transition(caller, row, "prepared", { owner = caller.owner,
     lease = self.store.lease })
   if after == false then
-    return nil, self.store:failure("written", "another process has taken the"
+    return nil, self.store:failure("written", "another process has claimed the"
       .. " order " .. row.order_id)
   end
   return after, err

@@ -41,7 +41,7 @@ local state_after = {
   cancelled = "prepared",
 }
 
--- Takes a step, unless another process has taken the order.
+-- Takes a step, unless another process has claimed the order.
 local function step(self, method)
   local row, err = self.ledger[method](self.ledger, self.row)
   if not row then

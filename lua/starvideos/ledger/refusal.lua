@@ -18,7 +18,7 @@ local refusals = {
     .. " key @key@, take @take@, was dismissed; nothing was sent now: @again@" },
   unknown = { kind = "outcome_unknown", message = "the order with the key @key@,"
     .. " take @take@, was sent before, and its outcome is unknown; it may have"
-    .. " been bought, so nothing was sent now: look at your account with the"
+    .. " been bought, so nothing was sent now: check your account with the"
     .. " provider, then adopt the task you find there, or @again@, or dismiss the"
     .. " order" },
   unlabelled = { kind = "config", message = "the order with the key @key@ has no"

@@ -64,7 +64,7 @@ local advice = {
   { "malformed", "restore it from a copy" },
   { "locked", "another program has locked it for too long" },
   { "no connection to the server", "check its address, and that the server runs"
-    .. " and lets you in" },
+    .. " and accepts your login" },
 }
 
 --- The error of a ledger that does not work, as plain data.

@@ -16,10 +16,10 @@ local validate = require "starvideos.operation.validate"
 local function stopped(before, why)
   return errors.new {
     kind = "cancelled",
-    message = before and "stopped before the order was sent again; nothing was"
+    message = before and "stopped before the order was retried; nothing was"
       .. " bought (" .. before.message .. ")"
-      or "stopped while the order waited for its turn; nothing was sent, and"
-      .. " nothing was bought",
+      or "stopped while the order waited for a free slot (max_creates);"
+      .. " nothing was sent, and nothing was bought",
     sent = false,
     interrupted = why == "interrupted",
   }

@@ -57,8 +57,8 @@ local function obstacle(runtime, path, overwrite)
     return { kind = "io", target = "blocked", message = path .. " is a pipe,"
       .. " a socket or a device; choose another name" }
   elseif there and not overwrite then
-    return { kind = "io", target = "exists", message = path .. " exists;"
-      .. " choose another name or allow overwriting" }
+    return { kind = "io", target = "exists", message = path .. " already"
+      .. " exists; choose another name, or allow overwriting" }
   end
   local ok, failure = part_file.probe(runtime, path)
   return not ok and not_writable(path, failure) or nil

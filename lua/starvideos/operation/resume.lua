@@ -72,7 +72,7 @@ local advice = {
   prepared = "nothing was bought; order it again under its key to send it",
   submitting = "a process is sending it right now, and may buy it; resume again"
     .. " later",
-  unknown = "it was sent, and may have been bought; look at your account with"
+  unknown = "it was sent, and may have been bought; check your account with"
     .. " the provider, then adopt the task you find there, or order again with"
     .. " another take, or dismiss it",
   elsewhere = "it was ordered at %s, and this client has another base URL:"

@@ -115,9 +115,9 @@ end
 function _M.commit(part, path, bytes, overwrite)
   local size = _M.size(part)
   if size and size ~= bytes then
-    return nil, { reason = "changed", message = "it has another size now" }
+    return nil, { reason = "changed", message = "its size has changed" }
   elseif not overwrite and core.kind(path) then
-    return nil, { reason = "exists", message = "it exists" }
+    return nil, { reason = "exists", message = "it already exists" }
   end
   local ok, problem, errno = os.rename(part, path)
   if not ok then

@@ -38,7 +38,7 @@ describe("the error of an order", function()
         if not task then
           local unknown = err.kind == "outcome_unknown"
           assert.equal(not unknown, says(err, "nothing was bought"), err.message)
-          assert.equal(unknown, says(err, "may have been accepted and billed"))
+          assert.equal(unknown, says(err, "may have been bought"))
           assert.is_true(unknown or billed == 0)
         end
       end)
@@ -53,7 +53,7 @@ describe("the error of an order", function()
     { "create_quota", "top up your account" },
     { "create_policy_chinese", "; change the order before you send it again" },
     { "create_auth", "; check STARVIDEOS_API_KEY" },
-    { "create_404", "; base_url must read like https://" },
+    { "create_404", "; check base_url, which looks like https://" },
   }
   for _, row in ipairs(advice) do
     it("says what to do about " .. row[1], function()

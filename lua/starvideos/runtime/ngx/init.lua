@@ -28,8 +28,7 @@ local IN_A_TIMER = "call it inside ngx.timer.at(0, function() ... end)"
 local ADVICE = {
   init = "start a timer in init_worker, or make a client with runtime ="
     .. ' "block" for this phase',
-  exit_worker = "the worker is about to end; the next one can wait for what is"
-    .. " still open",
+  exit_worker = "the worker is exiting; wait for open tasks in the next one",
 }
 
 --- Make sure that the caller can wait here.
@@ -55,7 +54,8 @@ end
 local function reason_to_end(self, group)
   return ngx.worker.exiting() and "the worker is exiting"
     or self.closed and "the client was closed"
-    or group and group:is_orphaned() and "the caller is gone" or nil
+    or group and group:is_orphaned()
+    and "the caller was killed or disconnected" or nil
 end
 
 local function sleep_until(self, due, let_pass)

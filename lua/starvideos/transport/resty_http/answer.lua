@@ -23,13 +23,13 @@ local faults = {
     { "", "connect", "no connection was made (%s)" },
   },
   head = {
-    { "^timeout", "timeout", "no answer came in time" },
+    { "^timeout", "timeout", "no answer within the time allowed" },
     { "couldn't parse", "protocol", "the server does not speak HTTP" },
     { "", "reset", "the connection was closed before an answer came" },
   },
   body = {
-    { "^timeout", "timeout", "the answer stopped coming" },
-    { "", "reset", "the connection was closed within the answer" },
+    { "^timeout", "timeout", "the answer stalled" },
+    { "", "reset", "the connection was closed in the middle of the answer" },
   },
 }
 
@@ -64,9 +64,9 @@ local function problem(status, headers)
     return "the server sent an interim answer, which lua-resty-http cannot"
       .. " read past"
   elseif status > 999 or length and not length:find "^%d+$" then
-    return "the answer has no status, or a length that is no number"
+    return "the answer has no status, or a Content-Length that is not a number"
   elseif encoding and encoding:lower() ~= "chunked" then
-    return "the answer has an encoding that was not asked for"
+    return "the answer has a Transfer-Encoding that was not asked for"
   end
 end
 

@@ -82,7 +82,8 @@ end
 function _M.follow(target, location, insecure_http)
   local next_one = _M.read(resolve(target, location), true)
   if not next_one then
-    return refuse("protocol", "the server redirects to what is no address")
+    return refuse("protocol", "the server redirects to something that is"
+      .. " not a URL")
   elseif not next_one.secure and (target.secure or not insecure_http) then
     return refuse("insecure", "the server redirects to an address that is not"
       .. " https")

@@ -13,7 +13,8 @@ local LOOK_SECONDS = 0.5
 local function verdict(state)
   local now = state.now()
   if now >= state.end_by then
-    return { reason = "timeout", message = "the time is up" }
+    return { reason = "timeout",
+      message = "not finished within the time allowed" }
   elseif now >= state.connect_by then
     return { reason = "timeout", message = "no connection was made in time" }
   elseif not state.req.finish and coroutine.status(state.caller) == "dead" then

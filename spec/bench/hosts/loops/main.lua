@@ -57,7 +57,7 @@ local function summary(series)
     p999 = list[math.ceil(#list * 0.999)], longest = list[#list] }
 end
 
--- What a call took of the host's time by itself: where the thread was taken
+-- What a call took of the host's time alone: where the thread was taken
 -- off the processor for others, only what it had of that.
 local function own_longest()
   local longest = 0
