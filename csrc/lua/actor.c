@@ -84,14 +84,9 @@ static int answer_in(lua_State *L) {
   return 0;
 }
 
-static int undo_in(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, "undo");
-  lua_call(L, 0, 0);
-  return 0;
-}
-
-static int end_in(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, "end");
+/* One of the functions, by its name. */
+static int run_in(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, lua_touserdata(L, 1));
   lua_call(L, 0, 0);
   return 0;
 }
@@ -163,7 +158,7 @@ static void on_answer(void *self, const sv_buffer *question,
 static void on_undo(void *self) {
   state *s = self;
   if (s->was_asked) {
-    call(s->L, undo_in, s);
+    call(s->L, run_in, "undo");
     lua_settop(s->L, 0);
   }
 }
@@ -181,7 +176,7 @@ static double on_idle(void *self) {
 static void on_end(void *self) {
   state *s = self;
   if (s->L) {
-    call(s->L, end_in, s);
+    call(s->L, run_in, "end");
     lua_close(s->L);
   }
   free(s);
