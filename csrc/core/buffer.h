@@ -1,5 +1,6 @@
 /*
-** Bytes that grow. `data` stays NULL until something is added.
+** Bytes that grow. All zero is an empty one, whose `data` is NULL. It owns its
+** bytes, until sv_buffer_free; one thread uses it at a time.
 */
 #ifndef SV_CORE_BUFFER_H
 #define SV_CORE_BUFFER_H

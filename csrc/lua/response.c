@@ -119,8 +119,8 @@ static const char *version_name(long version) {
   return version == 20 ? "2" : version == 10 ? "1.0" : "1.1";
 }
 
-void sv_push_response(lua_State *L, const sv_transfer *transfer,
-                      const sv_outcome *outcome) {
+static void push_response(lua_State *L, const sv_transfer *transfer,
+                          const sv_outcome *outcome) {
   lua_createtable(L, 0, 10);
   sv_set_integer(L, "status", outcome->status);
   sv_set_integer(L, "bytes_sent", outcome->bytes_sent);
@@ -148,7 +148,7 @@ void sv_push_response(lua_State *L, const sv_transfer *transfer,
 int sv_push_result(lua_State *L, const sv_transfer *transfer,
                    const sv_outcome *outcome) {
   if (outcome->reason == SV_REASON_NONE) {
-    sv_push_response(L, transfer, outcome);
+    push_response(L, transfer, outcome);
     return 1;
   }
   lua_pushnil(L);

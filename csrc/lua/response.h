@@ -1,5 +1,14 @@
 /*
 ** What came of an exchange, as Lua tables.
+**
+** A response has `status`, `headers` (by lower-case names), `http_version`,
+** `bytes_sent`, `reused` (connection) and `elapsed` (seconds), and either
+** `body` or, where the body went to a file, `file_offset` and `file_bytes`
+** (where it began there, and how much it was) and `sha256` of the whole file.
+**
+** A failure has `reason` and `phase` (see curl/outcome.h), `message`, `sent`,
+** `bytes_sent`, `received` (bytes), and `status` and `errno` where there are
+** any.
 */
 #ifndef SV_LUA_RESPONSE_H
 #define SV_LUA_RESPONSE_H
@@ -7,16 +16,14 @@
 #include "curl/engine.h"
 #include "lua/compat.h"
 
-/* Each pushes one table. */
 void sv_push_failure(lua_State *L, const sv_outcome *outcome);
-void sv_push_response(lua_State *L, const sv_transfer *transfer,
-                      const sv_outcome *outcome);
 
 /* What a finished transfer returns: a response, or nil and a failure. */
 int sv_push_result(lua_State *L, const sv_transfer *transfer,
                    const sv_outcome *outcome);
 
-/* What it tells before: status and headers, or nothing while that is 0. */
+/* What is known before that: status and headers; nothing while the status is
+** 0. */
 int sv_push_answer(lua_State *L, const sv_transfer *transfer, long status);
 
 /* Bytes received, in all (nil where unknown) and sent. */
