@@ -1,5 +1,5 @@
---- What a call accepts, as data: a misspelt or mistyped option is an error of
--- the program and raises where it was written.
+--- The options of every call, as data: an option of another name or type is a
+-- mistake of the program and raises an error that names the caller's line.
 -- @module starvideos.options
 
 local _M = {}
@@ -54,8 +54,8 @@ local function extended(base, more)
   return more
 end
 
--- What a person gave an order as its name.
-local function order_key(value)
+-- A name that a person reads: of an order, of an account.
+local function readable(value)
   return type(value) == "string" and value:find("%S") ~= nil
     and not value:find("[%c\127]"), "a text of printable characters"
 end
@@ -76,13 +76,13 @@ local function transport(value)
     "a function or resty_http"
 end
 
-local function above_none(value)
+local function positive(value)
   return type(value) == "number" and value > 0 and value < math.huge,
     "a number above 0"
 end
 
--- Of ngx.shared, or with the same methods. One of nginx's is a table whose
--- methods stand in its metatable.
+-- One of ngx.shared, or another with the same methods. Those of nginx are tables
+-- whose methods stand in their metatables.
 local function dictionary(value)
   local is_one = type(value) == "table" or type(value) == "userdata"
   return is_one and value.get ~= nil and value.set ~= nil and value.add ~= nil,
@@ -92,7 +92,7 @@ end
 local create = {
   validation = mode,
   endpoint = text,
-  key = order_key,
+  key = readable,
   take = count,
   path = path,
 }
@@ -109,7 +109,7 @@ _M.accepted = {
     runtime = one_of("block", "frame", "poll", "ngx"),
     transport = transport,
     shared = dictionary,
-    poll_rate = above_none,
+    poll_rate = positive,
     clock = callback,
     sleep = callback,
     random = callback,
@@ -123,7 +123,7 @@ _M.accepted = {
     interrupts = one_of("raise", "return"),
     ledger = not_blank,
     ledger_fsync = boolean,
-    account = order_key,
+    account = readable,
   },
   create = create,
   query = { max_age = seconds_or_none },

@@ -85,7 +85,7 @@ local function target(name)
   return settings().prefix .. "files/" .. name .. ".mp4"
 end
 
--- The error of a call as the one who asks can read it.
+-- The error of a call as text for the answer.
 local function told(value, err)
   if value then
     return value
