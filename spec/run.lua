@@ -18,7 +18,7 @@ local kinds = {
   hosts = "spec/hosts",
   loops = "spec/hosts/copas_spec.lua spec/hosts/cqueues_spec.lua"
     .. " spec/hosts/luv_spec.lua",
-  engine = "spec/integration/curl_spec.lua"
+  engine = "spec/integration/curl*_spec.lua"
     .. " spec/integration/reuse_spec.lua"
     .. " spec/integration/driver_*spec.lua"
     .. " spec/integration/download_spec.lua",

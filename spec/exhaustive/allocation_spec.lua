@@ -2,12 +2,12 @@
 -- those of Lua, libcurl and libcrypto on its behalf. What is done meanwhile,
 -- and what must be true after it, stands in spec/allocation/scenarios.lua.
 
+local interpreter = require "spec.fixtures.interpreter"
 local shell = require "starvideos.sandbox.nginx.shell"
 
 local scenarios = dofile "spec/allocation/scenarios.lua"
 
-local LUA = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
-local DRIVER = ("build/allocation/%s/driver"):format(LUA)
+local DRIVER = ("build/allocation/%s/driver"):format(interpreter)
 
 -- Leaks are counted by the driver itself, of all memory but what other
 -- modules' C has: lua-cjson leaks a buffer where Lua raises in it.
@@ -38,8 +38,8 @@ table.sort(names)
 
 describe("When memory runs out while", function()
   setup(function()
-    local output, status = read("MAKEFLAGS= make -s allocation LUA=" .. LUA
-      .. " 2>&1")
+    local output, status = read("MAKEFLAGS= make -s allocation LUA="
+      .. interpreter .. " 2>&1")
     assert(status == "0", output)
     -- In memory, for thousands of ledgers are made.
     folder = shell.read "mktemp -d -p /dev/shm 2>/dev/null || mktemp -d"
@@ -51,7 +51,8 @@ describe("When memory runs out while", function()
 
   for _, name in ipairs(names) do
     for _, source in ipairs(scenarios[name].short_of) do
-      it(("%s (%s), nothing is damaged, lost or left behind"):format(name, source),
+      it(("%s (%s), nothing is damaged, lost or left behind"):format(name,
+        source),
         function()
           assert_survives(name, source, "once")
           assert_survives(name, source, "on")

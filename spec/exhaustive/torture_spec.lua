@@ -2,15 +2,13 @@
 -- times here and by the thousand in `make torture`.
 
 local audit = require "spec.torture.audit"
+local interpreter = require "spec.fixtures.interpreter"
 local json = require "starvideos.json"
 
 local KILLS = 40
 
 -- Of the system calls of an order, this is how many lie between two kills.
 local EVERY = 29
-
-local interpreter = rawget(_G, "jit") and "luajit"
-  or _VERSION:lower():gsub(" ", "")
 
 local function run(program, ...)
   local process = assert(io.popen(("%s spec/torture/%s 2>&1; echo $?")

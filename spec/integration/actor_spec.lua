@@ -4,12 +4,11 @@ local actors = require "spec.fixtures.actors"
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
+local interpreter = require "spec.fixtures.interpreter"
 local process = require "spec.fixtures.process"
 local shell = require "starvideos.sandbox.nginx.shell"
 
 local ask, finish = actors.ask, actors.finish
-
-local LUA = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
 
 local AT_ONCE = 2
 
@@ -118,7 +117,7 @@ describe("an actor", function()
     for _, way in ipairs { "exit", "close" } do
       local start = core.now()
       assert.equal("7", shell.read(("timeout 60 %s %s %s %s 2>&1; echo $?")
-        :format(LUA, program, pipe, way)))
+        :format(interpreter, program, pipe, way)))
       assert.is_true(core.now() - start < 10)
     end
   end)

@@ -6,6 +6,7 @@ local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local download = require "starvideos.operation.download"
 local files = require "spec.fixtures.files"
+local interpreter = require "spec.fixtures.interpreter"
 local json = require "starvideos.json"
 local nginx = require "spec.fixtures.nginx"
 local process = require "spec.fixtures.process"
@@ -383,8 +384,7 @@ print(file.resumed_from, file.sha256)
       write(script, SCRIPT)
       local output = shell.read(shell.fill(SMALL, { folder = mount,
         script = script, url = server.url .. "/film.mp4?sig=secret",
-        lua = rawget(_G, "jit") and "luajit"
-          or _VERSION:lower():gsub(" ", "") }))
+        lua = interpreter }))
       local kind, bytes, message, resumed_from, sha256 =
         output:match("^(%w+)\t(%d+)\t([^\n]+)\n(%d+)\t(%w+)$")
       assert.equal("io", kind, output)

@@ -3,11 +3,10 @@
 
 local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
+local interpreter = require "spec.fixtures.interpreter"
 local nginx = require "spec.fixtures.nginx"
 local process = require "spec.fixtures.process"
 local shell = require "starvideos.sandbox.nginx.shell"
-
-local LUA = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
 
 -- Exits without closing its Lua state, a few handshakes later.
 local PROGRAM = [[
@@ -77,8 +76,8 @@ describe("a driver", function()
     files.write(program, PROGRAM)
     for turn = 1, EXITS do
       local status = shell.read(("timeout 60 %s %s %s %s %.3f 2>&1; echo $?")
-        :format(LUA, program, server.tls_url .. "/hello", server.ca_file,
-          0.05 + turn / 150))
+        :format(interpreter, program, server.tls_url .. "/hello",
+          server.ca_file, 0.05 + turn / 150))
       assert.equal("7", status)
     end
   end)
@@ -88,7 +87,7 @@ describe("a driver", function()
     files.write(program, CROWDED)
     local function run(more)
       return shell.read(("ulimit -n 48; timeout 20 %s %s %s %s 2>&1; echo $?")
-        :format(LUA, program, server.url .. "/hello", more))
+        :format(interpreter, program, server.url .. "/hello", more))
     end
     assert.equal("io\tfalse\ntrue\n0", run "")
     assert.equal("io\tfalse\nanswered\tnil\ntrue\n0", run "more")

@@ -3,14 +3,13 @@
 
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
+local interpreter = require "spec.fixtures.interpreter"
 local nginx = require "spec.fixtures.nginx"
 local process = require "spec.fixtures.process"
 local shell = require "starvideos.sandbox.nginx.shell"
 local tickets = require "spec.fixtures.tickets"
 
 local finish, take = tickets.finish, tickets.take
-
-local LUA = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
 
 local WAYS = [[
 location = /hello { content_by_lua_block {
@@ -384,7 +383,8 @@ describe("a driver", function()
     assert(shell.run("cc -shared -fPIC -o " .. shim
       .. " spec/fixtures/lookup.c"))
     local output = shell.read("ASAN_OPTIONS=$ASAN_OPTIONS:"
-      .. "verify_asan_link_order=0 LD_PRELOAD=" .. shim .. " " .. LUA .. [[ -e '
+      .. "verify_asan_link_order=0 LD_PRELOAD=" .. shim .. " " .. interpreter
+      .. [[ -e '
       local core = require("starvideos.core")
       local curl = require("starvideos.curl")
       local driver = curl.driver()
@@ -398,7 +398,7 @@ describe("a driver", function()
   end)
 
   it("ends with the Lua state, whatever is under way", function()
-    local output = shell.read(LUA .. [[ - ]] .. server.url .. [[ <<'END'
+    local output = shell.read(interpreter .. [[ - ]] .. server.url .. [[ <<'END'
       local curl = require "starvideos.curl"
       kept = {}
       for _ = 1, 2 do

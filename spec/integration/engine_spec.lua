@@ -10,19 +10,14 @@ local kernel = require "spec.fixtures.kernel"
 local process = require "spec.fixtures.process"
 local servers = require "spec.faults.server"
 local shell = require "starvideos.sandbox.nginx.shell"
+local transfers = require "spec.fixtures.transfer"
 
 local elsewhere = kernel.elsewhere
-local finish = require("spec.fixtures.transfer").finish
+local finish, is_lost, timed =
+  transfers.finish, transfers.is_lost, transfers.timed
 
 local VIDEO = { status = 200, type = "video/mp4", body = "abcdefgh" }
 local ANSWER = { status = 200, body = "{}" }
-
--- Seconds that a function took.
-local function timed(what, ...)
-  local start = core.now()
-  what(...)
-  return core.now() - start
-end
 
 local ORDER = [[
 local curl = require "starvideos.curl"
@@ -78,12 +73,6 @@ describe("the engine", function()
   after_each(function()
     engine:close()
   end)
-
-  local function is_lost(reason, response, failure)
-    assert.is_nil(response)
-    assert.equal(reason, failure.reason, failure.message)
-    return failure
-  end
 
   local function read_outcome(text)
     local reason, phase, sent, bytes = text:match "^(%S+)\t(%S+)\t(%S+)\t(%d+)"

@@ -5,6 +5,7 @@
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local files = require "spec.fixtures.files"
+local interpreter = require "spec.fixtures.interpreter"
 local ledgers = require "starvideos.ledger"
 local postgres = require "spec.fixtures.postgres"
 local process = require "spec.fixtures.process"
@@ -14,8 +15,6 @@ local sandbox = require "starvideos.sandbox"
 local shell = require "starvideos.sandbox.nginx.shell"
 local starvideos = require "starvideos"
 local tunnels = require "spec.fixtures.tunnel"
-
-local LUA = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
 
 local PARAMS = { model = "videos", prompt = "a kite", duration = 5 }
 
@@ -152,7 +151,7 @@ describe("a ledger on a server that", function()
   local steps = { begin = 0, submitting = 0, resolve = 1 }
 
   -- That of one Lua is that of another, but for what it does after the answer.
-  local tried = LUA == "luajit" and { resolve = 1 } or steps
+  local tried = interpreter == "luajit" and { resolve = 1 } or steps
 
   before_each(function()
     run "DROP TABLE IF EXISTS starvideos_orders, ledger_meta"
@@ -285,7 +284,7 @@ describe("a ledger on a server that", function()
       files.write(program, SCRIPT)
       finally(function() server:thaw() end)
       assert.equal(outcome, (shell.read(shell.fill("timeout 30 @lua@"
-        .. " @program@ @url@ @step@ @stop@ 2>&1", { lua = LUA, url = server.url,
+        .. " @program@ @url@ @step@ @stop@ 2>&1", { lua = interpreter, url = server.url,
         program = program, step = step, stop = server:freezer() }))
         :gsub("%s+", " ")))
     end)

@@ -4,13 +4,13 @@
 local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
 local http1 = require "spec.faults.http1"
+local interpreter = require "spec.fixtures.interpreter"
 local process = require "spec.fixtures.process"
 local servers = require "spec.faults.server"
 local shell = require "starvideos.sandbox.nginx.shell"
+local transfers = require "spec.fixtures.transfer"
 
-local finish = require("spec.fixtures.transfer").finish
-
-local LUA = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
+local finish, is_lost = transfers.finish, transfers.is_lost
 
 local ANSWER = { status = 200, body = "{}" }
 local CLIP = { status = 200, type = "video/mp4", body = "abcdefgh" }
@@ -74,12 +74,6 @@ describe("a handle that sent a poll", function()
       lines[index] = request.line:match "^(%a+ %S+)"
     end
     return lines
-  end
-
-  local function is_lost(reason, response, failure)
-    assert.is_nil(response)
-    assert.equal(reason, failure.reason, failure.message)
-    return failure
   end
 
   for _, scheme in ipairs { "url", "tls_url" } do
@@ -257,7 +251,7 @@ describe("a handle that sent a poll", function()
     local silent, fd = process.listen()
     server:plan { connection({ ANSWER, ANSWER }, { "fin" }) }
     local output = shell.read(shell.fill(PROXIED, { url = server.url,
-      lua = (LUA), proxy = "http://127.0.0.1:" .. silent }))
+      lua = interpreter, proxy = "http://127.0.0.1:" .. silent }))
     process.close(fd)
     assert.equal("{}\ntimeout\n{}", output)
   end)

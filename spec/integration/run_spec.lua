@@ -3,14 +3,13 @@
 
 local core = require "starvideos.core"
 local file = require "starvideos.sandbox.nginx.file"
+local interpreter = require "spec.fixtures.interpreter"
 local nginx = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.sandbox.nginx.shell"
 local starvideos = require "starvideos"
 
 local FAST = { first_poll = 0.2, interval = 0.2, max_interval = 0.2 }
 local PARAMS = { model = "videos", duration = 4, prompt = "a kite" }
-
-local LUA = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
 
 local PROGRAM = [[
 local starvideos = require "starvideos"
@@ -50,7 +49,7 @@ describe("a program without a loop", function()
     file.write(path, PROGRAM:format(runtime, server.key, server.base_url,
       runtime))
     return shell.read(([[%s %s 2>&1 & pid=$!; sleep 0.6; kill -INT $pid
-      wait $pid]]):format(LUA, path))
+      wait $pid]]):format(interpreter, path))
   end
 
   for _, runtime in ipairs { "frame", "poll" } do

@@ -1,5 +1,6 @@
 local cjson = require "cjson"
 local core = require "starvideos.core"
+local interpreter = require "spec.fixtures.interpreter"
 
 local NULL = cjson.null
 local NONE = {} -- a field that a case leaves out
@@ -441,10 +442,9 @@ end)
 
 describe("the width of a terminal", function()
   local function columns_at(descriptor)
-    local lua = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
     local pipe = io.popen(([=[script -qec "stty cols 33; %s -e 'print(require
       [[starvideos.core]].columns(%d))'" /dev/null </dev/null 2>&1]=]):format(
-      lua, descriptor))
+      interpreter, descriptor))
     local text = pipe:read "*a"
     pipe:close()
     return text
