@@ -2,8 +2,8 @@
 -- slot, in the order in which they came: they are not sent yet and can be
 -- cancelled. The time limit of a create begins when it gets its slot.
 --
--- Who waits is a runtime's waiter: see its `waiter`, `wait`, `wake`, `is_gone`
--- and `leave`.
+-- Who waits is a runtime's waiter: see its `waiter`, `wait`, `wake`,
+-- `has_ended` and `leave`.
 -- @module starvideos.api.create_slots
 
 local _M = {}
@@ -23,12 +23,12 @@ local LOOK, RENEWAL = 5, 20
 -- its slot and its place in the queue. Returns the first of the queue.
 local function clear(self, runtime)
   for who in pairs(self.holders) do
-    if runtime:is_gone(who) then
+    if runtime:has_ended(who) then
       self.holders[who], self.held = nil, self.held - 1
     end
   end
   local first = self.queue[self.first]
-  while first and (first.left or runtime:is_gone(first.who)) do
+  while first and (first.left or runtime:has_ended(first.who)) do
     self.queue[self.first] = nil
     self.first = self.first + 1
     first = self.queue[self.first]

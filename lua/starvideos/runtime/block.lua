@@ -186,7 +186,7 @@ end
 --- Whether a waiter has ended and will never go on.
 -- @param waiter
 -- @treturn boolean
-function Block:is_gone(waiter) -- luacheck: no self
+function Block:has_ended(waiter) -- luacheck: no self
   return waiter.ended == true
 end
 

@@ -74,9 +74,9 @@ end
 --- Write a file.
 -- @tparam string path
 -- @tparam string text
--- @tparam string mode "wb": a new one, "ab": behind what is there, "r+b": over the
---   beginning of what is there. `starvideos.curl` takes one argument more, for
---   a new file that nobody but its owner may read
+-- @tparam string mode "wb": a new one, "ab": behind what is there, "r+b": over
+--   the beginning of what is there. `starvideos.curl` takes one argument more,
+--   for a new file that nobody but its owner may read
 -- @treturn ?boolean true
 -- @treturn ?table failure
 function _M.write(path, text, mode)

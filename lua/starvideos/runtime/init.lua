@@ -40,8 +40,9 @@ local _M = {}
 --   it (create_slots)
 -- @field wait `(waiter, seconds)` sleeps until it is woken (create_slots)
 -- @field wake `(waiter)` ends its wait (create_slots)
--- @field is_gone `(waiter)` whether it will never go on (create_slots)
--- @field leave `(waiter)` lets go of it: nobody wakes it any more (create_slots)
+-- @field has_ended `(waiter)` whether it will never go on (create_slots)
+-- @field leave `(waiter)` lets go of it: nobody wakes it any more
+--   (create_slots)
 -- @field close `()` cancels what is under way and closes connections; in
 --   `frame` and `poll` once orders on the wire have their answers (client)
 

@@ -80,7 +80,7 @@ function Loop:waiter()
 end
 
 Loop.wait, Loop.wake = block.methods.wait, block.methods.wake
-Loop.is_gone, Loop.leave = block.methods.is_gone, block.methods.leave
+Loop.has_ended, Loop.leave = block.methods.has_ended, block.methods.leave
 
 -- Whether the engine was closed; until then its thread keeps jobs on the disk
 -- in their order.

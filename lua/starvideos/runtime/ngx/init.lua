@@ -124,8 +124,8 @@ end
 --- Whether the light thread was killed while it waited.
 -- @tparam table waiter
 -- @treturn boolean
-function Ngx:is_gone(waiter) -- luacheck: no self
-  return waiter:is_gone()
+function Ngx:has_ended(waiter) -- luacheck: no self
+  return waiter:has_ended()
 end
 
 --- Let go of a waiter: nobody wakes it any more.

@@ -126,7 +126,7 @@ end
 local function run_job(job)
   job.ok, job.raised = pcall(job.body)
   job.done = true
-  if job.lost and job.waiter:is_gone() then
+  if job.lost and job.waiter:has_ended() then
     local note = job.lost()
     if note then
       ngx.log(ngx.WARN, "starvideos: ", note)
@@ -149,11 +149,11 @@ end
 local function cancel_abandoned(source)
   local exiting = ngx.worker.exiting()
   for number, waiter in pairs(source.waiting) do
-    local gone = waiter:is_gone()
-    if gone then
+    local ended = waiter:has_ended()
+    if ended then
       source.waiting[number] = nil
     end
-    if (gone or exiting) and not waiter.finish then
+    if (ended or exiting) and not waiter.finish then
       waiter.ticket:cancel()
     end
   end
@@ -163,7 +163,7 @@ end
 local function wake_orphans()
   local found = false
   for group in pairs(groups) do
-    if group.waiter:is_gone() then
+    if group.waiter:has_ended() then
       groups[group], group.orphaned, found = nil, true, true
     end
   end

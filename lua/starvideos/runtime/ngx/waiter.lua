@@ -45,7 +45,7 @@ end
 
 local function are_any_left()
   for waiter in pairs(waiters) do
-    if not waiter:is_gone() then
+    if not waiter:has_ended() then
       return true
     end
     waiters[waiter] = nil
@@ -102,7 +102,7 @@ end
 --- Whether the thread was killed while it waited. nginx does not tell, but
 -- takes it off the semaphore.
 -- @treturn boolean
-function Waiter:is_gone()
+function Waiter:has_ended()
   return self.waiting
     and self.semaphore:count() ~= (self.posted and 0 or -1)
 end
