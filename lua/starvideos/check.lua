@@ -75,13 +75,27 @@ local function id_of(value)
   return type(id) == "string" and id or nil
 end
 
+local function not_params(name, params)
+  return not_of(name, "a table of parameters", params)
+end
+
+--- Check parameters where there is nothing else to check.
+-- @tparam string name of the call
+-- @param params
+-- @raise where they are no table
+function _M.params(name, params)
+  if type(params) ~= "table" then
+    error(not_params(name, params), 3)
+  end
+end
+
 -- Each kind of argument: what the operation gets for it; or nil and an err, or
 -- nil and a sentence for a mistake of the program.
 local kinds = {}
 
 function kinds.params(_, name, params)
   if type(params) ~= "table" then
-    return nil, not_of(name, "a table of parameters", params)
+    return nil, not_params(name, params)
   end
   return params
 end

@@ -280,9 +280,8 @@ Client.adopt = waiting { name = "adopt", takes = { "order", "task_id" },
 --   `field`, `code`, `message` and, where they apply, `limit` and `actual`
 function Client:validate(params)
   local context = check.client(contexts.of(self), "validate")
-  local arguments = check.arguments(context, { name = "validate",
-    takes = { "params" } }, params)
-  return validate.check(context, arguments[1])
+  check.params("validate", params)
+  return validate.check(context, params)
 end
 
 --- The models of this client's edition and their limits.
