@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "platform/address.h"
 #include "platform/clock.h"
 #include "platform/file.h"
 #include "platform/process.h"
@@ -113,6 +114,12 @@ static int system_kind(lua_State *L) {
   return 1;
 }
 
+/* is_loopback(host) -> whether the host of a URL is this machine. */
+static int system_is_loopback(lua_State *L) {
+  lua_pushboolean(L, sv_address_is_loopback(luaL_checkstring(L, 1)));
+  return 1;
+}
+
 /* note_sqlite_locks(path), claim_sqlite_locks(path) -> true, or nil and why:
 ** see sqlite_locks.h. */
 static int system_note_sqlite_locks(lua_State *L) {
@@ -147,6 +154,7 @@ static const luaL_Reg functions[] = {
     {"directory", system_directory},
     {"columns", system_columns},
     {"kind", system_kind},
+    {"is_loopback", system_is_loopback},
     {"note_sqlite_locks", system_note_sqlite_locks},
     {"claim_sqlite_locks", system_claim_sqlite_locks},
     {NULL, NULL},

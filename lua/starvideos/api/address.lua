@@ -1,6 +1,7 @@
 --- The address of the API: base URLs as people paste them, brought to one form.
 -- @module starvideos.api.address
 
+local core = require "starvideos.core"
 local redact = require "starvideos.redact"
 
 local _M = {}
@@ -29,12 +30,6 @@ local function without_endpoint(path)
     end
   end
   return path
-end
-
-local function is_loopback(authority)
-  local host = authority:lower():gsub(":%d+$", "")
-  return host == "localhost" or host == "[::1]"
-    or host:find("^127%.%d+%.%d+%.%d+$") ~= nil
 end
 
 local function tidy_path(authority, path)
@@ -74,7 +69,7 @@ function _M.normalise(url, insecure_http)
   if scheme ~= "https" and scheme ~= "http" then
     return refuse(plain, "is not a complete https URL")
   elseif scheme == "http" and not insecure_http
-    and not is_loopback(authority) then
+    and not core.is_loopback((authority:gsub(":%d+$", ""))) then
     return refuse(plain, "would send the API key unencrypted (to do"
       .. " that all the same, set insecure_http = true)")
   end

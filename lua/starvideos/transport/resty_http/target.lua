@@ -2,16 +2,12 @@
 -- this machine alone unless the caller allows more.
 -- @module starvideos.transport.resty_http.target
 
+local core = require "starvideos.core"
+
 local _M = {}
 
 local PORTS = { http = 80, https = 443 }
 local HIGHEST_PORT = 65535
-
-local function is_loopback(host)
-  host = host:lower()
-  return host == "localhost" or host == "[::1]"
-    or host:find "^127%.%d+%.%d+%.%d+$" ~= nil
-end
 
 local function refuse(reason, message)
   return nil, { reason = reason, message = message }
@@ -44,7 +40,8 @@ function _M.read(url, insecure_http)
     return refuse("invalid", "the URL is neither https nor http")
   elseif not host or port < 1 or port > HIGHEST_PORT then
     return refuse("invalid", "the URL cannot be read, or holds a user name")
-  elseif scheme == "http" and not insecure_http and not is_loopback(host) then
+  elseif scheme == "http" and not insecure_http
+    and not core.is_loopback(host) then
     return refuse("insecure", ("http to %.60s would not be encrypted; use"
       .. " https, or allow it with insecure_http"):format(host))
   end
