@@ -30,15 +30,13 @@ end
 -- @treturn ?table failure with `reason` (invalid or insecure) and `message`,
 --   which holds no query
 function _M.read(url, insecure_http)
-  local scheme, authority, rest = url:match "^(%a[%w+.-]*)://([^/?#]*)([^#]*)"
+  local scheme, authority, rest = url:match "^(%a+)://([^/?#]*)([^#]*)"
   scheme = scheme and scheme:lower()
   local host, port = split(authority or "")
   port = port or PORTS[scheme]
-  if url:find "[%c%s\127]" then
-    return refuse("invalid", "the URL holds a blank or a control character")
-  elseif not PORTS[scheme] then
+  if not PORTS[scheme] then
     return refuse("invalid", "the URL is neither https nor http")
-  elseif not host or port < 1 or port > HIGHEST_PORT then
+  elseif url:find "[%c%s]" or not host or port < 1 or port > HIGHEST_PORT then
     return refuse("invalid", "the URL cannot be read, or holds a user name")
   elseif scheme == "http" and not insecure_http
     and not core.is_loopback(host) then
@@ -51,22 +49,23 @@ function _M.read(url, insecure_http)
     path = rest:find "^/" and rest or "/" .. rest }
 end
 
--- RFC 3986, 5.2.2; dots are left to the server.
+-- How a location begins, and what of the present URL stays before it (RFC 3986,
+-- 5.2.2; dots are left to the server).
+local kept = {
+  { "^%a[%w+.-]*:", "" },
+  { "^//", "^%a+:" },
+  { "^/", "^%a+://[^/]+" },
+  { "^%?", "^[^?]*" },
+  { "^[^#]", "^[^?]*/" },
+  { "", ".*" },
+}
+
 local function resolve(target, location)
-  if location:find "^%a[%w+.-]*:" then
-    return location
-  elseif location:find "^//" then
-    return target.scheme .. ":" .. location
+  for _, rule in ipairs(kept) do
+    if location:find(rule[1]) then
+      return (target.origin .. target.path):match(rule[2]) .. location
+    end
   end
-  local path = target.path
-  if location:find "^/" then
-    path = ""
-  elseif location:find "^%?" then
-    path = path:match "^[^?]*"
-  elseif location:find "^[^#]" then
-    path = path:match "^[^?]*/"
-  end
-  return target.origin .. path .. location
 end
 
 --- Where a redirect leads. What began encrypted stays so, and an http that the
