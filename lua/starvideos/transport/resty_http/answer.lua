@@ -70,13 +70,19 @@ local function problem(status, headers)
   end
 end
 
+local function none() end
+
 --- Read the head.
--- @tparam table res of lua-resty-http
+-- @tparam ?table res of lua-resty-http
+-- @tparam ?string err of lua-resty-http
 -- @treturn ?table answer with `status`, `headers`, `length` (of its body in
 --   bytes, nil where it is not told before), `open_end` (its end is the end of
---   the connection) and, where a body follows, `reader`
+--   the connection) and `reader`
 -- @treturn ?table failure; its `status` is that of a final answer
-function _M.head(res)
+function _M.head(res, err)
+  if not res then
+    return nil, _M.failure("head", err)
+  end
   local headers = plain(res.headers)
   local wrong = problem(res.status, headers)
   if wrong then
@@ -86,18 +92,9 @@ function _M.head(res)
   local length, chunked = headers["content-length"],
     headers["transfer-encoding"]
   return { status = res.status, headers = headers,
-    reader = res.has_body and res.body_reader,
+    reader = res.has_body and res.body_reader or none,
     length = not res.has_body and 0 or not chunked and tonumber(length) or nil,
     open_end = res.has_body and not chunked and not length }
-end
-
--- Of a body without a length lua-resty-http says "closed" at its end, and
--- nothing where it was cut or came too late.
-local function is_end(answer, piece, err)
-  if answer.open_end then
-    return err == "closed"
-  end
-  return not piece and not err
 end
 
 --- Read the body.
@@ -106,18 +103,20 @@ end
 -- @treturn ?boolean true once all has come
 -- @treturn ?table failure
 function _M.read(answer, take)
-  local ended = not answer.reader
-  while not ended do
+  -- Of a body without a length lua-resty-http says "closed" at its end, and
+  -- nothing where it was cut or came too late.
+  local ending = answer.open_end and "closed" or nil
+  repeat
     local piece, err = answer.reader(PIECE)
-    ended = is_end(answer, piece, err)
-    if not ended and (err or not piece) then
+    local last = err or not piece
+    if last and err ~= ending then
       return nil, _M.failure("body", err)
     end
     local ok, failure = take(piece or "")
     if not ok then
       return nil, failure
     end
-  end
+  until last
   return true
 end
 
