@@ -32,30 +32,29 @@ function own:set(name, value, seconds)
   return true
 end
 
-local function failed(self, message, errno)
-  local prefix = self.path .. ": "
-  if message:sub(1, #prefix) == prefix then
-    message = message:sub(#prefix + 1)
+-- What came of a job on the file; io.open puts the path before its message.
+local function outcome(self, ok, message, errno)
+  if ok then
+    return true
   end
-  return nil, { reason = "io", errno = errno,
-    message = ("cannot write %s: %s"):format(self.path, message) }
+  return nil, { reason = "io", errno = errno, message = ("cannot write %s: %s")
+    :format(self.path, (message:gsub("^.*: ", ""))) }
 end
 
 -- Of a pipe it would wait for the process at the other end.
-local function open(self, mode)
+local function open(self)
   if core.kind(self.path) == "other" then
-    return failed(self, "it is a pipe, a socket or a device, not a file")
+    return outcome(self, nil, "it is a pipe, a socket or a device, not a file")
   end
-  local file, message, errno = io.open(self.path, mode)
-  if not file then
-    return failed(self, message, errno)
+  local file, message, errno = io.open(self.path, "ab")
+  if file then
+    file:setvbuf "no"
+    self.file = file
   end
-  file:setvbuf "no"
-  self.file = file
-  return true
+  return outcome(self, file, message, errno)
 end
 
---- Refresh the claim on the file; to be called before whatever takes long.
+--- Refresh the claim on the file; to be called before each step.
 function Sink:hold()
   self.claims:set(self.claim, true, self.seconds)
 end
@@ -68,8 +67,8 @@ end
 function Sink:begin(status, headers)
   if status == 200 then
     self.offset = 0
-    self.file:close()
-    return open(self, "wb")
+    local emptied, message, errno = io.open(self.path, "wb")
+    return outcome(self, emptied and emptied:close(), message, errno)
   end
   local reason = file_head.mismatch(headers, self.offset, self.version)
     or self.file:seek "end" ~= self.offset and "changed"
@@ -84,13 +83,8 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table failure
 function Sink:write(bytes)
-  self:hold()
-  local ok, message, errno = self.file:write(bytes)
-  if not ok then
-    return failed(self, message, errno)
-  end
   self.written = self.written + #bytes
-  return true
+  return outcome(self, self.file:write(bytes))
 end
 
 --- Close the file and give up the claim. A second time does nothing.
@@ -103,11 +97,7 @@ function Sink:close()
   end
   self.file = nil
   self.claims:set(self.claim, nil)
-  local ok, message, errno = file:close()
-  if not ok then
-    return failed(self, message, errno)
-  end
-  return true
+  return outcome(self, file:close())
 end
 
 --- Open a file.
@@ -130,9 +120,9 @@ function _M.open(wanted, options)
     return nil, { reason = "busy", message = "another download is writing "
       .. self.path }
   elseif not ok then
-    return failed(self, tostring(why))
+    return outcome(self, nil, why)
   end
-  local opened, failure = open(self, "ab")
+  local opened, failure = open(self)
   if not opened then
     self.claims:set(self.claim, nil)
     return nil, failure

@@ -11,12 +11,9 @@ local LOOK_SECONDS = 0.5
 
 -- Why an exchange is to end now.
 local function verdict(state)
-  local now = state.now()
-  if now >= state.end_by then
-    return { reason = "timeout",
-      message = "not finished within the time allowed" }
-  elseif now >= state.connect_by then
-    return { reason = "timeout", message = "no connection was made in time" }
+  if state.now() >= state.deadline then
+    return { reason = "timeout", message = state.phase == "connect"
+      and "no connection was made in time" or "the time is up" }
   elseif not state.req.finish and coroutine.status(state.caller) == "dead" then
     return { reason = "cancelled", message = "the caller was killed" }
   end
@@ -33,7 +30,7 @@ local function abandon(state, worker, failure)
     ngx.thread.kill(worker)
   end
   state:close()
-  state.outcome = { true, state:fail(failure) }
+  state.outcome = { true, nil, failure }
 end
 
 -- Whatever comes of the exchange, nothing stays open.
@@ -51,7 +48,7 @@ local function watch(state, run)
   local worker = ngx.thread.spawn(work, state, run, ended)
   while not state.outcome do
     ended:wait(math.max(0.001, math.min(LOOK_SECONDS,
-      math.min(state.end_by, state.connect_by) - state.now())))
+      state.deadline - state.now())))
     local failure = not state.outcome and verdict(state)
     if failure then
       abandon(state, worker, failure)
@@ -60,9 +57,9 @@ local function watch(state, run)
 end
 
 --- Run an exchange, and wait until it has ended or must.
--- @tparam table state of the exchange: `req`, `now` (clock), `end_by` and
---   `connect_by` (of that clock, may be math.huge), `phase`, `http`, and the
---   methods `fail` and `close`; `over` is set where nobody waits any more
+-- @tparam table state of the exchange: `req`, `now` (clock), `deadline` (of
+--   that clock, may be math.huge), `phase`, `http`, and the method `close`;
+--   `over` is set where nobody waits any more
 -- @tparam function run `(state) -> response | nil, failure`
 -- @treturn ?table response
 -- @treturn ?table failure

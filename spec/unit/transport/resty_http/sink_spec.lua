@@ -109,6 +109,16 @@ describe("the file of a download", function()
     end
   end)
 
+  it("is closed once where it cannot be emptied", function()
+    local sink = open()
+    os.remove(path)
+    shell.run("mkdir " .. path)
+    local ok, failure = sink:begin(200, {})
+    assert.is_nil(ok)
+    assert.equal("io", failure.reason)
+    assert(sink:close())
+  end)
+
   it("tells of a folder that is not there", function()
     path = path .. "/no/such"
     for _ = 1, 2 do
