@@ -129,7 +129,7 @@ static int driver_wake(lua_State *L) {
 }
 
 static int driver_notifier(lua_State *L) {
-  sv_push_notifier(L, notifier_of(L));
+  sv_push_notifier(L, notifier_of);
   return 1;
 }
 

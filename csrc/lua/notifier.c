@@ -8,11 +8,11 @@
 
 /* --- values --------------------------------------------------------------- */
 
-void sv_push_notifier(lua_State *L, sv_notifier *notifier) {
+void sv_push_notifier(lua_State *L, sv_notifier_of *of) {
   sv_notifier **box = lua_newuserdata(L, sizeof *box);
   *box = NULL;
   luaL_setmetatable(L, NOTIFIER);
-  *box = sv_notifier_share(notifier);
+  *box = sv_notifier_share(of(L));
 }
 
 sv_notifier *sv_read_notifier(lua_State *L, int index) {
@@ -67,9 +67,12 @@ static int own_clear(lua_State *L) {
   return 0;
 }
 
+/* Holds a share meanwhile: Lua 5.1 runs finalizers before it copies a text,
+** and one could close what has the notifier, and the path. */
 static int own_listen(lua_State *L) {
   const char *path;
-  int problem = sv_notifier_listen(own_notifier(L), &path);
+  sv_push_notifier(L, own_notifier);
+  int problem = sv_notifier_listen(sv_read_notifier(L, -1), &path);
   lua_pushstring(L, path);
   return results(L, problem);
 }

@@ -11,15 +11,16 @@
 
 void sv_make_notifier_class(lua_State *L);
 
-/* Pushes a share of it. */
-void sv_push_notifier(lua_State *L, sv_notifier *notifier);
-
 /* The notifier at an index, or NULL for nil; raises for anything else. */
 sv_notifier *sv_read_notifier(lua_State *L, int index);
 
 /* Gives the notifier of the object in the first slot; raises where that is
 ** closed, or something else. */
 typedef sv_notifier *sv_notifier_of(lua_State *L);
+
+/* Pushes a share of that notifier. Asks for it last: before, Lua's collector
+** may run finalizers, which could close the object. */
+void sv_push_notifier(lua_State *L, sv_notifier_of *of);
 
 /* Adds to a class that was made: pollfd() -> descriptor; clear(); listen() ->
 ** path, or nil and why; accept() -> true, or nil and why. */

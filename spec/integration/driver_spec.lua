@@ -47,6 +47,27 @@ local function threads()
     core.process_id())))
 end
 
+-- A whole cycle in one step; of this Lua 5.4 keeps 1020, the most it can.
+local WHOLE_CYCLE = 4 * (256 * 1000 + 255)
+
+--- pcall(f, ...), at whose first allocation the collector runs a finalizer.
+local function call_with_finalizer(finalizer, f, ...)
+  local newproxy = rawget(_G, "newproxy")
+  local pause = collectgarbage("setpause", 1)
+  local step = collectgarbage("setstepmul", WHOLE_CYCLE)
+  collectgarbage "stop"
+  if newproxy then
+    getmetatable(newproxy(true)).__gc = finalizer
+  else
+    setmetatable({}, { __gc = finalizer })
+  end
+  collectgarbage "restart"
+  local ok, result = pcall(f, ...)
+  collectgarbage("setpause", pause)
+  collectgarbage("setstepmul", step)
+  return ok, result
+end
+
 describe("a driver", function()
   local server, driver, folder
 
@@ -105,6 +126,17 @@ describe("a driver", function()
           __index = function() one:close() end })
         assert.has_error(function() one:submit(request) end,
           "attempt to use a closed " .. name)
+      end
+    end)
+
+  it("gives out neither notifier nor path once a finalizer has closed it",
+    function()
+      for _, method in ipairs { "notifier", "listen" } do
+        local one = curl.driver()
+        local ok, message = call_with_finalizer(function() one:close() end,
+          one[method], one)
+        assert.is_false(ok)
+        assert.equal("attempt to use a closed driver", message)
       end
     end)
 
