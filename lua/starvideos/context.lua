@@ -48,8 +48,8 @@ local _M = {}
 -- @tfield ?table shared the caller's dictionary (check, shared_cache)
 -- @tfield ?table shared_cache what the processes that share it know of tasks,
 --   see `starvideos.polling.shared_cache` (polling)
--- @tfield ?table ledger see `starvideos.ledger` (check, operations, polling,
---   recorder)
+-- @tfield ?table ledger see `starvideos.ledger` (check, client, operations,
+--   polling, recorder)
 -- @tfield ?function on_event the caller's listener (listener)
 -- @tfield table told names of listeners whose errors were reported (listener)
 -- @tfield boolean closed whether `client:close` was called (check, client)

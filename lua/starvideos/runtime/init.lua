@@ -52,7 +52,7 @@ local _M = {}
 --   error of a listener is (listener)
 -- @field shield (ngx) `(body, lost)` runs a function to its end though its
 --   caller is killed, and then `lost`. Without it a caller cannot be killed
---   while it waits (exchange)
+--   while it waits (exchange, ledger)
 -- @field actor (ngx) `(name, make)` gives the actor that all clients share for
 --   a name. Without it each client makes and closes its own (ledger)
 -- @field notifier (frame poll) `()` gives what wakes the host, for an actor to
@@ -60,7 +60,7 @@ local _M = {}
 -- @field start (frame poll) `(on_end, body, ...)` starts an operation, gives it
 --   (handle)
 -- @field current (frame poll) `()` gives the operation that is running. Without
---   it there is none, and no handle shows progress (handle, client)
+--   it there is none, and no handle shows progress (handle, client, loop)
 -- @field cancel (frame poll) `(operation)` ends its waits (handle)
 -- @field cancel_all (frame poll) `([why])` ends the waits of all (client)
 -- @field is_busy (frame poll) `()` whether an operation has not ended (client,
@@ -85,7 +85,7 @@ local _M = {}
 -- @field method `GET` (the default) or `POST`
 -- @field url absolute, https, or http as `insecure_http` says
 -- @field headers by name, strings
--- @field body text of a POST
+-- @field body text of a POST, which may be empty
 -- @field timeout seconds for all of it, the queue included; none
 -- @field connect_timeout seconds until a connection stands; the transport's own
 -- @field send_by of `starvideos.core.boottime`: from then on it is not sent
@@ -132,7 +132,8 @@ local _M = {}
 -- @field received bytes of the body
 -- @field status of HTTP, where it is known
 -- @field errno of the system, where it gave one
--- @field interrupted whether Ctrl-C or `cancel` has ended it
+-- @field interrupted whether Ctrl-C has ended it; of a request with `finish`,
+--   whether the caller was interrupted or cancelled meanwhile
 
 local modules = {
   block = "starvideos.runtime.block",
