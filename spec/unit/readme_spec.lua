@@ -3,6 +3,7 @@
 local errors = require "starvideos.errors"
 local exit_codes = require "starvideos.cli.exit_codes"
 local options = require "starvideos.options"
+local starvideos = require "starvideos"
 
 local load = loadstring or load
 
@@ -42,6 +43,19 @@ describe("the README", function()
     assert.truthy(text:find(("most severe: %d before %d, %d, %d, %d, %d, %d"
       .. " and %d."):format((table.unpack or unpack)(exit_codes.by_severity)),
       1, true))
+  end)
+
+  it("lists every function of the module", function()
+    local count = 0
+    for name, value in pairs(starvideos) do
+      local start = name == "new" and "starvideos.new(" or name == "assert"
+        and "starvideos.assert(" or name .. "("
+      if type(value) == "function" then
+        assert.truthy(text:find("\n| `" .. start, 1, true), name)
+        count = count + 1
+      end
+    end
+    assert.is_true(count > 10)
   end)
 
   it("lists every kind of error, and names every option", function()
