@@ -7,21 +7,23 @@
 #include <lualib.h>
 
 #include "bytes.h"
+#include "core/field.h"
 
 LUALIB_API int luaopen_starvideos_core(lua_State *L);
 
 enum { DEPTH = 4 };
 
 static const char *const words[] = {
-    "model", "prompt", "duration", "ratio", "resolution", "first_image",
-    "last_image", "image", "lastFrameImage", "referenceImages",
-    "referenceVideos", "referenceAudios", "url", "bytes", "width", "height",
-    "name", "endpoint", "editions", "required", "min", "max", "default",
-    "advised", "values", "frames", "legacy_aliases", "max_with_video",
-    "max_bytes", "below", "total_bytes", "total_duration", "min_duration",
-    "max_duration", "min_pixels", "max_pixels", "sets_output", "videos",
-    "starvideos_o3", "videos_stable_fast", "mingyan", "xingchao", "/v1/x",
-    "16:9", "720p", "https://h/a.png", "x"};
+#define X(id, name, kind, more) name,
+    SV_FIELDS(X)
+#undef X
+    "url", "bytes", "width", "height", "name", "endpoint", "editions",
+    "required", "min", "max", "default", "advised", "values", "frames",
+    "legacy_aliases", "max_with_video", "max_bytes", "below", "total_bytes",
+    "total_duration", "min_duration", "max_duration", "min_pixels",
+    "max_pixels", "sets_output", "videos", "starvideos_o3",
+    "videos_stable_fast", "mingyan", "xingchao", "/v1/x", "16:9", "720p",
+    "https://h/a.png", "x"};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

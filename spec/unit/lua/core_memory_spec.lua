@@ -18,9 +18,11 @@ local function generator(state)
 end
 
 local random = generator(20240611)
-local fields = { "model", "prompt", "duration", "ratio", "resolution",
-  "first_image", "last_image", "image", "lastFrameImage", "referenceImages",
-  "referenceVideos", "referenceAudios", "promt", "url", "bytes", "width" }
+local fields = {}
+for index, field in ipairs(core.fields()) do fields[index] = field.name end
+for _, name in ipairs { "promt", "url", "bytes", "width" } do
+  fields[#fields + 1] = name
+end
 local words = { "", "videos", "starvideos_o3", "videos_fast", "videos_stable",
   "https://h/x", "ftp://h", "16:9", "720p", "\0", "\255", "\227\128\128",
   ("x"):rep(300), ("\228\184\173"):rep(6000), "%s%n", "https://\27[0m" }
