@@ -4,7 +4,7 @@
 
 local core = require "starvideos.core"
 local figure = require "spec.bench.figure"
-local shell = require "starvideos.sandbox.nginx.shell"
+local files = require "spec.fixtures.files"
 local starvideos = require "starvideos"
 
 local ROUNDS, COUNT = 9, 1000
@@ -96,12 +96,12 @@ local function reading_cost(folder)
 end
 
 return function()
-  local folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+  local folder = files.folder()
   local done, met = xpcall(function()
     local cheap = order_cost(folder)
     return reading_cost(folder) and cheap
   end, debug.traceback)
-  shell.run(shell.fill("rm -rf -- @folder@", { folder = folder }))
+  files.remove(folder)
   if not done then
     error(met, 0)
   end

@@ -2,6 +2,7 @@
 -- those of Lua, libcurl and libcrypto on its behalf. What is done meanwhile,
 -- and what must be true after it, stands in spec/allocation/scenarios.lua.
 
+local files = require "spec.fixtures.files"
 local interpreter = require "spec.fixtures.interpreter"
 local shell = require "starvideos.sandbox.nginx.shell"
 
@@ -46,7 +47,7 @@ describe("When memory runs out while", function()
   end)
 
   teardown(function()
-    shell.run(shell.fill("rm -rf -- @folder@", { folder = folder }))
+    files.remove(folder)
   end)
 
   for _, name in ipairs(names) do

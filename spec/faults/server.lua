@@ -6,6 +6,7 @@ local certificate = require "starvideos.sandbox.nginx.certificate"
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local file = require "starvideos.sandbox.nginx.file"
+local files = require "spec.fixtures.files"
 local shell = require "starvideos.sandbox.nginx.shell"
 
 local _M = {}
@@ -67,7 +68,7 @@ end
 --   and `folder`, where specs may write too
 function _M.start()
   local self = setmetatable({ engine = curl.engine() }, Server)
-  self.folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+  self.folder = files.folder()
   local ok, why = pcall(launch, self)
   if not ok then
     self:stop()
@@ -146,7 +147,7 @@ function Server:stop()
     self.stdin:close()
   end
   self.engine:close()
-  shell.run(shell.fill("rm -rf -- @folder@", { folder = self.folder }))
+  files.remove(self.folder)
 end
 
 return _M

@@ -4,6 +4,7 @@
 local assert = require "luassert"
 local busted = require "busted"
 local core = require "starvideos.core"
+local files = require "spec.fixtures.files"
 local loops = require "spec.fixtures.loops"
 local sandbox = require "starvideos.sandbox.nginx"
 local servers = require "spec.fixtures.nginx"
@@ -53,7 +54,7 @@ return function(name)
       queued_seconds = 0.1, drawn = false })
     slow = servers.start { tls = true, body = SLOW }
     slow:serve("slow.mp4", VIDEO)
-    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+    folder = files.folder()
   end)
 
   teardown(function()

@@ -26,7 +26,7 @@ describe("a game in LÖVE", function()
   local server, folder, data
 
   setup(function()
-    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+    folder = files.folder()
     write_clip(folder .. "/clip.mp4")
     server = assert(nginx.start { tls = true, seconds = 1, key = KEY,
       queued_seconds = 0.3, clip = folder .. "/clip.mp4", drawn = false })
@@ -35,7 +35,7 @@ describe("a game in LÖVE", function()
 
   teardown(function()
     server:stop()
-    shell.run(shell.fill("rm -rf -- @folder@", { folder = folder }))
+    files.remove(folder)
   end)
 
   before_each(function()

@@ -9,6 +9,7 @@ local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local faults = require "spec.faults.table"
 local file = require "starvideos.sandbox.nginx.file"
+local files = require "spec.fixtures.files"
 local host = require "spec.fixtures.nginx_host"
 local json = require "starvideos.json"
 local sandbox = require "starvideos.sandbox.nginx"
@@ -107,7 +108,7 @@ describe("the transport resty_http, against the provider,", function()
   local provider, nginx, folder, clip
 
   setup(function()
-    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+    folder = files.folder()
     clip = write_clip(folder .. "/clip.mp4")
     provider = assert(sandbox.start { tls = true, seconds = 0.4,
       queued_seconds = 0.1, clip = folder .. "/clip.mp4", drawn = false,
@@ -121,7 +122,7 @@ describe("the transport resty_http, against the provider,", function()
     local log = file.read(nginx.prefix .. "/logs/error.log")
     nginx:stop()
     provider:stop()
-    shell.run(shell.fill("rm -rf -- @folder@", { folder = folder }))
+    files.remove(folder)
     assert.is_nil(log:find(provider.key, 1, true))
     assert.is_nil(log:find("signature=", 1, true), log)
     assert.is_nil(log:find("[error]", 1, true), log)

@@ -5,6 +5,7 @@ local books = require "spec.fixtures.books"
 local cqueues = require "cqueues"
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
+local files = require "spec.fixtures.files"
 local host = require "spec.fixtures.nginx_host"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
@@ -112,7 +113,7 @@ for _, runtime in ipairs { "block", "frame", "poll", "ngx" } do
     setup(function()
       sandbox = assert(nginx.start { tls = true, seconds = 0.6,
         queued_seconds = 0.2, drawn = false })
-      folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+      folder = files.folder()
       server = runtime == "ngx" and host.start {
         app = "spec/hosts/scenarios.lua", server = SERVER,
         ca_file = sandbox.ca_file,

@@ -30,12 +30,12 @@ describe("an actor", function()
   local actor, folder
 
   before_each(function()
-    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+    folder = files.folder()
     actor = actors.new()
   end)
   after_each(function()
     actor:close()
-    shell.run("rm -rf -- " .. folder)
+    files.remove(folder)
   end)
 
   local function stick()

@@ -1,6 +1,7 @@
 -- The command line as people run it: real processes, a real server.
 
 local books = require "spec.fixtures.books"
+local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.sandbox.nginx.shell"
@@ -48,7 +49,7 @@ describe("the command", function()
   setup(function()
     server = assert(nginx.start { seconds = 1, queued_seconds = 0.3,
       drawn = false })
-    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+    folder = files.folder()
   end)
 
   teardown(function()

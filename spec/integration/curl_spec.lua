@@ -5,6 +5,7 @@ local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local engines = require "spec.fixtures.engine"
 local interpreter = require "spec.fixtures.interpreter"
+local lookup = require "spec.fixtures.lookup"
 local process = require "spec.fixtures.process"
 local shell = require "starvideos.sandbox.nginx.shell"
 local transfers = require "spec.fixtures.transfer"
@@ -218,12 +219,7 @@ describe("the engine", function()
   end)
 
   it("waits for no name look-up that was given up", function()
-    local shim = folder .. "/lookup.so"
-    assert(shell.run("cc -shared -fPIC -o " .. shim
-      .. " spec/fixtures/lookup.c"))
-    local output = shell.read("ASAN_OPTIONS=$ASAN_OPTIONS:"
-      .. "verify_asan_link_order=0 LD_PRELOAD=" .. shim .. " " .. interpreter
-      .. [[ -e '
+    local output = lookup.run(folder, [[
       local core = require("starvideos.core")
       local curl = require("starvideos.curl")
       local engine = curl.engine()
@@ -241,7 +237,7 @@ describe("the engine", function()
       engine:step(0.02)
       engine:close()
       io.write(tostring(since(start)))
-      curl.engine():step(0.7)']])
+      curl.engine():step(0.7)]])
     assert.equal("true true timeout true", output)
   end)
 

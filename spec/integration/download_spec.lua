@@ -159,12 +159,12 @@ describe("a download", function()
 
   setup(function()
     server = nginx.start { tls = true, body = WAYS }
-    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+    folder = files.folder()
     path = folder .. "/film.mp4"
   end)
   teardown(function()
     server:stop()
-    shell.run("rm -rf -- " .. shell.quote(folder))
+    files.remove(folder)
   end)
   before_each(function()
     skipped = 0

@@ -31,13 +31,13 @@ describe("a driver", function()
     server:stop()
   end)
   before_each(function()
-    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+    folder = files.folder()
     path = folder .. "/clip.mp4"
     driver = curl.driver { ca_file = server.ca_file }
   end)
   after_each(function()
     driver:close()
-    shell.run("rm -rf -- " .. folder)
+    files.remove(folder)
   end)
 
   local function download(from, fields)

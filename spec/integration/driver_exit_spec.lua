@@ -62,12 +62,12 @@ describe("a driver", function()
     server:stop()
   end)
   before_each(function()
-    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+    folder = files.folder()
     driver = curl.driver { ca_file = server.ca_file }
   end)
   after_each(function()
     driver:close()
-    shell.run("rm -rf -- " .. folder)
+    files.remove(folder)
   end)
 
   -- OpenSSL frees at exit what a handshake is using.

@@ -3,7 +3,9 @@
 
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
+local files = require "spec.fixtures.files"
 local interpreter = require "spec.fixtures.interpreter"
+local lookup = require "spec.fixtures.lookup"
 local nginx = require "spec.fixtures.nginx"
 local process = require "spec.fixtures.process"
 local shell = require "starvideos.sandbox.nginx.shell"
@@ -74,10 +76,10 @@ describe("a driver", function()
   setup(function()
     server = nginx.start { tls = true, body = WAYS }
     server:serve("clip.mp4", ("0123456789"):rep(100000))
-    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+    folder = files.folder()
   end)
   teardown(function()
-    shell.run("rm -rf -- " .. folder)
+    files.remove(folder)
     server:stop()
   end)
   before_each(function()
@@ -411,12 +413,7 @@ describe("a driver", function()
   end)
 
   it("is closed at once with a name look-up under way", function()
-    local shim = folder .. "/lookup.so"
-    assert(shell.run("cc -shared -fPIC -o " .. shim
-      .. " spec/fixtures/lookup.c"))
-    local output = shell.read("ASAN_OPTIONS=$ASAN_OPTIONS:"
-      .. "verify_asan_link_order=0 LD_PRELOAD=" .. shim .. " " .. interpreter
-      .. [[ -e '
+    local output = lookup.run(folder, [[
       local core = require("starvideos.core")
       local curl = require("starvideos.curl")
       local driver = curl.driver()
@@ -425,7 +422,7 @@ describe("a driver", function()
       local start = core.now()
       driver:close()
       io.write(tostring(core.now() - start < 0.3))
-      curl.engine():step(0.7)']])
+      curl.engine():step(0.7)]])
     assert.equal("true", output)
   end)
 

@@ -12,13 +12,13 @@ describe("a ledger's file", function()
   local folder, database
 
   before_each(function()
-    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+    folder = files.folder()
     database = databases.new(folder .. "/ledger.db")
     assert(database:run "CREATE TABLE orders (id INTEGER)")
   end)
   after_each(function()
     database:close()
-    shell.run("rm -rf -- " .. folder)
+    files.remove(folder)
   end)
 
   local function insert(id)

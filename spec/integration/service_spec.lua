@@ -3,6 +3,7 @@
 
 local books = require "spec.fixtures.books"
 local core = require "starvideos.core"
+local files = require "spec.fixtures.files"
 local nginx = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.sandbox.nginx.shell"
 local starvideos = require "starvideos"
@@ -52,7 +53,7 @@ for _, tls in ipairs { false, true } do
     setup(function()
       server = assert(nginx.start { tls = tls, seconds = 0.6,
         queued_seconds = 0.2, drawn = false })
-      folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+      folder = files.folder()
     end)
 
     teardown(function()
@@ -222,10 +223,10 @@ for _, tls in ipairs { false, true } do
       assert.is_nil(file.resumed_from)
     end)
 
-    local files = { { "media_403", "expired" }, { "media_410", "expired" },
+    local broken = { { "media_403", "expired" }, { "media_410", "expired" },
       { "media_500", "server" }, { "media_html", "protocol" },
       { "media_json", "protocol" }, { "media_empty", "network" } }
-    for _, row in ipairs(files) do
+    for _, row in ipairs(broken) do
       it(("saves nothing and says %s at %s"):format(row[2], row[1]),
         function()
           local path = folder .. "/" .. row[1]

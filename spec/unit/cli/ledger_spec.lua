@@ -1,6 +1,7 @@
 -- What a ledger adds to the command line, in simulated time.
 
 local command = require "spec.fixtures.command"
+local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local shell = require "starvideos.sandbox.nginx.shell"
 local starvideos = require "starvideos"
@@ -13,7 +14,7 @@ describe("the command line with a ledger", function()
   local folder, ledger
 
   before_each(function()
-    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+    folder = files.folder()
     ledger = folder .. "/videos.db"
   end)
 

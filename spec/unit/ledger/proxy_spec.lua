@@ -3,6 +3,7 @@
 
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
+local files = require "spec.fixtures.files"
 local modules = require "starvideos.ledger.modules"
 local proxy = require "starvideos.ledger.proxy"
 local recorder = require "starvideos.ledger.recorder"
@@ -17,10 +18,10 @@ describe("the ledger of a game", function()
   local box, folder, client, policy, posts, before_send, now
 
   setup(function()
-    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+    folder = files.folder()
   end)
   teardown(function()
-    shell.run("rm -rf -- " .. folder)
+    files.remove(folder)
   end)
 
   before_each(function()

@@ -2,7 +2,7 @@
 
 local actors = require "spec.fixtures.actors"
 local core = require "starvideos.core"
-local shell = require "starvideos.sandbox.nginx.shell"
+local files = require "spec.fixtures.files"
 
 local ask, finish = actors.ask, actors.finish
 
@@ -18,10 +18,10 @@ describe("an actor", function()
   end
 
   setup(function()
-    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+    folder = files.folder()
   end)
   teardown(function()
-    shell.run("rm -rf -- " .. folder)
+    files.remove(folder)
   end)
   after_each(function()
     actor:close()

@@ -4,7 +4,6 @@ local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local rate_limiter = require "starvideos.polling.rate_limiter"
 local resume = require "starvideos.operation.resume"
-local shell = require "starvideos.sandbox.nginx.shell"
 
 local FILM = "\0\0\0\16ftypisom"
 local BASE = "https://api.example"
@@ -83,7 +82,7 @@ describe("resume", function()
   end
 
   before_each(function()
-    folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+    folder = files.folder()
     now, orders, saved, missing, polls, status = 0, {}, {}, {}, 0, "completed"
     runtime = block.new { transport = transport,
       clock = function() return now end,
@@ -94,7 +93,7 @@ describe("resume", function()
     context.rate_limiter = rate_limiter.new(context.random)
   end)
   after_each(function()
-    shell.run("rm -rf -- " .. shell.quote(folder))
+    files.remove(folder)
   end)
 
   -- The most of the functions given to `gather` that were under way at once.

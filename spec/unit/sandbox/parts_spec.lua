@@ -4,6 +4,7 @@
 local clip = require "starvideos.sandbox.media.clip"
 local date = require "starvideos.sandbox.date"
 local drawing = require "starvideos.sandbox.media.drawing"
+local files = require "spec.fixtures.files"
 local shell = require "starvideos.sandbox.nginx.shell"
 local signature = require "starvideos.sandbox.signature"
 local store = require "starvideos.sandbox.store"
@@ -140,7 +141,7 @@ describe("drawings", function()
   local directory, commands, queue, now
 
   before_each(function()
-    directory = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+    directory = files.folder()
     commands, now = {}, 0
     queue = drawing.new{ store = store.new(), directory = directory,
       fallback = "/the/bundled.mp4", clock = function() return now end,
@@ -148,7 +149,7 @@ describe("drawings", function()
   end)
 
   after_each(function()
-    os.execute(shell.fill("rm -rf @directory@", { directory = directory }))
+    files.remove(directory)
   end)
 
   local function order(id, prompt)
