@@ -114,9 +114,12 @@ static int system_kind(lua_State *L) {
   return 1;
 }
 
-/* is_loopback(host) -> whether the host of a URL is this machine. */
+/* is_loopback(host) -> whether the host of a URL is this machine; none is with
+** a NUL in it, which would hide the rest. */
 static int system_is_loopback(lua_State *L) {
-  lua_pushboolean(L, sv_address_is_loopback(luaL_checkstring(L, 1)));
+  size_t size;
+  const char *host = luaL_checklstring(L, 1, &size);
+  lua_pushboolean(L, strlen(host) == size && sv_address_is_loopback(host));
   return 1;
 }
 

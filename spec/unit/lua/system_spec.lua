@@ -19,3 +19,20 @@ describe("random_bytes", function()
     end
   end)
 end)
+
+describe("is_loopback", function()
+  it("knows the names and addresses of this machine", function()
+    for _, host in ipairs { "localhost", "LocalHost", "[::1]", "127.0.0.1",
+      "127.255.0.9" } do
+      assert.is_true(core.is_loopback(host), host)
+    end
+  end)
+
+  it("takes nothing else for one", function()
+    for _, host in ipairs { "", "example.com", "localhost.example", "::1",
+      "127.1", "127.0.0.1.example", "127.0.0.256", "10.0.0.1",
+      "localhost\0.example", "127.0.0.1\0.example" } do
+      assert.is_false(core.is_loopback(host), host)
+    end
+  end)
+end)
