@@ -4,6 +4,7 @@
 local address = require "starvideos.api.address"
 local assert = require "luassert"
 local busted = require "busted"
+local columns = require "starvideos.ledger.columns"
 local shell = require "starvideos.sandbox.nginx.shell"
 local worlds = require "spec.ledger.world"
 
@@ -62,7 +63,8 @@ return worlds.behaviour("a ledger of the first version", function(each)
     add("1", "kite", "accepted")
     assert.equal("task-1", assert(create "kite").id)
     assert.equal(0, world:sent())
-    assert.same({ { version = 2 } }, world:rows "SELECT version FROM ledger_meta")
+    assert.same({ { version = columns.version } },
+      world:rows "SELECT version FROM ledger_meta")
     local order = assert(world:client():pending())[1]
     assert.same({ "1", "kite", 1, "accepted", 1000 }, { order.id, order.key,
       order.take, order.state, order.created_at })
