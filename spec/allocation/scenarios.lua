@@ -288,6 +288,17 @@ local function await(t, ticket)
   error("the ticket does not end", 0)
 end
 
+-- A ticket that memory was too short to hand back may still be under way.
+local function await_next(t)
+  for _ = 1, 100 * STEPS do
+    if t.driver:take() then
+      return
+    end
+    t.pause()
+  end
+  error("a ticket did not come out", 0)
+end
+
 local function open_driver(t)
   t.driver = require "starvideos.curl".driver { ca_file = "/dev/null" }
 end
@@ -310,7 +321,7 @@ local function end_driver(t)
     await(t, ticket)
   end
   for _ = 1, t.driver:in_flight() do
-    assert(t.driver:take(), "a ticket did not come out")
+    await_next(t)
   end
   assert(t.driver:in_flight() == 0 and not t.driver:ready())
   t.driver:close()

@@ -216,9 +216,11 @@ describe("the ledger of a game", function()
 
     it("keeps what the provider answered, and writes it later", function()
       open()
-      impatient()
       local unlock
-      before_send = function() unlock = lock() end
+      before_send = function()
+        impatient()
+        unlock = lock()
+      end
       local task, err = create "kite"
       assert.is_nil(task)
       assert.equal("ledger", err.kind)
