@@ -38,4 +38,19 @@ function _M.print(name, value, unit, goal)
   return ok
 end
 
+--- Measure something at a server, stop it and end the process: with 0 where
+-- every goal is met.
+-- @tparam table server
+-- @tparam function measure `(server) -> boolean` whether every goal is met
+function _M.exit(server, measure)
+  local done, fine = xpcall(function()
+    return measure(server)
+  end, debug.traceback)
+  server:stop()
+  if not done then
+    error(fine, 0)
+  end
+  os.exit(fine, true)
+end
+
 return _M

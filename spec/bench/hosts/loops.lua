@@ -5,38 +5,17 @@
 
 local figure = require "spec.bench.figure"
 local json = require "starvideos.json"
-local nginx = require "spec.fixtures.nginx"
+local provider = require "spec.bench.hosts.provider"
 local shell = require "starvideos.sandbox.nginx.shell"
 
 local LOOPS = { "luv", "cqueues", "copas" }
 local ROUNDS, SECONDS = 3, 6
-local PREFIX = "/kyyReactApiServer"
 local GOAL = "<= 2"
-
--- The files outlast the measurement.
-local BODY = [[
-    keepalive_requests 1000000000;
-    location ]] .. PREFIX .. [[/v1/ {
-      default_type application/json;
-      return 200 '{"id":"video_new","status":"queued"}';
-    }
-    location ~ ^]] .. PREFIX .. [[/v1/result/(.+)$ {
-      default_type application/json;
-      return 200 '{"id":"$1","object":"video","created":1760000000,
-        "model":"videos","status":"processing","error":null}';
-    }
-    location = ]] .. PREFIX .. [[/large.mp4 {
-      alias files/large.mp4;
-      limit_rate 512k;
-    }]]
-
--- What a video begins with; the rest is a hole.
-local HEAD = "\0\0\0\24ftypmp42\0\0\0\0mp42isom"
 
 -- With the system's authorities, for reading them is much of what a TLS connect
 -- costs.
 local LAY_OUT = [[
-cd @prefix@ && mkdir copies && truncate -s 1G files/large.mp4 &&
+cd @prefix@ && mkdir copies &&
 cat /etc/ssl/certs/ca-certificates.crt @ca_file@ >ca.pem]]
 
 local RUN = [[SSL_CERT_FILE=@prefix@/ca.pem luajit \
@@ -45,7 +24,7 @@ local RUN = [[SSL_CERT_FILE=@prefix@/ca.pem luajit \
 
 local function measure(server, name)
   local output = shell.read(shell.fill(RUN, { prefix = server.prefix,
-    name = name, url = server.tls_url .. PREFIX, rounds = tostring(ROUNDS),
+    name = name, url = server.base_url, rounds = tostring(ROUNDS),
     seconds = tostring(SECONDS) }))
   return assert(json.decode(output), name .. " was not measured: " .. output)
 end
@@ -76,18 +55,11 @@ local function show(name, found)
 end
 
 io.stdout:setvbuf "line"
-local server = nginx.start { body = BODY, tls = true }
-local done, met = xpcall(function()
-  server:serve("large.mp4", HEAD)
+figure.exit(provider.start(), function(server)
   assert(shell.run(shell.fill(LAY_OUT, server)))
   local all = true
   for _, name in ipairs(LOOPS) do
     all = show(name, measure(server, name)) and all
   end
   return all
-end, debug.traceback)
-server:stop()
-if not done then
-  error(met, 0)
-end
-os.exit(met, true)
+end)

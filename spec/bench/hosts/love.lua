@@ -5,38 +5,17 @@ local figure = require "spec.bench.figure"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local love = require "spec.fixtures.love"
-local nginx = require "spec.fixtures.nginx"
+local provider = require "spec.bench.hosts.provider"
 local shell = require "starvideos.sandbox.nginx.shell"
 
 local SECONDS = 60
-local PREFIX = "/kyyReactApiServer"
-
--- The files outlast the measurement.
-local BODY = [[
-    keepalive_requests 1000000000;
-    location ]] .. PREFIX .. [[/v1/ {
-      default_type application/json;
-      return 200 '{"id":"video_new","status":"queued"}';
-    }
-    location ~ ^]] .. PREFIX .. [[/v1/result/(.+)$ {
-      default_type application/json;
-      return 200 '{"id":"$1","object":"video","created":1760000000,
-        "model":"videos","status":"processing","error":null}';
-    }
-    location = ]] .. PREFIX .. [[/large.mp4 {
-      alias files/large.mp4;
-      limit_rate 512k;
-    }]]
-
--- What a video begins with; the rest is a hole.
-local HEAD = "\0\0\0\24ftypmp42\0\0\0\0mp42isom"
 
 -- With the system's authorities, for reading them is much of what a TLS connect
 -- costs. A provider does not run on the player's machine, so the server is to
 -- stand back.
 local LAY_OUT = [[
 renice -n 19 -g @pid@ >/dev/null && mkdir @folder@ @folder@/copies &&
-truncate -s 1G @large@ && cd @folder@ &&
+cd @folder@ &&
 cat /etc/ssl/certs/ca-certificates.crt @own@ >ca.pem]]
 
 -- What counts is time that the game loses, whoever takes it: where another
@@ -59,7 +38,7 @@ local runs = {
 local function play(server, run)
   local well, printed = love.run(server.folder, "spec/bench/hosts/love", {
     arguments = { run.load, run.rate, SECONDS, server.folder .. "/result" },
-    environment = { BENCH_URL = server.tls_url .. PREFIX,
+    environment = { BENCH_URL = server.base_url,
       BENCH_FOLDER = server.folder .. "/copies",
       BENCH_WAITS = run.waits, SSL_CERT_FILE = server.folder .. "/ca.pem" },
     limit = SECONDS + 60,
@@ -92,10 +71,8 @@ end
 
 local function prepare(server)
   server.folder = server.prefix .. "/game"
-  server:serve("large.mp4", HEAD)
   assert(shell.run(shell.fill(LAY_OUT, {
-    folder = server.folder, own = server.ca_file, pid = server.pid,
-    large = server.prefix .. "/files/large.mp4" })))
+    folder = server.folder, own = server.ca_file, pid = server.pid })))
 end
 
 local function measure(server)
@@ -108,12 +85,4 @@ local function measure(server)
 end
 
 io.stdout:setvbuf "line"
-local server = nginx.start { body = BODY, tls = true }
-local done, met = xpcall(function()
-  return measure(server)
-end, debug.traceback)
-server:stop()
-if not done then
-  error(met, 0)
-end
-os.exit(met, true)
+figure.exit(provider.start(), measure)

@@ -101,7 +101,7 @@ end
 
 local server = assert(sandbox.start { tls = true, seconds = 1e6,
   drawn = false, memory = "256m" })
-local done, met = xpcall(function()
+figure.exit(server, function()
   local ids_file = server.prefix .. "/ids"
   files.write(ids_file, table.concat(order_all(server), "\n"))
   local all = true
@@ -109,9 +109,4 @@ local done, met = xpcall(function()
     all = measure(server, ids_file, run) and all
   end
   return all
-end, debug.traceback)
-server:stop()
-if not done then
-  error(met, 0)
-end
-os.exit(met)
+end)
