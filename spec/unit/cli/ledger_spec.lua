@@ -3,7 +3,6 @@
 local command = require "spec.fixtures.command"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
-local shell = require "starvideos.sandbox.nginx.shell"
 local starvideos = require "starvideos"
 
 local run, answering = command.run, command.answering
@@ -19,7 +18,7 @@ describe("the command line with a ledger", function()
   end)
 
   after_each(function()
-    os.execute("rm -rf " .. shell.quote(folder))
+    files.remove(folder)
   end)
 
   local ORDER = { "create", "-m", "videos", "-p", "a kite", "-d", "5" }

@@ -41,8 +41,8 @@ local MISSING = "the transport resty_http needs lua-resty-http, which cannot be"
   .. " loaded (%s): opm get ledgetech/lua-resty-http, or luarocks install"
   .. " lua-resty-http, and put it on lua_package_path"
 
-local TOO_LATE = "the program or the machine stood still until it was too late"
-  .. " to send the request"
+local TOO_LATE = "the program or the machine was suspended until it was too"
+  .. " late to send the request"
 
 -- Closes the connection, unless a read of it is under way, and the file.
 local function close(self)

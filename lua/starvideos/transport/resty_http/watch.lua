@@ -13,7 +13,8 @@ local LOOK_SECONDS = 0.5
 local function verdict(state)
   if state.now() >= state.deadline then
     return { reason = "timeout", message = state.phase == "connect"
-      and "no connection was made in time" or "the time is up" }
+      and "no connection was made in time"
+      or "not finished within the time allowed" }
   elseif not state.req.finish and coroutine.status(state.caller) == "dead" then
     return { reason = "cancelled", message = "the caller was killed" }
   end
