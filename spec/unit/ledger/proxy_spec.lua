@@ -283,18 +283,3 @@ describe("the ledger of a game", function()
     end)
   end)
 end)
-
-describe("the ledger of a script on a server that does not run", function()
-  it("says what to check, and that nothing was ordered", function()
-    local process = require "spec.fixtures.process"
-    local port, file = process.listen()
-    process.close(file)
-    local client = assert(starvideos.new { runtime = "block", api_key = "key",
-      ledger = ("postgres://127.0.0.1:%d/videos"):format(port) })
-    local _, err = client:create(PARAMS)
-    client:close()
-    assert.equal("ledger", err.kind)
-    assert.truthy(err.message:find("check its address", 1, true))
-    assert.truthy(err.message:find("nothing was ordered", 1, true))
-  end)
-end)
