@@ -100,8 +100,9 @@ static void read_headers(lua_State *L, int table, sv_request *request) {
   int headers_table = lua_gettop(L);
   size_t count = count_fields(L, headers_table), i = 0;
   sv_header *headers = lua_newuserdata(L, (count + 1) * sizeof *headers);
+  /* A finalizer may have added some since they were counted. */
   lua_pushnil(L);
-  while (lua_next(L, headers_table)) {
+  while (i < count && lua_next(L, headers_table)) {
     headers[i].name = whole_text(L, -2);
     headers[i++].value = whole_text(L, -1);
     lua_pop(L, 1);
