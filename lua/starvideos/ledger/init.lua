@@ -12,6 +12,7 @@ local errors = require "starvideos.errors"
 local owner = require "starvideos.ledger.owner"
 local locations = require "starvideos.ledger.location"
 local record = require "starvideos.ledger.record"
+local recorder = require "starvideos.ledger.recorder"
 local redact = require "starvideos.redact"
 local proxy = require "starvideos.ledger.proxy"
 local tasks = require "starvideos.api.task"
@@ -165,6 +166,11 @@ local function record_surely(self, method, row, ...)
   end
   return received(nil, not ok and err or entry.err)
 end
+
+--- What is recorded of an order at each step; see `starvideos.ledger.recorder`.
+-- It comes with the ledger, so that a program without one need not load it.
+-- @table recorder
+Ledger.recorder = recorder
 
 --- A row as its readers get it; see `starvideos.ledger.record`.
 -- @function Ledger.order_of

@@ -1,6 +1,5 @@
---- An order on its way: what is recorded of it at each step. Without a ledger
--- the steps are the same and nothing is written. An answer is known here by the
--- kind of its error alone.
+--- An order on its way: what is recorded of it at each step. An answer is known
+-- here by the kind of its error alone.
 -- @module starvideos.ledger.recorder
 
 local listener = require "starvideos.listener"
@@ -22,13 +21,6 @@ _M.policy = {
 
 local Order = {}
 Order.__index = Order
-
-local function succeed()
-  return true
-end
-
-local unrecorded = { submitting = succeed, renew = succeed, accepted = succeed,
-  failed = succeed }
 
 -- The state of an order after an error; every other kind leaves it unknown, for
 -- it may have arrived.
@@ -114,13 +106,13 @@ function Order:accepted(task)
 end
 
 --- Say in the error of a failed task how to order another video.
--- @tparam table context of the client
+-- @tparam table context of a client with a ledger
 -- @tparam table options `key`, `take`, `path`
 -- @tparam table problem the error of a wait
 -- @treturn table problem
 function _M.name_next_take(context, options, problem)
   local ledger = context.ledger
-  local row = ledger and problem.kind == "task_failed"
+  local row = problem.kind == "task_failed"
     and ledger:order(ledger:key_of(options), options.take)
   return row and refusal.with_next_take(problem, row) or problem
 end
@@ -237,7 +229,7 @@ local function wanted_of(context, fields, options)
 end
 
 --- Record an order before it is sent.
--- @tparam table context of the client
+-- @tparam table context of a client with a ledger
 -- @tparam table fields of the request
 -- @tparam table options `key`, `take`, `path`
 -- @treturn ?table order with the methods `submitting`, `renew`, `accepted`,
@@ -246,9 +238,6 @@ end
 -- @treturn ?table err
 function _M.place(context, fields, options)
   local ledger = context.ledger
-  if not ledger then
-    return unrecorded
-  end
   local wanted = wanted_of(context, fields, options)
   local order = setmetatable({ context = context, ledger = ledger }, Order)
   local verdict, row = begin(context, wanted, order)

@@ -4,7 +4,6 @@
 local create = require "starvideos.operation.create"
 local download = require "starvideos.operation.download"
 local errors = require "starvideos.errors"
-local recorder = require "starvideos.ledger.recorder"
 local saved_file = require "starvideos.ledger.saved_file"
 local wait = require "starvideos.operation.wait"
 
@@ -75,7 +74,9 @@ local function make(context, params, options, unlocked)
   end
   task, err = wait.one(context, task, options)
   if not task then
-    return nil, recorder.name_next_take(context, options, err)
+    local ledger = context.ledger
+    return nil, ledger
+      and ledger.recorder.name_next_take(context, options, err) or err
   end
   local file
   file, err = download.save(context, task, options.path, {
