@@ -25,23 +25,26 @@ local function choose(rows, wanted)
   return found, is_new and other or nil, next_take
 end
 
--- The columns that an order is placed with, from what is wanted.
-local function columns_of(wanted, kind)
+local placed = columns.where(function(column)
+  return column.placed
+end)
+local content = columns.where(function(column)
+  return column.placed == "content"
+end)
+
+-- Columns that an order is placed with, from what is wanted.
+local function row_of(wanted, list)
   local row = {}
-  for _, column in ipairs(columns) do
-    if column.placed == kind then
-      row[column.name] = wanted[column.as]
-    end
+  for index = 1, #list do
+    local column = list[index]
+    row[column.name] = wanted[column.as]
   end
   return row
 end
 
 -- False where the key and take have been used meanwhile.
 local function insert(store, caller, wanted)
-  local row = columns_of(wanted, "name")
-  for name, value in pairs(columns_of(wanted, "content")) do
-    row[name] = value
-  end
+  local row = row_of(wanted, placed)
   row.state = "prepared"
   return store:insert(caller, row)
 end
@@ -49,7 +52,7 @@ end
 -- One that certainly was not accepted may be corrected. The id of a refused
 -- task must not pass for that of the next one.
 local function place_again(store, caller, row, wanted)
-  local changes = columns_of(wanted, "content")
+  local changes = row_of(wanted, content)
   changes.owner, changes.lease = caller.owner, store.lease
   changes.model, changes.params_form = wanted.model or false, 2
   changes.error, changes.task_id = false, false

@@ -202,14 +202,12 @@ function Store:insert(caller, row)
   row.attempts, row.revision, row.params_form = 0, 1, 2
   row.model = utf8.valid(row.model)
   local values, given = {}, #placed
-  for index, column in ipairs(placed) do
-    values[index] = row[column.name]
+  for index = 1, given do
+    values[index] = row[placed[index].name]
   end
-  for _, name in ipairs { "state", "owner", "lease", "created_at",
-    "updated_at" } do
-    given = given + 1
-    values[given] = row[name]
-  end
+  values[given + 1], values[given + 2] = row.state, row.owner
+  values[given + 3], values[given + 4] = row.lease, row.created_at
+  values[given + 5], given = row.updated_at, given + 5
   if not self.database:clock() then
     row.lease_clock, row.lease_began = caller.clock, caller.boottime
     values[given + 1], values[given + 2] = caller.clock, caller.boottime
