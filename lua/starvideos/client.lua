@@ -7,10 +7,11 @@ local create = require "starvideos.operation.create"
 local download = require "starvideos.operation.download"
 local errors = require "starvideos.errors"
 local generate = require "starvideos.operation.generate"
+local fleet = require "starvideos.fleet"
 local handles = require "starvideos.handle"
+local method = require "starvideos.method"
 local pending = require "starvideos.operation.pending"
 local query = require "starvideos.operation.query"
-local redact = require "starvideos.redact"
 local resume = require "starvideos.operation.resume"
 local validate = require "starvideos.operation.validate"
 local wait = require "starvideos.operation.wait"
@@ -25,41 +26,7 @@ function mt:__tostring()
   return ("starvideos client of %s"):format(context and context.base_url or "?")
 end
 
-local unpack = table.unpack or unpack
-
--- PUC Lua 5.1 prints no error tables: there the sentence is raised instead.
-local shows_tables = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
-
--- The results of a call, without the key. An interrupt is no result: like
--- Ctrl-C anywhere else it unwinds the program, but with an error that says
--- which task was left.
-local function result(context, value, err)
-  if value ~= nil or not errors.is(err) then
-    return value, err
-  end
-  err.message = redact.key(err.message, context.api_key)
-  err.code = redact.key(err.code, context.api_key)
-  if err.interrupted and context.interrupts ~= "return" then
-    error(shows_tables and err or tostring(err), 0)
-  end
-  return nil, err
-end
-
--- Makes a method that waits: `run` gets the context and what
--- `starvideos.check.arguments` makes of the arguments; the other fields of
--- `call` say what that is to check.
-local function waiting(call)
-  return function(self, ...)
-    local context = check.client(contexts.of(self), call.name)
-    context.runtime:check(call.name)
-    local arguments, err = check.arguments(context, call, ...)
-    if not arguments then
-      return nil, err
-    end
-    return result(context, call.run(context,
-      unpack(arguments, 1, #call.takes + 1)))
-  end
-end
+local result, waiting = method.result, method.waiting
 
 -- The context of a client whose host has a loop of its own.
 local function looping(self, name)
@@ -435,6 +402,10 @@ function Client:close()
       context.ledger:close()
     end
   end
+end
+
+for name, run in pairs(fleet) do
+  Client[name] = run
 end
 
 --- Make a client.
