@@ -1,7 +1,6 @@
 -- Processes that cannot see each other, with clocks that differ, on one ledger:
 -- no order is taken for lost while its process lives, and none bought twice.
 
-local databases = require "starvideos.ledger.database"
 local postgres = require "spec.fixtures.postgres"
 local shell = require "starvideos.sandbox.nginx.shell"
 local worlds = require "spec.ledger.world"
@@ -108,10 +107,7 @@ describe("processes in PID namespaces of their own, on a server", function()
   end)
 
   behave(function()
-    local database = databases.new(server.url)
-    assert(database:run
-      "DROP TABLE IF EXISTS starvideos_orders, ledger_meta")
-    database:close()
+    server:empty()
     return server.url
   end)
 end)

@@ -154,7 +154,7 @@ describe("a ledger on a server that", function()
   local tried = interpreter == "luajit" and { resolve = 1 } or steps
 
   before_each(function()
-    run "DROP TABLE IF EXISTS starvideos_orders, ledger_meta"
+    server:empty()
     posts, hooks = 0, {}
     box = sandbox.new()
     function ledgers.new(options)

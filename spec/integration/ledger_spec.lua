@@ -8,6 +8,7 @@ local migrating = require "spec.ledger.migrating"
 local ledgers = require "starvideos.ledger"
 local placing = require "spec.ledger.placing"
 local postgres = require "spec.fixtures.postgres"
+local queueing = require "spec.ledger.queueing"
 local recording = require "spec.ledger.recording"
 local races = require "spec.ledger.races"
 local starvideos = require "starvideos"
@@ -25,9 +26,7 @@ describe("a ledger on a server", function()
   end)
 
   local function new_address()
-    local database = databases.new(server.url)
-    assert(database:run "DROP TABLE IF EXISTS starvideos_orders, ledger_meta")
-    database:close()
+    server:empty()
     return server.url
   end
 
@@ -35,6 +34,7 @@ describe("a ledger on a server", function()
   keeping(new_address)
   leasing(new_address)
   migrating(new_address)
+  queueing(new_address)
   races(new_address)
   recording(new_address)
 

@@ -161,4 +161,18 @@ return worlds.behaviour("a ledger of the first version", function(each)
     world:run "DROP TABLE starvideos_orders"
     assert.equal("task-1", assert(create "kite").id)
   end)
+
+  it("gets what the queue needs, as one of the second version does", function()
+    assert(create "kite")
+    for _, statement in ipairs { "DROP TABLE starvideos_bodies",
+      "DROP TABLE starvideos_workers", "DROP TABLE starvideos_limits",
+      "DROP INDEX starvideos_orders_by_state",
+      "DROP INDEX starvideos_orders_by_claim",
+      "ALTER TABLE starvideos_orders DROP COLUMN slot",
+      "UPDATE ledger_meta SET version = 2" } do
+      world:run(statement)
+    end
+    assert.equal("accepted", assert(world:client():order "kite").state)
+    assert.same({}, world:rows "SELECT * FROM starvideos_workers")
+  end)
 end)

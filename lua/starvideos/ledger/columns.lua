@@ -7,11 +7,10 @@
 -- * `as`: its name in an order, as `starvideos.ledger.record` shows it; such
 --   columns are read for lists, too; `listed` ones for lists alone
 -- * `show`: how it is shown: `whole` number, list of `ids`, `label` (nil where it
---   is empty), `reason` (without secrets)
+--   is empty), `reason` (without secrets), `money` (of millionths)
 -- * `placed`: given when an order is placed; `name` columns then name it, and
 --   `content` columns change where an order that was not accepted is placed again
 -- * `verbatim`: a number that is only compared, and never repaired
--- * `reserved`: nothing reads or writes it yet
 -- * `since`: the version of the tables that brought it; 2, the first of this
 --   table, where there is none. The newest is the version of them all.
 --
@@ -34,8 +33,8 @@ local _M = {
   -- The client's account, empty for none; `begin`, and `label` where it is empty.
   { "account", "TEXT NOT NULL DEFAULT ''", as = "account", show = "label",
     placed = "name" },
-  -- Reserved for a label of the caller's.
-  { "label", TEXT, reserved = true },
+  -- A label of the caller's, for limits and lists; `begin` or `stage`. NULL: none.
+  { "label", TEXT, as = "label", placed = "content" },
   -- A word of `starvideos.ledger.states`; with every step.
   { "state", "TEXT NOT NULL", as = "state" },
   -- The provider's id; `resolve` when the order was accepted, or `adopt`.
@@ -60,10 +59,6 @@ local _M = {
   -- How `params` was written: 2, or 1 by the first version of the ledger;
   -- `begin`.
   { "params_form", INTEGER .. " DEFAULT 2", listed = true },
-  -- Reserved for the request that a worker sends, as JSON.
-  { "body", TEXT, reserved = true },
-  -- Reserved for the path that a worker sends it to.
-  { "endpoint", TEXT, reserved = true },
   -- The client's base URL; `begin`.
   { "base_url", "TEXT NOT NULL", as = "base_url", placed = "content" },
   -- An absolute path; `begin` where the caller wants the video, `placing` and
@@ -95,24 +90,25 @@ local _M = {
   { "seen_clock", TEXT },
   -- Seconds of that reader's clock; with it.
   { "seen_began", FLOAT },
-  -- Reserved for the process that waits for the task, or saves its video.
-  { "claim", TEXT, reserved = true },
-  -- Reserved: as `lease`, of the claim.
-  { "claim_lease", FLOAT, reserved = true },
-  -- Reserved: as `lease_clock`, of the claim.
-  { "claim_clock", TEXT, reserved = true },
-  -- Reserved: as `lease_began`, of the claim.
-  { "claim_began", FLOAT, reserved = true },
-  -- Reserved: Unix seconds, when the order was queued.
-  { "queued_at", FLOAT, reserved = true },
-  -- Reserved: Unix seconds, before which a worker leaves the order alone.
-  { "not_before", FLOAT, reserved = true },
-  -- Reserved: millionths of `currency` that the order may cost.
-  { "cost", FLOAT, reserved = true },
-  -- Reserved: the currency's code.
-  { "currency", TEXT, reserved = true },
-  -- Reserved: Unix seconds, when the window began in which `cost` was reserved.
-  { "spent_in", FLOAT, reserved = true },
+  -- The worker that has the order, by its id in `starvideos_workers`: it alone
+  -- sends it, waits for it and saves its video; `claim`. NULL: none, or its
+  -- worker is dead. Of a staged order the batch; `stage`.
+  { "claim", TEXT },
+  -- Unix seconds; when its batch was enqueued. NULL: it never was in the queue.
+  { "queued_at", FLOAT, as = "queued_at", show = "whole" },
+  -- Unix seconds, before which a worker leaves the order alone; `unclaim`.
+  { "not_before", FLOAT, as = "not_before", show = "whole" },
+  -- Millionths of `currency` that the order costs, by the prices of the client
+  -- that placed it; `begin` or `stage`. NULL: they have none for it.
+  { "cost", FLOAT, as = "cost", show = "money", placed = "content" },
+  -- The currency's name; with it.
+  { "currency", TEXT, as = "currency", placed = "content" },
+  -- Unix seconds, the beginning of the day (UTC) whose spend `cost` is part of;
+  -- `submitting`. NULL: nothing was sent, or certainly nothing bought.
+  { "spent_in", FLOAT },
+  -- Unix seconds until which the order counts as an open task, at the longest;
+  -- `submitting`, and every step that ends that. NULL: it does not.
+  { "slot", FLOAT, since = 3 },
   -- Counts the changes of the row, from 1: a change names the revision it has
   -- read, so that it cannot undo another's; with every change.
   { "revision", INTEGER, verbatim = true },
@@ -124,6 +120,7 @@ local _M = {
   -- it is not listed as open. NULL while there is.
   { "closed_at", FLOAT },
 }
+
 
 --- The version of the tables.
 _M.version = 2

@@ -39,14 +39,15 @@ end
 
 -- Ids sort by time to the microsecond, then by the order they were made in.
 local function new_id(self)
-  if self.process ~= owner.current() then
-    self.process, self.mark, self.count = owner.current(), mark_of(self), 0
+  local ids = self.ids
+  if ids.process ~= owner.current() then
+    ids.process, ids.mark, ids.count = owner.current(), mark_of(self), 0
   end
-  self.count = self.count + 1
+  ids.count = ids.count + 1
   local now = self.clock()
   local seconds = math.floor(now)
   return ("%08x%05x%03x"):format(seconds % 2 ^ 32,
-    math.floor((now - seconds) * 2 ^ 20), self.count % 2 ^ 12) .. self.mark
+    math.floor((now - seconds) * 2 ^ 20), ids.count % 2 ^ 12) .. ids.mark
 end
 
 -- What holds the orders that this Lua state is sending, by their ids, and by what
@@ -71,7 +72,7 @@ local function caller_of(self, with_held)
       held[entry.row.order_id] = true
     end
   end
-  return { owner = owner.current(), now = self.clock(),
+  return { owner = owner.current(), worker = self.worker, now = self.clock(),
     boottime = self.boottime(), clock = owner.clock(), held = held }
 end
 
@@ -419,6 +420,93 @@ function Ledger:label(id, account, take)
     { id = record.name(id), take = take, account = "" }, record.name(account))
 end
 
+--- Stage orders: record them, for all of them to be enqueued together. Nothing
+-- sends them.
+-- @tparam ?string batch what the first call for it returned; nil in that
+-- @tparam table list of `wanted`, see `orders:begin`; without `id`, `account` and
+--   `machine`; with `endpoint` and `body`
+-- @treturn ?table for each the `verdict` ("new", or one of `orders:begin`) and the
+--   `row`
+-- @treturn string|table the batch, or err
+function Ledger:stage(batch, list)
+  batch = batch or new_id(self)
+  for _, wanted in ipairs(list) do
+    wanted.id, wanted.account = new_id(self), self.account
+  end
+  local results, err = ask_with(self, true, "stage", batch, list)
+  return results, results and batch or err
+end
+
+--- Enqueue all that a batch has staged.
+-- @tparam string batch
+-- @treturn ?number how many orders
+-- @treturn ?table err
+function Ledger:enqueue_staged(batch)
+  return ask(self, "enqueue_staged", batch)
+end
+
+--- Take back what a batch has staged.
+-- @tparam string batch
+-- @treturn ?boolean true
+-- @treturn ?table err
+function Ledger:unstage(batch)
+  return ask(self, "unstage", batch)
+end
+
+--- Add a worker.
+-- @tparam table worker `base_url`; `account` (the ledger's own; empty: none)
+-- @treturn ?table the ledger as this worker has it: what it records of an order is
+--   refused where another has claimed that
+-- @treturn ?table err
+function Ledger:register(worker)
+  local id, err = ask(self, "register", { id = new_id(self),
+    machine = owner.host(), base_url = worker.base_url,
+    account = worker.account or self.account })
+  return id and setmetatable({ worker = id }, { __index = self }), err
+end
+
+--- The worker lives: its lease begins again.
+-- @tparam table beaten see `starvideos.ledger.queue`
+-- @treturn ?table `polls` (its share of the polls a second, nil where there is no
+--   limit), `workers` (how many live)
+-- @treturn ?table err; with `fenced` where it was taken for dead: it has nothing
+--   any more
+function Ledger:heartbeat(beaten)
+  return ask_with(self, true, "heartbeat", self.worker, beaten)
+end
+
+--- The worker ends: its orders are free.
+-- @treturn ?boolean true
+-- @treturn ?table err
+function Ledger:retire()
+  return ask(self, "retire", self.worker)
+end
+
+--- Claim orders for the worker.
+-- @tparam table want see `starvideos.ledger.queue`
+-- @treturn ?table rows
+-- @treturn ?table err
+function Ledger:claim(want)
+  return ask(self, "claim", self.worker, want)
+end
+
+--- Give an order of the worker's back.
+-- @tparam table row
+-- @tparam ?number not_before Unix seconds, before which no worker sends it
+-- @treturn ?boolean whether it was the worker's
+-- @treturn ?table err
+function Ledger:unclaim(row, not_before)
+  return ask(self, "unclaim", self.worker, row.order_id, not_before)
+end
+
+--- How many orders of the queue are open.
+-- @tparam table want `base_url`, `account` (nil: of any)
+-- @treturn ?table see `starvideos.ledger.queue`
+-- @treturn ?table err
+function Ledger:left(want)
+  return ask(self, "left", want)
+end
+
 --- Close the connection. What could not be written yet is tried once more; where
 -- there is a thread, by that.
 function Ledger:close()
@@ -455,6 +543,7 @@ function _M.new(options)
     or location.address -- absolute, for the program may change its directory
   local self = setmetatable({
     address = address,
+    ids = {},
     is_shared = location.server,
     account = record.name(options.account or ""),
     clock = options.clock,

@@ -11,7 +11,8 @@ local _M = {}
 _M.names = { "DBI", "starvideos.json", "starvideos.redact" }
 for name in (
   "actor columns database decision id_list lease location"
-  .. " migration orders owner placement schema states store transitions utf8"
+  .. " migration orders owner placement queue schema states store transitions"
+  .. " utf8 workers"
   ):gmatch "%S+" do
   _M.names[#_M.names + 1] = "starvideos.ledger." .. name
 end

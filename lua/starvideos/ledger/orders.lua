@@ -3,7 +3,8 @@
 -- arguments and results are plain data.
 --
 -- The first argument of every method is the `caller`: `owner` (a name of
--- `starvideos.ledger.owner`), `now` (Unix seconds), `boottime` (seconds of the
+-- `starvideos.ledger.owner`), `worker` (the id of the worker that it is, if it is
+-- one), `now` (Unix seconds), `boottime` (seconds of the
 -- clock that goes on while the machine sleeps), `clock` (the name of that
 -- clock) and, where orders are listed or decided about, `held` (true under the
 -- id of each order that the owner is sending). A method that fails returns nil
@@ -17,9 +18,11 @@
 local decision = require "starvideos.ledger.decision"
 local id_list = require "starvideos.ledger.id_list"
 local placement = require "starvideos.ledger.placement"
+local queue = require "starvideos.ledger.queue"
 local states = require "starvideos.ledger.states"
 local transitions = require "starvideos.ledger.transitions"
 local stores = require "starvideos.ledger.store"
+local workers = require "starvideos.ledger.workers"
 
 local _M = {}
 
@@ -82,7 +85,8 @@ end
 -- @treturn ?table row
 -- @treturn ?table err
 function Orders:unsent(caller, row, why, pause)
-  local after, err = self.store:transition(caller, row, "prepared", { error = why,
+  local state = row.queued_at and not pause and "queued" or "prepared"
+  local after, err = self.store:transition(caller, row, state, { error = why,
     owner = pause and caller.owner or false,
     lease = pause and pause + self.store.lease or false })
   -- Another process that has taken it since may be sending it.
@@ -112,16 +116,7 @@ end
 local bought = { accepted = true, completed = true, failed = true,
   cancelled = true }
 
---- How the sending of an order ended.
--- @tparam table caller
--- @tparam table row as `submitting` gave it
--- @tparam string state accepted, failed, cancelled, refused or unknown
--- @tparam table changes `task_id`, `task_created`, `error`
--- @treturn ?table row; with `late_task`, the task's id, where the order had moved
---   on, and the task was recorded beside its own
--- @treturn ?table err; with `gone` where the ledger does not hold the order any
---   more
-function Orders:resolve(caller, row, state, changes)
+local function resolve(self, caller, row, state, changes)
   local now, err = row, nil
   for _ = 1, transitions.ATTEMPTS do
     local after
@@ -147,12 +142,32 @@ function Orders:resolve(caller, row, state, changes)
   return transitions.contended(self.store, row.order_id)
 end
 
+--- How the sending of an order ended.
+-- @tparam table caller
+-- @tparam table row as `submitting` gave it
+-- @tparam string state accepted, failed, cancelled, refused or unknown
+-- @tparam table changes `task_id`, `task_created`, `error`
+-- @treturn ?table row; with `late_task`, the task's id, where the order had moved
+--   on, and the task was recorded beside its own
+-- @treturn ?table err; with `gone` where the ledger does not hold the order any
+--   more
+function Orders:resolve(caller, row, state, changes)
+  local after, err = resolve(self, caller, row, state, changes)
+  if after and after.queued_at and after.task_id then
+    queue.drop_body(self.store, after) -- where that fails `archive` does it
+  end
+  return after, err
+end
+
 local function update_task(self, caller, id, state, changes)
   local rows, err = self.store:all("task", id)
   for _, row in ipairs(rows or {}) do
     local is_so = row.state == state and not changes.path
-    local ok = true
-    if states.allows(row.state, state) and not is_so then
+    local ok
+    ok, err = transitions.check_claim(caller, row)
+    if not ok then
+      return nil, err
+    elseif states.allows(row.state, state) and not is_so then
       ok, err = transitions.apply(self.store, caller, row, state, changes)
     elseif row.missing_since then
       ok, err = self.store:update(caller, row, { missing_since = false })
@@ -210,12 +225,13 @@ end
 function Orders:missing(caller, id)
   local rows, err = self.store:all("task", id)
   for _, row in ipairs(rows or {}) do
-    if not row.missing_since and states.is_open(row.state) then
-      local ok
+    local ok
+    ok, err = transitions.check_claim(caller, row)
+    if ok and not row.missing_since and states.is_open(row.state) then
       ok, err = self.store:update(caller, row, { missing_since = caller.now })
-      if ok == nil then
-        return nil, err
-      end
+    end
+    if ok == nil then
+      return nil, err
     end
   end
   return rows and true, err
@@ -260,6 +276,16 @@ end
 for name, decide in pairs(decision) do
   Orders[name] = function(self, ...)
     return decide(self.store, ...)
+  end
+end
+
+-- Each with the `caller` first.
+for name, act in pairs { stage = queue.stage, enqueue_staged = queue.enqueue,
+  unstage = queue.unstage, claim = queue.claim, unclaim = queue.unclaim,
+  left = queue.left, heartbeat = queue.heartbeat, register = workers.register,
+  retire = workers.retire } do
+  Orders[name] = function(self, ...)
+    return act(self.store, ...)
   end
 end
 

@@ -42,23 +42,54 @@ local function row_of(wanted, list)
   return row
 end
 
--- False where the key and take have been used meanwhile.
-local function insert(store, caller, wanted)
+--- Record an order that is not there.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table wanted see `orders:begin`
+-- @tparam string state `prepared`, held by the caller, or `staged`
+-- @tparam ?string batch that it is staged by
+-- @treturn ?table row; false where the key and take have been used meanwhile
+-- @treturn ?table err
+function _M.insert(store, caller, wanted, state, batch)
   local row = row_of(wanted, placed)
-  row.state = "prepared"
+  row.state, row.claim = state, batch
   return store:insert(caller, row)
 end
 
 -- One that certainly was not accepted may be corrected. The id of a refused
 -- task must not pass for that of the next one.
-local function place_again(store, caller, row, wanted)
+local function correction(row, wanted)
   local changes = row_of(wanted, content)
-  changes.owner, changes.lease = caller.owner, store.lease
-  changes.model, changes.params_form = wanted.model or false, 2
-  changes.error, changes.task_id = false, false
+  for _, name in ipairs { "model", "label", "cost", "currency" } do
+    changes[name] = changes[name] or false
+  end
+  changes.params_form, changes.error, changes.task_id = 2, false, false
   changes.refused_tasks = row.task_id
     and id_list.with(row.refused_tasks, row.task_id) or nil
+  return changes
+end
+
+local function place_again(store, caller, row, wanted)
+  local changes = correction(row, wanted)
+  changes.owner, changes.lease, changes.claim = caller.owner, store.lease, false
+  if wanted.keeps then
+    changes.queued_at = false
+  end
   return store:transition(caller, row, "prepared", changes)
+end
+
+--- Stage an order that is there, and certainly was not accepted.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table row
+-- @tparam table wanted see `orders:begin`
+-- @tparam string batch
+-- @treturn ?table row; false where another process has changed it meanwhile
+-- @treturn ?table err
+function _M.restage(store, caller, row, wanted, batch)
+  local changes = correction(row, wanted)
+  changes.claim, changes.owner, changes.lease = batch, false, false
+  return store:transition(caller, row, "staged", changes)
 end
 
 local function differs(row, wanted)
@@ -72,6 +103,28 @@ end
 -- The verdicts about a take that is spent.
 local verdicts = { unknown = "unknown", abandoned = "spent" }
 
+--- What an order that is there, and is not to be sent now, is to one that is
+-- wanted under its key and take.
+-- @tparam table row
+-- @tparam table wanted
+-- @treturn string verdict of `orders:begin`
+function _M.verdict_on(row, wanted)
+  if differs(row, wanted) then
+    return "conflict"
+  elseif row.state == "prepared" or row.state == "submitting" then
+    return "busy"
+  end
+  return verdicts[row.state] or "known"
+end
+
+-- Whether an order may be sent by whoever creates it by its key. A queued one
+-- is the same order: to change it there would be another.
+local function is_free(row, wanted, busy)
+  local state = row.state
+  return state == "refused" or state == "staged" or state == "prepared"
+    and not busy or state == "queued" and not differs(row, wanted)
+end
+
 -- What is to be done where the order is there; see `begin`. False where it has
 -- changed meanwhile.
 local function decide(store, caller, row, wanted)
@@ -83,19 +136,35 @@ local function decide(store, caller, row, wanted)
       return row, err
     end
   end
-  local is_free = row.state == "refused" or row.state == "prepared" and not busy
-  if is_free and wanted.waited then
+  local free = is_free(row, wanted, busy)
+  if free and wanted.waited then
     return "unsent", row
-  elseif is_free then
+  elseif free then
     local taken
     taken, err = place_again(store, caller, row, wanted)
     return taken and "send" or taken, taken or err
-  elseif differs(row, wanted) then
-    return "conflict", row
-  elseif row.state == "prepared" or row.state == "submitting" then
-    return "busy", row
   end
-  return verdicts[row.state] or "known", row
+  return _M.verdict_on(row, wanted), row
+end
+
+-- The verdict where only one of two orders of a key has an account.
+local function verdict_on_account(wanted)
+  return wanted.account == "" and "no_account" or "unlabelled"
+end
+
+--- The order that is there under a key, take and account.
+-- @tparam table store
+-- @tparam table wanted
+-- @treturn ?table row
+-- @treturn ?string a verdict that rules the order out
+-- @treturn ?table err
+function _M.look_up(store, wanted)
+  local rows, err = store:all("key", wanted.key)
+  if not rows then
+    return nil, nil, err
+  end
+  local row, other = choose(rows, wanted)
+  return other or row, other and verdict_on_account(wanted)
 end
 
 local function look(store, caller, wanted)
@@ -109,12 +178,11 @@ local function look(store, caller, wanted)
   local row, other, next_take = choose(rows, wanted)
   local verdict, result
   if other then
-    verdict = wanted.account == "" and "no_account" or "unlabelled"
-    result = other
+    verdict, result = verdict_on_account(wanted), other
   elseif row then
     verdict, result = decide(store, caller, row, wanted)
   else
-    result, err = insert(store, caller, wanted)
+    result, err = _M.insert(store, caller, wanted, "prepared")
     verdict, result = result and "send" or result, result or err
   end
   if verdict then

@@ -121,6 +121,10 @@ function show.whole(number)
   return math.tointeger and math.tointeger(number) or number
 end
 
+function show.money(millionths)
+  return millionths / 1e6
+end
+
 function show.ids(text)
   local ids = id_list.read(text)
   return ids[1] and ids or nil

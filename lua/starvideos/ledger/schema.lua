@@ -6,7 +6,8 @@ local migration = require "starvideos.ledger.migration"
 
 local _M = {}
 
---- The version this library reads and writes.
+--- The version this library reads and writes: 1 had another table, 3 brought
+-- the queue.
 _M.version = columns.version
 
 --- What holds of a database of this version, as SQL: part of every statement
@@ -14,8 +15,7 @@ _M.version = columns.version
 _M.condition = ("EXISTS (SELECT 1 FROM ledger_meta WHERE name = 'orders'"
   .. " AND version = %d)"):format(_M.version)
 
--- A change leaves an index alone whose columns it does not touch: hence no
--- `state` in any.
+-- A change leaves an index alone whose columns it does not touch.
 local INDEXES = {
   [[CREATE UNIQUE INDEX starvideos_orders_by_name
     ON starvideos_orders (order_key, take, account)
@@ -24,6 +24,34 @@ local INDEXES = {
     WHERE task_id IS NOT NULL]],
   [[CREATE INDEX starvideos_orders_open ON starvideos_orders (order_id)
     WHERE closed_at IS NULL]],
+}
+
+-- What came with the queue. The bodies stand apart, for they may be long, and an
+-- order is written several times.
+local QUEUE = {
+  [[CREATE INDEX starvideos_orders_by_state
+    ON starvideos_orders (state, order_id)]],
+  [[CREATE INDEX starvideos_orders_by_claim ON starvideos_orders (claim)
+    WHERE claim IS NOT NULL]],
+  [[CREATE TABLE starvideos_bodies (
+    order_id TEXT PRIMARY KEY, endpoint TEXT NOT NULL, body TEXT NOT NULL)]],
+  [[CREATE TABLE starvideos_workers (
+    worker_id TEXT PRIMARY KEY, machine TEXT NOT NULL, account TEXT NOT NULL,
+    base_url TEXT NOT NULL, owner TEXT NOT NULL, lease DOUBLE PRECISION NOT NULL,
+    lease_clock TEXT, lease_began DOUBLE PRECISION, seen_revision INTEGER,
+    seen_clock TEXT, seen_began DOUBLE PRECISION, revision INTEGER NOT NULL,
+    started_at DOUBLE PRECISION NOT NULL, updated_at DOUBLE PRECISION NOT NULL,
+    claims INTEGER NOT NULL, polls DOUBLE PRECISION NOT NULL,
+    draining INTEGER NOT NULL)]],
+  -- A row is a limit, or what else keeps orders back; see
+  -- `starvideos.ledger.limits`.
+  [[CREATE TABLE starvideos_limits (
+    name TEXT PRIMARY KEY, kind TEXT NOT NULL, scope TEXT NOT NULL DEFAULT '',
+    value TEXT NOT NULL DEFAULT '', cap DOUBLE PRECISION, currency TEXT,
+    used DOUBLE PRECISION NOT NULL DEFAULT 0,
+    began DOUBLE PRECISION NOT NULL DEFAULT 0, full_until DOUBLE PRECISION,
+    factor DOUBLE PRECISION, refunds INTEGER NOT NULL DEFAULT 0, reason TEXT,
+    updated_at DOUBLE PRECISION NOT NULL)]],
 }
 
 local function run_all(database, statements)
@@ -46,7 +74,11 @@ local function create(database)
   if not ok then
     return nil, err
   end
-  return run_all(database, INDEXES)
+  ok, err = run_all(database, INDEXES)
+  if not ok then
+    return nil, err
+  end
+  return run_all(database, QUEUE)
 end
 
 local function add_columns(database, version)
@@ -57,7 +89,11 @@ local function add_columns(database, version)
     statements[index] = ("ALTER TABLE starvideos_orders ADD COLUMN %s %s")
       :format(column.name, column.type)
   end
-  return run_all(database, statements)
+  local ok, err = run_all(database, statements)
+  if ok and version < 3 then
+    ok, err = run_all(database, QUEUE)
+  end
+  return ok, err
 end
 
 --- The version of the tables that a database holds.
@@ -83,7 +119,7 @@ local function create_meta(database)
     VALUES ('orders', 0) ON CONFLICT DO NOTHING]]
 end
 
--- From the version that a database has; any other lacks columns alone.
+-- From the version that a database has; any other lacks what came since.
 local upgrades = {
   [0] = create,
   function(database)

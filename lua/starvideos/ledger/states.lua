@@ -1,7 +1,10 @@
 --- The states of an order, as one table: what may follow what.
 --
 --     prepared -> submitting -> accepted -> completed -> downloaded
+--     staged -> queued -> submitting
 --
+-- `queued` orders are sent by a worker, or by whoever creates them by their key.
+-- `staged` ones belong to a batch that has not been enqueued as a whole yet.
 -- An order that was sent and whose outcome is not known is `unknown`: its process
 -- ended, or its answer was lost. From there it is never sent again; a late answer
 -- makes it `accepted`, a person's decision `abandoned`. A task's id is always
@@ -13,10 +16,14 @@ local _M = {}
 
 -- Each state: whether the order is open, and which states may follow.
 local states = {
-  prepared = { true, { "prepared", "submitting", "accepted", "failed",
+  staged = { false, { "staged", "queued", "prepared", "refused",
+    "abandoned" } },
+  queued = { true, { "queued", "prepared", "submitting", "accepted", "failed",
     "cancelled", "refused", "abandoned" } },
-  submitting = { true, { "prepared", "accepted", "failed", "cancelled",
-    "refused", "unknown" } },
+  prepared = { true, { "prepared", "queued", "submitting", "accepted", "failed",
+    "cancelled", "refused", "abandoned" } },
+  submitting = { true, { "prepared", "queued", "accepted", "failed",
+    "cancelled", "refused", "unknown" } },
   accepted = { true, { "completed", "failed", "cancelled", "downloaded",
     "abandoned" } },
   completed = { true, { "completed", "downloaded", "failed", "cancelled",
@@ -26,7 +33,7 @@ local states = {
   downloaded = { false, {} },
   failed = { false, { "abandoned" } },
   cancelled = { false, { "abandoned" } },
-  refused = { false, { "prepared", "accepted", "failed", "cancelled",
+  refused = { false, { "prepared", "staged", "accepted", "failed", "cancelled",
     "abandoned" } },
   abandoned = { false, { "abandoned" } },
 }

@@ -20,7 +20,7 @@ local listed = columns.where(function(column)
   return column.as or column.listed
 end)
 local read_alone = columns.where(function(column)
-  return not (column.as or column.listed or column.reserved)
+  return not (column.as or column.listed)
 end)
 local numbers = columns.where(function(column)
   return not column.type:find "TEXT" and not column.verbatim
@@ -36,9 +36,9 @@ local SELECT = "SELECT " .. columns.names(listed) .. ", "
 
 -- The tables of another version take none: they refuse its revision, NULL.
 local INSERT = "INSERT INTO starvideos_orders (" .. columns.names(placed)
-  .. [[, state, owner, lease, created_at, updated_at, attempts, lease_clock,
+  .. [[, state, claim, owner, lease, created_at, updated_at, attempts, lease_clock,
   lease_began, revision) VALUES (]] .. ("?, "):rep(#placed)
-  .. [[?, ?, ?, ?, ?, 0, %s, (SELECT 1 WHERE ]] .. schema.condition .. [[))
+  .. [[?, ?, ?, ?, ?, ?, 0, %s, (SELECT 1 WHERE ]] .. schema.condition .. [[))
   ON CONFLICT DO NOTHING]]
 
 local UNCHANGED = " WHERE order_id = ? AND revision = ? AND "
@@ -134,7 +134,12 @@ local function following(revision)
   return (tonumber(revision) or 0) + 1
 end
 
-local function read(self, sql, ...)
+--- Read rows.
+-- @tparam string sql with `?` for each value
+-- @param ... the values
+-- @treturn ?table rows
+-- @treturn ?table err
+function Store:read(sql, ...)
   local ok, err = ready(self)
   if not ok then
     return nil, err
@@ -149,7 +154,12 @@ local function read(self, sql, ...)
   return rows
 end
 
-local function write(self, sql, ...)
+--- Run a statement that changes something.
+-- @tparam string sql with `?` for each value
+-- @param ... the values
+-- @treturn ?number how many rows it changed
+-- @treturn ?table err
+function Store:write(sql, ...)
   local ok, err = ready(self)
   if not ok then
     return nil, err
@@ -168,7 +178,16 @@ end
 -- @treturn ?table rows
 -- @treturn ?table err
 function Store:all(by, value)
-  return read(self, self.select .. WHERE[by], utf8.valid(value))
+  return self:read(self.select .. WHERE[by], utf8.valid(value))
+end
+
+--- The orders that a condition holds of, with all columns.
+-- @tparam string condition SQL from `WHERE` on, with `?` for each value
+-- @param ... the values
+-- @treturn ?table rows
+-- @treturn ?table err
+function Store:select_where(condition, ...)
+  return self:read(self.select .. condition, ...)
 end
 
 --- The first of them.
@@ -188,16 +207,19 @@ end
 -- @treturn ?table rows
 -- @treturn ?table err
 function Store:list(which, limit, after)
-  return read(self, LIST .. WHERE[which]:format(limit), after or "")
+  return self:read(LIST .. WHERE[which]:format(limit), after or "")
 end
 
---- Add an order, held by the caller.
+--- Add an order: a prepared one is held by the caller.
 -- @tparam table caller
--- @tparam table row the columns that are given when an order is placed, `state`
+-- @tparam table row the columns that are given when an order is placed, `state`,
+--   and `claim` of a staged one
 -- @treturn ?table the row; false where its key and take are there already
 -- @treturn ?table err
 function Store:insert(caller, row)
-  row.owner, row.lease = caller.owner, self.lease
+  local is_held = row.state == "prepared"
+  row.owner = is_held and caller.owner or nil
+  row.lease = is_held and self.lease or nil
   row.created_at, row.updated_at = caller.now, caller.now
   row.attempts, row.revision, row.params_form = 0, 1, 2
   row.model = utf8.valid(row.model)
@@ -205,15 +227,16 @@ function Store:insert(caller, row)
   for index = 1, given do
     values[index] = row[placed[index].name]
   end
-  values[given + 1], values[given + 2] = row.state, row.owner
-  values[given + 3], values[given + 4] = row.lease, row.created_at
-  values[given + 5], given = row.updated_at, given + 5
+  values[given + 1], values[given + 2] = row.state, row.claim
+  values[given + 3], values[given + 4] = row.owner, row.lease
+  values[given + 5], values[given + 6] = row.created_at, row.updated_at
+  given = given + 6
   if not self.database:clock() then
     row.lease_clock, row.lease_began = caller.clock, caller.boottime
     values[given + 1], values[given + 2] = caller.clock, caller.boottime
     given = given + 2
   end
-  local count, err = write(self, self.insertion, unpack(values, 1, given))
+  local count, err = self:write(self.insertion, unpack(values, 1, given))
   if not count or count == 1 then
     return count and row, err
   end
@@ -224,8 +247,10 @@ function Store:insert(caller, row)
   return rows and (rows[1] or false), err
 end
 
--- LuaDBI hands a time to PostgreSQL with four decimals.
-local function rounded(seconds)
+--- A time as it is stored: LuaDBI hands one to PostgreSQL with four decimals.
+-- @tparam number seconds
+-- @treturn number
+function Store.rounded(seconds)
   return math.floor(seconds * 1e4) / 1e4
 end
 
@@ -270,7 +295,7 @@ local function change_of(self, caller, row, state, changes)
     after[name] = value
   end
   local change = { after = after, names = {}, values = {}, count = 0 }
-  local now = rounded(caller.now)
+  local now = self.rounded(caller.now)
   put(change, "state", state)
   put(change, "updated_at", now)
   put(change, "closed_at", closing_time(row, state, changes, now))
@@ -289,7 +314,7 @@ local function save(self, row, change)
   values[count + 1], values[count + 2] = row.order_id, row.revision
   names[count + 1] = "revision = revision + 1"
   names[count + 2] = change.begins and "lease_began = " .. change.begins
-  return write(self, "UPDATE starvideos_orders SET "
+  return self:write("UPDATE starvideos_orders SET "
     .. table.concat(names, ", ") .. UNCHANGED, unpack(values, 1, count + 2))
 end
 
@@ -351,7 +376,7 @@ end
 -- @tparam table caller
 -- @tparam table row
 function Store:mark_seen(caller, row)
-  write(self, SIGHT, row.revision, caller.clock, caller.boottime, row.order_id,
+  self:write(SIGHT, row.revision, caller.clock, caller.boottime, row.order_id,
     row.revision)
 end
 
@@ -360,6 +385,10 @@ end
 --   undo all
 -- @return what body returned, or nil and an err
 function Store:transaction(body)
+  local ok, problem = ready(self)
+  if not ok then
+    return nil, problem
+  end
   local tried, result, err
   local done, why = self.database:transaction(function()
     tried = true

@@ -4,6 +4,7 @@
 
 local leases = require "starvideos.ledger.lease"
 local states = require "starvideos.ledger.states"
+local workers = require "starvideos.ledger.workers"
 
 local _M = {}
 
@@ -38,6 +39,16 @@ function _M.mark_unknown(store, caller, row)
   return _M.end_lease(store, caller, row, "unknown", LOST)
 end
 
+--- A worker changes nothing that another has, or that was taken from it.
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M.check_claim(caller, row)
+  if caller.worker and row.claim ~= caller.worker then
+    return workers.fenced()
+  end
+  return true
+end
+
 --- Change the state of an order. Where nothing leads to that state any more, the
 -- order stays as it is.
 -- @treturn ?table row as it is then
@@ -54,6 +65,11 @@ function _M.apply(store, caller, row, state, changes)
       return nil, err
     elseif not states.allows(now.state, state) then
       return now
+    end
+    local ok
+    ok, err = _M.check_claim(caller, now)
+    if not ok then
+      return nil, err
     end
     row = now
   end
@@ -74,13 +90,14 @@ function _M.reload(store, row)
 end
 
 -- The state of an order whose process ended, and why: one that was being sent may
--- have arrived; one that was not, and that no key leads back to, is never sent.
+-- have arrived; one that was not goes back to the queue, if it was there; one that
+-- no key leads back to is never sent.
 local function recovered_state(store, caller, row)
   if row.state == "submitting" and not leases.is_busy(store, caller, row) then
     return "unknown", LOST
-  elseif row.state == "prepared" and not row.order_key
+  elseif row.state == "prepared" and (row.queued_at or not row.order_key)
     and not leases.is_busy(store, caller, row) then
-    return "refused", NEVER_SENT
+    return row.queued_at and "queued" or "refused", NEVER_SENT
   end
 end
 

@@ -2,6 +2,7 @@ local databases = require "starvideos.ledger.database"
 local keeping = require "spec.ledger.keeping"
 local leasing = require "spec.ledger.leasing"
 local placing = require "spec.ledger.placing"
+local queueing = require "spec.ledger.queueing"
 local recording = require "spec.ledger.recording"
 local races = require "spec.ledger.races"
 local shell = require "starvideos.sandbox.nginx.shell"
@@ -16,6 +17,7 @@ describe("a ledger in a file", function()
   placing(new_address)
   keeping(new_address)
   leasing(new_address, true)
+  queueing(new_address)
   races(new_address)
   recording(new_address)
 end)

@@ -1,22 +1,24 @@
 local states = require "starvideos.ledger.states"
 
-local names = { "prepared", "submitting", "accepted", "completed",
+local names = { "staged", "queued", "prepared", "submitting", "accepted", "completed",
   "downloaded", "failed", "cancelled", "unknown", "refused", "abandoned" }
 
 -- One line for each state, one column for each that may follow, in the order
 -- of the names.
 local allowed = {
-  --            pre sub acc com dow fai can unk ref aba
-  prepared   = "x   x   x   -   -   x   x   -   x   x",
-  submitting = "x   -   x   -   -   x   x   x   x   -",
-  accepted   = "-   -   -   x   x   x   x   -   -   x",
-  completed  = "-   -   -   x   x   x   x   -   -   x",
-  downloaded = "-   -   -   -   -   -   -   -   -   -",
-  failed     = "-   -   -   -   -   -   -   -   -   x",
-  cancelled  = "-   -   -   -   -   -   -   -   -   x",
-  unknown    = "-   -   x   x   x   x   x   -   -   x",
-  refused    = "x   -   x   -   -   x   x   -   -   x",
-  abandoned  = "-   -   -   -   -   -   -   -   -   x",
+  --            sta que pre sub acc com dow fai can unk ref aba
+  staged     = "x   x   x   -   -   -   -   -   -   -   x   x",
+  queued     = "-   x   x   x   x   -   -   x   x   -   x   x",
+  prepared   = "-   x   x   x   x   -   -   x   x   -   x   x",
+  submitting = "-   x   x   -   x   -   -   x   x   x   x   -",
+  accepted   = "-   -   -   -   -   x   x   x   x   -   -   x",
+  completed  = "-   -   -   -   -   x   x   x   x   -   -   x",
+  downloaded = "-   -   -   -   -   -   -   -   -   -   -   -",
+  failed     = "-   -   -   -   -   -   -   -   -   -   -   x",
+  cancelled  = "-   -   -   -   -   -   -   -   -   -   -   x",
+  unknown    = "-   -   -   -   x   x   x   x   x   -   -   x",
+  refused    = "x   -   x   -   x   -   -   x   x   -   -   x",
+  abandoned  = "-   -   -   -   -   -   -   -   -   -   -   x",
 }
 
 describe("an order", function()
@@ -32,9 +34,9 @@ describe("an order", function()
     end
   end
 
-  it("is sent from prepared alone", function()
+  it("is sent from prepared and from queued alone", function()
     for _, from in ipairs(names) do
-      assert.equal(from == "prepared", states.allows(from, "submitting"))
+      assert.equal(from == "prepared" or from == "queued", states.allows(from, "submitting"))
     end
   end)
 
@@ -68,7 +70,7 @@ describe("an order", function()
     for _, name in ipairs(names) do
       open[#open + 1] = states.is_open(name) and name or nil
     end
-    assert.same({ "prepared", "submitting", "accepted", "completed",
+    assert.same({ "queued", "prepared", "submitting", "accepted", "completed",
       "unknown" }, open)
   end)
 

@@ -1,0 +1,311 @@
+--- The queue: orders that workers send. A batch is staged, which sends nothing,
+-- and enqueued when all of it stands there; a worker claims what it will send,
+-- wait for or save.
+-- @module starvideos.ledger.queue
+
+local leases = require "starvideos.ledger.lease"
+local placement = require "starvideos.ledger.placement"
+local transitions = require "starvideos.ledger.transitions"
+local workers = require "starvideos.ledger.workers"
+
+local unpack = table.unpack or unpack
+
+local _M = {}
+
+local PUT_BODY = [[INSERT INTO starvideos_bodies (order_id, endpoint, body)
+  VALUES (?, ?, ?) ON CONFLICT (order_id)
+  DO UPDATE SET endpoint = excluded.endpoint, body = excluded.body]]
+
+local BODY = "SELECT endpoint, body FROM starvideos_bodies WHERE order_id = ?"
+
+local DROP_BODY = "DELETE FROM starvideos_bodies WHERE order_id = ?"
+
+local ENQUEUE = [[UPDATE starvideos_orders SET state = 'queued', claim = NULL,
+  queued_at = ?, updated_at = ?, closed_at = NULL, revision = revision + 1
+  WHERE state = 'staged' AND claim = ?]]
+
+-- What was there before is as it was.
+local UNSTAGE = {
+  [[DELETE FROM starvideos_bodies WHERE order_id IN (SELECT order_id
+    FROM starvideos_orders WHERE state = 'staged' AND claim = ?)]],
+  [[DELETE FROM starvideos_orders WHERE state = 'staged' AND claim = ?
+    AND attempts = 0 AND refused_tasks IS NULL]],
+  [[UPDATE starvideos_orders SET state = 'refused', claim = NULL,
+    revision = revision + 1 WHERE state = 'staged' AND claim = ?]],
+}
+
+-- A row of `starvideos_limits` that is full holds the orders of its scope back.
+-- The lock keeps two workers on PostgreSQL from waiting for each other.
+local CLAIM = [[UPDATE starvideos_orders SET claim = ?, updated_at = ?,
+  revision = revision + 1 WHERE order_id IN (
+    SELECT o.order_id FROM starvideos_orders AS o
+    WHERE @which@ AND o.claim IS NULL AND o.base_url = ? @account@
+    ORDER BY o.order_id LIMIT @count@ @lock@)
+  AND EXISTS (SELECT 1 FROM starvideos_workers WHERE worker_id = ?)]]
+
+local which = {
+  queued = [[o.state = 'queued'
+    AND (o.not_before IS NULL OR o.not_before <= @now@)
+    AND NOT EXISTS (SELECT 1 FROM starvideos_limits AS l
+      WHERE l.full_until > @now@ AND l.kind <> 'polls' AND (l.scope = ''
+        OR l.scope = 'account' AND l.value = o.account
+        OR l.scope = 'label' AND l.value = o.label))]],
+  open = [[o.state IN ('accepted', 'completed') AND o.queued_at IS NOT NULL]],
+  any = [[o.state IN ('accepted', 'completed')]],
+}
+
+local CLAIMED = "WHERE claim = ? AND updated_at = ? ORDER BY order_id"
+local MINE = "WHERE claim = ? ORDER BY order_id"
+
+local UNCLAIM = [[UPDATE starvideos_orders SET claim = NULL, not_before = ?,
+  updated_at = ?, revision = revision + 1 WHERE order_id = ? AND claim = ?]]
+
+local LEFT = [[SELECT state, COUNT(*) AS orders, COUNT(claim) AS claimed,
+  MIN(not_before) AS not_before FROM starvideos_orders
+  WHERE state IN ('queued', 'prepared', 'submitting', 'accepted', 'completed')
+  AND queued_at IS NOT NULL AND base_url = ? @account@ GROUP BY state]]
+
+local SENDING = "WHERE state = 'submitting' AND base_url = ? ORDER BY order_id"
+
+-- The verdicts about an order that is there.
+local staged_again = { staged = true, refused = true }
+
+local function stage_row(store, caller, batch, wanted, row)
+  local after, err
+  if row then
+    after, err = placement.restage(store, caller, row, wanted, batch)
+  else
+    after, err = placement.insert(store, caller, wanted, "staged", batch)
+  end
+  if not after then
+    return after, err
+  end
+  local ok
+  ok, err = store:write(PUT_BODY, after.order_id, wanted.endpoint, wanted.body)
+  return ok and after, err
+end
+
+-- What becomes of one order of a batch; false where another process has changed
+-- it meanwhile.
+local function stage_one(store, caller, batch, wanted)
+  local row, verdict, err = placement.look_up(store, wanted)
+  if err or verdict then
+    return verdict and { verdict = verdict, row = row }, err
+  elseif row then
+    row, err = transitions.recover(store, caller, row)
+    if not row then
+      return nil, err
+    end
+  end
+  local is_free = row and (staged_again[row.state]
+    or row.state == "prepared" and not leases.is_busy(store, caller, row))
+  if row and not is_free then
+    return { verdict = placement.verdict_on(row, wanted), row = row }
+  end
+  local after
+  after, err = stage_row(store, caller, batch, wanted, row)
+  return after and { verdict = "new", row = after }, err
+end
+
+local function stage_all(store, caller, batch, list)
+  local results = {}
+  for index, wanted in ipairs(list) do
+    local tries, result, err = 0, false, nil
+    while result == false and tries < transitions.ATTEMPTS do
+      tries = tries + 1
+      result, err = stage_one(store, caller, batch, wanted)
+    end
+    if not result then
+      return nil, err or select(2,
+        transitions.contended(store, tostring(wanted.key)))
+    end
+    results[index] = result
+  end
+  return results
+end
+
+--- Stage orders: they are recorded, and nobody sends them. What was staged by a
+-- batch that did not come to its end belongs to this one now.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam string batch an id
+-- @tparam table list of `wanted`, see `orders:begin`, each with a key, `endpoint`
+--   and `body`
+-- @treturn ?table for each `verdict` ("new", or one of `orders:begin`) and `row`
+-- @treturn ?table err
+function _M.stage(store, caller, batch, list)
+  return store:transaction(function()
+    return stage_all(store, caller, batch, list)
+  end)
+end
+
+--- Enqueue all that a batch has staged.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam string batch
+-- @treturn ?number how many orders
+-- @treturn ?table err
+function _M.enqueue(store, caller, batch)
+  return store:write(ENQUEUE, caller.now, caller.now, batch)
+end
+
+--- Take back what a batch has staged.
+-- @tparam table store
+-- @tparam table _ caller
+-- @tparam string batch
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M.unstage(store, _, batch)
+  return store:transaction(function()
+    for _, statement in ipairs(UNSTAGE) do
+      local count, err = store:write(statement, batch)
+      if not count then
+        return nil, err
+      end
+    end
+    return true
+  end)
+end
+
+-- Fills what differs from one call to the next into a statement.
+local function fill(store, sql, want)
+  local clock = store.database:clock()
+  return (sql:gsub("@(%l+)@", {
+    which = which[want.what],
+    account = want.account and "AND o.account = ?" or "",
+    count = ("%d"):format(want.count or 0),
+    lock = clock and "FOR UPDATE SKIP LOCKED" or "",
+  }):gsub("@now@", clock or "?"))
+end
+
+-- The values of such a statement, in its order.
+local function values_of(store, caller, id, now, want)
+  local values = { id, now }
+  if want.what == "queued" and not store.database:clock() then
+    values[3], values[4] = caller.now, caller.now
+  end
+  values[#values + 1] = want.base_url
+  values[#values + 1] = want.account
+  values[#values + 1] = id
+  return values
+end
+
+-- The bodies of orders that are to be sent.
+local function add_bodies(store, rows)
+  for _, row in ipairs(rows) do
+    if row.state == "queued" then
+      local found, err = store:read(BODY, row.order_id)
+      if not found then
+        return nil, err
+      end
+      row.body = found[1] and found[1].body
+      row.endpoint = found[1] and found[1].endpoint
+    end
+  end
+  return rows
+end
+
+--- Claim orders for a worker, the oldest first.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam string id the worker's
+-- @tparam table want `what`: `queued` (to be sent), `open` (accepted, to be waited
+--   for and saved, of those that were queued) or `any` (all of these), or `mine`
+--   (what the worker has claimed, in case an answer was lost); `count` (at
+--   most), `base_url`, `account` (nil: of any)
+-- @treturn ?table rows; of those to be sent with `endpoint` and `body`
+-- @treturn ?table err
+function _M.claim(store, caller, id, want)
+  local now = store.rounded(caller.now)
+  local rows, err
+  if want.what == "mine" then
+    rows, err = store:select_where(MINE, id)
+  else
+    local count
+    count, err = store:write(fill(store, CLAIM, want),
+      unpack(values_of(store, caller, id, now, want)))
+    if not count or count == 0 then
+      return count and {}, err
+    end
+    rows, err = store:select_where(CLAIMED, id, now)
+  end
+  if not rows then
+    return nil, err
+  end
+  return add_bodies(store, rows)
+end
+
+--- Give an order back to the queue, or to whoever waits for it next.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam string id the worker's
+-- @tparam string order_id
+-- @tparam ?number not_before Unix seconds
+-- @treturn ?boolean whether it was the worker's
+-- @treturn ?table err
+function _M.unclaim(store, caller, id, order_id, not_before)
+  local count, err = store:write(UNCLAIM, not_before, caller.now, order_id, id)
+  return count and count == 1, err
+end
+
+--- How many orders of the queue are open, by their states.
+-- @tparam table store
+-- @tparam table _ caller
+-- @tparam table want `base_url`, `account` (nil: of any)
+-- @treturn ?table by state: `orders`, `claimed`, `not_before` (the earliest)
+-- @treturn ?table err
+function _M.left(store, _, want)
+  local sql = LEFT:gsub("@account@", want.account and "AND account = ?" or "")
+  local rows, err = store:read(sql, want.base_url, want.account)
+  local left = {}
+  for _, row in ipairs(rows or {}) do
+    left[row.state] = { orders = tonumber(row.orders),
+      claimed = tonumber(row.claimed), not_before = tonumber(row.not_before) }
+  end
+  return rows and left, err
+end
+
+--- Recover orders that a process was sending when it ended.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam string base_url
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M.recover(store, caller, base_url)
+  local rows, err = store:select_where(SENDING, base_url)
+  for _, row in ipairs(rows or {}) do
+    row, err = transitions.recover(store, caller, row)
+    if not row then
+      return nil, err
+    end
+  end
+  return rows and true, err
+end
+
+--- Forget what was to be sent for an order: it was accepted.
+-- @tparam table store
+-- @tparam table row
+-- @treturn ?number
+-- @treturn ?table err
+function _M.drop_body(store, row)
+  return store:write(DROP_BODY, row.order_id)
+end
+
+--- The heartbeat of a worker, which also recovers what others have left.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam string id
+-- @tparam table beaten see `starvideos.ledger.workers`; and `base_url`
+-- @treturn ?table see there
+-- @treturn ?table err
+function _M.heartbeat(store, caller, id, beaten)
+  local pulse, err = workers.heartbeat(store, caller, id, beaten)
+  if not pulse then
+    return nil, err
+  end
+  local ok
+  ok, err = _M.recover(store, caller, beaten.base_url)
+  return ok and pulse, err
+end
+
+return _M

@@ -1,0 +1,222 @@
+--- The workers of a ledger: each has a row, whose lease stands for all the orders
+-- that it has claimed. A heartbeat begins the lease again; a worker that is dead,
+-- or whose lease is over, is buried, and its orders are free.
+-- @module starvideos.ledger.workers
+
+local leases = require "starvideos.ledger.lease"
+local owners = require "starvideos.ledger.owner"
+
+local unpack = table.unpack or unpack
+
+local _M = {}
+
+--- In seconds.
+-- @table policy
+_M.policy = {
+  lease = 60, -- without a heartbeat, after which a worker counts as dead
+  heartbeat = 15, -- between two heartbeats
+}
+
+local ALL = [[SELECT worker_id, machine, account, base_url, owner, lease,
+  lease_clock, lease_began, seen_revision, seen_clock, seen_began, revision,
+  started_at, updated_at, claims, polls, draining%s FROM starvideos_workers
+  ORDER BY worker_id]]
+
+local INSERT = [[INSERT INTO starvideos_workers (worker_id, machine, account,
+  base_url, owner, lease, started_at, updated_at, lease_clock, lease_began,
+  revision, claims, polls, draining)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, %s, 1, 0, 0, 0)]]
+
+local BEAT = [[UPDATE starvideos_workers SET updated_at = ?, claims = ?,
+  draining = ?, lease_clock = %s, lease_began = %s, revision = revision + 1
+  WHERE worker_id = ?]]
+
+local SHARE = "UPDATE starvideos_workers SET polls = ? WHERE worker_id = ?"
+
+local SIGHT = [[UPDATE starvideos_workers SET seen_revision = ?, seen_clock = ?,
+  seen_began = ? WHERE worker_id = ? AND revision = ?]]
+
+local BURY = "DELETE FROM starvideos_workers WHERE worker_id = ?"
+  .. " AND revision = ?"
+
+-- An order that was waiting for its second try goes back to the queue.
+local FREE = [[UPDATE starvideos_orders SET claim = NULL,
+  revision = revision + 1, updated_at = ?, owner = CASE
+  WHEN state = 'prepared' THEN NULL ELSE owner END, state = CASE
+  WHEN state = 'prepared' THEN 'queued' ELSE state END WHERE claim = ?]]
+
+-- How the lease of a new row, or a heartbeat, is written: SQL, and the values,
+-- to which its own are added.
+local function beginning(store, caller, values)
+  local clock = store.database:clock()
+  if clock then
+    return "NULL", clock, values
+  end
+  values[#values + 1] = caller.clock
+  values[#values + 1] = caller.boottime
+  return "?", "?", values
+end
+
+local function all(store)
+  local clock = store.database:clock()
+  return store:read(ALL:format(clock and ", " .. clock .. " AS read_at" or ""))
+end
+
+--- All workers that have not been buried.
+-- @tparam table store
+-- @treturn ?table rows
+-- @treturn ?table err
+function _M.list(store)
+  return all(store)
+end
+
+--- Add a worker.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table worker `id`, `machine`, `account` (empty: of none), `base_url`
+-- @treturn ?string its id
+-- @treturn ?table err
+function _M.register(store, caller, worker)
+  local clock, began, values = beginning(store, caller, { worker.id,
+    worker.machine, worker.account, worker.base_url, caller.owner,
+    _M.policy.lease, caller.now, caller.now })
+  local count, err = store:write(INSERT:format(clock .. ", " .. began),
+    unpack(values))
+  return count and worker.id, err
+end
+
+-- What `starvideos.ledger.lease` asks of a store.
+local function sight_of(store)
+  return { mark_seen = function(_, caller, row)
+    store:write(SIGHT, row.revision, caller.clock, caller.boottime,
+      row.worker_id, row.revision)
+  end }
+end
+
+--- Whether a worker is dead: its process was seen to have ended, or its lease is
+-- over.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table row
+-- @treturn boolean
+function _M.is_dead(store, caller, row)
+  return owners.is_alive(row.owner) == false
+    or not leases.is_valid(sight_of(store), caller, row)
+end
+
+local function bury(store, caller, row)
+  return store:transaction(function()
+    local count, err = store:write(BURY, row.worker_id, row.revision)
+    if count == 1 then
+      count, err = store:write(FREE, caller.now, row.worker_id)
+    end
+    return count, err
+  end)
+end
+
+--- Bury the workers that are dead: their orders are free.
+-- @tparam table store
+-- @tparam table caller whose own worker is not buried
+-- @treturn ?table the rows of those that live
+-- @treturn ?table err
+function _M.bury_dead(store, caller)
+  local rows, err = all(store)
+  local living = {}
+  for _, row in ipairs(rows or {}) do
+    if row.worker_id == caller.worker
+      or not _M.is_dead(store, caller, row) then
+      living[#living + 1] = row
+    else
+      local count
+      count, err = bury(store, caller, row)
+      if not count then
+        return nil, err
+      end
+    end
+  end
+  return rows and living, err
+end
+
+--- The error for a worker that was buried.
+-- @treturn nil
+-- @treturn table err
+function _M.fenced()
+  return nil, { kind = "ledger", fenced = true, message = "this worker was"
+    .. " taken for dead, and its orders are another's now: nothing was changed,"
+    .. " and nothing was bought" }
+end
+
+-- What is free of a rate, at most the worker's part of it: the sum of all
+-- shares never exceeds the rate.
+local function share_of(rows, id, rate)
+  local claims, granted, own = 0, 0, 0
+  for _, row in ipairs(rows) do
+    claims = claims + row.claims
+    if row.worker_id == id then
+      own = row.claims
+    else
+      granted = granted + row.polls
+    end
+  end
+  local part = claims > 0 and rate * own / claims or rate / #rows
+  return math.max(0, math.min(part, rate - granted))
+end
+
+local function beat(store, caller, id, beaten)
+  local clock, began, values = beginning(store, caller, { caller.now,
+    beaten.claims or 0, beaten.draining and 1 or 0 })
+  values[#values + 1] = id
+  local count, err = store:write(BEAT:format(clock, began), unpack(values))
+  if count == 0 then
+    return _M.fenced()
+  end
+  return count, err
+end
+
+--- A worker lives: its lease begins again, and it gets its share of the polls.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam string id the worker's
+-- @tparam table beaten `claims` (how many orders it has), `draining`,
+--   `rate` (polls a second that all workers may send together; nil: no limit)
+-- @treturn ?table `polls` (its share, nil where there is no limit), `workers`
+--   (how many live)
+-- @treturn ?table err; with `fenced` where it was buried
+function _M.heartbeat(store, caller, id, beaten)
+  local living, err = _M.bury_dead(store, caller)
+  if not living then
+    return nil, err
+  end
+  return store:transaction(function()
+    local ok, why = beat(store, caller, id, beaten)
+    local rows
+    if ok then
+      rows, why = all(store)
+    end
+    if not rows then
+      return nil, why
+    end
+    local polls = beaten.rate and share_of(rows, id, beaten.rate)
+    ok, why = store:write(SHARE, polls or 0, id)
+    return ok and { polls = polls or nil, workers = #rows }, why
+  end)
+end
+
+--- A worker ends: its orders are free.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam string id
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M.retire(store, caller, id)
+  return store:transaction(function()
+    local count, err = store:write(
+      "DELETE FROM starvideos_workers WHERE worker_id = ?", id)
+    if count then
+      count, err = store:write(FREE, caller.now, id)
+    end
+    return count and true, err
+  end)
+end
+
+return _M
