@@ -26,8 +26,9 @@ return worlds.behaviour("the queue", function(each)
 
   -- A process of another machine, whose end nobody here can see.
   local function caller(worker)
-    return { owner = "elsewhere boot pid:[1] time:[1] 12 34 "
-      .. (worker or "s"), now = now, boottime = now, clock = "elsewhere", held = {}, worker = worker }
+    return { owner = "elsewhere boot pid:[1] time:[1] 12 34 " .. (worker or "s"),
+      now = now, boottime = now, clock = "elsewhere", held = {},
+      worker = worker }
   end
 
   -- The lease of a worker, on whichever clock it is, is over.
