@@ -49,7 +49,8 @@ local which = {
     AND NOT EXISTS (SELECT 1 FROM starvideos_limits AS l
       WHERE l.full_until > @now@ AND l.kind <> 'polls' AND (l.scope = ''
         OR l.scope = 'account' AND l.value = o.account
-        OR l.scope = 'label' AND l.value = o.label))]],
+        OR l.scope = 'label' AND l.value = o.label)
+        AND (l.base_url = '' OR l.base_url = o.base_url))]],
   open = [[o.state IN ('accepted', 'completed') AND o.queued_at IS NOT NULL]],
   any = [[o.state IN ('accepted', 'completed')]],
 }

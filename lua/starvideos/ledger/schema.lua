@@ -33,6 +33,8 @@ local QUEUE = {
     ON starvideos_orders (state, order_id)]],
   [[CREATE INDEX starvideos_orders_by_claim ON starvideos_orders (claim)
     WHERE claim IS NOT NULL]],
+  [[CREATE INDEX starvideos_orders_by_slot ON starvideos_orders (slot)
+    WHERE slot IS NOT NULL]],
   [[CREATE TABLE starvideos_bodies (
     order_id TEXT PRIMARY KEY, endpoint TEXT NOT NULL, body TEXT NOT NULL)]],
   [[CREATE TABLE starvideos_workers (
@@ -47,7 +49,8 @@ local QUEUE = {
   -- `starvideos.ledger.limits`.
   [[CREATE TABLE starvideos_limits (
     name TEXT PRIMARY KEY, kind TEXT NOT NULL, scope TEXT NOT NULL DEFAULT '',
-    value TEXT NOT NULL DEFAULT '', cap DOUBLE PRECISION, currency TEXT,
+    value TEXT NOT NULL DEFAULT '', base_url TEXT NOT NULL DEFAULT '',
+    cap DOUBLE PRECISION, currency TEXT,
     used DOUBLE PRECISION NOT NULL DEFAULT 0,
     began DOUBLE PRECISION NOT NULL DEFAULT 0, full_until DOUBLE PRECISION,
     factor DOUBLE PRECISION, refunds INTEGER NOT NULL DEFAULT 0, reason TEXT,
