@@ -162,9 +162,11 @@ end
 -- What a client must have for an option, by the calls that take it.
 local key = { option = "key", what = "ledger", article = "a ledger" }
 local take = { option = "take", what = "ledger", article = "a ledger" }
+local label = { option = "label", what = "ledger", article = "a ledger" }
 local max_age = { option = "max_age", what = "shared",
   article = "a shared dictionary" }
-local needs = { create = { key, take }, generate = { key, take },
+local needs = { create = { key, take, label },
+  generate = { key, take, label },
   query = { max_age } }
 
 -- What is missing for the options of a call, as a sentence.

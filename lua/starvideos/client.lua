@@ -54,7 +54,8 @@ end
 --   the same key again returns the same task and sends nothing; default: the
 --   absolute path, where there is one), `take` (1: another take of a key is
 --   another order, for when the first one failed, or its fate is unknown, or
---   you want a second video) and `path` (where `resume` is to save the video)
+--   you want a second video), `path` (where `resume` is to save the video) and
+--   `label` (of your own, for limits and lists)
 -- @treturn ?table task
 -- @treturn ?table warnings, or err: validation, config, auth, rate_limited,
 --   invalid_request, network (nothing was sent), outcome_unknown (it may have

@@ -95,6 +95,7 @@ local create = {
   key = readable,
   take = count,
   path = path,
+  label = readable,
 }
 
 --- The options of every public call, each with the check it must pass.

@@ -349,6 +349,19 @@ return worlds.behaviour("the queue", function(each)
     assert.equal(1, world:billed())
   end)
 
+  it("is left by an order whose video somebody waits for", function()
+    local client = world:client()
+    stage("batch", wanted("kite", {
+      params = '{"duration":5,"model":"videos","prompt":"a kite"}',
+      base_url = require("starvideos.api.address").default }))
+    assert(orders:enqueue_staged(caller(), "batch"))
+    assert(client:generate(world.params(), { key = "kite", first_poll = 0,
+      interval = 10, path = world.folder .. "/kite.mp4" }))
+    local order = client:order "kite"
+    assert.equal("downloaded", order.state)
+    assert.is_nil(order.queued_at)
+  end)
+
   it("keeps an order that whoever creates its key would change", function()
     local client = world:client()
     stage("batch", wanted("kite", {

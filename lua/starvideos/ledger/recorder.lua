@@ -214,7 +214,7 @@ local function begin(context, wanted, order)
   end
 end
 
-local function wanted_of(context, fields, options)
+local function wanted_of(context, fields, options, keeps)
   local ledger = context.ledger
   local params, former = ledger.text_of(fields, context.api_key)
   return {
@@ -225,20 +225,24 @@ local function wanted_of(context, fields, options)
     base_url = context.base_url,
     params = params,
     former = former,
+    label = options.label and record.name(options.label),
+    keeps = keeps,
   }
 end
 
 --- Record an order before it is sent.
 -- @tparam table context of a client with a ledger
 -- @tparam table fields of the request
--- @tparam table options `key`, `take`, `path`
+-- @tparam table options `key`, `take`, `path`, `label`
+-- @tparam ?boolean keeps whether the caller waits for the video itself: a queued
+--   order is then no worker's any more
 -- @treturn ?table order with the methods `submitting`, `renew`, `accepted`,
 --   `failed`; nil where nothing is to be sent
 -- @treturn ?table the task, where it was ordered before
 -- @treturn ?table err
-function _M.place(context, fields, options)
+function _M.place(context, fields, options, keeps)
   local ledger = context.ledger
-  local wanted = wanted_of(context, fields, options)
+  local wanted = wanted_of(context, fields, options, keeps)
   local order = setmetatable({ context = context, ledger = ledger }, Order)
   local verdict, row = begin(context, wanted, order)
   if verdict == "send" then

@@ -19,9 +19,9 @@ end
 local unrecorded = { submitting = succeed, renew = succeed, accepted = succeed,
   failed = succeed }
 
-local function place(context, fields, options)
+local function place(context, fields, options, keeps)
   if context.ledger then
-    return context.ledger.recorder.place(context, fields, options)
+    return context.ledger.recorder.place(context, fields, options, keeps)
   end
   return unrecorded
 end
@@ -170,9 +170,10 @@ end
 -- @tparam table context of the client
 -- @tparam table params
 -- @tparam table options see `client:create`
+-- @tparam ?boolean keeps whether the caller waits for the video itself
 -- @treturn ?table task
 -- @treturn ?table warnings, or err
-return function(context, params, options)
+return function(context, params, options, keeps)
   local warnings, err = validate.before_sending(context, params,
     options.validation or context.validation)
   if err then
@@ -186,7 +187,7 @@ return function(context, params, options)
     return nil, err
   end
   local order, task
-  order, task, err = place(context, request.fields, options)
+  order, task, err = place(context, request.fields, options, keeps)
   if not order then
     return task, task and warnings or err
   end

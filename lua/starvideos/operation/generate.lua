@@ -63,7 +63,7 @@ local function make(context, params, options, unlocked)
     return nil, err
   end
   local task
-  task, err = create(context, params, options)
+  task, err = create(context, params, options, true)
   if not task then
     return nil, err
   elseif before then
