@@ -168,6 +168,7 @@ return worlds.behaviour("a ledger of the first version", function(each)
       "DROP TABLE starvideos_workers", "DROP TABLE starvideos_limits",
       "DROP INDEX starvideos_orders_by_state",
       "DROP INDEX starvideos_orders_by_claim",
+      "DROP INDEX starvideos_orders_by_slot",
       "ALTER TABLE starvideos_orders DROP COLUMN slot",
       "UPDATE ledger_meta SET version = 2" } do
       world:run(statement)
