@@ -1,0 +1,157 @@
+--- Send an order that is recorded: with what it holds, until it has arrived, may
+-- have arrived, or must not be sent again.
+-- @module starvideos.operation.send
+
+local errors = require "starvideos.errors"
+local exchange = require "starvideos.api.exchange"
+local operations = require "starvideos.api.operations"
+local retry = require "starvideos.api.retry"
+local task_reader = require "starvideos.api.task_reader"
+
+-- `before` is the error of the last try, if there was one.
+local function stopped(before, why)
+  return errors.new {
+    kind = "cancelled",
+    message = before and "stopped before the order was retried; nothing was"
+      .. " bought (" .. before.message .. ")"
+      or "stopped while the order waited for a free slot (max_creates);"
+      .. " nothing was sent, and nothing was bought",
+    sent = false,
+    interrupted = why == "interrupted",
+  }
+end
+
+-- The outcome of one try, which is recorded: a `task`; or an `err`, and the
+-- `pause` where it is to be sent again; `interrupted` where Ctrl-C came
+-- meanwhile.
+local function outcome_of(context, order, tries, most, response, err)
+  local task
+  if response then
+    task, err = task_reader.read(operations.create, response,
+      context.wall_clock)
+  end
+  if task then
+    local ok, problem = order:accepted(task)
+    return { task = ok and task, err = problem,
+      interrupted = response.interrupted }
+  elseif response then
+    err.interrupted = response.interrupted
+    err.phase, err.sent = "body", true
+    err.bytes_sent = response.bytes_sent
+  end
+  if err.kind == "rate_limited" then
+    context.rate_limiter:limited(context.runtime:now(), err.retry_after)
+  end
+  local pause = not err.interrupted and tries < most
+    and retry.create_pause(err, tries, context.random) or nil
+  order:failed(err, pause)
+  return { err = err, pause = pause, interrupted = err.interrupted }
+end
+
+-- After a fork both processes continue what waits in a loop, but only the
+-- parent may send the order.
+local function check_process(context, call)
+  if context.process_id() == call.process then
+    return true
+  end
+  return nil, errors.new {
+    kind = "cancelled",
+    message = "the order belongs to the process that this one was forked from,"
+      .. " which continues it; this process sent nothing",
+    sent = false,
+  }
+end
+
+-- What `exchange.order` calls, even if the caller has ended by then. The time
+-- in which the order may be sent and answered begins with its slot.
+local function steps_of(context, order, call, tries, slot)
+  local steps = {}
+  function steps.begin()
+    local begun = context.boottime()
+    local ok, err = check_process(context, call)
+    if ok then
+      ok, err = order:submitting()
+    end
+    call.send_by = order.send_by or begun + context.timeout
+    if ok then
+      ok, err = check_process(context, call)
+    end
+    return ok, err
+  end
+  function steps.leave()
+    context.slots:release(context.runtime, slot)
+  end
+  function steps.take(response, err)
+    steps.leave()
+    return outcome_of(context, order, tries, call.tries or math.huge, response,
+      err)
+  end
+  return steps
+end
+
+-- An order that has no slot was certainly not sent.
+local function wait_for_slot(context, order, call, problem)
+  local slot, err, why = context.slots:take(context.runtime, function()
+    local ok, err = check_process(context, call)
+    if ok then
+      ok, err = order:renew()
+    end
+    return ok, err
+  end)
+  if not slot and not err then
+    err = stopped(problem, why)
+    order:failed(err)
+  end
+  return slot, err
+end
+
+-- Lets time pass before the next try: true, or nil and an err.
+local function pause(context, order, outcome)
+  local slept, why = false, "interrupted"
+  if not outcome.interrupted then
+    slept, why = context.runtime:sleep(outcome.pause)
+  end
+  if slept then
+    return true
+  end
+  local err = stopped(outcome.err, why)
+  order:failed(err)
+  return nil, err
+end
+
+--- Send an order.
+-- @tparam table context of the client
+-- @tparam table order with the methods `submitting`, `renew`, `accepted` and
+--   `failed`; see `starvideos.ledger.recorder`
+-- @tparam table call `endpoint`, `body`, `process` (the id of the one that may
+--   send it) and, where a caller retries an order itself, `tries`: how often it is
+--   sent here at most
+-- @treturn ?table task
+-- @treturn ?table err
+return function(context, order, call)
+  local tries, outcome = 0, {}
+  repeat
+    local slot, err = wait_for_slot(context, order, call, outcome.err)
+    if not slot then
+      return nil, err
+    end
+    tries = tries + 1
+    local interrupted
+    outcome, interrupted = exchange.order(context, operations.create, call,
+      steps_of(context, order, call, tries, slot))
+    outcome.interrupted = outcome.interrupted or interrupted or nil
+    if outcome.pause then
+      local ok, problem = pause(context, order, outcome)
+      if not ok then
+        return nil, problem
+      end
+    end
+  until not outcome.pause
+  local task, err = outcome.task, outcome.err
+  if task and outcome.interrupted then
+    return nil, errors.interrupted(task)
+  elseif err then
+    err.interrupted = err.interrupted or outcome.interrupted
+  end
+  return task, err
+end
