@@ -44,7 +44,7 @@ local CLAIM = [[UPDATE starvideos_orders SET claim = ?, updated_at = ?,
   AND EXISTS (SELECT 1 FROM starvideos_workers WHERE worker_id = ?)]]
 
 local which = {
-  queued = [[o.state = 'queued'
+  queued = [[o.state = 'queued' AND o.queued_at IS NOT NULL
     AND (o.not_before IS NULL OR o.not_before <= @now@)
     AND NOT EXISTS (SELECT 1 FROM starvideos_limits AS l
       WHERE l.full_until > @now@ AND l.kind <> 'polls' AND (l.scope = ''
@@ -52,7 +52,7 @@ local which = {
         OR l.scope = 'label' AND l.value = o.label)
         AND (l.base_url = '' OR l.base_url = o.base_url))]],
   open = [[o.state IN ('accepted', 'completed') AND o.queued_at IS NOT NULL]],
-  any = [[o.state IN ('accepted', 'completed')]],
+  any = [[o.state IN ('accepted', 'completed') AND o.closed_at IS NULL]],
 }
 
 local CLAIMED = "WHERE claim = ? AND updated_at = ? ORDER BY order_id"
@@ -66,7 +66,8 @@ local LEFT = [[SELECT state, COUNT(*) AS orders, COUNT(claim) AS claimed,
   WHERE state IN ('queued', 'prepared', 'submitting', 'accepted', 'completed')
   AND queued_at IS NOT NULL AND base_url = ? @account@ GROUP BY state]]
 
-local SENDING = "WHERE state = 'submitting' AND base_url = ? ORDER BY order_id"
+local SENDING = "WHERE state = 'submitting' AND queued_at IS NOT NULL"
+  .. " AND base_url = ? ORDER BY order_id"
 
 -- The verdicts about an order that is there.
 local staged_again = { staged = true, refused = true }

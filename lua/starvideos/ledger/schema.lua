@@ -26,11 +26,12 @@ local INDEXES = {
     WHERE closed_at IS NULL]],
 }
 
--- What came with the queue. The bodies stand apart, for they may be long, and an
+-- What came with the queue; an order that never was in it pays nothing for its
+-- index. The bodies stand apart, for they may be long, and an
 -- order is written several times.
 local QUEUE = {
   [[CREATE INDEX starvideos_orders_by_state
-    ON starvideos_orders (state, order_id)]],
+    ON starvideos_orders (state, order_id) WHERE queued_at IS NOT NULL]],
   [[CREATE INDEX starvideos_orders_by_claim ON starvideos_orders (claim)
     WHERE claim IS NOT NULL]],
   [[CREATE INDEX starvideos_orders_by_slot ON starvideos_orders (slot)
