@@ -144,9 +144,14 @@ function show.reason(text)
   return redact.urls(tostring(text))
 end
 
-local shown = columns.where(function(column)
+-- Of each column that is shown its name, its name in an order, and how.
+local names, fields, converts = {}, {}, {}
+for index, column in ipairs(columns.where(function(column)
   return column.as
-end)
+end)) do
+  names[index], fields[index] = column.name, column.as
+  converts[index] = show[column.show] or false
+end
 
 --- A row as its readers get it.
 -- @tparam table row
@@ -154,12 +159,11 @@ end)
 --   under its name `as`; and the `prompt` of its `params`
 function _M.order(row)
   local order = {}
-  for index = 1, #shown do
-    local column = shown[index]
-    local value = row[column.name]
+  for index = 1, #names do
+    local value = row[names[index]]
     if value then
-      local convert = show[column.show]
-      order[column.as] = not convert and value or convert(value, row)
+      local convert = converts[index]
+      order[fields[index]] = not convert and value or convert(value, row)
     end
   end
   order.params = order.params or {}
