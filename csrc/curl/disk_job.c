@@ -127,6 +127,8 @@ static int run(sv_disk_job *job, const int *stop) {
       return sv_discard(job->path, job->flag);
     case SV_DISK_SHA256:
       return sv_digest_file(job->path, job->sha256, stop);
+    case SV_DISK_MAKE_DIRECTORY:
+      return sv_file_make_directory(job->path);
     case SV_DISK_LOCK:
       return sv_lock_take(&job->lock, job->path);
     case SV_DISK_UNLOCK:

@@ -21,6 +21,7 @@
   X(COMMIT, "commit")     /* `other`, `bytes`, `flag`: overwrite */         \
   X(DISCARD, "discard")   /* `flag`: only an empty one */                   \
   X(SHA256, "sha256")     /* lowercase hex */                               \
+  X(MAKE_DIRECTORY, "make_directory") /* and those above it */              \
   X(LOCK, "lock")         /* a lock */                                      \
   X(UNLOCK, "unlock")     /* a `lock`, and no path */
 

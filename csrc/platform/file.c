@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -81,6 +82,45 @@ static int rename_to_free_name(const char *from, const char *to) {
 int sv_file_rename(const char *from, const char *to, bool overwrite) {
   return overwrite ? problem_of(rename(from, to))
                    : rename_to_free_name(from, to);
+}
+
+static bool is_directory(const char *path) {
+  struct stat status;
+  return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+/* What makes one here at the same moment is welcome. A file in it is not safe
+** before its own name is. */
+static int make_directory(const char *path, const char *parent) {
+  if (is_directory(path)) {
+    return 0;
+  }
+  if (mkdir(path, 0777) == 0) {
+    return sv_file_sync_directory(parent);
+  }
+  int problem = errno;
+  return problem != EEXIST ? problem : is_directory(path) ? 0 : ENOTDIR;
+}
+
+int sv_file_make_directory(const char *path) {
+  size_t size = strlen(path) + 1;
+  char *made = malloc(size), *parent = malloc(size + 1);
+  int problem = made && parent ? 0 : ENOMEM;
+  size_t at = 0;
+  if (!problem) {
+    strcpy(parent, *path == '/' ? "/" : ".");
+  }
+  while (!problem && path[at]) {
+    at += strspn(path + at, "/");
+    at += strcspn(path + at, "/");
+    memcpy(made, path, at);
+    made[at] = '\0';
+    problem = make_directory(made, parent);
+    memcpy(parent, made, at + 1);
+  }
+  free(made);
+  free(parent);
+  return problem;
 }
 
 /* A directory that may be written but not read cannot be synced, either. */

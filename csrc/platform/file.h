@@ -35,6 +35,10 @@ int sv_file_remove(const char *path);
 ** moment. */
 int sv_file_rename(const char *from, const char *to, bool overwrite);
 
+/* Makes a directory and all above it that are missing; 0 also where it is
+** there. ENOTDIR where something else is. */
+int sv_file_make_directory(const char *path);
+
 /* Makes the disk remember the names in a directory. 0 also where the file
 ** system cannot do that. */
 int sv_file_sync_directory(const char *path);

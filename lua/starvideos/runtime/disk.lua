@@ -139,6 +139,18 @@ function _M.discard(part, only_empty)
   return _M.remove(part)
 end
 
+--- Make a directory, and those above it that are missing.
+-- @tparam string path
+-- @treturn ?boolean true, also where it is there
+-- @treturn ?table failure
+function _M.make_directory(path)
+  local ok, problem, errno = core.make_directory(path)
+  if not ok then
+    return failed(path, problem, errno)
+  end
+  return true
+end
+
 --- The SHA-256 of a file: plain Lua cannot tell it.
 -- @tparam string path
 -- @treturn nil
