@@ -24,6 +24,10 @@ local ENQUEUE = [[UPDATE starvideos_orders SET state = 'queued', claim = NULL,
   queued_at = ?, updated_at = ?, closed_at = NULL, revision = revision + 1
   WHERE state = 'staged' AND claim = ?]]
 
+-- After so many new orders a server's statistics are too old: it would read and
+-- sort the whole queue to find its first ones, which an index has in order.
+local MANY = 1000
+
 -- What was there before is as it was.
 local UNSTAGE = {
   [[DELETE FROM starvideos_bodies WHERE order_id IN (SELECT order_id
@@ -148,7 +152,11 @@ end
 -- @treturn ?number how many orders
 -- @treturn ?table err
 function _M.enqueue(store, caller, batch)
-  return store:write(ENQUEUE, caller.now, caller.now, batch)
+  local count, err = store:write(ENQUEUE, caller.now, caller.now, batch)
+  if count and count >= MANY and store.database:clock() then
+    store:write "ANALYZE starvideos_orders"
+  end
+  return count, err
 end
 
 --- Take back what a batch has staged.
