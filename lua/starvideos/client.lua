@@ -241,15 +241,24 @@ Client.adopt = waiting { name = "adopt", takes = { "order", "task_id" },
     return pending.adopt(context, id, task_id, options.take)
   end }
 
---- Check a request against the documented limits; nothing is sent.
+--- Check a request against the documented limits, and say what it costs;
+-- nothing is sent.
 -- @tparam table params as for `create`
 -- @treturn ?boolean true
 -- @treturn table warnings (a list), or err with `violations`, each with
 --   `field`, `code`, `message` and, where they apply, `limit` and `actual`
+-- @treturn ?table price where the client has `prices`: `cost` in units of
+--   `currency`, and in whole `millionths` of it; nil where it is not known
+-- @treturn ?string why it is not
 function Client:validate(params)
   local context = check.client(contexts.of(self), "validate")
   check.params("validate", params)
-  return validate.check(context, params)
+  local ok, found = validate.check(context, params)
+  if not ok or not context.prices then
+    return ok, found
+  end
+  return ok, found, validate.price(context, params,
+    context.catalog:model(params.model))
 end
 
 --- The models of this client's edition and their limits.
@@ -428,10 +437,11 @@ end
 --   `postgres://` URL: every order is recorded there), `ledger_fsync` (false;
 --   true: each record survives a loss of power, and waits for the disk),
 --   `account` (none; a label of your own for the account of the key: it is part
---   of the name of an order)
+--   of the name of an order), `prices` (none; what orders cost: the path of a
+--   JSON file, a table or a function, see `starvideos.api.prices`)
 -- @treturn ?table client
--- @treturn ?table err of kind config: a malformed key, base URL or address of a
---   ledger
+-- @treturn ?table err of kind config: a malformed key, base URL, address of a
+--   ledger, or price
 -- @function starvideos.new
 function _M.new(options)
   options = check.options(options)

@@ -6,6 +6,7 @@ local address = require "starvideos.api.address"
 local core = require "starvideos.core"
 local create_slots = require "starvideos.api.create_slots"
 local listener = require "starvideos.listener"
+local prices = require "starvideos.api.prices"
 local random = require "starvideos.random"
 local rate_limiter = require "starvideos.polling.rate_limiter"
 local runtimes = require "starvideos.runtime"
@@ -23,7 +24,8 @@ local _M = {}
 -- @tfield ?string account the caller's label for the account of the key (check,
 --   resume, ledger)
 -- @tfield userdata catalog of `starvideos.core`: models and their limits
---   (client, create, validate)
+--   (client, create, validate, batch)
+-- @tfield ?table prices the caller's, see `starvideos.api.prices` (validate)
 -- @tfield string validation `strict`, `advisory` or `off` (create)
 -- @tfield table runtime see `starvideos.runtime` (everything that waits)
 -- @tfield boolean blocks whether the runtime is `block`: nothing else goes on
@@ -107,7 +109,8 @@ end
 --- Make the context of a client.
 -- @tparam table options of `starvideos.new`, checked
 -- @treturn ?table context
--- @treturn ?string why not: a malformed key, base URL or address of a ledger
+-- @treturn ?string why not: a malformed key, base URL, address of a ledger, or
+--   price
 -- @raise where the host has no such runtime
 function _M.new(options)
   local ok, key = check_key(options.api_key)
@@ -147,6 +150,12 @@ function _M.new(options)
     closed = false,
   }
   context.shared_cache = shared_cache.new(context)
+  if options.prices then
+    context.prices, problem = prices.load(options.prices, context.catalog)
+    if not context.prices then
+      return nil, problem
+    end
+  end
   if options.ledger then
     context.ledger, problem = ledger_for(context, options)
     return context.ledger and context, problem

@@ -98,6 +98,12 @@ local create = {
   label = readable,
 }
 
+-- As `starvideos.api.prices` reads them.
+local function prices(value)
+  return not_blank(value) or type(value) == "table"
+    or type(value) == "function", "the path of a file, a table or a function"
+end
+
 --- The options of every public call, each with the check it must pass.
 -- @table accepted
 _M.accepted = {
@@ -125,6 +131,7 @@ _M.accepted = {
     ledger = not_blank,
     ledger_fsync = boolean,
     account = readable,
+    prices = prices,
   },
   create = create,
   query = { max_age = seconds_or_none },

@@ -2,6 +2,7 @@
 -- a server can do to it.
 
 local databases = require "starvideos.ledger.database"
+local enqueuing = require "spec.ledger.enqueuing"
 local keeping = require "spec.ledger.keeping"
 local leasing = require "spec.ledger.leasing"
 local migrating = require "spec.ledger.migrating"
@@ -31,6 +32,7 @@ describe("a ledger on a server", function()
   end
 
   placing(new_address)
+  enqueuing(new_address)
   keeping(new_address)
   leasing(new_address)
   migrating(new_address)

@@ -193,6 +193,38 @@ describe("the key", function()
   end)
 end)
 
+describe("the price of an order", function()
+  local order = { model = "videos", prompt = "a kite", duration = 5 }
+  local prices = { currency = "USD",
+    models = { videos = { per_second = 0.1 } } }
+
+  it("follows the warnings of validate", function()
+    local client = assert(starvideos.new(config { prices = prices }))
+    assert.same({ true, {}, { cost = 0.5, currency = "USD",
+      millionths = 500000 } }, { client:validate(order) })
+    local ok, _, price, why = client:validate { model = "videos_fast",
+      prompt = "a kite", duration = 5 }
+    assert.is_true(ok)
+    assert.is_nil(price)
+    assert.equal("no price is given for the model videos_fast", why)
+  end)
+
+  it("is left out where the order is refused, or nobody gave prices", function()
+    local client = assert(starvideos.new(config { prices = prices }))
+    assert.equal(2, select("#", client:validate { model = "videos" }))
+    assert.equal(2, select("#", assert(starvideos.new(config())):validate(order)))
+  end)
+
+  it("keeps a client from being made where it is none", function()
+    local client, err = starvideos.new(config { prices = { currency = "USD",
+      models = { videos = { per_second = -1 } } } })
+    assert.is_nil(client)
+    assert.equal("config", err.kind)
+    assert.truthy(err.message:find("models.videos.per_second is -1", 1, true))
+    assert.has_error(function() starvideos.new(config { prices = 5 }) end)
+  end)
+end)
+
 describe("a secret", function()
   it("is in no tostring or dump of the client", function()
     local client = assert(starvideos.new(config()))

@@ -69,8 +69,19 @@ local function correction(row, wanted)
   return changes
 end
 
+-- A queued order that somebody sends now is the same one.
+local function keep_queued(changes, row, wanted)
+  if row.cost then
+    changes.cost, changes.currency = nil, nil
+  end
+  changes.label = wanted.label
+end
+
 local function place_again(store, caller, row, wanted)
   local changes = correction(row, wanted)
+  if row.state == "queued" then
+    keep_queued(changes, row, wanted)
+  end
   changes.owner, changes.lease, changes.claim = caller.owner, store.lease, false
   if wanted.keeps then
     changes.queued_at = false

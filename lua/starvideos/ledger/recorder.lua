@@ -214,7 +214,7 @@ local function begin(context, wanted, order)
   end
 end
 
-local function wanted_of(context, fields, options, keeps)
+local function wanted_of(context, fields, options, keeps, price)
   local ledger = context.ledger
   local params, former = ledger.text_of(fields, context.api_key)
   return {
@@ -226,6 +226,8 @@ local function wanted_of(context, fields, options, keeps)
     params = params,
     former = former,
     label = options.label and record.name(options.label),
+    cost = price and price.millionths,
+    currency = price and price.currency,
     keeps = keeps,
   }
 end
@@ -236,13 +238,14 @@ end
 -- @tparam table options `key`, `take`, `path`, `label`
 -- @tparam ?boolean keeps whether the caller waits for the video itself: a queued
 --   order is then no worker's any more
+-- @tparam ?table price of the order, see `starvideos.operation.validate`
 -- @treturn ?table order with the methods `submitting`, `renew`, `accepted`,
 --   `failed`; nil where nothing is to be sent
 -- @treturn ?table the task, where it was ordered before
 -- @treturn ?table err
-function _M.place(context, fields, options, keeps)
+function _M.place(context, fields, options, keeps, price)
   local ledger = context.ledger
-  local wanted = wanted_of(context, fields, options, keeps)
+  local wanted = wanted_of(context, fields, options, keeps, price)
   local order = setmetatable({ context = context, ledger = ledger }, Order)
   local verdict, row = begin(context, wanted, order)
   if verdict == "send" then

@@ -15,9 +15,9 @@ end
 local unrecorded = { submitting = succeed, renew = succeed, accepted = succeed,
   failed = succeed }
 
-local function place(context, fields, options, keeps)
+local function place(context, fields, options, keeps, price)
   if context.ledger then
-    return context.ledger.recorder.place(context, fields, options, keeps)
+    return context.ledger.recorder.place(context, fields, options, keeps, price)
   end
   return unrecorded
 end
@@ -43,7 +43,8 @@ return function(context, params, options, keeps)
     return nil, err
   end
   local order, task
-  order, task, err = place(context, request.fields, options, keeps)
+  order, task, err = place(context, request.fields, options, keeps,
+    validate.price(context, params, row))
   if not order then
     return task, task and warnings or err
   end

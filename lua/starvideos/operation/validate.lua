@@ -39,6 +39,27 @@ function _M.check(context, params)
   }
 end
 
+--- What an order costs by the caller's prices.
+-- @tparam table context of the client
+-- @tparam table params
+-- @tparam ?table row the model's row of the catalog
+-- @treturn ?table price: `cost` in units of the `currency`, and the same in whole
+--   `millionths`; nil where it is not known
+-- @treturn ?string why it is not
+-- @raise as of the prices
+function _M.price(context, params, row)
+  local prices = context.prices
+  if not prices then
+    return nil, "the client has no prices"
+  end
+  local millionths, why = prices:cost(params, row)
+  if not millionths then
+    return nil, why
+  end
+  return { cost = millionths / 1e6, currency = prices.currency,
+    millionths = millionths }
+end
+
 --- Check a request as strictly as the mode says.
 -- @tparam table context of the client
 -- @tparam table params

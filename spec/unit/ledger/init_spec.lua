@@ -1,4 +1,5 @@
 local databases = require "starvideos.ledger.database"
+local enqueuing = require "spec.ledger.enqueuing"
 local keeping = require "spec.ledger.keeping"
 local leasing = require "spec.ledger.leasing"
 local placing = require "spec.ledger.placing"
@@ -15,6 +16,7 @@ describe("a ledger in a file", function()
   end
 
   placing(new_address)
+  enqueuing(new_address)
   keeping(new_address)
   leasing(new_address, true)
   queueing(new_address)
