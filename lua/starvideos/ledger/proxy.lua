@@ -26,6 +26,8 @@ local methods = {
   resolve = { kept = true },
   unsent = { kept = true },
   downloaded = { kept = true },
+  unclaim = { kept = true },
+  retire = { kept = true },
   seen = { kept = true, short = true },
   of_task = { short = true },
 }
