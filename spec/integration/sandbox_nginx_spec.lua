@@ -313,6 +313,80 @@ for _, tls in ipairs{ false, true } do
   end)
 end
 
+describe("limits that all workers of the sandbox share", function()
+  local server
+
+  -- Requests that arrive side by side, each on a connection of its own.
+  local function at_once(count, request_of)
+    local engine = curl.engine {}
+    local transfers, statuses = {}, {}
+    for index = 1, count do
+      local req = request_of(index)
+      req.fresh, req.timeout = true, 20
+      req.headers = { Authorization = "Bearer " .. server.key }
+      transfers[index] = assert(engine:submit(req))
+    end
+    for _, transfer in ipairs(transfers) do
+      while not transfer:done() do
+        engine:step(1)
+      end
+      local status = assert(transfer:result()).status
+      statuses[status] = (statuses[status] or 0) + 1
+    end
+    engine:close()
+    return statuses
+  end
+
+  local function creates(count)
+    return at_once(count, function(index)
+      return { method = "POST", url = server.base_url .. "/v1/videos/videos",
+        body = json.encode { model = "videos", duration = 4,
+          prompt = "kite " .. index } }
+    end)
+  end
+
+  local function record()
+    return own(server, "/__sandbox/accounts").accounts[1]
+  end
+
+  setup(function()
+    server = assert(nginx.start { seconds = 1000, drawn = false, workers = 4,
+      open = 7, price = 0.1, poll_interval = 100 })
+  end)
+
+  teardown(function()
+    server:stop()
+  end)
+
+  before_each(function()
+    own(server, "/__sandbox/reset", "POST")
+  end)
+
+  it("let as many tasks be open as they say", function()
+    assert.same({ [200] = 7, [429] = 53 }, creates(60))
+    local books = record()
+    assert.equal(7, books.most_open)
+    assert.equal(53, books.broken.open)
+    assert.equal(0.7, books.spent)
+  end)
+
+  it("let as many creates and polls pass as they say", function()
+    own(server, "/__sandbox/limits", "POST", json.encode { open = false,
+      creates_per_minute = 11, polls_per_second = 5 })
+    assert.same({ [200] = 11, [429] = 29 }, creates(40))
+    local id = own(server, "/__sandbox/tasks").tasks[1].id
+    at_once(30, function()
+      return { url = server.base_url .. "/v1/result/" .. id }
+    end)
+    local books = record()
+    assert.equal(11, books.most_creates)
+    assert.equal(5, books.most_polls)
+    assert.equal(30, books.polls)
+    assert.is_true(books.broken.polls >= 20)
+    assert.equal(30 - books.broken.polls - 1, books.duplicate_polls)
+  end)
+end)
+
 describe("the server", function()
   local server
 

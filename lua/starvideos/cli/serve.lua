@@ -4,6 +4,10 @@
 local failure = require "starvideos.cli.failure"
 local json = require "starvideos.json"
 
+-- Options that are passed on as numbers.
+local NUMBERS = { "port", "seconds", "queued_seconds", "open",
+  "creates_per_minute", "polls_per_second", "price", "balance" }
+
 local function scenario_list(as_json)
   local list = require("starvideos.sandbox.scenario").list()
   if as_json then
@@ -47,7 +51,7 @@ return function(options, console)
     return scenario_list(options.json)
   end
   local settings = { scenario = options.scenario, tls = options.tls }
-  for _, name in ipairs { "port", "seconds", "queued_seconds" } do
+  for _, name in ipairs(NUMBERS) do
     settings[name] = tonumber(options[name])
     if options[name] and not settings[name] then
       return failure.usage(("--%s takes a number, not %s"):format(

@@ -4,6 +4,13 @@
 --   * `GET /__sandbox/scenarios`: every scenario;
 --   * `POST /__sandbox/scenario` with `{"scenario": "NAME=N"}`: the default
 --     for all requests that follow; `{}` ends it;
+--   * `GET /__sandbox/accounts`: who broke which limit, see
+--     `starvideos.sandbox.accounts`;
+--   * `POST /__sandbox/limits` with `{"account": "NAME", "key": "KEY", "open":
+--     N, "creates_per_minute": N, "polls_per_second": N, "price": N, "balance":
+--     N, "poll_interval": SECONDS}`: limits of an account from now on, false for
+--     none; without a name of that whose key is the sandbox's; with a key a
+--     further account;
 --   * `POST /__sandbox/reset`: forget all, as after the start.
 -- @module starvideos.sandbox.control
 
@@ -27,6 +34,14 @@ local function set_scenario(provider, request)
   return responses.json{ scenario = wanted.scenario or json.null }
 end
 
+local function set_limits(provider, request)
+  local wanted = json.decode(request.body or "")
+  local wrong = type(wanted) ~= "table" and "Send an object with limits"
+    or provider.accounts:set(wanted)
+  return wrong and responses.bad_request(wrong)
+    or responses.json(provider:record())
+end
+
 local ROUTES = {
   ["GET tasks"] = function(provider)
     return responses.json(provider:tasks())
@@ -34,6 +49,10 @@ local ROUTES = {
   ["GET scenarios"] = function()
     return responses.json{ scenarios = scenarios.list() }
   end,
+  ["GET accounts"] = function(provider)
+    return responses.json(provider:record())
+  end,
+  ["POST limits"] = set_limits,
   ["POST scenario"] = set_scenario,
   ["POST reset"] = function(provider)
     provider:reset()

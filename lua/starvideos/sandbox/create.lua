@@ -12,12 +12,17 @@ local tasks = require "starvideos.sandbox.task"
 local _M = {}
 
 -- Reads the order: params, or nil, the response and its outcome.
-local function read(provider, request)
+local function read(provider, request, post)
   if #(request.body or "") > provider.max_body then
     return nil, responses.page(413, "413 Request Entity Too Large"), "too_large"
   end
-  if not provider:knows_key(request) then
+  post.account = provider:account_of(request)
+  if not post.account then
     return nil, responses.bad_key(), "auth"
+  end
+  local late = provider.accounts:create(post.account)
+  if late then
+    return nil, late, "limited"
   end
   local params = json.decode(request.body or "")
   if type(params) ~= "table" then
@@ -32,14 +37,19 @@ local function accept(provider, params, marked, effect, post)
     post.outcome = "refused"
     return refused
   end
-  local task = tasks.make(provider, params, marked, effect.id_prefix,
-    post.digest)
+  local task, full = provider.accounts:order(post.account, function()
+    return tasks.make(provider, params, marked, effect.id_prefix, post)
+  end)
+  if not task then
+    post.outcome = "limited"
+    return full
+  end
   post.outcome, post.id = "created", task.id
   return effects.alter(provider, effect, responses.created(task))
 end
 
 local function outcome(provider, request, post)
-  local params, unreadable, why = read(provider, request)
+  local params, unreadable, why = read(provider, request, post)
   if not params then
     post.outcome = why
     return unreadable

@@ -14,6 +14,7 @@
 -- now = now + 5
 -- assert(client:query(task).status == "failed")
 
+local accounts = require "starvideos.sandbox.accounts"
 local responses = require "starvideos.sandbox.response"
 local clip = require "starvideos.sandbox.media.clip"
 local control = require "starvideos.sandbox.control"
@@ -68,6 +69,16 @@ local DEFAULTS = {
 -- @tparam ?string options.media_url origin of the media
 -- @tparam[opt=1048576] number options.max_body largest create, in bytes
 -- @tparam ?string options.secret what links are signed with
+-- @tparam ?number options.open how many tasks the account of `key` may have that
+--   have not ended; a create beyond gets HTTP 429, as it does beyond a rate
+-- @tparam ?number options.creates_per_minute of that account
+-- @tparam ?number options.polls_per_second of that account
+-- @tparam[opt=0] number options.price of each of its tasks
+-- @tparam ?number options.balance that it has to spend; then HTTP 402
+-- @tparam[opt=30] number options.poll_interval seconds that should lie between
+--   two polls of a task
+-- @tparam ?table options.accounts further accounts by name: each a table with
+--   `key` and these limits
 -- @tparam ?table options.store see `starvideos.sandbox.store`
 -- @tparam ?table options.clips see `starvideos.sandbox.media.clip`
 -- @treturn table the provider; its fields `key`, `base_url` and `media_url` may
@@ -91,6 +102,7 @@ function _M.new(options)
   provider.clips = options.clips or clip.same(options.clip)
   provider.first_scenario = options.scenario
   provider.log = request_log.new(provider)
+  provider.accounts = accounts.new(provider, options)
   return provider
 end
 
@@ -120,14 +132,17 @@ function Provider:scenarios_of(task)
   return self:scenarios_in(task and task.scenario)
 end
 
-function Provider:task(id)
-  return tasks.find(self, id)
+function Provider:task(id, account)
+  local task = tasks.find(self, id)
+  return task and (not account or task.account == account) and task or nil
 end
 
-function Provider:knows_key(request)
+-- The name of the account that a request comes from, or nil.
+function Provider:account_of(request)
   local scheme, key = (request.headers.authorization or "")
     :match("^(%a+) +(.-)%s*$")
-  return scheme ~= nil and scheme:lower() == "bearer" and key == self.key
+  return scheme ~= nil and scheme:lower() == "bearer"
+    and self.accounts:of_key(key) or nil
 end
 
 --- What was created and billed; see `starvideos.sandbox.request_log`.
@@ -136,7 +151,23 @@ function Provider:tasks()
   return self.log:all()
 end
 
---- Forget all tasks and counters, and go back to the first scenario.
+--- Change the limits of an account, or add one.
+-- @tparam table wanted `account` (a name; default: that of `key`), `key` of a new
+--   one, and the limits of `starvideos.sandbox.new`; false removes one
+function Provider:limit(wanted)
+  local wrong = self.accounts:set(wanted)
+  if wrong then
+    error(wrong, 2)
+  end
+end
+
+--- Who broke which limit; see `starvideos.sandbox.accounts`.
+-- @treturn table
+function Provider:record()
+  return self.accounts:report()
+end
+
+--- Forget all tasks and counters, and go back to the first scenario and limits.
 function Provider:reset()
   local sequence = self.store:get "sequence"
   self.store:clear()
@@ -179,7 +210,8 @@ function Provider:media(request)
   return media.handle(self, request)
 end
 
---- A transport for `starvideos.new` that calls this provider in process.
+--- A transport for `starvideos.new` that calls this provider in process. Each is
+-- a client of its own in the record.
 -- @treturn function see `starvideos.sandbox.transport`
 function Provider:transport()
   return transport.of(self)

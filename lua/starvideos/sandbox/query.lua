@@ -18,17 +18,27 @@ local function regular(provider, task, now, effect)
   return effects.alter(provider, effect, responses.result(task, now))
 end
 
+local function client_of(request)
+  return tostring(request.client
+    or request.connection and request.connection.number)
+end
+
 --- Answer a query.
 -- @tparam table provider
 -- @tparam table request
 -- @tparam string id decoded
 -- @treturn table response
 function _M.handle(provider, request, id)
-  if not provider:knows_key(request) then
+  local account = provider:account_of(request)
+  if not account then
     return responses.bad_key()
   end
   provider.log:query(id)
-  local task = provider:task(id)
+  local late = provider.accounts:poll(account, id, client_of(request))
+  if late then
+    return late
+  end
+  local task = provider:task(id, account)
   local now = task and tasks.now(provider, task)
   local effect, n = scenarios.effect_on(provider.store,
     provider:scenarios_of(task), "query", id, now and now.status)

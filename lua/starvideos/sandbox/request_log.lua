@@ -73,8 +73,8 @@ end
 --     `posts` (creates with the very same body that arrived, those with
 --     faults included), `queries`, `media_requests`;
 --   * `creates`: every POST in order: `path`, `at`, `bytes`, `outcome`
---     ("created", "refused", "auth", "unreadable", "too_large" or "fault"),
---     `id`, `scenario`, and where the host knows them `protocol` and
+--     ("created", "refused", "auth", "unreadable", "too_large", "limited" or "fault"),
+--     `id`, `scenario`, `account`, and where the host knows them `protocol` and
 --     `connection` (`{ number =, requests = }`: which one, and how many
 --     requests it has carried);
 --   * `posts`, `billed`, `queries`: totals;

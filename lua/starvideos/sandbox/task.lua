@@ -46,26 +46,36 @@ local function new_id(provider, now, model, prefix)
     provider.store:count "sequence" % 1000000)
 end
 
+-- Seconds from the create to the end of a task.
+local function lifetime(provider, task, life, n)
+  if life and life.ends == "processing" then
+    return math.huge
+  end
+  return (n or provider.seconds) * (life and life.varies and task.luck or 1)
+end
+
 --- Accept an order.
 -- @tparam table provider
 -- @tparam table params valid ones
 -- @tparam ?string marked the specification of the prompt's markers
 -- @tparam ?string id_prefix in place of the regular one
--- @tparam ?string digest of the body it came in
+-- @tparam table post the create: its `digest` and `account`
 -- @treturn table the task
-function _M.make(provider, params, marked, id_prefix, digest)
+-- @treturn number when it ends, unless its clip is not drawn by then
+function _M.make(provider, params, marked, id_prefix, post)
   local now = provider.clock()
   local seconds, ratio = shape(params, provider.models[params.model])
   local task = {
     id = new_id(provider, now, params.model, id_prefix), model = params.model,
     at = now, created = math.floor(now), params = without_empty(params),
-    scenario = marked, seconds = seconds, ratio = ratio, digest = digest,
-    luck = provider.random(),
+    scenario = marked, seconds = seconds, ratio = ratio, digest = post.digest,
+    account = post.account, luck = provider.random(),
   }
   provider.clips:order(task)
   provider.store:set("task:" .. task.id, json.encode(task))
   provider.store:push("tasks", task.id)
-  return task
+  return task, now + lifetime(provider, task,
+    scenarios.life(provider:scenarios_of(task)))
 end
 
 --- Find a task.
@@ -79,11 +89,11 @@ end
 
 local function status(provider, task, life, n)
   local age = provider.clock() - task.at
-  local seconds = (n or provider.seconds) * (life.varies and task.luck or 1)
+  local seconds = lifetime(provider, task, life, n)
   if age < math.min(provider.queued_seconds, seconds) then
     return "queued"
   end
-  if age < seconds or life.ends == "processing" then
+  if age < seconds then
     return "processing"
   end
   if not life.error and life.ends ~= "cancelled" then

@@ -69,9 +69,9 @@ local function answered(req, response, elapsed)
     bytes_sent = #(req.body or "") }
 end
 
-local function exchange(provider, req)
+local function exchange(provider, client, req)
   local request = { method = req.method, headers = lowered(req.headers),
-    body = req.body }
+    body = req.body, client = client }
   local origin, path, query = url.split(req.url)
   request.path = query == "" and path or path .. "?" .. query
   local response = origin == url.split(provider.media_url)
@@ -96,8 +96,10 @@ end
 -- @tparam table provider
 -- @treturn function `(req) -> response | nil, failure`
 function _M.of(provider)
+  provider.clients = (provider.clients or 0) + 1
+  local client = provider.clients
   return function(req)
-    return exchange(provider, req)
+    return exchange(provider, client, req)
   end
 end
 

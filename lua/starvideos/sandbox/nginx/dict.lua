@@ -2,6 +2,12 @@
 -- The interface of `starvideos.sandbox.store`, the same for all workers.
 -- @classmod starvideos.sandbox.nginx.dict
 
+-- luacheck: globals ngx
+local ngx = ngx
+
+-- For this many seconds at most, should a worker end while it holds a lock.
+local LOCKED_SECONDS, RETRY_SECONDS = 2, 0.001
+
 local Dict = {}
 Dict.__index = Dict
 
@@ -37,6 +43,19 @@ end
 
 function Dict:item(name, position)
   return self.dict:get(name .. "#" .. position)
+end
+
+-- Whoever holds it does not wait for anything, so that others hardly do.
+function Dict:locked(name, body)
+  while not self.dict:add(name, true, LOCKED_SECONDS) do
+    ngx.sleep(RETRY_SECONDS)
+  end
+  local done, result, more = pcall(body)
+  self.dict:delete(name)
+  if not done then
+    error(result, 0)
+  end
+  return result, more
 end
 
 function Dict:clear()

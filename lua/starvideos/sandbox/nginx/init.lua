@@ -22,7 +22,8 @@ local Server = {}
 Server.__index = Server
 
 local PROVIDER_OPTIONS = { "key", "seconds", "queued_seconds", "link_seconds",
-  "edition", "scenario", "max_body" }
+  "edition", "scenario", "max_body", "open", "creates_per_minute",
+  "polls_per_second", "price", "balance", "poll_interval", "accounts" }
 
 local function random_secret()
   return (shell.read "od -An -N16 -tx1 /dev/urandom"):gsub("%s", "")
