@@ -44,7 +44,7 @@ local function report(context, name, raised)
   end
   context.told[name] = true
   local event = without_key(context, { name = "listener", listener = name,
-    failure = text_of(raised) })
+    at = context.wall_clock(), failure = text_of(raised) })
   local heard = name ~= "on_event" and context.on_event
     and pcall(context.on_event, event)
   if not heard then
@@ -74,11 +74,13 @@ end
 
 --- Tell `on_event` what happened.
 -- @tparam table context of the client
--- @tparam table event made for this: `name`, and what belongs to it. Its texts
---   are shown without the key
+-- @tparam table event made for this: `name`, and what `starvideos.events` says
+--   belongs to it; `at` where that is not now. Its texts are shown without the
+--   key
 -- @raise Ctrl-C, and nothing else
 function _M.event(context, event)
   if context.on_event then
+    event.at = event.at or context.wall_clock()
     _M.tell(context, "on_event", context.on_event, without_key(context, event))
   end
 end

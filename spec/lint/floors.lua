@@ -19,8 +19,8 @@ _M.lua = {
   { { name = "api" } },
   { { name = "runtime", outside = { "ngx." } } },
   { { name = "transport", outside = { "ngx.", "resty." } } },
-  { { name = "base", outside = { "cjson" }, files = { "errors", "options",
-    "check", "handle", "library", "listener", "json", "redact", "fingerprint", "random",
+  { { name = "base", outside = { "cjson" }, files = { "errors", "events",
+    "options", "check", "handle", "library", "listener", "json", "redact", "fingerprint", "random",
     "deadlines" } } },
   { { name = "C", files = { "core", "curl" } } },
 }

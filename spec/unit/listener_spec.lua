@@ -112,6 +112,7 @@ describe("a listener that raises", function()
   it("is reported once to on_event, without the secrets in its error", function()
     local events = {}
     local client = client_with { on_event = function(event)
+      event.at = type(event.at)
       events[#events + 1] = event.name == "listener" and event or nil
     end }
     for _ = 1, 2 do
@@ -119,7 +120,7 @@ describe("a listener that raises", function()
         error("test-key https://m.test/1?sign=SESAME", 0)
       end }))
     end
-    assert.same({ { name = "listener", listener = "on_progress",
+    assert.same({ { name = "listener", listener = "on_progress", at = "number",
       failure = "[key] https://m.test/1?[redacted]" } }, events)
     assert.equal("", text)
   end)

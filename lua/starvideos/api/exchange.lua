@@ -39,9 +39,14 @@ function _M.error_of(operation, failure, fields)
   return errors.new(err)
 end
 
-local function tell(context, request, response, failure)
+-- `call` says what the exchange belongs to.
+local function tell(context, operation, call, request, response, failure)
   listener.event(context, {
     name = "exchange",
+    operation = operation.name,
+    order = call.order,
+    key = call.key,
+    task_id = call.task_id,
     method = request.method,
     url = redact.urls(request.url),
     status = response and response.status or nil,
@@ -63,12 +68,14 @@ end
 
 --- Send a request that needs no key, such as a download.
 -- @tparam table context of the client
+-- @tparam table operation one of `starvideos.api.operations`
+-- @tparam table call what it belongs to: `task_id`
 -- @tparam table request see the transports
 -- @treturn ?table response
 -- @treturn ?table failure
-function _M.send(context, request)
+function _M.send(context, operation, call, request)
   local response, failure = deliver(context, request)
-  tell(context, request, response, failure)
+  tell(context, operation, call, request, response, failure)
   return response, failure
 end
 
@@ -124,7 +131,7 @@ end
 function _M.call(context, operation, call)
   local request = request_of(context, operation, call)
   local response, failure, err = perform(context, operation, call, request)
-  tell(context, request, response, failure)
+  tell(context, operation, call, request, response, failure)
   return response, err
 end
 
@@ -156,8 +163,12 @@ local function new_try(context, operation, call, steps)
   end
   function one.tell()
     if one.request then
-      tell(context, one.request, one.response, one.failure)
+      local task = one.outcome and one.outcome.task
+      tell(context, operation, { order = call.order, key = call.key,
+        task_id = task and task.id or nil }, one.request, one.response,
+        one.failure)
     end
+    steps.tell()
   end
   function one.lost()
     one.tell()
@@ -172,14 +183,16 @@ end
 -- exchange and its record are completed without it.
 -- @tparam table context of the client
 -- @tparam table operation one of `starvideos.api.operations`
--- @tparam table call what the operation's path needs, and `body`; `send_by` (of
+-- @tparam table call what the operation's path needs, and `body`; `order` and
+--   `key`, where it is in the ledger; `send_by` (of
 --   `starvideos.core.boottime`: from then on it is not sent) may be set by
 --   `begin`
 -- @tparam table steps of the caller: `begin()` is called right before; where
 --   it returns nil and an err, nothing is sent. `take(response, err)` returns
 --   the outcome, before any listener is told: what a listener does must not
 --   come between an order and its record. `leave()` is called in the end,
---   except where an error ended the coroutine
+--   except where an error ended the coroutine. `tell()` is called after that, to
+--   tell listeners what else has happened
 -- @treturn table outcome as `take` made it; `err` alone where `begin` failed
 -- @treturn boolean whether Ctrl-C came while the listener ran
 function _M.order(context, operation, call, steps)

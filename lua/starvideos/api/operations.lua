@@ -2,6 +2,7 @@
 -- in one file, so that what differs between two operations can be read off side
 -- by side. A record has
 --
+-- * `name`, by which events call it;
 -- * `method`, and `path(call)`, which is appended to the base URL;
 -- * `billable`: whether it may cost money. Such an operation is sent by
 --   `exchange.order`: on a connection of its own, and not interrupted once it
@@ -54,6 +55,7 @@ local _M = {}
 
 --- Order a video. `call` has the `endpoint` of the model.
 _M.create = {
+  name = "create",
   method = "POST",
   path = function(call)
     return call.endpoint
@@ -86,6 +88,7 @@ _M.create = {
 
 --- Look at a task. `call` has its `task_id`.
 _M.query = {
+  name = "query",
   method = "GET",
   path = function(call)
     return address.result_path(call.task_id)
@@ -112,6 +115,6 @@ _M.query = {
 }
 
 --- Fetch a video.
-_M.download = { failures = reading, failed = as_it_is }
+_M.download = { name = "download", failures = reading, failed = as_it_is }
 
 return _M

@@ -45,6 +45,7 @@ local recording = {
   { "--account", "your own name for the account that the key belongs to, for"
     .. " a ledger that several accounts share (default: STARVIDEOS_ACCOUNT,"
     .. " else none)", "NAME", kept = true },
+  { "--log", "append every event to a file, a line of JSON each", "FILE" },
 }
 
 local naming = {

@@ -4,6 +4,7 @@
 
 local arguments = require "starvideos.cli.arguments"
 local failure = require "starvideos.cli.failure"
+local log = require "starvideos.cli.log"
 local options = require "starvideos.options"
 local starvideos = require "starvideos"
 
@@ -70,6 +71,15 @@ local function show_event(job, event)
   end
 end
 
+-- A job goes on without its log.
+local function open_log(job)
+  local path = job.options.log
+  return path and log.new(path, function(why)
+    job.console:note(("the log %s cannot be written (%s); the command goes on"
+      .. " without it"):format(path, why), { event = "log", failure = why })
+  end)
+end
+
 local function settings_of(job, key)
   local given = job.options
   local settings = {
@@ -83,6 +93,9 @@ local function settings_of(job, key)
     account = setting(job, "account"),
     interrupts = "return",
     on_event = function(event)
+      if job.log then
+        job.log(event)
+      end
       show_event(job, event)
     end,
     sleep = job.console.terminal and ticking_sleep(job) or nil,
@@ -138,6 +151,7 @@ function _M.new(job)
     return nil, failure.new("io", ("cannot read the key file (%s); nothing was"
       .. " sent"):format(problem))
   end
+  job.log = open_log(job)
   return starvideos.new(settings_of(job, key))
 end
 

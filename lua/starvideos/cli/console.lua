@@ -1,6 +1,7 @@
 --- Where results, notes and progress go: JSON on stdout, the rest on stderr.
 -- @module starvideos.cli.console
 
+local events = require "starvideos.events"
 local json = require "starvideos.json"
 
 local Console = {}
@@ -112,6 +113,17 @@ function Console:note(text, object)
   self.stderr:flush()
 end
 
+-- An event for people: each of its fields in the order of the table.
+local function event_text(event)
+  local words = {}
+  for _, field in ipairs(events.fields(event.name)) do
+    local value = event[field[1]]
+    words[#words + 1] = value ~= nil and field[1] ~= "at"
+      and field[1] .. "=" .. tostring(value) or nil
+  end
+  return event.name .. ": " .. table.concat(words, " ")
+end
+
 --- A line that --verbose asks for.
 -- @tparam table event
 function Console:event(event)
@@ -120,7 +132,8 @@ function Console:event(event)
     self.stderr:write(json.encode { event = event }, "\n")
     return
   elseif not event.method then
-    self.stderr:write(("%s: %s\n"):format(event.name, event.failure))
+    self.stderr:write(event.failure and event.name .. ": " .. event.failure
+      or event_text(event), "\n")
     return
   end
   self.stderr:write(("%s %s %s%s\n"):format(tostring(event.method),

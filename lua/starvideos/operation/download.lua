@@ -3,6 +3,7 @@
 -- it is an MP4 of the announced length.
 -- @module starvideos.operation.download
 
+local download_events = require "starvideos.operation.download_events"
 local errors = require "starvideos.errors"
 local exchange = require "starvideos.api.exchange"
 local excerpt = require "starvideos.api.excerpt"
@@ -131,7 +132,8 @@ local function find_url(self, context)
 end
 
 local function request_of(self, context)
-  local part, on_progress = self.part, self.options.on_progress
+  local part = self.part
+  local on_progress, events = self.options.on_progress, self.events
   local before = part.offset
   return {
     method = "GET",
@@ -149,9 +151,16 @@ local function request_of(self, context)
         part:remember(status, headers)
       end
     end,
-    on_progress = on_progress and function(received, total)
-      if not self.over then
-        on_progress(before + received, total and before + total)
+    on_progress = (on_progress or events) and function(received, total)
+      if self.over then
+        return
+      end
+      received, total = before + received, total and before + total
+      if events then
+        events:progress(received, total)
+      end
+      if on_progress then
+        on_progress(received, total)
       end
     end,
   }
@@ -299,7 +308,11 @@ local function attempt(self, context)
     return finish(self, part.offset, { file_offset = part.offset })
   end
   part:reserve()
-  local response, failure = exchange.send(context, request_of(self, context))
+  if self.events then
+    self.events:started(part.offset)
+  end
+  local response, failure = exchange.send(context, operations.download,
+    { task_id = self.id }, request_of(self, context))
   if response then
     return take(self, context, response)
   elseif part.offset > 0 and is_mismatch(failure) then
@@ -401,6 +414,7 @@ end
 local function new(context, task, path, options)
   local runtime = context.runtime
   return {
+    events = download_events.new(context, task.id, path),
     id = task.id,
     url = task.video_url,
     options = options,
@@ -445,7 +459,11 @@ function _M.save(context, task_or_id, path, options)
   local file
   file, err = run(self, context)
   self.over = true -- a transport may have kept the listeners
-  return file and note(context, task.id, file), err
+  file = file and note(context, task.id, file)
+  if self.events then
+    self.events[file and "saved" or "failed"](self.events, file or err)
+  end
+  return file, err
 end
 
 return _M

@@ -5,6 +5,7 @@
 local errors = require "starvideos.errors"
 local exchange = require "starvideos.api.exchange"
 local operations = require "starvideos.api.operations"
+local rate_event = require "starvideos.polling.rate_event"
 local retry = require "starvideos.api.retry"
 local task_reader = require "starvideos.api.task_reader"
 
@@ -86,6 +87,9 @@ local function steps_of(context, order, call, tries, slot)
     return outcome_of(context, order, tries, call.tries or math.huge, response,
       err)
   end
+  function steps.tell()
+    rate_event(context)
+  end
   return steps
 end
 
@@ -129,6 +133,8 @@ end
 -- @treturn ?table task
 -- @treturn ?table err
 return function(context, order, call)
+  local row = order.row or {}
+  call.order, call.key = row.order_id, row.order_key
   local tries, outcome = 0, {}
   repeat
     local slot, err = wait_for_slot(context, order, call, outcome.err)

@@ -34,6 +34,7 @@ function _M.new(random, rate)
     random = random,
     full_rate = rate,
     rate = rate,
+    told_rate = rate,
     reserved = 0,
     allowed = 0,
     permits = {},
@@ -191,6 +192,21 @@ function RateLimiter:limited(now, retry_after)
     self.lowered_until = on + policy.rate_lowering
   end
   self.risen_until = on
+end
+
+--- How the rate differs from what this told last. It rises with every answer: of
+-- that each doubling is told, and that it is the full one again.
+-- @treturn ?string `lowered` or `raised`; nil where it does not
+-- @treturn ?number polls a second
+function RateLimiter:change()
+  local rate, before = self.rate, self.told_rate
+  local has_risen = rate >= before * 2
+    or rate > before and rate >= self.full_rate
+  if rate >= before and not has_risen then
+    return nil
+  end
+  self.told_rate = rate
+  return rate < before and "lowered" or "raised", rate
 end
 
 return _M

@@ -28,6 +28,7 @@ local errors = require "starvideos.errors"
 local observe = require "starvideos.polling.observe"
 local pace = require "starvideos.polling.pace"
 local policy = require "starvideos.polling.policy"
+local rate_event = require "starvideos.polling.rate_event"
 local tasks = require "starvideos.api.task"
 local wait_error = require "starvideos.polling.wait_error"
 
@@ -406,6 +407,7 @@ function _M.poll(plan, self)
   else
     context.rate_limiter:answered(now)
   end
+  rate_event(context)
   if task then
     return answered(plan, self, task, at, now)
   end

@@ -1,0 +1,113 @@
+--- The events that `on_event` is told, as one table: what each is for, and its
+-- fields. docs/events.md shows the same table, and a log has the fields in this
+-- order. A name, a field and its unit stay as they are; more may come.
+-- @module starvideos.events
+
+local _M = {}
+
+local UNIX, SECONDS, BYTES = "Unix s", "s", "bytes"
+
+-- Fields that several events have.
+local at = { "at", "number", UNIX, "when it happened, by this machine's clock" }
+local order = { "order", "string", "", "the order's id in the ledger" }
+local key = { "key", "string", "", "the order's key" }
+local take = { "take", "number", "", "which order of the key, from 1" }
+local account = { "account", "string", "", "the account that the order is of" }
+local label = { "label", "string", "", "the label that the order was given" }
+local task_id = { "task_id", "string", "", "the provider's id of the task" }
+local reason = { "reason", "string", "", "why: a sentence" }
+
+--- All events: the name, when it is told, and the fields, each with its name,
+-- type, unit and meaning. Those that do not apply, or are not known, are nil.
+-- Every event also has `name`, and `at`.
+-- @table list
+_M.list = {
+  { "order", "the state of an order changed, and the ledger has it", {
+    order, key, take, account, label,
+    { "state", "string", "", "the state that it has now" },
+    { "from", "string", "", "the state before; nil where it was placed" },
+    task_id,
+    { "attempt", "number", "", "how often the order was sent" },
+    { "cost", "number", "`currency`", "what it costs by the caller's prices" },
+    { "currency", "string", "", "the currency's name" },
+    { "elapsed", "number", SECONDS, "since the order was placed" },
+    { "worker", "string", "", "the id of the worker that changed it" },
+    { "error", "string", "", "why it is so: a sentence" },
+  } },
+  { "exchange", "a request has its answer, or has failed", {
+    { "operation", "string", "", "`create`, `query` or `download`" },
+    order, key, task_id,
+    { "method", "string", "", "`GET` or `POST`" },
+    { "url", "string", "", "without its query" },
+    { "status", "number", "", "of HTTP; nil where no answer came" },
+    { "elapsed", "number", SECONDS, "from the request to the end of the answer" },
+    { "failure", "string", "", "a word: why no answer came" },
+  } },
+  { "download", "a video is being saved", {
+    order, key, task_id,
+    { "path", "string", "", "of the file" },
+    { "state", "string", "",
+      "`started`, `progress` (once a second at most), `saved` or `failed`" },
+    { "received", "number", BYTES, "of the file that are on disk" },
+    { "total", "number", BYTES, "of the whole file; nil while it is unknown" },
+    { "error", "string", "", "why it failed: a sentence" },
+  } },
+  { "limit", "a limit of the ledger holds orders back, or does no more", {
+    { "limit", "string", "", "the name of the limit" },
+    { "state", "string", "", "`reached` or `lifted`" },
+    order, key, account, label,
+    { "retry_at", "number", UNIX, "when it lifts, where that is known" },
+  } },
+  { "rate", "requests are sent slower after a 429, or faster again", {
+    { "what", "string", "", "`polls` or `creates`" },
+    { "state", "string", "", "`lowered` or `raised`" },
+    { "rate", "number", "1/s", "requests a second from now on" },
+  } },
+  { "worker", "a worker of this process", {
+    { "worker", "string", "", "its id in the ledger" },
+    { "state", "string", "", "`started`, `draining`, `stopped` or `fenced`"
+      .. " (taken for dead: its orders are another's)" },
+    { "claims", "number", "", "how many orders it has" },
+  } },
+  { "queue", "the queue was stopped, or goes on", {
+    { "state", "string", "", "`halted` or `continued`" },
+    reason,
+  } },
+  { "late_task", "an answer came for an order that had another outcome by then;"
+    .. " its task is recorded beside the order", {
+    order, key, take, account, label,
+    { "state", "string", "", "the state that the order has" },
+    task_id,
+  } },
+  { "ledger", "the ledger failed, and the call goes on without it", {
+    { "failure", "string", "", "a sentence" },
+  } },
+  { "interrupt", "Ctrl-C came while an order was on its way: its answer is"
+    .. " waited for", {
+    { "timeout", "number", SECONDS, "for which, at most" },
+  } },
+  { "listener", "a listener raised an error, and the call goes on; told once"
+    .. " for each", {
+    { "listener", "string", "", "its name, such as `on_progress`" },
+    { "failure", "string", "", "what it raised" },
+  } },
+}
+
+local fields_of = {}
+for _, row in ipairs(_M.list) do
+  local name, fields = row[1], { at }
+  for index, field in ipairs(row[3]) do
+    fields[index + 1] = field
+  end
+  fields_of[name] = fields
+end
+
+--- The fields of an event, but for its name.
+-- @tparam string name
+-- @treturn ?table list of `{ name, type, unit, meaning }`, `at` first; nil where
+--   there is no such event
+function _M.fields(name)
+  return fields_of[name]
+end
+
+return _M

@@ -1,0 +1,148 @@
+local command = require "spec.fixtures.command"
+local events = require "starvideos.events"
+local files = require "spec.fixtures.files"
+local json = require "starvideos.json"
+local log = require "starvideos.cli.log"
+local shell = require "starvideos.sandbox.nginx.shell"
+
+local LUA = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
+local RUNNING = '{"id":"video_1","status":"processing"}'
+
+local function lines_of(path)
+  local lines = {}
+  for line in io.lines(path) do
+    lines[#lines + 1] = line
+  end
+  return lines
+end
+
+describe("the log of events", function()
+  local folder, path, complaints
+
+  local function complain(why)
+    complaints[#complaints + 1] = why
+  end
+
+  before_each(function()
+    folder, complaints = files.folder(), {}
+    path = folder .. "/events.jsonl"
+  end)
+  after_each(function()
+    files.remove(folder)
+  end)
+
+  it("has a line of JSON for each, the fields in the order of the table",
+    function()
+      assert.equal('{"at":1.5,"name":"exchange","operation":"query",'
+        .. '"task_id":"video_1","method":"GET","url":"https://a/b",'
+        .. '"status":200,"elapsed":0.25}', log.line { name = "exchange",
+        status = 200, url = "https://a/b", at = 1.5, elapsed = 0.25,
+        task_id = "video_1", method = "GET", operation = "query" })
+      for _, row in ipairs(events.list) do
+        local event, wanted = { name = row[1], at = 1 }, { "at", "name" }
+        for _, field in ipairs(row[3]) do
+          event[field[1]] = field[2] == "string" and "x" or 1
+          wanted[#wanted + 1] = field[1]
+        end
+        local names = {}
+        for name in log.line(event):gmatch '"([%w_]+)":' do
+          names[#names + 1] = name
+        end
+        assert.same(wanted, names)
+      end
+    end)
+
+  it("is JSON whatever a text holds", function()
+    local line = log.line { name = "ledger", at = 1, failure = 'a"\n\255\0' }
+    assert.equal('a"\n\\xFF\\x00', json.decode(line).failure)
+    assert.is_nil(line:find "\n")
+    assert.equal('{"at":null,"name":"ledger"}', log.line { name = "ledger",
+      at = 0 / 0 })
+  end)
+
+  it("is appended to, and begun again where it was moved away", function()
+    local write = log.new(path, complain)
+    write { name = "ledger", at = 1 }
+    assert(os.rename(path, path .. ".1"))
+    write { name = "ledger", at = 2 }
+    log.new(path, complain) { name = "ledger", at = 3 }
+    assert.same({ '{"at":1,"name":"ledger"}' }, lines_of(path .. ".1"))
+    assert.same({ '{"at":2,"name":"ledger"}', '{"at":3,"name":"ledger"}' },
+      lines_of(path))
+    assert.same({}, complaints)
+  end)
+
+  it("tells once that it cannot be written, and is written once it can",
+    function()
+      local write = log.new(folder .. "/none/events.jsonl", complain)
+      write { name = "ledger", at = 1 }
+      write { name = "ledger", at = 2 }
+      assert.equal(1, #complaints)
+      assert.truthy(complaints[1]:find("No such file", 1, true))
+      shell.run("mkdir " .. folder .. "/none")
+      write { name = "ledger", at = 3 }
+      assert.equal('{"at":3,"name":"ledger"}',
+        lines_of(folder .. "/none/events.jsonl")[2])
+    end)
+
+  it("begins a line of its own where a full disk has cut one", function()
+    local open, is_full = io.open, true
+    io.open = function(...) -- luacheck: ignore
+      local file = open(...)
+      return { setvbuf = function() end,
+        close = function() return file:close() end,
+        write = function(_, text)
+          if is_full and text ~= "" then
+            file:write(text:sub(1, 5))
+            return nil, "No space left on device"
+          end
+          return file:write(text)
+        end }
+    end
+    finally(function()
+      io.open = open -- luacheck: ignore
+    end)
+    local write = log.new(path, complain)
+    write { name = "ledger", at = 1 }
+    is_full = false
+    write { name = "ledger", at = 2 }
+    io.open = open -- luacheck: ignore
+    assert.same({ "No space left on device" }, complaints)
+    assert.same({ '{"at"', '{"at":2,"name":"ledger"}' }, lines_of(path))
+  end)
+
+  it("has whole lines where several processes write to it", function()
+    local program = ("local write = require('starvideos.cli.log').new(%q, print)"
+      .. " for at = 1, 300 do write { name = 'ledger', at = at,"
+      .. " failure = ('x'):rep(5000) } end"):format(path)
+    shell.run(shell.fill("for i in 1 2 3; do @lua@ -e @program@ & done; wait",
+      { lua = LUA, program = program }))
+    local count = 0
+    for _, line in ipairs(lines_of(path)) do
+      assert.equal(5000, #assert(json.decode(line)).failure)
+      count = count + 1
+    end
+    assert.equal(900, count)
+  end)
+
+  it("is kept by a command that asks for it", function()
+    local code = command.run({ "query", "video_1", "--log", path },
+      { transport = command.answering(RUNNING) })
+    assert.equal(0, code)
+    local event = json.decode(lines_of(path)[1])
+    assert.same({ "exchange", "query", "video_1", 200 }, { event.name,
+      event.operation, event.task_id, event.status })
+    assert.is_nil(table.concat(lines_of(path)):find("test-key", 1, true))
+  end)
+
+  it("does not end a command on a full disk, nor where it is a folder",
+    function()
+      for _, name in ipairs { "/dev/full", folder } do
+        local code, out, err = command.run({ "query", "video_1", "--log", name },
+          { transport = command.answering(RUNNING) })
+        assert.equal(0, code)
+        assert.equal("video_1", json.decode(out).id)
+        assert.equal(1, select(2, err:gsub("cannot be written", "")))
+      end
+    end)
+end)
