@@ -163,10 +163,12 @@ end
 local key = { option = "key", what = "ledger", article = "a ledger" }
 local take = { option = "take", what = "ledger", article = "a ledger" }
 local label = { option = "label", what = "ledger", article = "a ledger" }
+local limit_timeout = { option = "limit_timeout", what = "ledger",
+  article = "a ledger" }
 local max_age = { option = "max_age", what = "shared",
   article = "a shared dictionary" }
-local needs = { create = { key, take, label },
-  generate = { key, take, label },
+local needs = { create = { key, take, label, limit_timeout },
+  generate = { key, take, label, limit_timeout },
   query = { max_age } }
 
 -- What is missing for the options of a call, as a sentence.
@@ -203,8 +205,10 @@ end
 -- @tparam table context of the client
 -- @tparam table call `name`; `takes`, a list of the kinds of its arguments
 --   (`params`, `task`, `task_id`, `tasks`, `order`, `path`, `account`), after
---   which come its options; `ledger` and `key`, whether it needs one; and
---   `requires`, an option that must be there, and `reason`, what for
+--   which come its options; `ledger` and `key`, whether it needs one;
+--   `requires`, an option that must be there, and `reason`, what for; and
+--   `refuses`, a function that gets the options and returns a sentence where they
+--   do not go together
 -- @param ... what it was given
 -- @treturn ?table the arguments of the operation, the options last, whose
 --   listeners can be called without care
@@ -226,6 +230,7 @@ function _M.arguments(context, call, ...)
   end
   local given = options.check(name, (select(count + 1, ...)), 3)
   local wanted = missing(context, call, given)
+    or call.refuses and call.refuses(given)
   if wanted then
     error(wanted, 3)
   elseif call.key and not err then

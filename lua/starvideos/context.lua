@@ -93,6 +93,7 @@ local function ledger_for(context, options)
     address = options.ledger,
     fsync = options.ledger_fsync,
     account = options.account,
+    base_url = context.base_url,
     clock = require("starvideos.core").time,
     boottime = context.boottime,
     random = context.random,

@@ -24,6 +24,7 @@ local kinds = {
   protocol = { false, "the answer could not be understood" },
   io = { false, "the local disk or file failed" },
   ledger = { false, "the ledger could not be read or written" },
+  limited = { true, "a limit of the ledger keeps the order back; not sent" },
 }
 
 --- The names of all kinds, sorted.
@@ -62,7 +63,10 @@ end
 --   `code` (the provider's), `task`, `task_id`, `retry_after` (seconds),
 --   `violations`, `warnings`, `target` (what keeps a file from being written
 --   there: it `exists`, is `blocked`, or `busy`: another generate makes it),
---   `next_take` (of an order's key: the one to order another video with);
+--   `next_take` (of an order's key: the one to order another video with),
+--   `limit` (the name of the one that keeps an order back), `retry_at` (Unix
+--   seconds, when it may be tried again), `never` (it fits into no limit like
+--   that);
 --   `retryable` follows from the kind
 -- @treturn table err
 function _M.new(fields)

@@ -98,6 +98,9 @@ end
 --- Say of which account an order is; see `starvideos.client:label`.
 -- @function label
 
+--- Set limits of the ledger, and list them; see `starvideos.client:limits`.
+-- @function limits
+
 --- Check a request against the limits; see `starvideos.client:validate`.
 -- @function validate
 
@@ -108,7 +111,7 @@ end
 local methods = { create = false, query = false, wait = false,
   wait_all = false, download = false, generate = false, validate = false,
   models = false, pending = true, order = true, resume = true, adopt = true,
-  dismiss = true, label = true }
+  dismiss = true, label = true, limits = true }
 
 for name, needs_ledger in pairs(methods) do
   _M[name] = function(...)

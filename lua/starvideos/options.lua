@@ -4,6 +4,9 @@
 
 local _M = {}
 
+-- The highest limit; of money, a float still counts its millionths.
+local MOST = 1e9
+
 local function seconds(value)
   return type(value) == "number" and value > 0 and value < math.huge,
     "a number of seconds above 0"
@@ -96,7 +99,19 @@ local create = {
   take = count,
   path = path,
   label = readable,
+  limit_timeout = seconds_or_none,
 }
+
+-- A limit of the ledger; 0 sends nothing, and `false` removes it.
+local function limit(value)
+  return value == false or type(value) == "number" and value >= 0
+    and value <= MOST, "a number, 0 or more, or false to remove the limit"
+end
+
+local function whole_limit(value)
+  return limit(value) and (not value or value % 1 == 0),
+    "a whole number, 0 or more, or false to remove the limit"
+end
 
 -- As `starvideos.api.prices` reads them.
 local function prices(value)
@@ -147,6 +162,17 @@ _M.accepted = {
   adopt = { take = count },
   label = { take = count },
   order = { take = count },
+  limits = {
+    open = whole_limit,
+    creates_per_minute = limit,
+    polls_per_second = limit,
+    spend = limit,
+    per = one_of("day", "total"),
+    currency = readable,
+    refund_failed = boolean,
+    account = readable,
+    label = readable,
+  },
   pending = { limit = count, after = text, all = boolean },
   resume = extended(wait, {
     directory = text,

@@ -5,6 +5,7 @@ local databases = require "starvideos.ledger.database"
 local enqueuing = require "spec.ledger.enqueuing"
 local keeping = require "spec.ledger.keeping"
 local leasing = require "spec.ledger.leasing"
+local limiting = require "spec.ledger.limiting"
 local migrating = require "spec.ledger.migrating"
 local ledgers = require "starvideos.ledger"
 local placing = require "spec.ledger.placing"
@@ -35,6 +36,7 @@ describe("a ledger on a server", function()
   enqueuing(new_address)
   keeping(new_address)
   leasing(new_address)
+  limiting(new_address)
   migrating(new_address)
   queueing(new_address)
   races(new_address)

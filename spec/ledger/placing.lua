@@ -394,11 +394,12 @@ return worlds.behaviour("placing orders", function(each)
       local err
       client = world:client { sleep = function(seconds)
         world.now = world.now + seconds
-        err = err or select(2, other:create(world.params "create_429=1",
+        err = err or select(2, other:create(world.params(),
           { key = "kite" }))
         return true
       end }
-      assert(create "create_429=1")
+      world:fail_once()
+      assert(create())
       assert.equal("cancelled", err.kind)
       assert.equal(1, world:billed())
     end)

@@ -94,6 +94,15 @@ function World.create(client, scenario, options, changes)
     options or { key = "kite" })
 end
 
+--- Let the provider be out of reach for the next request.
+function World:fail_once()
+  local transport = self.transport
+  function self.transport()
+    self.transport = transport
+    return nil, { reason = "connect", sent = false, message = "refused" }
+  end
+end
+
 --- Place an order whose answer is lost.
 -- @tparam table client of this world
 -- @tparam ?string key kite

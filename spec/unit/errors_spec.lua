@@ -4,7 +4,7 @@ local starvideos = require "starvideos"
 local kinds = {
   "validation", "config", "auth", "rate_limited", "invalid_request",
   "not_found", "server", "network", "timeout", "cancelled", "outcome_unknown",
-  "task_failed", "expired", "protocol", "io", "ledger",
+  "task_failed", "expired", "protocol", "io", "ledger", "limited",
 }
 
 describe("an error", function()

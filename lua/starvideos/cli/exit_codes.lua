@@ -42,6 +42,7 @@ local code_of = {
   ledger = _M.DISK,
   invalid_request = _M.REFUSED,
   not_found = _M.REFUSED,
+  limited = _M.REFUSED,
   timeout = not_yet,
   rate_limited = not_yet,
   server = not_yet,

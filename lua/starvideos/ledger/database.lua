@@ -17,6 +17,9 @@ Database.__index = Database
 -- caller waits for the ledger, which would not learn why.
 local BUSY_SECONDS = 8
 
+-- How long a transaction goes on whose program was stopped: less than that.
+local STOPPED_SECONDS = 5
+
 -- A statement that took longer is not retried.
 local LONG_SECONDS = 4
 
@@ -82,8 +85,9 @@ local settings = {
   client_encoding = "UTF8",
   client_min_messages = "error", -- libpq prints the others
   synchronous_commit = "on",
+  default_transaction_isolation = "read committed", -- what a limit has used
   statement_timeout = BUSY_SECONDS .. "s",
-  idle_in_transaction_session_timeout = "30s",
+  idle_in_transaction_session_timeout = STOPPED_SECONDS .. "s",
 }
 
 function postgres.configure(self)

@@ -3,7 +3,9 @@
 -- @module starvideos.ledger.decision
 
 local leases = require "starvideos.ledger.lease"
+local limit_sql = require "starvideos.ledger.limit_sql"
 local states = require "starvideos.ledger.states"
+local tally = require "starvideos.ledger.tally"
 local transitions = require "starvideos.ledger.transitions"
 
 local _M = {}
@@ -208,7 +210,12 @@ function _M.label(store, caller, name, account)
       end
       result = one.order_id == row.order_id and labelled or result
     end
-    return result, why
+    local ok
+    if rows then
+      -- Limits of the account count them now.
+      ok, why = tally.recount(store, limit_sql.values(store, caller))
+    end
+    return ok and result, why
   end)
 end
 

@@ -472,7 +472,71 @@ end
 -- @treturn ?table err; with `fenced` where it was taken for dead: it has nothing
 --   any more
 function Ledger:heartbeat(beaten)
+  beaten.account = beaten.account or self.account
+  beaten.base_url = beaten.base_url or self.base_url
   return ask_with(self, true, "heartbeat", self.worker, beaten)
+end
+
+local function here(self)
+  return { account = self.account, base_url = self.base_url }
+end
+
+--- Set limits, or remove them: all or none.
+-- @tparam table list see `starvideos.ledger.limit_settings`
+-- @treturn ?boolean true
+-- @treturn ?table err
+function Ledger:set_limits(list)
+  for _, limit in ipairs(list) do
+    limit.value = record.name(limit.value)
+  end
+  return ask(self, "set_limits", list)
+end
+
+--- The limits as they stand.
+-- @treturn ?table rows, see `starvideos.ledger.limit_settings`
+-- @treturn ?table err
+function Ledger:limits()
+  return ask(self, "limits")
+end
+
+--- What keeps orders back beside the limits, of all accounts.
+-- @treturn ?table rows, see `starvideos.ledger.gates`
+-- @treturn ?table err
+function Ledger:gates()
+  return ask(self, "gates")
+end
+
+--- The provider said that there were too many requests: no process of this
+-- account sends an order, or polls, before that is over.
+-- @tparam ?number retry_after seconds
+-- @treturn ?boolean true
+-- @treturn ?table err
+function Ledger:hold(retry_after)
+  return ask(self, "hold", here(self), retry_after)
+end
+
+--- Stop the queue of this account: its workers send nothing.
+-- @tparam string reason for a person
+-- @tparam string kind of the error that every order would meet
+-- @treturn ?boolean true
+-- @treturn ?table err
+function Ledger:halt(reason, kind)
+  return ask(self, "halt", here(self), reason, kind)
+end
+
+--- Let the queue of this account continue.
+-- @treturn ?table `was_halted`
+-- @treturn ?table err
+function Ledger:continue()
+  return ask(self, "continue", here(self))
+end
+
+--- What limits and gates ask of a worker of this account; its heartbeat tells it,
+-- too.
+-- @treturn ?table see `starvideos.ledger.gates`
+-- @treturn ?table err
+function Ledger:pulse()
+  return ask(self, "pulse", here(self))
 end
 
 --- The worker ends: its orders are free.
@@ -528,8 +592,9 @@ end
 -- @tparam table options `address` (path of a SQLite file, or a `postgres://`
 --   URL), `fsync`, `clock` (Unix seconds), `boottime` (of the machine),
 --   `random`, `timeout` (seconds that one exchange may take), `account` (the
---   label of the orders' account, none), `report` (called with an order and
---   the id of a task that came when the order had moved on), `runtime`
+--   label of the orders' account, none), `base_url` (of the provider), `report`
+--   (called with an order and the id of a task that came when the order had
+--   moved on), `runtime`
 --   (without one everything is done on this thread), and `blocks`: whether this
 --   thread may wait for a file
 -- @treturn ?table ledger
@@ -546,6 +611,7 @@ function _M.new(options)
     ids = {},
     is_shared = location.server,
     account = record.name(options.account or ""),
+    base_url = options.base_url or "",
     clock = options.clock,
     boottime = options.boottime or core.boottime,
     random = options.random,

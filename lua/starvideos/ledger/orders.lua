@@ -16,7 +16,9 @@
 -- @classmod starvideos.ledger.orders
 
 local decision = require "starvideos.ledger.decision"
+local gates = require "starvideos.ledger.gates"
 local id_list = require "starvideos.ledger.id_list"
+local limit_settings = require "starvideos.ledger.limit_settings"
 local placement = require "starvideos.ledger.placement"
 local queue = require "starvideos.ledger.queue"
 local states = require "starvideos.ledger.states"
@@ -283,7 +285,9 @@ end
 for name, act in pairs { stage = queue.stage, enqueue_staged = queue.enqueue,
   unstage = queue.unstage, claim = queue.claim, unclaim = queue.unclaim,
   left = queue.left, heartbeat = queue.heartbeat, register = workers.register,
-  retire = workers.retire } do
+  retire = workers.retire, set_limits = limit_settings.set,
+  limits = limit_settings.list, gates = gates.list, hold = gates.hold,
+  halt = gates.halt, continue = gates.continue, pulse = gates.pulse } do
   Orders[name] = function(self, ...)
     return act(self.store, ...)
   end

@@ -30,6 +30,7 @@ local methods = {
   retire = { kept = true },
   seen = { kept = true, short = true },
   of_task = { short = true },
+  hold = { kept = true, short = true },
 }
 local usual = {}
 

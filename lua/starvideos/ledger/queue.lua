@@ -3,6 +3,7 @@
 -- wait for or save.
 -- @module starvideos.ledger.queue
 
+local gates = require "starvideos.ledger.gates"
 local leases = require "starvideos.ledger.lease"
 local placement = require "starvideos.ledger.placement"
 local transitions = require "starvideos.ledger.transitions"
@@ -305,14 +306,22 @@ end
 -- @tparam table store
 -- @tparam table caller
 -- @tparam string id
--- @tparam table beaten see `starvideos.ledger.workers`; and `base_url`
--- @treturn ?table see there
+-- @tparam table beaten see `starvideos.ledger.workers`; and `account`, `base_url`
+-- @treturn ?table see there; and `factor`, `hold` and `halted` of
+--   `starvideos.ledger.gates`
 -- @treturn ?table err
 function _M.heartbeat(store, caller, id, beaten)
-  local pulse, err = workers.heartbeat(store, caller, id, beaten)
+  local pulse, err = gates.pulse(store, caller, beaten)
   if not pulse then
     return nil, err
   end
+  beaten.rate = pulse.rate and pulse.rate * pulse.factor or beaten.rate
+  local own
+  own, err = workers.heartbeat(store, caller, id, beaten)
+  if not own then
+    return nil, err
+  end
+  pulse.polls, pulse.workers = own.polls, own.workers
   local ok
   ok, err = _M.recover(store, caller, beaten.base_url)
   return ok and pulse, err

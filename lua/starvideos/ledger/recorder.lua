@@ -31,12 +31,15 @@ local state_after = {
   rate_limited = "prepared",
   network = "prepared",
   cancelled = "prepared",
+  limited = "prepared",
 }
 
 -- Takes a step, unless another process has claimed the order.
 local function step(self, method)
   local row, err = self.ledger[method](self.ledger, self.row)
-  if not row then
+  if not row and err.kind == "limited" then
+    return nil, err -- the order is still this one's, and may be tried again
+  elseif not row then
     self.ledger:release(self.row)
     err.message = err.message .. "; the order was not sent"
     return nil, err
@@ -48,7 +51,8 @@ end
 --- The order is about to be sent: until `send_by`, which is long enough before
 -- its lease ends for an answer to come.
 -- @treturn ?boolean true
--- @treturn ?table err of kind ledger: then it must not be sent
+-- @treturn ?table err of kind ledger: then it must not be sent; or limited: then
+--   it may be tried again
 function Order:submitting()
   local context = self.context
   self.send_by = context.boottime() + self.ledger.lease - context.timeout
@@ -61,6 +65,13 @@ end
 -- @treturn ?table err of kind ledger: then it must not be sent
 function Order:renew()
   return step(self, "renew")
+end
+
+--- The provider said that there were too many requests: that holds for all
+-- processes of the ledger.
+-- @tparam ?number retry_after seconds
+function Order:hold(retry_after)
+  self.ledger:hold(retry_after)
 end
 
 -- Records how the sending ended. Where the ledger cannot be written, tries again

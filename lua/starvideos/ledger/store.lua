@@ -4,6 +4,7 @@
 
 local columns = require "starvideos.ledger.columns"
 local databases = require "starvideos.ledger.database"
+local limits = require "starvideos.ledger.limits"
 local locations = require "starvideos.ledger.location"
 local schema = require "starvideos.ledger.schema"
 local states = require "starvideos.ledger.states"
@@ -309,18 +310,46 @@ local function change_of(self, caller, row, state, changes)
   return change
 end
 
-local function save(self, row, change)
-  local names, values, count = change.names, change.values, change.count
-  values[count + 1], values[count + 2] = row.order_id, row.revision
-  names[count + 1] = "revision = revision + 1"
-  names[count + 2] = change.begins and "lease_began = " .. change.begins
-  return self:write("UPDATE starvideos_orders SET "
-    .. table.concat(names, ", ") .. UNCHANGED, unpack(values, 1, count + 2))
+-- Adds a part of a statement, and its values.
+local function add(list, count, part)
+  for index = 1, part and part.count or 0 do
+    list[count + index] = part.values[index]
+  end
+  return count + (part and part.count or 0)
 end
 
--- After a change of no row: the row if it was changed so by the first try of a
--- statement that was retried; false if another process changed it.
-local function was_taken(self, row, after)
+--- Write a change of an order, if no other process has changed that.
+-- @tparam table row as it was read
+-- @tparam table change
+-- @tparam ?table more `set` and `where`: what it changes beside, and what must
+--   hold; each `sql`, its `values` and their `count`
+-- @treturn ?number how many rows were changed
+-- @treturn ?table err
+function Store:save(row, change, more)
+  local names, values, count = {}, {}, change.count
+  for index = 1, count do
+    names[index], values[index] = change.names[index], change.values[index]
+  end
+  names[count + 1] = "revision = revision + 1"
+  names[count + 2] = change.begins and "lease_began = " .. change.begins
+  local set, where = more and more.set, more and more.where
+  names[#names + 1] = set and set.sql
+  count = add(values, count, set)
+  values[count + 1], values[count + 2] = row.order_id, row.revision
+  count = add(values, count + 2, where)
+  return self:write("UPDATE starvideos_orders SET "
+    .. table.concat(names, ", ") .. UNCHANGED
+    .. (where and " AND " .. where.sql or ""), unpack(values, 1, count))
+end
+
+--- After a change of no row: what became of it.
+-- @tparam table row as it was read
+-- @tparam table after as it was to be
+-- @treturn ?table the row if it was changed so by the first try of a statement
+--   that was retried; false if another process changed it; nil if nobody has
+-- @treturn ?table err
+-- @treturn ?boolean whether nobody has
+function Store:was_taken(row, after)
   local now, err = self:find("id", row.order_id)
   if err then
     return nil, err
@@ -329,13 +358,24 @@ local function was_taken(self, row, after)
     if version ~= schema.version then
       return nil, failed(self, "written", "the version of its tables is unknown")
     end
+    return nil, nil, true
   end
   return now and now.revision == following(row.revision)
     and now.state == after.state and now.owner == after.owner
     and now.updated_at == after.updated_at and now or false
 end
 
---- Change an order, if no other process has changed it.
+--- The row as a change has left it.
+-- @tparam table row as it was read
+-- @tparam table change
+-- @treturn table row
+function Store.changed(_, row, change)
+  change.after.revision = following(row.revision)
+  return change.after
+end
+
+--- Change an order, if no other process has changed it; and the limits that the
+-- step uses.
 -- @tparam table caller
 -- @tparam table row as it was read
 -- @tparam table changes by column; false for none
@@ -344,15 +384,18 @@ end
 -- @treturn ?table err
 function Store:update(caller, row, changes, state)
   local change = change_of(self, caller, row, state or row.state, changes)
-  local after = change.after
-  local count, err = save(self, row, change)
+  local effect = limits.effect(row, change.after)
+  if effect then
+    return limits.carry_out(self, caller, row, change, effect)
+  end
+  local count, err = self:save(row, change)
   if not count then
     return nil, err
   elseif count == 0 then
-    return was_taken(self, row, after)
+    local after, problem = self:was_taken(row, change.after)
+    return after or not problem and false, problem
   end
-  after.revision = following(row.revision)
-  return after
+  return self:changed(row, change)
 end
 
 --- Change the state of an order, if no other process has changed the order.
@@ -399,6 +442,25 @@ function Store:transaction(body)
     return result, err
   end
   return nil, self:failure("written", tostring(why))
+end
+
+--- The same within a transaction, if there is one.
+-- @tparam function body see `transaction`; what it has done stays where it
+--   returns a true value or false
+-- @return what body returned, or nil and an err
+function Store:atomically(body)
+  if self.database.begun then
+    return body()
+  end
+  return self:transaction(body)
+end
+
+--- Keep others from changing orders for the rest of a transaction.
+-- @treturn ?boolean true
+-- @treturn ?table err
+function Store:lock()
+  local ok, why = self.database:lock_table "starvideos_orders"
+  return ok and true, not ok and self:failure("written", why) or nil
 end
 
 --- Close the connection.

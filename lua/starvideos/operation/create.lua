@@ -13,7 +13,7 @@ end
 
 -- Without a ledger the steps of an order are the same, and nothing is written.
 local unrecorded = { submitting = succeed, renew = succeed, accepted = succeed,
-  failed = succeed }
+  failed = succeed, hold = succeed }
 
 local function place(context, fields, options, keeps, price)
   if context.ledger then
@@ -49,6 +49,7 @@ return function(context, params, options, keeps)
     return task, task and warnings or err
   end
   task, err = send(context, order, { endpoint = request.endpoint,
-    body = request.body, process = context.process_id() })
+    body = request.body, process = context.process_id(),
+    limit_timeout = options.limit_timeout })
   return task, task and warnings or err
 end

@@ -4,6 +4,7 @@
 
 local errors = require "starvideos.errors"
 local exchange = require "starvideos.api.exchange"
+local limit_wait = require "starvideos.operation.limit_wait"
 local operations = require "starvideos.api.operations"
 local rate_event = require "starvideos.polling.rate_event"
 local retry = require "starvideos.api.retry"
@@ -42,6 +43,7 @@ local function outcome_of(context, order, tries, most, response, err)
   end
   if err.kind == "rate_limited" then
     context.rate_limiter:limited(context.runtime:now(), err.retry_after)
+    order:hold(err.retry_after)
   end
   local pause = not err.interrupted and tries < most
     and retry.create_pause(err, tries, context.random) or nil
@@ -123,36 +125,12 @@ local function pause(context, order, outcome)
   return nil, err
 end
 
---- Send an order.
--- @tparam table context of the client
--- @tparam table order with the methods `submitting`, `renew`, `accepted` and
---   `failed`; see `starvideos.ledger.recorder`
--- @tparam table call `endpoint`, `body`, `process` (the id of the one that may
---   send it) and, where a caller retries an order itself, `tries`: how often it is
---   sent here at most
--- @treturn ?table task
--- @treturn ?table err
-return function(context, order, call)
-  local row = order.row or {}
-  call.order, call.key = row.order_id, row.order_key
-  local tries, outcome = 0, {}
-  repeat
-    local slot, err = wait_for_slot(context, order, call, outcome.err)
-    if not slot then
-      return nil, err
-    end
-    tries = tries + 1
-    local interrupted
-    outcome, interrupted = exchange.order(context, operations.create, call,
-      steps_of(context, order, call, tries, slot))
-    outcome.interrupted = outcome.interrupted or interrupted or nil
-    if outcome.pause then
-      local ok, problem = pause(context, order, outcome)
-      if not ok then
-        return nil, problem
-      end
-    end
-  until not outcome.pause
+-- Whether a limit has kept the order back: nothing was sent.
+local function is_limited(outcome)
+  return outcome.err ~= nil and outcome.err.kind == "limited"
+end
+
+local function result_of(outcome)
   local task, err = outcome.task, outcome.err
   if task and outcome.interrupted then
     return nil, errors.interrupted(task)
@@ -160,4 +138,45 @@ return function(context, order, call)
     err.interrupted = err.interrupted or outcome.interrupted
   end
   return task, err
+end
+
+--- Send an order.
+-- @tparam table context of the client
+-- @tparam table order with the methods `submitting`, `renew`, `accepted`,
+--   `failed` and `hold`; see `starvideos.ledger.recorder`
+-- @tparam table call `endpoint`, `body`, `process` (the id of the one that may
+--   send it), `limit_timeout` (seconds that it waits for a limit; 60) and, where a
+--   caller retries an order itself, `tries`: how often it is sent here at most
+-- @treturn ?table task
+-- @treturn ?table err
+return function(context, order, call)
+  local row = order.row or {}
+  call.order, call.key = row.order_id, row.order_key
+  local tries, outcome = 0, {}
+  local turn = limit_wait.new(context, order, call.limit_timeout)
+  repeat
+    local slot, err = wait_for_slot(context, order, call, outcome.err)
+    if not slot then
+      return nil, err
+    end
+    local interrupted
+    outcome, interrupted = exchange.order(context, operations.create, call,
+      steps_of(context, order, call, tries + 1, slot))
+    outcome.interrupted = outcome.interrupted or interrupted or nil
+    local ok, problem, again = true, nil, outcome.pause
+    if is_limited(outcome) then
+      ok, problem = turn:wait(outcome.err)
+      outcome, again = {}, true
+    else
+      tries = tries + 1
+      turn:passed()
+    end
+    if outcome.pause then
+      ok, problem = pause(context, order, outcome)
+    end
+    if not ok then
+      return nil, problem
+    end
+  until not again
+  return result_of(outcome)
 end

@@ -2,6 +2,7 @@ local databases = require "starvideos.ledger.database"
 local enqueuing = require "spec.ledger.enqueuing"
 local keeping = require "spec.ledger.keeping"
 local leasing = require "spec.ledger.leasing"
+local limiting = require "spec.ledger.limiting"
 local placing = require "spec.ledger.placing"
 local queueing = require "spec.ledger.queueing"
 local recording = require "spec.ledger.recording"
@@ -19,6 +20,7 @@ describe("a ledger in a file", function()
   enqueuing(new_address)
   keeping(new_address)
   leasing(new_address, true)
+  limiting(new_address)
   queueing(new_address)
   races(new_address)
   recording(new_address)

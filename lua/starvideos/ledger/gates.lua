@@ -1,0 +1,230 @@
+--- What keeps orders back beside the limits of the user: the provider said that
+-- there were too many requests (a hold); the queue stopped itself (a halt), on a
+-- failure that every order would meet, or after too many failed tasks in a row.
+-- Each is a row among the limits, of one account and base URL.
+-- @module starvideos.ledger.gates
+
+local limit_sql = require "starvideos.ledger.limit_sql"
+
+local _M = {}
+
+--- In seconds unless said otherwise.
+-- @table policy
+_M.policy = {
+  failures = 5, -- failed tasks in a row, after which the queue stops
+  lowering = 2, -- after a hold, in which further 429 do not lower the rates
+  sweep = 60, -- between looks for holds that have no effect any more
+}
+
+local OWN = "scope = 'account' AND value = :account AND base_url = :base_url"
+
+-- Each halves what the one before has left; many at a time count once. None
+-- shortens another, unless that was written by a clock that was put back since.
+local HOLD = ([[INSERT INTO starvideos_limits (name, kind, scope, value,
+  base_url, factor, full_until, updated_at)
+  VALUES (:name, 'hold', 'account', :account, :base_url, 0.5,
+    :now + :seconds, :now)
+  ON CONFLICT (name) DO UPDATE SET
+  factor = CASE WHEN @old_is_sound@
+      AND :now < starvideos_limits.full_until + @lowering@
+      THEN starvideos_limits.factor
+    WHEN @old_factor@ / 2 > @lowest@ THEN @old_factor@ / 2
+    ELSE @lowest@ END,
+  full_until = CASE WHEN @old_is_sound@
+      AND starvideos_limits.full_until > excluded.full_until
+      THEN starvideos_limits.full_until ELSE excluded.full_until END,
+  updated_at = excluded.updated_at]]):gsub("@(%l+)@", {
+    lowering = tostring(_M.policy.lowering),
+    lowest = tostring(limit_sql.policy.lowest),
+  })
+
+local SWEEP = [[DELETE FROM starvideos_limits
+  WHERE kind = 'hold' AND full_until <= :now AND @own_factor@ >= 1]]
+
+local FAILED = ([[INSERT INTO starvideos_limits (name, kind, scope, value,
+  base_url, cap, used, updated_at)
+  VALUES (:name, 'failures', 'account', :account, :base_url, %d, 1, :now)
+  ON CONFLICT (name) DO UPDATE SET used = starvideos_limits.used + 1,
+  updated_at = excluded.updated_at]]):format(_M.policy.failures)
+
+-- The claims of a queue that is halted find nothing.
+local HALT = ([[INSERT INTO starvideos_limits (name, kind, scope, value,
+  base_url, full_until, reason, updated_at)
+  SELECT :name, 'halt', 'account', :account, :base_url, %.0f, :reason, :now
+  WHERE @condition@ ON CONFLICT (name) DO NOTHING]])
+  :format(limit_sql.FOREVER)
+
+local HALT_NOW = HALT:gsub("@condition@", "1 = 1")
+local HALT_FAILED = HALT:gsub("@condition@", function()
+  return [[EXISTS (SELECT 1 FROM starvideos_limits AS f WHERE
+    f.kind = 'failures' AND f.scope = 'account' AND f.value = :account
+    AND f.base_url = :base_url AND f.used >= f.cap)]]
+end)
+
+local RESET = "DELETE FROM starvideos_limits WHERE kind = 'failures' AND "
+  .. OWN
+
+local CONTINUE = [[DELETE FROM starvideos_limits
+  WHERE kind IN ('failures', 'halt') AND ]] .. OWN
+
+local PULSE = [[SELECT kind, cap, full_until, reason, @own_factor@ AS factor,
+  :now AS now FROM starvideos_limits WHERE kind = 'polls'
+    AND (scope <> 'account' OR value = :account)
+  OR kind IN ('hold', 'halt') AND ]] .. OWN
+
+local ALL = [[SELECT name, kind, value AS account, base_url, cap, used,
+  full_until, factor, reason, updated_at FROM starvideos_limits
+  WHERE kind IN ('hold', 'halt', 'failures') ORDER BY name]]
+
+local function name_of(kind, values)
+  return ("%s account=%s %s"):format(kind, values.account, values.base_url)
+end
+
+-- The values of a gate's statement.
+local function values_of(store, caller, where, kind)
+  local values = limit_sql.values(store, caller, where)
+  values.name = name_of(kind, values)
+  return values
+end
+
+--- The provider said that there were too many requests: for so long no order is
+-- sent and nothing polled, and less than before from then on.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table where `account`, `base_url`
+-- @tparam ?number retry_after seconds; nil: the provider names no time
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M.hold(store, caller, where, retry_after)
+  local values = values_of(store, caller, where, "hold")
+  values.seconds = math.min(math.max(retry_after or 0, 0),
+    limit_sql.policy.hold_max)
+  local count, err = limit_sql.run(store, HOLD, values)
+  return count and true, err
+end
+
+--- Remove the holds that have no effect any more, from time to time.
+-- @tparam table store
+-- @tparam table values see `starvideos.ledger.limit_sql`
+function _M.sweep(store, values)
+  local last = store.swept_at
+  if last and values.now >= last and values.now < last + _M.policy.sweep then
+    return
+  end
+  store.swept_at = values.now
+  limit_sql.run(store, SWEEP, values)
+end
+
+--- Stop the queue: its workers claim nothing to be sent, and send nothing.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table where `account`, `base_url`
+-- @tparam string reason for a person
+-- @tparam string kind of the error that every order would meet
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M.halt(store, caller, where, reason, kind)
+  local values = values_of(store, caller, where, "halt")
+  values.reason = kind .. ": " .. reason
+  local count, err = limit_sql.run(store, HALT_NOW, values)
+  return count and true, err
+end
+
+--- Let the queue continue.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table where `account`, `base_url`
+-- @treturn ?boolean whether it was halted
+-- @treturn ?table err
+function _M.continue(store, caller, where)
+  local values = limit_sql.values(store, caller, where)
+  return store:atomically(function()
+    local count, err = limit_sql.run(store, CONTINUE, values)
+    return count and { was_halted = count > 0 }, err
+  end)
+end
+
+local TOO_MANY = ("task_failed: %d tasks of the queue failed one after the"
+  .. " other; the last one said: "):format(_M.policy.failures)
+
+local function count_failure(store, caller, row)
+  local values = values_of(store, caller, row, "failures")
+  local count, err = limit_sql.run(store, FAILED, values)
+  if count then
+    values.name = name_of("halt", values)
+    values.reason = TOO_MANY .. tostring(row.error or "nothing")
+    count, err = limit_sql.run(store, HALT_FAILED, values)
+  end
+  return count, err
+end
+
+--- Count how the task of an order of the queue has ended. To be called in the
+-- transaction that records it.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table row as it is now
+-- @treturn ?number
+-- @treturn ?table err
+function _M.count(store, caller, row)
+  local state = row.state
+  if row.queued_at and state == "failed" then
+    return count_failure(store, caller, row)
+  elseif row.queued_at and (state == "completed" or state == "downloaded") then
+    return limit_sql.run(store, RESET, limit_sql.values(store, caller, row))
+  end
+  return 0
+end
+
+-- Why the queue is halted: the kind of an error, and the reason.
+local function halt_of(row)
+  local kind, reason = tostring(row.reason):match "^(%l[%l_]*): (.*)$"
+  return { kind = kind or "config", reason = reason or tostring(row.reason) }
+end
+
+--- What the worker of an account has to obey.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table where `account`, `base_url`
+-- @treturn ?table `rate` (polls a second that all may send together; nil: no
+--   limit), `factor` (the share of their rates that all have left), `hold`
+--   (seconds, for which nothing may be sent), `halted` (where the queue has
+--   stopped: the `kind` of the error, and the `reason`)
+-- @treturn ?table err
+function _M.pulse(store, caller, where)
+  local values = limit_sql.values(store, caller, where)
+  _M.sweep(store, values)
+  local rows, err = limit_sql.rows(store, PULSE, values)
+  if not rows then
+    return nil, err
+  end
+  local pulse = { factor = 1 }
+  for _, row in ipairs(rows) do
+    if row.kind == "polls" then
+      pulse.rate = math.min(pulse.rate or math.huge, tonumber(row.cap) or 0)
+    elseif row.kind == "halt" then
+      pulse.halted = halt_of(row)
+    else
+      local hold = tonumber(row.full_until) - tonumber(row.now)
+      pulse.hold = hold > 0 and hold or nil
+      pulse.factor = tonumber(row.factor)
+    end
+  end
+  return pulse
+end
+
+--- All gates there are.
+-- @tparam table store
+-- @treturn ?table rows, each with `name`, `kind` (`hold`, `halt` or `failures`),
+--   `account`, `base_url` and `updated_at`; of a hold `full_until` and `factor`,
+--   of failures `used` and `cap`, of a halt `halted`, see `pulse`
+-- @treturn ?table err
+function _M.list(store)
+  local rows, err = store:read(ALL)
+  for _, row in ipairs(rows or {}) do
+    row.halted = row.kind == "halt" and halt_of(row) or nil
+    row.reason = nil
+  end
+  return rows, err
+end
+
+return _M

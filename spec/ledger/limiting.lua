@@ -1,0 +1,528 @@
+-- Limits, and what else keeps orders back: specs to be run over each database.
+
+local assert = require "luassert"
+local busted = require "busted"
+local core = require "starvideos.core"
+local ledgers = require "starvideos.ledger"
+local worlds = require "spec.ledger.world"
+
+local describe, it = busted.describe, busted.it
+
+local HERE = "https://api.test"
+local DAY = 86400
+
+-- An account's ledger, and what happens to orders in it, with no provider.
+local function open(world, account, base_url)
+  local ledger = assert(ledgers.new { address = world.address,
+    clock = core.time, random = math.random, timeout = 60, account = account,
+    base_url = base_url or HERE })
+  world.clients[#world.clients + 1] = ledger
+  return ledger
+end
+
+local count = 0
+
+-- Places an order: its row.
+local function place(ledger, wanted)
+  count = count + 1
+  wanted = wanted or {}
+  local verdict, row = ledger:begin({ key = "key " .. count, take = 1,
+    params = "{}", base_url = ledger.base_url, cost = wanted.cost,
+    currency = wanted.currency or wanted.cost and "USD", label = wanted.label },
+    {})
+  assert.equal("send", verdict)
+  return row
+end
+
+-- Sends an order: its row; or nil and the error.
+local function send(ledger, wanted)
+  return ledger:submitting(place(ledger, wanted))
+end
+
+local function accept(ledger, row)
+  return assert(ledger:resolve(row, "accepted",
+    { task_id = "task of " .. row.order_id }))
+end
+
+local function finish(ledger, row, status)
+  assert(ledger:seen { id = row.task_id, status = status or "completed" })
+end
+
+local function refused(ledger, name, wanted)
+  local row, err = send(ledger, wanted)
+  assert.is_nil(row)
+  assert.equal("limited", err.kind, tostring(err))
+  assert.equal(name, err.limit)
+  assert.truthy(err.message:find("nothing was bought", 1, true))
+  return err
+end
+
+return worlds.behaviour("limiting orders", function(each)
+  local world, ledger
+
+  each(function(new_world)
+    world = new_world
+    ledger = open(world)
+  end)
+
+  local function limit(kind, cap, changes)
+    local row = { kind = kind, scope = "", value = "", cap = cap,
+      currency = kind:find "^spend" and "USD" or nil }
+    for name, value in pairs(changes or {}) do
+      row[name] = value
+    end
+    assert(ledger:set_limits { row })
+  end
+
+  local function used(name)
+    for _, row in ipairs(assert(ledger:limits())) do
+      if row.name == name then
+        return row.used
+      end
+    end
+  end
+
+  -- Lets time pass for what is stored, for the server's clock stands for itself.
+  local function pass(seconds)
+    world:run([[UPDATE starvideos_limits SET began = began - ?,
+      full_until = full_until - ?]], seconds, seconds)
+    world:run([[UPDATE starvideos_orders SET spent_in = spent_in - ?,
+      updated_at = updated_at - ?,
+      slot = CASE WHEN slot < 1e11 THEN slot - ? ELSE slot END]], seconds,
+      seconds, seconds)
+  end
+
+  describe("by open tasks", function()
+    it("sends so many, and one more for each that has ended", function()
+      limit("open", 2)
+      local one = accept(ledger, assert(send(ledger)))
+      local two = accept(ledger, assert(send(ledger)))
+      assert.truthy(refused(ledger, "open").message:find("2 of 2", 1, true))
+      finish(ledger, one)
+      assert(send(ledger))
+      refused(ledger, "open")
+      finish(ledger, two, "failed")
+      assert(send(ledger))
+      refused(ledger, "open")
+    end)
+
+    it("counts an order that was certainly not sent no more", function()
+      limit("open", 1)
+      local row = assert(send(ledger))
+      refused(ledger, "open")
+      row = assert(ledger:unsent(row, "refused"))
+      row = assert(ledger:submitting(row))
+      refused(ledger, "open")
+      assert(ledger:resolve(row, "refused", { error = "no" }))
+      assert(send(ledger))
+    end)
+
+    it("counts an unknown one for as long as a wait takes", function()
+      limit("open", 1)
+      assert(ledger:resolve(assert(send(ledger)), "unknown", { error = "?" }))
+      pass(1700)
+      refused(ledger, "open")
+      pass(101)
+      assert(send(ledger))
+      assert.equal(1, used "open")
+    end)
+
+    it("counts an unknown one again that has become a task", function()
+      limit("open", 1)
+      local row = assert(send(ledger))
+      assert(ledger:resolve(row, "unknown", { error = "?" }))
+      pass(1801)
+      local other = assert(send(ledger))
+      accept(ledger, row)
+      assert.equal(2, used "open")
+      accept(ledger, other)
+      finish(ledger, assert(ledger:of_task("task of " .. other.order_id)))
+      refused(ledger, "open")
+    end)
+
+    it("does not count what is downloaded", function()
+      limit("open", 1)
+      local row = accept(ledger, assert(send(ledger)))
+      finish(ledger, row)
+      assert(send(ledger))
+      assert(ledger:downloaded(row.task_id, { path = "/a", bytes = 1,
+        sha256 = ("0"):rep(64) }))
+      assert.equal(1, used "open")
+    end)
+
+    it("gives an order that was dismissed its slot back", function()
+      limit("open", 1)
+      local row = assert(send(ledger))
+      assert(ledger:resolve(row, "unknown", { error = "?" }))
+      assert(ledger:dismiss(row.order_id))
+      assert.equal(0, used "open")
+    end)
+  end)
+
+  describe("by spend", function()
+    for _, kind in ipairs { "spend/day", "spend/total" } do
+      it("sends what fits to the millionth: " .. kind, function()
+        limit(kind, 3000001)
+        assert(send(ledger, { cost = 2000000 }))
+        refused(ledger, kind, { cost = 1000002 })
+        assert(send(ledger, { cost = 1000001 }))
+        refused(ledger, kind, { cost = 1 })
+        assert(send(ledger, { cost = 0 }))
+        assert.equal(3000001, used(kind))
+      end)
+
+      it("sends nothing that has no price: " .. kind, function()
+        limit(kind, 3000000)
+        local err = refused(ledger, kind)
+        assert.is_true(err.never)
+        assert.is_false(err.retryable)
+        assert.truthy(err.message:find("no price", 1, true))
+      end)
+
+      it("sends nothing of another currency: " .. kind, function()
+        limit(kind, 3000000)
+        local err = refused(ledger, kind, { cost = 1, currency = "EUR" })
+        assert.is_true(err.never)
+        assert.truthy(err.message:find("EUR", 1, true))
+      end)
+
+      it("keeps what was spent on failed tasks: " .. kind, function()
+        limit(kind, 3)
+        local row = accept(ledger, assert(send(ledger, { cost = 2 })))
+        finish(ledger, row, "failed")
+        refused(ledger, kind, { cost = 2 })
+      end)
+
+      it("gives failed tasks back if the provider does: " .. kind, function()
+        limit(kind, 3, { refunds = 1 })
+        for _, status in ipairs { "failed", "cancelled" } do
+          local row = accept(ledger, assert(send(ledger, { cost = 2 })))
+          assert.equal(2, used(kind))
+          finish(ledger, row, status)
+          assert.equal(0, used(kind))
+        end
+        finish(ledger, accept(ledger, assert(send(ledger, { cost = 2 }))))
+        assert.equal(2, used(kind))
+      end)
+
+      it("keeps the spend of an unknown order for good: " .. kind, function()
+        limit(kind, 3)
+        local row = assert(send(ledger, { cost = 2 }))
+        assert(ledger:resolve(row, "unknown", { error = "?" }))
+        refused(ledger, kind, { cost = 2 })
+        assert(ledger:dismiss(row.order_id))
+        assert.equal(2, used(kind))
+      end)
+
+      it("counts an order that was bought after all: " .. kind, function()
+        limit(kind, 3)
+        local row = assert(send(ledger, { cost = 2 }))
+        assert(ledger:resolve(row, "refused", { error = "no" }))
+        assert.equal(0, used(kind))
+        accept(ledger, row)
+        assert.equal(2, used(kind))
+      end)
+    end
+
+    it("says how full a day is, and when it ends", function()
+      limit("spend/day", 3000000)
+      assert(send(ledger, { cost = 2000000 }))
+      local err = refused(ledger, "spend/day", { cost = 2000000 })
+      assert.truthy(err.message:find("2.00 of 3.00 USD", 1, true))
+      assert.equal(0, err.retry_at % DAY)
+      assert.is_true(err.retry_after > 0 and err.retry_after <= DAY)
+      assert.is_true(err.retryable)
+    end)
+
+    it("begins each day anew, and the total never", function()
+      limit("spend/day", 2)
+      limit("spend/total", 3)
+      assert(send(ledger, { cost = 2 }))
+      refused(ledger, "spend/day", { cost = 1 })
+      pass(DAY)
+      assert.equal(0, used "spend/day")
+      assert(send(ledger, { cost = 1 }))
+      assert.equal(1, used "spend/day")
+      assert.is_false(refused(ledger, "spend/total", { cost = 1 }).retryable)
+    end)
+
+    it("gives back to the day that it came from", function()
+      limit("spend/day", 2)
+      limit("spend/total", 4)
+      local row = assert(send(ledger, { cost = 2 }))
+      pass(DAY)
+      assert(send(ledger, { cost = 1 }))
+      assert(ledger:unsent(row, "refused"))
+      assert.equal(1, used "spend/day")
+      assert.equal(1, used "spend/total")
+    end)
+
+    it("stays in its day when a clock is set back", function()
+      limit("spend/day", 2)
+      assert(send(ledger, { cost = 2 }))
+      pass(-DAY)
+      local err = refused(ledger, "spend/day", { cost = 1 })
+      assert.is_true(err.retry_after > DAY)
+    end)
+
+    it("says that an order can never fit", function()
+      limit("spend/day", 2)
+      local err = refused(ledger, "spend/day", { cost = 3 })
+      assert.is_true(err.never)
+      assert.is_nil(err.retry_at)
+    end)
+  end)
+
+  describe("by creates a minute", function()
+    it("sends them at a distance, with a second to catch up", function()
+      limit("creates", 20)
+      assert(send(ledger))
+      local err = refused(ledger, "creates")
+      assert.is_true(err.retry_after > 2 and err.retry_after <= 3.1,
+        err.retry_after)
+      pass(err.retry_after + 0.9)
+      assert(send(ledger))
+      local after = refused(ledger, "creates").retry_after
+      assert.is_true(after > 1.1 and after <= 2.2, after)
+      pass(60)
+      assert(send(ledger))
+      after = refused(ledger, "creates").retry_after
+      assert.is_true(after > 1.1 and after <= 2.1, after)
+    end)
+
+    it("sends on where a clock was set back", function()
+      limit("creates", 20)
+      assert(send(ledger))
+      pass(-3600)
+      assert(send(ledger))
+      refused(ledger, "creates")
+    end)
+  end)
+
+  for _, kind in ipairs { "open", "creates", "spend/day", "spend/total" } do
+    it("sends nothing where the cap is 0: " .. kind, function()
+      limit(kind, 0)
+      refused(ledger, kind, { cost = 1 })
+      limit(kind, nil)
+      assert(send(ledger, { cost = 1 }))
+    end)
+  end
+
+  it("uses all limits that apply or none", function()
+    limit("open", 5)
+    limit("spend/total", 10)
+    limit("spend/day", 1)
+    refused(ledger, "spend/day", { cost = 2 })
+    assert.equal(0, used "open")
+    assert.equal(0, used "spend/total")
+    assert(send(ledger, { cost = 1 }))
+    assert.equal(1, used "open")
+  end)
+
+  it("names the limit that lasts longest", function()
+    limit("creates", 20)
+    limit("spend/day", 2)
+    assert(send(ledger, { cost = 2 }))
+    refused(ledger, "spend/day", { cost = 2 })
+    limit("spend/total", 2)
+    refused(ledger, "spend/total", { cost = 2 })
+  end)
+
+  describe("of one account or label", function()
+    it("leaves all others alone", function()
+      limit("open", 1, { scope = "account", value = "blue" })
+      limit("open", 0, { scope = "label", value = "draft" })
+      local blue, red = open(world, "blue"), open(world, "red")
+      assert(send(blue))
+      refused(blue, "open account=blue")
+      refused(red, "open label=draft", { label = "draft" })
+      for _ = 1, 3 do
+        assert(send(red, { label = "final" }))
+        assert(send(ledger))
+      end
+    end)
+
+    it("counts an order that gets the account later", function()
+      limit("open", 1, { scope = "account", value = "blue" })
+      local row = assert(send(ledger))
+      row = accept(ledger, row)
+      assert(ledger:label(row.order_id, "blue"))
+      assert.equal(1, used "open account=blue")
+      finish(ledger, row)
+      assert.equal(0, used "open account=blue")
+    end)
+
+    it("uses the limit for all as well", function()
+      limit("spend/total", 2)
+      limit("spend/total", 5, { scope = "label", value = "draft" })
+      assert(send(ledger, { cost = 2, label = "draft" }))
+      refused(ledger, "spend/total", { cost = 1, label = "draft" })
+      assert.equal(2, used "spend/total label=draft")
+    end)
+  end)
+
+  describe("that is set on a ledger in use", function()
+    it("counts what is open", function()
+      accept(ledger, assert(send(ledger)))
+      assert(send(ledger))
+      assert(ledger:resolve(assert(send(ledger)), "unknown", { error = "?" }))
+      finish(ledger, accept(ledger, assert(send(ledger))))
+      place(ledger)
+      limit("open", 4)
+      assert.equal(3, used "open")
+      assert(send(ledger))
+      refused(ledger, "open")
+    end)
+
+    it("counts what was spent", function()
+      finish(ledger, accept(ledger, assert(send(ledger, { cost = 1 }))))
+      pass(DAY)
+      assert(send(ledger, { cost = 2 }))
+      assert(ledger:resolve(assert(send(ledger, { cost = 4 })), "unknown",
+        { error = "?" }))
+      assert(ledger:unsent(assert(send(ledger, { cost = 8 })), "no"))
+      assert(send(ledger, { cost = 16, currency = "EUR" }))
+      assert(send(ledger))
+      limit("spend/day", 100)
+      limit("spend/total", 100)
+      assert.equal(6, used "spend/day")
+      assert.equal(7, used "spend/total")
+    end)
+
+    it("gets back what an order had that knows nothing of it", function()
+      local row = assert(send(ledger, { cost = 2 }))
+      local other = accept(ledger, assert(send(ledger, { cost = 1 })))
+      limit("open", 2)
+      limit("spend/total", 3)
+      assert.equal(2, used "open")
+      assert(ledger:unsent(row, "refused"))
+      assert.equal(1, used "open")
+      assert.equal(1, used "spend/total")
+      finish(ledger, other)
+      assert.equal(0, used "open")
+    end)
+
+    it("counts again when it is changed", function()
+      limit("spend/total", 5)
+      assert(send(ledger, { cost = 5 }))
+      limit("spend/total", 6)
+      assert.equal(5, used "spend/total")
+      assert(send(ledger, { cost = 1 }))
+      refused(ledger, "spend/total", { cost = 1 })
+    end)
+
+    it("keeps its refunds when only the cap is changed", function()
+      limit("spend/total", 5, { refunds = 1 })
+      limit("spend/total", 6)
+      finish(ledger, accept(ledger, assert(send(ledger, { cost = 5 }))),
+        "failed")
+      assert.equal(0, used "spend/total")
+    end)
+  end)
+
+  describe("after too many requests", function()
+    it("sends nothing before the provider wants to be asked", function()
+      assert(ledger:hold(30))
+      local err = refused(ledger, "hold")
+      assert.is_true(err.retry_after > 25 and err.retry_after <= 30)
+      local pulse = assert(ledger:pulse())
+      assert.is_true(pulse.hold > 25)
+      assert.equal(0.5, pulse.factor)
+      pass(31)
+      assert(send(ledger))
+    end)
+
+    it("does not shorten a hold, and halves the rate once", function()
+      assert(ledger:hold(30))
+      for _ = 1, 5 do
+        assert(ledger:hold(1))
+      end
+      assert.is_true(refused(ledger, "hold").retry_after > 25)
+      assert.equal(0.5, assert(ledger:pulse()).factor)
+      pass(40)
+      assert(ledger:hold(1))
+      assert.is_true(assert(ledger:pulse()).factor < 0.3)
+    end)
+
+    it("sends few at first, and as many as before in the end", function()
+      assert(ledger:hold(1))
+      pass(2)
+      assert(send(ledger))
+      assert.is_true(refused(ledger, "hold").retry_after > 1)
+      pass(240)
+      assert(send(ledger))
+      assert(send(ledger))
+    end)
+
+    it("holds no other account and no other provider", function()
+      assert(ledger:hold(30))
+      assert(send(open(world, "blue")))
+      assert(send(open(world, nil, "https://other.test")))
+    end)
+
+    it("is over at once where a clock was set back", function()
+      assert(ledger:hold(30))
+      pass(-7200)
+      assert(send(ledger))
+    end)
+  end)
+
+  describe("of a queue", function()
+    local function queued(status)
+      local row = assert(send(ledger))
+      world:run("UPDATE starvideos_orders SET queued_at = 1 WHERE order_id = ?",
+        row.order_id)
+      row.queued_at = 1
+      finish(ledger, accept(ledger, row), status)
+    end
+
+    local function halted()
+      return assert(ledger:pulse()).halted
+    end
+
+    it("stops after five failed tasks in a row", function()
+      for _ = 1, 4 do
+        queued "failed"
+      end
+      assert.is_nil(halted())
+      queued "failed"
+      assert.equal("task_failed", halted().kind)
+      assert(send(ledger)) -- a create of the caller's own goes on
+      assert.is_true(assert(ledger:continue()).was_halted)
+      assert.is_nil(halted())
+      queued "failed"
+      assert.is_nil(halted())
+    end)
+
+    it("goes on where one of them did not fail", function()
+      for _ = 1, 4 do
+        queued "failed"
+      end
+      queued "completed"
+      queued "failed"
+      assert.is_nil(halted())
+    end)
+
+    it("counts no tasks of orders that were not in it", function()
+      for _ = 1, 9 do
+        finish(ledger, accept(ledger, assert(send(ledger))), "failed")
+      end
+      assert.is_nil(halted())
+      assert.is_false(assert(ledger:continue()).was_halted)
+    end)
+
+    it("sends nothing from its workers while it is halted", function()
+      assert(ledger:halt("the balance is empty: 402", "config"))
+      assert(ledger:halt("another reason", "auth"))
+      assert.same({ kind = "config", reason = "the balance is empty: 402" },
+        halted())
+      local worker = assert(ledger:register { base_url = HERE })
+      local err = refused(worker, "halt")
+      assert.is_false(err.retryable)
+      assert.truthy(err.message:find("402", 1, true))
+      assert.equal("halt", assert(ledger:gates())[1].kind)
+      assert(ledger:continue())
+      assert(send(worker))
+    end)
+  end)
+end)
