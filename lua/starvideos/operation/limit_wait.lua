@@ -63,8 +63,11 @@ local function sleep(self, problem, seconds)
 end
 
 local function tell(self, state, problem)
+  local row = self.order.row
   listener.event(self.context, { name = "limit", limit = self.limit,
-    state = state, retry_at = problem and problem.retry_at })
+    state = state, order = row.order_id, key = row.order_key,
+    account = row.account ~= "" and row.account or nil, label = row.label,
+    retry_at = problem and problem.retry_at })
 end
 
 --- The order was not sent, for a limit keeps it back: wait until it may be
