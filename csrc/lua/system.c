@@ -98,14 +98,21 @@ static int system_directory(lua_State *L) {
   return 1;
 }
 
-/* columns(descriptor) -> number, or nil where it is not known. */
-static int system_columns(lua_State *L) {
-  int columns = sv_terminal_columns((int)luaL_checknumber(L, 1));
-  if (columns == 0) {
-    return 0;
+static void push_known(lua_State *L, int number) {
+  if (number > 0) {
+    lua_pushinteger(L, number);
+  } else {
+    lua_pushnil(L);
   }
-  lua_pushinteger(L, columns);
-  return 1;
+}
+
+/* terminal_size(descriptor) -> columns, rows, each nil where it is not known. */
+static int system_terminal_size(lua_State *L) {
+  int columns, rows;
+  sv_terminal_size((int)luaL_checknumber(L, 1), &columns, &rows);
+  push_known(L, columns);
+  push_known(L, rows);
+  return 2;
 }
 
 /* kind(path) -> "file", "directory" or "other", or nil where there is none. */
@@ -169,7 +176,7 @@ static const luaL_Reg functions[] = {
     {"boottime", system_boottime},
     {"random_bytes", system_random_bytes},
     {"directory", system_directory},
-    {"columns", system_columns},
+    {"terminal_size", system_terminal_size},
     {"kind", system_kind},
     {"make_directory", system_make_directory},
     {"is_loopback", system_is_loopback},

@@ -2,7 +2,9 @@
 
 #include <sys/ioctl.h>
 
-int sv_terminal_columns(int descriptor) {
+void sv_terminal_size(int descriptor, int *columns, int *rows) {
   struct winsize size;
-  return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+  int is_known = ioctl(descriptor, TIOCGWINSZ, &size) == 0;
+  *columns = is_known ? size.ws_col : 0;
+  *rows = is_known ? size.ws_row : 0;
 }

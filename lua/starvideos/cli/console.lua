@@ -3,12 +3,13 @@
 
 local events = require "starvideos.events"
 local json = require "starvideos.json"
+local screens = require "starvideos.cli.screen"
 
 local Console = {}
 Console.__index = Console
 
 local BAR_CELLS, FEWEST_CELLS = 20, 5
-local USUAL_WIDTH = 80
+local USUAL_WIDTH, USUAL_HEIGHT = 80, 24
 
 --- Seconds as people read them.
 -- @tparam number seconds
@@ -81,7 +82,7 @@ function Console:progress(what, share, elapsed)
   if self.quiet or self.json then
     return
   elseif self.terminal then
-    local width = self.width() or USUAL_WIDTH
+    local width = self.size() or USUAL_WIDTH
     local text = progress_line(what:gsub("%c", "?"), share, elapsed, width)
     self.stderr:write("\r", text, self:blanks(width, #text))
     self.stderr:flush()
@@ -92,10 +93,20 @@ function Console:progress(what, share, elapsed)
   end
 end
 
---- Erase the progress line.
+--- Show several lines of progress, redrawn in place, on a terminal.
+-- @tparam function lines_for gets columns and rows, and returns a list of lines
+function Console:show(lines_for)
+  if self.terminal and not self.quiet and not self.json then
+    local columns, rows = self.size()
+    self.screen:draw(lines_for(columns or USUAL_WIDTH, rows or USUAL_HEIGHT))
+  end
+end
+
+--- Erase what shows progress.
 function Console:clear()
+  self.screen:erase()
   if self.drawn ~= "" then
-    local width = self.width() or USUAL_WIDTH
+    local width = self.size() or USUAL_WIDTH
     self.stderr:write("\r", self:blanks(width, 0), "\r")
     self.drawn = ""
   end
@@ -206,21 +217,22 @@ function Console:failure(err, advice, subject)
 end
 
 local _M = { progress_line = progress_line, error_object = error_object,
-  clock_text = clock_text }
+  clock_text = clock_text, bar = bar }
 
 --- Make a console.
--- @tparam table env `stdout`, `stderr`, `terminal` and `width` (functions)
+-- @tparam table env `stdout`, `stderr`, `terminal`, `size` and `getenv` (functions)
 -- @tparam table options `json`, `quiet`
 -- @treturn table console
 function _M.new(env, options)
   return setmetatable({
     stdout = env.stdout,
     stderr = env.stderr,
-    terminal = env.terminal(),
-    width = env.width,
+    terminal = env.terminal() and env.getenv "TERM" ~= "dumb",
+    size = env.size,
     json = options.json,
     quiet = options.quiet,
     drawn = "",
+    screen = screens.new(env.stderr),
   }, Console)
 end
 

@@ -31,7 +31,7 @@ local function real_environment()
     getenv = os.getenv,
     terminal = function() return is_terminal(2) end,
     stdout_terminal = function() return is_terminal(1) end,
-    width = function() return require("starvideos.core").columns(2) end,
+    size = function() return require("starvideos.core").terminal_size(2) end,
     client_options = {},
   }
 end
@@ -148,8 +148,8 @@ end
 --- Run a command line.
 -- @tparam table words a list, as `arg`
 -- @tparam[opt] table env for tests: `stdin`, `stdout`, `stderr`,
---   `getenv(name)`, `terminal()`, `stdout_terminal()`, `width()` (columns),
---   `client_options` (further options of the client)
+--   `getenv(name)`, `terminal()`, `stdout_terminal()`, `size()` (columns and
+--   rows), `client_options` (further options of the client)
 -- @treturn number the exit code
 function _M.main(words, env)
   env = env or real_environment()

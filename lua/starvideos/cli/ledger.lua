@@ -3,11 +3,9 @@
 -- returns its result and an error.
 -- @module starvideos.cli.ledger
 
-local advice = require "starvideos.cli.advice"
-local consoles = require "starvideos.cli.console"
-local exit_codes = require "starvideos.cli.exit_codes"
 local failure = require "starvideos.cli.failure"
 local json = require "starvideos.json"
+local outcomes = require "starvideos.cli.outcomes"
 local tasks = require "starvideos.api.task"
 local wait_options = require "starvideos.cli.wait_options"
 
@@ -35,19 +33,12 @@ end
 
 local COLUMNS = "%-10s  %-32s  %-24s  %s"
 
--- A key with what else belongs to the name of its order, where there is more.
-local function full_key(order)
-  local take = (order.take or 1) > 1 and (", take %d"):format(order.take) or ""
-  local account = order.account and ", account " .. order.account or ""
-  return order.key and order.key .. take .. account
-end
-
 -- An order for people; one whose task the provider does not know any more is
 -- `missing`.
 local function row_of(order)
   local state = order.missing_since and "missing" or order.state
   return COLUMNS:format(state, order.id, order.task_id or "-",
-    full_key(order) or order.path or "-")
+    outcomes.full_key(order) or order.path or "-")
 end
 
 --- List the open orders, or all.
@@ -66,10 +57,6 @@ function _M.pending(job)
   return '{"orders":' .. list_text(texts) .. "}"
 end
 
-local function name_of(order)
-  return full_key(order) or order.task_id or order.id
-end
-
 -- What is being waited for, in one line.
 local function summary(states, result)
   local counts, words = {}, {}
@@ -84,57 +71,25 @@ local function summary(states, result)
   return table.concat(words, ", ")
 end
 
--- An order that could not be queried has the code of its own state.
-local code_of_state = { prepared = exit_codes.REFUSED,
-  submitting = exit_codes.RUNNING, accepted = exit_codes.RUNNING,
-  completed = exit_codes.NOT_SAVED, unknown = exit_codes.UNKNOWN }
-
--- After these a further resume may save more.
-local worth_resuming = { exit_codes.AUTH, exit_codes.RUNNING,
-  exit_codes.NOT_SAVED }
-
-local function code_of(order, err, phase)
-  return err.order and code_of_state[order.state]
-    or exit_codes.code(err, phase)
-end
-
 local function tell_saved(job, order, file)
-  job.console:note(("%s saved as %s, %d bytes"):format(name_of(order),
+  job.console:note(("%s saved as %s, %d bytes"):format(outcomes.name_of(order),
     file.path, file.bytes), { event = "saved", order_id = order.id,
     key = order.key, take = order.take, task_id = order.task_id, file = file })
 end
 
-local function tell_left(job, seen, order, err)
-  local code = code_of(order, err, seen.phases[order.id] or "task")
-  seen.kinds[code] = seen.kinds[code] or err.kind
-  seen.undecided[#seen.undecided + 1] = code == exit_codes.UNKNOWN
-    and order or nil
-  job.console:failure(err, advice.of_order(job, order, err), name_of(order))
-end
-
-local function line_of(order, file, err)
-  local fault = err and consoles.error_object(err)
-  if fault then
-    fault.order = nil
-  end
-  return json.encode { id = order.id, key = order.key, take = order.take,
-    account = order.account, task_id = order.task_id, model = order.model,
-    file = file, error = fault }
-end
-
 -- What is seen while all is waited for, and shown.
 local function watch(job)
-  local seen = { states = {}, phases = {}, kinds = {}, texts = {},
-    undecided = {}, done = 0 }
+  local seen = outcomes.new(job)
+  local states = {}
 
   function job.describe()
-    return summary(seen.states, seen)
+    return summary(states, seen)
   end
 
   function seen.on_progress(order, task, info)
     local completed = task.status == "completed"
     seen.phases[order.id] = completed and "file" or "task"
-    seen.states[order.id] = completed and "downloading"
+    states[order.id] = completed and "downloading"
       or info.error and "without an answer, retrying"
       or not tasks.is_terminal(task) and tostring(task.status or "waiting")
       or nil
@@ -142,13 +97,10 @@ local function watch(job)
   end
 
   function seen.on_done(order, file, err)
-    seen.states[order.id] = nil
-    seen.texts[#seen.texts + 1] = line_of(order, file, err)
+    states[order.id] = nil
+    seen:add(order, file, err)
     if file then
-      seen.done = seen.done + 1
       tell_saved(job, order, file)
-    elseif err.kind ~= "cancelled" then
-      tell_left(job, seen, order, err)
     end
   end
 
@@ -164,28 +116,14 @@ local function open_folder(name)
   return folder:close()
 end
 
-local function first_of(codes, kinds)
-  for _, code in ipairs(codes) do
-    if kinds[code] then
-      return code
-    end
-  end
-end
-
 local function text_of(result, seen)
   return ('{"done":%d,"failed":%d,"left":%d,"orders":%s}'):format(result.done,
-    result.failed, result.left, list_text(seen.texts))
+    result.failed, result.left, seen:list())
 end
 
 local function shortfall(result, seen)
-  local code = first_of(exit_codes.by_severity, seen.kinds)
-  return code and failure.new(seen.kinds[code],
-    ("%d saved, %d failed, %d left"):format(result.done, result.failed,
-      result.left), {
-      again = first_of(worth_resuming, seen.kinds) ~= nil,
-      undecided = seen.undecided,
-      exit = code,
-    })
+  return seen:shortfall(("%d saved, %d failed, %d left"):format(result.done,
+    result.failed, result.left))
 end
 
 --- Wait for all that is open and save it.

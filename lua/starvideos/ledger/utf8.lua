@@ -27,7 +27,11 @@ local function is_valid(text)
   return false
 end
 
-local function length_at(text, at)
+--- The length of a character beyond ASCII.
+-- @tparam string text
+-- @tparam number at its first byte
+-- @treturn ?number bytes; nil where it is not valid UTF-8
+function _M.length_at(text, at)
   for _, character in ipairs(characters) do
     local _, last = text:find(character, at)
     if last then
@@ -39,7 +43,7 @@ end
 local function escaped(text)
   local parts, at, plain = {}, text:find "[%z\128-\255]", 1
   while at do
-    local length = length_at(text, at)
+    local length = _M.length_at(text, at)
     if not length then
       parts[#parts + 1] = text:sub(plain, at - 1)
       parts[#parts + 1] = ("\\x%02X"):format(text:byte(at))

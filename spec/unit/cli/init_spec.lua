@@ -319,7 +319,7 @@ describe("the command line", function()
     local narrow
     local _, _, err = run({ "wait", "video_1" }, { terminal = true,
       transport = (answering(unpack(bodies))),
-      width = function() return columns end,
+      size = function() return columns end,
       sleep = function()
         if not narrow then
           narrow, columns = true, 24

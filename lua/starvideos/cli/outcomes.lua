@@ -1,0 +1,115 @@
+--- How many orders ended: which code the command exits with, what is printed of
+-- each, and what is to be done about those that are left.
+-- @module starvideos.cli.outcomes
+
+local advice = require "starvideos.cli.advice"
+local consoles = require "starvideos.cli.console"
+local exit_codes = require "starvideos.cli.exit_codes"
+local failure = require "starvideos.cli.failure"
+local json = require "starvideos.json"
+
+local _M = {}
+
+local Outcomes = {}
+Outcomes.__index = Outcomes
+
+--- A key with what else belongs to the name of its order, where there is more.
+-- @tparam table order
+-- @treturn ?string nil where it has no key
+function _M.full_key(order)
+  local take = (order.take or 1) > 1 and (", take %d"):format(order.take) or ""
+  local account = order.account and ", account " .. order.account or ""
+  return order.key and order.key .. take .. account
+end
+
+--- What an order is called.
+-- @tparam table order
+-- @treturn string
+function _M.name_of(order)
+  return _M.full_key(order) or order.task_id or order.id
+end
+
+-- An order that could not be queried has the code of its own state.
+local code_of_state = { prepared = exit_codes.REFUSED,
+  submitting = exit_codes.RUNNING, accepted = exit_codes.RUNNING,
+  completed = exit_codes.NOT_SAVED, unknown = exit_codes.UNKNOWN }
+
+-- After these a further run may save more.
+local worth_resuming = { exit_codes.AUTH, exit_codes.RUNNING,
+  exit_codes.NOT_SAVED }
+
+local function code_of(order, err, phase)
+  return err.order and code_of_state[order.state]
+    or exit_codes.code(err, phase)
+end
+
+local function tell_left(self, order, err)
+  local code = code_of(order, err, self.phases[order.id] or "task")
+  self.kinds[code] = self.kinds[code] or err.kind
+  self.undecided[#self.undecided + 1] = code == exit_codes.UNKNOWN
+    and order or nil
+  local console = self.job.console
+  console:failure(err, advice.of_order(self.job, order, err),
+    _M.name_of(order))
+end
+
+local function line_of(order, file, err)
+  local fault = err and consoles.error_object(err)
+  if fault then
+    fault.order = nil
+  end
+  return json.encode { id = order.id, key = order.key, take = order.take,
+    account = order.account, task_id = order.task_id, model = order.model,
+    file = file, error = fault }
+end
+
+--- An order has ended, or this run with it.
+-- @tparam table order
+-- @tparam ?table file
+-- @tparam ?table err
+function Outcomes:add(order, file, err)
+  self.texts[#self.texts + 1] = line_of(order, file, err)
+  if file then
+    self.done = self.done + 1
+  elseif err.kind ~= "cancelled" then
+    tell_left(self, order, err)
+  end
+end
+
+--- All orders as JSON.
+-- @treturn string a list; one that is empty is none to an encoder
+function Outcomes:list()
+  return "[" .. table.concat(self.texts, ",") .. "]"
+end
+
+local function first_of(codes, kinds)
+  for _, code in ipairs(codes) do
+    if kinds[code] then
+      return code
+    end
+  end
+end
+
+--- What the command ends with, where an order has no video.
+-- @tparam string summary
+-- @treturn ?table err: `again` where a further run may save more, and
+--   `undecided`, a list of the orders of unknown outcome
+function Outcomes:shortfall(summary)
+  local code = first_of(exit_codes.by_severity, self.kinds)
+  return code and failure.new(self.kinds[code], summary, {
+    again = first_of(worth_resuming, self.kinds) ~= nil,
+    undecided = self.undecided,
+    exit = code,
+  })
+end
+
+--- Make one.
+-- @tparam table job
+-- @treturn table outcomes: `done` (how many), `phases` (what the caller knows of
+--   each order, by its id: `task` or `file`)
+function _M.new(job)
+  return setmetatable({ job = job, texts = {}, phases = {}, kinds = {},
+    undecided = {}, done = 0 }, Outcomes)
+end
+
+return _M

@@ -1,0 +1,117 @@
+--- What is known of many orders while they are made: how many ended how, what
+-- runs, what was spent, and how long the rest will take.
+-- @module starvideos.cli.tally
+
+local Tally = {}
+Tally.__index = Tally
+
+-- So many of the latest durations tell how long an order takes.
+local LATEST = 50
+
+-- An order that takes longer than usual is taken to need this part more.
+local OVERDUE = 0.25
+
+--- An order runs, or what is known of it has changed.
+-- @tparam string id
+-- @tparam table news `name`, `what` (is done with it), `share` (of it that is
+--   done, 0 to 1), `age` (seconds for which it runs, where it did before it was
+--   seen first)
+function Tally:run(id, news)
+  local entry = self.running[id]
+  if not entry then
+    entry = { id = id, began = self.now() - (news.age or 0) }
+    self.running[id] = entry
+    self.order[#self.order + 1] = entry
+  end
+  entry.name = news.name or entry.name or id
+  entry.what, entry.share = news.what, news.share
+end
+
+local function leave(self, id)
+  local entry = self.running[id]
+  self.running[id] = nil
+  for index, other in ipairs(entry and self.order or {}) do
+    if other == entry then
+      table.remove(self.order, index)
+      break
+    end
+  end
+  return entry
+end
+
+--- An order does not run any more, and has not ended.
+-- @tparam string id
+function Tally:stop(id)
+  leave(self, id)
+end
+
+--- An order has ended.
+-- @tparam string id
+-- @tparam string how `done`, `failed` or `unknown`
+function Tally:finish(id, how)
+  local entry = leave(self, id)
+  self.ended[how] = self.ended[how] + 1
+  if entry and how == "done" then
+    local count = self.finished % LATEST + 1
+    self.durations[count] = self.now() - entry.began
+    self.finished = self.finished + 1
+  end
+end
+
+--- Money was spent, or given back where the amount is negative.
+-- @tparam number amount in units of the currency
+-- @tparam ?string currency
+function Tally:spend(amount, currency)
+  currency = currency or ""
+  self.spent[currency] = (self.spent[currency] or 0) + amount
+end
+
+--- How many orders are neither running nor ended; nil where their number is not
+-- known.
+-- @treturn ?number
+function Tally:waiting()
+  local ended = self.ended
+  return self.total and math.max(0, self.total - #self.order - ended.done
+    - ended.failed - ended.unknown)
+end
+
+local function usual_duration(self)
+  local sum = 0
+  for _, seconds in ipairs(self.durations) do
+    sum = sum + seconds
+  end
+  return #self.durations > 0 and sum / #self.durations or nil
+end
+
+--- How long the rest will take, as far as that can be told: some have ended, some
+-- run, and no limit keeps the others from being sent.
+-- @treturn ?number seconds
+function Tally:time_left()
+  local usual, waiting = usual_duration(self), self:waiting()
+  if not usual or not waiting or #self.order == 0
+    or waiting > 0 and self.held then
+    return nil
+  end
+  local longest, sum, now = 0, 0, self.now()
+  for _, entry in ipairs(self.order) do
+    local left = math.max(usual - (now - entry.began), usual * OVERDUE)
+    longest, sum = math.max(longest, left), sum + left
+  end
+  return math.max(longest, (sum + waiting * usual) / #self.order)
+end
+
+local _M = {}
+
+--- Make one.
+-- @tparam function now seconds of a clock that only goes forward
+-- @tparam ?number total how many orders there are
+-- @treturn table tally: `total`, `order` (what runs, the oldest first: `id`,
+--   `name`, `what`, `share`, `began`), `ended` (how many, by how), `spent` (by
+--   currency), `held` (whether a limit keeps orders from being sent)
+function _M.new(now, total)
+  return setmetatable({ now = now, total = total, running = {}, order = {},
+    ended = { done = 0, failed = 0, unknown = 0 }, spent = {}, durations = {},
+    finished = 0, held = false }, Tally)
+end
+
+return _M
