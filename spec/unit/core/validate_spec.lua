@@ -440,18 +440,19 @@ describe("the clock that goes on while the machine sleeps", function()
   end)
 end)
 
-describe("the width of a terminal", function()
-  local function columns_at(descriptor)
-    local pipe = io.popen(([=[script -qec "stty cols 33; %s -e 'print(require
-      [[starvideos.core]].columns(%d))'" /dev/null </dev/null 2>&1]=]):format(
-      interpreter, descriptor))
+describe("the size of a terminal", function()
+  local function size_at(descriptor)
+    local pipe = io.popen(([=[script -qec "stty cols 33 rows 7; %s -e 'print(
+      require [[starvideos.core]].terminal_size(%d))'" /dev/null </dev/null
+      2>&1]=]):gsub("\n", " "):format(interpreter, descriptor))
     local text = pipe:read "*a"
     pipe:close()
     return text
   end
 
   it("is what it is at present, and nothing where there is none", function()
-    assert.equal("33", columns_at(2):match "%d+")
-    assert.is_nil(core.columns(99))
+    assert.truthy(size_at(2):find "^33%s7%s")
+    assert.same({ n = 2 }, { n = select("#", core.terminal_size(99)),
+      core.terminal_size(99) })
   end)
 end)
