@@ -84,6 +84,18 @@ end
 --- Look an order of the ledger up; see `starvideos.client:order`.
 -- @function order
 
+--- List the orders of the ledger; see `starvideos.fleet.orders`.
+-- @function orders
+
+--- What the ledger holds, in sums; see `starvideos.fleet.status`.
+-- @function status
+
+--- Drop what is private of orders that ended; see `starvideos.fleet.archive`.
+-- @function archive
+
+--- Copy a ledger; see `starvideos.fleet.backup`.
+-- @function backup
+
 --- Wait for all open orders of the ledger and save their videos; see
 -- `starvideos.client:resume`.
 -- @function resume
@@ -110,8 +122,9 @@ end
 -- The methods of the default client, and whether they are about its ledger.
 local methods = { create = false, query = false, wait = false,
   wait_all = false, download = false, generate = false, validate = false,
-  models = false, pending = true, order = true, resume = true, adopt = true,
-  dismiss = true, label = true, limits = true }
+  models = false, pending = true, order = true, orders = true, status = true,
+  archive = true, backup = true, resume = true, adopt = true, dismiss = true,
+  label = true, limits = true }
 
 for name, needs_ledger in pairs(methods) do
   _M[name] = function(...)

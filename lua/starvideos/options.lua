@@ -119,6 +119,17 @@ local function prices(value)
     or type(value) == "function", "the path of a file, a table or a function"
 end
 
+-- One state of an order, or a list of them.
+local function some_states(value)
+  local states = type(value) == "table" and value or { value }
+  for _, state in ipairs(states) do
+    if type(state) ~= "string" then
+      return false, "the name of a state, or a list of them"
+    end
+  end
+  return states[1] ~= nil, "the name of a state, or a list of them"
+end
+
 --- The options of every public call, each with the check it must pass.
 -- @table accepted
 _M.accepted = {
@@ -174,6 +185,12 @@ _M.accepted = {
     label = readable,
   },
   pending = { limit = count, after = text, all = boolean },
+  orders = { state = some_states, since = seconds, before = seconds,
+    label = readable, account = readable, key = readable, limit = count,
+    after = text },
+  status = {},
+  archive = { before = seconds },
+  backup = {},
   resume = extended(wait, {
     directory = text,
     path = callback,

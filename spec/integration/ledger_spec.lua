@@ -3,6 +3,7 @@
 
 local databases = require "starvideos.ledger.database"
 local enqueuing = require "spec.ledger.enqueuing"
+local history = require "spec.ledger.history"
 local keeping = require "spec.ledger.keeping"
 local leasing = require "spec.ledger.leasing"
 local limiting = require "spec.ledger.limiting"
@@ -34,6 +35,7 @@ describe("a ledger on a server", function()
 
   placing(new_address)
   enqueuing(new_address)
+  history(new_address)
   keeping(new_address)
   leasing(new_address)
   limiting(new_address)

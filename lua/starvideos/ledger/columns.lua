@@ -56,8 +56,8 @@ local _M = {
   -- JSON without secrets, fit to be compared; `begin`.
   { "params", "TEXT NOT NULL", as = "params", show = "params",
     placed = "content" },
-  -- How `params` was written: 2, or 1 by the first version of the ledger;
-  -- `begin`.
+  -- How `params` was written: 2, or 1 by the first version of the ledger; `begin`.
+  -- 3: it is a digest of what it was; `archive`.
   { "params_form", INTEGER .. " DEFAULT 2", listed = true },
   -- The client's base URL; `begin`.
   { "base_url", "TEXT NOT NULL", as = "base_url", placed = "content" },

@@ -571,6 +571,41 @@ function Ledger:left(want)
   return ask(self, "left", want)
 end
 
+--- List orders, oldest first.
+-- @tparam table filter see `starvideos.ledger.history`
+-- @treturn ?table rows
+-- @treturn ?string|table the `after` of the next page, if there is one; or err
+function Ledger:history(filter)
+  for _, name in ipairs { "label", "account", "key" } do
+    filter[name] = filter[name] and record.name(filter[name])
+  end
+  return ask_with(self, true, "history", filter)
+end
+
+--- What the ledger holds, in sums.
+-- @treturn ?table see `starvideos.ledger.history`
+-- @treturn ?table err
+function Ledger:status()
+  return ask_with(self, true, "status")
+end
+
+--- Archive a page of the orders that ended before a time.
+-- @tparam number before Unix seconds
+-- @tparam ?string after where the page before ended
+-- @treturn ?number how many were archived
+-- @treturn ?string|table the `after` of the next page, if there is one; or err
+function Ledger:archive(before, after)
+  return ask(self, "archive", before, after)
+end
+
+--- Copy a ledger in a file while others use it.
+-- @tparam string path of the copy, which must not be there
+-- @treturn ?boolean true
+-- @treturn ?table err
+function Ledger:backup(path)
+  return ask(self, "backup", record.path(path))
+end
+
 --- Close the connection. What could not be written yet is tried once more; where
 -- there is a thread, by that.
 function Ledger:close()

@@ -10,9 +10,9 @@ local _M = {}
 -- The modules that an actor requires and that are written in Lua.
 _M.names = { "DBI", "starvideos.json", "starvideos.redact" }
 for name in (
-  "actor columns database decision gates id_list lease limit_refusal"
-  .. " limit_settings limit_sql limits location migration orders owner placement"
-  .. " queue schema states store tally transitions utf8 workers"
+  "actor archive columns database decision gates history id_list lease"
+  .. " limit_refusal limit_settings limit_sql limits location migration orders"
+  .. " owner placement queue schema states store tally transitions utf8 workers"
   ):gmatch "%S+" do
   _M.names[#_M.names + 1] = "starvideos.ledger." .. name
 end

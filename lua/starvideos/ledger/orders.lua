@@ -15,8 +15,10 @@
 -- id of a task is always recorded.
 -- @classmod starvideos.ledger.orders
 
+local archive = require "starvideos.ledger.archive"
 local decision = require "starvideos.ledger.decision"
 local gates = require "starvideos.ledger.gates"
+local history = require "starvideos.ledger.history"
 local id_list = require "starvideos.ledger.id_list"
 local limit_settings = require "starvideos.ledger.limit_settings"
 local placement = require "starvideos.ledger.placement"
@@ -287,10 +289,20 @@ for name, act in pairs { stage = queue.stage, enqueue_staged = queue.enqueue,
   left = queue.left, heartbeat = queue.heartbeat, register = workers.register,
   retire = workers.retire, set_limits = limit_settings.set,
   limits = limit_settings.list, gates = gates.list, hold = gates.hold,
-  halt = gates.halt, continue = gates.continue, pulse = gates.pulse } do
+  halt = gates.halt, continue = gates.continue, pulse = gates.pulse,
+  history = history.list, status = history.status, archive = archive.page } do
   Orders[name] = function(self, ...)
     return act(self.store, ...)
   end
+end
+
+--- Copy a ledger in a file while others use it.
+-- @tparam table _ caller
+-- @tparam string path of the copy, which must not be there
+-- @treturn ?boolean true
+-- @treturn ?table err
+function Orders:backup(_, path)
+  return self.store:copy_to(path)
 end
 
 --- Close the connection.

@@ -1,6 +1,7 @@
 --- How an order is placed: recorded, or found under its key and take.
 -- @module starvideos.ledger.placement
 
+local archive = require "starvideos.ledger.archive"
 local columns = require "starvideos.ledger.columns"
 local id_list = require "starvideos.ledger.id_list"
 local leases = require "starvideos.ledger.lease"
@@ -103,12 +104,17 @@ function _M.restage(store, caller, row, wanted, batch)
   return store:transition(caller, row, "staged", changes)
 end
 
-local function differs(row, wanted)
-  local params = wanted.params
-  if row.params_form == 1 and wanted.former then
-    params = wanted.former
+local function has_params(row, wanted)
+  local former = wanted.former or wanted.params
+  if row.params_form == archive.FORM then
+    return row.params == archive.digest(wanted.params)
+      or row.params == archive.digest(former)
   end
-  return row.base_url ~= wanted.base_url or row.params ~= params
+  return row.params == (row.params_form == 1 and former or wanted.params)
+end
+
+local function differs(row, wanted)
+  return row.base_url ~= wanted.base_url or not has_params(row, wanted)
 end
 
 -- The verdicts about a take that is spent.

@@ -211,6 +211,32 @@ function Store:list(which, limit, after)
   return self:read(LIST .. WHERE[which]:format(limit), after or "")
 end
 
+--- Orders that a condition holds of, oldest first, with the columns that are
+-- listed.
+-- @tparam string condition SQL from `WHERE` on, or empty; with `?` for each value
+-- @tparam number limit rows at most
+-- @tparam table values
+-- @treturn ?table rows
+-- @treturn ?table err
+function Store:list_where(condition, limit, values)
+  return self:read(("%s%s ORDER BY order_id LIMIT %d"):format(LIST, condition,
+    limit), unpack(values))
+end
+
+--- Copy the database while others use it.
+-- @tparam string path of a file that is not there
+-- @treturn ?boolean true
+-- @treturn ?table err
+function Store:copy_to(path)
+  if not self.database:file() then
+    return nil, { kind = "config", message = ("a ledger on a PostgreSQL server is"
+      .. " copied by its own program: pg_dump '%s' > FILE"):format(
+      locations.shown(self.address, true)) }
+  end
+  local done, err = self:write("VACUUM INTO ?", path)
+  return done and true, err
+end
+
 --- Add an order: a prepared one is held by the caller.
 -- @tparam table caller
 -- @tparam table row the columns that are given when an order is placed, `state`,

@@ -1,5 +1,6 @@
 local databases = require "starvideos.ledger.database"
 local enqueuing = require "spec.ledger.enqueuing"
+local history = require "spec.ledger.history"
 local keeping = require "spec.ledger.keeping"
 local leasing = require "spec.ledger.leasing"
 local limiting = require "spec.ledger.limiting"
@@ -18,6 +19,7 @@ describe("a ledger in a file", function()
 
   placing(new_address)
   enqueuing(new_address)
+  history(new_address)
   keeping(new_address)
   leasing(new_address, true)
   limiting(new_address)
@@ -52,6 +54,38 @@ describe("the file of a ledger", function()
     assert.equal(0, world:sent())
     return err.message
   end
+
+  describe("copied while it is in use", function()
+    local client, path
+
+    before_each(function()
+      client, path = world:client(), world.folder .. "/copy.db"
+      assert(client:create(world.params(), { key = "kite" }))
+    end)
+
+    it("is a ledger with the same orders", function()
+      local copy = assert(client:backup(path))
+      assert.equal(path, copy.path)
+      assert.equal(#world:read "copy.db", copy.bytes)
+      assert.equal("kite", assert(world:client({ ledger = path })
+        :pending())[1].key)
+    end)
+
+    it("replaces no file", function()
+      write("copy.db", "mine")
+      local copy, err = client:backup(path)
+      assert.is_nil(copy)
+      assert.equal("io", err.kind)
+      assert.truthy(err.message:find("already", 1, true), err.message)
+      assert.equal("mine", world:read "copy.db")
+    end)
+
+    it("says why where it cannot be made", function()
+      local copy, err = client:backup "/no/such/folder/copy.db"
+      assert.is_nil(copy)
+      assert.equal("ledger", err.kind)
+    end)
+  end)
 
   it("is not touched before it is needed", function()
     local client = world:client()

@@ -1,0 +1,142 @@
+--- What has become of the orders of a ledger: lists, and sums.
+-- @module starvideos.ledger.history
+
+local transitions = require "starvideos.ledger.transitions"
+local workers = require "starvideos.ledger.workers"
+
+local unpack = table.unpack or unpack
+
+local _M = {}
+
+local DAY = 86400
+
+-- What a list can be restricted to, as SQL; `state` stands apart, for it may be
+-- several.
+local conditions = {
+  { "after", "order_id > ?" },
+  { "since", "created_at >= ?" },
+  { "before", "created_at < ?" },
+  { "label", "label = ?" },
+  { "account", "account = ?" },
+  { "key", "order_key = ?" },
+}
+
+-- The condition of a list, and its values.
+local function condition_of(filter)
+  local words, values = {}, {}
+  for _, row in ipairs(conditions) do
+    if filter[row[1]] ~= nil then
+      words[#words + 1], values[#values + 1] = row[2], filter[row[1]]
+    end
+  end
+  local marks = {}
+  for index, state in ipairs(filter.states or {}) do
+    marks[index], values[#values + 1] = "?", state
+  end
+  if marks[1] then
+    words[#words + 1] = "state IN (" .. table.concat(marks, ", ") .. ")"
+  end
+  return words[1] and "WHERE " .. table.concat(words, " AND ") or "", values
+end
+
+--- List orders, oldest first. Those whose process ended are recovered.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table filter `limit` (rows at most); and what they are restricted to:
+--   `states` (a list), `since` and `before` (Unix seconds, when they were placed),
+--   `label`, `account`, `key`, `after` (the id of the last order of the page
+--   before)
+-- @treturn ?table rows
+-- @treturn ?string|table where more may follow the `after` of the next page; or
+--   err
+function _M.list(store, caller, filter)
+  local condition, values = condition_of(filter)
+  local page, err = store:list_where(condition, filter.limit, values)
+  local rows = {}
+  for index, row in ipairs(page or {}) do
+    row, err = transitions.recover_listed(store, caller, row)
+    if not row then
+      return nil, err
+    end
+    rows[index] = row
+  end
+  return page and rows, err or page and #page == filter.limit
+    and page[#page].order_id or nil
+end
+
+local SUMS = [[SELECT state, currency, COUNT(*) AS orders,
+  COUNT(claim) AS claimed, COUNT(CASE WHEN spent_in IS NOT NULL AND cost IS NULL
+  THEN 1 END) AS unpriced, SUM(CASE WHEN spent_in IS NOT NULL THEN cost END)
+  AS spent, SUM(CASE WHEN spent_in >= @day@ THEN cost END) AS today
+  FROM starvideos_orders GROUP BY state, currency]]
+
+-- The sums of each state, and of each currency.
+local function add_up(rows)
+  local sums = { states = {}, claimed = 0, unpriced = 0, spend = {} }
+  for _, row in ipairs(rows) do
+    local function number(name)
+      return tonumber(row[name]) or 0
+    end
+    sums.states[row.state] = (sums.states[row.state] or 0) + number "orders"
+    sums.unpriced = sums.unpriced + number "unpriced"
+    sums.claimed = sums.claimed + (row.state ~= "staged" and number "claimed"
+      or 0)
+    if row.currency then
+      local spend = sums.spend[row.currency] or { total = 0, today = 0 }
+      spend.total = spend.total + number "spent"
+      spend.today = spend.today + number "today"
+      sums.spend[row.currency] = spend
+    end
+  end
+  return sums
+end
+
+-- Seconds since the last heartbeat, by the clock that its lease is on.
+local function silence_of(caller, row)
+  local now = row.read_at
+    or row.lease_clock == caller.clock and caller.boottime
+  return now and row.lease_began and math.max(0, now - row.lease_began)
+    or math.max(0, caller.now - row.updated_at)
+end
+
+local function shown_worker(store, caller, row)
+  return { id = row.worker_id, machine = row.machine,
+    account = row.account ~= "" and row.account or nil,
+    base_url = row.base_url, claims = row.claims, polls = row.polls,
+    draining = row.draining == 1, started_at = row.started_at,
+    silence = silence_of(caller, row),
+    is_dead = workers.is_dead(store, caller, row) }
+end
+
+--- What a ledger holds, in sums.
+-- @tparam table store
+-- @tparam table caller
+-- @treturn ?table `states` (how many orders, by their state), `claimed` (by
+--   workers), `unpriced` (how many were sent, or may have been, without a price),
+--   `spend` (by currency `total` and `today`, of this day UTC, in millionths),
+--   `workers` (a list of `id`, `machine`, `account`, `base_url`, `claims`,
+--   `polls`, `draining`, `started_at`, `silence` (seconds since its last
+--   heartbeat), `is_dead`)
+-- @treturn ?table err
+function _M.status(store, caller)
+  local clock = store.database:clock()
+  local sql = SUMS:gsub("@day@", clock
+    and ("FLOOR(%s / %d) * %d"):format(clock, DAY, DAY) or "?")
+  local today = { not clock and math.floor(caller.now / DAY) * DAY or nil }
+  local rows, err = store:read(sql, unpack(today))
+  local list
+  if rows then
+    list, err = workers.list(store)
+  end
+  if not list then
+    return nil, err
+  end
+  local status = add_up(rows)
+  status.workers = {}
+  for index, row in ipairs(list) do
+    status.workers[index] = shown_worker(store, caller, row)
+  end
+  return status
+end
+
+return _M

@@ -1,0 +1,187 @@
+-- What a ledger tells of all its orders, whatever database it lies in: specs to
+-- be run over each.
+
+local assert = require "luassert"
+local busted = require "busted"
+local core = require "starvideos.core"
+local worlds = require "spec.ledger.world"
+
+local describe, it = busted.describe, busted.it
+
+return worlds.behaviour("the history of a ledger", function(each)
+  local world, client
+
+  each(function(new_world)
+    world, client = new_world, new_world:client()
+  end)
+
+  local function create(key, options)
+    options = options or {}
+    options.key = key
+    return assert(client:create(world.params(), options))
+  end
+
+  local function keys(filter)
+    local list, after = client:orders(filter)
+    local names = {}
+    for index, order in ipairs(assert(list, after)) do
+      names[index] = order.key
+    end
+    return table.concat(names, " "), after
+  end
+
+  -- An order that ended some days ago.
+  local function ended(key, days)
+    create(key)
+    world:run([[UPDATE starvideos_orders SET state = 'downloaded',
+      closed_at = ?, error = NULL WHERE order_key = ?]],
+      core.time() - days * 86400, key)
+  end
+
+  describe("orders", function()
+    it("lists them all, page by page", function()
+      create "a"
+      create "b"
+      create "c"
+      local first, after = keys { limit = 2 }
+      assert.equal("a b", first)
+      assert.equal("c", (keys { limit = 2, after = after }))
+    end)
+
+    it("lists those of a state, or of several", function()
+      create "a"
+      ended("b", 1)
+      world.lose(client, "c")
+      assert.equal("b", (keys { state = "downloaded" }))
+      assert.equal("a c", (keys { state = { "accepted", "unknown" } }))
+    end)
+
+    it("lists those of a label, an account or a key", function()
+      create("a", { label = "act1" })
+      create "b"
+      client = world:client { account = "films" }
+      create "c"
+      assert.equal("a", (keys { label = "act1" }))
+      assert.equal("c", (keys { account = "films" }))
+      assert.equal("b", (keys { key = "b" }))
+    end)
+
+    it("lists those of a time", function()
+      create "a"
+      create "b"
+      world:run "UPDATE starvideos_orders SET created_at = 5 WHERE order_key = 'a'"
+      assert.equal("b", (keys { since = 6 }))
+      assert.equal("a", (keys { before = 6 }))
+    end)
+
+    it("recovers those whose process ended", function()
+      create "a"
+      world:run "UPDATE starvideos_orders SET state = 'submitting'"
+      world:take_over(1, -100)
+      assert.equal("unknown", assert(client:orders())[1].state)
+    end)
+  end)
+
+  describe("the status", function()
+    it("counts the orders by their state", function()
+      create "a"
+      create "b"
+      ended("c", 1)
+      assert.same({ accepted = 2, downloaded = 1 },
+        assert(client:status()).states)
+    end)
+
+    it("adds up what was spent, today and in all", function()
+      for _, key in ipairs { "a", "b", "c", "d" } do
+        create(key)
+      end
+      local today = math.floor(core.time() / 86400) * 86400
+      for key, row in pairs { a = { 2500000, today },
+        b = { 1000000, today - 86400 }, c = { 4000000 }, d = { nil, today } } do
+        world:run([[UPDATE starvideos_orders SET cost = ?, spent_in = ?,
+          currency = 'USD' WHERE order_key = ?]], row[1], row[2], key)
+      end
+      local status = assert(client:status())
+      assert.same({ USD = { total = 3.5, today = 2.5 } }, status.spend)
+      assert.equal(1, status.unpriced)
+    end)
+
+    it("tells of the workers, and how long ago each was heard of", function()
+      local ledger = require("starvideos.context").of(client).ledger
+      assert(ledger:register { base_url = "http://here" })
+      local workers = assert(client:status()).workers
+      assert.equal(1, #workers)
+      assert.equal("http://here", workers[1].base_url)
+      assert.is_false(workers[1].is_dead)
+      assert.is_true(workers[1].silence < 60)
+      world:run "UPDATE starvideos_workers SET lease_began = lease_began - 600"
+      workers = assert(client:status()).workers
+      assert.is_true(workers[1].silence >= 600)
+      assert.is_true(workers[1].is_dead)
+    end)
+  end)
+
+  describe("the archive", function()
+    local function archived()
+      return assert(client:archive())
+    end
+
+    it("keeps nothing of the prompt of an order that ended", function()
+      ended("a", 40)
+      assert.equal(1, archived())
+      assert.is_nil(world:dump():find("kite", 1, true))
+      local order = assert(client:order "a")
+      assert.same({}, order.params)
+      assert.is_nil(order.prompt)
+    end)
+
+    it("leaves younger orders, open ones and unknown ones", function()
+      ended("a", 10)
+      create "b"
+      world.lose(client, "c")
+      assert.equal(0, archived())
+      assert.equal("a kite", assert(client:order "a").prompt)
+    end)
+
+    it("takes those before a time that is given", function()
+      ended("a", 10)
+      assert.equal(1, assert(client:archive { before = core.time() }))
+    end)
+
+    it("buys nothing again", function()
+      ended("a", 40)
+      archived()
+      local before = world:billed()
+      assert(create "a")
+      assert.equal(before, world:billed())
+    end)
+
+    it("still refuses another order under the key", function()
+      ended("a", 40)
+      archived()
+      local task, err = client:create(world.params(nil, { duration = 10 }),
+        { key = "a" })
+      assert.is_nil(task)
+      assert.equal("validation", err.kind)
+    end)
+
+    it("archives an order once", function()
+      ended("a", 40)
+      archived()
+      assert.equal(0, archived())
+    end)
+
+    it("goes through more than a page", function()
+      ended("a", 40)
+      local columns = [[take, account, state, model, params, params_form,
+        base_url, attempts, revision, created_at, updated_at, closed_at]]
+      for index = 1, 1200 do
+        world:run(("INSERT INTO starvideos_orders (order_id, order_key, %s)"
+          .. " SELECT order_id || ?, ?, %s FROM starvideos_orders"
+          .. " WHERE order_key = 'a'"):format(columns, columns),
+          tostring(index), "a" .. index)
+      end
+      assert.equal(1201, archived())
+    end)
+  end)
+end)
