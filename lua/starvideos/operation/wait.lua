@@ -54,14 +54,26 @@ local function on_the_beat(plan, due)
     or due
 end
 
+-- Of a pool each watch has the plan of those that joined it at the same time.
+local function plan_of(self, one)
+  return self.plans and self.plans[one] or self.plan
+end
+
 -- Puts a watch back into the heap, or hands over the result of one that ended.
 local function put(self, one, what, value, err)
-  if what == watch.SLEEP then
-    self.heap:push(on_the_beat(self.plan, value), one)
-  else
-    self.watches[one.id] = nil
-    self.on_end({ id = one.id, task = value, err = err }, self.also)
+  local plan = plan_of(self, one)
+  if what == watch.SLEEP and self.is_stopped then
+    what, value, err = watch.stop(plan, one, "cancelled")
   end
+  if what == watch.SLEEP then
+    self.heap:push(on_the_beat(plan, value), one)
+    return
+  end
+  self.watches[one.id] = nil
+  if self.plans then
+    self.plans[one], self.count = nil, self.count - 1
+  end
+  self.on_end({ id = one.id, task = value, err = err }, self.also)
 end
 
 -- Ends all that are not polling. The runtime ends the polls, too, and the next
@@ -69,7 +81,7 @@ end
 local function end_all(self, why)
   local one = self.heap:pop()
   while one do
-    put(self, one, watch.stop(self.plan, one, why))
+    put(self, one, watch.stop(plan_of(self, one), one, why))
     one = self.heap:pop()
   end
 end
@@ -84,7 +96,7 @@ end
 -- Sleeps until a watch is due, for no time where one is: where many are, the
 -- host's other work goes on in between.
 local function sleep_until(self, due)
-  local runtime, wakes = self.plan.context.runtime, self.wakes
+  local runtime, wakes = self.context.runtime, self.wakes
   wakes[#wakes + 1] = due
   local ok, why = runtime:sleep(math.max(0, due - runtime:now()))
   local position = #wakes
@@ -100,13 +112,13 @@ local function poll(self, one, also)
   if next_due(self) then
     also(self.lead)
   end
-  put(self, one, watch.poll(self.plan, one))
+  put(self, one, watch.poll(plan_of(self, one), one))
 end
 
 -- Moves the earliest watch on.
 local function step(self, also)
   local one, reached = self.heap:pop()
-  local what, value, err = watch.advance(self.plan, one, reached)
+  local what, value, err = watch.advance(plan_of(self, one), one, reached)
   if what == watch.POLL then
     poll(self, one, also)
   else
@@ -173,6 +185,17 @@ local function progress(self)
   return { ended = self.count - waiting, count = self.count }
 end
 
+-- What waits for many have in common.
+local function new(context, on_end)
+  local self = { context = context, heap = deadlines(), watches = {}, count = 0,
+    results = {}, wakes = {}, on_end = on_end }
+  function self.lead(also)
+    self.also = also
+    return lead(self, also)
+  end
+  return self
+end
+
 --- Wait for many tasks at the same time.
 -- @tparam table context of the client
 -- @tparam table list tasks or ids
@@ -184,15 +207,10 @@ end
 -- @treturn table results in the order of the list, each with `id` and `task`
 --   or `err`; the same id twice is polled once
 function _M.all(context, list, options, faults, on_end)
-  local beat = #list > MANY and BEAT or nil
-  local self = { plan = watch.plan(context, options, beat),
-    heap = deadlines(), watches = {}, count = 0, results = {}, wakes = {} }
+  local self = new(context, on_end)
+  self.plan = watch.plan(context, options, #list > MANY and BEAT or nil)
   self.on_end = on_end or function(ended)
     self.results[ended.id] = ended
-  end
-  function self.lead(also)
-    self.also = also
-    return lead(self, also)
   end
   begin(self, list, options, faults)
   handle.show(context.runtime, function()
@@ -202,6 +220,60 @@ function _M.all(context, list, options, faults, on_end)
     context.runtime:gather { self.lead }
   end
   return results_of(self, list)
+end
+
+local Pool = {}
+Pool.__index = Pool
+
+-- Tasks that join within this time have one plan, and one deadline.
+local JOINED_SECONDS = 1
+
+local function plan_now(self)
+  local now, plan = self.context.runtime:now(), self.plan
+  if not plan or now > plan.began + JOINED_SECONDS
+    or not plan.beat and self.count > MANY then
+    self.plan = watch.plan(self.context, self.options,
+      self.count > MANY and BEAT or nil)
+  end
+  return self.plan
+end
+
+--- Wait for one task more.
+-- @tparam table|string task or id
+-- @tparam[opt] number first_poll seconds until it is polled first; default as of
+--   `client:wait`
+function Pool:add(task, first_poll)
+  if self.is_stopped or self.watches[id_of(task)] then
+    return
+  end
+  local plan = plan_now(self)
+  local one, what, value, err = watch.begin(plan, task,
+    { first_poll = first_poll })
+  self.watches[one.id], self.plans[one] = one, plan
+  self.count = self.count + 1
+  put(self, one, what, value, err)
+  if next_due(self) then
+    self.also(self.lead)
+  end
+end
+
+--- End all waits, without a word: their `on_end` gets errors of kind cancelled.
+function Pool:stop()
+  self.is_stopped = true
+  end_all(self, "cancelled")
+end
+
+--- Waits that tasks may join at any time, as one heap. Each has a deadline of its
+-- own.
+-- @tparam table context of the client
+-- @tparam table options see `client:wait`
+-- @tparam function also starts a coroutine beside the caller
+-- @tparam function on_end as of `all`
+-- @treturn table pool
+function _M.pool(context, options, also, on_end)
+  local self = setmetatable(new(context, on_end), Pool)
+  self.options, self.also, self.plans = options, also, {}
+  return self
 end
 
 return _M
