@@ -241,6 +241,18 @@ function Ledger:begin(wanted, holder)
   return verdict, row
 end
 
+--- Hold an order of the queue that this Lua state is about to send: until the
+-- collector frees the holder, or until `release`.
+-- @tparam table row
+-- @tparam table holder
+function Ledger:keep(row, holder)
+  sending[row.order_id] = holder
+  local name = name_of(self, row)
+  if name then
+    naming[name] = holder
+  end
+end
+
 --- Stop holding an order: its sending has ended.
 -- @tparam table row
 function Ledger:release(row)

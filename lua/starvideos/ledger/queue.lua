@@ -48,16 +48,19 @@ local CLAIM = [[UPDATE starvideos_orders SET claim = ?, updated_at = ?,
     ORDER BY o.order_id LIMIT @count@ @lock@)
   AND EXISTS (SELECT 1 FROM starvideos_workers WHERE worker_id = ?)]]
 
+local DUE = "AND (o.not_before IS NULL OR o.not_before <= @now@)"
+
 local which = {
-  queued = [[o.state = 'queued' AND o.queued_at IS NOT NULL
-    AND (o.not_before IS NULL OR o.not_before <= @now@)
+  queued = [[o.state = 'queued' AND o.queued_at IS NOT NULL ]] .. DUE .. [[
     AND NOT EXISTS (SELECT 1 FROM starvideos_limits AS l
       WHERE l.full_until > @now@ AND l.kind <> 'polls' AND (l.scope = ''
         OR l.scope = 'account' AND l.value = o.account
         OR l.scope = 'label' AND l.value = o.label)
         AND (l.base_url = '' OR l.base_url = o.base_url))]],
-  open = [[o.state IN ('accepted', 'completed') AND o.queued_at IS NOT NULL]],
-  any = [[o.state IN ('accepted', 'completed') AND o.closed_at IS NULL]],
+  open = [[o.state IN ('accepted', 'completed')
+    AND o.queued_at IS NOT NULL ]] .. DUE,
+  any = [[o.state IN ('accepted', 'completed')
+    AND o.closed_at IS NULL ]] .. DUE,
 }
 
 local CLAIMED = "WHERE claim = ? AND updated_at = ? ORDER BY order_id"
@@ -71,8 +74,8 @@ local LEFT = [[SELECT state, COUNT(*) AS orders, COUNT(claim) AS claimed,
   WHERE state IN ('queued', 'prepared', 'submitting', 'accepted', 'completed')
   AND queued_at IS NOT NULL AND base_url = ? @account@ GROUP BY state]]
 
-local SENDING = "WHERE state = 'submitting' AND queued_at IS NOT NULL"
-  .. " AND base_url = ? ORDER BY order_id"
+local SENDING = "WHERE state IN ('submitting', 'prepared')"
+  .. " AND queued_at IS NOT NULL AND base_url = ? ORDER BY order_id"
 
 -- The verdicts about an order that is there.
 local staged_again = { staged = true, refused = true }
@@ -192,8 +195,9 @@ end
 -- The values of such a statement, in its order.
 local function values_of(store, caller, id, now, want)
   local values = { id, now }
-  if want.what == "queued" and not store.database:clock() then
-    values[3], values[4] = caller.now, caller.now
+  if not store.database:clock() then
+    values[3] = caller.now
+    values[4] = want.what == "queued" and caller.now or nil
   end
   values[#values + 1] = want.base_url
   values[#values + 1] = want.account

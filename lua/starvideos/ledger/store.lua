@@ -316,6 +316,12 @@ local function closing_time(row, state, changes, now)
   return not is_open and now or nil
 end
 
+-- A worker has nothing more to do with an order that is over, or of which nobody
+-- knows whether it was bought. Of a staged one the claim is its batch.
+local function is_over(state)
+  return state == "unknown" or state ~= "staged" and not states.is_open(state)
+end
+
 local function change_of(self, caller, row, state, changes)
   local after = {}
   for name, value in pairs(row) do
@@ -326,6 +332,9 @@ local function change_of(self, caller, row, state, changes)
   put(change, "state", state)
   put(change, "updated_at", now)
   put(change, "closed_at", closing_time(row, state, changes, now))
+  if row.claim and is_over(state) then
+    put(change, "claim", nil)
+  end
   for name, value in pairs(changes) do
     if name == "lease" then
       put_lease(self, caller, change, value)
