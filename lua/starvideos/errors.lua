@@ -61,6 +61,7 @@ end
 --- Make an error.
 -- @tparam table fields `kind` and `message`, and where known `status` (HTTP),
 --   `code` (the provider's), `task`, `task_id`, `retry_after` (seconds),
+--   `unpaid` (refused for lack of money),
 --   `violations`, `warnings`, `target` (what keeps a file from being written
 --   there: it `exists`, is `blocked`, or `busy`: another generate makes it),
 --   `next_take` (of an order's key: the one to order another video with),

@@ -142,6 +142,7 @@ local function fail(operation, kind, reading, seen)
     status = reading.status,
     code = reading.code,
     retry_after = reading.retry_after,
+    unpaid = kind == "invalid_request" and is_unpaid(reading) or nil,
     task = seen,
     task_id = seen and seen.id,
   }

@@ -59,8 +59,7 @@ local which = {
         AND (l.base_url = '' OR l.base_url = o.base_url))]],
   open = [[o.state IN ('accepted', 'completed')
     AND o.queued_at IS NOT NULL ]] .. DUE,
-  any = [[o.state IN ('accepted', 'completed')
-    AND o.closed_at IS NULL ]] .. DUE,
+  any = [[o.state IN ('accepted', 'completed') AND o.closed_at IS NULL]],
 }
 
 local CLAIMED = "WHERE claim = ? AND updated_at = ? ORDER BY order_id"
@@ -195,7 +194,7 @@ end
 -- The values of such a statement, in its order.
 local function values_of(store, caller, id, now, want)
   local values = { id, now }
-  if not store.database:clock() then
+  if not store.database:clock() and want.what ~= "any" then
     values[3] = caller.now
     values[4] = want.what == "queued" and caller.now or nil
   end

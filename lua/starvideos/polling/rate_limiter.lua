@@ -32,7 +32,8 @@ function _M.new(random, rate)
   rate = rate or policy.rate
   return setmetatable({
     random = random,
-    full_rate = rate,
+    most = rate, -- what the caller allows
+    full_rate = rate, -- and the fleet, at present
     rate = rate,
     told_rate = rate,
     reserved = 0,
@@ -207,6 +208,28 @@ function RateLimiter:change()
   end
   self.told_rate = rate
   return rate < before and "lowered" or "raised", rate
+end
+
+--- Others of a fleet share the polls: no more than so many from now on. A rate
+-- that a 429 has lowered stays lowered by as much.
+-- @tparam number now the runtime's seconds
+-- @tparam[opt] number rate polls a second, at most what `new` was given; default
+--   that
+function RateLimiter:share(now, rate)
+  count_until(self, now)
+  local full = math.min(rate or self.most, self.most)
+  if full ~= self.full_rate then
+    self.rate = self.full_rate > 0 and self.rate * full / self.full_rate or full
+    self.full_rate, self.told_rate = full, self.rate
+  end
+end
+
+--- Hold all polls back.
+-- @tparam number now the runtime's seconds
+-- @tparam number seconds
+function RateLimiter:hold(now, seconds)
+  count_until(self, now)
+  self.held_until = math.max(self.held_until, now + seconds)
 end
 
 return _M

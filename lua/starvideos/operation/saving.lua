@@ -1,0 +1,234 @@
+--- Where the video of an order goes, and saving it there: for all that waits for
+-- many orders.
+-- @module starvideos.operation.saving
+
+local download = require "starvideos.operation.download"
+local errors = require "starvideos.errors"
+local listener = require "starvideos.listener"
+local saved_file = require "starvideos.ledger.saved_file"
+
+local _M = {}
+
+--- How many videos are downloaded at a time: more would only slow each other
+-- down, and take connections from the waits.
+_M.downloads = 16
+
+-- The same of targets that are looked at.
+local TARGETS = 64
+
+-- Seconds between looks at a file that another process is writing.
+local FIRST_LOOK, LAST_LOOK = 0.5, 8
+
+-- The longest name that most file systems take, without what a download appends
+-- (.part.json) and without the end that tells two shortened names apart.
+local NAME_BYTES = 255 - #".part.json" - #".mp4"
+local END_BYTES = 33
+
+-- A name that no other order of its folder has.
+local function name_of(order)
+  if not order.key then
+    return order.task_id
+  end
+  return order.key
+    .. ((order.take or 1) > 1 and (".take-%d"):format(order.take) or "")
+    .. (order.account and "." .. order.account or "")
+end
+
+-- The path of a video whose order has none: the key with its take and account, or
+-- the id, as far as a file name may hold it.
+local function default_path(order, directory)
+  local name = name_of(order)
+  local safe = name:gsub("[^%w._-]", "_"):gsub("^%.", "_")
+  if safe ~= name or #safe > NAME_BYTES then
+    safe = safe:sub(1, NAME_BYTES - END_BYTES) .. "-" .. order.id:sub(-32)
+  end
+  return directory .. "/" .. safe .. ".mp4"
+end
+
+-- The name below a folder of what is at a path of another machine: the order's
+-- key where that is the end of the path, as of an order of the queue.
+local function name_below(order)
+  local ending = "/" .. (order.key or "")
+  if order.queued_at and #ending > 1
+    and order.path:sub(-#ending) == ending then
+    return order.key
+  end
+  return order.path:match "[^/]*$"
+end
+
+--- The path at which the video of an order is to be saved. A relative one leads
+-- to the caller's folder. So does one of another machine, which may lead nowhere
+-- on this one, if the caller names a folder.
+-- @tparam table context of a client with a ledger
+-- @tparam table order
+-- @tparam table options `path` (function), `directory`
+-- @treturn string
+function _M.path_of(context, order, options)
+  local path = options.path and options.path(order)
+  local directory = options.directory or "."
+  if path ~= nil and path ~= "" then
+    return path
+  elseif not order.path then
+    return default_path(order, directory)
+  elseif order.path:sub(1, 1) ~= "/" then
+    return directory .. "/" .. order.path
+  elseif options.directory and order.machine
+    and order.machine ~= context.ledger.machine() then
+    return directory .. "/" .. name_below(order)
+  end
+  return order.path
+end
+
+--- Make the folders of a path that are not there yet.
+-- @tparam table runtime
+-- @tparam string path of a file
+-- @treturn ?boolean true
+-- @treturn ?table err of kind io or cancelled
+function _M.make_folders(runtime, path)
+  local folder, missing = path:match "^(.*)/[^/]*$", {}
+  while folder and folder ~= "" and not runtime:disk("kind", folder) do
+    table.insert(missing, 1, folder)
+    folder = folder:match "^(.*)/[^/]*$"
+  end
+  for _, name in ipairs(missing) do
+    local ok, failure = runtime:disk("make_folder", name)
+    if not ok then
+      return nil, errors.new {
+        kind = failure.reason == "cancelled" and "cancelled" or "io",
+        target = "blocked",
+        message = ("cannot make the folder %s: %s"):format(name,
+          tostring(failure.message)),
+      }
+    end
+  end
+  return true
+end
+
+-- The video, where another process has saved it meanwhile.
+local function saved_meanwhile(context, order, path, err)
+  return err.kind == "io"
+    and saved_file(context, context.ledger:of_task(order.task_id), path) or nil
+end
+
+-- Explains a path that is one of another machine.
+local function name_machine(context, order, path, err)
+  if path == order.path and order.machine
+    and order.machine ~= context.ledger.machine() then
+    err.message = ("%s; that is a path of the machine %s: pass a folder of this"
+      .. " one (directory, -o)"):format(err.message, order.machine)
+  end
+  return err
+end
+
+--- The file of an order that is there already, or why it cannot be written.
+-- @tparam table context
+-- @tparam table order
+-- @tparam string path
+-- @tparam table options `overwrite`
+-- @treturn ?table file; nil where it is not there
+-- @treturn ?table err
+function _M.look(context, order, path, options)
+  local file = saved_file(context, order, path)
+  if file then
+    return file
+  end
+  local ok, err = download.check_target(context.runtime, path,
+    options.overwrite)
+  if not ok then
+    return order.task_id and saved_meanwhile(context, order, path, err),
+      name_machine(context, order, path, err)
+  end
+end
+
+local function save(context, order, path, task, options)
+  local file, err = download.save(context, task, path, {
+    overwrite = options.overwrite,
+    stall_timeout = options.stall_timeout,
+  })
+  file = file or saved_meanwhile(context, order, path, err)
+  return file, not file and err or nil
+end
+
+local function stopped_waiting(order, task, why)
+  return errors.new {
+    kind = "cancelled",
+    message = ("stopped waiting for another process that is saving the video of"
+      .. " order %s; nothing is lost: resume again"):format(order.key or order.id),
+    task = task,
+    task_id = task.id,
+    interrupted = why == "interrupted" or nil,
+  }
+end
+
+local function not_saved_yet(order, task)
+  return errors.new {
+    kind = "timeout",
+    message = ("timed out waiting for another process that is saving the video"
+      .. " of order %s; nothing is lost: resume again"):format(order.key or order.id),
+    task = task,
+    task_id = task.id,
+  }
+end
+
+--- Save a video. Where another process is saving it, wait for that one, and save
+-- it here if that one ends before.
+-- @tparam table context
+-- @tparam table order
+-- @tparam string path
+-- @tparam table task
+-- @tparam table options `overwrite`, `stall_timeout`
+-- @tparam number deadline of that wait, the runtime's seconds
+-- @treturn ?table file
+-- @treturn ?table err
+function _M.save(context, order, path, task, options, deadline)
+  local runtime, pause = context.runtime, FIRST_LOOK
+  local file, err = save(context, order, path, task, options)
+  while err and err.reason == "busy" and runtime:now() < deadline do
+    local slept, why = runtime:sleep(pause)
+    pause = math.min(pause * 2, LAST_LOOK)
+    if slept then
+      file, err = save(context, order, path, task, options)
+    else
+      err = stopped_waiting(order, task, why)
+    end
+  end
+  if err and err.reason == "busy" then
+    err = not_saved_yet(order, task)
+  end
+  return file, err
+end
+
+--- Record that the provider does not know a task any more, where that is what a
+-- wait ended with.
+-- @tparam table context
+-- @tparam table err of the wait
+function _M.note_missing(context, err)
+  if err.kind ~= "not_found" then
+    return
+  end
+  local ok, problem = context.ledger:missing(err.task_id)
+  if not ok then
+    listener.event(context, { name = "ledger", failure = tostring(problem) })
+  end
+end
+
+--- Call a function with each of a list, some of them side by side.
+-- @tparam table runtime
+-- @tparam table list
+-- @tparam function body
+function _M.each(runtime, list, body)
+  local position = 0
+  local function worker()
+    while position < #list do
+      position = position + 1
+      body(list[position])
+    end
+  end
+  local workers = {}
+  for index = 1, math.min(TARGETS, #list) do
+    workers[index] = worker
+  end
+  runtime:gather(workers)
+end
+
+return _M
