@@ -138,6 +138,21 @@ function kinds.tasks(context, name, list)
   return { list = list, faults = faults }
 end
 
+-- A manifest has more fields than its list.
+function kinds.orders(_, name, list)
+  if type(list) ~= "table" then
+    return nil, not_of(name, "a list of orders", list)
+  end
+  local count = 0
+  for index in pairs(list) do
+    count = count + (type(index) == "number" and 1 or 0)
+  end
+  if count ~= #list then
+    return nil, name .. " takes a list of orders without a hole"
+  end
+  return list
+end
+
 function kinds.order(_, name, order)
   local id = id_of(order)
   return id, not id and not_of(name, "an order or its id", order) or nil
@@ -204,8 +219,8 @@ end
 --- Check what a method was given, and make of it what its operation gets.
 -- @tparam table context of the client
 -- @tparam table call `name`; `takes`, a list of the kinds of its arguments
---   (`params`, `task`, `task_id`, `tasks`, `order`, `path`, `account`), after
---   which come its options; `ledger` and `key`, whether it needs one;
+--   (`params`, `task`, `task_id`, `tasks`, `orders`, `order`, `path`, `account`),
+--   after which come its options; `ledger` and `key`, whether it needs one;
 --   `requires`, an option that must be there, and `reason`, what for; and
 --   `refuses`, a function that gets the options and returns a sentence where they
 --   do not go together

@@ -24,7 +24,7 @@ local _M = {}
 -- @tfield ?string account the caller's label for the account of the key (check,
 --   resume, ledger)
 -- @tfield userdata catalog of `starvideos.core`: models and their limits
---   (client, create, validate, batch)
+--   (client, create, validate, order_list)
 -- @tfield ?table prices the caller's, see `starvideos.api.prices` (validate)
 -- @tfield string validation `strict`, `advisory` or `off` (create)
 -- @tfield table runtime see `starvideos.runtime` (everything that waits)

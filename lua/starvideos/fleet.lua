@@ -3,13 +3,72 @@
 -- them. `starvideos.client` has them among its own.
 -- @module starvideos.fleet
 
+local enqueue = require "starvideos.operation.enqueue"
+local generate_all = require "starvideos.operation.generate_all"
 local history = require "starvideos.operation.history"
 local limits = require "starvideos.operation.limits"
 local method = require "starvideos.method"
+local order_lists = require "starvideos.operation.order_list"
 
 local waiting = method.waiting
 
 local _M = {}
+
+--- Check and price a list of orders; nothing is sent or recorded.
+-- @tparam table list see `enqueue`
+-- @treturn ?table checked: `entries` in the order of the list, each with `index`,
+--   `line` (of a manifest), `path`, `key`, `take`, `label`, and where the client
+--   has prices `price` (as `validate` gives it) or `unpriced` (why it has none);
+--   `warnings`, each with the `index` and `line` of its order; and where the
+--   client has prices the `price` of all, and `unpriced`, how many have none
+-- @treturn ?table err of kind validation, see `enqueue`; cancelled
+-- @function Client:validate_all
+_M.validate_all = waiting { name = "validate_all", takes = { "orders" },
+  run = function(context, list)
+    return order_lists.check(context, list, {})
+  end }
+
+--- Put a list of orders into the queue of the ledger, all of them or none.
+-- Nothing is sent: `work` does that, here or on another machine. The same list
+-- again is the same orders.
+-- @tparam table list of orders, each a table with the parameters of `create`
+-- and, beside them, `path` (where the video is saved, below the `directory` of
+-- the worker that saves it; an absolute one counts on this machine only), `key`
+-- (default: the path as it is written), `take` (1) and `label`. One of path and
+-- key must be there. Or a manifest, see `starvideos.operation.manifest`
+-- @tparam[opt] table options `label` (of orders that have none); `confirm`, a
+--   function that is asked before anything is enqueued: it gets a table with
+--   `new` and `known` (numbers of orders), the `price` of the new ones and
+--   `unpriced` (how many of them have none) where the client has prices, and
+--   `warnings`; unless it returns true nothing is
+-- @treturn ?table list of orders as `pending` gives them, in the order of the
+--   list; `known` is true of those that were there
+-- @treturn ?table err: validation, with a violation for each fault of each order:
+--   `index`, `line` (of a manifest), `field`, `code`, `message`, and `next_take`
+--   where the order is another than the one that is there under its key and
+--   take; cancelled; ledger. Nothing was enqueued, unless the message says so
+-- @raise where the client has no ledger, or the list is none
+-- @function Client:enqueue
+_M.enqueue = waiting { name = "enqueue", takes = { "orders" }, ledger = true,
+  run = enqueue }
+
+--- Order a list of videos, wait for them and save them, some at a time. With a
+-- ledger a call that was interrupted can be made again: nothing is ordered
+-- twice. All orders are checked before the first is sent.
+-- @tparam table list see `enqueue`. Without a ledger an order has no take
+-- @tparam[opt] table options `at_most` (5 at a time), `directory` (the current
+--   one; paths are below it, and missing folders are made), `label`,
+--   `on_done(order, file, err)`, `on_task(order, task)`,
+--   `on_progress(order, task, info)` and `on_download(order, received, total)`,
+--   which get the order as it stands in the list; `overwrite`, `stall_timeout`,
+--   `limit_timeout` and those of `wait`, for each order
+-- @treturn ?table results in the order of the list, each with `task` and `file`,
+--   or `err`. After a refused key or an empty balance no further order is begun
+-- @treturn ?table err: validation, see `enqueue`; io where a folder cannot be
+--   made; cancelled after Ctrl-C, with the results so far in `result`
+-- @function Client:generate_all
+_M.generate_all = waiting { name = "generate_all", takes = { "orders" },
+  key = true, run = generate_all }
 
 --- Set limits of the ledger, or remove them, and list all there are. They hold
 -- for every order that any process sends, of a queue or not, and count what is

@@ -15,6 +15,7 @@ require "starvideos.library"
 
 local client = require "starvideos.client"
 local errors = require "starvideos.errors"
+local manifest = require "starvideos.operation.manifest"
 
 local _M = {}
 
@@ -24,6 +25,14 @@ _M._VERSION = "0.1.0"
 --- Make a client of your own; see `starvideos.client`.
 -- @function new
 _M.new = client.new
+
+--- Read a list of orders from a file of JSON lines, for `enqueue` and
+-- `generate_all`; see `starvideos.operation.manifest`.
+-- @tparam string path
+-- @treturn ?table list
+-- @treturn ?table err of kind io
+-- @function manifest
+_M.manifest = manifest.load
 
 local function environment(name)
   local value = os.getenv(name)
@@ -78,6 +87,17 @@ end
 --- Order, wait and save; see `starvideos.client:generate`.
 -- @function generate
 
+--- Check and price a list of orders; see `starvideos.client:validate_all`.
+-- @function validate_all
+
+--- Put a list of orders into the queue of the ledger; see
+-- `starvideos.client:enqueue`.
+-- @function enqueue
+
+--- Order, wait for and save a list of videos; see
+-- `starvideos.client:generate_all`.
+-- @function generate_all
+
 --- List the open orders of the ledger; see `starvideos.client:pending`.
 -- @function pending
 
@@ -122,9 +142,10 @@ end
 -- The methods of the default client, and whether they are about its ledger.
 local methods = { create = false, query = false, wait = false,
   wait_all = false, download = false, generate = false, validate = false,
-  models = false, pending = true, order = true, orders = true, status = true,
-  archive = true, backup = true, resume = true, adopt = true, dismiss = true,
-  label = true, limits = true }
+  models = false, validate_all = false, generate_all = false, enqueue = true,
+  pending = true, order = true, orders = true, status = true, archive = true,
+  backup = true, resume = true, adopt = true, dismiss = true, label = true,
+  limits = true }
 
 for name, needs_ledger in pairs(methods) do
   _M[name] = function(...)

@@ -180,7 +180,8 @@ end
 local function asked(self, params, row)
   local price = self.ask(copy_of(params), row)
   if price == nil then
-    return nil, "the function prices gives none"
+    return nil, "the function prices gives none for the model "
+      .. tostring(params.model)
   elseif not is_within(price) then
     error(("the function prices gave %s for the model %s: a price is a number"
       .. " from 0 to %d, or nil"):format(shown(price), tostring(params.model),
@@ -205,6 +206,15 @@ function Prices:cost(params, row)
       :format(tostring(params.model))
   end
   return total_of(rates, params, row)
+end
+
+--- An amount of money as programs and people read it.
+-- @tparam number millionths
+-- @treturn table `cost` in units of the `currency` (nil: it has no name), and the
+--   same in whole `millionths`
+function Prices:money(millionths)
+  return { cost = millionths / MILLION, currency = self.currency,
+    millionths = whole(millionths) }
 end
 
 local function rates_of(given, place)
@@ -320,7 +330,8 @@ local readers = {
 --   the catalog and returns the price of the order in units of the currency, or
 --   nil where it knows none
 -- @tparam userdata catalog of the client
--- @treturn ?table prices: `currency` (nil: none), and the method `cost`
+-- @treturn ?table prices: `currency` (nil: none), and the methods `cost` and
+--   `money`
 -- @treturn ?string why not; names the place
 function _M.load(option, catalog)
   local prices, why = readers[type(option)](option, catalog)

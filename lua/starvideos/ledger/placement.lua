@@ -172,7 +172,7 @@ end
 --- The order that is there under a key, take and account.
 -- @tparam table store
 -- @tparam table wanted
--- @treturn ?table row
+-- @treturn ?table row, with `next_take` of its key
 -- @treturn ?string a verdict that rules the order out
 -- @treturn ?table err
 function _M.look_up(store, wanted)
@@ -180,8 +180,12 @@ function _M.look_up(store, wanted)
   if not rows then
     return nil, nil, err
   end
-  local row, other = choose(rows, wanted)
-  return other or row, other and verdict_on_account(wanted)
+  local row, other, next_take = choose(rows, wanted)
+  row = other or row
+  if row then
+    row.next_take = next_take
+  end
+  return row, other and verdict_on_account(wanted)
 end
 
 local function look(store, caller, wanted)

@@ -94,6 +94,24 @@ local function stage_row(store, caller, batch, wanted, row)
   return ok and after, err
 end
 
+-- A queued order keeps the price it was placed at. One that had none, which a
+-- limit of spend holds back, gets one; false where it has changed meanwhile.
+local function known(store, caller, row, wanted)
+  local verdict = placement.verdict_on(row, wanted)
+  local err
+  if verdict == "known" and row.state == "queued" and not row.claim
+    and not row.cost and wanted.cost then
+    local next_take = row.next_take
+    row, err = store:update(caller, row, { cost = wanted.cost,
+      currency = wanted.currency })
+    if not row then
+      return row, err
+    end
+    row.next_take = next_take
+  end
+  return { verdict = verdict, row = row }
+end
+
 -- What becomes of one order of a batch; false where another process has changed
 -- it meanwhile.
 local function stage_one(store, caller, batch, wanted)
@@ -101,15 +119,17 @@ local function stage_one(store, caller, batch, wanted)
   if err or verdict then
     return verdict and { verdict = verdict, row = row }, err
   elseif row then
+    local next_take = row.next_take
     row, err = transitions.recover(store, caller, row)
     if not row then
       return nil, err
     end
+    row.next_take = next_take
   end
   local is_free = row and (staged_again[row.state]
     or row.state == "prepared" and not leases.is_busy(store, caller, row))
   if row and not is_free then
-    return { verdict = placement.verdict_on(row, wanted), row = row }
+    return known(store, caller, row, wanted)
   end
   local after
   after, err = stage_row(store, caller, batch, wanted, row)

@@ -55,13 +55,19 @@ local function escaped(text)
   return table.concat(parts)
 end
 
+--- Whether a text is valid UTF-8 without a NUL.
+-- @tparam string text
+-- @treturn boolean
+function _M.is_valid(text)
+  return not text:find "[^\1-\127]" or is_valid(text)
+end
+
 --- A text with `\xHH` in place of each byte that is not valid UTF-8; two texts
 -- that differ still do.
 -- @param text a string; another value is returned as it is
 -- @return text
 function _M.valid(text)
-  if type(text) ~= "string" or not text:find "[^\1-\127]"
-    or is_valid(text) then
+  if type(text) ~= "string" or _M.is_valid(text) then
     return text
   end
   return escaped(text)

@@ -53,11 +53,7 @@ function _M.price(context, params, row)
     return nil, "the client has no prices"
   end
   local millionths, why = prices:cost(params, row)
-  if not millionths then
-    return nil, why
-  end
-  return { cost = millionths / 1e6, currency = prices.currency,
-    millionths = millionths }
+  return millionths and prices:money(millionths), why
 end
 
 --- Check a request as strictly as the mode says.

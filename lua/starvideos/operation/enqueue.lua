@@ -1,0 +1,225 @@
+--- Put a list of orders into the queue of the ledger: all of them or none.
+-- Nothing is sent; workers do that.
+-- @module starvideos.operation.enqueue
+
+local order_lists = require "starvideos.operation.order_list"
+local errors = require "starvideos.errors"
+local json = require "starvideos.json"
+local output_path = require "starvideos.operation.output_path"
+
+-- Orders that are staged in one transaction, which others wait for.
+local CHUNK = 500
+
+-- What keeps an order from being the one that is there under its key and take;
+-- after any other verdict it is that one.
+local refusals = {}
+
+-- The fields in which two orders differ.
+local function difference(row, wanted)
+  if row.base_url ~= wanted.base_url then
+    return "the base URL"
+  end
+  local before, now = json.decode(row.params), json.decode(wanted.params)
+  local names, seen = {}, {}
+  for _, fields in ipairs { before or {}, now or {} } do
+    for name in pairs(fields) do
+      local differs = json.encode { (before or {})[name] }
+        ~= json.encode { (now or {})[name] }
+      names[#names + 1] = differs and not seen[name] and name or nil
+      seen[name] = true
+    end
+  end
+  table.sort(names)
+  return #names > 0 and table.concat(names, ", ") or "its parameters"
+end
+
+function refusals.conflict(row, wanted)
+  return "conflict", ("the key %s, take %d, names an order that is there, and"
+    .. " differs in %s; that one is %s%s: give this one another key or path, or"
+    .. " take %d"):format(wanted.key, wanted.take, difference(row, wanted),
+    row.state, row.task_id and " as task " .. row.task_id or "",
+    row.next_take or wanted.take + 1)
+end
+
+function refusals.unlabelled(row, wanted)
+  return "account", ("the order with the key %s has no account, and this client"
+    .. " has one: say whose order it is with `starvideos label %s ACCOUNT`, or"
+    .. " client:label"):format(wanted.key, row.order_id)
+end
+
+function refusals.no_account(row, wanted)
+  return "account", ("the order with the key %s is of the account %s, and this"
+    .. " client has none: pass it (account, --account)"):format(wanted.key,
+    row.account)
+end
+
+-- What the ledger is to hold of an order. A path that is relative leads to a
+-- folder of the worker that saves the video.
+local function wanted_of(context, entry, request)
+  local ledger = context.ledger
+  local params, former = ledger.text_of(request.fields, context.api_key)
+  local is_here = entry.path ~= nil and output_path.is_absolute(entry.path)
+  return {
+    key = is_here and not entry.order.key
+      and ledger:key_of { path = entry.path } or entry.key,
+    take = entry.take,
+    path = entry.path,
+    machine = is_here and ledger.machine() or nil,
+    label = entry.label,
+    model = type(request.fields.model) == "string" and request.fields.model
+      or nil,
+    base_url = context.base_url,
+    params = params,
+    former = former,
+    body = request.body,
+    endpoint = request.endpoint,
+    cost = entry.price and entry.price.millionths,
+    currency = entry.price and entry.price.currency,
+  }
+end
+
+-- What was decided about the orders so far, for the next steps.
+local function take_results(self, entries, results, first)
+  for index, result in ipairs(results) do
+    local entry = entries[first + index - 1]
+    local refusal = refusals[result.verdict]
+    if refusal then
+      local code, message = refusal(result.row, entry.wanted)
+      self.violations[#self.violations + 1] = { index = entry.index,
+        line = entry.line, field = "key", code = code, message = message,
+        next_take = result.row.next_take }
+    end
+    entry.is_new, entry.row = result.verdict == "new", result.row
+    entry.wanted = nil
+  end
+end
+
+local function stage(self, entries)
+  local ledger = self.context.ledger
+  for first = 1, #entries, CHUNK do
+    local list = {}
+    for index = first, math.min(first + CHUNK - 1, #entries) do
+      list[#list + 1] = entries[index].wanted
+    end
+    local results, batch = ledger:stage(self.batch, list)
+    if not results then
+      return nil, batch
+    end
+    self.batch = batch
+    take_results(self, entries, results, first)
+  end
+  return true
+end
+
+-- What is new, for somebody who is asked whether to go on.
+local function summary_of(context, checked)
+  local summary = { new = 0, known = 0, unpriced = 0 }
+  local millionths = 0.0
+  for _, entry in ipairs(checked.entries) do
+    local what = entry.is_new and "new" or "known"
+    summary[what] = summary[what] + 1
+    if entry.is_new and entry.price then
+      millionths = millionths + entry.price.millionths
+    elseif entry.is_new then
+      summary.unpriced = summary.unpriced + 1
+    end
+  end
+  local prices = context.prices
+  summary.price = prices and prices:money(millionths) or nil
+  summary.warnings = checked.warnings
+  return summary
+end
+
+-- Takes everything back: nil and the err.
+local function undo(self, err)
+  if self.batch then
+    self.context.ledger:unstage(self.batch)
+  end
+  return nil, err
+end
+
+local function not_confirmed()
+  return errors.new { kind = "cancelled",
+    message = "not confirmed; nothing was enqueued" }
+end
+
+-- Whether to go on, by the one who was asked; what that raises comes out when
+-- all is taken back.
+local function confirm(self, checked, ask)
+  local called, answer = true, true
+  if ask then
+    called, answer = pcall(ask, summary_of(self.context, checked))
+  end
+  if called and answer then
+    return true
+  end
+  undo(self)
+  if not called then
+    error(answer, 0)
+  end
+  return nil, not_confirmed()
+end
+
+-- The ledger may have failed after it did what it was asked.
+local function commit(self)
+  local count, err = self.context.ledger:enqueue_staged(self.batch)
+  if not count then
+    err.message = err.message .. "; whether the orders were enqueued is not"
+      .. " known: enqueue them again, which makes none of them twice"
+  end
+  return count, err
+end
+
+local function stage_all(self, entries)
+  local ok, err = stage(self, entries)
+  if not ok then
+    err.message = err.message .. "; nothing was enqueued"
+  elseif self.violations[1] then
+    ok, err = nil, order_lists.refused(self.violations, "nothing was enqueued")
+  end
+  if not ok then
+    return undo(self, err)
+  end
+  return true
+end
+
+local function orders_of(context, entries)
+  local orders = {}
+  for index, entry in ipairs(entries) do
+    local order = context.ledger.order_of(entry.row)
+    if entry.is_new then
+      order.state = "queued"
+    else
+      order.known = true
+    end
+    orders[index], entry.row = order, nil
+  end
+  return orders
+end
+
+--- Enqueue a list of orders.
+-- @tparam table context of a client with a ledger
+-- @tparam table list of orders, or a manifest
+-- @tparam table options see `client:enqueue`
+-- @treturn ?table orders
+-- @treturn ?table err
+return function(context, list, options)
+  local checked, err = order_lists.check(context, list, options,
+    function(entry, request)
+      entry.wanted = wanted_of(context, entry, request)
+      entry.params = nil -- a list may be long
+    end)
+  if not checked or not checked.entries[1] then
+    return checked and {}, err
+  end
+  local self = { context = context, violations = {} }
+  local ok
+  ok, err = stage_all(self, checked.entries)
+  if ok then
+    ok, err = confirm(self, checked, options.confirm)
+  end
+  if ok then
+    ok, err = commit(self)
+  end
+  return ok and orders_of(context, checked.entries), err
+end

@@ -1,0 +1,181 @@
+--- Order, wait for and save a list of videos, some at a time, in a program that
+-- is there until the last is saved.
+-- @module starvideos.operation.generate_all
+
+local order_lists = require "starvideos.operation.order_list"
+local errors = require "starvideos.errors"
+local generate = require "starvideos.operation.generate"
+local handle = require "starvideos.handle"
+local output_path = require "starvideos.operation.output_path"
+
+-- Orders at a time, where the caller does not say.
+local AT_MOST = 5
+
+-- What every further order would meet, too: they are not begun.
+local hopeless = { auth = true, config = true }
+
+local PAYMENT_REQUIRED = 402
+
+-- Options of the call that every order is made with.
+local passed = { "timeout", "interval", "max_interval", "first_poll",
+  "overwrite", "stall_timeout", "limit_timeout" }
+
+local function is_hopeless(err)
+  return hopeless[err.kind] or err.status == PAYMENT_REQUIRED
+    or tostring(err.code) == tostring(PAYMENT_REQUIRED)
+end
+
+local function path_of(self, entry)
+  if output_path.is_absolute(entry.path) then
+    return entry.path
+  end
+  return self.directory .. "/" .. entry.path
+end
+
+local function listener_of(self, name, order)
+  local listener = self.options[name]
+  return listener and function(...)
+    listener(order, ...)
+  end
+end
+
+local function options_of(self, entry)
+  local options = { path = path_of(self, entry), key = entry.key,
+    take = entry.take, label = entry.label }
+  for _, name in ipairs(passed) do
+    options[name] = self.options[name]
+  end
+  for _, name in ipairs { "on_progress", "on_download" } do
+    options[name] = listener_of(self, name, entry.order)
+  end
+  local on_task = listener_of(self, "on_task", entry.order)
+  function options.on_task(task)
+    entry.task = task
+    if on_task then
+      on_task(task)
+    end
+  end
+  return options
+end
+
+-- Why no further order is begun; nil where the err is of one order alone.
+local function obstacle(err)
+  if err.kind == "cancelled" then
+    return { kind = "cancelled", message = "stopped before it was begun;"
+      .. " nothing was ordered", interrupted = err.interrupted }
+  elseif is_hopeless(err) then
+    return { kind = err.kind, status = err.status, code = err.code,
+      message = "not begun, for another order was refused: " .. err.message }
+  end
+end
+
+local function finish(self, entry, task, file)
+  local err = not task and file or nil
+  self.results[entry.index] = { task = task, file = task and file or nil,
+    err = err }
+  self.ended = self.ended + 1
+  self.obstacle = self.obstacle or err and obstacle(err)
+  if self.options.on_done then
+    self.options.on_done(entry.order, task and file or nil, err)
+  end
+end
+
+local function make(self, entry)
+  if self.obstacle then
+    local fields = {}
+    for name, value in pairs(self.obstacle) do
+      fields[name] = value
+    end
+    return finish(self, entry, nil, errors.new(fields))
+  end
+  finish(self, entry, generate(self.context, entry.params,
+    options_of(self, entry)))
+end
+
+-- Before anything is ordered: a video that has no place cannot be saved.
+local function make_folders(self)
+  local made = {}
+  for _, entry in ipairs(self.entries) do
+    local folder = path_of(self, entry):match "^(.*)/[^/]*$"
+    if folder ~= "" and not made[folder] then
+      local ok, failure = self.context.runtime:disk("make_directory", folder)
+      if not ok then
+        return nil, errors.new { kind = failure.reason == "cancelled"
+          and "cancelled" or "io", message = ("cannot make the folder %s: %s;"
+          .. " nothing was ordered"):format(folder, tostring(failure.message)) }
+      end
+      made[folder] = true
+    end
+  end
+  return true
+end
+
+local function make_all(self)
+  local position, workers = 0, {}
+  local function work()
+    while position < #self.entries do
+      position = position + 1
+      make(self, self.entries[position])
+    end
+  end
+  for index = 1, math.min(self.options.at_most or AT_MOST, #self.entries) do
+    workers[index] = work
+  end
+  self.context.runtime:gather(workers)
+end
+
+-- Ctrl-C may end what waits for an order at any instruction.
+local function interrupt_rest(self)
+  for _, entry in ipairs(self.entries) do
+    if not self.results[entry.index] then
+      finish(self, entry, nil, entry.task and errors.interrupted(entry.task)
+        or errors.new { kind = "cancelled", interrupted = true,
+          message = "interrupted before it was known to be ordered" })
+    end
+  end
+end
+
+local function stopped(self)
+  local done = 0
+  for _, result in ipairs(self.results) do
+    done = done + (result.file and 1 or 0)
+  end
+  return errors.new {
+    kind = "cancelled",
+    message = ("stopped; %d of %d videos saved: %s"):format(done,
+      #self.results, self.context.ledger and "call it again for the rest, which"
+        .. " orders none twice" or "`result` says what was ordered"),
+    result = self.results,
+    interrupted = self.obstacle.interrupted,
+  }
+end
+
+--- Make a list of videos.
+-- @tparam table context of the client
+-- @tparam table list of orders, or a manifest
+-- @tparam table options see `client:generate_all`
+-- @treturn ?table results in the order of the list
+-- @treturn ?table err
+return function(context, list, options)
+  local checked, err = order_lists.check(context, list,
+    { label = options.label, names_files = true })
+  if not checked then
+    return nil, err
+  end
+  local self = { context = context, options = options, results = {}, ended = 0,
+    entries = checked.entries, directory = options.directory or "." }
+  local ok
+  ok, err = make_folders(self)
+  if not ok then
+    return nil, err
+  end
+  handle.show(context.runtime, function()
+    return { ended = self.ended, count = #self.entries }
+  end)
+  make_all(self)
+  interrupt_rest(self)
+  if self.obstacle and self.obstacle.kind == "cancelled" then
+    return nil, stopped(self)
+  end
+  return self.results
+end
