@@ -1,0 +1,140 @@
+-- Many processes against a limit of one ledger: what they buy together.
+
+local databases = require "starvideos.ledger.database"
+local files = require "spec.fixtures.files"
+local interpreter = require "spec.fixtures.interpreter"
+local postgres = require "spec.fixtures.postgres"
+local shell = require "starvideos.sandbox.nginx.shell"
+local starvideos = require "starvideos"
+
+local PROCESSES = 50
+local CAP = 20
+
+local SPEND = [[{
+  for name in $(seq @processes@); do
+    timeout 100 @lua@ spec/ledger/spender.lua @address@ @folder@ $name @count@ &
+  done
+  wait
+  : >@folder@/done
+} >@folder@/output 2>&1 </dev/null &]]
+
+describe("many processes with one ledger", function()
+  local server, folder
+
+  setup(function()
+    server = postgres.start { connections = PROCESSES + 10 }
+  end)
+
+  teardown(function()
+    assert.is_true(server:stop())
+  end)
+
+  before_each(function()
+    folder = files.folder()
+  end)
+
+  after_each(function()
+    files.remove(folder)
+  end)
+
+  local function lines(name)
+    local list = {}
+    local file = io.open(folder .. "/" .. name)
+    for line in file and file:lines() or function() end do
+      list[#list + 1] = line
+    end
+    if file then
+      file:close()
+    end
+    return list
+  end
+
+  local function is_there(name)
+    local file = io.open(folder .. "/" .. name)
+    return file ~= nil and file:close() ~= nil
+  end
+
+  local function await(reached)
+    for _ = 1, 6000 do
+      if reached() then
+        return
+      end
+      shell.run "sleep 0.01"
+    end
+    error("too slow: " .. table.concat(lines "output", "\n"))
+  end
+
+  local function limit(address, options)
+    local client = assert(starvideos.new { ledger = address, api_key = "key" })
+    local list = assert(client:limits(options))
+    client:close()
+    return list
+  end
+
+  -- Lets so many processes order so many videos each; `meanwhile` is called
+  -- until they have ended.
+  local function spend(address, processes, count, meanwhile)
+    assert(shell.run(shell.fill("mkfifo @folder@/go", { folder = folder })))
+    shell.run(shell.fill(SPEND, { lua = interpreter, address = address,
+      folder = folder, processes = tostring(processes),
+      count = tostring(count) }))
+    await(function() return #lines "ready" == processes end)
+    local go = assert(io.open(folder .. "/go", "w"))
+    await(function()
+      meanwhile()
+      return is_there "done"
+    end)
+    go:close()
+  end
+
+  local addresses = {
+    ["a file"] = function() return folder .. "/ledger.db" end,
+    ["a server"] = function()
+      server:empty()
+      return server.url
+    end,
+  }
+
+  for place, address_of in pairs(addresses) do
+    for option, options in pairs {
+      open = { open = CAP },
+      spend = { spend = CAP, currency = "USD" },
+    } do
+      it(("buy exactly what the limit %s in %s allows"):format(option, place),
+        function()
+          local address = address_of()
+          limit(address, options)
+          spend(address, PROCESSES, 1, function() end)
+          assert.equal(PROCESSES, #lines "outcomes",
+            table.concat(lines "output", "\n"))
+          assert.equal(CAP, #lines "bought")
+          assert.equal(CAP, limit(address)[1].used)
+        end)
+    end
+  end
+
+  -- What an order had that nobody knows the outcome of is kept.
+  it("never buy more while their connections are cut at random", function()
+    local address = addresses["a server"]()
+    limit(address, { spend = CAP, currency = "USD" })
+    limit(address, { open = CAP })
+    local database, cut = databases.new(address), 0
+    spend(address, 10, 12, function()
+      local rows = assert(database:rows [[SELECT pg_terminate_backend(pid) AS cut
+        FROM pg_stat_activity WHERE pid <> pg_backend_pid()
+        AND backend_type = 'client backend' ORDER BY random() LIMIT 1]])
+      cut = cut + #rows
+    end)
+    local used = limit(address)
+    local counted = database:rows [[SELECT COUNT(slot) AS slots,
+      SUM(CASE WHEN spent_in IS NULL THEN 0 ELSE cost END) AS spent
+      FROM starvideos_orders]][1]
+    database:close()
+    assert.is_true(cut > 5, cut)
+    assert.is_true(#lines "bought" <= CAP)
+    assert.is_true(#lines "bought" > CAP / 2)
+    assert.equal(tonumber(counted.slots), used[1].used)
+    assert.equal(counted.spent / 1e6, used[2].used)
+    assert.is_true(used[2].used >= #lines "bought" and used[2].used <= CAP)
+  end)
+end)
