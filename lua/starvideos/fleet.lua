@@ -9,6 +9,7 @@ local history = require "starvideos.operation.history"
 local limits = require "starvideos.operation.limits"
 local method = require "starvideos.method"
 local order_lists = require "starvideos.operation.order_list"
+local work = require "starvideos.operation.work"
 
 local waiting = method.waiting
 
@@ -136,5 +137,26 @@ _M.archive = waiting { name = "archive", takes = {}, ledger = true,
 -- @function Client:backup
 _M.backup = waiting { name = "backup", takes = { "path" }, ledger = true,
   run = history.backup }
+
+--- Work off the queue of the ledger: send what is queued, wait for it and save the
+-- videos, beside any number of other workers on this machine and others. What a
+-- worker that died has left is taken over. Ctrl-C ends it when the orders on the
+-- wire have their answers, and hands the rest back.
+-- @tparam[opt] table options `directory` (the current one: where videos go),
+--   `follow` (false: returns when nothing is left; true: goes on for ever),
+--   `resume` (false; true: a queue that stopped itself continues), `claims` (64
+--   orders at a time), `overwrite` (false), `path(order)` (returns where to save
+--   a video), `on_done(order, file, err)`, `on_progress(order, task, info)`,
+--   `stall_timeout`; and `timeout`, `interval` and `max_interval` of `wait`
+-- @treturn ?table result: numbers of orders: `done` (saved here), `failed` (here),
+--   `unknown` (sent here, outcome unknown) and `left` (in the ledger)
+-- @treturn ?table err with that `result`: cancelled (after Ctrl-C); the kind of
+--   what has stopped the queue: auth, config, invalid_request (no money left),
+--   task_failed or outcome_unknown (five in a row); limited (a limit that will
+--   not lift); io (videos cannot be saved); ledger
+-- @raise where the client has no ledger
+-- @function Client:work
+_M.work = waiting { name = "work", takes = {}, ledger = true, key = true,
+  run = work.run }
 
 return _M

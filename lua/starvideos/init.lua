@@ -130,6 +130,9 @@ end
 --- Say of which account an order is; see `starvideos.client:label`.
 -- @function label
 
+--- Work off the queue of the ledger; see `starvideos.client:work`.
+-- @function work
+
 --- Set limits of the ledger, and list them; see `starvideos.client:limits`.
 -- @function limits
 
@@ -145,7 +148,7 @@ local methods = { create = false, query = false, wait = false,
   models = false, validate_all = false, generate_all = false, enqueue = true,
   pending = true, order = true, orders = true, status = true, archive = true,
   backup = true, resume = true, adopt = true, dismiss = true, label = true,
-  limits = true }
+  limits = true, work = true }
 
 for name, needs_ledger in pairs(methods) do
   _M[name] = function(...)

@@ -15,6 +15,7 @@ local queueing = require "spec.ledger.queueing"
 local recording = require "spec.ledger.recording"
 local races = require "spec.ledger.races"
 local starvideos = require "starvideos"
+local working = require "spec.ledger.working"
 local worlds = require "spec.ledger.world"
 
 describe("a ledger on a server", function()
@@ -43,6 +44,7 @@ describe("a ledger on a server", function()
   queueing(new_address)
   races(new_address)
   recording(new_address)
+  working(new_address)
 
   -- The connection breaks when a statement has been carried out, and before
   -- this end hears of it. Returns whether it has, and what ends this.

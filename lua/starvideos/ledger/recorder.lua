@@ -55,15 +55,26 @@ end
 --   it may be tried again
 function Order:submitting()
   local context = self.context
+  if self.check then
+    local ok, err = self.check()
+    if not ok then
+      self.ledger:release(self.row)
+      return nil, err
+    end
+  end
   self.send_by = context.boottime() + self.ledger.lease - context.timeout
   return step(self, "submitting")
 end
 
 --- The order still waits for its turn to be sent: to be called well within
--- its ledger's `lease`, in seconds.
+-- its ledger's `lease`, in seconds. One of the queue is its worker's for as long as
+-- that lives.
 -- @treturn ?boolean true
 -- @treturn ?table err of kind ledger: then it must not be sent
 function Order:renew()
+  if self.row.state == "queued" then
+    return true
+  end
   return step(self, "renew")
 end
 
@@ -150,6 +161,9 @@ end
 -- @tparam ?number pause seconds until the order is sent again
 function Order:failed(problem, pause)
   local state = state_after[problem.kind] or "unknown"
+  if self.stays and state == "refused" and self.stays(problem) then
+    state = "prepared" -- and so queued
+  end
   if problem.kind == "task_failed" then
     state = problem.task.status
   elseif state == "prepared" and problem.task_id then
@@ -241,6 +255,20 @@ local function wanted_of(context, fields, options, keeps, price)
     currency = price and price.currency,
     keeps = keeps,
   }
+end
+
+--- An order of the queue that a worker has claimed, to be sent.
+-- @tparam table context with the worker's ledger
+-- @tparam table row
+-- @tparam function check whether the worker may send it now: true, or nil and err
+-- @tparam function stays whether it stays in the queue though it was refused with
+--   an error, for that does not lie with the order
+-- @treturn table order, see `place`
+function _M.claimed(context, row, check, stays)
+  local order = setmetatable({ context = context, ledger = context.ledger,
+    row = row, check = check, stays = stays }, Order)
+  context.ledger:keep(row, order)
+  return order
 end
 
 --- Record an order before it is sent.

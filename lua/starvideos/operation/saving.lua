@@ -79,29 +79,26 @@ function _M.path_of(context, order, options)
   return order.path
 end
 
---- Make the folders of a path that are not there yet.
+--- Make the folder of a path, where it is not there yet.
 -- @tparam table runtime
 -- @tparam string path of a file
 -- @treturn ?boolean true
 -- @treturn ?table err of kind io or cancelled
-function _M.make_folders(runtime, path)
-  local folder, missing = path:match "^(.*)/[^/]*$", {}
-  while folder and folder ~= "" and not runtime:disk("kind", folder) do
-    table.insert(missing, 1, folder)
-    folder = folder:match "^(.*)/[^/]*$"
+function _M.make_folder(runtime, path)
+  local folder = path:match "^(.+)/[^/]*$"
+  if not folder then
+    return true
   end
-  for _, name in ipairs(missing) do
-    local ok, failure = runtime:disk("make_folder", name)
-    if not ok then
-      return nil, errors.new {
-        kind = failure.reason == "cancelled" and "cancelled" or "io",
-        target = "blocked",
-        message = ("cannot make the folder %s: %s"):format(name,
-          tostring(failure.message)),
-      }
-    end
+  local ok, failure = runtime:disk("make_directory", folder)
+  if ok then
+    return true
   end
-  return true
+  return nil, errors.new {
+    kind = failure.reason == "cancelled" and "cancelled" or "io",
+    target = "blocked",
+    message = ("cannot make the folder %s: %s"):format(folder,
+      tostring(failure.message)),
+  }
 end
 
 -- The video, where another process has saved it meanwhile.

@@ -213,15 +213,17 @@ end
 --- Others of a fleet share the polls: no more than so many from now on. A rate
 -- that a 429 has lowered stays lowered by as much.
 -- @tparam number now the runtime's seconds
--- @tparam[opt] number rate polls a second, at most what `new` was given; default
---   that
-function RateLimiter:share(now, rate)
+-- @tparam ?number rate polls a second, at most what `new` was given; nil: that
+-- @tparam[opt=1] number factor of it that is left since another's 429
+-- @treturn number the most polls a second now
+function RateLimiter:share(now, rate, factor)
   count_until(self, now)
-  local full = math.min(rate or self.most, self.most)
+  local full = math.min(rate or self.most, self.most) * (factor or 1)
   if full ~= self.full_rate then
     self.rate = self.full_rate > 0 and self.rate * full / self.full_rate or full
     self.full_rate, self.told_rate = full, self.rate
   end
+  return full
 end
 
 --- Hold all polls back.

@@ -48,6 +48,13 @@ function Share:answered(now)
   self.limiter:answered(now)
 end
 
+--- How the rate has changed since this was last called.
+-- @treturn ?string see `starvideos.polling.rate_limiter`
+-- @treturn ?number
+function Share:change()
+  return self.limiter:change()
+end
+
 --- The provider said too many requests.
 -- @tparam number now the runtime's seconds
 -- @tparam[opt] number retry_after seconds

@@ -1,0 +1,50 @@
+--- Send an order of the queue that a worker has claimed: the request that was
+-- stored with it, by the same way as any other order.
+-- @module starvideos.operation.queued_order
+
+local errors = require "starvideos.errors"
+local send = require "starvideos.operation.send"
+local worker = require "starvideos.operation.worker"
+
+local _M = {}
+
+local stops = { auth = true, config = true }
+
+--- Whether every other order of the queue would be refused with the same error:
+-- the key is wrong, the base URL, or the account has no money left. Such an order
+-- stays in the queue.
+-- @tparam table err
+-- @treturn boolean
+function _M.stops_queue(err)
+  return stops[err.kind] or err.unpaid or false
+end
+
+--- The error of an order whose request is not in the ledger.
+-- @tparam table row
+-- @treturn table err
+function _M.no_body(row)
+  return errors.new { kind = "ledger", sent = false, message = ("the ledger holds"
+    .. " no request for the order %s; nothing was sent: dismiss it, and enqueue it"
+    .. " with another take"):format(row.order_key or row.order_id) }
+end
+
+--- Send an order, once.
+-- @tparam table of_worker the worker that has claimed it
+-- @tparam table row of the ledger, with `endpoint` and `body`
+-- @treturn ?table task
+-- @treturn ?table err
+function _M.send(of_worker, row)
+  local context = of_worker.context
+  local function check()
+    if of_worker:may_act() then
+      return true
+    end
+    return nil, worker.late()
+  end
+  local order = context.ledger.recorder.claimed(context, row, check,
+    _M.stops_queue)
+  return send(context, order, { endpoint = row.endpoint, body = row.body,
+    process = context.process_id(), limit_timeout = 0, tries = 1 })
+end
+
+return _M
