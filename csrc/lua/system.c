@@ -12,6 +12,7 @@
 #include "platform/random.h"
 #include "platform/sqlite_locks.h"
 #include "platform/terminal.h"
+#include "platform/termination.h"
 
 /* process_id() -> number. What was opened before a fork is another's after. */
 static int system_process_id(lua_State *L) {
@@ -115,6 +116,25 @@ static int system_terminal_size(lua_State *L) {
   return 2;
 }
 
+/* begin_termination(), end_termination(), termination_came() -> boolean: see
+** termination.h. */
+static int system_begin_termination(lua_State *L) {
+  (void)L;
+  sv_termination_begin();
+  return 0;
+}
+
+static int system_end_termination(lua_State *L) {
+  (void)L;
+  sv_termination_end();
+  return 0;
+}
+
+static int system_termination_came(lua_State *L) {
+  lua_pushboolean(L, sv_termination_came());
+  return 1;
+}
+
 /* kind(path) -> "file", "directory" or "other", or nil where there is none. */
 static int system_kind(lua_State *L) {
   lua_pushstring(L, sv_file_kind(luaL_checkstring(L, 1)));
@@ -177,6 +197,9 @@ static const luaL_Reg functions[] = {
     {"random_bytes", system_random_bytes},
     {"directory", system_directory},
     {"terminal_size", system_terminal_size},
+    {"begin_termination", system_begin_termination},
+    {"end_termination", system_end_termination},
+    {"termination_came", system_termination_came},
     {"kind", system_kind},
     {"make_directory", system_make_directory},
     {"is_loopback", system_is_loopback},

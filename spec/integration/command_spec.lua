@@ -159,27 +159,59 @@ describe("the command", function()
     assert.equal(0, code, err)
   end)
 
-  local function interrupt(command, after)
+  local function interrupt(command, after, signals)
     return run(([[exec_run %s >out2 2>err2 & pid=$!; sleep %s
-      kill -INT $pid; wait $pid; code=$?; cat err2 >&2; exit $code]]):format(
-      command, after))
+      %s; wait $pid; code=$?; cat err2 >&2; exit $code]]):format(
+      command, after, signals or "kill -INT $pid"))
   end
 
-  it("says at Ctrl-C which task goes on, and exits 130", function()
+  for _, way in ipairs { { "Ctrl-C", "INT", 130 }, { "SIGTERM", "TERM", 143 } } do
+    local name, signal, expected = way[1], "kill -" .. way[2] .. " $pid", way[3]
+
+    it("says at " .. name .. " which task goes on, and exits " .. expected,
+      function()
+        local code, _, err = interrupt(
+          "generate -m videos -d 5 -p '[scenario:never]' -o never.mp4", 0.8,
+          signal)
+        assert.equal(expected, code, err)
+        local id = err:match "ordered (%S+)"
+        assert.truthy(err:find("starvideos wait " .. id .. " -o never.mp4", 1,
+          true), err)
+        assert.is_nil(read "never.mp4.part")
+      end)
+
+    it("waits at " .. name .. " for the answer to an order that was sent",
+      function()
+        local code, _, err = interrupt(
+          "create -m videos -d 5 -p '[scenario:create_slow=1.5]'", 0.8, signal)
+        assert.equal(expected, code, err)
+        assert.truthy(err:find("task video_", 1, true), err)
+      end)
+
+    it("quits at a second " .. name .. " at once", function()
+      local code, _, err = interrupt(
+        "create -m videos -d 5 -p '[scenario:create_slow=20]'", 0.8,
+        signal .. "; sleep 1.2; " .. signal)
+      assert.equal(expected, code, err)
+      assert.truthy(err:find("a second signal quits at once", 1, true), err)
+      assert.is_nil(err:find("task video_", 1, true), err)
+    end)
+  end
+
+  it("takes the two SIGTERMs that timeout sends for one", function()
     local code, _, err = interrupt(
-      "generate -m videos -d 5 -p '[scenario:never]' -o never.mp4", 0.8)
-    assert.equal(130, code, err)
-    local id = err:match "ordered (%S+)"
-    assert.truthy(err:find("starvideos wait " .. id .. " -o never.mp4", 1,
-      true), err)
-    assert.is_nil(read "never.mp4.part")
+      "create -m videos -d 5 -p '[scenario:create_slow=1.5]'", 0.8,
+      "kill -TERM $pid; sleep 0.2; kill -TERM $pid")
+    assert.equal(143, code, err)
+    assert.truthy(err:find("task video_", 1, true), err)
   end)
 
-  it("waits at Ctrl-C for the answer to an order that was sent", function()
-    local code, _, err = interrupt(
-      "create -m videos -d 5 -p '[scenario:create_slow=1.5]'", 0.8)
-    assert.equal(130, code, err)
-    assert.truthy(err:find("task video_", 1, true), err)
+  it("goes on at a SIGTERM that it was told to ignore", function()
+    local code, _, err = run [[trap '' TERM
+      exec_run generate -m videos -d 5 -p x --interval 0.3 -o deaf.mp4 2>err2 &
+      pid=$!; sleep 0.5; kill -TERM $pid; wait $pid]]
+    assert.equal(0, code, err)
+    assert.truthy(read "deaf.mp4")
   end)
 
   it("keeps a download at Ctrl-C so that it can be resumed", function()
@@ -328,15 +360,17 @@ describe("the command", function()
     assert.same({}, open_orders "two.db")
   end)
 
-  it("runs the sandbox until a signal ends it, and leaves no file", function()
-    local code, out = run [[TMPDIR=$PWD exec_run sandbox >exports & pid=$!
-      for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        grep -q API_KEY exports && break; sleep 0.1
-      done
-      . ./exports; run create -m videos -d 5 -p x; code=$?
-      kill -INT $pid; wait $pid; ls -d starvideos-sandbox.* && code=1
-      exit $code]]
-    assert.equal(0, code)
-    assert.equal("queued", json.decode(out).status)
-  end)
+  for _, signal in ipairs { "INT", "TERM" } do
+    it("runs the sandbox until SIG" .. signal .. ", and leaves no file", function()
+      local code, out = run(([[TMPDIR=$PWD exec_run sandbox >exports & pid=$!
+        for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+          grep -q API_KEY exports && break; sleep 0.1
+        done
+        . ./exports; run create -m videos -d 5 -p x; code=$?
+        kill -%s $pid; wait $pid; ls -d starvideos-sandbox.* && code=1
+        exit $code]]):format(signal))
+      assert.equal(0, code)
+      assert.equal("queued", json.decode(out).status)
+    end)
+  end
 end)

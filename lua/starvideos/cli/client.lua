@@ -50,7 +50,7 @@ end
 
 local function show_interrupt(job, event)
   job.console:note(("the order was sent: waiting for its answer, %d s at most,"
-    .. " so that its task is not lost; a second Ctrl-C quits at once, and then"
+    .. " so that its task is not lost; a second signal quits at once, and then"
     .. " its outcome is unknown"):format(event.timeout),
     { event = "interrupt", timeout = event.timeout })
 end

@@ -16,6 +16,7 @@ _M.rows = {
   { "NOT_SAVED", 7, "the video was made, but not downloaded; download it" },
   { "DISK", 8, "the local disk, a file or the ledger failed" },
   { "INTERRUPTED", 130, "interrupted" },
+  { "TERMINATED", 143, "interrupted by SIGTERM" },
 }
 for _, row in ipairs(_M.rows) do
   _M[row[1]] = row[2]

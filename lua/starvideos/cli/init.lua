@@ -10,6 +10,7 @@ local arguments = require "starvideos.cli.arguments"
 local clients = require "starvideos.cli.client"
 local commands = require "starvideos.cli.commands"
 local consoles = require "starvideos.cli.console"
+local core = require "starvideos.core"
 local exit_codes = require "starvideos.cli.exit_codes"
 local failure = require "starvideos.cli.failure"
 local ledger = require "starvideos.cli.ledger"
@@ -31,7 +32,7 @@ local function real_environment()
     getenv = os.getenv,
     terminal = function() return is_terminal(2) end,
     stdout_terminal = function() return is_terminal(1) end,
-    size = function() return require("starvideos.core").terminal_size(2) end,
+    size = function() return core.terminal_size(2) end,
     client_options = {},
   }
 end
@@ -41,7 +42,7 @@ local function new_job(options, env)
     console = consoles.new(env, options) }
   function job.now()
     local clock = env.client_options.clock
-    return clock and clock() or require("starvideos.core").now()
+    return clock and clock() or core.now()
   end
   -- Shows what is done before there is a task. Only on a terminal: elsewhere it
   -- would print a line before each refusal.
@@ -145,14 +146,7 @@ local function misread(words, env, problem)
   return exit_codes.USAGE
 end
 
---- Run a command line.
--- @tparam table words a list, as `arg`
--- @tparam[opt] table env for tests: `stdin`, `stdout`, `stderr`,
---   `getenv(name)`, `terminal()`, `stdout_terminal()`, `size()` (columns and
---   rows), `client_options` (further options of the client)
--- @treturn number the exit code
-function _M.main(words, env)
-  env = env or real_environment()
+local function perform(words, env)
   local read, options, text, asked = pcall(arguments.parse, words,
     starvideos._VERSION)
   if read and asked then
@@ -169,6 +163,32 @@ function _M.main(words, env)
     return interrupted(job)
   end
   return broken(job, code)
+end
+
+-- In this process itself. A signal may also come where nothing waits for one.
+local function perform_here(words)
+  core.begin_termination()
+  local ok, code = pcall(perform, words, real_environment())
+  core.end_termination()
+  if not ok and not was_interrupted(code) then
+    error(code, 0)
+  end
+  return ok and code or exit_codes.INTERRUPTED
+end
+
+--- Run a command line. Without `env` it is this process's own, and SIGTERM stops
+-- it as Ctrl-C does.
+-- @tparam table words a list, as `arg`
+-- @tparam[opt] table env for tests: `stdin`, `stdout`, `stderr`,
+--   `getenv(name)`, `terminal()`, `stdout_terminal()`, `size()` (columns and
+--   rows), `client_options` (further options of the client)
+-- @treturn number the exit code
+function _M.main(words, env)
+  local code = env and perform(words, env) or perform_here(words)
+  if code == exit_codes.INTERRUPTED and core.termination_came() then
+    return exit_codes.TERMINATED
+  end
+  return code
 end
 
 return _M
