@@ -100,9 +100,8 @@ local function ledger_for(context, options)
     timeout = context.timeout,
     runtime = context.runtime,
     blocks = context.blocks,
-    report = function(order, task_id)
-      listener.event(context, { name = "late_task", order = order,
-        task_id = task_id })
+    tell = options.on_event and function(event)
+      listener.event(context, event)
     end,
   }
 end

@@ -72,6 +72,14 @@ function _M.tell(context, name, listener, ...)
   end
 end
 
+-- The order of a task, where the ledger knows it.
+local function name_order(context, event)
+  local ledger = context.ledger
+  if ledger and event.task_id and not event.order then
+    event.order, event.key = ledger:order_of_task(event.task_id)
+  end
+end
+
 --- Tell `on_event` what happened.
 -- @tparam table context of the client
 -- @tparam table event made for this: `name`, and what `starvideos.events` says
@@ -81,6 +89,7 @@ end
 function _M.event(context, event)
   if context.on_event then
     event.at = event.at or context.wall_clock()
+    name_order(context, event)
     _M.tell(context, "on_event", context.on_event, without_key(context, event))
   end
 end

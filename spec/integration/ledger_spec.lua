@@ -15,6 +15,7 @@ local queueing = require "spec.ledger.queueing"
 local recording = require "spec.ledger.recording"
 local races = require "spec.ledger.races"
 local starvideos = require "starvideos"
+local telling = require "spec.ledger.telling"
 local working = require "spec.ledger.working"
 local worlds = require "spec.ledger.world"
 
@@ -44,6 +45,7 @@ describe("a ledger on a server", function()
   queueing(new_address)
   races(new_address)
   recording(new_address)
+  telling(new_address)
   working(new_address)
 
   -- The connection breaks when a statement has been carried out, and before

@@ -213,7 +213,7 @@ return worlds.behaviour("racing for orders", function(each)
       assert.same({ "abandoned", { late.id } },
         { order.state, order.late_tasks })
       assert.same({ late.id, order.id },
-        { events[1].task_id, events[1].order.id })
+        { events[1].task_id, events[1].order })
       local result = assert(client:resume { directory = world.folder })
       assert.truthy(tostring(result.orders[1].err):find(late.id, 1, true))
     end)
@@ -261,7 +261,7 @@ return worlds.behaviour("racing for orders", function(each)
       at_second_attempt(function(ledger, first, second)
         local row = assert(ledger:resolve(first, "accepted",
           { task_id = "task-1" }))
-        assert.same({ "submitting", "task-1" }, { row.state, row.late_task })
+        assert.same({ "submitting", "task-1" }, { row.state, row.late_tasks })
         row = assert(ledger:resolve(second, "accepted", { task_id = "task-2" }))
         assert.same({ "accepted", "task-2" }, { row.state, row.task_id })
       end, "submitting")

@@ -4,7 +4,9 @@
 -- @module starvideos.ledger.actor
 
 local core = require "starvideos.core"
+local news = require "starvideos.ledger.news"
 local orders = require "starvideos.ledger.orders"
+local untold = require "starvideos.ledger.untold"
 
 local unpack = table.unpack or unpack
 
@@ -56,8 +58,10 @@ Actor.__index = Actor
 
 -- A request is the name of a method, the caller, and the other arguments.
 local function perform(self, request)
-  return self.orders[request[1]](self.orders,
-    unpack(request, 2, request.count or #request))
+  local result, problem, list = news.during(self.orders,
+    unpack(request, 1, request.count or #request))
+  self.untold:add(request[2], list)
+  return result, problem
 end
 
 -- Writes the backlog, the oldest first: nil and why where the ledger fails.
@@ -119,11 +123,7 @@ local function finish(self, request, ...)
   return ...
 end
 
---- Answer a message.
--- @tparam string method of the orders
--- @param ... the caller, and its other arguments
--- @return what it returns
-function Actor:answer(...)
+local function answer(self, ...)
   self.undo_request = nil -- the last answer arrived, so it stays though this raises
   local start = core.now()
   local flushed, problem = flush(self)
@@ -138,6 +138,21 @@ function Actor:answer(...)
     return ...
   end
   return check(finish(self, request, perform(self, request)))
+end
+
+--- Answer a message.
+-- @tparam string method of the orders
+-- @tparam table caller see `starvideos.ledger.orders`; where it listens,
+--   `listener` (the number of its client) and `heard` (the number of the last
+--   event that this has got)
+-- @param ... its other arguments
+-- @return the two results of the method
+-- @treturn ?table events that the client has not got, see
+--   `starvideos.ledger.untold`
+function Actor:answer(method, caller, ...)
+  self.untold:confirm(caller)
+  local result, problem = answer(self, method, caller, ...)
+  return result, problem, self.untold:of(caller)
 end
 
 --- Undo what the last message did, for its caller did not wait for the answer.
@@ -173,7 +188,7 @@ end
 -- @treturn function leaves
 return function(options, retry)
   local self = setmetatable({ orders = orders.new(options), backlog = {},
-    retry = retry }, Actor)
+    untold = untold.new(), retry = retry }, Actor)
   local function method(name)
     return function(...)
       return self[name](self, ...)

@@ -9,6 +9,7 @@
 
 local core = require "starvideos.core"
 local errors = require "starvideos.errors"
+local hearings = require "starvideos.ledger.hearing"
 local owner = require "starvideos.ledger.owner"
 local locations = require "starvideos.ledger.location"
 local record = require "starvideos.ledger.record"
@@ -84,17 +85,31 @@ local function received(value, problem)
   return value, problem
 end
 
+-- Calls the orders. What has changed is told later, to the client `by` whose order
+-- it is.
+local function call(self, by, method, caller, ...)
+  local hearing = by.hearing
+  if not hearing then
+    return self.call(method, caller, ...)
+  end
+  caller.listener, caller.heard = hearing.id, hearing.count
+  local result, problem, news = self.call(method, caller, ...)
+  hearing:learn_rows(result)
+  hearing:learn_rows(problem)
+  if news then
+    hearing:take(news, self.hearing or hearing)
+  end
+  return result, problem
+end
+
 -- For how long a write counts as under way; its caller may be killed meanwhile.
 local UNDER_WAY_SECONDS = 60
 
 local function write(self, entry)
   entry.under_way = core.now()
-  local row, err = self.call(entry.method, caller_of(self), entry.row,
-    unpack(entry, 1, 2))
+  local row, err = call(self, entry.by, entry.method, caller_of(self),
+    entry.row, unpack(entry, 1, 2))
   entry.under_way = nil
-  if row and row.late_task then
-    self.report(record.order(row), row.late_task)
-  end
   entry.result, entry.err = row, err
   return row or err.gone, err
 end
@@ -131,6 +146,17 @@ local function flush(self)
   return true
 end
 
+-- While an order is on its way no listener is called: it might not come back.
+local on_its_way = { begin = true, submitting = true, renew = true,
+  hold = true }
+
+local function told(self, method, ...)
+  if self.hearing and not on_its_way[method] then
+    self.hearing:tell()
+  end
+  return ...
+end
+
 -- Nothing new is begun while the backlog cannot be written. A caller that looks
 -- at orders, `with_held`, must see the backlog, too, though the thread of another
 -- client would write it in a moment. Otherwise a thread writes it later, and
@@ -143,7 +169,8 @@ local function ask_with(self, with_held, method, ...)
   if not ok and method == "begin" then
     return received(nil, err)
   end
-  return received(self.call(method, caller_of(self, with_held), ...))
+  return told(self, method, received(call(self, self, method,
+    caller_of(self, with_held), ...)))
 end
 
 local function ask(self, method, ...)
@@ -159,7 +186,7 @@ local function record_surely(self, method, row, ...)
       table.remove(list, index)
     end
   end
-  local entry = { method = method, row = row, ... }
+  local entry = { method = method, row = row, by = self, ... }
   list[#list + 1] = entry
   local ok, err = flush(self)
   if entry.result then
@@ -302,8 +329,7 @@ end
 -- @tparam table row
 -- @tparam string state accepted, failed, cancelled, refused or unknown
 -- @tparam table changes `task_id`, `task_created`, `error`
--- @treturn ?table row; with `late_task`, the task's id, where the order had moved
---   on, and the task was recorded beside its own
+-- @treturn ?table row
 -- @treturn ?table err
 function Ledger:resolve(row, state, changes)
   return record_surely(self, "resolve", row, state, changes)
@@ -618,6 +644,25 @@ function Ledger:backup(path)
   return ask(self, "backup", record.path(path))
 end
 
+--- Tell the client's listener what has changed; to be called once an order that
+-- was being sent has its outcome on record. Other calls do it themselves.
+-- @raise what the listener raises
+function Ledger:tell()
+  if self.hearing then
+    self.hearing:tell()
+  end
+end
+
+--- The order of a task, as far as it is known without a question.
+-- @tparam string task_id
+-- @treturn ?string its id; nil also where nobody listens
+-- @treturn ?string its key
+function Ledger:order_of_task(task_id)
+  if self.hearing then
+    return self.hearing:order_of(task_id)
+  end
+end
+
 --- Close the connection. What could not be written yet is tried once more; where
 -- there is a thread, by that.
 function Ledger:close()
@@ -625,13 +670,16 @@ function Ledger:close()
     flush(self)
   end
   self.call("close", caller_of(self))
+  self:tell()
 end
 
 -- Calls the orders on this thread.
 local function inline(_, options)
+  local news = require "starvideos.ledger.news"
   local orders = require("starvideos.ledger.orders").new(options)
-  return function(method, caller, ...)
-    return orders[method](orders, caller, ...)
+  return function(...)
+    local result, problem, list = news.during(orders, ...)
+    return result, problem, list and { list = list }
   end, orders
 end
 
@@ -639,9 +687,8 @@ end
 -- @tparam table options `address` (path of a SQLite file, or a `postgres://`
 --   URL), `fsync`, `clock` (Unix seconds), `boottime` (of the machine),
 --   `random`, `timeout` (seconds that one exchange may take), `account` (the
---   label of the orders' account, none), `base_url` (of the provider), `report`
---   (called with an order and the id of a task that came when the order had
---   moved on), `runtime`
+--   label of the orders' account, none), `base_url` (of the provider), `tell`
+--   (called with each event; nil: nobody listens), `runtime`
 --   (without one everything is done on this thread), and `blocks`: whether this
 --   thread may wait for a file
 -- @treturn ?table ledger
@@ -662,7 +709,7 @@ function _M.new(options)
     clock = options.clock,
     boottime = options.boottime or core.boottime,
     random = options.random,
-    report = options.report or function() end,
+    hearing = hearings.new(options.tell),
     lease = options.timeout + LEASE_MARGIN,
   }, Ledger)
   local is_away = options.runtime and (location.server or not options.blocks)

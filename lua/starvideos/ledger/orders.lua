@@ -21,6 +21,7 @@ local gates = require "starvideos.ledger.gates"
 local history = require "starvideos.ledger.history"
 local id_list = require "starvideos.ledger.id_list"
 local limit_settings = require "starvideos.ledger.limit_settings"
+local news = require "starvideos.ledger.news"
 local placement = require "starvideos.ledger.placement"
 local queue = require "starvideos.ledger.queue"
 local states = require "starvideos.ledger.states"
@@ -109,10 +110,14 @@ local function record_late(store, caller, row, task_id)
   if row.task_id == task_id or not task_id then
     return row
   end
+  local late_tasks = id_list.with(row.late_tasks, task_id)
+  if late_tasks == row.late_tasks then
+    return row
+  end
   local after, err = store:update(caller, row, { closed_at = false,
-    late_tasks = id_list.with(row.late_tasks, task_id) })
+    late_tasks = late_tasks })
   if after then
-    after.late_task = task_id
+    news.note_late(store, caller, after, task_id)
   end
   return after, err
 end
@@ -151,8 +156,8 @@ end
 -- @tparam table row as `submitting` gave it
 -- @tparam string state accepted, failed, cancelled, refused or unknown
 -- @tparam table changes `task_id`, `task_created`, `error`
--- @treturn ?table row; with `late_task`, the task's id, where the order had moved
---   on, and the task was recorded beside its own
+-- @treturn ?table row; where the order had moved on, the task was recorded beside
+--   its own
 -- @treturn ?table err; with `gone` where the ledger does not hold the order any
 --   more
 function Orders:resolve(caller, row, state, changes)

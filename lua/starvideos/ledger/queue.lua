@@ -5,6 +5,7 @@
 
 local gates = require "starvideos.ledger.gates"
 local leases = require "starvideos.ledger.lease"
+local news = require "starvideos.ledger.news"
 local placement = require "starvideos.ledger.placement"
 local transitions = require "starvideos.ledger.transitions"
 local workers = require "starvideos.ledger.workers"
@@ -175,7 +176,20 @@ end
 -- @treturn ?number how many orders
 -- @treturn ?table err
 function _M.enqueue(store, caller, batch)
-  local count, err = store:write(ENQUEUE, caller.now, caller.now, batch)
+  local function enqueue()
+    local ok, problem = news.note_all(store, caller, "queued",
+      "claim = ? AND state = 'staged'", batch)
+    if not ok then
+      return nil, problem
+    end
+    return store:write(ENQUEUE, caller.now, caller.now, batch)
+  end
+  local count, err
+  if store.news then
+    count, err = store:transaction(enqueue)
+  else
+    count, err = enqueue()
+  end
   if count and count >= MANY and store.database:clock() then
     store:write "ANALYZE starvideos_orders"
   end

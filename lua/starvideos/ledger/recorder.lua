@@ -107,6 +107,12 @@ local function resolve(self, state, changes)
   return row, err
 end
 
+--- Tell listeners what has become of the order.
+-- @raise Ctrl-C, and nothing else
+function Order:tell()
+  self.ledger:tell()
+end
+
 --- The order was accepted.
 -- @tparam table task
 -- @treturn ?boolean true
@@ -287,6 +293,9 @@ function _M.place(context, fields, options, keeps, price)
   local wanted = wanted_of(context, fields, options, keeps, price)
   local order = setmetatable({ context = context, ledger = ledger }, Order)
   local verdict, row = begin(context, wanted, order)
+  if verdict ~= "send" then
+    ledger:tell()
+  end
   if verdict == "send" then
     order.row, order.next_take = row, row.next_take
     return order

@@ -6,6 +6,7 @@ local columns = require "starvideos.ledger.columns"
 local databases = require "starvideos.ledger.database"
 local limits = require "starvideos.ledger.limits"
 local locations = require "starvideos.ledger.location"
+local news = require "starvideos.ledger.news"
 local schema = require "starvideos.ledger.schema"
 local states = require "starvideos.ledger.states"
 local utf8 = require "starvideos.ledger.utf8"
@@ -264,14 +265,19 @@ function Store:insert(caller, row)
     given = given + 2
   end
   local count, err = self:write(self.insertion, unpack(values, 1, given))
-  if not count or count == 1 then
-    return count and row, err
+  if count == 0 then
+    -- A statement that was retried over a new connection changes no row either
+    -- where the first try did.
+    local rows
+    rows, err = self:all("id", row.order_id)
+    row = rows and (rows[1] or false)
+  elseif not count then
+    row = nil
   end
-  -- A statement that was retried over a new connection changes no row either
-  -- where the first try did.
-  local rows
-  rows, err = self:all("id", row.order_id)
-  return rows and (rows[1] or false), err
+  if row then
+    news.note(self, caller, row)
+  end
+  return row, err
 end
 
 --- A time as it is stored: LuaDBI hands one to PostgreSQL with four decimals.
@@ -409,16 +415,8 @@ function Store.changed(_, row, change)
   return change.after
 end
 
---- Change an order, if no other process has changed it; and the limits that the
--- step uses.
--- @tparam table caller
--- @tparam table row as it was read
--- @tparam table changes by column; false for none
--- @tparam[opt] string state
--- @treturn ?table the new row; false where another process has changed it
--- @treturn ?table err
-function Store:update(caller, row, changes, state)
-  local change = change_of(self, caller, row, state or row.state, changes)
+local function update(self, caller, row, changes, state)
+  local change = change_of(self, caller, row, state, changes)
   local effect = limits.effect(row, change.after)
   if effect then
     return limits.carry_out(self, caller, row, change, effect)
@@ -431,6 +429,22 @@ function Store:update(caller, row, changes, state)
     return after or not problem and false, problem
   end
   return self:changed(row, change)
+end
+
+--- Change an order, if no other process has changed it; and the limits that the
+-- step uses.
+-- @tparam table caller
+-- @tparam table row as it was read
+-- @tparam table changes by column; false for none
+-- @tparam[opt] string state
+-- @treturn ?table the new row; false where another process has changed it
+-- @treturn ?table err
+function Store:update(caller, row, changes, state)
+  local after, err = update(self, caller, row, changes, state or row.state)
+  if after then
+    news.note(self, caller, after, row.state)
+  end
+  return after, err
 end
 
 --- Change the state of an order, if no other process has changed the order.
@@ -468,11 +482,16 @@ function Store:transaction(body)
     return nil, problem
   end
   local tried, result, err
+  local noted = news.count(self)
   local done, why = self.database:transaction(function()
+    news.forget(self, noted)
     tried = true
     result, err = body()
     return result, "undone"
   end)
+  if not done then
+    news.forget(self, noted)
+  end
   if done or tried and not result then
     return result, err
   end

@@ -4,6 +4,7 @@
 -- @module starvideos.ledger.workers
 
 local leases = require "starvideos.ledger.lease"
+local news = require "starvideos.ledger.news"
 local owners = require "starvideos.ledger.owner"
 
 local unpack = table.unpack or unpack
@@ -104,11 +105,20 @@ function _M.is_dead(store, caller, row)
     or not leases.is_valid(sight_of(store), caller, row)
 end
 
+local function free(store, caller, id)
+  local ok, err = news.note_all(store, caller, "queued",
+    "claim = ? AND state = 'prepared'", id)
+  if not ok then
+    return nil, err
+  end
+  return store:write(FREE, caller.now, id)
+end
+
 local function bury(store, caller, row)
   return store:transaction(function()
     local count, err = store:write(BURY, row.worker_id, row.revision)
     if count == 1 then
-      count, err = store:write(FREE, caller.now, row.worker_id)
+      count, err = free(store, caller, row.worker_id)
     end
     return count, err
   end)
@@ -213,7 +223,7 @@ function _M.retire(store, caller, id)
     local count, err = store:write(
       "DELETE FROM starvideos_workers WHERE worker_id = ?", id)
     if count then
-      count, err = store:write(FREE, caller.now, id)
+      count, err = free(store, caller, id)
     end
     return count and true, err
   end)

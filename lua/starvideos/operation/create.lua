@@ -13,7 +13,7 @@ end
 
 -- Without a ledger the steps of an order are the same, and nothing is written.
 local unrecorded = { submitting = succeed, renew = succeed, accepted = succeed,
-  failed = succeed, hold = succeed }
+  tell = succeed, failed = succeed, hold = succeed }
 
 local function place(context, fields, options, keeps, price)
   if context.ledger then
@@ -51,5 +51,8 @@ return function(context, params, options, keeps)
   task, err = send(context, order, { endpoint = request.endpoint,
     body = request.body, process = context.process_id(),
     limit_timeout = options.limit_timeout })
+  if not task then
+    order:tell() -- that it was stopped before it was sent
+  end
   return task, task and warnings or err
 end

@@ -67,8 +67,8 @@ end
 
 -- What `exchange.order` calls, even if the caller has ended by then. The time
 -- in which the order may be sent and answered begins with its slot.
-local function steps_of(context, order, call, tries, slot)
-  local steps = {}
+local function steps_of(context, order, call, tries, slot, turn)
+  local steps, is_due = {}, false
   function steps.begin()
     local begun = context.boottime()
     local ok, err = check_process(context, call)
@@ -76,6 +76,7 @@ local function steps_of(context, order, call, tries, slot)
       ok, err = order:submitting()
     end
     call.send_by = order.send_by or begun + context.timeout
+    is_due = ok
     if ok then
       ok, err = check_process(context, call)
     end
@@ -90,7 +91,11 @@ local function steps_of(context, order, call, tries, slot)
       err)
   end
   function steps.tell()
+    order:tell()
     rate_event(context)
+    if is_due then
+      turn:passed()
+    end
   end
   return steps
 end
@@ -143,7 +148,7 @@ end
 --- Send an order.
 -- @tparam table context of the client
 -- @tparam table order with the methods `submitting`, `renew`, `accepted`,
---   `failed` and `hold`; see `starvideos.ledger.recorder`
+--   `failed`, `hold` and `tell`; see `starvideos.ledger.recorder`
 -- @tparam table call `endpoint`, `body`, `process` (the id of the one that may
 --   send it), `limit_timeout` (seconds that it waits for a limit; 60) and, where a
 --   caller retries an order itself, `tries`: how often it is sent here at most
@@ -161,17 +166,16 @@ return function(context, order, call)
     end
     local interrupted
     outcome, interrupted = exchange.order(context, operations.create, call,
-      steps_of(context, order, call, tries + 1, slot))
+      steps_of(context, order, call, tries + 1, slot, turn))
     outcome.interrupted = outcome.interrupted or interrupted or nil
     local ok, problem, again = true, nil, outcome.pause
-    if is_limited(outcome) then
+    if is_limited(outcome) and not outcome.interrupted then
       ok, problem = turn:wait(outcome.err)
       outcome, again = {}, true
     else
       tries = tries + 1
-      turn:passed()
     end
-    if outcome.pause then
+    if outcome.pause or is_limited(outcome) then
       ok, problem = pause(context, order, outcome)
     end
     if not ok then

@@ -11,10 +11,14 @@ describe("a ledger's thread", function()
   local asked, replies, answer, undo, rest, leave, loaded
 
   -- Does as it is told in `replies`, else what was asked for.
-  local orders = setmetatable({}, { __index = function(_, method)
+  local store = {}
+  local orders = setmetatable({ store = store }, { __index = function(_, method)
     return function(_, ...)
       asked[#asked + 1] = { method, ... }
       local reply = table.remove(replies[method] or {}, 1)
+      if reply and store.news then
+        store.news[1] = reply.news
+      end
       if reply and reply.raises then
         error(reply.raises, 0)
       elseif reply then
@@ -161,5 +165,79 @@ describe("a ledger's thread", function()
     assert.equal("unsent", asked[2][1])
     assert.same({ order_id = "1", state = "submitting", revision = 4 },
       asked[2][3])
+  end)
+
+  -- What the clients of these numbers have heard of.
+  describe("tells a client", function()
+    local function client(id)
+      local self = { count = 0, heard = {} }
+      function self.ask(method, ...)
+        return { answer(method, { owner = "me", now = 1000, listener = id,
+          heard = self.count }, ...) }
+      end
+      function self.take(results)
+        local news = results[3] or { first = 1, list = {} }
+        for index, event in ipairs(news.list) do
+          if news.first + index - 1 > self.count then
+            self.count = self.count + 1
+            self.heard[self.count] = event
+          end
+        end
+        return table.concat(self.heard, " ")
+      end
+      return self
+    end
+
+    local one, other
+
+    before_each(function()
+      one, other = client(1), client(2)
+    end)
+
+    it("what its call has changed, with the answer and once", function()
+      replies.seen = { { true, news = "a" }, { true, news = "b" } }
+      assert.equal("a", one.take(one.ask "seen"))
+      assert.equal("", other.take(other.ask "pending"))
+      assert.equal("a b", one.take(one.ask "seen"))
+      assert.is_nil(one.ask "pending"[3])
+    end)
+
+    it("what it has missed, for its answer was lost", function()
+      replies.resolve = { { ROW, news = "a" }, { ROW, news = "b" } }
+      one.ask("resolve", ROW)
+      assert.equal("a b", one.take(one.ask("resolve", ROW)))
+      assert.is_nil(one.ask "pending"[3])
+    end)
+
+    it("nothing twice, though its answers come in another order", function()
+      replies.seen = { { true, news = "a" }, { true, news = "b" } }
+      local first, second = one.ask "seen", one.ask "seen"
+      assert.equal("a b", one.take(second))
+      assert.equal("a b", one.take(first))
+    end)
+
+    it("what was written from the backlog, whoever's call wrote it", function()
+      replies.resolve = { { nil, OUTAGE }, { ROW, news = "a" } }
+      one.ask("resolve", ROW)
+      assert.equal("", other.take(other.ask "pending"))
+      assert.equal("a", one.take(one.ask "pending"))
+    end)
+
+    it("what was written while nobody called, and what was undone", function()
+      replies.resolve = { { nil, OUTAGE }, { ROW, news = "a" } }
+      replies.submitting = { { ROW, news = "b" } }
+      replies.unsent = { { ROW, news = "c" } }
+      one.ask("resolve", ROW)
+      rest()
+      one.ask("submitting", ROW)
+      undo()
+      assert.equal("a b c", one.take(one.ask "pending"))
+    end)
+
+    it("on the thread that a child of a fork has got", function()
+      one.count = 7
+      replies.seen = { { true, news = "a" } }
+      assert.same({ first = 8, list = { "a" } }, one.ask "seen"[3])
+    end)
   end)
 end)

@@ -10,6 +10,7 @@ local recording = require "spec.ledger.recording"
 local races = require "spec.ledger.races"
 local shell = require "starvideos.sandbox.nginx.shell"
 local starvideos = require "starvideos"
+local telling = require "spec.ledger.telling"
 local working = require "spec.ledger.working"
 local worlds = require "spec.ledger.world"
 
@@ -27,6 +28,7 @@ describe("a ledger in a file", function()
   queueing(new_address)
   races(new_address)
   recording(new_address)
+  telling(new_address)
   working(new_address)
 end)
 

@@ -267,10 +267,13 @@ describe("a query with a ledger", function()
 
   local function noting(seen, ...)
     local results = { ... }
-    return { seen = function(_, task)
-      seen[#seen + 1] = assert(task)
-      return results[1], results[2]
-    end }
+    return {
+      seen = function(_, task)
+        seen[#seen + 1] = assert(task)
+        return results[1], results[2]
+      end,
+      order_of_task = function() end,
+    }
   end
 
   it("shows it every task that was read", function()

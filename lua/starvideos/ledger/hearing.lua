@@ -1,0 +1,95 @@
+--- What a client is told of its ledger: events wait here until a listener may be
+-- called, which is never between the record of an order that is being sent and
+-- the record of its answer.
+-- @classmod starvideos.ledger.hearing
+
+local _M = {}
+
+-- So many tasks are known by their orders at the least, and twice as many at most.
+local TASKS = 10000
+
+local Hearing = {}
+Hearing.__index = Hearing
+
+local last_id = 0
+
+--- Take the events that came with an answer.
+-- @tparam table answer `list`, and from a thread `first`: the number of the first
+--   of them, by which those are known that came before
+-- @tparam table teller the hearing of the client that will tell them
+function Hearing:take(answer, teller)
+  local first = answer.first or self.count + 1
+  for index, event in ipairs(answer.list) do
+    if first + index - 1 > self.count then
+      self.count = first + index - 1
+      self:learn(event.order, event.key, event.task_id)
+      teller.last = teller.last + 1
+      teller[teller.last] = { self.listener, event }
+    end
+  end
+end
+
+--- Tell what waits, in its order.
+-- @raise what a listener raises: the rest waits
+function Hearing:tell()
+  while self.first <= self.last do
+    local item = self[self.first]
+    self[self.first] = nil
+    self.first = self.first + 1
+    item[1](item[2])
+  end
+end
+
+--- Learn of which order a task is.
+-- @tparam ?string id of the order
+-- @tparam ?string key
+-- @tparam ?string task_id
+function Hearing:learn(id, key, task_id)
+  if not id or not task_id or self.tasks[task_id] then
+    return
+  elseif self.known >= TASKS then
+    self.former, self.tasks, self.known = self.tasks, {}, 0
+  end
+  self.known = self.known + 1
+  self.tasks[task_id] = { id, key }
+end
+
+--- Learn it from rows.
+-- @param value a row, a list of them, or anything else
+function Hearing:learn_rows(value)
+  if type(value) ~= "table" then
+    return
+  end
+  self:learn(value.order_id, value.order_key, value.task_id)
+  for _, row in ipairs(value) do
+    if type(row) == "table" then
+      self:learn(row.order_id, row.order_key, row.task_id)
+    end
+  end
+end
+
+--- The order of a task, as far as it is known without a question.
+-- @tparam string task_id
+-- @treturn ?string id
+-- @treturn ?string key
+function Hearing:order_of(task_id)
+  local order = self.tasks[task_id] or self.former[task_id]
+  if order then
+    return order[1], order[2]
+  end
+end
+
+--- Make one.
+-- @tparam ?function listener called with each event
+-- @treturn ?table hearing: `id`, which no other of this Lua state has, and `count`,
+--   the number of its last event; nil without a listener
+function _M.new(listener)
+  if not listener then
+    return nil
+  end
+  last_id = last_id + 1
+  return setmetatable({ id = last_id, count = 0, listener = listener, first = 1,
+    last = 0, tasks = {}, former = {}, known = 0 }, Hearing)
+end
+
+return _M
