@@ -110,7 +110,10 @@ _M.orders = waiting { name = "orders", takes = {}, ledger = true,
 --   price), `spend` (by currency `total` and `today`, of this day UTC), `workers`
 --   (a list of `id`, `machine`, `account`, `base_url`, `claims`, `polls` (its
 --   share of the polls a second), `draining`, `started_at` (Unix seconds),
---   `silence` (seconds since its last heartbeat), `is_dead`)
+--   `silence` (seconds since its last heartbeat), `is_dead`), `limits` (see there),
+--   `halted` (where the queue has stopped, a list of `account`, `base_url`, `kind`,
+--   `reason`, `since`), `rates` (where a 429 has lowered them, a list of `account`,
+--   `base_url`, `factor`, and `until_`, before which nothing is sent)
 -- @treturn ?table err of kind ledger
 -- @raise where the client has no ledger
 -- @function Client:status

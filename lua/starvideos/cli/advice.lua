@@ -21,13 +21,17 @@ local function quoted(word)
   return "'" .. word:gsub("'", "'\\''") .. "'"
 end
 
--- A command of this program, for the same provider and the same ledger.
-local function command(job, name, words)
+--- A command of this program, for the same provider and the same ledger.
+-- @tparam table job
+-- @tparam string name
+-- @tparam table words its arguments; with `output` (for -o) and `overwrite`
+-- @treturn string for a shell
+function _M.command(job, name, words)
   local line = { "starvideos", name }
   for _, word in ipairs(words) do
     line[#line + 1] = quoted(word)
   end
-  for _, option in ipairs(arguments.kept(job.options)) do
+  for _, option in ipairs(arguments.kept(job.options, name)) do
     local long, value, option_name = option[1], option[2], option[3]
     if option_name == "ledger" then
       value = locations.shown(value, true) -- without its password
@@ -50,10 +54,10 @@ local function undecided(job, order, task_id, next_take)
     or "dismiss it, and order again"
   local lines = {
     "check your account with the provider; then, if",
-    "  the video is there: " .. command(job, "adopt", { order.id,
+    "  the video is there: " .. _M.command(job, "adopt", { order.id,
       task_id or "TASK" }),
     "  it is not there: " .. again,
-    "  to give it up: " .. command(job, "dismiss", { order.id }),
+    "  to give it up: " .. _M.command(job, "dismiss", { order.id }),
   }
   if order.key then
     table.insert(lines, 1, ("the order: %s, key %s"):format(order.id,
@@ -66,14 +70,14 @@ end
 local any_order = { id = "ORDER" }
 
 local function go_on(...)
-  return { "go on with: " .. command(...) }
+  return { "go on with: " .. _M.command(...) }
 end
 
 -- The file cannot be written, so the same command would fail again.
 local function other_file(job, err, id)
   local output = job.options.output
   if err.target == "exists" then
-    return { "to replace it: " .. (id and command(job, "download", { id,
+    return { "to replace it: " .. (id and _M.command(job, "download", { id,
       output = output, overwrite = true })
       or "the same command with --overwrite") }
   end
@@ -94,9 +98,9 @@ end
 
 -- The task could not be recorded, and this process ends.
 local function unrecorded(job, err)
-  return { "as soon as the ledger answers: " .. command(job, "adopt",
+  return { "as soon as the ledger answers: " .. _M.command(job, "adopt",
     { err.order.id, err.task_id }), "until then: "
-    .. command(job, "wait", { err.task_id, output = video_of(job) }) }
+    .. _M.command(job, "wait", { err.task_id, output = video_of(job) }) }
 end
 
 --- What to do about one of many orders: a file that cannot be written stays in
@@ -106,7 +110,7 @@ end
 -- @tparam table err
 -- @treturn ?table lines
 function _M.of_order(job, order, err)
-  return err.target and { "to save it elsewhere: " .. command(job, "download",
+  return err.target and { "to save it elsewhere: " .. _M.command(job, "download",
     { order.task_id, output = "FILE" }) } or nil
 end
 

@@ -45,7 +45,8 @@ local recording = {
   { "--account", "your own name for the account that the key belongs to, for"
     .. " a ledger that several accounts share (default: STARVIDEOS_ACCOUNT,"
     .. " else none)", "NAME", kept = true },
-  { "--log", "append every event to a file, a line of JSON each", "FILE" },
+  { "--log", "append every event to a file, a line of JSON each", "FILE",
+    kept = true },
 }
 
 local naming = {
@@ -65,6 +66,71 @@ local waiting = {
   { "--first-poll", "seconds until the first poll (default: one interval; for"
     .. " wait and resume: 0)", "SECONDS" },
 }
+
+-- The same for many orders.
+local waiting_for_all = { waiting[1], waiting[2], waiting[3] }
+
+local pricing = {
+  { "--prices", "what orders cost, by model, as JSON: see Many videos in docs;"
+    .. " without prices nothing is sent where a spend is limited", "FILE",
+    kept = true },
+}
+
+local labelling = {
+  { "--label", "a label of your own, for limits and lists (needs a ledger)",
+    "NAME", needs_ledger = true },
+}
+
+local spend = { "--spend", "spend no more than that each day (UTC), or in all;"
+  .. " the ledger keeps this limit, for all programs that use it",
+  "N[/day|/total]" }
+local folder_of_all = { "-o --output", "folder for the videos (default: this"
+  .. " one), made where it is missing", "DIR" }
+local claims = { "--claims", "orders that it works on at the same time"
+  .. " (default: 64)", "N" }
+
+local batching = {
+  { "-n --dry-run", "check and price every line; order nothing" },
+  { "-y --yes", "order without asking" },
+  { "--at-most", "no more tasks open at the same time; the ledger keeps this"
+    .. " limit, for all programs that use it", "N" },
+  spend,
+  { "--label", "label of the lines that have none, for limits and lists",
+    "NAME" },
+  claims,
+}
+
+local working = {
+  { "--follow", "wait for further orders when none is left" },
+  { "--resume", "let a queue go on that has stopped itself; see status" },
+  claims,
+}
+
+local listing = {
+  { "--state", "only orders in this state; may be repeated", "STATE", "*" },
+  { "--since", "only orders placed since: 30m, 12h or 7d ago, a date (UTC) or"
+    .. " Unix seconds", "TIME" },
+  { "--before", "only orders placed before", "TIME" },
+  { "--label", "only orders with this label", "NAME" },
+  { "--limit", "so many at most", "N" },
+}
+
+local limiting = {
+  { "--open", "tasks open at the same time", "N" },
+  { "--creates-per-minute", "orders sent in any 60 seconds", "N" },
+  { "--polls-per-second", "polls of all programs together", "N" },
+  spend,
+  { "--currency", "of the spend (default: that of the prices)", "NAME" },
+  { "--refund-failed", "the provider pays failed tasks back: they give their"
+    .. " part of the spend back" },
+  { "--for-label", "for orders with this label only", "NAME" },
+  { "--for-account", "for orders of this account only", "NAME" },
+  { "--remove", "remove a limit, by its name in the list; may be repeated",
+    "NAME", "*" },
+}
+
+local archiving = { { "--before", "orders that ended so many days ago, or longer"
+  .. " (default: 30)", "DAYS" } }
 
 local output = { "-o --output", "file to save the video in", "FILE" }
 local later = { "-o --output", "file that resume is to save the video in (needs"
@@ -89,6 +155,10 @@ local meaning = {
     .. " id, key or file",
   order = "the order's id, key or file, see pending",
   label = "its account, a name of your own",
+  manifest = "a list of orders, a JSON object a line; - is stdin",
+  action = "backup: copy a ledger in a file, while others use it (of PostgreSQL:"
+    .. " use pg_dump)",
+  file = "the copy, which must not be there",
 }
 
 local serving = {
@@ -107,12 +177,15 @@ local serving = {
 }
 
 --- The commands in the order of the help: name, description, positional
--- arguments, groups of options, single options; `needs_ledger`.
+-- arguments, groups of options, single options; `needs_ledger`;
+-- `default_ledger`: where no ledger is given it is ./starvideos.db, which must be
+-- there, unless the command `makes` it.
 _M.commands = {
   { "generate", "order a video, wait for it, save it", {},
-    { video, naming, recording, waiting, common }, { output, force } },
+    { video, naming, labelling, recording, pricing, waiting, common },
+    { output, force } },
   { "create", "order a video and print the task", {},
-    { video, naming, recording, common }, { later } },
+    { video, naming, labelling, recording, pricing, common }, { later } },
   { "query", "poll a task once", { "id" }, { recording, common },
     { which_take } },
   { "wait", "wait until a task ends; save the video with -o", { "id" },
@@ -133,8 +206,26 @@ _M.commands = {
   { "label", "record the account of an order that has none, and of all takes"
     .. " of its key", { "order", "label" }, { recording, common },
     { which_take }, needs_ledger = true },
-  { "validate", "check an order without sending it", {}, { video, common },
-    {} },
+  { "batch", "order a list of videos, wait for them, save them; the same list"
+    .. " again goes on", { "manifest" }, { batching, recording, pricing,
+    waiting_for_all, common }, { folder_of_all, force },
+    default_ledger = "makes" },
+  { "work", "send the orders of a queue, wait for them, save their videos; on as"
+    .. " many machines as you like", {}, { working, recording, waiting_for_all,
+    common }, { folder_of_all, force }, default_ledger = true },
+  { "status", "what a ledger holds: orders, spend, limits, workers, and why its"
+    .. " queue stopped", {}, { recording, common }, {}, default_ledger = true },
+  { "orders", "list orders, whatever became of them", {}, { listing, recording,
+    common }, {}, default_ledger = true },
+  { "limits", "set limits of a ledger, and list them", {}, { limiting,
+    recording, pricing, common }, {}, default_ledger = true },
+  { "archive", "drop prompts and parameters of old orders; their keys stay, so"
+    .. " that nothing is bought again", {}, { archiving, recording, common }, {},
+    default_ledger = true },
+  { "ledger", "copy a ledger: ledger backup FILE", { "action", "file" },
+    { recording, common }, {}, default_ledger = true },
+  { "validate", "check an order without sending it, and price it", {}, { video,
+    pricing, common }, {} },
   { "models", "list models and limits", {}, { common }, {} },
   { "sandbox", "run a stand-in for the provider on this machine; Ctrl-C ends"
     .. " it", {}, { serving }, {} },
@@ -187,19 +278,27 @@ function _M.needing_ledger(options)
     end)
 end
 
+--- The ledger of a command that is given none.
+-- @tparam table options as parsed
+-- @treturn boolean whether it has one: ./starvideos.db
+-- @treturn boolean whether the command makes it
+function _M.default_ledger(options)
+  local default = command_of(options.command).default_ledger
+  return default ~= nil, default == "makes"
+end
+
 --- The options of a command line that hold for the next one as well.
 -- @tparam table options as parsed
+-- @tparam string name of the next command, which must take them
 -- @treturn table a list of `{ word, value, name }`
-function _M.kept(options)
+function _M.kept(options, name)
   local list = {}
-  for _, group in ipairs { common, recording } do
-    for _, option in ipairs(group) do
-      local long, name = names_of(option)
-      if option.kept and options[name] then
-        list[#list + 1] = { long, options[name], name }
-      end
+  each_option(command_of(name), function(option)
+    local long, option_name = names_of(option)
+    if option.kept and options[option_name] then
+      list[#list + 1] = { long, options[option_name], option_name }
     end
-  end
+  end)
   return list
 end
 
@@ -248,7 +347,8 @@ local function add_option(parser, row)
 end
 
 local function add_command(parser, row, asked)
-  local command = parser:command(row[1], row[2])
+  -- Not by its own name, which an option may have as well.
+  local command = parser:command(row[1], row[2]):target(row[1] .. " is called")
   add_help(command, asked)
   for _, name in ipairs(row[3]) do
     command:argument(name, meaning[name]):convert(not_blank(name:upper()))

@@ -30,13 +30,13 @@ end
 
 -- The parts of the line for the whole, and how dear each is: in a narrow terminal
 -- the cheapest go first.
-local function parts_of(tally)
-  local ended, waiting, left = tally.ended, tally:waiting(), tally:time_left()
-  local spent = money.sum(tally.spent)
+local function parts_of(overview)
+  local ended, waiting, left = overview.ended, overview:waiting(), overview:time_left()
+  local spent = money.sum(overview.spent)
   local parts = {
-    { 9, tally.total and ("%d of %d done"):format(ended.done, tally.total)
+    { 9, overview.total and ("%d of %d done"):format(ended.done, overview.total)
       or ended.done .. " done" },
-    { 6, ("%d running"):format(#tally.order) },
+    { 6, ("%d running"):format(#overview.order) },
     { 8, ended.failed > 0 and ended.failed .. " failed" },
     { 7, ended.unknown > 0 and ended.unknown .. " unknown" },
     { 3, waiting and waiting > 0 and waiting .. " queued" },
@@ -67,11 +67,11 @@ local function drop_cheapest(parts)
 end
 
 --- The line for the whole.
--- @tparam table tally
+-- @tparam table overview
 -- @tparam number room columns; `math.huge` for all of it
 -- @treturn string
-function _M.whole(tally, room)
-  local parts = parts_of(tally)
+function _M.whole(overview, room)
+  local parts = parts_of(overview)
   while #parts > 1 and widths.of(joined(parts)) > room do
     drop_cheapest(parts)
   end
@@ -125,21 +125,21 @@ local function name_room_of(entries, room)
 end
 
 --- All lines. They leave the last column free, and the last row.
--- @tparam table tally
+-- @tparam table overview
 -- @tparam number columns of the terminal
 -- @tparam number rows of the terminal
 -- @treturn table list
-function _M.lines(tally, columns, rows)
+function _M.lines(overview, columns, rows)
   local room = math.max(1, columns - 1)
-  local lines = { _M.whole(tally, room) }
+  local lines = { _M.whole(overview, room) }
   local most = math.max(0, rows - 2)
-  local count = #tally.order
+  local count = #overview.order
   local shown = count > most and math.max(0, most - 1) or count
-  local entries = { (table.unpack or unpack)(tally.order, 1, shown) }
+  local entries = { (table.unpack or unpack)(overview.order, 1, shown) }
   local name_room = name_room_of(entries, room)
   for _, entry in ipairs(entries) do
     lines[#lines + 1] = (widths.cut(
-      _M.line(entry, tally.now(), name_room, room), room))
+      _M.line(entry, overview.now(), name_room, room), room))
   end
   if shown < count and most > 0 then
     lines[#lines + 1] = (widths.cut(("  \226\128\166 and %d more"):format(

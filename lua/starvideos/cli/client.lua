@@ -3,6 +3,7 @@
 -- @module starvideos.cli.client
 
 local arguments = require "starvideos.cli.arguments"
+local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
 local log = require "starvideos.cli.log"
 local options = require "starvideos.options"
@@ -11,6 +12,9 @@ local starvideos = require "starvideos"
 local _M = {}
 
 local TICK_SECONDS = 1
+
+-- Where the commands for many orders find their ledger, unless one is named.
+local LEDGER = "starvideos.db"
 
 local variables = { base_url = "STARVIDEOS_BASE_URL",
   ledger = "STARVIDEOS_LEDGER", account = "STARVIDEOS_ACCOUNT" }
@@ -64,6 +68,9 @@ local function show_event(job, event)
       job.told("ordering: " .. trouble)
     end
   end
+  if job.on_event then
+    job.on_event(event)
+  end
   if event.name == "interrupt" then
     show_interrupt(job, event)
   elseif job.options.verbose then
@@ -91,6 +98,7 @@ local function settings_of(job, key)
     insecure_http = given.insecure_http or nil,
     ledger = setting(job, "ledger"),
     account = setting(job, "account"),
+    prices = given.prices,
     interrupts = "return",
     on_event = function(event)
       if job.log then
@@ -115,6 +123,8 @@ local function check_words(job)
     { "--validation", given.validation, accepted.new.validation },
     { "--key", given.key, accepted.create.key },
     { "--take", given.take, accepted.create.take },
+    { "--label", given.command ~= "label" and given.label or nil,
+      accepted.create.label },
     { "--account", setting(job, "account"), accepted.new.account } } do
     local ok, wanted = row[3](row[2])
     if row[2] and not ok then
@@ -135,14 +145,28 @@ local function check_ledger(job)
     and what .. " needs a ledger: pass --ledger FILE or set STARVIDEOS_LEDGER"
 end
 
+-- A command for many orders finds its ledger where the batch before it made it.
+local function choose_ledger(job)
+  local has_default, makes = arguments.default_ledger(job.options)
+  if not has_default or setting(job, "ledger") then
+    return nil
+  elseif not makes and not core.kind(LEDGER) then
+    return ("there is no ledger: neither --ledger nor STARVIDEOS_LEDGER names"
+      .. " one, and %s/%s, the default, is not there; batch makes it"):format(
+      core.directory() or ".", LEDGER)
+  end
+  job.options.ledger = LEDGER
+end
+
 --- Make the client of a job, and note in `job.recorded` whether it has a ledger
 -- and in `job.sent` when it sends an order.
 -- @tparam table job
 -- @treturn ?table client
 -- @treturn ?table err
 function _M.new(job)
+  local wrong = choose_ledger(job)
   job.recorded = setting(job, "ledger") ~= nil
-  local wrong = check_words(job) or check_ledger(job)
+  wrong = wrong or check_words(job) or check_ledger(job)
   if wrong then
     return failure.usage(wrong)
   end
@@ -151,7 +175,7 @@ function _M.new(job)
     return nil, failure.new("io", ("cannot read the key file (%s); nothing was"
       .. " sent"):format(problem))
   end
-  job.log = open_log(job)
+  job.log, job.has_key = open_log(job), key ~= nil and key ~= ""
   return starvideos.new(settings_of(job, key))
 end
 

@@ -185,8 +185,26 @@ local function error_object(err)
   return object
 end
 
+-- A violation of one order among many names its line, and its field where the
+-- message does not.
+local function violation_text(violation)
+  local field, message = violation.field, violation.message
+  if field and message:sub(1, #field) ~= field then
+    message = field .. ": " .. message
+  end
+  local place = violation.line and "line " .. violation.line
+    or violation.index and "order " .. violation.index
+  return place and place .. ": " .. message or message
+end
+
 -- Violations beside an order are about its key.
 local function heading(err)
+  local first = err.violations[1] or {}
+  if first.line or first.index then
+    local count = #err.violations
+    return ("the list has %d fault%s; nothing was ordered"):format(count,
+      count == 1 and "" or "s")
+  end
   return err.order and "the key is taken; nothing was sent"
     or "the order breaks documented limits; nothing was sent"
 end
@@ -206,7 +224,7 @@ function Console:failure(err, advice, subject)
   if err.violations then
     self.stderr:write(before, heading(err), "\n")
     for _, violation in ipairs(err.violations) do
-      self.stderr:write("  ", violation.message, "\n")
+      self.stderr:write("  ", violation_text(violation), "\n")
     end
   else
     self.stderr:write(before, err.plain and err.message or tostring(err), "\n")

@@ -1,5 +1,6 @@
---- The command line: `starvideos generate|create|query|wait|download|pending|
--- resume|adopt|dismiss|label|validate|models|sandbox`.
+--- The command line: `starvideos generate|create|query|wait|download|batch|work|
+-- status|orders|limits|pending|resume|adopt|dismiss|label|archive|ledger|validate|
+-- models|sandbox`.
 -- @module starvideos.cli
 
 -- First, for it says best what to do where the part in C is missing.
@@ -7,6 +8,7 @@ local starvideos = require "starvideos"
 
 local advice = require "starvideos.cli.advice"
 local arguments = require "starvideos.cli.arguments"
+local batch = require "starvideos.cli.batch"
 local clients = require "starvideos.cli.client"
 local commands = require "starvideos.cli.commands"
 local consoles = require "starvideos.cli.console"
@@ -14,14 +16,47 @@ local core = require "starvideos.core"
 local exit_codes = require "starvideos.cli.exit_codes"
 local failure = require "starvideos.cli.failure"
 local ledger = require "starvideos.cli.ledger"
+local limits = require "starvideos.cli.limits"
 local serve = require "starvideos.cli.serve"
+local status = require "starvideos.cli.status"
+local work = require "starvideos.cli.work"
 
 local _M = {}
 
+-- What each command does.
+local functions = {}
+for _, module in ipairs { batch, commands, ledger, limits, status, work } do
+  for name, run in pairs(module) do
+    functions[name] = arguments.is_command(name) and run or nil
+  end
+end
+
 -- Pure Lua cannot ask; the shell can.
 local function is_terminal(descriptor)
-  local status = os.execute(("test -t %d"):format(descriptor))
-  return status == true or status == 0
+  local result = os.execute(("test -t %d"):format(descriptor))
+  return result == true or result == 0
+end
+
+-- A terminal to ask on; the list of orders may come from stdin.
+local function can_ask(stdin_is_taken)
+  if not is_terminal(2) then
+    return false
+  elseif not stdin_is_taken then
+    return is_terminal(0)
+  end
+  local terminal = io.open("/dev/tty")
+  return terminal ~= nil and terminal:close()
+end
+
+-- A read of ours would begin again at Ctrl-C; a shell's ends.
+local function ask(question)
+  io.stderr:write(question)
+  io.stderr:flush()
+  local shell = io.popen(
+    [[IFS= read -r answer </dev/tty && printf %s "$answer"]], "r")
+  local answer = shell:read "*a"
+  shell:close()
+  return answer
 end
 
 local function real_environment()
@@ -32,7 +67,10 @@ local function real_environment()
     getenv = os.getenv,
     terminal = function() return is_terminal(2) end,
     stdout_terminal = function() return is_terminal(1) end,
+    can_ask = can_ask,
+    ask = ask,
     size = function() return core.terminal_size(2) end,
+    stdout_size = function() return core.terminal_size(1) end,
     client_options = {},
   }
 end
@@ -68,7 +106,7 @@ local function new_job(options, env)
 end
 
 local function report(job, err)
-  job.console:failure(err, advice.of(job, err))
+  job.console:failure(err, err.advice or advice.of(job, err))
   return exit_codes.code(err, job.phase)
 end
 
@@ -81,8 +119,7 @@ local function run(job)
     return nil, err
   end
   job.client = client
-  local name = job.options.command
-  return (commands[name] or ledger[name])(job)
+  return functions[job.options.command](job)
 end
 
 local function execute(job)
@@ -180,8 +217,10 @@ end
 -- it as Ctrl-C does.
 -- @tparam table words a list, as `arg`
 -- @tparam[opt] table env for tests: `stdin`, `stdout`, `stderr`,
---   `getenv(name)`, `terminal()`, `stdout_terminal()`, `size()` (columns and
---   rows), `client_options` (further options of the client)
+--   `getenv(name)`, `terminal()`, `stdout_terminal()`, `size()` and
+--   `stdout_size()` (columns and rows), `can_ask(stdin_is_taken)` and
+--   `ask(question)` (whether there is a person, and the answer),
+--   `client_options` (further options of the client)
 -- @treturn number the exit code
 function _M.main(words, env)
   local code = env and perform(words, env) or perform_here(words)

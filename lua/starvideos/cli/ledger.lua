@@ -1,5 +1,5 @@
 --- The commands about what a ledger holds: `pending`, `resume`, `adopt`,
--- `dismiss`, `label`. As in `starvideos.cli.commands` each gets a job and
+-- `dismiss`, `label`, `archive`, `ledger`. As in `starvideos.cli.commands` each gets a job and
 -- returns its result and an error.
 -- @module starvideos.cli.ledger
 
@@ -7,6 +7,7 @@ local failure = require "starvideos.cli.failure"
 local json = require "starvideos.json"
 local outcomes = require "starvideos.cli.outcomes"
 local tasks = require "starvideos.api.task"
+local values = require "starvideos.cli.values"
 local wait_options = require "starvideos.cli.wait_options"
 
 local _M = {}
@@ -178,6 +179,32 @@ function _M.label(job)
   local options = job.options
   return changed(job.client:label(options.order, options.label,
     { take = options.take }))
+end
+
+-- Days from which on an order is old.
+local OLD_DAYS = 30
+
+--- Drop what is private of old orders.
+function _M.archive(job)
+  local days, wrong = values.number(job.options, "before",
+    "a number of days, 0 or more", function(number) return number >= 0 end)
+  if wrong then
+    return nil, wrong
+  end
+  local count, err = job.client:archive { before = os.time()
+    - (days or OLD_DAYS) * 86400 }
+  return count and json.encode { archived = count }, err
+end
+
+--- Copy the ledger.
+function _M.ledger(job)
+  local options = job.options
+  if options.action ~= "backup" then
+    return failure.usage(("ledger takes backup FILE, not %s"):format(
+      (options.action:gsub("%c", "?"))))
+  end
+  local copy, err = job.client:backup(options.file)
+  return copy and json.encode(copy), err
 end
 
 return _M

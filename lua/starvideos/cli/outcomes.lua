@@ -68,12 +68,20 @@ end
 -- @tparam ?table file
 -- @tparam ?table err
 function Outcomes:add(order, file, err)
-  self.texts[#self.texts + 1] = line_of(order, file, err)
+  self.known[order.id] = self.keeps
+  self.texts[#self.texts + 1] = self.keeps and line_of(order, file, err) or nil
   if file then
     self.done = self.done + 1
   elseif err.kind ~= "cancelled" then
     tell_left(self, order, err)
   end
+end
+
+--- Whether the end of an order was told.
+-- @tparam string id
+-- @treturn boolean
+function Outcomes:knows(id)
+  return self.known[id] == true
 end
 
 --- All orders as JSON.
@@ -92,9 +100,14 @@ end
 
 --- What the command ends with, where an order has no video.
 -- @tparam string summary
+-- @tparam ?table also an err of the whole run, which may be more severe
 -- @treturn ?table err: `again` where a further run may save more, and
 --   `undecided`, a list of the orders of unknown outcome
-function Outcomes:shortfall(summary)
+function Outcomes:shortfall(summary, also)
+  local its_code = also and exit_codes.code(also, "order")
+  if its_code then
+    self.kinds[its_code] = self.kinds[its_code] or also.kind
+  end
   local code = first_of(exit_codes.by_severity, self.kinds)
   return code and failure.new(self.kinds[code], summary, {
     again = first_of(worth_resuming, self.kinds) ~= nil,
@@ -106,10 +119,11 @@ end
 --- Make one.
 -- @tparam table job
 -- @treturn table outcomes: `done` (how many), `phases` (what the caller knows of
---   each order, by its id: `task` or `file`)
+--   each order, by its id: `task` or `file`), `keeps` (true; false where they are
+--   so many that none is to be kept)
 function _M.new(job)
   return setmetatable({ job = job, texts = {}, phases = {}, kinds = {},
-    undecided = {}, done = 0 }, Outcomes)
+    undecided = {}, known = {}, keeps = true, done = 0 }, Outcomes)
 end
 
 return _M

@@ -38,6 +38,11 @@ local states = {
   abandoned = { false, { "abandoned" } },
 }
 
+--- The names of all states, in the order of an order's life.
+-- @table names
+_M.names = { "staged", "queued", "prepared", "submitting", "unknown", "accepted",
+  "completed", "downloaded", "failed", "cancelled", "refused", "abandoned" }
+
 local follows = {}
 for name, row in pairs(states) do
   follows[name] = {}
@@ -52,6 +57,13 @@ end
 -- @treturn boolean
 function _M.allows(from, to)
   return follows[from] ~= nil and follows[from][to] == true
+end
+
+--- Whether there is a state of that name.
+-- @tparam string name
+-- @treturn boolean
+function _M.is_state(name)
+  return states[name] ~= nil
 end
 
 --- Whether an order is open: it is still to be sent, waited for, downloaded or

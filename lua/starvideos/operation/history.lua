@@ -3,6 +3,7 @@
 -- @module starvideos.operation.history
 
 local errors = require "starvideos.errors"
+local limits = require "starvideos.operation.limits"
 
 local _M = {}
 
@@ -38,6 +39,30 @@ function _M.orders(context, options)
   return list, more
 end
 
+local function number(value)
+  return value and tonumber(value) or nil
+end
+
+-- Where the queue has stopped, and where a 429 has lowered the rates.
+local function add_gates(context, status)
+  local gates, err = context.ledger:gates()
+  status.halted, status.rates = {}, {}
+  for _, gate in ipairs(gates or {}) do
+    local account = gate.account ~= "" and gate.account or nil
+    if gate.halted then
+      table.insert(status.halted, { account = account, base_url = gate.base_url,
+        kind = gate.halted.kind, reason = gate.halted.reason,
+        since = number(gate.updated_at) })
+    elseif gate.kind == "hold" then
+      local until_ = number(gate.full_until)
+      table.insert(status.rates, { account = account, base_url = gate.base_url,
+        factor = number(gate.factor),
+        until_ = until_ and until_ > context.wall_clock() and until_ or nil })
+    end
+  end
+  return gates and status, err
+end
+
 --- What the ledger holds, in sums.
 -- @tparam table context of a client with a ledger
 -- @treturn ?table see `client:status`
@@ -50,7 +75,11 @@ function _M.status(context)
   for _, spend in pairs(status.spend) do
     spend.total, spend.today = in_units(spend.total), in_units(spend.today)
   end
-  return status
+  status.limits, err = limits.list(context.ledger)
+  if not status.limits then
+    return nil, err
+  end
+  return add_gates(context, status)
 end
 
 --- Drop what is private of orders that ended some time ago.

@@ -3,7 +3,7 @@
 local boards = require "starvideos.cli.board"
 local consoles = require "starvideos.cli.console"
 local money = require "starvideos.cli.money"
-local tallies = require "starvideos.cli.tally"
+local overviews = require "starvideos.cli.overview"
 local terminals = require "spec.fixtures.terminal"
 local widths = require "starvideos.cli.width"
 
@@ -60,85 +60,85 @@ describe("an amount of money", function()
   end)
 end)
 
-describe("a tally", function()
-  local now, tally
+describe("an overview", function()
+  local now, overview
 
   before_each(function()
     now = 0
-    tally = tallies.new(function() return now end, 10)
+    overview = overviews.new(function() return now end, 10)
   end)
 
   local function run(first, last)
     for number = first, last do
-      tally:run("id" .. number, { name = "scene-" .. number, what = "queued" })
+      overview:run("id" .. number, { name = "scene-" .. number, what = "queued" })
     end
   end
 
   it("knows no time left before one order has ended, or while none runs",
     function()
       run(1, 2)
-      assert.is_nil(tally:time_left())
+      assert.is_nil(overview:time_left())
       now = 100
-      tally:finish("id1", "done")
-      assert.is_number(tally:time_left())
-      tally:finish("id2", "failed")
-      assert.is_nil(tally:time_left())
+      overview:finish("id1", "done")
+      assert.is_number(overview:time_left())
+      overview:finish("id2", "failed")
+      assert.is_nil(overview:time_left())
     end)
 
   it("estimates by how long orders took and how many run at once", function()
     run(1, 2)
     now = 100
-    tally:finish("id1", "done")
-    tally:finish("id2", "done")
+    overview:finish("id1", "done")
+    overview:finish("id2", "done")
     run(3, 4) -- and 6 wait: each place has three times 100 s before it
-    assert.equal(400, tally:time_left())
+    assert.equal(400, overview:time_left())
     now = 150
-    assert.equal(350, tally:time_left())
+    assert.equal(350, overview:time_left())
   end)
 
   it("takes an order that takes long to need longer", function()
-    tally.total = 2
+    overview.total = 2
     run(1, 2)
     now = 100
-    tally:finish("id1", "done")
+    overview:finish("id1", "done")
     now = 10000
-    assert.equal(25, tally:time_left())
+    assert.equal(25, overview:time_left())
   end)
 
   it("makes no promise while a limit keeps orders back", function()
     run(1, 2)
     now = 100
-    tally:finish("id1", "done")
-    tally.held = true
-    assert.is_nil(tally:time_left())
-    tally.total = 2 -- nothing waits
-    assert.is_number(tally:time_left())
+    overview:finish("id1", "done")
+    overview.held = true
+    assert.is_nil(overview:time_left())
+    overview.total = 2 -- nothing waits
+    assert.is_number(overview:time_left())
   end)
 
   it("counts an order that went back to the queue as waiting", function()
     run(1, 3)
-    assert.equal(7, tally:waiting())
-    tally:stop "id2"
-    assert.equal(8, tally:waiting())
-    assert.equal("scene-3", tally.order[2].name)
+    assert.equal(7, overview:waiting())
+    overview:stop "id2"
+    assert.equal(8, overview:waiting())
+    assert.equal("scene-3", overview.order[2].name)
   end)
 end)
 
 describe("the lines of many orders", function()
-  local now, tally
+  local now, overview
 
   before_each(function()
     now = 0
-    tally = tallies.new(function() return now end, 40)
+    overview = overviews.new(function() return now end, 40)
     for number = 1, 6 do
-      tally:run("id" .. number, { name = ("scene/%s %d.mp4"):format(WORLD,
+      overview:run("id" .. number, { name = ("scene/%s %d.mp4"):format(WORLD,
         number), what = "queued" })
     end
     now = 60
-    tally:finish("id1", "done")
-    tally:finish("id2", "failed")
-    tally:spend(12, "USD")
-    tally:run("id4", { what = "processing", share = 0.4 })
+    overview:finish("id1", "done")
+    overview:finish("id2", "failed")
+    overview:spend(12, "USD")
+    overview:run("id4", { what = "processing", share = 0.4 })
   end)
 
   it("tell of the whole, and of each order that runs", function()
@@ -150,21 +150,21 @@ describe("the lines of many orders", function()
         .. "  1:00",
       "  scene/" .. WORLD .. " 5.mp4  queued  1:00",
       "  scene/" .. WORLD .. " 6.mp4  queued  1:00",
-    }, boards.lines(tally, 100, 24))
+    }, boards.lines(overview, 100, 24))
   end)
 
   it("say how many more there are than rows", function()
-    local lines = boards.lines(tally, 100, 5)
+    local lines = boards.lines(overview, 100, 5)
     assert.equal(4, #lines)
     assert.equal("  " .. MORE .. " and 2 more", lines[4])
-    assert.equal(2, #boards.lines(tally, 100, 3))
-    assert.equal(1, #boards.lines(tally, 100, 1))
+    assert.equal(2, #boards.lines(overview, 100, 3))
+    assert.equal(1, #boards.lines(overview, 100, 1))
   end)
 
   it("fit a terminal of every size, and leave its last column free", function()
     for columns = 1, 120 do
       for _, rows in ipairs { 1, 2, 3, 6, 50 } do
-        local lines = boards.lines(tally, columns, rows)
+        local lines = boards.lines(overview, columns, rows)
         assert.is_true(#lines <= math.max(1, rows - 1))
         for _, line in ipairs(lines) do
           assert.is_true(widths.of(line) <= math.max(1, columns - 1), line)
@@ -175,7 +175,7 @@ describe("the lines of many orders", function()
 
   it("drop what matters least where there is little room", function()
     local function whole(columns)
-      return boards.lines(tally, columns, 1)[1]
+      return boards.lines(overview, columns, 1)[1]
     end
     assert.equal("1 of 40 done, 4 running, 1 failed, 12.00 USD spent,"
       .. " about 9 min left", whole(77))
@@ -202,7 +202,7 @@ describe("the lines of many orders", function()
         size = function() return terminal.columns, terminal.rows end }, {})
       local function draw()
         console:show(function(columns, rows)
-          return boards.lines(tally, columns, rows)
+          return boards.lines(overview, columns, rows)
         end)
       end
       console:note "a note"
@@ -211,7 +211,7 @@ describe("the lines of many orders", function()
         terminal:resize(size[1], size[2])
         now = now + 1
         draw()
-        local wanted = boards.lines(tally, size[1], size[2])
+        local wanted = boards.lines(overview, size[1], size[2])
         local seen = terminal:screen()
         while #seen > #wanted do
           table.remove(seen, 1)

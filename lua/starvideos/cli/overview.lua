@@ -1,9 +1,9 @@
 --- What is known of many orders while they are made: how many ended how, what
 -- runs, what was spent, and how long the rest will take.
--- @module starvideos.cli.tally
+-- @module starvideos.cli.overview
 
-local Tally = {}
-Tally.__index = Tally
+local Overview = {}
+Overview.__index = Overview
 
 -- So many of the latest durations tell how long an order takes.
 local LATEST = 50
@@ -16,7 +16,7 @@ local OVERDUE = 0.25
 -- @tparam table news `name`, `what` (is done with it), `share` (of it that is
 --   done, 0 to 1), `age` (seconds for which it runs, where it did before it was
 --   seen first)
-function Tally:run(id, news)
+function Overview:run(id, news)
   local entry = self.running[id]
   if not entry then
     entry = { id = id, began = self.now() - (news.age or 0) }
@@ -41,14 +41,14 @@ end
 
 --- An order does not run any more, and has not ended.
 -- @tparam string id
-function Tally:stop(id)
+function Overview:stop(id)
   leave(self, id)
 end
 
 --- An order has ended.
 -- @tparam string id
 -- @tparam string how `done`, `failed` or `unknown`
-function Tally:finish(id, how)
+function Overview:finish(id, how)
   local entry = leave(self, id)
   self.ended[how] = self.ended[how] + 1
   if entry and how == "done" then
@@ -61,7 +61,7 @@ end
 --- Money was spent, or given back where the amount is negative.
 -- @tparam number amount in units of the currency
 -- @tparam ?string currency
-function Tally:spend(amount, currency)
+function Overview:spend(amount, currency)
   currency = currency or ""
   self.spent[currency] = (self.spent[currency] or 0) + amount
 end
@@ -69,7 +69,7 @@ end
 --- How many orders are neither running nor ended; nil where their number is not
 -- known.
 -- @treturn ?number
-function Tally:waiting()
+function Overview:waiting()
   local ended = self.ended
   return self.total and math.max(0, self.total - #self.order - ended.done
     - ended.failed - ended.unknown)
@@ -86,7 +86,7 @@ end
 --- How long the rest will take, as far as that can be told: some have ended, some
 -- run, and no limit keeps the others from being sent.
 -- @treturn ?number seconds
-function Tally:time_left()
+function Overview:time_left()
   local usual, waiting = usual_duration(self), self:waiting()
   if not usual or not waiting or #self.order == 0
     or waiting > 0 and self.held then
@@ -105,13 +105,13 @@ local _M = {}
 --- Make one.
 -- @tparam function now seconds of a clock that only goes forward
 -- @tparam ?number total how many orders there are
--- @treturn table tally: `total`, `order` (what runs, the oldest first: `id`,
+-- @treturn table overview: `total`, `order` (what runs, the oldest first: `id`,
 --   `name`, `what`, `share`, `began`), `ended` (how many, by how), `spent` (by
 --   currency), `held` (whether a limit keeps orders from being sent)
 function _M.new(now, total)
   return setmetatable({ now = now, total = total, running = {}, order = {},
     ended = { done = 0, failed = 0, unknown = 0 }, spent = {}, durations = {},
-    finished = 0, held = false }, Tally)
+    finished = 0, held = false }, Overview)
 end
 
 return _M

@@ -1,0 +1,275 @@
+--- The command `batch`: order a list of videos, wait for them and save them.
+-- @module starvideos.cli.batch
+
+local exit_codes = require "starvideos.cli.exit_codes"
+local failure = require "starvideos.cli.failure"
+local json = require "starvideos.json"
+local manifests = require "starvideos.operation.manifest"
+local money = require "starvideos.cli.money"
+local outcomes = require "starvideos.cli.outcomes"
+local tables = require "starvideos.cli.table"
+local values = require "starvideos.cli.values"
+local monitors = require "starvideos.cli.monitor"
+local work = require "starvideos.cli.work"
+
+local _M = {}
+
+local CHUNK_BYTES = 65536
+
+local function read_manifest(job)
+  local name = job.options.manifest
+  if name ~= "-" then
+    return manifests.load(name)
+  end
+  local list, why = manifests.read(function()
+    return job.env.stdin:read(CHUNK_BYTES)
+  end)
+  return list, not list and failure.new("io", ("cannot read the list of orders"
+    .. " from stdin (%s); nothing was ordered"):format(why)) or nil
+end
+
+local function note_warnings(job, warnings)
+  for _, warning in ipairs(warnings or {}) do
+    job.console:note(("warning: line %s: %s"):format(tostring(warning.line),
+      warning.message), { warning = warning })
+  end
+end
+
+local function number_of(count, word)
+  return ("%d %s%s"):format(count, word, count == 1 and "" or "s")
+end
+
+-- Every line with its price, for `--dry-run`.
+local function priced_lines(checked)
+  local rows = {}
+  for index, entry in ipairs(checked.entries) do
+    local price = entry.price
+    rows[index] = { tostring(entry.line),
+      outcomes.full_key { key = entry.key, take = entry.take },
+      price and money.text(price.cost, price.currency) or entry.unpriced }
+  end
+  return rows
+end
+
+local function total_of(checked)
+  local count = number_of(#checked.entries, "order")
+  if not checked.price then
+    return count .. ", no prices given"
+  end
+  local total = money.text(checked.price.cost, checked.price.currency)
+  return checked.unpriced > 0 and ("%s, at least %s: %d without a price"):format(
+    count, total, checked.unpriced) or ("%s for %s"):format(count, total)
+end
+
+local function dry_table(job, checked)
+  local text = tables.text({ "line", "key", "cost" }, priced_lines(checked),
+    { width = tables.width(job), flexible = { [2] = true, [3] = true },
+      numbers = { [1] = true } })
+  return text .. "\n" .. total_of(checked) .. "; nothing was ordered"
+end
+
+local function dry_json(checked)
+  local texts = {}
+  for index, entry in ipairs(checked.entries) do
+    texts[index] = json.encode { line = entry.line, key = entry.key,
+      take = entry.take, path = entry.path, label = entry.label,
+      cost = entry.price and entry.price.cost,
+      currency = entry.price and entry.price.currency,
+      unpriced = entry.unpriced }
+  end
+  local sums = json.encode { valid = true, count = #checked.entries,
+    cost = checked.price and checked.price.cost,
+    currency = checked.price and checked.price.currency,
+    unpriced = checked.unpriced }
+  return sums:sub(1, -2) .. ',"orders":[' .. table.concat(texts, ",") .. "]}"
+end
+
+local function dry_run(job, list)
+  local checked, err = job.client:validate_all(list)
+  if not checked then
+    return nil, err
+  end
+  note_warnings(job, checked.warnings)
+  return tables.is_for_people(job) and dry_table(job, checked)
+    or dry_json(checked)
+end
+
+-- What is ordered, in words: `28 for 56.00 USD`.
+local function purchase(summary)
+  if not summary.price then
+    return ("%d (no prices given)"):format(summary.new)
+  end
+  local total = money.text(summary.price.cost, summary.price.currency)
+  if summary.unpriced > 0 then
+    return ("%d for at least %s (%d without a price)"):format(summary.new, total,
+      summary.unpriced)
+  end
+  return ("%d for %s"):format(summary.new, total)
+end
+
+--- The question that is asked before anything is ordered.
+-- @tparam table summary see `client:enqueue`
+-- @treturn string
+function _M.question(summary)
+  local before = summary.known > 0 and ("%s, %d of them ordered before; "):format(
+    number_of(summary.new + summary.known, "order"), summary.known) or ""
+  return ("%sorder %s?"):format(before, purchase(summary))
+end
+
+-- Whether the new orders are wanted; nil and an err where they are not.
+local function ask(job, summary)
+  if summary.new == 0 then
+    job.console:note(("%s, all of them ordered before"):format(
+      number_of(summary.known, "order")), { event = "known",
+      count = summary.known })
+    return true
+  elseif job.options.yes then
+    job.console:note("ordering " .. purchase(summary), { event = "ordering",
+      count = summary.new, known = summary.known,
+      cost = summary.price and summary.price.cost,
+      currency = summary.price and summary.price.currency })
+    return true
+  end
+  local question = _M.question(summary)
+  if not job.env.can_ask(job.options.manifest == "-") then
+    return failure.usage(question .. " There is no terminal to ask on; give"
+      .. " --yes to order without being asked. Nothing was ordered")
+  end
+  job.console:clear()
+  local answer = job.env.ask(question .. " [y/N] ")
+  if answer and answer:lower():find "^%s*y" then
+    return true
+  end
+  return nil, failure.new("cancelled", "nothing was ordered",
+    { exit = exit_codes.REFUSED })
+end
+
+-- The limits that the command line sets, one call for each.
+local function limits_of(job)
+  local at_most, err = values.count(job.options, "at_most")
+  local spend
+  if not err then
+    spend, err = values.spend(job.options)
+  end
+  local list = { at_most and { open = at_most } }
+  list[#list + 1] = spend
+  return not err and list or nil, err
+end
+
+-- Without a client's prices, and without a former limit, an amount has no currency.
+local function set_limits(job, list)
+  for _, limit in ipairs(list) do
+    local ok, err = job.client:limits(limit)
+    if not ok then
+      err.message = err.message .. "; nothing was ordered"
+      return nil, err
+    end
+  end
+  return true
+end
+
+-- Enqueues the list, once that is wanted and its limits hold.
+local function enqueue(job, list, wanted_limits)
+  local why
+  local orders, err = job.client:enqueue(list, { label = job.options.label,
+    confirm = function(summary)
+      note_warnings(job, summary.warnings)
+      local ok
+      ok, why = ask(job, summary)
+      if ok then
+        ok, why = set_limits(job, wanted_limits)
+      end
+      return ok
+    end })
+  return orders, why or err
+end
+
+local how_ended = { downloaded = "done", failed = "failed",
+  cancelled = "failed", refused = "failed", abandoned = "failed",
+  unknown = "unknown" }
+
+-- What was known of an order without its being made here.
+local function err_of(order)
+  if order.state == "unknown" then
+    return failure.new("outcome_unknown", "it was sent before, and its outcome is"
+      .. " unknown: it may have been bought")
+  elseif how_ended[order.state] then
+    return failure.new("task_failed", ("it was %s before%s; for another video"
+      .. " give its line \"take\": %d"):format(order.state,
+      order.error and ": " .. order.error or "", (order.take or 1) + 1))
+  end
+  return failure.new("timeout", ("it is %s"):format(order.state))
+end
+
+-- Counts what had ended before this run.
+local function count_before(monitor, orders)
+  local before = {}
+  for _, order in ipairs(orders) do
+    local how = order.known and how_ended[order.state]
+    if how then
+      monitor.overview:finish(order.id, how)
+      monitor.ended[order.id] = true
+      before[#before + 1] = order
+    end
+  end
+  return before
+end
+
+-- Tells the end of orders that were not made here: of an earlier run, or by
+-- another worker.
+local function tell_others(job, monitor, orders)
+  for _, order in ipairs(orders) do
+    if not monitor.outcomes:knows(order.id) then
+      local now = job.client:order(order.id) or order
+      if now.state == "downloaded" then
+        monitor.outcomes:add(now, { path = now.path, bytes = now.bytes })
+      else
+        monitor.outcomes:add(now, nil, err_of(now))
+      end
+    end
+  end
+end
+
+local function no_key()
+  return nil, failure.new("config", "no API key, so nothing was ordered: set"
+    .. " STARVIDEOS_API_KEY or give --api-key-file")
+end
+
+local function run(job, list, wanted_limits, options)
+  local orders, err = enqueue(job, list, wanted_limits)
+  if not orders then
+    return nil, err
+  end
+  job.enqueued = true
+  local monitor = monitors.new(job, #orders)
+  count_before(monitor, orders)
+  return work.run(job, monitor, options, function()
+    tell_others(job, monitor, orders)
+  end)
+end
+
+--- Order a list of videos, wait for them and save them.
+function _M.batch(job)
+  local wanted_limits, wrong = limits_of(job)
+  local options
+  if wanted_limits then
+    options, wrong = work.options(job)
+  end
+  if wrong then
+    return nil, wrong
+  end
+  local list, err = read_manifest(job)
+  if not list then
+    return nil, err
+  elseif job.options.dry_run then
+    return dry_run(job, list)
+  elseif not job.has_key then
+    return no_key()
+  elseif not list[1] and not list.violations[1] then
+    return nil, failure.new("validation", "the list has no orders; nothing was"
+      .. " ordered")
+  end
+  return run(job, list, wanted_limits, options)
+end
+
+return _M

@@ -1,0 +1,186 @@
+--- What is shown while many orders are made: on a terminal a board, redrawn in
+-- place, and above it what went wrong; elsewhere a line for each change.
+-- @module starvideos.cli.monitor
+
+local boards = require "starvideos.cli.board"
+local outcomes = require "starvideos.cli.outcomes"
+local overviews = require "starvideos.cli.overview"
+
+local _M = {}
+
+local Monitor = {}
+Monitor.__index = Monitor
+
+-- A change is drawn at once, but not more often than this, in seconds.
+local PAUSE = 0.1
+
+-- After these an order has ended, and not with a video. After others it was given
+-- back: this run, or a later one, may do better.
+local final = { task_failed = true, validation = true, config = true,
+  invalid_request = true, outcome_unknown = true }
+
+-- States in which an order may have been bought, of one that was being sent.
+local unsent = { queued = true, prepared = true, refused = true }
+
+local function draw(self)
+  local job = self.job
+  self.drawn_at = job.now()
+  job.console:show(function(columns, rows)
+    return boards.lines(self.overview, columns, rows)
+  end)
+end
+
+-- What is known of an order has changed: in a word or two, and where a line of its
+-- own is to say more, that.
+local function tell(self, order, what, share, more)
+  local overview, id = self.overview, order.id
+  local name = outcomes.name_of(order)
+  overview:run(id, { name = name, what = what, share = share,
+    age = order.accepted_at and math.max(0, os.time() - order.accepted_at) })
+  if self.job.console.terminal then
+    if self.job.now() >= self.drawn_at + PAUSE then
+      draw(self)
+    end
+  elseif self.told[id] ~= what then
+    self.told[id] = what
+    self.job.console:note(name .. ": " .. (more or what), { event = "progress",
+      order_id = id, key = order.key, take = order.take,
+      task_id = order.task_id, status = what })
+  end
+end
+
+local function order_in(event)
+  return { id = event.order, key = event.key, take = event.take,
+    account = event.account, task_id = event.task_id }
+end
+
+-- Money is spent from the moment in which an order is sent, until it is certain
+-- that nothing was bought.
+local function count_money(self, event)
+  local id, cost = event.order, event.cost
+  if event.state == "submitting" and cost then
+    self.costs[id] = cost
+    self.overview:spend(cost, event.currency)
+  elseif event.from == "submitting" and unsent[event.state]
+    and self.costs[id] then
+    self.overview:spend(-self.costs[id], event.currency)
+    self.costs[id] = nil
+  end
+end
+
+local hear = {}
+
+function hear.order(self, event)
+  count_money(self, event)
+  if self.ended[event.order] then
+    return
+  elseif event.state == "accepted" then
+    tell(self, order_in(event), "ordered", nil, "ordered, task "
+      .. tostring(event.task_id))
+  elseif event.from == "submitting" and unsent[event.state] then
+    self.overview:stop(event.order)
+  end
+end
+
+function hear.download(self, event)
+  if event.order and not self.ended[event.order]
+    and (event.state == "started" or event.state == "progress") then
+    tell(self, order_in(event), "downloading", event.total
+      and event.total > 0 and event.received / event.total or nil)
+  end
+end
+
+-- Of open tasks and of rates there is more soon; of money there is not.
+function hear.limit(self, event)
+  if tostring(event.limit):find "^spend" then
+    self.overview.held = event.state == "reached"
+  end
+end
+
+function hear.queue(self, event)
+  self.overview.held = event.state == "halted"
+end
+
+--- Take an event of the client.
+-- @tparam table event
+function Monitor:on_event(event)
+  if hear[event.name] then
+    hear[event.name](self, event)
+  end
+end
+
+local troubles = { rate_limited = "too many requests, retrying",
+  auth = "the provider refuses the key, retrying",
+  not_found = "not known to the provider, retrying" }
+
+--- Take the progress of a wait.
+-- @tparam table order
+-- @tparam table task
+-- @tparam table info see `client:wait`
+function Monitor:on_progress(order, task, info)
+  self.outcomes.phases[order.id] = task.status == "completed" and "file"
+    or "task"
+  local trouble = info.error and (troubles[info.error.kind]
+    or "no answer, retrying")
+  local share = not trouble and task.progress and task.progress / 100
+  tell(self, order, trouble or tostring(task.status or "waiting"),
+    share or nil)
+end
+
+--- Take the end of an order.
+-- @tparam table order
+-- @tparam ?table file
+-- @tparam ?table err
+function Monitor:on_done(order, file, err)
+  local overview, id = self.overview, order.id
+  self.told[id], self.costs[id] = nil, nil
+  if file then
+    overview:finish(id, "done")
+  elseif final[err.kind] then
+    overview:finish(id, err.kind == "outcome_unknown" and "unknown" or "failed")
+  else
+    overview:stop(id)
+  end
+  self.ended[id] = (file or final[err.kind]) and true or nil
+  self.outcomes:add(order, file, err)
+  if file and not self.job.console.terminal then
+    self.job.console:note(("%s: saved as %s, %d bytes"):format(
+      outcomes.name_of(order), file.path, file.bytes), { event = "saved",
+      order_id = order.id, key = order.key, take = order.take,
+      task_id = order.task_id, file = file })
+  end
+  draw(self)
+end
+
+--- The listeners of a work.
+-- @treturn function on_progress
+-- @treturn function on_done
+function Monitor:listeners()
+  return function(...) self:on_progress(...) end,
+    function(...) self:on_done(...) end
+end
+
+--- The line for the whole, as it stands in the end.
+-- @treturn string
+function Monitor:summary()
+  return boards.whole(self.overview, math.huge)
+end
+
+--- Monitor the orders of a job, whose `tick` and events are for it from now on.
+-- @tparam table job
+-- @tparam ?number total how many orders there are, where that is known
+-- @treturn table monitor: `overview`, `outcomes`
+function _M.new(job, total)
+  local self = setmetatable({ job = job, overview = overviews.new(job.now, total),
+    outcomes = outcomes.new(job), told = {}, costs = {}, ended = {},
+    drawn_at = -math.huge }, Monitor)
+  function job.tick()
+    draw(self)
+  end
+  function job.on_event(event)
+    self:on_event(event)
+  end
+  return self
+end
+
+return _M

@@ -1,0 +1,217 @@
+--- The commands that tell what a ledger holds: `status` and `orders`. Tables for
+-- people, JSON for programs.
+-- @module starvideos.cli.status
+
+local advice = require "starvideos.cli.advice"
+local failure = require "starvideos.cli.failure"
+local json = require "starvideos.json"
+local limits = require "starvideos.cli.limits"
+local money = require "starvideos.cli.money"
+local outcomes = require "starvideos.cli.outcomes"
+local states = require "starvideos.ledger.states"
+local tables = require "starvideos.cli.table"
+local values = require "starvideos.cli.values"
+
+local _M = {}
+
+local function ago(seconds)
+  if seconds < 120 then
+    return ("%.0f s"):format(seconds)
+  elseif seconds < 7200 then
+    return ("%.0f min"):format(seconds / 60)
+  end
+  return ("%.0f h"):format(seconds / 3600)
+end
+
+local function spend_lines(status)
+  local lines = {}
+  for currency, spend in pairs(status.spend) do
+    lines[#lines + 1] = ("%s today (UTC), %s in all"):format(
+      money.text(spend.today, currency), money.text(spend.total, currency))
+  end
+  table.sort(lines)
+  if status.unpriced > 0 then
+    lines[#lines + 1] = status.unpriced .. " sent without a price"
+  end
+  return lines[1] and lines or { "nothing that has a price" }
+end
+
+local function states_line(status)
+  local parts = {}
+  for _, state in ipairs(states.names) do
+    local count = status.states[state]
+    parts[#parts + 1] = count and count > 0 and count .. " " .. state or nil
+  end
+  return parts[1] and table.concat(parts, ", ") or "none"
+end
+
+local function workers_table(job, status)
+  local rows = {}
+  for index, worker in ipairs(status.workers) do
+    rows[index] = { worker.id:sub(1, 12), worker.machine, worker.account,
+      worker.is_dead and "dead" or worker.draining and "draining" or "working",
+      worker.claims, worker.polls and worker.polls > 0
+        and ("%.3g/s"):format(worker.polls) or nil,
+      ago(worker.silence) .. " ago" }
+  end
+  return rows[1] and tables.text({ "worker", "machine", "account", "is",
+    "orders", "polls", "heartbeat" }, rows, { width = tables.width(job),
+    flexible = { [2] = true, [3] = true }, numbers = { [5] = true } })
+    or "none"
+end
+
+local function rate_lines(status)
+  local lines = {}
+  for _, rate in ipairs(status.rates) do
+    lines[#lines + 1] = ("lowered to %d%%%s: the provider said that there were"
+      .. " too many requests"):format(math.floor(rate.factor * 100 + 0.5),
+      rate.until_ and ", nothing before " .. values.time_text(rate.until_)
+        .. " UTC" or "")
+  end
+  return lines[1] and lines or { "not lowered" }
+end
+
+local function queue_lines(job, status)
+  local lines = {}
+  for _, halt in ipairs(status.halted) do
+    lines[#lines + 1] = "stopped"
+      .. (halt.account and " for the account " .. halt.account or "")
+      .. (halt.since and ", " .. values.time_text(halt.since) .. " UTC" or "")
+      .. ": " .. halt.reason
+    lines[#lines + 1] = "let it go on with: " .. advice.command(job, "work",
+      { "--resume" })
+  end
+  return lines[1] and lines or { "not stopped" }
+end
+
+local function paragraph(title, lines)
+  return ("%-8s"):format(title) .. "  "
+    .. table.concat(lines, "\n" .. (" "):rep(10))
+end
+
+local function for_people(job, status)
+  local parts = {
+    paragraph("orders", { states_line(status) }),
+    paragraph("spent", spend_lines(status)),
+    paragraph("queue", queue_lines(job, status)),
+    paragraph("rates", rate_lines(status)),
+    "",
+    limits.text(job, status.limits),
+    "",
+    workers_table(job, status),
+  }
+  if status.workers[1] == nil then
+    parts[#parts] = "no workers"
+  end
+  return table.concat(parts, "\n")
+end
+
+-- Lists may be empty, which an encoder takes for objects.
+local function for_programs(status)
+  local items = {}
+  for name, value in pairs(status) do
+    local text = json.encode(value)
+    if text == "{}" and name ~= "states" and name ~= "spend" then
+      text = "[]"
+    end
+    items[#items + 1] = json.encode(name) .. ":" .. text
+  end
+  table.sort(items)
+  return "{" .. table.concat(items, ",") .. "}"
+end
+
+--- What the ledger holds, in sums.
+function _M.status(job)
+  local status, err = job.client:status()
+  if not status then
+    return nil, err
+  elseif tables.is_for_people(job) then
+    return for_people(job, status)
+  end
+  return for_programs(status)
+end
+
+local function check_states(list)
+  for _, state in ipairs(list or {}) do
+    if not states.is_state(state) then
+      return failure.usage(("there is no state %s; there are: %s"):format(state,
+        table.concat(states.names, ", ")))
+    end
+  end
+  return true
+end
+
+local function filter_of(job)
+  local options = job.options
+  local limit, err = values.count(options, "limit")
+  local now, filter = os.time(), nil
+  err = err or select(2, check_states(options.state))
+  if not err then
+    filter = { label = options.label, account = options.account, limit = limit,
+      state = options.state and options.state[1] and options.state or nil }
+    filter.since, err = values.time(options, "since", now)
+  end
+  if not err then
+    filter.before, err = values.time(options, "before", now)
+  end
+  return not err and filter or nil, err
+end
+
+-- Hands every order to a function; without a limit all pages.
+local function each_order(job, filter, see)
+  local left = filter.limit or math.huge
+  repeat
+    filter.limit = math.min(left, 1000)
+    local list, after = job.client:orders(filter)
+    if not list then
+      return nil, after
+    end
+    for _, order in ipairs(list) do
+      see(order)
+    end
+    left, filter.after = left - #list, after
+  until not after or left <= 0
+  return true
+end
+
+local function row_of(order)
+  return { order.missing_since and "missing" or order.state,
+    outcomes.full_key(order) or order.path or order.id, order.label,
+    order.task_id, order.cost and money.text(order.cost, order.currency),
+    values.time_text(order.created_at), order.error }
+end
+
+local function table_of(job, orders)
+  local rows = {}
+  for index, order in ipairs(orders) do
+    rows[index] = row_of(order)
+  end
+  return tables.text({ "state", "key", "label", "task", "cost", "placed (UTC)",
+    "error" }, rows, { width = tables.width(job),
+    flexible = { [2] = true, [3] = true, [4] = true, [7] = true },
+    numbers = { [5] = true } })
+end
+
+--- List orders, whatever became of them.
+function _M.orders(job)
+  local filter, wrong = filter_of(job)
+  if not filter then
+    return nil, wrong
+  end
+  local people, orders, texts = tables.is_for_people(job), {}, {}
+  local ok, err = each_order(job, filter, function(order)
+    if people then
+      orders[#orders + 1] = order
+    else
+      texts[#texts + 1] = json.encode(order)
+    end
+  end)
+  if not ok then
+    return nil, err
+  elseif people then
+    return table_of(job, orders)
+  end
+  return '{"orders":[' .. table.concat(texts, ",") .. "]}"
+end
+
+return _M

@@ -1,0 +1,118 @@
+--- Values of options as people type them: numbers, amounts, times.
+-- @module starvideos.cli.values
+
+local failure = require "starvideos.cli.failure"
+
+local _M = {}
+
+--- A number.
+-- @tparam table options as parsed
+-- @tparam string name of the option in there
+-- @tparam string wanted what it must be, for the message
+-- @tparam function check whether a number is one
+-- @treturn ?number nil where the option was not given
+-- @treturn ?table err
+function _M.number(options, name, wanted, check)
+  local text = options[name]
+  if text == nil then
+    return nil
+  end
+  local number = tonumber(text)
+  if not number or number ~= number or number == math.huge
+    or not check(number) then
+    return failure.usage(("--%s must be %s, not %s; nothing was ordered"):format(
+      (name:gsub("_", "-")), wanted, (text:gsub("%c", "?"))))
+  end
+  return number
+end
+
+--- A whole number from 1 on, or from 0 on.
+-- @tparam table options
+-- @tparam string name
+-- @tparam[opt=1] number least
+-- @treturn ?number
+-- @treturn ?table err
+function _M.count(options, name, least)
+  least = least or 1
+  return _M.number(options, name, ("a whole number from %d on"):format(least),
+    function(number)
+      return number >= least and number % 1 == 0
+    end)
+end
+
+--- An amount of money and what it is for: `200/day`, `200/total`, `200`.
+-- @tparam table options with `spend`
+-- @treturn ?table `spend` and `per`; nil where the option was not given
+-- @treturn ?table err
+function _M.spend(options)
+  local text = options.spend
+  if text == nil then
+    return nil
+  end
+  local amount, per = text:match "^([%d.]+)/?(%a*)$"
+  local number = tonumber(amount)
+  if not number or per ~= "" and per ~= "day" and per ~= "total"
+    or text:find "/$" then
+    return failure.usage(("--spend takes an amount for each day (UTC), as"
+      .. " 200/day, or in all, as 200/total, not %s; nothing was ordered")
+      :format((text:gsub("%c", "?"))))
+  end
+  return { spend = number, per = per == "day" and "day" or "total" }
+end
+
+local units = { m = 60, h = 3600, d = 86400 }
+
+-- Days from 1970-01-01 to a day of the Gregorian calendar.
+local function days_to(year, month, day)
+  year = month <= 2 and year - 1 or year
+  local shifted = (month + 9) % 12
+  return 365 * year + math.floor(year / 4) - math.floor(year / 100)
+    + math.floor(year / 400) + math.floor((153 * shifted + 2) / 5) + day - 1
+    - 719468
+end
+
+local function date_in(text)
+  local year, month, day, rest = text:match "^(%d%d%d%d)-(%d%d)-(%d%d)(.*)$"
+  local hour, minute = (rest or ""):match "^[T ](%d%d):(%d%d)Z?$"
+  if not year or rest ~= "" and not hour then
+    return nil
+  end
+  year, month, day = tonumber(year), tonumber(month), tonumber(day)
+  hour, minute = tonumber(hour or 0), tonumber(minute or 0)
+  if month < 1 or month > 12 or day < 1 or day > 31 or hour > 23
+    or minute > 59 then
+    return nil
+  end
+  return days_to(year, month, day) * 86400 + hour * 3600 + minute * 60
+end
+
+--- A point of time: `30m`, `12h` or `7d` ago, a date (UTC), or Unix seconds.
+-- @tparam table options
+-- @tparam string name of the option in there
+-- @tparam number now Unix seconds
+-- @treturn ?number Unix seconds; nil where the option was not given
+-- @treturn ?table err
+function _M.time(options, name, now)
+  local text = options[name]
+  if text == nil then
+    return nil
+  end
+  local count, unit = text:match "^(%d+)([mhd])$"
+  local time = count and now - count * units[unit] or date_in(text)
+    or text:find "^%d+$" and tonumber(text)
+  if not time then
+    return failure.usage(("--%s takes a time ago, as 30m, 12h or 7d, a date in"
+      .. " UTC, as 2026-11-22 or 2026-11-22T18:30, or Unix seconds, not %s")
+      :format((name:gsub("_", "-")), (text:gsub("%c", "?"))))
+  end
+  return time
+end
+
+--- A time as people read it.
+-- @tparam number time Unix seconds
+-- @treturn string in UTC
+function _M.time_text(time)
+  return os.date("!%Y-%m-%d %H:%M", math.floor(time))
+end
+
+return _M
