@@ -3,9 +3,10 @@
 --
 --   lua5.4 spec/ledger/spender.lua LEDGER FOLDER NAME COUNT
 --
--- It leaves a line in FOLDER/ready, waits until somebody writes to the pipe
--- FOLDER/go, and orders COUNT videos for 1.00 each, without waiting for a limit. What was bought leaves a line in
--- FOLDER/bought, what became of each order one in FOLDER/outcomes.
+-- It leaves a line in FOLDER/ready, waits until somebody opens the pipe FOLDER/go,
+-- and orders COUNT videos for 1.00 each, without waiting for a limit. What was
+-- bought leaves a line in FOLDER/bought, what became of each order one in
+-- FOLDER/outcomes.
 
 local json = require "starvideos.json"
 local shell = require "starvideos.sandbox.nginx.shell"

@@ -166,6 +166,26 @@ function _M.rows(store, template, values)
   return store:read(sql, unpack(list, 1, count))
 end
 
+--- When the day (UTC) of a time began.
+-- @tparam number now Unix seconds
+-- @treturn number Unix seconds
+function _M.day(now)
+  return now - now % policy.day
+end
+
+--- What sets a column to a time, for a change of the store.
+-- @tparam table store
+-- @tparam string column
+-- @tparam string name of the time: `now` or `day`
+-- @tparam number value where there is no server's clock
+-- @treturn table
+function _M.assignment(store, column, name, value)
+  if store.database:clock() then
+    return { sql = column .. " = " .. clocks[name], count = 0 }
+  end
+  return { sql = column .. " = ?", values = { value }, count = 1 }
+end
+
 --- The values that most templates name.
 -- @tparam table store
 -- @tparam table caller
@@ -176,7 +196,7 @@ function _M.values(store, caller, row)
   local now = store.rounded(caller.now)
   return {
     now = now,
-    day = math.floor(now / policy.day) * policy.day,
+    day = _M.day(now),
     id = row.order_id,
     revision = row.revision,
     account = row.account or "",

@@ -18,6 +18,9 @@ local _M = {}
 -- How often an order that fits, though it did not a moment ago, is tried again.
 local TRIES = 5
 
+-- For how many seconds a ledger that has limits is not asked whether it has.
+local REMEMBERED = 60
+
 -- The states of an order that is, or may be, an open task of the provider.
 local holding = { submitting = true, accepted = true, unknown = true }
 
@@ -45,7 +48,9 @@ end
 local NONE = " NOT EXISTS (SELECT 1 FROM starvideos_limits WHERE %s"
   .. " AND @applies@)"
 
-local UNLIMITED = { set = "spent_in = @window@", where = NONE:format "@kept@" }
+-- A ledger that has none of any kind is asked no more than that.
+local UNLIMITED = { count = 0,
+  sql = "NOT EXISTS (SELECT 1 FROM starvideos_limits)" }
 
 local RESERVE = ([[UPDATE starvideos_limits SET
   used = CASE WHEN kind = 'open' THEN used + 1
@@ -126,8 +131,8 @@ end
 -- The row as it will be; false where another process has changed it; nil and an
 -- err; or nil, nil and true where it is as it was, and the condition does not
 -- hold.
-local function change_order(store, row, change, extra, values)
-  local count, err = store:save(row, change, bound(store, extra, values))
+local function change_order(store, row, change, more)
+  local count, err = store:save(row, change, more)
   if not count then
     return nil, err
   elseif count == 0 then
@@ -148,9 +153,8 @@ local function reserve_all(store, row, change, values)
   elseif count == 0 then
     return nil, "it does not fit"
   end
-  store.is_limited = values.count > 0
   change.after.spent_in = values.day
-  change.after.slot = store.is_limited and limit_sql.FOREVER or nil
+  change.after.slot = values.count > 0 and limit_sql.FOREVER or nil
   return store:changed(row, change)
 end
 
@@ -171,16 +175,28 @@ local function refusal_of(store, caller, values)
   return freed == 0 and err
 end
 
+-- Whether the ledger had limits a moment ago.
+local function is_limited(store, caller)
+  local since = store.limited_at
+  return since and caller.now >= since and caller.now < since + REMEMBERED
+end
+
+local function reserve_nothing(store, caller, row, change)
+  local day = limit_sql.day(caller.now)
+  change.after.spent_in = day
+  return change_order(store, row, change, { where = UNLIMITED,
+    set = limit_sql.assignment(store, "spent_in", "day", day) })
+end
+
 local function reserve(store, caller, row, change)
-  local values = limit_sql.values(store, caller, row)
-  if not store.is_limited then
-    change.after.spent_in = values.day
-    local after, err, is_same = change_order(store, row, change, UNLIMITED,
-      values)
+  if not is_limited(store, caller) then
+    local after, err, is_same = reserve_nothing(store, caller, row, change)
     if not is_same then
       return after, err
     end
+    store.limited_at = caller.now
   end
+  local values = limit_sql.values(store, caller, row)
   gates.sweep(store, values)
   for _ = 1, TRIES do
     local after, err = store:atomically(function()
@@ -270,7 +286,7 @@ local function settle(store, caller, row, change)
     and change.after.state == "failed"
   if not is_counted then
     local after, err, is_same = change_order(store, row, change,
-      alone(row, change.after), values)
+      bound(store, alone(row, change.after), values))
     if not is_same then
       return after, err
     end
@@ -285,8 +301,8 @@ local function settle(store, caller, row, change)
 end
 
 local function pause(store, caller, row, change)
-  return change_order(store, row, change, PAUSED,
-    limit_sql.values(store, caller, row))
+  return change_order(store, row, change, bound(store, PAUSED,
+    limit_sql.values(store, caller, row)))
 end
 
 local steps = { reserve = reserve, settle = settle, pause = pause }

@@ -367,14 +367,12 @@ end
 -- @treturn ?number how many rows were changed
 -- @treturn ?table err
 function Store:save(row, change, more)
-  local names, values, count = {}, {}, change.count
-  for index = 1, count do
-    names[index], values[index] = change.names[index], change.values[index]
-  end
-  names[count + 1] = "revision = revision + 1"
-  names[count + 2] = change.begins and "lease_began = " .. change.begins
+  local names, values, count = change.names, change.values, change.count
   local set, where = more and more.set, more and more.where
-  names[#names + 1] = set and set.sql
+  local begins = change.begins and "lease_began = " .. change.begins
+  names[count + 1] = "revision = revision + 1"
+  names[count + 2] = begins or set and set.sql or nil
+  names[count + 3] = begins and set and set.sql or nil
   count = add(values, count, set)
   values[count + 1], values[count + 2] = row.order_id, row.revision
   count = add(values, count + 2, where)
