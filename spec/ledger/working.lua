@@ -1,239 +1,274 @@
 -- Workers on one queue, whatever database it lies in: specs to be run over each.
--- Each worker is a client on the runtime `frame`, all in this process: a worker
--- that is not updated is one that was stopped.
 
 local assert = require "luassert"
 local busted = require "busted"
-local contexts = require "starvideos.context"
-local json = require "starvideos.json"
-local ledgers = require "starvideos.ledger"
+local crews = require "spec.fixtures.crew"
 local worlds = require "spec.ledger.world"
 
-local it, describe = busted.it, busted.describe
+local it = busted.it
 
 return worlds.behaviour("workers", function(each)
-  local world, batch_client, events, new_ledger
+  local world, crew
 
   each(function(new_world)
-    world, events = new_world, {}
-    new_ledger = ledgers.new
-    function ledgers.new(options)
-      options.runtime = nil -- so that all happens in this Lua state
-      return new_ledger(options)
-    end
-  end)
-
-  busted.before_each(function()
-    batch_client = nil
+    world, crew = new_world, crews.new(new_world)
   end)
 
   busted.after_each(function()
-    ledgers.new = new_ledger
+    crew.close()
   end)
 
-  -- A client whose clocks are the world's.
-  local function client_of(options)
-    options = options or {}
-    options.on_event = options.on_event or function(event)
-      events[#events + 1] = event
-
-    end
-    local client = world:client(options)
-    local context = contexts.of(client)
-    local ledger = context.ledger
-    local skew = { seconds = 0 }
-    context.boottime = function() return world.now + skew.seconds end
-    ledger.boottime = context.boottime
-    context.wall_clock = function() return world.now end
-    local runtime = context.runtime
-    if runtime.inline then -- no thread, which has a clock of its own
-      function runtime.disk(_, ...)
-        return runtime.inline:disk(...)
-      end
-    end
-    if world.address:find "^postgres" == nil then
-      ledger.clock = function() return 1e9 + world.now end
-    end
-    return client, context, skew
-  end
-
-  -- Enqueues orders with the keys k1 to kN.
-  local function enqueue(count, scenario, first)
-    batch_client = batch_client or client_of()
-    local context = contexts.of(batch_client)
-    local list = {}
-    for index = 1, count do
-      local number = index + (first or 0)
-      local body = json.encode(world.params(scenario,
-        { prompt = ("kite %d%s"):format(number,
-          scenario and " [scenario:" .. scenario .. "]" or "") }))
-      list[index] = { key = "k" .. number, take = 1, model = "videos",
-        params = body, body = body, endpoint = "/v1/videos/videos",
-        base_url = context.base_url, path = ("sub/%d.mp4"):format(number) }
-    end
-    local results, batch = context.ledger:stage(nil, list)
-    assert.truthy(results, tostring(batch))
-    assert.equal(count, context.ledger:enqueue_staged(batch))
-  end
-
-  -- Starts a worker; `prepare` gets its context and what is added to its clock.
-  local function start(options, prepare, client_options)
-    options = options or {}
-    options.directory = options.directory or world.folder .. "/videos"
-    client_options = client_options or {}
-    client_options.runtime = "frame"
-    local client, context, skew = client_of(client_options)
-    local one = { client = client, context = context, skew = skew, done = {} }
-    options.on_done = options.on_done or function(order, file, err)
-      one.done[#one.done + 1] = { key = order.key, file = file, err = err }
-    end
-    if prepare then
-      prepare(context, skew)
-    end
-    one.handle = client:async(client.work, client, options)
-    return one
-  end
-
-  -- Lets time pass for those that are not stopped, until all have ended or for so
-  -- long. Time goes on in steps of at most a second.
-  local function go(seconds, ...)
-    local list, until_then = { ... }, world.now + seconds
-    repeat
-      local pause, busy = 1, false
-      for _, one in ipairs(list) do
-        repeat
-          one.client:update(1000)
-        until one.context.runtime:timeout() ~= 0
-        pause = math.min(pause, one.context.runtime:timeout() or 1)
-        busy = busy or not one.handle.done
-      end
-      world.now = world.now + math.max(pause, 0.001)
-    until not busy or world.now >= until_then
-  end
-
-  local function result_of(one)
-    assert.is_true(one.handle.done)
-    assert.is_nil(one.handle.err, tostring(one.handle.err))
-    return one.handle.result
-  end
-
-  local function events_of(name, state)
-    local list = {}
-    for _, event in ipairs(events) do
-      if event.name == name and (not state or event.state == state) then
-        list[#list + 1] = event
-      end
-    end
-    return list
-  end
-
-  local function count_of(state)
-    return tonumber(world:rows([[SELECT COUNT(*) AS orders
-      FROM starvideos_orders WHERE state = ?]], state)[1].orders)
-  end
-
-  -- The lease of a worker is over, on whichever clock it is.
-  local function age_workers(seconds)
-    world:run("UPDATE starvideos_workers SET lease_began = lease_began - ?",
-      seconds or 61)
-  end
-
   it("send, wait for and save all that is queued", function()
-    enqueue(5)
-    local client = client_of()
-    local saved = {}
+    crew:enqueue(5)
+    local client, saved = crew:client(), {}
     local result = assert(client:work { directory = world.folder .. "/videos",
       on_done = function(order, file) saved[order.key] = file.path end })
     assert.same({ done = 5, failed = 0, unknown = 0, left = 0 }, result)
     assert.equal(5, world:billed())
-    assert.truthy(world:read "videos/sub/3.mp4")
-    assert.truthy(saved.k3:find("videos/sub/3.mp4", 1, true))
+    assert.truthy(world:read "videos/sub/k3.mp4")
+    assert.truthy(saved.k3:find("videos/sub/k3.mp4", 1, true))
     assert.same({}, world:rows "SELECT * FROM starvideos_workers")
   end)
 
   it("end at once where nothing is queued", function()
-    local client = client_of()
+    local client = crew:client()
     assert.equal(0, assert(client:work()).done)
     assert.equal(0, world:sent())
   end)
 
   it("share a queue, and buy and save each order once", function()
-    enqueue(40)
-    local a, b = start { claims = 8 }, start { claims = 8 }
-    go(3000, a, b)
-    local one, other = result_of(a), result_of(b)
+    crew:enqueue(40)
+    local a, b = crew:start { claims = 8 }, crew:start { claims = 8 }
+    crew:go(3000, a, b)
+    local one, other = crews.result_of(a), crews.result_of(b)
     assert.equal(40, one.done + other.done)
     assert.is_true(one.done > 5 and other.done > 5)
-    assert.equal(40, world:billed())
-    assert.equal(40, world:sent "POST")
-    assert.equal(40, count_of "downloaded")
+    assert.same({ 40, 40 }, { world:billed(), world:sent "POST" })
+    assert.equal(40, crew:in_state "downloaded")
   end)
 
   it("have no more orders at a time than they may claim", function()
-    enqueue(20)
-    local a, most = start { claims = 3 }, 0
+    crew:enqueue(20)
+    local a, most = crew:start { claims = 3 }, 0
     repeat
-      go(5, a)
-      most = math.max(most, tonumber(world:rows([[SELECT COUNT(*) AS orders
-        FROM starvideos_orders WHERE claim IS NOT NULL]])[1].orders))
+      crew:go(5, a)
+      most = math.max(most, crew:count "claim IS NOT NULL")
     until a.handle.done
     assert.equal(3, most)
-    assert.equal(20, result_of(a).done)
+    assert.equal(20, crews.result_of(a).done)
   end)
 
-  describe("of which one is stopped", function()
-    it("take its orders over, and it changes nothing when it wakes", function()
-      enqueue(3)
-      local a = start()
-      go(20, a)
-      assert.equal(3, count_of "accepted")
-      local b = start()
-      age_workers()
-      go(200, b)
-      assert.equal(3, result_of(b).done)
+  it("take over what a stopped one has, which changes nothing when it wakes",
+    function()
+      crew:enqueue(3)
+      local a = crew:start()
+      crew:go(20, a)
+      assert.equal(3, crew:in_state "accepted")
+      crew:age()
+      local b = crew:start()
+      crew:go(200, b)
+      assert.equal(3, crews.result_of(b).done)
       local polls = world:sent "GET"
-      go(30, a)
+      crew:go(30, a)
       assert.equal(polls, world:sent "GET") -- it looked at none of them
-      assert.equal(1, #events_of("worker", "fenced"))
-      assert.equal(0, result_of(a).done)
-      assert.equal(3, world:billed())
-      assert.equal(3, count_of "downloaded")
+      assert.equal(1, #crew:heard("worker", "fenced"))
+      assert.equal(0, crews.result_of(a).done)
+      assert.same({ 3, 3 }, { world:billed(), crew:in_state "downloaded" })
     end)
 
-    it("wait for what it has until it is dead", function()
-      enqueue(2)
-      local a = start()
-      go(20, a)
-      local b = start()
-      go(40, b)
-      assert.is_false(b.handle.done)
-      assert.equal(0, #b.done)
-      go(300, a, b)
-      assert.equal(2, result_of(a).done)
-      assert.equal(0, result_of(b).done)
-    end)
+  it("wait for what another has, until that is done", function()
+    crew:enqueue(2)
+    local a = crew:start()
+    crew:go(20, a)
+    local b = crew:start()
+    crew:go(40, b)
+    assert.is_false(b.handle.done)
+    crew:go(300, a, b)
+    assert.equal(2, crews.result_of(a).done)
+    assert.equal(0, crews.result_of(b).done)
+  end)
 
-    it("send nothing that it was about to send", function()
-      enqueue(1)
-      local a = start({}, function(context, skew)
-        local ledger = context.ledger
-        local claim = ledger.claim
-        function ledger.claim(self, want)
-          local rows, err = claim(self, want)
-          if rows and rows[1] then -- it is stopped when it has claimed the order
-            skew.seconds, ledger.claim = 100, nil
-          end
-          return rows, err
+  -- Once it has claimed an order, a worker is stopped for so long.
+  local function stopped_after_claim(seconds)
+    return function(context, skew)
+      local ledger = context.ledger
+      local claim = ledger.claim
+      function ledger.claim(self, want)
+        local rows, err = claim(self, want)
+        if rows and rows[1] then
+          skew.seconds, ledger.claim = seconds, nil
         end
-      end)
-      assert.equal(0, world:sent "POST")
-      age_workers()
-      local b = start()
-      go(5, b)
+        return rows, err
+      end
+    end
+  end
+
+  it("send nothing that may be another's by then", function()
+    crew:enqueue(1)
+    local a = crew:start({}, stopped_after_claim(100))
+    assert.equal(0, world:sent "POST")
+    crew:age()
+    local b = crew:start()
+    crew:go(5, b)
+    assert.equal(1, world:sent "POST")
+    crew:go(300, a, b)
+    assert.equal(1, world:billed())
+    assert.equal(1, crews.result_of(a).done + crews.result_of(b).done)
+  end)
+
+  it("record the task of an order that was on the wire when they were taken for"
+    .. " dead", function()
+    crew:enqueue(1)
+    local b
+    function world.before_request(req)
+      if req.method == "POST" then
+        world.before_request = nil
+        crew:age()
+        b = crew:start()
+      end
+    end
+    local a = crew:start()
+    assert.same({ "accepted" }, world:states())
+    crew:go(300, a, b)
+    assert.equal(1, crews.result_of(a).done + crews.result_of(b).done)
+    assert.same({ 1, 1 }, { world:billed(), crew:in_state "downloaded" })
+  end)
+
+  it("hand back what they have when they are cancelled", function()
+    crew:enqueue(4)
+    local a = crew:start { claims = 2 }
+    crew:go(20, a)
+    a.handle:cancel()
+    crew:go(1, a)
+    local err = crews.err_of(a)
+    assert.equal("cancelled", err.kind)
+    assert.equal(4, err.result.left)
+    assert.equal(0, crew:count "claim IS NOT NULL")
+    assert.same({ 2, 2 }, { crew:in_state "accepted", crew:in_state "queued" })
+    assert.same({}, world:rows "SELECT * FROM starvideos_workers")
+    assert.equal(1, #crew:heard("worker", "draining"))
+    local b = crew:start()
+    crew:go(300, b)
+    assert.equal(4, crews.result_of(b).done)
+    assert.equal(4, world:billed())
+  end)
+
+  it("follow a queue until they are cancelled", function()
+    crew:enqueue(1)
+    local a = crew:start { follow = true }
+    crew:go(300, a)
+    assert.equal(1, #a.done)
+    crew:enqueue(1)
+    crew:go(300, a)
+    assert.equal(2, #a.done)
+    assert.is_false(a.handle.done)
+    a.handle:cancel()
+    crew:go(1, a)
+    assert.equal("cancelled", crews.err_of(a).kind)
+  end)
+
+  it("keep within a limit of open tasks, and use all of it", function()
+    crew:enqueue(12)
+    assert(crew:client():limits { open = 3 })
+    local a, b, most = crew:start(), crew:start(), 0
+    local began = world.now
+    repeat
+      crew:go(5, a, b)
+      most = math.max(most, crew:in_state "accepted")
+    until a.handle.done and b.handle.done
+    assert.equal(3, most)
+    assert.equal(12, crews.result_of(a).done + crews.result_of(b).done)
+    assert.is_true(world.now - began < 4 * 190, world.now - began)
+  end)
+
+  it("go on with the rest where an order is refused, or fails", function()
+    crew:enqueue(1, "create_refused")
+    crew:enqueue(1, "failed")
+    crew:enqueue(2)
+    local a = crew:start()
+    crew:go(600, a)
+    assert.same({ done = 2, failed = 2, unknown = 0, left = 0 },
+      crews.result_of(a))
+    assert.same({ "refused", "failed", "downloaded", "downloaded" },
+      world:states())
+  end)
+
+  it("never send again what may have been bought", function()
+    crew:enqueue(1, "create_reset")
+    crew:enqueue(1)
+    local a = crew:start()
+    crew:go(600, a)
+    assert.same({ done = 1, failed = 0, unknown = 1, left = 0 },
+      crews.result_of(a))
+    assert.same({ "unknown", "downloaded" }, world:states())
+    assert.equal("outcome_unknown", a.done[1].err.kind)
+    assert.equal(2, world:sent "POST")
+  end)
+
+  it("stop the queue where the key is refused, until it is told to continue",
+    function()
+      crew:enqueue(3)
+      local transport = world.transport
+      function world.transport()
+        return { status = 401, headers = {}, body = "{}" }
+      end
+      local a = crew:start()
+      crew:go(60, a)
+      local err = crews.err_of(a)
+      assert.equal("auth", err.kind)
+      assert.equal(3, err.result.left)
       assert.equal(1, world:sent "POST")
-      go(300, a, b)
-      assert.equal(1, world:billed())
-      assert.equal(1, result_of(a).done + result_of(b).done)
+      assert.equal(3, crew:in_state "queued")
+      assert.equal(1, #crew:heard("queue", "halted"))
+      world.transport = transport
+      local b = crew:start()
+      crew:go(60, b)
+      assert.equal("auth", crews.err_of(b).kind)
+      assert.equal(1, world:sent "POST")
+      local c = crew:start { resume = true }
+      crew:go(300, c)
+      assert.equal(3, crews.result_of(c).done)
     end)
+
+  it("stop the queue where no money is left", function()
+    crew:enqueue(1, "create_quota")
+    crew:enqueue(1)
+    local a = crew:start()
+    crew:go(60, a)
+    assert.equal("invalid_request", crews.err_of(a).kind)
+    assert.same({ "queued", "queued" }, world:states())
+  end)
+
+  it("stop the queue after five failed tasks in a row", function()
+    crew:enqueue(30, "failed")
+    local a = crew:start { claims = 5 }
+    crew:go(2000, a)
+    assert.equal("task_failed", crews.err_of(a).kind)
+    local failed = crew:in_state "failed" -- others were sent when the first failed
+    assert.is_true(failed >= 5 and failed < 10, failed)
+    assert.equal(30 - failed, crew:in_state "queued")
+  end)
+
+  it("stop the queue after five orders in a row of unknown outcome", function()
+    crew:enqueue(30, "create_500")
+    local a = crew:start { claims = 1 }
+    crew:go(2000, a)
+    assert.equal("outcome_unknown", crews.err_of(a).kind)
+    assert.same({ 5, 25 }, { crew:in_state "unknown", crew:in_state "queued" })
+  end)
+
+  it("all hold back where one was told too many requests", function()
+    crew:enqueue(6)
+    local a, b = crew:start { claims = 1 }, crew:start { claims = 1 }
+    local transport = world.transport
+    function world.transport()
+      world.transport = transport
+      return { status = 429, headers = { ["retry-after"] = "3000" }, body = "" }
+    end
+    crew:go(50, a, b) -- one of the first polls
+    local sent = world:sent()
+    crew:go(500, a, b)
+    assert.is_true(world:sent() <= sent + 1, world:sent())
+    assert.is_true(#crew:heard("rate", "lowered") >= 1)
   end)
 end)
