@@ -62,7 +62,8 @@ _M.enqueue = waiting { name = "enqueue", takes = { "orders" }, ledger = true,
 --   `on_done(order, file, err)`, `on_task(order, task)`,
 --   `on_progress(order, task, info)` and `on_download(order, received, total)`,
 --   which get the order as it stands in the list; `overwrite`, `stall_timeout`,
---   `limit_timeout` and those of `wait`, for each order
+--   `limit_timeout` (that of the wait: orders of the same list make room) and
+--   those of `wait`, for each order
 -- @treturn ?table results in the order of the list, each with `task` and `file`,
 --   or `err`. After a refused key or an empty balance no further order is begun
 -- @treturn ?table err: validation, see `enqueue`; io where a folder cannot be

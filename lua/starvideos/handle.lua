@@ -83,7 +83,7 @@ end
 --   what the body raised) and `progress`: nil, or a table of how far it has
 --   come, with `task`, `elapsed`, `remaining`, `polls` and `error` (of the last
 --   poll, where it failed) of a wait, `ended` and
---   `count` of a wait for many, `received` and `total` (bytes) of a download
+--   `count` of a wait for many or a list, `received` and `total` (bytes) of a download
 function _M.start(runtime, body, ...)
   local self = setmetatable({ done = false }, mt)
   local group
@@ -110,6 +110,22 @@ function _M.show(runtime, look)
   local group = runtime.current and runtime:current()
   if group and group.handle then
     group.handle.look = look
+  end
+end
+
+--- Let it show one thing, whatever the parts of the operation show.
+-- @tparam table runtime
+-- @tparam function look returns a table
+-- @treturn function ends that
+function _M.hold(runtime, look)
+  local group = runtime.current and runtime:current()
+  local handle = group and group.handle
+  if not handle then
+    return function() end
+  end
+  handle.look, group.handle = look, nil
+  return function()
+    group.handle = handle
   end
 end
 

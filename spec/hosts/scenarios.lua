@@ -103,6 +103,46 @@ local function wait_for_many(world)
   return words
 end
 
+local function generate_list(world)
+  local list, words, most, open = {}, {}, 0, 0
+  for index = 1, 5 do
+    list[index] = order(index == 3 and "failed")
+    list[index].path = ("folder-%d/%d.mp4"):format(index % 2, index)
+  end
+  local results = assert(world.client:generate_all(list, with(FAST, {
+    at_most = 2, directory = world.path "list",
+    on_task = function()
+      open = open + 1
+      most = math.max(most, open)
+    end,
+    on_done = function() open = open - 1 end,
+    on_download = function(one) list[2].seen = one == list[2] or list[2].seen end,
+  })))
+  for index, result in ipairs(results) do
+    words[index] = result.file and result.file.bytes > 1000 and "saved"
+      or result.err.kind
+  end
+  words[6], words[7] = most, list[2].seen
+  return words
+end
+
+local function cancelled_list(world)
+  local list = {}
+  for index = 1, 3 do
+    list[index] = order "never"
+    list[index].path = index .. ".mp4"
+  end
+  local results, err = world.client:generate_all(list, with(FAST, {
+    at_most = 2, directory = world.path "list",
+    on_progress = world.cancel }))
+  local words = { tostring(results), err.kind }
+  for _, result in ipairs(err.result) do
+    words[#words + 1] = ("%s %s"):format(result.err.kind,
+      result.err.task and "with its task" or "alone")
+  end
+  return words
+end
+
 local function existing_target(world)
   local path = world.path "taken"
   assert(io.open(path, "wb")):close()
@@ -138,6 +178,9 @@ _M.list = {
   { name = "waits for many, each polled once", run = wait_for_many, posts = 6,
     outcome = { "completed", "completed", "completed", "task_failed",
       "completed", "completed", "completed" } },
+  { name = "makes a list of videos, some at a time", run = generate_list,
+    posts = 5, outcome = { "saved", "saved", "task_failed", "saved", "saved",
+      2, true } },
   { name = "tells of a failed task", run = wait "failed", posts = 1,
     outcome = { kind = "task_failed", task = true, sentence = true } },
   { name = "ends a wait at its deadline", posts = 1,
@@ -208,6 +251,10 @@ _M.list = {
     outcome = { kind = "timeout", sentence = true, part = true } },
   { name = "ends a cancelled wait", run = cancelled_wait, posts = 1,
     outcome = { kind = "cancelled", task = true, sentence = true } },
+  { name = "ends a cancelled list, and begins no more of it", posts = 2,
+    run = cancelled_list, outcome = { "nil", "cancelled",
+      "cancelled with its task", "cancelled with its task",
+      "cancelled alone" } },
   { name = "ends all of a cancelled wait for many", posts = 3,
     run = cancelled_wait_for_many,
     outcome = { "cancelled", "cancelled", "cancelled" } },

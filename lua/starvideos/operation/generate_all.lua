@@ -7,6 +7,8 @@ local errors = require "starvideos.errors"
 local generate = require "starvideos.operation.generate"
 local handle = require "starvideos.handle"
 local output_path = require "starvideos.operation.output_path"
+local policy = require "starvideos.polling.policy"
+local saving = require "starvideos.operation.saving"
 
 -- Orders at a time, where the caller does not say.
 local AT_MOST = 5
@@ -14,16 +16,9 @@ local AT_MOST = 5
 -- What every further order would meet, too: they are not begun.
 local hopeless = { auth = true, config = true }
 
-local PAYMENT_REQUIRED = 402
-
 -- Options of the call that every order is made with.
 local passed = { "timeout", "interval", "max_interval", "first_poll",
-  "overwrite", "stall_timeout", "limit_timeout" }
-
-local function is_hopeless(err)
-  return hopeless[err.kind] or err.status == PAYMENT_REQUIRED
-    or tostring(err.code) == tostring(PAYMENT_REQUIRED)
-end
+  "overwrite", "stall_timeout" }
 
 local function path_of(self, entry)
   if output_path.is_absolute(entry.path) then
@@ -41,7 +36,9 @@ end
 
 local function options_of(self, entry)
   local options = { path = path_of(self, entry), key = entry.key,
-    take = entry.take, label = entry.label }
+    take = entry.take, label = entry.label,
+    limit_timeout = self.options.limit_timeout or self.options.timeout
+      or policy.timeout }
   for _, name in ipairs(passed) do
     options[name] = self.options[name]
   end
@@ -63,8 +60,9 @@ local function obstacle(err)
   if err.kind == "cancelled" then
     return { kind = "cancelled", message = "stopped before it was begun;"
       .. " nothing was ordered", interrupted = err.interrupted }
-  elseif is_hopeless(err) then
+  elseif hopeless[err.kind] or err.unpaid then
     return { kind = err.kind, status = err.status, code = err.code,
+      unpaid = err.unpaid,
       message = "not begun, for another order was refused: " .. err.message }
   end
 end
@@ -96,13 +94,13 @@ end
 local function make_folders(self)
   local made = {}
   for _, entry in ipairs(self.entries) do
-    local folder = path_of(self, entry):match "^(.*)/[^/]*$"
-    if folder ~= "" and not made[folder] then
-      local ok, failure = self.context.runtime:disk("make_directory", folder)
+    local path = path_of(self, entry)
+    local folder = path:match "^(.*)/"
+    if not made[folder] then
+      local ok, err = saving.make_folder(self.context.runtime, path)
       if not ok then
-        return nil, errors.new { kind = failure.reason == "cancelled"
-          and "cancelled" or "io", message = ("cannot make the folder %s: %s;"
-          .. " nothing was ordered"):format(folder, tostring(failure.message)) }
+        err.message = err.message .. "; nothing was ordered"
+        return nil, err
       end
       made[folder] = true
     end
@@ -169,10 +167,11 @@ return function(context, list, options)
   if not ok then
     return nil, err
   end
-  handle.show(context.runtime, function()
+  local release = handle.hold(context.runtime, function()
     return { ended = self.ended, count = #self.entries }
   end)
   make_all(self)
+  release()
   interrupt_rest(self)
   if self.obstacle and self.obstacle.kind == "cancelled" then
     return nil, stopped(self)

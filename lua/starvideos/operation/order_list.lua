@@ -36,7 +36,9 @@ end
 local function params_of(order)
   local params = {}
   for name, value in pairs(order) do
-    params[name] = not own[name] and value or nil
+    if not own[name] then
+      params[name] = value
+    end
   end
   return params
 end
