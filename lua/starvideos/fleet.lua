@@ -107,7 +107,9 @@ _M.orders = waiting { name = "orders", takes = {}, ledger = true,
 
 --- What the ledger holds, in sums.
 -- @treturn ?table `states` (how many orders, by their state), `claimed` (how many
---   workers have), `unpriced` (how many were sent, or may have been, without a
+--   workers have), `unattended` (how many tasks of the queue no worker has had for
+--   two minutes), `overdue` (how many tasks have not ended after half an hour),
+--   `unpriced` (how many were sent, or may have been, without a
 --   price), `spend` (by currency `total` and `today`, of this day UTC), `workers`
 --   (a list of `id`, `machine`, `account`, `base_url`, `claims`, `polls` (its
 --   share of the polls a second), `draining`, `started_at` (Unix seconds),

@@ -66,6 +66,17 @@ return worlds.behaviour("the history of a ledger", function(each)
       assert.equal("b", (keys { key = "b" }))
     end)
 
+    it("does not list what is staged only, unless it is asked for", function()
+      create "a"
+      local ledger = require("starvideos.context").of(client).ledger
+      assert(ledger:stage(nil, { { key = "b", take = 1, model = "videos",
+        params = "{}", base_url = "http://here", endpoint = "/x", body = "{}" } }))
+      assert.equal("a", (keys()))
+      assert.equal("b", (keys { state = "staged" }))
+      local list = assert(client:pending { all = true })
+      assert.equal(1, #list)
+    end)
+
     it("lists those of a time", function()
       create "a"
       create "b"
@@ -104,6 +115,24 @@ return worlds.behaviour("the history of a ledger", function(each)
       local status = assert(client:status())
       assert.same({ USD = { total = 3.5, today = 2.5 } }, status.spend)
       assert.equal(1, status.unpriced)
+    end)
+
+    it("counts the tasks that nobody works on, and those that take long", function()
+      for _, key in ipairs { "mine", "left", "given", "own", "old" } do
+        create(key)
+      end
+      world:run("UPDATE starvideos_orders SET updated_at = ?", core.time() - 300)
+      world:run [[UPDATE starvideos_orders SET queued_at = 5
+        WHERE order_key IN ('mine', 'left', 'given')]]
+      world:run "UPDATE starvideos_orders SET claim = 'w' WHERE order_key = 'mine'"
+      world:run([[UPDATE starvideos_orders SET not_before = ?
+        WHERE order_key = 'given']], core.time() + 60)
+      world:run([[UPDATE starvideos_orders SET accepted_at = ?
+        WHERE order_key = 'old']], core.time() - 3600)
+      local status = assert(client:status())
+      assert.equal(1, status.unattended)
+      assert.equal(1, status.overdue)
+      assert.equal(1, status.claimed)
     end)
 
     it("tells of the workers, and how long ago each was heard of", function()

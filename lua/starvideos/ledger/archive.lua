@@ -39,7 +39,7 @@ function _M.digest(text)
 end
 
 local function archive_row(store, row)
-  local count, err = store:write(CHANGE, _M.digest(row.params), row.order_id,
+  local count, err = store:write(CHANGE, row.digest, row.order_id,
     row.revision)
   if count == 1 then
     local ok
@@ -49,19 +49,22 @@ local function archive_row(store, row)
   return count, err
 end
 
+-- The digests are made beforehand: others wait for the transaction.
 local function archive_page(store, rows)
-  local total = 0
-  local done, err = store:transaction(function()
+  for _, row in ipairs(rows) do
+    row.digest = _M.digest(row.params)
+  end
+  return store:transaction(function()
+    local total = 0
     for _, row in ipairs(rows) do
-      local count, why = archive_row(store, row)
+      local count, err = archive_row(store, row)
       if not count then
-        return nil, why
+        return nil, err
       end
       total = total + count
     end
-    return true
+    return total
   end)
-  return done and total, err
 end
 
 --- Archive a page of the orders that ended before a time.

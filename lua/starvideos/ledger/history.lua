@@ -4,11 +4,16 @@
 local transitions = require "starvideos.ledger.transitions"
 local workers = require "starvideos.ledger.workers"
 
-local unpack = table.unpack or unpack
-
 local _M = {}
 
 local DAY = 86400
+
+--- In seconds.
+-- @table policy
+_M.policy = {
+  takeover = 120, -- until another worker has the orders of a dead one
+  task = 1800, -- that a task may take, and a wait for it lasts
+}
 
 -- What a list can be restricted to, as SQL; `state` stands apart, for it may be
 -- several.
@@ -21,9 +26,11 @@ local conditions = {
   { "key", "order_key = ?" },
 }
 
--- The condition of a list, and its values.
+-- The condition of a list, and its values. An order that is staged is none yet,
+-- unless somebody asks for those.
 local function condition_of(filter)
   local words, values = {}, {}
+  words[1] = not filter.states and "state <> 'staged'" or nil
   for _, row in ipairs(conditions) do
     if filter[row[1]] ~= nil then
       words[#words + 1], values[#values + 1] = row[2], filter[row[1]]
@@ -36,7 +43,7 @@ local function condition_of(filter)
   if marks[1] then
     words[#words + 1] = "state IN (" .. table.concat(marks, ", ") .. ")"
   end
-  return words[1] and "WHERE " .. table.concat(words, " AND ") or "", values
+  return "WHERE " .. table.concat(words, " AND "), values
 end
 
 --- List orders, oldest first. Those whose process ended are recovered.
@@ -64,21 +71,45 @@ function _M.list(store, caller, filter)
     and page[#page].order_id or nil
 end
 
+-- What an order costs is part of what was spent once it may have been bought. A
+-- worker that gives an order back may say until when nobody needs to have it.
 local SUMS = [[SELECT state, currency, COUNT(*) AS orders,
-  COUNT(claim) AS claimed, COUNT(CASE WHEN spent_in IS NOT NULL AND cost IS NULL
-  THEN 1 END) AS unpriced, SUM(CASE WHEN spent_in IS NOT NULL THEN cost END)
-  AS spent, SUM(CASE WHEN spent_in >= @day@ THEN cost END) AS today
+  COUNT(claim) AS claimed,
+  COUNT(CASE WHEN spent_in IS NOT NULL AND cost IS NULL THEN 1 END) AS unpriced,
+  COUNT(CASE WHEN state IN ('accepted', 'completed') AND closed_at IS NULL
+    AND queued_at IS NOT NULL AND claim IS NULL AND updated_at < @taken@
+    AND COALESCE(not_before, 0) < @taken@ THEN 1 END) AS unattended,
+  COUNT(CASE WHEN state = 'accepted' AND closed_at IS NULL
+    AND accepted_at < @late@ THEN 1 END) AS overdue,
+  SUM(CASE WHEN spent_in IS NOT NULL THEN cost END) AS spent,
+  SUM(CASE WHEN spent_in >= @day@ THEN cost END) AS today
   FROM starvideos_orders GROUP BY state, currency]]
+
+local function sums_of(store, caller)
+  local function since(seconds)
+    return ("%.3f"):format(caller.now - seconds)
+  end
+  local clock = store.database:clock()
+  return (SUMS:gsub("@(%l+)@", {
+    taken = since(_M.policy.takeover),
+    late = since(_M.policy.task),
+    day = clock and ("FLOOR(%s / %d) * %d"):format(clock, DAY, DAY)
+      or ("%.0f"):format(math.floor(caller.now / DAY) * DAY),
+  }))
+end
 
 -- The sums of each state, and of each currency.
 local function add_up(rows)
-  local sums = { states = {}, claimed = 0, unpriced = 0, spend = {} }
+  local sums = { states = {}, claimed = 0, unattended = 0, overdue = 0,
+    unpriced = 0, spend = {} }
   for _, row in ipairs(rows) do
     local function number(name)
       return tonumber(row[name]) or 0
     end
     sums.states[row.state] = (sums.states[row.state] or 0) + number "orders"
-    sums.unpriced = sums.unpriced + number "unpriced"
+    for _, name in ipairs { "unattended", "overdue", "unpriced" } do
+      sums[name] = sums[name] + number(name)
+    end
     sums.claimed = sums.claimed + (row.state ~= "staged" and number "claimed"
       or 0)
     if row.currency then
@@ -112,18 +143,16 @@ end
 -- @tparam table store
 -- @tparam table caller
 -- @treturn ?table `states` (how many orders, by their state), `claimed` (by
---   workers), `unpriced` (how many were sent, or may have been, without a price),
+--   workers), `unattended` (how many tasks of the queue no worker has had for two
+--   minutes), `overdue` (how many tasks have not ended after half an hour),
+--   `unpriced` (how many were sent, or may have been, without a price),
 --   `spend` (by currency `total` and `today`, of this day UTC, in millionths),
 --   `workers` (a list of `id`, `machine`, `account`, `base_url`, `claims`,
 --   `polls`, `draining`, `started_at`, `silence` (seconds since its last
 --   heartbeat), `is_dead`)
 -- @treturn ?table err
 function _M.status(store, caller)
-  local clock = store.database:clock()
-  local sql = SUMS:gsub("@day@", clock
-    and ("FLOOR(%s / %d) * %d"):format(clock, DAY, DAY) or "?")
-  local today = { not clock and math.floor(caller.now / DAY) * DAY or nil }
-  local rows, err = store:read(sql, unpack(today))
+  local rows, err = store:read(sums_of(store, caller))
   local list
   if rows then
     list, err = workers.list(store)

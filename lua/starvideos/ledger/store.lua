@@ -3,6 +3,7 @@
 -- @classmod starvideos.ledger.store
 
 local columns = require "starvideos.ledger.columns"
+local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local limits = require "starvideos.ledger.limits"
 local locations = require "starvideos.ledger.location"
@@ -54,7 +55,7 @@ local WHERE = {
   key = "WHERE order_key = ? ORDER BY take, account",
   task = "WHERE task_id = ? ORDER BY closed_at IS NOT NULL, order_id DESC",
   open = "WHERE closed_at IS NULL AND order_id > ? ORDER BY order_id LIMIT %d",
-  all = "WHERE order_id > ? ORDER BY order_id LIMIT %d",
+  all = "WHERE order_id > ? AND state <> 'staged' ORDER BY order_id LIMIT %d",
 }
 
 local advice = {
@@ -224,18 +225,37 @@ function Store:list_where(condition, limit, values)
     limit), unpack(values))
 end
 
+-- Its owner alone may read the copy.
+local function copy_file(self, path)
+  local done, why, is_there = core.private_file(path)
+  if done then
+    done, why = self.database:run("VACUUM INTO ?", path)
+    if not done then
+      os.remove(path)
+    end
+  end
+  return done and true, is_there and "another program is making it, or was ended"
+    .. " before it was whole; in that case remove it" or why
+end
+
 --- Copy the database while others use it.
 -- @tparam string path of a file that is not there
 -- @treturn ?boolean true
--- @treturn ?table err
+-- @treturn ?table err: io; config of a database on a server
 function Store:copy_to(path)
   if not self.database:file() then
     return nil, { kind = "config", message = ("a ledger on a PostgreSQL server is"
       .. " copied by its own program: pg_dump '%s' > FILE"):format(
       locations.shown(self.address, true)) }
   end
-  local done, err = self:write("VACUUM INTO ?", path)
-  return done and true, err
+  local done, why = ready(self)
+  if not done then
+    return nil, why
+  end
+  done, why = copy_file(self, path)
+  return done, not done and { kind = "io", message = ("the copy %s of the ledger"
+    .. " could not be made: %s; the ledger is as it was"):format(path,
+    tostring(why)) } or nil
 end
 
 --- Add an order: a prepared one is held by the caller.

@@ -119,7 +119,6 @@ function _M.backup(context, path)
     return nil, not_copied(path, { reason = "exists" })
   end
   local part = path .. ".part"
-  runtime:disk("remove", part) -- of a copy that was interrupted
   local done, err = context.ledger:backup(part)
   if not done then
     return nil, err
@@ -127,6 +126,7 @@ function _M.backup(context, path)
   local bytes = runtime:disk("size", part)
   local ok, failure = runtime:disk("commit", part, path, bytes, false)
   if not ok then
+    runtime:disk("remove", part)
     return nil, not_copied(path, failure)
   end
   return { path = path, bytes = bytes }

@@ -87,7 +87,22 @@ describe("the file of a ledger", function()
     it("says why where it cannot be made", function()
       local copy, err = client:backup "/no/such/folder/copy.db"
       assert.is_nil(copy)
-      assert.equal("ledger", err.kind)
+      assert.equal("io", err.kind)
+      assert.truthy(err.message:find("No such file", 1, true), err.message)
+    end)
+
+    it("is for its owner alone", function()
+      assert(client:backup(path))
+      assert.truthy(shell.read("ls -l " .. shell.quote(path)):find "^%-rw%-%-%-%-%-%-%-")
+    end)
+
+    it("never gets in the way of another one", function()
+      write("copy.db.part", "half")
+      local copy, err = client:backup(path)
+      assert.is_nil(copy)
+      assert.equal("io", err.kind)
+      assert.truthy(err.message:find("copy.db.part", 1, true), err.message)
+      assert.equal("half", world:read "copy.db.part")
     end)
   end)
 
