@@ -86,7 +86,7 @@ local TRUTH = [[SELECT slot, spent_in, :now AS now, @window@ AS day,
   (SELECT COUNT(*) FROM starvideos_limits
     WHERE kind = 'open' AND @applies@) AS opens,
   (SELECT MAX(refunds) FROM starvideos_limits
-    WHERE @counted@ AND @applies@) AS refunds
+    WHERE kind <> 'open' AND @counted@ AND @applies@) AS refunds
   FROM starvideos_orders WHERE order_id = :id AND revision = :revision]]
 
 local SETTLED = { set = "slot = :slot, spent_in = :spent_in" }

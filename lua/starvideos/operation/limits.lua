@@ -8,6 +8,8 @@ local _M = {}
 -- A currency has so many of its smallest parts here.
 local MILLION = 1e6
 
+local DAY = 86400
+
 -- Each option: the kind of its limit, and how its numbers are shown.
 local kinds = {
   { option = "open", kind = "open" },
@@ -100,29 +102,40 @@ local function complete(context, list)
   return true
 end
 
-local function shown(row)
-  local is_money = by_kind[row.kind].money
-  local unit = is_money and MILLION or 1
-  local until_ = row.full_until and row.full_until > row.now and row.full_until
-  local counts = is_money or row.kind == "open"
+-- Without the fraction that a whole number has as a float.
+local function plain(number)
+  return math.tointeger and math.tointeger(number) or number
+end
+
+-- Until when a limit is full, or what it has used counts.
+local function until_of(row)
   if row.kind == "spend/day" then
-    until_ = row.day + 86400
-  elseif row.kind == "creates" then
-    until_ = row.began > row.now and row.began or nil
+    return row.day + DAY
   end
-  return {
+  local time = row.kind == "creates" and row.began or row.full_until or 0
+  return time > row.now and time or nil
+end
+
+local function shown(row)
+  local how = by_kind[row.kind]
+  local unit = how.money and MILLION or 1
+  local limit = {
     name = row.name,
-    kind = by_kind[row.kind].option,
-    per = by_kind[row.kind].per,
+    kind = how.option,
+    per = how.per,
     account = row.scope == "account" and row.value or nil,
     label = row.scope == "label" and row.value or nil,
-    cap = row.cap / unit,
-    used = counts and row.used / unit or nil,
-    left = counts and math.max(0, row.cap - row.used) / unit or nil,
-    currency = is_money and row.currency or nil,
-    refund_failed = is_money and row.refunds == 1 or nil,
-    until_ = until_ or nil,
+    cap = plain(row.cap / unit),
+    until_ = until_of(row),
   }
+  if how.money or row.kind == "open" then
+    limit.used = plain(row.used / unit)
+    limit.left = plain(math.max(0, row.cap - row.used) / unit)
+  end
+  if how.money then
+    limit.currency, limit.refund_failed = row.currency, row.refunds == 1
+  end
+  return limit
 end
 
 --- The limits as they stand.
