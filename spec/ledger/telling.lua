@@ -87,7 +87,7 @@ return worlds.behaviour("telling of orders", function(each)
   end)
 
   it("tells why an order was refused, and that it is placed again", function()
-    local _, err = create(nil, "insufficient_balance")
+    local _, err = create(nil, "create_400")
     local list = of "order"
     assert.same({ "refused", err.message }, { list[3].state, list[3].error })
     assert(create())
@@ -213,6 +213,66 @@ return worlds.behaviour("telling of orders", function(each)
     assert.equal("", steps())
     assert.equal(1, (assert(ledger:enqueue_staged(batch))))
     assert.equal("staged>queued", steps())
+  end)
+
+  it("tells once that a limit is reached, and that it is lifted", function()
+    assert(client:limits { open = 1 })
+    assert(create { key = "a" })
+    assert.equal("limited", select(2, create { key = "b",
+      limit_timeout = 0 }).kind)
+    local task = world.box:tasks().tasks[1].id
+    contexts.of(client).runtime.sleep = function(_, seconds)
+      world.now = world.now + seconds
+      assert(contexts.of(client).ledger:seen { id = task,
+        status = "completed" })
+      return true
+    end
+    assert(create { key = "b" })
+    local seen = {}
+    for index, event in ipairs(of "limit") do
+      seen[index] = event.limit .. " " .. event.state
+    end
+    assert.same({ "open reached", "open lifted" }, seen)
+  end)
+
+  -- What a worker has told, beside the orders.
+  local function of_worker()
+    local words = {}
+    for _, event in ipairs(of()) do
+      words[#words + 1] = (event.name == "worker" or event.name == "queue")
+        and event.name .. " " .. event.state or nil
+    end
+    return table.concat(words, ", ")
+  end
+
+  local function work(options)
+    options = options or {}
+    options.directory, options.interval = world.folder, 10
+    return client:work(options)
+  end
+
+  it("tells what a worker does with its orders", function()
+    assert(client:enqueue { world.params(nil, { path = "a.mp4" }) })
+    assert.equal(1, assert(work()).done)
+    local list, ids = of "order", {}
+    assert.equal("staged>queued queued>submitting submitting>accepted"
+      .. " accepted>completed completed>downloaded", steps())
+    for index = 2, #list do
+      ids[index - 1] = list[index].worker
+    end
+    local id = of "worker"[1].worker
+    assert.same({ id, id, id, id }, ids)
+    assert.is_nil(list[1].worker)
+    assert.equal("worker started, worker stopped", of_worker())
+  end)
+
+  it("tells that the queue was stopped, why, and that it goes on", function()
+    assert(client:enqueue { world.params("create_401", { path = "a.mp4" }) })
+    local _, err = work()
+    assert.equal("auth", err.kind, tostring(err))
+    work { resume = true } -- which meets the same again
+    assert.truthy(of_worker():find("queue halted.*queue continued"))
+    assert.truthy(of "queue"[1].reason:find("API key", 1, true))
   end)
 
   it("goes on to tell after Ctrl-C in a listener, and loses no task", function()

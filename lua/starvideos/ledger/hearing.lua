@@ -13,6 +13,11 @@ Hearing.__index = Hearing
 
 local last_id = 0
 
+local function add(self, listener, event)
+  self.last = self.last + 1
+  self[self.last] = { listener, event }
+end
+
 --- Take the events that came with an answer.
 -- @tparam table answer `list`, and from a thread `first`: the number of the first
 --   of them, by which those are known that came before
@@ -23,8 +28,43 @@ function Hearing:take(answer, teller)
     if first + index - 1 > self.count then
       self.count = first + index - 1
       self:learn(event.order, event.key, event.task_id)
-      teller.last = teller.last + 1
-      teller[teller.last] = { self.listener, event }
+      add(teller, self.listener, event)
+    end
+  end
+end
+
+local function add_limit(self, state, limit, row, at, retry_at)
+  add(self, self.listener, { name = "limit", limit = limit, state = state,
+    order = row.order_id, key = row.order_key, label = row.label,
+    account = row.account ~= "" and row.account or nil, retry_at = retry_at,
+    at = at })
+end
+
+--- A limit keeps an order back. That is told of the first such order, until one
+-- passes.
+-- @tparam table row
+-- @tparam table problem the error, of kind limited
+-- @tparam number at Unix seconds
+function Hearing:limited(row, problem, at)
+  local limit = problem.limit
+  if not self.reached[limit] then
+    self.reached[limit] = row
+    add_limit(self, "reached", limit, row, at, problem.retry_at)
+  end
+end
+
+--- No limit keeps an order back: those that kept others back, and hold for it, are
+-- lifted.
+-- @tparam table row
+-- @tparam number at Unix seconds
+function Hearing:passed(row, at)
+  for limit, before in pairs(self.reached) do
+    local holds = (not limit:find(" account=", 1, true)
+      or row.account == before.account)
+      and (not limit:find(" label=", 1, true) or row.label == before.label)
+    if holds then
+      self.reached[limit] = nil
+      add_limit(self, "lifted", limit, row, at)
     end
   end
 end
@@ -89,7 +129,7 @@ function _M.new(listener)
   end
   last_id = last_id + 1
   return setmetatable({ id = last_id, count = 0, listener = listener, first = 1,
-    last = 0, tasks = {}, former = {}, known = 0 }, Hearing)
+    last = 0, reached = {}, tasks = {}, former = {}, known = 0 }, Hearing)
 end
 
 return _M

@@ -302,7 +302,14 @@ end
 -- @treturn ?table row; nil where another process has claimed it
 -- @treturn ?table err
 function Ledger:submitting(row)
-  return ask(self, "submitting", row)
+  local after, err = ask(self, "submitting", row)
+  local hearing = self.hearing
+  if hearing and after then
+    hearing:passed(after, self.clock())
+  elseif hearing and err.kind == "limited" then
+    hearing:limited(row, err, self.clock())
+  end
+  return after, err
 end
 
 --- The order still waits for its turn to be sent.

@@ -2,7 +2,6 @@
 -- @module starvideos.operation.limit_wait
 
 local errors = require "starvideos.errors"
-local listener = require "starvideos.listener"
 
 local _M = {}
 
@@ -62,14 +61,6 @@ local function sleep(self, problem, seconds)
   return true
 end
 
-local function tell(self, state, problem)
-  local row = self.order.row
-  listener.event(self.context, { name = "limit", limit = self.limit,
-    state = state, order = row.order_id, key = row.order_key,
-    account = row.account ~= "" and row.account or nil, label = row.label,
-    retry_at = problem and problem.retry_at })
-end
-
 --- The order was not sent, for a limit keeps it back: wait until it may be
 -- tried again.
 -- @tparam table problem the error, of kind limited
@@ -81,9 +72,7 @@ function LimitWait:wait(problem)
   self.deadline = self.deadline or now + self.timeout
   self.renewed = self.renewed or now
   if self.limit ~= problem.limit then
-    self:passed()
-    self.limit = problem.limit
-    tell(self, "reached", problem)
+    self.limit, self.look = problem.limit, policy.look
   end
   local pause = next_look(self, problem, self.deadline - now)
   if not pause then
@@ -91,14 +80,6 @@ function LimitWait:wait(problem)
     return nil, problem
   end
   return sleep(self, problem, pause)
-end
-
---- No limit keeps the order back any more.
-function LimitWait:passed()
-  if self.limit then
-    tell(self, "lifted")
-    self.limit, self.look = nil, policy.look
-  end
 end
 
 --- Make the wait of an order.

@@ -67,8 +67,8 @@ end
 
 -- What `exchange.order` calls, even if the caller has ended by then. The time
 -- in which the order may be sent and answered begins with its slot.
-local function steps_of(context, order, call, tries, slot, turn)
-  local steps, is_due = {}, false
+local function steps_of(context, order, call, tries, slot)
+  local steps = {}
   function steps.begin()
     local begun = context.boottime()
     local ok, err = check_process(context, call)
@@ -76,7 +76,6 @@ local function steps_of(context, order, call, tries, slot, turn)
       ok, err = order:submitting()
     end
     call.send_by = order.send_by or begun + context.timeout
-    is_due = ok
     if ok then
       ok, err = check_process(context, call)
     end
@@ -93,9 +92,6 @@ local function steps_of(context, order, call, tries, slot, turn)
   function steps.tell()
     order:tell()
     rate_event(context)
-    if is_due then
-      turn:passed()
-    end
   end
   return steps
 end
@@ -166,7 +162,7 @@ return function(context, order, call)
     end
     local interrupted
     outcome, interrupted = exchange.order(context, operations.create, call,
-      steps_of(context, order, call, tries + 1, slot, turn))
+      steps_of(context, order, call, tries + 1, slot))
     outcome.interrupted = outcome.interrupted or interrupted or nil
     local ok, problem, again = true, nil, outcome.pause
     if is_limited(outcome) and not outcome.interrupted then
