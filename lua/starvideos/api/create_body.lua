@@ -108,6 +108,9 @@ function _M.build(params, row, endpoint)
       violations = inexact }
   end
   local ok, body = pcall(json.encode, fields)
+  if not ok and tostring(body):find "interrupted!$" then
+    error(body, 0) -- Ctrl-C is no fault of the request
+  end
   if not ok then
     return nil, errors.new {
       kind = "validation",

@@ -44,7 +44,7 @@ end
 local function merge(monitor, err)
   local shortfall = monitor.outcomes:shortfall(monitor:summary(), err)
   if not err or not shortfall then
-    return shortfall
+    return err or shortfall
   end
   err.exit = err.kind ~= "cancelled" and shortfall.exit or nil
   err.undecided = shortfall.undecided
