@@ -137,14 +137,20 @@ end
 
 -- The file of one order cannot be the folder of another.
 local function note_folders(self)
+  local free = {}
   for _, entry in ipairs(self.entries) do
-    for folder in output_path.folders(entry.path or "") do
+    local path = entry.path or ""
+    local inmost = path:match "^(.*)/" or ""
+    local is_free = true
+    for folder in output_path.folders(free[inmost] and "" or path) do
       local other = self.by_path[folder]
       if other then
         note(self, entry, "path", "conflict", ("path lies in %s, which is the"
           .. " file of %s"):format(folder, place_of(other)))
+        is_free = false
       end
     end
+    free[inmost] = is_free
   end
 end
 

@@ -17,10 +17,6 @@ local FOLDER_BYTES = 255
 -- Short enough for an index of every database: an order may be named by it.
 local PATH_BYTES = 1024
 
-local function ends_in(path, ending)
-  return path:sub(-#ending) == ending
-end
-
 -- The parts of a path, less what means nothing in it.
 local function parts_of(path)
   local parts = {}
@@ -28,6 +24,13 @@ local function parts_of(path)
     parts[#parts + 1] = part ~= "." and part or nil
   end
   return parts
+end
+
+-- Whether a path is as simple as most are: it is its own normal form, and no
+-- part of it is too long.
+local function is_plain(path)
+  return #path <= NAME_BYTES and not path:find "^[./]"
+    and not path:find "/[./]"
 end
 
 -- What is wrong with the parts: a code and the end of a sentence.
@@ -38,12 +41,6 @@ local function fault_of(parts)
     elseif #part > (parts[index + 1] and FOLDER_BYTES or NAME_BYTES) then
       return "too_long", ("has a name of %d bytes, and a file system takes %d")
         :format(#part, parts[index + 1] and FOLDER_BYTES or NAME_BYTES)
-    end
-  end
-  for _, ending in ipairs(ENDINGS) do
-    if ends_in(parts[#parts], ending) then
-      return "bad_path", ("ends in %s, as the files do that are kept beside an"
-        .. " unfinished video"):format(ending)
     end
   end
 end
@@ -64,6 +61,12 @@ local function fault_in(path)
   elseif path:find "/$" or path:find "^%.$" or path:find "/%.$" then
     return "bad_path", "names a folder, not a file"
   end
+  for _, ending in ipairs(ENDINGS) do
+    if path:sub(-#ending) == ending then
+      return "bad_path", ("ends in %s, as the files do that are kept beside an"
+        .. " unfinished video"):format(ending)
+    end
+  end
 end
 
 --- A path as it names a file, however it was written.
@@ -75,6 +78,9 @@ function _M.normal(path)
   local code, problem = fault_in(path)
   if code then
     return nil, code, problem
+  end
+  if is_plain(path) then
+    return path
   end
   local parts = parts_of(path)
   code, problem = fault_of(parts)

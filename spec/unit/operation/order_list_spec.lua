@@ -102,8 +102,9 @@ describe("a list of orders", function()
 
   it("has no file that is the folder of another", function()
     local found, err = faults { order { path = "a.mp4/b/c.mp4" },
-      order { path = "a.mp4" } }
-    assert.same({ "1 path conflict" }, found)
+      order { path = "a.mp4" }, order { path = "a.mp4/b/d.mp4" },
+      order { path = "b/c.mp4" }, order { path = "b/d.mp4" } }
+    assert.same({ "1 path conflict", "3 path conflict" }, found)
     assert.truthy(err.message:find("the file of order 2", 1, true), err.message)
   end)
 
