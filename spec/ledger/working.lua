@@ -257,6 +257,45 @@ return worlds.behaviour("workers", function(each)
     assert.same({ 5, 25 }, { crew:in_state "unknown", crew:in_state "queued" })
   end)
 
+  it("leave to each other what a resume waits for, and it to them", function()
+    crew:enqueue(4)
+    local a = crew:start { claims = 2 }
+    crew:go(20, a)
+    local b = crew:start({}, nil, "resume")
+    crew:go(400, a, b)
+    assert.equal(4, crews.result_of(a).done)
+    local result = crews.result_of(b)
+    assert.same({ 2, 2 }, { result.done, result.left }) -- and two queued
+    assert.truthy(result.orders[3].file.path:find("videos/sub/k", 1, true))
+    assert.same({ 4, 4 }, { world:billed(), crew:in_state "downloaded" })
+  end)
+
+  it("leave each order to one of several resumes", function()
+    local client = crew:client()
+    for number = 1, 6 do
+      assert(client:create(world.params(), { key = "k" .. number }))
+    end
+    local a, b = crew:start({}, nil, "resume"), crew:start({}, nil, "resume")
+    crew:go(300, a, b)
+    assert.same({ 6, 6 }, { crews.result_of(a).done, crews.result_of(b).done })
+    assert.equal(6, crew:in_state "downloaded")
+    local polls = world:sent "GET" - 6
+    assert.is_true(polls <= 6 * 4, polls)
+  end)
+
+  it("take over from a resume that was stopped", function()
+    assert(crew:client():create(world.params(), { key = "k1" }))
+    local a = crew:start({}, nil, "resume")
+    crew:go(20, a)
+    crew:age()
+    local b = crew:start({}, nil, "resume")
+    crew:go(300, b)
+    assert.equal(1, crews.result_of(b).done)
+    crew:go(60, a)
+    assert.equal(1, crews.result_of(a).done)
+    assert.equal(1, #crew:heard("worker", "fenced"))
+  end)
+
   it("all hold back where one was told too many requests", function()
     crew:enqueue(6)
     local a, b = crew:start { claims = 1 }, crew:start { claims = 1 }

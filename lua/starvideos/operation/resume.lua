@@ -1,8 +1,11 @@
 --- Wait for every open order of the ledger and save its video, whichever run
--- placed it. Nothing is ordered here.
+-- placed it. Nothing is ordered here. What another worker has claimed is left to
+-- that, and taken over where it ends before.
 -- @module starvideos.operation.resume
 
 local errors = require "starvideos.errors"
+local handle = require "starvideos.handle"
+local hearts = require "starvideos.operation.heart"
 local pending = require "starvideos.operation.pending"
 local policy = require "starvideos.polling.policy"
 local saving = require "starvideos.operation.saving"
@@ -15,10 +18,15 @@ local _M = {}
 -- Orders read from the ledger at a time.
 local PAGE = 1000
 
+-- Seconds between looks at the orders that other workers have.
+local FIRST_LOOK, LAST_LOOK = 1, 15
+local LONG_SECONDS = 3600
+
 -- For how long a task that the provider does not know is still queried.
 local MISSING_SECONDS = 24 * 3600
 
 local advice = {
+  queued = "nothing was bought; a worker sends it (client:work, starvideos work)",
   prepared = "nothing was bought; order it again under its key to send it",
   submitting = "a process is sending it right now, and may buy it; resume again"
     .. " later",
@@ -95,21 +103,39 @@ local function finish(self, order, file, err)
   end
 end
 
--- Finishes an order at once, or adds it to those to wait for.
+-- One that this process waited for; nothing where it was taken for dead.
+local function conclude(self, one, file, err)
+  if one.worker.is_over then
+    return
+  end
+  self.open[one.order.task_id] = nil
+  self.count = self.count - 1
+  finish(self, one.order, file, err)
+  if self.count == 0 then
+    self.heart:wake "claim"
+  end
+end
+
+-- Finishes an order that was claimed at once, or waits for it.
 local function begin(self, order)
-  local file
-  local err = obstacle(self.context, order)
-    or missing_for_long(self.context, order, self.options)
-  local path = not err and saving.path_of(self.context, order, self.options)
-  if path then
-    file, err = saving.look(self.context, order, path, self.options)
+  local worker = self.heart.worker
+  local one = { order = order, worker = worker,
+    path = saving.path_of(self.context, order, self.options) }
+  self.elsewhere[order.id] = nil
+  self.count = self.count + 1
+  self.open[order.task_id] = one
+  local ok, err, file = true, nil, nil
+  if order.path and order.path:sub(1, 1) ~= "/" then
+    ok, err = saving.make_folder(self.context.runtime, one.path)
+  end
+  if ok then
+    file, err = saving.look(worker.context, order, one.path, self.options)
   end
   if file or err then
-    finish(self, order, file, not file and err or nil)
-  else
-    self.open[order.task_id] = { order = order, path = path }
-    self.tasks[#self.tasks + 1] = { id = order.task_id,
-      created = tasks.created_at(order) }
+    conclude(self, one, file, not file and err or nil)
+  elseif not worker.is_over then
+    self.pool:add({ id = order.task_id, created = tasks.created_at(order) },
+      self.options.first_poll or 0)
   end
 end
 
@@ -120,20 +146,25 @@ local function save_all(self)
     local ended = completed[completed.first]
     completed[completed.first] = nil
     completed.first = completed.first + 1
-    local one = self.open[ended.id]
-    finish(self, one.order, saving.save(self.context, one.order, one.path,
-      ended.task, self.options, self.deadline))
+    local one = ended.one
+    if not one.worker.is_over then
+      conclude(self, one, saving.save(one.worker.context, one.order, one.path,
+        ended.task, self.options, self.deadline))
+    end
   end
   self.downloads = self.downloads - 1
 end
 
 -- A wait has ended; `also` starts a function beside the others.
 local function take(self, ended, also)
-  local completed = self.completed
-  if not ended.task then
-    saving.note_missing(self.context, ended.err)
-    return finish(self, self.open[ended.id].order, nil, ended.err)
+  local completed, one = self.completed, self.open[ended.id]
+  if not one or one.worker.is_over then
+    return
+  elseif not ended.task then
+    saving.note_missing(one.worker.context, ended.err)
+    return conclude(self, one, nil, ended.err)
   end
+  ended.one = one
   completed.last = completed.last + 1
   completed[completed.last] = ended
   if self.downloads < saving.downloads then
@@ -144,20 +175,156 @@ local function take(self, ended, also)
   end
 end
 
-local function wait_for_all(self)
-  local options = self.options
-  local progress = options.on_progress
-  wait.all(self.context, self.tasks, {
+local function new_pool(self)
+  local options, progress = self.options, self.options.on_progress
+  return wait.pool(self.heart.worker.context, {
     timeout = options.timeout,
     interval = options.interval,
     max_interval = options.max_interval,
-    first_poll = options.first_poll or 0,
     on_progress = progress and function(seen, info)
-      progress(self.open[info.id].order, seen, info)
+      local one = self.open[info.id]
+      if one then
+        progress(one.order, seen, info)
+      end
     end,
-  }, {}, function(ended, also)
+  }, self.also, function(ended, also)
     take(self, ended, also)
   end)
+end
+
+-- What was to be waited for here is another's now.
+local function start_over(self)
+  self.pool:stop()
+  for _, one in pairs(self.open) do
+    self.elsewhere[one.order.id] = one.order
+    self.count = self.count - 1
+  end
+  self.open = {}
+  self.pool = new_pool(self)
+  self.heart:wake "claim"
+end
+
+-- Claims all that nobody else waits for, also what was ordered meanwhile.
+local function claim(self)
+  local context = self.context
+  local rows
+  repeat
+    rows = self.heart.worker:claim("any", PAGE)
+    saving.each(context.runtime, rows or {}, function(row)
+      local order = context.ledger.order_of(row)
+      if not self.passed[order.id] then
+        begin(self, order)
+      end
+    end)
+  until not rows or #rows < PAGE
+end
+
+local function with_another(order, kind)
+  return errors.new {
+    kind = kind,
+    message = ("another worker waits for order %s; nothing is lost: resume again"
+      .. " later"):format(order.key or order.id),
+    task_id = order.task_id,
+    order = order,
+  }
+end
+
+-- What has become of an order that another worker had.
+local function of_another(self, order)
+  local row, err = self.context.ledger:order(order.id)
+  if not row then
+    return finish(self, order, nil, err)
+  end
+  local state = row.state
+  if state == "downloaded" then
+    finish(self, order, { path = row.path, bytes = row.bytes,
+      sha256 = row.sha256 })
+  elseif state == "failed" or state == "cancelled" then
+    finish(self, order, nil, errors.new { kind = "task_failed",
+      message = row.error or ("task %s is %s"):format(order.task_id, state),
+      task_id = order.task_id, order = order })
+  else
+    finish(self, order, nil, with_another(order, "ledger"))
+  end
+end
+
+-- Looks which orders of other workers are done.
+local function look_elsewhere(self)
+  local list = self.list(self.context)
+  local is_open = {}
+  for _, order in ipairs(list or {}) do
+    is_open[order.id] = true
+  end
+  local is_late = self.context.runtime:now() >= self.deadline
+  for id, order in pairs(list and self.elsewhere or {}) do
+    if not is_open[id] then
+      self.elsewhere[id] = nil
+      of_another(self, order)
+    elseif is_late then
+      self.elsewhere[id] = nil
+      finish(self, order, nil, with_another(order, "timeout"))
+    end
+  end
+end
+
+-- Claims and looks until all is done.
+local function claim_all(self)
+  local look, ok, why = FIRST_LOOK, true, nil
+  claim(self)
+  while ok and (self.count > 0 or next(self.elsewhere)) do
+    ok, why = self.heart:doze("claim", next(self.elsewhere) and look
+      or LONG_SECONDS)
+    look = math.min(look * 2, LAST_LOOK)
+    if ok and next(self.elsewhere) then
+      claim(self)
+      look_elsewhere(self)
+    end
+  end
+  self.why = self.why or why
+  self.heart:stop()
+end
+
+-- What the end of the waits has left.
+local function finish_rest(self)
+  local rest = {}
+  for _, one in pairs(self.open) do
+    rest[#rest + 1] = one.order
+  end
+  for _, order in pairs(self.elsewhere) do
+    rest[#rest + 1] = order
+  end
+  for _, order in ipairs(rest) do
+    finish(self, order, nil, errors.new {
+      kind = "cancelled",
+      message = ("stopped waiting for order %s; nothing is lost: resume again")
+        :format(order.key or order.id),
+      task_id = order.task_id,
+      order = order,
+      interrupted = self.why == "interrupted" or nil,
+    })
+  end
+end
+
+local function run(self)
+  local context = self.context
+  handle.show(context.runtime, function()
+    return { ended = #self.result.orders, count = self.total }
+  end)
+  context.runtime:gather {
+    function(also)
+      self.also = also
+      self.pool = new_pool(self)
+      local alive = self.heart:beat()
+      also(function()
+        claim_all(self)
+      end)
+      self.why = self.heart:run(alive, function()
+        return self.heart:beat()
+      end) or self.why
+    end,
+  }
+  finish_rest(self)
+  self.heart.worker:retire()
 end
 
 -- All open orders.
@@ -189,6 +356,23 @@ local function stopped(self)
   }
 end
 
+local function new(context, options, list)
+  return {
+    context = context,
+    options = options,
+    total = #list,
+    list = list_of,
+    result = { done = 0, failed = 0, left = 0, orders = {} },
+    elsewhere = {}, -- orders by their ids, that another worker has
+    passed = {}, -- ids of those that are not waited for
+    open = {}, -- by the ids of their tasks, `order`, `path` and `worker`
+    count = 0, -- how many these are
+    completed = { first = 1, last = 0 }, -- to be saved
+    downloads = 0, -- under way
+    deadline = context.runtime:now() + (options.timeout or policy.timeout),
+  }
+end
+
 --- Wait for all that is open and save it.
 -- @tparam table context of the client
 -- @tparam table options see `client:resume`
@@ -199,21 +383,26 @@ function _M.all(context, options)
   if not list then
     return nil, err
   end
-  local self = {
-    context = context,
-    options = options,
-    result = { done = 0, failed = 0, left = 0, orders = {} },
-    open = {}, -- orders and their paths under the ids of their tasks
-    tasks = {}, -- to be waited for
-    completed = { first = 1, last = 0 }, -- to be saved
-    downloads = 0, -- under way
-    deadline = context.runtime:now()
-      + (options.timeout or policy.timeout),
-  }
-  saving.each(context.runtime, list, function(order)
-    begin(self, order)
-  end)
-  wait_for_all(self)
+  local self = new(context, options, list)
+  for _, order in ipairs(list) do
+    local problem = obstacle(context, order)
+      or missing_for_long(context, order, options)
+    if problem then
+      self.passed[order.id] = true
+      finish(self, order, nil, problem)
+    else
+      self.elsewhere[order.id] = order
+    end
+  end
+  if next(self.elsewhere) then
+    self.heart, err = hearts.new(context, function()
+      start_over(self)
+    end)
+    if not self.heart then
+      return nil, err
+    end
+    run(self)
+  end
   if self.stopped then
     return nil, stopped(self)
   end

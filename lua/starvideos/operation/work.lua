@@ -6,6 +6,7 @@
 -- @module starvideos.operation.work
 
 local errors = require "starvideos.errors"
+local hearts = require "starvideos.operation.heart"
 local listener = require "starvideos.listener"
 local policy = require "starvideos.polling.policy"
 local queued_order = require "starvideos.operation.queued_order"
@@ -29,40 +30,13 @@ _M.policy = {
     -- lifted
   later = 60, -- after which an order is claimed again that failed here
   later_longest = 900, -- the same after many failures
-  tell = 2, -- between two 429 that the others are told of at once
   in_a_row = 5, -- orders of unknown outcome after which the queue stops, and
     -- videos that could not be saved after which the worker ends
 }
 
--- Sleeps until it is woken. What happened before counts.
-local function doze(self, name, seconds)
-  local runtime = self.context.runtime
-  local who = runtime:waiter()
-  if self.news[name] then
-    seconds = 0
-  end
-  self.news[name] = nil
-  if not who then
-    return runtime:sleep(math.min(seconds, 1))
-  end
-  self.dozing[name] = who
-  local ok, why = runtime:wait(who, seconds)
-  self.dozing[name] = nil
-  runtime:leave(who)
-  self.news[name] = nil
-  return ok, why
-end
-
-local function wake(self, name)
-  self.news[name] = true
-  if self.dozing[name] then
-    self.context.runtime:wake(self.dozing[name])
-  end
-end
-
 -- Of what a worker does after it was taken for dead, nothing counts.
 local function is_lost(self, one)
-  return one.worker ~= self.worker or one.worker.is_over
+  return one.worker ~= self.heart.worker or one.worker.is_over
 end
 
 -- An order has ended, or this run has: `count` is the field of the result.
@@ -77,7 +51,7 @@ local function finish(self, one, count, file, err)
   if self.options.on_done then
     self.options.on_done(one.order, file, err)
   end
-  wake(self, "claim")
+  self.heart:wake "claim"
 end
 
 local function later(self, tries)
@@ -100,7 +74,7 @@ end
 local function hand_back(self, one, seconds)
   one.worker:release(one.order.id,
     seconds and self.context.ledger.clock() + seconds)
-  wake(self, "claim")
+  self.heart:wake "claim"
 end
 
 -- Claims nothing to be sent for so long.
@@ -111,14 +85,14 @@ local function hold_back(self, seconds)
 end
 
 local function spread(self)
-  return self.context.random() * _M.policy.spread * self.worker.workers
+  return self.context.random() * _M.policy.spread * self.heart.worker.workers
 end
 
 -- Stops the queue for all workers: with the next heartbeat where the ledger cannot
 -- be written now.
 local function write_halt(self)
   local halted = self.unwritten
-  local ok = self.worker.ledger:halt(halted.reason, halted.kind)
+  local ok = self.heart.worker.ledger:halt(halted.reason, halted.kind)
   self.unwritten = not ok and halted or nil
 end
 
@@ -331,7 +305,7 @@ end
 
 local function new_pool(self)
   local options, progress = self.options, self.options.on_progress
-  return wait.pool(self.worker.context, {
+  return wait.pool(self.heart.worker.context, {
     timeout = options.timeout,
     interval = options.interval,
     max_interval = options.max_interval,
@@ -346,68 +320,30 @@ local function new_pool(self)
   end)
 end
 
--- Takes a place among the workers.
-local function register(self)
-  local worker, err = workers.new(self.context, function()
-    local now = self.context.runtime:now()
-    if now >= self.told_at + _M.policy.tell then
-      self.told_at = now
-      wake(self, "beat")
-    end
-  end)
-  if not worker then
-    return nil, err
-  end
-  self.worker, self.waits, self.pool = worker, {}, nil
-  return true
-end
-
 -- It was taken for dead: what it had is another's.
 local function start_over(self)
   if self.pool then
     self.pool:stop()
   end
-  local ok, err = register(self)
-  if ok then
-    self.pool = new_pool(self)
-    wake(self, "claim")
-  end
-  return ok, err
+  self.waits = {}
+  self.pool = new_pool(self)
+  self.heart:wake "claim"
 end
 
 local function beat(self)
   if self.unwritten then
     write_halt(self)
   end
-  self.beaten = self.worker.count
-  local ok = self.worker:beat()
-  if self.worker.is_over and not self.is_ending then
-    ok = start_over(self) and self.worker:beat()
-  end
+  local ok = self.heart:beat()
   if ok then
-    self.halted = self.unwritten or self.worker.halted
+    self.halted = self.unwritten or self.heart.worker.halted
   end
   return ok
 end
 
-local function send_heartbeats(self)
-  local alive = self.has_beaten
-  while not self.is_ending do
-    local pause = workers.policy[alive and "heartbeat" or "retry"]
-    local ok, why = doze(self, "beat", pause * (0.9 + 0.1
-      * self.context.random()))
-    if not ok then
-      self.why = self.why or why
-      self.worker:drain()
-      return
-    end
-    alive = beat(self)
-  end
-end
-
 local function new_one(self, row)
   local order = self.context.ledger.order_of(row)
-  return { worker = self.worker, order = order,
+  return { worker = self.heart.worker, order = order,
     path = saving.path_of(self.context, order, self.options) }
 end
 
@@ -422,9 +358,7 @@ local function begin_all(self, rows)
       open[#open + 1] = row
     end
   end
-  if self.worker.count > 2 * self.beaten + _M.policy.in_a_row then
-    wake(self, "beat") -- for a larger share of the polls
-  end
+  self.heart:grow()
   saving.each(self.context.runtime, open, function(row)
     take_over(self, new_one(self, row))
   end)
@@ -437,7 +371,7 @@ local function claim_open(self)
   if now < self.open_at then
     return 0
   end
-  local rows = self.worker:claim("open", _M.policy.page)
+  local rows = self.heart.worker:claim("open", _M.policy.page)
   if not rows or #rows < _M.policy.page then
     self.open_at = now + _M.policy.look * (0.5 + self.context.random())
   end
@@ -446,12 +380,12 @@ end
 
 -- More with every claim of which everything could be sent.
 local function claim_queued(self)
-  local free = (self.options.claims or _M.policy.claims) - self.worker.count
+  local free = (self.options.claims or _M.policy.claims) - self.heart.worker.count
   if self.halted or free <= 0
     or self.context.runtime:now() < self.send_at then
     return 0
   end
-  local rows = self.worker:claim("queued", math.min(free, self.batch))
+  local rows = self.heart.worker:claim("queued", math.min(free, self.batch))
   if rows and #rows == self.batch then
     self.batch = self.batch * 2
   end
@@ -487,10 +421,10 @@ end
 local function is_over(self)
   if self.failure then
     return true
-  elseif self.options.follow or self.worker.is_over or self.worker.count > 0 then
+  elseif self.options.follow or self.heart.worker.is_over or self.heart.worker.count > 0 then
     return false
   end
-  local left = self.worker.ledger:left(self.worker.where)
+  local left = self.heart.worker.ledger:left(self.heart.worker.where)
   local done, err = false, nil
   if left then
     done, err = is_done(self, left)
@@ -507,7 +441,7 @@ end
 local function until_next_look(self)
   local limits = _M.policy
   local look = math.min(math.max(limits.look,
-    self.worker.workers * limits.look_share * limits.look),
+    self.heart.worker.workers * limits.look_share * limits.look),
     limits.look_longest) * (0.5 + self.context.random())
   local left = self.send_at - self.context.runtime:now()
   if left > 0 and left < look then
@@ -519,12 +453,12 @@ end
 local function claim_all(self)
   repeat
     local found = 0
-    if self.worker:may_act() then
+    if self.heart.worker:may_act() then
       found = (claim_open(self) or 0) + (claim_queued(self) or 0)
     end
     local ok, why = true, nil
     if found == 0 and not is_over(self) then
-      ok, why = doze(self, "claim", until_next_look(self))
+      ok, why = self.heart:doze("claim", until_next_look(self))
     elseif found == 0 then
       self.is_ending = true
     end
@@ -532,11 +466,10 @@ local function claim_all(self)
       self.why = why
     end
   until self.why or self.is_ending
-  self.is_ending = true
-  if self.failure and self.pool then
+  if self.failure then
     self.pool:stop()
   end
-  wake(self, "beat")
+  self.heart:stop()
 end
 
 local function run(self)
@@ -544,11 +477,13 @@ local function run(self)
     function(also)
       self.also = also
       self.pool = new_pool(self)
-      self.has_beaten = beat(self)
+      local alive = beat(self)
       also(function()
         claim_all(self)
       end)
-      send_heartbeats(self)
+      self.why = self.heart:run(alive, function()
+        return beat(self)
+      end) or self.why
     end,
   }
 end
@@ -567,9 +502,9 @@ end
 
 -- Counts what is left, and ends.
 local function conclude(self)
-  local left = self.worker.ledger:left(self.worker.where)
+  local left = self.heart.worker.ledger:left(self.heart.worker.where)
   self.result.left = left and sum_of(left) or self.result.left
-  self.worker:retire()
+  self.heart.worker:retire()
   local err = self.why and stopped(self) or self.failure
   if err then
     err.result = self.result
@@ -595,9 +530,7 @@ function _M.run(context, options)
     send_at = -math.huge, -- before which nothing is claimed to be sent
     faults = 0, unknowns = 0, unsaved = 0, -- in a row
     open_at = -math.huge, -- before which nothing is taken over
-    told_at = -math.huge, -- when the others were told of a 429
-    beaten = 0, -- orders that it had at its last heartbeat
-    news = {}, dozing = {},
+    waits = {}, -- by the ids of their tasks
   }
   if options.resume then
     local ok, err = context.ledger:continue()
@@ -606,10 +539,13 @@ function _M.run(context, options)
     end
     listener.event(context, { name = "queue", state = "continued" })
   end
-  local ok, err = register(self)
-  if not ok then
+  local heart, err = hearts.new(context, function()
+    start_over(self)
+  end)
+  if not heart then
     return nil, err
   end
+  self.heart = heart
   run(self)
   return conclude(self)
 end

@@ -10,6 +10,7 @@ local BASE = "https://api.example"
 
 describe("resume", function()
   local folder, now, orders, saved, missing, polls, status, runtime, context
+  local claimed
 
   -- A ledger in memory; `orders` are its rows, and what their readers get.
   local ledger = {}
@@ -44,6 +45,30 @@ describe("resume", function()
   function ledger.downloaded(_, id)
     saved[#saved + 1] = id
     return true
+  end
+
+  function ledger:register()
+    return setmetatable({ worker = "w" }, { __index = self })
+  end
+
+  function ledger.heartbeat()
+    return { factor = 1, workers = 1 }
+  end
+
+  function ledger.retire()
+    claimed = {}
+    return true
+  end
+
+  function ledger.claim(_, want)
+    local rows = {}
+    for _, one in ipairs(orders) do
+      if #rows < want.count and not claimed[one.id] and one.task_id then
+        one.order_id, claimed[one.id] = one.id, true
+        rows[#rows + 1] = one
+      end
+    end
+    return rows
   end
 
   function ledger.pending(_, limit, after)
@@ -84,11 +109,13 @@ describe("resume", function()
   before_each(function()
     folder = files.folder()
     now, orders, saved, missing, polls, status = 0, {}, {}, {}, 0, "completed"
+    claimed = {}
     runtime = block.new { transport = transport,
       clock = function() return now end,
       sleep = function(seconds) now = now + seconds end }
     context = { runtime = runtime, ledger = ledger, base_url = BASE,
       api_key = "test-key", timeout = 60, wall_clock = os.time,
+      boottime = function() return now end,
       random = function() return 0.5 end }
     context.rate_limiter = rate_limiter.new(context.random)
   end)
