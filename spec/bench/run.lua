@@ -6,7 +6,8 @@ local server = require "spec.bench.server"
 local parts = {
   require "spec.bench.load", require "spec.bench.validate",
   require "spec.bench.query", require "spec.bench.overshoot",
-  require "spec.bench.ledger", (require "spec.bench.download"),
+  require "spec.bench.ledger", require "spec.bench.queue",
+  (require "spec.bench.download"),
 }
 
 local running = server.start()
