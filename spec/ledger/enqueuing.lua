@@ -166,6 +166,19 @@ return worlds.behaviour("enqueuing orders", function(each)
       assert.same({ ["a.mp4"] = "queued", ["b.mp4"] = "queued" }, stored())
     end)
 
+    it("has changed where its videos are to lie elsewhere", function()
+      local named, bare = order("a.mp4", { key = "a" }),
+        order(nil, { key = "b" })
+      assert(client:enqueue { named, bare })
+      assert(client:enqueue { named, bare })
+      local violations, err = refused { order("c/a.mp4", { key = "a" }),
+        order("b.mp4", { key = "b", duration = 9 }) }
+      assert.equal(2, #violations)
+      assert.truthy(err.message:find("differs in path; that one is queued", 1,
+        true))
+      assert.truthy(err.message:find("differs in duration, path", 1, true))
+    end)
+
     it("names all that has changed, and the takes that are free", function()
       assert(client:enqueue { order "a.mp4",
         order("b.mp4", { key = "b" }),

@@ -2,9 +2,9 @@
 -- Nothing is sent; workers do that.
 -- @module starvideos.operation.enqueue
 
-local order_lists = require "starvideos.operation.order_list"
 local errors = require "starvideos.errors"
 local json = require "starvideos.json"
+local order_lists = require "starvideos.operation.order_list"
 local output_path = require "starvideos.operation.output_path"
 
 -- Orders that are staged in one transaction, which others wait for.
@@ -14,17 +14,32 @@ local CHUNK = 500
 -- after any other verdict it is that one.
 local refusals = {}
 
+-- Whether the video of an order of the queue is to lie elsewhere now. Where it
+-- lies is another matter: that is a path of the machine that has saved it.
+local function has_moved(row, wanted)
+  local before = row.path or ""
+  return row.queued_at ~= nil and row.state ~= "downloaded"
+    and not output_path.is_absolute(before) and before ~= (wanted.path or "")
+end
+
+local function fields_of(params)
+  local fields = json.decode(params)
+  return type(fields) == "table" and fields or {}
+end
+
 -- The fields in which two orders differ.
 local function difference(row, wanted)
   if row.base_url ~= wanted.base_url then
     return "the base URL"
   end
-  local before, now = json.decode(row.params), json.decode(wanted.params)
-  local names, seen = {}, {}
-  for _, fields in ipairs { before or {}, now or {} } do
+  local before, now = fields_of(row.params), fields_of(wanted.params)
+  if next(before) == nil then
+    return "its parameters" -- they were archived
+  end
+  local names, seen = { has_moved(row, wanted) and "path" or nil }, {}
+  for _, fields in ipairs { before, now } do
     for name in pairs(fields) do
-      local differs = json.encode { (before or {})[name] }
-        ~= json.encode { (now or {})[name] }
+      local differs = json.encode { before[name] } ~= json.encode { now[name] }
       names[#names + 1] = differs and not seen[name] and name or nil
       seen[name] = true
     end
@@ -35,7 +50,7 @@ end
 
 function refusals.conflict(row, wanted)
   return "conflict", ("the key %s, take %d, names an order that is there, and"
-    .. " differs in %s; that one is %s%s: give this one another key or path, or"
+    .. " differs in %s; that one is %s%s: for another video give another key, or"
     .. " take %d"):format(wanted.key, wanted.take, difference(row, wanted),
     row.state, row.task_id and " as task " .. row.task_id or "",
     row.next_take or wanted.take + 1)
@@ -82,14 +97,16 @@ end
 local function take_results(self, entries, results, first)
   for index, result in ipairs(results) do
     local entry = entries[first + index - 1]
-    local refusal = refusals[result.verdict]
+    local verdict = result.verdict
+    local refusal = refusals[verdict] or verdict ~= "new"
+      and has_moved(result.row, entry.wanted) and refusals.conflict
     if refusal then
       local code, message = refusal(result.row, entry.wanted)
       self.violations[#self.violations + 1] = { index = entry.index,
         line = entry.line, field = "key", code = code, message = message,
         next_take = result.row.next_take }
     end
-    entry.is_new, entry.row = result.verdict == "new", result.row
+    entry.is_new, entry.row = verdict == "new", result.row
     entry.wanted = nil
   end
 end
