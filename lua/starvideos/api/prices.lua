@@ -101,11 +101,19 @@ local function rate_for(rate, params, row)
     or nil
 end
 
+-- The names of the fields that hold lists of media.
+local media = {}
+for _, field in ipairs(core.fields()) do
+  media[#media + 1] = field.kind == "media" and field.name or nil
+end
+
 -- The reference videos that set the length of the output; nil where none do.
 local function references_of(params, row)
-  for name, limits in pairs(row or {}) do
-    local list = type(limits) == "table" and limits.sets_output and params[name]
-    if list and (type(list) ~= "table" or next(list) ~= nil) then
+  for index = 1, #media do
+    local list = params[media[index]]
+    local limits = list and row and row[media[index]]
+    if limits and limits.sets_output
+      and (type(list) ~= "table" or next(list) ~= nil) then
       return list
     end
   end

@@ -7,8 +7,11 @@ local json = require "starvideos.json"
 local order_lists = require "starvideos.operation.order_list"
 local output_path = require "starvideos.operation.output_path"
 
--- Orders that are staged in one transaction, which others wait for.
-local CHUNK = 500
+-- Orders that are staged in one transaction: others wait for it, and a server may
+-- be far away. So many at first, and at most; and the seconds that one should
+-- take.
+local FIRST, MOST = 50, 500
+local SHORT, LONG = 0.25, 1
 
 -- What keeps an order from being the one that is there under its key and take;
 -- after any other verdict it is that one.
@@ -111,11 +114,20 @@ local function take_results(self, entries, results, first)
   end
 end
 
+-- How many to stage next, after so many took so long.
+local function adapted(count, seconds)
+  if seconds < SHORT then
+    return math.min(count * 2, MOST)
+  end
+  return seconds > LONG and math.max(1, math.floor(count / 2)) or count
+end
+
 local function stage(self, entries)
-  local ledger = self.context.ledger
-  for first = 1, #entries, CHUNK do
-    local list = {}
-    for index = first, math.min(first + CHUNK - 1, #entries) do
+  local ledger, runtime = self.context.ledger, self.context.runtime
+  local first, count = 1, FIRST
+  while first <= #entries do
+    local list, began = {}, runtime:now()
+    for index = first, math.min(first + count - 1, #entries) do
       list[#list + 1] = entries[index].wanted
     end
     local results, batch = ledger:stage(self.batch, list)
@@ -124,6 +136,8 @@ local function stage(self, entries)
     end
     self.batch = batch
     take_results(self, entries, results, first)
+    first = first + #list
+    count = adapted(count, runtime:now() - began)
   end
   return true
 end

@@ -82,6 +82,23 @@ describe("enqueuing a list", function()
     assert.equal(600, #assert(world:client():enqueue(orders(600))))
   end)
 
+  it("stages less at a time where the ledger is slow", function()
+    local client = world:client()
+    local ledger, sizes = contexts.of(client).ledger, {}
+    local stage, seconds = ledger.stage, 0
+    function ledger.stage(self, batch, list)
+      sizes[#sizes + 1] = #list
+      world.now = world.now + seconds * #list
+      return stage(self, batch, list)
+    end
+    assert(client:enqueue(orders(1500)))
+    assert.same({ 50, 100, 200, 400, 500, 250 }, sizes)
+    sizes, seconds = {}, 0.1 -- each statement far away
+    assert(client:enqueue(orders(200)))
+    assert.same({ 50, 25, 12, 6, 6 }, { sizes[1], sizes[2], sizes[3], sizes[4],
+      sizes[5] })
+  end)
+
   it("says so where it cannot know what became of the list", function()
     local client = world:client()
     break_ledger(client, "enqueue_staged", 1)
