@@ -61,7 +61,9 @@ _M.list = {
   { "rate", "requests are sent slower after a 429, or faster again", {
     { "what", "string", "", "`polls` or `creates`" },
     { "state", "string", "", "`lowered` or `raised`" },
-    { "rate", "number", "1/s", "requests a second from now on" },
+    { "rate", "number", "1/s", "how many are sent a second from now on, where"
+      .. " that is known" },
+    { "factor", "number", "", "the share of the full rate that is left, up to 1" },
   } },
   { "worker", "a worker of this process", {
     { "worker", "string", "", "its id in the ledger" },

@@ -319,9 +319,17 @@ function _M.finish(server, trial)
   return trial.record
 end
 
+local function exchanges_of(trial)
+  local count = 0
+  for _, event in ipairs(trial.events) do
+    count = count + (event.name == "exchange" and 1 or 0)
+  end
+  return count
+end
+
 --- How many connections the operation itself made.
 function _M.tries(trial)
-  return trial.fault.address and #trial.events
+  return trial.fault.address and exchanges_of(trial)
     or trial.record.connections - trial.state.used
 end
 

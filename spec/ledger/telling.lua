@@ -177,6 +177,17 @@ return worlds.behaviour("telling of orders", function(each)
       assert.equal("", steps(foreign))
     end)
 
+  it("tells that it failed where the call goes on without it", function()
+    local task = assert(create())
+    local restore = break_ledger()
+    world.now = world.now + 1000
+    assert(client:query(task.id))
+    assert.truthy(of "ledger"[1].failure:find("ledger", 1, true))
+    restore()
+    assert(client:query(task.id))
+    assert.truthy(steps():find "accepted>completed$")
+  end)
+
   it("tells that orders were enqueued, and that a worker gave one back", function()
     local ledger = contexts.of(client).ledger
     local function wanted(key)

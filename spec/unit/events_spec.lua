@@ -139,6 +139,27 @@ describe("what a listener is told", function()
     assert.equal(err.message, list[2].error)
   end)
 
+  it("tells that Ctrl-C waits for the answer to an order", function()
+    local client = client_with(function(req)
+      req.on_interrupt()
+      return { status = 200, headers = {}, body =
+        '{"id":"video_1","status":"queued"}' }
+    end, { timeout = 7 })
+    assert(client:create(ORDER))
+    assert.equal(7, of "interrupt"[1].timeout)
+  end)
+
+  it("tells what a listener raised", function()
+    local client = client_with(function()
+      return { status = 200, headers = {}, body = COMPLETED }
+    end)
+    assert(client:wait("video_1", { on_progress = function()
+      error("mine", 0)
+    end }))
+    local event = of "listener"[1]
+    assert.same({ "on_progress", "mine" }, { event.listener, event.failure })
+  end)
+
   it("tells that a 429 lowers the rate, and each doubling of it", function()
     local answers = { 429, 200, 429 }
     local polls = 0
@@ -151,6 +172,7 @@ describe("what a listener is told", function()
     local list, rates = of "rate", {}
     for index, event in ipairs(list) do
       assert.equal("polls", event.what)
+      assert.equal(event.rate / 8, event.factor)
       rates[index] = event.state .. (event.rate < 8 and "" or " 8")
     end
     assert.equal("lowered", rates[1])

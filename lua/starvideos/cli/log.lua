@@ -11,11 +11,16 @@ local utf8 = require "starvideos.ledger.utf8"
 
 local _M = {}
 
+-- Nobody measures anything more finely.
+local MICRO = 1e6
+
 -- What a listener raised, or a path, may hold any bytes; a number none that JSON
 -- knows.
 local function encoded(value)
   if type(value) == "string" then
     value = utf8.valid(value)
+  elseif type(value) == "number" and value % 1 ~= 0 then
+    value = math.floor(value * MICRO + 0.5) / MICRO
   end
   local ok, text = pcall(json.encode, value)
   return ok and text or "null"

@@ -51,7 +51,9 @@ local function tell_rate(self, factor, rate)
   self.factor = state and factor or math.max(self.factor, factor)
   if state then
     listener.event(self.context, { name = "rate", what = "polls",
-      state = state, rate = rate })
+      state = state, rate = rate, factor = factor })
+    listener.event(self.context, { name = "rate", what = "creates",
+      state = state, factor = factor })
   end
 end
 

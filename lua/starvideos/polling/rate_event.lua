@@ -11,9 +11,9 @@ return function(context)
   if not context.on_event then
     return
   end
-  local state, rate = context.rate_limiter:change()
+  local state, rate, factor = context.rate_limiter:change()
   if state then
     listener.event(context, { name = "rate", what = "polls", state = state,
-      rate = rate })
+      rate = rate, factor = factor })
   end
 end

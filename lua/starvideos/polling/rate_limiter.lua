@@ -199,6 +199,7 @@ end
 -- that each doubling is told, and that it is the full one again.
 -- @treturn ?string `lowered` or `raised`; nil where it does not
 -- @treturn ?number polls a second
+-- @treturn ?number the share of the full rate that this is
 function RateLimiter:change()
   local rate, before = self.rate, self.told_rate
   local has_risen = rate >= before * 2
@@ -207,7 +208,8 @@ function RateLimiter:change()
     return nil
   end
   self.told_rate = rate
-  return rate < before and "lowered" or "raised", rate
+  return rate < before and "lowered" or "raised", rate,
+    self.full_rate > 0 and rate / self.full_rate or nil
 end
 
 --- Others of a fleet share the polls: no more than so many from now on. A rate

@@ -51,6 +51,7 @@ end
 --- How the rate has changed since this was last called.
 -- @treturn ?string see `starvideos.polling.rate_limiter`
 -- @treturn ?number
+-- @treturn ?number
 function Share:change()
   return self.limiter:change()
 end

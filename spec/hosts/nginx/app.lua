@@ -62,7 +62,7 @@ local function client()
     end,
     ledger = settings().ledger,
     on_event = function(event)
-      kept.last_event = event
+      kept.last_event = event.name == "exchange" and event or kept.last_event
     end,
   }
   return kept.client

@@ -139,19 +139,21 @@ end
 
 --- One cell of the table of faults; pauses cost no time.
 function actions.operate(trial)
-  local events, skipped = 0, 0
+  local exchanges, skipped = 0, 0
   local client = new_client { api_key = trial.key, base_url = trial.url,
     timeout = trial.limit, connect_timeout = trial.limit,
     clock = function() return core.now() + skipped end,
     sleep = function(seconds) skipped = skipped + seconds end,
     random = function() return 0.5 end,
-    on_event = function() events = events + 1 end }
+    on_event = function(event)
+      exchanges = exchanges + (event.name == "exchange" and 1 or 0)
+    end }
   if trial.warm then
     assert(client:query(trial.id))
-    events = 0
+    exchanges = 0
   end
   local result = told(operations[trial.operation](client, trial))
-  result.tries = events
+  result.tries = exchanges
   if trial.warm and trial.operation == "create" then
     client:query(trial.id) -- or the warm connection would stay open
   end

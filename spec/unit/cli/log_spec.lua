@@ -52,6 +52,12 @@ describe("the log of events", function()
       end
     end)
 
+  it("has times to the microsecond", function()
+    assert.equal('{"at":1795376301.401166,"name":"order","elapsed":0.040356}',
+      log.line { name = "order", at = 1795376301.4011655,
+        elapsed = 0.040355682373046875 })
+  end)
+
   it("is JSON whatever a text holds", function()
     local line = log.line { name = "ledger", at = 1, failure = 'a"\n\255\0' }
     assert.equal('a"\n\\xFF\\x00', json.decode(line).failure)
