@@ -128,7 +128,9 @@ function after_error.limited(self, one, err)
     return give_up(self, one, err)
   end
   self.stuck = err.retryable == false and err or nil
-  local seconds = err.retry_after or 0
+  -- It may be for some orders alone, or be raised meanwhile; a claim leaves
+  -- alone what it keeps back.
+  local seconds = math.min(err.retry_after or 0, _M.policy.look_longest)
   hold_back(self, seconds + spread(self))
   hand_back(self, one)
 end

@@ -226,6 +226,28 @@ describe("work", function()
     assert.equal(8, crews.result_of(a).done)
   end)
 
+  it("goes on with other labels where one has spent its day", function()
+    crew:enqueue(4, nil, { label = "red", cost = 1e6, currency = "USD" })
+    crew:enqueue(4, nil, { label = "blue", cost = 1e6, currency = "USD" })
+    assert(crew:client():limits { spend = 1, per = "day", currency = "USD",
+      label = "red" })
+    local a = crew:start()
+    crew:go(300, a)
+    assert.equal(4, crew:count "label = 'blue' AND state <> 'queued'")
+    assert.equal(1, crew:count "label = 'red' AND state <> 'queued'")
+  end)
+
+  it("goes on soon where a limit is raised", function()
+    crew:enqueue(5, nil, { cost = 1e6, currency = "USD" })
+    assert(crew:client():limits { spend = 3, per = "day", currency = "USD" })
+    local a = crew:start()
+    crew:go(300, a)
+    assert.equal(3, crew:count "state <> 'queued'")
+    assert(crew:client():limits { spend = 4, per = "day" })
+    crew:go(60, a)
+    assert.equal(4, crew:count "state <> 'queued'")
+  end)
+
   it("sends no more creates a minute than are allowed, and not much fewer",
     function()
       crew:enqueue(20)
