@@ -113,6 +113,27 @@ describe("many processes with one ledger", function()
     end
   end
 
+  it("wait for one that was stopped within a transaction, and no longer than a"
+    .. " ledger is waited for", function()
+    local address = addresses["a server"]()
+    limit(address, { open = 2 })
+    local stopped = databases.new(address)
+    finally(function() stopped:close() end)
+    assert(stopped:run "BEGIN")
+    assert(stopped:rows "SELECT pg_advisory_xact_lock(7827364)")
+    assert(stopped:run "UPDATE starvideos_limits SET used = used + 1")
+    local client = assert(starvideos.new { ledger = address, api_key = "key",
+      transport = function()
+        return { status = 200, headers = {},
+          body = '{"id":"task","status":"queued"}' }
+      end })
+    local task, err = client:create { model = "videos", prompt = "a kite",
+      duration = 5 }
+    client:close()
+    assert(task, tostring(err))
+    assert.equal(1, limit(address)[1].used)
+  end)
+
   -- What an order had that nobody knows the outcome of is kept.
   it("never buy more while their connections are cut at random", function()
     local address = addresses["a server"]()

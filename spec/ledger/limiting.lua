@@ -7,6 +7,7 @@ local ledgers = require "starvideos.ledger"
 local worlds = require "spec.ledger.world"
 
 local describe, it = busted.describe, busted.it
+local before_each = busted.before_each
 
 local HERE = "https://api.test"
 local DAY = 86400
@@ -296,6 +297,113 @@ return worlds.behaviour("limiting orders", function(each)
       pass(-3600)
       assert(send(ledger))
       refused(ledger, "creates")
+    end)
+  end)
+
+  describe("and what workers claim", function()
+    local worker
+
+    -- Orders of the queue.
+    local function enqueue(many, wanted)
+      local list = {}
+      for index = 1, many do
+        count = count + 1
+        list[index] = { key = "key " .. count, take = 1, params = "{}",
+          base_url = HERE, endpoint = "/", body = "{}" }
+        for name, value in pairs(wanted) do
+          list[index][name] = value
+        end
+      end
+      local _, batch = assert(ledger:stage(nil, list))
+      assert(ledger:enqueue_staged(batch))
+    end
+
+    local function claim(many)
+      return assert(worker:claim { what = "queued", count = many,
+        base_url = HERE })
+    end
+
+    local function submit(row)
+      local after, err = worker:submitting(row)
+      if not after then
+        assert.equal("limited", err.kind, tostring(err))
+        assert(worker:unclaim(row))
+      end
+      return after, err
+    end
+
+    before_each(function()
+      worker = assert(ledger:register { base_url = HERE })
+    end)
+
+    it("leaves alone what does not fit, until there is room", function()
+      limit("open", 1)
+      enqueue(3, {})
+      local rows = claim(2)
+      local first = accept(worker, assert(submit(rows[1])))
+      assert.is_nil((submit(rows[2])))
+      assert.equal(0, #claim(9))
+      finish(worker, first)
+      assert.equal(2, #claim(9))
+    end)
+
+    it("looks again soon, in case nobody tells", function()
+      limit("open", 1)
+      enqueue(2, {})
+      local rows = claim(2)
+      assert(submit(rows[1]))
+      assert.is_nil((submit(rows[2])))
+      assert.equal(0, #claim(9))
+      pass(6)
+      assert.equal(1, #claim(9))
+    end)
+
+    it("leaves alone one label that has spent its day", function()
+      limit("spend/day", 1, { scope = "label", value = "red" })
+      enqueue(2, { label = "red", cost = 1, currency = "USD" })
+      enqueue(2, { label = "blue", cost = 1, currency = "USD" })
+      local rows = claim(2)
+      assert(submit(rows[1]))
+      local _, err = submit(rows[2])
+      assert.is_false(err.others)
+      rows = claim(9)
+      assert.equal(2, #rows)
+      assert.equal("blue", rows[1].label)
+      pass(DAY)
+      assert.equal(1, #claim(9))
+    end)
+
+    it("claims what costs less than what does not fit", function()
+      limit("spend/total", 5)
+      enqueue(1, { cost = 6, currency = "USD" })
+      enqueue(2, { cost = 4, currency = "USD" })
+      enqueue(1, { cost = 1, currency = "USD" })
+      local rows = claim(3)
+      local _, err = submit(rows[1])
+      assert.is_true(err.never and err.others)
+      assert(submit(rows[2]))
+      _, err = submit(rows[3])
+      assert.is_true(err.others)
+      assert.equal(3, #claim(9))
+    end)
+
+    it("claims again what a raised limit lets through", function()
+      limit("spend/total", 1)
+      enqueue(3, { cost = 1, currency = "USD" })
+      local rows = claim(2)
+      assert(submit(rows[1]))
+      assert.is_nil((submit(rows[2])))
+      assert.equal(0, #claim(9))
+      limit("spend/total", 2)
+      assert.equal(2, #claim(9))
+    end)
+
+    it("claims nothing while the queue is halted", function()
+      enqueue(1, {})
+      assert(ledger:halt("no money", "config"))
+      assert.equal(0, #claim(9))
+      assert(ledger:continue())
+      assert.equal(1, #claim(9))
     end)
   end)
 

@@ -1,8 +1,11 @@
 -- docs/architecture.md is a map: what it names is there.
 
 local columns = require "starvideos.ledger.columns"
+local databases = require "starvideos.ledger.database"
+local files = require "spec.fixtures.files"
 local floors = require "spec.lint.floors"
 local operations = require "starvideos.api.operations"
+local schema = require "starvideos.ledger.schema"
 
 describe("the map of the house", function()
   local file = assert(io.open("docs/architecture.md", "rb"))
@@ -47,6 +50,20 @@ describe("the map of the house", function()
     for _, column in ipairs(columns) do
       assert.truthy(text:find(("\n| `%s` | "):format(column.name), 1, true),
         column.name)
+    end
+  end)
+
+  it("has a row for every column of a limit", function()
+    local folder = files.folder()
+    local database = databases.new(folder .. "/ledger.db")
+    assert(schema.prepare(database))
+    local rows = database:rows "PRAGMA table_info(starvideos_limits)"
+    database:close()
+    files.remove(folder)
+    assert.is_true(#rows > 10)
+    for _, row in ipairs(rows) do
+      assert.truthy(text:find(("\n| `%s` | "):format(row.name), 1, true),
+        row.name)
     end
   end)
 

@@ -14,9 +14,17 @@ local FULL = [[SELECT name, kind, base_url, cap, currency, began,
   WHERE @kept@ AND @applies@ AND @full@ ORDER BY name]]
 
 -- A claim leaves the orders of this limit alone until then, unless it is not
--- full any more.
+-- full any more, or another order of the queue fits that costs less.
 local MARK = [[UPDATE starvideos_limits SET full_until = :full_until
-  WHERE name = :name AND @full@]]
+  WHERE name = :name AND @full@ AND (kind = 'open' OR NOT EXISTS (
+    SELECT 1 FROM starvideos_orders AS o WHERE o.state = 'queued'
+    AND o.claim IS NULL AND o.currency = starvideos_limits.currency
+    AND o.cost <= starvideos_limits.cap - @spent@
+    AND (starvideos_limits.scope = ''
+      OR starvideos_limits.scope = 'account'
+        AND o.account = starvideos_limits.value
+      OR starvideos_limits.scope = 'label'
+        AND o.label = starvideos_limits.value)))]]
 
 -- How long no worker claims anything for a limit of which nobody knows when it
 -- is free. Whoever frees it ends that.
@@ -129,18 +137,22 @@ end
 
 local marked = { open = true, ["spend/day"] = true, ["spend/total"] = true }
 
--- Keeps workers from claiming what does not fit either. An order that never
--- fits says nothing of the others.
+-- Keeps workers from claiming what does not fit either: whether there may be
+-- something else that does. An order that never fits says nothing of the others.
 local function mark(store, reason, values)
   if reason.never or not marked[reason.kind] then
-    return true
+    return reason.never or false
   end
   local full_until = reason.retry_at
   if not full_until then
     full_until = reason.now + LOOK_SECONDS
   end
   values.name, values.full_until = reason.name, full_until
-  return limit_sql.run(store, MARK, values)
+  local changed, err = limit_sql.run(store, MARK, values)
+  if not changed then
+    return nil, err
+  end
+  return changed == 0
 end
 
 --- Why an order does not fit.
@@ -150,7 +162,8 @@ end
 -- @treturn ?table err of kind limited, as plain data, with `limit` (its name),
 --   `retry_at` (Unix seconds) and `retry_after` (seconds) where that is known,
 --   `retryable` (false where it is of no use to wait) and `never` (true where it
---   will not fit whatever other orders do); nil where it fits
+--   will not fit whatever other orders do) and, for a worker, `others` (whether
+--   other orders of the queue may fit); nil where it fits
 -- @treturn ?table what went wrong instead
 function _M.find(store, caller, values)
   local rows, problem = limit_sql.rows(store, FULL, values)
@@ -161,11 +174,10 @@ function _M.find(store, caller, values)
   for _, row in ipairs(rows) do
     local reason = explain(row, values)
     worst = outweighs(reason, worst) and reason or worst
-    local ok = true
     if caller.worker then
-      ok, problem = mark(store, reason, values)
+      reason.others, problem = mark(store, reason, values)
     end
-    if not ok then
+    if problem then
       return nil, problem
     end
   end
@@ -178,6 +190,7 @@ function _M.find(store, caller, values)
     retry_after = worst.retry_at and math.max(0, worst.retry_at - worst.now),
     retryable = not worst.is_final,
     never = worst.never,
+    others = worst.others,
     sent = false,
   }
 end

@@ -128,6 +128,9 @@ function after_error.limited(self, one, err)
     return give_up(self, one, err)
   end
   self.stuck = err.retryable == false and err or nil
+  if err.others then -- which cost less
+    return hand_back(self, one, _M.policy.later)
+  end
   -- It may be for some orders alone, or be raised meanwhile; a claim leaves
   -- alone what it keeps back.
   local seconds = math.min(err.retry_after or 0, _M.policy.look_longest)
