@@ -192,6 +192,8 @@ return worlds.behaviour("the history of a ledger", function(each)
         { key = "a" })
       assert.is_nil(task)
       assert.equal("validation", err.kind)
+      assert.truthy(err.message:find("it has others, which were archived, this"
+        .. " one {", 1, true), err.message)
     end)
 
     it("archives an order once", function()

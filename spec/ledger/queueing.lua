@@ -207,6 +207,17 @@ return worlds.behaviour("the queue", function(each)
       assert.same({}, world:rows "SELECT * FROM starvideos_bodies")
     end)
 
+    for _, state in ipairs { "refused", "unknown" } do
+      it("does not keep a body of an order that is " .. state, function()
+        enqueue "a"
+        register "w"
+        local _, rows = claim("w", 1)
+        local row = assert(orders:submitting(caller "w", rows[1]))
+        assert(orders:resolve(caller "w", row, state, {}))
+        assert.same({}, world:rows "SELECT * FROM starvideos_bodies")
+      end)
+    end
+
     it("takes over what another has ordered", function()
       enqueue "a"
       register "w"

@@ -125,6 +125,10 @@ end
 local bought = { accepted = true, completed = true, failed = true,
   cancelled = true }
 
+-- The states of an order whose request somebody will still send.
+local to_be_sent = { staged = true, queued = true, prepared = true,
+  submitting = true }
+
 local function resolve(self, caller, row, state, changes)
   local now, err = row, nil
   for _ = 1, transitions.ATTEMPTS do
@@ -162,7 +166,7 @@ end
 --   more
 function Orders:resolve(caller, row, state, changes)
   local after, err = resolve(self, caller, row, state, changes)
-  if after and after.queued_at and after.task_id then
+  if after and after.queued_at and not to_be_sent[after.state] then
     queue.drop_body(self.store, after) -- where that fails `archive` does it
   end
   return after, err

@@ -330,7 +330,7 @@ function _M.recover(store, caller, base_url)
   return rows and true, err
 end
 
---- Forget what was to be sent for an order: it was accepted.
+--- Forget what was to be sent for an order: nobody sends that again.
 -- @tparam table store
 -- @tparam table row
 -- @treturn ?number

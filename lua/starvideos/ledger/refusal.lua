@@ -2,6 +2,7 @@
 -- before, whether something was bought, and what to do.
 -- @module starvideos.ledger.refusal
 
+local archive = require "starvideos.ledger.archive"
 local errors = require "starvideos.errors"
 local record = require "starvideos.ledger.record"
 
@@ -55,8 +56,10 @@ end
 
 local function words_of(row, wanted)
   local column = row.base_url ~= wanted.base_url and "base_url" or "params"
+  local is_archived = column == "params" and row.params_form == archive.FORM
   return { key = wanted.key, take = wanted.take, account = wanted.account,
-    owner = row.account, id = row.order_id, before = row[column],
+    owner = row.account, id = row.order_id,
+    before = is_archived and "others, which were archived" or row[column],
     now = wanted[column], fate = fate_of(row), again = again(row.next_take),
     reason = row.error or "the reason is unknown" }
 end
