@@ -201,26 +201,32 @@ local function err_of(order)
   return failure.new("timeout", ("it is %s"):format(order.state))
 end
 
--- Counts what had ended before this run.
-local function count_before(monitor, orders)
-  local before = {}
+-- The orders that there are, and what had ended before this run.
+local function expect(monitor, orders)
+  local ids = {}
+  for index, order in ipairs(orders) do
+    ids[index] = order.id
+  end
+  monitor.overview:expect(ids)
   for _, order in ipairs(orders) do
     local how = order.known and how_ended[order.state]
     if how then
       monitor.overview:finish(order.id, how)
       monitor.ended[order.id] = true
-      before[#before + 1] = order
     end
   end
-  return before
 end
 
--- Tells the end of orders that were not made here: of an earlier run, or by
--- another worker.
-local function tell_others(job, monitor, orders)
+-- Tells and counts the end of orders that were not made here: of an earlier run, or
+-- by another worker.
+local function tell_others(job, monitor, orders, result)
   for _, order in ipairs(orders) do
     if not monitor.outcomes:knows(order.id) then
       local now = job.client:order(order.id) or order
+      local how = how_ended[now.state]
+      if how then
+        result[how] = result[how] + 1
+      end
       if now.state == "downloaded" then
         monitor.outcomes:add(now, { path = now.path, bytes = now.bytes })
       else
@@ -241,10 +247,10 @@ local function run(job, list, wanted_limits, options)
     return nil, err
   end
   job.enqueued = true
-  local monitor = monitors.new(job, #orders)
-  count_before(monitor, orders)
-  return work.run(job, monitor, options, function()
-    tell_others(job, monitor, orders)
+  local monitor = monitors.new(job)
+  expect(monitor, orders)
+  return work.run(job, monitor, options, function(result)
+    tell_others(job, monitor, orders, result)
   end)
 end
 

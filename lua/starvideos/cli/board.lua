@@ -10,7 +10,7 @@ local _M = {}
 
 local BAR_CELLS = 20
 
--- Above this the name of an order stands alone in a narrow terminal.
+-- A name has so many columns, or half of the line, before anything else.
 local FEWEST_OF_NAME = 8
 
 --- Seconds as an estimate.
@@ -34,7 +34,7 @@ local function parts_of(overview)
   local ended, waiting, left = overview.ended, overview:waiting(), overview:time_left()
   local spent = money.sum(overview.spent)
   local parts = {
-    { 9, overview.total and ("%d of %d done"):format(ended.done, overview.total)
+    { 9, overview.total and ("%d of %d done"):format(ended.done, overview:count())
       or ended.done .. " done" },
     { 6, ("%d running"):format(#overview.order) },
     { 8, ended.failed > 0 and ended.failed .. " failed" },
@@ -78,11 +78,17 @@ function _M.whole(overview, room)
   return (widths.cut(joined(parts), room):gsub("[ ,]+$", ""))
 end
 
+-- What is done with an order, and for how long.
+local function plain_progress(entry, now)
+  local what = widths.cut(tostring(entry.what or ""), 40)
+  local time = consoles.clock_text(now - entry.began)
+  return what .. "  " .. time, what, time
+end
+
 -- The right part of the line of an order, in the longest form there is room for.
 local function progress_of(entry, now, room)
-  local time = consoles.clock_text(now - entry.began)
-  local what = widths.cut(tostring(entry.what or ""), 40)
-  local forms = { what .. "  " .. time, what, "" }
+  local plain, what, time = plain_progress(entry, now)
+  local forms = { plain, what, "" }
   if entry.share then
     local percent = ("%3d%%"):format(math.floor(entry.share * 100 + 0.5))
     table.insert(forms, 1, ("%s %s  %s"):format(what, percent, time))
@@ -115,13 +121,15 @@ function _M.line(entry, now, name_room, room)
     or line .. (" "):rep(name_room - width + 2) .. progress
 end
 
--- The columns of the longest name, up to half of the line.
-local function name_room_of(entries, room)
-  local longest = FEWEST_OF_NAME
+-- The columns of the longest name, up to what the rest of the line leaves.
+local function name_room_of(entries, now, room)
+  local longest, rest = FEWEST_OF_NAME, 0
   for _, entry in ipairs(entries) do
     longest = math.max(longest, widths.of(entry.name))
+    rest = math.max(rest, widths.of((plain_progress(entry, now))))
   end
-  return math.min(longest, math.max(FEWEST_OF_NAME, math.floor(room / 2)))
+  return math.min(longest, math.max(FEWEST_OF_NAME, math.floor(room / 2),
+    room - rest - 4))
 end
 
 --- All lines. They leave the last column free, and the last row.
@@ -136,7 +144,7 @@ function _M.lines(overview, columns, rows)
   local count = #overview.order
   local shown = count > most and math.max(0, most - 1) or count
   local entries = { (table.unpack or unpack)(overview.order, 1, shown) }
-  local name_room = name_room_of(entries, room)
+  local name_room = name_room_of(entries, overview.now(), room)
   for _, entry in ipairs(entries) do
     lines[#lines + 1] = (widths.cut(
       _M.line(entry, overview.now(), name_room, room), room))

@@ -21,7 +21,7 @@ local function row_of(limit)
   return { limit.name, amount(limit, limit.cap), amount(limit, limit.used),
     amount(limit, limit.left),
     limit.until_ and values.time_text(limit.until_),
-    limit.refund_failed and "failed tasks give their part back" or nil }
+    limit.refund_failed and "failed tasks" or nil }
 end
 
 --- Limits as a table.
@@ -29,12 +29,12 @@ end
 -- @tparam table list see `client:limits`
 -- @treturn string
 function _M.text(job, list)
-  local rows = {}
+  local headings, rows = { "limit", "cap", "used", "left", "until (UTC)" }, {}
   for index, limit in ipairs(list) do
     rows[index] = row_of(limit)
+    headings[6] = headings[6] or rows[index][6] and "refunds"
   end
-  return rows[1] and tables.text({ "limit", "cap", "used", "left",
-    "until (UTC)", "" }, rows, { width = tables.width(job),
+  return rows[1] and tables.text(headings, rows, { width = tables.width(job),
     flexible = { [1] = true, [6] = true },
     numbers = { [2] = true, [3] = true, [4] = true } }) or "no limits"
 end

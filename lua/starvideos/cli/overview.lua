@@ -11,6 +11,24 @@ local LATEST = 50
 -- An order that takes longer than usual is taken to need this part more.
 local OVERDUE = 0.25
 
+-- There may be more orders than were expected: others are in the queue as well, or
+-- come while it is worked off.
+local function count_in(self, id)
+  if self.expected and not self.expected[id] then
+    self.expected[id] = true
+    self.total = self.total + 1
+  end
+end
+
+--- Say which orders there are; any other is one more.
+-- @tparam table ids a list
+function Overview:expect(ids)
+  self.expected, self.total = {}, #ids
+  for _, id in ipairs(ids) do
+    self.expected[id] = true
+  end
+end
+
 --- An order runs, or what is known of it has changed.
 -- @tparam string id
 -- @tparam table news `name`, `what` (is done with it), `share` (of it that is
@@ -18,6 +36,7 @@ local OVERDUE = 0.25
 --   seen first)
 function Overview:run(id, news)
   local entry = self.running[id]
+  count_in(self, id)
   if not entry then
     entry = { id = id, began = self.now() - (news.age or 0) }
     self.running[id] = entry
@@ -50,6 +69,7 @@ end
 -- @tparam string how `done`, `failed` or `unknown`
 function Overview:finish(id, how)
   local entry = leave(self, id)
+  count_in(self, id)
   self.ended[how] = self.ended[how] + 1
   if entry and how == "done" then
     local count = self.finished % LATEST + 1
@@ -66,13 +86,21 @@ function Overview:spend(amount, currency)
   self.spent[currency] = (self.spent[currency] or 0) + amount
 end
 
+--- How many orders there are; nil where that is not known.
+-- @treturn ?number
+function Overview:count()
+  local ended = self.ended
+  return self.total and math.max(self.total, #self.order + ended.done
+    + ended.failed + ended.unknown)
+end
+
 --- How many orders are neither running nor ended; nil where their number is not
 -- known.
 -- @treturn ?number
 function Overview:waiting()
-  local ended = self.ended
-  return self.total and math.max(0, self.total - #self.order - ended.done
-    - ended.failed - ended.unknown)
+  local count, ended = self:count(), self.ended
+  return count and count - #self.order - ended.done - ended.failed
+    - ended.unknown
 end
 
 local function usual_duration(self)

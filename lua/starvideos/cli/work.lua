@@ -3,6 +3,7 @@
 -- @module starvideos.cli.work
 
 local advice = require "starvideos.cli.advice"
+local tables = require "starvideos.cli.table"
 local values = require "starvideos.cli.values"
 local wait_options = require "starvideos.cli.wait_options"
 local monitors = require "starvideos.cli.monitor"
@@ -33,7 +34,10 @@ function _M.options(job)
   return options
 end
 
-local function text_of(result, monitor)
+local function text_of(job, result, monitor)
+  if tables.is_for_people(job) then
+    return monitor:summary()
+  end
   local sums = ('{"done":%d,"failed":%d,"unknown":%d,"left":%d'):format(
     result.done, result.failed, result.unknown, result.left)
   return sums .. (monitor.outcomes.keeps and ',"orders":' .. monitor.outcomes:list()
@@ -43,11 +47,12 @@ end
 -- The code of the error of a whole run is none but the most severe of all.
 local function merge(monitor, err)
   local shortfall = monitor.outcomes:shortfall(monitor:summary(), err)
-  if not err or not shortfall then
-    return err or shortfall
+  if not err then
+    return shortfall
+  elseif shortfall and err.kind ~= "cancelled" then
+    err.exit = shortfall.exit
   end
-  err.exit = err.kind ~= "cancelled" and shortfall.exit or nil
-  err.undecided = shortfall.undecided
+  err.undecided = shortfall and shortfall.undecided
   return err
 end
 
@@ -100,7 +105,7 @@ end
 -- @tparam table monitor
 -- @tparam table options of `client:work`
 -- @tparam ?function finish called before the end is told
--- @treturn ?string result as JSON
+-- @treturn ?string result, for people or as JSON
 -- @treturn ?table err
 function _M.run(job, monitor, options, finish)
   options.on_progress, options.on_done = monitor:listeners()
@@ -118,7 +123,7 @@ function _M.run(job, monitor, options, finish)
     problem.advice = advise(job, monitor, result, problem)
   end
   job.console:clear()
-  return text_of(result, monitor), problem
+  return text_of(job, result, monitor), problem
 end
 
 -- How many orders there are to be done.
