@@ -52,7 +52,8 @@ local _M = {}
 --   see `starvideos.polling.shared_cache` (polling)
 -- @tfield ?table ledger see `starvideos.ledger` (check, client, operations,
 --   polling, recorder)
--- @tfield ?function on_event the caller's listener (listener)
+-- @tfield ?function on_event the caller's listener (listener, ledger, download,
+--   polling)
 -- @tfield table told names of listeners whose errors were reported (listener)
 -- @tfield boolean closed whether `client:close` was called (check, client)
 

@@ -214,8 +214,11 @@ describe("the ledger of a game", function()
         assert.same({ "accepted", "accepted" }, states())
       end)
 
-    it("keeps what the provider answered, and writes it later", function()
-      open()
+    it("writes and tells later what the provider answered", function()
+      local told = {}
+      open { on_event = function(event)
+        told[#told + 1] = event.name == "order" and event.state or nil
+      end }
       local unlock
       before_send = function()
         impatient()
@@ -234,6 +237,8 @@ describe("the ledger of a game", function()
       proxy.policy.patience = 10
       assert.equal(err.task_id, assert(create "kite").id)
       assert.equal(1, posts)
+      assert(play(client.pending, client))
+      assert.equal("prepared submitting accepted", table.concat(told, " "))
     end)
 
     it("does not end a wait", function()
