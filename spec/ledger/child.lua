@@ -2,7 +2,8 @@
 --
 --   lua5.4 spec/ledger/child.lua LEDGER FOLDER ACTION ...
 --
--- With `hold` it keeps others from writing for a while. Else it orders once and
+-- With `hold` it keeps others from writing for a while; with `enqueue` it puts a
+-- list into the queue, and lingers when all of it is staged. Else it orders once and
 -- prints the id of the task, or the error: ACTION, the key, and the take. Each
 -- request leaves a line in FOLDER/posts. AHEAD in its environment puts its clock
 -- ahead by so many seconds.
@@ -109,6 +110,21 @@ local client = assert(starvideos.new {
 local function order(name)
   return client:create({ model = "videos", prompt = "a kite", duration = 5 },
     { key = name, take = tonumber(take) })
+end
+
+-- KEY-1.mp4, and so on: as many as the take says.
+if action == "enqueue" then
+  local list = {}
+  for index = 1, tonumber(take) do
+    list[index] = { model = "videos", prompt = "a kite", duration = 5,
+      path = ("%s-%d.mp4"):format(key, index) }
+  end
+  local orders, err = client:enqueue(list, { confirm = function()
+    linger()
+    return true
+  end })
+  io.write(orders and #orders .. " orders" or tostring(err), "\n")
+  os.exit(true)
 end
 
 local process, child

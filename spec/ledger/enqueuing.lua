@@ -228,6 +228,42 @@ return worlds.behaviour("enqueuing orders", function(each)
       assert.same({ ["a.mp4"] = "queued" }, stored())
     end)
 
+    -- Another process stands between staging and enqueuing three orders.
+    local function staged_elsewhere()
+      world:start "enqueue kite 3"
+      world:await "sending"
+      local keys = { "kite-1.mp4", "kite-2.mp4", "kite-3.mp4" }
+      for _, key in ipairs(keys) do
+        assert.equal("staged", stored()[key])
+      end
+      return keys
+    end
+
+    it("is nobody's where its process was killed on the way, and comes again",
+      function()
+        local keys = staged_elsewhere()
+        world:kill()
+        assert.same({}, (assert(client:pending())))
+        local list = {}
+        for index, key in ipairs(keys) do
+          list[index] = order(key)
+        end
+        for _, one in ipairs(assert(client:enqueue(list))) do
+          assert.same({ "queued" }, { one.state, one.known })
+        end
+        assert.same({ "queued", "queued", "queued" }, world:states())
+      end)
+
+    it("is enqueued once where two processes enqueue it", function()
+      local keys = staged_elsewhere()
+      assert(client:enqueue { order(keys[2]), order "other.mp4" })
+      assert.same({ [keys[1]] = "staged", [keys[2]] = "queued",
+        [keys[3]] = "staged", ["other.mp4"] = "queued" }, stored())
+      world:continue()
+      assert.equal("3 orders\n", world:read "output")
+      assert.same({ "queued", "queued", "queued", "queued" }, world:states())
+    end)
+
     it("takes over what one that was killed has staged", function()
       assert(client:pending()) -- makes the tables
       world:run [[INSERT INTO starvideos_orders (order_id, order_key, state,

@@ -228,6 +228,33 @@ describe("a list of videos", function()
       assert.equal(1, #assert(client:pending { all = true }))
     end)
 
+    it("waits for what a limit lets through", function()
+      local client, open, most = with_ledger(), 0, 0
+      assert(client:limits { open = 1 })
+      local results = assert(client:generate_all(orders(4), {
+        directory = folder, at_most = 3,
+        on_task = function()
+          open = open + 1
+          most = math.max(most, open)
+        end,
+        on_done = function() open = open - 1 end,
+      }))
+      assert.same({ "saved", "saved", "saved", "saved" }, words_of(results))
+      assert.equal(1, most)
+    end)
+
+    it("has no order that a spent limit keeps back", function()
+      local client = client_with { ledger = folder .. "/ledger.db",
+        prices = { currency = "USD", models = { videos = { per_video = 1 } } } }
+      assert(client:limits { spend = 2, per = "total" })
+      local results = assert(client:generate_all(orders(4), {
+        directory = folder, at_most = 3 }))
+      local words = words_of(results)
+      table.sort(words)
+      assert.same({ "limited", "limited", "saved", "saved" }, words)
+      assert.equal(2, box:tasks().billed)
+    end)
+
     it("continues what one that was interrupted has left", function()
       local raised
       local client = client_with { ledger = folder .. "/ledger.db",
