@@ -60,6 +60,26 @@ describe("a ledger in nginx", function()
     assert.equal(task.id, row "first".task_id)
   end)
 
+  it("works a queue off", function()
+    local result = json.decode((server:get(
+      "/content/work?orders=3&name=whole")))
+    assert.same({ done = 3, failed = 0, unknown = 0, left = 0 }, result)
+    assert.equal("downloaded", row "whole/2.mp4".state)
+  end)
+
+  it("works on where the light thread of another worker was killed", function()
+    local killed = json.decode((server:get(
+      "/content/work?orders=2&name=killed&kill=0.4")))
+    assert.is_truthy(killed.killed)
+    local connection = databases.new(database.url)
+    assert(connection:run "UPDATE starvideos_workers SET lease_began = 0")
+    connection:close()
+    local result = json.decode((server:get "/content/work?name=killed"))
+    assert.equal(0, result.left, json.encode(result))
+    assert.equal("downloaded", row "killed/1.mp4".state)
+    assert.equal("downloaded", row "killed/2.mp4".state)
+  end)
+
   it("blocks no other request where its server is stopped, and sends nothing",
     function()
       order "first"

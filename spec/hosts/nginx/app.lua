@@ -148,6 +148,28 @@ function actions.keyed()
   return select(2, ngx.thread.wait(thread))
 end
 
+-- Works a queue off, in a light thread that may be killed after a while.
+function actions.work()
+  local list = {}
+  for index = 1, number("orders", 0) do
+    list[index] = { model = "videos", prompt = "a kite", duration = 4,
+      path = ngx.var.arg_name .. "/" .. index .. ".mp4" }
+  end
+  if list[1] then
+    assert(client():enqueue(list))
+  end
+  local thread = ngx.thread.spawn(function()
+    local result, err = client():work { directory = target("videos"),
+      interval = 0.1, max_interval = 0.1 }
+    return result or { kind = err.kind, failed = err.message }
+  end)
+  if ngx.var.arg_kill then
+    ngx.sleep(number("kill"))
+    return { killed = ngx.thread.kill(thread) }
+  end
+  return select(2, ngx.thread.wait(thread))
+end
+
 function actions.query()
   return told(client():query(ngx.var.arg_id))
 end

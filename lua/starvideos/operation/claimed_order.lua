@@ -1,0 +1,379 @@
+--- What a worker does with one order that it has claimed: sends it, waits for it,
+-- saves its video, and decides what becomes of it where one of these fails.
+--
+-- `job` is what the orders of one run have in common: `context`, `options`,
+-- `heart` (see `starvideos.operation.heart`), `also` (starts a coroutine), `pool`
+-- (see `starvideos.operation.wait`), `result`, and what a run learns:
+--
+-- * `halted`: why the queue has stopped, as `kind` and `reason`; `unwritten` the
+--   same, where the ledger does not know it yet
+-- * `failure`: the error with which this run is to end
+-- * `stuck`: the error of a limit that will not lift
+-- * `why`: why all waits are to end
+-- * `batch`, `send_at`: how many orders are claimed at once to be sent, and before
+--   when none are (the runtime's seconds)
+-- * `gave_up`, `gave_up_count`: how often an order failed here, by its id
+-- @module starvideos.operation.claimed_order
+
+local errors = require "starvideos.errors"
+local listener = require "starvideos.listener"
+local policy = require "starvideos.polling.policy"
+local queued_order = require "starvideos.operation.queued_order"
+local retry = require "starvideos.api.retry"
+local saving = require "starvideos.operation.saving"
+local tasks = require "starvideos.api.task"
+local wait = require "starvideos.operation.wait"
+local workers = require "starvideos.operation.worker"
+
+local _M = {}
+
+--- In seconds unless said otherwise.
+-- @table policy
+_M.policy = {
+  spread = 0.05, -- of a worker, in the time in which all try again when a limit is
+    -- lifted
+  hold_min = 0.05, -- between two tries at a limit
+  hold_max = 30, -- after which a limit is looked at again though it holds longer:
+    -- somebody may have raised it
+  later = 60, -- after which an order is claimed again that failed here
+  later_longest = 900, -- the same after many failures
+  in_a_row = 5, -- orders of unknown outcome after which the queue stops, and
+    -- videos that could not be saved after which the worker ends
+}
+
+-- Of what a worker does after it was taken for dead, nothing counts.
+local function is_lost(job, one)
+  return one.worker ~= job.heart.worker or one.worker.is_over
+end
+
+-- An order has ended, or this run has: `count` is the field of the result.
+local function finish(job, one, count, file, err)
+  job.result[count] = job.result[count] + 1
+  local id = one.order.id
+  if count ~= "left" then
+    one.worker:forget(id)
+    job.gave_up_count = job.gave_up_count - (job.gave_up[id] and 1 or 0)
+    job.gave_up[id] = nil
+  end
+  if job.options.on_done then
+    job.options.on_done(one.order, file, err)
+  end
+  job.heart:wake "claim"
+end
+
+local function later(job, tries)
+  local seconds = math.min(_M.policy.later * 2 ^ math.min(tries, 10),
+    _M.policy.later_longest)
+  return job.context.ledger.clock() + seconds
+end
+
+-- Hands an order back that another run, or a later one, may do better with.
+local function give_up(job, one, err)
+  local id = one.order.id
+  local tries = job.gave_up[id]
+  job.gave_up_count = job.gave_up_count + (tries and 0 or 1)
+  job.gave_up[id] = (tries or -1) + 1
+  one.worker:release(id, later(job, job.gave_up[id]))
+  finish(job, one, "left", nil, err)
+end
+
+-- Hands an order back that is to be sent as soon as that is possible.
+local function hand_back(job, one, seconds)
+  one.worker:release(one.order.id,
+    seconds and job.context.ledger.clock() + seconds)
+  job.heart:wake "claim"
+end
+
+-- Claims nothing to be sent for so long.
+local function hold_back(job, seconds)
+  job.batch = 1
+  job.send_at = math.max(job.send_at, job.context.runtime:now()
+    + math.min(math.max(seconds, _M.policy.hold_min), _M.policy.hold_max))
+end
+
+local function spread(job)
+  return job.context.random() * _M.policy.spread * job.heart.worker.workers
+end
+
+--- Stop the queue for all workers; to be called again with the next heartbeat where
+-- the ledger cannot be written now.
+-- @tparam table job with `unwritten`
+function _M.write_halt(job)
+  local halted = job.unwritten
+  local ok = job.heart.worker.ledger:halt(halted.reason, halted.kind)
+  job.unwritten = not ok and halted or nil
+end
+
+local function halt(job, err)
+  job.halted = { kind = err.kind, reason = err.message }
+  job.unwritten = job.halted
+  _M.write_halt(job)
+  listener.event(job.context, { name = "queue", state = "halted",
+    reason = err.message })
+end
+
+local function note_saved(job, err)
+  job.unsaved = err and err.kind == "io" and err.target ~= "exists"
+    and job.unsaved + 1 or 0
+  if job.unsaved >= _M.policy.in_a_row then
+    job.failure = err
+  end
+end
+
+-- Waits for a task, and has its video saved then.
+local function watch(job, one, task, first_poll)
+  one.task_id = task.id
+  job.waits[task.id] = one
+  job.pool:add(task, first_poll)
+end
+
+-- What becomes of an order whose sending ended with an error, by its kind.
+local after_error = {}
+
+function after_error.limited(job, one, err)
+  if err.never then
+    job.stuck = job.stuck or err
+    return give_up(job, one, err)
+  end
+  job.stuck = err.retryable == false and err or nil
+  if err.others then -- which cost less
+    return hand_back(job, one, _M.policy.later)
+  end
+  local seconds = err.retry_after or 0
+  hold_back(job, seconds + spread(job))
+  hand_back(job, one)
+end
+
+function after_error.rate_limited(job, one, err)
+  hold_back(job, err.retry_after or retry.backoff(1, job.context.random))
+  hand_back(job, one)
+end
+
+function after_error.network(job, one)
+  job.faults = job.faults + 1
+  local pause = retry.backoff(job.faults, job.context.random)
+  hold_back(job, pause)
+  hand_back(job, one, pause)
+end
+
+-- Ctrl-C hands everything back in the end.
+function after_error.cancelled(job, one, err)
+  if not (job.why or err.interrupted) then
+    hand_back(job, one)
+  end
+end
+
+function after_error.ledger(job, one, err)
+  if err.task then -- which the ledger will know as soon as it can be written
+    return watch(job, one, err.task)
+  end
+  hold_back(job, retry.backoff(1, job.context.random))
+  hand_back(job, one)
+end
+
+function after_error.io(job, one, err)
+  note_saved(job, err)
+  give_up(job, one, err)
+end
+
+function after_error.outcome_unknown(job, one, err)
+  job.unknowns = job.unknowns + 1
+  if job.unknowns >= _M.policy.in_a_row then
+    halt(job, errors.new { kind = "outcome_unknown", message = ("of %d"
+      .. " orders in a row nobody knows whether they were bought; the last one"
+      .. " said: %s"):format(job.unknowns, err.message) })
+  end
+  finish(job, one, "unknown", nil, err)
+end
+
+local function fail(job, one, err)
+  finish(job, one, "failed", nil, err)
+end
+
+local function take_error(job, one, err)
+  if queued_order.stops_queue(err) then
+    halt(job, err)
+    hand_back(job, one)
+  else
+    (after_error[err.kind] or fail)(job, one, err)
+  end
+end
+
+-- Whether its video can be saved is looked at before anything is bought.
+local function send(job, one, row)
+  local context = one.worker.context
+  local order, task = one.order, nil
+  if not row.body then
+    return give_up(job, one, queued_order.no_body(row))
+  end
+  local ok, err = saving.make_folder(context.runtime, one.path)
+  if ok then
+    ok, err = saving.look(context, order, one.path, job.options)
+    ok = ok or not err
+  end
+  if ok and one.worker:may_act() then
+    task, err = queued_order.send(one.worker, row)
+  end
+  if is_lost(job, one) then
+    return
+  elseif task then
+    job.faults, job.unknowns, job.stuck = 0, 0, nil
+    order.task_id, order.state = task.id, "accepted"
+    watch(job, one, task)
+  else
+    take_error(job, one, err or workers.late())
+  end
+end
+
+-- Waits for what was bought before, by whomever.
+local function take_over(job, one)
+  local context = one.worker.context
+  local order, file = one.order, nil
+  local ok, err = saving.make_folder(context.runtime, one.path)
+  if ok then
+    file, err = saving.look(context, order, one.path, job.options)
+  end
+  if is_lost(job, one) then
+    return
+  elseif file then
+    finish(job, one, "done", file)
+  elseif err then
+    take_error(job, one, err)
+  else
+    watch(job, one, { id = order.task_id, created = tasks.created_at(order) },
+      0)
+  end
+end
+
+local function save(job, ended)
+  local one = job.waits[ended.id]
+  job.waits[ended.id] = nil
+  if not one or is_lost(job, one) then
+    return
+  end
+  local file, err = saving.save(one.worker.context, one.order, one.path,
+    ended.task, job.options, job.context.runtime:now()
+      + (job.options.timeout or policy.timeout))
+  if is_lost(job, one) then
+    return
+  end
+  note_saved(job, err)
+  if file then
+    finish(job, one, "done", file)
+  elseif err.kind == "task_failed" then
+    fail(job, one, err)
+  elseif err.kind ~= "cancelled" then
+    give_up(job, one, err)
+  end
+end
+
+-- Saves what is completed, until all of it is.
+local function save_all(job)
+  local completed = job.completed
+  while completed.first <= completed.last do
+    local ended = completed[completed.first]
+    completed[completed.first] = nil
+    completed.first = completed.first + 1
+    save(job, ended)
+  end
+  job.downloads = job.downloads - 1
+end
+
+-- The wait for an order has ended without a video.
+local function not_made(job, ended)
+  local one, err = job.waits[ended.id], ended.err
+  job.waits[ended.id] = nil
+  if not one or is_lost(job, one) then
+    return
+  elseif err.kind == "task_failed" then
+    fail(job, one, err)
+  elseif err.kind == "auth" then
+    halt(job, err)
+    give_up(job, one, err)
+  elseif err.kind ~= "cancelled" then
+    saving.note_missing(one.worker.context, err)
+    give_up(job, one, err)
+  end
+end
+
+local function on_end(job, ended)
+  local completed = job.completed
+  if not ended.task then
+    job.also(function()
+      not_made(job, ended)
+    end)
+    return
+  end
+  completed.last = completed.last + 1
+  completed[completed.last] = ended
+  if job.downloads < saving.downloads then
+    job.downloads = job.downloads + 1
+    job.also(function()
+      save_all(job)
+    end)
+  end
+end
+
+--- Make the heap of all waits.
+-- @tparam table job
+-- @treturn table pool
+function _M.new_pool(job)
+  local options, progress = job.options, job.options.on_progress
+  return wait.pool(job.heart.worker.context, {
+    timeout = options.timeout,
+    interval = options.interval,
+    max_interval = options.max_interval,
+    on_progress = progress and function(seen, info)
+      local one = job.waits[info.id]
+      if one then
+        progress(one.order, seen, info)
+      end
+    end,
+  }, job.also, function(ended)
+    on_end(job, ended)
+  end)
+end
+
+local function new_one(job, row)
+  local order = job.context.ledger.order_of(row)
+  return { worker = job.heart.worker, order = order,
+    path = saving.path_of(job.context, order, job.options) }
+end
+
+--- Send an order of the queue, in a coroutine of its own.
+-- @tparam table job
+-- @tparam table row as it was claimed
+function _M.send(job, row)
+  job.also(function()
+    send(job, new_one(job, row), row)
+  end)
+end
+
+--- Wait for what was bought before; some side by side.
+-- @tparam table job
+-- @tparam table rows as they were claimed
+function _M.take_over(job, rows)
+  saving.each(job.context.runtime, rows, function(row)
+    take_over(job, new_one(job, row))
+  end)
+end
+
+--- What the orders of a run have in common.
+-- @tparam table context of a client with a ledger
+-- @tparam table options see `client:work`
+-- @treturn table job, to which a `heart`, `also` and a `pool` are added
+function _M.new_job(context, options)
+  return {
+    context = context,
+    options = options,
+    result = { done = 0, failed = 0, unknown = 0, left = 0 },
+    waits = {}, -- by the ids of their tasks
+    completed = { first = 1, last = 0 }, -- to be saved
+    downloads = 0, -- under way
+    gave_up = {}, gave_up_count = 0,
+    batch = 1, send_at = -math.huge,
+    faults = 0, unknowns = 0, unsaved = 0, -- in a row
+  }
+end
+
+return _M
