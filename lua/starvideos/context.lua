@@ -36,17 +36,18 @@ local _M = {}
 --   polling, ledger)
 -- @tfield function wall_clock Unix seconds; may jump (operations, polling)
 -- @tfield function boottime seconds since the machine started, the same in all
---   its processes (create, ledger)
--- @tfield function process_id of this process, to notice a fork (create)
+--   its processes (send, worker, ledger)
+-- @tfield function process_id of this process, to notice a fork (create,
+--   queued_order, send)
 -- @tfield number timeout seconds that one exchange may take (create, exchange,
 --   watch, ledger)
 -- @tfield number connect_timeout seconds that a connection may take (exchange)
 -- @tfield ?boolean insecure_http whether plain HTTP may leave this machine
 --   (exchange)
 -- @tfield table rate_limiter how many polls may be sent, see
---   `starvideos.polling.rate_limiter` (create, watch)
+--   `starvideos.polling.rate_limiter` (send, watch, worker)
 -- @tfield table slots how many orders may be on the wire, see
---   `starvideos.api.create_slots` (create)
+--   `starvideos.api.create_slots` (send)
 -- @tfield ?table shared the caller's dictionary (check, shared_cache)
 -- @tfield ?table shared_cache what the processes that share it know of tasks,
 --   see `starvideos.polling.shared_cache` (polling)

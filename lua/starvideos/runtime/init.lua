@@ -29,7 +29,8 @@ local _M = {}
 --   (exchange)
 -- @field gather `(functions)` runs functions side by side until all have
 --   returned, each called with `also(fn)`, which adds one; raises what the
---   first of them raises, and ends the others where they wait (wait, resume)
+--   first of them raises, and ends the others where they wait (wait,
+--   saving, resume, work)
 -- @field disk `(name, ...)` does a job on the disk, see
 --   `starvideos.runtime.disk`; gives its results (download, generate, ledger)
 -- @field disk_later `(name, ...)` the same for a caller that cannot wait, which
@@ -37,12 +38,13 @@ local _M = {}
 -- @field await `(actor, message, number, patience)` waits for the answer to a
 --   message: nil, or why the wait ended before, also `timeout` (ledger)
 -- @field waiter `()` gives the caller as a waiter; nil where nobody could wake
---   it (create_slots)
--- @field wait `(waiter, seconds)` sleeps until it is woken (create_slots)
--- @field wake `(waiter)` ends its wait (create_slots)
+--   it (create_slots, heart)
+-- @field wait `(waiter, seconds)` sleeps until it is woken (create_slots,
+--   heart)
+-- @field wake `(waiter)` ends its wait (create_slots, heart)
 -- @field has_ended `(waiter)` whether it will never go on (create_slots)
 -- @field leave `(waiter)` lets go of it: nobody wakes it any more
---   (create_slots)
+--   (create_slots, heart)
 -- @field close `()` cancels what is under way and closes connections; in
 --   `frame` and `poll` once orders on the wire have their answers (client)
 
