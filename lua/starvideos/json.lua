@@ -116,8 +116,11 @@ local function write_list(list, count, depth)
   return "[" .. table.concat(items, ",") .. "]"
 end
 
+-- Most names are words, which JSON writes as they are.
 local function name_text(key)
-  if type(key) ~= "string" and type(key) ~= "number" then
+  if type(key) == "string" and not key:find "[^%w_]" then
+    return '"' .. key .. '"'
+  elseif type(key) ~= "string" and type(key) ~= "number" then
     fail("the name of a field is a %s, not a text", type(key))
   end
   return string_text(type(key) == "number" and number_text(key) or key)
@@ -171,6 +174,12 @@ function write(value, depth)
   end
   return writer(value, depth)
 end
+
+--- The name of a field.
+-- @tparam string|number key
+-- @treturn string JSON
+-- @raise where it is neither
+_M.name = name_text
 
 --- Encode a Lua value. Objects have their names in order; numbers read back as
 -- the same float.

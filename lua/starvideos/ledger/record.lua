@@ -67,7 +67,7 @@ local function write_object(object, style, api_key)
   end
   table.sort(names)
   for index, name in ipairs(names) do
-    items[index] = json.encode(name) .. ":"
+    items[index] = json.name(name) .. ":"
       .. write(values[name], style, api_key, name)
   end
   return "{" .. table.concat(items, ",") .. "}"
