@@ -360,6 +360,28 @@ describe("the command", function()
     assert.same({}, open_orders "two.db")
   end)
 
+  it("drains at SIGTERM: takes the answers on the wire, and hands the rest back",
+    function()
+      run [[for n in 1 2 3 4 5; do printf '{"path":"drain-%s.mp4","prompt":"%s %s",%s}\n' \
+        $n 'drain [scenario:create_slow=2]' $n '"model":"videos","duration":5'
+        done >drain.jsonl]]
+      local code, _, err = struck("batch drain.jsonl --ledger drain.db --yes"
+        .. " --at-most 2", "TERM",
+        "run status --ledger drain.db | grep 'submitting.:2'")
+      assert.equal(143, code, err)
+      assert.truthy(err:find("go on with: starvideos work --ledger drain.db", 1,
+        true), err)
+      local _, out = run "run status --ledger drain.db"
+      local status = json.decode(out)
+      assert.same({ accepted = 2, queued = 3 }, status.states)
+      assert.equal(0, #status.workers)
+      code, _, err = run [[run limits --ledger drain.db --remove open
+        run work --ledger drain.db --interval 0.3]]
+      assert.equal(0, code, err)
+      assert.same({ 5, 5 }, { arrived "drain" })
+      assert.truthy(read "drain-5.mp4")
+    end)
+
   for _, signal in ipairs { "INT", "TERM" } do
     it("runs the sandbox until SIG" .. signal .. ", and leaves no file", function()
       local code, out = run(([[TMPDIR=$PWD exec_run sandbox >exports & pid=$!
