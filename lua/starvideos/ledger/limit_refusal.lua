@@ -52,7 +52,8 @@ end
 local reasons = {}
 
 function reasons.open(row)
-  return ("%s of %s tasks are open: order again when one has ended")
+  return ("%s of %s tasks are open: order again when one has ended, which a wait"
+    .. " for it tells (resume waits for all)")
     :format(count(row.used), count(row.cap)), nil, row.cap < 1
 end
 

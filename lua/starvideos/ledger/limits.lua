@@ -32,10 +32,9 @@ local effects = {
   submitting = { unknown = "pause", prepared = "settle", queued = "settle",
     refused = "settle", failed = "settle", cancelled = "settle" },
   accepted = { completed = "settle", downloaded = "settle",
-    abandoned = "settle", failed = "settle", cancelled = "settle" },
+    abandoned = "pause", failed = "settle", cancelled = "settle" },
   unknown = { accepted = "settle", completed = "settle",
-    downloaded = "settle", abandoned = "settle", failed = "settle",
-    cancelled = "settle" },
+    downloaded = "settle", failed = "settle", cancelled = "settle" },
   completed = { failed = "settle", cancelled = "settle" },
 }
 -- An answer that comes late: it was bought after all.
@@ -76,9 +75,14 @@ local RESERVED = {
     WHERE @kept@ AND @applies@) = :count]],
 }
 
--- The slot of an order of unknown outcome is its own for as long as a wait.
+-- A slot of a task that may go on, though nobody can see it, is the order's own
+-- for as long as a wait takes.
 local PAUSED = { set = ("slot = CASE WHEN slot IS NULL THEN NULL"
   .. " ELSE :now + %d END"):format(limit_sql.policy.slot) }
+
+-- The task is seen again.
+local RESUMED = { set = ("slot = CASE WHEN slot IS NULL THEN NULL"
+  .. " ELSE %.0f END"):format(limit_sql.FOREVER) }
 
 -- What an order has, which the row in hand need not tell: a limit that was set
 -- since has counted it.
@@ -112,10 +116,15 @@ local FREE_QUEUED = FREE .. " AND" .. NONE:format "kind = 'failures'"
 --- What a change of an order does to the limits.
 -- @tparam table row
 -- @tparam table after
--- @treturn ?string `reserve`, `settle` or `pause`; nil: nothing
+-- @treturn ?string `reserve`, `settle`, `pause` or `resume`; nil: nothing
 function _M.effect(row, after)
-  local of_state = row.state ~= after.state and effects[row.state]
-  return of_state and of_state[after.state] or nil
+  local state = row.state
+  if state ~= after.state then
+    local of_state = effects[state]
+    return of_state and of_state[after.state]
+  elseif state == "accepted" and row.missing_since ~= after.missing_since then
+    return after.missing_since and "pause" or "resume"
+  end
 end
 
 -- Binds what is added to the change of an order.
@@ -291,13 +300,9 @@ local function settle(store, caller, row, change)
       return after, err
     end
   end
-  local after, err = store:atomically(function()
+  return store:atomically(function()
     return settle_all(store, caller, row, change, values)
   end)
-  if after == nil and err == nil then
-    after = false
-  end
-  return after, err
 end
 
 local function pause(store, caller, row, change)
@@ -305,7 +310,12 @@ local function pause(store, caller, row, change)
     limit_sql.values(store, caller, row)))
 end
 
-local steps = { reserve = reserve, settle = settle, pause = pause }
+local function resume(store, _, row, change)
+  return change_order(store, row, change, bound(store, RESUMED, {}))
+end
+
+local steps = { reserve = reserve, settle = settle, pause = pause,
+  resume = resume }
 
 --- Make a change of an order that uses limits, with all that follows for them.
 -- @tparam table store
@@ -317,7 +327,11 @@ local steps = { reserve = reserve, settle = settle, pause = pause }
 -- @treturn ?table err; of kind limited where the order does not fit: then nothing
 --   has changed
 function _M.carry_out(store, caller, row, change, effect)
-  return steps[effect](store, caller, row, change)
+  local after, err = steps[effect](store, caller, row, change)
+  if after == nil and not err then
+    after = false
+  end
+  return after, err
 end
 
 return _M

@@ -444,7 +444,10 @@ local function update(self, caller, row, changes, state)
     return nil, err
   elseif count == 0 then
     local after, problem = self:was_taken(row, change.after)
-    return after or not problem and false, problem
+    if after == nil and not problem then
+      after = false
+    end
+    return after, problem
   end
   return self:changed(row, change)
 end

@@ -31,6 +31,9 @@ local SPEND = [[UPDATE starvideos_limits SET full_until = NULL, used = (
     OR o.spent_in >= starvideos_limits.began) AND ]] .. OF_LIMIT .. [[)
   WHERE kind IN ('spend/day', 'spend/total')]]
 
+local OVERDUE = [[SELECT order_id FROM starvideos_orders
+  WHERE slot IS NOT NULL AND slot <= :now LIMIT 1]]
+
 local FREE = [[UPDATE starvideos_orders SET slot = NULL
   WHERE slot IS NOT NULL AND slot <= :now]]
 
@@ -56,6 +59,10 @@ end
 -- @treturn ?number how many
 -- @treturn ?table err
 function _M.free_overdue(store, values)
+  local rows, problem = limit_sql.rows(store, OVERDUE, values)
+  if not rows or not rows[1] then
+    return rows and 0, problem
+  end
   return store:atomically(function()
     local count, err = limit_sql.run(store, FREE, values)
     local ok = count

@@ -103,7 +103,9 @@ function Model:move(order, state, now)
   order.state = state
   local has_slot = order.slot_until or self:has_open(order)
     and (state == "submitting" or state == "accepted" and from ~= "submitting")
-  if not holding[state] or not has_slot then
+  if state == "abandoned" then
+    return -- its task may go on
+  elseif not holding[state] or not has_slot then
     order.slot_until = nil
   else
     order.slot_until = state == "unknown" and now + SLOT or math.huge
