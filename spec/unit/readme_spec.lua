@@ -1,5 +1,6 @@
 -- What the README shows is what works.
 
+local arguments = require "starvideos.cli.arguments"
 local errors = require "starvideos.errors"
 local exit_codes = require "starvideos.cli.exit_codes"
 local options = require "starvideos.options"
@@ -43,6 +44,19 @@ describe("the README", function()
     assert.truthy(text:find(("most severe: %d before %d, %d, %d, %d, %d, %d"
       .. " and %d."):format((table.unpack or unpack)(exit_codes.by_severity)),
       1, true))
+  end)
+
+  it("names every command", function()
+    local names = text:match "\n## Command line\n\n`starvideos ([^`]*)`"
+    local listed = {}
+    for name in names:gmatch "%a+" do
+      listed[name] = true
+    end
+    for _, row in ipairs(arguments.commands) do
+      assert.is_true(listed[row[1]], row[1])
+      listed[row[1]] = nil
+    end
+    assert.same({}, listed)
   end)
 
   it("lists every function of the module", function()

@@ -116,9 +116,21 @@ function _M.question(summary)
   return ("%sorder %s?"):format(before, purchase(summary))
 end
 
+-- What has no price is never sent where a spend is limited.
+local function unpayable(job, summary)
+  local count = not summary.price and summary.new or summary.unpriced
+  return job.options.spend and count > 0 and ("%s no price, and would never be"
+    .. " sent while --spend limits what is spent: give it in --prices; nothing"
+    .. " was ordered"):format(count == 1 and "1 order has"
+    or count .. " orders have") or nil
+end
+
 -- Whether the new orders are wanted; nil and an err where they are not.
 local function ask(job, summary)
-  if summary.new == 0 then
+  local wrong = unpayable(job, summary)
+  if wrong then
+    return failure.usage(wrong)
+  elseif summary.new == 0 then
     job.console:note(("%s, all of them ordered before"):format(
       number_of(summary.known, "order")), { event = "known",
       count = summary.known })

@@ -70,6 +70,9 @@ local function show_event(job, event)
   end
   if job.on_event then
     job.on_event(event)
+  elseif event.name == "limit" then
+    job.told(event.state == "reached" and "waiting for the limit "
+      .. event.limit or "ordering...")
   end
   if event.name == "interrupt" then
     show_interrupt(job, event)

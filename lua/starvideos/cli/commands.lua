@@ -105,6 +105,7 @@ function _M.generate(job)
   end
   options.path, options.overwrite = job.options.output, job.options.force
   options.key, options.take = job.options.key, job.options.take
+  options.label = job.options.label
   options.on_task = note_task(job)
   options.on_download = show_download(job)
   job.told "ordering..."
@@ -126,7 +127,8 @@ function _M.create(job)
   end
   job.told "ordering..."
   local task, warnings = job.client:create(fields, { key = job.options.key,
-    take = job.options.take, path = job.options.output })
+    take = job.options.take, path = job.options.output,
+    label = job.options.label })
   if not task then
     return nil, warnings
   end
@@ -235,12 +237,13 @@ function _M.validate(job)
   if not fields then
     return nil, wrong
   end
-  local ok, found = job.client:validate(fields)
+  local ok, found, price = job.client:validate(fields)
   if not ok then
     return nil, found
   end
   note_warnings(job, found)
-  return json.encode { valid = true, warnings = #found > 0 and found or nil }
+  return json.encode { valid = true, warnings = #found > 0 and found or nil,
+    cost = price and price.cost, currency = price and price.currency }
 end
 
 local function range(row)

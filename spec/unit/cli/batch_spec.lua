@@ -253,6 +253,11 @@ describe("batch", function()
     local code, _, err = batch "--yes --spend 100"
     assert.equal(2, code)
     assert.truthy(err:find("nothing was ordered", 1, true), err)
+    files.write(folder .. "/prices.json", '{"currency":"USD","models":{}}')
+    code, _, err = batch("--yes --spend 100 " .. PRICED)
+    assert.equal(2, code)
+    assert.truthy(err:find("3 orders have no price, and would never be sent", 1,
+      true), err)
     assert.equal(0, posts)
     local _, out = run "orders"
     assert.equal('{"orders":[]}\n', out)

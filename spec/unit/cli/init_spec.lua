@@ -159,6 +159,23 @@ describe("the command line", function()
     assert.equal(6, json.decode(sent[2].body).duration)
   end)
 
+  it("prices an order that it checks", function()
+    local name = os.tmpname()
+    finally(function() os.remove(name) end)
+    local file = assert(io.open(name, "wb"))
+    file:write '{"currency":"EUR","models":{"videos":{"per_second":0.3}}}'
+    file:close()
+    local words = { "validate", "-m", "videos", "-p", "x", "-d", "5" }
+    local _, out = run(words)
+    assert.equal('{"valid":true}\n', out)
+    words[8], words[9] = "--prices", name
+    local code
+    code, out = run(words)
+    assert.equal(0, code)
+    assert.same({ valid = true, cost = 1.5, currency = "EUR" },
+      json.decode(out))
+  end)
+
   it("reports an unknown option in JSON with --json", function()
     local code, out, err = run { "create", "--promt", "x", "--json" }
     assert.equal(2, code)
