@@ -249,6 +249,28 @@ torture:
 	  lua5.4 spec/torture/run.lua $(KILLS) $(SEED) && \
 	  lua5.4 spec/torture/calls.lua
 
+# Many processes on one ledger, killed, limited and cut off: SCALE orders, and as
+# much of the rest as of 10,000. SEED repeats a run; PARTS are files of spec/fleet.
+SCALE = 10000
+PARTS = queue crowd kills cap batch
+.PHONY: fleet
+fleet:
+	@$(DEPS) demo test
+	@$(MAKE) -s --no-print-directory build LUA=lua5.4
+	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)" && \
+	  lua5.4 spec/fleet/run.lua $(SCALE) $(or $(SEED),'') $(PARTS)
+
+# 200 workers and ORDERS orders in virtual time, with an outage of ten minutes;
+# draws what it saw to PICTURE.
+ORDERS = 100000
+PICTURE = docs/fleet.svg
+.PHONY: simulate
+simulate:
+	@$(DEPS) demo test
+	@$(MAKE) -s --no-print-directory build LUA=luajit
+	@eval "$$($(MAKE) -s --no-print-directory env LUA=luajit)" && \
+	  luajit spec/simulate/run.lua $(ORDERS) $(or $(SEED),1) $(PICTURE)
+
 # How often an order is sent under each fault of a server, and what comes of
 # each operation, over the libcurl that CURL names: `debian`, the system's;
 # `sid`, the newest of Debian's unstable sources, built once; or the prefix of

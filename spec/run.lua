@@ -31,7 +31,7 @@ local kinds = {
 
 -- What takes longest comes first, or all would wait for it at the end.
 local LONGEST = { "secrets", "allocation", "faults", "torture", "service",
-  "resty_http", "scenarios", "nginx_runtime", "ledger", "ledger_outage",
+  "resty_http", "scenarios", "nginx_runtime", "fleet", "ledger", "ledger_outage",
   "sandbox_nginx", "gateway", "command", "install", "love", "copas", "budget" }
 
 -- What the interpreter is to see: the build tree, or an installed one alone.

@@ -1,0 +1,49 @@
+-- Figures, and how many of them have met their goals.
+
+local figure = require "spec.bench.figure"
+
+local Report = {}
+Report.__index = Report
+
+--- A report without figures.
+-- @tparam string prefix of the names of its figures
+function Report.new(prefix)
+  return setmetatable({ prefix = prefix, passed = 0, failed = 0 }, Report)
+end
+
+--- Print a figure.
+-- @tparam string name
+-- @tparam number value
+-- @tparam string unit
+-- @tparam[opt] string goal see `spec.bench.figure`
+-- @treturn boolean whether it is met
+function Report:print(name, value, unit, goal)
+  local ok = figure.print(self.prefix .. name, value, unit, goal)
+  if goal then
+    local count = ok and "passed" or "failed"
+    self[count] = self[count] + 1
+  end
+  io.stdout:flush()
+  return ok
+end
+
+--- Print figures that must be 0.
+-- @tparam string prefix of their names
+-- @tparam table found by name
+-- @tparam table names
+-- @tparam string unit
+function Report:print_none(prefix, found, names, unit)
+  for _, name in ipairs(names) do
+    self:print(prefix .. name, found[name], unit, "<= 0")
+  end
+end
+
+--- Something did not come to its end.
+-- @tparam string what
+-- @tparam string why
+function Report:fail(what, why)
+  self.failed = self.failed + 1
+  io.stderr:write("!! ", what, ": ", why, "\n")
+end
+
+return Report
