@@ -234,7 +234,8 @@ end
 local function tell_others(job, monitor, orders, result)
   for _, order in ipairs(orders) do
     if not monitor.outcomes:knows(order.id) then
-      local now = job.client:order(order.id) or order
+      local now = not how_ended[order.state] and job.client:order(order.id)
+        or order
       local how = how_ended[now.state]
       if how then
         result[how] = result[how] + 1

@@ -24,6 +24,9 @@ local unsent = { queued = true, prepared = true, refused = true }
 
 local function draw(self)
   local job = self.job
+  if job.now() < self.drawn_at + PAUSE then
+    return
+  end
   self.drawn_at = job.now()
   job.console:show(function(columns, rows)
     return boards.lines(self.overview, columns, rows)
@@ -38,9 +41,7 @@ local function tell(self, order, what, share, more)
   overview:run(id, { name = name, what = what, share = share,
     age = order.accepted_at and math.max(0, os.time() - order.accepted_at) })
   if self.job.console.terminal then
-    if self.job.now() >= self.drawn_at + PAUSE then
-      draw(self)
-    end
+    draw(self)
   elseif self.told[id] ~= what then
     self.told[id] = what
     self.job.console:note(name .. ": " .. (more or what), { event = "progress",

@@ -36,13 +36,22 @@ local function spend_lines(status)
   return lines[1] and lines or { "nothing that has a price" }
 end
 
-local function states_line(status)
+local function states_lines(status)
   local parts = {}
   for _, state in ipairs(states.names) do
     local count = status.states[state]
     parts[#parts + 1] = count and count > 0 and count .. " " .. state or nil
   end
-  return parts[1] and table.concat(parts, ", ") or "none"
+  local lines = { parts[1] and table.concat(parts, ", ") or "none" }
+  if status.unattended > 0 then
+    lines[#lines + 1] = status.unattended .. " at the provider that no worker"
+      .. " has had for two minutes"
+  end
+  if status.overdue > 0 then
+    lines[#lines + 1] = status.overdue .. " at the provider for more than half"
+      .. " an hour"
+  end
+  return lines
 end
 
 local function workers_table(job, status)
@@ -91,7 +100,7 @@ end
 
 local function for_people(job, status)
   local parts = {
-    paragraph("orders", { states_line(status) }),
+    paragraph("orders", states_lines(status)),
     paragraph("spent", spend_lines(status)),
     paragraph("queue", queue_lines(job, status)),
     paragraph("rates", rate_lines(status)),
