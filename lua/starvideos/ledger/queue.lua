@@ -46,18 +46,28 @@ local CLAIM = [[UPDATE starvideos_orders SET claim = ?, updated_at = ?,
   revision = revision + 1 WHERE order_id IN (
     SELECT o.order_id FROM starvideos_orders AS o
     WHERE @which@ AND o.claim IS NULL AND o.base_url = ? @account@
-    ORDER BY o.order_id LIMIT @count@ @lock@)
+    ORDER BY o.order_id LIMIT @most@ @lock@)
   AND EXISTS (SELECT 1 FROM starvideos_workers WHERE worker_id = ?)]]
+
+-- What is full is asked once, and not of each order: a limit for all leaves
+-- nothing to be looked for.
+local FULL = "l.full_until > @now@ AND l.kind <> 'polls'"
+
+local most = {
+  queued = [[(SELECT CASE WHEN EXISTS (SELECT 1 FROM starvideos_limits AS l
+    WHERE l.scope = '' AND @full@) THEN 0 ELSE @count@ END)]],
+  open = "@count@",
+  any = "@count@",
+}
 
 local DUE = "AND (o.not_before IS NULL OR o.not_before <= @now@)"
 
 local which = {
   queued = [[o.state = 'queued' AND o.queued_at IS NOT NULL ]] .. DUE .. [[
-    AND NOT EXISTS (SELECT 1 FROM starvideos_limits AS l
-      WHERE l.full_until > @now@ AND l.kind <> 'polls' AND (l.scope = ''
-        OR l.scope = 'account' AND l.value = o.account
-        OR l.scope = 'label' AND l.value = o.label)
-        AND (l.base_url = '' OR l.base_url = o.base_url))]],
+    AND o.account NOT IN (SELECT l.value FROM starvideos_limits AS l
+      WHERE l.scope = 'account' AND @full@ AND l.base_url IN ('', ?))
+    AND (o.label IS NULL OR o.label NOT IN (SELECT l.value
+      FROM starvideos_limits AS l WHERE l.scope = 'label' AND @full@))]],
   open = [[o.state IN ('accepted', 'completed')
     AND o.queued_at IS NOT NULL ]] .. DUE,
   any = [[o.state IN ('accepted', 'completed') AND o.closed_at IS NULL]],
@@ -217,8 +227,9 @@ end
 -- Fills what differs from one call to the next into a statement.
 local function fill(store, sql, want)
   local clock = store.database:clock()
-  return (sql:gsub("@(%l+)@", {
-    which = which[want.what],
+  return (sql:gsub("@(%l+)@", { which = which[want.what],
+    most = most[want.what] }):gsub("@(%l+)@", {
+    full = FULL,
     account = want.account and "AND o.account = ?" or "",
     count = ("%d"):format(want.count or 0),
     lock = clock and "FOR UPDATE SKIP LOCKED" or "",
@@ -228,12 +239,18 @@ end
 -- The values of such a statement, in its order.
 local function values_of(store, caller, id, now, want)
   local values = { id, now }
-  if not store.database:clock() and want.what ~= "any" then
-    values[3] = caller.now
-    values[4] = want.what == "queued" and caller.now or nil
+  local function add_time(count)
+    for _ = 1, store.database:clock() and 0 or count do
+      values[#values + 1] = caller.now
+    end
   end
+  local is_queued = want.what == "queued"
+  add_time(want.what == "any" and 0 or is_queued and 2 or 1)
+  values[#values + 1] = is_queued and want.base_url or nil
+  add_time(is_queued and 1 or 0)
   values[#values + 1] = want.base_url
   values[#values + 1] = want.account
+  add_time(is_queued and 1 or 0)
   values[#values + 1] = id
   return values
 end
