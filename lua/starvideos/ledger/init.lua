@@ -9,6 +9,7 @@
 
 local core = require "starvideos.core"
 local errors = require "starvideos.errors"
+local fleet = require "starvideos.ledger.fleet"
 local hearings = require "starvideos.ledger.hearing"
 local owner = require "starvideos.ledger.owner"
 local locations = require "starvideos.ledger.location"
@@ -38,8 +39,10 @@ local function mark_of(self)
   end))
 end
 
--- Ids sort by time to the microsecond, then by the order they were made in.
-local function new_id(self)
+--- Make the id of an order, or of what else has one. Ids sort by time to the
+-- microsecond, then by the order they were made in.
+-- @treturn string
+function Ledger:new_id()
   local ids = self.ids
   if ids.process ~= owner.current() then
     ids.process, ids.mark, ids.count = owner.current(), mark_of(self), 0
@@ -157,11 +160,14 @@ local function told(self, method, ...)
   return ...
 end
 
--- Nothing new is begun while the backlog cannot be written. A caller that looks
--- at orders, `with_held`, must see the backlog, too, though the thread of another
--- client would write it in a moment. Otherwise a thread writes it later, and
--- no caller waits for that.
-local function ask_with(self, with_held, method, ...)
+--- Ask the orders. Nothing new is begun while the backlog cannot be written.
+-- @tparam boolean with_held whether the caller looks at orders: it must see the
+--   backlog, too, though the thread of another client would write that in a
+--   moment. Otherwise a thread writes it later, and no caller waits for it
+-- @tparam string method of the orders
+-- @param ... its arguments
+-- @return its results
+function Ledger:ask_with(with_held, method, ...)
   local ok, err = true, nil
   if self.orders or with_held or method == "begin" then
     ok, err = flush(self)
@@ -174,7 +180,7 @@ local function ask_with(self, with_held, method, ...)
 end
 
 local function ask(self, method, ...)
-  return ask_with(self, false, method, ...)
+  return self:ask_with(false, method, ...)
 end
 
 -- Writes what must be recorded, now or as soon as the ledger can be written.
@@ -248,7 +254,7 @@ end
 -- @treturn ?string see `orders:begin`
 -- @treturn table the order's row, or err of kind ledger
 function Ledger:begin(wanted, holder)
-  wanted.id, wanted.account = new_id(self), self.account
+  wanted.id, wanted.account = self:new_id(), self.account
   wanted.machine = wanted.path and owner.host()
   local name = name_in(self, wanted)
   if name and naming[name] then
@@ -402,7 +408,7 @@ end
 -- @treturn ?table row
 -- @treturn ?table err not_found where there is none
 function Ledger:order(id, take)
-  return ask_with(self, true, "look_up", named(self, id, take))
+  return self:ask_with(true, "look_up", named(self, id, take))
 end
 
 --- An order as a person names it: by its path, too, where that is its key.
@@ -427,7 +433,7 @@ end
 -- @treturn ?string|table where more may follow the `after` of the next page;
 --   or err
 function Ledger:pending(limit, after, all)
-  return ask_with(self, true, "pending", limit, after, all)
+  return self:ask_with(true, "pending", limit, after, all)
 end
 
 --- Dismiss an order; its take is spent. Or dismiss what came late for one that
@@ -440,7 +446,7 @@ end
 -- @treturn ?table err validation where it is being sent, or was bought
 function Ledger:dismiss(id, options)
   options = options or {}
-  return ask_with(self, true, "dismiss", named(self, id, options.take),
+  return self:ask_with(true, "dismiss", named(self, id, options.take),
     options.force)
 end
 
@@ -451,7 +457,7 @@ end
 -- @treturn ?table row
 -- @treturn ?table err validation where its outcome is known
 function Ledger:adopt(id, task_id, take)
-  return ask_with(self, true, "adopt", named(self, id, take), task_id)
+  return self:ask_with(true, "adopt", named(self, id, take), task_id)
 end
 
 --- Set the account of an order and of all other takes of its key.
@@ -461,194 +467,12 @@ end
 -- @treturn ?table row
 -- @treturn ?table err validation where it has another, or is being sent
 function Ledger:label(id, account, take)
-  return ask_with(self, true, "label",
+  return self:ask_with(true, "label",
     { id = record.name(id), take = take, account = "" }, record.name(account))
 end
 
---- Stage orders: record them, for all of them to be enqueued together. Nothing
--- sends them.
--- @tparam ?string batch what the first call for it returned; nil in that
--- @tparam table list of `wanted`, see `orders:begin`; without `id`, `account` and
---   `machine`; with `endpoint` and `body`
--- @treturn ?table for each the `verdict` ("new", or one of `orders:begin`) and the
---   `row`
--- @treturn string|table the batch, or err
-function Ledger:stage(batch, list)
-  batch = batch or new_id(self)
-  for _, wanted in ipairs(list) do
-    wanted.id, wanted.account = new_id(self), self.account
-  end
-  local results, err = ask_with(self, true, "stage", batch, list)
-  return results, results and batch or err
-end
-
---- Enqueue all that a batch has staged.
--- @tparam string batch
--- @treturn ?number how many orders
--- @treturn ?table err
-function Ledger:enqueue_staged(batch)
-  return ask(self, "enqueue_staged", batch)
-end
-
---- Take back what a batch has staged.
--- @tparam string batch
--- @treturn ?boolean true
--- @treturn ?table err
-function Ledger:unstage(batch)
-  return ask(self, "unstage", batch)
-end
-
---- Add a worker.
--- @tparam table worker `base_url`; `account` (the ledger's own; empty: none)
--- @treturn ?table the ledger as this worker has it: what it records of an order is
---   refused where another has claimed that
--- @treturn ?table err
-function Ledger:register(worker)
-  local id, err = ask(self, "register", { id = new_id(self),
-    machine = owner.host(), base_url = worker.base_url,
-    account = worker.account or self.account })
-  return id and setmetatable({ worker = id }, { __index = self }), err
-end
-
---- The worker lives: its lease begins again.
--- @tparam table beaten see `starvideos.ledger.queue`
--- @treturn ?table `polls` (its share of the polls a second, nil where there is no
---   limit), `workers` (how many live)
--- @treturn ?table err; with `fenced` where it was taken for dead: it has nothing
---   any more
-function Ledger:heartbeat(beaten)
-  beaten.account = beaten.account or self.account
-  beaten.base_url = beaten.base_url or self.base_url
-  return ask_with(self, true, "heartbeat", self.worker, beaten)
-end
-
-local function here(self)
-  return { account = self.account, base_url = self.base_url }
-end
-
---- Set limits, or remove them: all or none.
--- @tparam table list see `starvideos.ledger.limit_settings`
--- @treturn ?boolean true
--- @treturn ?table err
-function Ledger:set_limits(list)
-  for _, limit in ipairs(list) do
-    limit.value = record.name(limit.value)
-  end
-  return ask(self, "set_limits", list)
-end
-
---- The limits as they stand.
--- @treturn ?table rows, see `starvideos.ledger.limit_settings`
--- @treturn ?table err
-function Ledger:limits()
-  return ask(self, "limits")
-end
-
---- What keeps orders back beside the limits, of all accounts.
--- @treturn ?table rows, see `starvideos.ledger.gates`
--- @treturn ?table err
-function Ledger:gates()
-  return ask(self, "gates")
-end
-
---- The provider said that there were too many requests: no process of this
--- account sends an order, or polls, before that is over.
--- @tparam ?number retry_after seconds
--- @treturn ?boolean true
--- @treturn ?table err
-function Ledger:hold(retry_after)
-  return ask(self, "hold", here(self), retry_after)
-end
-
---- Stop the queue of this account: its workers send nothing.
--- @tparam string reason for a person
--- @tparam string kind of the error that every order would meet
--- @treturn ?boolean true
--- @treturn ?table err
-function Ledger:halt(reason, kind)
-  return ask(self, "halt", here(self), reason, kind)
-end
-
---- Let the queue of this account continue.
--- @treturn ?table `was_halted`
--- @treturn ?table err
-function Ledger:continue()
-  return ask(self, "continue", here(self))
-end
-
---- What limits and gates ask of a worker of this account; its heartbeat tells it,
--- too.
--- @treturn ?table see `starvideos.ledger.gates`
--- @treturn ?table err
-function Ledger:pulse()
-  return ask(self, "pulse", here(self))
-end
-
---- The worker ends: its orders are free.
--- @treturn ?boolean true
--- @treturn ?table err
-function Ledger:retire()
-  return ask(self, "retire", self.worker)
-end
-
---- Claim orders for the worker.
--- @tparam table want see `starvideos.ledger.queue`
--- @treturn ?table rows
--- @treturn ?table err
-function Ledger:claim(want)
-  return ask(self, "claim", self.worker, want)
-end
-
---- Give an order of the worker's back.
--- @tparam table row
--- @tparam ?number not_before Unix seconds, before which no worker sends it
--- @treturn ?boolean whether it was the worker's
--- @treturn ?table err
-function Ledger:unclaim(row, not_before)
-  return ask(self, "unclaim", self.worker, row.order_id, not_before)
-end
-
---- How many orders of the queue are open.
--- @tparam table want `base_url`, `account` (nil: of any)
--- @treturn ?table see `starvideos.ledger.queue`
--- @treturn ?table err
-function Ledger:left(want)
-  return ask(self, "left", want)
-end
-
---- List orders, oldest first.
--- @tparam table filter see `starvideos.ledger.history`
--- @treturn ?table rows
--- @treturn ?string|table the `after` of the next page, if there is one; or err
-function Ledger:history(filter)
-  for _, name in ipairs { "label", "account", "key" } do
-    filter[name] = filter[name] and record.name(filter[name])
-  end
-  return ask_with(self, true, "history", filter)
-end
-
---- What the ledger holds, in sums.
--- @treturn ?table see `starvideos.ledger.history`
--- @treturn ?table err
-function Ledger:status()
-  return ask_with(self, true, "status")
-end
-
---- Archive a page of the orders that ended before a time.
--- @tparam number before Unix seconds
--- @tparam ?string after where the page before ended
--- @treturn ?number how many were archived
--- @treturn ?string|table the `after` of the next page, if there is one; or err
-function Ledger:archive(before, after)
-  return ask(self, "archive", before, after)
-end
-
---- Copy a ledger in a file while others use it.
--- @tparam string path of the copy, which must not be there
--- @treturn ?boolean true
--- @treturn ?table err
-function Ledger:backup(path)
-  return ask(self, "backup", record.path(path))
+for name, method in pairs(fleet) do
+  Ledger[name] = method
 end
 
 --- Tell the client's listener what has changed; to be called once an order that

@@ -1,0 +1,196 @@
+--- What a ledger is asked about many orders: its queue, the workers that share it,
+-- the limits they obey, and its history. These are methods of a ledger.
+-- @module starvideos.ledger.fleet
+
+local owner = require "starvideos.ledger.owner"
+local record = require "starvideos.ledger.record"
+
+local _M = {}
+
+--- Stage orders: record them, for all of them to be enqueued together. Nothing
+-- sends them.
+-- @tparam ?string batch what the first call for it returned; nil in that
+-- @tparam table list of `wanted`, see `orders:begin`; without `id`, `account` and
+--   `machine`; with `endpoint` and `body`
+-- @treturn ?table for each the `verdict` ("new", or one of `orders:begin`) and the
+--   `row`
+-- @treturn string|table the batch, or err
+function _M:stage(batch, list)
+  batch = batch or self:new_id()
+  for _, wanted in ipairs(list) do
+    wanted.id, wanted.account = self:new_id(), self.account
+  end
+  local results, err = self:ask_with(true, "stage", batch, list)
+  return results, results and batch or err
+end
+
+--- Enqueue all that a batch has staged.
+-- @tparam string batch
+-- @treturn ?number how many orders
+-- @treturn ?table err
+function _M:enqueue_staged(batch)
+  return self:ask_with(false, "enqueue_staged", batch)
+end
+
+--- Take back what a batch has staged.
+-- @tparam string batch
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M:unstage(batch)
+  return self:ask_with(false, "unstage", batch)
+end
+
+--- Add a worker.
+-- @tparam table worker `base_url`; `account` (the ledger's own; empty: none)
+-- @treturn ?table the ledger as this worker has it: what it records of an order is
+--   refused where another has claimed that
+-- @treturn ?table err
+function _M:register(worker)
+  local id, err = self:ask_with(false, "register", { id = self:new_id(),
+    machine = owner.host(), base_url = worker.base_url,
+    account = worker.account or self.account })
+  return id and setmetatable({ worker = id }, { __index = self }), err
+end
+
+--- The worker lives: its lease begins again.
+-- @tparam table beaten see `starvideos.ledger.queue`
+-- @treturn ?table `polls` (its share of the polls a second, nil where there is no
+--   limit), `workers` (how many live)
+-- @treturn ?table err; with `fenced` where it was taken for dead: it has nothing
+--   any more
+function _M:heartbeat(beaten)
+  beaten.account = beaten.account or self.account
+  beaten.base_url = beaten.base_url or self.base_url
+  return self:ask_with(true, "heartbeat", self.worker, beaten)
+end
+
+local function here(self)
+  return { account = self.account, base_url = self.base_url }
+end
+
+--- Set limits, or remove them: all or none.
+-- @tparam table list see `starvideos.ledger.limit_settings`
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M:set_limits(list)
+  for _, limit in ipairs(list) do
+    limit.value = record.name(limit.value)
+  end
+  return self:ask_with(false, "set_limits", list)
+end
+
+--- The limits as they stand.
+-- @treturn ?table rows, see `starvideos.ledger.limit_settings`
+-- @treturn ?table err
+function _M:limits()
+  return self:ask_with(false, "limits")
+end
+
+--- What keeps orders back beside the limits, of all accounts.
+-- @treturn ?table rows, see `starvideos.ledger.gates`
+-- @treturn ?table err
+function _M:gates()
+  return self:ask_with(false, "gates")
+end
+
+--- The provider said that there were too many requests: no process of this
+-- account sends an order, or polls, before that is over.
+-- @tparam ?number retry_after seconds
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M:hold(retry_after)
+  return self:ask_with(false, "hold", here(self), retry_after)
+end
+
+--- Stop the queue of this account: its workers send nothing.
+-- @tparam string reason for a person
+-- @tparam string kind of the error that every order would meet
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M:halt(reason, kind)
+  return self:ask_with(false, "halt", here(self), reason, kind)
+end
+
+--- Let the queue of this account continue.
+-- @treturn ?table `was_halted`
+-- @treturn ?table err
+function _M:continue()
+  return self:ask_with(false, "continue", here(self))
+end
+
+--- What limits and gates ask of a worker of this account; its heartbeat tells it,
+-- too.
+-- @treturn ?table see `starvideos.ledger.gates`
+-- @treturn ?table err
+function _M:pulse()
+  return self:ask_with(false, "pulse", here(self))
+end
+
+--- The worker ends: its orders are free.
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M:retire()
+  return self:ask_with(false, "retire", self.worker)
+end
+
+--- Claim orders for the worker.
+-- @tparam table want see `starvideos.ledger.queue`
+-- @treturn ?table rows
+-- @treturn ?table err
+function _M:claim(want)
+  return self:ask_with(false, "claim", self.worker, want)
+end
+
+--- Give an order of the worker's back.
+-- @tparam table row
+-- @tparam ?number not_before Unix seconds, before which no worker sends it
+-- @treturn ?boolean whether it was the worker's
+-- @treturn ?table err
+function _M:unclaim(row, not_before)
+  return self:ask_with(false, "unclaim", self.worker, row.order_id, not_before)
+end
+
+--- How many orders of the queue are open.
+-- @tparam table want `base_url`, `account` (nil: of any)
+-- @treturn ?table see `starvideos.ledger.queue`
+-- @treturn ?table err
+function _M:left(want)
+  return self:ask_with(false, "left", want)
+end
+
+--- List orders, oldest first.
+-- @tparam table filter see `starvideos.ledger.history`
+-- @treturn ?table rows
+-- @treturn ?string|table the `after` of the next page, if there is one; or err
+function _M:history(filter)
+  for _, name in ipairs { "label", "account", "key" } do
+    filter[name] = filter[name] and record.name(filter[name])
+  end
+  return self:ask_with(true, "history", filter)
+end
+
+--- What the ledger holds, in sums.
+-- @treturn ?table see `starvideos.ledger.history`
+-- @treturn ?table err
+function _M:status()
+  return self:ask_with(true, "status")
+end
+
+--- Archive a page of the orders that ended before a time.
+-- @tparam number before Unix seconds
+-- @tparam ?string after where the page before ended
+-- @treturn ?number how many were archived
+-- @treturn ?string|table the `after` of the next page, if there is one; or err
+function _M:archive(before, after)
+  return self:ask_with(false, "archive", before, after)
+end
+
+--- Copy a ledger in a file while others use it.
+-- @tparam string path of the copy, which must not be there
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M:backup(path)
+  return self:ask_with(false, "backup", record.path(path))
+end
+
+return _M
