@@ -70,6 +70,9 @@ end
 -- Hands an order back that another run, or a later one, may do better with.
 local function give_up(job, one, err)
   local id = one.order.id
+  if err.fenced then -- it is another's already
+    return one.worker:forget(id)
+  end
   local tries = job.gave_up[id]
   job.gave_up_count = job.gave_up_count + (tries and 0 or 1)
   job.gave_up[id] = (tries or -1) + 1
@@ -306,6 +309,7 @@ local function on_end(job, ended)
   end
   completed.last = completed.last + 1
   completed[completed.last] = ended
+  job.heart:wake "claim" -- another task may be open now
   if job.downloads < saving.downloads then
     job.downloads = job.downloads + 1
     job.also(function()

@@ -22,6 +22,9 @@ local PAGE = 1000
 local FIRST_LOOK, LAST_LOOK = 1, 15
 local LONG_SECONDS = 3600
 
+-- Such orders that are looked at each time.
+local LOOKS = 100
+
 -- For how long a task that the provider does not know is still queried.
 local MISSING_SECONDS = 24 * 3600
 
@@ -197,6 +200,7 @@ local function start_over(self)
   self.pool:stop()
   for _, one in pairs(self.open) do
     self.elsewhere[one.order.id] = one.order
+    self.line[#self.line + 1] = one.order
     self.count = self.count - 1
   end
   self.open = {}
@@ -229,40 +233,52 @@ local function with_another(order, kind)
   }
 end
 
--- What has become of an order that another worker had.
-local function of_another(self, order)
-  local row, err = self.context.ledger:order(order.id)
+-- Finishes an order that another worker had, as that has recorded it.
+local function of_another(self, order, row, err)
+  local state = row and row.state
   if not row then
-    return finish(self, order, nil, err)
-  end
-  local state = row.state
-  if state == "downloaded" then
+    finish(self, order, nil, err)
+  elseif state == "downloaded" then
     finish(self, order, { path = row.path, bytes = row.bytes,
       sha256 = row.sha256 })
   elseif state == "failed" or state == "cancelled" then
-    finish(self, order, nil, errors.new { kind = "task_failed",
+    finish(self, order, nil, errors.new {
+      kind = "task_failed",
       message = row.error or ("task %s is %s"):format(order.task_id, state),
-      task_id = order.task_id, order = order })
+      task_id = order.task_id,
+      order = order,
+    })
   else
     finish(self, order, nil, with_another(order, "ledger"))
   end
 end
 
--- Looks which orders of other workers are done.
-local function look_elsewhere(self)
-  local list = self.list(self.context)
-  local is_open = {}
-  for _, order in ipairs(list or {}) do
-    is_open[order.id] = true
+-- Looks at one order: whether nothing more is to be waited for.
+local function look_at(self, order, is_late)
+  local row, err = self.context.ledger:order(order.id)
+  if not self.elsewhere[order.id] then
+    return true
+  elseif row and not states.is_open(row.state)
+    or not row and err.kind == "not_found" then
+    of_another(self, order, row, err)
+    return true
+  elseif is_late then
+    finish(self, order, nil, with_another(order, "timeout"))
+    return true
   end
+  return false
+end
+
+-- Looks which orders of other workers are done: at some of them in turn.
+local function look_elsewhere(self)
   local is_late = self.context.runtime:now() >= self.deadline
-  for id, order in pairs(list and self.elsewhere or {}) do
-    if not is_open[id] then
-      self.elsewhere[id] = nil
-      of_another(self, order)
-    elseif is_late then
-      self.elsewhere[id] = nil
-      finish(self, order, nil, with_another(order, "timeout"))
+  local line = self.line
+  for _ = 1, is_late and #line or math.min(#line, LOOKS) do
+    local order = table.remove(line, 1)
+    if self.elsewhere[order.id] and look_at(self, order, is_late) then
+      self.elsewhere[order.id] = nil
+    elseif self.elsewhere[order.id] then
+      line[#line + 1] = order
     end
   end
 end
@@ -361,9 +377,9 @@ local function new(context, options, list)
     context = context,
     options = options,
     total = #list,
-    list = list_of,
     result = { done = 0, failed = 0, left = 0, orders = {} },
     elsewhere = {}, -- orders by their ids, that another worker has
+    line = {}, -- the same, in the order in which they are looked at
     passed = {}, -- ids of those that are not waited for
     open = {}, -- by the ids of their tasks, `order`, `path` and `worker`
     count = 0, -- how many these are
@@ -392,6 +408,7 @@ function _M.all(context, options)
       finish(self, order, nil, problem)
     else
       self.elsewhere[order.id] = order
+      self.line[#self.line + 1] = order
     end
   end
   if next(self.elsewhere) then

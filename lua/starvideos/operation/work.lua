@@ -214,11 +214,12 @@ function _M.run(context, options)
   local self = claimed_order.new_job(context, options)
   self.open_at = -math.huge -- before which nothing is taken over
   if options.resume then
-    local ok, err = context.ledger:continue()
-    if not ok then
+    local done, err = context.ledger:continue()
+    if not done then
       return nil, err
+    elseif done.was_halted then
+      listener.event(context, { name = "queue", state = "continued" })
     end
-    listener.event(context, { name = "queue", state = "continued" })
   end
   local heart, err = hearts.new(context, function()
     start_over(self)
