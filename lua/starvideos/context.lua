@@ -22,7 +22,7 @@ local _M = {}
 -- @tfield string base_url without a slash at its end (client, exchange, resume,
 --   recorder, shared_cache)
 -- @tfield ?string account the caller's label for the account of the key (check,
---   resume, ledger)
+--   obstacle, ledger)
 -- @tfield userdata catalog of `starvideos.core`: models and their limits
 --   (client, create, validate, order_list)
 -- @tfield ?table prices the caller's, see `starvideos.api.prices` (validate)

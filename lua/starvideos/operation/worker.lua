@@ -188,6 +188,9 @@ end
 
 --- Say that it claims nothing more, and finishes what is on the wire.
 function Worker:drain()
+  if self.is_over then
+    return
+  end
   event(self, "draining")
   self:beat(true)
 end
