@@ -19,7 +19,7 @@ local _M = {}
 -- @table fields
 -- @tfield ?string api_key the key; nil where there is none (check, client,
 --   exchange, listener, download, recorder, shared_cache)
--- @tfield string base_url without a slash at its end (client, exchange, resume,
+-- @tfield string base_url without a slash at its end (client, exchange, obstacle,
 --   recorder, shared_cache)
 -- @tfield ?string account the caller's label for the account of the key (check,
 --   obstacle, ledger)
