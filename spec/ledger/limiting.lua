@@ -455,6 +455,39 @@ return worlds.behaviour("limiting orders", function(each)
     refused(ledger, "spend/total", { cost = 2 })
   end)
 
+  describe("costs", function()
+    -- How many statements it takes to say that an order is about to be sent.
+    local function statements()
+      local row = place(ledger, { cost = 1 })
+      local database = ledger.orders.store.database
+      local made = 0
+      for _, name in ipairs { "run", "rows" } do
+        database[name] = function(self, sql, ...)
+          made = made + (sql:find("starvideos_", 1, true) and 1 or 0)
+          return getmetatable(self)[name](self, sql, ...)
+        end
+      end
+      assert(ledger:submitting(row))
+      database.run, database.rows = nil, nil
+      return made
+    end
+
+    it("no statement where there is none", function()
+      assert.equal(1, statements())
+      assert.equal(1, statements())
+    end)
+
+    it("one statement, however many there are", function()
+      limit("open", 9)
+      limit("spend/day", 9)
+      limit("spend/total", 9)
+      limit("creates", 6000)
+      pass(5)
+      statements() -- learns that there are limits
+      assert.equal(2, statements())
+    end)
+  end)
+
   describe("of one account or label", function()
     it("leaves all others alone", function()
       limit("open", 1, { scope = "account", value = "blue" })
