@@ -124,7 +124,7 @@ if action == "enqueue" then
     return true
   end })
   io.write(orders and #orders .. " orders" or tostring(err), "\n")
-  os.exit(true)
+  os.exit(0)
 end
 
 local process, child
