@@ -274,6 +274,55 @@ return worlds.behaviour("enqueuing orders", function(each)
       assert.same({ ["a.mp4"] = "queued" }, stored())
     end)
 
+    describe("of which another client enqueues a part at the same time",
+      function()
+        -- The other comes when this one has staged all, and is asked.
+        local function meanwhile(act)
+          return { confirm = function()
+            act(world:client())
+            return true
+          end }
+        end
+
+        it("loses nothing where the other goes back", function()
+          local orders = assert(client:enqueue({ order "a.mp4", order "b.mp4" },
+            meanwhile(function(other)
+              other:enqueue({ order "a.mp4", order "c.mp4" },
+                { confirm = function() return false end })
+            end)))
+          assert.equal(2, #orders)
+          assert.same({ ["a.mp4"] = "queued", ["b.mp4"] = "queued" }, stored())
+        end)
+
+        it("knows what the other has enqueued", function()
+          local orders = assert(client:enqueue({ order "a.mp4", order "b.mp4" },
+            meanwhile(function(other)
+              assert(other:enqueue { order "a.mp4", order "c.mp4" })
+            end)))
+          assert.same({ true, nil }, { orders[1].known, orders[2].known })
+          assert.same({ "queued", "queued", "queued" }, world:states())
+        end)
+
+        it("is refused where the other has made it another order", function()
+          local orders, err = client:enqueue({ order "a.mp4", order "b.mp4" },
+            meanwhile(function(other)
+              assert(other:enqueue { order("a.mp4", { prompt = "a boat" }) })
+            end))
+          assert.is_nil(orders)
+          assert.equal("conflict", err.violations[1].code)
+          assert.same({ ["a.mp4"] = "queued" }, stored())
+        end)
+
+        it("knows what somebody has sent by its key", function()
+          local orders = assert(client:enqueue({ order "a.mp4", order "b.mp4" },
+            meanwhile(function(other)
+              assert(other:create(world.params(), { key = "a.mp4" }))
+            end)))
+          assert.equal("accepted", orders[1].state)
+          assert.same({ ["a.mp4"] = "accepted", ["b.mp4"] = "queued" }, stored())
+        end)
+      end)
+
     it("is longer than what is staged at a time", function()
       local list = {}
       for index = 1, 1203 do

@@ -26,10 +26,12 @@ end
 
 --- Enqueue all that a batch has staged.
 -- @tparam string batch
+-- @tparam ?number expected how many orders that has to be; nil: whatever is there
 -- @treturn ?number how many orders
--- @treturn ?table err
-function _M:enqueue_staged(batch)
-  return self:ask_with(false, "enqueue_staged", batch)
+-- @treturn ?table err; with `taken` where there are not so many, since another
+--   program has staged or sent some: then none was enqueued
+function _M:enqueue_staged(batch, expected)
+  return self:ask_with(false, "enqueue_staged", batch, expected)
 end
 
 --- Take back what a batch has staged.

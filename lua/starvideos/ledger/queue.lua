@@ -179,27 +179,36 @@ function _M.stage(store, caller, batch, list)
   end)
 end
 
+-- Another batch has staged some of the orders since, or a `create` has sent them.
+local function taken(store)
+  local err = store:failure("written", "another program is enqueuing some of the"
+    .. " same orders")
+  err.taken = true
+  return nil, err
+end
+
 --- Enqueue all that a batch has staged.
 -- @tparam table store
 -- @tparam table caller
 -- @tparam string batch
+-- @tparam ?number expected how many orders that has to be; nil: whatever is there
 -- @treturn ?number how many orders
--- @treturn ?table err
-function _M.enqueue(store, caller, batch)
-  local function enqueue()
+-- @treturn ?table err; with `taken` where there are not so many: then none was
+--   enqueued
+function _M.enqueue(store, caller, batch, expected)
+  local count, err = store:transaction(function()
     local ok, problem = news.note_all(store, caller, "queued",
       "claim = ? AND state = 'staged'", batch)
     if not ok then
       return nil, problem
     end
-    return store:write(ENQUEUE, caller.now, caller.now, batch)
-  end
-  local count, err
-  if store.news then
-    count, err = store:transaction(enqueue)
-  else
-    count, err = enqueue()
-  end
+    local changed
+    changed, problem = store:write(ENQUEUE, caller.now, caller.now, batch)
+    if changed and expected and changed ~= expected then
+      return taken(store)
+    end
+    return changed, problem
+  end)
   if count and count >= MANY and store.database:clock() then
     store:write "ANALYZE starvideos_orders"
   end

@@ -13,6 +13,10 @@ local output_path = require "starvideos.operation.output_path"
 local FIRST, MOST = 50, 500
 local SHORT, LONG = 0.25, 1
 
+-- How often a list is tried of which another program enqueues some orders, too, and
+-- the pause after the first try, in seconds.
+local TRIES, PAUSE = 6, 0.5
+
 -- What keeps an order from being the one that is there under its key and take;
 -- after any other verdict it is that one.
 local refusals = {}
@@ -191,10 +195,23 @@ local function confirm(self, checked, ask)
   return nil, not_confirmed()
 end
 
--- The ledger may have failed after it did what it was asked.
-local function commit(self)
-  local count, err = self.context.ledger:enqueue_staged(self.batch)
-  if not count then
+local function count_new(entries)
+  local count = 0
+  for _, entry in ipairs(entries) do
+    count = count + (entry.is_new and 1 or 0)
+  end
+  return count
+end
+
+-- The ledger may have failed after it did what it was asked: then nothing is
+-- staged any more, which looks as if another program had taken it.
+local function commit(self, entries)
+  local ledger, expected = self.context.ledger, count_new(entries)
+  local count, err = ledger:enqueue_staged(self.batch, expected)
+  if not count and not err.taken then
+    count, err = ledger:enqueue_staged(self.batch, expected)
+  end
+  if not count and not err.taken then
     err.message = err.message .. "; whether the orders were enqueued is not"
       .. " known: enqueue them again, which makes none of them twice"
   end
@@ -228,13 +245,9 @@ local function orders_of(context, entries)
   return orders
 end
 
---- Enqueue a list of orders.
--- @tparam table context of a client with a ledger
--- @tparam table list of orders, or a manifest
--- @tparam table options see `client:enqueue`
--- @treturn ?table orders
--- @treturn ?table err
-return function(context, list, options)
+-- One try: the orders; or nil, an err, and whether another program has taken some
+-- of the orders meanwhile.
+local function try(context, list, options, ask)
   local checked, err = order_lists.check(context, list, options,
     function(entry, request)
       entry.wanted = wanted_of(context, entry, request)
@@ -247,10 +260,41 @@ return function(context, list, options)
   local ok
   ok, err = stage_all(self, checked.entries)
   if ok then
-    ok, err = confirm(self, checked, options.confirm)
+    ok, err = confirm(self, checked, ask)
   end
   if ok then
-    ok, err = commit(self)
+    ok, err = commit(self, checked.entries)
   end
-  return ok and orders_of(context, checked.entries), err
+  if not ok then
+    return nil, err, err.taken
+  end
+  return orders_of(context, checked.entries)
+end
+
+-- Lets the other program come to its end.
+local function pause(context, tries)
+  return context.runtime:sleep(PAUSE * tries * (0.5 + context.random()))
+end
+
+--- Enqueue a list of orders. Where another program enqueues some of the same at
+-- the same time, the list is looked at once more: they are known then, or
+-- conflicts.
+-- @tparam table context of a client with a ledger
+-- @tparam table list of orders, or a manifest
+-- @tparam table options see `client:enqueue`
+-- @treturn ?table orders
+-- @treturn ?table err
+return function(context, list, options)
+  local ask, orders, err, is_taken = options.confirm, nil, nil, nil
+  for tries = 1, TRIES do
+    orders, err, is_taken = try(context, list, options, ask)
+    ask = nil -- what was confirmed is not asked again
+    if not is_taken or tries < TRIES and not pause(context, tries) then
+      break
+    end
+  end
+  if is_taken then
+    err.message = err.message .. "; nothing was enqueued: try again"
+  end
+  return orders, err
 end
