@@ -186,9 +186,20 @@ return worlds.behaviour("the queue", function(each)
       enqueue("a", "b")
       register "w"
       local _, rows = claim("w", 1)
-      assert.is_true((orders:unclaim(caller "w", "w", rows[1].order_id, 2e10)))
+      local time = world.address:find "^postgres" and os.time() or now
+      assert.is_true((orders:unclaim(caller "w", "w", rows[1].order_id,
+        time + 60)))
       assert.equal("b", (claim("w", 9)))
     end)
+
+    it("gives no order back for longer than an hour, whatever its clock says",
+      function()
+        enqueue "a"
+        register "w"
+        local _, rows = claim("w", 1)
+        assert.is_true((orders:unclaim(caller "w", "w", rows[1].order_id, 2e10)))
+        assert.equal("a", (claim("w", 9)))
+      end)
 
     it("gives all back when it ends", function()
       enqueue("a", "b")

@@ -16,6 +16,9 @@ _M.policy = {
   sweep = 60, -- between looks for holds that have no effect any more
 }
 
+-- One that is longer was written by a clock that was put back since.
+local LONGEST_HOLD = limit_sql.policy.hold_max + limit_sql.policy.burst
+
 local OWN = "scope = 'account' AND value = :account AND base_url = :base_url"
 
 -- Each halves what the one before has left; many at a time count once. None
@@ -205,7 +208,7 @@ function _M.pulse(store, caller, where)
       pulse.halted = halt_of(row)
     else
       local hold = tonumber(row.full_until) - tonumber(row.now)
-      pulse.hold = hold > 0 and hold or nil
+      pulse.hold = hold > 0 and hold <= LONGEST_HOLD and hold or nil
       pulse.factor = tonumber(row.factor)
     end
   end

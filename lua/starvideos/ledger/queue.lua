@@ -5,6 +5,7 @@
 
 local gates = require "starvideos.ledger.gates"
 local leases = require "starvideos.ledger.lease"
+local limit_sql = require "starvideos.ledger.limit_sql"
 local news = require "starvideos.ledger.news"
 local placement = require "starvideos.ledger.placement"
 local transitions = require "starvideos.ledger.transitions"
@@ -51,7 +52,12 @@ local CLAIM = [[UPDATE starvideos_orders SET claim = ?, updated_at = ?,
 
 -- What is full is asked once, and not of each order: a limit for all leaves
 -- nothing to be looked for.
-local FULL = "l.full_until > @now@ AND l.kind <> 'polls'"
+-- A time further ahead than any that is set was set by a clock that was put back
+-- since.
+local FULL = ([[l.full_until > @now@ AND l.kind <> 'polls'
+  AND (l.kind = 'halt' OR l.full_until <= @now@ + CASE l.kind
+    WHEN 'hold' THEN %d ELSE %d END)]]):format(limit_sql.policy.hold_max
+  + limit_sql.policy.burst, limit_sql.policy.day + limit_sql.policy.burst)
 
 local most = {
   queued = [[(SELECT CASE WHEN EXISTS (SELECT 1 FROM starvideos_limits AS l
@@ -60,7 +66,8 @@ local most = {
   any = "@count@",
 }
 
-local DUE = "AND (o.not_before IS NULL OR o.not_before <= @now@)"
+local DUE = ([[AND (o.not_before IS NULL OR o.not_before <= @now@
+  OR o.not_before > @now@ + %d)]]):format(limit_sql.policy.longest_wait)
 
 local which = {
   queued = [[o.state = 'queued' AND o.queued_at IS NOT NULL ]] .. DUE .. [[
@@ -233,7 +240,8 @@ function _M.unstage(store, _, batch)
   end)
 end
 
--- Fills what differs from one call to the next into a statement.
+-- Fills what differs from one call to the next into a statement. The time is the
+-- server's, else the second of its values.
 local function fill(store, sql, want)
   local clock = store.database:clock()
   return (sql:gsub("@(%l+)@", { which = which[want.what],
@@ -242,24 +250,15 @@ local function fill(store, sql, want)
     account = want.account and "AND o.account = ?" or "",
     count = ("%d"):format(want.count or 0),
     lock = clock and "FOR UPDATE SKIP LOCKED" or "",
-  }):gsub("@now@", clock or "?"))
+  }):gsub("@now@", clock or "?2"))
 end
 
 -- The values of such a statement, in its order.
-local function values_of(store, caller, id, now, want)
+local function values_of(id, now, want)
   local values = { id, now }
-  local function add_time(count)
-    for _ = 1, store.database:clock() and 0 or count do
-      values[#values + 1] = caller.now
-    end
-  end
-  local is_queued = want.what == "queued"
-  add_time(want.what == "any" and 0 or is_queued and 2 or 1)
-  values[#values + 1] = is_queued and want.base_url or nil
-  add_time(is_queued and 1 or 0)
+  values[3] = want.what == "queued" and want.base_url or nil
   values[#values + 1] = want.base_url
   values[#values + 1] = want.account
-  add_time(is_queued and 1 or 0)
   values[#values + 1] = id
   return values
 end
@@ -297,7 +296,7 @@ function _M.claim(store, caller, id, want)
   else
     local count
     count, err = store:write(fill(store, CLAIM, want),
-      unpack(values_of(store, caller, id, now, want)))
+      unpack(values_of(id, now, want)))
     if not count or count == 0 then
       return count and {}, err
     end

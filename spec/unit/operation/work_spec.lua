@@ -214,6 +214,39 @@ describe("work", function()
     assert.equal(2, err.result.left)
   end)
 
+  describe("where the clock was set back a day", function()
+    local function go_back(context)
+      context.ledger.clock = function()
+        return 1e9 + world.now - 86400
+      end
+    end
+
+    it("claims what was to be left alone for a minute", function()
+      crew:enqueue(1)
+      world:run("UPDATE starvideos_orders SET not_before = ?",
+        1e9 + world.now + 60)
+      local a = crew:start({}, go_back)
+      crew:go(400, a)
+      assert.equal(1, crews.result_of(a).done)
+    end)
+
+    it("waits for no hold of the day after", function()
+      crew:enqueue(1)
+      assert(select(2, crew:client()).ledger:hold(30))
+      local a = crew:start({}, go_back)
+      crew:go(400, a)
+      assert.equal(1, crews.result_of(a).done)
+    end)
+
+    it("is still halted", function()
+      crew:enqueue(1)
+      assert(select(2, crew:client()).ledger:halt("no money", "config"))
+      local a = crew:start({}, go_back)
+      crew:go(400, a)
+      assert.equal("config", crews.err_of(a).kind)
+    end)
+  end)
+
   it("goes on with other labels where one is at its limit", function()
     crew:enqueue(4, nil, { label = "red" })
     crew:enqueue(4, nil, { label = "blue" })
