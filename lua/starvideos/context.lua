@@ -38,7 +38,7 @@ local _M = {}
 -- @tfield function boottime seconds since the machine started, the same in all
 --   its processes (send, worker, ledger)
 -- @tfield function process_id of this process, to notice a fork (create,
---   queued_order, send)
+--   queued_order, send, worker)
 -- @tfield number timeout seconds that one exchange may take (create, exchange,
 --   watch, ledger)
 -- @tfield number connect_timeout seconds that a connection may take (exchange)

@@ -3,6 +3,7 @@
 local assert = require "luassert"
 local busted = require "busted"
 local crews = require "spec.fixtures.crew"
+local json = require "starvideos.json"
 local worlds = require "spec.ledger.world"
 
 local it = busted.it
@@ -75,6 +76,103 @@ return worlds.behaviour("workers", function(each)
       assert.equal(0, crews.result_of(a).done)
       assert.same({ 3, 3 }, { world:billed(), crew:in_state "downloaded" })
     end)
+
+  -- Each order is given the first one's task.
+  local function give_one_task()
+    local transport, first = world.transport, nil
+    function world.transport(req)
+      local response, failure = transport(req)
+      local id = req.method == "POST" and json.decode(response.body).id
+      first = first or id
+      if id then
+        response.body = response.body:gsub(id, first)
+      end
+      return response, failure
+    end
+  end
+
+  it("end though the provider gives one task to two orders", function()
+    crew:enqueue(2)
+    give_one_task()
+    local a = crew:start()
+    crew:go(400, a)
+    local result = crews.result_of(a)
+    assert.same({ 1, 1 }, { result.done, result.left })
+    world:run "UPDATE starvideos_orders SET not_before = NULL"
+    local b = crew:start()
+    crew:go(400, b)
+    assert.equal(1, crews.result_of(b).done)
+  end)
+
+  it("save each its own where the provider gives one task to both", function()
+    crew:enqueue(2)
+    give_one_task()
+    local a, b = crew:start { claims = 1 }, crew:start { claims = 1 }
+    crew:go(400, a, b)
+    assert.same({ 1, 1 }, { crews.result_of(a).done, crews.result_of(b).done })
+    assert.equal(2, crew:in_state "downloaded")
+  end)
+
+  it("find an order that a claim gave them without their knowing", function()
+    crew:enqueue(2)
+    local a = crew:start({}, function(context)
+      local ledger = context.ledger
+      local claim = ledger.claim
+      function ledger.claim(self, want)
+        local rows, err = claim(self, want)
+        if rows and rows[1] then
+          ledger.claim = nil
+          return {} -- as of a claim that was made twice
+        end
+        return rows, err
+      end
+    end)
+    crew:go(400, a)
+    assert.equal(2, crews.result_of(a).done)
+  end)
+
+  it("keep an order that they have claimed again since it could not be handed back",
+    function()
+      crew:enqueue(1)
+      world:fail_once()
+      local unclaims = 0
+      local a = crew:start({}, function(context)
+        local ledger = context.ledger
+        if crew.is_server then -- whose clock is another
+          ledger.clock = function() return 0 end
+        end
+        local unclaim = ledger.unclaim
+        function ledger.unclaim(self, ...)
+          local result, err = unclaim(self, ...)
+          unclaims = unclaims + 1
+          if unclaims == 1 then -- its answer is lost
+            return nil, { kind = "ledger", message = "no answer" }
+          end
+          return result, err
+        end
+      end)
+      crew:go(12, a)
+      assert.equal(1, crew:count "state = 'accepted' AND claim IS NOT NULL")
+      crew:go(25, a)
+      assert.equal(1, unclaims)
+      crew:go(400, a)
+      assert.equal(1, crews.result_of(a).done)
+    end)
+
+  it("leave to the parent what it has, after a fork", function()
+    crew:enqueue(2)
+    local a = crew:start()
+    crew:go(20, a)
+    local before = world:rows "SELECT worker_id FROM starvideos_workers"
+    local polls = world:sent "GET"
+    function a.context.process_id() return -1 end -- this is the child now
+    crew:go(40, a)
+    assert.equal(polls, world:sent "GET")
+    a.handle:cancel()
+    crew:go(1, a)
+    assert.same(before, world:rows "SELECT worker_id FROM starvideos_workers")
+    assert.equal(2, crew:count("claim = ?", before[1].worker_id))
+  end)
 
   it("wait for what another has, until that is done", function()
     crew:enqueue(2)

@@ -23,7 +23,7 @@ local ABANDONED = "its process had stopped waiting for the ledger"
 
 local function is_outage(result, problem)
   return result == nil and type(problem) == "table"
-    and problem.kind == "ledger" and not problem.gone
+    and problem.kind == "ledger" and not problem.gone and not problem.fenced
 end
 
 -- The row as it is where the database made the change and its answer was lost.

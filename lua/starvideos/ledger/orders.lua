@@ -172,8 +172,19 @@ function Orders:resolve(caller, row, state, changes)
   return after, err
 end
 
+-- The orders of a task that the caller may change: a worker, where a provider has
+-- given several the same task, those that it has claimed.
+local function rows_of(store, caller, id)
+  local rows, err = store:all("task", id)
+  local own = {}
+  for _, row in ipairs(caller.worker and rows or {}) do
+    own[#own + 1] = row.claim == caller.worker and row or nil
+  end
+  return own[1] and own or rows, err
+end
+
 local function update_task(self, caller, id, state, changes)
-  local rows, err = self.store:all("task", id)
+  local rows, err = rows_of(self.store, caller, id)
   for _, row in ipairs(rows or {}) do
     local is_so = row.state == state and not changes.path
     local ok
@@ -236,7 +247,7 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table err
 function Orders:missing(caller, id)
-  local rows, err = self.store:all("task", id)
+  local rows, err = rows_of(self.store, caller, id)
   for _, row in ipairs(rows or {}) do
     local ok
     ok, err = transitions.check_claim(caller, row)

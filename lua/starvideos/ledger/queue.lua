@@ -384,6 +384,7 @@ function _M.heartbeat(store, caller, id, beaten)
     return nil, err
   end
   pulse.polls, pulse.workers = own.polls, own.workers
+  pulse.claims = own.claims
   local ok
   ok, err = _M.recover(store, caller, beaten.base_url)
   return ok and pulse, err

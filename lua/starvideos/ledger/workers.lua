@@ -32,6 +32,9 @@ local BEAT = [[UPDATE starvideos_workers SET updated_at = ?, claims = ?,
   draining = ?, lease_clock = %s, lease_began = %s, revision = revision + 1
   WHERE worker_id = ?]]
 
+local COUNT = "SELECT COUNT(*) AS orders FROM starvideos_orders"
+  .. " WHERE claim = ?"
+
 local SHARE = "UPDATE starvideos_workers SET polls = ? WHERE worker_id = ?"
 
 local SIGHT = [[UPDATE starvideos_workers SET seen_revision = ?, seen_clock = ?,
@@ -190,7 +193,7 @@ end
 -- @tparam table beaten `claims` (how many orders it has), `draining`,
 --   `rate` (polls a second that all workers may send together; nil: no limit)
 -- @treturn ?table `polls` (its share, nil where there is no limit), `workers`
---   (how many live)
+--   (how many live), `claims` (how many orders the ledger says that it has)
 -- @treturn ?table err; with `fenced` where it was buried
 function _M.heartbeat(store, caller, id, beaten)
   local living, err = _M.bury_dead(store, caller)
@@ -208,7 +211,12 @@ function _M.heartbeat(store, caller, id, beaten)
     end
     local polls = beaten.rate and share_of(rows, id, beaten.rate)
     ok, why = store:write(SHARE, polls or 0, id)
-    return ok and { polls = polls or nil, workers = #rows }, why
+    local counted
+    if ok then
+      counted, why = store:read(COUNT, id)
+    end
+    return counted and { polls = polls or nil, workers = #rows,
+      claims = tonumber(counted[1].orders) }, why
   end)
 end
 

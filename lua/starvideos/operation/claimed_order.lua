@@ -125,6 +125,13 @@ end
 
 -- Waits for a task, and has its video saved then.
 local function watch(job, one, task, first_poll)
+  local other = job.waits[task.id]
+  if other and other.order.id ~= one.order.id then
+    return give_up(job, one, errors.new { kind = "protocol", task_id = task.id,
+      message = ("the provider gave the task %s to the order %s, and to %s"
+        .. " before: nothing is lost, but look what was bought"):format(task.id,
+        one.order.key or one.order.id, other.order.key or other.order.id) })
+  end
   one.task_id = task.id
   job.waits[task.id] = one
   job.pool:add(task, first_poll)

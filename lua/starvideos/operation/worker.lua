@@ -37,10 +37,16 @@ local function pause_of(self)
   return _M.policy.look * (0.5 + self.context.random())
 end
 
+-- After a fork the worker is the parent's.
+local function notice_fork(self)
+  self.is_over = self.is_over or self.context.process_id() ~= self.process
+  return self.is_over
+end
+
 --- Whether it may send and poll: others cannot have taken it for dead.
 -- @treturn boolean
 function Worker:may_act()
-  return not self.is_over
+  return not notice_fork(self)
     and self.context.boottime() < self.beat_at + _M.policy.late
 end
 
@@ -69,6 +75,14 @@ local function obey(self, pulse)
   tell_rate(self, factor, rate)
 end
 
+-- A claim that came late to the server, or was made twice, gave it orders that it
+-- knows nothing of. One such count may be that of a moment.
+local function compare(self, claimed)
+  local has_more = claimed > self.count + #self.unreleased
+  self.is_uncertain = self.is_uncertain or has_more and self.had_more
+  self.had_more = has_more
+end
+
 -- Hands back what could not be handed back before.
 local function release_rest(self)
   local list = self.unreleased
@@ -91,6 +105,9 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table err; with `fenced` where it is over
 function Worker:beat(is_draining)
+  if notice_fork(self) then
+    return workers.fenced()
+  end
   local began = self.context.boottime()
   report_limited(self)
   local pulse, err = self.ledger:heartbeat { claims = self.count,
@@ -99,6 +116,7 @@ function Worker:beat(is_draining)
   if pulse then
     self.beat_at = began
     obey(self, pulse)
+    compare(self, pulse.claims)
     release_rest(self)
     return true
   elseif err.fenced and not self.is_over then
@@ -108,8 +126,22 @@ function Worker:beat(is_draining)
   return nil, err
 end
 
+-- Forgets that orders are still to be handed back: it has claimed them again.
+local function keep(self, rows)
+  local claimed = {}
+  for _, row in ipairs(self.unreleased[1] and rows or {}) do
+    claimed[row.order_id] = true
+  end
+  for index = #self.unreleased, 1, -1 do
+    if claimed[self.unreleased[index].id] then
+      table.remove(self.unreleased, index)
+    end
+  end
+end
+
 -- Those of a list that it does not have yet; each is its own from now on.
 local function adopt(self, rows)
+  keep(self, rows)
   local list = {}
   for _, row in ipairs(rows) do
     if not self.claims[row.order_id] then
@@ -120,6 +152,9 @@ local function adopt(self, rows)
   return list
 end
 
+-- The states of an order with which a worker has something to do.
+local is_to_do = { queued = true, accepted = true, completed = true }
+
 -- What the ledger knows it has claimed though the answer was lost.
 local function recover(self)
   local rows, err = self.ledger:claim { what = "mine" }
@@ -127,10 +162,12 @@ local function recover(self)
     return nil, err
   end
   self.is_uncertain = false
-  local list = {}
+  local list, leaving = {}, {}
+  for _, entry in ipairs(self.unreleased) do
+    leaving[entry.id] = true
+  end
   for _, row in ipairs(rows) do
-    local state = row.state
-    if state == "queued" or state == "accepted" or state == "completed" then
+    if is_to_do[row.state] and not leaving[row.order_id] then
       list[#list + 1] = row
     end
   end
@@ -144,7 +181,9 @@ end
 -- @treturn ?table err
 function Worker:claim(what, count)
   local rows, err
-  if self.is_uncertain then
+  if notice_fork(self) then
+    return workers.fenced()
+  elseif self.is_uncertain then
     rows, err = recover(self)
   else
     rows, err = self.ledger:claim { what = what, count = count,
@@ -167,7 +206,7 @@ end
 -- @tparam[opt] number not_before Unix seconds, before which no worker claims it
 function Worker:release(id, not_before)
   self:forget(id)
-  if self.is_over then
+  if notice_fork(self) then
     return
   end
   local ok = self.ledger:unclaim({ order_id = id }, not_before)
@@ -179,7 +218,7 @@ end
 --- It ends: all that it has claimed is free.
 function Worker:retire()
   self.limiter:share(self.context.runtime:now(), nil)
-  if not self.is_over then
+  if not notice_fork(self) then
     self.is_over = true
     self.ledger:retire()
     event(self, "stopped")
@@ -217,9 +256,10 @@ function _M.new(context, on_limited)
     return nil, err
   end
   local self = setmetatable({ id = ledger.worker, ledger = ledger, where = where,
+    process = context.process_id(),
     limiter = context.rate_limiter, beat_at = began, factor = 1, workers = 1,
     claims = {}, count = 0, unreleased = {}, is_over = false,
-    is_uncertain = false }, Worker)
+    is_uncertain = false, had_more = false }, Worker)
   self.context = setmetatable({ ledger = ledger,
     rate_limiter = shares.new(context.rate_limiter, function()
       return pause_of(self)

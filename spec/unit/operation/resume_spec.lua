@@ -52,7 +52,7 @@ describe("resume", function()
   end
 
   function ledger.heartbeat()
-    return { factor = 1, workers = 1 }
+    return { factor = 1, workers = 1, claims = 0 }
   end
 
   function ledger.retire()
@@ -116,6 +116,7 @@ describe("resume", function()
     context = { runtime = runtime, ledger = ledger, base_url = BASE,
       api_key = "test-key", timeout = 60, wall_clock = os.time,
       boottime = function() return now end,
+      process_id = function() return 1 end,
       random = function() return 0.5 end }
     context.rate_limiter = rate_limiter.new(context.random)
   end)
