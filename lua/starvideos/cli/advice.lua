@@ -46,12 +46,19 @@ function _M.command(job, name, words)
   return table.concat(line, " ")
 end
 
+local of_lists = { batch = true, work = true }
+
 -- What to do about an order of unknown outcome. A command that ordered nothing
 -- does not know which take is free.
 local function undecided(job, order, task_id, next_take)
-  local again = order.key and "the command that ordered it, with "
-    .. (next_take and "--take " .. next_take or "a further --take")
-    or "dismiss it, and order again"
+  local again = "dismiss it, and order again"
+  if order.key and of_lists[job.options.command] then
+    again = ('its line in the list, with "take": %d'):format(next_take
+      or (order.take or 1) + 1)
+  elseif order.key then
+    again = "the command that ordered it, with "
+      .. (next_take and "--take " .. next_take or "a further --take")
+  end
   local lines = {
     "check your account with the provider; then, if",
     "  the video is there: " .. _M.command(job, "adopt", { order.id,

@@ -5,6 +5,7 @@
 local boards = require "starvideos.cli.board"
 local outcomes = require "starvideos.cli.outcomes"
 local overviews = require "starvideos.cli.overview"
+local values = require "starvideos.cli.values"
 
 local _M = {}
 
@@ -91,15 +92,34 @@ function hear.download(self, event)
   end
 end
 
+-- What holds all orders back, or does no more, is told once.
+local function hold(self, is_held, text, object)
+  if self.overview.held ~= is_held then
+    self.overview.held = is_held
+    self.job.console:note(text, object)
+  end
+end
+
 -- Of open tasks and of rates there is more soon; of money there is not.
 function hear.limit(self, event)
-  if tostring(event.limit):find "^spend" then
-    self.overview.held = event.state == "reached"
+  local name = tostring(event.limit)
+  if name:find "^spend" then
+    local is_held = event.state == "reached"
+    hold(self, is_held, is_held and ("the limit %s is reached: orders that do not"
+      .. " fit wait%s"):format(name, event.retry_at and " until "
+      .. values.time_text(event.retry_at) .. " UTC" or "")
+      or ("the limit %s holds no orders back any more"):format(name),
+      { event = "limit", limit = name, state = event.state,
+        retry_at = event.retry_at })
   end
 end
 
 function hear.queue(self, event)
-  self.overview.held = event.state == "halted"
+  local is_held = event.state == "halted"
+  hold(self, is_held, is_held and "the queue has stopped: "
+    .. tostring(event.reason) .. "; what was ordered is waited for"
+    or "the queue goes on", { event = "queue", state = event.state,
+    reason = event.reason })
 end
 
 --- Take an event of the client.

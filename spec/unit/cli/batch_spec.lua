@@ -241,6 +241,8 @@ describe("batch", function()
     local code, _, err = batch(PRICED .. " --yes --at-most 2 --spend 4/total")
     assert.equal(5, code, err)
     assert.equal(2, posts)
+    assert.equal(1, select(2, err:gsub("\nthe limit spend/total is reached", "")),
+      err)
     assert.truthy(err:find("spend/total", 1, true), err)
     local _, out = run "limits"
     local list = json.decode(out).limits
@@ -298,6 +300,8 @@ describe("batch", function()
     assert.equal(6, code)
     assert.equal(1, json.decode(out).unknown)
     assert.truthy(err:find("starvideos dismiss ", 1, true), err)
+    assert.truthy(err:find('its line in the list, with "take": 2', 1, true),
+      err)
     code = batch "--yes"
     assert.equal(6, code)
     assert.equal(2, posts)
@@ -308,6 +312,7 @@ describe("batch", function()
     local code, out, err = batch "--yes --claims 1"
     assert.equal(5, code, err)
     assert.equal(3, json.decode(out).left)
+    assert.truthy(err:find("\nthe queue has stopped: ", 1, true), err)
     assert.truthy(err:find("starvideos work --resume", 1, true), err)
     assert.truthy(err:find("-o " .. folder .. "/videos", 1, true), err)
     local sent = posts
