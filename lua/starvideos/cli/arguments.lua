@@ -49,6 +49,12 @@ local recording = {
     kept = true },
 }
 
+-- The same for commands that find their ledger in the current folder.
+local keeping = { { "--ledger", "ledger that holds the orders: a file, or a"
+  .. " postgres:// URL, whose password is better left to the environment"
+  .. " (default: STARVIDEOS_LEDGER, else starvideos.db in this folder)", "FILE",
+  kept = true }, recording[2], recording[3] }
+
 local naming = {
   { "--key", "your own name for this order (needs a ledger; default: the"
     .. " file's path); the same key again orders nothing and returns the same"
@@ -207,23 +213,23 @@ _M.commands = {
     .. " of its key", { "order", "label" }, { recording, common },
     { which_take }, needs_ledger = true },
   { "batch", "order a list of videos, wait for them, save them; the same list"
-    .. " again goes on", { "manifest" }, { batching, recording, pricing,
+    .. " again goes on", { "manifest" }, { batching, keeping, pricing,
     waiting_for_all, common }, { folder_of_all, force },
     default_ledger = "makes" },
   { "work", "send the orders of a queue, wait for them, save their videos; on as"
-    .. " many machines as you like", {}, { working, recording, waiting_for_all,
+    .. " many machines as you like", {}, { working, keeping, waiting_for_all,
     common }, { folder_of_all, force }, default_ledger = true },
   { "status", "what a ledger holds: orders, spend, limits, workers, and why its"
-    .. " queue stopped", {}, { recording, common }, {}, default_ledger = true },
-  { "orders", "list orders, whatever became of them", {}, { listing, recording,
+    .. " queue stopped", {}, { keeping, common }, {}, default_ledger = true },
+  { "orders", "list orders, whatever became of them", {}, { listing, keeping,
     common }, {}, default_ledger = true },
   { "limits", "set limits of a ledger, and list them", {}, { limiting,
-    recording, pricing, common }, {}, default_ledger = true },
+    keeping, pricing, common }, {}, default_ledger = true },
   { "archive", "drop prompts and parameters of old orders; their keys stay, so"
-    .. " that nothing is bought again", {}, { archiving, recording, common }, {},
+    .. " that nothing is bought again", {}, { archiving, keeping, common }, {},
     default_ledger = true },
   { "ledger", "copy a ledger: ledger backup FILE", { "action", "file" },
-    { recording, common }, {}, default_ledger = true },
+    { keeping, common }, {}, default_ledger = true },
   { "validate", "check an order without sending it, and price it", {}, { video,
     pricing, common }, {} },
   { "models", "list models and limits", {}, { common }, {} },

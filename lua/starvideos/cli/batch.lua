@@ -210,7 +210,8 @@ local function err_of(order)
       .. " give its line \"take\": %d"):format(order.state,
       order.error and ": " .. order.error or "", (order.take or 1) + 1))
   end
-  return failure.new("timeout", ("it is %s"):format(order.state))
+  -- What the whole run ended with is told once.
+  return failure.new("cancelled", ("it is %s"):format(order.state))
 end
 
 -- The orders that there are, and what had ended before this run.

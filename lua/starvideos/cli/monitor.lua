@@ -100,10 +100,23 @@ local function hold(self, is_held, text, object)
   end
 end
 
+-- Where nothing runs here, it is others that have all of a limit.
+local function tell_wait(self, name, event)
+  self.overview.limit = event.state == "reached" and name or nil
+  if self.overview.limit and #self.overview.order == 0 then
+    self.job.console:note(("waiting for the limit %s, of which other programs,"
+      .. " or orders of unknown outcome, have all; see starvideos limits")
+      :format(name), { event = "limit", limit = name, state = event.state,
+      retry_at = event.retry_at })
+  end
+end
+
 -- Of open tasks and of rates there is more soon; of money there is not.
 function hear.limit(self, event)
   local name = tostring(event.limit)
-  if name:find "^spend" then
+  if not name:find "^spend" then
+    tell_wait(self, name, event)
+  else
     local is_held = event.state == "reached"
     hold(self, is_held, is_held and ("the limit %s is reached: orders that do not"
       .. " fit wait%s"):format(name, event.retry_at and " until "

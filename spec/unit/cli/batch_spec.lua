@@ -250,6 +250,26 @@ describe("batch", function()
       list[2].name, list[2].cap, list[2].left })
   end)
 
+  it("says that it waits for a limit of which others have all", function()
+    scenes(1)
+    run("create --key other -m videos -d 5 -p x --ledger " .. ledger)
+    run("limits --open 1 --ledger " .. ledger)
+    local given = { terminal = true }
+    local waits = 0
+    given.sleep = function()
+      waits = waits + 1
+      if waits == 30 then
+        run("limits --remove open --ledger " .. ledger)
+      end
+      return true
+    end
+    local code, out, err = batch("--yes", given)
+    assert.equal(0, code, err)
+    assert.truthy(err:find("\nwaiting for the limit open, of which other", 1,
+      true), err)
+    assert.equal("1 of 1 done\n", out)
+  end)
+
   it("orders nothing where money is limited and prices are missing", function()
     scenes(3)
     local code, _, err = batch "--yes --spend 100"

@@ -184,6 +184,15 @@ describe("the lines of many orders", function()
     assert.equal("1 of", whole(5))
   end)
 
+  it("name a limit of which others have all", function()
+    overview = overviews.new(function() return now end, 3)
+    overview.limit = "open"
+    assert.equal("0 of 3 done, waiting for the limit open, 3 queued",
+      boards.whole(overview, 80))
+    overview:run("id1", { what = "queued" })
+    assert.equal("0 of 3 done, 1 running, 2 queued", boards.whole(overview, 80))
+  end)
+
   it("estimate in words", function()
     assert.equal("less than a minute left", boards.estimate(20))
     assert.equal("about 1 min left", boards.estimate(50))
