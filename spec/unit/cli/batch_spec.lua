@@ -265,7 +265,7 @@ describe("batch", function()
     end
     local code, out, err = batch("--yes", given)
     assert.equal(0, code, err)
-    assert.truthy(err:find("\nwaiting for the limit open, of which other", 1,
+    assert.truthy(err:find("waiting for the limit open, of which other", 1,
       true), err)
     assert.equal("1 of 1 done\n", out)
   end)
