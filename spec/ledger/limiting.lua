@@ -608,10 +608,20 @@ return worlds.behaviour("limiting orders", function(each)
       assert(ledger:hold(1))
       pass(2)
       assert(send(ledger))
-      assert.is_true(refused(ledger, "hold").retry_after > 1)
+      local after = refused(ledger, "hold").retry_after
+      assert.is_true(after > 0.3 and after <= 0.5, after)
       pass(240)
       assert(send(ledger))
       assert(send(ledger))
+    end)
+
+    it("sends fewer creates a minute, too", function()
+      limit("creates", 2)
+      assert(ledger:hold(0))
+      pass(1)
+      assert(send(ledger))
+      local after = refused(ledger, "creates").retry_after
+      assert.is_true(after > 55 and after < 62, after)
     end)
 
     it("holds no other account and no other provider", function()

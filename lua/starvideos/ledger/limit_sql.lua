@@ -21,7 +21,7 @@ _M.policy = {
   hold_max = 3600, -- the longest hold
   longest_wait = 3600, -- no order is left alone for longer (`not_before`)
   recovery = 240, -- in which what a 429 has lowered rises from nothing to all
-  rate = 1, -- creates a second of an account while that rises to all
+  rate = 4, -- creates a second of an account while that rises to all
   lowest = 0.05, -- share that many 429 leave
 }
 

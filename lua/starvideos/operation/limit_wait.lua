@@ -12,7 +12,8 @@ _M.policy = {
   look = 0.25, -- between looks at a limit of which nobody knows when it lifts
   look_growth = 1.5, -- factor from one such look to the next
   look_max = 5, -- between them in the end
-  spread = 0.5, -- within which those that wait for the same moment look
+  spread = 0.5, -- within which those that wait for the same moment look, at
+    -- first; it grows with each look, for there may be many, and one can be sent
   renewal = 20, -- between renewals of the order's lease
 }
 
@@ -27,7 +28,8 @@ local function next_look(self, problem, left)
   if problem.retryable == false or left <= 0 or pause and pause > left then
     return nil
   elseif pause then
-    pause = pause + self.context.random() * policy.spread
+    pause = pause + self.context.random() * self.spread
+    self.spread = math.min(self.spread * policy.look_growth, policy.look_max)
   else
     pause = self.look * (1 + self.context.random()) / 2
     self.look = math.min(self.look * policy.look_growth, policy.look_max)
@@ -72,7 +74,8 @@ function LimitWait:wait(problem)
   self.deadline = self.deadline or now + self.timeout
   self.renewed = self.renewed or now
   if self.limit ~= problem.limit then
-    self.limit, self.look = problem.limit, policy.look
+    self.limit, self.look, self.spread = problem.limit, policy.look,
+      policy.spread
   end
   local pause = next_look(self, problem, self.deadline - now)
   if not pause then
@@ -89,7 +92,8 @@ end
 -- @treturn table wait
 function _M.new(context, order, timeout)
   return setmetatable({ context = context, order = order,
-    timeout = timeout or policy.timeout, look = policy.look }, LimitWait)
+    timeout = timeout or policy.timeout, look = policy.look,
+    spread = policy.spread }, LimitWait)
 end
 
 return _M
