@@ -29,6 +29,9 @@ Ledger.__index = Ledger
 -- Seconds of a lease beyond those an exchange may take, for connecting.
 local LEASE_MARGIN = 60
 
+-- Of an id: its time in so many parts of a second, and how many may have the same.
+local TICKS, COUNTS = 2 ^ 20, 2 ^ 12
+
 -- The end of an id, which no other process and no other ledger has.
 local function mark_of(self)
   local bytes = core.random_bytes(8) or ("????????"):gsub("%?", function()
@@ -45,13 +48,18 @@ end
 function Ledger:new_id()
   local ids = self.ids
   if ids.process ~= owner.current() then
-    ids.process, ids.mark, ids.count = owner.current(), mark_of(self), 0
+    ids.process, ids.mark = owner.current(), mark_of(self)
+    ids.tick, ids.count = -1, 0
   end
+  local tick = math.floor(self.clock() * TICKS)
   ids.count = ids.count + 1
-  local now = self.clock()
-  local seconds = math.floor(now)
-  return ("%08x%05x%03x"):format(seconds % 2 ^ 32,
-    math.floor((now - seconds) * 2 ^ 20), ids.count % 2 ^ 12) .. ids.mark
+  if tick > ids.tick then
+    ids.tick, ids.count = tick, 0
+  elseif ids.count == COUNTS then -- the clock stands still, or was set back
+    ids.tick, ids.count = ids.tick + 1, 0
+  end
+  return ("%08x%05x%03x"):format(math.floor(ids.tick / TICKS) % 2 ^ 32,
+    ids.tick % TICKS, ids.count) .. ids.mark
 end
 
 -- What holds the orders that this Lua state is sending, by their ids, and by what

@@ -106,6 +106,22 @@ describe("the file of a ledger", function()
     end)
   end)
 
+  -- Of 4,096 that were made in the same microsecond two had the same.
+  it("gives each order an id of its own though the clock stands still",
+    function()
+      local contexts = require "starvideos.context"
+      local ledger = contexts.of(world:client()).ledger
+      local now, last = 1e9, ""
+      function ledger.clock() return now end
+      for number = 1, 5000 do
+        now = number == 4500 and now - 3600 or now
+        local id = ledger:new_id()
+        assert.equal(32, #id)
+        assert.is_true(id > last)
+        last = id
+      end
+    end)
+
   it("is not touched before it is needed", function()
     local client = world:client()
     assert(client:validate(world.params()))
