@@ -8,8 +8,9 @@ local _M = {}
 -- Seconds that a download takes.
 local DOWNLOAD = 2
 
--- Orders of one call of `enqueue`.
-local PAGE = 10000
+-- Orders of one call of `enqueue`: ids differ by the time, which stands still
+-- meanwhile, and by a count that is not longer.
+local PAGE = 4000
 
 -- All clients share one connection, for a database in memory belongs to it.
 local function share_ledger()
@@ -60,6 +61,7 @@ local function enqueue(client, count)
         duration = 5, path = ("%06d.mp4"):format(number) }
     end
     assert(client:enqueue(list))
+    world.sleep(0.01)
   end
 end
 
