@@ -21,7 +21,7 @@ _M.policy = {
   hold_max = 3600, -- the longest hold
   longest_wait = 3600, -- no order is left alone for longer (`not_before`)
   recovery = 240, -- in which what a 429 has lowered rises from nothing to all
-  rate = 4, -- creates a second of an account while that rises to all
+  rate = 4, -- creates a second of an account without a limit while that rises
   lowest = 0.05, -- share that many 429 leave
 }
 
@@ -65,6 +65,11 @@ local parts = {
     AND h.scope = 'account' AND h.value = :account
     AND h.base_url = :base_url)]],
   gap = GAP,
+  -- The user's limit has the factor of a hold in its gap: that is slow enough.
+  paced = [[EXISTS (SELECT 1 FROM starvideos_limits AS c
+    WHERE c.kind = 'creates' AND (c.scope = ''
+      OR c.scope = 'account' AND c.value = :account
+      OR c.scope = 'label' AND c.value = :label))]],
   spent = "(CASE WHEN kind = 'spend/day' AND began < @window@"
     .. " THEN 0 ELSE used END)",
   -- A time further ahead than the limit itself sets it was set by a clock that
@@ -78,7 +83,8 @@ local parts = {
     WHEN 'spend/total' THEN currency = :currency AND :cost >= 0
       AND used + :cost <= cap
     WHEN 'hold' THEN (full_until <= :now OR full_until > :now + %d)
-      AND (@own_factor@ >= 1 OR began <= :now OR began > :now + %d)
+      AND (@own_factor@ >= 1 OR @paced@ OR began <= :now
+        OR began > :now + %d)
     ELSE 1 = 0 END)]]):format(policy.burst, policy.hold_max + policy.burst,
     1 / policy.rate / policy.lowest + policy.burst),
   full = "(CASE WHEN @fits@ THEN 0 ELSE 1 END = 1)",
