@@ -117,8 +117,17 @@ end
 -- @tparam table err
 -- @treturn ?table lines
 function _M.of_order(job, order, err)
-  return err.target and { "to save it elsewhere: " .. _M.command(job, "download",
-    { order.task_id, output = "FILE" }) } or nil
+  if err.target and order.task_id then
+    return { "to save it elsewhere: " .. _M.command(job, "download",
+      { order.task_id, output = "FILE" }) }
+  elseif err.target then
+    return { "it was not ordered" .. (err.target == "exists"
+      and "; to replace the file: the same command with --overwrite" or "") }
+  elseif err.kind == "task_failed" and not err.plain and order.key
+    and of_lists[job.options.command] then
+    return { ('for another video give its line "take": %d'):format(
+      (order.take or 1) + 1) }
+  end
 end
 
 --- What to do after an error.

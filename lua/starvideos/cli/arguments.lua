@@ -183,9 +183,9 @@ local serving = {
 }
 
 --- The commands in the order of the help: name, description, positional
--- arguments, groups of options, single options; `needs_ledger`;
+-- arguments, groups of options, single options;
 -- `default_ledger`: where no ledger is given it is ./starvideos.db, which must be
--- there, unless the command `makes` it.
+-- there, unless the command `makes` it. One that only `reads` makes none by any name.
 _M.commands = {
   { "generate", "order a video, wait for it, save it", {},
     { video, naming, labelling, recording, pricing, waiting, common },
@@ -198,20 +198,20 @@ _M.commands = {
     { recording, waiting, common }, { output, force, which_take } },
   { "download", "save the video of a completed task", { "id" },
     { recording, common }, { output, force, which_take } },
-  { "pending", "list the open orders of a ledger", {}, { recording, common },
-    { every_order }, needs_ledger = true },
+  { "pending", "list the open orders of a ledger", {}, { keeping, common },
+    { every_order }, default_ledger = true },
   { "resume", "wait for all open orders of a ledger and save their videos", {},
-    { recording, waiting, common }, { folder, force, also_missing },
-    needs_ledger = true },
+    { keeping, waiting, common }, { folder, force, also_missing },
+    default_ledger = true },
   { "adopt", "record the task that an order of unknown outcome became",
-    { "order", "id" }, { recording, common }, { which_take },
-    needs_ledger = true },
+    { "order", "id" }, { keeping, common }, { which_take },
+    default_ledger = true },
   { "dismiss", "give an order up; nothing is ordered as its take any more",
-    { "order" }, { recording, common }, { which_take, give_up },
-    needs_ledger = true },
+    { "order" }, { keeping, common }, { which_take, give_up },
+    default_ledger = true },
   { "label", "record the account of an order that has none, and of all takes"
-    .. " of its key", { "order", "label" }, { recording, common },
-    { which_take }, needs_ledger = true },
+    .. " of its key", { "order", "label" }, { keeping, common },
+    { which_take }, default_ledger = true },
   { "batch", "order a list of videos, wait for them, save them; the same list"
     .. " again goes on", { "manifest" }, { batching, keeping, pricing,
     waiting_for_all, common }, { folder_of_all, force },
@@ -220,16 +220,16 @@ _M.commands = {
     .. " many machines as you like", {}, { working, keeping, waiting_for_all,
     common }, { folder_of_all, force }, default_ledger = true },
   { "status", "what a ledger holds: orders, spend, limits, workers, and why its"
-    .. " queue stopped", {}, { keeping, common }, {}, default_ledger = true },
+    .. " queue stopped", {}, { keeping, common }, {}, default_ledger = "reads" },
   { "orders", "list orders, whatever became of them", {}, { listing, keeping,
-    common }, {}, default_ledger = true },
+    common }, {}, default_ledger = "reads" },
   { "limits", "set limits of a ledger, and list them", {}, { limiting,
     keeping, pricing, common }, {}, default_ledger = true },
   { "archive", "drop prompts and parameters of old orders; their keys stay, so"
     .. " that nothing is bought again", {}, { archiving, keeping, common }, {},
-    default_ledger = true },
+    default_ledger = "reads" },
   { "ledger", "copy a ledger: ledger backup FILE", { "action", "file" },
-    { keeping, common }, {}, default_ledger = true },
+    { keeping, common }, {}, default_ledger = "reads" },
   { "validate", "check an order without sending it, and price it", {}, { video,
     pricing, common }, {} },
   { "models", "list models and limits", {}, { common }, {} },
@@ -276,21 +276,21 @@ end
 -- @treturn ?string such as `--key of create`; nil where nothing does
 function _M.needing_ledger(options)
   local command = command_of(options.command)
-  return command.needs_ledger and command[1]
-    or each_option(command, function(option)
-      local long, name = names_of(option)
-      return option.needs_ledger and options[name]
-        and long .. " of " .. command[1] or nil
-    end)
+  return each_option(command, function(option)
+    local long, name = names_of(option)
+    return option.needs_ledger and options[name]
+      and long .. " of " .. command[1] or nil
+  end)
 end
 
 --- The ledger of a command that is given none.
 -- @tparam table options as parsed
 -- @treturn boolean whether it has one: ./starvideos.db
 -- @treturn boolean whether the command makes it
+-- @treturn boolean whether it only reads a ledger, whatever its name
 function _M.default_ledger(options)
   local default = command_of(options.command).default_ledger
-  return default ~= nil, default == "makes"
+  return default ~= nil, default == "makes", default == "reads"
 end
 
 --- The options of a command line that hold for the next one as well.

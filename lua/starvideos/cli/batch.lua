@@ -206,9 +206,10 @@ local function err_of(order)
     return failure.new("outcome_unknown", "it was sent before, and its outcome is"
       .. " unknown: it may have been bought")
   elseif how_ended[order.state] then
-    return failure.new("task_failed", ("it was %s before%s; for another video"
-      .. " give its line \"take\": %d"):format(order.state,
-      order.error and ": " .. order.error or "", (order.take or 1) + 1))
+    local why = order.error and ": " .. order.error:gsub("%.$", "") or ""
+    return failure.new("task_failed", ("it %s before%s; for another video give"
+      .. " its line \"take\": %d"):format(order.state == "failed" and "failed"
+      or "was " .. order.state, why, (order.take or 1) + 1))
   end
   -- What the whole run ended with is told once.
   return failure.new("cancelled", ("it is %s"):format(order.state))

@@ -141,9 +141,13 @@ end
 -- @treturn table list
 function _M.lines(overview, columns, rows)
   local room = math.max(1, columns - 1)
-  local lines = { _M.whole(overview, room) }
-  local most = math.max(0, rows - 2)
-  local count = #overview.order
+  local lines, count = { _M.whole(overview, room) }, #overview.order
+  local notice = overview.trouble and "ordering: " .. overview.trouble
+    or not overview.total and count == 0 and "waiting for orders"
+  if notice and rows > 2 then
+    lines[2] = (widths.cut(notice, room))
+  end
+  local most = math.max(0, rows - 1 - #lines)
   local shown = count > most and math.max(0, most - 1) or count
   local entries = { (table.unpack or unpack)(overview.order, 1, shown) }
   local name_room = name_room_of(entries, overview.now(), room)

@@ -150,8 +150,12 @@ end
 
 -- A command for many orders finds its ledger where the batch before it made it.
 local function choose_ledger(job)
-  local has_default, makes = arguments.default_ledger(job.options)
-  if not has_default or setting(job, "ledger") then
+  local has_default, makes, reads = arguments.default_ledger(job.options)
+  local named = setting(job, "ledger")
+  if reads and named and not named:find("://", 1, true)
+    and not core.kind(named) then
+    return ("there is no ledger %s: is its name right?"):format(named)
+  elseif not has_default or named then
     return nil
   elseif not makes and not core.kind(LEDGER) then
     return ("there is no ledger: neither --ledger nor STARVIDEOS_LEDGER names"

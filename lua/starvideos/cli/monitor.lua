@@ -15,6 +15,10 @@ Monitor.__index = Monitor
 -- A change is drawn at once, but not more often than this, in seconds.
 local PAUSE = 0.1
 
+-- What keeps an order from being sent is told at once, and again after so many
+-- seconds, while that goes on.
+local REMINDER = 60
+
 -- After these an order has ended, and not with a video. After others it was given
 -- back: this run, or a later one, may do better.
 local final = { task_failed = true, validation = true, config = true,
@@ -70,10 +74,37 @@ local function count_money(self, event)
   end
 end
 
+-- Why an order went back to the queue: what was first said, without the times that
+-- differ from one attempt to the next.
+local function reason_of(event)
+  return (event.error:gsub(" after %d+ ms", ""):gsub(";.*", ""))
+end
+
+-- Orders cannot be sent for the time being, or again; that is told of the first,
+-- and while it goes on.
+local function tell_trouble(self, event)
+  local now = self.job.now()
+  if event.state == "accepted" then
+    self.overview.trouble = nil
+  elseif event.from == "submitting" and event.state == "queued"
+    and event.error then
+    local text = ("%s; nothing was sent or bought by that, retrying"):format(
+      reason_of(event))
+    self.overview.trouble = text
+    if not self.job.console.terminal
+      and now >= (self.reminded[text] or -math.huge) + REMINDER then
+      self.reminded[text] = now
+      self.job.console:note("ordering: " .. text, { event = "trouble",
+        order_id = event.order, key = event.key, message = text })
+    end
+  end
+end
+
 local hear = {}
 
 function hear.order(self, event)
   count_money(self, event)
+  tell_trouble(self, event)
   if self.ended[event.order] then
     return
   elseif event.state == "accepted" then
@@ -206,7 +237,7 @@ end
 -- @treturn table monitor: `overview`, `outcomes`
 function _M.new(job, total)
   local self = setmetatable({ job = job, overview = overviews.new(job.now, total),
-    outcomes = outcomes.new(job), told = {}, costs = {}, ended = {},
+    outcomes = outcomes.new(job), told = {}, costs = {}, ended = {}, reminded = {},
     drawn_at = -math.huge }, Monitor)
   function job.tick()
     draw(self)

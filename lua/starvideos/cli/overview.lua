@@ -135,7 +135,8 @@ local _M = {}
 -- @tparam ?number total how many orders there are
 -- @treturn table overview: `total`, `order` (what runs, the oldest first: `id`,
 --   `name`, `what`, `share`, `began`), `ended` (how many, by how), `spent` (by
---   currency), `limit` (the name of one that is reached), `held` (whether a limit
+--   currency), `limit` (the name of one that is reached),
+--   `trouble` (why orders cannot be sent for the time being, in words), `held` (whether a limit
 --   of spend, or a stopped queue, keeps orders from being sent)
 function _M.new(now, total)
   return setmetatable({ now = now, total = total, running = {}, order = {},

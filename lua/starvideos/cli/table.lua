@@ -32,7 +32,7 @@ local function fit(list, room, flexible)
   while total > room do
     local widest
     for index in pairs(flexible) do
-      if list[index] > FEWEST
+      if (list[index] or 0) > FEWEST
         and (not widest or list[index] > list[widest]
           or list[index] == list[widest] and index < widest) then
         widest = index

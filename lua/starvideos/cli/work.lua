@@ -136,6 +136,17 @@ local function total(job)
   return status and sum or nil
 end
 
+-- What is still queued, though nothing is left for this worker, is not its own.
+local function note_others(job, result)
+  local status = result.left == 0 and job.client:status()
+  local count = status and status.states.queued or 0
+  if count > 0 then
+    job.console:note(("%d queued, with another base URL or account than this"
+      .. " worker's; it leaves them alone: see starvideos orders --state queued")
+      :format(count), { event = "others", count = count })
+  end
+end
+
 --- Send what is queued, wait for it and save it.
 function _M.work(job)
   local options, err = _M.options(job)
@@ -144,7 +155,9 @@ function _M.work(job)
   end
   local monitor = monitors.new(job, total(job))
   monitor.outcomes.keeps = not job.options.follow
-  return _M.run(job, monitor, options)
+  return _M.run(job, monitor, options, function(result)
+    note_others(job, result)
+  end)
 end
 
 return _M

@@ -1,8 +1,10 @@
 -- Lists of videos from the command line, in simulated time.
 
+local boards = require "starvideos.cli.board"
 local command = require "spec.fixtures.command"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
+local monitors = require "starvideos.cli.monitor"
 
 local CLIP = "\0\0\0\16ftypisom\0\0\0\0"
 
@@ -306,6 +308,8 @@ describe("batch", function()
         json.decode(out).left })
       assert.truthy(err:find("scene/02.mp4: task_failed: too dark", 1, true),
         err)
+      assert.truthy(err:find('for another video give its line "take": 2', 1,
+        true), err)
       code, out, err = batch "--yes"
       assert.equal(1, code)
       assert.equal(1, json.decode(out).failed)
@@ -353,9 +357,66 @@ describe("batch", function()
     assert.same({ 3, 3 }, { json.decode(out).done, saved() })
   end)
 
+  it("makes no ledger where it only reads one, whose name may be mistyped",
+    function()
+      for _, name in ipairs { "status", "orders", "archive",
+        "ledger backup x" } do
+        local code, _, err = run(name)
+        assert.equal(2, code)
+        assert.truthy(err:find("there is no ledger " .. ledger, 1, true), err)
+        assert.is_nil(files.read(ledger))
+      end
+    end)
+
+  it("says that nothing can be ordered, at once and each minute", function()
+    local now, notes = 0, {}
+    local monitor = monitors.new { now = function() return now end, console = {
+      note = function(_, text) notes[#notes + 1] = text end } }
+    local function fail(seconds)
+      now = seconds
+      monitor:on_event { name = "order", order = "1", from = "submitting",
+        state = "queued", error = ("no route after %d ms; nothing was sent")
+          :format(seconds) }
+    end
+    fail(0)
+    fail(30)
+    assert.same({ "ordering: no route; nothing was sent or bought by that,"
+      .. " retrying" }, notes)
+    fail(61)
+    assert.equal(2, #notes)
+    assert.truthy(boards.lines(monitor.overview, 80, 24)[2]:find(
+      "ordering: no route", 1, true))
+    monitor:on_event { name = "order", order = "1", from = "submitting",
+      state = "accepted", task_id = "video_1" }
+    assert.is_nil(monitor.overview.trouble)
+  end)
+
+  it("says that what is queued is another provider's", function()
+    scenes(2, { "unpaid", "unpaid" })
+    batch("--yes --claims 1 --base-url https://one.example")
+    local code, out, err = run("work --base-url https://other.example")
+    assert.equal(0, code, err)
+    assert.equal(0, json.decode(out).left)
+    assert.truthy(err:find("2 queued, with another base URL or account", 1,
+      true), err)
+  end)
+
+  it("asks for no download of what was not ordered", function()
+    scenes(1)
+    assert(os.execute(("mkdir -p '%s/videos/scene'"):format(folder)))
+    files.write(folder .. "/videos/scene/01.mp4", "mine")
+    local code, _, err = batch "--yes"
+    assert.equal(8, code)
+    assert.truthy(err:find("it was not ordered; to replace the file: the same"
+      .. " command with --overwrite", 1, true), err)
+    assert.is_nil(err:find("starvideos download", 1, true))
+    assert.equal(0, posts)
+  end)
+
   it("names the ledger it looked for where there is none", function()
     for _, name in ipairs { "work", "status", "orders", "limits", "archive",
-      "ledger backup x" } do
+      "ledger backup x", "pending", "resume", "dismiss x", "adopt x y",
+      "label x y" } do
       local list = {}
       for word in name:gmatch "%S+" do
         list[#list + 1] = word

@@ -143,7 +143,6 @@ describe("the command line with a ledger", function()
     end)
 
   local needing = {
-    { "pending" }, { "resume" }, { "dismiss", "x" }, { "adopt", "x", "y" },
     words(ORDER, "--key", "k"), words(ORDER, "-o", "x.mp4"),
     { "generate", "-m", "videos", "-p", "x", "-d", "5", "-o", "x.mp4",
       "--key", "k" },

@@ -35,6 +35,7 @@ describe("a table", function()
     GIVEN.width = 30
     assert.truthy(tables.text(HEADINGS, ROWS, GIVEN):find(
       "downloaded  \226\128\166a file.mp4  10.25", 1, true))
+    GIVEN.flexible[9] = true -- a column that this table does not have
     GIVEN.width = 1 -- what may not be cut is not
     assert.truthy(tables.text(HEADINGS, ROWS, GIVEN):find "downloaded")
   end)
