@@ -15,7 +15,7 @@ local WHOLE, ENQUEUE, STATUS, CLAIM = 100000, 20, 0.3, 5
 local CLAIMS = 50
 
 -- A part that is so small may take so much of a whole.
-local LEAST = 0.1
+local LEAST = 0.5
 
 local function list_of(count)
   local list = {}
