@@ -13,7 +13,7 @@ local SIGKILL, SIGSTOP, SIGCONT = 9, 19, 18
 local WORKERS = 6
 
 -- In the place of 60 s, 15 s and 120 s.
-local LEASE, HEARTBEAT, TAKEOVER = 3, 0.75, 6
+local LEASE, HEARTBEAT, TAKEOVER = 4, 1, 8
 
 -- Of all ends, so many are stops; they last longer than the lease.
 local STOPS, STOPPED_SECONDS = 0.15, LEASE + 1.5
