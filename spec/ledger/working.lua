@@ -104,6 +104,22 @@ return worlds.behaviour("workers", function(each)
     assert.equal(1, crews.result_of(b).done)
   end)
 
+  it("save a video whose task has another id in the answer to a poll", function()
+    crew:enqueue(1)
+    local transport = world.transport
+    function world.transport(req)
+      local response, failure = transport(req)
+      if response and req.url:find "/result/" then
+        response.body = response.body:gsub('"id":"', '"id":"internal_')
+      end
+      return response, failure
+    end
+    local a = crew:start()
+    crew:go(400, a)
+    assert.equal(1, crews.result_of(a).done)
+    assert.equal(1, crew:in_state "downloaded")
+  end)
+
   it("save each its own where the provider gives one task to both", function()
     crew:enqueue(2)
     give_one_task()

@@ -308,7 +308,8 @@ end
 -- @tparam table operation one of `starvideos.api.operations`
 -- @tparam table response `status`, `headers` (lower-case names), `body`
 -- @tparam[opt=os.time] function wall_clock Unix seconds, for `Retry-After`
--- @tparam[opt] string id the id asked for, where the answer leaves it out
+-- @tparam[opt] string id the id asked for, which the task has whatever the answer
+--   says: by it the task was recorded, and can be asked for again
 -- @treturn ?table task
 -- @treturn ?table err of a kind that the operation knows. For what may have
 --   been bought: an id that could still be read is in `task_id`; or of kind
@@ -320,7 +321,7 @@ function _M.read(operation, response, wall_clock, id)
       or operation.kinds.unreadable, reading)
   end
   local seen = tasks.new(reading.fields, reading.answer)
-  seen.id = seen.id or id
+  seen.id = id or seen.id
   local read = operation.billable and read_purchase or read_state
   return read(operation, reading, seen)
 end

@@ -140,6 +140,15 @@ describe("a query that finds its task", function()
       assert.equal("proj_1", assert(client:query "proj_1").id)
     end)
 
+  it("gives the task the id that was asked for, where the answer has another",
+    function()
+      local client = client_answered(http(200,
+        '{"id":"internal_7","status":"processing"}'))
+      local task = assert(client:query "proj_1")
+      assert.equal("proj_1", task.id)
+      assert.equal("internal_7", task.raw.id)
+    end)
+
   it("does not compare the model", function()
     local client = client_answered(http(200,
       '{"id":"video_1","model":"videos_older","status":"queued"}'))
