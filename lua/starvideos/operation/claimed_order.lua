@@ -35,6 +35,8 @@ _M.policy = {
   hold_min = 0.05, -- between two tries at a limit
   hold_max = 30, -- after which a limit is looked at again though it holds longer:
     -- somebody may have raised it
+  unrecorded = 10, -- after which a video is saved whose place could not be
+    -- recorded
   later = 60, -- after which an order is claimed again that failed here
   later_longest = 900, -- the same after many failures
   in_a_row = 5, -- orders of unknown outcome after which the queue stops, and
@@ -272,6 +274,8 @@ local function save(job, ended)
     finish(job, one, "done", file)
   elseif err.kind == "task_failed" then
     fail(job, one, err)
+  elseif err.kind == "ledger" and not err.fenced then
+    hand_back(job, one, _M.policy.unrecorded) -- all of it is in the part file
   elseif err.kind ~= "cancelled" then
     give_up(job, one, err)
   end

@@ -1,4 +1,5 @@
 local crews = require "spec.fixtures.crew"
+local errors = require "starvideos.errors"
 local files = require "spec.fixtures.files"
 local saving = require "starvideos.operation.saving"
 local worlds = require "spec.ledger.world"
@@ -64,6 +65,21 @@ describe("work", function()
     crew:go(300, a)
     assert.equal(3, crews.result_of(a).done)
     assert.equal(0, #crew:heard("worker", "fenced"))
+  end)
+
+  it("saves a video that the database was away for", function()
+    crew:enqueue(2)
+    local a = crew:start({}, function(context)
+      local ledger = context.ledger
+      function ledger.placing()
+        ledger.placing = nil
+        return nil, errors.new { kind = "ledger", message = "no connection" }
+      end
+    end)
+    crew:go(400, a)
+    local result = crews.result_of(a)
+    assert.same({ 2, 0 }, { result.done, result.left })
+    assert.equal(2, #a.done)
   end)
 
   it("does nothing while the database is away for long, and loses nothing",
