@@ -40,6 +40,9 @@ local POLICIES = {
 local MISHAPS, CYCLE = {
   [3] = "failed", [5] = "media_truncated", [9] = "create_refused",
   [16] = "create_project_id", [19] = "link_expired",
+  -- Whoever is stopped then has much to write when it wakes.
+  [1] = "media_slow=2", [7] = "media_slow=4", [12] = "media_slow=6",
+  [22] = "media_slow=3", [25] = "media_slow=5", [30] = "media_slow=4",
 }, 40
 
 local function order_of(number)
