@@ -105,6 +105,7 @@ local hear = {}
 function hear.order(self, event)
   count_money(self, event)
   tell_trouble(self, event)
+  self.sending[event.order] = event.state == "submitting" or nil
   if self.ended[event.order] then
     return
   elseif event.state == "accepted" then
@@ -134,7 +135,8 @@ end
 -- Where nothing runs here, it is others that have all of a limit.
 local function tell_wait(self, name, event)
   self.overview.limit = event.state == "reached" and name or nil
-  if self.overview.limit and #self.overview.order == 0 then
+  if self.overview.limit and #self.overview.order == 0
+    and next(self.sending) == nil then
     self.job.console:note(("waiting for the limit %s, of which other programs,"
       .. " or orders of unknown outcome, have all; see starvideos limits")
       :format(name), { event = "limit", limit = name, state = event.state,
@@ -238,7 +240,7 @@ end
 function _M.new(job, total)
   local self = setmetatable({ job = job, overview = overviews.new(job.now, total),
     outcomes = outcomes.new(job), told = {}, costs = {}, ended = {}, reminded = {},
-    drawn_at = -math.huge }, Monitor)
+    sending = {}, drawn_at = -math.huge }, Monitor)
   function job.tick()
     draw(self)
   end

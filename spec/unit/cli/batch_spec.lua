@@ -252,6 +252,22 @@ describe("batch", function()
       list[2].name, list[2].cap, list[2].left })
   end)
 
+  it("blames no others while its own orders, on their way, fill a limit", function()
+    local notes = {}
+    local monitor = monitors.new { now = function() return 0 end, console = {
+      note = function(_, text) notes[#notes + 1] = text end } }
+    local reached = { name = "limit", limit = "open", state = "reached",
+      order = "2" }
+    monitor:on_event { name = "order", order = "1", from = "queued",
+      state = "submitting" }
+    monitor:on_event(reached)
+    assert.same({}, notes)
+    monitor:on_event { name = "order", order = "1", from = "submitting",
+      state = "unknown" }
+    monitor:on_event(reached)
+    assert.truthy(notes[1]:find("waiting for the limit open", 1, true))
+  end)
+
   it("says that it waits for a limit of which others have all", function()
     scenes(1)
     run("create --key other -m videos -d 5 -p x --ledger " .. ledger)
