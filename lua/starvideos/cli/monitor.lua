@@ -42,7 +42,9 @@ end
 -- own is to say more, that.
 local function tell(self, order, what, share, more)
   local overview, id = self.overview, order.id
-  local name = outcomes.name_of(order)
+  local known = overview.running[id]
+  local name = known and not order.take and known.name -- a download's has none
+    or outcomes.name_of(order)
   overview:run(id, { name = name, what = what, share = share,
     age = order.accepted_at and math.max(0, os.time() - order.accepted_at) })
   if self.job.console.terminal then
@@ -87,9 +89,8 @@ local function tell_trouble(self, event)
   if event.state == "accepted" then
     self.overview.trouble = nil
   elseif event.from == "submitting" and event.state == "queued"
-    and event.error then
-    local text = ("%s; nothing was sent or bought by that, retrying"):format(
-      reason_of(event))
+    and event.error and self.passing[event.order] then
+    local text = reason_of(event) .. "; nothing was bought by that, retrying"
     self.overview.trouble = text
     if not self.job.console.terminal
       and now >= (self.reminded[text] or -math.huge) + REMINDER then
@@ -101,6 +102,27 @@ local function tell_trouble(self, event)
 end
 
 local hear = {}
+
+-- No connection, or a 429, will pass; a refusal will not, and is told as such.
+function hear.exchange(self, event)
+  if event.operation == "create" and event.order then
+    self.passing[event.order] = event.failure ~= nil or event.status == 429
+      or nil
+  end
+end
+
+-- A worker that ends waits for the answers to what it has sent.
+function hear.worker(self, event)
+  local count = 0
+  for _ in pairs(self.sending) do
+    count = count + 1
+  end
+  if event.state == "draining" and count > 0 then
+    self.job.console:note(("%d sent: waiting for the answer, so that no task is"
+      .. " lost; a second signal quits at once, and then the outcome is unknown")
+      :format(count), { event = "draining", count = count })
+  end
+end
 
 function hear.order(self, event)
   count_money(self, event)
@@ -240,7 +262,7 @@ end
 function _M.new(job, total)
   local self = setmetatable({ job = job, overview = overviews.new(job.now, total),
     outcomes = outcomes.new(job), told = {}, costs = {}, ended = {}, reminded = {},
-    sending = {}, drawn_at = -math.huge }, Monitor)
+    sending = {}, passing = {}, drawn_at = -math.huge }, Monitor)
   function job.tick()
     draw(self)
   end

@@ -252,6 +252,17 @@ describe("batch", function()
       list[2].name, list[2].cap, list[2].left })
   end)
 
+  it("names the take of an order while its video is saved", function()
+    scenes(1)
+    local list = files.read(folder .. "/scenes.jsonl"):gsub("}", ',"take":2}')
+    files.write(folder .. "/scenes.jsonl", list)
+    local code, _, err = batch "--yes"
+    assert.equal(0, code, err)
+    for line in err:gmatch "scene/01.mp4[^\n]*" do
+      assert.truthy(line:find("scene/01.mp4, take 2: ", 1, true), line)
+    end
+  end)
+
   it("blames no others while its own orders, on their way, fill a limit", function()
     local notes = {}
     local monitor = monitors.new { now = function() return 0 end, console = {
@@ -390,14 +401,16 @@ describe("batch", function()
       note = function(_, text) notes[#notes + 1] = text end } }
     local function fail(seconds)
       now = seconds
+      monitor:on_event { name = "exchange", operation = "create", order = "1",
+        failure = "connect" }
       monitor:on_event { name = "order", order = "1", from = "submitting",
         state = "queued", error = ("no route after %d ms; nothing was sent")
           :format(seconds) }
     end
     fail(0)
     fail(30)
-    assert.same({ "ordering: no route; nothing was sent or bought by that,"
-      .. " retrying" }, notes)
+    assert.same({ "ordering: no route; nothing was bought by that, retrying" },
+      notes)
     fail(61)
     assert.equal(2, #notes)
     assert.truthy(boards.lines(monitor.overview, 80, 24)[2]:find(
@@ -405,6 +418,23 @@ describe("batch", function()
     monitor:on_event { name = "order", order = "1", from = "submitting",
       state = "accepted", task_id = "video_1" }
     assert.is_nil(monitor.overview.trouble)
+    monitor:on_event { name = "exchange", operation = "create", order = "2",
+      status = 401 }
+    monitor:on_event { name = "order", order = "2", from = "submitting",
+      state = "queued", error = "a refused key" }
+    assert.is_nil(monitor.overview.trouble)
+  end)
+
+  it("says what it waits for when it is to end", function()
+    local notes = {}
+    local monitor = monitors.new { now = function() return 0 end, console = {
+      note = function(_, text) notes[#notes + 1] = text end } }
+    monitor:on_event { name = "worker", state = "draining" }
+    assert.same({}, notes)
+    monitor:on_event { name = "order", order = "1", from = "queued",
+      state = "submitting" }
+    monitor:on_event { name = "worker", state = "draining" }
+    assert.truthy(notes[1]:find("1 sent: waiting for the answer", 1, true))
   end)
 
   it("says that what is queued is another provider's", function()
