@@ -12,7 +12,6 @@ local handles = require "starvideos.handle"
 local method = require "starvideos.method"
 local pending = require "starvideos.operation.pending"
 local query = require "starvideos.operation.query"
-local resume = require "starvideos.operation.resume"
 local validate = require "starvideos.operation.validate"
 local wait = require "starvideos.operation.wait"
 
@@ -192,7 +191,9 @@ Client.order = waiting { name = "order", takes = { "order" }, ledger = true,
 -- @raise where the client has no ledger
 -- @function Client:resume
 Client.resume = waiting { name = "resume", takes = {}, ledger = true,
-  key = true, run = resume.all }
+  key = true, run = function(...)
+    return require("starvideos.operation.resume").all(...) -- when it is called
+  end }
 
 --- Abandon an order of the ledger: it is not pending any more, and its take is
 -- used up. For one that has ended: acknowledge its late tasks.

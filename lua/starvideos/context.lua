@@ -6,7 +6,6 @@ local address = require "starvideos.api.address"
 local core = require "starvideos.core"
 local create_slots = require "starvideos.api.create_slots"
 local listener = require "starvideos.listener"
-local prices = require "starvideos.api.prices"
 local random = require "starvideos.random"
 local rate_limiter = require "starvideos.polling.rate_limiter"
 local runtimes = require "starvideos.runtime"
@@ -153,7 +152,8 @@ function _M.new(options)
   }
   context.shared_cache = shared_cache.new(context)
   if options.prices then
-    context.prices, problem = prices.load(options.prices, context.catalog)
+    context.prices, problem = require("starvideos.api.prices").load(
+      options.prices, context.catalog)
     if not context.prices then
       return nil, problem
     end

@@ -3,17 +3,25 @@
 -- them. `starvideos.client` has them among its own.
 -- @module starvideos.fleet
 
-local enqueue = require "starvideos.operation.enqueue"
-local generate_all = require "starvideos.operation.generate_all"
-local history = require "starvideos.operation.history"
-local limits = require "starvideos.operation.limits"
 local method = require "starvideos.method"
-local order_lists = require "starvideos.operation.order_list"
-local work = require "starvideos.operation.work"
 
 local waiting = method.waiting
 
 local _M = {}
+
+-- An operation is loaded when it is first called: most programs call none of
+-- these.
+local function orders_of_list()
+  return require "starvideos.operation.order_list"
+end
+
+local function history()
+  return require "starvideos.operation.history"
+end
+
+local function limits()
+  return require "starvideos.operation.limits"
+end
 
 --- Check and price a list of orders; nothing is sent or recorded.
 -- @tparam table list see `enqueue`
@@ -26,7 +34,7 @@ local _M = {}
 -- @function Client:validate_all
 _M.validate_all = waiting { name = "validate_all", takes = { "orders" },
   run = function(context, list)
-    return order_lists.check(context, list, {})
+    return orders_of_list().check(context, list, {})
   end }
 
 --- Put a list of orders into the queue of the ledger, all of them or none.
@@ -51,7 +59,9 @@ _M.validate_all = waiting { name = "validate_all", takes = { "orders" },
 -- @raise where the client has no ledger, or the list is none
 -- @function Client:enqueue
 _M.enqueue = waiting { name = "enqueue", takes = { "orders" }, ledger = true,
-  run = enqueue }
+  run = function(...)
+    return require "starvideos.operation.enqueue" (...)
+  end }
 
 --- Order a list of videos, wait for them and save them, some at a time. With a
 -- ledger a call that was interrupted can be made again: nothing is ordered
@@ -70,7 +80,9 @@ _M.enqueue = waiting { name = "enqueue", takes = { "orders" }, ledger = true,
 --   made; cancelled after Ctrl-C, with the results so far in `result`
 -- @function Client:generate_all
 _M.generate_all = waiting { name = "generate_all", takes = { "orders" },
-  key = true, run = generate_all }
+  key = true, run = function(...)
+    return require "starvideos.operation.generate_all" (...)
+  end }
 
 --- Set limits of the ledger, or remove them, and list all there are. They hold
 -- for every order that any process sends, of a queue or not, and count what is
@@ -90,7 +102,12 @@ _M.generate_all = waiting { name = "generate_all", takes = { "orders" },
 -- @usage client:limits { open = 5, spend = 200, per = "day", currency = "USD" }
 -- @function Client:limits
 _M.limits = waiting { name = "limits", takes = {}, ledger = true,
-  refuses = limits.misuse, run = limits.set }
+  refuses = function(...)
+    return limits().misuse(...)
+  end,
+  run = function(...)
+    return limits().set(...)
+  end }
 
 --- List the orders of the ledger, whatever became of them.
 -- @tparam[opt] table options `state` (one, or a list of them), `since` and
@@ -103,7 +120,9 @@ _M.limits = waiting { name = "limits", takes = {}, ledger = true,
 -- @raise where the client has no ledger
 -- @function Client:orders
 _M.orders = waiting { name = "orders", takes = {}, ledger = true,
-  run = history.orders }
+  run = function(...)
+    return history().orders(...)
+  end }
 
 --- What the ledger holds, in sums.
 -- @treturn ?table `states` (how many orders, by their state), `claimed` (how many
@@ -121,7 +140,9 @@ _M.orders = waiting { name = "orders", takes = {}, ledger = true,
 -- @raise where the client has no ledger
 -- @function Client:status
 _M.status = waiting { name = "status", takes = {}, ledger = true,
-  run = history.status }
+  run = function(...)
+    return history().status(...)
+  end }
 
 --- Drop prompts and parameters of orders that ended some time ago. Their keys and
 -- outcomes stay, so that the same orders are still known, and nothing is bought
@@ -132,7 +153,9 @@ _M.status = waiting { name = "status", takes = {}, ledger = true,
 -- @raise where the client has no ledger
 -- @function Client:archive
 _M.archive = waiting { name = "archive", takes = {}, ledger = true,
-  run = history.archive }
+  run = function(...)
+    return history().archive(...)
+  end }
 
 --- Copy a ledger in a file while others use it.
 -- @tparam string path of the copy, which must not be there
@@ -142,7 +165,9 @@ _M.archive = waiting { name = "archive", takes = {}, ledger = true,
 -- @raise where the client has no ledger
 -- @function Client:backup
 _M.backup = waiting { name = "backup", takes = { "path" }, ledger = true,
-  run = history.backup }
+  run = function(...)
+    return history().backup(...)
+  end }
 
 --- Work off the queue of the ledger: send what is queued, wait for it and save the
 -- videos, beside any number of other workers on this machine and others. What a
@@ -163,6 +188,8 @@ _M.backup = waiting { name = "backup", takes = { "path" }, ledger = true,
 -- @raise where the client has no ledger
 -- @function Client:work
 _M.work = waiting { name = "work", takes = {}, ledger = true, key = true,
-  run = work.run }
+  run = function(...)
+    return require("starvideos.operation.work").run(...)
+  end }
 
 return _M

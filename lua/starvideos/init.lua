@@ -15,7 +15,6 @@ require "starvideos.library"
 
 local client = require "starvideos.client"
 local errors = require "starvideos.errors"
-local manifest = require "starvideos.operation.manifest"
 
 local _M = {}
 
@@ -31,8 +30,9 @@ _M.new = client.new
 -- @tparam string path
 -- @treturn ?table list
 -- @treturn ?table err of kind io
--- @function manifest
-_M.manifest = manifest.load
+function _M.manifest(path)
+  return require("starvideos.operation.manifest").load(path)
+end
 
 local function environment(name)
   local value = os.getenv(name)
