@@ -20,6 +20,9 @@ if client.run and %q ~= "block" then
   last = client:async(client.create, client, { model = "videos", duration = 4,
     prompt = "a kite [scenario:create_slow=1]" })
   client:async(client.wait, client, "video_1")
+end
+io.open(%q, "w"):close()
+if last then
   client:run()
 end
 local _, err = client:sleep(last and 0 or 30)
@@ -44,12 +47,15 @@ describe("a program without a loop", function()
     os.remove(path)
   end)
 
-  -- What a program prints that is sent a SIGINT after half a second.
+  -- What a program prints that is sent a SIGINT while it waits.
   local function interrupted(runtime)
+    local begun = path .. ".begun"
     file.write(path, PROGRAM:format(runtime, server.key, server.base_url,
-      runtime))
-    return shell.read(([[%s %s 2>&1 & pid=$!; sleep 0.6; kill -INT $pid
-      wait $pid]]):format(interpreter, path))
+      runtime, begun))
+    return shell.read(([[%s %s 2>&1 & pid=$!
+      while [ ! -e @begun@ ]; do sleep 0.02; done; rm @begun@
+      sleep 0.4; kill -INT $pid; wait $pid]]):gsub("@begun@", begun)
+      :format(interpreter, path))
   end
 
   for _, runtime in ipairs { "frame", "poll" } do
