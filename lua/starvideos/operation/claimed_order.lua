@@ -177,6 +177,7 @@ end
 
 function after_error.ledger(job, one, err)
   if err.task then -- which the ledger will know as soon as it can be written
+    job.unrecorded[#job.unrecorded + 1] = { order = one.order, err = err }
     return watch(job, one, err.task)
   end
   hold_back(job, retry.backoff(1, job.context.random))
@@ -373,6 +374,21 @@ function _M.take_over(job, rows)
   end)
 end
 
+--- Tell of the tasks that the ledger still does not know: where this process ends
+-- their orders are of unknown outcome.
+-- @tparam table job
+function _M.tell_unrecorded(job)
+  for _, one in ipairs(job.unrecorded) do
+    if not job.context.ledger:of_task(one.err.task_id) then
+      job.result.unknown = job.result.unknown + 1
+      job.failure = job.failure or one.err
+      if job.options.on_done then
+        job.options.on_done(one.order, nil, one.err)
+      end
+    end
+  end
+end
+
 --- What the orders of a run have in common.
 -- @tparam table context of a client with a ledger
 -- @tparam table options see `client:work`
@@ -386,6 +402,7 @@ function _M.new_job(context, options)
     completed = { first = 1, last = 0 }, -- to be saved
     downloads = 0, -- under way
     gave_up = {}, gave_up_count = 0,
+    unrecorded = {}, -- tasks that the ledger could not be told of
     batch = 1, send_at = -math.huge,
     faults = 0, unknowns = 0, unsaved = 0, -- in a row
   }

@@ -197,6 +197,7 @@ local function conclude(self)
   local left = self.heart.worker.ledger:left(self.heart.worker.where)
   self.result.left = left and sum_of(left) or self.result.left
   self.heart.worker:retire()
+  claimed_order.tell_unrecorded(self)
   local err = self.why and stopped(self) or self.failure
   if err then
     err.result = self.result

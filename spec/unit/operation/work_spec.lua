@@ -133,6 +133,28 @@ describe("work", function()
     assert.same({ 1, 1 }, { world:billed(), crews.result_of(a).done })
   end)
 
+  it("tells of a task that it could not record before it ends", function()
+    crew:enqueue(2)
+    local of, restore
+    function world.before_request(req)
+      if req.method == "POST" and world:sent "POST" == 2 then
+        restore = cut_ledger(of)
+      end
+    end
+    local a = crew:start({}, function(context)
+      of = context
+    end)
+    crew:go(20, a)
+    a.handle:cancel()
+    crew:go(1, a)
+    local err = crews.err_of(a)
+    assert.equal(1, err.result.unknown)
+    assert.equal(1, #a.done)
+    assert.truthy(a.done[1].err.task_id)
+    assert.truthy(a.done[1].err.message:find("adopt the task", 1, true))
+    restore()
+  end)
+
   it("finds what it has claimed though the answer was lost", function()
     crew:enqueue(2)
     local a = crew:start({}, function(context)
