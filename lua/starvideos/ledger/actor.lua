@@ -128,7 +128,9 @@ local function answer(self, ...)
   local start = core.now()
   local flushed, problem = flush(self)
   local request = { count = select("#", ...), ... }
-  if not flushed and core.now() - start > LONG_SECONDS then
+  if not flushed and request[1] == "submitting" then
+    return nil, problem -- what was bought before is not recorded yet
+  elseif not flushed and core.now() - start > LONG_SECONDS then
     return finish(self, request, nil, problem)
   end
   local function check(...)

@@ -168,6 +168,9 @@ local function told(self, method, ...)
   return ...
 end
 
+-- What leads to a purchase.
+local begins = { begin = true, submitting = true }
+
 --- Ask the orders. Nothing new is begun while the backlog cannot be written.
 -- @tparam boolean with_held whether the caller looks at orders: it must see the
 --   backlog, too, though the thread of another client would write that in a
@@ -180,7 +183,7 @@ function Ledger:ask_with(with_held, method, ...)
   if self.orders or with_held or method == "begin" then
     ok, err = flush(self)
   end
-  if not ok and method == "begin" then
+  if not ok and begins[method] then
     return received(nil, err)
   end
   return told(self, method, received(call(self, self, method,

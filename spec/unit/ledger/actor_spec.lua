@@ -68,6 +68,22 @@ describe("a ledger's thread", function()
     end)
   end
 
+  it("sends no order while it cannot write what another has become", function()
+    replies.resolve = { { nil, OUTAGE }, { nil, OUTAGE } }
+    answer("resolve", WHO, { order_id = "2" })
+    assert.same({ nil, OUTAGE }, { answer("submitting", WHO, ROW) })
+    assert.equal("resolve resolve", methods())
+    assert.is_true(answer("submitting", WHO, ROW))
+    assert.equal("resolve resolve resolve submitting", methods())
+  end)
+
+  it("keeps no other's writes waiting for that of a worker taken for dead",
+    function()
+      replies.seen = { { nil, { kind = "ledger", fenced = true } } }
+      answer("seen", WHO, "task")
+      assert.is_nil(rest())
+    end)
+
   it("does not retry what the orders refuse, nor what only reads", function()
     replies.resolve = { { nil, { kind = "not_found" } } }
     replies.pending = { { nil, OUTAGE } }

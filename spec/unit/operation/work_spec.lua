@@ -133,6 +133,26 @@ describe("work", function()
     assert.same({ 1, 1 }, { world:billed(), crews.result_of(a).done })
   end)
 
+  it("sends no more while what it has bought cannot be recorded", function()
+    crew:enqueue(20)
+    local is_full = true
+    local a = crew:start({}, function(context)
+      local call = context.ledger.call
+      function context.ledger.call(method, ...)
+        if is_full and method == "resolve" then
+          return nil, { kind = "ledger", message = "the disk is full" }
+        end
+        return call(method, ...)
+      end
+    end)
+    crew:go(60, a)
+    assert.equal(1, world:sent "POST")
+    is_full = false
+    crew:go(600, a)
+    assert.equal(20, crews.result_of(a).done)
+    assert.equal(20, world:billed())
+  end)
+
   it("tells of a task that it could not record before it ends", function()
     crew:enqueue(2)
     local of, restore
