@@ -143,6 +143,11 @@ return worlds.behaviour("the history of a ledger", function(each)
       assert.equal("http://here", workers[1].base_url)
       assert.is_false(workers[1].is_dead)
       assert.is_true(workers[1].silence < 60)
+      assert.equal(0, workers[1].claims)
+      create "mine"
+      world:run("UPDATE starvideos_orders SET claim = ?", workers[1].id)
+      workers = assert(client:status()).workers
+      assert.equal(1, workers[1].claims) -- before its next heartbeat
       world:run "UPDATE starvideos_workers SET lease_began = lease_began - 600"
       workers = assert(client:status()).workers
       assert.is_true(workers[1].silence >= 600)

@@ -130,10 +130,23 @@ local function silence_of(caller, row)
     or math.max(0, caller.now - row.updated_at)
 end
 
-local function shown_worker(store, caller, row)
+-- What each worker has now: its own row says what it had at its last heartbeat.
+local CLAIMS = [[SELECT claim, COUNT(*) AS orders FROM starvideos_orders
+  WHERE claim IS NOT NULL AND state <> 'staged' GROUP BY claim]]
+
+local function claims_of_all(store)
+  local rows, err = store:read(CLAIMS)
+  local claims = {}
+  for _, row in ipairs(rows or {}) do
+    claims[row.claim] = tonumber(row.orders)
+  end
+  return rows and claims, err
+end
+
+local function shown_worker(store, caller, row, claims)
   return { id = row.worker_id, machine = row.machine,
     account = row.account ~= "" and row.account or nil,
-    base_url = row.base_url, claims = row.claims, polls = row.polls,
+    base_url = row.base_url, claims = claims or 0, polls = row.polls,
     draining = row.draining == 1, started_at = row.started_at,
     silence = silence_of(caller, row),
     is_dead = workers.is_dead(store, caller, row) }
@@ -153,17 +166,21 @@ end
 -- @treturn ?table err
 function _M.status(store, caller)
   local rows, err = store:read(sums_of(store, caller))
-  local list
+  local list, claims
   if rows then
     list, err = workers.list(store)
   end
-  if not list then
+  if list then
+    claims, err = claims_of_all(store)
+  end
+  if not claims then
     return nil, err
   end
   local status = add_up(rows)
   status.workers = {}
   for index, row in ipairs(list) do
-    status.workers[index] = shown_worker(store, caller, row)
+    status.workers[index] = shown_worker(store, caller, row,
+      claims[row.worker_id])
   end
   return status
 end
