@@ -201,6 +201,21 @@ return worlds.behaviour("the history of a ledger", function(each)
         .. " one {", 1, true), err.message)
     end)
 
+    it("drops what was staged and never enqueued", function()
+      local ledger = require("starvideos.context").of(client).ledger
+      for index, key in ipairs { "old", "young" } do
+        assert(ledger:stage(nil, { { key = key, take = 1, params = "{}",
+          base_url = "http://here", endpoint = "/videos", body = "a kite" } }))
+        world:run("UPDATE starvideos_orders SET updated_at = ?"
+          .. " WHERE order_key = ?", core.time() - (index == 1 and 40 or 1)
+          * 86400, key)
+      end
+      assert.equal(0, archived())
+      local rows = world:rows "SELECT order_key FROM starvideos_orders"
+      assert.same({ { order_key = "young" } }, rows)
+      assert.equal(1, #world:rows "SELECT * FROM starvideos_bodies")
+    end)
+
     it("archives an order once", function()
       ended("a", 40)
       archived()

@@ -17,6 +17,13 @@ local READ = [[SELECT order_id, params, revision FROM starvideos_orders
 local CHANGE = [[UPDATE starvideos_orders SET params = ?, params_form = 3,
   revision = revision + 1 WHERE order_id = ? AND revision = ?]]
 
+-- What a batch has staged that was killed: nothing of it was ever sent.
+local STALE = [[ FROM starvideos_orders WHERE state = 'staged'
+  AND updated_at < ? AND attempts = 0 AND refused_tasks IS NULL]]
+local DROP_STALE_BODIES = [[DELETE FROM starvideos_bodies
+  WHERE order_id IN (SELECT order_id]] .. STALE .. ")"
+local DROP_STALE = "DELETE" .. STALE
+
 local DROP_BODY = "DELETE FROM starvideos_bodies WHERE order_id = ?"
 
 -- Three sums of 31 bits each: two texts that people write do not share them all.
@@ -67,7 +74,18 @@ local function archive_page(store, rows)
   end)
 end
 
---- Archive a page of the orders that ended before a time.
+local function drop_stale(store, before)
+  return store:transaction(function()
+    local count, err = store:write(DROP_STALE_BODIES, before)
+    if count then
+      count, err = store:write(DROP_STALE, before)
+    end
+    return count, err
+  end)
+end
+
+--- Archive a page of the orders that ended before a time. With the first page go
+-- the orders of a batch that was staged before it and never enqueued.
 -- @tparam table store
 -- @tparam table _ caller
 -- @tparam number before Unix seconds
@@ -77,7 +95,11 @@ end
 --   err
 function _M.page(store, _, before, after)
   local rows, err = store:read(READ, after or "", before)
-  if not rows then
+  local dropped = rows
+  if rows and not after then
+    dropped, err = drop_stale(store, before)
+  end
+  if not dropped then
     return nil, err
   end
   local count
