@@ -9,6 +9,9 @@ local SETUP = {
     new_state text, names_task boolean)]],
   [[CREATE TABLE fleet_workers (at double precision, who text, tx bigint,
     what text, worker_id text)]],
+  "CREATE INDEX ON fleet_changes (order_id, at)",
+  "CREATE INDEX ON fleet_changes (old_claim)",
+  "CREATE INDEX ON fleet_workers (worker_id)",
   [[CREATE FUNCTION fleet_order() RETURNS trigger AS $$ BEGIN
     INSERT INTO fleet_changes VALUES (extract(epoch FROM clock_timestamp()),
       current_setting('application_name'), txid_current(), OLD.order_id,
