@@ -5,6 +5,9 @@ local world = require "spec.simulate.world"
 
 local _M = {}
 
+-- Seconds of virtual time after which it says how far it is.
+local PROGRESS = 300
+
 -- Seconds that a download takes.
 local DOWNLOAD = 2
 
@@ -92,8 +95,11 @@ function _M.run(setup, provider)
       end)
     end
   end)
-  world.run(function()
+  world.run(function(second)
     provider:look()
+    if second % PROGRESS == 0 then
+      io.stderr:write(("%d s: %d orders saved\n"):format(second, result.done))
+    end
   end)
   return result
 end

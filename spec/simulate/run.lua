@@ -18,6 +18,7 @@ local fleet = require "spec.simulate.fleet"
 local providers = require "spec.simulate.provider"
 local reports = require "spec.fleet.report"
 
+io.stdout:setvbuf "line"
 local orders, seed, picture = tonumber(arg[1]) or 100000,
   tonumber(arg[2]) or 1, arg[3]
 
