@@ -148,11 +148,13 @@ function actions.keyed()
   return select(2, ngx.thread.wait(thread))
 end
 
--- Works a queue off, in a light thread that may be killed after a while.
+-- Works a queue off, in a light thread that may be killed after a while: before
+-- its tasks end.
 function actions.work()
   local list = {}
+  local pace = ngx.var.arg_kill and " [scenario:takes=2]" or ""
   for index = 1, number("orders", 0) do
-    list[index] = { model = "videos", prompt = "a kite", duration = 4,
+    list[index] = { model = "videos", prompt = "a kite" .. pace, duration = 4,
       path = ngx.var.arg_name .. "/" .. index .. ".mp4" }
   end
   if list[1] then
