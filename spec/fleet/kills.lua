@@ -133,6 +133,15 @@ local function refill(self)
   end
 end
 
+local function kill(self, child, at)
+  local was_there = self.stage:signal(child, SIGKILL)
+  if was_there then
+    self.killed[child.name] = at
+    note_end(self, child, at)
+  end
+  return was_there
+end
+
 local function end_one(self)
   local child = self.workers[math.random(WORKERS)]
   if is_stopped(self, child) or self.stage:ended(child) then
@@ -146,10 +155,8 @@ local function end_one(self)
         until_then = core.now() + STOPPED_SECONDS }
       note_end(self, child, at)
     end
-  elseif self.stage:signal(child, SIGKILL) then
+  elseif kill(self, child, at) then
     self.kills = self.kills + 1
-    self.killed[child.name] = at
-    note_end(self, child, at)
   end
 end
 
@@ -170,7 +177,7 @@ end
 -- All are killed; a few come to their end undisturbed.
 local function finish(self)
   for place = 1, WORKERS do
-    self.stage:signal(self.workers[place], SIGKILL)
+    kill(self, self.workers[place], witness.now(self.stage:database()))
   end
   self.stage:join(self.workers, LAST_SECONDS)
   local children = {}
@@ -191,6 +198,12 @@ local function end_of(self, worker)
   return ended
 end
 
+local function show_slow(row, worker, ended)
+  io.stderr:write(("%s of %s: ended %.3f, freed %.3f by %s, taken %s\n")
+    :format(row.order_id, worker.who, ended, tonumber(row.freed),
+      worker.buried_by, tostring(row.taken)))
+end
+
 -- Seconds from the end of a worker to the moment when its orders were free, and
 -- to that when another had them.
 local function takeovers(self)
@@ -200,6 +213,9 @@ local function takeovers(self)
     local ended = end_of(self, workers[row.worker_id])
     if ended then
       count = count + 1
+      if (tonumber(row.taken) or math.huge) - ended > TAKEOVER then
+        show_slow(row, workers[row.worker_id], ended)
+      end
       freed = math.max(freed, tonumber(row.freed) - ended)
       taken = math.max(taken, (tonumber(row.taken) or math.huge) - ended)
     end
