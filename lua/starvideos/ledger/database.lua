@@ -197,8 +197,8 @@ end
 local function forget(self, sql)
   local statement = self.statements[sql]
   self.statements[sql] = nil
-  if statement then
-    pcall(statement.close, statement)
+  if statement and not pcall(statement.close, statement) then
+    self.was_interrupted = true -- the collector ends it
   end
 end
 
