@@ -96,10 +96,11 @@ local function count_until(self, now)
 end
 
 -- Those far behind check seldom. They do not all check at the same time: where
--- many permits become free at once, not all polls are to leave at once.
+-- many permits become free at once, not all polls are to leave at once. A rate of
+-- 0, of a worker whose share others still have, may rise any moment.
 local function until_next_check(self, delay)
-  local longest = math.min(policy.check_max,
-    math.max(policy.check_min, delay * policy.check))
+  local part = delay < math.huge and delay * policy.check or 0
+  local longest = math.min(policy.check_max, math.max(policy.check_min, part))
   return math.min(delay, longest * (1 + self.random()) / 2)
 end
 

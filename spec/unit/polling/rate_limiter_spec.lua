@@ -176,6 +176,18 @@ describe("the rate limiter", function()
     end
   end)
 
+  it("has a poll that has no share of the rate look again soon", function()
+    local self = rate_limiter.new(random(3))
+    self:share(0, 0)
+    assert.equal(0, (self:reserve(0))) -- nothing was polled before
+    local pause, permit = self:reserve(0)
+    assert.is_true(pause > 0 and pause <= policy.check_min, pause)
+    pause = self:check(permit, pause)
+    assert.is_true(pause > 0 and pause <= policy.check_min, pause)
+    self:share(4, 10)
+    assert.is_true(self:check(permit, 4) <= 0.1)
+  end)
+
   it("moves up those behind released permits, but not in one rush",
     function()
       local self = rate_limiter.new(random(5))
