@@ -3,7 +3,8 @@
 --
 -- `job` is what the orders of one run have in common: `context`, `options`,
 -- `heart` (see `starvideos.operation.heart`), `also` (starts a coroutine), `pool`
--- (see `starvideos.operation.wait`), `result`, and what a run learns:
+-- (see `starvideos.operation.wait`), `keep` (has a video saved), `result`, and what
+-- a run learns:
 --
 -- * `halted`: why the queue has stopped, as `kind` and `reason`; `unwritten` the
 --   same, where the ledger does not know it yet
@@ -282,18 +283,6 @@ local function save(job, ended)
   end
 end
 
--- Saves what is completed, until all of it is.
-local function save_all(job)
-  local completed = job.completed
-  while completed.first <= completed.last do
-    local ended = completed[completed.first]
-    completed[completed.first] = nil
-    completed.first = completed.first + 1
-    save(job, ended)
-  end
-  job.downloads = job.downloads - 1
-end
-
 -- The wait for an order has ended without a video.
 local function not_made(job, ended)
   local one, err = job.waits[ended.id], ended.err
@@ -312,20 +301,12 @@ local function not_made(job, ended)
 end
 
 local function on_end(job, ended)
-  local completed = job.completed
-  if not ended.task then
+  if ended.task then
+    job.heart:wake "claim" -- another task may be open now
+    job.keep(ended)
+  else
     job.also(function()
       not_made(job, ended)
-    end)
-    return
-  end
-  completed.last = completed.last + 1
-  completed[completed.last] = ended
-  job.heart:wake "claim" -- another task may be open now
-  if job.downloads < saving.downloads then
-    job.downloads = job.downloads + 1
-    job.also(function()
-      save_all(job)
     end)
   end
 end
@@ -334,20 +315,24 @@ end
 -- @tparam table job
 -- @treturn table pool
 function _M.new_pool(job)
-  local options, progress = job.options, job.options.on_progress
-  return wait.pool(job.heart.worker.context, {
-    timeout = options.timeout,
-    interval = options.interval,
-    max_interval = options.max_interval,
-    on_progress = progress and function(seen, info)
-      local one = job.waits[info.id]
-      if one then
-        progress(one.order, seen, info)
-      end
-    end,
-  }, job.also, function(ended)
-    on_end(job, ended)
+  local options = saving.wait_options(job.options, function(id)
+    return job.waits[id]
   end)
+  return wait.pool(job.heart.worker.context, options, job.also,
+    function(ended)
+      on_end(job, ended)
+    end)
+end
+
+--- Begin the run: from now on orders are sent, waited for and saved.
+-- @tparam table job
+-- @tparam function also starts a coroutine beside the caller
+function _M.begin(job, also)
+  job.also = also
+  job.keep = saving.queue(also, function(ended)
+    save(job, ended)
+  end)
+  job.pool = _M.new_pool(job)
 end
 
 local function new_one(job, row)
@@ -392,15 +377,13 @@ end
 --- What the orders of a run have in common.
 -- @tparam table context of a client with a ledger
 -- @tparam table options see `client:work`
--- @treturn table job, to which a `heart`, `also` and a `pool` are added
+-- @treturn table job, to which a `heart` is added, and by `begin` the rest
 function _M.new_job(context, options)
   return {
     context = context,
     options = options,
     result = { done = 0, failed = 0, unknown = 0, left = 0 },
     waits = {}, -- by the ids of their tasks
-    completed = { first = 1, last = 0 }, -- to be saved
-    downloads = 0, -- under way
     gave_up = {}, gave_up_count = 0,
     unrecorded = {}, -- tasks that the ledger could not be told of
     batch = 1, send_at = -math.huge,

@@ -78,25 +78,17 @@ local function begin(self, order)
   end
 end
 
--- Saves what is completed, until all of it is.
-local function save_all(self)
-  local completed = self.completed
-  while completed.first <= completed.last do
-    local ended = completed[completed.first]
-    completed[completed.first] = nil
-    completed.first = completed.first + 1
-    local one = ended.one
-    if not one.worker.is_over then
-      conclude(self, one, saving.save(one.worker.context, one.order, one.path,
-        ended.task, self.options, self.deadline))
-    end
+local function save(self, ended)
+  local one = ended.one
+  if not one.worker.is_over then
+    conclude(self, one, saving.save(one.worker.context, one.order, one.path,
+      ended.task, self.options, self.deadline))
   end
-  self.downloads = self.downloads - 1
 end
 
--- A wait has ended; `also` starts a function beside the others.
-local function take(self, ended, also)
-  local completed, one = self.completed, self.open[ended.id]
+-- A wait has ended.
+local function take(self, ended)
+  local one = self.open[ended.id]
   if not one or one.worker.is_over then
     return
   elseif not ended.task then
@@ -104,31 +96,17 @@ local function take(self, ended, also)
     return conclude(self, one, nil, ended.err)
   end
   ended.one = one
-  completed.last = completed.last + 1
-  completed[completed.last] = ended
-  if self.downloads < saving.downloads then
-    self.downloads = self.downloads + 1
-    also(function()
-      save_all(self)
-    end)
-  end
+  self.keep(ended)
 end
 
 local function new_pool(self)
-  local options, progress = self.options, self.options.on_progress
-  return wait.pool(self.heart.worker.context, {
-    timeout = options.timeout,
-    interval = options.interval,
-    max_interval = options.max_interval,
-    on_progress = progress and function(seen, info)
-      local one = self.open[info.id]
-      if one then
-        progress(one.order, seen, info)
-      end
-    end,
-  }, self.also, function(ended, also)
-    take(self, ended, also)
+  local options = saving.wait_options(self.options, function(id)
+    return self.open[id]
   end)
+  return wait.pool(self.heart.worker.context, options, self.also,
+    function(ended)
+      take(self, ended)
+    end)
 end
 
 -- What was to be waited for here is another's now.
@@ -265,6 +243,9 @@ local function run(self)
   context.runtime:gather {
     function(also)
       self.also = also
+      self.keep = saving.queue(also, function(ended)
+        save(self, ended)
+      end)
       self.pool = new_pool(self)
       local alive = self.heart:beat()
       also(function()
@@ -319,8 +300,6 @@ local function new(context, options, list)
     passed = {}, -- ids of those that are not waited for
     open = {}, -- by the ids of their tasks, `order`, `path` and `worker`
     count = 0, -- how many these are
-    completed = { first = 1, last = 0 }, -- to be saved
-    downloads = 0, -- under way
     deadline = context.runtime:now() + (options.timeout or policy.timeout),
   }
 end

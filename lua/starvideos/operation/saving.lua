@@ -9,9 +9,9 @@ local saved_file = require "starvideos.ledger.saved_file"
 
 local _M = {}
 
---- How many videos are downloaded at a time: more would only slow each other
--- down, and take connections from the waits.
-_M.downloads = 16
+-- How many videos are downloaded at a time: more would only slow each other down,
+-- and take connections from the waits.
+local DOWNLOADS = 16
 
 -- The same of targets that are looked at.
 local TARGETS = 64
@@ -226,6 +226,55 @@ function _M.each(runtime, list, body)
     workers[index] = worker
   end
   runtime:gather(workers)
+end
+
+-- Saves what is in a queue, until all of it is.
+local function save_all(queue)
+  while queue.first <= queue.last do
+    local ended = queue[queue.first]
+    queue[queue.first] = nil
+    queue.first = queue.first + 1
+    queue.save(ended)
+  end
+  queue.running = queue.running - 1
+end
+
+--- A queue of tasks whose videos are to be saved, a few at a time.
+-- @tparam function also starts a coroutine beside the caller
+-- @tparam function save_one gets what was added; may wait
+-- @treturn function adds one
+function _M.queue(also, save_one)
+  local queue = { first = 1, last = 0, running = 0, save = save_one }
+  return function(ended)
+    queue.last = queue.last + 1
+    queue[queue.last] = ended
+    if queue.running < DOWNLOADS then
+      queue.running = queue.running + 1
+      also(function()
+        save_all(queue)
+      end)
+    end
+  end
+end
+
+--- The options of the waits for many orders.
+-- @tparam table options of the caller
+-- @tparam function find returns by a task's id what has its `order`, if it is
+--   still waited for
+-- @treturn table see `starvideos.operation.wait`
+function _M.wait_options(options, find)
+  local progress = options.on_progress
+  return {
+    timeout = options.timeout,
+    interval = options.interval,
+    max_interval = options.max_interval,
+    on_progress = progress and function(seen, info)
+      local one = find(info.id)
+      if one then
+        progress(one.order, seen, info)
+      end
+    end,
+  }
 end
 
 return _M

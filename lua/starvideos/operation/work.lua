@@ -167,8 +167,7 @@ end
 local function run(self)
   self.context.runtime:gather {
     function(also)
-      self.also = also
-      self.pool = claimed_order.new_pool(self)
+      claimed_order.begin(self, also)
       local alive = beat(self)
       also(function()
         claim_all(self)
