@@ -254,7 +254,7 @@ return worlds.behaviour("limiting orders", function(each)
       assert.is_true(err.retryable)
     end)
 
-    it("begins each day anew, and the total never", function()
+    it("begins each day at nothing, and the total never", function()
       limit("spend/day", 2)
       limit("spend/total", 3)
       assert(send(ledger, { cost = 2 }))
