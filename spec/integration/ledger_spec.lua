@@ -30,7 +30,14 @@ describe("a ledger on a server", function()
     assert.is_true(server:stop())
   end)
 
+  -- That of an empty ledger.
   local function new_address()
+    server:clear()
+    return server.url
+  end
+
+  -- That of an empty database.
+  local function bare_address()
     server:empty()
     return server.url
   end
@@ -38,12 +45,12 @@ describe("a ledger on a server", function()
   placing(new_address)
   enqueuing(new_address)
   history(new_address)
-  keeping(new_address)
+  keeping(bare_address)
   leasing(new_address)
   limiting(new_address)
-  migrating(new_address)
+  migrating(bare_address)
   queueing(new_address)
-  races(new_address)
+  races(bare_address)
   recording(new_address)
   telling(new_address)
   working(new_address)
