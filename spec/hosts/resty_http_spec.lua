@@ -300,8 +300,8 @@ describe("the transport resty_http, against the provider,", function()
   end)
 
   it("keeps a second writer from a file", function()
-    local arguments = { name = "twice.mp4", order = order_of "media_slow=1",
-      options = { timeout = 1.5 } }
+    local arguments = { name = "twice.mp4", order = order_of "media_slow=3",
+      options = { timeout = 30 } }
     local first = submit(nginx, "download", arguments)
     local second = submit(nginx, "download", arguments)
     local results = {
