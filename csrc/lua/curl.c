@@ -9,6 +9,7 @@
 #include "lua/driver.h"
 #include "lua/request.h"
 #include "lua/response.h"
+#include "platform/digest.h"
 
 #define ENGINE "starvideos.curl.engine"
 #define TRANSFER "starvideos.curl.transfer"
@@ -124,6 +125,18 @@ static int curl_libcurl_version(lua_State *L) {
   return 1;
 }
 
+/* sha256(text) -> its 64 lowercase hex digits. */
+static int curl_sha256(lua_State *L) {
+  size_t size;
+  const char *text = luaL_checklstring(L, 1, &size);
+  char hex[SV_SHA256_HEX];
+  if (sv_digest_bytes(text, size, hex) != 0) {
+    return luaL_error(L, "out of memory");
+  }
+  lua_pushstring(L, hex);
+  return 1;
+}
+
 static int curl_engine(lua_State *L) {
   int max_in_flight;
   const char *ca_file = sv_read_engine(L, 1, &max_in_flight);
@@ -155,6 +168,7 @@ static const luaL_Reg functions[] = {
     {"engine", curl_engine},
     {"driver", sv_lua_driver},
     {"disk", sv_lua_disk},
+    {"sha256", curl_sha256},
     {"version", curl_libcurl_version},
     {NULL, NULL},
 };

@@ -87,6 +87,14 @@ static sv_digest *begun_digest(void) {
   return digest;
 }
 
+int sv_digest_bytes(const void *bytes, size_t size, char hex[SV_SHA256_HEX]) {
+  sv_digest *digest = begun_digest();
+  int problem = digest ? sv_digest_add(digest, bytes, size) : ENOMEM;
+  problem = problem ? problem : sv_digest_end(digest, hex);
+  sv_digest_free(digest);
+  return problem;
+}
+
 int sv_digest_open_file(int file, char hex[SV_SHA256_HEX], const int *stop) {
   char *block = malloc(BLOCK);
   sv_digest *digest = block ? begun_digest() : NULL;

@@ -1,5 +1,5 @@
 /*
-** SHA-256 of bytes as they come, or of a file. Each digest is used by one
+** SHA-256 of bytes, at once or as they come, or of a file. Each digest is used by one
 ** thread at a time; what returns an int gives 0 or an errno.
 */
 #ifndef SV_PLATFORM_DIGEST_H
@@ -20,6 +20,9 @@ void sv_digest_free(sv_digest *digest);
 int sv_digest_begin(sv_digest *digest);
 int sv_digest_add(sv_digest *digest, const void *bytes, size_t size);
 int sv_digest_end(sv_digest *digest, char hex[SV_SHA256_HEX]);
+
+/* The digest of bytes that are all there. */
+int sv_digest_bytes(const void *bytes, size_t size, char hex[SV_SHA256_HEX]);
 
 /* The digest of a whole file, open at whatever position, or by its name. Takes
 ** its time: ECANCELED once `stop` (atomic; or NULL) is set. */
