@@ -6,7 +6,7 @@ local curl = require "starvideos.curl"
 local figure = require "spec.bench.figure"
 local nginx = require "spec.fixtures.nginx"
 local random = require "starvideos.random"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 
 local GOAL = "< 50"

@@ -4,7 +4,7 @@
 
 local files = require "spec.fixtures.files"
 local interpreter = require "spec.fixtures.interpreter"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local scenarios = dofile "spec/allocation/scenarios.lua"
 

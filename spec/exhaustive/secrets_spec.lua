@@ -7,7 +7,7 @@ local faults = require "spec.faults.table"
 local json = require "starvideos.json"
 local leaks = require "spec.faults.leaks"
 local servers = require "spec.faults.server"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local trials = require "spec.faults.trial"
 
 local LUA = rawget(_G, "jit") and "luajit" or "lua5.4"

@@ -2,7 +2,7 @@
 -- program, in which ThreadSanitizer sees every access.
 
 local interpreter = require "spec.fixtures.interpreter"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local SECONDS = 3
 

@@ -5,9 +5,9 @@
 local certificate = require "starvideos.sandbox.nginx.certificate"
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
-local file = require "starvideos.sandbox.nginx.file"
+local file = require "starvideos.nginx.file"
 local files = require "spec.fixtures.files"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local _M = {}
 

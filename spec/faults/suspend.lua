@@ -4,7 +4,7 @@
 local answers = require "spec.faults.answers"
 local http1 = require "spec.faults.http1"
 local kernel = require "spec.fixtures.kernel"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local _M = {}
 

@@ -10,7 +10,7 @@ local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
 local postgres = require "spec.fixtures.postgres"
 local process = require "spec.fixtures.process"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 local tunnels = require "spec.fixtures.tunnel"
 

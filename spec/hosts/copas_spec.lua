@@ -2,7 +2,7 @@
 -- those, with the modules that lie beside their own.
 
 local behaviour = require "spec.hosts.loop_behaviour"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local function passes(lua)
   local core = assert(package.searchpath("starvideos.core", package.cpath))

@@ -4,7 +4,7 @@
 local books = require "spec.fixtures.books"
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
-local file = require "starvideos.sandbox.nginx.file"
+local file = require "starvideos.nginx.file"
 local gateways = require "spec.fixtures.gateway"
 local json = require "starvideos.json"
 local sandbox = require "starvideos.sandbox.nginx"

@@ -8,7 +8,7 @@ local files = require "spec.fixtures.files"
 local loops = require "spec.fixtures.loops"
 local sandbox = require "starvideos.sandbox.nginx"
 local servers = require "spec.fixtures.nginx"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 
 -- What busted gives to a spec's own file only.

@@ -6,7 +6,7 @@ local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local love = require "spec.fixtures.love"
 local nginx = require "starvideos.sandbox.nginx"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local KEY = "key-of-the-spec"
 

@@ -1,7 +1,7 @@
 -- The library inside the loop of luv.
 
 local behaviour = require "spec.hosts.loop_behaviour"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 -- A program in which a coroutine fails after it has waited.
 local FAILING = [[

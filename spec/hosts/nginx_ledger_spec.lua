@@ -7,7 +7,7 @@ local host = require "spec.fixtures.nginx_host"
 local json = require "starvideos.json"
 local postgres = require "spec.fixtures.postgres"
 local sandbox = require "starvideos.sandbox.nginx"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local SERVER = [[
     location = /ping { return 200 "pong"; }

@@ -1,11 +1,11 @@
 -- The runtime `ngx` in the real nginx, against the sandbox over TLS.
 
 local core = require "starvideos.core"
-local file = require "starvideos.sandbox.nginx.file"
+local file = require "starvideos.nginx.file"
 local host = require "spec.fixtures.nginx_host"
 local json = require "starvideos.json"
 local sandbox = require "starvideos.sandbox.nginx"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local HTTP = [[
   lua_shared_dict results 1m;

@@ -10,7 +10,7 @@ local host = require "spec.fixtures.nginx_host"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
 local scenarios = require "spec.hosts.scenarios"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 
 local sandbox, folder

@@ -6,7 +6,7 @@ local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
 local interpreter = require "spec.fixtures.interpreter"
 local process = require "spec.fixtures.process"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local ask, finish = actors.ask, actors.finish
 

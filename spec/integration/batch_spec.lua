@@ -6,7 +6,7 @@ local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
 local process = require "spec.fixtures.process"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local terminals = require "spec.fixtures.terminal"
 
 local LUA = rawget(_G, "jit") and "luajit" or "lua5.4"

@@ -4,7 +4,7 @@ local books = require "spec.fixtures.books"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local LUA = rawget(_G, "jit") and "luajit" or "lua5.4"
 local RUN = LUA .. [[ -e 'os.exit(require("starvideos.cli").main(arg), true)' --]]

@@ -4,7 +4,7 @@ local curl = require "starvideos.curl"
 local engines = require "spec.fixtures.engine"
 local files = require "spec.fixtures.files"
 local process = require "spec.fixtures.process"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local transfers = require "spec.fixtures.transfer"
 
 local get, raw = engines.get, engines.raw

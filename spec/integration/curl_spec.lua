@@ -7,7 +7,7 @@ local engines = require "spec.fixtures.engine"
 local interpreter = require "spec.fixtures.interpreter"
 local lookup = require "spec.fixtures.lookup"
 local process = require "spec.fixtures.process"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local transfers = require "spec.fixtures.transfer"
 
 local get, send, posts = engines.get, engines.send, engines.posts

@@ -10,7 +10,7 @@ local interpreter = require "spec.fixtures.interpreter"
 local json = require "starvideos.json"
 local nginx = require "spec.fixtures.nginx"
 local process = require "spec.fixtures.process"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 
 local FILM = "\0\0\0\24ftypmp42" .. ("0123456789abcdef"):rep(65536)

@@ -5,7 +5,7 @@ local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
 local nginx = require "spec.fixtures.nginx"
 local process = require "spec.fixtures.process"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local tickets = require "spec.fixtures.tickets"
 
 local finish, take = tickets.finish, tickets.take

@@ -6,7 +6,7 @@ local files = require "spec.fixtures.files"
 local interpreter = require "spec.fixtures.interpreter"
 local nginx = require "spec.fixtures.nginx"
 local process = require "spec.fixtures.process"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 -- Exits without closing its Lua state, a few handshakes later.
 local PROGRAM = [[

@@ -3,7 +3,7 @@
 local files = require "spec.fixtures.files"
 local kernel = require "spec.fixtures.kernel"
 local nginx = require "spec.fixtures.nginx"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local CLIP = ("0123456789"):rep(100000)
 -- As sha256sum prints it.

@@ -8,7 +8,7 @@ local interpreter = require "spec.fixtures.interpreter"
 local lookup = require "spec.fixtures.lookup"
 local nginx = require "spec.fixtures.nginx"
 local process = require "spec.fixtures.process"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local tickets = require "spec.fixtures.tickets"
 
 local finish, take = tickets.finish, tickets.take

@@ -3,13 +3,13 @@
 
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
-local file = require "starvideos.sandbox.nginx.file"
+local file = require "starvideos.nginx.file"
 local http1 = require "spec.faults.http1"
 local http2 = require "spec.faults.http2"
 local kernel = require "spec.fixtures.kernel"
 local process = require "spec.fixtures.process"
 local servers = require "spec.faults.server"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local transfers = require "spec.fixtures.transfer"
 
 local elsewhere = kernel.elsewhere

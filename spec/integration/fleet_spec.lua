@@ -3,7 +3,7 @@
 
 local files = require "spec.fixtures.files"
 local interpreter = require "spec.fixtures.interpreter"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 -- Orders, and what repeats a run that failed.
 local SCALE, SEED = 60, os.time() % 10000

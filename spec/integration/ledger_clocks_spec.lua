@@ -2,7 +2,7 @@
 -- no order is taken for lost while its process lives, and none bought twice.
 
 local postgres = require "spec.fixtures.postgres"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local worlds = require "spec.ledger.world"
 
 local YEAR = 365 * 86400

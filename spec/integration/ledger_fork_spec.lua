@@ -6,7 +6,7 @@ local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local files = require "spec.fixtures.files"
 local process = require "spec.fixtures.process"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 describe("a ledger's file", function()
   local folder, database

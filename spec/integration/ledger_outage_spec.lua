@@ -12,7 +12,7 @@ local process = require "spec.fixtures.process"
 local proxy = require "starvideos.ledger.proxy"
 local recorder = require "starvideos.ledger.recorder"
 local sandbox = require "starvideos.sandbox"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 local tunnels = require "spec.fixtures.tunnel"
 

@@ -4,7 +4,7 @@ local databases = require "starvideos.ledger.database"
 local files = require "spec.fixtures.files"
 local interpreter = require "spec.fixtures.interpreter"
 local postgres = require "spec.fixtures.postgres"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 
 local PROCESSES = 50

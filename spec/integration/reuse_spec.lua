@@ -7,7 +7,7 @@ local http1 = require "spec.faults.http1"
 local interpreter = require "spec.fixtures.interpreter"
 local process = require "spec.fixtures.process"
 local servers = require "spec.faults.server"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local transfers = require "spec.fixtures.transfer"
 
 local finish, is_lost = transfers.finish, transfers.is_lost

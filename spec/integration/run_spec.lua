@@ -2,10 +2,10 @@
 -- the system sends it.
 
 local core = require "starvideos.core"
-local file = require "starvideos.sandbox.nginx.file"
+local file = require "starvideos.nginx.file"
 local interpreter = require "spec.fixtures.interpreter"
 local nginx = require "starvideos.sandbox.nginx"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 
 local FAST = { first_poll = 0.2, interval = 0.2, max_interval = 0.2 }

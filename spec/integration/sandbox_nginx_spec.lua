@@ -4,7 +4,7 @@ local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local function exchange(server, req)
   local engine = curl.engine{ ca_file = server.ca_file }

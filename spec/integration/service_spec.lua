@@ -5,7 +5,7 @@ local books = require "spec.fixtures.books"
 local core = require "starvideos.core"
 local files = require "spec.fixtures.files"
 local nginx = require "starvideos.sandbox.nginx"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 
 local record = books.of

@@ -11,7 +11,7 @@
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local json = require "starvideos.json"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 
 -- How often it looks whether a file has come.

@@ -5,7 +5,7 @@ local address = require "starvideos.api.address"
 local assert = require "luassert"
 local busted = require "busted"
 local columns = require "starvideos.ledger.columns"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local worlds = require "spec.ledger.world"
 
 local describe, it = busted.describe, busted.it

@@ -4,7 +4,7 @@
 local assert = require "luassert"
 local busted = require "busted"
 local ledgers = require "starvideos.ledger"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local worlds = require "spec.ledger.world"
 
 local describe, it = busted.describe, busted.it

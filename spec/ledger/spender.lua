@@ -9,7 +9,7 @@
 -- FOLDER/outcomes.
 
 local json = require "starvideos.json"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 
 local ledger, folder, name, count = ...

@@ -7,7 +7,7 @@ local core = require "starvideos.core"
 local json = require "starvideos.json"
 local owner = require "starvideos.ledger.owner"
 local sandbox = require "starvideos.sandbox"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 
 local _M = {}

@@ -13,7 +13,7 @@ _M.lua = {
   { { name = "sandbox", outside = { "ffi" } },
     { name = "loop", outside = { "luv", "cqueues", "copas", "socket" } } },
   { { name = "face", files = { "init", "client", "context", "method",
-    "fleet" } } },
+    "fleet" } }, { name = "nginx" } },
   { { name = "operation" } },
   { { name = "ledger", outside = { "DBI" } }, { name = "polling" } },
   { { name = "api" } },

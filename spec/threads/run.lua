@@ -3,7 +3,7 @@
 -- to say.
 
 local nginx = require "spec.fixtures.nginx"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local programs, seconds = ...
 

@@ -3,7 +3,7 @@
 
 local dbi = require "DBI"
 local id_list = require "starvideos.ledger.id_list"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local _M = {}
 

@@ -10,7 +10,7 @@
 
 local audit = require "spec.torture.audit"
 local figure = require "spec.bench.figure"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local stage = require "spec.torture.stage"
 
 local SANDBOX = { tls = true, drawn = false, memory = "64m" }

@@ -4,7 +4,7 @@
 
 local core = require "starvideos.core"
 local phases = require "spec.torture.phases"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local unpack = table.unpack or unpack
 

@@ -12,7 +12,7 @@ local figure = require "spec.bench.figure"
 local nginx = require "starvideos.sandbox.nginx"
 local phases = require "spec.torture.phases"
 local rounds = require "spec.torture.rounds"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local stage = require "spec.torture.stage"
 
 -- A seed that was not given is below this, so that it can be read off a figure.

@@ -6,7 +6,7 @@ local books = require "spec.fixtures.books"
 local figure = require "spec.bench.figure"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local _M = {}
 

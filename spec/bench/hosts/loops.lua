@@ -6,7 +6,7 @@
 local figure = require "spec.bench.figure"
 local json = require "starvideos.json"
 local provider = require "spec.bench.hosts.provider"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local LOOPS = { "luv", "cqueues", "copas" }
 local ROUNDS, SECONDS = 3, 6

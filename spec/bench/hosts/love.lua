@@ -6,7 +6,7 @@ local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local love = require "spec.fixtures.love"
 local provider = require "spec.bench.hosts.provider"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local SECONDS = 60
 

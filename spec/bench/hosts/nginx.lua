@@ -6,7 +6,7 @@ local files = require "spec.fixtures.files"
 local host = require "spec.fixtures.nginx_host"
 local json = require "starvideos.json"
 local nginx = require "spec.fixtures.nginx"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local WAITS, DOWNLOADS, POLL_RATE = 1000, 16, 5000
 local ROUNDS, SECONDS, MICROSECONDS = 9, 2, 500

@@ -2,7 +2,7 @@
 -- none ends, and its file outlasts the measurement.
 
 local nginx = require "spec.fixtures.nginx"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local _M = {}
 

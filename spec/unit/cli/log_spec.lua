@@ -3,7 +3,7 @@ local events = require "starvideos.events"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local log = require "starvideos.cli.log"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local LUA = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
 local RUNNING = '{"id":"video_1","status":"processing"}'

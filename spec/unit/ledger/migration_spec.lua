@@ -1,6 +1,6 @@
 local databases = require "starvideos.ledger.database"
 local migrating = require "spec.ledger.migrating"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local worlds = require "spec.ledger.world"
 
 migrating(function()

@@ -1,5 +1,5 @@
 local owner = require "starvideos.ledger.owner"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 describe("the process that has taken an order", function()
   -- The words of a name.

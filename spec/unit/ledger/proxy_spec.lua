@@ -8,7 +8,7 @@ local modules = require "starvideos.ledger.modules"
 local proxy = require "starvideos.ledger.proxy"
 local recorder = require "starvideos.ledger.recorder"
 local sandbox = require "starvideos.sandbox"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 
 local write_patience = recorder.policy.write_patience

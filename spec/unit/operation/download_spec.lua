@@ -2,7 +2,7 @@ local block = require "starvideos.runtime.block"
 local errors = require "starvideos.errors"
 local files = require "spec.fixtures.files"
 local media = require "spec.fixtures.media"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local FILM, FILM_SHA256, LINK = media.FILM, media.FILM_SHA256, media.LINK
 local write = files.write

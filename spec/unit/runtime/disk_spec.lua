@@ -1,7 +1,7 @@
 local curl = require "starvideos.curl"
 local disk = require "starvideos.runtime.disk"
 local files = require "spec.fixtures.files"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local read, write = files.read, files.write
 

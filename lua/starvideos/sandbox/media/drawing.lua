@@ -5,7 +5,7 @@
 -- @classmod starvideos.sandbox.media.drawing
 
 local clip = require "starvideos.sandbox.media.clip"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local text = require "starvideos.sandbox.text"
 
 local Drawing = {}

@@ -1,7 +1,7 @@
 --- A temporary authority, and a certificate for the loopback address.
 -- @module starvideos.sandbox.nginx.certificate
 
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local _M = {}
 

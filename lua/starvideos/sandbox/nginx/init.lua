@@ -10,11 +10,11 @@
 
 local certificate = require "starvideos.sandbox.nginx.certificate"
 local configuration = require "starvideos.sandbox.nginx.configuration"
-local daemon = require "starvideos.sandbox.nginx.daemon"
-local file = require "starvideos.sandbox.nginx.file"
+local daemon = require "starvideos.nginx.daemon"
+local file = require "starvideos.nginx.file"
 local json = require "starvideos.json"
 local sandbox = require "starvideos.sandbox"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 local _M = {}
 
@@ -34,6 +34,7 @@ end
 local LAY_OUT = [[
 mkdir -p @prefix@/logs @prefix@/tmp @prefix@/media @prefix@/lua/starvideos &&
 cp -R @own@/.. @prefix@/lua/starvideos/sandbox &&
+cp -R @own@/../../nginx @prefix@/lua/starvideos/ &&
 cp @own@/../../json.lua @prefix@/lua/starvideos/ ]]
 
 local function lay_out(server, options)

@@ -4,13 +4,13 @@
 
 local body = require "starvideos.sandbox.body"
 local clip = require "starvideos.sandbox.media.clip"
-local daemon = require "starvideos.sandbox.nginx.daemon"
+local daemon = require "starvideos.nginx.daemon"
 local dict = require "starvideos.sandbox.nginx.dict"
 local drawing = require "starvideos.sandbox.media.drawing"
 local ffi = require "ffi"
 local json = require "starvideos.json"
 local sandbox = require "starvideos.sandbox"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 
 -- luacheck: globals ngx
 local ngx = ngx

@@ -1,5 +1,5 @@
 local files = require "spec.fixtures.files"
-local shell = require "starvideos.sandbox.nginx.shell"
+local shell = require "starvideos.nginx.shell"
 local sinks = require "starvideos.transport.resty_http.sink"
 
 describe("the file of a download", function()

@@ -1,5 +1,5 @@
 --- Whole files.
--- @module starvideos.sandbox.nginx.file
+-- @module starvideos.nginx.file
 
 local _M = {}
 

@@ -1,5 +1,5 @@
 --- Commands of the system, started from plain Lua.
--- @module starvideos.sandbox.nginx.shell
+-- @module starvideos.nginx.shell
 
 local _M = {}
 

@@ -2,10 +2,10 @@
 -- returns when its last child has ended.
 -- Its directory, the prefix, must hold `nginx.conf` and a folder `logs` before
 -- it starts.
--- @module starvideos.sandbox.nginx.daemon
+-- @module starvideos.nginx.daemon
 
-local file = require "starvideos.sandbox.nginx.file"
-local shell = require "starvideos.sandbox.nginx.shell"
+local file = require "starvideos.nginx.file"
+local shell = require "starvideos.nginx.shell"
 
 local _M = {}
 
@@ -36,7 +36,7 @@ _M.LOCK = 9
 -- @treturn ?string what is missing
 function _M.modules()
   if not shell.run(SEARCH .. "command -v nginx >/dev/null") then
-    return nil, "the sandbox needs nginx: install the package nginx"
+    return nil, "nginx is not installed: install the package nginx"
   end
   for _, directory in ipairs(MODULE_DIRECTORIES) do
     if file.exists(directory .. MODULES[2]) then
@@ -48,7 +48,7 @@ function _M.modules()
       return found
     end
   end
-  return nil, "the sandbox needs nginx's Lua module: install the package "
+  return nil, "nginx has no Lua module: install the package "
     .. "libnginx-mod-http-lua"
 end
 
@@ -71,7 +71,7 @@ local function demotion()
         group), account .. ":" .. group
     end
   end
-  return nil, "the sandbox is not run as root: make an account named nobody"
+  return nil, "nginx is not run as root here: make an account named nobody"
 end
 
 -- Another Lua's search paths would send nginx's Lua to the wrong modules.
