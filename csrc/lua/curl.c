@@ -137,6 +137,28 @@ static int curl_sha256(lua_State *L) {
   return 1;
 }
 
+/* hmac_sha256(key, text) -> 64 lowercase hex digits. */
+static int curl_hmac_sha256(lua_State *L) {
+  size_t key_size, size;
+  const char *key = luaL_checklstring(L, 1, &key_size);
+  const char *text = luaL_checklstring(L, 2, &size);
+  char hex[SV_SHA256_HEX];
+  if (sv_digest_signed(key, key_size, text, size, hex) != 0) {
+    return luaL_error(L, "out of memory");
+  }
+  lua_pushstring(L, hex);
+  return 1;
+}
+
+/* equal(text, text) -> boolean, in a time that tells of their lengths alone. */
+static int curl_equal(lua_State *L) {
+  size_t size, other_size;
+  const char *one = luaL_checklstring(L, 1, &size);
+  const char *other = luaL_checklstring(L, 2, &other_size);
+  lua_pushboolean(L, size == other_size && sv_digest_same(one, other, size));
+  return 1;
+}
+
 static int curl_engine(lua_State *L) {
   int max_in_flight;
   const char *ca_file = sv_read_engine(L, 1, &max_in_flight);
@@ -169,6 +191,8 @@ static const luaL_Reg functions[] = {
     {"driver", sv_lua_driver},
     {"disk", sv_lua_disk},
     {"sha256", curl_sha256},
+    {"hmac_sha256", curl_hmac_sha256},
+    {"equal", curl_equal},
     {"version", curl_libcurl_version},
     {NULL, NULL},
 };

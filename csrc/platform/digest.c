@@ -1,12 +1,15 @@
 #include "platform/digest.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "platform/atfork.h"
 #include "platform/file.h"
@@ -39,15 +42,20 @@ int sv_digest_add(sv_digest *digest, const void *bytes, size_t size) {
   return problem_of(EVP_DigestUpdate(context_of(digest), bytes, size));
 }
 
+static void write_hex(const unsigned char *bytes, unsigned int size,
+                      char hex[SV_SHA256_HEX]) {
+  for (unsigned int i = 0; i < size && 2 * i + 2 < SV_SHA256_HEX; i++) {
+    snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+  }
+}
+
 int sv_digest_end(sv_digest *digest, char hex[SV_SHA256_HEX]) {
   unsigned char bytes[EVP_MAX_MD_SIZE];
   unsigned int size;
   if (EVP_DigestFinal_ex(context_of(digest), bytes, &size) != 1) {
     return ENOMEM;
   }
-  for (unsigned int i = 0; i < size && 2 * i + 2 < SV_SHA256_HEX; i++) {
-    snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
-  }
+  write_hex(bytes, size, hex);
   return 0;
 }
 
@@ -93,6 +101,27 @@ int sv_digest_bytes(const void *bytes, size_t size, char hex[SV_SHA256_HEX]) {
   problem = problem ? problem : sv_digest_end(digest, hex);
   sv_digest_free(digest);
   return problem;
+}
+
+int sv_digest_signed(const void *key, size_t key_size, const void *bytes,
+                     size_t size, char hex[SV_SHA256_HEX]) {
+  unsigned char signature[EVP_MAX_MD_SIZE];
+  unsigned int length;
+  if (key_size > INT_MAX) {
+    return EINVAL;
+  }
+  sv_atfork_hold();
+  bool ok = HMAC(EVP_sha256(), key, (int)key_size, bytes, size, signature,
+                 &length) != NULL;
+  sv_atfork_release();
+  if (ok) {
+    write_hex(signature, length, hex);
+  }
+  return ok ? 0 : ENOMEM;
+}
+
+bool sv_digest_same(const void *one, const void *other, size_t size) {
+  return CRYPTO_memcmp(one, other, size) == 0;
 }
 
 int sv_digest_open_file(int file, char hex[SV_SHA256_HEX], const int *stop) {

@@ -5,6 +5,7 @@
 #ifndef SV_PLATFORM_DIGEST_H
 #define SV_PLATFORM_DIGEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { SV_SHA256_HEX = 2 * 32 + 1 }; /* FIPS 180-4; with the ending zero */
@@ -23,6 +24,14 @@ int sv_digest_end(sv_digest *digest, char hex[SV_SHA256_HEX]);
 
 /* The digest of bytes that are all there. */
 int sv_digest_bytes(const void *bytes, size_t size, char hex[SV_SHA256_HEX]);
+
+/* HMAC of a text (FIPS 198-1), by which whoever has the key knows its own. */
+int sv_digest_signed(const void *key, size_t key_size, const void *bytes,
+                     size_t size, char hex[SV_SHA256_HEX]);
+
+/* Whether two secrets of one size are equal, in a time that does not tell where
+** they differ. */
+bool sv_digest_same(const void *one, const void *other, size_t size);
 
 /* The digest of a whole file, open at whatever position, or by its name. Takes
 ** its time: ECANCELED once `stop` (atomic; or NULL) is set. */

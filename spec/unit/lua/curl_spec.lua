@@ -26,3 +26,41 @@ describe("sha256", function()
     assert.has_error(function() curl.sha256 {} end)
   end)
 end)
+
+describe("hmac_sha256", function()
+  it("gives the signatures of RFC 4231", function()
+    local long = ("\170"):rep(131)
+    for _, case in ipairs {
+      { ("\11"):rep(20), "Hi There",
+        "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7" },
+      { "Jefe", "what do ya want for nothing?",
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
+      { long, "Test Using Larger Than Block-Size Key - Hash Key First",
+        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54" },
+    } do
+      assert.equal(case[3], curl.hmac_sha256(case[1], case[2]))
+    end
+  end)
+
+  it("takes an empty key and an empty text", function()
+    assert.equal(
+      "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad",
+      curl.hmac_sha256("", ""))
+  end)
+end)
+
+describe("equal", function()
+  it("compares every byte", function()
+    for _, case in ipairs { { "", "" }, { "a\0b", "a\0b" } } do
+      assert.is_true(curl.equal(case[1], case[2]))
+    end
+    for _, case in ipairs { { "", "a" }, { "ab", "a" }, { "a\0b", "a\0c" },
+      { "xbc", "abc" } } do
+      assert.is_false(curl.equal(case[1], case[2]))
+    end
+  end)
+
+  it("refuses what is no text", function()
+    assert.has_error(function() curl.equal("a", nil) end)
+  end)
+end)
