@@ -2,7 +2,7 @@
 # Installs what targets of the Makefile need, where there is apt; elsewhere
 # says what it is. Does nothing, and needs no rights, where nothing is missing.
 #
-#   spec/packages.sh demo|test|lint|libcurl|fuzz|memory|bench|docs ...
+#   spec/packages.sh demo|test|lint|clients|libcurl|fuzz|memory|bench|docs...
 set -eu
 
 packages_for() {
@@ -17,6 +17,9 @@ packages_for() {
     lua-dbi-sqlite3 lua-dbi-postgresql postgresql \
     love xvfb lua-luv lua-cqueues lua-copas ;;
   lint) echo lua-check clang ;;
+  # A Node.js from elsewhere brings an npm that apt knows nothing of.
+  clients) echo chromium curl
+    command -v npm >/dev/null || echo nodejs npm ;;
   # What a libcurl of its own is built with.
   libcurl) echo libssl-dev libnghttp2-dev zlib1g-dev xz-utils ;;
   # libFuzzer is only recommended by clang.
