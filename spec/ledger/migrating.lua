@@ -162,8 +162,29 @@ return worlds.behaviour("a ledger of the first version", function(each)
     assert.equal("task-1", assert(create "kite").id)
   end)
 
+  -- Takes away what the gateway brought.
+  local function make_third()
+    for _, statement in ipairs { "DROP INDEX starvideos_orders_by_request",
+      "DROP INDEX starvideos_orders_by_caller" } do
+      world:run(statement)
+    end
+    for _, name in ipairs { "request", "attempt", "deleted_at", "removed_at" } do
+      world:run("ALTER TABLE starvideos_orders DROP COLUMN " .. name)
+    end
+    world:run "UPDATE ledger_meta SET version = 3"
+  end
+
+  it("gets what a gateway needs, as one of the third version does", function()
+    assert(create "kite")
+    make_third()
+    assert.equal("accepted", assert(world:client():order "kite").state)
+    assert.same({ { request = nil } },
+      world:rows "SELECT request FROM starvideos_orders")
+  end)
+
   it("gets what the queue needs, as one of the second version does", function()
     assert(create "kite")
+    make_third()
     for _, statement in ipairs { "DROP TABLE starvideos_bodies",
       "DROP TABLE starvideos_workers", "DROP TABLE starvideos_limits",
       "DROP INDEX starvideos_orders_by_state",

@@ -109,6 +109,16 @@ local _M = {
   -- Unix seconds until which the order counts as an open task, at the longest;
   -- `submitting`, and every step that ends that. NULL: it does not.
   { "slot", FLOAT, since = 3 },
+  -- What a caller of a gateway asked for, as a digest of `params`; `admit`. NULL:
+  -- the order came in another way.
+  { "request", TEXT, since = 4 },
+  -- The highest number of a repeated attempt that has joined the order, 0 for
+  -- none; `admit`.
+  { "attempt", "INTEGER", verbatim = true, since = 4 },
+  -- Unix seconds; when its caller deleted it. NULL: it is listed.
+  { "deleted_at", FLOAT, as = "deleted_at", show = "whole", since = 4 },
+  -- Unix seconds; when a gateway removed the file. NULL: it has not.
+  { "removed_at", FLOAT, as = "removed_at", show = "whole", since = 4 },
   -- Counts the changes of the row, from 1: a change names the revision it has
   -- read, so that it cannot undo another's; with every change.
   { "revision", INTEGER, verbatim = true },

@@ -160,6 +160,42 @@ function _M:left(want)
   return self:ask_with(false, "left", want)
 end
 
+--- Admit an order of a gateway's caller to the queue, or find the one that it
+-- repeats.
+-- @tparam table wanted see `orders:begin`; without `id`, `account` and `machine`;
+--   with `endpoint`, `body` and `attempt`
+-- @tparam table terms see `starvideos.ledger.requests`
+-- @treturn ?table see `starvideos.ledger.requests`
+-- @treturn ?table err
+function _M:admit(wanted, terms)
+  wanted.id, wanted.account = self:new_id(), self.account
+  return self:ask_with(true, "admit", wanted, terms)
+end
+
+--- Orders that callers of a gateway asked for and have not deleted.
+-- @tparam table filter see `starvideos.ledger.requests`
+-- @treturn ?table rows
+-- @treturn ?table err
+function _M:requests(filter)
+  return self:ask_with(true, "requests", filter)
+end
+
+--- A caller of a gateway deletes an order that has ended.
+-- @tparam string order_id
+-- @treturn ?boolean whether it was the account's, and had ended
+-- @treturn ?table err
+function _M:delete_request(order_id)
+  return self:ask_with(false, "delete_request", order_id, self.account)
+end
+
+--- A gateway has removed the file of an order.
+-- @tparam string order_id
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M:removed(order_id)
+  return self:ask_with(false, "removed", order_id)
+end
+
 --- List orders, oldest first.
 -- @tparam table filter see `starvideos.ledger.history`
 -- @treturn ?table rows

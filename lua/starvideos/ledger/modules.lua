@@ -12,7 +12,8 @@ _M.names = { "DBI", "starvideos.json", "starvideos.redact" }
 for name in (
   "actor archive columns database decision gates history id_list lease"
   .. " limit_refusal limit_settings limit_sql limits location migration news orders"
-  .. " owner placement queue schema states store tally transitions untold utf8 workers"
+  .. " owner placement queue requests schema states store tally transitions untold utf8"
+  .. " workers"
   ):gmatch "%S+" do
   _M.names[#_M.names + 1] = "starvideos.ledger." .. name
 end

@@ -24,6 +24,7 @@ local limit_settings = require "starvideos.ledger.limit_settings"
 local news = require "starvideos.ledger.news"
 local placement = require "starvideos.ledger.placement"
 local queue = require "starvideos.ledger.queue"
+local requests = require "starvideos.ledger.requests"
 local states = require "starvideos.ledger.states"
 local transitions = require "starvideos.ledger.transitions"
 local stores = require "starvideos.ledger.store"
@@ -310,7 +311,9 @@ for name, act in pairs { stage = queue.stage, enqueue_staged = queue.enqueue,
   retire = workers.retire, set_limits = limit_settings.set,
   limits = limit_settings.list, gates = gates.list, hold = gates.hold,
   halt = gates.halt, continue = gates.continue, pulse = gates.pulse,
-  history = history.list, status = history.status, archive = archive.page } do
+  history = history.list, status = history.status, archive = archive.page,
+  admit = requests.admit, requests = requests.list,
+  delete_request = requests.delete, removed = requests.removed } do
   Orders[name] = function(self, ...)
     return act(self.store, ...)
   end

@@ -94,6 +94,16 @@ local LEFT = [[SELECT state, COUNT(*) AS orders, COUNT(claim) AS claimed,
 local SENDING = "WHERE state IN ('submitting', 'prepared')"
   .. " AND queued_at IS NOT NULL AND base_url = ? ORDER BY order_id"
 
+--- Keep what is to be sent for an order.
+-- @tparam table store
+-- @tparam table row
+-- @tparam table wanted `endpoint`, `body`
+-- @treturn ?number
+-- @treturn ?table err
+function _M.put_body(store, row, wanted)
+  return store:write(PUT_BODY, row.order_id, wanted.endpoint, wanted.body)
+end
+
 -- The verdicts about an order that is there.
 local staged_again = { staged = true, refused = true }
 
@@ -108,7 +118,7 @@ local function stage_row(store, caller, batch, wanted, row)
     return after, err
   end
   local ok
-  ok, err = store:write(PUT_BODY, after.order_id, wanted.endpoint, wanted.body)
+  ok, err = _M.put_body(store, after, wanted)
   return ok and after, err
 end
 

@@ -7,7 +7,7 @@ local migration = require "starvideos.ledger.migration"
 local _M = {}
 
 --- The version this library reads and writes: 1 had another table, 3 brought
--- the queue.
+-- the queue, 4 the orders of a gateway.
 _M.version = columns.version
 
 --- What holds of a database of this version, as SQL: part of every statement
@@ -58,6 +58,14 @@ local QUEUE = {
     updated_at DOUBLE PRECISION NOT NULL)]],
 }
 
+-- What came with the gateway.
+local REQUESTS = {
+  [[CREATE INDEX starvideos_orders_by_request ON starvideos_orders (request)
+    WHERE request IS NOT NULL]],
+  [[CREATE INDEX starvideos_orders_by_caller
+    ON starvideos_orders (account, order_id) WHERE request IS NOT NULL]],
+}
+
 local function run_all(database, statements)
   for _, statement in ipairs(statements) do
     local ok, err = database:run(statement)
@@ -82,7 +90,11 @@ local function create(database)
   if not ok then
     return nil, err
   end
-  return run_all(database, QUEUE)
+  ok, err = run_all(database, QUEUE)
+  if not ok then
+    return nil, err
+  end
+  return run_all(database, REQUESTS)
 end
 
 local function add_columns(database, version)
@@ -96,6 +108,9 @@ local function add_columns(database, version)
   local ok, err = run_all(database, statements)
   if ok and version < 3 then
     ok, err = run_all(database, QUEUE)
+  end
+  if ok and version < 4 then
+    ok, err = run_all(database, REQUESTS)
   end
   return ok, err
 end

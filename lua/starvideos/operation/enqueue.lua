@@ -6,6 +6,7 @@ local errors = require "starvideos.errors"
 local json = require "starvideos.json"
 local order_lists = require "starvideos.operation.order_list"
 local output_path = require "starvideos.operation.output_path"
+local queue_entry = require "starvideos.operation.queue_entry"
 
 -- Orders that are staged in one transaction: others wait for it, and a server may
 -- be far away. So many at first, and at most; and the seconds that one should
@@ -73,31 +74,6 @@ function refusals.no_account(row, wanted)
   return "account", ("the order with the key %s is of the account %s, and this"
     .. " client has none: pass it (account, --account)"):format(wanted.key,
     row.account)
-end
-
--- What the ledger is to hold of an order. A path that is relative leads to a
--- folder of the worker that saves the video.
-local function wanted_of(context, entry, request)
-  local ledger = context.ledger
-  local params, former = ledger.text_of(request.fields, context.api_key)
-  local is_here = entry.path ~= nil and output_path.is_absolute(entry.path)
-  return {
-    key = is_here and not entry.order.key
-      and ledger:key_of { path = entry.path } or entry.key,
-    take = entry.take,
-    path = entry.path,
-    machine = is_here and ledger.machine() or nil,
-    label = entry.label,
-    model = type(request.fields.model) == "string" and request.fields.model
-      or nil,
-    base_url = context.base_url,
-    params = params,
-    former = former,
-    body = request.body,
-    endpoint = request.endpoint,
-    cost = entry.price and entry.price.millionths,
-    currency = entry.price and entry.price.currency,
-  }
 end
 
 -- What was decided about the orders so far, for the next steps.
@@ -250,7 +226,7 @@ end
 local function try(context, list, options, ask)
   local checked, err = order_lists.check(context, list, options,
     function(entry, request)
-      entry.wanted = wanted_of(context, entry, request)
+      entry.wanted = queue_entry.wanted(context, entry, request)
       entry.params = nil -- a list may be long
     end)
   if not checked or not checked.entries[1] then

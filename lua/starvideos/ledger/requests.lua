@@ -1,0 +1,294 @@
+--- What callers of a gateway asked for: orders of the queue that are admitted one
+-- at a time, listed and deleted by their callers. A caller is an account.
+-- @module starvideos.ledger.requests
+
+local archive = require "starvideos.ledger.archive"
+local news = require "starvideos.ledger.news"
+local placement = require "starvideos.ledger.placement"
+local queue = require "starvideos.ledger.queue"
+
+local unpack = table.unpack or unpack
+
+local _M = {}
+
+--- In seconds.
+-- @table policy
+_M.policy = {
+  join = 120, -- after an order was placed, in which a repeated attempt joins it
+  window = 60, -- of the limit of orders per minute
+  look = 30, -- after which a caller whose orders are all open may try again
+}
+
+local DAY = 86400
+
+-- The one that most attempts have joined is the one that a further one repeats.
+local JOINABLE = [[WHERE request = ? AND account = ? AND base_url = ?
+  AND params = ? AND created_at > ? AND attempt < ?
+  ORDER BY attempt DESC, order_id LIMIT 1]]
+
+-- The revision stays: a worker may be about to send the order.
+local JOIN = "UPDATE starvideos_orders SET attempt = ? WHERE order_id = ?"
+
+local ENQUEUE = [[UPDATE starvideos_orders SET state = 'queued', claim = NULL,
+  queued_at = ?, closed_at = NULL, request = ?, attempt = ?,
+  revision = revision + 1 WHERE order_id = ?]]
+
+local OPEN = [[SELECT COUNT(*) AS orders FROM starvideos_orders
+  WHERE request IS NOT NULL AND account = ? AND state IN
+  ('queued', 'prepared', 'submitting', 'accepted', 'completed')]]
+
+-- Ids sort by time: the first digits bound the index.
+local RECENT = [[SELECT COUNT(*) AS orders, MIN(created_at) AS first
+  FROM starvideos_orders WHERE request IS NOT NULL AND account = ?
+  AND order_id > ? AND created_at > ?]]
+
+-- What is spent of each limit of spend, and what orders that are not sent yet
+-- will cost, which have no part in that.
+local SPEND = [[SELECT l.name, l.kind, l.cap, l.currency,
+  CASE WHEN l.kind = 'spend/day' AND l.began < ? THEN 0 ELSE l.used END AS used,
+  (SELECT SUM(o.cost) FROM starvideos_orders AS o
+    WHERE o.queued_at IS NOT NULL AND o.state IN ('queued', 'prepared')
+    AND o.currency = l.currency
+    AND (l.scope = '' OR o.account = l.value)) AS waiting
+  FROM starvideos_limits AS l
+  WHERE l.kind IN ('spend/day', 'spend/total')
+  AND (l.scope = '' OR l.scope = 'account' AND l.value = ?) ORDER BY l.name]]
+
+local HALTED = [[SELECT reason FROM starvideos_limits WHERE kind = 'halt'
+  AND full_until > ? AND base_url IN ('', ?)
+  AND (scope = '' OR value IN ('', ?))]]
+
+local function number(value)
+  return tonumber(value) or 0
+end
+
+-- What keeps an order out, each nil where it does not, or an err of the database
+-- as a second result.
+local bars = {}
+
+function bars.halt(store, caller, wanted)
+  local rows, err = store:read(HALTED, caller.now, wanted.base_url,
+    wanted.account)
+  local row = rows and rows[1]
+  return row and { limit = "halt", reason = row.reason }, err
+end
+
+function bars.open(store, _, wanted, terms)
+  local rows, err = store:read(OPEN, wanted.account)
+  local used = rows and number(rows[1].orders)
+  return used and used >= terms.open and { limit = "open", cap = terms.open,
+    used = used, retry_after = _M.policy.look } or nil, err
+end
+
+function bars.orders_per_minute(store, caller, wanted, terms)
+  local since = caller.now - _M.policy.window
+  local rows, err = store:read(RECENT, wanted.account,
+    ("%08x"):format(math.max(0, math.floor(since))), since)
+  local used = rows and number(rows[1].orders)
+  return used and used >= terms.orders_per_minute and {
+    limit = "orders_per_minute", cap = terms.orders_per_minute, used = used,
+    retry_after = math.max(1, math.ceil(number(rows[1].first) - since)),
+  } or nil, err
+end
+
+-- Why an order does not fit into one limit of spend.
+local function over(row, wanted, now)
+  local used = number(row.used) + number(row.waiting)
+  local cap = number(row.cap)
+  if not wanted.cost or wanted.currency ~= row.currency then
+    return { limit = "unpriced", name = row.name, currency = row.currency }
+  elseif used + wanted.cost <= cap then
+    return nil
+  end
+  return { limit = "spend", name = row.name, cap = cap, used = used,
+    currency = row.currency,
+    retry_after = row.kind == "spend/day" and DAY - now % DAY or nil }
+end
+
+function bars.spend(store, caller, wanted)
+  local day = math.floor(caller.now / DAY) * DAY
+  local rows, err = store:read(SPEND, day, wanted.account)
+  for _, row in ipairs(rows or {}) do
+    local bar = over(row, wanted, caller.now)
+    if bar then
+      return bar
+    end
+  end
+  return nil, err
+end
+
+-- What keeps the order out, if anything does.
+local function bar_of(store, caller, wanted, terms)
+  for _, name in ipairs { "halt", "orders_per_minute", "open", "spend" } do
+    local applies = name == "halt" or name == "spend" or terms[name]
+    local bar, err
+    if applies then
+      bar, err = bars[name](store, caller, wanted, terms)
+    end
+    if bar or err then
+      return bar, err
+    end
+  end
+end
+
+-- The order of the key that is there.
+local function find_keyed(store, wanted)
+  local row, verdict, err = placement.look_up(store, wanted)
+  if not row then
+    return nil, err
+  end
+  local same = not verdict
+    and placement.verdict_on(row, wanted) ~= "conflict"
+  return { verdict = same and "known" or "conflict", row = row }
+end
+
+-- The order that an attempt repeats.
+local function join(store, caller, wanted)
+  local rows, err = store:select_where(JOINABLE, wanted.request,
+    wanted.account, wanted.base_url, wanted.params,
+    caller.now - _M.policy.join, wanted.attempt)
+  local row = rows and rows[1]
+  if not row then
+    return nil, err
+  end
+  local count
+  count, err = store:write(JOIN, wanted.attempt, row.order_id)
+  return count and { verdict = "joined", row = row }, err
+end
+
+local function find(store, caller, wanted)
+  if wanted.key then
+    return find_keyed(store, wanted)
+  elseif wanted.attempt > 0 then
+    return join(store, caller, wanted)
+  end
+end
+
+local function enqueue(store, caller, wanted)
+  local row, err = placement.insert(store, caller, wanted, "staged", wanted.id)
+  if not row then
+    return nil, err or store:failure("written", "another order has its key")
+  end
+  local ok
+  ok, err = queue.put_body(store, row, wanted)
+  if ok then
+    ok, err = store:write(ENQUEUE, caller.now, wanted.request, wanted.attempt,
+      row.order_id)
+  end
+  if not ok then
+    return nil, err
+  end
+  row.state, row.queued_at = "queued", caller.now
+  news.note(store, caller, row)
+  return { verdict = "new", row = row }
+end
+
+--- Admit an order to the queue, or find the one that it repeats: by its key, or
+-- because the same caller sent the same parameters within two minutes and says
+-- that this is a further attempt, of a number that none of that order's had.
+-- Decided in one transaction: of many attempts at the same time one is new.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table wanted see `orders:begin`; with `endpoint`, `body` and `attempt`
+--   (0 for a first one)
+-- @tparam table terms of the caller: `open` (orders that have not ended) and
+--   `orders_per_minute`, each nil for no limit; spend is a limit of the ledger
+-- @treturn ?table `verdict`: "new", "known" (by its key), "joined", "conflict"
+--   (the key names another order), each with the `row`; or "barred" with
+--   `limit` (open, orders_per_minute, spend, unpriced, halt), and where they
+--   apply `cap`, `used`, `retry_after` (seconds), `currency`, `reason`
+-- @treturn ?table err
+function _M.admit(store, caller, wanted, terms)
+  wanted.request = archive.digest(wanted.params)
+  return store:transaction(function()
+    local ok, err = store:lock()
+    if not ok then
+      return nil, err
+    end
+    local found
+    found, err = find(store, caller, wanted)
+    if found or err then
+      return found, err
+    end
+    local bar
+    bar, err = bar_of(store, caller, wanted, terms)
+    if bar then
+      bar.verdict = "barred"
+      return bar
+    end
+    return not err and enqueue(store, caller, wanted) or nil, err
+  end)
+end
+
+local GONE = "deleted_at IS NULL AND request IS NOT NULL"
+
+-- A list's condition, and its values.
+local function page_of(filter)
+  local words, values = { GONE }, {}
+  local function restrict(condition, value)
+    if value ~= nil then
+      words[#words + 1], values[#values + 1] = condition, value
+    end
+  end
+  restrict("account = ?", filter.account)
+  restrict(filter.descending and "order_id < ?" or "order_id > ?", filter.after)
+  if filter.ids then
+    words[#words + 1] = "order_id IN (" .. ("?, "):rep(#filter.ids - 1) .. "?)"
+    for _, id in ipairs(filter.ids) do
+      values[#values + 1] = id
+    end
+  end
+  if filter.on_disk then
+    words[#words + 1] = "state = 'downloaded' AND removed_at IS NULL"
+  end
+  return ("WHERE %s ORDER BY order_id%s LIMIT %d"):format(
+    table.concat(words, " AND "), filter.descending and " DESC" or "",
+    filter.limit), values
+end
+
+--- Orders that callers asked for and have not deleted.
+-- @tparam table store
+-- @tparam table _ caller
+-- @tparam table filter `limit` (rows at most), and where they apply `account`,
+--   `descending` (true: newest first), `after` (the id of the last order of the
+--   page before), `ids` (a list, not empty), `on_disk` (true: those whose files
+--   are there)
+-- @treturn ?table rows
+-- @treturn ?table err
+function _M.list(store, _, filter)
+  local condition, values = page_of(filter)
+  return store:select_where(condition, unpack(values))
+end
+
+local DELETE = [[UPDATE starvideos_orders SET deleted_at = ?
+  WHERE order_id = ? AND account = ? AND ]] .. GONE .. [[
+  AND state IN ('downloaded', 'failed', 'cancelled', 'refused', 'unknown',
+    'abandoned')]]
+
+--- A caller deletes an order: it is not listed any more. Its key stays.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam string order_id
+-- @tparam string account
+-- @treturn ?boolean whether it was there and had ended
+-- @treturn ?table err
+function _M.delete(store, caller, order_id, account)
+  local count, err = store:write(DELETE, caller.now, order_id, account)
+  return count and count == 1, err
+end
+
+local REMOVED = [[UPDATE starvideos_orders SET removed_at = ?
+  WHERE order_id = ? AND removed_at IS NULL]]
+
+--- The file of an order was removed.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam string order_id
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M.removed(store, caller, order_id)
+  local count, err = store:write(REMOVED, caller.now, order_id)
+  return count and true, err
+end
+
+return _M

@@ -1,0 +1,51 @@
+--- Admit one order of a gateway's caller to the queue: checked and priced as a
+-- whole, decided in one transaction of the ledger. Nothing is sent; workers do
+-- that.
+-- @module starvideos.operation.admit
+
+local create_body = require "starvideos.api.create_body"
+local queue_entry = require "starvideos.operation.queue_entry"
+local validate = require "starvideos.operation.validate"
+
+local _M = {}
+
+--- Check an order and price it; nothing is recorded.
+-- @tparam table context of the client
+-- @tparam table params
+-- @treturn ?table request: see `starvideos.api.create_body`; with `price` where
+--   the client has one for it
+-- @treturn ?table err of kind validation
+function _M.check(context, params)
+  local model = type(params.model) == "string" and params.model or nil
+  local row = model and context.catalog:model(model)
+  local _, err = validate.before_sending(context, params, context.validation)
+  local request
+  if not err then
+    request, err = create_body.build(params, row)
+  end
+  if err then
+    return nil, err
+  end
+  request.price = validate.price(context, params, row)
+  return request
+end
+
+--- Admit an order.
+-- @tparam table context of a client with a ledger, whose account is the caller
+-- @tparam table params
+-- @tparam table options `key`, `attempt` (0), `terms` (none), see
+--   `starvideos.ledger.requests`
+-- @treturn ?table see `starvideos.ledger.requests`
+-- @treturn ?table err: validation, ledger
+function _M.run(context, params, options)
+  local request, err = _M.check(context, params)
+  if not request then
+    return nil, err
+  end
+  local wanted = queue_entry.wanted(context, { order = options, take = 1,
+    key = options.key, price = request.price }, request)
+  wanted.attempt = options.attempt or 0
+  return context.ledger:admit(wanted, options.terms or {})
+end
+
+return _M
