@@ -18,6 +18,10 @@ for _, pattern in ipairs { "lua/starvideos/runtime/ngx/*.lua",
   "spec/hosts/nginx/*.lua", "spec/hosts/scenarios.lua", "spec/fixtures/resty/*.lua" } do
   files[pattern].read_globals = { "ngx" }
 end
+for _, pattern in ipairs { "lua/starvideos/gateway/*.lua",
+  "lua/starvideos/gateway/api/*.lua" } do
+  files[pattern].globals = { "ngx" }
+end
 for _, pattern in ipairs { "examples/love/*.lua", "spec/hosts/love/**/*.lua",
   "spec/bench/hosts/love/**/*.lua" } do
   files[pattern].std = "luajit+love"

@@ -1,0 +1,81 @@
+--- What the handlers of a gateway share: its settings, callers and clients. Made
+-- before nginx starts its workers, and again at a reload.
+--
+-- * `folder`: where everything lies; `settings`: see `starvideos.gateway.settings`
+-- * `callers`: see `starvideos.gateway.callers`; nil without a file of them
+-- * `secret`: of links, 64 hex digits
+-- * `api_key`: of the provider
+-- * `prices`: as the client takes them, or nil
+-- * `now()`: Unix seconds
+-- * `client(name)`: the client whose account is a caller, nil: of no account
+-- @module starvideos.gateway.application
+
+local callers = require "starvideos.gateway.callers"
+local json = require "starvideos.json"
+local settings = require "starvideos.gateway.settings"
+local starvideos = require "starvideos"
+
+local _M = {}
+
+local function read(path)
+  local file, why = io.open(path, "rb")
+  if not file then
+    return nil, "cannot read " .. why
+  end
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+-- Clients are made by each nginx worker, when they are first asked for.
+local function client_maker(app)
+  local clients = {}
+  return function(name)
+    local client = clients[name or ""]
+    if not client then
+      local wanted = app.settings
+      client = starvideos.assert(starvideos.new { runtime = "ngx",
+        api_key = app.api_key, base_url = wanted.base_url,
+        edition = wanted.edition, ledger = wanted.ledger, prices = app.prices,
+        account = name, on_event = app.on_event,
+        insecure_http = wanted.insecure_http })
+      clients[name or ""] = client
+    end
+    return client
+  end
+end
+
+-- Fills in what lies in files; nil and a sentence where one is wrong.
+local function read_files(app)
+  local wanted = app.settings
+  local secret, why = read(app.folder .. "/secret")
+  app.secret = secret
+  if secret and wanted.callers then
+    local text
+    text, why = read(wanted.callers)
+    app.callers, why = text and callers.parse(text), why
+  end
+  if not why and wanted.prices then
+    local text
+    text, why = read(wanted.prices)
+    app.prices = text and json.decode(text)
+  end
+  return not why and app or nil, why
+end
+
+--- Read what is in a gateway's folder.
+-- @tparam string folder
+-- @treturn ?table app
+-- @treturn ?string what is wrong
+function _M.new(folder)
+  local wanted, why = settings.read(folder)
+  if not wanted then
+    return nil, why
+  end
+  local app = { folder = folder, settings = wanted,
+    api_key = os.getenv "STARVIDEOS_API_KEY", now = ngx.time }
+  app.client = client_maker(app)
+  return read_files(app)
+end
+
+return _M

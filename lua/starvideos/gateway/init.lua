@@ -1,0 +1,94 @@
+--- The gateway in nginx: what its configuration calls. Whatever goes wrong, a
+-- caller gets JSON, and the error log the reason.
+-- @module starvideos.gateway
+
+local answer = require "starvideos.gateway.answer"
+local guard = require "starvideos.gateway.guard"
+local applications = require "starvideos.gateway.application"
+local refusals = require "starvideos.gateway.refusal"
+local requests = require "starvideos.gateway.request"
+local router = require "starvideos.gateway.router"
+local workers = require "starvideos.gateway.worker"
+
+local _M = {}
+
+local app
+
+--- Read what the gateway is to do; in init_by_lua, so that nginx does not start,
+-- and a reload changes nothing, where that is wrong.
+-- @tparam string folder
+-- @raise a sentence
+function _M.begin(folder)
+  app = assert(applications.new(folder))
+  router.load()
+end
+
+--- Begin the work of an nginx worker; in init_worker_by_lua.
+function _M.begin_worker()
+  ngx.timer.at(0, function()
+    workers.run(app)
+  end)
+end
+
+-- The answer of a handler, whatever it returned.
+local function send(dialect, status, value, headers)
+  if status == nil then
+    answer.refuse(dialect, value)
+  elseif status ~= true then
+    answer.json(status, value, headers)
+  end
+end
+
+local function serve(request)
+  local ok, refusal = guard.check(app, request)
+  local route, match, dialect = router.find(request.method, request.path)
+  request.dialect = dialect
+  if not ok then
+    return answer.refuse(dialect, refusal)
+  elseif not route then
+    return answer.refuse(dialect, match)
+  end
+  ngx.ctx.route = route.label
+  if not route.open then
+    request.caller, refusal = guard.caller(app, request)
+    if not request.caller then
+      return answer.refuse(dialect, refusal)
+    end
+    ngx.ctx.caller = request.caller.name
+  end
+  return send(dialect, route.run(app, request, match))
+end
+
+--- Serve a request; in content_by_lua.
+function _M.handle()
+  local request = requests.current()
+  ngx.header["X-Request-Id"] = request.id
+  local ok, raised = pcall(serve, request)
+  if not ok then
+    ngx.log(ngx.ERR, "request ", request.id, ": ", tostring(raised))
+    if not ngx.headers_sent then
+      answer.refuse(request.dialect or "openai", refusals.of { kind = "internal" })
+    end
+  end
+end
+
+local sentences = {
+  [400] = "the request is no HTTP that the gateway understands",
+  [408] = "the request came too slowly",
+  [413] = "the request is too large",
+  [414] = "the address is too long",
+  [416] = "the video has no such range",
+  [431] = "the headers are too large",
+  [494] = "the headers are too large",
+}
+
+--- Answer what nginx refuses by itself; of error_page.
+function _M.refused()
+  local status = ngx.status == 494 and 431 or ngx.status
+  local _, _, dialect = router.find(ngx.req.get_method(), ngx.var.uri)
+  answer.refuse(dialect or "openai", refusals.new { status = status,
+    message = (sentences[ngx.status] or "HTTP " .. status)
+      .. "; nothing was ordered by this request" })
+end
+
+return _M

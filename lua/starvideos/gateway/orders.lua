@@ -1,0 +1,246 @@
+--- The orders of a caller, over the ledger: what both dialects show and change.
+--
+-- An entry is an order as a caller may see it: `id`, `order_id`, `model`,
+-- `params` (the fields that were ordered, by the provider's names), `status`
+-- (queued, in_progress, completed, failed), `progress` (0 to 100), `created_at`,
+-- `completed_at`, `expires_at` (Unix seconds, whole), `error` (`code`,
+-- `message`), `bytes`, `cost`, `currency`; and what callers do not see: `file`
+-- (its path), `is_removed` (whether that was removed).
+-- @module starvideos.gateway.orders
+
+local admit = require "starvideos.operation.admit"
+local contexts = require "starvideos.context"
+local errors = require "starvideos.errors"
+local limit_refusal = require "starvideos.ledger.limit_refusal"
+local live = require "starvideos.gateway.live"
+local records = require "starvideos.ledger.record"
+local refusals = require "starvideos.gateway.refusal"
+
+local _M = {}
+
+local DAY = 86400
+
+local PREFIX = "video_"
+
+local statuses = { staged = "queued", queued = "queued", prepared = "queued",
+  submitting = "queued", accepted = "in_progress", completed = "in_progress",
+  downloaded = "completed" }
+
+-- Of an order that failed, by its state.
+local failures = {
+  failed = "task_failed",
+  cancelled = "cancelled",
+  refused = "invalid_request",
+  abandoned = "cancelled",
+  unknown = "outcome_unknown",
+}
+
+-- An error that is not the provider's text about the task.
+local sentences = {
+  outcome_unknown = "it is not known whether the provider took this order, which"
+    .. " may have been paid; it was not sent again: ask whoever runs the gateway"
+    .. " before you order it again",
+  cancelled = "the order was cancelled",
+}
+
+local function error_of(order)
+  local code = failures[order.state]
+  return code and { code = code, message = sentences[code] or order.error
+    or "the order failed, and no reason was given" } or nil
+end
+
+-- The progress of an order that is not known to have one.
+local progress_of = { completed = 100, queued = 0, failed = 0 }
+
+--- Where the video of an order lies, or will.
+-- @tparam table app
+-- @tparam string order_id
+-- @treturn string path
+function _M.path_of(app, order_id)
+  return ("%s/files/%s/%s.mp4"):format(app.folder, order_id:sub(-2), order_id)
+end
+
+--- The entry of a row of the ledger.
+-- @tparam table app
+-- @tparam table row
+-- @treturn table entry
+function _M.entry_of(app, row)
+  local order = records.order(row)
+  local status = statuses[order.state] or "failed"
+  local ended = status == "completed" and order.updated_at or nil
+  local keep = app.settings.keep_days
+  return {
+    id = PREFIX .. order.id,
+    order_id = order.id,
+    model = order.model,
+    params = order.params or {},
+    status = status,
+    progress = progress_of[status] or live.progress(order.id) or 0,
+    created_at = order.created_at,
+    completed_at = ended,
+    expires_at = ended and keep and ended + keep * DAY or nil,
+    error = error_of(order),
+    bytes = order.bytes,
+    cost = order.cost,
+    currency = order.currency,
+    file = _M.path_of(app, order.id),
+    is_removed = order.removed_at ~= nil,
+  }
+end
+
+local function context_of(app, caller)
+  return contexts.of(app.client(caller.name))
+end
+
+-- A sentence about each bar that a caller meets; see
+-- `starvideos.ledger.requests`.
+local bars = {}
+
+function bars.open(bar)
+  return { status = 429, code = "rate_limit_exceeded",
+    message = ("%d of your orders have not ended, and %d is the most; nothing was"
+      .. " ordered: order again when one has ended"):format(bar.used, bar.cap),
+    retry_after = bar.retry_after }
+end
+
+function bars.orders_per_minute(bar)
+  return { status = 429, code = "rate_limit_exceeded",
+    message = ("you may place %d orders a minute; nothing was ordered: order again"
+      .. " in %d seconds"):format(bar.cap, bar.retry_after),
+    retry_after = bar.retry_after }
+end
+
+function bars.spend(bar)
+  local money = limit_refusal.money
+  return { status = 429, code = "insufficient_quota", retry = false,
+    message = ("this order would spend more than %s, of which %s is spent or"
+      .. " ordered; nothing was ordered: %s"):format(
+      money(bar.cap, bar.currency), money(bar.used), bar.retry_after
+      and "a new day begins at midnight UTC"
+      or "ask whoever runs the gateway for more"),
+    retry_after = bar.retry_after }
+end
+
+function bars.unpriced()
+  return { status = 400, code = "unpriced", param = "model",
+    message = "this order has no price, so that it cannot be held against what"
+      .. " may be spent; nothing was ordered: choose another model, or ask whoever"
+      .. " runs the gateway for a price" }
+end
+
+function bars.halt()
+  return { status = 503, code = "upstream_unavailable", retry_after = 60,
+    message = "the gateway's account cannot order now; nothing was ordered:"
+      .. " whoever runs the gateway finds the reason in its error log" }
+end
+
+local function conflict()
+  return refusals.new { status = 409, code = "idempotency_conflict",
+    retry = false, message = "an order of this Idempotency-Key is there, with"
+      .. " other parameters; nothing was ordered: take another key for another"
+      .. " order" }
+end
+
+--- Place an order, or find the one that it repeats.
+-- @tparam table app
+-- @tparam table caller
+-- @tparam table wanted `params`; `key` and `attempt`, or nil; see
+--   `starvideos.ledger.requests`
+-- @treturn ?table entry
+-- @treturn ?table refusal
+function _M.place(app, caller, wanted)
+  local found, err = admit.run(context_of(app, caller), wanted.params, {
+    key = wanted.key, attempt = wanted.attempt, terms = caller.limits })
+  if not found then
+    return nil, refusals.of(errors.is(err) and err or { kind = "internal" })
+  elseif found.verdict == "conflict" then
+    return nil, conflict()
+  elseif found.verdict == "barred" then
+    return nil, refusals.new(bars[found.limit](found))
+  end
+  return _M.entry_of(app, found.row)
+end
+
+local function rows_of(app, caller, filter)
+  filter.account = caller.name
+  local rows, err = context_of(app, caller).ledger:requests(filter)
+  return rows, err and refusals.of(err)
+end
+
+-- The order's id in a gateway's.
+local function order_id_of(id)
+  local digits = id:match("^" .. PREFIX .. "(%x+)$")
+  return digits and #digits == 32 and digits:lower() or nil
+end
+
+--- Find an order.
+-- @tparam table app
+-- @tparam table caller
+-- @tparam string id
+-- @treturn ?table entry
+-- @treturn ?table refusal: 404 where it is not the caller's, too
+function _M.find(app, caller, id)
+  local order_id = order_id_of(id)
+  if not order_id then
+    return nil, refusals.not_found()
+  end
+  local rows, refusal = rows_of(app, caller, { ids = { order_id }, limit = 1 })
+  if not rows then
+    return nil, refusal
+  elseif not rows[1] then
+    return nil, refusals.not_found()
+  end
+  return _M.entry_of(app, rows[1])
+end
+
+--- A page of orders.
+-- @tparam table app
+-- @tparam table caller
+-- @tparam table page `limit`, `after` (an id, or nil), `order` (`asc`, `desc`)
+-- @treturn ?table list of entries
+-- @return whether there are more; or a refusal
+function _M.list(app, caller, page)
+  local after
+  if page.after then
+    after = order_id_of(page.after)
+    if not after then
+      return nil, refusals.not_found()
+    end
+  end
+  local rows, refusal = rows_of(app, caller, { after = after,
+    limit = page.limit + 1, descending = page.order ~= "asc" })
+  if not rows then
+    return nil, refusal
+  end
+  local list = {}
+  for index = 1, math.min(#rows, page.limit) do
+    list[index] = _M.entry_of(app, rows[index])
+  end
+  return list, #rows > page.limit
+end
+
+--- Delete an order that has ended: its entry, and its file.
+-- @tparam table app
+-- @tparam table caller
+-- @tparam string id
+-- @treturn ?table entry as it was
+-- @treturn ?table refusal
+function _M.delete(app, caller, id)
+  local entry, refusal = _M.find(app, caller, id)
+  if not entry then
+    return nil, refusal
+  elseif entry.status == "queued" or entry.status == "in_progress" then
+    return nil, refusals.new { status = 409, code = "video_running",
+      retry = false, message = "the video is still being made, and no order can"
+        .. " be taken back: delete it when it has ended" }
+  end
+  local context = context_of(app, caller)
+  local deleted, err = context.ledger:delete_request(entry.order_id)
+  if not deleted then
+    return nil, err and refusals.of(err) or refusals.not_found()
+  end
+  context.runtime:disk("remove", entry.file)
+  return entry
+end
+
+return _M

@@ -1,0 +1,44 @@
+--- One request, as plain data and two functions over nginx: a spec passes a table
+-- of the same shape.
+--
+-- * `method`, `path` (decoded, without the query), `scheme`, `host` (the header,
+--   with its port), `remote` (the peer's address), `id` (a random one, in the
+--   log and in the answer), `dialect`
+-- * `header(name)`: the value of a header, nil where it is not there
+-- * `args()`: the query, by name; a name given twice has its first value
+-- * `caller`: who asks; set when that is known
+-- @module starvideos.gateway.request
+
+local _M = {}
+
+-- Of the query: further ones are ignored.
+local MOST_ARGS = 20
+
+local function header(name)
+  return ngx.var["http_" .. name:lower():gsub("-", "_")]
+end
+
+local function args()
+  local list = {}
+  for name, value in pairs(ngx.req.get_uri_args(MOST_ARGS)) do
+    list[name] = type(value) == "table" and value[1] or value
+  end
+  return list
+end
+
+--- The request that nginx is serving.
+-- @treturn table request
+function _M.current()
+  return {
+    method = ngx.req.get_method(),
+    path = ngx.var.uri,
+    scheme = ngx.var.scheme,
+    host = ngx.var.http_host,
+    remote = ngx.var.remote_addr,
+    id = ngx.var.request_id,
+    header = header,
+    args = args,
+  }
+end
+
+return _M

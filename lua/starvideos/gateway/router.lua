@@ -1,0 +1,80 @@
+--- Which request goes where.
+-- @module starvideos.gateway.router
+
+local refusals = require "starvideos.gateway.refusal"
+
+local _M = {}
+
+-- A path of the provider's API may stand behind its prefix.
+local PREFIX = "^/kyyReactApiServer/v1/"
+
+local ID = "(video_%x+)"
+
+-- From the first that fits. `open`: it needs no caller. `module`: of
+-- starvideos.gateway, whose function `run` takes app, request and what the path
+-- names, and returns a status, a table to send as JSON and headers; or nil and a
+-- refusal; or true where it has sent its answer.
+local rows = {
+  { "POST", "^/v1/starvideos/videos$", "api.provider", "create",
+    dialect = "provider" },
+  { "POST", "^/v1/videos/videos$", "api.provider", "create",
+    dialect = "provider" },
+  { "GET", "^/v1/result/([^/]+)$", "api.provider", "query",
+    dialect = "provider" },
+  { "POST", "^/v1/videos$", "api.openai", "create" },
+  { "GET", "^/v1/videos$", "api.openai", "list" },
+  { "GET", "^/v1/videos/" .. ID .. "$", "api.openai", "retrieve" },
+  { "DELETE", "^/v1/videos/" .. ID .. "$", "api.openai", "delete" },
+}
+
+--- All routes: `method`, `pattern`, `module`, `name` (of its function), `dialect`,
+-- `open`, `label` (for logs and metrics, without ids).
+-- @table routes
+_M.routes = {}
+for index, row in ipairs(rows) do
+  _M.routes[index] = { method = row[1], pattern = row[2], module = row[3],
+    name = row[4], dialect = row.dialect or "openai", open = row.open,
+    label = row[1] .. " " .. row[2]:gsub("%([^)]*%)", "{id}"):gsub("[%^$]", "") }
+end
+
+local function allows(route, method)
+  return route.method == method or route.method == "GET" and method == "HEAD"
+end
+
+--- Load the modules of all routes.
+function _M.load()
+  for _, route in ipairs(_M.routes) do
+    local handlers = require("starvideos.gateway." .. route.module)
+    route.run = assert(handlers[route.name], route.label)
+  end
+end
+
+--- Find the route of a request.
+-- @tparam string method
+-- @tparam string path
+-- @treturn ?table route; nil where there is none
+-- @return what the path names, or a refusal
+-- @treturn ?string the dialect of the path
+function _M.find(method, path)
+  path = path:gsub(PREFIX, "/v1/")
+  local methods, dialect = {}, nil
+  for _, route in ipairs(_M.routes) do
+    local match = path:match(route.pattern)
+    if match and allows(route, method) then
+      return route, match, route.dialect
+    elseif match then
+      methods[#methods + 1] = route.method
+      dialect = dialect or route.dialect
+    end
+  end
+  if methods[1] then
+    local allowed = table.concat(methods, ", ")
+    return nil, refusals.new { status = 405, code = "method_not_allowed",
+      message = ("this address takes %s, not %s"):format(allowed, method),
+      headers = { Allow = allowed } }, dialect
+  end
+  return nil, refusals.new { status = 404, code = "not_found",
+    message = "there is nothing at this address; nothing was ordered" }, "openai"
+end
+
+return _M
