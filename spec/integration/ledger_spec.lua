@@ -13,6 +13,7 @@ local placing = require "spec.ledger.placing"
 local postgres = require "spec.fixtures.postgres"
 local queueing = require "spec.ledger.queueing"
 local recording = require "spec.ledger.recording"
+local requesting = require "spec.ledger.requesting"
 local races = require "spec.ledger.races"
 local starvideos = require "starvideos"
 local telling = require "spec.ledger.telling"
@@ -52,6 +53,7 @@ describe("a ledger on a server", function()
   queueing(new_address)
   races(bare_address)
   recording(new_address)
+  requesting(new_address)
   telling(new_address)
   working(new_address)
 

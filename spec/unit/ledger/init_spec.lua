@@ -7,6 +7,7 @@ local limiting = require "spec.ledger.limiting"
 local placing = require "spec.ledger.placing"
 local queueing = require "spec.ledger.queueing"
 local recording = require "spec.ledger.recording"
+local requesting = require "spec.ledger.requesting"
 local races = require "spec.ledger.races"
 local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
@@ -28,6 +29,7 @@ describe("a ledger in a file", function()
   queueing(new_address)
   races(new_address)
   recording(new_address)
+  requesting(new_address)
   telling(new_address)
   working(new_address)
 end)

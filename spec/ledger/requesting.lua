@@ -1,0 +1,219 @@
+-- What callers of a gateway ask of a ledger, whatever database it lies in: specs
+-- to be run over each.
+
+local admit = require "starvideos.operation.admit"
+local assert = require "luassert"
+local busted = require "busted"
+local contexts = require "starvideos.context"
+local shell = require "starvideos.nginx.shell"
+local worlds = require "spec.ledger.world"
+
+local describe, it = busted.describe, busted.it
+
+local PRICES = { currency = "USD", models = { videos = { per_video = 1 } } }
+
+return worlds.behaviour("the requests of a gateway", function(each)
+  local world, alice, bob
+
+  each(function(new_world)
+    world = new_world
+    alice = world:client { account = "alice", prices = PRICES }
+    bob = world:client { account = "bob" }
+  end)
+
+  local function place(client, options, changes)
+    return assert(admit.run(contexts.of(client), world.params(nil, changes),
+      options or {}))
+  end
+
+  local function verdict(...)
+    return place(...).verdict
+  end
+
+  local function listed(client, filter)
+    filter = filter or {}
+    filter.account, filter.limit = client == bob and "bob" or "alice", 10
+    return assert(contexts.of(client).ledger:requests(filter))
+  end
+
+  describe("an attempt", function()
+    it("joins the order that it repeats, once for each number", function()
+      local first = place(alice)
+      local again = place(alice, { attempt = 1 })
+      assert.same({ "new", "joined" }, { first.verdict, again.verdict })
+      assert.equal(first.row.order_id, again.row.order_id)
+      assert.equal("joined", verdict(alice, { attempt = 2 }))
+      assert.equal("new", verdict(alice, { attempt = 2 }))
+    end)
+
+    it("is a new order where it is the first", function()
+      assert.equal("new", verdict(alice))
+      assert.equal("new", verdict(alice))
+      assert.equal(2, #listed(alice))
+    end)
+
+    it("joins each of two equal orders", function()
+      local first, second = place(alice), place(alice)
+      local joined = { [place(alice, { attempt = 1 }).row.order_id] = true,
+        [place(alice, { attempt = 1 }).row.order_id] = true }
+      assert.same({ [first.row.order_id] = true, [second.row.order_id] = true },
+        joined)
+    end)
+
+    it("does not join another's, or one with other parameters", function()
+      place(alice)
+      assert.equal("new", verdict(bob, { attempt = 1 }))
+      assert.equal("new", verdict(alice, { attempt = 1 }, { duration = 6 }))
+    end)
+
+    it("does not join one that was placed more than two minutes ago", function()
+      place(alice)
+      world:run "UPDATE starvideos_orders SET created_at = created_at - 121"
+      assert.equal("new", verdict(alice, { attempt = 1 }))
+    end)
+
+    it("leaves a worker that is about to send the order its right", function()
+      local row = place(alice).row
+      place(alice, { attempt = 1 })
+      assert.equal(row.revision + 1,
+        world:rows("SELECT revision FROM starvideos_orders")[1].revision)
+    end)
+  end)
+
+  describe("a key", function()
+    it("is the same order, whatever the attempt", function()
+      local first = place(alice, { key = "k" })
+      local again = place(alice, { key = "k", attempt = 1 })
+      assert.same({ "known", first.row.order_id },
+        { again.verdict, again.row.order_id })
+    end)
+
+    it("is a conflict with other parameters", function()
+      place(alice, { key = "k" })
+      assert.equal("conflict", verdict(alice, { key = "k" }, { duration = 6 }))
+    end)
+
+    it("is each caller's own", function()
+      place(alice, { key = "k" })
+      assert.equal("new", verdict(bob, { key = "k" }, { duration = 6 }))
+    end)
+
+    it("still names the order that its caller deleted", function()
+      local row = place(alice, { key = "k" }).row
+      world:run "UPDATE starvideos_orders SET state = 'failed'"
+      assert.is_true(contexts.of(alice).ledger:delete_request(row.order_id))
+      assert.equal("known", verdict(alice, { key = "k" }))
+    end)
+  end)
+
+  describe("a limit", function()
+    it("of open orders counts what has not ended", function()
+      local terms = { terms = { open = 2 } }
+      place(alice, terms)
+      place(alice, terms)
+      local barred = place(alice, terms)
+      assert.same({ "barred", "open", 2 },
+        { barred.verdict, barred.limit, barred.used })
+      assert.equal("new", verdict(bob, terms))
+      world:run [[UPDATE starvideos_orders SET state = 'failed'
+        WHERE account = 'alice']]
+      assert.equal("new", verdict(alice, terms))
+    end)
+
+    it("does not keep an attempt from its order", function()
+      place(alice)
+      assert.equal("joined", verdict(alice,
+        { attempt = 1, terms = { open = 1 } }))
+    end)
+
+    it("of orders a minute says when the next may be placed", function()
+      local terms = { terms = { orders_per_minute = 1 } }
+      place(alice, terms)
+      local barred = place(alice, terms)
+      assert.equal("orders_per_minute", barred.limit)
+      assert.is_true(barred.retry_after > 55 and barred.retry_after <= 60)
+    end)
+
+    it("of spend counts what is queued", function()
+      assert(world:client { prices = PRICES }:limits { spend = 2,
+        per = "total", account = "alice" })
+      place(alice)
+      place(alice)
+      local barred = place(alice)
+      assert.same({ "spend", 2e6, 2e6, "USD" },
+        { barred.limit, barred.cap, barred.used, barred.currency })
+    end)
+
+    it("of spend keeps out what has no price", function()
+      assert(world:client { prices = PRICES }:limits { spend = 2,
+        per = "day", account = "bob" })
+      assert.equal("unpriced", place(bob).limit)
+    end)
+  end)
+
+  it("are not placed while the queue is halted", function()
+    assert(contexts.of(alice).ledger:halt("no money left", "invalid_request"))
+    assert.same({ "barred", "halt" }, { verdict(alice), place(alice).limit })
+    assert.equal(0, #listed(alice))
+  end)
+
+  describe("a list", function()
+    it("has a caller's own, in either order, page by page", function()
+      local ids = {}
+      for index = 1, 3 do
+        ids[index] = place(alice).row.order_id
+      end
+      place(bob)
+      local function ids_of(filter)
+        local list = {}
+        for index, row in ipairs(listed(alice, filter)) do
+          list[index] = row.order_id
+        end
+        return list
+      end
+      assert.same(ids, ids_of {})
+      assert.same({ ids[2], ids[1] },
+        ids_of { descending = true, after = ids[3] })
+      assert.same({ ids[3] }, ids_of { ids = { ids[3], "none" } })
+    end)
+
+    it("has neither what was deleted nor what came in another way", function()
+      local row = place(alice).row
+      assert(alice:create(world.params()))
+      world:run("UPDATE starvideos_orders SET state = 'failed'")
+      assert.is_true(contexts.of(alice).ledger:delete_request(row.order_id))
+      assert.same({}, listed(alice))
+    end)
+  end)
+
+  it("are deleted by their caller alone, once they have ended", function()
+    local row, ledger = place(alice).row, contexts.of(alice).ledger
+    assert.is_false(ledger:delete_request(row.order_id))
+    world:run "UPDATE starvideos_orders SET state = 'downloaded'"
+    assert.is_false(contexts.of(bob).ledger:delete_request(row.order_id))
+    assert.is_true(ledger:delete_request(row.order_id))
+    assert.is_false(ledger:delete_request(row.order_id))
+  end)
+
+  describe("of many processes at the same time", function()
+    local function count_verdicts(key, open)
+      local script = ("for n in 1 2 3 4 5 6; do %s spec/ledger/admitter.lua %s"
+        .. " %q %d 3 & done; wait"):format(worlds.interpreter, "@ledger@", key,
+        open)
+      local counts = {}
+      for line in shell.read(shell.fill(script, { ledger = world.address }))
+        :gmatch "[^\n]+" do
+        counts[line] = (counts[line] or 0) + 1
+      end
+      return counts
+    end
+
+    it("fill a limit, and not more", function()
+      assert.same({ new = 4, barred = 14 }, count_verdicts("", 4))
+    end)
+
+    it("of one key are one order", function()
+      assert.same({ new = 1, known = 17 }, count_verdicts("k", 9))
+    end)
+  end)
+end)
