@@ -45,20 +45,28 @@ local function client_maker(app)
   end
 end
 
+-- What a parser makes of a file.
+local function parsed(path, parse)
+  local text, why = read(path)
+  if not text then
+    return nil, why
+  end
+  local result, fault = parse(text)
+  return result, fault and path .. ":\n" .. fault
+end
+
 -- Fills in what lies in files; nil and a sentence where one is wrong.
 local function read_files(app)
   local wanted = app.settings
   local secret, why = read(app.folder .. "/secret")
   app.secret = secret
-  if secret and wanted.callers then
-    local text
-    text, why = read(wanted.callers)
-    app.callers, why = text and callers.parse(text), why
+  if not why and wanted.callers then
+    app.callers, why = parsed(wanted.callers, callers.parse)
   end
   if not why and wanted.prices then
-    local text
-    text, why = read(wanted.prices)
-    app.prices = text and json.decode(text)
+    app.prices, why = parsed(wanted.prices, json.decode)
+  elseif not why and app.callers and app.callers:need_prices() then
+    why = wanted.callers .. " has a spend, which needs prices: pass --prices"
   end
   return not why and app or nil, why
 end

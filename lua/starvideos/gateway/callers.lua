@@ -1,18 +1,337 @@
---- Who may order, and how much.
+--- Who may use a gateway, and how much: a JSON file of the operator's.
+--
+--     { "callers": [ {
+--       "name": "ann",
+--       "token_sha256": "9f86d081…",
+--       "limits": { "open": 5, "orders_per_minute": 10, "spend": 20, "per": "day" },
+--       "origins": [ "https://play.example" ]
+--     } ] }
+--
+-- A name is the ledger's account, and stands in logs: letters, digits and
+-- `._@-`. The file has no tokens, but the SHA-256 of each in hex: one, or a list,
+-- so that a new token and the old one are valid together for a while. `limits` and
+-- `origins` may be left out: what is not there has no limit, and pages of other
+-- origins are refused.
 -- @module starvideos.gateway.callers
 
+local curl = require "starvideos.curl"
 local json = require "starvideos.json"
 
 local _M = {}
 
+local Callers = {}
+Callers.__index = Callers
+
+-- The highest limit; a float still counts the millionths of so much money.
+local MOST = 1e9
+local MILLION = 1000000
+
+local NAME_BYTES = 64
+local DEFAULT_PORTS = { http = ":80", https = ":443" }
+
+-- The same report for what stands within.
+local function within(report, place)
+  return function(why, inner)
+    report(why, place .. (inner or ""))
+  end
+end
+
+-- A reader gets a value of the file, and returns what the gateway makes of it;
+-- what is wrong it tells `report(why, place)`, and returns nil.
+local readers = {}
+
+local function readable(text)
+  return (text:gsub("[%c\127]", "?"))
+end
+
+local function sorted_names(object)
+  local names = {}
+  for name in pairs(object) do
+    names[#names + 1] = tostring(name)
+  end
+  table.sort(names)
+  return names
+end
+
+local function fields_of(object, fields, report)
+  if type(object) ~= "table" or object[1] ~= nil then
+    return report "is not an object"
+  end
+  local result = {}
+  for _, name in ipairs(sorted_names(object)) do
+    local place = "." .. readable(name)
+    if fields[name] then
+      result[name] = fields[name](object[name], within(report, place))
+    else
+      report("is unknown: the fields are "
+        .. table.concat(sorted_names(fields), ", "), place)
+    end
+  end
+  return result
+end
+
+local function list_of(list, reader, report)
+  if type(list) ~= "table" or #list ~= #sorted_names(list) then
+    return report "is not a list"
+  end
+  local result = {}
+  for index, item in ipairs(list) do
+    result[#result + 1] = reader(item, within(report, ("[%d]"):format(index)))
+  end
+  return result
+end
+
+local function shown(value)
+  return type(value) == "number" and ("%.14g"):format(value)
+    or "a " .. type(value)
+end
+
+function readers.name(name, report)
+  if type(name) ~= "string" or #name > NAME_BYTES
+    or not name:find "^%w[%w._@-]*$" then
+    return report(("is no name: it is up to %d letters, digits and ._@-, and"
+      .. " begins with a letter or a digit"):format(NAME_BYTES))
+  end
+  return name
+end
+
+-- The value is never shown: somebody may have put the token itself here.
+local function digest(text, report)
+  if type(text) ~= "string" or #text ~= 64 or text:find "%X" then
+    return report "is not the SHA-256 of a token, which has 64 hex digits"
+  end
+  return text:lower()
+end
+
+function readers.token_sha256(given, report)
+  if type(given) ~= "table" then
+    return { digest(given, report) }
+  elseif next(given) == nil then
+    return report "is empty: it takes the SHA-256 of a token"
+  end
+  return list_of(given, digest, report)
+end
+
+local function whole(number, report)
+  if type(number) ~= "number" or number < 0 or number > MOST
+    or number % 1 ~= 0 then
+    return report(("is %s: it takes a whole number from 0 to %.0f")
+      :format(shown(number), MOST))
+  end
+  return number
+end
+
+local function money(amount, report)
+  if type(amount) ~= "number" or amount < 0 or amount > MOST then
+    return report(("is %s: it takes a number from 0 to %.0f")
+      :format(shown(amount), MOST))
+  end
+  local millionths = math.floor(amount * MILLION + 0.5)
+  if millionths / MILLION ~= amount then
+    return report(("is %s, which is finer than a millionth: round it")
+      :format(shown(amount)))
+  end
+  return millionths
+end
+
+local function period(word, report)
+  if word ~= "day" and word ~= "total" then
+    return report "is neither day nor total"
+  end
+  return word
+end
+
+local limits = { open = whole, orders_per_minute = whole, spend = money,
+  per = period }
+
+function readers.limits(given, report)
+  local result = fields_of(given, limits, report)
+  if not result then
+    return nil
+  elseif given.per ~= nil and given.spend == nil then
+    report("is for a spend, and there is none", ".per")
+  end
+  result.per = given.spend ~= nil and (result.per or "total") or nil
+  return result
+end
+
+local function host_and_port(authority)
+  local host, port = authority:match "^(%w[%w.-]*)(:?%d*)$"
+  if not host then
+    host, port = authority:match "^(%[[%x:.]+%])(:?%d*)$"
+  end
+  local number = port and tonumber(port:sub(2))
+  if port == "" then
+    return host, ""
+  elseif number and number >= 1 and number <= 65535 then
+    return host, (":%d"):format(number)
+  end
+end
+
+-- As browsers send it: in small letters, without the scheme's own port.
+local function origin(text, report)
+  local scheme, authority, rest
+  if type(text) == "string" then
+    scheme, authority, rest = text:lower():match "^(https?)://([^/?#]*)(.*)$"
+  end
+  local host, port = host_and_port(authority or "")
+  if not host then
+    return report "is no origin: write it as https://play.example"
+  end
+  local whole_origin = scheme .. "://" .. host
+    .. (port == DEFAULT_PORTS[scheme] and "" or port)
+  if rest ~= "" then
+    return report("has a path, or ends with a slash: write " .. whole_origin)
+  end
+  return whole_origin
+end
+
+function readers.origins(given, report)
+  return list_of(given, origin, report)
+end
+
+local function caller_of(given, report)
+  local name = type(given) == "table" and type(given.name) == "string"
+    and (" (%s)"):format(readable(given.name))
+  report = within(report, name or "")
+  local caller = fields_of(given, readers, report)
+  for _, field in ipairs { "name", "token_sha256" } do
+    if caller and given[field] == nil then
+      report("is missing", "." .. field)
+    end
+  end
+  return caller
+end
+
+-- Of each name, and each token, the first caller that has it.
+local function report_twins(list, report)
+  local first = { name = {}, token_sha256 = {} }
+  local function note(field, value, index)
+    local other = first[field][value]
+    if other then
+      report(("is the same as that of callers[%d]"):format(other),
+        ("[%d].%s"):format(index, field))
+    end
+    first[field][value] = other or index
+  end
+  for index, caller in ipairs(list) do
+    if caller.name then
+      note("name", caller.name, index)
+    end
+    for _, text in ipairs(caller.token_sha256 or {}) do
+      note("token_sha256", text, index)
+    end
+  end
+end
+
+local top = {}
+
+function top.callers(given, report)
+  local list = list_of(given, function(item, inner)
+    return caller_of(item, inner) or {}
+  end, report)
+  if list and not list[1] then
+    report "is empty: nobody could use the gateway"
+  end
+  report_twins(list or {}, report)
+  return list
+end
+
+local function syntax_fault(text, why)
+  local at = tonumber(why:match "at character (%d+)")
+  if not at then
+    return "the file is not JSON: " .. why
+  end
+  local _, breaks = text:sub(1, at - 1):gsub("\n", "")
+  return ("line %d is not JSON: %s"):format(breaks + 1, why)
+end
+
+local function gateway_callers(list)
+  local self = setmetatable({ list = {}, digests = {} }, Callers)
+  for index, given in ipairs(list) do
+    local caller = { name = given.name, limits = given.limits or {},
+      origins = given.origins or {} }
+    self.list[index] = caller
+    for _, text in ipairs(given.token_sha256) do
+      self.digests[#self.digests + 1] = { text = text, caller = caller }
+    end
+  end
+  return self
+end
+
 --- Read a file of callers.
--- @tparam string text
--- @treturn ?table callers
--- @treturn ?string what is wrong
+-- @tparam string text of the file
+-- @treturn ?table callers: `list`, whose items have `name`, `limits` (`open`,
+--   `orders_per_minute`, `spend` in millionths, `per`: each nil where there is no
+--   limit) and `origins` (a list)
+-- @treturn ?string every fault, one a line, with its place
 function _M.parse(text)
-  local found = json.decode(text)
-  return type(found) == "table" and found.callers
-    or nil, "the file of callers is no JSON object with callers"
+  local given, syntax = json.decode(text)
+  if given == nil and syntax then
+    return nil, syntax_fault(text, syntax)
+  end
+  local faults = {}
+  local function report(why, place)
+    place = (place or ""):gsub("^%.", "")
+    faults[#faults + 1] = (place == "" and "the file" or place) .. " " .. why
+  end
+  local result = fields_of(given, top, report)
+  if result and given.callers == nil then
+    report("is missing", ".callers")
+  end
+  if faults[1] then
+    return nil, table.concat(faults, "\n")
+  end
+  return gateway_callers(result.callers)
+end
+
+--- Find the caller that a token is of. It takes as long for every token.
+-- @tparam string token
+-- @treturn ?table caller; nil where it is nobody's
+function Callers:find(token)
+  local text, found = curl.sha256(token), nil
+  for _, known in ipairs(self.digests) do
+    if curl.equal(known.text, text) then
+      found = known.caller
+    end
+  end
+  return found
+end
+
+--- Whether any caller's pages may come from an origin.
+-- @tparam string origin_text as a browser sends it
+-- @treturn boolean
+function Callers:allow(origin_text)
+  for _, caller in ipairs(self.list) do
+    if _M.allows(caller, origin_text) then
+      return true
+    end
+  end
+  return false
+end
+
+--- Whether a caller's pages may come from an origin.
+-- @tparam table caller
+-- @tparam string origin_text as a browser sends it
+-- @treturn boolean
+function _M.allows(caller, origin_text)
+  for _, allowed in ipairs(caller.origins) do
+    if allowed == origin_text then
+      return true
+    end
+  end
+  return false
+end
+
+--- Whether any caller has a cap on what is spent, which needs prices.
+-- @treturn boolean
+function Callers:need_prices()
+  for _, caller in ipairs(self.list) do
+    if caller.limits.spend then
+      return true
+    end
+  end
+  return false
 end
 
 return _M

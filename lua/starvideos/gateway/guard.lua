@@ -1,27 +1,193 @@
---- Whether a request may come in, and whose it is.
+--- Whether a request may come in, and whose it is; told from its head, before
+-- its body is read.
+--
+-- A browser sends what any page asks of it, and a name of the page's own can lead
+-- to this machine. So a request must be for a host that the gateway was started
+-- for, and from a page of the gateway's own, from one that a caller allows, or
+-- from no page at all.
 -- @module starvideos.gateway.guard
 
+local callers = require "starvideos.gateway.callers"
+local refusals = require "starvideos.gateway.refusal"
+
 local _M = {}
+
+--- The name of the cookie that holds a token.
+_M.COOKIE = "starvideos_token"
+
+local TOKEN_BYTES = 256
 
 -- Of a gateway without a file of callers.
 local LOCAL = { name = "local", limits = {}, origins = {} }
 
+local function refused(code, message)
+  return nil, refusals.new { status = 403, code = code, message = message }
+end
+
+local function is_configured(app, host)
+  for _, name in ipairs(app.settings.hosts) do
+    if host and host:lower() == name:lower() then
+      return true
+    end
+  end
+  return false
+end
+
+-- Where a proxy on this machine passes requests on, all the world is on this
+-- machine.
+local FORWARDED = { "Forwarded", "X-Forwarded-For", "X-Real-IP" }
+
+local function is_of_this_machine(request)
+  for _, name in ipairs(FORWARDED) do
+    if request.header(name) then
+      return false
+    end
+  end
+  local remote = request.remote or ""
+  return remote:find "^127%." ~= nil or remote:find "^::ffff:127%." ~= nil
+    or remote == "::1" or remote == "unix:"
+end
+
+-- The origin of a request that another site's page sends; nil for all others.
+local function foreign_origin(app, request)
+  local origin = request.header "Origin"
+  local own = ("%s://%s"):format(request.scheme,
+    request.host or ""):lower()
+  local public = (app.settings.public_url or ""):match "^%a+://[^/]+"
+  if origin and origin ~= own and origin ~= (public or own):lower() then
+    return origin
+  end
+end
+
+-- What a browser says of a request of the gateway's own page, or of one that a
+-- person typed.
+local own_sites = { ["same-origin"] = true, none = true }
+
+local function is_foreign_site(request)
+  local site = request.header "Sec-Fetch-Site"
+  return site ~= nil and not own_sites[site]
+end
+
 --- Whether a request may come in at all; before its body is read.
--- @tparam table _ app
--- @tparam table _request
+-- @tparam table app
+-- @tparam table request
 -- @treturn ?boolean true
 -- @treturn ?table refusal
-function _M.check(_, _request)
+function _M.check(app, request)
+  if not is_configured(app, request.host) then
+    return refused("host_not_allowed", "this gateway is not for the host that"
+      .. " the request names; nothing was ordered: whoever runs it adds a host"
+      .. " by --host")
+  elseif not app.callers and not is_of_this_machine(request) then
+    return refused("not_local", "this gateway has no callers and serves its own"
+      .. " machine alone, not requests that a proxy passes on; nothing was"
+      .. " ordered: whoever runs it lets others in by --callers")
+  end
+  local origin = foreign_origin(app, request)
+  local is_allowed = origin and app.callers and app.callers:allow(origin)
+  if origin and not is_allowed
+    or is_foreign_site(request) and not is_allowed then
+    return refused("origin_not_allowed", "pages of another origin may not use"
+      .. " this gateway; nothing was ordered: whoever runs it allows an origin"
+      .. " in the file of callers")
+  end
   return true
 end
 
+local function cookie_of(request)
+  for name, value in (request.header "Cookie" or ""):gmatch
+    "([^%s=;]+)=([^;%s]*)" do
+    if name == _M.COOKIE then
+      return value
+    end
+  end
+end
+
+--- A token as it may be sent.
+-- @tparam any token
+-- @treturn ?string token; nil for what is none
+function _M.token(token)
+  if type(token) == "string" and #token <= TOKEN_BYTES
+    and token:find "^[%w._~+/-]+=*$" then
+    return token
+  end
+end
+
+-- What was sent as a token, if anything was. Another site's page sends its
+-- caller's token itself: a browser adds cookies to what pages of a neighbouring
+-- site send.
+local function sent_token(request, is_foreign)
+  local scheme, token = (request.header "Authorization" or "")
+    :match "^(%a+) +(.-) *$"
+  if scheme and scheme:lower() == "bearer" then
+    return token
+  end
+  return not is_foreign and cookie_of(request) or nil
+end
+
+local function unknown_caller(was_sent)
+  local challenge = 'Bearer realm="starvideos"'
+  return nil, refusals.new { status = 401,
+    code = was_sent and "invalid_api_key" or "missing_api_key",
+    message = (was_sent and "no caller has this token"
+      or "the request has no token") .. "; nothing was ordered: send yours as"
+      .. " the header Authorization: Bearer TOKEN",
+    headers = { ["WWW-Authenticate"] = challenge
+      .. (was_sent and ', error="invalid_token"' or "") } }
+end
+
 --- Who asks.
--- @tparam table _ app
--- @tparam table _request
+-- @tparam table app
+-- @tparam table request that `check` let in
 -- @treturn ?table caller `name`, `limits`, `origins`
 -- @treturn ?table refusal
-function _M.caller(_, _request)
-  return LOCAL
+function _M.caller(app, request)
+  if not app.callers then
+    return LOCAL
+  end
+  local origin = foreign_origin(app, request)
+  local sent = sent_token(request, origin ~= nil)
+  local token = _M.token(sent)
+  local caller = token and app.callers:find(token)
+  if not caller then
+    return unknown_caller(sent ~= nil)
+  elseif origin and not callers.allows(caller, origin) then
+    return refused("origin_not_allowed", "this caller may not be used by pages of"
+      .. " this origin; nothing was ordered: whoever runs the gateway allows an"
+      .. " origin in the file of callers")
+  end
+  return caller
+end
+
+-- What a page may see of an answer beyond its body and its type.
+local EXPOSED = "Accept-Ranges, Allow, Content-Length, Content-Range, ETag,"
+  .. " Location, Retry-After, WWW-Authenticate, X-Request-Id, X-Should-Retry"
+
+--- The headers by which a browser shows an answer to a page of an allowed origin.
+-- @tparam table app
+-- @tparam table request
+-- @treturn table headers by name; empty for all other requests
+function _M.headers(app, request)
+  local origin = foreign_origin(app, request)
+  if not origin or not app.callers or not app.callers:allow(origin) then
+    return {}
+  end
+  return { ["Access-Control-Allow-Origin"] = origin, Vary = "Origin",
+    ["Access-Control-Expose-Headers"] = EXPOSED }
+end
+
+--- The answer to a browser that asks on behalf of a page what it may send. The
+-- star stands for every header but Authorization.
+-- @tparam table request that `check` let in
+-- @treturn ?table headers by name; nil where it does not ask that
+function _M.preflight(request)
+  if request.method == "OPTIONS"
+    and request.header "Access-Control-Request-Method" then
+    return { ["Access-Control-Allow-Methods"] = "GET, HEAD, POST, DELETE",
+      ["Access-Control-Allow-Headers"] = "Authorization, Content-Type,"
+        .. " Idempotency-Key, Last-Event-ID, Range, *",
+      ["Access-Control-Max-Age"] = "600" }
+  end
 end
 
 return _M

@@ -30,6 +30,14 @@ function _M.begin_worker()
   end)
 end
 
+-- What each answer has, whatever comes of its request.
+local function set_headers(request)
+  ngx.header["X-Request-Id"] = request.id
+  for name, value in pairs(guard.headers(app, request)) do
+    ngx.header[name] = value
+  end
+end
+
 -- The answer of a handler, whatever it returned.
 local function send(dialect, status, value, headers)
   if status == nil then
@@ -43,8 +51,11 @@ local function serve(request)
   local ok, refusal = guard.check(app, request)
   local route, match, dialect = router.find(request.method, request.path)
   request.dialect = dialect
+  local allowed = ok and guard.preflight(request)
   if not ok then
     return answer.refuse(dialect, refusal)
+  elseif allowed then
+    return answer.json(200, {}, allowed)
   elseif not route then
     return answer.refuse(dialect, match)
   end
@@ -62,7 +73,7 @@ end
 --- Serve a request; in content_by_lua.
 function _M.handle()
   local request = requests.current()
-  ngx.header["X-Request-Id"] = request.id
+  set_headers(request)
   local ok, raised = pcall(serve, request)
   if not ok then
     ngx.log(ngx.ERR, "request ", request.id, ": ", tostring(raised))
