@@ -36,7 +36,8 @@ function _M.refuse(dialect, refusal)
   for name, content in pairs(refusal.headers or {}) do
     headers[name] = content
   end
-  _M.json(refusal.status, dialects[dialect].error(refusal), headers)
+  local value, status = dialects[dialect].error(refusal)
+  _M.json(status or refusal.status, value, headers)
 end
 
 return _M
