@@ -9,6 +9,7 @@
 -- @module starvideos.gateway.orders
 
 local admit = require "starvideos.operation.admit"
+local caps = require "starvideos.gateway.cap"
 local contexts = require "starvideos.context"
 local errors = require "starvideos.errors"
 local limit_refusal = require "starvideos.ledger.limit_refusal"
@@ -149,8 +150,12 @@ end
 -- @treturn ?table entry
 -- @treturn ?table refusal
 function _M.place(app, caller, wanted)
-  local found, err = admit.run(context_of(app, caller), wanted.params, {
-    key = wanted.key, attempt = wanted.attempt, terms = caller.limits })
+  local ok, err = caps.hold(app, caller)
+  local found
+  if ok then
+    found, err = admit.run(context_of(app, caller), wanted.params, {
+      key = wanted.key, attempt = wanted.attempt, terms = caller.limits })
+  end
   if not found then
     return nil, refusals.of(errors.is(err) and err or { kind = "internal" })
   elseif found.verdict == "conflict" then
