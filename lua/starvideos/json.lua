@@ -22,6 +22,11 @@ codec.decode_invalid_numbers(false)
 --- What to put into a table so that `encode` writes null.
 _M.null = cjson.null
 
+--- What to put into a table so that `encode` writes an empty list, `[]`.
+_M.empty_list = setmetatable({}, { __newindex = function()
+  error("the empty list stays empty", 2)
+end })
+
 -- What becomes of a decoded value, by its type; the others stay as they are.
 -- cjson reads every number as a float, which Lua 5.3 and later print as "5.0":
 -- whole ones become integers, as the sender meant them. Its null is a userdata,
@@ -169,6 +174,8 @@ function write(value, depth)
   local writer = writers[type(value)]
   if value == _M.null then
     return "null"
+  elseif value == _M.empty_list then
+    return "[]"
   elseif not writer then
     fail("a %s cannot be written as JSON", type(value))
   end
@@ -183,7 +190,8 @@ _M.name = name_text
 
 --- Encode a Lua value. Objects have their names in order; numbers read back as
 -- the same float.
--- @param value an empty table becomes `{}`: leave empty lists out
+-- @param value an empty table becomes `{}`: leave empty lists out, or put
+--   `empty_list` in their place
 -- @treturn string JSON
 -- @raise where the value cannot be written as JSON (functions, cycles, NaN,
 --   lists with holes)

@@ -159,6 +159,11 @@ describe("json.encode", function()
   it("writes json.null as null", function()
     assert.equal('{"error":null}', json.encode { error = json.null })
   end)
+
+  it("writes json.empty_list as an empty list, which stays empty", function()
+    assert.equal('{"data":[]}', json.encode { data = json.empty_list })
+    assert.has_error(function() json.empty_list[1] = 1 end)
+  end)
 end)
 
 describe("the JSON instance of the library", function()

@@ -6,11 +6,13 @@
 -- * `secret`: of links, 64 hex digits
 -- * `api_key`: of the provider
 -- * `prices`: as the client takes them, or nil
+-- * `catalog`: of `starvideos.core`, the models of the edition
 -- * `now()`: Unix seconds
 -- * `client(name)`: the client whose account is a caller, nil: of no account
 -- @module starvideos.gateway.application
 
 local callers = require "starvideos.gateway.callers"
+local core = require "starvideos.core"
 local json = require "starvideos.json"
 local settings = require "starvideos.gateway.settings"
 local starvideos = require "starvideos"
@@ -83,6 +85,7 @@ function _M.new(folder)
   local app = { folder = folder, settings = wanted,
     api_key = os.getenv "STARVIDEOS_API_KEY", now = ngx.time }
   app.client = client_maker(app)
+  app.catalog = core.catalog { edition = wanted.edition }
   return read_files(app)
 end
 

@@ -1,10 +1,11 @@
---- One request, as plain data and two functions over nginx: a spec passes a table
+--- One request, as plain data and three functions over nginx: a spec passes a table
 -- of the same shape.
 --
 -- * `method`, `path` (decoded, without the query), `scheme`, `host` (the header,
 --   with its port), `remote` (the peer's address), `id` (a random one, in the
 --   log and in the answer), `dialect`
 -- * `header(name)`: the value of a header, nil where it is not there
+-- * `body()`: the text of the body
 -- * `args()`: the query, by name; a name given twice has its first value
 -- * `caller`: who asks; set when that is known
 -- @module starvideos.gateway.request
@@ -16,6 +17,12 @@ local MOST_ARGS = 20
 
 local function header(name)
   return ngx.var["http_" .. name:lower():gsub("-", "_")]
+end
+
+-- nginx holds it in memory: the buffer is as large as the largest body.
+local function body()
+  ngx.req.read_body()
+  return ngx.req.get_body_data() or ""
 end
 
 local function args()
@@ -37,6 +44,7 @@ function _M.current()
     remote = ngx.var.remote_addr,
     id = ngx.var.request_id,
     header = header,
+    body = body,
     args = args,
   }
 end

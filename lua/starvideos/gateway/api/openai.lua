@@ -1,39 +1,113 @@
---- OpenAI's `/v1/videos`.
+--- OpenAI's `/v1/videos`. Each function takes app, request and what its path
+-- names, and returns a status and what to send, or nil and a refusal.
 -- @module starvideos.gateway.api.openai
 
+local body = require "starvideos.gateway.body"
 local json = require "starvideos.json"
 local openai = require "starvideos.gateway.dialect.openai"
 local orders = require "starvideos.gateway.orders"
+local refusals = require "starvideos.gateway.refusal"
 
 local _M = {}
 
-function _M.create(app, request)
-  ngx.req.read_body()
-  local entry, refusal = orders.place(app, request.caller, {
-    params = json.decode(ngx.req.get_body_data() or "") or {},
-    key = request.header "Idempotency-Key" })
-  return entry and 200, entry and openai.object(entry) or refusal
+-- Of orders on a page.
+local USUAL_LIMIT = 20
+local MAX_LIMIT = 100
+
+local MAX_KEY = 255
+
+local function refuse(param, message)
+  return nil, refusals.new { status = 400, code = "invalid_value", param = param,
+    message = message }
 end
 
+-- The caller's key of an order, and how often it has tried before.
+local function repeats(request)
+  local key = request.header "Idempotency-Key"
+  if key and (key == "" or #key > MAX_KEY or key:find "[^\32-\126]") then
+    return refuse("Idempotency-Key", ("Idempotency-Key must be 1 to %d characters"
+      .. " of ASCII; nothing was ordered"):format(MAX_KEY))
+  end
+  local attempt = request.header "X-Stainless-Retry-Count"
+  return { key = key, attempt = tonumber(attempt
+    and attempt:match "^%d%d?%d?$") }
+end
+
+--- Place an order.
+function _M.create(app, request)
+  local wanted, refusal = repeats(request)
+  if not wanted then
+    return nil, refusal
+  end
+  local fields, entry
+  fields, refusal = body.read(request)
+  if fields then
+    wanted.params, refusal = openai.params_of(fields, app.catalog)
+  end
+  if not wanted.params then
+    return nil, refusal
+  end
+  entry, refusal = orders.place(app, request.caller, wanted)
+  if not entry then
+    return nil, openai.retold(refusal, fields)
+  end
+  return 200, openai.object(entry, app.catalog)
+end
+
+--- Show an order.
 function _M.retrieve(app, request, id)
   local entry, refusal = orders.find(app, request.caller, id)
-  return entry and 200, entry and openai.object(entry) or refusal
-end
-
-function _M.list(app, request)
-  local list, more = orders.list(app, request.caller, { limit = 20 })
-  local data = {}
-  for index, entry in ipairs(list or {}) do
-    data[index] = openai.object(entry)
+  if not entry then
+    return nil, refusal
   end
-  return list and 200, list and { object = "list", data = data,
-    has_more = more } or more
+  return 200, openai.object(entry, app.catalog)
 end
 
+local directions = { asc = true, desc = true }
+
+-- Which page is asked for.
+local function page_of(args)
+  local limit = args.limit == nil and USUAL_LIMIT
+    or tonumber(tostring(args.limit):match "^%d%d?%d?$")
+  local order = args.order == nil and "desc" or args.order
+  if not limit or limit < 1 or limit > MAX_LIMIT then
+    return refuse("limit", ("limit must be a whole number from 1 to %d"):format(
+      MAX_LIMIT))
+  elseif not directions[order] then
+    return refuse("order", "order must be asc or desc, by the time of the order")
+  elseif args.after == true then
+    return refuse("after", "after must be the id of the last video of the page"
+      .. " before")
+  end
+  return { limit = limit, order = order, after = args.after }
+end
+
+--- List a caller's orders, a page at a time.
+function _M.list(app, request)
+  local page, refusal = page_of(request.args())
+  if not page then
+    return nil, refusal
+  end
+  local entries, more = orders.list(app, request.caller, page)
+  if not entries then
+    return nil, more
+  end
+  local data = {}
+  for index, entry in ipairs(entries) do
+    data[index] = openai.object(entry, app.catalog)
+  end
+  return 200, { object = "list", data = data[1] and data or json.empty_list,
+    first_id = data[1] and data[1].id or json.null,
+    last_id = data[1] and data[#data].id or json.null, has_more = more }
+end
+
+--- Delete an order that has ended, with its video.
 function _M.delete(app, request, id)
   local entry, refusal = orders.delete(app, request.caller, id)
-  return entry and 200, entry and { id = entry.id, object = "video.deleted",
-    deleted = true } or refusal
+  if not entry then
+    return nil, refusal
+  end
+  return 200, { id = entry.id, object = "video.deleted", deleted = true }
 end
 
 return _M

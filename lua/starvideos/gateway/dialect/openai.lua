@@ -1,17 +1,217 @@
---- OpenAI's `/v1/videos`: its fields and objects.
+--- OpenAI's `/v1/videos`: its fields and objects, and the provider's fields beside
+-- them. What cannot be said in the provider's fields is refused, never guessed.
 -- @module starvideos.gateway.dialect.openai
+
+local json = require "starvideos.json"
+local refusals = require "starvideos.gateway.refusal"
+local sizes = require "starvideos.gateway.dialect.size"
 
 local _M = {}
 
+local NOTHING = "; nothing was ordered"
+
+-- How a value looks in a message; a long one is the caller's own business.
+local function shown(value)
+  local text = type(value) == "string" and '"' .. value .. '"'
+    or type(value) == "table" and "a list or an object" or tostring(value)
+  return #text > 60 and "a long text" or text
+end
+
+-- A whole number, also as the text that forms and OpenAI's clients make of it.
+local function whole(value)
+  if type(value) == "string" and value:find "^%d%d?%d?%d?$" then
+    return tonumber(value)
+  end
+  return value
+end
+
+-- OpenAI's fields: each puts the provider's into params, or returns a code and a
+-- sentence. `row`: of the catalog, nil for an unknown model, which is refused
+-- later. `of`: the provider's fields that one stands for.
+local mapped = {
+  { name = "seconds", of = { "duration" } },
+  { name = "size", of = { "resolution", "ratio" } },
+  { name = "input_reference", of = { "referenceImages" } },
+}
+
+local put = {}
+
+function put.seconds(params, seconds)
+  params.duration = whole(seconds)
+  if type(params.duration) ~= "number" then
+    return "type", ('seconds must be a whole number, such as "8"; got %s')
+      :format(shown(seconds))
+  end
+end
+
+-- What to say instead of a size that the model does not have.
+local function size_refusal(row, size)
+  local names = {}
+  for _, found in ipairs(sizes.list(row)) do
+    names[#names + 1] = found.size
+  end
+  if names[1] then
+    return "unsupported_value", ("size must be one of %s for %s; got %s"):format(
+      table.concat(names, ", "), row.name, shown(size))
+  end
+  return "not_supported", ("%s has no sizes: leave size out%s"):format(row.name,
+    row.ratio and row.ratio.values and " and give ratio, one of "
+      .. table.concat(row.ratio.values, ", ") or "")
+end
+
+function put.size(params, size, row)
+  local found = row and sizes.find(row, size)
+  if found then
+    params.resolution, params.ratio = found.resolution, found.ratio
+  elseif row then
+    return size_refusal(row, size)
+  end
+end
+
+function put.input_reference(params, reference)
+  local url = reference
+  if type(reference) == "table" then
+    url = reference.image_url
+    for name in pairs(reference) do
+      if name ~= "image_url" then
+        url = nil
+      end
+    end
+  end
+  if type(url) ~= "string" then
+    return "not_supported", "input_reference must be the URL of one image, or"
+      .. " {image_url: URL}, for the gateway keeps no files; several go into"
+      .. " referenceImages"
+  end
+  params.referenceImages = { url }
+end
+
+-- A provider's field that was given beside the one that stands for it.
+local function conflict(fields, field)
+  for _, name in ipairs(field.of) do
+    if fields[name] ~= nil then
+      return "conflict", ("%s and %s were both given: leave one out"):format(
+        field.name, name)
+    end
+  end
+end
+
+local function row_of(catalog, model)
+  return type(model) == "string" and catalog:model(model) or nil
+end
+
+local function map(fields, params, row)
+  local violations = {}
+  for _, field in ipairs(mapped) do
+    local given = fields[field.name]
+    if given ~= nil then
+      params[field.name] = nil
+      local code, message = conflict(fields, field)
+      if not code then
+        code, message = put[field.name](params, given, row)
+      end
+      violations[#violations + 1] = code and { field = field.name, code = code,
+        message = message }
+    end
+  end
+  return violations
+end
+
+local function sentence(violations)
+  local messages = {}
+  for index, violation in ipairs(violations) do
+    messages[index] = violation.message
+  end
+  return table.concat(messages, "\n") .. NOTHING
+end
+
+local function refuse(violations)
+  return refusals.new { status = 400, code = violations[1].code,
+    param = violations[1].field, message = sentence(violations),
+    violations = violations }
+end
+
+--- The provider's fields of a create.
+-- @tparam table fields as the caller sent them; left unchanged
+-- @tparam userdata catalog
+-- @treturn ?table params, which the catalog has still to check
+-- @treturn ?table refusal
+function _M.params_of(fields, catalog)
+  local params = {}
+  for name, value in pairs(fields) do
+    params[name] = value
+  end
+  params.duration = whole(params.duration)
+  local violations = map(fields, params, row_of(catalog, fields.model))
+  if violations[1] then
+    return nil, refuse(violations)
+  end
+  return params
+end
+
+--- A refusal of the catalog, about the fields that the caller has given.
+-- @tparam table refusal
+-- @tparam table fields as the caller sent them
+-- @treturn table refusal
+function _M.retold(refusal, fields)
+  if not refusal.violations then
+    return refusal
+  end
+  local violations = {}
+  for index, violation in ipairs(refusal.violations) do
+    local told = {}
+    for name, value in pairs(violation) do
+      told[name] = value
+    end
+    for _, field in ipairs(mapped) do
+      local name = field.of[1]
+      if fields[name] == nil and told.field:match "^[^%[]*" == name then
+        told.field = field.name
+        told.message = told.message:gsub("^" .. name .. "[^%s]*", field.name)
+      end
+    end
+    violations[index] = told
+  end
+  return refuse(violations)
+end
+
+local function seconds_of(row, params)
+  local duration = params.duration
+  if row and row.referenceVideos and row.referenceVideos.sets_output
+    and params.referenceVideos then
+    return nil -- the reference's, whatever was asked for
+  elseif not duration and row then
+    duration = row.duration and row.duration.default
+  end
+  return duration and ("%.0f"):format(duration)
+end
+
+local function or_null(value)
+  return value == nil and json.null or value
+end
+
 --- An order as OpenAI's API shows it.
 -- @tparam table entry see `starvideos.gateway.orders`
+-- @tparam userdata catalog
 -- @treturn table
-function _M.object(entry)
-  return { id = entry.id, object = "video", model = entry.model,
-    status = entry.status, progress = entry.progress,
-    created_at = entry.created_at, completed_at = entry.completed_at,
-    expires_at = entry.expires_at, error = entry.error,
-    prompt = entry.params.prompt }
+function _M.object(entry, catalog)
+  local row = row_of(catalog, entry.model)
+  local params = entry.params
+  return {
+    id = entry.id,
+    object = "video",
+    model = entry.model,
+    status = entry.status,
+    progress = entry.progress,
+    created_at = entry.created_at,
+    completed_at = or_null(entry.completed_at),
+    expires_at = or_null(entry.expires_at),
+    error = or_null(entry.error),
+    prompt = or_null(params.prompt),
+    seconds = or_null(seconds_of(row, params)),
+    size = or_null(row and sizes.of(row, params)),
+    remixed_from_video_id = json.null,
+  }
 end
 
 --- A refusal as OpenAI's API shows it.
@@ -19,7 +219,8 @@ end
 -- @treturn table
 function _M.error(refusal)
   return { error = { message = refusal.message, type = refusal.type,
-    code = refusal.code, param = refusal.param } }
+    code = or_null(refusal.code), param = or_null(refusal.param),
+    violations = refusal.violations } }
 end
 
 return _M
