@@ -176,9 +176,13 @@ _M.backup = waiting { name = "backup", takes = { "path" }, ledger = true,
 -- @tparam[opt] table options `directory` (the current one: where videos go),
 --   `follow` (false: returns when nothing is left; true: goes on for ever),
 --   `resume` (false; true: a queue that stopped itself continues), `claims` (64
---   orders at a time), `overwrite` (false), `path(order)` (returns where to save
---   a video), `on_done(order, file, err)`, `on_progress(order, task, info)`,
---   `stall_timeout`; and `timeout`, `interval` and `max_interval` of `wait`
+--   orders at a time), `accounts` ("any": orders of all accounts, which this key
+--   pays; the client's own alone), `failures` (true; false, where others write the
+--   prompts: five failed tasks in a row do not stop the queue, and after five
+--   unknown outcomes in a row it only slows down), `overwrite` (false),
+--   `path(order)` (returns where to save a video), `on_done(order, file, err)`,
+--   `on_progress(order, task, info)`, `stall_timeout`; and `timeout`, `interval`
+--   and `max_interval` of `wait`
 -- @treturn ?table result: numbers of orders: `done` (saved here), `failed` (here),
 --   `unknown` (sent here, outcome unknown) and `left` (in the ledger)
 -- @treturn ?table err with that `result`: cancelled (after Ctrl-C); the kind of

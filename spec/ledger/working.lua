@@ -6,7 +6,7 @@ local crews = require "spec.fixtures.crew"
 local json = require "starvideos.json"
 local worlds = require "spec.ledger.world"
 
-local it = busted.it
+local describe, it = busted.describe, busted.it
 
 return worlds.behaviour("workers", function(each)
   local world, crew
@@ -369,6 +369,88 @@ return worlds.behaviour("workers", function(each)
     crew:go(2000, a)
     assert.equal("outcome_unknown", crews.err_of(a).kind)
     assert.same({ 5, 25 }, { crew:in_state "unknown", crew:in_state "queued" })
+  end)
+
+  describe("for any account", function()
+    local any = { accounts = "any", claims = 2 }
+
+    -- Orders of two accounts; the crew's own client has none.
+    local function enqueue(scenario)
+      crew:enqueue(2, scenario)
+      crew.planner = select(2, crew:client { account = "blue" })
+      crew:enqueue(2, scenario)
+    end
+
+    it("send and save the orders of all", function()
+      enqueue()
+      local a = crew:start(any)
+      crew:go(600, a)
+      assert.equal(4, crews.result_of(a).done)
+      assert.equal(4, world:billed())
+    end)
+
+    it("leave those of others alone unless they are told to", function()
+      enqueue()
+      local a = crew:start()
+      crew:go(600, a)
+      assert.equal(2, crews.result_of(a).done)
+      assert.equal(2, crew:in_state "queued")
+    end)
+
+    it("halt the queue of all, until they are told to continue", function()
+      enqueue()
+      local transport = world.transport
+      function world.transport()
+        return { status = 401, headers = {}, body = "{}" }
+      end
+      local a = crew:start { accounts = "any", claims = 1 }
+      crew:go(60, a)
+      assert.equal("auth", crews.err_of(a).kind)
+      assert.equal(1, world:sent "POST")
+      world.transport = transport
+      local client = crew:client { account = "blue" }
+      assert.equal("auth", select(2, client:work()).kind)
+      assert.equal(1, world:sent "POST")
+      local b = crew:start { accounts = "any", resume = true }
+      crew:go(600, b)
+      assert.equal(4, crews.result_of(b).done)
+    end)
+
+    it("hold all where the provider says too many requests", function()
+      enqueue()
+      local transport = world.transport
+      function world.transport()
+        return { status = 429, headers = { ["retry-after"] = "900" }, body = "" }
+      end
+      local a = crew:start(any)
+      crew:go(5, a)
+      world.transport = transport
+      local sent = world:sent()
+      local b = crew:start(any)
+      local c = crew:start() -- of the crew's own account
+      crew:go(600, a, b, c)
+      assert.equal(sent, world:sent())
+    end)
+
+    it("send on after failed tasks where those are their callers' business",
+      function()
+        enqueue "failed"
+        enqueue "failed"
+        local a = crew:start { accounts = "any", failures = false, claims = 1 }
+        crew:go(2500, a)
+        assert.same({ 8, 0 }, { crews.result_of(a).failed,
+          crews.result_of(a).left })
+        assert.same({}, world:rows "SELECT * FROM starvideos_limits")
+      end)
+
+    it("slow down after unknown outcomes where they do not halt", function()
+      crew:enqueue(8, "create_500")
+      local a = crew:start { failures = false, claims = 1 }
+      crew:go(40, a)
+      assert.same({ 6, 2 }, { crew:in_state "unknown", crew:in_state "queued" })
+      crew:go(100, a)
+      assert.equal(8, crews.result_of(a).unknown)
+    end)
   end)
 
   it("leave to each other what a resume waits for, and it to them", function()

@@ -7,6 +7,15 @@ local record = require "starvideos.ledger.record"
 
 local _M = {}
 
+--- The ledger for a worker that is for the orders of all accounts, or that does not
+-- mind failed tasks.
+-- @tparam table manner `serves_all`: what keeps its orders back is of all accounts;
+--   `tolerates`: failed tasks in a row do not halt the queue
+-- @treturn table ledger
+function _M:with(manner)
+  return setmetatable(manner, { __index = self })
+end
+
 --- Stage orders: record them, for all of them to be enqueued together. Nothing
 -- sends them.
 -- @tparam ?string batch what the first call for it returned; nil in that
@@ -42,6 +51,12 @@ function _M:unstage(batch)
   return self:ask_with(false, "unstage", batch)
 end
 
+-- Whose gates these are: nil stands for all accounts.
+local function here(self)
+  return { account = not self.serves_all and self.account or nil,
+    base_url = self.base_url }
+end
+
 --- Add a worker.
 -- @tparam table worker `base_url`; `account` (the ledger's own; empty: none)
 -- @treturn ?table the ledger as this worker has it: what it records of an order is
@@ -61,13 +76,10 @@ end
 -- @treturn ?table err; with `fenced` where it was taken for dead: it has nothing
 --   any more
 function _M:heartbeat(beaten)
-  beaten.account = beaten.account or self.account
-  beaten.base_url = beaten.base_url or self.base_url
+  local where = here(self)
+  beaten.account = beaten.account or where.account
+  beaten.base_url = beaten.base_url or where.base_url
   return self:ask_with(true, "heartbeat", self.worker, beaten)
-end
-
-local function here(self)
-  return { account = self.account, base_url = self.base_url }
 end
 
 --- Set limits, or remove them: all or none.

@@ -1,7 +1,8 @@
 --- What keeps orders back beside the limits of the user: the provider said that
 -- there were too many requests (a hold); the queue stopped itself (a halt), on a
 -- failure that every order would meet, or after too many failed tasks in a row.
--- Each is a row among the limits, of one account and base URL.
+-- Each is a row among the limits, of one base URL and of one account, or of all
+-- where a worker for all has made it: then they have one key.
 -- @module starvideos.ledger.gates
 
 local limit_sql = require "starvideos.ledger.limit_sql"
@@ -19,13 +20,17 @@ _M.policy = {
 -- One that is longer was written by a clock that was put back since.
 local LONGEST_HOLD = limit_sql.policy.hold_max + limit_sql.policy.burst
 
-local OWN = "scope = 'account' AND value = :account AND base_url = :base_url"
+local OWN = "scope = :scope AND value = :account AND base_url = :base_url"
+
+-- What one account has to obey: gates of all accounts, too.
+local OBEYED = [[base_url = :base_url AND (scope = ''
+  OR scope = 'account' AND value = :account)]]
 
 -- Each halves what the one before has left; many at a time count once. None
 -- shortens another, unless that was written by a clock that was put back since.
 local HOLD = ([[INSERT INTO starvideos_limits (name, kind, scope, value,
   base_url, factor, full_until, updated_at)
-  VALUES (:name, 'hold', 'account', :account, :base_url, 0.5,
+  VALUES (:name, 'hold', :scope, :account, :base_url, 0.5,
     :now + :seconds, :now)
   ON CONFLICT (name) DO UPDATE SET
   factor = CASE WHEN @old_is_sound@
@@ -46,21 +51,21 @@ local SWEEP = [[DELETE FROM starvideos_limits
 
 local FAILED = ([[INSERT INTO starvideos_limits (name, kind, scope, value,
   base_url, cap, used, updated_at)
-  VALUES (:name, 'failures', 'account', :account, :base_url, %d, 1, :now)
+  VALUES (:name, 'failures', :scope, :account, :base_url, %d, 1, :now)
   ON CONFLICT (name) DO UPDATE SET used = starvideos_limits.used + 1,
   updated_at = excluded.updated_at]]):format(_M.policy.failures)
 
 -- The claims of a queue that is halted find nothing.
 local HALT = ([[INSERT INTO starvideos_limits (name, kind, scope, value,
   base_url, full_until, reason, updated_at)
-  SELECT :name, 'halt', 'account', :account, :base_url, %.0f, :reason, :now
+  SELECT :name, 'halt', :scope, :account, :base_url, %.0f, :reason, :now
   WHERE @condition@ ON CONFLICT (name) DO NOTHING]])
   :format(limit_sql.FOREVER)
 
 local HALT_NOW = HALT:gsub("@condition@", "1 = 1")
 local HALT_FAILED = HALT:gsub("@condition@", function()
   return [[EXISTS (SELECT 1 FROM starvideos_limits AS f WHERE
-    f.kind = 'failures' AND f.scope = 'account' AND f.value = :account
+    f.kind = 'failures' AND f.scope = :scope AND f.value = :account
     AND f.base_url = :base_url AND f.used >= f.cap)]]
 end)
 
@@ -68,24 +73,33 @@ local RESET = "DELETE FROM starvideos_limits WHERE kind = 'failures' AND "
   .. OWN
 
 local CONTINUE = [[DELETE FROM starvideos_limits
-  WHERE kind IN ('failures', 'halt') AND ]] .. OWN
+  WHERE kind IN ('failures', 'halt')
+  AND (:scope = '' AND base_url = :base_url OR ]] .. OBEYED .. ")"
 
 local PULSE = [[SELECT kind, cap, full_until, reason, @own_factor@ AS factor,
   :now AS now FROM starvideos_limits WHERE kind = 'polls'
     AND (scope <> 'account' OR value = :account)
-  OR kind IN ('hold', 'halt') AND ]] .. OWN
+  OR kind IN ('hold', 'halt') AND ]] .. OBEYED
 
 local ALL = [[SELECT name, kind, value AS account, base_url, cap, used,
   full_until, factor, reason, updated_at FROM starvideos_limits
   WHERE kind IN ('hold', 'halt', 'failures') ORDER BY name]]
 
 local function name_of(kind, values)
-  return ("%s account=%s %s"):format(kind, values.account, values.base_url)
+  return ("%s %s%s"):format(kind, values.scope == "account"
+    and "account=" .. values.account .. " " or "", values.base_url)
+end
+
+-- The values of whom a gate is of.
+local function whose(store, caller, where)
+  local values = limit_sql.values(store, caller, where)
+  values.scope = where.account and "account" or ""
+  return values
 end
 
 -- The values of a gate's statement.
 local function values_of(store, caller, where, kind)
-  local values = limit_sql.values(store, caller, where)
+  local values = whose(store, caller, where)
   values.name = name_of(kind, values)
   return values
 end
@@ -94,7 +108,7 @@ end
 -- sent and nothing polled, and less than before from then on.
 -- @tparam table store
 -- @tparam table caller
--- @tparam table where `account`, `base_url`
+-- @tparam table where `account` (nil: all), `base_url`
 -- @tparam ?number retry_after seconds; nil: the provider names no time
 -- @treturn ?boolean true
 -- @treturn ?table err
@@ -121,7 +135,7 @@ end
 --- Stop the queue: its workers claim nothing to be sent, and send nothing.
 -- @tparam table store
 -- @tparam table caller
--- @tparam table where `account`, `base_url`
+-- @tparam table where `account` (nil: all), `base_url`
 -- @tparam string reason for a person
 -- @tparam string kind of the error that every order would meet
 -- @treturn ?boolean true
@@ -133,14 +147,15 @@ function _M.halt(store, caller, where, reason, kind)
   return count and true, err
 end
 
---- Let the queue continue.
+--- Let the queue continue: that of an account, with what has halted all; or that
+-- of each.
 -- @tparam table store
 -- @tparam table caller
--- @tparam table where `account`, `base_url`
+-- @tparam table where `account` (nil: all), `base_url`
 -- @treturn ?boolean whether it was halted
 -- @treturn ?table err
 function _M.continue(store, caller, where)
-  local values = limit_sql.values(store, caller, where)
+  local values = whose(store, caller, where)
   return store:atomically(function()
     local count, err = limit_sql.run(store, CONTINUE, values)
     return count and { was_halted = count > 0 }, err
@@ -164,16 +179,18 @@ end
 --- Count how the task of an order of the queue has ended. To be called in the
 -- transaction that records it.
 -- @tparam table store
--- @tparam table caller
+-- @tparam table caller where it `tolerates` failed tasks they do not count
 -- @tparam table row as it is now
 -- @treturn ?number
 -- @treturn ?table err
 function _M.count(store, caller, row)
   local state = row.state
-  if row.queued_at and state == "failed" then
+  if not row.queued_at or caller.tolerates then
+    return 0
+  elseif state == "failed" then
     return count_failure(store, caller, row)
-  elseif row.queued_at and (state == "completed" or state == "downloaded") then
-    return limit_sql.run(store, RESET, limit_sql.values(store, caller, row))
+  elseif state == "completed" or state == "downloaded" then
+    return limit_sql.run(store, RESET, whose(store, caller, row))
   end
   return 0
 end
@@ -187,7 +204,7 @@ end
 --- What the worker of an account has to obey.
 -- @tparam table store
 -- @tparam table caller
--- @tparam table where `account`, `base_url`
+-- @tparam table where `account` (nil: of a worker for all), `base_url`
 -- @treturn ?table `rate` (polls a second that all may send together; nil: no
 --   limit), `factor` (the share of their rates that all have left), `hold`
 --   (seconds, for which nothing may be sent), `halted` (where the queue has
@@ -208,8 +225,10 @@ function _M.pulse(store, caller, where)
       pulse.halted = halt_of(row)
     else
       local hold = tonumber(row.full_until) - tonumber(row.now)
-      pulse.hold = hold > 0 and hold <= LONGEST_HOLD and hold or nil
-      pulse.factor = tonumber(row.factor)
+      if hold > 0 and hold <= LONGEST_HOLD then
+        pulse.hold = math.max(pulse.hold or 0, hold)
+      end
+      pulse.factor = math.min(pulse.factor, tonumber(row.factor))
     end
   end
   return pulse
@@ -218,8 +237,9 @@ end
 --- All gates there are.
 -- @tparam table store
 -- @treturn ?table rows, each with `name`, `kind` (`hold`, `halt` or `failures`),
---   `account`, `base_url` and `updated_at`; of a hold `full_until` and `factor`,
---   of failures `used` and `cap`, of a halt `halted`, see `pulse`
+--   `account` (empty: none, or all), `base_url` and `updated_at`; of a hold
+--   `full_until` and `factor`, of failures `used` and `cap`, of a halt `halted`,
+--   see `pulse`
 -- @treturn ?table err
 function _M.list(store)
   local rows, err = store:read(ALL)

@@ -84,7 +84,8 @@ local function caller_of(self, with_held)
       held[entry.row.order_id] = true
     end
   end
-  return { owner = owner.current(), worker = self.worker, now = self.clock(),
+  return { owner = owner.current(), worker = self.worker,
+    tolerates = self.tolerates, now = self.clock(),
     boottime = self.boottime(), clock = owner.clock(), held = held }
 end
 

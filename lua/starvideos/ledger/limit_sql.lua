@@ -62,7 +62,7 @@ local parts = {
     policy.hold_max + policy.burst),
   factor = "(SELECT COALESCE(MIN(" .. FACTOR .. [[), 1.0)
     FROM starvideos_limits AS h WHERE h.kind = 'hold'
-    AND h.scope = 'account' AND h.value = :account
+    AND (h.scope = '' OR h.scope = 'account' AND h.value = :account)
     AND h.base_url = :base_url)]],
   gap = GAP,
   -- The user's limit has the factor of a hold in its gap: that is slow enough.

@@ -4,11 +4,12 @@
 --
 -- The first argument of every method is the `caller`: `owner` (a name of
 -- `starvideos.ledger.owner`), `worker` (the id of the worker that it is, if it is
--- one), `now` (Unix seconds), `boottime` (seconds of the
--- clock that goes on while the machine sleeps), `clock` (the name of that
--- clock) and, where orders are listed or decided about, `held` (true under the
--- id of each order that the owner is sending). A method that fails returns nil
--- and an err, a table with `kind` and `message`.
+-- one), `tolerates` (whether failed tasks do not halt its queue), `now` (Unix
+-- seconds), `boottime` (seconds of the clock that goes on while the machine
+-- sleeps), `clock` (the name of that clock) and, where orders are listed or
+-- decided about, `held` (true under the id of each order that the owner is
+-- sending). A method that fails returns nil and an err, a table with `kind` and
+-- `message`.
 --
 -- Every write names the order, the revision that was read and, where it records
 -- the outcome of an attempt, that attempt: another one stays unchanged. But the

@@ -61,7 +61,8 @@ local FULL = ([[l.full_until > @now@ AND l.kind <> 'polls'
 
 local most = {
   queued = [[(SELECT CASE WHEN EXISTS (SELECT 1 FROM starvideos_limits AS l
-    WHERE l.scope = '' AND @full@) THEN 0 ELSE @count@ END)]],
+    WHERE l.scope = '' AND @full@ AND l.base_url IN ('', ?))
+    THEN 0 ELSE @count@ END)]],
   open = "@count@",
   any = "@count@",
 }
@@ -269,6 +270,7 @@ local function values_of(id, now, want)
   values[3] = want.what == "queued" and want.base_url or nil
   values[#values + 1] = want.base_url
   values[#values + 1] = want.account
+  values[#values + 1] = want.what == "queued" and want.base_url or nil
   values[#values + 1] = id
   return values
 end
@@ -339,7 +341,7 @@ end
 -- @treturn ?table err
 function _M.left(store, _, want)
   local sql = LEFT:gsub("@account@", want.account and "AND account = ?" or "")
-  local rows, err = store:read(sql, want.base_url, want.account)
+  local rows, err = store:read(sql, unpack { want.base_url, want.account })
   local left = {}
   for _, row in ipairs(rows or {}) do
     left[row.state] = { orders = tonumber(row.orders),

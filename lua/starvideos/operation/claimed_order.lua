@@ -192,7 +192,11 @@ end
 
 function after_error.outcome_unknown(job, one, err)
   job.unknowns = job.unknowns + 1
-  if job.unknowns >= _M.policy.in_a_row then
+  if job.unknowns < _M.policy.in_a_row then
+    return finish(job, one, "unknown", nil, err)
+  elseif job.options.failures == false then
+    hold_back(job, _M.policy.hold_max)
+  else
     halt(job, errors.new { kind = "outcome_unknown", message = ("of %d"
       .. " orders in a row nobody knows whether they were bought; the last one"
       .. " said: %s"):format(job.unknowns, err.message) })

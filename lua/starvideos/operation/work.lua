@@ -211,6 +211,10 @@ end
 -- @treturn ?table result
 -- @treturn ?table err; with `result`, as far as it came
 function _M.run(context, options)
+  context = setmetatable({ ledger = context.ledger:with {
+    serves_all = options.accounts == "any",
+    tolerates = options.failures == false,
+  } }, { __index = context })
   local self = claimed_order.new_job(context, options)
   self.open_at = -math.huge -- before which nothing is taken over
   if options.resume then

@@ -250,7 +250,7 @@ end
 function _M.new(context, on_limited)
   local began = context.boottime()
   local where = { base_url = context.base_url,
-    account = context.ledger.account }
+    account = not context.ledger.serves_all and context.ledger.account or nil }
   local ledger, err = context.ledger:register(where)
   if not ledger then
     return nil, err
