@@ -144,14 +144,6 @@ return worlds.behaviour("the requests of a gateway", function(each)
         { barred.limit, barred.cap, barred.used, barred.currency })
     end)
 
-    it("of spend keeps orders out until the ledger has it", function()
-      local terms = { terms = { spend = 2 } }
-      assert.equal("unkept", place(alice, terms).limit)
-      assert(world:client { prices = PRICES }:limits { spend = 2,
-        per = "day", account = "alice" })
-      assert.equal("new", verdict(alice, terms))
-    end)
-
     it("of spend keeps out what has no price", function()
       assert(world:client { prices = PRICES }:limits { spend = 2,
         per = "day", account = "bob" })

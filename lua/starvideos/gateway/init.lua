@@ -3,7 +3,6 @@
 -- @module starvideos.gateway
 
 local answer = require "starvideos.gateway.answer"
-local caps = require "starvideos.gateway.caps"
 local guard = require "starvideos.gateway.guard"
 local applications = require "starvideos.gateway.application"
 local refusals = require "starvideos.gateway.refusal"
@@ -29,11 +28,6 @@ function _M.begin_worker()
   ngx.timer.at(0, function()
     workers.run(app)
   end)
-  if ngx.worker.id() == 0 then
-    ngx.timer.at(0, function()
-      caps.keep(app)
-    end)
-  end
 end
 
 -- What each answer has, whatever comes of its request.

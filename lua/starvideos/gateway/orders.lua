@@ -129,12 +129,6 @@ function bars.unpriced()
       .. " runs the gateway for a price" }
 end
 
--- Until the gateway has told the ledger what its callers may spend.
-function bars.unkept()
-  return { status = 503, code = "starting", retry_after = 3,
-    message = "the gateway is starting; nothing was ordered: try again" }
-end
-
 function bars.halt()
   return { status = 503, code = "upstream_unavailable", retry_after = 60,
     message = "the gateway's account cannot order now; nothing was ordered:"

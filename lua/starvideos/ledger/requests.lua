@@ -44,7 +44,7 @@ local RECENT = [[SELECT COUNT(*) AS orders, MIN(created_at) AS first
 
 -- What is spent of each limit of spend, and what orders that are not sent yet
 -- will cost, which have no part in that.
-local SPEND = [[SELECT l.name, l.scope, l.kind, l.cap, l.currency,
+local SPEND = [[SELECT l.name, l.kind, l.cap, l.currency,
   CASE WHEN l.kind = 'spend/day' AND l.began < ? THEN 0 ELSE l.used END AS used,
   (SELECT SUM(o.cost) FROM starvideos_orders AS o
     WHERE o.queued_at IS NOT NULL AND o.state IN ('queued', 'prepared')
@@ -105,18 +105,16 @@ local function over(row, wanted, now)
     retry_after = row.kind == "spend/day" and DAY - now % DAY or nil }
 end
 
-function bars.spend(store, caller, wanted, terms)
+function bars.spend(store, caller, wanted)
   local day = math.floor(caller.now / DAY) * DAY
   local rows, err = store:read(SPEND, day, wanted.account)
-  local is_kept = not terms.spend
   for _, row in ipairs(rows or {}) do
     local bar = over(row, wanted, caller.now)
     if bar then
       return bar
     end
-    is_kept = is_kept or row.scope == "account"
   end
-  return not is_kept and { limit = "unkept" } or nil, err
+  return nil, err
 end
 
 -- What keeps the order out, if anything does.
@@ -194,11 +192,10 @@ end
 -- @tparam table wanted see `orders:begin`; with `endpoint`, `body` and `attempt`
 --   (0 for a first one)
 -- @tparam table terms of the caller: `open` (orders that have not ended) and
---   `orders_per_minute`, each nil for no limit; `spend`, which must be there as a
---   limit of the ledger
+--   `orders_per_minute`, each nil for no limit; spend is a limit of the ledger
 -- @treturn ?table `verdict`: "new", "known" (by its key), "joined", "conflict"
 --   (the key names another order), each with the `row`; or "barred" with
---   `limit` (open, orders_per_minute, spend, unpriced, unkept, halt), and where they
+--   `limit` (open, orders_per_minute, spend, unpriced, halt), and where they
 --   apply `cap`, `used`, `retry_after` (seconds), `currency`, `reason`
 -- @treturn ?table err
 function _M.admit(store, caller, wanted, terms)
