@@ -30,10 +30,9 @@ function _M.new(fields)
   local status = fields.status
   fields.type = fields.type or types[status]
     or status >= 500 and "server_error" or "invalid_request_error"
-  if later[status] and fields.retry ~= false then
-    fields.retry_after = math.max(1, math.ceil(fields.retry_after
-      or RETRY_AFTER))
-  end
+  local seconds = fields.retry_after
+    or later[status] and fields.retry ~= false and RETRY_AFTER
+  fields.retry_after = seconds and math.max(1, math.ceil(seconds)) or nil
   return fields
 end
 
