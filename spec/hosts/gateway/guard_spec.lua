@@ -1,0 +1,165 @@
+-- Who is let into a gateway: in a real nginx, before the body of a request is
+-- sent.
+
+local core = require "starvideos.core"
+local curl = require "starvideos.curl"
+local files = require "spec.fixtures.files"
+local gateways = require "spec.fixtures.gateway"
+local json = require "starvideos.json"
+local raw_http = require "spec.fixtures.raw_http"
+local socket = require "socket"
+
+describe("the guard of a gateway in nginx", function()
+  local gateway
+
+  local CALLERS = { callers = {
+    { name = "ann", token_sha256 = curl.sha256 "token-of-ann" },
+    { name = "bob", token_sha256 = curl.sha256 "token-of-bob",
+      origins = { "https://play.example" } },
+  } }
+
+  -- Nothing is ordered here, so that no provider is asked.
+  local function start(callers)
+    gateway = gateways.start { base_url = "http://127.0.0.1:9", api_key = "key",
+      callers = callers }
+  end
+
+  after_each(function()
+    gateway:stop()
+  end)
+
+  local function ask(method, path, headers, body)
+    headers.Host = headers.Host or "127.0.0.1:" .. gateway.port
+    local status, fields, text = raw_http.ask(gateway.port,
+      raw_http.head(method, path, headers) .. (body or ""))
+    local is_json = text and (fields["content-type"] or ""):find "json"
+    return status, is_json and json.decode(text) or text, fields
+  end
+
+  local function list(headers)
+    return ask("GET", "/v1/videos", headers)
+  end
+
+  -- The body of these requests never comes.
+  local function post(headers)
+    headers["Content-Type"] = "application/json"
+    headers["Content-Length"] = 1000
+    return ask("POST", "/v1/videos", headers)
+  end
+
+  local function assert_refused(status, code, got, answer, headers)
+    assert.equal(status, got)
+    assert.equal(code, answer.error.code)
+    assert.equal("application/json", headers["content-type"])
+    assert.is_nil(headers["access-control-allow-credentials"])
+    return headers
+  end
+
+  describe("with a file of callers", function()
+    before_each(function()
+      start(CALLERS)
+    end)
+
+    it("lets a caller in by the header or the cookie", function()
+      assert.equal(200, (list { Authorization = "Bearer token-of-ann" }))
+      assert.equal(200, (list { Cookie = "starvideos_token=token-of-ann" }))
+    end)
+
+    it("refuses others before their body comes", function()
+      local headers = assert_refused(401, "missing_api_key", post {})
+      assert.equal('Bearer realm="starvideos"', headers["www-authenticate"])
+      assert_refused(401, "invalid_api_key",
+        post { Authorization = "Bearer token-of-anna" })
+    end)
+
+    it("refuses a rebound name and foreign pages before the body comes",
+      function()
+        local token = "Bearer token-of-ann"
+        for _, case in ipairs {
+          { "host_not_allowed", Host = "evil.example" },
+          { "host_not_allowed", Host = "evil.example:" .. gateway.port },
+          { "origin_not_allowed", Origin = "https://evil.example" },
+          { "origin_not_allowed", Origin = "null" },
+          { "origin_not_allowed", ["Sec-Fetch-Site"] = "cross-site" },
+          { "origin_not_allowed", Origin = "https://play.example" },
+        } do
+          local code = table.remove(case, 1)
+          case.Authorization = token
+          assert_refused(403, code, post(case))
+        end
+      end)
+
+    it("lets its own page and allowed ones in", function()
+      assert.equal(200, (list { Cookie = "starvideos_token=token-of-ann",
+        Origin = "http://127.0.0.1:" .. gateway.port,
+        ["Sec-Fetch-Site"] = "same-origin" }))
+      local status, _, headers = list { Authorization = "Bearer token-of-bob",
+        Origin = "https://play.example", ["Sec-Fetch-Site"] = "cross-site" }
+      assert.equal(200, status)
+      assert.equal("https://play.example",
+        headers["access-control-allow-origin"])
+      assert.truthy(headers["access-control-expose-headers"]
+        :find("X-Request-Id", 1, true))
+    end)
+
+    it("answers a browser that asks what a page may send", function()
+      local status, _, headers = ask("OPTIONS", "/v1/videos", {
+        Origin = "https://play.example",
+        ["Access-Control-Request-Method"] = "POST",
+        ["Access-Control-Request-Headers"] = "authorization,idempotency-key" })
+      assert.equal(200, status)
+      assert.equal("https://play.example",
+        headers["access-control-allow-origin"])
+      assert.truthy(headers["access-control-allow-headers"]
+        :find("Idempotency-Key", 1, true))
+      headers = assert_refused(403, "origin_not_allowed", ask("OPTIONS",
+        "/v1/videos", { Origin = "https://evil.example",
+          ["Access-Control-Request-Method"] = "POST" }))
+      assert.is_nil(headers["access-control-allow-origin"])
+    end)
+
+    local function until_true(condition)
+      local give_up = core.now() + 20
+      while not condition() do
+        assert(core.now() < give_up, gateway:logs())
+        socket.sleep(0.05)
+      end
+    end
+
+    local function write_callers(text)
+      files.write(gateway.prefix .. "/callers.json", text)
+      gateway:signal "HUP"
+    end
+
+    it("reads the file again on HUP", function()
+      write_callers(json.encode { callers = { { name = "ann",
+        token_sha256 = curl.sha256 "another" } } })
+      until_true(function()
+        return list { Authorization = "Bearer token-of-ann" } == 401
+      end)
+      assert.equal(200, (list { Authorization = "Bearer another" }))
+    end)
+
+    it("keeps its callers on HUP where the file is broken, and says so",
+      function()
+        write_callers '{ "callers": [ { "name": "a/b" } ] }'
+        until_true(function()
+          return gateway:logs():find "callers%[1%] %(a/b%)%.name is no name"
+        end)
+        assert.truthy(gateway:logs():find(
+          "callers[1] (a/b).token_sha256 is missing", 1, true))
+        assert.equal(200, (list { Authorization = "Bearer token-of-ann" }))
+      end)
+  end)
+
+  describe("without a file of callers", function()
+    it("serves this machine, but not what a proxy passes on", function()
+      start()
+      assert.equal(200, (list {}))
+      assert.equal(200, (list { Authorization = "Bearer any" }))
+      for _, name in ipairs { "X-Forwarded-For", "Forwarded", "X-Real-IP" } do
+        assert_refused(403, "not_local", list { [name] = "192.0.2.7" })
+      end
+    end)
+  end)
+end)
