@@ -68,7 +68,7 @@ end
 function _M.entry_of(app, row)
   local order = records.order(row)
   local status = statuses[order.state] or "failed"
-  local ended = status == "completed" and order.updated_at or nil
+  local ended = status == "completed" and math.floor(row.closed_at) or nil
   local keep = app.settings.keep_days
   return {
     id = PREFIX .. order.id,
@@ -162,6 +162,8 @@ function _M.place(app, caller, wanted)
     return nil, conflict()
   elseif found.verdict == "barred" then
     return nil, refusals.new(bars[found.limit](found))
+  elseif found.verdict == "new" then
+    live.note(found.row.order_id, { state = "queued" })
   end
   return _M.entry_of(app, found.row)
 end
@@ -244,6 +246,7 @@ function _M.delete(app, caller, id)
   if not deleted then
     return nil, err and refusals.of(err) or refusals.not_found()
   end
+  live.note(entry.order_id, { state = "deleted" })
   context.runtime:disk("remove", entry.file)
   return entry
 end
