@@ -8,6 +8,7 @@
 #include "platform/address.h"
 #include "platform/clock.h"
 #include "platform/file.h"
+#include "platform/hangup.h"
 #include "platform/process.h"
 #include "platform/random.h"
 #include "platform/sqlite_locks.h"
@@ -135,6 +136,24 @@ static int system_termination_came(lua_State *L) {
   return 1;
 }
 
+/* begin_hangup(), end_hangup(), hangup_came() -> boolean: see hangup.h. */
+static int system_begin_hangup(lua_State *L) {
+  (void)L;
+  sv_hangup_begin();
+  return 0;
+}
+
+static int system_end_hangup(lua_State *L) {
+  (void)L;
+  sv_hangup_end();
+  return 0;
+}
+
+static int system_hangup_came(lua_State *L) {
+  lua_pushboolean(L, sv_hangup_came());
+  return 1;
+}
+
 /* kind(path) -> "file", "directory" or "other", or nil where there is none. */
 static int system_kind(lua_State *L) {
   lua_pushstring(L, sv_file_kind(luaL_checkstring(L, 1)));
@@ -200,6 +219,9 @@ static const luaL_Reg functions[] = {
     {"begin_termination", system_begin_termination},
     {"end_termination", system_end_termination},
     {"termination_came", system_termination_came},
+    {"begin_hangup", system_begin_hangup},
+    {"end_hangup", system_end_hangup},
+    {"hangup_came", system_hangup_came},
     {"kind", system_kind},
     {"make_directory", system_make_directory},
     {"is_loopback", system_is_loopback},
