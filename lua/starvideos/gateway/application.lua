@@ -39,6 +39,7 @@ local function client_maker(app)
       client = starvideos.assert(starvideos.new { runtime = "ngx",
         api_key = app.api_key, base_url = wanted.base_url,
         edition = wanted.edition, ledger = wanted.ledger, prices = app.prices,
+        ca_file = wanted.ca_file,
         account = name, on_event = app.on_event,
         insecure_http = wanted.insecure_http })
       clients[name or ""] = client
@@ -82,7 +83,7 @@ function _M.new(folder)
   if not wanted then
     return nil, why
   end
-  local app = { folder = folder, settings = wanted,
+  local app = { folder = wanted.folder, settings = wanted,
     api_key = os.getenv "STARVIDEOS_API_KEY", now = ngx.time }
   app.client = client_maker(app)
   app.catalog = core.catalog { edition = wanted.edition }

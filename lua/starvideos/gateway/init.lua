@@ -47,6 +47,11 @@ local function send(dialect, status, value, headers)
   end
 end
 
+-- For the log: the variables outlive a redirect to a file, the context does not.
+local function note(name, value)
+  ngx.ctx[name], ngx.var["gateway_" .. name] = value, value
+end
+
 local function serve(request)
   local ok, refusal = guard.check(app, request)
   local route, match, dialect = router.find(request.method, request.path)
@@ -59,13 +64,13 @@ local function serve(request)
   elseif not route then
     return answer.refuse(dialect, match)
   end
-  ngx.ctx.route = route.label
+  note("route", route.label)
   if not route.open then
     request.caller, refusal = guard.caller(app, request)
     if not request.caller then
       return answer.refuse(dialect, refusal)
     end
-    ngx.ctx.caller = request.caller.name
+    note("caller", request.caller.name)
   end
   return send(dialect, route.run(app, request, match))
 end

@@ -1,62 +1,165 @@
---- The text of a gateway's nginx.conf.
+--- The text of a gateway's configuration of nginx: what stands in the block `http`,
+-- and a whole nginx.conf around it. Paths are absolute, so that the first can be
+-- included into any nginx.conf.
 -- @module starvideos.gateway.nginx.configuration
 
 local _M = {}
 
-local TEXT = [[
-@modules@
-pid nginx.pid;
-error_log logs/error.log warn;
-worker_processes @workers@;
-worker_shutdown_timeout 120s;
-env STARVIDEOS_API_KEY; env SSL_CERT_FILE;
-events { worker_connections 4096; }
-http {
-  client_body_temp_path tmp/body; proxy_temp_path tmp/proxy;
-  fastcgi_temp_path tmp/fastcgi; uwsgi_temp_path tmp/uwsgi;
-  scgi_temp_path tmp/scgi;
-  access_log logs/access.log;
+-- A variable that Lua may set, and the log may use though nobody did.
+local HTTP = [[
+lua_package_path "@lua_path@";
+lua_package_cpath "@c_path@";
+lua_shared_dict starvideos_gateway 20m;
+init_by_lua_block { require("starvideos.gateway").begin("@settings@") }
+init_worker_by_lua_block { require("starvideos.gateway").begin_worker() }
+map "" $gateway_route { default ""; }
+map "" $gateway_caller { default ""; }
+log_format starvideos_gateway escape=json '{"time":"$time_iso8601",'
+  '"request_id":"$request_id","caller":"$gateway_caller",'
+  '"method":"$request_method","route":"$gateway_route","status":$status,'
+  '"seconds":$request_time,"bytes":$bytes_sent}';
+
+server {
+  listen @listen@;
+  server_name _;
+  @tls@
+  access_log "@folder@/logs/access.log" starvideos_gateway;
   server_tokens off;
+  default_type application/json;
+
+  # Orders are small; a video is passed by its URL.
   client_max_body_size 64k;
   client_body_buffer_size 64k;
-  client_header_timeout 10s; client_body_timeout 10s; send_timeout 30s;
+  client_header_buffer_size 2k;
+  large_client_header_buffers 4 8k;
+  client_header_timeout 10s;
+  client_body_timeout 10s;
+  send_timeout 30s;
+  keepalive_timeout 60s;
   reset_timedout_connection on;
-  @paths@
-  lua_shared_dict starvideos_gateway 20m;
   lua_check_client_abort on;
-  init_by_lua_block { require("starvideos.gateway").begin("@folder@") }
-  init_worker_by_lua_block { require("starvideos.gateway").begin_worker() }
-  server {
-    listen @listen@;
-    error_page 400 404 405 408 411 413 414 416 431 494 500 502 503 504 @refused;
-    location @refused { content_by_lua_block {
-      require("starvideos.gateway").refused() } }
-    location / { content_by_lua_block {
-      require("starvideos.gateway").handle() } }
-    location /_files/ {
-      internal; alias files/; types { } default_type video/mp4;
-    }
+
+  error_page 400 404 405 408 411 413 414 416 431 494 495 496 497
+    500 502 503 504 @refused;
+  location @refused {
+    content_by_lua_block { require("starvideos.gateway").refused() }
+  }
+  location / {
+    content_by_lua_block { require("starvideos.gateway").handle() }
+  }
+
+  # A link to a video is a secret: no log may have it.
+  location ~ ^(/kyyReactApiServer)?/v1/files/ {
+    error_log "@folder@/logs/error.log" crit;
+    content_by_lua_block { require("starvideos.gateway").handle() }
+  }
+  location /_files/ {
+    internal;
+    error_log "@folder@/logs/error.log" crit;
+    alias "@folder@/files/";
+    types { }
+    default_type video/mp4;
   }
 }
 ]]
 
---- Write it.
--- @tparam table server `modules` (files to load), `workers`, `listen` (address and
---   port), `folder`, `paths` (the directives that say where Lua finds modules)
--- @treturn string
-function _M.text(server)
-  local values = {}
-  for name, value in pairs(server) do
-    values[name] = value
-  end
-  local modules = {}
-  for index, path in ipairs(server.modules) do
-    modules[index] = ("load_module %s;"):format(path)
-  end
-  values.modules = table.concat(modules, "\n")
-  return (TEXT:gsub("@(%l+)@", function(name)
-    return values[name] and tostring(values[name])
+local MAIN = [[
+@modules@
+@user@
+pid "@folder@/nginx.pid";
+error_log "@folder@/logs/error.log" warn;
+worker_processes @workers@;
+@open_files@
+@environment@
+worker_shutdown_timeout @patience@s;
+events { worker_connections @connections@; }
+http {
+  client_body_temp_path "@folder@/tmp/body";
+  proxy_temp_path "@folder@/tmp/proxy";
+  fastcgi_temp_path "@folder@/tmp/fastcgi";
+  uwsgi_temp_path "@folder@/tmp/uwsgi";
+  scgi_temp_path "@folder@/tmp/scgi";
+@http@}
+]]
+
+local TLS = [[
+ssl_certificate "@cert@";
+  ssl_certificate_key "@key@";
+  ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_session_cache shared:starvideos_gateway_tls:2m;]]
+
+--- Variables of the environment that nginx leaves to its workers: the key, and
+-- what libcurl and PostgreSQL's client read.
+_M.environment = { "STARVIDEOS_API_KEY", "SSL_CERT_FILE", "PGPASSWORD",
+  "PGPASSFILE", "PGUSER", "PGHOST", "PGPORT", "PGSSLMODE", "PGSSLROOTCERT",
+  "PGSSLCERT", "PGSSLKEY" }
+
+--- Connections of each worker: of a thousand listeners, and what they do beside.
+_M.CONNECTIONS = 4096
+
+--- Descriptors of each worker.
+_M.OPEN_FILES = 8192
+
+-- Seconds that requests have to end in; nginx itself is given two minutes.
+local PATIENCE = 115
+
+--- Whether nginx can be told a path: it takes a few characters for its own.
+-- @tparam string path
+-- @treturn boolean
+function _M.can_name(path)
+  return not path:find "[%c\"\\$;?]"
+end
+
+-- A line that is nothing but the place of a missing value is left out.
+local function fill(text, values)
+  return (text:gsub("([^\n]*)(\n?)", function(line, ending)
+    local only = line:match "^ *@([%l_]+)@$"
+    if only and not values[only] then
+      return ""
+    end
+    return line:gsub("@([%l_]+)@", function(name)
+      return values[name] and tostring(values[name])
+    end) .. ending
   end))
+end
+
+--- What stands in the block `http`.
+-- @tparam table server `folder` (its files), `settings` (the folder of
+--   settings.json; nil: the same), `listen` (address and port), `tls` (`cert` and
+--   `key`, paths; nil: none), `lua_path` and `c_path` (of Lua's modules)
+-- @treturn string
+function _M.http(server)
+  return fill(HTTP, { folder = server.folder,
+    settings = server.settings or server.folder,
+    listen = server.listen .. (server.tls and " ssl http2" or ""),
+    tls = server.tls and fill(TLS, server.tls), lua_path = server.lua_path,
+    c_path = server.c_path })
+end
+
+local function lines(list, form)
+  local result = {}
+  for index, item in ipairs(list) do
+    result[index] = form:format(item)
+  end
+  return table.concat(result, "\n")
+end
+
+--- A whole nginx.conf.
+-- @tparam table server that of `http`, and `modules` (files to load), `workers`,
+--   `user` (of the workers; nil: that of nginx), `open_files` (nil: as many as
+--   it may)
+-- @tparam[opt] string http what stands in that block; nil: what `http` gives
+-- @treturn string
+function _M.text(server, http)
+  http = http or _M.http(server)
+  return fill(MAIN, { folder = server.folder, workers = server.workers,
+    modules = lines(server.modules, "load_module \"%s\";"),
+    user = server.user and ("user %s;"):format(server.user),
+    open_files = server.open_files
+      and ("worker_rlimit_nofile %d;"):format(server.open_files),
+    environment = lines(_M.environment, "env %s;"), patience = PATIENCE,
+    connections = _M.CONNECTIONS,
+    http = http:gsub("([^\n]+)", "  %1") })
 end
 
 return _M
