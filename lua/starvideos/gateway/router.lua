@@ -15,6 +15,8 @@ local ID = "(video_%x+)"
 -- names, and returns a status, a table to send as JSON and headers; or nil and a
 -- refusal; or true where it has sent its answer.
 local rows = {
+  { "GET", "^/$", "page", "serve", open = true },
+  { "GET", "^/page/(%l+%.%l+)$", "page", "serve", open = true },
   { "POST", "^/v1/starvideos/videos$", "api.provider", "create",
     dialect = "provider" },
   { "POST", "^/v1/videos/videos$", "api.provider", "create",
