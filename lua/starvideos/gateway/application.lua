@@ -8,6 +8,7 @@
 -- * `prices`: as the client takes them, or nil
 -- * `catalog`: of `starvideos.core`, the models of the edition
 -- * `now()`: Unix seconds
+-- * `shared`: the dictionary of all nginx workers, whose content may be lost
 -- * `client(name)`: the client whose account is a caller, nil: of no account
 -- @module starvideos.gateway.application
 
@@ -84,7 +85,8 @@ function _M.new(folder)
     return nil, why
   end
   local app = { folder = wanted.folder, settings = wanted,
-    api_key = os.getenv "STARVIDEOS_API_KEY", now = ngx.time }
+    api_key = os.getenv "STARVIDEOS_API_KEY", now = ngx.time,
+    shared = ngx.shared.starvideos_gateway }
   app.client = client_maker(app)
   app.catalog = core.catalog { edition = wanted.edition }
   return read_files(app)

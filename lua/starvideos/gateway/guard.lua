@@ -15,6 +15,9 @@ local _M = {}
 --- The name of the cookie that holds a token.
 _M.COOKIE = "starvideos_token"
 
+--- What every 401 says of how to send one.
+_M.CHALLENGE = 'Bearer realm="starvideos"'
+
 local TOKEN_BYTES = 256
 
 -- Of a gateway without a file of callers.
@@ -57,6 +60,14 @@ local function foreign_origin(app, request)
   if origin and origin ~= own and origin ~= (public or own):lower() then
     return origin
   end
+end
+
+--- Whether another site's page sends a request.
+-- @tparam table app
+-- @tparam table request
+-- @treturn boolean
+function _M.is_foreign(app, request)
+  return foreign_origin(app, request) ~= nil
 end
 
 -- What a browser says of a request of the gateway's own page, or of one that a
@@ -126,13 +137,12 @@ local function sent_token(request, is_foreign)
 end
 
 local function unknown_caller(was_sent)
-  local challenge = 'Bearer realm="starvideos"'
   return nil, refusals.new { status = 401,
     code = was_sent and "invalid_api_key" or "missing_api_key",
     message = (was_sent and "no caller has this token"
       or "the request has no token") .. "; nothing was ordered: send yours as"
       .. " the header Authorization: Bearer TOKEN",
-    headers = { ["WWW-Authenticate"] = challenge
+    headers = { ["WWW-Authenticate"] = _M.CHALLENGE
       .. (was_sent and ', error="invalid_token"' or "") } }
 end
 

@@ -27,6 +27,8 @@ local rows = {
   { "GET", "^/v1/videos$", "api.openai", "list" },
   { "GET", "^/v1/videos/" .. ID .. "$", "api.openai", "retrieve" },
   { "DELETE", "^/v1/videos/" .. ID .. "$", "api.openai", "delete" },
+  { "POST", "^/v1/session$", "session", "create", open = true },
+  { "DELETE", "^/v1/session$", "session", "delete", open = true },
 }
 
 --- All routes: `method`, `pattern`, `module`, `name` (of its function), `dialect`,

@@ -118,6 +118,26 @@ describe("the guard of a gateway in nginx", function()
       assert.is_nil(headers["access-control-allow-origin"])
     end)
 
+    it("signs a page in by a cookie, which opens everything", function()
+      local text = json.encode { token = "token-of-ann" }
+      local status, answer, headers = ask("POST", "/v1/session", {
+        ["Content-Type"] = "application/json", ["Content-Length"] = #text }, text)
+      assert.equal(200, status)
+      assert.same({ caller = "ann" }, answer)
+      local cookie = headers["set-cookie"]:match "^[^;]+"
+      assert.equal(200, (list { Cookie = cookie }))
+      text = json.encode { token = "token-of-anna" }
+      for _ = 1, 10 do
+        assert_refused(401, "invalid_api_key", ask("POST", "/v1/session", {
+          ["Content-Type"] = "application/json",
+          ["Content-Length"] = #text }, text))
+      end
+      headers = assert_refused(429, "too_many_sign_ins", ask("POST",
+        "/v1/session", { ["Content-Length"] = 1000 }))
+      assert.equal("60", headers["retry-after"])
+      assert.equal(200, (ask("DELETE", "/v1/session", {})))
+    end)
+
     local function until_true(condition)
       local give_up = core.now() + 20
       while not condition() do
@@ -126,7 +146,9 @@ describe("the guard of a gateway in nginx", function()
       end
     end
 
+    -- nginx takes no signal before its workers run.
     local function write_callers(text)
+      assert.equal(200, (list { Authorization = "Bearer token-of-ann" }))
       files.write(gateway.prefix .. "/callers.json", text)
       gateway:signal "HUP"
     end

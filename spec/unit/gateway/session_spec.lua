@@ -1,0 +1,109 @@
+local callers = require "starvideos.gateway.callers"
+local curl = require "starvideos.curl"
+local json = require "starvideos.json"
+local session = require "starvideos.gateway.session"
+
+describe("signing in to a gateway", function()
+  local app, counts
+
+  before_each(function()
+    counts = {}
+    app = { settings = { hosts = { "127.0.0.1:8080" } },
+      shared = { incr = function(_, key, change, first, seconds)
+        assert.equal(session.policy.window, seconds)
+        counts[key] = (counts[key] or first) + change
+        return counts[key]
+      end },
+      callers = assert(callers.parse(json.encode { callers = {
+        { name = "ann", token_sha256 = curl.sha256 "token-of-ann",
+          origins = { "https://play.example" } } } })) }
+  end)
+
+  local function request(text, change)
+    local made = { scheme = "http", host = "127.0.0.1:8080",
+      remote = "192.0.2.7", body = function() return text end,
+      header = function(name)
+        return name == "Content-Type" and "application/json" or nil
+      end }
+    for name, value in pairs(change or {}) do
+      made[name] = value
+    end
+    return made
+  end
+
+  local function sign_in(token, change)
+    return session.create(app, request(json.encode { token = token }, change))
+  end
+
+  local function assert_refused(status, code, got, refusal)
+    assert.is_nil(got)
+    assert.same({ status, code }, { refusal.status, refusal.code })
+    return refusal
+  end
+
+  it("gives the cookie, which scripts and other sites do not get", function()
+    local status, answer, headers = sign_in "token-of-ann"
+    assert.equal(200, status)
+    assert.same({ caller = "ann" }, answer)
+    assert.equal("starvideos_token=token-of-ann; Path=/; Max-Age=2592000;"
+      .. " HttpOnly; SameSite=Strict", headers["Set-Cookie"])
+  end)
+
+  it("keeps the cookie off plain HTTP where there is TLS", function()
+    local _, _, headers = sign_in("token-of-ann", { scheme = "https" })
+    assert.truthy(headers["Set-Cookie"]:find "; Secure$")
+    app.settings.public_url = "https://videos.example"
+    _, _, headers = sign_in "token-of-ann"
+    assert.truthy(headers["Set-Cookie"]:find "; Secure$")
+  end)
+
+  it("refuses what is nobody's token", function()
+    for _, token in ipairs { "token-of-an", "", "a b", "token-of-ann; a=b", 7,
+      { "token-of-ann" }, json.null } do
+      local refusal = assert_refused(401, "invalid_api_key", sign_in(token,
+        { remote = tostring(token) }))
+      assert.equal("token", refusal.param)
+      assert.truthy(refusal.headers["WWW-Authenticate"])
+      assert.is_nil(refusal.message:find("token-of", 1, true))
+    end
+    assert_refused(400, "invalid_json", session.create(app, request "{"))
+  end)
+
+  it("refuses an address that has guessed too often", function()
+    for _ = 1, session.policy.failures do
+      assert_refused(401, "invalid_api_key", sign_in "wrong")
+    end
+    assert.equal(60,
+      assert_refused(429, "too_many_sign_ins", sign_in "token-of-ann").retry_after)
+    assert.equal(200, (sign_in("token-of-ann", { remote = "192.0.2.8" })))
+  end)
+
+  it("does not count what succeeds", function()
+    for _ = 1, 3 * session.policy.failures do
+      assert.equal(200, (sign_in "token-of-ann"))
+    end
+  end)
+
+  it("refuses another site's page, though a caller allows it", function()
+    assert_refused(403, "origin_not_allowed", sign_in("token-of-ann", {
+      header = function(name)
+        return name == "Origin" and "https://play.example"
+          or name == "Content-Type" and "application/json" or nil
+      end }))
+  end)
+
+  it("is not needed without a file of callers", function()
+    app.callers = nil
+    local status, answer, headers = sign_in "any"
+    assert.equal(200, status)
+    assert.same({ caller = "local" }, answer)
+    assert.is_nil(headers)
+  end)
+
+  it("ends with the cookie", function()
+    local status, _, headers = session.delete(app, request "")
+    assert.equal(200, status)
+    assert.equal("starvideos_token=; Path=/; Max-Age=0; HttpOnly;"
+      .. " SameSite=Strict", headers["Set-Cookie"])
+  end)
+end)
