@@ -6,7 +6,7 @@ local busted = require "busted"
 local core = require "starvideos.core"
 local worlds = require "spec.ledger.world"
 
-local describe, it = busted.describe, busted.it
+local before_each, describe, it = busted.before_each, busted.describe, busted.it
 
 return worlds.behaviour("the history of a ledger", function(each)
   local world, client
@@ -90,6 +90,37 @@ return worlds.behaviour("the history of a ledger", function(each)
       world:run "UPDATE starvideos_orders SET state = 'submitting'"
       world:take_over(1, -100)
       assert.equal("unknown", assert(client:orders())[1].state)
+    end)
+  end)
+
+  describe("the states of some orders", function()
+    local ledger, ids
+
+    before_each(function()
+      ledger, ids = require("starvideos.context").of(client).ledger, {}
+      for index, key in ipairs { "a", "b", "c", "d", "e" } do
+        create(key)
+        ids[index] = client:orders({ key = key })[1].id
+      end
+    end)
+
+    it("are told of those alone that were asked for", function()
+      world:run "UPDATE starvideos_orders SET state = 'failed' WHERE order_key = 'b'"
+      for count = 1, 4 do
+        local expected, asked = {}, {}
+        for index = 1, count do
+          asked[index] = ids[index]
+          expected[ids[index]] = index == 2 and "failed" or "accepted"
+        end
+        assert.same(expected, assert(ledger:states(asked)))
+      end
+      assert.same({}, assert(ledger:states {}))
+    end)
+
+    it("have none that is not there, or was deleted", function()
+      world:run "UPDATE starvideos_orders SET deleted_at = 5 WHERE order_key = 'b'"
+      assert.same({ [ids[1]] = "accepted" },
+        assert(ledger:states { ids[1], ids[2], ("0"):rep(32) }))
     end)
   end)
 

@@ -200,6 +200,19 @@ function _M.find(app, caller, id)
   return _M.entry_of(app, rows[1])
 end
 
+--- The status of each of some orders, of whichever caller.
+-- @tparam table app
+-- @tparam table order_ids a list of 512 at most
+-- @treturn ?table status by order id, none of orders that are gone; nil where the
+--   ledger cannot be read
+function _M.statuses(app, order_ids)
+  local found = contexts.of(app.client()).ledger:states(order_ids)
+  for order_id, state in pairs(found or {}) do
+    found[order_id] = statuses[state] or "failed"
+  end
+  return found
+end
+
 --- A page of orders.
 -- @tparam table app
 -- @tparam table caller

@@ -29,6 +29,8 @@ local rows = {
   { "DELETE", "^/v1/videos/" .. ID .. "$", "api.openai", "delete" },
   { "POST", "^/v1/session$", "session", "create", open = true },
   { "DELETE", "^/v1/session$", "session", "delete", open = true },
+  { "GET", "^/v1/videos/" .. ID .. "/content$", "content", "run" },
+  { "GET", "^/v1/videos/" .. ID .. "/events$", "stream", "run" },
 }
 
 --- All routes: `method`, `pattern`, `module`, `name` (of its function), `dialect`,

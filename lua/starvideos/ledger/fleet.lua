@@ -219,6 +219,14 @@ function _M:history(filter)
   return self:ask_with(true, "history", filter)
 end
 
+--- The states of some orders.
+-- @tparam table ids a list of 512 at most
+-- @treturn ?table state by the order's id; see `starvideos.ledger.history`
+-- @treturn ?table err
+function _M:states(ids)
+  return self:ask_with(false, "states", ids)
+end
+
 --- What the ledger holds, in sums.
 -- @treturn ?table see `starvideos.ledger.history`
 -- @treturn ?table err

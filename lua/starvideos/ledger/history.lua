@@ -4,6 +4,8 @@
 local transitions = require "starvideos.ledger.transitions"
 local workers = require "starvideos.ledger.workers"
 
+local unpack = table.unpack or unpack
+
 local _M = {}
 
 local DAY = 86400
@@ -69,6 +71,41 @@ function _M.list(store, caller, filter)
   end
   return page and rows, err or page and #page == filter.limit
     and page[#page].order_id or nil
+end
+
+-- A statement is kept for each number of ids, so there are a few numbers: what is
+-- left over names the last id again.
+local function padded(ids)
+  local list, count = {}, 1
+  while count < #ids do
+    count = count * 2
+  end
+  for index = 1, count do
+    list[index] = ids[index] or ids[#ids]
+  end
+  return list
+end
+
+--- The states of some orders: little to read, for those who look often.
+-- @tparam table store
+-- @tparam table _ caller
+-- @tparam table ids a list of 512 at most
+-- @treturn ?table state by the order's id; an order that is not there, or that its
+--   caller has deleted, has none
+-- @treturn ?table err
+function _M.states(store, _, ids)
+  local states = {}
+  if not ids[1] then
+    return states
+  end
+  local values = padded(ids)
+  local rows, err = store:read(("SELECT order_id, state FROM starvideos_orders"
+    .. " WHERE deleted_at IS NULL AND order_id IN (%s?)"):format(
+    ("?, "):rep(#values - 1)), unpack(values))
+  for _, row in ipairs(rows or {}) do
+    states[row.order_id] = row.state
+  end
+  return rows and states, err
 end
 
 -- What an order costs is part of what was spent once it may have been bought. A

@@ -312,8 +312,8 @@ for name, act in pairs { stage = queue.stage, enqueue_staged = queue.enqueue,
   retire = workers.retire, set_limits = limit_settings.set,
   limits = limit_settings.list, gates = gates.list, hold = gates.hold,
   halt = gates.halt, continue = gates.continue, pulse = gates.pulse,
-  history = history.list, status = history.status, archive = archive.page,
-  admit = requests.admit, requests = requests.list,
+  history = history.list, states = history.states, status = history.status,
+  archive = archive.page, admit = requests.admit, requests = requests.list,
   delete_request = requests.delete, removed = requests.removed } do
   Orders[name] = function(self, ...)
     return act(self.store, ...)

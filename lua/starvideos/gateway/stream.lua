@@ -1,0 +1,194 @@
+--- What becomes of an order, as server-sent events: where it stands, each time
+-- when it gets further, and its end. A stream that ends before the order does
+-- says nothing of the order: the client connects again, and `Last-Event-ID` says
+-- what it knows.
+-- @module starvideos.gateway.stream
+
+local json = require "starvideos.json"
+local live = require "starvideos.gateway.live"
+local openai = require "starvideos.gateway.dialect.openai"
+local orders = require "starvideos.gateway.orders"
+local refusals = require "starvideos.gateway.refusal"
+
+local _M = {}
+
+--- Of each nginx worker, and in seconds.
+-- @table policy
+_M.policy = {
+  of_caller = 200, -- streams of one caller
+  of_all = 2000, -- streams
+  retry_after = 30, -- after which a client may try again that got none
+  heartbeat = 15, -- without an event, for proxies that close what is silent
+  longest = 3600, -- after which a stream ends; the client connects again
+  reconnect = 1, -- until it does, and up to as much again
+}
+
+-- How far an order is, by its status.
+local ranks = { queued = 1, in_progress = 2, completed = 3, failed = 3 }
+local ENDED = 3
+
+local function known_of(event_id)
+  local status, progress = (event_id or ""):match "^([%l_]+)%.(%d+)$"
+  return ranks[status] and { status = status, rank = ranks[status],
+    progress = tonumber(progress) }
+end
+
+-- Whether an order is elsewhere than where somebody knows it to be. It does not
+-- go back: where less is known than before, the shared dict was lost.
+local function is_news(entry, known)
+  local rank = ranks[entry.status]
+  if not known or rank == ENDED or known.rank == ENDED then
+    return not known or entry.status ~= known.status
+  elseif rank ~= known.rank then
+    return rank > known.rank
+  end
+  return entry.progress > known.progress
+end
+
+--- The event that tells where an order stands.
+-- @tparam table app
+-- @tparam table entry
+-- @tparam ?string last_id of the event that the client has got last
+-- @treturn ?string the event; nil where the client knows that
+-- @treturn ?string its id
+function _M.event(app, entry, last_id)
+  if not is_news(entry, known_of(last_id)) then
+    return nil, last_id
+  end
+  local id = ("%s.%d"):format(entry.status, entry.progress)
+  return ("id: %s\nevent: %s\ndata: %s\n\n"):format(id,
+    ranks[entry.status] == ENDED and entry.status or "progress",
+    json.encode(openai.object(entry, app.catalog))), id
+end
+
+-- The streams of this nginx worker: of each caller, and in all.
+local open, total = {}, 0
+
+-- For the metrics. One that is about to end shares its number with the next.
+local function publish()
+  if not ngx.worker.exiting() then
+    ngx.shared.starvideos_gateway:set("streams " .. ngx.worker.id(), total)
+  end
+end
+
+local function change(name, by)
+  open[name] = (open[name] or 0) + by
+  open[name] = open[name] > 0 and open[name] or nil
+  total = total + by
+  publish()
+end
+
+--- How many streams are open, in all nginx workers.
+-- @treturn number
+function _M.count()
+  local sum = 0
+  for id = 0, ngx.worker.count() - 1 do
+    sum = sum + (ngx.shared.starvideos_gateway:get("streams " .. id) or 0)
+  end
+  return sum
+end
+
+--- An nginx worker begins: one that was killed had no time to count.
+function _M.begin_worker()
+  publish()
+end
+
+local function refusal_of(name)
+  local own = (open[name] or 0) >= _M.policy.of_caller
+  if not own and total < _M.policy.of_all then
+    return nil
+  end
+  return refusals.new { status = 429, code = "rate_limit_exceeded",
+    retry_after = _M.policy.retry_after, message = (own
+      and "you have %d event streams open, and that is the most"
+      or "%d event streams are open, and that is the most"):format(
+      own and open[name] or total) .. "; the order goes on without one: close"
+      .. " some, or ask for the video now and then" }
+end
+
+-- What listeners ask the ledger.
+local function source_of(app)
+  return { statuses = function(ids)
+    return orders.statuses(app, ids)
+  end, find = function(caller, id)
+    local entry, refusal = orders.find(app, caller, id)
+    return entry, refusal and refusal.status == 404
+  end }
+end
+
+-- Whether it was sent, as far as is known.
+local function send(text)
+  return ngx.print(text) and ngx.flush(true)
+end
+
+local function begin(request)
+  ngx.header["Content-Type"] = "text/event-stream"
+  ngx.header["Cache-Control"] = "no-store"
+  ngx.header["X-Content-Type-Options"] = "nosniff"
+  ngx.header["X-Accel-Buffering"] = "no" -- for an nginx before this one
+  local base = _M.policy.reconnect * 1000
+  return request.method ~= "HEAD"
+    and send(("retry: %d\n\n"):format(base + math.random(base)))
+end
+
+-- Sends what happens, until the order or the stream ends.
+local function follow(app, listener, last_id)
+  local ends_at, silent_since = ngx.now() + _M.policy.longest, ngx.now()
+  local entry = listener:entry()
+  while entry and not listener.is_gone and not ngx.worker.exiting()
+    and ngx.now() < ends_at do
+    local event, id = _M.event(app, entry, last_id)
+    local is_due = ngx.now() >= silent_since + _M.policy.heartbeat
+    if event or is_due then
+      last_id, silent_since = id, ngx.now()
+      if not send(event or ":\n\n") or ranks[entry.status] == ENDED then
+        return
+      end
+    end
+    listener:wait(silent_since + _M.policy.heartbeat - ngx.now())
+    entry = listener:entry()
+  end
+end
+
+local function listen(app, caller, entry, last_id)
+  change(caller.name, 1)
+  local listener = live.listen(source_of(app), caller, entry, function()
+    change(caller.name, -1)
+  end)
+  ngx.on_abort(function()
+    listener.is_gone = true
+    listener:wake()
+  end)
+  local ok, raised = pcall(follow, app, listener, last_id)
+  listener:leave()
+  if not ok then
+    error(raised, 0)
+  end
+end
+
+--- Stream the events of an order.
+-- @tparam table app
+-- @tparam table request
+-- @tparam string id
+-- @treturn ?boolean true: the stream has ended
+-- @treturn ?table refusal
+function _M.run(app, request, id)
+  local entry, refusal = orders.find(app, request.caller, id)
+  refusal = refusal or refusal_of(request.caller.name)
+  if refusal then
+    return nil, refusal
+  end
+  local last_id = request.header "Last-Event-ID"
+  local event = _M.event(app, entry, last_id)
+  if ranks[entry.status] == ENDED and not event then
+    ngx.status = 204 -- so that a client which knows it all connects no more
+    return true
+  elseif begin(request) and ranks[entry.status] == ENDED then
+    send(event)
+  elseif request.method ~= "HEAD" then
+    listen(app, request.caller, entry, last_id)
+  end
+  return true
+end
+
+return _M
