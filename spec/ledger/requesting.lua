@@ -144,6 +144,21 @@ return worlds.behaviour("the requests of a gateway", function(each)
         { barred.limit, barred.cap, barred.used, barred.currency })
     end)
 
+    it("says how much of it is used, sent or not", function()
+      local client = world:client { prices = PRICES }
+      assert(client:limits { spend = 5, per = "total", account = "alice" })
+      assert(client:limits { spend = 9, per = "day" })
+      assert(client:limits { spend = 7, per = "day", account = "bob" })
+      place(alice)
+      local ended = place(alice).row
+      world:run("UPDATE starvideos_orders SET state = 'failed' WHERE order_id = '"
+        .. ended.order_id .. "'")
+      world:run "UPDATE starvideos_limits SET used = 1500000"
+      assert.same({ open = 1, spend = { { kind = "spend/total", cap = 5e6,
+        used = 2.5e6, currency = "USD" } } },
+        contexts.of(alice).ledger:usage())
+    end)
+
     it("of spend keeps out what has no price", function()
       assert(world:client { prices = PRICES }:limits { spend = 2,
         per = "day", account = "bob" })

@@ -17,6 +17,8 @@ local ID = "(video_%x+)"
 local rows = {
   { "GET", "^/$", "page", "serve", open = true },
   { "GET", "^/page/(%l+%.%l+)$", "page", "serve", open = true },
+  { "GET", "^/v1/account$", "account", "show" },
+  { "POST", "^/v1/price$", "account", "price" },
   { "POST", "^/v1/starvideos/videos$", "api.provider", "create",
     dialect = "provider" },
   { "POST", "^/v1/videos/videos$", "api.provider", "create",

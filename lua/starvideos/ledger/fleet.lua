@@ -192,6 +192,13 @@ function _M:requests(filter)
   return self:ask_with(true, "requests", filter)
 end
 
+--- What counts against the limits of the account.
+-- @treturn ?table see `starvideos.ledger.requests`
+-- @treturn ?table err
+function _M:usage()
+  return self:ask_with(true, "usage", self.account)
+end
+
 --- A caller of a gateway deletes an order that has ended.
 -- @tparam string order_id
 -- @treturn ?boolean whether it was the account's, and had ended

@@ -314,7 +314,8 @@ for name, act in pairs { stage = queue.stage, enqueue_staged = queue.enqueue,
   halt = gates.halt, continue = gates.continue, pulse = gates.pulse,
   history = history.list, states = history.states, status = history.status,
   archive = archive.page, admit = requests.admit, requests = requests.list,
-  delete_request = requests.delete, removed = requests.removed } do
+  usage = requests.usage, delete_request = requests.delete,
+  removed = requests.removed } do
   Orders[name] = function(self, ...)
     return act(self.store, ...)
   end

@@ -44,7 +44,7 @@ local RECENT = [[SELECT COUNT(*) AS orders, MIN(created_at) AS first
 
 -- What is spent of each limit of spend, and what orders that are not sent yet
 -- will cost, which have no part in that.
-local SPEND = [[SELECT l.name, l.kind, l.cap, l.currency,
+local SPEND = [[SELECT l.name, l.kind, l.scope, l.cap, l.currency,
   CASE WHEN l.kind = 'spend/day' AND l.began < ? THEN 0 ELSE l.used END AS used,
   (SELECT SUM(o.cost) FROM starvideos_orders AS o
     WHERE o.queued_at IS NOT NULL AND o.state IN ('queued', 'prepared')
@@ -62,6 +62,22 @@ local function number(value)
   return tonumber(value) or 0
 end
 
+local function open_orders(store, account)
+  local rows, err = store:read(OPEN, account)
+  return rows and number(rows[1].orders), err
+end
+
+-- The limits of spend that hold for an account; `used` with what is to be sent.
+local function spend_limits(store, caller, account)
+  local day = math.floor(caller.now / DAY) * DAY
+  local rows, err = store:read(SPEND, day, account)
+  for _, row in ipairs(rows or {}) do
+    row.cap = number(row.cap)
+    row.used = number(row.used) + number(row.waiting)
+  end
+  return rows, err
+end
+
 -- What keeps an order out, each nil where it does not, or an err of the database
 -- as a second result.
 local bars = {}
@@ -74,8 +90,7 @@ function bars.halt(store, caller, wanted)
 end
 
 function bars.open(store, _, wanted, terms)
-  local rows, err = store:read(OPEN, wanted.account)
-  local used = rows and number(rows[1].orders)
+  local used, err = open_orders(store, wanted.account)
   return used and used >= terms.open and { limit = "open", cap = terms.open,
     used = used, retry_after = _M.policy.look } or nil, err
 end
@@ -93,21 +108,18 @@ end
 
 -- Why an order does not fit into one limit of spend.
 local function over(row, wanted, now)
-  local used = number(row.used) + number(row.waiting)
-  local cap = number(row.cap)
   if not wanted.cost or wanted.currency ~= row.currency then
     return { limit = "unpriced", name = row.name, currency = row.currency }
-  elseif used + wanted.cost <= cap then
+  elseif row.used + wanted.cost <= row.cap then
     return nil
   end
-  return { limit = "spend", name = row.name, cap = cap, used = used,
+  return { limit = "spend", name = row.name, cap = row.cap, used = row.used,
     currency = row.currency,
     retry_after = row.kind == "spend/day" and DAY - now % DAY or nil }
 end
 
 function bars.spend(store, caller, wanted)
-  local day = math.floor(caller.now / DAY) * DAY
-  local rows, err = store:read(SPEND, day, wanted.account)
+  local rows, err = spend_limits(store, caller, wanted.account)
   for _, row in ipairs(rows or {}) do
     local bar = over(row, wanted, caller.now)
     if bar then
@@ -218,6 +230,31 @@ function _M.admit(store, caller, wanted, terms)
     end
     return not err and enqueue(store, caller, wanted) or nil, err
   end)
+end
+
+--- What counts against the limits of an account.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam string account
+-- @treturn ?table `open` (orders that have not ended) and `spend`: its own limits
+--   of it, a list of `kind`, `cap`, `used` (with what is to be sent; both in
+--   millionths) and `currency`
+-- @treturn ?table err
+function _M.usage(store, caller, account)
+  local open, err = open_orders(store, account)
+  local rows
+  if open then
+    rows, err = spend_limits(store, caller, account)
+  end
+  if not rows then
+    return nil, err
+  end
+  local own = {}
+  for _, row in ipairs(rows) do
+    own[#own + 1] = row.scope == "account" and { kind = row.kind, cap = row.cap,
+      used = row.used, currency = row.currency } or nil
+  end
+  return { open = open, spend = own }
 end
 
 local GONE = "deleted_at IS NULL AND request IS NOT NULL"
