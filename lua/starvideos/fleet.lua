@@ -180,7 +180,10 @@ _M.backup = waiting { name = "backup", takes = { "path" }, ledger = true,
 --   pays; the client's own alone), `failures` (true; false, where others write the
 --   prompts: five failed tasks in a row do not stop the queue, and after five
 --   unknown outcomes in a row it only slows down), `overwrite` (false),
---   `path(order)` (returns where to save a video), `on_done(order, file, err)`,
+--   `path(order)` (returns where to save a video), `on_begin(control)` (once this
+--   worker is known to the others: `control.wake()` has it look for orders at once,
+--   `control.is_alive()` tells whether its heartbeat is in time),
+--   `on_done(order, file, err)`,
 --   `on_progress(order, task, info)`, `stall_timeout`; and `timeout`, `interval`
 --   and `max_interval` of `wait`
 -- @treturn ?table result: numbers of orders: `done` (saved here), `failed` (here),

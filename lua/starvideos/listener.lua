@@ -10,7 +10,8 @@ local redact = require "starvideos.redact"
 local _M = {}
 
 -- Options of a call that are listeners.
-local names = { "on_progress", "on_task", "on_download", "on_done" }
+local names = { "on_progress", "on_task", "on_download", "on_done",
+  "on_begin" }
 
 --- Whether a listener raised because of Ctrl-C: it may come while the listener
 -- runs, or during a call that the listener makes.

@@ -220,6 +220,7 @@ _M.accepted = {
     claims = count,
     accounts = one_of "any",
     failures = boolean,
+    on_begin = callback,
     overwrite = boolean,
     path = callback,
     stall_timeout = seconds,

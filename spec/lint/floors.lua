@@ -11,7 +11,7 @@ local _M = {}
 _M.lua = {
   { { name = "cli", outside = { "argparse" } } },
   { { name = "sandbox", outside = { "ffi" } },
-    { name = "gateway", outside = { "ngx.", "resty." } },
+    { name = "gateway", outside = { "ffi", "ngx.", "resty." } },
     { name = "loop", outside = { "luv", "cqueues", "copas", "socket" } } },
   { { name = "face", files = { "init", "client", "context", "method",
     "fleet" } }, { name = "nginx" } },

@@ -9,6 +9,9 @@
 -- * `catalog`: of `starvideos.core`, the models of the edition
 -- * `now()`: Unix seconds
 -- * `shared`: the dictionary of all nginx workers, whose content may be lost
+-- * `on_event`: what the clients tell, see `starvideos.gateway.report`
+-- * `generation`: of the start or reload that made it; `control`: of the worker in
+--   this nginx worker, see `client:work`
 -- * `client(name)`: the client whose account is a caller, nil: of no account
 -- @module starvideos.gateway.application
 

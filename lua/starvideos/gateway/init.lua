@@ -4,8 +4,10 @@
 
 local answer = require "starvideos.gateway.answer"
 local guard = require "starvideos.gateway.guard"
+local metrics = require "starvideos.gateway.metrics"
 local applications = require "starvideos.gateway.application"
 local refusals = require "starvideos.gateway.refusal"
+local reports = require "starvideos.gateway.report"
 local requests = require "starvideos.gateway.request"
 local router = require "starvideos.gateway.router"
 local workers = require "starvideos.gateway.worker"
@@ -20,14 +22,13 @@ local app
 -- @raise a sentence
 function _M.begin(folder)
   app = assert(applications.new(folder))
+  app.on_event, app.generation = reports.hear, tostring(ngx.now())
   router.load()
 end
 
 --- Begin the work of an nginx worker; in init_worker_by_lua.
 function _M.begin_worker()
-  ngx.timer.at(0, function()
-    workers.run(app)
-  end)
+  workers.begin(app)
 end
 
 -- What each answer has, whatever comes of its request.
@@ -86,6 +87,11 @@ function _M.handle()
       answer.refuse(request.dialect or "openai", refusals.of { kind = "internal" })
     end
   end
+end
+
+--- Count a request that was answered; in log_by_lua.
+function _M.log()
+  metrics.request(ngx.var.gateway_route, ngx.status)
 end
 
 local sentences = {

@@ -164,6 +164,9 @@ function _M.place(app, caller, wanted)
     return nil, refusals.new(bars[found.limit](found))
   elseif found.verdict == "new" then
     live.note(found.row.order_id, { state = "queued" })
+    if app.control then
+      app.control.wake()
+    end
   end
   return _M.entry_of(app, found.row)
 end

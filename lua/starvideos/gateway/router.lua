@@ -33,6 +33,8 @@ local rows = {
   { "DELETE", "^/v1/session$", "session", "delete", open = true },
   { "GET", "^/v1/videos/" .. ID .. "/content$", "content", "run" },
   { "GET", "^/v1/videos/" .. ID .. "/events$", "stream", "run" },
+  { "GET", "^/healthz$", "health", "run", open = true },
+  { "GET", "^/metrics$", "metrics", "run", open = true },
 }
 
 --- All routes: `method`, `pattern`, `module`, `name` (of its function), `dialect`,

@@ -164,7 +164,23 @@ local function claim_all(self)
   self.heart:stop()
 end
 
+-- What a program may do to a worker while it works.
+local function control_of(self)
+  return {
+    wake = function()
+      self.open_at = -math.huge
+      self.heart:wake "claim"
+    end,
+    is_alive = function()
+      return self.heart.worker:may_act()
+    end,
+  }
+end
+
 local function run(self)
+  if self.options.on_begin then
+    self.options.on_begin(control_of(self))
+  end
   self.context.runtime:gather {
     function(also)
       claimed_order.begin(self, also)

@@ -10,6 +10,7 @@ local HTTP = [[
 lua_package_path "@lua_path@";
 lua_package_cpath "@c_path@";
 lua_shared_dict starvideos_gateway 20m;
+lua_shared_dict starvideos_gateway_metrics 1m;
 init_by_lua_block { require("starvideos.gateway").begin("@settings@") }
 init_worker_by_lua_block { require("starvideos.gateway").begin_worker() }
 map "" $gateway_route { default ""; }
@@ -38,6 +39,7 @@ server {
   keepalive_timeout 60s;
   reset_timedout_connection on;
   lua_check_client_abort on;
+  log_by_lua_block { require("starvideos.gateway").log() }
 
   error_page 400 404 405 408 411 413 414 416 431 494 495 496 497
     500 502 503 504 @refused;

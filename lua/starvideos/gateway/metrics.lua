@@ -1,0 +1,202 @@
+--- What the gateway has counted, over all nginx workers, as the text that Prometheus
+-- reads. Counters lie in a shared dictionary under their names with their labels,
+-- as that text has them.
+-- @module starvideos.gateway.metrics
+
+local health = require "starvideos.gateway.health"
+local refusals = require "starvideos.gateway.refusal"
+
+local _M = {}
+
+local PREFIX = "starvideos_gateway_"
+
+-- Seconds of an exchange with the provider.
+local BUCKETS = { 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60 }
+
+-- Seconds for which a worker's count of its streams stands.
+local STREAMS_SECONDS = 10
+
+local STREAMS = "open_streams of "
+
+--- All there are, in their order: name, type and meaning.
+-- @table families
+_M.families = {
+  { "orders", "gauge", "Orders in the ledger, by state." },
+  { "queue_depth", "gauge", "Orders that wait to be sent." },
+  { "spend", "gauge", "What was spent in all, by currency." },
+  { "upstream_requests_total", "counter", "Requests to the provider, by operation"
+    .. " and status of HTTP (none: no answer came)." },
+  { "upstream_request_seconds", "histogram",
+    "Seconds until the end of an answer of the provider, by operation." },
+  { "polls_total", "counter", "Requests for the state of a task." },
+  { "http_requests_total", "counter",
+    "Requests of callers, by route and status of HTTP." },
+  { "open_streams", "gauge", "Callers that listen for events." },
+  { "workers", "gauge", "nginx workers that send and save orders." },
+  { "ledger_up", "gauge", "Whether the ledger answers." },
+  { "queue_halted", "gauge", "Whether the queue has stopped, by the kind of the"
+    .. " error." },
+}
+
+local escapes = { ["\\"] = "\\\\", ['"'] = '\\"', ["\n"] = "\\n" }
+
+--- The name of a series.
+-- @tparam string name
+-- @param ... names of labels, each with its value behind it
+-- @treturn string
+function _M.series(name, ...)
+  local labels = {}
+  for index = 1, select("#", ...), 2 do
+    local label, value = select(index, ...)
+    labels[#labels + 1] = ('%s="%s"'):format(label,
+      tostring(value):gsub('[\\"\n]', escapes))
+  end
+  return name .. (labels[1] and "{" .. table.concat(labels, ",") .. "}" or "")
+end
+
+local function counted()
+  return ngx.shared.starvideos_gateway_metrics
+end
+
+local function add(count, ...)
+  counted():incr(_M.series(...), count, 0)
+end
+
+local function observe(seconds, operation)
+  local name = "upstream_request_seconds"
+  for _, bound in ipairs(BUCKETS) do
+    if seconds <= bound then
+      add(1, name .. "_bucket", "operation", operation, "le", bound)
+    end
+  end
+  add(1, name .. "_bucket", "operation", operation, "le", "+Inf")
+  add(1, name .. "_count", "operation", operation)
+  add(seconds, name .. "_sum", "operation", operation)
+end
+
+--- Count a request to the provider.
+-- @tparam table event `exchange` of `starvideos.events`
+function _M.exchange(event)
+  local operation = event.operation
+  add(1, "upstream_requests_total", "operation", operation,
+    "status", event.status or "none")
+  observe(event.elapsed or 0, operation)
+  if operation == "query" then
+    add(1, "polls_total")
+  end
+end
+
+--- Count a request of a caller.
+-- @tparam ?string route its label; nil or empty: of none
+-- @tparam number status of HTTP
+function _M.request(route, status)
+  add(1, "http_requests_total", "route", route ~= "" and route or "other",
+    "status", status)
+end
+
+local streams = 0
+
+--- A caller begins to listen for events, or ends.
+-- @tparam number change 1 or -1
+function _M.stream(change)
+  streams = streams + change
+  _M.tick()
+end
+
+--- Say that the streams of this nginx worker are still open; to be called about
+-- every second.
+function _M.tick()
+  counted():set(STREAMS .. ngx.worker.pid(), streams, STREAMS_SECONDS)
+end
+
+-- What was counted, and what can be seen now.
+local function gather(app)
+  local dictionary, values = counted(), { open_streams = 0 }
+  for _, key in ipairs(dictionary:get_keys(0)) do
+    local name = key:find(STREAMS, 1, true) == 1 and "open_streams" or key
+    values[name] = (values[name] or 0) + (dictionary:get(key) or 0)
+  end
+  local seen, status = health.seen(), app.client():status()
+  values.workers, values.ledger_up = seen.workers, status and 1 or 0
+  values[_M.series("queue_halted", "kind", seen.halted or "none")] =
+    seen.halted and 1 or 0
+  for state, count in pairs(status and status.states or {}) do
+    values[_M.series("orders", "state", state)] = count
+  end
+  values.queue_depth = status and (status.states.queued or 0)
+  for currency, spend in pairs(status and status.spend or {}) do
+    values[_M.series("spend", "currency", currency)] = spend.total
+  end
+  return values
+end
+
+-- Of a series: its family, and by what it is sorted there.
+local function place_of(series)
+  local name, labels = series:match "^([%w_]+)(.*)$"
+  local bound = labels:match 'le="([^"]*)"'
+  local family = name:gsub("_bucket$", ""):gsub("_count$", "")
+    :gsub("_sum$", "")
+  return family, ("%s %s %020.6f"):format(labels:gsub(',?le="[^"]*"', ""), name,
+    bound == "+Inf" and 1e12 or tonumber(bound) or 0)
+end
+
+local function number(value)
+  return value == math.floor(value) and ("%.0f"):format(value)
+    or ("%.6f"):format(value)
+end
+
+--- The text of some values.
+-- @tparam table values numbers, by their series
+-- @treturn string
+function _M.text(values)
+  local of_family, lines = {}, {}
+  for series, value in pairs(values) do
+    local family, place = place_of(series)
+    of_family[family] = of_family[family] or {}
+    table.insert(of_family[family], { place = place,
+      line = PREFIX .. series .. " " .. number(value) })
+  end
+  for _, family in ipairs(_M.families) do
+    local name, list = family[1], of_family[family[1]] or {}
+    table.sort(list, function(a, b) return a.place < b.place end)
+    lines[#lines + 1] = ("# HELP %s%s %s"):format(PREFIX, name, family[3])
+    lines[#lines + 1] = ("# TYPE %s%s %s"):format(PREFIX, name, family[2])
+    for _, one in ipairs(list) do
+      lines[#lines + 1] = one.line
+    end
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+local loopback = { ["127.0.0.1"] = true, ["::1"] = true, ["unix:"] = true }
+
+-- Whether a request comes from this machine, and not through a proxy on it.
+local function is_local(request)
+  for _, name in ipairs { "X-Forwarded-For", "X-Real-IP", "Forwarded", "Via" } do
+    if request.header(name) then
+      return false
+    end
+  end
+  return loopback[request.remote] == true
+end
+
+--- Answer `GET /metrics`, to who asks on this machine.
+-- @tparam table app
+-- @tparam table request
+-- @treturn ?boolean true, where it was sent
+-- @treturn ?table refusal
+function _M.run(app, request)
+  if not is_local(request) then
+    return nil, refusals.new { status = 404, code = "not_found",
+      message = "there is nothing at this address" }
+  end
+  local text = _M.text(gather(app))
+  ngx.header["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8"
+  ngx.header["Cache-Control"] = "no-store"
+  ngx.header["X-Content-Type-Options"] = "nosniff"
+  ngx.header["Content-Length"] = #text
+  ngx.print(text)
+  return true
+end
+
+return _M
