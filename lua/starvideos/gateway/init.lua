@@ -96,20 +96,26 @@ end
 
 local sentences = {
   [400] = "the request is no HTTP that the gateway understands",
+  [404] = "there is nothing at this address",
+  [405] = "nothing at this address takes this method",
   [408] = "the request came too slowly",
+  [411] = "the request does not say how long its body is",
   [413] = "the request is too large",
   [414] = "the address is too long",
   [416] = "the video has no such range",
+  [429] = "too many requests of this address are under way: try again",
   [431] = "the headers are too large",
-  [494] = "the headers are too large",
+  [497] = "this port takes HTTPS alone",
 }
 
 --- Answer what nginx refuses by itself; of error_page.
 function _M.refused()
-  local status = ngx.status == 494 and 431 or ngx.status
-  local _, _, dialect = router.find(ngx.req.get_method(), ngx.var.uri)
-  answer.refuse(dialect or "openai", refusals.new { status = status,
-    message = (sentences[ngx.status] or "HTTP " .. status)
+  local request = requests.current()
+  set_headers(request)
+  local path = (ngx.var.request_uri or ""):match "^[^?]*"
+  local _, _, dialect = router.find(request.method, path)
+  answer.refuse(dialect or "openai", refusals.new { status = ngx.status,
+    message = (sentences[ngx.status] or "HTTP " .. ngx.status)
       .. "; nothing was ordered by this request" })
 end
 

@@ -15,6 +15,11 @@ init_by_lua_block { require("starvideos.gateway").begin("@settings@") }
 init_worker_by_lua_block { require("starvideos.gateway").begin_worker() }
 map "" $gateway_route { default ""; }
 map "" $gateway_caller { default ""; }
+map $request_method $gateway_posts {
+  default "";
+  POST $binary_remote_addr;
+}
+limit_conn_zone $gateway_posts zone=starvideos_gateway_posts:1m;
 log_format starvideos_gateway escape=json '{"time":"$time_iso8601",'
   '"request_id":"$request_id","caller":"$gateway_caller",'
   '"method":"$request_method","route":"$gateway_route","status":$status,'
@@ -41,9 +46,17 @@ server {
   lua_check_client_abort on;
   log_by_lua_block { require("starvideos.gateway").log() }
 
-  error_page 400 404 405 408 411 413 414 416 431 494 495 496 497
-    500 502 503 504 @refused;
-  location @refused {
+  # Slow bodies of one address; an order is answered at once.
+  limit_conn starvideos_gateway_posts 256;
+  limit_conn_status 429;
+  limit_conn_log_level notice;
+
+  # Not a named location: nginx enters none where it could not read the address.
+  error_page 400 404 405 408 411 413 414 416 429 431 495 496 497
+    500 501 502 503 504 505 /_refused;
+  error_page 494 =431 /_refused;
+  location = /_refused {
+    internal;
     content_by_lua_block { require("starvideos.gateway").refused() }
   }
   location / {
