@@ -155,6 +155,20 @@ test-long:
 	@$(MAKE) --no-print-directory build LUA=luajit
 	@lua5.4 spec/run.lua $(LONG_SUITES)
 
+# The gateway with clients of others, which npm installs below build.
+CLIENTS = build/clients/node_modules/.package-lock.json
+.PHONY: test-clients
+test-clients:
+	@$(DEPS) demo test clients
+	@$(MAKE) -s --no-print-directory build $(CLIENTS) LUA=lua5.4
+	@$(MAKE) -s --no-print-directory build LUA=luajit
+	@lua5.4 spec/run.lua clients:lua5.4
+$(CLIENTS): spec/clients/package.json
+	@mkdir -p build/clients
+	@cp spec/clients/package.json build/clients/
+	@cd build/clients && npm install --no-audit --no-fund --loglevel=error
+	@touch $@
+
 # The unit specs against what LuaRocks installed, and nothing else.
 .PHONY: test-installed rock
 test-installed:

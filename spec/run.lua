@@ -16,6 +16,7 @@ local kinds = {
   integration = "spec/integration",
   exhaustive = "spec/exhaustive",
   hosts = "spec/hosts",
+  clients = "spec/clients",
   loops = "spec/hosts/copas_spec.lua spec/hosts/cqueues_spec.lua"
     .. " spec/hosts/luv_spec.lua",
   engine = "spec/integration/curl*_spec.lua"
