@@ -55,12 +55,14 @@ for _, version in ipairs(openai_client.versions) do
     end
 
     local function until_ended(id)
-      local give_up, video = core.now() + 30, nil
+      local give_up = core.now() + 30
       repeat
-        video = call("videos.retrieve", id)
-      until video.status == "completed" or video.status == "failed"
-        or core.now() > give_up
-      return video
+        local video = call("videos.retrieve", id)
+        if video.status == "completed" or video.status == "failed" then
+          return video
+        end
+      until core.now() > give_up
+      error("the video never ends")
     end
 
     -- The parameters of the one task that the provider made of a prompt.
