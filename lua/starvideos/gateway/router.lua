@@ -25,6 +25,8 @@ local rows = {
     dialect = "provider" },
   { "GET", "^/v1/result/([^/]+)$", "api.provider", "query",
     dialect = "provider" },
+  { "GET", "^/v1/files/" .. ID .. "%.mp4$", "api.provider", "file",
+    dialect = "provider", open = true },
   { "POST", "^/v1/videos$", "api.openai", "create" },
   { "GET", "^/v1/videos$", "api.openai", "list" },
   { "GET", "^/v1/videos/" .. ID .. "$", "api.openai", "retrieve" },
@@ -44,7 +46,7 @@ _M.routes = {}
 for index, row in ipairs(rows) do
   _M.routes[index] = { method = row[1], pattern = row[2], module = row[3],
     name = row[4], dialect = row.dialect or "openai", open = row.open,
-    label = row[1] .. " " .. row[2]:gsub("%([^)]*%)", "{id}"):gsub("[%^$]", "") }
+    label = row[1] .. " " .. row[2]:gsub("%([^)]*%)", "{id}"):gsub("[%^$%%]", "") }
 end
 
 local function allows(route, method)

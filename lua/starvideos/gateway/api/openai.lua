@@ -2,6 +2,7 @@
 -- names, and returns a status and what to send, or nil and a refusal.
 -- @module starvideos.gateway.api.openai
 
+local attempts = require "starvideos.gateway.attempt"
 local body = require "starvideos.gateway.body"
 local json = require "starvideos.json"
 local openai = require "starvideos.gateway.dialect.openai"
@@ -14,28 +15,14 @@ local _M = {}
 local USUAL_LIMIT = 20
 local MAX_LIMIT = 100
 
-local MAX_KEY = 255
-
 local function refuse(param, message)
   return nil, refusals.new { status = 400, code = "invalid_value", param = param,
     message = message }
 end
 
--- The caller's key of an order, and how often it has tried before.
-local function repeats(request)
-  local key = request.header "Idempotency-Key"
-  if key and (key == "" or #key > MAX_KEY or key:find "[^\32-\126]") then
-    return refuse("Idempotency-Key", ("Idempotency-Key must be 1 to %d characters"
-      .. " of ASCII; nothing was ordered"):format(MAX_KEY))
-  end
-  local attempt = request.header "X-Stainless-Retry-Count"
-  return { key = key, attempt = tonumber(attempt
-    and attempt:match "^%d%d?%d?$") }
-end
-
 --- Place an order.
 function _M.create(app, request)
-  local wanted, refusal = repeats(request)
+  local wanted, refusal = attempts.of(request)
   if not wanted then
     return nil, refusal
   end

@@ -1,16 +1,79 @@
---- The provider's own API.
+--- The provider's own API, by which programs that were written for the provider
+-- order through the gateway.
 -- @module starvideos.gateway.api.provider
 
-local refusals = require "starvideos.gateway.refusal"
+local attempts = require "starvideos.gateway.attempt"
+local body = require "starvideos.gateway.body"
+local content = require "starvideos.gateway.content"
+local links = require "starvideos.gateway.link"
+local orders = require "starvideos.gateway.orders"
+local provider = require "starvideos.gateway.dialect.provider"
 
 local _M = {}
 
-function _M.create()
-  return nil, refusals.not_found()
+-- Who has a link needs no name.
+local BEARER = {}
+
+local function shown(app, request, entry)
+  local link = entry.status == "completed"
+    and links.url(app, request, entry) or nil
+  return 200, provider.object(entry, link)
 end
 
-function _M.query()
-  return nil, refusals.not_found()
+--- Order a video.
+-- @tparam table app
+-- @tparam table request
+-- @tparam string endpoint the path, below the provider's prefix
+-- @treturn ?number status
+-- @treturn table task; or a refusal
+function _M.create(app, request, endpoint)
+  local wanted, refusal = attempts.of(request)
+  local fields, entry
+  if wanted then
+    fields, refusal = body.read(request)
+  end
+  if fields then
+    wanted.params, refusal = provider.params_of(fields, app.catalog, endpoint)
+  end
+  if wanted and wanted.params then
+    entry, refusal = orders.place(app, request.caller, wanted)
+  end
+  if not entry then
+    return nil, refusal
+  end
+  return shown(app, request, entry)
+end
+
+--- Look at an order.
+-- @tparam table app
+-- @tparam table request
+-- @tparam string id
+-- @treturn ?number status
+-- @treturn table task; or a refusal
+function _M.query(app, request, id)
+  local entry, refusal = orders.find(app, request.caller, id)
+  if not entry then
+    return nil, refusal
+  end
+  return shown(app, request, entry)
+end
+
+--- Send the video that a link is for.
+-- @tparam table app
+-- @tparam table request
+-- @tparam string id
+-- @treturn nil
+-- @treturn table refusal; it does not return where there is a file
+function _M.file(app, request, id)
+  local ok, refusal = links.check(app, id, request.args(), app.now())
+  local entry
+  if ok then
+    entry, refusal = orders.find(app, BEARER, id)
+  end
+  if not entry then
+    return nil, refusal
+  end
+  return content.send(entry)
 end
 
 return _M

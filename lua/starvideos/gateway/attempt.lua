@@ -1,0 +1,27 @@
+--- Which order a create repeats, as its head says.
+-- @module starvideos.gateway.attempt
+
+local refusals = require "starvideos.gateway.refusal"
+
+local _M = {}
+
+local MAX_KEY = 255
+
+--- Read it.
+-- @tparam table request
+-- @treturn ?table `key` (the caller's own of the order, or nil), `attempt` (how
+--   often the client has tried before, or nil)
+-- @treturn ?table refusal
+function _M.of(request)
+  local key = request.header "Idempotency-Key"
+  if key and (key == "" or #key > MAX_KEY or key:find "[^\32-\126]") then
+    return nil, refusals.new { status = 400, code = "invalid_value",
+      param = "Idempotency-Key", message = ("Idempotency-Key must be 1 to %d"
+        .. " characters of ASCII; nothing was ordered"):format(MAX_KEY) }
+  end
+  local attempt = request.header "X-Stainless-Retry-Count"
+  return { key = key, attempt = tonumber(attempt
+    and attempt:match "^%d%d?%d?$") }
+end
+
+return _M
