@@ -98,7 +98,6 @@ local sentences = {
   [400] = "the request is no HTTP that the gateway understands",
   [404] = "there is nothing at this address",
   [405] = "nothing at this address takes this method",
-  [408] = "the request came too slowly",
   [411] = "the request does not say how long its body is",
   [413] = "the request is too large",
   [414] = "the address is too long",
