@@ -61,6 +61,15 @@ function _M.path_of(app, order_id)
   return ("%s/files/%s/%s.mp4"):format(app.folder, order_id:sub(-2), order_id)
 end
 
+--- When the video of an order is removed.
+-- @tparam table app
+-- @tparam ?number completed_at Unix seconds
+-- @treturn ?number Unix seconds; nil: it is kept, or is not there yet
+function _M.expires_at(app, completed_at)
+  local keep = app.settings.keep_days
+  return completed_at and keep and completed_at + keep * DAY or nil
+end
+
 --- The entry of a row of the ledger.
 -- @tparam table app
 -- @tparam table row
@@ -69,7 +78,6 @@ function _M.entry_of(app, row)
   local order = records.order(row)
   local status = statuses[order.state] or "failed"
   local ended = status == "completed" and math.floor(row.closed_at) or nil
-  local keep = app.settings.keep_days
   return {
     id = PREFIX .. order.id,
     order_id = order.id,
@@ -79,7 +87,7 @@ function _M.entry_of(app, row)
     progress = progress_of[status] or live.progress(order.id) or 0,
     created_at = order.created_at,
     completed_at = ended,
-    expires_at = ended and keep and ended + keep * DAY or nil,
+    expires_at = _M.expires_at(app, ended),
     error = error_of(order),
     bytes = order.bytes,
     cost = order.cost,

@@ -117,7 +117,8 @@ local _M = {
   { "attempt", "INTEGER", verbatim = true, since = 4 },
   -- Unix seconds; when its caller deleted it. NULL: it is listed.
   { "deleted_at", FLOAT, as = "deleted_at", show = "whole", since = 4 },
-  -- Unix seconds; when a gateway removed the file. NULL: it has not.
+  -- Unix seconds; when a gateway removed the file, or what a download that never
+  -- ended had left; `removed`. NULL: it has not.
   { "removed_at", FLOAT, as = "removed_at", show = "whole", since = 4 },
   -- Counts the changes of the row, from 1: a change names the revision it has
   -- read, so that it cannot undo another's; with every change.

@@ -259,9 +259,13 @@ end
 
 local GONE = "deleted_at IS NULL AND request IS NOT NULL"
 
+-- Deleted ones, too: their files may still be there.
+local CLEARABLE = [[request IS NOT NULL AND removed_at IS NULL AND state IN
+  ('downloaded', 'failed', 'cancelled', 'refused', 'abandoned')]]
+
 -- A list's condition, and its values.
 local function page_of(filter)
-  local words, values = { GONE }, {}
+  local words, values = { filter.ended and CLEARABLE or GONE }, {}
   local function restrict(condition, value)
     if value ~= nil then
       words[#words + 1], values[#values + 1] = condition, value
@@ -275,9 +279,6 @@ local function page_of(filter)
       values[#values + 1] = id
     end
   end
-  if filter.on_disk then
-    words[#words + 1] = "state = 'downloaded' AND removed_at IS NULL"
-  end
   return ("WHERE %s ORDER BY order_id%s LIMIT %d"):format(
     table.concat(words, " AND "), filter.descending and " DESC" or "",
     filter.limit), values
@@ -288,8 +289,8 @@ end
 -- @tparam table _ caller
 -- @tparam table filter `limit` (rows at most), and where they apply `account`,
 --   `descending` (true: newest first), `after` (the id of the last order of the
---   page before), `ids` (a list, not empty), `on_disk` (true: those whose files
---   are there)
+--   page before), `ids` (a list, not empty), `ended` (true: those that have ended
+--   and were not cleared away, among them those that were deleted)
 -- @treturn ?table rows
 -- @treturn ?table err
 function _M.list(store, _, filter)

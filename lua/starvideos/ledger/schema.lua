@@ -64,6 +64,8 @@ local REQUESTS = {
     WHERE request IS NOT NULL]],
   [[CREATE INDEX starvideos_orders_by_caller
     ON starvideos_orders (account, order_id) WHERE request IS NOT NULL]],
+  [[CREATE INDEX starvideos_orders_on_disk ON starvideos_orders (order_id)
+    WHERE request IS NOT NULL AND removed_at IS NULL]],
 }
 
 local function run_all(database, statements)
