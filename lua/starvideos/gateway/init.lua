@@ -6,6 +6,7 @@ local answer = require "starvideos.gateway.answer"
 local guard = require "starvideos.gateway.guard"
 local metrics = require "starvideos.gateway.metrics"
 local applications = require "starvideos.gateway.application"
+local janitor = require "starvideos.gateway.janitor"
 local refusals = require "starvideos.gateway.refusal"
 local reports = require "starvideos.gateway.report"
 local requests = require "starvideos.gateway.request"
@@ -29,6 +30,7 @@ end
 --- Begin the work of an nginx worker; in init_worker_by_lua.
 function _M.begin_worker()
   workers.begin(app)
+  janitor.begin(app)
 end
 
 -- What each answer has, whatever comes of its request.

@@ -30,19 +30,21 @@ local function board()
   return nginx and nginx.shared.starvideos_gateway
 end
 
+local function put(key, value)
+  local dict = board()
+  if value and dict:get(key) ~= value then
+    dict:set(key, value, _M.policy.kept)
+    dict:incr("notes", 1, 0)
+  end
+end
+
 --- Note how far an order is. Listeners of all nginx workers learn of it.
 -- @tparam string order_id
 -- @tparam table seen `state` (of the ledger, which must have it already) and
 --   `progress` (0 to 100), or one of them
 function _M.note(order_id, seen)
-  local dict = board()
-  for _, name in ipairs { "state", "progress" } do
-    local key = name .. " " .. order_id
-    if seen[name] and dict:get(key) ~= seen[name] then
-      dict:set(key, seen[name], _M.policy.kept)
-      dict:incr("notes", 1, 0)
-    end
-  end
+  put("state " .. order_id, seen.state)
+  put("progress " .. order_id, seen.progress and math.floor(seen.progress))
 end
 
 --- How far an order is.

@@ -6,6 +6,7 @@
 
 local json = require "starvideos.json"
 local live = require "starvideos.gateway.live"
+local metrics = require "starvideos.gateway.metrics"
 local openai = require "starvideos.gateway.dialect.openai"
 local orders = require "starvideos.gateway.orders"
 local refusals = require "starvideos.gateway.refusal"
@@ -64,33 +65,11 @@ end
 -- The streams of this nginx worker: of each caller, and in all.
 local open, total = {}, 0
 
--- For the metrics. One that is about to end shares its number with the next.
-local function publish()
-  if not ngx.worker.exiting() then
-    ngx.shared.starvideos_gateway:set("streams " .. ngx.worker.id(), total)
-  end
-end
-
 local function change(name, by)
   open[name] = (open[name] or 0) + by
   open[name] = open[name] > 0 and open[name] or nil
   total = total + by
-  publish()
-end
-
---- How many streams are open, in all nginx workers.
--- @treturn number
-function _M.count()
-  local sum = 0
-  for id = 0, ngx.worker.count() - 1 do
-    sum = sum + (ngx.shared.starvideos_gateway:get("streams " .. id) or 0)
-  end
-  return sum
-end
-
---- An nginx worker begins: one that was killed had no time to count.
-function _M.begin_worker()
-  publish()
+  metrics.stream(by)
 end
 
 local function refusal_of(name)
