@@ -165,7 +165,8 @@ return worlds.behaviour("a ledger of the first version", function(each)
   -- Takes away what the gateway brought.
   local function make_third()
     for _, statement in ipairs { "DROP INDEX starvideos_orders_by_request",
-      "DROP INDEX starvideos_orders_by_caller" } do
+      "DROP INDEX starvideos_orders_by_caller",
+      "DROP INDEX starvideos_orders_on_disk" } do
       world:run(statement)
     end
     for _, name in ipairs { "request", "attempt", "deleted_at", "removed_at" } do
