@@ -22,7 +22,7 @@ for _, pattern in ipairs { "lua/starvideos/gateway/*.lua",
   "lua/starvideos/gateway/api/*.lua" } do
   files[pattern].globals = { "ngx" }
 end
-for _, pattern in ipairs { "examples/love/*.lua", "spec/hosts/love/**/*.lua",
+for _, pattern in ipairs { "examples/love*/*.lua", "spec/hosts/love/**/*.lua",
   "spec/bench/hosts/love/**/*.lua" } do
   files[pattern].std = "luajit+love"
 end

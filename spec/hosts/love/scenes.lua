@@ -2,7 +2,7 @@
 
 -- luacheck: globals love
 
-local scenes = {}
+local scenes = require "postcards"
 
 local GOLD = { 1, 0.78, 0.2 }
 
