@@ -36,11 +36,13 @@ local function is_configured(app, host)
   return false
 end
 
--- Where a proxy on this machine passes requests on, all the world is on this
--- machine.
-local FORWARDED = { "Forwarded", "X-Forwarded-For", "X-Real-IP" }
+-- Where a proxy on this machine passes requests on, all the world is on it.
+local FORWARDED = { "Forwarded", "X-Forwarded-For", "X-Real-IP", "Via" }
 
-local function is_of_this_machine(request)
+--- Whether a request comes from this machine, and not through a proxy on it.
+-- @tparam table request
+-- @treturn boolean
+function _M.is_of_this_machine(request)
   for _, name in ipairs(FORWARDED) do
     if request.header(name) then
       return false
@@ -89,7 +91,7 @@ function _M.check(app, request)
     return refused("host_not_allowed", "this gateway is not for the host that"
       .. " the request names; nothing was ordered: whoever runs it adds a host"
       .. " by --host")
-  elseif not app.callers and not is_of_this_machine(request) then
+  elseif not app.callers and not _M.is_of_this_machine(request) then
     return refused("not_local", "this gateway has no callers and serves its own"
       .. " machine alone, not requests that a proxy passes on; nothing was"
       .. " ordered: whoever runs it lets others in by --callers")

@@ -3,6 +3,7 @@
 -- as that text has them.
 -- @module starvideos.gateway.metrics
 
+local guard = require "starvideos.gateway.guard"
 local health = require "starvideos.gateway.health"
 local refusals = require "starvideos.gateway.refusal"
 
@@ -168,25 +169,13 @@ function _M.text(values)
   return table.concat(lines, "\n") .. "\n"
 end
 
-local loopback = { ["127.0.0.1"] = true, ["::1"] = true, ["unix:"] = true }
-
--- Whether a request comes from this machine, and not through a proxy on it.
-local function is_local(request)
-  for _, name in ipairs { "X-Forwarded-For", "X-Real-IP", "Forwarded", "Via" } do
-    if request.header(name) then
-      return false
-    end
-  end
-  return loopback[request.remote] == true
-end
-
 --- Answer `GET /metrics`, to who asks on this machine.
 -- @tparam table app
 -- @tparam table request
 -- @treturn ?boolean true, where it was sent
 -- @treturn ?table refusal
 function _M.run(app, request)
-  if not is_local(request) then
+  if not guard.is_of_this_machine(request) then
     return nil, refusals.new { status = 404, code = "not_found",
       message = "there is nothing at this address" }
   end

@@ -103,7 +103,7 @@ describe("the guard of a gateway", function()
         "::ffff:192.0.2.7", "" } do
         assert_checked("not_local", nil, { remote = remote })
       end
-      for _, name in ipairs { "X-Forwarded-For", "Forwarded", "X-Real-IP" } do
+      for _, name in ipairs { "X-Forwarded-For", "Forwarded", "X-Real-IP", "Via" } do
         assert_checked("not_local", { [name] = "192.0.2.7" },
           { remote = "127.0.0.1" })
       end
