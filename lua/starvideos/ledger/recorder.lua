@@ -174,8 +174,9 @@ function Order:failed(problem, pause)
     state = problem.task.status
   elseif state == "prepared" and problem.task_id then
     state = "unknown" -- an answer that names a task may have made it
-  elseif state == "prepared" and not pause and not self.row.order_key then
-    state = "refused" -- no key leads back to it
+  elseif state == "prepared" and not pause and not self.stays
+    and not self.row.order_key then
+    state = "refused" -- no key leads back to it, and no worker claims it
   end
   local row, err = record_failure(self, state, problem, pause)
   if row then

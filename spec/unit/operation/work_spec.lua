@@ -1,3 +1,4 @@
+local admits = require "starvideos.operation.admit"
 local crews = require "spec.fixtures.crew"
 local errors = require "starvideos.errors"
 local files = require "spec.fixtures.files"
@@ -52,6 +53,27 @@ describe("work", function()
     crew:go(1200, a)
     assert.equal(20, crews.result_of(a).done)
     assert.equal(20, world:billed())
+  end)
+
+  -- As callers of a gateway place them, without a key.
+  local function admit(count)
+    local planner = select(2, crew:client())
+    for index = 1, count do
+      assert(admits.run(planner, world.params(nil, { prompt = "p" .. index }),
+        {}))
+    end
+  end
+
+  it("sends orders without a key later, too", function()
+    admit(5)
+    local restore = cut_network()
+    local a = crew:start { path = function(order) return order.id .. ".mp4" end }
+    crew:go(60, a)
+    assert.equal(5, crew:in_state "queued")
+    restore()
+    crew:go(1200, a)
+    assert.equal(5, crews.result_of(a).done)
+    assert.equal(5, world:billed())
   end)
 
   it("goes on polling while the database is away for a moment", function()
