@@ -154,7 +154,10 @@ end
 function _M.run(app, request, id)
   local entry, refusal = orders.find(app, request.caller, id)
   refusal = refusal or refusal_of(request.caller.name)
-  if refusal then
+  if refusal and ngx.worker.exiting() then
+    begin(request) -- an EventSource does not connect again after a 503
+    return true
+  elseif refusal then
     return nil, refusal
   end
   local last_id = request.header "Last-Event-ID"

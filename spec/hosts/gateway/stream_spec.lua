@@ -2,9 +2,11 @@
 -- provider's stand-in.
 
 local core = require "starvideos.core"
+local curl = require "starvideos.curl"
 local file = require "starvideos.nginx.file"
 local gateways = require "spec.fixtures.gateway"
 local json = require "starvideos.json"
+local listeners = require "spec.fixtures.listeners"
 local sandbox = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"
 
@@ -24,9 +26,9 @@ describe("the events of an order", function()
     shell.run(shell.fill("rm -r @folder@", { folder = folder }))
   end)
 
-  local function start(workers)
-    gateway = gateways.start { base_url = provider.base_url, api_key = KEY,
-      workers = workers }
+  local function start(workers, base_url)
+    gateway = gateways.start { base_url = base_url or provider.base_url,
+      api_key = KEY, workers = workers }
   end
 
   before_each(function()
@@ -198,22 +200,32 @@ describe("the events of an order", function()
     assert.same({ ["200 "] = most, ["429 30"] = 5 }, many)
   end)
 
-  it("just end at a reload, for the client to connect again", function()
-    local id = order "never"
-    local some = {}
-    for index = 1, 20 do
-      some[index] = listen(id)
+  it("bring 200 listeners their one end, though nginx is reloaded", function()
+    local slow = assert(sandbox.start { key = KEY, seconds = 5, drawn = false })
+    finally(function() slow:stop() end)
+    gateway:stop()
+    start(2, slow.base_url)
+    local urls, engine = {}, curl.engine { max_in_flight = 200 }
+    for index = 1, 4 do
+      local id = order()
+      for each = 1, 50 do
+        urls[(index - 1) * 50 + each] = ("%s/v1/videos/%s/events"):format(
+          gateway.url, id)
+      end
     end
-    for _, stream in ipairs(some) do
-      assert.is_true(await(function() return names_of(stream) ~= "" end))
-    end
+    local all = listeners.new(engine, urls)
+    local begun = core.now()
+    all:run(2, function() return core.now() > begun + 1 end)
     gateway:signal "HUP"
-    for _, stream in ipairs(some) do
-      assert.same({ "200", "0" }, { ending(stream) })
-      assert.is_nil(names_of(stream):find "failed")
-      assert.is_nil(names_of(stream):find "completed")
+    assert.is_true(all:run(20))
+    engine:close()
+    for _, listener in ipairs(all) do
+      assert.equal(200, listener.status)
+      assert.is_true(listener.connects >= 2)
+      assert.equal("progress", listener.events[1])
+      assert.equal("completed", listener.events[#listener.events])
+      assert.equal(1, listener.ends)
+      assert.equal(0, listener.repeats)
     end
-    local again = listen(id)
-    assert.is_true(await(function() return names_of(again) ~= "" end))
   end)
 end)
