@@ -140,10 +140,10 @@ function isDue(name, violation) {
 
 // A sentence of the catalog, with the fields as the form calls them.
 function sentence(message) {
-  const text = message.replace(/\w+/g, (word) => {
-    const label = fieldOf(word)?.querySelector('label,legend');
-    return label && word !== 'model' && word !== 'prompt'
-      ? label.textContent.toLowerCase() : word;
+  const text = message.replace(/(\w+)(?:\[(\d+)\])?/g, (part, name, line) => {
+    const label = fieldOf(name)?.querySelector('label,legend');
+    return label ? label.textContent.toLowerCase()
+      + (line ? `, line ${line},` : '') : part;
   });
   return text.replace(/^./, (letter) => letter.toUpperCase())
     .replace(/[^.]$/, '$&.');
@@ -244,6 +244,7 @@ function refused(refusal) {
   }
   if (refusal.violations.length > 0) {
     showFaults(refusal.violations);
+    showPrice({});
     form.querySelector('[aria-invalid="true"]')?.focus();
   } else if (refusal.status !== 401) {
     say(byId('order-fault'), refusal.status === 0

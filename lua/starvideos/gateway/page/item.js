@@ -67,10 +67,19 @@ export class Item {
       make('span', { 'aria-hidden': 'true' }, state.mark), ` ${state.name}`);
     say(this.facts, factsOf(video));
     this.row.hidden = video.status !== 'in_progress';
-    this.progress.value = video.progress ?? 0;
     this.progress.setAttribute('aria-label', `Progress: ${titleOf(video)}`);
-    say(this.percent, `${Math.round(video.progress ?? 0)} %`);
+    this.showProgress(Math.round(video.progress ?? 0));
     this.showDetail();
+  }
+
+  // Not every provider tells how far it is: without a value the bar only moves.
+  showProgress(percent) {
+    if (percent > 0) {
+      this.progress.value = percent;
+    } else {
+      this.progress.removeAttribute('value');
+    }
+    say(this.percent, percent > 0 ? `${percent} %` : '');
   }
 
   setSelected(isSelected) {

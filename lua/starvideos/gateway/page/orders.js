@@ -130,7 +130,9 @@ async function heard(id, name, data) {
   if (!item) {
     return;
   }
-  if (name === 'progress') {
+  if (name === 'refused') {
+    wait();
+  } else if (name === 'progress') {
     const { status, progress } = JSON.parse(data);
     put({ ...item.video, status: status ?? 'in_progress',
       progress: progress ?? item.video.progress });

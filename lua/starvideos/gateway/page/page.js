@@ -19,6 +19,7 @@ function show(signedIn) {
   if (!signedIn) {
     byId('caller').hidden = true;
     byId('sign-out').hidden = true;
+    byId('token').focus();
   }
 }
 

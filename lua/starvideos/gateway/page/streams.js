@@ -20,6 +20,7 @@ function open(id, onEvent) {
     if (source.readyState === EventSource.CLOSED) {
       refused.add(id);
       close(id);
+      onEvent(id, 'refused');
     }
   });
   streams.set(id, source);
@@ -30,7 +31,8 @@ function close(id) {
   streams.delete(id);
 }
 
-// Listens to the first of these orders, and to no other.
+// Listens to the first of these orders, and to no other. `onEvent` gets an order,
+// what happened (an event's name, or "refused": there is no stream) and its data.
 export function follow(ids, onEvent) {
   const wanted = document.hidden ? []
     : ids.filter((id) => !refused.has(id)).slice(0, MOST);
