@@ -182,6 +182,40 @@ local serving = {
   { "--json", "what to use, or the faults, as JSON" },
 }
 
+local gating = {
+  { "--port", "port to listen on (default: 8080)", "PORT" },
+  { "--listen", "address to listen on (default: 127.0.0.1); any but this"
+    .. " machine's own needs --callers", "ADDRESS" },
+  { "--folder", "folder for its files and the videos (default:"
+    .. " starvideos-gateway in this folder; with --print-config"
+    .. " /var/lib/starvideos)", "DIR" },
+  { "--ledger", "ledger of its orders: a file, or a postgres:// URL, whose"
+    .. " password is better left to the environment (default:"
+    .. " STARVIDEOS_LEDGER, else ledger.db in its folder)", "FILE" },
+  { "--callers", "who may order, and how much: JSON, read again at SIGHUP; see"
+    .. " Gateway in docs", "FILE" },
+  { "--host", "name that requests are for, beside this machine's own; may be"
+    .. " repeated", "NAME", "*" },
+  { "--public-url", "what callers connect to, where a proxy is before it:"
+    .. " https://videos.example", "URL" },
+  { "--tls-cert", "certificate, with those between it and its authority",
+    "FILE" },
+  { "--tls-key", "its key", "FILE" },
+  { "--workers", "processes of nginx (default: 2)", "N" },
+  { "--keep-days", "remove a video so many days after it was made (default: 7;"
+    .. " 0: never)", "DAYS" },
+  { "--keep-bytes", "remove the oldest videos beyond so much (default: 20G; 0:"
+    .. " never)", "SIZE" },
+  { "--interval", "seconds between two polls of a task at first (default: 30)",
+    "SECONDS" },
+  { "--user", "account of its workers, where root starts it (default: the owner"
+    .. " of its folder)", "NAME" },
+  { "--print-config", "write the configuration for an nginx of your own to a"
+    .. " folder, with a systemd unit, and start nothing", "DIR" },
+  { "--new-token", "make a token for a caller, with its entry for --callers, and"
+    .. " start nothing", "NAME" },
+}
+
 --- The commands in the order of the help: name, description, positional
 -- arguments, groups of options, single options;
 -- `default_ledger`: where no ledger is given it is ./starvideos.db, which must be
@@ -235,6 +269,8 @@ _M.commands = {
   { "models", "list models and limits", {}, { common }, {} },
   { "sandbox", "run a stand-in for the provider on this machine; Ctrl-C ends"
     .. " it", {}, { serving }, {} },
+  { "gateway", "let others order over HTTP, without the key; Ctrl-C ends it", {},
+    { gating, pricing, common }, {} },
 }
 
 local function command_of(name)

@@ -35,7 +35,11 @@ local function first_line(name)
   return ((line or ""):gsub("\r$", ""))
 end
 
-local function read_key(job)
+--- The key of a job.
+-- @tparam table job
+-- @treturn ?string key, nil where there is none
+-- @treturn ?string why its file could not be read
+function _M.key(job)
   if job.options.api_key_file then
     return first_line(job.options.api_key_file)
   end
@@ -177,7 +181,7 @@ function _M.new(job)
   if wrong then
     return failure.usage(wrong)
   end
-  local key, problem = read_key(job)
+  local key, problem = _M.key(job)
   if problem then
     return nil, failure.new("io", ("cannot read the key file (%s); nothing was"
       .. " sent"):format(problem))

@@ -1,6 +1,6 @@
 --- The command line: `starvideos generate|create|query|wait|download|batch|work|
 -- status|orders|limits|pending|resume|adopt|dismiss|label|archive|ledger|validate|
--- models|sandbox`.
+-- models|sandbox|gateway`.
 -- @module starvideos.cli
 
 -- First, for it says best what to do where the part in C is missing.
@@ -113,6 +113,8 @@ end
 local function run(job)
   if job.options.command == "sandbox" then
     return serve(job.options, job.console)
+  elseif job.options.command == "gateway" then
+    return require("starvideos.cli.gateway")(job)
   end
   local client, err = clients.new(job)
   if not client then

@@ -18,6 +18,7 @@
 local callers = require "starvideos.gateway.callers"
 local core = require "starvideos.core"
 local json = require "starvideos.json"
+local secrets = require "starvideos.gateway.secret"
 local settings = require "starvideos.gateway.settings"
 local starvideos = require "starvideos"
 
@@ -65,8 +66,8 @@ end
 -- Fills in what lies in files; nil and a sentence where one is wrong.
 local function read_files(app)
   local wanted = app.settings
-  local secret, why = read(app.folder .. "/secret")
-  app.secret = secret
+  local why
+  app.secret, why = secrets.of(app.folder)
   if not why and wanted.callers then
     app.callers, why = parsed(wanted.callers, callers.parse)
   end

@@ -9,8 +9,9 @@ local shell = require "starvideos.nginx.shell"
 
 local _M = {}
 
--- nginx is not on the path of ordinary users.
-local SEARCH = 'PATH="$PATH:/usr/sbin:/usr/local/sbin:/sbin"\n'
+--- What a shell command begins with that starts nginx, which is not on the path of
+-- ordinary users.
+_M.SEARCH = 'PATH="$PATH:/usr/sbin:/usr/local/sbin:/sbin"\n'
 
 local MODULE_DIRECTORIES = {
   "/usr/lib/nginx/modules/", "/usr/share/nginx/modules/",
@@ -23,8 +24,8 @@ local MODULES = { "ndk_http_module.so", "ngx_http_lua_module.so" }
 local LOWEST_PORT, PORTS = 10240, 22000
 local ATTEMPTS = 10
 
--- The accounts that the server may run as when root starts it.
-local ACCOUNTS = { "nobody", "www-data" }
+--- The accounts that a server may run as when root starts it.
+_M.ACCOUNTS = { "nobody", "www-data" }
 
 --- Under this descriptor every process of the server, with the programs that it
 -- starts, holds the lock on the prefix's file `alive`. The system releases the
@@ -35,7 +36,7 @@ _M.LOCK = 9
 -- @treturn ?table paths; nil where something is not installed
 -- @treturn ?string what is missing
 function _M.modules()
-  if not shell.run(SEARCH .. "command -v nginx >/dev/null") then
+  if not shell.run(_M.SEARCH .. "command -v nginx >/dev/null") then
     return nil, "nginx is not installed: install the package nginx"
   end
   for _, directory in ipairs(MODULE_DIRECTORIES) do
@@ -64,7 +65,7 @@ local function demotion()
   if shell.read "id -u" ~= "0" then
     return ""
   end
-  for _, account in ipairs(ACCOUNTS) do
+  for _, account in ipairs(_M.ACCOUNTS) do
     if shell.run(("id %s >/dev/null 2>&1"):format(account)) then
       local group = shell.read(("id -g %s"):format(account))
       return ("setpriv --reuid=%s --regid=%s --clear-groups "):format(account,
@@ -75,7 +76,7 @@ local function demotion()
 end
 
 -- Another Lua's search paths would send nginx's Lua to the wrong modules.
-local START = SEARCH .. [[
+local START = _M.SEARCH .. [[
 exec >@prefix@/logs/start.log 2>&1 </dev/null @lock@>@prefix@/alive &&
 flock -n @lock@ || { echo "a server runs there already"; exit 1; }
 unset LUA_PATH LUA_CPATH LUA_INIT

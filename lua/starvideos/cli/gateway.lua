@@ -1,0 +1,156 @@
+--- The command `gateway`: orders over HTTP, in an nginx of its own in the
+-- foreground.
+-- @module starvideos.cli.gateway
+
+local configuration = require "starvideos.gateway.nginx.configuration"
+local core = require "starvideos.core"
+local failure = require "starvideos.cli.failure"
+local file = require "starvideos.nginx.file"
+local folders = require "starvideos.gateway.nginx.folder"
+local gateway_check = require "starvideos.cli.gateway_check"
+local gateway_files = require "starvideos.cli.gateway_files"
+local gateway_options = require "starvideos.cli.gateway_options"
+local json = require "starvideos.json"
+local launch = require "starvideos.gateway.nginx.launch"
+local shell = require "starvideos.nginx.shell"
+
+local LOOK_SECONDS = 0.5
+
+local function unstarted(message)
+  return nil, failure.new("io", message .. "; nothing was started")
+end
+
+local function open_files()
+  local soft, hard = shell.read "ulimit -Sn; ulimit -Hn" :match "^(%w+)\n(%w+)"
+  local wanted = configuration.OPEN_FILES
+  if soft == "unlimited" or tonumber(soft) >= wanted then
+    return nil
+  end
+  return hard == "unlimited" and wanted or math.min(wanted, tonumber(hard))
+end
+
+local function write(wanted, server)
+  server.open_files = open_files()
+  local path = wanted.folder .. "/nginx.conf"
+  local done, why = folders.write(wanted.folder .. "/settings.json",
+    json.encode(wanted.settings))
+  if done then
+    done, why = folders.write(path, configuration.text(server))
+  end
+  return done and path, why
+end
+
+local function announce(job, wanted, nginx)
+  local who = wanted.settings.callers and ""
+    or "; only this machine can use it, because no --callers names who else may"
+  return job.console:result(job.options.json
+    and json.encode { url = wanted.url, folder = wanted.folder,
+      pid = nginx:pid(), ledger = not wanted.ledger:find "://"
+        and wanted.ledger or nil }
+    or ("The gateway listens at %s/%s"):format(wanted.url, who))
+end
+
+local function has_terminal()
+  return shell.run "test -t 2"
+end
+
+-- A reload that failed changes nothing; nginx tells only its log.
+local function reload(job, nginx, wait)
+  local log = nginx.folder .. "/logs/error.log"
+  local before = #file.read(log)
+  nginx:reload()
+  wait(LOOK_SECONDS)
+  local why = file.read(log):sub(before + 1):match "%[e%l+%] [^\n]*"
+  job.console:note(why and "nothing changed: " .. launch.reason(why)
+    or "callers and settings were read again",
+    { event = "reload", failure = why and launch.reason(why) })
+end
+
+-- Until Ctrl-C, or until nginx ends; a terminal that was closed is a Ctrl-C.
+local function serve(job, nginx, wait)
+  local had_terminal = has_terminal()
+  core.begin_hangup()
+  local ok, raised = pcall(function()
+    while not nginx:has_ended() do
+      wait(LOOK_SECONDS)
+      if core.hangup_came() then
+        if had_terminal and not has_terminal() then
+          return
+        end
+        reload(job, nginx, wait)
+      end
+    end
+  end)
+  core.end_hangup()
+  if not ok and not tostring(raised):find "interrupted!$" then
+    nginx:stop()
+    error(raised, 0)
+  end
+end
+
+local function finish(job, nginx)
+  local has_ended, code = nginx:has_ended()
+  if has_ended then
+    nginx:release()
+    return nil, failure.new("io", ("nginx has ended with exit code %d: see"
+      .. " %s/logs/error.log"):format(code, nginx.folder))
+  end
+  job.console:note("stopping: what is on the wire gets its answer, for two"
+    .. " minutes at most; a second signal ends it at once", { event = "stop" })
+  if nginx:stop() then
+    return ""
+  end
+  return nil, failure.new("cancelled", "nginx had not finished after two minutes"
+    .. " and was ended; an order that was on the wire is unknown now: see"
+    .. " starvideos pending")
+end
+
+local function run(job, wanted, server)
+  local engine = require("starvideos.curl").engine {}
+  local function wait(seconds)
+    engine:step(seconds)
+  end
+  local nginx, why = launch.claim(wanted.folder, wait)
+  if not nginx then
+    return unstarted(why)
+  end
+  local started, path
+  path, why = write(wanted, server)
+  if path then
+    started, why = nginx:start(path, server.key)
+  end
+  if not started then
+    nginx:release()
+    return unstarted(why)
+  end
+  local told, trouble = announce(job, wanted, nginx)
+  if not told then
+    nginx:stop()
+    return nil, failure.new("io", "cannot write the result: "
+      .. tostring(trouble))
+  end
+  serve(job, nginx, wait)
+  return finish(job, nginx)
+end
+
+--- Run a gateway until Ctrl-C, or until another program ends it.
+-- @tparam table job
+-- @treturn ?string a result to print, maybe empty
+-- @treturn ?table err
+return function(job)
+  if job.options.new_token then
+    return gateway_files.new_token(job)
+  end
+  local wanted, err = gateway_options.read(job)
+  local server
+  if wanted and wanted.print_config then
+    return gateway_files.print(wanted)
+  elseif wanted then
+    job.options.ledger = wanted.ledger
+    server, err = gateway_check.run(job, wanted)
+  end
+  if not server then
+    return nil, err
+  end
+  return run(job, wanted, server)
+end

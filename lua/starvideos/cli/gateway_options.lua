@@ -1,0 +1,224 @@
+--- What the command `gateway` is asked for: its options, checked and completed.
+-- @module starvideos.cli.gateway_options
+
+local configuration = require "starvideos.gateway.nginx.configuration"
+local core = require "starvideos.core"
+local failure = require "starvideos.cli.failure"
+local file = require "starvideos.nginx.file"
+
+local _M = {}
+
+local defaults = { port = "8080", workers = "2", listen = "127.0.0.1",
+  keep_days = "7", keep_bytes = "20G", folder = "starvideos-gateway" }
+
+-- Of a gateway that systemd starts.
+local INSTALLED_FOLDER = "/var/lib/starvideos"
+
+local everywhere = { ["0.0.0.0"] = true, ["[::]"] = true }
+
+local units = { [""] = 1, K = 2 ^ 10, M = 2 ^ 20, G = 2 ^ 30, T = 2 ^ 40 }
+
+local Reader = {}
+Reader.__index = Reader
+
+-- Notes what is wrong with an option. All of it is told at once.
+function Reader:refuse(name, wanted)
+  self.faults[#self.faults + 1] = ("--%s must be %s, not %s"):format(
+    (name:gsub("_", "-")), wanted, (self.given[name]:gsub("%c", "?")))
+end
+
+function Reader:text(name)
+  return self.given[name] or defaults[name]
+end
+
+function Reader:number(name, least, most, wanted)
+  local text = self:text(name)
+  local number = tonumber(text)
+  if text and not (number and number >= least and number <= most) then
+    return self:refuse(name, wanted)
+  end
+  return number
+end
+
+function Reader:count(name, most)
+  local number = self:number(name, 1, most,
+    ("a whole number from 1 to %d"):format(most))
+  if number and number % 1 ~= 0 then
+    return self:refuse(name, "a whole number")
+  end
+  return number
+end
+
+function Reader:bytes(name)
+  local number, unit = self:text(name):match "^(%d+%.?%d*)([KMGT]?)$"
+  if not number then
+    return self:refuse(name, "a size, such as 500M or 20G")
+  end
+  return math.floor(tonumber(number) * units[unit])
+end
+
+local function absolute(path)
+  return path:find "^/" and path
+    or ("%s/%s"):format(core.directory() or ".", (path:gsub("^%./", "")))
+end
+
+-- A path that nginx.conf can name.
+function Reader:path(name)
+  local path = absolute(self:text(name)):gsub("(.)/+$", "%1")
+  if not configuration.can_name(path) then
+    return self:refuse(name, 'a path without any of ; " $ ? \\')
+  end
+  return path
+end
+
+function Reader:file(name)
+  local path = self.given[name] and self:path(name)
+  if path and not file.exists(path) then
+    return self:refuse(name, "a file that can be read")
+  end
+  return path
+end
+
+-- As it stands in a URL.
+function Reader:address(name)
+  local text = self:text(name)
+  local bare = text:gsub("^%[(.*)%]$", "%1")
+  if text == "localhost" or text:find "^%d+%.%d+%.%d+%.%d+$" then
+    return text
+  elseif bare:find ":.*:" and bare:find "^[%x:.]+$" then
+    return "[" .. bare .. "]"
+  end
+  return self:refuse(name, "an address of this machine, such as 127.0.0.1,"
+    .. " 0.0.0.0 or ::1")
+end
+
+local function host_and_port(text)
+  local host, port = text:match "^(%w[%w.-]*)(:?%d*)$"
+  if not host then
+    host, port = text:match "^(%[[%x:.]+%])(:?%d*)$"
+  end
+  return port ~= ":" and host or nil, port
+end
+
+-- Browsers leave out the port of a scheme, and a proxy before us may have it.
+function Reader:hosts(wanted)
+  local list, usual = {}, wanted.tls and 443 or 80
+  local function add(name, may_lack_port)
+    list[#list + 1] = name .. ":" .. wanted.port
+    list[#list + 1] = may_lack_port and name or nil
+  end
+  for _, name in ipairs { wanted.address, "127.0.0.1", "localhost", "[::1]" } do
+    if not everywhere[name] then
+      add(name, wanted.port == usual)
+    end
+  end
+  for _, text in ipairs(self.given.host or {}) do
+    local host, port = host_and_port(text)
+    if not host then
+      self.faults[#self.faults + 1] = "--host must be a name or an address, such"
+        .. " as videos.example, not " .. text:gsub("%c", "?")
+    elseif port == "" then
+      add(host, true)
+    else
+      list[#list + 1] = text
+    end
+  end
+  list[#list + 1] = wanted.public_url and wanted.public_url:match "//(.*)$"
+  return list
+end
+
+function Reader:public_url()
+  local text = self.given.public_url
+  local url = text and text:match "^(https?://[^/?#@%s]+)/?$"
+  if text and not (url and host_and_port(url:match "//(.*)$")) then
+    return self:refuse("public_url", "an address without a path, such as"
+      .. " https://videos.example")
+  end
+  return url
+end
+
+function Reader:tls()
+  local cert, key = self:file "tls_cert", self:file "tls_key"
+  if (self.given.tls_cert == nil) ~= (self.given.tls_key == nil) then
+    self.faults[#self.faults + 1] = "--tls-cert and --tls-key go together"
+  end
+  return cert and key and { cert = cert, key = key } or nil
+end
+
+local function setting(job, name, variable)
+  local value = job.options[name] or job.env.getenv(variable)
+  return value ~= "" and value or nil
+end
+
+-- What people connect to.
+local function url_of(wanted, given)
+  local first = given.host and given.host[1]
+  local host, port = host_and_port(first
+    or everywhere[wanted.address] and "localhost" or wanted.address)
+  return wanted.public_url or ("%s://%s%s"):format(
+    wanted.tls and "https" or "http", host,
+    port ~= "" and port or ":" .. wanted.port)
+end
+
+local function ledger_of(job, folder)
+  local ledger = setting(job, "ledger", "STARVIDEOS_LEDGER")
+    or folder .. "/ledger.db"
+  return ledger:find "^%a+://" and ledger or absolute(ledger)
+end
+
+local function kept(number)
+  return number ~= 0 and number or nil
+end
+
+-- What stands in settings.json, see `starvideos.gateway.settings`.
+local function settings_of(job, reader, wanted)
+  local given = job.options
+  return {
+    base_url = setting(job, "base_url", "STARVIDEOS_BASE_URL"),
+    edition = given.edition,
+    insecure_http = given.insecure_http,
+    ca_file = reader:file "ca_file",
+    ledger = wanted.ledger, folder = wanted.folder,
+    callers = wanted.print_config and given.callers and reader:path "callers"
+      or reader:file "callers", prices = reader:file "prices",
+    hosts = reader:hosts(wanted), public_url = wanted.public_url,
+    is_tls = wanted.tls ~= nil, port = wanted.port,
+    keep_days = kept(reader:number("keep_days", 0, 1e6,
+      "a number of days, 0 for ever")),
+    keep_bytes = kept(reader:bytes "keep_bytes"),
+    interval = reader:number("interval", 0.05, 3600, "a number of seconds"),
+  }
+end
+
+--- Read them.
+-- @tparam table job with `options` as parsed and `env`
+-- @treturn ?table wanted: `folder`, `address`, `port`, `listen`, `url`,
+--   `is_loopback`, `workers`, `tls` (`cert` and `key`, or nil), `ledger`,
+--   `ledger_file` (nil: it is no file), `user`, `print_config`, `settings`
+-- @treturn ?table err that names every fault
+function _M.read(job)
+  local given = job.options
+  local reader = setmetatable({ given = setmetatable({
+    folder = given.folder or given.print_config and INSTALLED_FOLDER,
+  }, { __index = given }), faults = {} }, Reader)
+  local wanted = { port = reader:count("port", 65535),
+    workers = reader:count("workers", 64), folder = reader:path "folder",
+    address = reader:address "listen", tls = reader:tls(),
+    public_url = reader:public_url(), user = given.user,
+    print_config = given.print_config and reader:path "print_config" }
+  if not reader.faults[1] then
+    wanted.listen = wanted.address .. ":" .. wanted.port
+    wanted.is_loopback = core.is_loopback(wanted.address)
+    wanted.url = url_of(wanted, given)
+    wanted.ledger = ledger_of(job, wanted.folder)
+    wanted.ledger_file = not wanted.ledger:find "^%a+://" and wanted.ledger or nil
+    wanted.settings = settings_of(job, reader, wanted)
+  end
+  if reader.faults[1] then
+    return failure.usage(table.concat(reader.faults, "; ")
+      .. "; nothing was started")
+  end
+  return wanted
+end
+
+return _M
