@@ -97,7 +97,7 @@ function _M.log()
 end
 
 local sentences = {
-  [400] = "the request is no HTTP that the gateway understands",
+  [400] = "the request is no valid HTTP, or not encrypted at a port for HTTPS",
   [404] = "there is nothing at this address",
   [405] = "nothing at this address takes this method",
   [411] = "the request does not say how long its body is",
@@ -106,7 +106,6 @@ local sentences = {
   [416] = "the video has no such range",
   [429] = "too many requests of this address are under way: try again",
   [431] = "the headers are too large",
-  [497] = "this port takes HTTPS alone",
 }
 
 --- Answer what nginx refuses by itself; of error_page.

@@ -8,6 +8,7 @@ local gateways = require "spec.fixtures.gateway"
 local json = require "starvideos.json"
 local raw_http = require "spec.fixtures.raw_http"
 local socket = require "socket"
+local transfers = require "spec.fixtures.transfer"
 
 describe("the guard of a gateway in nginx", function()
   local gateway
@@ -172,6 +173,55 @@ describe("the guard of a gateway in nginx", function()
           "callers[1] (a/b).token_sha256 is missing", 1, true))
         assert.equal(200, (list { Authorization = "Bearer token-of-ann" }))
       end)
+  end)
+
+  describe("over HTTP/2", function()
+    local engine
+
+    before_each(function()
+      gateway = gateways.start { base_url = "http://127.0.0.1:9",
+        api_key = "key", callers = CALLERS, tls = true }
+      engine = curl.engine { ca_file = gateway.ca_file }
+    end)
+
+    after_each(function()
+      engine:close()
+    end)
+
+    local function fetch(method, path, headers, body)
+      local response = assert(transfers.finish(assert(engine:submit {
+        method = method, url = gateway.url .. path, headers = headers,
+        body = body, timeout = 20 }), engine))
+      assert.equal("2", response.http_version)
+      assert.equal("application/json", response.headers["content-type"])
+      return response.status, json.decode(response.body), response.headers
+    end
+
+    it("lets in and refuses the same", function()
+      local token = "Bearer token-of-ann"
+      assert.equal(200, (fetch("GET", "/v1/videos", { Authorization = token,
+        Origin = gateway.url })))
+      for _, case in ipairs { { "host_not_allowed", Host = "evil.example" },
+        { "origin_not_allowed", Origin = gateway.url:gsub("https", "http") } } do
+        local code = table.remove(case, 1)
+        case.Authorization = token
+        assert_refused(403, code, fetch("GET", "/v1/videos", case))
+      end
+      local _, _, headers = fetch("POST", "/v1/session",
+        { ["Content-Type"] = "application/json" },
+        json.encode { token = "token-of-ann" })
+      assert.truthy(headers["set-cookie"]:find "; Secure$")
+    end)
+
+    it("refuses what is too large, and what is not encrypted", function()
+      local status, answer = fetch("POST", "/v1/videos",
+        { ["Content-Type"] = "application/json" }, ("x"):rep(1000000))
+      assert.equal(413, status)
+      assert.equal("invalid_request_error", answer.error.type)
+      status, answer = list {}
+      assert.equal(400, status)
+      assert.truthy(answer.error.message:find "HTTPS")
+    end)
   end)
 
   describe("without a file of callers", function()

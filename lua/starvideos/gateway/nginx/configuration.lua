@@ -57,6 +57,7 @@ server {
   error_page 494 =431 /_refused;
   location = /_refused {
     internal;
+    client_max_body_size 0;  # which HTTP/2 would be held to once more
     content_by_lua_block { require("starvideos.gateway").refused() }
   }
   location / {
