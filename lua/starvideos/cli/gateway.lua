@@ -60,10 +60,12 @@ local function reload(job, nginx, wait)
   local before = #file.read(log)
   nginx:reload()
   wait(LOOK_SECONDS)
-  local why = file.read(log):sub(before + 1):match "%[e%l+%] [^\n]*"
-  job.console:note(why and "nothing changed: " .. launch.reason(why)
+  local told = file.read(log):sub(before + 1)
+  local why = (told:find("init_by_lua error", 1, true)
+    or told:find("[emerg]", 1, true)) and launch.reason(told)
+  job.console:note(why and "nothing was read again: " .. why
     or "callers and settings were read again",
-    { event = "reload", failure = why and launch.reason(why) })
+    { event = "reload", failure = why or nil })
 end
 
 -- Until Ctrl-C, or until nginx ends; a terminal that was closed is a Ctrl-C.

@@ -209,11 +209,11 @@ function _M.read(job)
   if not reader.faults[1] then
     wanted.listen = wanted.address .. ":" .. wanted.port
     wanted.is_loopback = core.is_loopback(wanted.address)
-    wanted.url = url_of(wanted, given)
     wanted.ledger = ledger_of(job, wanted.folder)
     wanted.ledger_file = not wanted.ledger:find "^%a+://" and wanted.ledger or nil
     wanted.settings = settings_of(job, reader, wanted)
   end
+  wanted.url = not reader.faults[1] and url_of(wanted, given) or nil
   if reader.faults[1] then
     return failure.usage(table.concat(reader.faults, "; ")
       .. "; nothing was started")

@@ -71,9 +71,11 @@ local reasons = {
 -- @tparam string text that it printed
 -- @treturn string
 function _M.reason(text)
-  local line = text:match "%[emerg%] ([^\n]*)" or text:match "%[%l+%] ([^\n]*)"
-    or text:match "^[^\n]*"
-  line = line:gsub("%f[%w][%w_%-./]*%(?[%w.:]*%)?:%d+: ", "", 1)
+  local raised = text:match "init_by_lua error: (.-)\nstack traceback"
+  if raised then
+    return (raised:gsub("^init_by_lua[^ ]* ", ""):gsub("\n", " "))
+  end
+  local line = text:match "%[%l+%] ([^\n]*)" or text:match "^[^\n]*"
   for _, row in ipairs(reasons) do
     local part = line:match(row[1])
     if part then
