@@ -263,6 +263,16 @@ torture:
 	  lua5.4 spec/torture/run.lua $(KILLS) $(SEED) && \
 	  lua5.4 spec/torture/calls.lua
 
+# How often a gateway's nginx workers are killed; SEED repeats a run.
+torture-gateway: KILLS = 200
+.PHONY: torture-gateway
+torture-gateway:
+	@$(DEPS) demo test
+	@$(MAKE) -s --no-print-directory build LUA=lua5.4
+	@$(MAKE) -s --no-print-directory build LUA=luajit
+	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)" && \
+	  lua5.4 spec/torture/gateway.lua $(KILLS) $(SEED)
+
 # Many processes on one ledger, killed, limited and cut off: SCALE orders, and as
 # much of the rest as of 10,000. SEED repeats a run; PARTS are files of spec/fleet.
 SCALE = 10000

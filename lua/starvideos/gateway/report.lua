@@ -21,8 +21,9 @@ function line_of.order(event)
   end
 end
 
+-- What was cancelled, at the end of this worker, another does again.
 function line_of.exchange(event)
-  if event.failure or event.status >= 400 then
+  if event.failure ~= "cancelled" and (event.failure or event.status >= 400) then
     return "WARN", ("the provider, asked to %s for the order %s: %s"):format(
       event.operation, event.order or "-",
       event.status and "HTTP " .. event.status or event.failure)
@@ -89,7 +90,7 @@ function _M.hear(event)
     metrics.exchange(event)
   end
   local level, line = _M.line(event)
-  if level then
+  if level and not (event.name == "download" and ngx.worker.exiting()) then
     ngx.log(ngx[level], line)
   end
 end
