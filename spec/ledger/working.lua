@@ -344,16 +344,6 @@ return worlds.behaviour("workers", function(each)
       assert.equal(3, crews.result_of(c).done)
     end)
 
-  it("put back what was not bought, also an order without a key", function()
-    crew:enqueue(2)
-    world:run "UPDATE starvideos_orders SET order_key = NULL"
-    world:fail_once()
-    local a = crew:start()
-    crew:go(600, a)
-    assert.equal(2, crews.result_of(a).done)
-    assert.equal(2, crew:in_state "downloaded")
-  end)
-
   it("stop the queue where no money is left", function()
     crew:enqueue(1, "create_quota")
     crew:enqueue(1)

@@ -27,7 +27,7 @@ local END_BYTES = 33
 -- A name that no other order of its folder has.
 local function name_of(order)
   if not order.key then
-    return order.task_id
+    return order.task_id or order.id
   end
   return order.key
     .. ((order.take or 1) > 1 and (".take-%d"):format(order.take) or "")

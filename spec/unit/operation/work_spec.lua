@@ -67,7 +67,7 @@ describe("work", function()
   it("sends orders without a key later, too", function()
     admit(5)
     local restore = cut_network()
-    local a = crew:start { path = function(order) return order.id .. ".mp4" end }
+    local a = crew:start()
     crew:go(60, a)
     assert.equal(5, crew:in_state "queued")
     restore()
