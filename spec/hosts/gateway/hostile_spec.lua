@@ -109,10 +109,16 @@ describe("hostile callers of a gateway", function()
     settle()
   end)
 
+  -- Nothing raised, and no log has a token, a prompt or an address.
   teardown(function()
+    local logs = gateway:logs()
     engine:close()
     gateway:stop()
     provider:stop()
+    for _, text in ipairs { "token-of-", "key-of-the", "a kite", "aborted",
+      "/lua/starvideos/", "etc/passwd" } do
+      assert.is_nil(logs:find(text, 1, true), text)
+    end
   end)
 
   local CHUNK = ("10000\r\n%s\r\n"):format(("x"):rep(65536))
