@@ -6,10 +6,10 @@ local files = require "spec.fixtures.files"
 local host = require "spec.fixtures.nginx_host"
 local json = require "starvideos.json"
 local nginx = require "spec.fixtures.nginx"
+local pingers = require "spec.bench.hosts.pinger"
 local shell = require "starvideos.nginx.shell"
 
 local WAITS, DOWNLOADS, POLL_RATE = 1000, 16, 5000
-local ROUNDS, SECONDS, MICROSECONDS = 9, 2, 500
 
 -- The files outlast the measurement.
 local PROVIDER = [[
@@ -39,14 +39,11 @@ local SERVER = [[
       content_by_lua_block { require("app").completed() }
     }]]
 
-local BUILD = [[
-cc -std=gnu99 -O2 -o @prefix@/pinger spec/bench/hosts/nginx/pinger.c]]
-
 local function start_provider()
   local provider = nginx.start { tls = true, body = PROVIDER }
   provider:serve("large.mp4", HEAD)
-  assert(shell.run(shell.fill(
-    "truncate -s 1G @prefix@/files/large.mp4 && " .. BUILD, provider)))
+  assert(shell.run(shell.fill("truncate -s 1G @prefix@/files/large.mp4",
+    provider)))
   return provider
 end
 
@@ -59,34 +56,6 @@ local function start_host(provider)
       waits = WAITS, downloads = DOWNLOADS, poll_rate = POLL_RATE } }
 end
 
--- Percentiles of the answers of servers that are asked in turn.
-local function ping(provider, ...)
-  local text = shell.read(("%s/pinger /ping %g %g %s"):format(
-    provider.prefix, SECONDS, MICROSECONDS, table.concat({ ... }, " ")))
-  local found = {}
-  for middle, p99, p999, longest in
-    text:gmatch "(%S+) (%S+) (%S+) (%S+) %d+" do
-    found[#found + 1] = { middle = tonumber(middle), p99 = tonumber(p99),
-      p999 = tonumber(p999), longest = tonumber(longest) }
-  end
-  assert(#found == select("#", ...), "a server did not answer")
-  return found
-end
-
-local function column(rounds, server, name)
-  local values = {}
-  for index, found in ipairs(rounds) do
-    values[index] = found[server][name]
-  end
-  return values
-end
-
-local function longest_of(rounds)
-  local values = column(rounds, 2, "longest")
-  table.sort(values)
-  return values[#values]
-end
-
 -- Seconds of CPU that the thread has had which serves.
 local function cpu_of(server)
   local pid = server:workers()[1]
@@ -97,36 +66,27 @@ end
 -- The same two servers before and after the one of them gets its burden, so
 -- that what the machine is doing counts for both.
 local function compare(provider, idle, loaded)
-  local function rounds()
-    local all = {}
-    for index = 1, ROUNDS do
-      all[index] = ping(provider, idle.port, loaded.port)
-    end
-    return all
-  end
-  local before = rounds()
+  local pinger = pingers.new(provider.prefix, "/ping",
+    { idle.port, loaded.port })
+  local before = pinger:ask()[2]
   os.execute(("curl -s -m 600 %s/burden >/dev/null 2>&1 &")
     :format(loaded.url))
   shell.run "sleep 3"
   local own, other = cpu_of(loaded), cpu_of(idle)
-  local during = rounds()
+  local beside, during = unpack(pinger:ask())
   own, other = cpu_of(loaded) - own, cpu_of(idle) - other
-  figure.print("nginx_cpu_of_burden", (own - other) / (ROUNDS * SECONDS) * 100,
+  figure.print("nginx_cpu_of_burden", (own - other) / pingers.SECONDS * 100,
     "%")
-  local free = figure.median(column(before, 2, "p99"))
-  local beside = figure.median(column(during, 1, "p99"))
-  local busy = figure.median(column(during, 2, "p99"))
-  figure.print("nginx_p99_unburdened", free, "us")
-  figure.print("nginx_p99_idle_beside", beside, "us")
-  figure.print("nginx_p99_burdened", busy, "us")
-  figure.print("nginx_p999_unburdened", figure.median(
-    column(before, 2, "p999")), "us")
-  figure.print("nginx_p999_burdened", figure.median(
-    column(during, 2, "p999")), "us")
-  figure.print("nginx_longest_unburdened", longest_of(before), "us")
-  figure.print("nginx_longest_burdened", longest_of(during), "us")
-  figure.print("nginx_p99_to_unburdened", busy / free, "times")
-  return figure.print("nginx_p99_ratio", busy / beside, "times", "<= 1.2")
+  figure.print("nginx_p99_unburdened", before.p99, "us")
+  figure.print("nginx_p99_idle_beside", beside.p99, "us")
+  figure.print("nginx_p99_burdened", during.p99, "us")
+  figure.print("nginx_p999_unburdened", before.p999, "us")
+  figure.print("nginx_p999_burdened", during.p999, "us")
+  figure.print("nginx_longest_unburdened", before.longest, "us")
+  figure.print("nginx_longest_burdened", during.longest, "us")
+  figure.print("nginx_p99_to_unburdened", during.p99 / before.p99, "times")
+  return figure.print("nginx_p99_ratio", during.p99 / beside.p99, "times",
+    "<= 1.2")
 end
 
 local function on_time(server, action, how)

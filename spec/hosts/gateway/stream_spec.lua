@@ -183,6 +183,20 @@ describe("the events of an order", function()
     assert.is_nil(names_of(stream):find "failed")
   end)
 
+  it("come from another gateway on the same ledger, too", function()
+    local first = gateway
+    finally(function() first:stop() end)
+    gateway = gateways.start { base_url = provider.base_url, api_key = KEY,
+      ledger = first.prefix .. "/ledger.db" }
+    local other = gateway
+    gateway = first
+    local id = order()
+    gateway = other
+    local stream = listen(id)
+    assert.same({ "200", "0" }, { ending(stream) })
+    assert.is_truthy(names_of(stream):find "completed$")
+  end)
+
   it("are bounded in number, of one caller", function()
     gateway:stop()
     start(1)

@@ -19,9 +19,11 @@
 #include <unistd.h>
 
 #define SERVERS 8
+#define REQUESTS 500
 
 struct server {
   int fd;
+  const char *port;
   size_t count;
   double *times;
 };
@@ -39,25 +41,41 @@ static void sleep_until(double due) {
   clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
 }
 
-static int open_server(struct server *s, const char *port, size_t most) {
+static int connect_to(struct server *s) {
   struct sockaddr_in address;
   int one = 1;
   memset(&address, 0, sizeof address);
   address.sin_family = AF_INET;
-  address.sin_port = htons((unsigned short)atoi(port));
+  address.sin_port = htons((unsigned short)atoi(s->port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   s->fd = socket(AF_INET, SOCK_STREAM, 0);
-  s->count = 0;
-  s->times = malloc(most * sizeof *s->times);
-  if (s->fd < 0 || s->times == NULL) return -1;
+  if (s->fd < 0) return -1;
   setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   return connect(s->fd, (struct sockaddr *)&address, sizeof address);
 }
 
-/* The answer fits one segment, and is read as one. */
-static int ask(struct server *s, const char *request, size_t length) {
-  char answer[4096];
-  double start = now();
+static int open_server(struct server *s, const char *port, size_t most) {
+  s->port = port;
+  s->count = 0;
+  s->times = malloc(most * sizeof *s->times);
+  return s->times == NULL ? -1 : connect_to(s);
+}
+
+/*
+** The answer fits one segment, and is read as one. A server closes a connection
+** after so many requests; it is replaced before.
+*/
+static int ask(struct server *s, const char *path) {
+  char request[512], answer[4096];
+  size_t length = (size_t)snprintf(
+      request, sizeof request,
+      "GET %s HTTP/1.1\r\nHost: localhost:%s\r\n\r\n", path, s->port);
+  double start;
+  if (s->count % REQUESTS == REQUESTS - 1) {
+    close(s->fd);
+    if (connect_to(s) != 0) return -1;
+  }
+  start = now();
   if (write(s->fd, request, length) != (ssize_t)length) return -1;
   if (read(s->fd, answer, sizeof answer) < 12) return -1;
   s->times[s->count++] = now() - start;
@@ -79,8 +97,7 @@ static void print(const struct server *s) {
 
 int main(int argc, char **argv) {
   struct server servers[SERVERS];
-  char request[512];
-  size_t length, most, i, count = (size_t)argc - 4;
+  size_t most, i, count = (size_t)argc - 4;
   double due, end, interval;
   if (argc < 5 || count > SERVERS) {
     fprintf(stderr, "usage: %s PATH SECONDS INTERVAL PORT...\n", argv[0]);
@@ -88,16 +105,13 @@ int main(int argc, char **argv) {
   }
   interval = atof(argv[3]);
   most = (size_t)(atof(argv[2]) * 1e6 / interval) + 1;
-  length = (size_t)snprintf(request, sizeof request,
-                            "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n",
-                            argv[1]);
   for (i = 0; i < count; i++)
     if (open_server(&servers[i], argv[4 + i], most) != 0) return 1;
   due = now();
   end = due + atof(argv[2]) * 1e6;
   for (i = 0; due < end; due += interval, i = (i + 1) % count) {
     sleep_until(due);
-    if (ask(&servers[i], request, length) != 0) return 1;
+    if (ask(&servers[i], argv[1]) != 0) return 1;
   }
   for (i = 0; i < count; i++) print(&servers[i]);
   return 0;
