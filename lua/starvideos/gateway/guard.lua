@@ -81,6 +81,14 @@ local function is_foreign_site(request)
   return site ~= nil and not own_sites[site]
 end
 
+-- A link on another site's page leads a person to the gateway's own page, which
+-- shows nothing of anybody's and which nobody may frame.
+local function follows_link(request)
+  return request.method == "GET" and request.path == "/"
+    and request.header "Sec-Fetch-Mode" == "navigate"
+    and request.header "Sec-Fetch-Dest" == "document"
+end
+
 --- Whether a request may come in at all; before its body is read.
 -- @tparam table app
 -- @tparam table request
@@ -99,7 +107,8 @@ function _M.check(app, request)
   local origin = foreign_origin(app, request)
   local is_allowed = origin and app.callers and app.callers:allow(origin)
   if origin and not is_allowed
-    or is_foreign_site(request) and not is_allowed then
+    or is_foreign_site(request) and not is_allowed
+    and not follows_link(request) then
     return refused("origin_not_allowed", "pages of another origin may not use"
       .. " this gateway; nothing was ordered: whoever runs it allows an origin"
       .. " in the file of callers")

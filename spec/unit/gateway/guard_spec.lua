@@ -72,6 +72,20 @@ describe("the guard of a gateway", function()
       assert_checked(nil, headers, { host = "videos.example" })
     end)
 
+    it("lets a person in who follows a link to the page, and to nothing else",
+      function()
+        local link = { ["Sec-Fetch-Site"] = "cross-site",
+          ["Sec-Fetch-Mode"] = "navigate", ["Sec-Fetch-Dest"] = "document" }
+        local page = { method = "GET", path = "/" }
+        assert_checked(nil, link, page)
+        assert_checked("origin_not_allowed", link, { method = "GET" })
+        assert_checked("origin_not_allowed", link, { path = "/" })
+        link["Sec-Fetch-Dest"] = "iframe"
+        assert_checked("origin_not_allowed", link, page)
+        link["Sec-Fetch-Mode"], link["Sec-Fetch-Dest"] = "no-cors", "document"
+        assert_checked("origin_not_allowed", link, page)
+      end)
+
     it("refuses pages of other origins", function()
       for _, origin in ipairs { "https://evil.example", "null", "",
         "https://127.0.0.1:8080", "http://127.0.0.1:8081", "http://127.0.0.1",
