@@ -27,7 +27,7 @@ local LIMITS = {
   refused = { spend = 1, per = "total" },
   drawn = { spend = 20, per = "day", open = 9 },
   limits = {}, failed = {}, doubled = {}, interrupted = {}, streamless = {},
-  older = {}, named = {}, keyed = {},
+  older = {}, named = {}, keyed = {}, crowded = {}, linked = {}, successive = {},
 }
 
 local function callers()
@@ -50,7 +50,7 @@ describe("the page of a gateway", function()
   local function run(name)
     local input = folder .. "/" .. name
     files.write(input, json.encode { url = gateway.url,
-      token = "token-of-" .. name, pictures = PICTURES })
+      token = "token-of-" .. name, others = "token-of-linked", pictures = PICTURES })
     local status = shell.read(shell.fill(RUN, { name = name, input = input,
       node = INSTALLED, module = shell.read "pwd" .. "/" .. INSTALLED
         .. "/puppeteer-core/lib/esm/puppeteer/puppeteer-core.js" }))
@@ -113,6 +113,14 @@ describe("the page of a gateway", function()
       run "refused"
     end)
 
+    it("is reached by a link of another site", function()
+      run "linked"
+    end)
+
+    it("shows nothing of one caller to the next", function()
+      run "successive"
+    end)
+
     it("has names for all controls", function()
       run "named"
     end)
@@ -130,9 +138,13 @@ describe("the page of a gateway", function()
         run "watched"
       end)
 
-    -- The last: many orders are on their way afterwards.
+    -- These are the last: many orders are on their way afterwards.
     it("has further pages, and opens what is on them", function()
       run "older"
+    end)
+
+    it("listens to few of many orders at a time", function()
+      run "crowded"
     end)
   end)
 

@@ -260,6 +260,52 @@ export async function local(visit) {
   await visit.see('.video.selected .tag', 'Completed');
 }
 
+// Streams leave connections for everything else, however many orders are open.
+export async function crowded(visit, { token }) {
+  await visit.signIn(token);
+  for (let index = 1; index <= 8; index++) {
+    await visit.place({ prompt: `[scenario:never] Number ${index}` });
+  }
+  await visit.open('/?');
+  await visit.see('#list', 'Number 1');
+  await visit.page.waitForFunction(() =>
+    document.querySelectorAll('.tag.in_progress').length === 8);
+  const streams = new Set(visit.requests.filter((one) => one.endsWith('/events')));
+  assert.equal(streams.size, 2);
+  await visit.order('One more');
+  await visit.see('.video.selected .tag', 'Completed');
+}
+
+// A link on another site's page, and the session that it meets there.
+export async function linked(visit, { token }) {
+  await visit.signIn(token);
+  const { page } = visit;
+  await page.goto('about:blank');
+  await page.evaluate((url) => {
+    const link = document.createElement('a');
+    link.href = url;
+    link.textContent = 'videos';
+    document.body.append(link);
+  }, visit.url);
+  await page.click('a');
+  await visit.see('#order');
+}
+
+// Another caller who signs in after a session has ended sees nothing of the first.
+export async function successive(visit, { token, others }) {
+  await visit.signIn(token);
+  await visit.order('Mine alone');
+  await visit.type('#prompt', 'My next one');
+  await visit.page.deleteCookie(...await visit.page.cookies());
+  await visit.click('Order video');
+  await visit.see('#sign-in');
+  assert.ok(!(await visit.page.content()).includes('Mine alone'));
+  await visit.type('#token', others);
+  await visit.click('Sign in');
+  await visit.see('#empty');
+  assert.equal(await visit.value('#prompt'), '');
+}
+
 // That what fails every scenario is seen at all.
 export async function watched(visit) {
   await visit.open();

@@ -9,10 +9,9 @@ export class Refusal extends Error {
     this.violations = listOf(error?.violations);
   }
 
-  // Whether the gateway may have taken the request although nobody heard so, or
-  // will take the same one later.
+  // Whether the gateway may have taken the request all the same.
   get isOpen() {
-    return this.status === 0 || this.status === 429 || this.status >= 500;
+    return this.status === 0 || this.status >= 500;
   }
 }
 
@@ -48,7 +47,7 @@ export async function ask(method, path, body, headers = {}) {
 }
 
 export function videoPath(id, more = '') {
-  return `/v1/videos/${encodeURIComponent(id)}${more}`;
+  return `v1/videos/${encodeURIComponent(id)}${more}`;
 }
 
 // The newest `count` videos.
@@ -62,7 +61,7 @@ export async function newest(count) {
     if (videos.length > 0) {
       query.set('after', videos.at(-1).id);
     }
-    const page = await ask('GET', `/v1/videos?${query}`);
+    const page = await ask('GET', `v1/videos?${query}`);
     videos.push(...listOf(page.data));
     hasMore = page.has_more === true && listOf(page.data).length > 0;
   }

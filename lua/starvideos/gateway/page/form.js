@@ -6,7 +6,7 @@ import { byId, make, say } from './dom.js';
 import { durationHint, fieldsOf, materials, media, mediaHint, setsOutput }
   from './fields.js';
 import { read, write } from './kept.js';
-import { begin, end, interrupted } from './submission.js';
+import { begin, end, interrupted, keep } from './submission.js';
 import { count, length, money } from './text.js';
 
 const form = byId('order');
@@ -163,7 +163,8 @@ function showFaults(violations) {
     const fault = byId(`${name}-fault`);
     if (fault) {
       say(fault, (messages.get(name) ?? []).join(' '));
-      for (const input of field.querySelectorAll('input,select,textarea')) {
+      for (const input of field.querySelectorAll(
+        'input:not([type=radio]),select,textarea')) {
         input.setAttribute('aria-invalid', messages.has(name));
       }
     }
@@ -201,7 +202,7 @@ function ownViolations() {
 async function check() {
   const turn = ++asked;
   try {
-    const answer = await ask('POST', '/v1/price', currentFields());
+    const answer = await ask('POST', 'v1/price', currentFields());
     if (turn === asked) {
       showFaults([...ownViolations(), ...listOf(answer.violations)]);
       showPrice(answer);
@@ -239,7 +240,9 @@ function accepted(video) {
 
 function refused(refusal) {
   say(byId('order-status'), '');
-  if (!refusal.isOpen) {
+  if (refusal.isOpen) {
+    keep(refusal.status === 0);
+  } else {
     end();
   }
   if (refusal.violations.length > 0) {
@@ -261,7 +264,7 @@ async function send(submission) {
   say(byId('order-fault'), '');
   say(byId('order-status'), 'Sending the order.');
   try {
-    accepted(await ask('POST', '/v1/videos', submission.fields,
+    accepted(await ask('POST', 'v1/videos', submission.fields,
       { 'Idempotency-Key': submission.key }));
   } catch (refusal) {
     refused(refusal);
@@ -295,12 +298,16 @@ function fill(draft) {
 }
 
 function restore() {
+  form.reset();
+  touched = new Set();
+  wasSubmitted = false;
   const draft = read(DRAFT);
   if (draft?.caller === account.caller) {
     fill(draft);
     show();
     fill(draft);
   }
+  byId('model').value ||= account.models[0].name;
 }
 
 // Fills in what is known of how an order was made.
@@ -322,7 +329,8 @@ export function begun(given) {
     byId('model').replaceChildren(...account.models.map((model) =>
       make('option', { value: model.name }, model.name)));
     restore();
-    const submission = interrupted(account.caller);
+    show();
+    const submission = interrupted(currentFields(), account.caller);
     if (submission) {
       send(submission);
     }

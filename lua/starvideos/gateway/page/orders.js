@@ -225,9 +225,12 @@ export async function start() {
   items.get(selected)?.node.scrollIntoView({ block: 'nearest' });
 }
 
+// Whoever signs in next may be somebody else.
 export function stop() {
   isRunning = false;
   turn++;
+  wanted = PAGE;
+  arrange([]);
   wait();
 }
 

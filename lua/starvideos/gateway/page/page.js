@@ -24,7 +24,7 @@ function show(signedIn) {
 }
 
 async function readAccount() {
-  const account = await ask('GET', '/v1/account');
+  const account = await ask('GET', 'v1/account');
   account.models = listOf(account.models);
   say(byId('caller'), account.has_session ? account.caller : '');
   byId('sign-out').hidden = !account.has_session;
@@ -51,7 +51,7 @@ byId('sign-in').addEventListener('submit', async (event) => {
   event.preventDefault();
   const token = byId('token');
   try {
-    await ask('POST', '/v1/session', { token: token.value.trim() });
+    await ask('POST', 'v1/session', { token: token.value.trim() });
     token.value = '';
     say(byId('token-fault'), '');
     await enter();
@@ -65,9 +65,9 @@ byId('sign-in').addEventListener('submit', async (event) => {
 // Whoever uses this browser next sees nothing of it.
 byId('sign-out').addEventListener('click', async () => {
   try {
-    await ask('DELETE', '/v1/session');
+    await ask('DELETE', 'v1/session');
     clear();
-    location.replace('/');
+    location.replace(location.pathname);
   } catch (refusal) {
     say(byId('notice'), refusal.message);
   }

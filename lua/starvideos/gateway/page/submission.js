@@ -32,9 +32,16 @@ export function end() {
   write(NAME, null);
 }
 
-// What a reload interrupted.
-export function interrupted(caller) {
+// It may have arrived: the key stays, for who presses the button again. Only what
+// had no answer at all is sent by a reload.
+export function keep(isResumable) {
+  write(NAME, { ...read(NAME), at: isResumable ? Date.now() : 0 });
+}
+
+// What a reload interrupted, where the form still says the same.
+export function interrupted(fields, caller) {
   const last = read(NAME);
   const age = Date.now() - last?.at;
-  return last?.caller === caller && age >= 0 && age < RESUMABLE ? last : null;
+  return last?.caller === caller && age >= 0 && age < RESUMABLE
+    && JSON.stringify(last.fields) === JSON.stringify(fields) ? last : null;
 }
