@@ -12,7 +12,7 @@ local _M = {}
 local RETRY_AFTER = 10
 
 -- Where nginx's configuration has the files, for requests from within alone.
-local LOCATION = "/_files/%s/%s.mp4"
+local LOCATION = "/_files/"
 
 -- Why there is no file, by the status of the order.
 local not_made = {}
@@ -61,7 +61,7 @@ function _M.send(entry)
     entry.id)
   ngx.header["Cache-Control"] = "private, no-cache"
   ngx.header["X-Content-Type-Options"] = "nosniff"
-  return ngx.exec(LOCATION:format(entry.order_id:sub(-2), entry.order_id))
+  return ngx.exec(LOCATION .. orders.name_of(entry.order_id))
 end
 
 --- Send the video of an order.

@@ -55,7 +55,7 @@ end
 
 -- Whether nobody needs what an order has, however much room there is.
 local function is_over(app, row)
-  local expires_at = orders.expires_at(app, row.updated_at)
+  local expires_at = orders.expires_at(app, row.closed_at or row.updated_at)
   return row.state ~= "downloaded" or row.deleted_at ~= nil
     or expires_at ~= nil and expires_at <= app.now()
 end

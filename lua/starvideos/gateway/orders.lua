@@ -53,12 +53,21 @@ end
 -- The progress of an order that is not known to have one.
 local progress_of = { completed = 100, queued = 0, failed = 0 }
 
+--- The name of an order's video below the folder of all. A folder has the orders
+-- of a second, and of every 256th before it: the end of an id is the same for all
+-- orders of a process.
+-- @tparam string order_id
+-- @treturn string
+function _M.name_of(order_id)
+  return ("%s/%s.mp4"):format(order_id:sub(7, 8), order_id)
+end
+
 --- Where the video of an order lies, or will.
 -- @tparam table app
 -- @tparam string order_id
 -- @treturn string path
 function _M.path_of(app, order_id)
-  return ("%s/files/%s/%s.mp4"):format(app.folder, order_id:sub(-2), order_id)
+  return app.folder .. "/files/" .. _M.name_of(order_id)
 end
 
 --- When the video of an order is removed.

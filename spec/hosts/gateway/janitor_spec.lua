@@ -73,14 +73,14 @@ describe("the janitor of a gateway", function()
   end
 
   local function path_of(id)
-    return ("%s/files/%s/%s.mp4"):format(gateway.prefix, id:sub(-2), id:sub(7))
+    return ("%s/files/%s/%s.mp4"):format(gateway.prefix, id:sub(13, 14),
+      id:sub(7))
   end
 
   local function grow_old(id, days)
-    assert(shell.run(shell.fill([[sqlite3 -cmd '.timeout 5000' @ledger@ \
-      "UPDATE starvideos_orders SET updated_at = updated_at - 86400 * ]] .. days
-      .. [[ WHERE 'video_' || order_id = '$(echo @id@)'" >/dev/null]],
-      { ledger = gateway.prefix .. "/ledger.db", id = id })))
+    gateway:change([[UPDATE starvideos_orders SET closed_at = closed_at - ?,
+      updated_at = updated_at - ? WHERE order_id = ?]], 86400 * days,
+      86400 * days, id:sub(7))
   end
 
   local function is_there(id)

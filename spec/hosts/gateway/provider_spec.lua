@@ -357,7 +357,7 @@ describe("this library before a gateway", function()
         WAIT))
       local order_id = gone.id:match "%x+$"
       assert(os.remove(("%s/files/%s/%s.mp4"):format(gateway.prefix,
-        order_id:sub(-2), order_id)))
+        order_id:sub(7, 8), order_id)))
       refused("expired", client:download(gone, path "gone"))
     end)
   end)

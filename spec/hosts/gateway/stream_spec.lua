@@ -176,8 +176,7 @@ describe("the events of an order", function()
     local id = order "never"
     local stream = listen(id)
     assert.is_true(await(function() return names_of(stream) ~= "" end))
-    shell.run(shell.fill([[sqlite3 @ledger@ "UPDATE starvideos_orders
-      SET deleted_at = 1"]], { ledger = gateway.prefix .. "/ledger.db" }))
+    gateway:change "UPDATE starvideos_orders SET deleted_at = 1"
     assert.same({ "200", "0" }, { ending(stream) })
     assert.is_nil(names_of(stream):find "completed")
     assert.is_nil(names_of(stream):find "failed")

@@ -45,13 +45,14 @@ describe("the janitor of a gateway", function()
 
   local function path_of(number)
     local order_id = ("%032x"):format(number)
-    return ("/srv/gateway/files/%s/%s.mp4"):format(order_id:sub(-2), order_id)
+    return ("/srv/gateway/files/%s/%s.mp4"):format(order_id:sub(7, 8), order_id)
   end
 
   -- An order that ended some days ago, with its file.
   local function order(number, days, more)
     local row = { order_id = ("%032x"):format(number), state = "downloaded",
-      bytes = 100, updated_at = NOW - days * DAY }
+      bytes = 100, updated_at = NOW - days * DAY,
+      closed_at = NOW - days * DAY }
     for name, value in pairs(more or {}) do
       row[name] = value
     end
