@@ -35,7 +35,9 @@ void sv_hangup_end(void) {
 }
 
 bool sv_hangup_came(void) {
-  bool has_come = came;
+  if (!came) {
+    return false; /* one that comes now is seen the next time */
+  }
   came = 0;
-  return has_come;
+  return true;
 }
