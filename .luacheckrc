@@ -14,8 +14,8 @@ files["**/*.rockspec"].std = "rockspec"
 
 -- What hosts bring along.
 for _, pattern in ipairs { "lua/starvideos/runtime/ngx/*.lua",
-  "lua/starvideos/transport/resty_http/*.lua", "examples/nginx/*.lua",
-  "spec/hosts/nginx/*.lua", "spec/hosts/scenarios.lua", "spec/fixtures/resty/*.lua" } do
+  "lua/starvideos/transport/resty_http/*.lua", "spec/hosts/nginx/*.lua",
+  "spec/hosts/scenarios.lua", "spec/fixtures/resty/*.lua" } do
   files[pattern].read_globals = { "ngx" }
 end
 for _, pattern in ipairs { "lua/starvideos/gateway/*.lua",

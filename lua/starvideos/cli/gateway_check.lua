@@ -71,7 +71,7 @@ local function check_ledger(job, wanted, account)
   local is_new = path and not core.kind(path)
   local status, err = job.client:status()
   if not status then
-    return nil, err
+    return unstarted(err.kind, err.message)
   elseif is_new then
     shell.run(shell.fill("chmod 640 @path@ && { [ -z @owner@ ] || chown @owner@"
       .. " @path@; }", { owner = account.owner or "", path = path }))
