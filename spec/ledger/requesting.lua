@@ -199,6 +199,28 @@ return worlds.behaviour("the requests of a gateway", function(each)
       assert.is_true(contexts.of(alice).ledger:delete_request(row.order_id))
       assert.same({}, listed(alice))
     end)
+
+    it("of what has ended has also what was deleted, and not what is cleared away",
+      function()
+        local ledger, ids = contexts.of(alice).ledger, {}
+        for index, state in ipairs { "downloaded", "failed", "accepted",
+          "downloaded" } do
+          ids[index] = place(alice).row.order_id
+          world:run("UPDATE starvideos_orders SET state = ? WHERE order_id = ?",
+            state, ids[index])
+        end
+        assert.is_true(ledger:delete_request(ids[4]))
+        local function ended()
+          local names = {}
+          for index, row in ipairs(listed(alice, { ended = true })) do
+            names[index] = row.order_id
+          end
+          return names
+        end
+        assert.same({ ids[1], ids[2], ids[4] }, ended())
+        assert.is_true(ledger:removed(ids[1]))
+        assert.same({ ids[2], ids[4] }, ended())
+      end)
   end)
 
   it("are deleted by their caller alone, once they have ended", function()

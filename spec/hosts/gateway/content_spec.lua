@@ -14,6 +14,7 @@ local CLIP = file.read "lua/starvideos/sandbox/media/clip.mp4"
 
 describe("the video of an order", function()
   local provider, gateway, engine, id
+  local expected = "no complaint"
 
   local function ask(method, path, headers, body)
     local response = assert(transfers.finish(assert(engine:submit {
@@ -55,7 +56,7 @@ describe("the video of an order", function()
   end)
 
   teardown(function()
-    local logs = gateway:logs()
+    local logs = gateway:logs():gsub("[^\n]*" .. expected .. "[^\n]*", "")
     engine:close()
     gateway:stop()
     provider:stop()
@@ -153,6 +154,21 @@ describe("the video of an order", function()
     local status, headers = is_refused("expired", get(nil, old))
     assert.equal(410, status)
     assert.equal("false", headers["x-should-retry"])
+  end)
+
+  it("is answered in JSON where nginx may not read it, or it is gone", function()
+    local other = ended()
+    local path = ("%s/files/%s/%s.mp4"):format(gateway.prefix, other:sub(-2),
+      other:sub(7))
+    assert(shell.run(shell.fill("chmod 000 @path@", { path = path })))
+    local status, refusal = get(nil, other)
+    assert.equal(500, status)
+    assert.equal("server_error", refusal.error.type)
+    assert(os.remove(path))
+    assert.equal(404, (is_refused("file_missing", get(nil, other))))
+    assert.is_truthy(gateway:logs():find("is not where the gateway saved it", 1,
+      true))
+    expected = "is not where the gateway saved it"
   end)
 
   it("is nowhere else on the server", function()

@@ -26,9 +26,11 @@ describe("the events of an order", function()
     shell.run(shell.fill("rm -r @folder@", { folder = folder }))
   end)
 
-  local function start(workers, base_url)
-    gateway = gateways.start { base_url = base_url or provider.base_url,
-      api_key = KEY, workers = workers }
+  local function start(options)
+    options = options or {}
+    options.base_url = options.base_url or provider.base_url
+    options.api_key = KEY
+    gateway = gateways.start(options)
   end
 
   before_each(function()
@@ -196,9 +198,40 @@ describe("the events of an order", function()
     assert.is_truthy(names_of(stream):find "completed$")
   end)
 
+  local function open_streams()
+    return tonumber(ask("GET", "/metrics"):match "open_streams (%d+)")
+  end
+
+  it("are over when the client has gone", function()
+    local id = order "never"
+    for index = 1, 10 do
+      listen(id)
+      assert.is_true(await(function()
+        return names_of(streams[index]) ~= ""
+      end))
+    end
+    assert.is_true(await(function() return open_streams() == 10 end))
+    for _, stream in ipairs(streams) do
+      shell.run(("kill %d"):format(stream.pid))
+    end
+    assert.is_true(await(function() return open_streams() == 0 end, 3))
+  end)
+
+  it("say now and then that they are there, and end after a while", function()
+    gateway:stop()
+    start { before = [[local policy = require("starvideos.gateway.stream").policy
+      policy.heartbeat, policy.longest = 0.3, 2]] }
+    local stream = listen(order "never")
+    assert.same({ "200", "0" }, { ending(stream) })
+    local _, beats = file.read(stream.file):gsub("\n\n:", "")
+    assert.is_true(beats >= 3, beats)
+    assert.is_nil(names_of(stream):find "completed")
+    assert.is_nil(names_of(stream):find "failed")
+  end)
+
   it("are bounded in number, of one caller", function()
     gateway:stop()
-    start(1)
+    start { workers = 1 }
     local many, most = {}, 200
     local url = ("-o /dev/null %s/v1/videos/%s/events\n"):format(gateway.url,
       order "never")
@@ -217,7 +250,7 @@ describe("the events of an order", function()
     local slow = assert(sandbox.start { key = KEY, seconds = 5, drawn = false })
     finally(function() slow:stop() end)
     gateway:stop()
-    start(2, slow.base_url)
+    start { base_url = slow.base_url }
     local urls, engine = {}, curl.engine { max_in_flight = 200 }
     for index = 1, 4 do
       local id = order()

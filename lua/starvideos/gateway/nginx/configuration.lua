@@ -55,6 +55,7 @@ server {
   error_page 400 404 405 408 411 413 414 416 429 431 495 496 497
     500 501 502 503 504 505 /_refused;
   error_page 494 =431 /_refused;
+  error_page 403 =500 /_refused;  # a file that nginx may not read
   location = /_refused {
     internal;
     client_max_body_size 0;  # which HTTP/2 would be held to once more
