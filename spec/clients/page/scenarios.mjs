@@ -138,6 +138,9 @@ export async function limits(visit, { token }) {
 
   await visit.type('#duration', '4');
   await visit.unsee('#duration-fault');
+  await visit.type('#duration', '');
+  await visit.page.keyboard.press('Backspace');
+  await visit.see('#duration-fault', 'Duration is required');
 }
 
 export async function failed(visit, { token }) {

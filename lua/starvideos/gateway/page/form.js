@@ -125,9 +125,14 @@ function show() {
   showCount(draft, model.prompt);
 }
 
+// OpenAI's names for what is not there, by the provider's.
+const aliases = { seconds: 'duration', size: 'ratio',
+  input_reference: 'referenceImages' };
+
 // At which field a fault is shown; none for what has no field to see.
 function placeOf(violation) {
-  const name = /^\w+/.exec(violation.field ?? '')?.[0];
+  const given = /^\w+/.exec(violation.field ?? '')?.[0];
+  const name = aliases[given] ?? given;
   const field = name && fieldOf(name);
   return field && !field.hidden ? name : null;
 }
@@ -140,12 +145,13 @@ function isDue(name, violation) {
 
 // A sentence of the catalog, with the fields as the form calls them.
 function sentence(message) {
-  const text = message.replace(/(\w+)(?:\[(\d+)\])?/g, (part, name, line) => {
-    const label = fieldOf(name)?.querySelector('label,legend');
-    return label ? label.textContent.toLowerCase()
-      + (line ? `, line ${line},` : '') : part;
-  });
-  return text.replace(/^./, (letter) => letter.toUpperCase())
+  return message.replace(/^\w+/, (name) => aliases[name] ?? name)
+    .replace(/(\w+)(?:\[(\d+)\])?/g, (part, name, line) => {
+      const label = fieldOf(name)?.querySelector('label,legend');
+      return label ? label.textContent.toLowerCase()
+        + (line ? `, line ${line},` : '') : part;
+    })
+    .replace(/^./, (letter) => letter.toUpperCase())
     .replace(/[^.]$/, '$&.');
 }
 
