@@ -28,9 +28,9 @@ function place(cut, seen) {
   return head + 4 + body + cut.bytes;
 }
 
-// A port behind which the gateway is, through which the first `times` connections
-// are cut: { port, side: "up" | "down", from: "start" | "head" | "end", bytes,
-// how: "end" | "reset", times }.
+// The gateway behind its port of another address, at which the first `times`
+// connections are cut: { address, side: "up" | "down", from: "start" | "head" |
+// "end", bytes, how: "end" | "reset", times }.
 async function proxy(cut, target) {
   const connections = { count: 0 };
   const server = net.createServer((client) => {
@@ -62,7 +62,7 @@ async function proxy(cut, target) {
     carry(client, gateway, 'up');
     carry(gateway, client, 'down');
   });
-  await new Promise((ready) => server.listen(cut.port, '127.0.0.1', ready));
+  await new Promise((ready) => server.listen(target.port, cut.address, ready));
   return connections;
 }
 
@@ -92,7 +92,7 @@ function told(error) {
 async function run(input, step) {
   const url = new URL(input.base_url);
   const connections = step.cut && await proxy(step.cut, new URL(url));
-  if (connections) url.port = step.cut.port;
+  if (connections) url.hostname = step.cut.address;
   const client = new OpenAI({ apiKey: input.token, baseURL: url.href,
     logLevel: 'off', ...step.options });
   const args = step.args ?? [];

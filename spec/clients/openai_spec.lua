@@ -4,7 +4,6 @@
 local books = require "spec.fixtures.books"
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
-local daemon = require "starvideos.nginx.daemon"
 local file = require "starvideos.nginx.file"
 local gateways = require "spec.fixtures.gateway"
 local openai_client = require "spec.fixtures.openai_client"
@@ -14,18 +13,18 @@ local KEY = "key-of-the-gateway"
 local TOKEN = "token-of-ada"
 local CLIP = file.read "lua/starvideos/sandbox/media/clip.mp4"
 local unpack = table.unpack or unpack
+local PROXY = "127.0.1.1"
 local REFERENCE = "https://a.example/b.png"
 
 for _, version in ipairs(openai_client.versions) do
   describe("OpenAI's client " .. version, function()
-    local provider, gateway, port
+    local provider, gateway
 
     setup(function()
       provider = assert(sandbox.start { key = KEY, seconds = 0.3,
         queued_seconds = 0.1, drawn = false })
-      port = daemon.port()
       gateway = gateways.start { base_url = provider.base_url, api_key = KEY,
-        ports = { port },
+        addresses = { PROXY },
         callers = { callers = {
           { name = "ada", token_sha256 = curl.sha256(TOKEN) },
           { name = "bo", token_sha256 = curl.sha256 "token-of-bo",
@@ -180,7 +179,7 @@ for _, version in ipairs(openai_client.versions) do
           "video_" .. ("0"):rep(32) } },
         ConflictError = { call = "videos.delete", args = { running } },
       } do
-        step.cut = { port = port, times = 0 } -- to count the connections
+        step.cut = { address = PROXY, times = 0 } -- counts the connections
         local result = run({ step })[1]
         assert.equal(class, result.error.class)
         assert.equal(1, result.connections)

@@ -1,0 +1,197 @@
+-- OpenAI's client, which repeats a create twice by itself, before a gateway whose
+-- provider has a fault, while its own connections are cut at every phase of its
+-- request. By the sandbox's record no order was sent where it may have been accepted
+-- before.
+
+local assert = require "luassert"
+local books = require "spec.fixtures.books"
+local busted = require "busted"
+local core = require "starvideos.core"
+local curl = require "starvideos.curl"
+local gateways = require "spec.fixtures.gateway"
+local json = require "starvideos.json"
+local openai_client = require "spec.fixtures.openai_client"
+local sandbox = require "starvideos.sandbox.nginx"
+local scenarios = require "starvideos.sandbox.scenario"
+local transfers = require "spec.fixtures.transfer"
+
+local _M = {}
+
+local KEY = "key-of-the-gateway"
+local TOKEN = "token-of-ada"
+
+-- Seconds that a client has; a gateway whose queue halted tells it to wait longer.
+local PATIENCE = 6
+
+-- Where a client's connection is cut. Client 6 and 7 do not repeat what broke off in
+-- the body of its answer: `told`.
+local phases = {
+  { name = "connecting", side = "up", from = "start", bytes = 0, how = "reset" },
+  { name = "in the first line", side = "up", from = "start", bytes = 9 },
+  { name = "in the headers", side = "up", from = "start", bytes = 120 },
+  { name = "before the body", side = "up", from = "head", bytes = 0 },
+  { name = "in the body", side = "up", from = "head", bytes = 40 },
+  { name = "before the last byte", side = "up", from = "end", bytes = -1 },
+  { name = "behind the last byte", side = "up", from = "end", bytes = 0 },
+  { name = "before the answer", side = "down", from = "start", bytes = 0 },
+  { name = "in the status", side = "down", from = "start", bytes = 9 },
+  { name = "in the answer's headers", side = "down", from = "start", bytes = 60 },
+  { name = "before the answer's body", side = "down", from = "head", bytes = 0,
+    told = true },
+  { name = "in the answer's body", side = "down", from = "head", bytes = 30,
+    told = true },
+  { name = "before its last byte", side = "down", from = "end", bytes = -1,
+    told = true },
+  { name = "behind the answer", side = "down", from = "end", bytes = 0 },
+  { name = "never", times = 0 },
+}
+
+-- How each version's connections end.
+local ways = { ["6"] = "end", ["7"] = "reset" }
+
+-- After which an order may be sent again, for it certainly was refused.
+local refused = { create_429 = true, create_429_date = true,
+  create_429_long = true, create_429_bare = true }
+
+-- Each order has a proxy of its own, at the gateway's port of another address.
+local function address_of(version, index)
+  return ("127.0.%s.%d"):format(version, index)
+end
+
+local addresses = {}
+for _, version in ipairs(openai_client.versions) do
+  for index = 1, #phases do
+    addresses[#addresses + 1] = address_of(version, index)
+  end
+end
+
+-- One order for each phase. Each second one loses its second connection as well.
+local function input_of(scenario, version, gateway)
+  local steps = {}
+  for index, phase in ipairs(phases) do
+    local cut = { address = address_of(version, index), how = ways[version],
+      times = 1 + index % 2 }
+    for name, value in pairs(phase) do
+      cut[name] = value
+    end
+    steps[index] = { call = "videos.create", cut = cut, seconds = PATIENCE,
+      args = { { model = "videos", seconds = "4", prompt = ("[scenario:%s]"
+        .. " client %s, cut %s"):format(scenario, version, phase.name) } } }
+  end
+  return { token = TOKEN, base_url = gateway.url .. "/v1", steps = steps }
+end
+
+local function ask(gateway, engine, method, path, body)
+  local transfer = assert(engine:submit { method = method, body = body,
+    url = gateway.url .. path, timeout = 10, headers = {
+      Authorization = "Bearer " .. TOKEN,
+      ["Content-Type"] = body and "application/json" } })
+  local response = assert(transfers.finish(transfer, engine))
+  return json.decode(response.body)
+end
+
+-- Until no order waits in the queue, or the queue has had its time.
+local function until_sent(gateway, engine)
+  local give_up, waits = core.now() + PATIENCE, true
+  while waits and core.now() < give_up do
+    waits = false
+    for _, video in ipairs(ask(gateway, engine, "GET", "/v1/videos?limit=100").data) do
+      waits = waits or video.status == "queued"
+    end
+    engine:step(0.1)
+  end
+end
+
+-- Whether the queue has stopped: no further order is taken.
+local function is_halted(gateway, engine)
+  local answer = ask(gateway, engine, "POST", "/v1/videos", json.encode {
+    model = "videos", prompt = "one more", seconds = 4 })
+  return answer.error and answer.error.code == "upstream_unavailable"
+end
+
+-- Each order has a body of its own, which was sent once, but for what certainly was
+-- refused.
+local function judge_record(record)
+  local posts, made = {}, {}
+  for _, create in ipairs(record.creates) do
+    if not refused[create.scenario] then
+      assert.is_nil(posts[create.digest], create.scenario)
+      posts[create.digest] = true
+    end
+  end
+  for _, task in ipairs(record.tasks) do
+    assert.is_nil(made[task.prompt], task.prompt)
+    made[task.prompt] = true
+  end
+  assert.is_true(record.posts > 0)
+end
+
+-- The phases after which a client neither has its video nor knows why.
+local function missing_of(results)
+  local missing = {}
+  for index, phase in ipairs(phases) do
+    local result = results[index]
+    local class = result.error and result.error.class
+    if not result.value and not (phase.told and class == "TypeError") then
+      missing[#missing + 1] = phase.name .. ": " .. (class or "no answer")
+    end
+  end
+  return missing
+end
+
+local function order(scenario, gateway)
+  local runs = {}
+  for index, version in ipairs(openai_client.versions) do
+    runs[index] = { version = version,
+      input = input_of(scenario, version, gateway) }
+  end
+  return openai_client.run_all(runs)
+end
+
+local function try(scenario, provider, engine)
+  books.reset(provider)
+  local gateway = gateways.start { base_url = provider.base_url, api_key = KEY,
+    addresses = addresses, callers = { callers = { { name = "ada",
+      token_sha256 = curl.sha256(TOKEN) } } } }
+  local ok, raised = pcall(function()
+    local all = order(scenario, gateway)
+    until_sent(gateway, engine)
+    judge_record(books.of(provider))
+    for _, results in ipairs(all) do
+      local missing = missing_of(results)
+      assert.is_true(#missing == 0 or is_halted(gateway, engine),
+        table.concat(missing, ", "))
+    end
+  end)
+  gateway:stop()
+  assert(ok, raised)
+end
+
+--- Try every scenario of some places of the sandbox.
+-- @tparam table places a set: `life`, `create`, `query`
+function _M.describe(places)
+  busted.describe("OpenAI's client, cut off at every phase, buys once", function()
+    local provider, engine
+
+    busted.setup(function()
+      provider = assert(sandbox.start { key = KEY, seconds = 0.2,
+        queued_seconds = 0.1, drawn = false })
+      engine = curl.engine()
+    end)
+
+    busted.teardown(function()
+      engine:close()
+      provider:stop()
+    end)
+
+    for _, scenario in ipairs(scenarios.list()) do
+      if places[scenario.place] then
+        busted.it("under " .. scenario.name, function()
+          try(scenario.name, provider, engine)
+        end)
+      end
+    end
+  end)
+end
+
+return _M
