@@ -159,6 +159,17 @@ local function conflict()
       .. " order" }
 end
 
+-- Errors after which the order may be in the ledger: only the answer is lost.
+local uncertain = { ledger = true, cancelled = true }
+
+-- Not 503: programs repeat that, and without a key that is another order.
+local function not_known()
+  return refusals.new { status = 507, code = "outcome_unknown",
+    message = "the orders cannot be written now, and it is not known whether this"
+      .. " one was: look for it among yours, or repeat it with the same"
+      .. " Idempotency-Key, before you order it again" }
+end
+
 --- Place an order, or find the one that it repeats.
 -- @tparam table app
 -- @tparam table caller
@@ -173,7 +184,9 @@ function _M.place(app, caller, wanted)
     found, err = admit.run(context_of(app, caller), wanted.params, {
       key = wanted.key, attempt = wanted.attempt, terms = caller.limits })
   end
-  if not found then
+  if ok and not found and uncertain[err.kind] then
+    return nil, not_known()
+  elseif not found then
     return nil, refusals.of(errors.is(err) and err or { kind = "internal" })
   elseif found.verdict == "conflict" then
     return nil, conflict()

@@ -21,7 +21,8 @@ _M.policy = {
   close = 2, -- for which closing waits for the thread
 }
 
--- `kept`: it is written though its caller stops waiting.
+-- `kept`: it is written though its caller stops waiting. `awaited`: its caller does
+-- not stop where it is cancelled, for it must tell whether something was written.
 local methods = {
   resolve = { kept = true },
   unsent = { kept = true },
@@ -31,6 +32,10 @@ local methods = {
   seen = { kept = true, short = true },
   of_task = { short = true },
   hold = { kept = true, short = true },
+  admit = { awaited = true },
+  requests = { awaited = true },
+  usage = { awaited = true },
+  delete_request = { awaited = true },
 }
 local usual = {}
 
@@ -59,7 +64,7 @@ local function patience_for(actor, method)
   local policy = _M.policy
   local patience = method.short and policy.short or policy.patience
   local deadline = core.now() + (method.short and patience or policy.longest)
-  return { finish = method.kept, left = function(is_closing)
+  return { finish = method.kept or method.awaited, left = function(is_closing)
     local silence = is_closing and policy.short or patience
     return math.min(silence - actor:busy_seconds(), deadline - core.now())
   end }

@@ -198,6 +198,57 @@ describe("a connection to a gateway that is cut", function()
   end)
 end)
 
+describe("a gateway that is reloaded again and again", function()
+  setup(function()
+    gateway = start()
+  end)
+
+  teardown(function()
+    gateway:stop()
+  end)
+
+  -- Orders over as many connections until a time: the answers by prompt.
+  local function order_until(give_up, on_turn)
+    local flying, answers, count = {}, {}, 0
+    local headers = { Authorization = "Bearer " .. TOKEN,
+      ["Content-Type"] = "application/json" }
+    repeat
+      while #flying < 16 and core.now() < give_up do
+        count = count + 1
+        local prompt = "reloaded " .. count
+        flying[#flying + 1] = { prompt = prompt, transfer = assert(engine:submit {
+          method = "POST", url = gateway.url .. "/v1/videos/videos",
+          headers = headers, body = json.encode(params(prompt)), timeout = 20,
+          fresh = true }) }
+      end
+      engine:step(0.01)
+      on_turn()
+      for index = #flying, 1, -1 do
+        if flying[index].transfer:done() then
+          local one = table.remove(flying, index)
+          answers[one.prompt] = assert(one.transfer:result())
+        end
+      end
+    until not flying[1]
+    return answers
+  end
+
+  it("takes every order, once", function()
+    local next_reload = core.now()
+    local answers = order_until(core.now() + 3, function()
+      if core.now() >= next_reload then
+        gateway:signal "HUP"
+        next_reload = core.now() + 0.3
+      end
+    end)
+    local orders = ended_orders()
+    for prompt, answer in pairs(answers) do
+      assert.equal(200, answer.status, answer.body)
+      assert.equal(1, #orders[prompt])
+    end
+  end)
+end)
+
 -- What the provider does, and what becomes of the order. The gateway's queue stops
 -- for what is nobody's order's fault; see below.
 local OUTCOMES = {

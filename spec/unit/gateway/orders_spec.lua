@@ -1,0 +1,41 @@
+-- What a caller is told where an order was not placed, or may have been.
+
+local admit = require "starvideos.operation.admit"
+local caps = require "starvideos.gateway.cap"
+local contexts = require "starvideos.context"
+local orders = require "starvideos.gateway.orders"
+
+describe("an order that the ledger did not answer for", function()
+  local snapshot
+  before_each(function()
+    snapshot = assert:snapshot()
+    stub(contexts, "of", {})
+    stub(caps, "hold", true)
+  end)
+  after_each(function() snapshot:revert() end)
+
+  local app = { client = function() return {} end }
+
+  local function refusal_of(err)
+    stub(admit, "run", nil, err)
+    local entry, refusal = orders.place(app, { name = "ann", limits = {} },
+      { params = {} })
+    assert.is_nil(entry)
+    return refusal
+  end
+
+  it("may be there: no program repeats that answer by itself", function()
+    for _, kind in ipairs { "ledger", "cancelled" } do
+      local refusal = refusal_of { kind = kind, message = "away" }
+      assert.equal(507, refusal.status)
+      assert.equal("outcome_unknown", refusal.code)
+      assert.is_nil(refusal.message:find("nothing was ordered", 1, true))
+    end
+  end)
+
+  it("is not there where it was not even begun", function()
+    stub(caps, "hold", nil, { kind = "ledger", message = "away" })
+    local refusal = refusal_of { kind = "ledger", message = "away" }
+    assert.truthy(refusal.message:find("nothing was ordered", 1, true))
+  end)
+end)
