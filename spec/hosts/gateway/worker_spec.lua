@@ -9,6 +9,7 @@ local http = require "socket.http"
 local interpreter = require "spec.fixtures.interpreter"
 local json = require "starvideos.json"
 local ltn12 = require "ltn12"
+local postgres = require "spec.fixtures.postgres"
 local sandbox = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"
 local socket = require "socket"
@@ -167,6 +168,31 @@ describe("the workers of a gateway", function()
       assert.equal("completed", await_end(id).status)
     end
     assert.equal(8, #books.of(provider).tasks)
+  end)
+
+  it("share a ledger on a server, and take over what a killed one had", function()
+    local server = postgres.start()
+    gateway:stop()
+    gateway = gateways.start { base_url = provider.base_url, api_key = KEY,
+      ledger = server.url }
+    local ok, raised = pcall(function()
+      await_health(200)
+      local ids = {}
+      for index = 1, 6 do
+        ids[index] = place()
+      end
+      await("nothing is accepted", function()
+        local _, video = ask("GET", "/v1/videos/" .. ids[6])
+        return video.status ~= "queued"
+      end)
+      shell.run("pkill -9 -P " .. gateway.pid)
+      for _, id in ipairs(ids) do
+        assert.equal("completed", await_end(id).status)
+      end
+      assert.equal(6, #books.of(provider).tasks)
+    end)
+    server:stop()
+    assert.is_true(ok, tostring(raised))
   end)
 
   it("lose no order and buy none twice where they are killed", function()
