@@ -80,6 +80,13 @@ describe("the installed rock", function()
       .. "/media/clip.mp4"):format(folder, VERSION))))
   end)
 
+  it("brings the page of the gateway", function()
+    for _, name in ipairs { "index.html", "style.css" } do
+      assert.equal(0, (run(("test -s %s/tree/share/lua/%s/starvideos/gateway"
+        .. "/page/%s"):format(folder, VERSION, name))), name)
+    end
+  end)
+
   it("links the core to nothing but libc", function()
     local _, text = run("readelf -d " .. module_file "core")
     for library in text:gmatch("NEEDED.-%[(.-)%]") do

@@ -69,9 +69,7 @@ local function reload(job, nginx, wait)
 end
 
 -- Until Ctrl-C, or until nginx ends; a terminal that was closed is a Ctrl-C.
-local function serve(job, nginx, wait)
-  local had_terminal = has_terminal()
-  core.begin_hangup()
+local function serve(job, nginx, wait, had_terminal)
   local ok, raised = pcall(function()
     while not nginx:has_ended() do
       wait(LOOK_SECONDS)
@@ -83,7 +81,6 @@ local function serve(job, nginx, wait)
       end
     end
   end)
-  core.end_hangup()
   if not ok and not tostring(raised):find "interrupted!$" then
     nginx:stop()
     error(raised, 0)
@@ -107,16 +104,12 @@ local function finish(job, nginx)
     .. " starvideos pending")
 end
 
-local function run(job, wanted, server)
-  local engine = require("starvideos.curl").engine {}
-  local function wait(seconds)
-    engine:step(seconds)
-  end
+local function start(wanted, server, wait)
   local nginx, why = launch.claim(wanted.folder, wait)
   if not nginx then
     return unstarted(why)
   end
-  local started, path
+  local path, started
   path, why = write(wanted, server)
   if path then
     started, why = nginx:start(path, server.key)
@@ -125,13 +118,31 @@ local function run(job, wanted, server)
     nginx:release()
     return unstarted(why)
   end
-  local told, trouble = announce(job, wanted, nginx)
+  return nginx
+end
+
+local function run(job, wanted, server)
+  local engine = require("starvideos.curl").engine {}
+  local function wait(seconds)
+    engine:step(seconds)
+  end
+  local nginx, err = start(wanted, server, wait)
+  if not nginx then
+    return nil, err
+  end
+  -- A Ctrl-C that comes while a program is asked would be lost; whoever reads the
+  -- line may send one.
+  local had_terminal = has_terminal()
+  core.begin_hangup()
+  local told, why = announce(job, wanted, nginx)
+  if told then
+    serve(job, nginx, wait, had_terminal)
+  end
+  core.end_hangup()
   if not told then
     nginx:stop()
-    return nil, failure.new("io", "cannot write the result: "
-      .. tostring(trouble))
+    return nil, failure.new("io", "cannot write the result: " .. tostring(why))
   end
-  serve(job, nginx, wait)
   return finish(job, nginx)
 end
 

@@ -153,6 +153,16 @@ describe("the command gateway", function()
     assert.equal(1, arrived "killed")
   end)
 
+  it("stops when its terminal is closed, rather than read its files again",
+    function()
+      file.write(command.folder .. "/terminal",
+        'exec script -qfec "starvideos $*" /dev/null')
+      command.program = "sh ./terminal"
+      command:start():ready()
+      command:signal "KILL" -- the other end of the terminal
+      assert.is_true(command:is_gone())
+    end)
+
   it("says that nginx has ended, and takes its workers along", function()
     command:start():ready()
     shell.run("kill -KILL " .. command:nginx())
