@@ -73,7 +73,7 @@ local function large_video(gateway)
     return is(gateway, 1, id, "completed")
   end)
   assert(shell.run(shell.fill("truncate -s 1G @path@", { path = ("%s/files/%s/%s.mp4")
-    :format(gateway.prefix, id:sub(-2), id:sub(7)) })))
+    :format(gateway.prefix, id:sub(13, 14), id:sub(7)) })))
   return id
 end
 
