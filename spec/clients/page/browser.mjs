@@ -9,7 +9,7 @@ export const WIDTHS = [360, 768, 1280];
 export const SCHEMES = ['light', 'dark'];
 
 // How long a scenario waits for what it expects, in milliseconds.
-const PATIENCE = 15000;
+const PATIENCE = 30000;
 
 export class Visit {
   constructor(browser, page, url) {
@@ -90,6 +90,10 @@ export class Visit {
 
   value(selector) {
     return this.page.$eval(selector, (element) => element.value);
+  }
+
+  chosen(name) {
+    return this.value(`[name="${name}"]:checked`);
   }
 
   texts(selector) {

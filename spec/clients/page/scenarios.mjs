@@ -106,6 +106,12 @@ export async function limits(visit, { token }) {
   await page.select('#model', 'starvideos_o3');
   await visit.see('#duration-hint', '3 to 15 s, 3 if left empty.');
   await visit.unsee('#resolution-choices');
+  assert.equal(await visit.chosen('ratio'), '9:16');
+  await page.select('#model', 'videos');
+  assert.equal(await visit.chosen('ratio'), '16:9');
+  await visit.click('1:1', 'radio');
+  await page.select('#model', 'starvideos_o3');
+  assert.equal(await visit.chosen('ratio'), '1:1');
   await visit.click('References', 'radio');
   await visit.see('#referenceImages-hint', 'up to 7, 4 beside a video');
   await visit.unsee('#referenceAudios');

@@ -48,7 +48,8 @@ function showField(name, isShown) {
   fieldOf(name).hidden = !isShown;
 }
 
-// Choices to click on. The one chosen before stays, where the model has it.
+// Choices to click on. What was chosen stays where the model has it; what was only
+// the default of another model does not.
 function showChoices(name, limits) {
   showField(name, limits !== undefined);
   const values = limits?.values ?? [];
@@ -57,9 +58,12 @@ function showChoices(name, limits) {
   if (inputs.map((input) => input.value).join() === values.join()) {
     return;
   }
-  const before = inputs.find((input) => input.checked)?.value
-    ?? read(DRAFT)?.[name];
-  const chosen = values.includes(before) ? before : limits?.default ?? values[0];
+  const before = inputs.length === 0 ? read(DRAFT)?.[name]
+    : inputs.find((input) => input.checked)?.value;
+  const isChosen = values.includes(before) && before !== place.dataset.standard;
+  const standard = limits?.default ?? values[0] ?? '';
+  const chosen = isChosen ? before : standard;
+  place.dataset.standard = standard;
   place.replaceChildren(...values.map((value) => make('label',
     { className: 'chip' },
     make('input', { type: 'radio', name, value, checked: value === chosen }),
@@ -345,7 +349,10 @@ export function begun(given) {
   check();
 }
 
-form.addEventListener('input', changed);
+form.addEventListener('input', () => {
+  say(byId('order-status'), '');
+  changed();
+});
 form.addEventListener('change', (event) => {
   touched.add(event.target.closest('[data-field]')?.dataset.field);
   changed();

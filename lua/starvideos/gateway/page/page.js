@@ -31,11 +31,14 @@ async function readAccount() {
   begun(account);
 }
 
-async function enter() {
+async function enter(hasJustSignedIn = false) {
   try {
     await readAccount();
     say(byId('notice'), '');
     show(true);
+    if (hasJustSignedIn) {
+      byId('prompt').focus();
+    }
     await start();
   } catch (refusal) {
     if (!(refusal instanceof Refusal)) {
@@ -54,8 +57,7 @@ byId('sign-in').addEventListener('submit', async (event) => {
     await ask('POST', 'v1/session', { token: token.value.trim() });
     token.value = '';
     say(byId('token-fault'), '');
-    await enter();
-    byId('prompt').focus();
+    await enter(true);
   } catch (refusal) {
     say(byId('token-fault'), refusal.message);
     token.focus();
