@@ -117,14 +117,15 @@ local function gather(app)
     local name = key:find(STREAMS, 1, true) == 1 and "open_streams" or key
     values[name] = (values[name] or 0) + (dictionary:get(key) or 0)
   end
-  local seen, status = health.seen(), app.client():status()
+  local seen = health.seen()
+  local status = seen.ledger and app.client():status() -- else that takes long
   values.workers, values.ledger_up = seen.workers, status and 1 or 0
   values[_M.series("queue_halted", "kind", seen.halted or "none")] =
     seen.halted and 1 or 0
   for state, count in pairs(status and status.states or {}) do
     values[_M.series("orders", "state", state)] = count
   end
-  values.queue_depth = status and (status.states.queued or 0)
+  values.queue_depth = status and (status.states.queued or 0) or nil
   for currency, spend in pairs(status and status.spend or {}) do
     values[_M.series("spend", "currency", currency)] = spend.total
   end

@@ -146,7 +146,7 @@ describe("the workers of a gateway", function()
       end)
     end)
 
-  it("say that the ledger does not answer", function()
+  it("say that the ledger does not answer, and go on when it does", function()
     await_health(200)
     shell.run(shell.fill("mv @prefix@/ledger.db @prefix@/elsewhere && mkdir"
       .. " @prefix@/ledger.db", gateway))
@@ -156,6 +156,11 @@ describe("the workers of a gateway", function()
       return status == 503, value
     end)
     assert.equal("ledger", value.reasons[1].code)
+    assert.truthy(gateway:logs():find("no orders are sent or saved here", 1, true))
+    shell.run(shell.fill("rmdir @prefix@/ledger.db && mv @prefix@/elsewhere"
+      .. " @prefix@/ledger.db", gateway))
+    await_health(200)
+    assert.equal("completed", await_end(place()).status)
   end)
 
   it("hand on at a reload what they have: nothing is bought twice", function()
