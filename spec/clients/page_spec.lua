@@ -27,7 +27,7 @@ local LIMITS = {
   refused = { spend = 1, per = "total" },
   drawn = { spend = 20, per = "day", open = 9 },
   limits = {}, failed = {}, doubled = {}, interrupted = {}, streamless = {},
-  older = {}, named = {}, keyed = {}, crowded = {}, linked = {}, successive = {},
+  older = {}, told = {}, named = {}, keyed = {}, crowded = {}, linked = {}, successive = {},
 }
 
 local function callers()
@@ -92,6 +92,10 @@ describe("the page of a gateway", function()
 
     it("says why an order failed", function()
       run "failed"
+    end)
+
+    it("says how far an order is, and that its file is gone", function()
+      run "told"
     end)
 
     it("orders once at a double click", function()
