@@ -17,6 +17,7 @@
 
 local callers = require "starvideos.gateway.callers"
 local core = require "starvideos.core"
+local databases = require "starvideos.ledger.database"
 local json = require "starvideos.json"
 local secrets = require "starvideos.gateway.secret"
 local settings = require "starvideos.gateway.settings"
@@ -85,7 +86,11 @@ end
 -- @treturn ?string what is wrong
 function _M.new(folder)
   local wanted, why = settings.read(folder)
-  if not wanted then
+  local fine = wanted
+  if wanted then
+    fine, why = databases.check(wanted.ledger)
+  end
+  if not fine then
     return nil, why
   end
   local app = { folder = wanted.folder, settings = wanted,

@@ -390,13 +390,26 @@ function Database:close()
   end
 end
 
+local function dialect_of(address)
+  return locations.read(address).server and postgres or sqlite
+end
+
+--- Whether the Lua modules that an address needs are installed.
+-- @tparam string address as `starvideos.ledger.location` gives it
+-- @treturn ?boolean true
+-- @treturn ?string what is missing
+function _M.check(address)
+  local found, missing = load_driver(dialect_of(address))
+  return found and true, missing
+end
+
 --- A database; it is opened by the first statement.
 -- @tparam string address as `starvideos.ledger.location` gives it
 -- @tparam ?boolean fsync each change survives the loss of power
 -- @treturn table database
 function _M.new(address, fsync)
   return setmetatable({ address = address, fsync = fsync,
-    dialect = locations.read(address).server and postgres or sqlite }, Database)
+    dialect = dialect_of(address) }, Database)
 end
 
 return _M

@@ -38,10 +38,10 @@ _M.policy = {
     -- somebody may have raised it
   unrecorded = 10, -- after which a video is saved whose place could not be
     -- recorded
-  later = 60, -- after which an order is claimed again that failed here
-  later_longest = 900, -- the same after many failures
   in_a_row = 5, -- orders of unknown outcome after which the queue stops, and
     -- videos that could not be saved after which the worker ends
+  later = 60, -- after which an order is claimed again that failed here
+  later_longest = 900, -- the same after many failures
 }
 
 -- Of what a worker does after it was taken for dead, nothing counts.
