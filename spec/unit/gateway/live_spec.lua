@@ -112,6 +112,23 @@ describe("a listener of an order", function()
     assert.is_false(was_woken(one))
   end)
 
+  it("costs nothing while nothing new is noted", function()
+    for index = 1, 50 do
+      listen(("%032x"):format(index), "queued")
+    end
+    live.note(ID, { progress = 40 })
+    live.tick()
+    live.note(ID, { progress = 40 })
+    local dict, looks = nginx.shared.starvideos_gateway, 0
+    local get = dict.get
+    function dict.get(...)
+      looks = looks + 1
+      return get(...)
+    end
+    live.tick()
+    assert.equal(1, looks)
+  end)
+
   it("learns of the end as the ledger has it once that was noted", function()
     local one = listen(ID, "in_progress")
     ledger.statuses = { [ID] = "in_progress" }
