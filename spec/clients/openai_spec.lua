@@ -172,16 +172,17 @@ for _, version in ipairs(openai_client.versions) do
     it("tells refusals apart by its own classes, and repeats none", function()
       local running = call("videos.create",
         fields "[scenario:takes=3] running").id
-      for class, step in pairs {
-        BadRequestError = { call = "videos.create", args = {
-          fields("x", { size = "1792x1024" }) } },
-        NotFoundError = { call = "videos.retrieve", args = {
-          "video_" .. ("0"):rep(32) } },
-        ConflictError = { call = "videos.delete", args = { running } },
+      for _, case in ipairs {
+        { "BadRequestError", "videos.create", fields("x", { size = "1792x1024" }) },
+        { "BadRequestError", "videos.downloadContent", running,
+          { variant = "spritesheet" } },
+        { "NotFoundError", "videos.retrieve", "video_" .. ("0"):rep(32) },
+        { "ConflictError", "videos.delete", running },
       } do
-        step.cut = { address = PROXY, times = 0 } -- counts the connections
-        local result = run({ step })[1]
-        assert.equal(class, result.error.class)
+        -- Through a proxy that counts connections.
+        local result = run({ { call = case[2], args = { case[3], case[4] },
+          cut = { address = PROXY, times = 0 } } })[1]
+        assert.equal(case[1], result.error.class)
         assert.equal(1, result.connections)
         assert.equal("invalid_request_error", result.error.type)
       end
@@ -196,11 +197,16 @@ for _, version in ipairs(openai_client.versions) do
     end)
 
     it("is told that files cannot be uploaded", function()
-      local error = refused { call = "videos.create", args = { fields "a file" },
-        upload = "\137PNG" }
-      assert.same({ "BadRequestError", "input_reference" }, { error.class,
-        error.param })
-      assert.truthy(error.message:find("URL", 1, true))
+      local function uploaded(bytes)
+        return refused { call = "videos.create", args = { fields "a file" },
+          upload = bytes, cut = { address = PROXY, times = 0 } }
+      end
+      local small, large = uploaded "a picture", uploaded(("x"):rep(3e6))
+      assert.same({ "BadRequestError", "input_reference" }, { small.class,
+        small.param })
+      assert.equal(413, large.status)
+      assert.truthy(small.message:find("URL", 1, true))
+      assert.truthy(large.message:find("URL", 1, true))
     end)
 
     it("is told when it may order again", function()
