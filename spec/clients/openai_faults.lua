@@ -103,11 +103,10 @@ end
 -- The gateway looks every five seconds.
 local function comes_to_halt(gateway, engine)
   local give_up = core.now() + 2 * PATIENCE
-  repeat
-    local halted = is_halted(gateway, engine)
+  while not is_halted(gateway, engine) and core.now() < give_up do
     engine:step(0.2)
-  until halted or core.now() > give_up
-  return halted
+  end
+  return is_halted(gateway, engine)
 end
 
 -- Until no order waits in the queue, or the queue has had its time.
