@@ -50,6 +50,14 @@ local function announce(job, wanted, nginx)
     or ("The gateway listens at %s/%s"):format(wanted.url, who))
 end
 
+-- It would refuse them, for a page can give this machine a name of its own.
+local function note_name(job, wanted)
+  if wanted.is_nameless then
+    job.console:note("it answers requests for localhost alone: name what callers"
+      .. " connect to with --host NAME", { event = "name" })
+  end
+end
+
 local function has_terminal()
   return shell.run "test -t 2"
 end
@@ -134,6 +142,7 @@ local function run(job, wanted, server)
   -- line may send one.
   local had_terminal = has_terminal()
   core.begin_hangup()
+  note_name(job, wanted)
   local told, why = announce(job, wanted, nginx)
   if told then
     serve(job, nginx, wait, had_terminal)

@@ -112,7 +112,7 @@ function Reader:hosts(wanted)
       add(name, wanted.port == usual)
     end
   end
-  for _, text in ipairs(self.given.host or {}) do
+  for _, text in ipairs(self.given.host) do
     local host, port = host_and_port(text)
     if not host then
       self.faults[#self.faults + 1] = "--host must be a name or an address, such"
@@ -152,8 +152,7 @@ end
 
 -- What people connect to.
 local function url_of(wanted, given)
-  local first = given.host and given.host[1]
-  local host, port = host_and_port(first
+  local host, port = host_and_port(given.host[1]
     or everywhere[wanted.address] and "localhost" or wanted.address)
   return wanted.public_url or ("%s://%s%s"):format(
     wanted.tls and "https" or "http", host,
@@ -193,8 +192,9 @@ end
 --- Read them.
 -- @tparam table job with `options` as parsed and `env`
 -- @treturn ?table wanted: `folder`, `address`, `port`, `listen`, `url`,
---   `is_loopback`, `workers`, `tls` (`cert` and `key`, or nil), `ledger`,
---   `ledger_file` (nil: it is no file), `user`, `print_config`, `settings`
+--   `is_loopback`, `is_nameless` (who is elsewhere has no name for it), `workers`,
+--   `tls` (`cert` and `key`, or nil), `ledger`, `ledger_file` (nil: it is no file),
+--   `user`, `print_config`, `settings`
 -- @treturn ?table err that names every fault
 function _M.read(job)
   local given = job.options
@@ -209,6 +209,8 @@ function _M.read(job)
   if not reader.faults[1] then
     wanted.listen = wanted.address .. ":" .. wanted.port
     wanted.is_loopback = core.is_loopback(wanted.address)
+    wanted.is_nameless = everywhere[wanted.address] and not given.host[1]
+      and not given.public_url
     wanted.ledger = ledger_of(job, wanted.folder)
     wanted.ledger_file = not wanted.ledger:find "^%a+://" and wanted.ledger or nil
     wanted.settings = settings_of(job, reader, wanted)
