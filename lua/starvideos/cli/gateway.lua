@@ -5,7 +5,6 @@
 local configuration = require "starvideos.gateway.nginx.configuration"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
-local file = require "starvideos.nginx.file"
 local folders = require "starvideos.gateway.nginx.folder"
 local gateway_check = require "starvideos.cli.gateway_check"
 local gateway_files = require "starvideos.cli.gateway_files"
@@ -64,11 +63,16 @@ end
 
 -- A reload that failed changes nothing; nginx tells only its log.
 local function reload(job, nginx, wait)
-  local log = nginx.folder .. "/logs/error.log"
-  local before = #file.read(log)
+  local log = io.open(nginx.folder .. "/logs/error.log", "rb")
+  if log then
+    log:seek "end"
+  end
   nginx:reload()
   wait(LOOK_SECONDS)
-  local told = file.read(log):sub(before + 1)
+  local told = log and log:read "*a" or ""
+  if log then
+    log:close()
+  end
   local why = (told:find("init_by_lua error", 1, true)
     or told:find("[emerg]", 1, true)) and launch.reason(told)
   job.console:note(why and "nothing was read again: " .. why
