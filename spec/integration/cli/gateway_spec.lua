@@ -8,6 +8,7 @@ local curl = require "starvideos.curl"
 local file = require "starvideos.nginx.file"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
+local postgres = require "spec.fixtures.postgres"
 local shell = require "starvideos.nginx.shell"
 
 local JSON = "-H 'Content-Type: application/json' -d "
@@ -83,6 +84,15 @@ describe("the command gateway", function()
     assert.equal("ftyp", video:sub(5, 8))
     assert.equal("1", shell.read(shell.fill("grep -rq key-of-the-gateway"
       .. " @folder@; echo $?", command)))
+  end)
+
+  it("keeps its orders in PostgreSQL where it is told to", function()
+    local server = postgres.start()
+    finally(function() server:stop() end)
+    command:start("--ledger " .. shell.quote(server.url)):ready()
+    assert.is_true(becomes(order "elsewhere", "completed"))
+    assert.equal("", command:read "starvideos-gateway/ledger.db")
+    command:stop()
   end)
 
   it("writes what only its account may read", function()
