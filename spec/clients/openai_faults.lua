@@ -20,7 +20,9 @@ local _M = {}
 local KEY = "key-of-the-gateway"
 local TOKEN = "token-of-ada"
 
--- Seconds that a client has; a gateway whose queue halted tells it to wait longer.
+-- Seconds that a client has, and then the queue. A gateway whose queue has stopped
+-- tells clients to wait longer.
+local CLIENT_PATIENCE = 12
 local PATIENCE = 6
 
 -- Where a client's connection is cut. Client 6 and 7 do not repeat what broke off in
@@ -74,7 +76,7 @@ local function input_of(scenario, version, gateway)
     for name, value in pairs(phase) do
       cut[name] = value
     end
-    steps[index] = { call = "videos.create", cut = cut, seconds = PATIENCE,
+    steps[index] = { call = "videos.create", cut = cut, seconds = CLIENT_PATIENCE,
       args = { { model = "videos", seconds = "4", prompt = ("[scenario:%s]"
         .. " client %s, cut %s"):format(scenario, version, phase.name) } } }
   end
@@ -172,7 +174,7 @@ local function try(scenario, provider, engine)
     for _, results in ipairs(all) do
       local missing = missing_of(results)
       assert.is_true(#missing == 0 or comes_to_halt(gateway, engine),
-        table.concat(missing, ", "))
+        table.concat(missing, ", ") .. "\n" .. gateway:logs())
     end
   end)
   gateway:stop()
