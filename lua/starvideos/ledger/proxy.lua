@@ -35,6 +35,8 @@ local methods = {
   admit = { awaited = true },
   requests = { awaited = true },
   usage = { awaited = true },
+  limits = { awaited = true },
+  set_limits = { awaited = true },
   delete_request = { awaited = true },
 }
 local usual = {}

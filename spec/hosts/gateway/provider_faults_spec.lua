@@ -4,7 +4,6 @@
 local books = require "spec.fixtures.books"
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
-local daemon = require "starvideos.nginx.daemon"
 local gateways = require "spec.fixtures.gateway"
 local json = require "starvideos.json"
 local sandbox = require "starvideos.sandbox.nginx"
@@ -19,7 +18,7 @@ local CALLERS = { callers = {
 
 local ENDED = { completed = true, failed = true }
 
-local provider, gateway, port, engine
+local provider, gateway, engine
 
 local function start(more)
   local options = { base_url = provider.base_url, api_key = KEY,
@@ -32,7 +31,6 @@ end
 
 setup(function()
   engine = curl.engine()
-  port = daemon.port()
   provider = assert(sandbox.start { key = KEY, seconds = 0.4,
     queued_seconds = 0.1, drawn = false })
 end)
@@ -93,11 +91,13 @@ local function bought()
 end
 
 describe("a connection to a gateway that is cut", function()
-  local tunnel
+  local tunnel, before
 
   setup(function()
-    gateway = start { ports = { port } }
-    tunnel = tunnels.start(gateway.port, 1, port)
+    gateway = start { addresses = { "127.0.0.2" } }
+    local own = "127.0.0.2:" .. gateway.port
+    tunnel = tunnels.start(gateway.port, 1, own)
+    before = "http://" .. own
   end)
 
   teardown(function()
@@ -152,22 +152,20 @@ describe("a connection to a gateway that is cut", function()
 
   for _, how in ipairs { "close", "reset" } do
     it("buys once at most, wherever in the order: " .. how, function()
-      local counts = check(order_all(new { base_url = "http://127.0.0.1:"
-        .. port }, "up", how, every(7, 600)))
+      local counts = check(order_all(new { base_url = before }, "up", how, every(7, 600)))
       assert.is_true(counts["outcome_unknown 0"] > 5)
       assert.is_true(counts["task 1"] > 3)
     end)
 
     it("buys once at most, wherever in the answer: " .. how, function()
-      local counts = check(order_all(new { base_url = "http://127.0.0.1:"
-        .. port }, "down", how, every(11, 1200)))
+      local counts = check(order_all(new { base_url = before }, "down", how, every(11, 1200)))
       assert.is_true(counts["outcome_unknown 1"] > 5)
       assert.is_true(counts["task 1"] > 3)
     end)
   end
 
   it("buys once at most where it only falls silent", function()
-    local client = new { base_url = "http://127.0.0.1:" .. port, timeout = 1 }
+    local client = new { base_url = before, timeout = 1 }
     local counts = check(order_all(client, "up", "lose", { 0, 100, 200 }))
     assert.equal(3, counts["outcome_unknown 0"])
     counts = check(order_all(client, "down", "lose", { 0, 200, 330 }))
@@ -175,7 +173,7 @@ describe("a connection to a gateway that is cut", function()
   end)
 
   it("costs a wait and a download nothing", function()
-    local client = new { base_url = "http://127.0.0.1:" .. port }
+    local client = new { base_url = before }
     local task = assert(client:create(params "cut later"))
     tunnel.cut("down", 100, "reset")
     local polls = 0

@@ -144,7 +144,7 @@ describe("this library before a gateway", function()
   it("orders every model of the catalog", function()
     local client, list = new(), {}
     for _, row in ipairs(client:models()) do
-      local id = assert(client:create(params("of " .. row.name,
+      local id = assert(client:create(params(row.name .. " it is",
         { model = row.name }))).id
       list[#list + 1] = id
     end
@@ -152,8 +152,9 @@ describe("this library before a gateway", function()
       assert.is_nil(one.err)
     end
     for _, row in ipairs(client:models()) do
-      assert.same(params("of " .. row.name, { model = row.name }),
-        arrived("of " .. row.name)[1].params)
+      local prompt = row.name .. " it is"
+      assert.same(params(prompt, { model = row.name }),
+        arrived(prompt)[1].params)
     end
   end)
 
