@@ -95,6 +95,45 @@ describe("a form", function()
     assert.equal(value, parse(field("a", value), "--b--")[1].value)
   end)
 
+  -- What is made of these is close to a form, or one.
+  local pieces = { "\r\n--b", "\r\n--c", "--b", "--", "-", "b", "\r", "\n", "\r\n",
+    "\r\n\r\n", " ", "\t", "\0", '"', "\\", "\255", ";", ":", "name=a",
+    "\r\nContent-Disposition: form-data; name=a\r\n\r\n" }
+  local state = 1
+
+  local function draw(count)
+    state = state * 16807 % 2147483647
+    return state % count + 1
+  end
+
+  local function random_text()
+    local words = {}
+    for place = 1, draw(8) do
+      words[place] = pieces[draw(#pieces)]
+    end
+    return table.concat(words)
+  end
+
+  it("holds what was put into it, and nothing more", function()
+    local held = 0
+    for _ = 1, 5000 do
+      local first, second = random_text(), random_text()
+      if not (first .. second):find("\r\n--b", 1, true) then
+        assert.same({ { name = "x", value = first }, { name = "y",
+          value = second } }, parse(field("x", first), field("y", second), "--b--"))
+        held = held + 1
+      end
+    end
+    assert.is_true(held > 1000)
+  end)
+
+  it("is refused, or is one, whatever was sent", function()
+    for _ = 1, 5000 do
+      local parts, why = multipart.parse(random_text() .. random_text(), "b")
+      assert.equal(parts and "nil" or "string", type(why))
+    end
+  end)
+
   it("is refused where it was cut off, wherever that was", function()
     local whole = form(field("prompt", "Rain"), field("model", "videos"), "--b--")
     for length = 0, #whole - 1 do
