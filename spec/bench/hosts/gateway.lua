@@ -55,7 +55,7 @@ local function order(gateway, caller, scenario)
 end
 
 local function await(what, holds)
-  local give_up = core.now() + 60
+  local give_up = core.now() + 90
   while not holds() do
     assert(core.now() < give_up, what)
     shell.run "sleep 0.2"
@@ -166,6 +166,7 @@ local function compare(provider, idle, loaded)
   figure.print("gateway_p99_burdened", during.p99, "us")
   figure.print("gateway_p999_burdened", during.p999, "us")
   figure.print("gateway_longest_burdened", during.longest, "us")
+  figure.print("gateway_p99_to_unburdened", during.p99 / before[2].p99, "times")
   figure.print("gateway_polls_without_listeners", polls, "polls")
   local all = figure.print("gateway_streams", streams, "streams",
     ">= " .. CALLERS * ORDERS * STREAMS)
@@ -196,7 +197,7 @@ local function reload(gateway)
     .. token_of(2) }), core.now()
   all:run(5, function() return core.now() > began + 4 end)
   gateway:signal "HUP"
-  all:run(60)
+  all:run(90)
   local fine = figure.print("gateway_ends_through_reload", sum_of(all,
     function(listener)
       return listener.ends == 1 and listener.connects > 1
