@@ -19,6 +19,7 @@ local callers = require "starvideos.gateway.callers"
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local json = require "starvideos.json"
+local prices = require "starvideos.api.prices"
 local secrets = require "starvideos.gateway.secret"
 local settings = require "starvideos.gateway.settings"
 local starvideos = require "starvideos"
@@ -64,6 +65,12 @@ local function parsed(path, parse)
   return result, fault and path .. ":\n" .. fault
 end
 
+-- As a table, so that all clients have the same.
+local function read_prices(path, catalog)
+  local found, why = prices.load(path, catalog)
+  return found and json.decode((read(path):gsub("^\239\187\191", ""))), why
+end
+
 -- Fills in what lies in files; nil and a sentence where one is wrong.
 local function read_files(app)
   local wanted = app.settings
@@ -73,7 +80,7 @@ local function read_files(app)
     app.callers, why = parsed(wanted.callers, callers.parse)
   end
   if not why and wanted.prices then
-    app.prices, why = parsed(wanted.prices, json.decode)
+    app.prices, why = read_prices(wanted.prices, app.catalog)
   elseif not why and app.callers and app.callers:need_prices() then
     why = wanted.callers .. " has a spend, which needs prices: pass --prices"
   end

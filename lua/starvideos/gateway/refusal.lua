@@ -71,8 +71,9 @@ end
 function _M.of(err)
   local make = of_kind[err.kind]
   return _M.new(make and make(err) or { status = 500, code = "internal",
-    message = "the gateway failed; nothing was ordered by this request: whoever"
-      .. " runs it finds the reason in its error log" })
+    message = "the gateway failed; an order that it took all the same is in the"
+      .. " list of your videos: look there before you order again, and tell whoever"
+      .. " runs it, who finds the reason in its error log" })
 end
 
 return _M

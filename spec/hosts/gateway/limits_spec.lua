@@ -89,3 +89,12 @@ describe("the limits of a gateway's callers", function()
     assert_refused("insufficient_quota", order())
   end)
 end)
+
+describe("a gateway with wrong prices", function()
+  it("does not start, and names the place", function()
+    local started, why = pcall(gateways.start, { api_key = "key",
+      base_url = "http://127.0.0.1:9", prices = { rates = {} } })
+    assert.is_false(started)
+    assert.truthy(why:find("rates is no field of prices", 1, true), why)
+  end)
+end)

@@ -30,8 +30,8 @@ describe("the caps of a gateway's callers", function()
   local function limits()
     local found = {}
     for index, limit in ipairs(assert(client:limits())) do
-      found[index] = ("%s %s %s %g %s"):format(limit.account, limit.kind,
-        limit.per, limit.cap, limit.currency)
+      found[index] = ("%s %s %s %g %s"):format(tostring(limit.account), limit.kind,
+        limit.per, limit.cap, tostring(limit.currency))
     end
     return found
   end
