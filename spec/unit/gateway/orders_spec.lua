@@ -3,6 +3,7 @@
 local admit = require "starvideos.operation.admit"
 local caps = require "starvideos.gateway.cap"
 local contexts = require "starvideos.context"
+local errors = require "starvideos.errors"
 local orders = require "starvideos.gateway.orders"
 
 describe("an order that the ledger did not answer for", function()
@@ -34,8 +35,9 @@ describe("an order that the ledger did not answer for", function()
   end)
 
   it("is not there where it was not even begun", function()
-    stub(caps, "hold", nil, { kind = "ledger", message = "away" })
-    local refusal = refusal_of { kind = "ledger", message = "away" }
+    local err = errors.new { kind = "ledger", message = "away" }
+    stub(caps, "hold", nil, err)
+    local refusal = refusal_of(err)
     assert.truthy(refusal.message:find("nothing was ordered", 1, true))
   end)
 end)
