@@ -46,10 +46,31 @@ return worlds.behaviour("the requests of a gateway", function(each)
       assert.equal("new", verdict(alice, { attempt = 2 }))
     end)
 
+    it("joins it, too, where the later ones were decided before", function()
+      local began = contexts.of(alice).ledger.clock()
+      local row = place(alice, { attempt = 1 }).row
+      place(alice, { attempt = 4 })
+      for _, late in ipairs { { attempt = 2 }, { attempt = 0, began = began } } do
+        local found = place(alice, late)
+        assert.same({ "joined", row.order_id },
+          { found.verdict, found.row.order_id })
+      end
+      assert.equal("new", verdict(alice,
+        { attempt = 0, began = row.created_at + 0.01 }))
+    end)
+
+    it("joins its own order before one that has seen more", function()
+      place(alice)
+      place(alice, { attempt = 3 })
+      local own = place(alice).row
+      assert.equal(own.order_id, place(alice, { attempt = 1 }).row.order_id)
+    end)
+
     it("is a new order where it is the first", function()
       assert.equal("new", verdict(alice))
       assert.equal("new", verdict(alice))
-      assert.equal(2, #listed(alice))
+      assert.equal("new", verdict(alice, { attempt = 0 }))
+      assert.equal(3, #listed(alice))
     end)
 
     it("joins each of two equal orders", function()

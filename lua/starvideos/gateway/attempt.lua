@@ -10,7 +10,8 @@ local MAX_KEY = 255
 --- Read it.
 -- @tparam table request
 -- @treturn ?table `key` (the caller's own of the order, or nil), `attempt` (how
---   often the client has tried before, or nil)
+--   often the client has tried before, or nil), `began` (Unix seconds, of the
+--   request)
 -- @treturn ?table refusal
 function _M.of(request)
   local key = request.header "Idempotency-Key"
@@ -21,7 +22,7 @@ function _M.of(request)
   end
   local attempt = request.header "X-Stainless-Retry-Count"
   return { key = key, attempt = tonumber(attempt
-    and attempt:match "^%d%d?%d?$") }
+    and attempt:match "^%d%d?%d?$"), began = request.began }
 end
 
 return _M

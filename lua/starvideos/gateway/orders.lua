@@ -173,7 +173,7 @@ end
 --- Place an order, or find the one that it repeats.
 -- @tparam table app
 -- @tparam table caller
--- @tparam table wanted `params`; `key` and `attempt`, or nil; see
+-- @tparam table wanted `params`; `key`, `attempt` and `began`, or nil; see
 --   `starvideos.ledger.requests`
 -- @treturn ?table entry
 -- @treturn ?table refusal
@@ -182,7 +182,8 @@ function _M.place(app, caller, wanted)
   local found
   if ok then
     found, err = admit.run(context_of(app, caller), wanted.params, {
-      key = wanted.key, attempt = wanted.attempt, terms = caller.limits })
+      key = wanted.key, attempt = wanted.attempt, began = wanted.began,
+      terms = caller.limits })
   end
   if ok and not found and uncertain[err.kind] then
     return nil, not_known()

@@ -3,7 +3,7 @@
 --
 -- * `method`, `path` (decoded, without the query), `scheme`, `host` (the header,
 --   with its port), `remote` (the peer's address), `id` (a random one, in the
---   log and in the answer), `dialect`
+--   log and in the answer), `began` (Unix seconds), `dialect`
 -- * `header(name)`: the value of a header, nil where it is not there
 -- * `body()`: the text of the body
 -- * `args()`: the query, by name; a name given twice has its first value
@@ -43,6 +43,7 @@ function _M.current()
     host = ngx.var.http_host,
     remote = ngx.var.remote_addr,
     id = ngx.var.request_id,
+    began = ngx.req.start_time(),
     header = header,
     body = body,
     args = args,

@@ -22,9 +22,13 @@ _M.policy = {
 local DAY = 86400
 
 -- The one that most attempts have joined is the one that a further one repeats.
+-- Where a ledger answers late an attempt may also be decided after those that were
+-- made later; what a first one could have to do with was placed since it began.
 local JOINABLE = [[WHERE request = ? AND account = ? AND base_url = ?
-  AND params = ? AND created_at > ? AND attempt < ?
-  ORDER BY attempt DESC, order_id LIMIT 1]]
+  AND params = ? AND created_at > ?
+  AND (attempt < ? OR attempt > ? AND created_at >= ?)
+  ORDER BY CASE WHEN attempt < ? THEN 0 ELSE 1 END, attempt DESC, order_id
+  LIMIT 1]]
 
 -- The revision stays: a worker may be about to send the order.
 local JOIN = "UPDATE starvideos_orders SET attempt = ? WHERE order_id = ?"
@@ -156,22 +160,24 @@ end
 
 -- The order that an attempt repeats.
 local function join(store, caller, wanted)
+  local attempt, since = wanted.attempt, caller.now - _M.policy.join
   local rows, err = store:select_where(JOINABLE, wanted.request,
-    wanted.account, wanted.base_url, wanted.params,
-    caller.now - _M.policy.join, wanted.attempt)
+    wanted.account, wanted.base_url, wanted.params, since, attempt, attempt,
+    attempt > 0 and since or wanted.began, attempt)
   local row = rows and rows[1]
   if not row then
     return nil, err
   end
   local count
-  count, err = store:write(JOIN, wanted.attempt, row.order_id)
+  count, err = store:write(JOIN, math.max(attempt, number(row.attempt)),
+    row.order_id)
   return count and { verdict = "joined", row = row }, err
 end
 
 local function find(store, caller, wanted)
   if wanted.key then
     return find_keyed(store, wanted)
-  elseif wanted.attempt > 0 then
+  elseif wanted.began then
     return join(store, caller, wanted)
   end
 end
@@ -197,12 +203,14 @@ end
 
 --- Admit an order to the queue, or find the one that it repeats: by its key, or
 -- because the same caller sent the same parameters within two minutes and says
--- that this is a further attempt, of a number that none of that order's had.
+-- that this is a further attempt, of another number than that order's last, or
+-- a first one that had begun when a further one placed it.
 -- Decided in one transaction: of many attempts at the same time one is new.
 -- @tparam table store
 -- @tparam table caller
--- @tparam table wanted see `orders:begin`; with `endpoint`, `body` and `attempt`
---   (0 for a first one)
+-- @tparam table wanted see `orders:begin`; with `endpoint`, `body`, `attempt`
+--   (0 for a first one) and, where the client numbers its attempts, `began` (Unix
+--   seconds)
 -- @tparam table terms of the caller: `open` (orders that have not ended) and
 --   `orders_per_minute`, each nil for no limit; spend is a limit of the ledger
 -- @treturn ?table `verdict`: "new", "known" (by its key), "joined", "conflict"

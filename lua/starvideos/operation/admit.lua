@@ -33,8 +33,8 @@ end
 --- Admit an order.
 -- @tparam table context of a client with a ledger, whose account is the caller
 -- @tparam table params
--- @tparam table options `key`, `attempt` (0), `terms` (none), see
---   `starvideos.ledger.requests`
+-- @tparam table options `key`, `attempt` (nil: not numbered), `began` (with
+--   `attempt`: now), `terms` (none), see `starvideos.ledger.requests`
 -- @treturn ?table see `starvideos.ledger.requests`
 -- @treturn ?table err: validation, ledger
 function _M.run(context, params, options)
@@ -45,6 +45,7 @@ function _M.run(context, params, options)
   local wanted = queue_entry.wanted(context, { order = options, take = 1,
     key = options.key, price = request.price }, request)
   wanted.attempt = options.attempt or 0
+  wanted.began = options.attempt and (options.began or context.ledger.clock())
   return context.ledger:admit(wanted, options.terms or {})
 end
 
