@@ -12,6 +12,7 @@ local admit = require "starvideos.operation.admit"
 local caps = require "starvideos.gateway.cap"
 local contexts = require "starvideos.context"
 local errors = require "starvideos.errors"
+local json = require "starvideos.json"
 local limit_refusal = require "starvideos.ledger.limit_refusal"
 local live = require "starvideos.gateway.live"
 local records = require "starvideos.ledger.record"
@@ -44,9 +45,21 @@ local sentences = {
   cancelled = "the order was cancelled",
 }
 
+local LINK = "%w[%w+.-]*:[\\/]+[^%s\"'<>(),]+"
+
+-- Of the links in a text of the provider a caller sees those it gave itself.
+local function without_links(text, params)
+  local own = json.encode(params)
+  return (text:gsub(LINK, function(link)
+    local place = link:match "^[^?#;]*":gsub("[.:]+$", "")
+    return not own:find(place, 1, true) and "[link]" or nil
+  end))
+end
+
 local function error_of(order)
   local code = failures[order.state]
-  return code and { code = code, message = sentences[code] or order.error
+  return code and { code = code, message = sentences[code]
+    or order.error and without_links(order.error, order.params or {})
     or "the order failed, and no reason was given" } or nil
 end
 

@@ -5,6 +5,7 @@ local caps = require "starvideos.gateway.cap"
 local contexts = require "starvideos.context"
 local errors = require "starvideos.errors"
 local orders = require "starvideos.gateway.orders"
+local records = require "starvideos.ledger.record"
 
 describe("an order that the ledger did not answer for", function()
   local snapshot
@@ -39,5 +40,24 @@ describe("an order that the ledger did not answer for", function()
     stub(caps, "hold", nil, err)
     local refusal = refusal_of(err)
     assert.truthy(refusal.message:find("nothing was ordered", 1, true))
+  end)
+end)
+
+describe("the error of an entry", function()
+  local snapshot
+  before_each(function() snapshot = assert:snapshot() end)
+  after_each(function() snapshot:revert() end)
+
+  local function told(text)
+    stub(records, "order", { id = ("0a"):rep(16), state = "failed", error = text,
+      params = { referenceImages = { "https://me.example/cat.png?[redacted]" } } })
+    return orders.entry_of({ folder = "/f", settings = {} }, {}).error.message
+  end
+
+  it("has no link of the provider's, and those of the caller", function()
+    assert.equal("cannot read [link] (see [link])", told("cannot read"
+      .. " https://cdn.example/v/1.mp4?[redacted] (see http:\\/\\/a.example/x)"))
+    local own = "cannot read https://me.example/cat.png?[redacted]: 404."
+    assert.equal(own, told(own))
   end)
 end)
