@@ -129,11 +129,11 @@ $(LUAS:%=build-%): build-%:
 	@$(MAKE) --no-print-directory build LUA=$*
 
 ROCKSPEC = rockspec/starvideos-scm-1.rockspec
-# What goes through every case there is, and the hosts that have a Lua of their
-# own, are tried from one Lua here and from LuaJIT as well in .ci/run.
-SUITES = $(LUAS:%=unit:%) integration:lua5.4 integration:luajit \
-	hosts:lua5.4 loops:luajit exhaustive:lua5.4
-LONG_SUITES = exhaustive:luajit hosts:luajit installed:lua5.4
+# What takes servers and processes of its own, and what goes through every case
+# there is, is tried from one Lua here and from LuaJIT as well in .ci/run.
+SUITES = $(LUAS:%=unit:%) integration:lua5.4 hosts:lua5.4 loops:luajit \
+	exhaustive:lua5.4
+LONG_SUITES = integration:luajit exhaustive:luajit hosts:luajit installed:lua5.4
 
 # What LUA alone can find, in under a minute.
 .PHONY: check

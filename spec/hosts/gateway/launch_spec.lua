@@ -10,6 +10,7 @@ local interpreter = require "spec.fixtures.interpreter"
 local json = require "starvideos.json"
 local sandbox = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"
+local socket = require "socket"
 
 local JSON = "-H 'Content-Type: application/json' -d "
 local ORDER = JSON .. shell.quote(json.encode { model = "videos",
@@ -119,9 +120,22 @@ describe("a gateway's nginx", function()
   describe("for which a configuration was printed", function()
     local folder, port
 
+    -- nginx is told of it once, and cannot choose another.
+    local function free_port()
+      local number, taken
+      repeat
+        number = daemon.port()
+        taken = socket.connect("127.0.0.1", number)
+        if taken then
+          taken:close()
+        end
+      until not taken
+      return number
+    end
+
     -- Of its own paths, as `--print-config` says.
     local function printed(words)
-      folder, port = command.folder, daemon.port()
+      folder, port = command.folder, free_port()
       assert(shell.run(shell.fill("cd @folder@ && mkdir -p state/logs state/tmp"
         .. " state/files", command)))
       command:start(("--print-config etc --folder state --port %d %s"):format(port,
@@ -214,7 +228,7 @@ describe("a gateway's nginx", function()
       printed("--public-url https://videos.example.com --callers callers.json")
       file.write(folder .. "/callers.json", json.encode { callers = { {
         name = "ann", token_sha256 = curl.sha256 "token" } } })
-      local own = daemon.port()
+      local own = free_port()
       shell.run(shell.fill("mkdir -p @folder@/own", command))
       file.write(folder .. "/own.conf", example(own))
       nginx_runs("own", "own.conf", function()
