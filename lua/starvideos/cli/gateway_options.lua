@@ -102,10 +102,16 @@ end
 
 -- Browsers leave out the port of a scheme, and a proxy before us may have it.
 function Reader:hosts(wanted)
-  local list, usual = {}, wanted.tls and 443 or 80
+  local list, is_there, usual = {}, {}, wanted.tls and 443 or 80
+  local function put(name)
+    list[#list + 1] = not is_there[name] and name or nil
+    is_there[name] = true
+  end
   local function add(name, may_lack_port)
-    list[#list + 1] = name .. ":" .. wanted.port
-    list[#list + 1] = may_lack_port and name or nil
+    put(name .. ":" .. wanted.port)
+    if may_lack_port then
+      put(name)
+    end
   end
   for _, name in ipairs { wanted.address, "127.0.0.1", "localhost", "[::1]" } do
     if not everywhere[name] then
@@ -120,7 +126,7 @@ function Reader:hosts(wanted)
     elseif port == "" then
       add(host, true)
     else
-      list[#list + 1] = text
+      put(text)
     end
   end
   list[#list + 1] = wanted.public_url and wanted.public_url:match "//(.*)$"

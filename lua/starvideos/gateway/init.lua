@@ -22,7 +22,11 @@ local app
 -- @tparam string folder
 -- @raise a sentence
 function _M.begin(folder)
-  app = assert(applications.new(folder))
+  local why
+  app, why = applications.new(folder)
+  if not app then
+    error(why, 0) -- LuaJIT's assert puts a place before the sentence
+  end
   app.on_event, app.generation = reports.hear, tostring(ngx.now())
   router.load()
 end
