@@ -129,7 +129,8 @@ function _M.run(report, sizes)
     environment(stage)
     write_list(self.list, sizes.lines)
     measure_startup(self)
-    while self.kills < sizes.batch_kills and self.ended < sizes.lines do
+    -- A run of a list that is done ends soon, but can still be killed.
+    while self.kills < sizes.batch_kills and self.ended < 5 * sizes.lines do
       round(self)
     end
     report_on(self, report, sizes, finish(self))
