@@ -193,6 +193,14 @@ return worlds.behaviour("the requests of a gateway", function(each)
     assert.equal(0, #listed(alice))
   end)
 
+  it("are placed while another account's queue is halted", function()
+    for _, account in ipairs { "bob", false } do
+      assert(contexts.of(world:client { account = account or nil }).ledger
+        :halt("five failed", "task_failed"))
+    end
+    assert.equal("new", verdict(alice))
+  end)
+
   describe("a list", function()
     it("has a caller's own, in either order, page by page", function()
       local ids = {}

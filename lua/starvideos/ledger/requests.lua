@@ -60,7 +60,7 @@ local SPEND = [[SELECT l.name, l.kind, l.scope, l.cap, l.currency,
 
 local HALTED = [[SELECT reason FROM starvideos_limits WHERE kind = 'halt'
   AND full_until > ? AND base_url IN ('', ?)
-  AND (scope = '' OR value IN ('', ?))]]
+  AND (scope = '' OR value = ?)]]
 
 local function number(value)
   return tonumber(value) or 0
