@@ -7,13 +7,15 @@ BUILD = build/$(LUA)
 
 # One line a floor of csrc; what needs libcurl or libcrypto is a module apart.
 RULES_SRC = $(wildcard csrc/core/*.c)
-SYSTEM_SRC = $(filter-out csrc/platform/digest.c,\
-	$(wildcard csrc/platform/*.c))
+# The half of csrc/platform that is built: posix or windows.
+SYSTEM = posix
+SYSTEM_SRC = $(filter-out csrc/platform/$(SYSTEM)/digest.c,\
+	$(wildcard csrc/platform/$(SYSTEM)/*.c))
 CORE_SRC = $(addprefix csrc/lua/,core.c model.c value.c system.c actor.c \
 	marshal.c notifier.c class.c) $(wildcard csrc/actor/*.c) $(SYSTEM_SRC) \
 	$(RULES_SRC)
 CURL_SRC = $(addprefix csrc/lua/,curl.c disk_job.c driver.c request.c \
-	response.c notifier.c class.c) $(wildcard csrc/curl/*.c csrc/platform/*.c) \
+	response.c notifier.c class.c) $(wildcard csrc/curl/*.c csrc/platform/$(SYSTEM)/*.c) \
 	$(addprefix csrc/core/,buffer.c content_range.c list.c pending.c \
 	text.c value.c)
 
@@ -73,7 +75,7 @@ $(BUILD)/obj/%.o: csrc/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -fvisibility=$(VISIBILITY) -MMD -MP -c -o $@ $<
 
--include $(wildcard $(BUILD)/obj/*/*.d)
+-include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d)
 
 # Newer than the objects exactly when they were made otherwise.
 $(BUILD)/flags: FORCE

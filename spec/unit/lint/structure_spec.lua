@@ -38,7 +38,7 @@ describe("the floors", function()
       ["lua/starvideos/ledger/book.lua"] = "local cjson = require'cjson'",
       ["csrc/core/text.c"] = "#include <lua.h>",
       ["csrc/curl/sink.c"] = "# include <unistd.h>",
-      ["csrc/platform/file.c"] = "#include <curl/curl.h>",
+      ["csrc/platform/posix/file.c"] = "#include <curl/curl.h>",
     } do
       local list = floors.faults(path, line)
       assert.equal(1, #list, path)
