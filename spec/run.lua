@@ -5,11 +5,16 @@
 -- Each file of specs has a process of its own. JOBS says how many run at a time
 -- (two for each core, for many mostly wait), FILE_SECONDS after how long one is
 -- taken for stuck, BUILD where the modules lie (build/$LUA). What a file printed
--- is shown where it failed, and kept in build/log. The last line is "N passed,
--- N failed"; the exit code is 0 where nothing failed.
+-- is shown where it failed, and kept in build/log. A file that failed beside
+-- others is run once more at the end, alone, and what it does there counts: that
+-- tells a fault from a machine that was busy. Both runs are shown, and who passed
+-- only alone is named in the last lines. Faults and secrets, which no load
+-- excuses, have one run. The last line is "N passed, N failed"; the exit code is
+-- 0 where nothing failed.
 
 local FILE_SECONDS = tonumber(os.getenv("FILE_SECONDS")) or 900
 local LOGS = "build/log"
+local ONCE = { exhaustive = true, faults = true, secrets = true }
 
 local kinds = {
   unit = "spec/unit",
@@ -91,6 +96,7 @@ local function add_suite(jobs, name)
     local place = path:match("^spec/(.*)_spec%.lua$")
     jobs[#jobs + 1] = {
       title = ("%s %s, %s"):format(path, kind, lua), base = place:match "[^/]*$",
+      kind = kind,
       lua = lua, path = path, environment = prefix .. ".env",
       log = ("%s-%s.log"):format(prefix, (place:gsub("/", "-"))),
     }
@@ -133,23 +139,22 @@ local function reason_in(output)
   return text:sub(1, 1000)
 end
 
-local function finish(job, status, total)
+-- Shows how a file ended. Gives its counts, and why it failed.
+local function finish(job, status)
   local output = read(job.log)
   local passed, failed, skipped, trouble = judge(output, status)
-  total.passed = total.passed + passed
-  total.failed = total.failed + failed
-  total.skipped = total.skipped + skipped
   print(("%6.1f s %4d passed: %s"):format(
     tonumber((output:match(" : ([%d.]+) seconds"))) or 0, passed, job.title))
   if failed > 0 then
     print(output)
     print(("!! %s: %s"):format(job.title, trouble or failed .. " failed"))
-    total.broken[#total.broken + 1] = job.title .. "\n" .. reason_in(output)
   end
+  return { job = job, passed = passed, failed = failed, skipped = skipped or 0,
+    reason = failed > 0 and reason_in(output) or nil }
 end
 
--- Hands the jobs to workers in their order.
-local function launch(jobs, list)
+-- Hands the jobs to workers in their order, so many at a time.
+local function launch(jobs, list, count)
   local lines, worker = {}, LOGS .. "/worker.sh"
   for index, job in ipairs(jobs) do
     lines[index] = ("%d %s %s %s %s\n"):format(index, job.environment,
@@ -157,24 +162,41 @@ local function launch(jobs, list)
   end
   write(list, table.concat(lines))
   write(worker, WORKER:format(FILE_SECONDS))
-  return assert(io.popen(("xargs -P %d -I {} sh %s {} <%s"):format(job_count(),
+  return assert(io.popen(("xargs -P %d -I {} sh %s {} <%s"):format(count,
     worker, list)))
 end
 
-local function run(jobs)
-  local total = { passed = 0, failed = 0, skipped = 0, broken = {} }
-  local list = os.tmpname()
-  local workers = launch(jobs, list)
-  local ended = 0
+local function run(jobs, count)
+  local results, list = {}, os.tmpname()
+  local workers = launch(jobs, list, count)
   for line in workers:lines() do
     local index, status = line:match("^(%d+) (%d+)$")
-    finish(jobs[tonumber(index)], status, total)
-    ended = ended + 1
+    results[#results + 1] = finish(jobs[tonumber(index)], status)
   end
   workers:close()
   os.remove(list)
-  assert(ended == #jobs, "the workers were stopped")
-  return total
+  assert(#results == #jobs, "the workers were stopped")
+  return results
+end
+
+-- Those that failed beside others, once more; a note stays of each that passes.
+local function run_again(results)
+  local jobs, first = {}, {}
+  for _, result in ipairs(results) do
+    if result.failed > 0 and not ONCE[result.job.kind] then
+      jobs[#jobs + 1] = result.job
+      first[result.job] = result
+    end
+  end
+  if #jobs == 0 then
+    return
+  end
+  print "== once more, alone"
+  for _, result in ipairs(run(jobs, 1)) do
+    local before = first[result.job]
+    before.passed, before.failed = result.passed, result.failed
+    before.skipped = result.skipped
+  end
 end
 
 os.execute("mkdir -p " .. LOGS)
@@ -184,9 +206,17 @@ for _, name in ipairs(arg) do
   add_suite(jobs, name)
 end
 longest_first(jobs)
-local total = run(jobs)
-for _, title in ipairs(total.broken) do
-  print("!! " .. title)
+local results = run(jobs, job_count())
+run_again(results)
+local total = { passed = 0, failed = 0, skipped = 0 }
+for _, result in ipairs(results) do
+  for key, count in pairs(total) do
+    total[key] = count + result[key]
+  end
+  if result.reason then
+    print(("!! %s%s\n%s"):format(result.job.title,
+      result.failed > 0 and "" or " (passed alone)", result.reason))
+  end
 end
 local line = ("%d passed, %d failed"):format(total.passed, total.failed)
 if total.skipped > 0 then
