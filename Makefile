@@ -329,6 +329,12 @@ libcurl-sid:
 	@$(DEPS) libcurl
 	@spec/libcurl.sh
 
+# What the library and its specs need on Windows, into build/windows/prefix.
+.PHONY: windows-parts
+windows-parts:
+	@$(DEPS) demo test windows
+	@spec/windows/build.sh
+
 BENCHES = build/bench/validate_bench build/bench/query_plain
 .PHONY: bench
 bench:

@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 build=$(pwd)/build
 link=$build/curl-sid
 work=$build/curl-source
+. spec/debian_sources.sh
 
 [ ! -e "$link/lib/pkgconfig/libcurl.pc" ] || exit 0
 
@@ -18,41 +19,18 @@ unreachable() {
   exit 3
 }
 
-command -v apt-get >/dev/null || unreachable "there is no apt-get here."
-mirror=$(apt-get indextargets --format '$(ORIGIN) $(REPO_URI)' |
-  sed -n '/security/!s/^Debian //p' | head -n 1)
-[ -n "$mirror" ] || unreachable "apt knows no mirror of Debian."
+[ -n "$(debian_mirror)" ] || unreachable "apt knows no mirror of Debian here."
 
-# apt in folders of our own: what the system installs from stays as it is.
 rm -rf "$work"
-mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
-for suite in sid testing; do
-  echo "deb-src $mirror $suite main" >>"$work/sources.list"
-done
-cat >"$work/apt.conf" <<EOF
-Dir::Etc::SourceList "$work/sources.list";
-Dir::Etc::SourceParts "-";
-Dir::State::Lists "$work/lists";
-Dir::State::Status "/dev/null";
-Dir::Cache "$work/cache";
-APT::Sandbox::User "";
-EOF
-export APT_CONFIG="$work/apt.conf"
-
+debian_lists "$work" sid testing
 cd "$work"
-apt-get -q update >"$work/log" 2>&1 || :
-# A mirror may list what it does not have yet; then testing has it next.
-for suite in sid testing; do
-  apt-get -q source --download-only --tar-only "curl/$suite" \
-    >>"$work/log" 2>&1 || :
-  for archive in curl_*.orig.tar.*z; do
-    [ -e "$archive" ] && break 2
-  done
-done
-[ -e "$archive" ] || {
+found=$(debian_archive curl sid testing)
+[ -n "$found" ] || {
   grep '^E:' "$work/log" >&2 || :
-  unreachable "$mirror hands none out."
+  unreachable "$(debian_mirror) hands none out."
 }
+archive=${found% *}
+suite=${found#* }
 version=${archive#curl_}
 version=${version%.orig.tar.*}
 

@@ -22,6 +22,8 @@ packages_for() {
     command -v npm >/dev/null || echo nodejs npm ;;
   # What a libcurl of its own is built with.
   libcurl) echo libssl-dev libnghttp2-dev zlib1g-dev xz-utils ;;
+  # SQLite's sources are put together by Tcl; Wine reaches TLS through GnuTLS.
+  windows) echo gcc-mingw-w64-x86-64 wine wine64 libgnutls30 tcl xz-utils ;;
   # libFuzzer is only recommended by clang.
   fuzz) echo clang libclang-rt-dev ;;
   memory) echo valgrind ;;
