@@ -12,6 +12,7 @@
 #include "core/value.h"
 #include "lua/actor.h"
 #include "lua/class.h"
+#include "lua/file.h"
 #include "lua/compat.h"
 #include "lua/model.h"
 #include "lua/system.h"
@@ -331,8 +332,10 @@ LUALIB_API int luaopen_starvideos_core(lua_State *L) {
   sv_make_class(L, CATALOG, catalog_methods);
   sv_make_class(L, REPORT, report_methods);
   sv_make_actor_classes(L);
+  sv_make_file_class(L);
   luaL_newlib(L, functions);
   sv_add_system_functions(L);
+  sv_add_file_functions(L);
   set_codes(L, "codes", 0, SV_FIRST_WARNING);
   set_codes(L, "warning_codes", SV_FIRST_WARNING, SV_CODE_COUNT);
   return 1;

@@ -1,0 +1,88 @@
+-- Files by name, whose names are UTF-8 on every system.
+
+local core = require "starvideos.core"
+local files = require "spec.fixtures.files"
+
+describe("a file", function()
+  local folder, path
+
+  before_each(function()
+    folder = files.folder()
+    path = folder .. "/Größe 影片.txt"
+  end)
+
+  after_each(function()
+    files.remove(folder)
+  end)
+
+  local function write(text, mode)
+    local file = assert(core.open(path, mode or "wb"))
+    assert.is_true(file:write(text))
+    assert.is_true(file:close())
+  end
+
+  local function content()
+    local file = assert(core.open(path, "rb"))
+    local text = file:read "*a"
+    file:close()
+    return text
+  end
+
+  it("gives back what was written to it", function()
+    local text = ("\0\r\n\26é"):rep(20000)
+    write(text)
+    assert.equal(text, content())
+    assert.equal(#text, core.file_size(path))
+  end)
+
+  it("is appended to, overwritten and replaced", function()
+    write "one"
+    write("two", "ab")
+    assert.equal("onetwo", content())
+    write("O", "r+b")
+    assert.equal("Onetwo", content())
+    write "x"
+    assert.equal("x", content())
+  end)
+
+  it("is read in parts, from any place", function()
+    write "abcdef"
+    local file = assert(core.open(path))
+    assert.equal("ab", file:read(2))
+    assert.is_true(file:seek("set", 4))
+    assert.equal("ef", file:read(10))
+    assert.is_nil(file:read(1))
+    assert.equal("", file:read "*a")
+    file:close()
+    assert.has_error(function() file:read(1) end)
+  end)
+
+  it("fails as those of Lua do: nil, why with the path, and a number", function()
+    local none, why, errno = core.open(path)
+    assert.is_nil(none)
+    assert.equal(path .. ": ", why:sub(1, #path + 2))
+    assert.equal(2, errno)
+    assert.is_nil((core.open(folder)))
+    assert.is_nil((core.remove(path)))
+    assert.is_nil(core.file_size(path))
+  end)
+
+  it("is renamed over another only where that is wanted", function()
+    local other = folder .. "/other"
+    write "new"
+    files.write(other, "old")
+    assert.is_nil((core.rename(path, other, false)))
+    assert.equal("old", files.read(other))
+    assert.is_true(core.rename(path, other, true))
+    assert.equal("new", files.read(other))
+    assert.is_nil(core.kind(path))
+    assert.is_true(core.remove(other))
+    assert.is_nil(core.kind(other))
+  end)
+
+  it("has no name with a NUL in it", function()
+    for _, name in ipairs { "open", "remove", "file_size" } do
+      assert.has_error(function() core[name](path .. "\0") end)
+    end
+  end)
+end)
