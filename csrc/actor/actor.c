@@ -6,6 +6,7 @@
 
 #include "actor/mailbox.h"
 #include "platform/atfork.h"
+#include "platform/interrupt.h"
 
 static const double EXIT_SECONDS = 0.25;
 
@@ -223,6 +224,6 @@ sv_notifier *sv_actor_notifier(sv_actor *actor) {
 void sv_actor_wait(sv_actor *actor, double seconds) {
   sv_notifier_clear(sv_actor_notifier(actor));
   if (!sv_actor_ready(actor) && seconds > 0) {
-    sv_notifier_wait(actor->notifier, seconds);
+    sv_notifier_wait(actor->notifier, sv_interrupt_limit(seconds));
   }
 }

@@ -9,6 +9,7 @@
 #include "curl/evidence.h"
 #include "curl/libcurl.h"
 #include "platform/clock.h"
+#include "platform/interrupt.h"
 #include "platform/process.h"
 #include "platform/signals.h"
 
@@ -423,6 +424,7 @@ void sv_engine_poll(sv_engine *engine, double until) {
 }
 
 bool sv_engine_step(sv_engine *engine, double seconds) {
+  seconds = sv_interrupt_limit(seconds);
   double until = sv_now() + seconds;
   notice_fork(engine);
   if (engine->ended) {

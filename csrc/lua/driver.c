@@ -9,6 +9,7 @@
 #include "lua/notifier.h"
 #include "lua/request.h"
 #include "lua/response.h"
+#include "platform/interrupt.h"
 
 #define DRIVER "starvideos.curl.driver"
 #define TICKET "starvideos.curl.ticket"
@@ -137,7 +138,7 @@ static int driver_wait(lua_State *L) {
   sv_notifier *notifier = notifier_of(L);
   double seconds = luaL_checknumber(L, 2);
   luaL_argcheck(L, seconds >= 0, 2, "less than 0"); /* nor no number */
-  sv_notifier_wait(notifier, seconds);
+  sv_notifier_wait(notifier, sv_interrupt_limit(seconds));
   return 0;
 }
 

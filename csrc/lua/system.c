@@ -3,12 +3,17 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "platform/address.h"
 #include "platform/clock.h"
+#include "platform/environment.h"
 #include "platform/file.h"
 #include "platform/hangup.h"
+#include "platform/lifetime.h"
+#include "platform/machine.h"
+#include "platform/path.h"
 #include "platform/process.h"
 #include "platform/random.h"
 #include "platform/sqlite_locks.h"
@@ -32,6 +37,33 @@ static int system_process_exists(lua_State *L) {
   }
   lua_pushboolean(L, exists);
   return 1;
+}
+
+/* lifetime(number) -> whether the process runs (nil where that cannot be told
+** from here), and the word for when it started, or nil. */
+static int system_lifetime(lua_State *L) {
+  char start[SV_LIFETIME_ROOM] = "";
+  lua_Number number = luaL_checknumber(L, 1);
+  bool fits = number > 0 && number <= (lua_Number)INT_MAX;
+  int runs = fits ? sv_lifetime_of((long)number, start) : -1;
+  if (runs < 0) {
+    lua_pushnil(L);
+  } else {
+    lua_pushboolean(L, runs);
+  }
+  lua_pushstring(L, *start ? start : NULL);
+  return 2;
+}
+
+/* machine(what) -> its `name` or what tells this `boot` from others, or nil. */
+static int system_machine(lua_State *L) {
+  static const char *const kinds[] = {"name", "boot", NULL};
+  char text[256];
+  bool is_name = luaL_checkoption(L, 1, NULL, kinds) == 0;
+  size_t length = is_name ? sv_machine_name(text, sizeof text)
+                          : sv_machine_boot(text, sizeof text);
+  lua_pushlstring(L, text, length);
+  return length > 0;
 }
 
 /* namespace(kind) -> name of this process's `pid` or `time` namespace, or nil
@@ -100,6 +132,56 @@ static int system_directory(lua_State *L) {
   return 1;
 }
 
+/* system() -> "posix" or "windows": by whose rules paths are written. */
+static int system_system(lua_State *L) {
+  lua_pushstring(L, sv_path_system());
+  return 1;
+}
+
+/* absolute(path) -> the path from the root on, one text for each file; nil where
+** it is too long. */
+static int system_absolute(lua_State *L) {
+  char absolute[SV_PATH_ROOM];
+  bool fits = sv_path_absolute(luaL_checkstring(L, 1), absolute,
+                               sizeof absolute);
+  lua_pushstring(L, fits ? absolute : NULL);
+  return 1;
+}
+
+/* getenv(name) -> the value of a variable, in UTF-8, or nil. */
+static int system_getenv(lua_State *L) {
+  size_t room, size;
+  const char *name = luaL_checkstring(L, 1);
+  if (!sv_environment_get(name, NULL, 0, &room)) {
+    return 0;
+  }
+  char *value = lua_newuserdata(L, room);
+  if (!sv_environment_get(name, value, room, &size) || size > room) {
+    return 0; /* another thread has changed it */
+  }
+  lua_pushstring(L, value);
+  return 1;
+}
+
+/* words() -> list of the command line's words in UTF-8, the program's name
+** first; nil where `arg` has them so. */
+static int system_words(lua_State *L) {
+  int count;
+  char *words = sv_environment_words(&count);
+  if (!words) {
+    return 0;
+  }
+  lua_createtable(L, count, 0);
+  const char *word = words;
+  for (int i = 1; i <= count; i++) {
+    lua_pushstring(L, word);
+    lua_rawseti(L, -2, i);
+    word += strlen(word) + 1;
+  }
+  free(words);
+  return 1;
+}
+
 static void push_known(lua_State *L, int number) {
   if (number > 0) {
     lua_pushinteger(L, number);
@@ -115,6 +197,51 @@ static int system_terminal_size(lua_State *L) {
   push_known(L, columns);
   push_known(L, rows);
   return 2;
+}
+
+/* is_terminal(descriptor) -> whether it leads to one: 0, 1 or 2. */
+static int system_is_terminal(lua_State *L) {
+  lua_pushboolean(L, sv_terminal_is((int)luaL_checknumber(L, 1)));
+  return 1;
+}
+
+/* can_ask() -> whether there is a person at a terminal of this program's. */
+static int system_can_ask(lua_State *L) {
+  lua_pushboolean(L, sv_terminal_can_ask());
+  return 1;
+}
+
+/* read_terminal(seconds) -> the line that this person has ended; nil where there
+** is none yet; false where there will be none. */
+static int system_read_terminal(lua_State *L) {
+  char line[4096];
+  double seconds = luaL_checknumber(L, 1);
+  luaL_argcheck(L, seconds >= 0 && seconds <= 1, 1, "out of range");
+  switch (sv_terminal_read(seconds, line, sizeof line)) {
+  case SV_TERMINAL_LINE:
+    lua_pushstring(L, line);
+    break;
+  case SV_TERMINAL_END:
+    lua_pushboolean(L, 0);
+    break;
+  case SV_TERMINAL_NOT_YET:
+    lua_pushnil(L);
+    break;
+  }
+  return 1;
+}
+
+/* begin_terminal(), end_terminal(): see terminal.h. */
+static int system_begin_terminal(lua_State *L) {
+  (void)L;
+  sv_terminal_begin();
+  return 0;
+}
+
+static int system_end_terminal(lua_State *L) {
+  (void)L;
+  sv_terminal_end();
+  return 0;
 }
 
 /* begin_termination(), end_termination(), termination_came() -> boolean: see
@@ -208,6 +335,8 @@ static int system_claim_sqlite_locks(lua_State *L) {
 static const luaL_Reg functions[] = {
     {"process_id", system_process_id},
     {"process_exists", system_process_exists},
+    {"lifetime", system_lifetime},
+    {"machine", system_machine},
     {"namespace", system_namespace},
     {"private_file", system_private_file},
     {"time", system_time},
@@ -215,7 +344,16 @@ static const luaL_Reg functions[] = {
     {"boottime", system_boottime},
     {"random_bytes", system_random_bytes},
     {"directory", system_directory},
+    {"system", system_system},
+    {"absolute", system_absolute},
+    {"getenv", system_getenv},
+    {"words", system_words},
     {"terminal_size", system_terminal_size},
+    {"is_terminal", system_is_terminal},
+    {"can_ask", system_can_ask},
+    {"read_terminal", system_read_terminal},
+    {"begin_terminal", system_begin_terminal},
+    {"end_terminal", system_end_terminal},
     {"begin_termination", system_begin_termination},
     {"end_termination", system_end_termination},
     {"termination_came", system_termination_came},

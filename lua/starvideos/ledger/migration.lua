@@ -19,20 +19,11 @@ local SENDING = [[SELECT order_id, order_key, owner, lease, updated_at
 -- number, start time and Lua state. Nil where that cannot be seen from here.
 local function is_running(owner)
   local boot, number, start = owner:match "^%S+ (%S+) (%d+) (%d+) %S+$"
-  local function first_line(path)
-    local file = number and io.open(path, "rb")
-    local line = file and file:read "*l"
-    if file then
-      file:close()
-    end
-    return line
-  end
-  if boot == nil or boot ~= first_line "/proc/sys/kernel/random/boot_id" then
+  if boot == nil or boot ~= core.machine "boot" then
     return nil
   end
-  local state, began = (first_line("/proc/" .. number .. "/stat") or "")
-    :match("%) (%S)" .. (" %S+"):rep(18) .. " (%d+)")
-  return began == start and state ~= "Z" and state ~= "X" or nil
+  local runs, began = core.lifetime(tonumber(number))
+  return began == start and runs or nil
 end
 
 local function is_live(row, now)

@@ -10,28 +10,6 @@ local core = require "starvideos.core"
 
 local _M = {}
 
-local function first_line(path)
-  local file = io.open(path, "rb")
-  if not file then
-    return nil
-  end
-  local line = file:read "*l"
-  file:close()
-  return line
-end
-
--- Number, start time and state. The second field is the program's name in
--- parentheses, which may hold anything.
-local function process(which)
-  local line = first_line("/proc/" .. which .. "/stat")
-  local number, rest = (line or ""):match "^(%d+) .*%) (.*)$"
-  if not number then
-    return nil
-  end
-  local state, start = rest:match("^(%S)" .. (" %S+"):rep(18) .. " (%d+)")
-  return number, start, state
-end
-
 local function word(text)
   text = (text or ""):gsub("%s", "-")
   return text == "" and "-" or text
@@ -42,8 +20,8 @@ local here
 -- What stays the same for a process and all it forks.
 local function surroundings()
   here = here or {
-    host = word(first_line "/proc/sys/kernel/hostname"),
-    boot = word(first_line "/proc/sys/kernel/random/boot_id"),
+    host = word(core.machine "name"),
+    boot = word(core.machine "boot"),
     processes = word(core.namespace "pid"),
     time = word(core.namespace "time"),
   }
@@ -56,11 +34,9 @@ local state_name = tostring({}):gsub("[^%w]", "")
 
 local current, current_id
 
--- A /proc that shows the processes of another namespace tells nothing about those
--- of this one.
 local function start_time(id)
-  local number, start = process "self"
-  return number == ("%d"):format(id) and start or "-"
+  local _, start = core.lifetime(id)
+  return start or "-"
 end
 
 --- This process, and this Lua state in it.
@@ -92,18 +68,16 @@ end
 
 local WORDS = "^(%S+) (%S+) (%S+) (%S+) (%d+) (%S+) %S+$"
 
--- Whether a process that there is is the one, by /proc; nil where that hides the
--- processes of others (hidepid), or shows those of another namespace.
+-- Whether a process that there is is the one; nil where the system hides those of
+-- others, or shows those of another namespace.
 local function is_same(number, start, time)
   local own_start = _M.current():match "(%S+) %S+$"
   if own_start == "-" then
     return nil
   end
-  local found, began, state = process(number)
-  if not found then
-    return nil
-  elseif state == "Z" or state == "X" then
-    return false
+  local runs, began = core.lifetime(tonumber(number))
+  if runs ~= true then
+    return runs
   elseif time ~= surroundings().time or start == "-" then
     return nil -- the time it started is given by the reader's clock
   end
