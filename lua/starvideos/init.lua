@@ -13,6 +13,7 @@
 
 require "starvideos.library"
 
+local core = require "starvideos.core"
 local client = require "starvideos.client"
 local errors = require "starvideos.errors"
 
@@ -35,7 +36,7 @@ function _M.manifest(path)
 end
 
 local function environment(name)
-  local value = os.getenv(name)
+  local value = core.getenv(name)
   return value ~= "" and value or nil
 end
 
@@ -45,7 +46,7 @@ local default, made_for
 
 local function default_client()
   local options = {
-    api_key = os.getenv "STARVIDEOS_API_KEY",
+    api_key = core.getenv "STARVIDEOS_API_KEY",
     base_url = environment "STARVIDEOS_BASE_URL",
     ledger = environment "STARVIDEOS_LEDGER",
   }

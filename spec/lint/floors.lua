@@ -22,7 +22,7 @@ _M.lua = {
   { { name = "transport", outside = { "ngx.", "resty." } } },
   { { name = "base", outside = { "cjson" }, files = { "errors", "events",
     "options", "check", "handle", "library", "listener", "json", "redact", "fingerprint", "random",
-    "deadlines" } } },
+    "deadlines", "path", "file" } } },
   { { name = "C", files = { "core", "curl" } } },
 }
 

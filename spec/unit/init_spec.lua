@@ -1,3 +1,4 @@
+local core = require "starvideos.core"
 local starvideos = require "starvideos"
 
 describe("the module functions about a ledger", function()
@@ -7,12 +8,12 @@ describe("the module functions about a ledger", function()
     ledger = os.tmpname()
     environment = { STARVIDEOS_API_KEY = "key-of-the-spec",
       STARVIDEOS_LEDGER = ledger }
-    getenv = os.getenv
-    os.getenv = function(name) return environment[name] end -- luacheck: ignore
+    getenv = core.getenv
+    core.getenv = function(name) return environment[name] end
   end)
 
   after_each(function()
-    os.getenv = getenv -- luacheck: ignore
+    core.getenv = getenv
     for _, suffix in ipairs { "", "-wal", "-shm" } do
       os.remove(ledger .. suffix)
     end

@@ -5,6 +5,7 @@
 local arguments = require "starvideos.cli.arguments"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
+local files = require "starvideos.file"
 local log = require "starvideos.cli.log"
 local options = require "starvideos.options"
 local starvideos = require "starvideos"
@@ -26,13 +27,14 @@ local function setting(job, name)
 end
 
 local function first_line(name)
-  local file, problem = io.open(name, "rb")
+  local file, problem = files.open(name)
   if not file then
     return nil, problem
   end
-  local line = file:read("*l")
+  local text
+  text, problem = file:read "*a"
   file:close()
-  return ((line or ""):gsub("\r$", ""))
+  return text and text:match "^[^\r\n]*", problem
 end
 
 --- The key of a job.

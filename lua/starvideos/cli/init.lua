@@ -31,42 +31,57 @@ for _, module in ipairs { batch, commands, ledger, limits, status, work } do
   end
 end
 
--- Pure Lua cannot ask; the shell can.
-local function is_terminal(descriptor)
-  local result = os.execute(("test -t %d"):format(descriptor))
-  return result == true or result == 0
-end
+-- How long a call may keep Ctrl-C from being noticed.
+local NOTICE_SECONDS = 0.1
 
 -- A terminal to ask on; the list of orders may come from stdin.
 local function can_ask(stdin_is_taken)
-  if not is_terminal(2) then
+  if not core.is_terminal(2) then
     return false
   elseif not stdin_is_taken then
-    return is_terminal(0)
+    return core.is_terminal(0)
   end
-  local terminal = io.open("/dev/tty")
-  return terminal ~= nil and terminal:close()
+  return core.can_ask()
 end
 
--- A read of ours would begin again at Ctrl-C; a shell's ends.
+-- A line from the person at the terminal, nil where there will be none. Ctrl-C is
+-- raised between two looks.
+local function read_line()
+  local line
+  repeat
+    line = core.read_terminal(NOTICE_SECONDS)
+  until line ~= nil
+  return line or nil
+end
+
 local function ask(question)
   io.stderr:write(question)
   io.stderr:flush()
-  local shell = io.popen(
-    [[IFS= read -r answer </dev/tty && printf %s "$answer"]], "r")
-  local answer = shell:read "*a"
-  shell:close()
-  return answer
+  return read_line() or ""
+end
+
+-- A console gives what is typed in the code page, unless it is asked otherwise.
+local function stdin()
+  if core.system() == "posix" or not core.is_terminal(0) then
+    return io.stdin
+  end
+  return { read = function()
+    local lines = {}
+    for line in read_line do
+      lines[#lines + 1] = line .. "\n"
+    end
+    return table.concat(lines)
+  end }
 end
 
 local function real_environment()
   return {
-    stdin = io.stdin,
+    stdin = stdin(),
     stdout = io.stdout,
     stderr = io.stderr,
-    getenv = os.getenv,
-    terminal = function() return is_terminal(2) end,
-    stdout_terminal = function() return is_terminal(1) end,
+    getenv = core.getenv,
+    terminal = function() return core.is_terminal(2) end,
+    stdout_terminal = function() return core.is_terminal(1) end,
     can_ask = can_ask,
     ask = ask,
     size = function() return core.terminal_size(2) end,
@@ -204,10 +219,29 @@ local function perform(words, env)
   return broken(job, code)
 end
 
+-- The same words as the system keeps them, where `arg` has them in the code page.
+-- Their number tells whether the program took them apart as it did.
+local function own_words(words)
+  local all, first = core.words(), 0
+  while words[first - 1] do
+    first = first - 1
+  end
+  if not all or #all ~= #words - first + 1 then
+    return words
+  end
+  local own = {}
+  for index = 1, #words do
+    own[index] = all[index - first + 1]
+  end
+  return own
+end
+
 -- In this process itself. A signal may also come where nothing waits for one.
 local function perform_here(words)
   core.begin_termination()
-  local ok, code = pcall(perform, words, real_environment())
+  core.begin_terminal()
+  local ok, code = pcall(perform, own_words(words), real_environment())
+  core.end_terminal()
   core.end_termination()
   if not ok and not was_interrupted(code) then
     error(code, 0)

@@ -3,6 +3,7 @@
 -- returns its result and an error.
 -- @module starvideos.cli.ledger
 
+local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
 local json = require "starvideos.json"
 local outcomes = require "starvideos.cli.outcomes"
@@ -108,13 +109,14 @@ local function watch(job)
   return seen
 end
 
-local function open_folder(name)
-  local folder, problem = io.open(name .. "/.", "rb")
-  if not folder then
-    return nil, failure.new("io", ("cannot use the folder for the videos (%s);"
-      .. " nothing is lost: make it first"):format(problem))
+local function find_folder(name)
+  local kind = core.kind(name)
+  if kind ~= "directory" then
+    return nil, failure.new("io", ("cannot use the folder for the videos (%s: %s);"
+      .. " nothing is lost: make it first"):format(name,
+      kind and "it is no folder" or "there is none"))
   end
-  return folder:close()
+  return true
 end
 
 local function text_of(result, seen)
@@ -134,7 +136,7 @@ function _M.resume(job)
     return nil, wrong
   end
   local directory = job.options.output
-  local ok, err = open_folder(directory or ".")
+  local ok, err = find_folder(directory or ".")
   if not ok then
     return nil, err
   end

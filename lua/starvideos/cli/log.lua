@@ -6,6 +6,7 @@
 
 local core = require "starvideos.core"
 local events = require "starvideos.events"
+local files = require "starvideos.file"
 local json = require "starvideos.json"
 local utf8 = require "starvideos.ledger.utf8"
 
@@ -44,8 +45,8 @@ end
 
 -- Without a buffer every write is one of the system's.
 local function open(path)
-  local file, problem = io.open(path, "ab")
-  if file then
+  local file, problem = files.open(path, "ab")
+  if io.type(file) then
     file:setvbuf "no"
   end
   return file, problem

@@ -3,6 +3,7 @@
 
 local failure = require "starvideos.cli.failure"
 local fields = require "starvideos.cli.fields"
+local files = require "starvideos.file"
 local json = require "starvideos.json"
 
 local _M = {}
@@ -11,7 +12,7 @@ local function read_all(env, name)
   if name == "-" then
     return env.stdin:read("*a")
   end
-  local file, problem = io.open(name, "rb")
+  local file, problem = files.open(name)
   if not file then
     return nil, problem
   end

@@ -2,6 +2,7 @@
 -- may hold a password and is never shown with it.
 -- @module starvideos.ledger.location
 
+local core = require "starvideos.core"
 local redact = require "starvideos.redact"
 
 local _M = {}
@@ -32,6 +33,12 @@ local function is_plain(rest)
     and not (user or ""):find ":.*:"
 end
 
+-- Only a path has one letter and a colon before a slash.
+local function without_drive(address)
+  return core.system() == "windows"
+    and address:gsub("^%s*%a:([/\\])", "%1") or address
+end
+
 --- Read the address of a ledger.
 -- @tparam string address
 -- @treturn ?table location with `address` as a driver takes it; `server` (true
@@ -48,7 +55,7 @@ function _M.read(address)
     return { address = scheme .. "://" .. rest, server = true }
   end
   for _, pattern in ipairs(foreign) do
-    if address:match("^%s*(.*)$"):find(pattern) then
+    if without_drive(address):match("^%s*(.*)$"):find(pattern) then
       return nil, FOREIGN
     end
   end

@@ -4,6 +4,7 @@
 -- @module starvideos.ledger.modules
 
 local core = require "starvideos.core"
+local paths = require "starvideos.path"
 
 local _M = {}
 
@@ -21,11 +22,14 @@ end
 -- Upvalues that the chunk of a module may have: from Lua 5.2 on its environment.
 local UPVALUES = _VERSION == "Lua 5.1" and 0 or 1
 
--- For a program that changes its directory before they are loaded.
+-- For a program that changes its directory before they are loaded. Lua opens a
+-- module by the code page on Windows: there a name that is not ASCII stays away.
 local function absolute(path)
   local here = core.directory()
-  return here and (path:gsub("[^;]+", function(template)
-    return not template:find "^/" and here .. "/" .. template or nil
+  local is_safe = here and (core.system() == "posix"
+    or not here:find "[\128-\255]")
+  return is_safe and (path:gsub("[^;]+", function(template)
+    return not paths.is_absolute(template) and here .. "/" .. template or nil
   end)) or path
 end
 

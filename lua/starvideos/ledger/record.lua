@@ -203,16 +203,7 @@ _M.name = utf8.valid
 -- @tparam ?string path
 -- @treturn ?string
 function _M.absolute(path)
-  if not path then
-    return nil
-  end
-  local directory = not path:find "^/" and core.directory()
-  path = directory and directory .. "/" .. path or path
-  local parts = {}
-  for part in path:gmatch "[^/]+" do
-    parts[#parts + 1] = part ~= "." and part or nil
-  end
-  return (path:find "^/" and "/" or "") .. table.concat(parts, "/")
+  return path and (core.absolute(path) or path)
 end
 
 --- The same, as it is kept.

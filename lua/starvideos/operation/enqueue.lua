@@ -5,7 +5,7 @@
 local errors = require "starvideos.errors"
 local json = require "starvideos.json"
 local order_lists = require "starvideos.operation.order_list"
-local output_path = require "starvideos.operation.output_path"
+local paths = require "starvideos.path"
 local queue_entry = require "starvideos.operation.queue_entry"
 
 -- Orders that are staged in one transaction: others wait for it, and a server may
@@ -27,7 +27,7 @@ local refusals = {}
 local function has_moved(row, wanted)
   local before = row.path or ""
   return row.queued_at ~= nil and row.state ~= "downloaded"
-    and not output_path.is_absolute(before) and before ~= (wanted.path or "")
+    and not paths.is_rooted(before) and before ~= (wanted.path or "")
 end
 
 local function fields_of(params)

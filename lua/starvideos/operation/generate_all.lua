@@ -6,7 +6,7 @@ local order_lists = require "starvideos.operation.order_list"
 local errors = require "starvideos.errors"
 local generate = require "starvideos.operation.generate"
 local handle = require "starvideos.handle"
-local output_path = require "starvideos.operation.output_path"
+local paths = require "starvideos.path"
 local policy = require "starvideos.polling.policy"
 local saving = require "starvideos.operation.saving"
 
@@ -21,7 +21,7 @@ local passed = { "timeout", "interval", "max_interval", "first_poll",
   "overwrite", "stall_timeout" }
 
 local function path_of(self, entry)
-  if output_path.is_absolute(entry.path) then
+  if paths.is_absolute(entry.path) then
     return entry.path
   end
   return self.directory .. "/" .. entry.path

@@ -5,6 +5,7 @@
 -- @module starvideos.operation.manifest
 
 local errors = require "starvideos.errors"
+local files = require "starvideos.file"
 local json = require "starvideos.json"
 local utf8 = require "starvideos.ledger.utf8"
 
@@ -117,7 +118,7 @@ end
 -- @treturn ?table list, see `read`
 -- @treturn ?table err of kind io
 function _M.load(path)
-  local file, why = io.open(path, "rb")
+  local file, why = files.open(path)
   local list
   if file then
     list, why = _M.read(function()

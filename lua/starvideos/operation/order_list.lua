@@ -6,6 +6,7 @@ local create_body = require "starvideos.api.create_body"
 local errors = require "starvideos.errors"
 local options = require "starvideos.options"
 local output_path = require "starvideos.operation.output_path"
+local paths = require "starvideos.path"
 local utf8 = require "starvideos.ledger.utf8"
 local validate = require "starvideos.operation.validate"
 
@@ -77,7 +78,7 @@ end
 
 local function read_path(self, entry, given)
   local path, code, problem = output_path.normal(given)
-  if path and self.is_manifest and output_path.is_absolute(path) then
+  if path and self.is_manifest and paths.is_absolute(path) then
     path, code, problem = nil, "bad_path", "is absolute: a manifest has paths"
       .. " below its output folder"
   end

@@ -2,7 +2,9 @@
 -- when it is saved, perhaps on another machine.
 -- @module starvideos.operation.output_path
 
+local core = require "starvideos.core"
 local fingerprint = require "starvideos.fingerprint"
+local paths = require "starvideos.path"
 local utf8 = require "starvideos.ledger.utf8"
 
 local _M = {}
@@ -27,16 +29,19 @@ local function parts_of(path)
 end
 
 -- Whether a path is as simple as most are: it is its own normal form, and no
--- part of it is too long.
-local function is_plain(path)
-  return #path <= NAME_BYTES and not path:find "^[./]"
+-- part of it is at fault.
+local function is_plain(path, system)
+  return system == "posix" and #path <= NAME_BYTES and not path:find "^[./]"
     and not path:find "/[./]"
 end
 
 -- What is wrong with the parts: a code and the end of a sentence.
-local function fault_of(parts)
+local function fault_of(parts, system)
   for index, part in ipairs(parts) do
-    if part == ".." then
+    local fault = paths.fault(part, system)
+    if fault and part ~= ".." then
+      return "bad_path", fault
+    elseif part == ".." then
       return "bad_path", "leads out of its folder (..)"
     elseif #part > (parts[index + 1] and FOLDER_BYTES or NAME_BYTES) then
       return "too_long", ("has a name of %d bytes, and a file system takes %d")
@@ -69,32 +74,29 @@ local function fault_in(path)
   end
 end
 
---- A path as it names a file, however it was written.
+--- A path as it names a file, however it was written: with slashes.
 -- @param path
+-- @tparam[opt] string system "posix" or "windows"; default: this one
 -- @treturn ?string path
 -- @treturn ?string code of what is wrong with it
 -- @treturn ?string the end of a sentence that says so
-function _M.normal(path)
+function _M.normal(path, system)
+  system = system or core.system()
+  path = type(path) == "string" and paths.unified(path, system) or path
   local code, problem = fault_in(path)
   if code then
     return nil, code, problem
   end
-  if is_plain(path) then
+  if is_plain(path, system) then
     return path
   end
-  local parts = parts_of(path)
-  code, problem = fault_of(parts)
+  local root = paths.root(path, system)
+  local parts = parts_of(path:sub(#root + 1))
+  code, problem = fault_of(parts, system)
   if code then
     return nil, code, problem
   end
-  return (_M.is_absolute(path) and "/" or "") .. table.concat(parts, "/")
-end
-
---- Whether a path says for itself where it leads.
--- @tparam string path
--- @treturn boolean
-function _M.is_absolute(path)
-  return path:sub(1, 1) == "/"
+  return root .. table.concat(parts, "/")
 end
 
 --- The folders of a path, from the top.
@@ -115,6 +117,7 @@ end
 function _M.of_key(key, take)
   local ending = (take > 1 and (".take-%d"):format(take) or "") .. ".mp4"
   local safe = key:gsub("[^%w._-]", "_"):gsub("^%.", "_")
+  safe = paths.is_device(safe) and "_" .. safe or safe
   if safe ~= key or #safe + #ending > NAME_BYTES then
     ending = ("-%08x"):format(fingerprint(key)) .. ending
     safe = safe:sub(1, NAME_BYTES - #ending)

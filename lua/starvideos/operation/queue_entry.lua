@@ -1,7 +1,7 @@
 --- What the ledger is to hold of an order of the queue.
 -- @module starvideos.operation.queue_entry
 
-local output_path = require "starvideos.operation.output_path"
+local paths = require "starvideos.path"
 
 local _M = {}
 
@@ -14,7 +14,7 @@ local _M = {}
 function _M.wanted(context, entry, request)
   local ledger = context.ledger
   local params, former = ledger.text_of(request.fields, context.api_key)
-  local is_here = entry.path ~= nil and output_path.is_absolute(entry.path)
+  local is_here = entry.path ~= nil and paths.is_absolute(entry.path)
   return {
     key = is_here and not entry.order.key
       and ledger:key_of { path = entry.path } or entry.key,

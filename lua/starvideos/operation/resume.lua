@@ -7,6 +7,7 @@ local errors = require "starvideos.errors"
 local handle = require "starvideos.handle"
 local hearts = require "starvideos.operation.heart"
 local obstacle = require "starvideos.operation.obstacle"
+local paths = require "starvideos.path"
 local pending = require "starvideos.operation.pending"
 local policy = require "starvideos.polling.policy"
 local saving = require "starvideos.operation.saving"
@@ -64,7 +65,7 @@ local function begin(self, order)
   self.count = self.count + 1
   self.open[order.task_id] = one
   local ok, err, file = true, nil, nil
-  if order.path and order.path:sub(1, 1) ~= "/" then
+  if order.path and not paths.is_rooted(order.path) then
     ok, err = saving.make_folder(self.context.runtime, one.path)
   end
   if ok then

@@ -5,6 +5,7 @@
 local download = require "starvideos.operation.download"
 local errors = require "starvideos.errors"
 local listener = require "starvideos.listener"
+local paths = require "starvideos.path"
 local saved_file = require "starvideos.ledger.saved_file"
 
 local _M = {}
@@ -39,6 +40,7 @@ end
 local function default_path(order, directory)
   local name = name_of(order)
   local safe = name:gsub("[^%w._-]", "_"):gsub("^%.", "_")
+  safe = paths.is_device(safe) and "_" .. safe or safe
   if safe ~= name or #safe > NAME_BYTES then
     safe = safe:sub(1, NAME_BYTES - END_BYTES) .. "-" .. order.id:sub(-32)
   end
@@ -70,7 +72,7 @@ function _M.path_of(context, order, options)
     return path
   elseif not order.path then
     return default_path(order, directory)
-  elseif order.path:sub(1, 1) ~= "/" then
+  elseif not paths.is_rooted(order.path) then
     return directory .. "/" .. order.path
   elseif options.directory and order.machine
     and order.machine ~= context.ledger.machine() then
@@ -85,7 +87,7 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table err of kind io or cancelled
 function _M.make_folder(runtime, path)
-  local folder = path:match "^(.+)/[^/]*$"
+  local folder = paths.folder(path)
   if not folder then
     return true
   end

@@ -1,8 +1,8 @@
 --- The jobs on files that a download needs, in plain Lua, for a host that has
 -- no libcurl. `starvideos.curl` has the same ones as `disk`, and does them
 -- better: a file that is given its name here may still be lost with the power,
--- may replace one that is created at the same moment, has no digest, may be
--- read by others as the umask allows, and may be made by two processes at once.
+-- has no digest, may be read by others as the umask allows, and may be made by
+-- two processes at once.
 --
 -- A job fails with nil and a table: `reason` (exists, changed or io),
 -- `message` and, where the system gave one, `errno`.
@@ -12,8 +12,8 @@ local core = require "starvideos.core"
 
 local _M = {}
 
--- The same number on every system that has it at all.
-local NO_DEVICE = 6
+-- The same number on every system.
+local EXISTS = 17
 
 local function failed(path, problem, errno)
   local prefix = path .. ": "
@@ -31,25 +31,11 @@ function _M.kind(path)
   return core.kind(path)
 end
 
--- To open a pipe would wait for its other end.
-local function open(path, mode)
-  if core.kind(path) == "other" then
-    return nil, "it is a pipe, a socket or a device, not a file", NO_DEVICE
-  end
-  return io.open(path, mode)
-end
-
 --- The size of a file.
 -- @tparam string path
 -- @treturn ?number bytes, nil where there is none
 function _M.size(path)
-  local file = open(path, "rb")
-  if not file then
-    return nil
-  end
-  local size = file:seek "end"
-  file:close()
-  return size
+  return core.file_size(path)
 end
 
 --- Read a file.
@@ -58,7 +44,7 @@ end
 -- @treturn ?string text
 -- @treturn ?table failure
 function _M.read(path, bytes)
-  local file, problem, errno = open(path, "rb")
+  local file, problem, errno = core.open(path, "rb")
   if not file then
     return failed(path, problem, errno)
   end
@@ -80,7 +66,7 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table failure
 function _M.write(path, text, mode)
-  local file, problem, errno = open(path, mode)
+  local file, problem, errno = core.open(path, mode)
   if not file then
     return failed(path, problem, errno)
   end
@@ -98,7 +84,7 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table failure
 function _M.remove(path)
-  local ok, problem, errno = os.remove(path)
+  local ok, problem, errno = core.remove(path)
   if not ok then
     return failed(path, problem, errno)
   end
@@ -116,11 +102,11 @@ function _M.commit(part, path, bytes, overwrite)
   local size = _M.size(part)
   if size and size ~= bytes then
     return nil, { reason = "changed", message = "its size has changed" }
-  elseif not overwrite and core.kind(path) then
-    return nil, { reason = "exists", message = "it already exists" }
   end
-  local ok, problem, errno = os.rename(part, path)
-  if not ok then
+  local ok, problem, errno = core.rename(part, path, overwrite)
+  if errno == EXISTS then
+    return nil, { reason = "exists", message = "it already exists" }
+  elseif not ok then
     return failed(part, problem, errno)
   end
   return true

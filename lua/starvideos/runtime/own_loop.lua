@@ -32,25 +32,32 @@ local function turn(runtime, left, is_over)
   end
 end
 
--- Takes turns until it is over: true, or nil and "timeout" or why a pause or
--- Ctrl-C has ended it, and what was raised.
-local function go_on(runtime, seconds, is_over)
-  local until_then = runtime:now() + seconds
+-- Takes turns until it is over: true, or nil and why not.
+local function turns(runtime, until_then, is_over)
   while not is_over() do
     local left = until_then - runtime:now()
     if left <= 0 then
       return nil, "timeout"
     end
-    local ok, why = pcall(turn, runtime, left, is_over)
-    if not ok and is_interrupt(why) then
-      return nil, "interrupted", why
-    elseif not ok then
-      error(why, 0)
-    elseif why then
+    local why = turn(runtime, left, is_over)
+    if why then
       return nil, why
     end
   end
   return true
+end
+
+-- The same with Ctrl-C, which may come between any two instructions, the loop's
+-- own among them: true, or nil and "timeout" or why a pause or Ctrl-C has ended
+-- it, and what was raised.
+local function go_on(runtime, seconds, is_over)
+  local ok, done, why = pcall(turns, runtime, runtime:now() + seconds, is_over)
+  if ok then
+    return done, why
+  elseif not is_interrupt(done) then
+    error(done, 0)
+  end
+  return nil, "interrupted", done
 end
 
 -- Says of each order on the wire that its answer is waited for.

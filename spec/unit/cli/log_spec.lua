@@ -1,4 +1,5 @@
 local command = require "spec.fixtures.command"
+local core = require "starvideos.core"
 local events = require "starvideos.events"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
@@ -92,10 +93,10 @@ describe("the log of events", function()
     end)
 
   it("begins a line of its own where a full disk has cut one", function()
-    local open, is_full = io.open, true
-    io.open = function(...) -- luacheck: ignore
+    local open, is_full = core.open, true
+    core.open = function(...)
       local file = open(...)
-      return { setvbuf = function() end,
+      return {
         close = function() return file:close() end,
         write = function(_, text)
           if is_full and text ~= "" then
@@ -106,13 +107,13 @@ describe("the log of events", function()
         end }
     end
     finally(function()
-      io.open = open -- luacheck: ignore
+      core.open = open
     end)
     local write = log.new(path, complain)
     write { name = "ledger", at = 1 }
     is_full = false
     write { name = "ledger", at = 2 }
-    io.open = open -- luacheck: ignore
+    core.open = open
     assert.same({ "No space left on device" }, complaints)
     assert.same({ '{"at"', '{"at":2,"name":"ledger"}' }, lines_of(path))
   end)

@@ -34,6 +34,28 @@ describe("the path of a video in a list", function()
     end)
   end
 
+  it("is the same on Windows with either slash", function()
+    for _, path in ipairs { "a/b.mp4", "a\\b.mp4", ".\\a/\\b.mp4" } do
+      assert.equal("a/b.mp4", (output_path.normal(path, "windows")))
+    end
+    assert.equal("C:/a/b.mp4", (output_path.normal("c:\\a\\.\\b.mp4",
+      "windows")))
+    assert.equal("//server/share/b.mp4", (output_path.normal(
+      "\\\\server\\share\\b.mp4", "windows")))
+    assert.equal("a\\b.mp4", (output_path.normal("a\\b.mp4", "posix")))
+  end)
+
+  for _, path in ipairs { "con.mp4", "a/NUL", "Com1 .mp4", "a:b.mp4", "c:a.mp4",
+    "a?.mp4", "a./b.mp4", "a.mp4.", "a.mp4 ", "..\\a.mp4", "a\\..\\b.mp4",
+    "a\\" } do
+    it("is refused on Windows: " .. path, function()
+      local normal, code, problem = output_path.normal(path, "windows")
+      assert.is_nil(normal)
+      assert.equal("bad_path", code)
+      assert.equal("string", type(problem))
+    end)
+  end
+
   it("may be as long as a file system takes it with what stands beside", function()
     local name = ("x"):rep(245)
     assert.equal(name, (output_path.normal(name)))
