@@ -12,6 +12,7 @@ local gateway_options = require "starvideos.cli.gateway_options"
 local json = require "starvideos.json"
 local launch = require "starvideos.gateway.nginx.launch"
 local shell = require "starvideos.nginx.shell"
+local system = require "starvideos.nginx.system"
 
 local LOOK_SECONDS = 0.5
 
@@ -164,7 +165,11 @@ end
 -- @treturn ?string a result to print, maybe empty
 -- @treturn ?table err
 return function(job)
-  if job.options.new_token then
+  local refusal = system.refusal("the gateway", "start it in WSL or on another"
+    .. " machine")
+  if refusal then
+    return unstarted(refusal)
+  elseif job.options.new_token then
     return gateway_files.new_token(job)
   end
   local wanted, err = gateway_options.read(job)

@@ -137,6 +137,8 @@ local _M = {}
 -- @field interrupted whether Ctrl-C has ended it; of a request with `finish`,
 --   whether the caller was interrupted or cancelled meanwhile
 
+local core = require "starvideos.core"
+
 local modules = {
   block = "starvideos.runtime.block",
   frame = "starvideos.runtime.frame",
@@ -162,6 +164,9 @@ function _M.new(options, level)
   if name == "ngx" and default() ~= "ngx" then
     error("the runtime ngx is for nginx; here it is block, frame or poll",
       level + 1)
+  elseif name == "ngx" and core.system() == "windows" then
+    error("the runtime ngx does not run on Windows: there this library is for"
+      .. " scripts, loops and games (block, poll, frame)", level + 1)
   elseif options.transport == "resty_http" and name ~= "ngx" then
     error("the transport resty_http needs the runtime ngx", level + 1)
   end

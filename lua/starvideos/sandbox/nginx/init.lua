@@ -15,6 +15,7 @@ local file = require "starvideos.nginx.file"
 local json = require "starvideos.json"
 local sandbox = require "starvideos.sandbox"
 local shell = require "starvideos.nginx.shell"
+local system = require "starvideos.nginx.system"
 
 local _M = {}
 
@@ -131,6 +132,12 @@ end
 --   `stop` and `run`
 -- @treturn ?string what is wrong
 function _M.start(options)
+  local refusal = system.refusal("this sandbox", "give starvideos.new the"
+    .. " transport of starvideos.sandbox, which needs no server, or start it in"
+    .. " WSL")
+  if refusal then
+    return nil, refusal
+  end
   local given = {}
   for name, value in pairs(options or {}) do
     given[name] = value
