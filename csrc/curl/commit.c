@@ -1,5 +1,3 @@
-#define _GNU_SOURCE /* strndup */
-
 #include "curl/commit.h"
 
 #include <errno.h>
@@ -9,20 +7,12 @@
 
 #include "platform/lock.h"
 
-static char *directory_of(const char *path) {
-  const char *slash = strrchr(path, '/');
-  if (!slash) {
-    return strdup(".");
-  }
-  return strndup(path, slash == path ? 1 : (size_t)(slash - path));
-}
-
 static int rename_whole(int file, const char *part, const char *path,
                         long long size, bool overwrite) {
   long long now;
   int problem = sv_file_size(file, &now);
   if (!problem && now != size) {
-    problem = ESTALE;
+    problem = SV_FILE_CHANGED;
   }
   problem = problem ? problem : sv_file_sync(file);
   return problem ? problem : sv_file_rename(part, path, overwrite);
@@ -30,7 +20,7 @@ static int rename_whole(int file, const char *part, const char *path,
 
 int sv_commit(const char *part, const char *path, long long size,
               bool overwrite) {
-  char *directory = directory_of(path); /* first, for memory may be short */
+  char *directory = sv_file_directory_of(path); /* first, for memory may be short */
   int file;
   int problem = directory ? sv_lock_open(&file, part, SV_FILE_UPDATE) : ENOMEM;
   if (problem == 0) {

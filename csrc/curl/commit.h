@@ -11,7 +11,7 @@
 /* Fsyncs `part`, which must hold `size` bytes, renames it to `path` and fsyncs
 ** the directory. 0 or an errno: EWOULDBLOCK where another writer holds `part`,
 ** EEXIST where `path` exists and `overwrite` is false, also when another
-** process has made it just now; ESTALE where `part` has another size. */
+** process has made it just now; SV_FILE_CHANGED where `part` has another size. */
 int sv_commit(const char *part, const char *path, long long size,
               bool overwrite);
 

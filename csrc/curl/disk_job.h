@@ -40,7 +40,7 @@ typedef struct sv_disk_job {
   double bytes;
   char mode[4]; /* of fopen(3); a private file is made for its owner alone */
   bool flag;
-  int problem;  /* 0 or an errno: EWOULDBLOCK, EEXIST, ESTALE as of commit.h */
+  int problem;  /* 0 or an errno: EWOULDBLOCK, EEXIST, SV_FILE_CHANGED as of commit.h */
   double number;
   const char *kind;
   char sha256[SV_SHA256_HEX];

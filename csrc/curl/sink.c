@@ -47,7 +47,7 @@ int sv_sink_begin(sv_sink *sink, bool resumed) {
   long long size;
   int problem = sv_file_size(file, &size);
   if (!problem && size < sink->offset) {
-    problem = ESTALE;
+    problem = SV_FILE_CHANGED;
   }
   if (!problem && size > sink->offset) {
     problem = sv_file_truncate(file, sink->offset);

@@ -28,7 +28,7 @@ typedef struct sv_sink {
 int sv_sink_open(sv_sink *sink, const char *path, long long offset, bool sync);
 
 /* Take a whole body (resumed false: the file is emptied) or the rest of one;
-** ESTALE where less is there before it than was. */
+** SV_FILE_CHANGED where less is there before it than was. */
 int sv_sink_begin(sv_sink *sink, bool resumed);
 int sv_sink_write(sv_sink *sink, const char *bytes, size_t size);
 

@@ -200,7 +200,8 @@ static bool keep(sv_transfer *t, const char *bytes, size_t size) {
   if (t->body.size + size > t->max_body ||
       length > (curl_off_t)t->max_body) {
     sv_outcome_say(&t->outcome, SV_REASON_TOO_LARGE,
-                   "the answer is larger than %zu bytes", t->max_body);
+                   "the answer is larger than %.0f bytes",
+                   (double)t->max_body);
     return false;
   }
   return sv_buffer_add(&t->body, bytes, size) || out_of_memory(&t->outcome);

@@ -68,10 +68,10 @@ sv_disk_job *sv_read_disk_job(lua_State *L, int index) {
 }
 
 static const char *reason_of(int problem) {
-  return problem == EWOULDBLOCK ? "busy"
-         : problem == EEXIST    ? "exists"
-         : problem == ESTALE    ? "changed"
-                                : "io";
+  return problem == EWOULDBLOCK     ? "busy"
+         : problem == EEXIST          ? "exists"
+         : problem == SV_FILE_CHANGED ? "changed"
+                                      : "io";
 }
 
 int sv_push_problem(lua_State *L, int problem) {
@@ -81,7 +81,9 @@ int sv_push_problem(lua_State *L, int problem) {
   lua_setfield(L, -2, "reason");
   lua_pushstring(L, sv_file_problem(problem));
   lua_setfield(L, -2, "message");
-  sv_set_integer(L, "errno", problem);
+  if (problem != SV_FILE_CHANGED) {
+    sv_set_integer(L, "errno", problem);
+  }
   return 2;
 }
 

@@ -13,6 +13,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Beside the errnos, for not every system has one for it: what stands under the
+** name, or in the file, is not what it was. */
+enum { SV_FILE_CHANGED = 10000 };
+
 /* --- by name -------------------------------------------------------------- */
 
 /* "file", "directory" or "other"; NULL where there is none, or none to be
@@ -38,6 +42,10 @@ int sv_file_rename(const char *from, const char *to, bool overwrite);
 /* Makes a directory and all above it that are missing; 0 also where it is
 ** there. ENOTDIR where something else is. */
 int sv_file_make_directory(const char *path);
+
+/* The directory in which a path's name stands, "." of a name alone; NULL where
+** memory is short. The caller frees it. */
+char *sv_file_directory_of(const char *path);
 
 /* Makes the disk remember the names in a directory. 0 also where the file
 ** system cannot do that. */

@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* renameat2, sync_file_range, O_DIRECTORY */
+#define _GNU_SOURCE /* renameat2, sync_file_range, O_DIRECTORY, strndup */
 
 #include "platform/file.h"
 
@@ -123,6 +123,12 @@ int sv_file_make_directory(const char *path) {
   return problem;
 }
 
+char *sv_file_directory_of(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return !slash ? strdup(".")
+                : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
 /* A directory that may be written but not read cannot be synced, either. */
 int sv_file_sync_directory(const char *path) {
   int problem = 0;
@@ -231,5 +237,6 @@ int sv_file_sync(int file) {
 
 const char *sv_file_problem(int problem) {
   return problem == ENXIO ? "it is a pipe, a socket or a device, not a file"
-                          : strerror(problem);
+         : problem == SV_FILE_CHANGED ? "it was changed meanwhile"
+                                      : strerror(problem);
 }

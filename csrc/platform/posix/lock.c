@@ -16,15 +16,15 @@ enum { MOST_TRIES = 100 };
 /* --- a file -------------------------------------------------------------- */
 
 /* Whether the path still leads to the file: its last writer may have given it
-** another name before it unlocked it. 0; ESTALE where it does not, or the errno
-** of a look that failed. */
+** another name before it unlocked it. 0; SV_FILE_CHANGED where it does not, or
+** the errno of a look that failed. */
 static int look_again(int file, const char *path) {
   struct stat opened, named;
   if (fstat(file, &opened) != 0 || stat(path, &named) != 0) {
-    return errno == ENOENT ? ESTALE : errno;
+    return errno == ENOENT ? SV_FILE_CHANGED : errno;
   }
   bool same = opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
-  return same ? 0 : ESTALE;
+  return same ? 0 : SV_FILE_CHANGED;
 }
 
 static int lock_once(int *file, const char *path, sv_file_access access) {
@@ -43,11 +43,14 @@ static int lock_once(int *file, const char *path, sv_file_access access) {
 
 /* On a file system that never tells the same of a file twice this gives up. */
 int sv_lock_open(int *file, const char *path, sv_file_access access) {
-  int problem = ESTALE;
-  for (int tries = 0; problem == ESTALE && tries < MOST_TRIES; tries++) {
+  int problem = SV_FILE_CHANGED;
+  for (int tries = 0; tries < MOST_TRIES; tries++) {
     problem = lock_once(file, path, access);
+    if (problem != SV_FILE_CHANGED) {
+      break;
+    }
   }
-  return problem == ESTALE ? EWOULDBLOCK : problem;
+  return problem == SV_FILE_CHANGED ? EWOULDBLOCK : problem;
 }
 
 void sv_lock_unlock(int file) {
