@@ -264,9 +264,10 @@ static void check_count(size_t count, const char *field,
   if (max > 0 && (double)count > max) {
     sv_report_add(report, SV_TOO_MANY, field, sv_number(max),
                   sv_number((double)count),
-                  "may have at most %s %s%s; got %zu",
+                  "may have at most %s %s%s; got %.0f",
                   sv_show_number(shown, max), max > 1 ? "entries" : "entry",
-                  fewer ? " beside a reference video" : "", count);
+                  fewer ? " beside a reference video" : "",
+                  (double)count);
   }
 }
 

@@ -85,14 +85,16 @@ void sv_check_prompt(const sv_checked *r, sv_field field) {
   } else if (!sv_utf8_count(prompt->as.text.at, prompt->as.text.length,
                             &points)) {
     sv_report_add(r->report, SV_ENCODING, "prompt", sv_none, sv_none,
-                  "must be valid UTF-8; byte %zu is not", points + 1);
+                  "must be valid UTF-8; byte %.0f is not",
+                  (double)points + 1);
   } else if (sv_is_blank(prompt->as.text.at, prompt->as.text.length)) {
     sv_report_add(r->report, SV_REQUIRED, "prompt", sv_none, sv_none,
                   "must not be blank; say in words what the video is to show");
   } else if (max > 0 && (double)points > max) {
     sv_report_add(r->report, SV_TOO_LONG, "prompt", sv_number(max),
                   sv_number((double)points),
-                  "may have at most %.0f characters; got %zu", max, points);
+                  "may have at most %.0f characters; got %.0f", max,
+                  (double)points);
   }
 }
 
