@@ -33,7 +33,7 @@ _M.c = {
   { { name = "platform", outside = { "openssl/", "arpa/", "dirent.h", "dlfcn.h",
     "fcntl.h", "linux/", "netdb.h", "netinet/", "poll.h", "pthread.h", "sched.h",
     "semaphore.h", "signal.h", "strings.h", "sys/", "termios.h", "unistd.h",
-    "winsock2.h", "ws2tcpip.h", "windows.h", "bcrypt.h", "direct.h", "io.h",
+    "winsock2.h", "ws2tcpip.h", "windows.h", "bcrypt.h", "sddl.h", "direct.h", "io.h",
     "process.h", "share.h" } } },
   { { name = "core" } },
 }

@@ -1,0 +1,52 @@
+#include "platform/descriptor.h"
+
+#include <errno.h>
+#include <io.h>
+
+#include "platform/windows/win32.h"
+
+/* What the C library can number; sockets have numbers of the system's. */
+enum { MOST_FILES = 8192 };
+
+static bool identify(int file, sv_descriptor *descriptor) {
+  BY_HANDLE_FILE_INFORMATION about;
+  HANDLE handle = file >= 0 ? (HANDLE)_get_osfhandle(file)
+                            : INVALID_HANDLE_VALUE;
+  if (handle == INVALID_HANDLE_VALUE ||
+      !GetFileInformationByHandle(handle, &about)) {
+    return false;
+  }
+  descriptor->device = about.dwVolumeSerialNumber;
+  descriptor->inode = (unsigned long long)about.nFileIndexHigh << 32 |
+                      about.nFileIndexLow;
+  return true;
+}
+
+sv_descriptor sv_descriptor_of(int file) {
+  sv_descriptor descriptor = {.number = file};
+  identify(file, &descriptor);
+  return descriptor;
+}
+
+int sv_descriptor_most(void) {
+  return MOST_FILES;
+}
+
+/* Files are made so; this is called for sockets. */
+void sv_descriptor_keep_private(int file) {
+  SetHandleInformation((HANDLE)(UINT_PTR)(unsigned)file, HANDLE_FLAG_INHERIT,
+                       0);
+}
+
+bool sv_descriptor_holds(const sv_descriptor *descriptor) {
+  sv_descriptor now = {.number = descriptor->number};
+  return identify(now.number, &now) && now.device == descriptor->device &&
+         now.inode == descriptor->inode;
+}
+
+int sv_descriptor_close(sv_descriptor *descriptor) {
+  bool failed = sv_descriptor_holds(descriptor) && _close(descriptor->number);
+  int problem = failed ? errno : 0;
+  descriptor->number = -1;
+  return problem;
+}

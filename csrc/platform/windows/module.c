@@ -1,0 +1,10 @@
+#include "platform/module.h"
+
+#include "platform/windows/win32.h"
+
+void sv_module_keep(const void *address) {
+  HMODULE module;
+  GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS |
+                         GET_MODULE_HANDLE_EX_FLAG_PIN,
+                     (LPCWSTR)address, &module);
+}

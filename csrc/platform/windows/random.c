@@ -1,0 +1,10 @@
+#include "platform/random.h"
+
+#include "platform/windows/win32.h"
+
+#include <bcrypt.h>
+
+bool sv_random_bytes(void *bytes, size_t size) {
+  return BCryptGenRandom(NULL, bytes, (ULONG)size,
+                         BCRYPT_USE_SYSTEM_PREFERRED_RNG) == 0;
+}

@@ -1,0 +1,96 @@
+#include "platform/windows/win32.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <wchar.h>
+
+#include "platform/windows/wide.h"
+
+/* Beyond this a directory could take no file of eight and three characters. */
+enum { PLAIN_LENGTH = MAX_PATH - 12 };
+
+/* Such a name is taken as it is: absolute, and with backslashes alone. */
+static wchar_t *lengthen(wchar_t *wide) {
+  static const wchar_t local[] = L"\\\\?\\", share[] = L"\\\\?\\UNC";
+  DWORD size = GetFullPathNameW(wide, 0, NULL, NULL);
+  wchar_t *whole = malloc((size + sizeof share / sizeof *share) * sizeof *whole);
+  wchar_t *full = malloc((size + 1) * sizeof *full);
+  if (size == 0 || !whole || !full ||
+      GetFullPathNameW(wide, size, full, NULL) >= size) {
+    free(whole);
+    whole = NULL;
+    errno = ENOMEM;
+  } else {
+    bool is_share = full[0] == L'\\' && full[1] == L'\\';
+    wcscpy(whole, is_share ? share : local);
+    wcscat(whole, is_share ? full + 1 : full);
+  }
+  free(full);
+  free(wide);
+  return whole;
+}
+
+wchar_t *sv_win32_path(const char *path) {
+  wchar_t *wide = sv_wide(path);
+  bool is_long = wide && wcslen(wide) >= PLAIN_LENGTH &&
+                 wcsncmp(wide, L"\\\\?\\", 4) != 0;
+  return is_long ? lengthen(wide) : wide;
+}
+
+static const struct {
+  DWORD error;
+  int problem;
+} errors[] = {
+    {ERROR_SUCCESS, 0},
+    {ERROR_FILE_NOT_FOUND, ENOENT},
+    {ERROR_PATH_NOT_FOUND, ENOENT},
+    {ERROR_INVALID_DRIVE, ENOENT},
+    {ERROR_BAD_NETPATH, ENOENT},
+    {ERROR_BAD_NET_NAME, ENOENT},
+    {ERROR_INVALID_NAME, ENOENT},
+    {ERROR_BAD_PATHNAME, ENOENT},
+    {ERROR_TOO_MANY_OPEN_FILES, EMFILE},
+    {ERROR_ACCESS_DENIED, EACCES},
+    {ERROR_NETWORK_ACCESS_DENIED, EACCES},
+    {ERROR_CANNOT_MAKE, EACCES},
+    {ERROR_DELETE_PENDING, EACCES},
+    {ERROR_WRITE_PROTECT, EROFS},
+    {ERROR_INVALID_HANDLE, EBADF},
+    {ERROR_NOT_ENOUGH_MEMORY, ENOMEM},
+    {ERROR_OUTOFMEMORY, ENOMEM},
+    {ERROR_COMMITMENT_LIMIT, ENOMEM},
+    {ERROR_NO_SYSTEM_RESOURCES, ENOMEM},
+    {ERROR_NOT_SAME_DEVICE, EXDEV},
+    {ERROR_SHARING_VIOLATION, EBUSY},
+    {ERROR_BUSY, EBUSY},
+    {ERROR_LOCK_VIOLATION, EWOULDBLOCK},
+    {ERROR_IO_PENDING, EWOULDBLOCK},
+    {ERROR_FILE_EXISTS, EEXIST},
+    {ERROR_ALREADY_EXISTS, EEXIST},
+    {ERROR_HANDLE_DISK_FULL, ENOSPC},
+    {ERROR_DISK_FULL, ENOSPC},
+    {ERROR_DIR_NOT_EMPTY, ENOTEMPTY},
+    {ERROR_DIRECTORY, ENOTDIR},
+    {ERROR_FILENAME_EXCED_RANGE, ENAMETOOLONG},
+    {ERROR_BROKEN_PIPE, EPIPE},
+    {ERROR_INVALID_PARAMETER, EINVAL},
+    {ERROR_NEGATIVE_SEEK, EINVAL},
+    {ERROR_INVALID_FUNCTION, ENOSYS},
+    {ERROR_NOT_SUPPORTED, ENOSYS},
+    {ERROR_OPERATION_ABORTED, ECANCELED},
+    {ERROR_FILE_TOO_LARGE, EFBIG},
+};
+
+int sv_win32_errno(DWORD error) {
+  for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+    if (errors[i].error == error) {
+      return errors[i].problem;
+    }
+  }
+  return EIO;
+}
+
+int sv_win32_problem(BOOL returned) {
+  return returned ? 0 : sv_win32_errno(GetLastError());
+}
