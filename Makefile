@@ -25,6 +25,26 @@ CFLAGS ?= -O2
 LIBFLAG = -shared
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 
+ifeq ($(SYSTEM),windows)
+# Made here for there; Win32 as of Windows 10, numbers written as C99 has them. A
+# DLL names the one of Lua; it needs no other that Windows does not have.
+ENDING = dll
+WINDOWS_PARTS = build/windows/prefix
+LUA_INCDIR = $(WINDOWS_PARTS)/include/$(LUA)
+SYSTEM_CFLAGS = -D_WIN32_WINNT=0x0A00 -D__USE_MINGW_ANSI_STDIO=1 \
+	-Wno-float-conversion
+CORE_LIBS = -static-libgcc -L$(WINDOWS_PARTS)/lib -l$(LUA) -lws2_32 -lbcrypt -ladvapi32
+CURL_CFLAGS = -I$(WINDOWS_PARTS)/include
+CURL_LIBS = $(CORE_LIBS) -lcurl
+else
+ENDING = so
+SYSTEM_CFLAGS = -fPIC -pthread
+CORE_LIBS = -pthread -ldl
+CURL_CFLAGS = $(shell pkg-config --cflags libcurl libcrypto 2>/dev/null)
+CURL_LIBS = $(shell pkg-config --libs libcurl libcrypto 2>/dev/null || \
+	echo -lcurl -lcrypto)
+endif
+
 # Asked for when a compiler is about to run, not when this file is read: on a
 # new machine `make demo` installs pkg-config first.
 ifdef LUA_INCDIR
@@ -32,9 +52,6 @@ LUA_CFLAGS = -I$(LUA_INCDIR)
 else
 LUA_CFLAGS = $(shell pkg-config --cflags $(LUA))
 endif
-CURL_CFLAGS = $(shell pkg-config --cflags libcurl libcrypto 2>/dev/null)
-CURL_LIBS = $(shell pkg-config --libs libcurl libcrypto 2>/dev/null || \
-	echo -lcurl -lcrypto)
 LUA_LIBS = $(shell pkg-config --libs $(LUA) 2>/dev/null)
 
 # On 32 bits a file of more than 2 GiB could not even be looked at.
@@ -43,11 +60,11 @@ LARGE_FILES = -D_FILE_OFFSET_BITS=64
 # In the bindings all is static but luaopen_*, which must be seen; of the
 # rest nothing may be, or it would meet symbols of the host.
 VISIBILITY = hidden
-COMPILE = $(CC) -std=gnu99 -fPIC -pthread -Icsrc $(LARGE_FILES) $(WARNINGS) $(CFLAGS) \
-	$(LUA_CFLAGS) $(CURL_CFLAGS)
+COMPILE = $(CC) -std=gnu99 -Icsrc $(LARGE_FILES) $(WARNINGS) $(SYSTEM_CFLAGS) \
+	$(CFLAGS) $(LUA_CFLAGS) $(CURL_CFLAGS)
 
 object = $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(1))
-MODULES = $(BUILD)/starvideos/core.so $(BUILD)/starvideos/curl.so
+MODULES = $(BUILD)/starvideos/core.$(ENDING) $(BUILD)/starvideos/curl.$(ENDING)
 LAUNCHER = $(BUILD)/bin/starvideos
 
 # Installs packages where it can: `DEPS=true` leaves that to you.
@@ -59,14 +76,15 @@ INST_LUADIR = $(call absolute,$(PREFIX))/share/lua/$(LUA_VERSION)
 INST_LIBDIR = $(call absolute,$(PREFIX))/lib/lua/$(LUA_VERSION)
 INST_BINDIR = $(call absolute,$(PREFIX))/bin
 
-.PHONY: build
-build: $(MODULES) $(LAUNCHER)
+.PHONY: build modules
+build: modules $(LAUNCHER)
+modules: $(MODULES)
 
-$(BUILD)/starvideos/core.so: $(call object,$(CORE_SRC))
+$(BUILD)/starvideos/core.$(ENDING): $(call object,$(CORE_SRC))
 	@mkdir -p $(@D)
-	$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ -ldl
+	$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
-$(BUILD)/starvideos/curl.so: $(call object,$(CURL_SRC))
+$(BUILD)/starvideos/curl.$(ENDING): $(call object,$(CURL_SRC))
 	@mkdir -p $(@D)
 	$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS)
 
@@ -334,6 +352,15 @@ libcurl-sid:
 windows-parts:
 	@$(DEPS) demo test windows
 	@spec/windows/build.sh
+
+# The library for Windows, as build/windows/LUA/starvideos/*.dll.
+WINDOWS_LUAS = lua5.4 luajit
+.PHONY: windows $(WINDOWS_LUAS:%=windows-%)
+windows: windows-parts
+	@$(MAKE) -s --no-print-directory $(WINDOWS_LUAS:%=windows-%)
+$(WINDOWS_LUAS:%=windows-%): windows-%:
+	@$(MAKE) --no-print-directory modules SYSTEM=windows LUA=$* \
+	  BUILD=build/windows/$* CC=x86_64-w64-mingw32-gcc
 
 BENCHES = build/bench/validate_bench build/bench/query_plain
 .PHONY: bench
