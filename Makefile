@@ -106,10 +106,8 @@ $(BUILD)/flags: FORCE
 # The command finds its own modules, wherever LUA_PATH points. Where it cannot be
 # loaded, or Ctrl-C comes meanwhile, nobody is to take that for a failed task.
 absolute = $(if $(filter /%,$(1)),,$(CURDIR)/)$(1)
-launcher = printf '%s\n' '\#!/usr/bin/env $(notdir $(LUA))' \
-	  'local lua, lib = [==[$(call absolute,$(1))]==], [==[$(call absolute,$(2))]==]' \
-	  'package.path = lua .. "/?.lua;" .. lua .. "/?/init.lua;" .. package.path' \
-	  'package.cpath = lib .. "/?.so;" .. package.cpath' \
+launcher_body = 'package.path = lua .. "/?.lua;" .. lua .. "/?/init.lua;" .. package.path' \
+	  'package.cpath = lib .. "/?.$(ENDING);" .. package.cpath' \
 	  'local loaded, cli = pcall(require, "starvideos.cli")' \
 	  'if not loaded then' \
 	  '  local stopped = tostring(cli):find("interrupted!", 1, true)' \
@@ -117,6 +115,19 @@ launcher = printf '%s\n' '\#!/usr/bin/env $(notdir $(LUA))' \
 	  '  os.exit(stopped and 130 or 2)' \
 	  'end' \
 	  'os.exit(cli.main(arg), true)'
+launcher = printf '%s\n' '\#!/usr/bin/env $(notdir $(LUA))' \
+	  'local lua, lib = [==[$(call absolute,$(1))]==], [==[$(call absolute,$(2))]==]' \
+	  $(launcher_body)
+
+# On Windows a program of that name starts it; both find the rest from where they
+# lie themselves. A folder that the code page has no name for Lua cannot enter.
+WINDOWS_LAUNCHER = $(BUILD)/bin/starvideos.bat
+$(WINDOWS_LAUNCHER): $(BUILD)/flags
+	@mkdir -p $(@D)
+	@printf '%s\n' 'local here = arg[0]:match "^(.*[/\\])" or ""' \
+	  'local lua, lib = here .. "../../../../lua", here .. ".."' \
+	  $(launcher_body) > $(@:.bat=.lua)
+	@printf '%s\r\n' '@"$(LUA).exe" "%~dp0starvideos.lua" %*' > $@
 
 $(LAUNCHER): $(BUILD)/flags FORCE
 	@mkdir -p $(@D)
@@ -355,11 +366,14 @@ windows-parts:
 
 # The library for Windows, as build/windows/LUA/starvideos/*.dll.
 WINDOWS_LUAS = lua5.4 luajit
+.PHONY: windows-build
+windows-build: modules $(WINDOWS_LAUNCHER)
+
 .PHONY: windows $(WINDOWS_LUAS:%=windows-%)
 windows: windows-parts
 	@$(MAKE) -s --no-print-directory $(WINDOWS_LUAS:%=windows-%)
 $(WINDOWS_LUAS:%=windows-%): windows-%:
-	@$(MAKE) --no-print-directory modules SYSTEM=windows LUA=$* \
+	@$(MAKE) --no-print-directory windows-build SYSTEM=windows LUA=$* \
 	  BUILD=build/windows/$* CC=x86_64-w64-mingw32-gcc
 
 BENCHES = build/bench/validate_bench build/bench/query_plain
