@@ -30,7 +30,8 @@ _M.lua = {
 _M.c = {
   { { name = "lua", outside = { "lua.h", "lauxlib.h", "lualib.h" } } },
   { { name = "curl", outside = { "curl/" } }, { name = "actor" } },
-  { { name = "platform", outside = { "openssl/", "arpa/", "dirent.h", "dlfcn.h",
+  { { name = "platform", outside = { "openssl/", "arpa/", "dirent.h",
+    "dispatch/", "dlfcn.h",
     "fcntl.h", "linux/", "netdb.h", "netinet/", "poll.h", "pthread.h", "sched.h",
     "semaphore.h", "signal.h", "strings.h", "sys/", "termios.h", "unistd.h",
     "winsock2.h", "ws2tcpip.h", "windows.h", "bcrypt.h", "sddl.h", "direct.h", "io.h",

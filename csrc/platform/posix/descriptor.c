@@ -11,7 +11,7 @@ sv_descriptor sv_descriptor_of(int file) {
   sv_descriptor descriptor = {.number = file};
   struct stat status;
   if (file >= 0 && fstat(file, &status) == 0) {
-    descriptor.device = status.st_dev;
+    descriptor.device = (unsigned long long)status.st_dev;
     descriptor.inode = status.st_ino;
   }
   return descriptor;
@@ -29,7 +29,7 @@ void sv_descriptor_keep_private(int file) {
 bool sv_descriptor_holds(const sv_descriptor *descriptor) {
   struct stat status;
   return descriptor->number >= 0 && fstat(descriptor->number, &status) == 0 &&
-         status.st_dev == descriptor->device &&
+         (unsigned long long)status.st_dev == descriptor->device &&
          status.st_ino == descriptor->inode;
 }
 

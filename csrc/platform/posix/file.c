@@ -71,9 +71,11 @@ static int look_and_rename(const char *from, const char *to) {
 
 static int rename_to_free_name(const char *from, const char *to) {
   int problem = ENOSYS;
-#ifdef RENAME_NOREPLACE
+#if defined(RENAME_NOREPLACE)
   problem = problem_of(
       renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE));
+#elif defined(RENAME_EXCL)
+  problem = problem_of(renamex_np(from, to, RENAME_EXCL));
 #endif
   problem = is_unsupported(problem) ? link_over(from, to) : problem;
   return is_unsupported(problem) ? look_and_rename(from, to) : problem;
@@ -222,10 +224,20 @@ void sv_file_write_back(int file, long long position, long long size) {
 #endif
 }
 
+/* On macOS fsync leaves it in the memory of the disk. */
+static int sync_whole(int file) {
+#ifdef F_FULLFSYNC
+  if (fcntl(file, F_FULLFSYNC) == 0) {
+    return 0;
+  }
+#endif
+  return fsync(file);
+}
+
 int sv_file_sync(int file) {
   int problem;
   do {
-    problem = problem_of(fsync(file));
+    problem = problem_of(sync_whole(file));
   } while (problem == EINTR);
   if (problem == EINVAL || problem == ENOSYS || problem == ENOTSUP) {
     return 0;

@@ -7,8 +7,30 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifdef __APPLE__
+#include <sys/sysctl.h>
+#endif
+
 #include "platform/file.h"
 #include "platform/process.h"
+
+#ifdef __APPLE__
+
+int sv_lifetime_of(long number, char start[SV_LIFETIME_ROOM]) {
+  int name[] = {CTL_KERN, KERN_PROC, KERN_PROC_PID, (int)number};
+  struct kinfo_proc about;
+  size_t size = sizeof about;
+  *start = '\0';
+  if (sysctl(name, 4, &about, &size, NULL, 0) != 0 || size == 0) {
+    return -1;
+  }
+  const struct timeval *began = &about.kp_proc.p_starttime;
+  snprintf(start, SV_LIFETIME_ROOM, "%lld.%06d", (long long)began->tv_sec,
+           (int)began->tv_usec);
+  return about.kp_proc.p_stat != SZOMB;
+}
+
+#else
 
 /* Of proc(5); the first is the number, the third the state. */
 enum { STATE = 3, START_TIME = 22 };
@@ -63,3 +85,5 @@ int sv_lifetime_of(long number, char start[SV_LIFETIME_ROOM]) {
            began);
   return *state != 'Z' && *state != 'X';
 }
+
+#endif

@@ -2,8 +2,13 @@
 
 #include "platform/machine.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
+
+#ifdef __APPLE__
+#include <sys/sysctl.h>
+#endif
 
 #include "platform/file.h"
 
@@ -13,6 +18,17 @@ size_t sv_machine_name(char *text, size_t room) {
   }
   return strlen(text);
 }
+
+#ifdef __APPLE__
+
+size_t sv_machine_boot(char *text, size_t room) {
+  size_t size = room; /* with the ending zero */
+  bool is_known =
+      sysctlbyname("kern.bootsessionuuid", text, &size, NULL, 0) == 0;
+  return is_known && size > 0 ? size - 1 : 0;
+}
+
+#else
 
 /* Linux; of other systems it is not known. */
 size_t sv_machine_boot(char *text, size_t room) {
@@ -27,3 +43,5 @@ size_t sv_machine_boot(char *text, size_t room) {
   count -= !problem && count > 0 && text[count - 1] == '\n';
   return problem || count == room ? 0 : count;
 }
+
+#endif

@@ -18,6 +18,11 @@
 #include "platform/descriptor.h"
 #include "platform/process.h"
 
+/* Where no flag of a call keeps SIGPIPE away, an option of the socket does. */
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
 static const char SOCKET_NAME[] = "/wake";
 
 struct sv_notifier {
@@ -40,6 +45,10 @@ struct sv_notifier {
 /* Never waited for, and not inherited by programs that the host starts. */
 static void set_flags(int file) {
   fcntl(file, F_SETFL, O_NONBLOCK);
+#ifdef SO_NOSIGPIPE
+  const int yes = 1;
+  setsockopt(file, SOL_SOCKET, SO_NOSIGPIPE, &yes, sizeof yes);
+#endif
   sv_descriptor_keep_private(file);
 }
 

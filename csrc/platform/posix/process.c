@@ -21,12 +21,25 @@ int sv_process_exists(long number) {
   return errno == ESRCH ? 0 : -1;
 }
 
+#ifdef __APPLE__
+
+/* All processes of the machine see each other's numbers. */
+size_t sv_process_namespace(const char *kind, char *name, size_t room) {
+  (void)kind;
+  int length = snprintf(name, room, "system");
+  return length > 0 && (size_t)length < room ? (size_t)length : 0;
+}
+
+#else
+
 size_t sv_process_namespace(const char *kind, char *name, size_t room) {
   char path[64];
   snprintf(path, sizeof path, "/proc/self/ns/%s", kind);
   ssize_t length = readlink(path, name, room);
   return length > 0 && (size_t)length < room ? (size_t)length : 0;
 }
+
+#endif
 
 const char *sv_process_directory(char *path, size_t room) {
   return getcwd(path, room);

@@ -1,5 +1,41 @@
 #include "platform/semaphore.h"
 
+#ifdef __APPLE__
+
+#include <dispatch/dispatch.h>
+
+static const double LONGEST_SECONDS = 1e9; /* of an int64_t of nanoseconds */
+
+/* Those of POSIX are not there. The system's, under a name of its own. */
+static dispatch_semaphore_t count_of(sv_semaphore *semaphore) {
+  return (dispatch_semaphore_t)semaphore;
+}
+
+sv_semaphore *sv_semaphore_new(void) {
+  return (sv_semaphore *)dispatch_semaphore_create(0);
+}
+
+void sv_semaphore_free(sv_semaphore *semaphore) {
+  if (semaphore) {
+    dispatch_release(count_of(semaphore));
+  }
+}
+
+void sv_semaphore_post(sv_semaphore *semaphore) {
+  dispatch_semaphore_signal(count_of(semaphore));
+}
+
+bool sv_semaphore_wait(sv_semaphore *semaphore, double seconds) {
+  dispatch_time_t until = DISPATCH_TIME_FOREVER;
+  if (seconds < LONGEST_SECONDS) {
+    until = dispatch_time(DISPATCH_TIME_NOW,
+                          seconds > 0 ? (int64_t)(seconds * 1e9) : 0);
+  }
+  return dispatch_semaphore_wait(count_of(semaphore), until) == 0;
+}
+
+#else
+
 #include <errno.h>
 #include <math.h>
 #include <semaphore.h>
@@ -49,3 +85,5 @@ bool sv_semaphore_wait(sv_semaphore *semaphore, double seconds) {
   } while (problem == EINTR);
   return problem == 0;
 }
+
+#endif
