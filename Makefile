@@ -22,7 +22,8 @@ CURL_SRC = $(addprefix csrc/lua/,curl.c disk_job.c driver.c request.c \
 # CFLAGS, LIBFLAG and LUA_INCDIR are LuaRocks' names; whoever sets them keeps
 # what the sources rely on.
 CFLAGS ?= -O2
-LIBFLAG = -shared
+LIBFLAG = $(if $(filter Darwin,$(shell uname -s)),-bundle -undefined \
+	dynamic_lookup,-shared)
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 
 ifeq ($(SYSTEM),windows)
@@ -363,6 +364,14 @@ libcurl-sid:
 windows-parts:
 	@$(DEPS) demo test windows
 	@spec/windows/build.sh
+
+# That all C compiles for macOS and musl without a warning, here, with a compiler
+# that npm installs below build.
+.PHONY: check-portable
+check-portable:
+	@$(DEPS) demo test
+	@spec/portable/compiler.sh
+	@lua5.4 spec/portable/run.lua
 
 # The library for Windows, as build/windows/LUA/starvideos/*.dll.
 WINDOWS_LUAS = lua5.4 luajit
