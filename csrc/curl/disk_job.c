@@ -3,7 +3,6 @@
 #include "curl/disk_job.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,7 +118,7 @@ static int run(sv_disk_job *job, const int *stop) {
     case SV_DISK_WRITE:
       return write_file(job);
     case SV_DISK_REMOVE:
-      return remove(job->path) == 0 ? 0 : errno;
+      return sv_file_remove(job->path);
     case SV_DISK_COMMIT:
       return sv_commit(job->path, job->other, (long long)job->bytes,
                        job->flag);

@@ -1,6 +1,7 @@
 -- Files by name, whose names are UTF-8 on every system.
 
 local core = require "starvideos.core"
+local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
 
 describe("a file", function()
@@ -78,6 +79,15 @@ describe("a file", function()
     assert.is_nil(core.kind(path))
     assert.is_true(core.remove(other))
     assert.is_nil(core.kind(other))
+  end)
+
+  it("is removed by a job on the disk", function()
+    write "text"
+    assert.is_true(curl.disk("remove", path))
+    assert.is_nil(core.kind(path))
+    local ok, failure = curl.disk("remove", path)
+    assert.is_nil(ok)
+    assert.equal("io", failure.reason)
   end)
 
   it("has no name with a NUL in it", function()
