@@ -8,13 +8,13 @@ set -eu
 packages_for() {
   case $1 in
   demo) echo gcc libc6-dev make pkg-config lua5.4 liblua5.4-dev \
-    libcurl4-openssl-dev libssl-dev lua-cjson lua-argparse \
+    libcurl4-openssl-dev libssl-dev lua-cjson lua-argparse lua-dbi-sqlite3 \
     nginx libnginx-mod-http-lua ffmpeg ;;
   # luajit2, for Debian's nginx Lua module excludes the package luajit.
   test) echo lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev \
     lua5.3 liblua5.3-dev luajit2 libluajit2-5.1-dev \
     lua-busted luarocks openssl curl procps \
-    lua-dbi-sqlite3 lua-dbi-postgresql postgresql \
+    lua-dbi-postgresql postgresql \
     love xvfb lua-luv lua-cqueues lua-copas ;;
   lint) echo lua-check clang ;;
   # A Node.js from elsewhere brings an npm that apt knows nothing of.
