@@ -40,7 +40,22 @@ cat known/ca.pem other.pem expired.pem >trusted.pem]]
 local RUN = [[
 @folder@/server @folder@ >@folder@/ports; rm -rf -- @folder@]]
 
+-- Windows has no pipe to Linux's shell: there it is open as long as `tail` runs.
+local RUN_BESIDE_WINE = [[
+{ tail -f --pid=$PPID /dev/null & echo $! >@folder@.leash; wait; } 2>/dev/null |
+{ ]] .. RUN .. [[; } >/dev/null 2>&1 &]]
+local RELEASE = "kill $(cat @folder@.leash); rm @folder@.leash"
+
 local START_SECONDS = 10
+
+-- Gives what ends the server when it is closed, or with us.
+local function run(self)
+  if core.system() ~= "windows" then
+    return assert(io.popen(shell.fill(RUN, self), "w"))
+  end
+  shell.run(shell.fill(RUN_BESIDE_WINE, self))
+  return { close = function() shell.run(shell.fill(RELEASE, self)) end }
+end
 
 local function await_ports(self)
   local limit = core.now() + START_SECONDS
@@ -59,7 +74,7 @@ local function launch(self)
     assert(certificate.make(self.folder .. "/" .. name))
   end
   assert(shell.run(shell.fill(CERTIFY, self)), "openssl made no certificate")
-  self.stdin = assert(io.popen(shell.fill(RUN, self), "w"))
+  self.stdin = run(self)
   assert(await_ports(self), "the server did not start")
 end
 

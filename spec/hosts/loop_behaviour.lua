@@ -5,6 +5,7 @@ local assert = require "luassert"
 local busted = require "busted"
 local core = require "starvideos.core"
 local files = require "spec.fixtures.files"
+local interpreter = require "spec.fixtures.interpreter"
 local loops = require "spec.fixtures.loops"
 local sandbox = require "starvideos.sandbox.nginx"
 local servers = require "spec.fixtures.nginx"
@@ -474,7 +475,7 @@ return function(name)
       STARVIDEOS_API_KEY=@key@ STARVIDEOS_BASE_URL=@url@ SSL_CERT_FILE=@ca@ \
         @lua@ @example@ @folder@ 0.1 2>&1]], { key = server.key,
       url = server.base_url, ca = server.ca_file, folder = folder,
-      lua = shell.read "readlink /proc/$PPID/exe",
+      lua = interpreter,
       example = ("examples/%s/order.lua"):format(name) })
     local output = shell.read(command .. "; echo exit=$?")
     assert.matches("exit=0", output)

@@ -1,6 +1,7 @@
 -- The library inside the loop of luv.
 
 local behaviour = require "spec.hosts.loop_behaviour"
+local interpreter = require "spec.fixtures.interpreter"
 local shell = require "starvideos.nginx.shell"
 
 -- A program in which a coroutine fails after it has waited.
@@ -24,7 +25,7 @@ local ENDING = [[
 
 local function run(program)
   return shell.read(shell.fill("@lua@ -e @program@ 2>&1; echo exit=$?",
-    { lua = shell.read "readlink /proc/$PPID/exe", program = program }))
+    { lua = interpreter, program = program }))
 end
 
 describe("inside luv", function()

@@ -54,7 +54,7 @@ describe("the command", function()
 
   teardown(function()
     server:stop()
-    os.execute("rm -rf " .. shell.quote(folder))
+    shell.run("rm -rf " .. shell.quote(folder))
   end)
 
   it("does the whole job in one line", function()

@@ -58,7 +58,7 @@ for _, tls in ipairs { false, true } do
 
     teardown(function()
       server:stop()
-      os.execute("rm -rf " .. shell.quote(folder))
+      shell.run("rm -rf " .. shell.quote(folder))
     end)
 
     before_each(function()

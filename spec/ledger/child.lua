@@ -58,7 +58,7 @@ local incidents = {
   rush = function() end,
   fork = function() end,
   crash = function()
-    os.execute "kill -9 $PPID"
+    shell.run "kill -9 $PPID"
   end,
   linger = linger,
   lose = function()

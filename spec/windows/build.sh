@@ -9,6 +9,7 @@
 #              -lluajit, -lcurl
 #   modules    lua5.4 and luajit: what package.cpath and package.path look for
 #
+# build/windows/bin has `lua5.4` and `luajit` that Wine runs: see lua.sh.
 # `spec/windows/build.sh` builds all, with words after it only these parts.
 set -eu
 
@@ -165,8 +166,21 @@ build_luv() {
   done
 }
 
+# Of our own: what starts a Lua with Wine, and what specs need of Windows.
+build_host() {
+  mkdir -p "$root/bin"
+  ln -sf /bin/sh "$root/bin/sh.exe"
+  for lua in lua5.4 luajit; do
+    ln -sf "$here/spec/windows/lua.sh" "$root/bin/$lua"
+    module $lua host "$here/spec/windows/host.c" -lws2_32
+  done
+  WINEPREFIX="$root/wine" WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml=" \
+    wineboot -i </dev/null
+}
+
+[ "$here/spec/windows/host.c" -ot "$stamps/host" ] || rm -f "$stamps/host"
 [ $# -gt 0 ] || set -- lua5_4 luajit nghttp2 libcurl cjson luafilesystem \
-  sqlite luadbi luv
+  sqlite luadbi luv host
 for part; do
   [ ! -e "$stamps/$part" ] || continue
   echo "Building $part for Windows"

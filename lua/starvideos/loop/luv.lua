@@ -36,7 +36,7 @@ end
 -- What the loop watches for a client, which keeps the loop from returning
 -- only while operations are under way.
 local function handles_of(uv, client)
-  local handles = { poll = assert(uv.new_poll(client:pollfd())),
+  local handles = { poll = assert(uv.new_socket_poll(client:pollfd())),
     timer = uv.new_timer(), idle = uv.new_idle() }
   handles.timer:unref()
   handles.idle:unref()

@@ -5,6 +5,7 @@ local command = require "spec.fixtures.command"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local monitors = require "starvideos.cli.monitor"
+local shell = require "starvideos.nginx.shell"
 
 local CLIP = "\0\0\0\16ftypisom\0\0\0\0"
 
@@ -449,7 +450,7 @@ describe("batch", function()
 
   it("asks for no download of what was not ordered", function()
     scenes(1)
-    assert(os.execute(("mkdir -p '%s/videos/scene'"):format(folder)))
+    assert(shell.run(("mkdir -p '%s/videos/scene'"):format(folder)))
     files.write(folder .. "/videos/scene/01.mp4", "mine")
     local code, _, err = batch "--yes"
     assert.equal(8, code)

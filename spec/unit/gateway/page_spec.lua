@@ -1,4 +1,5 @@
 local page = require "starvideos.gateway.page"
+local shell = require "starvideos.nginx.shell"
 
 local FOLDER = "lua/starvideos/gateway/page/"
 
@@ -11,11 +12,9 @@ end
 
 local function names_in_folder()
   local names = {}
-  local list = assert(io.popen("ls " .. FOLDER))
-  for name in list:lines() do
+  for name in shell.read("ls " .. FOLDER):gmatch "[^\n]+" do
     names[#names + 1] = name
   end
-  list:close()
   return names
 end
 

@@ -3,6 +3,7 @@ local crews = require "spec.fixtures.crew"
 local errors = require "starvideos.errors"
 local files = require "spec.fixtures.files"
 local saving = require "starvideos.operation.saving"
+local shell = require "starvideos.nginx.shell"
 local worlds = require "spec.ledger.world"
 
 describe("work", function()
@@ -228,7 +229,7 @@ describe("work", function()
   it("leaves an order alone whose file is another's", function()
     crew:enqueue(2)
     assert(world.folder)
-    os.execute("mkdir -p " .. world.folder .. "/videos/sub")
+    shell.run("mkdir -p " .. world.folder .. "/videos/sub")
     files.write(world.folder .. "/videos/sub/k1.mp4", "another's")
     local a = crew:start()
     crew:go(400, a)

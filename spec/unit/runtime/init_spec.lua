@@ -3,6 +3,7 @@
 
 local runtimes = require "starvideos.runtime"
 local loop = require "starvideos.runtime.loop"
+local shell = require "starvideos.nginx.shell"
 
 local NAMES = { "block", "frame", "poll", "ngx" }
 
@@ -58,9 +59,9 @@ describe("the runtime", function()
   end
 
   it("is asked for no method that is not listed", function()
-    local files = assert(io.popen(
-      "find lua/starvideos -name '*.lua' -not -path '*/runtime/*'"))
-    for path in files:lines() do
+    local paths = shell.read(
+      "find lua/starvideos -name '*.lua' -not -path '*/runtime/*'")
+    for path in paths:gmatch "[^\n]+" do
       local file = assert(io.open(path, "rb"))
       for method in file:read("*a"):gmatch "runtime[:.]([%l_]+)%(" do
         assert.is_truthy(every[method] or optional[method]
@@ -68,7 +69,6 @@ describe("the runtime", function()
       end
       file:close()
     end
-    files:close()
   end)
 
   it("ngx is for nginx alone", function()
