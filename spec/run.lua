@@ -45,7 +45,8 @@ local kinds = {
 -- What takes longest comes first, or all would wait for it at the end.
 local LONGEST = { "secrets", "allocation", "faults", "torture", "service",
   "resty_http", "scenarios", "nginx_runtime", "fleet", "ledger", "ledger_outage",
-  "sandbox_nginx", "gateway", "command", "install", "love", "copas", "budget" }
+  "cookbook", "sandbox_nginx", "gateway", "command", "install", "love", "copas",
+  "budget" }
 
 -- What the interpreter is to see: the build tree, or an installed one alone.
 local BUILT = "MAKEFLAGS= make -s env LUA=%s BUILD=%s"
