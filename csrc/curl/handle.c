@@ -3,6 +3,8 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "curl/libcurl.h"
+
 enum {
   SINK_BUFFER = 512 * 1024, /* a bigger read costs fewer system calls */
 };
@@ -67,24 +69,27 @@ static bool set_text(CURL *easy, CURLoption option, const char *text) {
   return code == CURLE_OK || (!text && code == CURLE_NOT_BUILT_IN);
 }
 
-#if LIBCURL_VERSION_NUM >= 0x075500 /* 7.85 */
-static bool set_protocols(CURL *easy, const sv_transfer *t) {
-  const char *first = t->origin.secure ? "https" : "http";
-  bool may_stay_open = !t->origin.secure && t->options.insecure_http;
-  const char *then = may_stay_open ? "http,https" : "https";
-  return set_text(easy, CURLOPT_PROTOCOLS_STR, first) &&
-         (t->options.redirects == 0 ||
-          set_text(easy, CURLOPT_REDIR_PROTOCOLS_STR, then));
-}
-#else
-static bool set_protocols(CURL *easy, const sv_transfer *t) {
-  long first = t->origin.secure ? CURLPROTO_HTTPS : CURLPROTO_HTTP;
-  bool may_stay_open = !t->origin.secure && t->options.insecure_http;
+/* Before 7.85. */
+static bool set_protocol_bits(CURL *easy, bool secure, bool may_stay_open) {
+  long first = secure ? CURLPROTO_HTTPS : CURLPROTO_HTTP;
   long then = CURLPROTO_HTTPS | (may_stay_open ? CURLPROTO_HTTP : 0);
-  return curl_easy_setopt(easy, CURLOPT_PROTOCOLS, first) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, then) == CURLE_OK;
+  return curl_easy_setopt(easy, SV_OPT_PROTOCOLS, first) == CURLE_OK &&
+         curl_easy_setopt(easy, SV_OPT_REDIR_PROTOCOLS, then) == CURLE_OK;
 }
-#endif
+
+static bool set_protocols(CURL *easy, const sv_transfer *t) {
+  bool secure = t->origin.secure;
+  bool may_stay_open = !secure && t->options.insecure_http;
+  CURLcode code = curl_easy_setopt(easy, SV_OPT_PROTOCOLS_STR,
+                                   secure ? "https" : "http");
+  if (code == CURLE_UNKNOWN_OPTION) {
+    return set_protocol_bits(easy, secure, may_stay_open);
+  }
+  return code == CURLE_OK &&
+         (t->options.redirects == 0 ||
+          set_text(easy, SV_OPT_REDIR_PROTOCOLS_STR,
+                   may_stay_open ? "http,https" : "https"));
+}
 
 /* libcurl repeats a POST where the server closes a reused connection after
 ** reading it, and no option forbids that; so an order never uses a connection
@@ -133,9 +138,7 @@ static int on_socket(void *self, curl_socket_t file, curlsocktype purpose) {
 ** 7.87 it does. */
 static void set_behaviour(CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-#if LIBCURL_VERSION_NUM >= 0x075700
-  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-#endif
+  curl_easy_setopt(easy, SV_OPT_QUICK_EXIT, 1L);
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);

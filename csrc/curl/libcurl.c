@@ -1,5 +1,6 @@
 #include "curl/libcurl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "platform/atfork.h"
@@ -8,6 +9,16 @@
 #include "platform/thread.h"
 
 static int is_started; /* atomic */
+
+bool sv_libcurl_is_old(char text[SV_LIBCURL_TEXT]) {
+  const curl_version_info_data *loaded = curl_version_info(CURLVERSION_NOW);
+  snprintf(text, SV_LIBCURL_TEXT,
+           "the libcurl that was loaded is %.40s, and starvideos needs 7.81 or"
+           " newer (it was built for " LIBCURL_VERSION "); nothing was sent."
+           " Install a newer libcurl, or let the loader find it",
+           loaded->version);
+  return loaded->version_num < 0x075100;
+}
 
 /* Never undone: the process may have other users of libcurl. The module stays
 ** loaded too, for a thread of libcurl's may still look up a name when the Lua

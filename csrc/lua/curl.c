@@ -200,6 +200,11 @@ static const luaL_Reg functions[] = {
 LUALIB_API int luaopen_starvideos_curl(lua_State *L);
 
 LUALIB_API int luaopen_starvideos_curl(lua_State *L) {
+  char problem[SV_LIBCURL_TEXT];
+  if (sv_libcurl_is_old(problem)) {
+    lua_pushstring(L, problem);
+    return lua_error(L);
+  }
   sv_make_class(L, ENGINE, engine_methods);
   sv_make_class(L, TRANSFER, transfer_methods);
   sv_make_disk_job_classes(L);

@@ -3,4 +3,6 @@
 -- stays true.
 
 return {
+  ["spec/integration/libcurl_spec.lua"] = "puts a libcurl of another version"
+    .. " before the real one with LD_PRELOAD",
 }

@@ -42,11 +42,14 @@ local function is_fiber(self)
 end
 
 --- Make sure that the caller can wait here: it can, but for a metamethod of Lua
--- 5.1 while other calls are under way.
+-- 5.1 while other calls are under way, and where libcurl cannot be loaded.
 -- @raise there, before anything is sent
 function Block:check()
   if is_fiber(self) then
     self.scheduler.probe()
+  end
+  if not self.transport then
+    require "starvideos.curl"
   end
 end
 
