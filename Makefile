@@ -76,10 +76,27 @@ PREFIX ?= /usr/local
 INST_LUADIR = $(call absolute,$(PREFIX))/share/lua/$(LUA_VERSION)
 INST_LIBDIR = $(call absolute,$(PREFIX))/lib/lua/$(LUA_VERSION)
 INST_BINDIR = $(call absolute,$(PREFIX))/bin
+INST_SHAREDIR = $(call absolute,$(PREFIX))/share
 
 .PHONY: build modules
-build: modules $(LAUNCHER)
+build: modules $(LAUNCHER) shell-files
 modules: $(MODULES)
+
+# The manual page and the completions, which the command itself prints. Where it
+# does not run, for want of argparse or on another machine, there are none.
+SHELL_FILES = $(addprefix $(BUILD)/share/,man/man1/starvideos.1 \
+	bash-completion/completions/starvideos zsh/site-functions/_starvideos \
+	fish/vendor_completions.d/starvideos.fish)
+.PHONY: shell-files
+shell-files: $(BUILD)/share/.made
+$(BUILD)/share/.made: $(MODULES) $(LAUNCHER) $(shell find lua/starvideos -name '*.lua')
+	@set -- $(SHELL_FILES); \
+	for command in manual 'completion bash' 'completion zsh' 'completion fish'; do \
+	  mkdir -p "$${1%/*}"; \
+	  $(LUA) $(LAUNCHER) $$command >"$$1" 2>$@ || { rm -f "$$1"; \
+	    echo "No manual page, no completions: $$(head -n 1 $@)"; break; }; \
+	  shift; \
+	done; touch $@
 
 $(BUILD)/starvideos/core.$(ENDING): $(call object,$(CORE_SRC))
 	@mkdir -p $(@D)
@@ -431,6 +448,10 @@ install: build
 	$(call launcher,$(INST_LUADIR),$(INST_LIBDIR)) \
 	  > '$(DESTDIR)$(INST_BINDIR)/starvideos'
 	chmod 755 '$(DESTDIR)$(INST_BINDIR)/starvideos'
+	cd '$(BUILD)/share' && find . -type f ! -name '.*' | while read -r file; do \
+	  mkdir -p "$(DESTDIR)$(INST_SHAREDIR)/$${file%/*}" && \
+	  install -m 644 "$$file" "$(DESTDIR)$(INST_SHAREDIR)/$$file" || exit; \
+	done
 
 .PHONY: clean
 clean:

@@ -3,10 +3,10 @@
 
 local exit_codes = require "starvideos.cli.exit_codes"
 local failure = require "starvideos.cli.failure"
-local json = require "starvideos.json"
 local manifests = require "starvideos.operation.manifest"
 local money = require "starvideos.cli.money"
 local outcomes = require "starvideos.cli.outcomes"
+local records = require "starvideos.cli.records"
 local tables = require "starvideos.cli.table"
 local values = require "starvideos.cli.values"
 local monitors = require "starvideos.cli.monitor"
@@ -69,19 +69,18 @@ local function dry_table(job, checked)
 end
 
 local function dry_json(checked)
-  local texts = {}
+  local lines = {}
   for index, entry in ipairs(checked.entries) do
-    texts[index] = json.encode { line = entry.line, key = entry.key,
+    lines[index] = { line = entry.line, key = entry.key,
       take = entry.take, path = entry.path, label = entry.label,
       cost = entry.price and entry.price.cost,
       currency = entry.price and entry.price.currency,
       unpriced = entry.unpriced }
   end
-  local sums = json.encode { valid = true, count = #checked.entries,
+  return records.text("dry_run", { valid = true, count = #checked.entries,
     cost = checked.price and checked.price.cost,
     currency = checked.price and checked.price.currency,
-    unpriced = checked.unpriced }
-  return sums:sub(1, -2) .. ',"orders":[' .. table.concat(texts, ",") .. "]}"
+    unpriced = checked.unpriced, orders = lines })
 end
 
 local function dry_run(job, list)

@@ -6,22 +6,21 @@
 local consoles = require "starvideos.cli.console"
 local errors = require "starvideos.errors"
 local failure = require "starvideos.cli.failure"
-local json = require "starvideos.json"
 local params = require "starvideos.cli.params"
+local records = require "starvideos.cli.records"
+local tables = require "starvideos.cli.table"
 local tasks = require "starvideos.api.task"
 local wait_options = require "starvideos.cli.wait_options"
 
 local _M = {}
 
-local task_fields = { "id", "object", "created", "model", "status",
-  "video_url", "actualDuration", "error", "progress" }
-
+-- Not `raw`: what else the provider says has no fixed names.
 local function plain(task, file)
   local object = { file = file }
-  for _, name in ipairs(task_fields) do
-    object[name] = task[name]
+  for _, field in ipairs(records.shapes.task) do
+    object[field[1]] = object[field[1]] or task[field[1]]
   end
-  return json.encode(object)
+  return records.text("task", object)
 end
 
 local troubles = { rate_limited = "too many requests",
@@ -228,7 +227,7 @@ function _M.download(job)
   if not file then
     return nil, err
   end
-  return json.encode(file)
+  return records.text("file", file)
 end
 
 --- Check an order.
@@ -242,40 +241,38 @@ function _M.validate(job)
     return nil, found
   end
   note_warnings(job, found)
-  return json.encode { valid = true, warnings = #found > 0 and found or nil,
-    cost = price and price.cost, currency = price and price.currency }
+  return records.text("validation", { valid = true,
+    warnings = #found > 0 and found or nil, cost = price and price.cost,
+    currency = price and price.currency })
 end
 
+-- As `3-15, else 3`, where 3 is the provider's own choice.
 local function range(row)
-  local duration = row.duration or {}
-  if not duration.min then
-    return "-"
-  end
-  return ("%g-%g%s"):format(duration.min, duration.max or math.huge,
-    duration.required and "" or "?")
+  local duration = row.duration
+  return duration and duration.min and ("%g-%g%s"):format(duration.min,
+    duration.max or math.huge, duration.default
+    and (", else %g"):format(duration.default) or "")
 end
 
 local function count_of(group)
-  return group and tostring(group.max or "any") or "-"
+  return group and tostring(group.max or "any")
 end
-
-local COLUMNS = "%-20s %-9s %-8s %-6s %-6s %-6s %s"
 
 --- List the models.
 function _M.models(job)
-  local rows = job.client:models()
-  if job.options.json or not job.env.stdout_terminal() then
-    return json.encode { models = rows }
+  local models, rows = job.client:models(), {}
+  if not tables.is_for_people(job) then
+    return records.text("models", { models = models })
   end
-  local lines = { COLUMNS:format("model", "seconds", "prompt", "images",
-    "videos", "sounds", "ratios") }
-  for _, row in ipairs(rows) do
-    lines[#lines + 1] = COLUMNS:format(row.name, range(row),
-      row.prompt and row.prompt.max or "any", count_of(row.referenceImages),
-      count_of(row.referenceVideos), count_of(row.referenceAudios),
-      row.ratio and table.concat(row.ratio.values or {}, " ") or "-")
+  for index, row in ipairs(models) do
+    rows[index] = { row.name, range(row),
+      row.prompt and tostring(row.prompt.max or "any"),
+      count_of(row.referenceImages), count_of(row.referenceVideos),
+      count_of(row.referenceAudios),
+      row.ratio and table.concat(row.ratio.values or {}, " ") }
   end
-  return table.concat(lines, "\n")
+  return tables.text({ "model", "seconds", "prompt", "images", "videos",
+    "sounds", "ratios" }, rows, { width = tables.width(job), wraps = true })
 end
 
 return _M

@@ -3,6 +3,7 @@
 
 local events = require "starvideos.events"
 local json = require "starvideos.json"
+local records = require "starvideos.cli.records"
 local screens = require "starvideos.cli.screen"
 
 local Console = {}
@@ -165,26 +166,6 @@ function Console:result(text)
   return written and true or false, problem
 end
 
-local shown = { "kind", "message", "status", "code", "retryable", "task_id",
-  "retry_after", "phase", "sent", "bytes_sent", "target", "next_take", "order",
-  "violations", "warnings" }
-
---- What programs get to see of an error.
--- @tparam table err
--- @treturn table
-local function error_object(err)
-  local object = {}
-  for _, name in ipairs(shown) do
-    object[name] = err[name]
-  end
-  for _, name in ipairs { "violations", "warnings" } do
-    if object[name] and #object[name] == 0 then
-      object[name] = nil
-    end
-  end
-  return object
-end
-
 -- A violation of one order among many names its line, and its field where the
 -- message does not.
 local function violation_text(violation)
@@ -216,8 +197,8 @@ end
 function Console:failure(err, advice, subject)
   self:clear()
   if self.json then
-    self.stderr:write(json.encode { error = error_object(err),
-      order = subject }, "\n")
+    self.stderr:write('{"error":', records.text("error", records.error(err)),
+      subject and ',"order":' .. json.encode(subject) or "", "}\n")
     return
   end
   local before = "starvideos: " .. (subject and subject .. ": " or "")
@@ -234,8 +215,7 @@ function Console:failure(err, advice, subject)
   end
 end
 
-local _M = { progress_line = progress_line, error_object = error_object,
-  clock_text = clock_text, bar = bar }
+local _M = { progress_line = progress_line, clock_text = clock_text, bar = bar }
 
 --- Make a console.
 -- @tparam table env `stdout`, `stderr`, `terminal`, `size` and `getenv` (functions)

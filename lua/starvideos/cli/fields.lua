@@ -2,22 +2,31 @@
 -- new field needs no change here, but may be described better.
 -- @module starvideos.cli.fields
 
+local catalog = require "starvideos.cli.catalog"
 local core = require "starvideos.core"
 
 local _M = {}
 
--- By the field's name: description, short option, argument's name.
+local SERVERS_OWN = "the model's own"
+
+-- By the field's name, an option as `starvideos.cli.declarations` has it; its first
+-- word is the short one.
 local described = {
-  model = { "model to use; see `starvideos models`", "-m", "NAME" },
-  prompt = { "what the video shows; - reads it from stdin", "-p", "TEXT" },
-  duration = { "length of the video in seconds", "-d", "SECONDS" },
-  ratio = { "such as 16:9 (default: the model's own)", nil, "W:H" },
-  resolution = { "such as 720p (default: the model's own)", nil, "NAME" },
-  first_image = { "URL of the first frame; needs --last-image" },
-  last_image = { "URL of the last frame; needs --first-image" },
-  referenceImages = { "URL of a reference image; may be repeated" },
-  referenceVideos = { "URL of a reference video; may be repeated" },
-  referenceAudios = { "URL of a reference sound; may be repeated" },
+  model = { "-m", "model to use; see `starvideos models`", "NAME",
+    required = true, choices = catalog.models },
+  prompt = { "-p", "what the video shows; - reads it from stdin", "TEXT",
+    required = true },
+  duration = { "-d", "length of the video in whole seconds; starvideos_o3 alone"
+    .. " has a default", "SECONDS" },
+  ratio = { nil, "width to height", "W:H", default = SERVERS_OWN,
+    choices = catalog.values "ratio" },
+  resolution = { nil, "lines of the picture", "NAME", default = SERVERS_OWN,
+    choices = catalog.values "resolution" },
+  first_image = { nil, "URL of the first frame; needs --last-image" },
+  last_image = { nil, "URL of the last frame; needs --first-image" },
+  referenceImages = { nil, "URL of a reference image; may be repeated" },
+  referenceVideos = { nil, "URL of a reference video; may be repeated" },
+  referenceAudios = { nil, "URL of a reference sound; may be repeated" },
 }
 
 -- By the kind of a field: how its text becomes a value.
@@ -39,11 +48,12 @@ local function option_of(field)
 end
 
 local function row_of(field)
-  local about = described[field.name] or { "the field " .. field.name }
+  local about = described[field.name] or { nil, "the field " .. field.name }
   local long = option_of(field)
-  return { (about[2] and about[2] .. " " or "") .. long, about[1],
+  return { (about[1] and about[1] .. " " or "") .. long, about[2],
     about[3] or arguments[field.kind] or "VALUE",
-    field.kind == "media" and "*" or nil }
+    field.kind == "media" and "*" or nil, required = about.required,
+    default = about.default, choices = about.choices }
 end
 
 local list = {}
@@ -55,7 +65,7 @@ for _, field in ipairs(core.fields()) do
   end
 end
 
---- The options, as `starvideos.cli.arguments` has them.
+--- The options, as `starvideos.cli.declarations` has them.
 -- @treturn table a list of rows
 function _M.rows()
   local rows = {}

@@ -11,6 +11,7 @@ local gateway_files = require "starvideos.cli.gateway_files"
 local gateway_options = require "starvideos.cli.gateway_options"
 local json = require "starvideos.json"
 local launch = require "starvideos.gateway.nginx.launch"
+local records = require "starvideos.cli.records"
 local shell = require "starvideos.nginx.shell"
 local system = require "starvideos.nginx.system"
 
@@ -44,9 +45,9 @@ local function announce(job, wanted, nginx)
   local who = wanted.settings.callers and ""
     or "; only this machine can use it, because no --callers names who else may"
   return job.console:result(job.options.json
-    and json.encode { url = wanted.url, folder = wanted.folder,
+    and records.text("gateway", { url = wanted.url, folder = wanted.folder,
       pid = nginx:pid(), ledger = not wanted.ledger:find "://"
-        and wanted.ledger or nil }
+        and wanted.ledger or nil })
     or ("The gateway listens at %s/%s"):format(wanted.url, who))
 end
 

@@ -11,6 +11,7 @@ local file = require "starvideos.nginx.file"
 local gateway_check = require "starvideos.cli.gateway_check"
 local json = require "starvideos.json"
 local locations = require "starvideos.ledger.location"
+local records = require "starvideos.cli.records"
 local secrets = require "starvideos.gateway.secret"
 local units = require "starvideos.gateway.nginx.unit"
 
@@ -60,7 +61,7 @@ function _M.new_token(job)
   if not fine then
     return failure.usage("--new-token: " .. faults)
   elseif job.options.json then
-    return json.encode { token = token, caller = entry }
+    return records.text("token", { token = token, caller = entry })
   end
   return ("Token, shown this once: %s\nEntry for the file of --callers: %s")
     :format(token, json.encode(entry))

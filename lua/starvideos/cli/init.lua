@@ -1,10 +1,9 @@
---- The command line: `starvideos generate|create|query|wait|download|batch|work|
--- status|orders|limits|pending|resume|adopt|dismiss|label|archive|ledger|validate|
--- models|sandbox|gateway`.
+--- The command line: `starvideos COMMAND`; `starvideos.cli.declarations` lists the
+-- commands.
 -- @module starvideos.cli
 
 -- First, for it says best what to do where the part in C is missing.
-local starvideos = require "starvideos"
+require "starvideos"
 
 local advice = require "starvideos.cli.advice"
 local arguments = require "starvideos.cli.arguments"
@@ -17,8 +16,8 @@ local exit_codes = require "starvideos.cli.exit_codes"
 local failure = require "starvideos.cli.failure"
 local ledger = require "starvideos.cli.ledger"
 local limits = require "starvideos.cli.limits"
-local serve = require "starvideos.cli.serve"
 local status = require "starvideos.cli.status"
+local versions = require "starvideos.cli.versions"
 local work = require "starvideos.cli.work"
 
 local _M = {}
@@ -125,11 +124,23 @@ local function report(job, err)
   return exit_codes.code(err, job.phase)
 end
 
+-- Commands that need no client, or make their own: loaded when they are called.
+local without_client = {
+  sandbox = function(job)
+    return require("starvideos.cli.serve")(job.options, job.console)
+  end,
+  gateway = function(job) return require("starvideos.cli.gateway")(job) end,
+  doctor = function(job) return require("starvideos.cli.doctor").run(job) end,
+  completion = function(job)
+    return require("starvideos.cli.completion").text(job.options.shell)
+  end,
+  manual = function() return require("starvideos.cli.manual").text() end,
+}
+
 local function run(job)
-  if job.options.command == "sandbox" then
-    return serve(job.options, job.console)
-  elseif job.options.command == "gateway" then
-    return require("starvideos.cli.gateway")(job)
+  local alone = without_client[job.options.command]
+  if alone then
+    return alone(job)
   end
   local client, err = clients.new(job)
   if not client then
@@ -201,8 +212,8 @@ local function misread(words, env, problem)
 end
 
 local function perform(words, env)
-  local read, options, text, asked = pcall(arguments.parse, words,
-    starvideos._VERSION)
+  local read, options, text, asked = pcall(arguments.parse, words, versions.text,
+    env.stdout_terminal() and env.stdout_size() or nil)
   if read and asked then
     env.stdout:write(text, "\n")
     return exit_codes.DONE

@@ -5,18 +5,14 @@
 
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
-local json = require "starvideos.json"
 local outcomes = require "starvideos.cli.outcomes"
+local records = require "starvideos.cli.records"
+local tables = require "starvideos.cli.table"
 local tasks = require "starvideos.api.task"
 local values = require "starvideos.cli.values"
 local wait_options = require "starvideos.cli.wait_options"
 
 local _M = {}
-
--- A list that may be empty, which an encoder takes for an object.
-local function list_text(texts)
-  return "[" .. table.concat(texts, ",") .. "]"
-end
 
 -- Hands every order to a function.
 local function each_order(job, see)
@@ -33,30 +29,29 @@ local function each_order(job, see)
   return true
 end
 
-local COLUMNS = "%-10s  %-32s  %-24s  %s"
-
 -- An order for people; one whose task the provider does not know any more is
 -- `missing`.
 local function row_of(order)
-  local state = order.missing_since and "missing" or order.state
-  return COLUMNS:format(state, order.id, order.task_id or "-",
-    outcomes.full_key(order) or order.path or "-")
+  return { order.missing_since and "missing" or order.state, order.id,
+    order.task_id, outcomes.full_key(order) or order.path }
 end
 
 --- List the open orders, or all.
 function _M.pending(job)
-  local for_people = not job.options.json and job.env.stdout_terminal()
-  local texts = {}
+  local people, list = tables.is_for_people(job), {}
   local ok, err = each_order(job, function(order)
-    texts[#texts + 1] = for_people and row_of(order) or json.encode(order)
+    list[#list + 1] = people and row_of(order) or order
   end)
   if not ok then
     return nil, err
-  elseif for_people then
-    table.insert(texts, 1, COLUMNS:format("state", "order", "task", "key"))
-    return table.concat(texts, "\n")
+  elseif not people then
+    return records.text("orders", { orders = list })
+  elseif not list[1] then
+    return job.options.all and "no orders" or "no open orders"
   end
-  return '{"orders":' .. list_text(texts) .. "}"
+  return tables.text({ "state", "order", "task", "key" }, list,
+    { width = tables.width(job), flexible = { [2] = true, [3] = true,
+      [4] = true } })
 end
 
 -- What is being waited for, in one line.
@@ -119,14 +114,36 @@ local function find_folder(name)
   return true
 end
 
-local function text_of(result, seen)
-  return ('{"done":%d,"failed":%d,"left":%d,"orders":%s}'):format(result.done,
-    result.failed, result.left, seen:list())
+-- An order that ended, for people: its file, or why there is none.
+local function ended_row(outcome)
+  local file, fault = outcome.file, outcome.error
+  return { file and "saved" or fault.kind,
+    outcomes.full_key(outcome) or outcome.task_id or outcome.id,
+    outcome.task_id, file and file.path or fault.message }
+end
+
+local function counts_of(result)
+  return ("%d saved, %d failed, %d left"):format(result.done, result.failed,
+    result.left)
+end
+
+local function text_of(job, result, seen)
+  if not tables.is_for_people(job) then
+    return records.text("run", { done = result.done, failed = result.failed,
+      left = result.left, orders = seen.list })
+  end
+  local rows = {}
+  for index, outcome in ipairs(seen.list) do
+    rows[index] = ended_row(outcome)
+  end
+  return rows[1] and tables.text({ "is", "key", "task", "file, or why not" },
+    rows, { width = tables.width(job), flexible = { [2] = true, [3] = true },
+      wraps = true }) .. "\n" .. counts_of(result)
+    or "no order is open"
 end
 
 local function shortfall(result, seen)
-  return seen:shortfall(("%d saved, %d failed, %d left"):format(result.done,
-    result.failed, result.left))
+  return seen:shortfall(counts_of(result))
 end
 
 --- Wait for all that is open and save it.
@@ -148,16 +165,16 @@ function _M.resume(job)
   local result
   result, err = job.client:resume(options)
   if not result then
-    return err.result and text_of(err.result, seen) or nil, err
+    return err.result and text_of(job, err.result, seen) or nil, err
   end
-  return text_of(result, seen), shortfall(result, seen)
+  return text_of(job, result, seen), shortfall(result, seen)
 end
 
 local function changed(order, err)
   if not order then
     return nil, err
   end
-  return json.encode(order)
+  return records.text("order", order)
 end
 
 --- Record the task that an order of unknown fate became.
@@ -195,7 +212,7 @@ function _M.archive(job)
   end
   local count, err = job.client:archive { before = os.time()
     - (days or OLD_DAYS) * 86400 }
-  return count and json.encode { archived = count }, err
+  return count and records.text("archived", { archived = count }), err
 end
 
 --- Copy the ledger.
@@ -206,7 +223,7 @@ function _M.ledger(job)
       (options.action:gsub("%c", "?"))))
   end
   local copy, err = job.client:backup(options.file)
-  return copy and json.encode(copy), err
+  return copy and records.text("copy", copy), err
 end
 
 return _M

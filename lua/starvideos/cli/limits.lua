@@ -2,8 +2,8 @@
 -- @module starvideos.cli.limits
 
 local failure = require "starvideos.cli.failure"
-local json = require "starvideos.json"
 local money = require "starvideos.cli.money"
+local records = require "starvideos.cli.records"
 local tables = require "starvideos.cli.table"
 local values = require "starvideos.cli.values"
 
@@ -142,7 +142,7 @@ function _M.limits(job)
   if tables.is_for_people(job) then
     return _M.text(job, list)
   end
-  return '{"limits":' .. (list[1] and json.encode(list) or "[]") .. "}"
+  return records.text("limits", { limits = list })
 end
 
 return _M

@@ -3,10 +3,9 @@
 -- @module starvideos.cli.outcomes
 
 local advice = require "starvideos.cli.advice"
-local consoles = require "starvideos.cli.console"
 local exit_codes = require "starvideos.cli.exit_codes"
 local failure = require "starvideos.cli.failure"
-local json = require "starvideos.json"
+local records = require "starvideos.cli.records"
 
 local _M = {}
 
@@ -54,11 +53,11 @@ local function tell_left(self, order, err)
 end
 
 local function line_of(order, file, err)
-  local fault = err and consoles.error_object(err)
+  local fault = err and records.error(err)
   if fault then
     fault.order = nil
   end
-  return json.encode { id = order.id, key = order.key, take = order.take,
+  return { id = order.id, key = order.key, take = order.take,
     account = order.account, task_id = order.task_id, model = order.model,
     file = file, error = fault }
 end
@@ -69,7 +68,7 @@ end
 -- @tparam ?table err
 function Outcomes:add(order, file, err)
   self.known[order.id] = self.keeps
-  self.texts[#self.texts + 1] = self.keeps and line_of(order, file, err) or nil
+  self.list[#self.list + 1] = self.keeps and line_of(order, file, err) or nil
   if file then
     self.done = self.done + 1
   elseif err.kind ~= "cancelled" then
@@ -82,12 +81,6 @@ end
 -- @treturn boolean
 function Outcomes:knows(id)
   return self.known[id] == true
-end
-
---- All orders as JSON.
--- @treturn string a list; one that is empty is none to an encoder
-function Outcomes:list()
-  return "[" .. table.concat(self.texts, ",") .. "]"
 end
 
 local function first_of(codes, kinds)
@@ -118,11 +111,12 @@ end
 
 --- Make one.
 -- @tparam table job
--- @treturn table outcomes: `done` (how many), `phases` (what the caller knows of
+-- @treturn table outcomes: `done` (how many), `list` (of what became of each, see
+--   `starvideos.cli.records`), `phases` (what the caller knows of
 --   each order, by its id: `task` or `file`), `keeps` (true; false where they are
 --   so many that none is to be kept)
 function _M.new(job)
-  return setmetatable({ job = job, texts = {}, phases = {}, kinds = {},
+  return setmetatable({ job = job, list = {}, phases = {}, kinds = {},
     undecided = {}, known = {}, keeps = true, done = 0 }, Outcomes)
 end
 

@@ -2,7 +2,7 @@
 -- @module starvideos.cli.serve
 
 local failure = require "starvideos.cli.failure"
-local json = require "starvideos.json"
+local records = require "starvideos.cli.records"
 
 -- Options that are passed on as numbers.
 local NUMBERS = { "port", "seconds", "queued_seconds", "open",
@@ -11,7 +11,7 @@ local NUMBERS = { "port", "seconds", "queued_seconds", "open",
 local function scenario_list(as_json)
   local list = require("starvideos.sandbox.scenario").list()
   if as_json then
-    return json.encode { scenarios = list }
+    return records.text("scenarios", { scenarios = list })
   end
   local lines = {}
   for _, row in ipairs(list) do
@@ -33,10 +33,10 @@ end
 
 local function announce(console, server, as_json)
   if as_json then
-    return console:result(json.encode {
+    return console:result(records.text("sandbox", {
       base_url = server.base_url, api_key = server.key,
       ca_file = server.ca_file, pid = server.pid,
-    })
+    }))
   end
   return console:result(exports(server))
 end

@@ -4,10 +4,10 @@
 
 local advice = require "starvideos.cli.advice"
 local failure = require "starvideos.cli.failure"
-local json = require "starvideos.json"
 local limits = require "starvideos.cli.limits"
 local money = require "starvideos.cli.money"
 local outcomes = require "starvideos.cli.outcomes"
+local records = require "starvideos.cli.records"
 local states = require "starvideos.ledger.states"
 local tables = require "starvideos.cli.table"
 local values = require "starvideos.cli.values"
@@ -115,20 +115,6 @@ local function for_people(job, status)
   return table.concat(parts, "\n")
 end
 
--- Lists may be empty, which an encoder takes for objects.
-local function for_programs(status)
-  local items = {}
-  for name, value in pairs(status) do
-    local text = json.encode(value)
-    if text == "{}" and name ~= "states" and name ~= "spend" then
-      text = "[]"
-    end
-    items[#items + 1] = json.encode(name) .. ":" .. text
-  end
-  table.sort(items)
-  return "{" .. table.concat(items, ",") .. "}"
-end
-
 --- What the ledger holds, in sums.
 function _M.status(job)
   local status, err = job.client:status()
@@ -137,7 +123,7 @@ function _M.status(job)
   elseif tables.is_for_people(job) then
     return for_people(job, status)
   end
-  return for_programs(status)
+  return records.text("status", status)
 end
 
 local function check_states(list)
@@ -207,20 +193,16 @@ function _M.orders(job)
   if not filter then
     return nil, wrong
   end
-  local people, orders, texts = tables.is_for_people(job), {}, {}
+  local orders = {}
   local ok, err = each_order(job, filter, function(order)
-    if people then
-      orders[#orders + 1] = order
-    else
-      texts[#texts + 1] = json.encode(order)
-    end
+    orders[#orders + 1] = order
   end)
   if not ok then
     return nil, err
-  elseif people then
-    return table_of(job, orders)
+  elseif not tables.is_for_people(job) then
+    return records.text("orders", { orders = orders })
   end
-  return '{"orders":[' .. table.concat(texts, ",") .. "]}"
+  return orders[1] and table_of(job, orders) or "no orders"
 end
 
 return _M

@@ -3,6 +3,7 @@
 -- @module starvideos.cli.work
 
 local advice = require "starvideos.cli.advice"
+local records = require "starvideos.cli.records"
 local tables = require "starvideos.cli.table"
 local values = require "starvideos.cli.values"
 local wait_options = require "starvideos.cli.wait_options"
@@ -38,10 +39,9 @@ local function text_of(job, result, monitor)
   if tables.is_for_people(job) then
     return monitor:summary()
   end
-  local sums = ('{"done":%d,"failed":%d,"unknown":%d,"left":%d'):format(
-    result.done, result.failed, result.unknown, result.left)
-  return sums .. (monitor.outcomes.keeps and ',"orders":' .. monitor.outcomes:list()
-    or "") .. "}"
+  return records.text("run", { done = result.done, failed = result.failed,
+    unknown = result.unknown, left = result.left,
+    orders = monitor.outcomes.keeps and monitor.outcomes.list or nil })
 end
 
 -- The code of the error of a whole run is none but the most severe of all.

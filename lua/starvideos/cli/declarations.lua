@@ -1,0 +1,411 @@
+--- The commands and their options, as data. The command line reads it, and so do
+-- its help, the manual page, the completions and the spec of the reference.
+--
+-- An option is a list: words, description, argument's name (none for a flag), "*"
+-- if repeatable. By name, where they apply: `default`; `required`; `choices` (a
+-- list, or a function that returns one), which help lists unless they are
+-- `unlisted`; `values` ("file" or "folder", for completions); `kept`: it holds for
+-- the next command as well, and none of these is the key; `needs_ledger`. A group
+-- of options is a list with a `title` that no other group has.
+-- @module starvideos.cli.declarations
+
+local catalog = require "starvideos.cli.catalog"
+local fields = require "starvideos.cli.fields"
+
+local _M = {}
+
+local common = {
+  title = "Output and connection",
+  { "--json", "the result on stdout as JSON, on a terminal too; errors and notes"
+    .. " on stderr as JSON, one object a line" },
+  { "-q --quiet", "no progress and no notes on stderr" },
+  { "-v --verbose", "every exchange on stderr; never the key" },
+  { "--base-url", "API address", "URL", kept = true,
+    default = "STARVIDEOS_BASE_URL, else the provider's" },
+  { "--api-key-file", "file whose first line is the key; no option takes the key"
+    .. " itself, because others can read a program's arguments", "FILE",
+    kept = true, values = "file",
+    default = "the environment's STARVIDEOS_API_KEY" },
+  { "--edition", "the provider documents its models twice, with different"
+    .. " limits: take one of these editions alone, models and limits", "NAME",
+    choices = { "xingchao", "mingyan" },
+    default = "for each model the newest documentation that has it" },
+  { "--ca-file", "certificates to trust", "FILE", kept = true, values = "file",
+    default = "SSL_CERT_FILE, else the system's" },
+  { "--insecure-http", "allow http to another host than this one",
+    kept = true },
+}
+
+local video = fields.rows()
+video.title = "The video"
+for _, row in ipairs {
+  { "--prompt-file", "file that holds the prompt", "FILE", values = "file" },
+  { "--param", "any other field; the value as JSON, else as text; may be"
+    .. " repeated", "NAME=VALUE", "*" },
+  { "--params", "file with all fields as a JSON object; - is stdin", "FILE",
+    values = "file" },
+  { "--validation", "how limits are checked; strict: what breaks a documented"
+    .. " one is not sent; advisory: it is, with a warning; off: nothing is"
+    .. " checked", "MODE",
+    choices = { "strict", "advisory", "off" }, unlisted = true,
+    default = "strict" },
+} do
+  video[#video + 1] = row
+end
+
+local recording = {
+  title = "The record",
+  { "--ledger", "ledger that records every order, so that none is lost or"
+    .. " bought twice: a file, or a postgres:// URL, whose password is better"
+    .. " left to the environment", "FILE", kept = true, values = "file",
+    default = "STARVIDEOS_LEDGER, else none" },
+  { "--account", "your own name for the account that the key belongs to, for"
+    .. " a ledger that several accounts share", "NAME", kept = true,
+    default = "STARVIDEOS_ACCOUNT, else none" },
+  { "--log", "append every event to a file, a line of JSON each", "FILE",
+    kept = true, values = "file" },
+}
+
+-- The same for commands that find their ledger in the current folder.
+local keeping = {
+  title = "The record of many",
+  { "--ledger", "ledger that holds the orders: a file, or a postgres:// URL,"
+    .. " whose password is better left to the environment", "FILE",
+    kept = true, values = "file",
+    default = "STARVIDEOS_LEDGER, else starvideos.db in this folder" },
+  recording[2], recording[3],
+}
+
+local naming = {
+  title = "Name of the order",
+  { "--key", "your own name for this order (needs a ledger); the same key again"
+    .. " orders nothing and returns the same task", "NAME",
+    needs_ledger = true, default = "the file's path" },
+  { "--take", "another take of a key is another order: for when the first"
+    .. " failed, or its outcome is unknown and you have checked your account with"
+    .. " the provider", "N", needs_ledger = true, default = "1" },
+  { "--label", "a label of your own, for limits and lists (needs a ledger)",
+    "NAME", needs_ledger = true },
+}
+
+local waiting = {
+  title = "Waiting",
+  { "--timeout", "stop waiting after so many seconds; the task goes on",
+    "SECONDS", default = "1800" },
+  { "--interval", "seconds between polls at first", "SECONDS",
+    default = "30" },
+  { "--max-interval", "and in the end", "SECONDS", default = "60" },
+  { "--first-poll", "seconds until the first poll", "SECONDS",
+    default = "one interval; for wait and resume: 0" },
+}
+
+-- The same for many orders.
+local waiting_for_all = { title = "Waiting for many", waiting[1], waiting[2],
+  waiting[3] }
+
+local pricing = {
+  title = "Prices",
+  { "--prices", "what orders cost, by model, as JSON: see Many videos in docs;"
+    .. " without prices nothing is sent where a spend is limited", "FILE",
+    kept = true, values = "file" },
+}
+
+local spend = { "--spend", "spend no more than that each day (UTC), or in all;"
+  .. " the ledger keeps this limit, for all programs that use it",
+  "N[/day|/total]" }
+local folder_of_all = { "-o --output", "folder for the videos, made where it is"
+  .. " missing", "DIR", values = "folder", default = "this one" }
+local claims = { "--claims", "orders that it works on at the same time", "N",
+  default = "64" }
+
+local batching = {
+  title = "The list",
+  { "-n --dry-run", "check and price every line; order nothing" },
+  { "-y --yes", "order without asking" },
+  { "--at-most", "no more tasks open at the same time; the ledger keeps this"
+    .. " limit, for all programs that use it", "N" },
+  spend,
+  { "--label", "label of the lines that have none, for limits and lists",
+    "NAME" },
+  claims,
+}
+
+local working = {
+  title = "The queue",
+  { "--follow", "wait for further orders when none is left" },
+  { "--resume", "let a queue go on that has stopped itself; see status" },
+  claims,
+}
+
+local listing = {
+  title = "Which orders",
+  { "--state", "only orders in this state; may be repeated", "STATE", "*",
+    choices = catalog.states },
+  { "--since", "only orders placed since: 30m, 12h or 7d ago, a date (UTC) or"
+    .. " Unix seconds", "TIME" },
+  { "--before", "only orders placed before", "TIME" },
+  { "--label", "only orders with this label", "NAME" },
+  { "--limit", "so many at most", "N" },
+}
+
+local limiting = {
+  title = "Limits",
+  { "--open", "tasks open at the same time", "N" },
+  { "--creates-per-minute", "orders sent in any 60 seconds", "N" },
+  { "--polls-per-second", "polls of all programs together", "N" },
+  spend,
+  { "--currency", "of the spend", "NAME", default = "that of the prices" },
+  { "--refund-failed", "the provider pays failed tasks back: they give their"
+    .. " part of the spend back" },
+  { "--for-label", "for orders with this label only", "NAME" },
+  { "--for-account", "for orders of this account only", "NAME" },
+  { "--remove", "remove a limit, by its name in the list; may be repeated",
+    "NAME", "*", choices = { "open", "creates", "polls", "spend/day",
+      "spend/total" } },
+}
+
+local archiving = {
+  title = "How old",
+  { "--before", "orders that ended so many days ago, or longer", "DAYS",
+    default = "30" },
+}
+
+local output = { "-o --output", "file to save the video in", "FILE",
+  values = "file", required = true }
+local wanted_output = { output[1], output[2], output[3], values = "file" }
+local later = { "-o --output", "file that resume is to save the video in (needs"
+  .. " a ledger)", "FILE", needs_ledger = true, values = "file" }
+local folder = { "-o --output", "folder for the videos whose order named no"
+  .. " file, and for those ordered on another machine", "DIR",
+  values = "folder", default = "this one" }
+local also_missing = { "--missing", "also query tasks that the provider has not"
+  .. " known for a day" }
+local force = { "-f --force --overwrite", "overwrite the file" }
+
+local which_take = { "--take", "which take of a key", "N",
+  needs_ledger = true, default = "1" }
+local every_order = { "-a --all", "also the orders that need nothing more:"
+  .. " saved, failed, refused, dismissed" }
+local give_up = { "-f --force", "also one that was bought and can still be"
+  .. " downloaded" }
+
+local serving = {
+  title = "The provider it plays",
+  { "--port", "port of the API", "PORT", default = "a free one" },
+  { "--seconds", "from order to video", "SECONDS", default = "5" },
+  { "--queued-seconds", "of these, how many queued", "SECONDS",
+    default = "1" },
+  { "--scenario", "fault that every request meets", "NAME[=N]",
+    choices = catalog.scenarios, unlisted = true },
+  { "--open", "tasks that may be open at a time; then HTTP 429", "N" },
+  { "--creates-per-minute", "as it says; then HTTP 429", "N" },
+  { "--polls-per-second", "as it says; then HTTP 429", "N" },
+  { "--price", "of each video", "AMOUNT", default = "0" },
+  { "--balance", "what there is to spend; then HTTP 402", "AMOUNT" },
+  { "--tls", "https, with a certificate made for the occasion" },
+  { "--list-scenarios", "print the names of the faults and end" },
+  { "--json", "what to use, or the faults, as JSON" },
+}
+
+local gating = {
+  title = "The gateway",
+  { "--port", "port to listen on", "PORT", default = "8080" },
+  { "--listen", "address to listen on; any but this machine's own needs"
+    .. " --callers", "ADDRESS", default = "127.0.0.1" },
+  { "--folder", "folder for its files and the videos", "DIR",
+    values = "folder", default = "starvideos-gateway in this folder; with"
+    .. " --print-config /var/lib/starvideos" },
+  { "--ledger", "ledger of its orders: a file, or a postgres:// URL, whose"
+    .. " password is better left to the environment", "FILE", values = "file",
+    default = "STARVIDEOS_LEDGER, else ledger.db in its folder" },
+  { "--callers", "who may order, and how much: JSON, read again at SIGHUP; see"
+    .. " Gateway in docs", "FILE", values = "file" },
+  { "--host", "name that requests are for, beside this machine's own; may be"
+    .. " repeated", "NAME", "*" },
+  { "--public-url", "what callers connect to, where a proxy is before it:"
+    .. " https://videos.example", "URL" },
+  { "--tls-cert", "certificate, with those between it and its authority",
+    "FILE", values = "file" },
+  { "--tls-key", "its key", "FILE", values = "file" },
+  { "--workers", "processes of nginx", "N", default = "2" },
+  { "--keep-days", "remove a video so many days after it was made; 0: never",
+    "DAYS", default = "7" },
+  { "--keep-bytes", "remove the oldest videos beyond so much; 0: never", "SIZE",
+    default = "20G" },
+  { "--interval", "seconds between two polls of a task at first", "SECONDS",
+    default = "30" },
+  { "--user", "account of its workers, where root starts it", "NAME",
+    default = "the owner of its folder" },
+  { "--print-config", "write the configuration for an nginx of your own to a"
+    .. " folder, with a systemd unit, and start nothing", "DIR",
+    values = "folder" },
+  { "--new-token", "make a token for a caller, with its entry for --callers, and"
+    .. " start nothing", "NAME" },
+}
+
+local examining = {
+  title = "What is looked at",
+  { "--offline", "ask nobody: leave out the provider and the network" },
+  { "-o --output", "folder for the videos, which is looked at", "DIR",
+    values = "folder", default = "this one" },
+}
+
+--- What positional arguments are: description, and `choices` or `values`.
+_M.arguments = {
+  id = { "the task's id, which ordering printed; with a ledger also the order's"
+    .. " id, key or file", values = "file" },
+  order = { "the order's id, key or file, see pending", values = "file" },
+  label = { "its account, a name of your own" },
+  manifest = { "a list of orders, a JSON object a line; - is stdin",
+    values = "file" },
+  action = { "backup: copy a ledger in a file, while others use it (of"
+    .. " PostgreSQL: use pg_dump)", choices = { "backup" } },
+  file = { "the copy, which must not be there", values = "file" },
+  shell = { "bash, zsh or fish", choices = { "bash", "zsh", "fish" } },
+}
+
+--- The groups of commands in the order of the help: what a person wants to do.
+_M.groups = { "Order a video", "Look", "Order many", "Keep the record",
+  "Serve others, or play the provider", "Set up" }
+local ORDER, LOOK, MANY, RECORD, SERVE, SET_UP = 1, 2, 3, 4, 5, 6
+
+--- The commands: name, description, positional arguments, groups of options,
+-- single options. `group` is the number of one of `groups`; `examples` are pairs of
+-- a command line and what it is for; `default_ledger`: where no ledger is given it
+-- is ./starvideos.db, which must be there, unless the command `makes` it. One that
+-- only `reads` makes none by any name.
+_M.commands = {
+  { "generate", "order a video, wait for it, save it", {},
+    { video, naming, recording, pricing, waiting, common },
+    { output, force }, group = ORDER, examples = {
+      { "starvideos generate -m videos -p \"A kitten in the grass\" -d 5 -o kitten.mp4",
+        "the whole way, from the prompt to the file" } } },
+  { "create", "order a video and print the task", {},
+    { video, naming, recording, pricing, common }, { later }, group = ORDER,
+    examples = {
+      { "starvideos create -m videos -d 5 --prompt-file scene.txt",
+        "order, and wait later" },
+      { "starvideos create --key scene-12 -m videos -p \"A dog\" -d 5 --ledger"
+        .. " videos.db", "under a name: a second call buys nothing" } } },
+  { "wait", "wait until a task ends; save the video with -o", { "id" },
+    { recording, waiting, common }, { wanted_output, force, which_take },
+    group = ORDER, examples = {
+      { "starvideos wait video_123 -o kitten.mp4", "wait for a task, save it" } } },
+  { "download", "save the video of a completed task", { "id" },
+    { recording, common }, { output, force, which_take }, group = ORDER,
+    examples = { { "starvideos download video_123 -o kitten.mp4",
+      "goes on where it was cut off" } } },
+  { "validate", "check an order without sending it, and price it", {}, { video,
+    pricing, common }, {}, group = ORDER, examples = {
+      { "starvideos validate -m videos -p \"A kitten\" -d 5 --prices prices.json",
+        "what is wrong with it, and what it costs; needs no key" } } },
+  { "models", "list models and limits", {}, { common }, {}, group = LOOK,
+    examples = { { "starvideos models --edition mingyan",
+      "the models of one edition of the documentation" } } },
+  { "query", "poll a task once", { "id" }, { recording, common },
+    { which_take }, group = LOOK, examples = {
+      { "starvideos query video_123", "how far it is" } } },
+  { "pending", "list the open orders of a ledger", {}, { keeping, common },
+    { every_order }, default_ledger = true, group = LOOK, examples = {
+      { "starvideos pending --ledger videos.db", "what is not saved yet" } } },
+  { "orders", "list orders, whatever became of them", {}, { listing, keeping,
+    common }, {}, default_ledger = "reads", group = LOOK, examples = {
+      { "starvideos orders --state failed --since 7d",
+        "what failed in the last week" } } },
+  { "status", "what a ledger holds: orders, spend, limits, workers, and why its"
+    .. " queue stopped", {}, { keeping, common }, {}, default_ledger = "reads",
+    group = LOOK, examples = { { "starvideos status --ledger videos.db --json",
+      "for a program" } } },
+  { "batch", "order a list of videos, wait for them, save them; the same list"
+    .. " again goes on", { "manifest" }, { batching, keeping, pricing,
+    waiting_for_all, common }, { folder_of_all, force },
+    default_ledger = "makes", group = MANY, examples = {
+      { "starvideos batch list.jsonl --dry-run --prices prices.json",
+        "check the list and its cost; orders nothing" },
+      { "starvideos batch list.jsonl -o videos --spend 200/day",
+        "order it, after a question" } } },
+  { "work", "send the orders of a queue, wait for them, save their videos; on as"
+    .. " many machines as you like", {}, { working, keeping, waiting_for_all,
+    common }, { folder_of_all, force }, default_ledger = true, group = MANY,
+    examples = { { "starvideos work --follow -o videos",
+      "a worker that waits for more" } } },
+  { "resume", "wait for all open orders of a ledger and save their videos", {},
+    { keeping, waiting, common }, { folder, force, also_missing },
+    default_ledger = true, group = MANY, examples = {
+      { "starvideos resume --ledger videos.db -o videos",
+        "after a crash, a Ctrl-C or a night" } } },
+  { "limits", "set limits of a ledger, and list them", {}, { limiting,
+    keeping, pricing, common }, {}, default_ledger = true, group = MANY,
+    examples = { { "starvideos limits --open 5 --spend 200/day --currency USD",
+      "for all programs that use the ledger" },
+      { "starvideos limits --remove spend/day", "take one away" } } },
+  { "adopt", "record the task that an order of unknown outcome became",
+    { "order", "id" }, { keeping, common }, { which_take },
+    default_ledger = true, group = RECORD, examples = {
+      { "starvideos adopt scene-12 video_123",
+        "your account with the provider shows the task" } } },
+  { "dismiss", "give an order up; nothing is ordered as its take any more",
+    { "order" }, { keeping, common }, { which_take, give_up },
+    default_ledger = true, group = RECORD, examples = {
+      { "starvideos dismiss scene-12", "nobody waits for it any more" } } },
+  { "label", "record the account of an order that has none, and of all takes"
+    .. " of its key", { "order", "label" }, { keeping, common },
+    { which_take }, default_ledger = true, group = RECORD, examples = {
+      { "starvideos label scene-12 studio", "it belongs to the account studio" } } },
+  { "archive", "drop prompts and parameters of old orders; their keys stay, so"
+    .. " that nothing is bought again", {}, { archiving, keeping, common }, {},
+    default_ledger = "reads", group = RECORD, examples = {
+      { "starvideos archive --before 90", "of what ended three months ago" } } },
+  { "ledger", "copy a ledger: ledger backup FILE", { "action", "file" },
+    { keeping, common }, {}, default_ledger = "reads", group = RECORD,
+    examples = { { "starvideos ledger backup copy.db", "while others use it" } } },
+  { "gateway", "let others order over HTTP, without the key; Ctrl-C ends it", {},
+    { gating, pricing, common }, {}, group = SERVE, examples = {
+      { "starvideos gateway --port 8080", "for programs of this machine" },
+      { "starvideos gateway --new-token alice", "a token for a caller" } } },
+  { "sandbox", "run a stand-in for the provider on this machine; Ctrl-C ends"
+    .. " it", {}, { serving }, {}, group = SERVE, examples = {
+      { "starvideos sandbox --seconds 2 > sandbox.env &",
+        "then `. ./sandbox.env`: orders cost nothing" } } },
+  { "doctor", "say what is installed, found, reachable and missing, with the"
+    .. " cure; buys nothing", {}, { examining, recording, common }, {},
+    group = SET_UP, examples = { { "starvideos doctor",
+      "before the first order, or when something fails" } } },
+  { "completion", "print what completes commands and options in a shell",
+    { "shell" }, {}, {}, group = SET_UP, examples = {
+      { 'eval "$(starvideos completion bash)"', "in ~/.bashrc" },
+      { "starvideos completion fish > ~/.config/fish/completions/starvideos.fish",
+        "once" } } },
+  { "manual", "print the manual page", {}, {}, {}, group = SET_UP, examples = {
+      { "starvideos manual | man -l -", "where `make install` has not put it" } } },
+}
+
+--- The groups of options that several commands have, each once.
+_M.shared = { video, naming, recording, keeping, pricing, waiting,
+  waiting_for_all, common }
+
+--- Environment variables: name and meaning.
+_M.environment = {
+  { "STARVIDEOS_API_KEY", "the API key, unless --api-key-file names a file" },
+  { "STARVIDEOS_BASE_URL", "the API's address, unless --base-url gives it" },
+  { "STARVIDEOS_LEDGER", "the ledger, unless --ledger names one" },
+  { "STARVIDEOS_ACCOUNT", "your own name for the key's account, unless --account"
+    .. " gives it" },
+  { "SSL_CERT_FILE", "certificates to trust, unless --ca-file names them" },
+  { "PGPASSWORD", "the password of a ledger in PostgreSQL, as for its other"
+    .. " programs" },
+  { "TERM", "where it is `dumb`, progress is a line for each change. Nothing is"
+    .. " ever coloured, with NO_COLOR or without" },
+}
+
+--- Files: name and meaning.
+_M.files = {
+  { "starvideos.db", "in the current folder: the ledger of the commands for many"
+    .. " orders, unless one is named" },
+  { "FILE.part", "beside a video: what a download has so far, with"
+    .. " FILE.part.json; the next one goes on there" },
+  { "FILE.lock", "beside a video: held while a program orders or saves it" },
+  { "starvideos-gateway", "in the current folder: the files of a gateway" },
+}
+
+return _M
