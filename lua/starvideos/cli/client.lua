@@ -171,6 +171,32 @@ local function choose_ledger(job)
   job.options.ledger = LEDGER
 end
 
+--- The ledger that a command would use that takes what it finds.
+-- @tparam table job
+-- @treturn ?string address; nil where none is named and ./starvideos.db is not there
+function _M.ledger(job)
+  return setting(job, "ledger") or core.kind(LEDGER) and LEDGER or nil
+end
+
+--- Make a client that looks, and orders nothing.
+-- @tparam table job
+-- @tparam ?string key
+-- @tparam table more further options of `starvideos.new`
+-- @treturn ?table client
+-- @treturn ?table err
+function _M.plain(job, key, more)
+  local wrong = check_words(job)
+  if wrong then
+    return failure.usage(wrong)
+  end
+  local settings = settings_of(job, key)
+  settings.ledger, settings.prices = nil, nil
+  for name, value in pairs(more) do
+    settings[name] = value
+  end
+  return starvideos.new(settings)
+end
+
 --- Make the client of a job, and note in `job.recorded` whether it has a ledger
 -- and in `job.sent` when it sends an order.
 -- @tparam table job

@@ -302,6 +302,7 @@ shapes.finding = {
     .. " need it; `skipped`" },
   { "found", "what was found" },
   { "cure", "what to do" },
+  { "exit", "the exit code that it asks for, where it has to be cured" },
 }
 
 shapes.findings = {
