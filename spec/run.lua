@@ -77,7 +77,7 @@ end
 
 local function read(path)
   local file = assert(io.open(path))
-  local text = file:read("a")
+  local text = file:read("a"):gsub("\r\n", "\n")
   file:close()
   return text
 end

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "platform/address.h"
+
 enum {
   BODY_SENT_APART = 64 * 1024, /* libcurl's MAX_INITIAL_POST_SIZE */
   COUNTS_ALL = 0x080700,       /* from 8.7 the request size has the body */
@@ -83,8 +85,9 @@ static void explain(sv_transfer *t, CURLcode code, const char *ca_file) {
     sv_outcome_say(&t->outcome, reason, "the head of the answer has a line"
                    " without end");
   } else if (reason == SV_REASON_CONNECT && system_error) {
-    sv_outcome_say(&t->outcome, reason, "%s: %s", what,
-                   strerror((int)system_error));
+    char why[128];
+    sv_address_problem((int)system_error, why, sizeof why);
+    sv_outcome_say(&t->outcome, reason, "%s: %s", what, why);
   } else {
     sv_outcome_say(&t->outcome, reason, "%s", what);
   }

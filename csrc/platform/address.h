@@ -1,13 +1,18 @@
 /*
-** Addresses of hosts. May be called on any thread.
+** Addresses of hosts, and why one is not reached. May be called on any thread.
 */
 #ifndef SV_PLATFORM_ADDRESS_H
 #define SV_PLATFORM_ADDRESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Whether the host of a URL is this machine: `localhost`, or a loopback
 ** address as URLs write it. Looks no name up. */
 bool sv_address_is_loopback(const char *host);
+
+/* What the system calls the error of a connection that failed: words, cut to
+** the size of `text`. */
+void sv_address_problem(int problem, char *text, size_t size);
 
 #endif

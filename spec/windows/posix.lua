@@ -2,7 +2,240 @@
 -- their full names. Each is run none the less and must fail, so that the list
 -- stays true.
 
+local FORK = "there is no fork"
+local SIGNAL = "there are no signals; Wine ends the process"
+local TERMINAL = "it drives a pseudo-terminal"
+local MODES = "files have no owner's mode"
+local FDS = "it counts descriptors or threads in /proc"
+local SOCKET = "it wakes nginx by a unix socket"
+local SERVER = "LuaDBI's driver for PostgreSQL is not built for Windows"
+local NGINX = "it is about an nginx, which is started on POSIX alone"
+local ALPN = "libcurl offers no HTTP/2 to Wine's Schannel"
+local PROCESSOR = "os.clock is no processor time there"
+local NAMESPACES = "it needs Linux's namespaces"
+local PRELOAD = "it puts itself before the C library"
+local BUFFER = "Windows takes a whole request at once"
+local LIMITS = "names have other limits"
+local PIPE = "it makes a pipe in a folder"
+local APPEND = "Wine loses lines that several processes append to a file"
+
 return {
-  ["spec/integration/libcurl_spec.lua"] = "puts a libcurl of another version"
-    .. " before the real one with LD_PRELOAD",
+  ["spec/integration/cli/gateway_spec.lua"] = NGINX,
+  ["spec/integration/driver_slow_disk_spec.lua"] = PRELOAD,
+  ["spec/integration/fleet_spec.lua"] = SERVER,
+  ["spec/integration/install_spec.lua"] = "make and LuaRocks install for Linux",
+  ["spec/integration/ledger_clocks_spec.lua"] = NAMESPACES,
+  ["spec/integration/ledger_fork_spec.lua"] = FORK,
+  ["spec/integration/ledger_outage_spec.lua"] = SERVER,
+  ["spec/integration/ledger_spec.lua"] = SERVER,
+  ["spec/integration/libcurl_spec.lua"] = PRELOAD,
+  ["spec/integration/limits_spec.lua"] = SERVER,
+  ["spec/integration/sandbox_nginx_spec.lua"] = NGINX,
+  ["spec/unit/cli/gateway_spec.lua"] = NGINX,
+
+  ["spec/hosts/luv_spec.lua"] = {
+    ["inside luv ticks on while a TLS handshake gets no answer"] = "it needs LuaSocket",
+  },
+  ["spec/integration/actor_spec.lua"] = {
+    ["an actor answers a child with a thread of its own"] = FORK,
+    ["an actor finishes before a fork happens"] = FORK,
+    ["an actor gets no signals, and wakes who waits for it when one comes"] = SIGNAL,
+    ["an actor has no thread before its first message, nor after its end"] = FDS,
+    ["an actor is not waited for by a fork for long, and lost in the child"] = FORK,
+    ["an actor that shares an notifier wakes nobody in the parent of who looks"] = FORK,
+  },
+  ["spec/integration/batch_spec.lua"] = {
+    ["a list of videos is asked about, shown and drained at a terminal"] = TERMINAL,
+    ["a list of videos is drained by SIGTERM, and goes on by the command "
+      .. "that is told"]
+      = SIGNAL,
+    ["a list of videos is not ordered after Ctrl-C at the question"] = TERMINAL,
+    ["a list of videos may come from stdin while a person is asked"] = TERMINAL,
+  },
+  ["spec/integration/curl_answer_spec.lua"] = {
+    ["the engine answers joins thousands of values in no more time each "
+      .. "than a few"]
+      = PROCESSOR,
+    ["the engine answers speaks HTTP/2 over TLS and keeps the connection"] = ALPN,
+  },
+  ["spec/integration/curl_file_spec.lua"] = {
+    ["the engine a file beyond the limit on file sizes fails, and the "
+      .. "process lives"]
+      = "it limits the size of files by the system",
+  },
+  ["spec/integration/curl_spec.lua"] = {
+    ["the engine fork ends a child's wait for the parent's transfer at once"] = FORK,
+    ["the engine fork gives the child an engine of its own"] = FORK,
+    ["the engine fork leaves alone what the child has put in the place of a file"] = FORK,
+    ["the engine fork leaves what is in flight to the parent"] = FORK,
+    ["the engine starts nothing when the module is loaded"] = FDS,
+    ["the engine time is cut short by a signal, in flight or not"] = SIGNAL,
+  },
+  ["spec/integration/download_spec.lua"] = {
+    ["a download is one process's at a time"] = FORK,
+    ["a download of a process that was killed is as open to others as other "
+      .. "files, and its notes are not"]
+      = FORK,
+    ["a download of a process that was killed is gone on with by the next"] = FORK,
+    ["a download of a process that was killed is restarted where the server "
+      .. "does not say so itself"]
+      = FORK,
+    ["a download of a process that was killed is restarted where the server "
+      .. "has another file now"]
+      = FORK,
+    ["a download onto a disk that is full continues when there is room"] = NAMESPACES,
+    ["a download onto a disk that is full keeps what fits and continues "
+      .. "later"]
+      = NAMESPACES,
+  },
+  ["spec/integration/driver_disk_spec.lua"] = {
+    ["a driver has jobs done by a driver: writing what its owner alone may "
+      .. "read, beside what others may"]
+      = MODES,
+    ["a driver has jobs done on the calling thread: writing what its owner "
+      .. "alone may read, beside what others may"]
+      = MODES,
+  },
+  ["spec/integration/driver_exit_spec.lua"] = {
+    ["a driver ends at once though no descriptor was left to wake its thread"] = FDS,
+    ["a driver keeps no file in a child that the parent downloads to"] = FORK,
+  },
+  ["spec/integration/driver_spec.lua"] = {
+    ["a driver sends over TLS, and again over the same connection"] = ALPN,
+    ["a driver starts its thread with the first ticket, and ends it when closed"] = FDS,
+  },
+  ["spec/integration/driver_wake_spec.lua"] = {
+    ["a driver 's socket carries one byte for all that ends until it is "
+      .. "cleared"]
+      = SOCKET,
+    ["a driver 's socket ends with the driver"] = SOCKET,
+    ["a driver 's socket goes to no folder that is not there"] = SOCKET,
+    ["a driver 's socket is gone when the driver is closed, or listens again"] = SOCKET,
+    ["a driver 's socket lies where nobody else may go, and is gone once "
+      .. "connected"]
+      = SOCKET,
+    ["a driver 's socket may break without harm"] = SOCKET,
+    ["a driver 's socket tells a new peer what nobody heard"] = SOCKET,
+    ["a driver after a fork cancels the jobs of the parent in the child only"] = FORK,
+    ["a driver after a fork ends in the child with the state, and in the "
+      .. "parent goes on"]
+      = FORK,
+    ["a driver after a fork gives the child what was lost and what is new"] = FORK,
+    ["a driver after a fork has a thread of its own in the child, and "
+      .. "connections"]
+      = FORK,
+    ["a driver after a fork has its socket in the parent only, and another "
+      .. "one in the child"]
+      = SOCKET,
+    ["a driver after a fork is of use in children of children"] = FORK,
+    ["a driver after a fork is of use whatever the thread was doing"] = FORK,
+    ["a driver after a fork leaves alone what the child has put in the "
+      .. "place of its files"]
+      = SOCKET,
+    ["a driver after a fork leaves to the parent what is under way"] = FORK,
+    ["a driver after a fork tells each process of its own tickets alone"] = FORK,
+    ["a driver lends no descriptor to the programs that are started"] = SOCKET,
+  },
+  ["spec/integration/engine_spec.lua"] = {
+    ["the engine counts no more than it handed over of 200000 bytes"] = BUFFER,
+    ["the engine counts no more than it handed over of 60000 bytes"] = BUFFER,
+    ["the engine over HTTP/2 joins no silent connection where a stream is "
+      .. "open, but one other"]
+      = ALPN,
+    ["the engine over TLS, once it may have begun to send, nor where time "
+      .. "runs out there"]
+      = BUFFER,
+    ["the engine with a child before_each"] = PIPE,
+    ["the engine with a child lets go of a file that the child holds open"] = FORK,
+    ["the engine with a disk that failed once asks again where a signal came"] = PRELOAD,
+    ["the engine with a disk that failed once gives its name to no file "
+      .. "that it may have lost"]
+      = PRELOAD,
+    ["the engine with a disk that failed once gives up a file that it "
+      .. "cannot look at"]
+      = PRELOAD,
+    ["the engine with a full disk says so of a download, and keeps what "
+      .. "there was room for"]
+      = PRELOAD,
+    ["the engine with a full disk says so of a job, in the system's words"] = PRELOAD,
+  },
+  ["spec/integration/order_spec.lua"] = {
+    ["an order inline arrives once where a connection was ended by GOAWAY before"] = ALPN,
+    ["an order inline arrives once where a stream was refused before"] = ALPN,
+    ["an order inline is no business of the polls that begin meanwhile"] = ALPN,
+    ["an order is not sent by a machine that has slept past its lease"] = PRELOAD,
+    ["an order threaded arrives once where a connection was ended by GOAWAY "
+      .. "before"]
+      = ALPN,
+    ["an order threaded arrives once where a stream was refused before"] = ALPN,
+    ["an order threaded is no business of the polls that begin meanwhile"] = ALPN,
+  },
+  ["spec/integration/run_spec.lua"] = {
+    ["a program without a loop with the runtime frame sleeps as long as it "
+      .. "is told"]
+      = PROCESSOR,
+    ["a program without a loop with the runtime frame sleeps until an "
+      .. "answer wakes it"]
+      = PROCESSOR,
+    ["a program without a loop with the runtime poll sleeps as long as it "
+      .. "is told"]
+      = PROCESSOR,
+    ["a program without a loop with the runtime poll sleeps until an answer "
+      .. "wakes it"]
+      = PROCESSOR,
+  },
+  ["spec/unit/api/create_slots_spec.lua"] = {
+    ["an order of a client is sent by the parent of a fork, not by the child"] = FORK,
+  },
+  ["spec/unit/architecture_spec.lua"] = {
+    ["the map of the house names only files that are there"]
+      = "it opens folders as files",
+  },
+  ["spec/unit/cli/log_spec.lua"] = {
+    ["the log of events has whole lines where several processes write to it"] = APPEND,
+  },
+  ["spec/unit/core/validate_spec.lua"] = {
+    ["the size of a terminal is what it is at present, and nothing where "
+      .. "there is none"]
+      = TERMINAL,
+  },
+  ["spec/unit/gateway/secret_spec.lua"] = {
+    ["the secret of a gateway stays the same in its folder, for its owner alone"] = MODES,
+  },
+  ["spec/unit/ledger/migration_spec.lua"] = {
+    ["a ledger of the first version in which an order is being sent waits "
+      .. "for it on this machine while its process runs"]
+      = "it starts a process of Linux's",
+    ["the file of a ledger of the first version is copied whole, for its "
+      .. "owner alone"]
+      = MODES,
+  },
+  ["spec/unit/ledger/owner_spec.lua"] = {
+    ["the process that has taken an order does not run where it is a zombie"]
+      = "there are no zombies",
+  },
+  ["spec/unit/lua/actor_spec.lua"] = {
+    ["an actor marks no connection with what a host may have chosen for its "
+      .. "own"]
+      = "connections have no mark",
+  },
+  ["spec/unit/operation/download_spec.lua"] = {
+    ["download the target may be no pipe, nor have one beside it, and "
+      .. "nobody waits for one"]
+      = PIPE,
+  },
+  ["spec/unit/operation/output_path_spec.lua"] = {
+    ["the path of a video in a list is the same however it is written"]
+      = "two slashes begin the name of a machine",
+  },
+  ["spec/unit/runtime/disk_spec.lua"] = {
+    ["the jobs on files in plain Lua make a directory with all above it"] = LIMITS,
+    ["the jobs on files of starvideos.curl leave a lock to the process that "
+      .. "took it"]
+      = FORK,
+    ["the jobs on files of starvideos.curl make a directory with all above it"] = LIMITS,
+  },
+  ["spec/unit/transport/resty_http/sink_spec.lua"] = {
+    ["the file of a download is closed once where it cannot be emptied"] = NGINX,
+  },
 }

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "platform/windows/win32.h"
+
 /* Four numbers and nothing else, as inet_pton takes them; winsock's own would
 ** have to be started first. */
 static bool is_in_loopback_net(const char *host) {
@@ -18,4 +20,16 @@ static bool is_in_loopback_net(const char *host) {
 bool sv_address_is_loopback(const char *host) {
   return _stricmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
          is_in_loopback_net(host);
+}
+
+/* The system ends its sentences with a point and a line's end. */
+void sv_address_problem(int problem, char *text, size_t size) {
+  DWORD length = FormatMessageA(FORMAT_MESSAGE_FROM_SYSTEM |
+                                    FORMAT_MESSAGE_IGNORE_INSERTS,
+                                NULL, (DWORD)problem, 0, text, (DWORD)size,
+                                NULL);
+  if (length == 0) {
+    snprintf(text, size, "error %d", problem);
+  }
+  text[strcspn(text, ".\r\n")] = '\0';
 }

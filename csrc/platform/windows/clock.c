@@ -9,8 +9,9 @@ double sv_now(void) {
   return (double)ticks.QuadPart / (double)per_second.QuadPart;
 }
 
+/* The counter goes on while the machine sleeps. */
 double sv_boottime(void) {
-  return (double)GetTickCount64() / 1e3;
+  return sv_now();
 }
 
 /* File times count tenths of a microsecond from 1601 on. */
