@@ -205,6 +205,21 @@ static int system_is_terminal(lua_State *L) {
   return 1;
 }
 
+/* write_terminal(descriptor, text) -> true, or nil and why. */
+static int system_write_terminal(lua_State *L) {
+  size_t size;
+  const char *text = luaL_checklstring(L, 2, &size);
+  int problem =
+      sv_terminal_write((int)luaL_checknumber(L, 1), text, size);
+  if (problem) {
+    lua_pushnil(L);
+    lua_pushstring(L, sv_file_problem(problem));
+    return 2;
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 /* can_ask() -> whether there is a person at a terminal of this program's. */
 static int system_can_ask(lua_State *L) {
   lua_pushboolean(L, sv_terminal_can_ask());
@@ -350,6 +365,7 @@ static const luaL_Reg functions[] = {
     {"words", system_words},
     {"terminal_size", system_terminal_size},
     {"is_terminal", system_is_terminal},
+    {"write_terminal", system_write_terminal},
     {"can_ask", system_can_ask},
     {"read_terminal", system_read_terminal},
     {"begin_terminal", system_begin_terminal},

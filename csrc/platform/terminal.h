@@ -14,6 +14,10 @@ bool sv_terminal_is(int descriptor);
 ** the descriptor leads to no terminal. */
 void sv_terminal_size(int descriptor, int *columns, int *rows);
 
+/* Writes UTF-8 to a terminal, past the C library: where that writes single bytes
+** a character of several would not be one. 0 or an errno. */
+int sv_terminal_write(int descriptor, const char *text, size_t size);
+
 /* Whether there is a person to ask, wherever stdin comes from. */
 bool sv_terminal_can_ask(void);
 

@@ -8,6 +8,8 @@
 #include <sys/select.h>
 #include <unistd.h>
 
+#include "platform/file.h"
+
 bool sv_terminal_is(int descriptor) {
   return isatty(descriptor) == 1;
 }
@@ -17,6 +19,11 @@ void sv_terminal_size(int descriptor, int *columns, int *rows) {
   int is_known = ioctl(descriptor, TIOCGWINSZ, &size) == 0;
   *columns = is_known ? size.ws_col : 0;
   *rows = is_known ? size.ws_row : 0;
+}
+
+int sv_terminal_write(int descriptor, const char *text, size_t size) {
+  size_t written;
+  return sv_file_write(descriptor, text, size, &written);
 }
 
 static int open_terminal(void) {

@@ -1,11 +1,11 @@
 #include "platform/terminal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <windows.h>
-
 #include "platform/windows/wide.h"
+#include "platform/windows/win32.h"
 
 #ifndef ENABLE_VIRTUAL_TERMINAL_PROCESSING
 #define ENABLE_VIRTUAL_TERMINAL_PROCESSING 0x0004
@@ -106,6 +106,36 @@ sv_terminal_answer sv_terminal_read(double seconds, char *line, size_t room) {
 }
 
 /* --- what is written ------------------------------------------------------ */
+
+/* Consoles have taken no more than 64 KiB at a time. */
+enum { PIECE = 8192 };
+
+static int write_wide(HANDLE output, const wchar_t *text, size_t size) {
+  size_t written = 0;
+  int problem = 0;
+  while (written < size && !problem) {
+    size_t left = size - written;
+    DWORD count = 0;
+    problem = sv_win32_problem(
+        WriteConsoleW(output, text + written,
+                      (DWORD)(left < PIECE ? left : PIECE), &count, NULL));
+    written += count;
+  }
+  return problem;
+}
+
+int sv_terminal_write(int descriptor, const char *text, size_t size) {
+  wchar_t *wide = malloc((size + 1) * sizeof *wide);
+  if (!wide) {
+    return ENOMEM;
+  }
+  int length = size == 0 ? 0
+                         : MultiByteToWideChar(CP_UTF8, 0, text, (int)size, wide,
+                                               (int)size);
+  int problem = write_wide(handle_of(descriptor), wide, (size_t)length);
+  free(wide);
+  return problem;
+}
 
 static UINT code_page;      /* before; 0: there is no console */
 static DWORD modes[3];      /* before, of stdout and stderr */

@@ -54,7 +54,10 @@ local function ticking_sleep(job)
   return function(seconds)
     engine = engine or require("starvideos.curl").engine {}
     job.tick()
-    engine:step(math.min(seconds, TICK_SECONDS))
+    local until_then = core.now() + math.min(seconds, TICK_SECONDS)
+    repeat
+      engine:step(math.max(0, until_then - core.now()))
+    until core.now() >= until_then
   end
 end
 

@@ -17,6 +17,7 @@ local failure = require "starvideos.cli.failure"
 local ledger = require "starvideos.cli.ledger"
 local limits = require "starvideos.cli.limits"
 local status = require "starvideos.cli.status"
+local terminals = require "starvideos.cli.terminal"
 local versions = require "starvideos.cli.versions"
 local work = require "starvideos.cli.work"
 
@@ -30,9 +31,6 @@ for _, module in ipairs { batch, commands, ledger, limits, status, work } do
   end
 end
 
--- How long a call may keep Ctrl-C from being noticed.
-local NOTICE_SECONDS = 0.1
-
 -- A terminal to ask on; the list of orders may come from stdin.
 local function can_ask(stdin_is_taken)
   if not core.is_terminal(2) then
@@ -43,46 +41,21 @@ local function can_ask(stdin_is_taken)
   return core.can_ask()
 end
 
--- A line from the person at the terminal, nil where there will be none. Ctrl-C is
--- raised between two looks.
-local function read_line()
-  local line
-  repeat
-    line = core.read_terminal(NOTICE_SECONDS)
-  until line ~= nil
-  return line or nil
-end
-
-local function ask(question)
-  io.stderr:write(question)
-  io.stderr:flush()
-  return read_line() or ""
-end
-
--- A console gives what is typed in the code page, unless it is asked otherwise.
-local function stdin()
-  if core.system() == "posix" or not core.is_terminal(0) then
-    return io.stdin
-  end
-  return { read = function()
-    local lines = {}
-    for line in read_line do
-      lines[#lines + 1] = line .. "\n"
-    end
-    return table.concat(lines)
-  end }
-end
-
 local function real_environment()
+  local stderr = terminals.output(2, io.stderr)
   return {
-    stdin = stdin(),
-    stdout = io.stdout,
-    stderr = io.stderr,
+    stdin = terminals.input(io.stdin),
+    stdout = terminals.output(1, io.stdout),
+    stderr = stderr,
     getenv = core.getenv,
     terminal = function() return core.is_terminal(2) end,
     stdout_terminal = function() return core.is_terminal(1) end,
     can_ask = can_ask,
-    ask = ask,
+    ask = function(question)
+      stderr:write(question)
+      stderr:flush()
+      return terminals.read_line() or ""
+    end,
     size = function() return core.terminal_size(2) end,
     stdout_size = function() return core.terminal_size(1) end,
     client_options = {},
