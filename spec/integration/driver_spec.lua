@@ -1,6 +1,7 @@
 -- An engine that is driven by a thread of its own: what a program that must
 -- never wait gets to see of it.
 
+local collector = require "spec.fixtures.collector"
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
@@ -55,8 +56,8 @@ local WHOLE_CYCLE = 4 * (256 * 1000 + 255)
 --- pcall(f, ...), at whose first allocation the collector runs a finalizer.
 local function call_with_finalizer(finalizer, f, ...)
   local newproxy = rawget(_G, "newproxy")
-  local pause = collectgarbage("setpause", 1)
-  local step = collectgarbage("setstepmul", WHOLE_CYCLE)
+  local pause = collector.tune("pause", 1)
+  local step = collector.tune("stepmul", WHOLE_CYCLE)
   collectgarbage "stop"
   if newproxy then
     getmetatable(newproxy(true)).__gc = finalizer
@@ -65,8 +66,8 @@ local function call_with_finalizer(finalizer, f, ...)
   end
   collectgarbage "restart"
   local ok, result = pcall(f, ...)
-  collectgarbage("setpause", pause)
-  collectgarbage("setstepmul", step)
+  collector.tune("pause", pause)
+  collector.tune("stepmul", step)
   return ok, result
 end
 

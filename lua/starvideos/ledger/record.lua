@@ -61,8 +61,8 @@ end
 
 local function write_object(object, style, api_key)
   local names, values, items = {}, {}, {}
-  for name, value in pairs(object) do
-    name = tostring(name)
+  for key, value in pairs(object) do
+    local name = tostring(key)
     names[#names + 1], values[name] = name, value
   end
   table.sort(names)

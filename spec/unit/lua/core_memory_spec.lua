@@ -2,6 +2,7 @@
 -- that is not as promised. Meant to be run under a memory checker too.
 
 local core = require "starvideos.core"
+local collector = require "spec.fixtures.collector"
 
 local ROUNDS = 10000
 local known = {}
@@ -110,12 +111,12 @@ end
 
 --- Has the collector at work at every allocation of f.
 local function under_pressure(f)
-  local pause = collectgarbage("setpause", 1)
-  local step = collectgarbage("setstepmul", 10000)
+  local pause = collector.tune("pause", 1)
+  local step = collector.tune("stepmul", 10000)
   collectgarbage()
   local ok, message = pcall(f)
-  collectgarbage("setpause", pause)
-  collectgarbage("setstepmul", step)
+  collector.tune("pause", pause)
+  collector.tune("stepmul", step)
   assert(ok, message)
 end
 

@@ -136,7 +136,8 @@ describe("an operation", function()
   it("was done without an error where it had raised nil", function()
     local handle = start(function() error(nil, 0) end)
     assert.is_true(handle.done)
-    assert.equal("it raised nil", handle.err)
+    assert.equal(_VERSION == "Lua 5.5" and "<no error object>"
+      or "it raised nil", handle.err)
   end)
 end)
 
