@@ -204,6 +204,15 @@ test-long:
 	@$(MAKE) --no-print-directory -j2 build-lua5.4 build-luajit rock
 	@lua5.4 spec/run.lua $(LONG_SUITES)
 
+# The unit specs under Lua 5.5, which is built from Debian's sources.
+.PHONY: test-lua5.5
+test-lua5.5:
+	@$(DEPS) demo test
+	@spec/lua5.5.sh
+	@export PKG_CONFIG_PATH="$(CURDIR)/build/lua5.5/lib/pkgconfig" && \
+	  $(MAKE) -s --no-print-directory build LUA=lua5.5 && \
+	  lua5.4 spec/run.lua unit:lua5.5
+
 # The gateway with clients of others, which npm installs below build.
 CLIENTS = build/clients/node_modules/.package-lock.json
 .PHONY: test-clients
