@@ -9,6 +9,7 @@
 #include "actor/activity.h"
 #include "actor/actor.h"
 #include "lua/class.h"
+#include "lua/compat.h"
 #include "lua/marshal.h"
 #include "lua/notifier.h"
 #include "platform/module.h"
@@ -36,16 +37,6 @@ typedef struct state {
   bool was_asked; /* the question: the last answer is this message's */
   double seconds;
 } state;
-
-static int call(lua_State *L, lua_CFunction function, void *argument) {
-#if LUA_VERSION_NUM < 502
-  return lua_cpcall(L, function, argument);
-#else
-  lua_pushcfunction(L, function);
-  lua_pushlightuserdata(L, argument);
-  return lua_pcall(L, 1, 0, 0);
-#endif
-}
 
 /* Runs the source with its setup, and keeps what it returns. */
 static int begin_in(lua_State *L) {
@@ -124,7 +115,7 @@ static bool need_state(state *s) {
     answer_text(s, "not enough memory");
     return false;
   }
-  if (call(s->L, begin_in, s) != 0) {
+  if (sv_call(s->L, begin_in, s) != 0) {
     answer_raised(s);
     lua_close(s->L);
     s->L = NULL;
@@ -149,7 +140,7 @@ static void on_answer(void *self, const sv_buffer *question,
   if (!need_state(s)) {
     return;
   }
-  if (call(s->L, answer_in, s) != 0) {
+  if (sv_call(s->L, answer_in, s) != 0) {
     answer_raised(s);
   }
   lua_settop(s->L, 0);
@@ -158,7 +149,7 @@ static void on_answer(void *self, const sv_buffer *question,
 static void on_undo(void *self) {
   state *s = self;
   if (s->was_asked) {
-    call(s->L, run_in, "undo");
+    sv_call(s->L, run_in, "undo");
     lua_settop(s->L, 0);
   }
 }
@@ -167,7 +158,7 @@ static double on_idle(void *self) {
   state *s = self;
   s->seconds = -1;
   if (s->L) {
-    call(s->L, idle_in, s);
+    sv_call(s->L, idle_in, s);
     lua_settop(s->L, 0);
   }
   return s->seconds;
@@ -176,7 +167,7 @@ static double on_idle(void *self) {
 static void on_end(void *self) {
   state *s = self;
   if (s->L) {
-    call(s->L, run_in, "end");
+    sv_call(s->L, run_in, "end");
     lua_close(s->L);
   }
   free(s);

@@ -1,8 +1,8 @@
 /*
-** One source for Lua 5.1, 5.2, 5.3, 5.4 and LuaJIT: what the 5.1 C API
-** lacks, under its later names. LuaJIT has a part of it, which is not used:
-** Lua 5.1 and LuaJIT look for modules in the same folder, so what is built
-** for one must load in the other.
+** One source for Lua 5.1 to 5.5 and LuaJIT: what the 5.1 C API lacks,
+** under its later names. LuaJIT has a part of it, which is not used: Lua 5.1
+** and LuaJIT look for modules in the same folder, so what is built for one
+** must load in the other.
 */
 #ifndef SV_LUA_COMPAT_H
 #define SV_LUA_COMPAT_H
@@ -24,6 +24,22 @@
   (luaL_getmetatable(L, name), lua_setmetatable(L, -2))
 
 #endif
+
+#if LUA_VERSION_NUM < 503
+#define lua_isinteger(L, i) ((void)(L), (void)(i), 0)
+#endif
+
+/* Calls a C function with a pointer as its argument; gives lua_pcall's code. */
+static inline int sv_call(lua_State *L, lua_CFunction function,
+                          void *argument) {
+#if LUA_VERSION_NUM < 502
+  return lua_cpcall(L, function, argument);
+#else
+  lua_pushcfunction(L, function);
+  lua_pushlightuserdata(L, argument);
+  return lua_pcall(L, 1, 0, 0);
+#endif
+}
 
 /* As an integer where Lua has them, and whole where those have 32 bits. */
 static inline void sv_push_integer(lua_State *L, long long number) {

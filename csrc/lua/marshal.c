@@ -24,14 +24,12 @@ static void add_tag(lua_State *L, sv_buffer *buffer, char tag) {
 }
 
 static void write_number(lua_State *L, int index, sv_buffer *buffer) {
-#if LUA_VERSION_NUM >= 503
   if (lua_isinteger(L, index)) {
     lua_Integer integer = lua_tointeger(L, index);
     add_tag(L, buffer, INTEGER);
     add(L, buffer, &integer, sizeof integer);
     return;
   }
-#endif
   lua_Number number = lua_tonumber(L, index);
   add_tag(L, buffer, NUMBER);
   add(L, buffer, &number, sizeof number);
