@@ -236,7 +236,8 @@ test-installed:
 rock:
 	@MAKEFLAGS= luarocks --lua-version 5.4 make --tree build/rocks $(ROCKSPEC)
 
-# That no arrow climbs a floor, or leads in a circle: see spec/lint.
+# That no arrow climbs a floor or leads in a circle, and that the seam is one: see
+# spec/lint.
 .PHONY: lint-structure
 lint-structure:
 	@lua5.4 spec/lint/run.lua

@@ -1,10 +1,12 @@
 -- What `make lint` asks of the structure, of all files in lua/ and csrc/: no
--- arrow climbs a floor, none leads in a circle, and a local is named like the
--- module it requires. Prints what is wrong; ends with 0 where nothing is.
+-- arrow climbs a floor, none leads in a circle, a local is named like the module
+-- it requires, and no C but the seam's asks for a system. Prints what is wrong;
+-- ends with 0 where nothing is.
 
 local circles = require "spec.lint.circles"
 local floors = require "spec.lint.floors"
 local names = require "spec.lint.names"
+local seam = require "spec.lint.seam"
 
 local count = 0
 
@@ -39,6 +41,7 @@ for path in files:lines() do
   local text = file:read "a"
   file:close()
   report(floors.faults(path, text))
+  report(seam.faults(path, text))
   report(path:find "%.lua$" and names.faults(path, text) or {})
   add(graph, path, text)
 end

@@ -3,6 +3,7 @@
 local circles = require "spec.lint.circles"
 local floors = require "spec.lint.floors"
 local names = require "spec.lint.names"
+local seam = require "spec.lint.seam"
 
 describe("the floors", function()
   it("fail a require that climbs, naming both files", function()
@@ -96,5 +97,20 @@ describe("the circles", function()
   it("are none where arrows only meet", function()
     assert.same({}, circles.faults { a = { "b", "c" }, b = { "d" },
       c = { "d" } })
+  end)
+end)
+
+describe("the seam", function()
+  it("fails an #if outside of it, quoting the line", function()
+    assert.same({ "csrc/curl/sink.c asks '#ifdef __linux__': what differs between"
+      .. " systems belongs into csrc/platform" }, seam.faults("csrc/curl/sink.c",
+      "int one;\n#ifdef __linux__\n#endif\n"))
+    assert.equal(1, #seam.faults("csrc/lua/actor.c", "# if LUA_VERSION_NUM < 502"))
+  end)
+
+  it("lets a header have its guard, and the seam its questions", function()
+    assert.same({}, seam.faults("csrc/core/url.h", "#ifndef SV_CORE_URL_H\n"))
+    assert.same({}, seam.faults("csrc/platform/posix/clock.c", "#ifdef __APPLE__"))
+    assert.same({}, seam.faults("csrc/lua/compat.h", "#if LUA_VERSION_NUM < 502"))
   end)
 end)

@@ -1,0 +1,29 @@
+-- The seam between systems, and a check that nothing else asks which one it is.
+--
+-- What differs between systems stands in csrc/platform, what differs between Luas
+-- and between libcurls in a header each. No other file of csrc has an #if, but for
+-- the guard of a header.
+
+local _M = {}
+
+local MAY_ASK = { ["csrc/lua/compat.h"] = true, ["csrc/curl/libcurl.h"] = true }
+
+--- What is wrong with a file.
+-- @tparam string path
+-- @tparam string text
+-- @treturn table a sentence for each fault
+function _M.faults(path, text)
+  local faults = {}
+  if not path:find "^csrc/" or path:find "^csrc/platform/" or MAY_ASK[path] then
+    return faults
+  end
+  for line in text:gmatch "[^\n]+" do
+    if line:find "^%s*#%s*if" and not line:find "^#ifndef SV_[%u%d_]+_H$" then
+      faults[#faults + 1] = ("%s asks '%s': what differs between systems belongs"
+        .. " into csrc/platform"):format(path, line)
+    end
+  end
+  return faults
+end
+
+return _M
