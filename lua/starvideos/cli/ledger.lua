@@ -30,7 +30,7 @@ local function each_order(job, see)
 end
 
 -- An order for people; one whose task the provider does not know any more is
--- `missing`.
+-- `missing`. Ids are there to be copied: no table cuts them.
 local function row_of(order)
   return { order.missing_since and "missing" or order.state, order.id,
     order.task_id, outcomes.full_key(order) or order.path }
@@ -50,8 +50,7 @@ function _M.pending(job)
     return job.options.all and "no orders" or "no open orders"
   end
   return tables.text({ "state", "order", "task", "key" }, list,
-    { width = tables.width(job), flexible = { [2] = true, [3] = true,
-      [4] = true } })
+    { width = tables.width(job), flexible = { [4] = true } })
 end
 
 -- What is being waited for, in one line.
@@ -137,7 +136,7 @@ local function text_of(job, result, seen)
     rows[index] = ended_row(outcome)
   end
   return rows[1] and tables.text({ "is", "key", "task", "file, or why not" },
-    rows, { width = tables.width(job), flexible = { [2] = true, [3] = true },
+    rows, { width = tables.width(job), flexible = { [2] = true },
       wraps = true }) .. "\n" .. counts_of(result)
     or "no order is open"
 end

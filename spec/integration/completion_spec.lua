@@ -1,0 +1,122 @@
+-- The completions, in the shells themselves; and the manual page, as its checkers
+-- read it.
+
+local completion = require "starvideos.cli.completion"
+local files = require "spec.fixtures.files"
+local manual = require "starvideos.cli.manual"
+
+local function quoted(word)
+  return "'" .. word:gsub("'", "'\\''") .. "'"
+end
+
+local function read(command)
+  local pipe = io.popen(command, "r")
+  local text = pipe:read "*a"
+  pipe:close()
+  return text
+end
+
+-- What is typed, and what becomes of it at a Tab: in any shell, where only one word
+-- is possible.
+local LINES = {
+  { "starvideos gene", "starvideos generate" },
+  { "starvideos gateway --print-c", "starvideos gateway --print-config" },
+  { "starvideos wait --mod", "starvideos wait --mod" }, -- of another command
+  { "starvideos generate -m videos_f", "starvideos generate -m videos_fast" },
+  { "starvideos generate --model videos_f",
+    "starvideos generate --model videos_fast" },
+  { "starvideos create --edition m", "starvideos create --edition mingyan" },
+  { "starvideos validate --ratio 21", "starvideos validate --ratio 21:9" },
+  { "starvideos validate --ratio 21:", "starvideos validate --ratio 21:9" },
+  { "starvideos validate --ratio=21", "starvideos validate --ratio=21:9" },
+  { "starvideos orders --state comp", "starvideos orders --state completed" },
+  { "starvideos sandbox --scenario link_e",
+    "starvideos sandbox --scenario link_expired" },
+  { "starvideos generate -o kit", "starvideos generate -o kitten.mp4" },
+  { "starvideos batch a", "starvideos batch a\\ list.jsonl" },
+  { "starvideos work -o v", "starvideos work -o videos" },
+  { "starvideos completion z", "starvideos completion zsh" },
+  { "starvideos ledger b", "starvideos ledger backup" },
+  { "starvideos create --prompt kit", "starvideos create --prompt kit" },
+  { "starvideos create kit", "starvideos create kit" },
+}
+
+describe("completion", function()
+  local folder
+
+  setup(function()
+    folder = files.folder()
+    os.execute(("cd %s && touch kitten.mp4 'a list.jsonl' && mkdir videos")
+      :format(quoted(folder)))
+    for _, shell in ipairs { "bash", "zsh", "fish" } do
+      local file = assert(io.open(folder .. "/." .. shell, "wb"))
+      file:write(completion.text(shell))
+      file:close()
+    end
+  end)
+
+  teardown(function()
+    os.execute("rm -rf " .. quoted(folder))
+  end)
+
+  -- What an interactive shell has made of lines.
+  local function typed(shell, setup_words)
+    local typist = read "pwd":match "^[^\n]*" .. "/spec/fixtures/type.zsh"
+    local words = {}
+    for index, line in ipairs(LINES) do
+      words[index] = quoted(line[1])
+    end
+    local text = read(("cd %s && HOME=$PWD timeout 120 zsh -f %s %s %s %s"
+      .. " </dev/null 2>&1"):format(quoted(folder), quoted(typist), shell,
+      quoted(setup_words), table.concat(words, " ")))
+    local list = {}
+    for line in ("\n" .. text:gsub("\r", "")):gmatch "\n[^\n<]*<(starvideos [^\n]-)>%f[\n\0]" do
+      list[#list + 1] = line:gsub("[ /=]+$", "")
+    end
+    return list, text
+  end
+
+  for shell, setup_words in pairs { bash = "source ./.bash",
+    zsh = "autoload -U compinit; compinit -u -D; source ./.zsh" } do
+    it("completes words in " .. shell, function()
+      local found, text = typed(shell, setup_words)
+      assert.equal(#LINES, #found, text)
+      for index, line in ipairs(LINES) do
+        assert.equal(line[2], found[index])
+      end
+    end)
+  end
+
+  it("completes words in fish", function()
+    for _, line in ipairs(LINES) do
+      local candidates = read(("cd %s && HOME=$PWD fish --no-config -c"
+        .. " 'source ./.fish; complete -C \"%s\"' 2>&1"):format(quoted(folder),
+        line[1]))
+      local wanted = line[2]:match "(%S+)$":gsub("^list", "a list")
+      if line[1] == line[2] then
+        assert.equal("", candidates, line[1])
+      else
+        assert.equal(wanted, candidates:match "^[^\t\n/]*", line[1])
+        assert.is_nil(candidates:find("\n.", 1), candidates)
+      end
+    end
+  end)
+
+  it("has no candidate that stands for a kind of value", function()
+    for _, shell in ipairs { "bash", "zsh", "fish" } do
+      assert.is_nil(completion.text(shell):find("__%u+__"))
+    end
+  end)
+end)
+
+describe("the manual page", function()
+  it("has nothing that mandoc or man warn of", function()
+    local name = os.tmpname()
+    finally(function() os.remove(name) end)
+    local file = assert(io.open(name, "wb"))
+    file:write(manual.text())
+    file:close()
+    assert.equal("", read("mandoc -Tlint -Wwarning " .. name .. " 2>&1"))
+    assert.truthy(read("mandoc -Thtml " .. name):find "EXIT STATUS")
+  end)
+end)

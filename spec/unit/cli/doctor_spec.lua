@@ -1,0 +1,181 @@
+local command = require "spec.fixtures.command"
+local core = require "starvideos.core"
+local files = require "spec.fixtures.files"
+local json = require "starvideos.json"
+local versions = require "starvideos.cli.versions"
+
+local NOT_FOUND = { status = 404, headers = {},
+  body = '{"code":404,"msg":"task not found"}' }
+
+-- The provider, as it answers about a task that does not exist.
+local function provider(answer, sent)
+  return function(req)
+    if sent then
+      sent[#sent + 1] = req
+    end
+    if answer.reason then
+      return nil, answer
+    end
+    return { status = answer.status or 200, body = answer.body,
+      headers = answer.headers or {} }
+  end
+end
+
+describe("doctor", function()
+  local folder
+
+  setup(function()
+    folder = files.folder()
+  end)
+
+  teardown(function()
+    files.remove(folder)
+  end)
+
+  -- The findings by their names, the exit code and what else was printed.
+  local function examine(given, ...)
+    given.transport = given.transport or provider(NOT_FOUND)
+    local code, out, err = command.run({ "doctor", "--json", "-o", folder, ... },
+      given)
+    local found, by_name = json.decode(out), {}
+    for _, finding in ipairs(found.findings) do
+      by_name[finding.name] = finding
+    end
+    return by_name, code, out .. err, found.ok
+  end
+
+  it("finds all that is needed, and asks the provider one thing that costs"
+    .. " nothing", function()
+    local sent = {}
+    local found, code, _, ok = examine { transport = provider(NOT_FOUND, sent) }
+    assert.equal(0, code)
+    assert.is_true(ok)
+    for _, name in ipairs { "starvideos", "Lua", "libcurl", "lua-cjson",
+      "argparse", "key", "base URL", "provider", "folder", "terminal" } do
+      assert.equal("ok", found[name].state, name)
+    end
+    assert.equal(1, #sent)
+    assert.equal("GET", sent[1].method)
+    assert.truthy(sent[1].url:find("/v1/result/", 1, true))
+    assert.is_nil(sent[1].body)
+  end)
+
+  it("asks nobody with --offline", function()
+    local found, code = examine({ transport = function()
+      error "something was sent"
+    end }, "--offline")
+    assert.equal(0, code)
+    assert.equal("skipped", found.provider.state)
+  end)
+
+  it("never prints the key", function()
+    local _, _, text = examine { key = "sk-very-secret", transport = provider {
+      status = 401, body = '{"error":"no sk-very-secret"}' } }
+    assert.is_nil(text:find("sk-very-secret", 1, true))
+  end)
+
+  it("leaves nothing in the folder", function()
+    examine { ledger = folder .. "/new.db" }
+    assert.is_nil(core.kind(folder .. "/new.db"))
+    local list = io.popen("ls -A '" .. folder .. "'")
+    local names = list:read "*a"
+    list:close()
+    assert.equal("", names)
+  end)
+
+  local cases = {
+    { "a missing key", { key = " " }, "key", "missing", 2 },
+    { "a refused key", { transport = provider {
+      body = '{"code":"204","msg":"no"}' } }, "provider", "failed", 3 },
+    { "a wrong base URL", { base_url = "ftp://nowhere" }, "base URL", "failed",
+      2 },
+    { "an address that is not the API's", { transport = provider {
+      body = '{"code":500,"data":null,"msg":"No handler found for GET /x"}' } },
+      "provider", "failed", 2 },
+    { "a name that does not resolve", { transport = provider {
+      reason = "resolve", message = "no such host", sent = false } }, "provider",
+      "failed", 5 },
+    { "a certificate that is not trusted", { transport = provider {
+      reason = "tls", message = "bad certificate", sent = false } }, "provider",
+      "failed", 5 },
+    { "a provider that is broken", { transport = provider { status = 502,
+      body = "<html>" } }, "provider", "failed", 5 },
+    { "a clock that is wrong", { transport = provider { status = 404,
+      body = NOT_FOUND.body,
+      headers = { date = "Fri, 01 Jan 2010 00:00:00 GMT" } } }, "clock",
+      "failed", 2 },
+  }
+  for _, case in ipairs(cases) do
+    it("finds " .. case[1] .. ", with its cure", function()
+      local found, code, _, ok = examine(case[2])
+      local finding = found[case[3]]
+      assert.equal(case[4], finding.state, finding.found)
+      assert.truthy(finding.cure)
+      assert.equal(case[5], code)
+      assert.is_false(ok)
+    end)
+  end
+
+  it("finds a ledger that cannot be opened, a folder and certificates that are"
+    .. " not there", function()
+    local name = folder .. "/no.db"
+    files.write(name, ("this is no ledger\n"):rep(100))
+    local found, code = examine { ledger = name }
+    os.remove(name)
+    assert.equal("failed", found.ledger.state)
+    assert.equal(8, code)
+    found, code = examine({}, "-o", folder .. "/nowhere", "--ca-file",
+      folder .. "/none.pem")
+    assert.equal("failed", found.folder.state)
+    assert.equal("failed", found["CA file"].state)
+    assert.equal(8, code)
+  end)
+
+  it("finds a ledger that works", function()
+    local name = folder .. "/good.db"
+    files.write(name, "")
+    command.run({ "status", "--ledger", name })
+    local found, code = examine { ledger = name }
+    for _, ending in ipairs { "", "-wal", "-shm" } do
+      os.remove(name .. ending)
+    end
+    assert.equal("ok", found.ledger.state, found.ledger.found)
+    assert.equal(0, code)
+  end)
+
+  it("finds a libcurl that is too old, or without TLS", function()
+    local curl = require "starvideos.curl"
+    local version = curl.version
+    finally(function() curl.version = version end)
+    for text, wanted in pairs { ["libcurl/7.74.0 OpenSSL/1.1.1"] = "failed",
+      ["libcurl/7.88.1 zlib/1.2"] = "failed",
+      ["libcurl/8.14.0 GnuTLS/3.8 zlib/1.3"] = "ok" } do
+      curl.version = function() return text end
+      local found, code = examine {}
+      assert.equal(wanted, found.libcurl.state, text)
+      assert.equal(wanted == "ok" and 0 or 2, code)
+    end
+  end)
+
+  it("is read by people, and says that nothing was bought", function()
+    local code, out, err = command.run({ "doctor", "-o", folder },
+      { key = " ", transport = provider(NOT_FOUND) })
+    assert.equal(2, code)
+    assert.truthy(out:find("missing   key", 1, true), out)
+    assert.truthy(out:find("\n1 of these has to be cured. Nothing was ordered or"
+      .. " bought.\n", 1, true), out)
+    assert.truthy(err:find("nothing was ordered", 1, true))
+    for line in out:gmatch "[^\n]+" do
+      assert.is_true(#line <= 80, line)
+    end
+  end)
+
+  it("begins with what --version shows", function()
+    local _, out = command.run { "--version" }
+    assert.equal(versions.text() .. "\n", out)
+    local found = examine {}
+    for _, row in ipairs(versions.list()) do
+      assert.truthy(found[row.name], row.name)
+    end
+  end)
+end)
