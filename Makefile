@@ -58,9 +58,6 @@ LUA_LIBS = $(shell pkg-config --libs $(LUA) 2>/dev/null)
 # On 32 bits a file of more than 2 GiB could not even be looked at.
 LARGE_FILES = -D_FILE_OFFSET_BITS=64
 
-# In the bindings all is static but luaopen_*, which must be seen; of the
-# rest nothing may be, or it would meet symbols of the host.
-VISIBILITY = hidden
 COMPILE = $(CC) -std=gnu99 -Icsrc $(LARGE_FILES) $(WARNINGS) $(SYSTEM_CFLAGS) \
 	$(CFLAGS) $(LUA_CFLAGS) $(CURL_CFLAGS)
 
@@ -106,10 +103,9 @@ $(BUILD)/starvideos/curl.$(ENDING): $(call object,$(CURL_SRC))
 	@mkdir -p $(@D)
 	$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS)
 
-$(BUILD)/obj/lua/core.o $(BUILD)/obj/lua/curl.o: VISIBILITY = default
 $(BUILD)/obj/%.o: csrc/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) -fvisibility=$(VISIBILITY) -MMD -MP -c -o $@ $<
+	$(COMPILE) -MMD -MP -c -o $@ $<
 
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d)
 

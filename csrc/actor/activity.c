@@ -5,6 +5,8 @@
 #include "platform/clock.h"
 #include "platform/socket_mark.h"
 
+#include "core/hidden.h"
+
 static __thread sv_activity *own;
 
 static void set_begun(sv_activity *activity, double now) {

@@ -8,6 +8,8 @@
 #include "platform/atfork.h"
 #include "platform/interrupt.h"
 
+#include "core/hidden.h"
+
 static const double EXIT_SECONDS = 0.25;
 
 struct sv_actor {

@@ -10,6 +10,8 @@
 #include "platform/semaphore.h"
 #include "platform/thread.h"
 
+#include "core/hidden.h"
+
 /* For Lua, a driver of a database, a name look-up and a TLS handshake. */
 enum { STACK_BYTES = 1024 * 1024 };
 

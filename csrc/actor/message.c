@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "core/hidden.h"
+
 void sv_message_drop(sv_message *message) {
   if (__atomic_sub_fetch(&message->owners, 1, __ATOMIC_ACQ_REL) > 0 ||
       message->lost) {

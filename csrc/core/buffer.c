@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/hidden.h"
+
 enum { FIRST_ROOM = 512 };
 
 static bool reserve(sv_buffer *buffer, size_t wanted) {

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/hidden.h"
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* The lenient reading of the documents' MB. */

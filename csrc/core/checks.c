@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/hidden.h"
+
 bool sv_is_given(const sv_value *value) {
   return value->kind != SV_ABSENT && value->kind != SV_NULL;
 }

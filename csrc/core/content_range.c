@@ -5,6 +5,8 @@
 
 #include "core/text.h"
 
+#include "core/hidden.h"
+
 /* Reads the digits at the start of a text: the place after them, or NULL where
 ** there are none, or more than the number holds. */
 static const char *read_number(const char *text, const char *end,

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/hidden.h"
+
 static const char *const names[] = {
 #define X(id, name, kind, more) name,
     SV_FIELDS(X)

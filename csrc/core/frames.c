@@ -4,6 +4,8 @@
 
 #include "core/media.h"
 
+#include "core/hidden.h"
+
 /* --- frames, by their names and their old ones -------------------------- */
 
 /* The old name of a frame, or of what is one. */

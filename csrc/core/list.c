@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "core/hidden.h"
+
 void sv_list_push(sv_list *list, sv_link *link) {
   sv_link *last = __atomic_load_n(&list->last, __ATOMIC_RELAXED);
   do {

@@ -6,6 +6,8 @@
 #include "core/text.h"
 #include "core/url.h"
 
+#include "core/hidden.h"
+
 #define MB 1048576.0
 
 /* Lengths are added up from fractions, which do not add up exactly. */

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/hidden.h"
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* --- the shape of a row ------------------------------------------------ */

@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "core/hidden.h"
+
 void sv_pending_add(sv_pending *pending, sv_item *item) {
   item->number = ++pending->last_number;
   item->before = pending->last;

@@ -8,6 +8,8 @@
 
 #include "core/text.h"
 
+#include "core/hidden.h"
+
 /* The longest message names sixteen ratios or some twenty models. */
 #define MESSAGE_SIZE 1024
 

@@ -6,6 +6,8 @@
 
 #include "core/text.h"
 
+#include "core/hidden.h"
+
 /* --- model ------------------------------------------------------------- */
 
 static void list_models(const sv_catalog *catalog, char list[SV_LIST_SIZE]) {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/hidden.h"
+
 #define SHOWN_BYTES 60
 
 size_t sv_utf8_next(const char *at, size_t left, uint32_t *point) {

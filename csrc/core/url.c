@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/hidden.h"
+
 /* The length of "http://" or "https://" at the start of text, else 0. */
 static size_t scheme_length(const char *text, size_t length) {
   static const char *const schemes[] = {"https://", "http://"};

@@ -3,6 +3,8 @@
 #include "core/checks.h"
 #include "core/text.h"
 
+#include "core/hidden.h"
+
 /* Stands in for a model that is not known: what it refuses, all refuse. */
 static const sv_model any_model = {
     .takes = SV_ALL_FIELDS,

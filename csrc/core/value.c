@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/hidden.h"
+
 sv_value sv_text(const char *text) {
   sv_value value;
   value.kind = SV_TEXT;

@@ -7,6 +7,8 @@
 
 #include "platform/lock.h"
 
+#include "core/hidden.h"
+
 static int rename_whole(int file, const char *part, const char *path,
                         long long size, bool overwrite) {
   long long now;

@@ -11,6 +11,8 @@
 #include "curl/commit.h"
 #include "platform/file.h"
 
+#include "core/hidden.h"
+
 const char *sv_disk_action_name(sv_disk_action action) {
   static const char *const names[] = {
 #define X(name, text) text,

@@ -8,6 +8,8 @@
 #include "platform/semaphore.h"
 #include "platform/thread.h"
 
+#include "core/hidden.h"
+
 enum { STACK_BYTES = 256 * 1024 };
 
 struct sv_disk_thread {

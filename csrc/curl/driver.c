@@ -11,6 +11,8 @@
 #include "platform/process.h"
 #include "platform/thread.h"
 
+#include "core/hidden.h"
+
 /* A TLS handshake of libcurl with OpenSSL takes less than 64 KiB; name
 ** look-ups have threads of libcurl's. */
 enum { STACK_BYTES = 512 * 1024 };

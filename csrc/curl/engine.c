@@ -13,6 +13,8 @@
 #include "platform/process.h"
 #include "platform/signals.h"
 
+#include "core/hidden.h"
+
 enum {
   LONGEST_POLL_MS = 3600 * 1000,
 };

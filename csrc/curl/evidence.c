@@ -4,6 +4,8 @@
 
 #include "platform/address.h"
 
+#include "core/hidden.h"
+
 enum {
   BODY_SENT_APART = 64 * 1024, /* libcurl's MAX_INITIAL_POST_SIZE */
   COUNTS_ALL = 0x080700,       /* from 8.7 the request size has the body */

@@ -5,6 +5,8 @@
 
 #include "curl/libcurl.h"
 
+#include "core/hidden.h"
+
 enum {
   SINK_BUFFER = 512 * 1024, /* a bigger read costs fewer system calls */
 };

@@ -4,6 +4,8 @@
 
 #include "core/text.h"
 
+#include "core/hidden.h"
+
 static bool blank(char byte) {
   return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
 }

@@ -8,6 +8,8 @@
 #include "platform/module.h"
 #include "platform/thread.h"
 
+#include "core/hidden.h"
+
 static int is_started; /* atomic */
 
 bool sv_libcurl_is_old(char text[SV_LIBCURL_TEXT]) {

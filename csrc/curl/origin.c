@@ -4,6 +4,8 @@
 
 #include "platform/address.h"
 
+#include "core/hidden.h"
+
 static bool judge(sv_origin *origin, const char *scheme, const char *host,
                   bool insecure_http, sv_outcome *outcome) {
   origin->local = sv_address_is_loopback(host);

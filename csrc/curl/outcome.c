@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/hidden.h"
+
 const char *sv_reason_name(sv_reason reason) {
   static const char *const names[] = {
 #define X(name, text) text,

@@ -5,6 +5,8 @@
 
 #include "platform/clock.h"
 
+#include "core/hidden.h"
+
 /* About as long as libcurl considers an idle connection usable. */
 static const double IDLE_SECONDS = 120;
 

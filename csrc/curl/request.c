@@ -5,6 +5,8 @@
 
 #include <curl/curl.h>
 
+#include "core/hidden.h"
+
 static size_t room_for(const char *text) {
   return text ? strlen(text) + 1 : 0;
 }

@@ -6,6 +6,8 @@
 #include "platform/lock.h"
 #include "platform/process.h"
 
+#include "core/hidden.h"
+
 enum { WRITE_BACK = 8 * 1024 * 1024 };
 
 int sv_sink_open(sv_sink *sink, const char *path, long long offset,

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "core/hidden.h"
+
 sv_ticket *sv_ticket_of_cancel(sv_link *link) {
   return (sv_ticket *)((char *)link - offsetof(sv_ticket, cancel));
 }

@@ -10,6 +10,8 @@
 #include "platform/clock.h"
 #include "platform/file.h"
 
+#include "core/hidden.h"
+
 enum { MAX_HEAD = 64 * 1024 };
 
 /* --- the request ------------------------------------------------------- */

@@ -7,6 +7,8 @@
 
 #include "curl/head.h"
 
+#include "core/hidden.h"
+
 bool sv_version_copy(sv_version *version, const char *etag,
                      const char *modified, long long total) {
   version->etag = etag ? strdup(etag) : NULL;

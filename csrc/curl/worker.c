@@ -6,6 +6,8 @@
 #include "platform/atfork.h"
 #include "platform/clock.h"
 
+#include "core/hidden.h"
+
 static const double PROGRESS_SECONDS = 0.02;
 static const double LONG_SECONDS = 3600;
 

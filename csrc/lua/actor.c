@@ -14,6 +14,8 @@
 #include "lua/notifier.h"
 #include "platform/module.h"
 
+#include "core/hidden.h"
+
 #define ACTOR "starvideos.core.actor"
 #define MESSAGE "starvideos.core.message"
 

@@ -1,5 +1,7 @@
 #include "lua/class.h"
 
+#include "core/hidden.h"
+
 void sv_make_class(lua_State *L, const char *name, const luaL_Reg *methods) {
   luaL_newmetatable(L, name);
   luaL_setfuncs(L, methods, 0);

@@ -7,6 +7,8 @@
 #include "lua/response.h"
 #include "platform/file.h"
 
+#include "core/hidden.h"
+
 #define DISK_JOB "starvideos.curl.disk_job"
 #define LOCK "starvideos.curl.lock"
 

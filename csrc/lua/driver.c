@@ -11,6 +11,8 @@
 #include "lua/response.h"
 #include "platform/interrupt.h"
 
+#include "core/hidden.h"
+
 #define DRIVER "starvideos.curl.driver"
 #define TICKET "starvideos.curl.ticket"
 

@@ -8,6 +8,8 @@
 #include "platform/descriptor.h"
 #include "platform/file.h"
 
+#include "core/hidden.h"
+
 #define FILE_CLASS "starvideos.file"
 
 /* --- results -------------------------------------------------------------- */

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/hidden.h"
+
 enum { MAX_DEPTH = 16 };
 
 /* What a value begins with. */

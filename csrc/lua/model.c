@@ -4,6 +4,8 @@
 
 #include "lua/value.h"
 
+#include "core/hidden.h"
+
 static void push_texts(lua_State *L, const char *const *texts) {
   lua_newtable(L);
   for (int i = 0; i < SV_MAX_CHOICES && texts[i]; i++) {

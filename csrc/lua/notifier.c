@@ -4,6 +4,8 @@
 
 #include "lua/class.h"
 
+#include "core/hidden.h"
+
 #define NOTIFIER "starvideos.notifier"
 
 /* --- values --------------------------------------------------------------- */

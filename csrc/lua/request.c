@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/hidden.h"
+
 enum { MAX_BODY = 4 * 1024 * 1024, MAX_IN_FLIGHT = 64 };
 
 static void wrong_field(lua_State *L, const char *name, const char *wanted) {

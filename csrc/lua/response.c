@@ -2,6 +2,8 @@
 
 #include "curl/head.h"
 
+#include "core/hidden.h"
+
 enum { USUAL_HEADERS = 8 }; /* of an answer; more make a table that grows */
 
 void sv_set_integer(lua_State *L, const char *name, long long number) {

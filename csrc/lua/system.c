@@ -20,6 +20,8 @@
 #include "platform/terminal.h"
 #include "platform/termination.h"
 
+#include "core/hidden.h"
+
 /* process_id() -> number. What was opened before a fork is another's after. */
 static int system_process_id(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)sv_process_id());

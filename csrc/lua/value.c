@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/hidden.h"
+
 sv_value sv_to_value(lua_State *L, int index) {
   sv_value value;
   memset(&value, 0, sizeof value);

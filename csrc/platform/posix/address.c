@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/hidden.h"
+
 bool sv_address_is_loopback(const char *host) {
   struct in_addr address;
   return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||

@@ -9,6 +9,8 @@
 
 #include "platform/clock.h"
 
+#include "core/hidden.h"
+
 /* A fork must get its turn while threads go in and out all the time. */
 #ifdef PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
 #define FREE PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP

@@ -2,6 +2,8 @@
 
 #include <time.h>
 
+#include "core/hidden.h"
+
 static double read_clock(clockid_t clock) {
   struct timespec now = {0, 0};
   clock_gettime(clock, &now);

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/hidden.h"
+
 enum { MOST_FILES = 65536 };
 
 sv_descriptor sv_descriptor_of(int file) {

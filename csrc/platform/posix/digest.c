@@ -14,6 +14,8 @@
 #include "platform/atfork.h"
 #include "platform/file.h"
 
+#include "core/hidden.h"
+
 enum { BLOCK = 1024 * 1024 };
 
 /* libcrypto fails here only where memory is short. */

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/hidden.h"
+
 bool sv_environment_get(const char *name, char *value, size_t room,
                         size_t *size) {
   const char *found = getenv(name);

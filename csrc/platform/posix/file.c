@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/hidden.h"
+
 /* Of a system call that gives 0 where it succeeds. */
 static int problem_of(int returned) {
   return returned == 0 ? 0 : errno;

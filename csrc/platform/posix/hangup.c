@@ -5,6 +5,8 @@
 
 #include "platform/module.h"
 
+#include "core/hidden.h"
+
 static struct sigaction before;
 static bool is_caught;
 static volatile sig_atomic_t came;

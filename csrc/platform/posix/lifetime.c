@@ -14,6 +14,8 @@
 #include "platform/file.h"
 #include "platform/process.h"
 
+#include "core/hidden.h"
+
 #ifdef __APPLE__
 
 int sv_lifetime_of(long number, char start[SV_LIFETIME_ROOM]) {

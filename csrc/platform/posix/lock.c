@@ -11,6 +11,8 @@
 
 #include "platform/process.h"
 
+#include "core/hidden.h"
+
 enum { MOST_TRIES = 100 };
 
 /* --- a file -------------------------------------------------------------- */

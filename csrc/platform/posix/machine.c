@@ -12,6 +12,8 @@
 
 #include "platform/file.h"
 
+#include "core/hidden.h"
+
 size_t sv_machine_name(char *text, size_t room) {
   if (gethostname(text, room) != 0 || !memchr(text, '\0', room)) {
     return 0;

@@ -4,6 +4,8 @@
 
 #include <dlfcn.h>
 
+#include "core/hidden.h"
+
 void sv_module_keep(const void *address) {
   Dl_info info;
   if (dladdr(address, &info) && info.dli_fname) {

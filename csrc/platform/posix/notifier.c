@@ -18,6 +18,8 @@
 #include "platform/descriptor.h"
 #include "platform/process.h"
 
+#include "core/hidden.h"
+
 /* Where no flag of a call keeps SIGPIPE away, an option of the socket does. */
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0

@@ -4,6 +4,8 @@
 
 #include "platform/process.h"
 
+#include "core/hidden.h"
+
 const char *sv_path_system(void) {
   return "posix";
 }

@@ -8,6 +8,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "core/hidden.h"
+
 long sv_process_id(void) {
   return (long)getpid();
 }

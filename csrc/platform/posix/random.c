@@ -7,6 +7,8 @@
 
 #include "platform/file.h"
 
+#include "core/hidden.h"
+
 /* Opened each time: it is a device, and rarely read. */
 bool sv_random_bytes(void *bytes, size_t size) {
   size_t count = 0;

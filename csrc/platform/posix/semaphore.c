@@ -4,6 +4,8 @@
 
 #include <dispatch/dispatch.h>
 
+#include "core/hidden.h"
+
 static const double LONGEST_SECONDS = 1e9; /* of an int64_t of nanoseconds */
 
 /* Those of POSIX are not there. The system's, under a name of its own. */
@@ -43,6 +45,8 @@ bool sv_semaphore_wait(sv_semaphore *semaphore, double seconds) {
 #include <time.h>
 
 #include "platform/clock.h"
+
+#include "core/hidden.h"
 
 struct sv_semaphore {
   sem_t count;

@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <time.h>
 
+#include "core/hidden.h"
+
 void sv_signals_hold(sv_signals *signals) {
   sigset_t held, before;
   sigemptyset(&held);

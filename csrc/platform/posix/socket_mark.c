@@ -9,6 +9,8 @@
 
 #include "platform/descriptor.h"
 
+#include "core/hidden.h"
+
 /* Odd ones, for others set round numbers. */
 enum { FIRST_MARK = 15001, MARKS = 10000 };
 

@@ -16,6 +16,8 @@
 #include "platform/descriptor.h"
 #include "platform/process.h"
 
+#include "core/hidden.h"
+
 /* Of SQLite's file formats: what a reader locks of a database, and the byte of
 ** its shared memory that every user of it has locked. */
 enum { SHARED_FIRST = 0x40000002, SHARED_SIZE = 510, IN_USE = 128 };

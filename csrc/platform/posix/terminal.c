@@ -10,6 +10,8 @@
 
 #include "platform/file.h"
 
+#include "core/hidden.h"
+
 bool sv_terminal_is(int descriptor) {
   return isatty(descriptor) == 1;
 }

@@ -7,6 +7,8 @@
 #include "platform/clock.h"
 #include "platform/module.h"
 
+#include "core/hidden.h"
+
 /* timeout(1) sends each signal twice: to the process and to its group. */
 #define SAME_SECONDS 1.0
 

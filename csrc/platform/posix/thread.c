@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "core/hidden.h"
+
 typedef struct start {
   void (*body)(void *);
   void *self;

@@ -5,6 +5,8 @@
 
 #include "platform/windows/win32.h"
 
+#include "core/hidden.h"
+
 /* Four numbers and nothing else, as inet_pton takes them; winsock's own would
 ** have to be started first. */
 static bool is_in_loopback_net(const char *host) {

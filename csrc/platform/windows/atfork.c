@@ -1,5 +1,7 @@
 #include "platform/atfork.h"
 
+#include "core/hidden.h"
+
 /* There is no fork here, and an exit needs no guard: ExitProcess ends all other
 ** threads before a library is told, so that none of ours is inside of one that
 ** cleans up. */

@@ -2,6 +2,8 @@
 
 #include "platform/windows/win32.h"
 
+#include "core/hidden.h"
+
 double sv_now(void) {
   LARGE_INTEGER ticks, per_second;
   QueryPerformanceFrequency(&per_second);

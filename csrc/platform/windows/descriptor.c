@@ -5,6 +5,8 @@
 
 #include "platform/windows/win32.h"
 
+#include "core/hidden.h"
+
 /* What the C library can number; sockets have numbers of the system's. */
 enum { MOST_FILES = 8192 };
 

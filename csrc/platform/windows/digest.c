@@ -12,6 +12,8 @@
 
 #include <bcrypt.h>
 
+#include "core/hidden.h"
+
 enum { BLOCK = 1024 * 1024, SHA256_BYTES = (SV_SHA256_HEX - 1) / 2 };
 
 struct sv_digest {

@@ -8,6 +8,8 @@
 
 #include "platform/windows/wide.h"
 
+#include "core/hidden.h"
+
 /* NULL where there is none; "" too has a size of one. */
 static wchar_t *variable(const wchar_t *name) {
   DWORD room = GetEnvironmentVariableW(name, NULL, 0);

@@ -12,6 +12,8 @@
 #include "platform/windows/private.h"
 #include "platform/windows/win32.h"
 
+#include "core/hidden.h"
+
 /* As others may open it meanwhile: a file that is being written may be looked
 ** at, renamed and removed, as on other systems. */
 static const DWORD SHARED =

@@ -1,5 +1,7 @@
 #include "platform/hangup.h"
 
+#include "core/hidden.h"
+
 /* Nobody sends one here. */
 void sv_hangup_begin(void) {
 }

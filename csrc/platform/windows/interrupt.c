@@ -1,5 +1,7 @@
 #include "platform/interrupt.h"
 
+#include "core/hidden.h"
+
 /* Ctrl-C comes on a thread of the system's and ends no wait of another one.
 ** A person takes it for the answer to the key. */
 #define LONGEST_SECONDS 0.05

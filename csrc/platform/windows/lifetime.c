@@ -4,6 +4,8 @@
 
 #include <windows.h>
 
+#include "core/hidden.h"
+
 /* The exit code of a process that has none yet. */
 #define RUNNING 259 /* STILL_ACTIVE, which has the type of another code */
 

@@ -8,6 +8,8 @@
 #include "platform/process.h"
 #include "platform/windows/win32.h"
 
+#include "core/hidden.h"
+
 /* Who closes a file that was removed lets its name go a little later. */
 enum { MOST_TRIES = 40, TRY_MILLISECONDS = 5 };
 

@@ -8,6 +8,8 @@
 
 #include "platform/windows/wide.h"
 
+#include "core/hidden.h"
+
 size_t sv_machine_name(char *text, size_t room) {
   wchar_t wide[256];
   DWORD length = sizeof wide / sizeof *wide;

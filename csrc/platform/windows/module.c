@@ -2,6 +2,8 @@
 
 #include "platform/windows/win32.h"
 
+#include "core/hidden.h"
+
 void sv_module_keep(const void *address) {
   HMODULE module;
   GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS |

@@ -7,6 +7,8 @@
 #include "platform/thread.h"
 #include "platform/windows/win32.h"
 
+#include "core/hidden.h"
+
 /* Two datagram sockets of this machine that hear each other alone, for a loop
 ** can watch nothing but a socket. */
 struct sv_notifier {

@@ -8,6 +8,8 @@
 
 #include "platform/windows/wide.h"
 
+#include "core/hidden.h"
+
 const char *sv_path_system(void) {
   return "windows";
 }

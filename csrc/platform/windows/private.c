@@ -5,6 +5,8 @@
 
 #include <sddl.h>
 
+#include "core/hidden.h"
+
 enum { USER_ROOM = 256, RIGHTS_ROOM = 256 };
 
 /* The user's identifier as text, by LocalAlloc; NULL where it cannot be had. */

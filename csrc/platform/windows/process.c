@@ -7,6 +7,8 @@
 #include "platform/windows/wide.h"
 #include "platform/windows/win32.h"
 
+#include "core/hidden.h"
+
 long sv_process_id(void) {
   return (long)GetCurrentProcessId();
 }

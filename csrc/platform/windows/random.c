@@ -4,6 +4,8 @@
 
 #include <bcrypt.h>
 
+#include "core/hidden.h"
+
 bool sv_random_bytes(void *bytes, size_t size) {
   return BCryptGenRandom(NULL, bytes, (ULONG)size,
                          BCRYPT_USE_SYSTEM_PREFERRED_RNG) == 0;

@@ -5,6 +5,8 @@
 #include "platform/clock.h"
 #include "platform/windows/win32.h"
 
+#include "core/hidden.h"
+
 /* The longest single wait: the system counts milliseconds in 32 bits. */
 static const double LONGEST_SECONDS = 3600;
 

@@ -1,5 +1,7 @@
 #include "platform/signals.h"
 
+#include "core/hidden.h"
+
 /* Here a write that fails raises nothing. */
 
 void sv_signals_hold(sv_signals *signals) {

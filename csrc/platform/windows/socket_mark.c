@@ -1,5 +1,7 @@
 #include "platform/socket_mark.h"
 
+#include "core/hidden.h"
+
 /* No option of a socket here is left alone by everybody else, so that none
 ** finds a library's connection: one that does not answer lasts as long as the
 ** system's own limits. */

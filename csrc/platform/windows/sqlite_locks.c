@@ -1,5 +1,7 @@
 #include "platform/sqlite_locks.h"
 
+#include "core/hidden.h"
+
 /* There is no fork here, hence no child that lacks locks. */
 
 void sv_sqlite_locks_note(const char *path) {

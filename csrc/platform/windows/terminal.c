@@ -7,6 +7,8 @@
 #include "platform/windows/wide.h"
 #include "platform/windows/win32.h"
 
+#include "core/hidden.h"
+
 #ifndef ENABLE_VIRTUAL_TERMINAL_PROCESSING
 #define ENABLE_VIRTUAL_TERMINAL_PROCESSING 0x0004
 #endif

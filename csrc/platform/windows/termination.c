@@ -6,6 +6,8 @@
 
 #include "platform/module.h"
 
+#include "core/hidden.h"
+
 static bool is_caught;
 static volatile LONG came;
 

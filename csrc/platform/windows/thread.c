@@ -6,6 +6,8 @@
 
 #include "platform/windows/win32.h"
 
+#include "core/hidden.h"
+
 typedef struct start {
   void (*body)(void *);
   void *self;

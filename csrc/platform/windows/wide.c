@@ -5,6 +5,8 @@
 
 #include <windows.h>
 
+#include "core/hidden.h"
+
 wchar_t *sv_wide(const char *text) {
   int size = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, NULL,
                                  0);

@@ -7,6 +7,8 @@
 
 #include "platform/windows/wide.h"
 
+#include "core/hidden.h"
+
 /* Beyond this a directory could take no file of eight and three characters. */
 enum { PLAIN_LENGTH = MAX_PATH - 12 };
 
