@@ -117,30 +117,23 @@ $(BUILD)/flags: FORCE
 	@echo '$(COMPILE) $(LDFLAGS)' | cmp -s - $@ || \
 	  echo '$(COMPILE) $(LDFLAGS)' > $@
 
-# The command finds its own modules, wherever LUA_PATH points. Where it cannot be
-# loaded, or Ctrl-C comes meanwhile, nobody is to take that for a failed task.
+# The command finds its own modules, wherever LUA_PATH points: bin/starvideos, for
+# which LuaRocks does that, after lines that say where they lie.
 absolute = $(if $(filter /%,$(1)),,$(CURDIR)/)$(1)
-launcher_body = 'package.path = lua .. "/?.lua;" .. lua .. "/?/init.lua;" .. package.path' \
-	  'package.cpath = lib .. "/?.$(ENDING);" .. package.cpath' \
-	  'local loaded, cli = pcall(require, "starvideos.cli")' \
-	  'if not loaded then' \
-	  '  local stopped = tostring(cli):find("interrupted!", 1, true)' \
-	  '  io.stderr:write("starvideos: ", stopped and "interrupted" or tostring(cli), "; nothing was sent\n")' \
-	  '  os.exit(stopped and 130 or 2)' \
-	  'end' \
-	  'os.exit(cli.main(arg), true)'
-launcher = printf '%s\n' '\#!/usr/bin/env $(notdir $(LUA))' \
+launcher_paths = 'package.path = lua .. "/?.lua;" .. lua .. "/?/init.lua;" .. package.path' \
+	  'package.cpath = lib .. "/?.$(ENDING);" .. package.cpath'
+launcher = { printf '%s\n' '\#!/usr/bin/env $(notdir $(LUA))' \
 	  'local lua, lib = [==[$(call absolute,$(1))]==], [==[$(call absolute,$(2))]==]' \
-	  $(launcher_body)
+	  $(launcher_paths); sed 1d bin/starvideos; }
 
 # On Windows a program of that name starts it; both find the rest from where they
 # lie themselves. A folder that the code page has no name for Lua cannot enter.
 WINDOWS_LAUNCHER = $(BUILD)/bin/starvideos.bat
-$(WINDOWS_LAUNCHER): $(BUILD)/flags
+$(WINDOWS_LAUNCHER): $(BUILD)/flags bin/starvideos
 	@mkdir -p $(@D)
-	@printf '%s\n' 'local here = arg[0]:match "^(.*[/\\])" or ""' \
+	@{ printf '%s\n' 'local here = arg[0]:match "^(.*[/\\])" or ""' \
 	  'local lua, lib = here .. "../../../../lua", here .. ".."' \
-	  $(launcher_body) > $(@:.bat=.lua)
+	  $(launcher_paths); sed 1d bin/starvideos; } > $(@:.bat=.lua)
 	@printf '%s\r\n' '@"$(LUA).exe" "%~dp0starvideos.lua" %*' > $@
 
 $(LAUNCHER): $(BUILD)/flags FORCE
@@ -177,7 +170,7 @@ ROCKSPEC = rockspec/starvideos-scm-1.rockspec
 # What takes servers and processes of its own, and what goes through every case
 # there is, is tried from one Lua here and from LuaJIT as well in .ci/run.
 SUITES = $(LUAS:%=unit:%) integration:lua5.4 hosts:lua5.4 loops:luajit \
-	exhaustive:lua5.4
+	exhaustive:lua5.4 rockspec:lua5.4
 LONG_SUITES = integration:luajit exhaustive:luajit hosts:luajit installed:lua5.4
 
 # What LUA alone can find, in under a minute.
@@ -458,6 +451,30 @@ install: build
 	  mkdir -p "$(DESTDIR)$(INST_SHAREDIR)/$${file%/*}" && \
 	  install -m 644 "$$file" "$(DESTDIR)$(INST_SHAREDIR)/$$file" || exit; \
 	done
+
+# What a release is made of: the version stands in lua/starvideos/init.lua alone.
+# DIST_URL is where the tarball will lie.
+VERSION = $(shell sed -n 's/^_M._VERSION = "\(.*\)"$$/\1/p' lua/starvideos/init.lua)
+DIST_URL = https://starvideos.example/releases
+RELEASE_ROCKSPEC = rockspec/starvideos-$(VERSION)-1.rockspec
+
+# For rockspec/generate.lua, which asks for either SYSTEM.
+.PHONY: sources rockspec dist
+sources:
+	@echo core $(CORE_SRC)
+	@echo curl $(CURL_SRC)
+rockspec:
+	@mkdir -p build
+	@lua5.4 rockspec/generate.lua $(VERSION) $(DIST_URL) > build/rockspec
+	@mv build/rockspec $(RELEASE_ROCKSPEC)
+
+# From git's files of one commit alone: whoever makes it gets the same bytes.
+COMMIT = HEAD
+dist:
+	@mkdir -p build
+	@git archive --format=tar --prefix=starvideos-$(VERSION)/ $(COMMIT) | \
+	  gzip -n9 > build/starvideos-$(VERSION).tar.gz
+	@echo build/starvideos-$(VERSION).tar.gz
 
 .PHONY: clean
 clean:

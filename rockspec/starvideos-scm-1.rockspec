@@ -21,7 +21,7 @@ at run time; its command line needs argparse, its ledger LuaDBI.]],
 -- OpenResty brings a cjson of its own, Debian has all as packages, and
 -- LuaRocks, which knows of none, would insist on fetching them again.
 dependencies = {
-  "lua >= 5.1, < 5.5",
+  "lua >= 5.1, < 5.6",
 }
 
 -- The Makefile asks pkg-config and the compiler for curl; LuaRocks' own search
@@ -30,14 +30,14 @@ build = {
   type = "make",
   build_variables = {
     BUILD = "build/luarocks",
-    CFLAGS = "$(CFLAGS)",
+    CFLAGS = "$(CFLAGS) -DSV_TELL_LUA",
     LIBFLAG = "$(LIBFLAG)",
     LUA = "$(LUA)",
     LUA_INCDIR = "$(LUA_INCDIR)",
   },
   install_variables = {
     BUILD = "build/luarocks",
-    CFLAGS = "$(CFLAGS)",
+    CFLAGS = "$(CFLAGS) -DSV_TELL_LUA",
     LIBFLAG = "$(LIBFLAG)",
     LUA = "$(LUA)",
     LUA_INCDIR = "$(LUA_INCDIR)",

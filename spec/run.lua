@@ -38,6 +38,8 @@ local kinds = {
   faults = "spec/exhaustive/faults_spec.lua",
   secrets = "spec/exhaustive/secrets_spec.lua",
   installed = "spec/unit",
+  rocks = "spec/rocks",
+  rockspec = "spec/rocks/rockspec_spec.lua",
   windows = "spec/unit spec/hosts/luv_spec.lua spec/integration/cli"
     .. " spec/integration/*_spec.lua",
 }

@@ -20,7 +20,7 @@ describe("the installed rock", function()
 
   setup(function()
     folder = select(2, run "mktemp -d"):match("^%S+")
-    status, output = run(("cp -R Makefile csrc lua rockspec %s && cd %s"
+    status, output = run(("cp -R Makefile bin csrc lua rockspec %s && cd %s"
       .. " && luarocks --lua-version %s make --tree %s/tree"
       .. " rockspec/starvideos-scm-1.rockspec"):format(folder, folder, VERSION,
         folder))
