@@ -430,6 +430,11 @@ build/bench/%: spec/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu99 $(WARNINGS) $(CFLAGS) -Icsrc -o $@ $^ $(BENCH_LIBS)
 
+.PHONY: types
+types: build
+	@eval "$$($(MAKE) -s --no-print-directory env)" && \
+	  $(LUA) docs/reference/types.lua
+
 .PHONY: docs
 docs:
 	@$(DEPS) docs

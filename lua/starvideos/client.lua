@@ -42,25 +42,16 @@ end
 
 --- Order a video. An order that may have arrived is never sent again; one that
 -- certainly did not arrive is sent up to three times.
--- @tparam table params the API's own fields: `model`, `prompt`, `duration`
---   (seconds), `ratio`, `resolution`, `first_image`, `last_image`,
---   `referenceImages`, `referenceVideos`, `referenceAudios`. A reference is a
---   URL, or a table `{ url =, bytes =, duration =, width =, height = }` whose
---   facts are checked and whose URL is sent
--- @tparam[opt] table options `validation` (`strict`, `advisory` or `off`;
---   default the client's), `endpoint` (a path below the base URL, for a model
---   this version does not know); with a ledger also `key` (a name of your own:
---   the same key again returns the same task and sends nothing; default: the
---   absolute path, where there is one), `take` (1: another take of a key is
---   another order, for when the first one failed, or its fate is unknown, or
---   you want a second video), `path` (where `resume` is to save the video) and
---   `label` (of your own, for limits and lists)
--- @treturn ?table task
--- @treturn ?table warnings, or err: validation, config, auth, rate_limited,
---   invalid_request, network (nothing was sent), outcome_unknown (it may have
---   been accepted; with `phase`, `bytes_sent`, `status` and, from a ledger,
---   `order`), task_failed (with the task: it was accepted, and has ended) or
---   ledger (with `task` and `order` where it was accepted)
+-- @tparam Params params the fields of the model; the provider chooses what
+--   is left out
+-- @tparam[opt] CreateOptions options
+-- @treturn ?Task task
+-- @treturn ?Warning[]|Error err warnings; or without a task an error:
+--   validation, config, auth, rate_limited, invalid_request, network (nothing
+--   was sent), outcome_unknown (it may have been accepted; with `phase`,
+--   `bytes_sent`, `status` and, from a ledger, `order`), task_failed (with the
+--   task: it was accepted, and has ended), limited or ledger (with `task` and
+--   `order` where it was accepted)
 -- @usage local task = assert(client:create{ model = "videos",
 --   prompt = "A kitten in the grass", duration = 5 })
 -- @function Client:create
@@ -68,12 +59,14 @@ Client.create = waiting { name = "create", takes = { "params" }, key = true,
   run = create }
 
 --- Look at a task once.
--- @tparam string|table task_or_id
--- @tparam[opt] table options `max_age` (seconds; with a `shared` dictionary: an
---   answer that another wait or process got no longer ago will do)
--- @treturn ?table task, a failed one too
--- @treturn ?table err: validation (an empty id), config, auth, not_found,
+-- @tparam string|Task task a task or its id
+-- @tparam[opt] QueryOptions options
+-- @treturn ?Task task a failed one too
+-- @treturn ?Error err validation (an empty id), config, auth, not_found,
 --   rate_limited, server, network, timeout or protocol
+-- @usage
+-- local task = assert(client:query "video_123")
+-- print(task.status, task.progress)
 -- @function Client:query
 Client.query = waiting { name = "query", takes = { "task_id" },
   run = function(context, id, options)
@@ -81,25 +74,27 @@ Client.query = waiting { name = "query", takes = { "task_id" },
   end }
 
 --- Wait until a task ends.
--- @tparam string|table task_or_id
--- @tparam[opt] table options in seconds: `timeout` (1800), `interval` (30,
---   the provider asks for 30 to 60), `max_interval` (60), `first_poll` (one
---   interval after the task was created); and `on_progress(task, info)`,
---   called after every poll but one that ends the wait with an error, with the
---   task as last known (its status is `unknown` where no answer could be read
---   yet), `info.elapsed`, `info.remaining`, `info.polls`, and `info.error`
---   where this poll failed; such a task has no `raw`, nor has `err.task`
--- @treturn ?table task, completed
--- @treturn ?table err: task_failed, timeout (the task goes on; wait again for
+-- @tparam string|Task task a task or its id
+-- @tparam[opt] WaitOptions options
+-- @treturn ?Task task completed
+-- @treturn ?Error err task_failed, timeout (the task goes on; wait again for
 --   `err.task`), auth, not_found, rate_limited, protocol, config …
+-- @usage
+-- local task = assert(client:wait("video_123", { timeout = 3600,
+--   on_progress = function(seen, info)
+--     print(seen.status, info.elapsed)
+--   end }))
 -- @function Client:wait
 Client.wait = waiting { name = "wait", takes = { "task" }, run = wait.one }
 
 --- Wait for many tasks at the same time.
--- @tparam table list tasks or ids
--- @tparam[opt] table options as for `wait`; they hold for each task
--- @treturn table results in the order of the list, each with `id` and either
---   `task` or `err`
+-- @tparam (string|Task)[] list tasks or their ids
+-- @tparam[opt] WaitOptions options they hold for each task
+-- @treturn WaitResult[] results in the order of the list
+-- @usage
+-- for _, one in ipairs(client:wait_all { "video_123" }) do
+--   print(one.id, one.task and one.task.video_url or one.err)
+-- end
 -- @function Client:wait_all
 Client.wait_all = waiting { name = "wait_all", takes = { "tasks" },
   run = function(context, tasks, options)
@@ -111,31 +106,33 @@ Client.wait_all = waiting { name = "wait_all", takes = { "tasks" },
   end }
 
 --- Save the video of a completed task.
--- @tparam string|table task_or_id an id, or a task without a link, is asked
---   for first
--- @tparam string path the target; `.part` and `.part.json` beside it hold what
---   an interrupted download has left, and the next call or process resumes
+-- @tparam string|Task task an id, or a task without a link, is asked for
+--   first
+-- @tparam string path the target; `.part` and `.part.json` beside it hold
+--   what an interrupted download has left, and the next call or process resumes
 --   there. Where the link has expired, another one is asked for, once
--- @tparam[opt] table options `overwrite` (false), `timeout` (seconds, none),
---   `stall_timeout` (30 seconds without a byte), `on_progress(received,
---   total)` in bytes, total nil while unknown
--- @treturn ?table file with `path`, `bytes`, `sha256`, `resumed_from`, and
---   `ledger_error` where the file was saved and the ledger could not record it
--- @treturn ?table err: io, expired, network, timeout, task_failed, protocol,
+-- @tparam[opt] DownloadOptions options
+-- @treturn ?File file
+-- @treturn ?Error err io, expired, network, timeout, task_failed, protocol,
 --   ledger …; where something was kept, `part` is its path, `bytes` its size
+-- @usage
+-- local file = assert(client:download("video_123", "kitten.mp4"))
+-- print(file.path, file.bytes, file.sha256)
 -- @function Client:download
 Client.download = waiting { name = "download", takes = { "task", "path" },
   run = download.save }
 
 --- Order a video, wait for it and save it. Before it orders, it checks that the
 -- target can be written.
--- @tparam table params as for `create`
--- @tparam table options `path`, and those of `create` and `wait`;
---   `overwrite`, `stall_timeout`, `on_task(task)` as soon as the order was
---   accepted, `on_download(received, total)` in bytes
--- @treturn ?table task
--- @treturn ?table file, or err; after the order `err.task_id` says what to
---   wait for or download
+-- @tparam Params params as for `create`
+-- @tparam GenerateOptions options
+-- @treturn ?Task task
+-- @treturn ?File|Error file the saved video, or an error; after the order
+--   `err.task_id` says what to wait for or download
+-- @usage
+-- local task, file = assert(client:generate({ model = "videos",
+--   prompt = "A kitten in the grass", duration = 5 }, { path = "kitten.mp4" }))
+-- print(task.id, file.path)
 -- @function Client:generate
 Client.generate = waiting { name = "generate", takes = { "params" },
   key = true, requires = "path", reason = "where to save the video",
@@ -143,19 +140,16 @@ Client.generate = waiting { name = "generate", takes = { "params" },
 
 --- List the orders of the ledger about which something is still to be done:
 -- to wait for, to download or to decide about.
--- @tparam[opt] table options `limit` (1000 orders at most), `after` (the id of
---   the last order of the page before), `all` (false): also those about which
---   nothing is to be done
--- @treturn ?table list of orders, oldest first, each with `id`, `key`, `take`,
---   `account`, `state`, `task_id`, `late_tasks` (ids of tasks that were learnt
---   of when the order had another state: bought too), `model`, `prompt`, `params`,
---   `path`, `bytes`, `sha256`, `error`, `attempts`, `base_url`; and in Unix
---   seconds `created_at`, `updated_at`, `accepted_at`, `missing_since` (the
---   provider does not know the task any more). The queries of URLs in `params`
---   are left out
--- @treturn ?string|table what to pass as `after` for the next page, nil where
---   this was the last; or err of kind ledger
+-- @tparam[opt] PendingOptions options
+-- @treturn ?Order[] orders oldest first. The queries of URLs in `params` are
+--   left out. One that has ended is listed for its `late_tasks`
+-- @treturn ?string|Error after what to pass as `after` for the next page,
+--   nil where this was the last; or an error of kind ledger
 -- @raise where the client has no ledger
+-- @usage
+-- for _, order in ipairs(assert(client:pending())) do
+--   print(order.key, order.state, order.task_id)
+-- end
 -- @function Client:pending
 Client.pending = waiting { name = "pending", takes = {}, ledger = true,
   run = function(context, options)
@@ -164,10 +158,10 @@ Client.pending = waiting { name = "pending", takes = {}, ledger = true,
   end }
 
 --- Look an order of the ledger up, open or not.
--- @tparam table|string order as `pending` gave it, or its id or key
--- @tparam[opt] table options `take` (1, of a key)
--- @treturn ?table order, see `pending`
--- @treturn ?table err: not_found; ledger
+-- @tparam string|Order order as `pending` gave it, or its id or key
+-- @tparam[opt] TakeOptions options
+-- @treturn ?Order order
+-- @treturn ?Error err not_found; ledger
 -- @raise where the client has no ledger
 -- @function Client:order
 Client.order = waiting { name = "order", takes = { "order" }, ledger = true,
@@ -177,18 +171,13 @@ Client.order = waiting { name = "order", takes = { "order" }, ledger = true,
 
 --- Wait for every open order of the ledger and save its video. Nothing is
 -- ordered.
--- @tparam[opt] table options `path(order)` (returns where to save a video; by
---   default the path the order was placed with, else its key or task id in
---   `directory`), `directory` (the current one; where it is given it also takes
---   the files of orders whose path is one of another machine), `overwrite`
---   (false), `missing` (false: tasks that the provider has not known for a day
---   are listed, and not asked for), `on_done(order, file, err)`,
---   `on_progress(order, task, info)`, `stall_timeout`, and those of `wait`;
---   `first_poll` is 0
--- @treturn ?table result with `done`, `failed` and `left` (numbers of orders),
---   and `orders`, a list of `order` with `file` or `err`
--- @treturn ?table err of kind ledger
+-- @tparam[opt] ResumeOptions options
+-- @treturn ?ResumeResult result
+-- @treturn ?Error err of kind ledger
 -- @raise where the client has no ledger
+-- @usage
+-- local result = assert(client:resume { directory = "videos" })
+-- print(result.done, result.failed, result.left)
 -- @function Client:resume
 Client.resume = waiting { name = "resume", takes = {}, ledger = true,
   key = true, run = function(...)
@@ -197,13 +186,11 @@ Client.resume = waiting { name = "resume", takes = {}, ledger = true,
 
 --- Abandon an order of the ledger: it is not pending any more, and its take is
 -- used up. For one that has ended: acknowledge its late tasks.
--- @tparam table|string order as `pending` gave it, or its id or key
--- @tparam[opt] table options `take` (1, of a key), `force` (false): also one
---   that was bought and can still be downloaded, or that a process holds
---   although its lease has expired
--- @treturn ?table order, abandoned
--- @treturn ?table err: not_found; validation where the order is being sent, was
---   bought or its video saved; ledger
+-- @tparam string|Order order as `pending` gave it, or its id or key
+-- @tparam[opt] DismissOptions options
+-- @treturn ?Order order abandoned
+-- @treturn ?Error err not_found; validation where the order is being sent,
+--   was bought or its video saved; ledger
 -- @raise where the client has no ledger
 -- @function Client:dismiss
 Client.dismiss = waiting { name = "dismiss", takes = { "order" },
@@ -213,12 +200,12 @@ Client.dismiss = waiting { name = "dismiss", takes = { "order" },
 
 --- Say of which account an order is, and all takes of its key that have no
 -- account with it.
--- @tparam table|string order as `pending` gave it, or its id or key
--- @tparam[opt] string account (the client's own)
--- @tparam[opt] table options `take` (1, of a key)
--- @treturn ?table order
--- @treturn ?table err: not_found; validation where it is of another account, or
---   being sent; ledger
+-- @tparam string|Order order as `pending` gave it, or its id or key
+-- @tparam[opt] string account the client's own
+-- @tparam[opt] TakeOptions options
+-- @treturn ?Order order
+-- @treturn ?Error err not_found; validation where it is of another account,
+--   or being sent; ledger
 -- @raise where the client has no ledger, or no account is given
 -- @function Client:label
 Client.label = waiting { name = "label", takes = { "order", "account" },
@@ -228,11 +215,11 @@ Client.label = waiting { name = "label", takes = { "order", "account" },
 
 --- Say which task an order of unknown fate has become, as your account with
 -- the provider shows it. From then on it is waited for like any other.
--- @tparam table|string order as `pending` gave it, or its id or key
--- @tparam table|string task_or_id
--- @tparam[opt] table options `take` (1, of a key)
--- @treturn ?table order, accepted or, where the task has ended, as it ended
--- @treturn ?table err: not_found (the order or the task); validation where
+-- @tparam string|Order order as `pending` gave it, or its id or key
+-- @tparam string|Task task a task or its id
+-- @tparam[opt] TakeOptions options
+-- @treturn ?Order order accepted or, where the task has ended, as it ended
+-- @treturn ?Error err not_found (the order or the task); validation where
 --   the fate of the order is known, or the task belongs to another; those of
 --   `query`; ledger
 -- @raise where the client has no ledger
@@ -244,13 +231,16 @@ Client.adopt = waiting { name = "adopt", takes = { "order", "task_id" },
 
 --- Check a request against the documented limits, and say what it costs;
 -- nothing is sent.
--- @tparam table params as for `create`
--- @treturn ?boolean true
--- @treturn table warnings (a list), or err with `violations`, each with
---   `field`, `code`, `message` and, where they apply, `limit` and `actual`
--- @treturn ?table price where the client has `prices`: `cost` in units of
---   `currency`, and in whole `millionths` of it; nil where it is not known
--- @treturn ?string why it is not
+-- @tparam Params params as for `create`
+-- @treturn ?boolean ok true
+-- @treturn Warning[]|Error found warnings (a list), or an error with
+--   `violations`
+-- @treturn ?Price price where the client has `prices`; nil where it is not
+--   known
+-- @treturn ?string why it is not known
+-- @usage
+-- local ok, err = client:validate { model = "videos", prompt = "A kitten", duration = 99 }
+-- assert(not ok and err.violations[1].field == "duration")
 function Client:validate(params)
   local context = check.client(contexts.of(self), "validate")
   check.params("validate", params)
@@ -263,7 +253,11 @@ function Client:validate(params)
 end
 
 --- The models of this client's edition and their limits.
--- @treturn table rows of the catalog
+-- @treturn Model[] models
+-- @usage
+-- for _, model in ipairs(client:models()) do
+--   print(model.name, model.duration.min, model.duration.max)
+-- end
 function Client:models()
   local context = check.client(contexts.of(self), "models")
   return context.catalog:models()
@@ -273,8 +267,8 @@ end
 -- `poll`). It runs up to its first wait and goes on in `update`.
 -- @tparam function body may call every function of this client, and wait
 -- @param ... its arguments
--- @treturn starvideos.handle handle; what the body returns becomes its
---   `result`, what it raises its `err`
+-- @treturn Handle handle what the body returns becomes its `result`, what it
+--   raises its `err`
 -- @raise where the runtime is another
 -- @usage local order = client:async(function()
 --   return client:generate(params, { path = "kitten.mp4" })
@@ -311,7 +305,7 @@ end
 --- Whether an operation of `async` is still under way. To leave without a
 -- frozen window call `cancel`, go on with `update` while this is true, and
 -- `close` then.
--- @treturn boolean
+-- @treturn boolean busy
 -- @raise where the runtime is another than `frame` or `poll`
 function Client:busy()
   return looping(self, "busy").runtime:is_busy()
@@ -332,8 +326,8 @@ end
 -- cancelled in their handles; orders on the wire get their answers, unless
 -- Ctrl-C is pressed again.
 -- @tparam[opt] number seconds after which to return in any case
--- @treturn ?boolean true
--- @treturn ?table err of kind timeout (operations are still under way) or
+-- @treturn ?boolean ok true
+-- @treturn ?Error err of kind timeout (operations are still under way) or
 --   cancelled (after Ctrl-C)
 -- @raise inside `async` and listeners, and where the runtime is another than
 --   `frame` or `poll`
@@ -357,8 +351,8 @@ end
 --- Sleep; unlike the system's, this sleep ends at Ctrl-C, and operations that
 -- are under way go on meanwhile.
 -- @tparam number seconds
--- @treturn ?boolean true
--- @treturn ?table err of kind cancelled, after Ctrl-C, `cancel` or `close`
+-- @treturn ?boolean ok true
+-- @treturn ?Error err of kind cancelled, after Ctrl-C, `cancel` or `close`
 function Client:sleep(seconds)
   local context = check.client(contexts.of(self), "sleep")
   check.seconds("sleep", seconds)
@@ -378,14 +372,14 @@ function Client:sleep(seconds)
 end
 
 --- The descriptor that an event loop is to watch (runtime `poll`).
--- @treturn number
+-- @treturn integer descriptor
 -- @raise where the runtime is another
 function Client:pollfd()
   return polling(self, "pollfd").runtime:pollfd()
 end
 
 --- What to watch it for (runtime `poll`).
--- @treturn string "r": whether it is readable
+-- @treturn string what `r`: whether it is readable
 -- @raise where the runtime is another
 function Client:events()
   polling(self, "events")
@@ -394,7 +388,7 @@ end
 
 --- How long an event loop may sleep before it calls `update`, where the
 -- descriptor does not become readable (runtime `poll`).
--- @treturn ?number seconds; nil where nothing is to be expected
+-- @treturn ?number seconds nil where nothing is to be expected
 -- @raise where the runtime is another
 function Client:timeout()
   return polling(self, "timeout").runtime:timeout()
@@ -420,29 +414,13 @@ for name, run in pairs(fleet) do
 end
 
 --- Make a client.
--- @tparam[opt] table options `api_key`, `base_url` (the provider's),
---   `edition` (`xingchao` or `mingyan`; default the newest text for each
---   model), `models` (further rows in the shape of `models()`), `validation`
---   (`strict`), `runtime` (`block`, `frame`, `poll` or `ngx`; default `ngx`
---   inside nginx, else `block`), `transport` (a function, for tests, or
---   `resty_http` in nginx), `clock`, `sleep`, `random` (functions, for tests),
---   `ca_file`, `insecure_http` (false), `connect_timeout` (10 s), `timeout`
---   (60 s for one exchange), `max_creates` (32 orders on the wire; further ones
---   wait for their turn), `max_in_flight` (64 polls and downloads), `poll_rate`
---   (polls a second of all waits together, 250), `shared` (a dictionary with
---   `get`, `set` and `add` as `ngx.shared` has them: one process polls a task,
---   the others read), `on_event(event)` (an error that it or another listener
---   raises does not end the call: it is reported once, to `on_event` or on
---   stderr), `interrupts` (with `block`: `raise`, or `return` to get Ctrl-C as an
---   error of kind cancelled), `ledger` (path of a SQLite file, or a
---   `postgres://` URL: every order is recorded there), `ledger_fsync` (false;
---   true: each record survives a loss of power, and waits for the disk),
---   `account` (none; a label of your own for the account of the key: it is part
---   of the name of an order), `prices` (none; what orders cost: the path of a
---   JSON file, a table or a function, see `starvideos.api.prices`)
--- @treturn ?table client
--- @treturn ?table err of kind config: a malformed key, base URL, address of a
---   ledger, or price
+-- @tparam[opt] ClientOptions options
+-- @treturn ?Client client
+-- @treturn ?Error err of kind config: a malformed key, base URL, address of
+--   a ledger, or price
+-- @usage
+-- local client = assert(starvideos.new { api_key = "a key", timeout = 30 })
+-- client:close()
 -- @function starvideos.new
 function _M.new(options)
   options = check.options(options)

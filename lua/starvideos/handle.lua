@@ -57,10 +57,16 @@ function Handle:cancel()
 end
 
 --- Have a function called when it is done; at once where it is.
--- @tparam function listener gets the handle. What it raises is kept in
+-- @tparam fun(handle:Handle) listener what it raises is kept in
 --   `listener_error`, and ends nothing
--- @treturn table handle
+-- @treturn Handle handle
 -- @raise where the listener is no function
+-- @usage
+-- client:async(function()
+--   return client:query "video_123"
+-- end):on_done(function(handle)
+--   print(handle.result, handle.err)
+-- end)
 function Handle:on_done(listener)
   check(self, "on_done")
   if type(listener) ~= "function" then

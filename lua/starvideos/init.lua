@@ -29,8 +29,8 @@ _M.new = client.new
 --- Read a list of orders from a file of JSON lines, for `enqueue` and
 -- `generate_all`; see `starvideos.operation.manifest`.
 -- @tparam string path
--- @treturn ?table list
--- @treturn ?table err of kind io
+-- @treturn ?ListedOrder[] list
+-- @treturn ?Error err of kind io or validation
 function _M.manifest(path)
   return require("starvideos.operation.manifest").load(path)
 end
@@ -166,9 +166,10 @@ end
 
 --- Like `assert`, for hosts that print only text: raises the sentence of an
 -- error as a string. The stand-alone Lua 5.1 and nginx need it.
--- @param value
--- @param err
--- @return value and whatever follows it
+-- @tparam any value
+-- @tparam[opt] any err
+-- @param ... further values
+-- @treturn any value and whatever follows it
 -- @raise tostring(err) where value is false or nil
 function _M.assert(value, err, ...)
   if not value then

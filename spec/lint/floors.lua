@@ -9,6 +9,7 @@ local _M = {}
 --- The Lua modules, from top to bottom. `name` is a folder of lua/starvideos, or
 -- of `files` in it; `outside`: beginnings of the names of foreign modules.
 _M.lua = {
+  { { name = "types" } },
   { { name = "cli", outside = { "argparse" } } },
   { { name = "sandbox", outside = { "ffi" } },
     { name = "gateway", outside = { "ffi", "ngx.", "resty." } },

@@ -88,15 +88,16 @@ local function park_in(copas, wake)
 end
 
 --- Attach a client to copas.
--- @function starvideos.loop.copas
--- @tparam table client with the runtime `poll`
--- @treturn function `await(body, ...)`: in a thread of copas, calls body,
---   which may wait, and gives what it returned, or nil and what it raised;
---   instead of body also a handle, which gives its result and err. Copas 1
---   closes the socket of a server's handler only where that waited for it
---   last: after an await the handler must close it
--- @treturn function `detach()`; `client:close()` does the same
+-- @tparam Client client with the runtime `poll`
+-- @treturn fun(body:function|Handle,...):any await in a coroutine, calls
+--   body, which may wait, and gives what it returned, or nil and what it
+--   raised; instead of body also a handle, which gives its result and err.
+--   Copas 1 closes the socket of a server's handler only where that waited for
+--   it last: after an await the handler must close it
+-- @treturn fun() detach lets go of the client; `client:close()` does the
+--   same
 -- @raise for a client with another runtime, or attached already
+-- @function starvideos.loop.copas
 return function(client)
   local copas = require "copas"
   local socket, woken = socket_of(client), {}

@@ -23,14 +23,15 @@ local function park(handle)
 end
 
 --- Attach a client to a controller.
--- @function starvideos.loop.cqueues
--- @tparam table client with the runtime `poll`
--- @param[opt] cq the controller; default the running one
--- @treturn function `await(body, ...)`: in a coroutine of a controller, calls
+-- @tparam Client client with the runtime `poll`
+-- @tparam[opt] table cq the controller; default the running one
+-- @treturn fun(body:function|Handle,...):any await in a coroutine, calls
 --   body, which may wait, and gives what it returned, or nil and what it
 --   raised; instead of body also a handle, which gives its result and err
--- @treturn function `detach()`; `client:close()` does the same
+-- @treturn fun() detach lets go of the client; `client:close()` does the
+--   same
 -- @raise for a client with another runtime, or attached already
+-- @function starvideos.loop.cqueues
 return function(client, cq)
   local cqueues = require "cqueues"
   cq = cq or cqueues.running()

@@ -69,14 +69,15 @@ local function close_soon(handles)
 end
 
 --- Attach a client to the loop.
--- @function starvideos.loop.luv
--- @tparam table client with the runtime `poll`
+-- @tparam Client client with the runtime `poll`
 -- @tparam[opt] table uv the module to use, such as `vim.uv`; default luv
--- @treturn function `await(body, ...)`: in a coroutine, calls body, which may
---   wait, and gives what it returned, or nil and what it raised; instead of
---   body also a handle, which gives its result and err
--- @treturn function `detach()`; `client:close()` does the same
+-- @treturn fun(body:function|Handle,...):any await in a coroutine, calls
+--   body, which may wait, and gives what it returned, or nil and what it
+--   raised; instead of body also a handle, which gives its result and err
+-- @treturn fun() detach lets go of the client; `client:close()` does the
+--   same
 -- @raise for a client with another runtime, or attached already
+-- @function starvideos.loop.luv
 return function(client, uv)
   uv = uv or require "luv"
   local attachment, handles

@@ -50,39 +50,8 @@ local DEFAULTS = {
 }
 
 --- Make a sandbox.
--- @tparam ?table options
--- @tparam[opt="sandbox-key"] string options.key the key it knows
--- @tparam[opt=5] number options.seconds from create to completed
--- @tparam[opt=1] number options.queued_seconds of these, how many queued
--- @tparam[opt=os.time] function options.clock seconds since the epoch;
---   fractions are welcome
--- @tparam ?function options.sleep called with the seconds that a delayed
---   answer takes in process, such as one that puts the clock forward
--- @tparam[opt=math.random] function options.random a number in [0, 1)
--- @tparam ?string options.edition "xingchao" or "mingyan"; nil = all models,
---   each by its newest text
--- @tparam[opt=3600] number options.link_seconds seconds until a link expires
--- @tparam ?string options.scenario default for every request
--- @tparam ?string options.clip an MP4 file to serve in place of the bundled
---   one
--- @tparam ?string options.base_url of the API
--- @tparam ?string options.media_url origin of the media
--- @tparam[opt=1048576] number options.max_body largest create, in bytes
--- @tparam ?string options.secret what links are signed with
--- @tparam ?number options.open how many tasks the account of `key` may have that
---   have not ended; a create beyond gets HTTP 429, as it does beyond a rate
--- @tparam ?number options.creates_per_minute of that account
--- @tparam ?number options.polls_per_second of that account
--- @tparam[opt=0] number options.price of each of its tasks
--- @tparam ?number options.balance that it has to spend; then HTTP 402
--- @tparam[opt=30] number options.poll_interval seconds that should lie between
---   two polls of a task
--- @tparam ?table options.accounts further accounts by name: each a table with
---   `key` and these limits
--- @tparam ?table options.store see `starvideos.sandbox.store`
--- @tparam ?table options.clips see `starvideos.sandbox.media.clip`
--- @treturn table the provider; its fields `key`, `base_url` and `media_url` may
---   be read
+-- @tparam[opt] SandboxOptions options
+-- @treturn Sandbox provider
 function _M.new(options)
   options = options or {}
   local provider = setmetatable({}, Provider)
@@ -107,13 +76,14 @@ function _M.new(options)
 end
 
 --- Every scenario there is; see `starvideos.sandbox.scenario`.
--- @treturn table array of `{ name =, what =, place =, counts =, default = }`
+-- @treturn Scenario[] scenarios
 function _M.scenarios()
   return scenarios.list()
 end
 
 --- Set the default scenario for all requests that follow.
--- @tparam ?string spec `NAME`, `NAME=N`, several with commas; nil = none
+-- @tparam[opt] string spec `NAME`, `NAME=N`, several with commas; none: no
+--   fault
 function Provider:scenario(spec)
   local list, unknown = scenarios.parse(spec)
   if not list then
@@ -146,7 +116,7 @@ function Provider:account_of(request)
 end
 
 --- What was created and billed; see `starvideos.sandbox.request_log`.
--- @treturn table
+-- @treturn SandboxRecord record
 function Provider:tasks()
   return self.log:all()
 end
@@ -162,7 +132,7 @@ function Provider:limit(wanted)
 end
 
 --- Who broke which limit; see `starvideos.sandbox.accounts`.
--- @treturn table
+-- @treturn table report
 function Provider:record()
   return self.accounts:report()
 end
@@ -212,7 +182,7 @@ end
 
 --- A transport for `starvideos.new` that calls this provider in process. Each is
 -- a client of its own in the record.
--- @treturn function see `starvideos.sandbox.transport`
+-- @treturn Transport transport
 function Provider:transport()
   return transport.of(self)
 end

@@ -1,0 +1,13 @@
+---@meta starvideos.loop.luv
+-- Made by `make types`, for editors; nothing requires it.
+-- luacheck: ignore
+
+---Attach a client to the loop.
+---Raises for a client with another runtime, or attached already.
+---@param client starvideos.Client with the runtime `poll`
+---@param uv? table the module to use, such as `vim.uv`; default luv
+---@return fun(body:function|starvideos.Handle,...):any await in a coroutine, calls body, which may wait, and gives what it returned, or nil and what it raised; instead of body also a handle, which gives its result and err
+---@return fun() detach lets go of the client; `client:close()` does the same
+local function attach(client, uv) end
+
+return attach
