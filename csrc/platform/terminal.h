@@ -28,8 +28,8 @@ typedef enum sv_terminal_answer {
 } sv_terminal_answer;
 
 /* Reads a line from that person, in UTF-8, without its end; what does not fit
-** is left out. Comes back within so many seconds, or at a signal, unless a line
-** was begun: Ctrl-C is to be noticed between two calls. */
+** is left out. Comes back within so many seconds, or at a signal: Ctrl-C is to be
+** noticed between two calls. On one thread. */
 sv_terminal_answer sv_terminal_read(double seconds, char *line, size_t room);
 
 /* From now on what the program writes is taken for UTF-8, with the sequences

@@ -37,72 +37,115 @@ void sv_terminal_size(int descriptor, int *columns, int *rows) {
 
 /* --- a person ------------------------------------------------------------- */
 
-static HANDLE open_input(void) {
-  return CreateFileW(L"CONIN$", GENERIC_READ | GENERIC_WRITE,
+/* ReadConsole would edit the line itself, and keep the thread until it has
+** ended: Ctrl-C would end that read on some systems, and be lost on others. */
+enum { LONGEST_LINE = 2048, CTRL_Z = 26 };
+
+static struct {
+  wchar_t text[LONGEST_LINE + 1];
+  size_t length;
+} typed; /* of the line that was begun */
+
+static HANDLE open_console(const wchar_t *name) {
+  return CreateFileW(name, GENERIC_READ | GENERIC_WRITE,
                      FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0,
                      NULL);
 }
 
 bool sv_terminal_can_ask(void) {
-  HANDLE input = open_input();
+  HANDLE input = open_console(L"CONIN$");
   if (input != INVALID_HANDLE_VALUE) {
     CloseHandle(input);
   }
   return input != INVALID_HANDLE_VALUE;
 }
 
-/* Takes away what is no key that is pressed: a read would wait behind it. */
-static bool is_key_waiting(HANDLE input) {
-  INPUT_RECORD record;
-  DWORD count = 0;
-  while (PeekConsoleInputW(input, &record, 1, &count) && count > 0) {
-    if (record.EventType == KEY_EVENT && record.Event.KeyEvent.bKeyDown) {
-      return true;
-    }
-    ReadConsoleInputW(input, &record, 1, &count);
+static void show(const wchar_t *text) {
+  DWORD count;
+  HANDLE output = open_console(L"CONOUT$");
+  if (output != INVALID_HANDLE_VALUE) {
+    WriteConsoleW(output, text, (DWORD)wcslen(text), &count, NULL);
+    CloseHandle(output);
   }
-  return false;
 }
 
-enum { LONGEST_LINE = 2048, CTRL_Z = 26, NOTICE_MS = 50 };
+/* A character of two halves goes as a whole; those of East Asia stand on two
+** columns. */
+static void take_back(void) {
+  wchar_t last = typed.length > 0 ? typed.text[--typed.length] : L'\0';
+  bool is_half = IS_LOW_SURROGATE(last) && typed.length > 0;
+  typed.length -= is_half;
+  if (last) {
+    show(is_half || last >= 0x1100 ? L"\b\b  \b\b" : L"\b \b");
+  }
+}
 
-static void copy_line(wchar_t *wide, char *line, size_t room) {
-  wide[wcscspn(wide, L"\r\n")] = L'\0';
-  char *text = sv_narrow(wide);
+static void append(wchar_t character) {
+  const wchar_t text[] = {character, L'\0'};
+  if (typed.length < LONGEST_LINE) {
+    typed.text[typed.length++] = character;
+    show(text);
+  }
+}
+
+static sv_terminal_answer take_character(wchar_t character) {
+  if (character == L'\r' || character == L'\n') {
+    show(L"\r\n");
+    return SV_TERMINAL_LINE;
+  } else if (character == CTRL_Z && typed.length == 0) {
+    show(L"\r\n");
+    return SV_TERMINAL_END;
+  } else if (character == L'\b') {
+    take_back();
+  } else if (character >= L' ') {
+    append(character);
+  }
+  return SV_TERMINAL_NOT_YET;
+}
+
+/* What is composed while Alt is held down comes as that goes up. */
+static wchar_t character_of(const INPUT_RECORD *record) {
+  const KEY_EVENT_RECORD *key = &record->Event.KeyEvent;
+  bool is_typed = record->EventType == KEY_EVENT &&
+                  (key->bKeyDown || key->wVirtualKeyCode == VK_MENU);
+  return is_typed ? key->uChar.UnicodeChar : L'\0';
+}
+
+static sv_terminal_answer take_keys(HANDLE input) {
+  sv_terminal_answer answer = SV_TERMINAL_NOT_YET;
+  INPUT_RECORD record;
+  DWORD count = 0;
+  while (answer == SV_TERMINAL_NOT_YET &&
+         GetNumberOfConsoleInputEvents(input, &count) && count > 0 &&
+         ReadConsoleInputW(input, &record, 1, &count)) {
+    answer = take_character(character_of(&record));
+  }
+  return answer;
+}
+
+static void copy_line(char *line, size_t room) {
+  typed.text[typed.length] = L'\0';
+  char *text = sv_narrow(typed.text);
   if (text && strlen(text) < room) {
     strcpy(line, text);
   }
   free(text);
 }
 
-/* Ctrl-C ends the read with nothing; the interpreter's handler may still be at
-** work on its thread then. */
-static sv_terminal_answer read_line(HANDLE input, char *line, size_t room) {
-  wchar_t wide[LONGEST_LINE + 1];
-  DWORD count = 0;
-  if (!ReadConsoleW(input, wide, LONGEST_LINE, &count, NULL)) {
-    return SV_TERMINAL_END;
-  } else if (count == 0) {
-    Sleep(NOTICE_MS);
-    return SV_TERMINAL_NOT_YET;
-  }
-  wide[count] = L'\0';
-  if (*wide == CTRL_Z) {
-    return SV_TERMINAL_END;
-  }
-  copy_line(wide, line, room);
-  return SV_TERMINAL_LINE;
-}
-
 sv_terminal_answer sv_terminal_read(double seconds, char *line, size_t room) {
   sv_terminal_answer answer = SV_TERMINAL_END;
-  HANDLE input = open_input();
+  HANDLE input = open_console(L"CONIN$");
   *line = '\0';
   if (input != INVALID_HANDLE_VALUE) {
     WaitForSingleObject(input, (DWORD)(seconds * 1000));
-    answer = is_key_waiting(input) ? read_line(input, line, room)
-                                   : SV_TERMINAL_NOT_YET;
+    answer = take_keys(input);
     CloseHandle(input);
+  }
+  if (answer == SV_TERMINAL_LINE) {
+    copy_line(line, room);
+  }
+  if (answer != SV_TERMINAL_NOT_YET) {
+    typed.length = 0;
   }
   return answer;
 }
