@@ -60,8 +60,9 @@ local function check_key(context)
   end
   return nil, errors.new {
     kind = "config",
-    message = "no API key, so nothing was sent: set STARVIDEOS_API_KEY or pass"
-      .. " api_key",
+    message = "no API key, so nothing was sent: put it into the environment"
+      .. " (export STARVIDEOS_API_KEY=...) or pass api_key to starvideos.new;"
+      .. " to try without one, run starvideos sandbox",
   }
 end
 

@@ -238,6 +238,16 @@ _M.accepted = {
   })),
 }
 
+-- Which options a call takes, for one who has misspelt one.
+local function taken(accepted)
+  local names = {}
+  for name in pairs(accepted) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return #names > 0 and "; it takes " .. table.concat(names, ", ") or ""
+end
+
 --- Check the options of a call.
 -- @tparam string call its name in `accepted`
 -- @tparam ?table options
@@ -259,7 +269,8 @@ function _M.check(call, options, level)
   for name, value in pairs(options) do
     local check = accepted[name]
     if not check then
-      error(("%s takes no option %q"):format(call, tostring(name)), level)
+      error(("%s takes no option %q, so nothing was sent%s"):format(call,
+        tostring(name), taken(accepted)), level)
     end
     local ok, wanted = check(value)
     if not ok then

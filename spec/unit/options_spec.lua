@@ -4,7 +4,8 @@ describe("the options of a call", function()
   it("are named in the error when misspelt", function()
     local ok, message = pcall(starvideos.new, { apikey = "x" })
     assert.is_false(ok)
-    assert.truthy(message:find('no option "apikey"', 1, true))
+    assert.truthy(message:find('no option "apikey", so nothing was sent; it'
+      .. " takes account, api_key, ", 1, true), message)
   end)
 
   it("are refused with what would be right", function()
