@@ -143,7 +143,8 @@ describe("a list of videos", function()
   it("is worked off by several, each video once", function()
     scenes(10, "several")
     local code, _, err = run("run " .. BATCH .. [[ --yes >1 & one=$!
-      sleep 0.3; run work -o videos --interval 0.3 >2; b=$?
+      until test -e starvideos.db; do sleep 0.1; done; sleep 0.2
+      run work -o videos --interval 0.3 >2; b=$?
       wait $one; exit $(($? + b))]])
     assert.equal(0, code, err)
     assert.equal(10, saved(10))

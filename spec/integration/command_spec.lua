@@ -306,7 +306,7 @@ describe("the command", function()
 
   it("stops a resume at Ctrl-C, and says how to go on", function()
     run [[export STARVIDEOS_LEDGER=stopped.db
-      run create -m videos -d 5 --key slow -p '[scenario:takes=8]'
+      run create -m videos -d 5 --key slow -p '[scenario:takes=12]'
       run create -m videos -d 5 --key fast -p x; sleep 1.1]]
     local code, _, err = struck("resume --ledger stopped.db", "INT",
       "test -e fast.mp4 && sleep 0.2")

@@ -29,14 +29,17 @@ static int host_start(lua_State *L) {
   luaL_argcheck(L, length < sizeof command, 1, "too long");
   memcpy(command, text, length + 1);
   memset(&startup, 0, sizeof startup);
+  memset(&process, 0, sizeof process); /* of one of Linux nothing is told */
   startup.cb = sizeof startup;
   if (!CreateProcessA(NULL, command, NULL, NULL, FALSE, 0, NULL, NULL,
                       &startup, &process)) {
     return luaL_error(L, "%s does not start: %d", command,
                       (int)GetLastError());
   }
-  CloseHandle(process.hThread);
-  CloseHandle(process.hProcess);
+  if (process.hProcess) {
+    CloseHandle(process.hThread);
+    CloseHandle(process.hProcess);
+  }
   return 0;
 }
 

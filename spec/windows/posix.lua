@@ -17,10 +17,12 @@ local PRELOAD = "it puts itself before the C library"
 local BUFFER = "Windows takes a whole request at once"
 local LIMITS = "names have other limits"
 local PIPE = "it makes a pipe in a folder"
+local ENDED = "Wine ends a process with 0 at a Ctrl-C that nobody handles"
 local APPEND = "Wine loses lines that several processes append to a file"
 
 return {
   ["spec/integration/cli/gateway_spec.lua"] = NGINX,
+  ["spec/integration/cookbook_spec.lua"] = "its recipes are commands of a POSIX shell",
   ["spec/integration/driver_slow_disk_spec.lua"] = PRELOAD,
   ["spec/integration/fleet_spec.lua"] = SERVER,
   ["spec/integration/install_spec.lua"] = "make and LuaRocks install for Linux",
@@ -51,6 +53,16 @@ return {
       = SIGNAL,
     ["a list of videos is not ordered after Ctrl-C at the question"] = TERMINAL,
     ["a list of videos may come from stdin while a person is asked"] = TERMINAL,
+  },
+  ["spec/integration/command_spec.lua"] = {
+    ["the command drains at SIGTERM: takes the answers on the wire, and "
+      .. "hands the rest back"]
+      = SIGNAL,
+    ["the command quits at a second Ctrl-C at once"] = ENDED,
+    ["the command quits at a second SIGTERM at once"] = SIGNAL,
+    ["the command says at SIGTERM which task goes on, and exits 143"] = SIGNAL,
+    ["the command takes the two SIGTERMs that timeout sends for one"] = SIGNAL,
+    ["the command waits at SIGTERM for the answer to an order that was sent"] = SIGNAL,
   },
   ["spec/integration/curl_answer_spec.lua"] = {
     ["the engine answers joins thousands of values in no more time each "
@@ -148,9 +160,6 @@ return {
     ["the engine with a child before_each"] = PIPE,
     ["the engine with a child lets go of a file that the child holds open"] = FORK,
     ["the engine with a disk that failed once asks again where a signal came"] = PRELOAD,
-    ["the engine with a disk that failed once gives its name to no file "
-      .. "that it may have lost"]
-      = PRELOAD,
     ["the engine with a disk that failed once gives up a file that it "
       .. "cannot look at"]
       = PRELOAD,

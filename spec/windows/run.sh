@@ -5,7 +5,7 @@ set -eu
 
 cd "$(dirname "$0")/../.."
 export WINEPREFIX="$(pwd)/build/windows/wine"
-export FILE_SECONDS="${FILE_SECONDS:-180}"
+export FILE_SECONDS="${FILE_SECONDS:-400}"
 wineserver -p
 trap 'wineserver -k || :; wineserver -w' EXIT
 trap 'exit 130' INT TERM
