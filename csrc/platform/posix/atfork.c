@@ -43,12 +43,14 @@ static double read_limit(const double *limit) {
 
 /* There it has no limit of its own. */
 static bool shut_out(double seconds) {
-  for (double until = sv_now() + seconds; sv_now() < until; sv_sleep(0.001)) {
-    if (pthread_rwlock_trywrlock(&inside) == 0) {
-      return true;
+  const double until = sv_now() + seconds;
+  while (pthread_rwlock_trywrlock(&inside) != 0) {
+    if (sv_now() >= until) {
+      return false;
     }
+    sv_sleep(0.001);
   }
-  return false;
+  return true;
 }
 
 #else
