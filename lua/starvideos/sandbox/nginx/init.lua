@@ -10,6 +10,7 @@
 
 local certificate = require "starvideos.sandbox.nginx.certificate"
 local configuration = require "starvideos.sandbox.nginx.configuration"
+local core = require "starvideos.core"
 local daemon = require "starvideos.nginx.daemon"
 local file = require "starvideos.nginx.file"
 local json = require "starvideos.json"
@@ -27,7 +28,9 @@ local PROVIDER_OPTIONS = { "key", "seconds", "queued_seconds", "link_seconds",
   "polls_per_second", "price", "balance", "poll_interval", "accounts" }
 
 local function random_secret()
-  return (shell.read "od -An -N16 -tx1 /dev/urandom"):gsub("%s", "")
+  return (assert(core.random_bytes(16)):gsub(".", function(byte)
+    return ("%02x"):format(byte:byte())
+  end))
 end
 
 -- Copied, for the account of the server may not be allowed to read the
