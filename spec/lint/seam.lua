@@ -1,12 +1,13 @@
 -- The seam between systems, and a check that nothing else asks which one it is.
 --
--- What differs between systems stands in csrc/platform, what differs between Luas
--- and between libcurls in a header each. No other file of csrc has an #if, but for
--- the guard of a header.
+-- What differs between systems stands in csrc/platform; what differs between Luas,
+-- libcurls and compilers in a header each. No other file of csrc has an #if, but
+-- for names of our own: the guard of a header, and what a rockspec defines.
 
 local _M = {}
 
-local MAY_ASK = { ["csrc/lua/compat.h"] = true, ["csrc/curl/libcurl.h"] = true }
+local MAY_ASK = { ["csrc/lua/compat.h"] = true, ["csrc/curl/libcurl.h"] = true,
+  ["csrc/core/hidden.h"] = true }
 
 --- What is wrong with a file.
 -- @tparam string path
@@ -18,7 +19,7 @@ function _M.faults(path, text)
     return faults
   end
   for line in text:gmatch "[^\n]+" do
-    if line:find "^%s*#%s*if" and not line:find "^#ifndef SV_[%u%d_]+_H$" then
+    if line:find "^%s*#%s*if" and not line:find "^#ifn?def SV_[%u%d_]+$" then
       faults[#faults + 1] = ("%s asks '%s': what differs between systems belongs"
         .. " into csrc/platform"):format(path, line)
     end
