@@ -133,6 +133,18 @@ describe("what make install installs", function()
     assert.match("videos_stable_fast", text)
   end)
 
+  it("brings the manual page and completions for three shells", function()
+    install("lua5.4", ("PREFIX='%s/a prefix'"):format(folder))
+    for name, wanted in pairs { ["man/man1/starvideos.1"] = "%.SH EXIT STATUS",
+      ["bash-completion/completions/starvideos"] = "complete %-F",
+      ["zsh/site-functions/_starvideos"] = "^#compdef starvideos",
+      ["fish/vendor_completions.d/starvideos.fish"] = "complete %-c" } do
+      local code, text = run(("cat '%s/a prefix/share/%s'"):format(folder, name))
+      assert.equal(0, code, name)
+      assert.match(wanted, text)
+    end
+  end)
+
   it("ends as no failed task where it cannot be loaded", function()
     install("lua5.4", ("PREFIX='%s/a prefix'"):format(folder))
     for raised, wanted in pairs { ["interrupted!"] = { 130, "interrupted" },

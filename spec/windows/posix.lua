@@ -22,6 +22,7 @@ local APPEND = "Wine loses lines that several processes append to a file"
 
 return {
   ["spec/integration/cli/gateway_spec.lua"] = NGINX,
+  ["spec/integration/completion_spec.lua"] = "it drives bash, zsh and fish",
   ["spec/integration/cookbook_spec.lua"] = "its recipes are commands of a POSIX shell",
   ["spec/integration/driver_slow_disk_spec.lua"] = PRELOAD,
   ["spec/integration/fleet_spec.lua"] = SERVER,
