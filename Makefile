@@ -216,6 +216,13 @@ $(CLIENTS): spec/clients/package.json
 	@cd build/clients && npm install --no-audit --no-fund --loglevel=error
 	@touch $@
 
+# LuaRocks makes, packs and installs the release, from a server of its own.
+.PHONY: test-rocks
+test-rocks:
+	@$(DEPS) demo test
+	@$(MAKE) -s --no-print-directory build LUA=lua5.4
+	@lua5.4 spec/run.lua rocks:lua5.4
+
 # The unit specs against what LuaRocks installed, and nothing else.
 .PHONY: test-installed rock
 test-installed:
@@ -456,6 +463,25 @@ install: build
 	  mkdir -p "$(DESTDIR)$(INST_SHAREDIR)/$${file%/*}" && \
 	  install -m 644 "$$file" "$(DESTDIR)$(INST_SHAREDIR)/$$file" || exit; \
 	done
+
+# What `make install` of this tree has put there, and folders that are empty then;
+# bin, lib and share stay. A command of another Lua's stays, with its manual.
+.PHONY: uninstall
+uninstall:
+	@gone() { rm -f "$$2/$$3" && cd "$$1" && cd "$$2" 2>/dev/null && \
+	  rmdir -p "$$(dirname "$$3")" 2>/dev/null; cd '$(CURDIR)'; }; \
+	root='$(DESTDIR)$(call absolute,$(PREFIX))'; \
+	lua='$(INST_LUADIR)'; lib='$(INST_LIBDIR)'; prefix='$(call absolute,$(PREFIX))'; \
+	(cd lua && find starvideos -type f) | while read -r file; do \
+	  gone / "$$root/share" "$${lua#"$$prefix/share/"}/$$file"; done; \
+	for module in $(notdir $(MODULES)); do \
+	  gone / "$$root/lib" "$${lib#"$$prefix/lib/"}/starvideos/$$module"; done; \
+	command='$(DESTDIR)$(INST_BINDIR)/starvideos'; \
+	if $(call launcher,$(INST_LUADIR),$(INST_LIBDIR)) | cmp -s - "$$command"; then \
+	  rm -f "$$command"; \
+	  for file in $(SHELL_FILES:$(BUILD)/share/%=%); do \
+	    gone / '$(DESTDIR)$(INST_SHAREDIR)' "$$file"; done; \
+	fi
 
 # What a release is made of: the version stands in lua/starvideos/init.lua alone.
 # DIST_URL is where the tarball will lie.

@@ -4,6 +4,4 @@
 ** for who builds with LuaRocks gives the compiler no flags of ours. No header
 ** comes after it: the system's functions are not ours to hide.
 */
-#if defined(__GNUC__)
 #pragma GCC visibility push(hidden)
-#endif

@@ -41,6 +41,15 @@ static inline int sv_call(lua_State *L, lua_CFunction function,
 #endif
 }
 
+/* LuaRocks builds for its own Lua, which need not be the one its user runs. */
+#ifdef SV_TELL_LUA
+#define SV_TELL_VERSION                                        \
+  _Pragma("message(\"Building starvideos for \" LUA_VERSION "  \
+          "\"; for another one: luarocks --lua-version VERSION ...\")")
+#else
+#define SV_TELL_VERSION
+#endif
+
 /* As an integer where Lua has them, and whole where those have 32 bits. */
 static inline void sv_push_integer(lua_State *L, long long number) {
 #if LUA_VERSION_NUM >= 503

@@ -18,11 +18,7 @@
 #include "lua/system.h"
 #include "lua/value.h"
 
-/* LuaRocks builds for its own Lua, which need not be whose user runs it. */
-#ifdef SV_TELL_LUA
-#pragma message("Building starvideos for " LUA_VERSION \
-                "; for another one: luarocks --lua-version VERSION ...")
-#endif
+SV_TELL_VERSION
 
 #define CATALOG "starvideos.core.catalog"
 #define REPORT "starvideos.core.report"

@@ -166,6 +166,44 @@ describe("what make install installs", function()
     assert.is_nil(text:find(folder, 1, true))
   end)
 
+  it("is removed by make uninstall, and nothing of others", function()
+    local prefix = folder .. "/a removed prefix"
+    local place = ("PREFIX=/opt DESTDIR='%s'"):format(prefix)
+    install("lua5.4", place)
+    local _, put = run(("cd '%s' && find . -type f"):format(prefix))
+    assert.truthy(put:find("./opt/share/man/man1/starvideos.1", 1, true), put)
+    run(([[cd '%s/opt/share' && echo >lua/5.4/starvideos/api/mine.lua
+      echo >man/man1/other.1]]):format(prefix))
+    local code, text = run("make -s uninstall LUA=lua5.4 " .. place)
+    assert.equal(0, code, text)
+    assert.equal("", text)
+    local _, left = run(("cd '%s' && find . -print | LC_ALL=C sort"):format(prefix))
+    assert.equal([[
+.
+./opt
+./opt/bin
+./opt/lib
+./opt/share
+./opt/share/lua
+./opt/share/lua/5.4
+./opt/share/lua/5.4/starvideos
+./opt/share/lua/5.4/starvideos/api
+./opt/share/lua/5.4/starvideos/api/mine.lua
+./opt/share/man
+./opt/share/man/man1
+./opt/share/man/man1/other.1
+]], left)
+  end)
+
+  it("keeps its command where another Lua's is removed", function()
+    local place = ("PREFIX='%s/two'"):format(folder)
+    install("lua5.3", place)
+    install("lua5.4", place)
+    run("make -s uninstall LUA=lua5.3 " .. place)
+    local code, text = run(("cd / && '%s/two/bin/starvideos' models"):format(folder))
+    assert.equal(0, code, text)
+  end)
+
   it("is not needed to run what was built", function()
     local code, text = run("here=$PWD && cd / && $here/build/" .. INTERPRETER
       .. "/bin/starvideos models")
