@@ -2,6 +2,7 @@
 -- @module starvideos.cli.advice
 
 local arguments = require "starvideos.cli.arguments"
+local core = require "starvideos.core"
 local locations = require "starvideos.ledger.location"
 
 local _M = {}
@@ -14,9 +15,12 @@ local goes_on = { auth = true, cancelled = true, expired = true, io = true,
 local about_tasks = { generate = true, create = true, query = true, wait = true,
   download = true }
 
+-- As the shell of this system takes a word; cmd.exe knows no single quotes.
 local function quoted(word)
   if word:find("^[%w_./:-]+$") then
     return word
+  elseif core.system() == "windows" then
+    return '"' .. word:gsub('(\\*)"', '%1%1\\"'):gsub("(\\*)$", "%1%1") .. '"'
   end
   return "'" .. word:gsub("'", "'\\''") .. "'"
 end
