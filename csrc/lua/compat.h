@@ -43,9 +43,10 @@ static inline int sv_call(lua_State *L, lua_CFunction function,
 
 /* LuaRocks builds for its own Lua, which need not be the one its user runs. */
 #ifdef SV_TELL_LUA
-#define SV_TELL_VERSION                                        \
-  _Pragma("message(\"Building starvideos for \" LUA_VERSION "  \
-          "\"; for another one: luarocks --lua-version VERSION ...\")")
+#define SV_PRAGMA(text) _Pragma(#text)
+#define SV_TELL_VERSION                                     \
+  SV_PRAGMA(message("Building starvideos for " LUA_VERSION  \
+    "; for another one: luarocks --lua-version VERSION ..."))
 #else
 #define SV_TELL_VERSION
 #endif
