@@ -187,4 +187,28 @@ describe("the documents", function()
     end
     assert.is_true(count > 40)
   end)
+
+  it("name targets that the Makefile has", function()
+    local makefile, count = document.read "Makefile", 0
+    for _, path in ipairs(document.pages()) do
+      for target in document.read(path):gmatch "`make ([%l][%w.-]*)[` ]" do
+        assert.truthy(makefile:find("\n" .. target:gsub("[-.]", "%%%0")
+          .. ":"), target)
+        count = count + 1
+      end
+    end
+    assert.is_true(count > 20)
+  end)
+
+  it("link to files that are there", function()
+    local count = 0
+    for _, path in ipairs(document.pages()) do
+      local folder = path:match "^(.*/)" or ""
+      for link in document.read(path):gmatch "%]%(([^)#:]+)" do
+        assert.truthy(io.open(folder .. link), path .. ": " .. link)
+        count = count + 1
+      end
+    end
+    assert.is_true(count > 50)
+  end)
 end)
