@@ -32,15 +32,11 @@ local BASH_END = [=[
 
 _starvideos_words() {
     local -a words=()
-    local i word joins=
+    local i word
     for (( i = 0; i <= COMP_CWORD; i++ )); do
         word="${COMP_WORDS[i]}"
         if (( i > 0 )) && [[ "$word" = : ]]; then
             words[-1]+=:
-            joins=1
-        elif [[ -n "$joins" ]]; then
-            words[-1]+="$word"
-            joins=
         elif [[ "$word" != = ]] || (( i == COMP_CWORD )); then
             words+=("${word#=}")
         fi

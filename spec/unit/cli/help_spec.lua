@@ -88,13 +88,13 @@ describe("a word that is not known", function()
   it("gets the nearest one", function()
     for wrong, right in pairs { genrate = "generate", geneate = "generate",
       craete = "create", downlod = "download", statsu = "status",
-      complet = "completion", dowload = "download" } do
+      complet = "completion", donwlod = "download" } do
       local code, _, err = command.run { wrong }
       assert.equal(2, code)
       assert.truthy(err:find("did you mean " .. right .. "?", 1, true), err)
     end
     for wrong, right in pairs { ["--promtp"] = "--prompt",
-      ["--edtion"] = "--edition", ["--reference-imgae"] = "--reference-image" }
+      ["--edtion"] = "--edition", ["--referenc-imgae"] = "--reference-image" }
     do
       local _, _, err = command.run { "create", wrong, "x" }
       assert.truthy(err:find("did you mean " .. right .. "?", 1, true), err)
