@@ -443,10 +443,22 @@ types: build
 	  $(LUA) docs/reference/types.lua
 
 .PHONY: docs
-docs:
+docs: build
 	@$(DEPS) docs
-	@ldoc --quiet --fatalwarnings --dir build/docs --project starvideos \
-	  --title 'starvideos' lua/starvideos
+	@rm -rf build/reference build/docs && mkdir -p build/reference
+	@eval "$$($(MAKE) -s --no-print-directory env)" && \
+	  $(LUA) docs/reference/ldoc.lua build/reference
+	@ldoc --quiet --fatalwarnings -c build/reference/config.ld \
+	  --dir $(CURDIR)/build/docs . >build/reference/log 2>&1; \
+	  grep -vE '^(reading configuration|changing to directory)' \
+	  build/reference/log && exit 1; test -s build/docs/index.html
+	@cat docs/reference/tables.css >>build/docs/ldoc.css
+
+# The pages as they are read: each link, each anchor, each example.
+.PHONY: check-docs
+check-docs: docs
+	@eval "$$($(MAKE) -s --no-print-directory env)" && \
+	  $(LUA) docs/reference/check.lua build/docs
 
 .PHONY: install
 install: build

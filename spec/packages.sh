@@ -28,7 +28,7 @@ packages_for() {
   fuzz) echo clang libclang-rt-dev ;;
   memory) echo valgrind ;;
   bench) echo curl wrk ;;
-  docs) echo lua-ldoc ;;
+  docs) echo lua-ldoc lua-discount ;;
   *) echo "$0: no list named $1" >&2; exit 2 ;;
   esac
 }

@@ -271,7 +271,7 @@ end
 --   raises its `err`
 -- @raise where the runtime is another
 -- @usage local order = client:async(function()
---   return client:generate(params, { path = "kitten.mp4" })
+--   return client:create(params)
 -- end)
 function Client:async(body, ...)
   local context = looping(self, "async")
@@ -331,8 +331,8 @@ end
 --   cancelled (after Ctrl-C)
 -- @raise inside `async` and listeners, and where the runtime is another than
 --   `frame` or `poll`
--- @usage local one = client:async(client.generate, client, params, options)
--- local two = client:async(client.wait, client, id)
+-- @usage local one = client:async(client.create, client, params)
+-- local two = client:async(client.query, client, id)
 -- assert(client:run())
 -- print(one.result, two.err)
 function Client:run(seconds)

@@ -105,6 +105,13 @@ describe("the types for editors", function()
     assert.is_true(count > 100)
   end)
 
+  it("are found by the example that users copy, which the page shows", function()
+    local example = assert(files.read "examples/luarc.json")
+    assert.truthy(files.read "docs/editor.md":find(example, 1, true))
+    assert.truthy(example:find("starvideos/types", 1, true))
+    require("cjson").decode(example)
+  end)
+
   it("describe each parameter, under the name that the function has", function()
     for name, one in pairs(functions) do
       for _, param in ipairs(one.params) do

@@ -2,13 +2,6 @@
 -- returns; call `copas.step` until you have what you want. Copas waits by
 -- select, which knows descriptors below 1024 only.
 -- @module starvideos.loop.copas
--- @usage
--- local client = assert(starvideos.new{ api_key = key, runtime = "poll" })
--- local await = require("starvideos.loop.copas")(client)
--- copas.addthread(function()
---   local task, err = await(function() return client:wait(id) end)
--- end)
--- copas.loop()
 
 local attachments = require "starvideos.loop.attachment"
 local core = require "starvideos.core"
@@ -97,6 +90,13 @@ end
 -- @treturn fun() detach lets go of the client; `client:close()` does the
 --   same
 -- @raise for a client with another runtime, or attached already
+-- @usage
+-- local client = assert(starvideos.new{ api_key = key, runtime = "poll" })
+-- local await = require("starvideos.loop.copas")(client)
+-- copas.addthread(function()
+--   local task, err = await(function() return client:wait(id) end)
+-- end)
+-- copas.loop()
 -- @function starvideos.loop.copas
 return function(client)
   local copas = require "copas"

@@ -1,14 +1,6 @@
 --- A client in a controller of cqueues: `cq:loop` looks after it, and returns
 -- when no operation is under way and no other coroutine is left.
 -- @module starvideos.loop.cqueues
--- @usage
--- local cq = cqueues.new()
--- local client = assert(starvideos.new{ api_key = key, runtime = "poll" })
--- local await = require("starvideos.loop.cqueues")(client, cq)
--- cq:wrap(function()
---   local task, err = await(function() return client:wait(id) end)
--- end)
--- assert(cq:loop())
 
 local attachments = require "starvideos.loop.attachment"
 
@@ -31,6 +23,14 @@ end
 -- @treturn fun() detach lets go of the client; `client:close()` does the
 --   same
 -- @raise for a client with another runtime, or attached already
+-- @usage
+-- local cq = cqueues.new()
+-- local client = assert(starvideos.new{ api_key = key, runtime = "poll" })
+-- local await = require("starvideos.loop.cqueues")(client, cq)
+-- cq:wrap(function()
+--   local task, err = await(function() return client:wait(id) end)
+-- end)
+-- assert(cq:loop())
 -- @function starvideos.loop.cqueues
 return function(client, cq)
   local cqueues = require "cqueues"

@@ -1,13 +1,6 @@
 --- A client in the loop of luv: `uv.run` looks after it, and returns when no
 -- operation is under way and nothing else holds the loop.
 -- @module starvideos.loop.luv
--- @usage
--- local client = assert(starvideos.new{ api_key = key, runtime = "poll" })
--- local await = require("starvideos.loop.luv")(client)
--- coroutine.wrap(function()
---   local task, err = await(function() return client:wait(id) end)
--- end)()
--- uv.run()
 
 local attachments = require "starvideos.loop.attachment"
 
@@ -77,6 +70,13 @@ end
 -- @treturn fun() detach lets go of the client; `client:close()` does the
 --   same
 -- @raise for a client with another runtime, or attached already
+-- @usage
+-- local client = assert(starvideos.new{ api_key = key, runtime = "poll" })
+-- local await = require("starvideos.loop.luv")(client)
+-- coroutine.wrap(function()
+--   local task, err = await(function() return client:wait(id) end)
+-- end)()
+-- uv.run()
 -- @function starvideos.loop.luv
 return function(client, uv)
   uv = uv or require "luv"

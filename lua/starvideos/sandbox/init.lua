@@ -3,16 +3,6 @@
 -- it: `starvideos.sandbox.nginx` on real sockets, and `provider:transport`
 -- inside the calling process.
 -- @module starvideos.sandbox
--- @usage
--- local sandbox = require "starvideos.sandbox"
--- local now = 1000
--- local provider = sandbox.new{ clock = function() return now end }
--- local client = require("starvideos").new{
---   api_key = provider.key, transport = provider:transport() }
--- local task = assert(client:create{ model = "videos",
---   prompt = "A kitten [scenario:failed]", duration = 5 })
--- now = now + 5
--- assert(client:query(task).status == "failed")
 
 local accounts = require "starvideos.sandbox.accounts"
 local responses = require "starvideos.sandbox.response"
@@ -52,6 +42,16 @@ local DEFAULTS = {
 --- Make a sandbox.
 -- @tparam[opt] SandboxOptions options
 -- @treturn Sandbox provider
+-- @usage
+-- local sandbox = require "starvideos.sandbox"
+-- local now = 1000
+-- local provider = sandbox.new{ clock = function() return now end }
+-- local client = require("starvideos").new{
+--   api_key = provider.key, transport = provider:transport() }
+-- local task = assert(client:create{ model = "videos",
+--   prompt = "A kitten [scenario:failed]", duration = 5 })
+-- now = now + 5
+-- assert(client:query(task).status == "failed")
 function _M.new(options)
   options = options or {}
   local provider = setmetatable({}, Provider)

@@ -285,7 +285,7 @@ function Client:limits(options) end
 ---Raises where the runtime is another.
 ---```lua
 ---local order = client:async(function()
----  return client:generate(params, { path = "kitten.mp4" })
+---  return client:create(params)
 ---end)
 ---```
 ---@param body function may call every function of this client, and wait
@@ -304,8 +304,8 @@ function Client:update(budget_ms) end
 ---Raises inside `async` and listeners, and where the runtime is another than `frame` or
 ---`poll`.
 ---```lua
----local one = client:async(client.generate, client, params, options)
----local two = client:async(client.wait, client, id)
+---local one = client:async(client.create, client, params)
+---local two = client:async(client.query, client, id)
 ---assert(client:run())
 ---print(one.result, two.err)
 ---```

@@ -72,6 +72,17 @@ function Provider:reset() end
 function Provider:transport() end
 
 ---Make a sandbox.
+---```lua
+---local sandbox = require "starvideos.sandbox"
+---local now = 1000
+---local provider = sandbox.new{ clock = function() return now end }
+---local client = require("starvideos").new{
+---  api_key = provider.key, transport = provider:transport() }
+---local task = assert(client:create{ model = "videos",
+---  prompt = "A kitten [scenario:failed]", duration = 5 })
+---now = now + 5
+---assert(client:query(task).status == "failed")
+---```
 ---@param options? starvideos.SandboxOptions
 ---@return starvideos.Sandbox provider
 function sandbox.new(options) end
