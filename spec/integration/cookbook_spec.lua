@@ -35,6 +35,24 @@ function love.update(delta)
   end
 end]]
 
+-- What the text around a program has said before, and the provider that is ours.
+local SETTING = [[
+starvideos = require "starvideos"
+assert = starvideos.assert
+key = os.getenv "STARVIDEOS_API_KEY"
+token = key
+params = { model = "videos", prompt = "A kitten", duration = 5 }
+local new = starvideos.new
+function starvideos.new(options)
+  if not options.transport then
+    options.base_url = os.getenv "STARVIDEOS_BASE_URL"
+  end
+  return new(options)
+end
+]]
+local OWN_SPEC = { ["docs/cookbook.md"] = true,
+  ["docs/many-videos.md"] = true }
+
 describe("the cookbook", function()
   local kitchen
 
@@ -259,6 +277,24 @@ describe("the cookbook", function()
     assert.is_true(kitchen:has_video "kitten.mp4")
     assert.is_true(kitchen:has_video "scene-12.mp4")
     assert.equal(2, kitchen:books().posts)
+  end)
+
+  it("is not alone: the programs of other pages run, too", function()
+    open()
+    local count = 0
+    for _, path in ipairs(document.pages()) do
+      for _, block in ipairs(OWN_SPEC[path] and {}
+        or document.blocks(document.read(path), "lua")) do
+        if not block.code:find "love%." and not block.code:find "ngx%." then
+          kitchen:write("program.lua", SETTING .. block.code)
+          local output, well = kitchen:run [[rm -f *.mp4 videos.db*
+            lua program.lua]]
+          assert.is_true(well, path .. ": " .. output)
+          count = count + 1
+        end
+      end
+    end
+    assert.is_true(count >= 8)
   end)
 
   it("has no other recipe, but for one that spec/clients tries", function()
