@@ -19,7 +19,8 @@ static int host_sleep(lua_State *L) {
 }
 
 /* Starts a program and leaves it alone. One of Linux Wine starts as well, but
-** knows nothing of it later. */
+** knows nothing of it: what it tells of that one it never set, and the handles
+** may have the numbers of others, a socket's among them. */
 static int host_start(lua_State *L) {
   char command[4096];
   STARTUPINFOA startup;
@@ -29,14 +30,15 @@ static int host_start(lua_State *L) {
   luaL_argcheck(L, length < sizeof command, 1, "too long");
   memcpy(command, text, length + 1);
   memset(&startup, 0, sizeof startup);
-  memset(&process, 0, sizeof process); /* of one of Linux nothing is told */
+  memset(&process, 0, sizeof process);
   startup.cb = sizeof startup;
   if (!CreateProcessA(NULL, command, NULL, NULL, FALSE, 0, NULL, NULL,
                       &startup, &process)) {
     return luaL_error(L, "%s does not start: %d", command,
                       (int)GetLastError());
   }
-  if (process.hProcess) {
+  if (process.dwProcessId != 0
+      && GetProcessId(process.hProcess) == process.dwProcessId) {
     CloseHandle(process.hThread);
     CloseHandle(process.hProcess);
   }
