@@ -24,14 +24,34 @@ bool sv_address_is_loopback(const char *host) {
          is_in_loopback_net(host);
 }
 
-/* The system ends its sentences with a point and a line's end. */
+/* In the words of other systems: this one has them in the language and the
+** encoding of its user alone. */
+static const struct {
+  int problem;
+  const char *text;
+} problems[] = {
+    {WSAEACCES, "Permission denied"},
+    {WSAEMFILE, "Too many open files"},
+    {WSAENOTSOCK, "Socket operation on non-socket"},
+    {WSAEADDRINUSE, "Address already in use"},
+    {WSAEADDRNOTAVAIL, "Cannot assign requested address"},
+    {WSAEAFNOSUPPORT, "Address family not supported by protocol"},
+    {WSAENETDOWN, "Network is down"},
+    {WSAENETUNREACH, "Network is unreachable"},
+    {WSAECONNABORTED, "Software caused connection abort"},
+    {WSAECONNRESET, "Connection reset by peer"},
+    {WSAENOBUFS, "No buffer space available"},
+    {WSAETIMEDOUT, "Connection timed out"},
+    {WSAECONNREFUSED, "Connection refused"},
+    {WSAEHOSTUNREACH, "No route to host"},
+};
+
 void sv_address_problem(int problem, char *text, size_t size) {
-  DWORD length = FormatMessageA(FORMAT_MESSAGE_FROM_SYSTEM |
-                                    FORMAT_MESSAGE_IGNORE_INSERTS,
-                                NULL, (DWORD)problem, 0, text, (DWORD)size,
-                                NULL);
-  if (length == 0) {
-    snprintf(text, size, "error %d", problem);
+  for (size_t i = 0; i < sizeof problems / sizeof *problems; i++) {
+    if (problems[i].problem == problem) {
+      snprintf(text, size, "%s", problems[i].text);
+      return;
+    }
   }
-  text[strcspn(text, ".\r\n")] = '\0';
+  snprintf(text, size, "error %d of Windows Sockets", problem);
 }

@@ -19,6 +19,8 @@
 static const DWORD SHARED =
     FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
 
+enum { MOST_TRIES = 20, TRY_MILLISECONDS = 10 };
+
 /* --- by name -------------------------------------------------------------- */
 
 /* Opens what is there to look at it alone; a directory, too. */
@@ -103,15 +105,25 @@ int sv_file_remove(const char *path) {
   return problem == EACCES && is_directory(path) ? EISDIR : problem;
 }
 
+/* Whoever looks through what was just written, for viruses or to index it, may
+** have it open for a moment, and lets nobody rename it meanwhile. */
+static int move(const wchar_t *from, const wchar_t *to, DWORD flags) {
+  int problem = sv_win32_problem(MoveFileExW(from, to, flags));
+  for (int tries = 1; problem == EBUSY && tries < MOST_TRIES; tries++) {
+    Sleep(TRY_MILLISECONDS);
+    problem = sv_win32_problem(MoveFileExW(from, to, flags));
+  }
+  return problem;
+}
+
 /* The name is on the disk when this returns. */
 int sv_file_rename(const char *from, const char *to, bool overwrite) {
-  wchar_t *wide_from = sv_win32_path(from), *wide_to = sv_win32_path(to);
-  int problem = wide_from && wide_to ? 0 : errno;
-  if (!problem) {
-    problem = sv_win32_problem(MoveFileExW(
-        wide_from, wide_to,
-        MOVEFILE_WRITE_THROUGH | (overwrite ? MOVEFILE_REPLACE_EXISTING : 0)));
-  }
+  wchar_t *wide_from = sv_win32_path(from);
+  wchar_t *wide_to = wide_from ? sv_win32_path(to) : NULL;
+  int problem = wide_to ? move(wide_from, wide_to,
+                               MOVEFILE_WRITE_THROUGH |
+                                   (overwrite ? MOVEFILE_REPLACE_EXISTING : 0))
+                        : errno;
   free(wide_from);
   free(wide_to);
   return problem == EACCES && is_directory(to) ? overwrite ? EISDIR : EEXIST
@@ -188,6 +200,10 @@ int sv_file_sync_directory(const char *path) {
 
 /* --- open files ----------------------------------------------------------- */
 
+/* With no right to write elsewhere the system finds the end itself, whatever
+** other programs append meanwhile. */
+#define APPEND (FILE_APPEND_DATA | FILE_READ_ATTRIBUTES | SYNCHRONIZE)
+
 static const struct {
   DWORD access, disposition;
   int flags;
@@ -196,7 +212,7 @@ static const struct {
     [SV_FILE_UPDATE] = {GENERIC_READ | GENERIC_WRITE, OPEN_EXISTING, 0},
     [SV_FILE_CREATE] = {GENERIC_READ | GENERIC_WRITE, OPEN_ALWAYS, 0},
     [SV_FILE_REPLACE] = {GENERIC_WRITE, CREATE_ALWAYS, 0},
-    [SV_FILE_APPEND] = {GENERIC_WRITE, OPEN_ALWAYS, _O_APPEND},
+    [SV_FILE_APPEND] = {APPEND, OPEN_ALWAYS, _O_APPEND},
 };
 
 static int open_handle(HANDLE *handle, const char *path, sv_file_access access,

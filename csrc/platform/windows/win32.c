@@ -12,13 +12,25 @@
 /* Beyond this a directory could take no file of eight and three characters. */
 enum { PLAIN_LENGTH = MAX_PATH - 12 };
 
-/* Such a name is taken as it is: absolute, and with backslashes alone. */
-static wchar_t *lengthen(wchar_t *wide) {
-  static const wchar_t local[] = L"\\\\?\\", share[] = L"\\\\?\\UNC";
-  DWORD size = GetFullPathNameW(wide, 0, NULL, NULL);
+/* A name with one of these goes to the system as it is. */
+static const wchar_t local[] = L"\\\\?\\", device[] = L"\\\\.\\",
+                     share[] = L"\\\\?\\UNC";
+
+static bool is_raw(const wchar_t *wide) {
+  return wcsncmp(wide, local, 4) == 0 || wcsncmp(wide, device, 4) == 0;
+}
+
+/* A colon behind a drive's would name a part of another file, which no listing
+** shows and nobody can rename. */
+static bool names_stream(const wchar_t *wide) {
+  return !is_raw(wide) && *wide && wcschr(wide + 1 + (wide[1] == L':'), L':');
+}
+
+/* Absolute, and with backslashes alone; `size` is what it takes. */
+static wchar_t *lengthen(wchar_t *wide, DWORD size) {
   wchar_t *whole = malloc((size + sizeof share / sizeof *share) * sizeof *whole);
   wchar_t *full = malloc((size + 1) * sizeof *full);
-  if (size == 0 || !whole || !full ||
+  if (!whole || !full ||
       GetFullPathNameW(wide, size, full, NULL) >= size) {
     free(whole);
     whole = NULL;
@@ -35,9 +47,15 @@ static wchar_t *lengthen(wchar_t *wide) {
 
 wchar_t *sv_win32_path(const char *path) {
   wchar_t *wide = sv_wide(path);
-  bool is_long = wide && wcslen(wide) >= PLAIN_LENGTH &&
-                 wcsncmp(wide, L"\\\\?\\", 4) != 0;
-  return is_long ? lengthen(wide) : wide;
+  if (!wide || is_raw(wide)) {
+    return wide;
+  } else if (names_stream(wide)) {
+    free(wide);
+    errno = EINVAL;
+    return NULL;
+  }
+  DWORD size = GetFullPathNameW(wide, 0, NULL, NULL);
+  return size > PLAIN_LENGTH ? lengthen(wide, size) : wide;
 }
 
 static const struct {
@@ -50,7 +68,7 @@ static const struct {
     {ERROR_INVALID_DRIVE, ENOENT},
     {ERROR_BAD_NETPATH, ENOENT},
     {ERROR_BAD_NET_NAME, ENOENT},
-    {ERROR_INVALID_NAME, ENOENT},
+    {ERROR_INVALID_NAME, EINVAL},
     {ERROR_BAD_PATHNAME, ENOENT},
     {ERROR_TOO_MANY_OPEN_FILES, EMFILE},
     {ERROR_ACCESS_DENIED, EACCES},

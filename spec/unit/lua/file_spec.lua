@@ -46,6 +46,16 @@ describe("a file", function()
     assert.equal("x", content())
   end)
 
+  it("gets at its end what each of two appends, in their order", function()
+    local one, other = assert(core.open(path, "ab")), assert(core.open(path, "ab"))
+    for _, file in ipairs { one, other, one } do
+      assert.is_true(file:write(file == one and "one " or "other "))
+    end
+    one:close()
+    other:close()
+    assert.equal("one other one ", content())
+  end)
+
   it("is read in parts, from any place", function()
     write "abcdef"
     local file = assert(core.open(path))
