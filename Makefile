@@ -177,7 +177,7 @@ LONG_SUITES = integration:luajit exhaustive:luajit hosts:luajit installed:lua5.4
 .PHONY: check
 check:
 	@$(DEPS) demo test lint
-	@luacheck --quiet lua spec examples $(ROCKSPEC)
+	@luacheck --quiet lua spec examples docs $(ROCKSPEC)
 	@$(MAKE) --no-print-directory lint-structure lint-gcc-$(LUA)
 	@BUILD=build/lint/gcc-$(LUA) lua5.4 spec/run.lua unit:$(LUA)
 
@@ -241,7 +241,7 @@ lint-structure:
 .PHONY: lint
 lint:
 	@$(DEPS) test lint
-	@luacheck --quiet lua spec examples $(ROCKSPEC)
+	@luacheck --quiet lua spec examples docs $(ROCKSPEC)
 	@$(MAKE) --no-print-directory lint-structure $(LUAS:%=lint-gcc-%) $(LUAS:%=lint-clang-%)
 	@echo "lint: nothing found"
 lint-%:
