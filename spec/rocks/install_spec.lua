@@ -115,10 +115,10 @@ describe("the release", function()
 
     it("is removed whole", function()
       local status, output = run([[luarocks --lua-version 5.4 --tree @tree@ remove \
-        starvideos && find @tree@ -path '*starvideos*']], { tree = tree })
+        starvideos && cd @tree@ && find . -path '*starvideos*']], { tree = tree })
       assert.equal(0, status, output)
       assert.truthy(output:find "Removal successful", output)
-      assert.is_nil(output:find(tree .. "/lib/lua", 1, true), output)
+      assert.is_nil(output:find("./", 1, true), output)
     end)
   end)
 
@@ -138,7 +138,7 @@ describe("the release", function()
       LUA_INCDIR=/usr/include/lua5.4]],
       { copy = copy, tree = folder .. "/wrong", rock = ROCK })
     assert.not_equal(0, status)
-    assert.truthy(output:find "Lua development", output)
+    assert.truthy(output:find("Lua header mismatches", 1, true), output)
     assert.truthy(output:find("LUA_INCDIR", 1, true), output)
   end)
 
