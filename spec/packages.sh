@@ -15,7 +15,7 @@ packages_for() {
     lua5.3 liblua5.3-dev luajit2 libluajit2-5.1-dev \
     lua-busted luarocks openssl curl procps \
     lua-dbi-postgresql postgresql \
-    love xvfb lua-luv lua-cqueues lua-copas zsh fish mandoc ;;
+    love xvfb zip neovim lua-luv lua-cqueues lua-copas zsh fish mandoc ;;
   lint) echo lua-check clang ;;
   # A Node.js from elsewhere brings an npm that apt knows nothing of.
   clients) echo chromium
