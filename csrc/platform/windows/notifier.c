@@ -36,17 +36,17 @@ static int socket_problem(void) {
 }
 
 /* Bound to a port of its own, which `address` tells; never waited for, and not
-** inherited by programs that the host starts. */
+** inherited by programs that another thread starts this moment. */
 static SOCKET open_end(struct sockaddr_in *address) {
   u_long yes = 1;
   int size = sizeof *address;
-  SOCKET end = WSASocketW(AF_INET, SOCK_DGRAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
+  SOCKET end = WSASocketW(AF_INET, SOCK_DGRAM, 0, NULL, 0,
+                          WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
   if (end == INVALID_SOCKET) {
     return INVALID_SOCKET;
   }
   *address = (struct sockaddr_in){.sin_family = AF_INET};
   address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  SetHandleInformation((HANDLE)end, HANDLE_FLAG_INHERIT, 0);
   setsockopt(end, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (char *)&yes, sizeof yes);
   if (bind(end, (struct sockaddr *)address, sizeof *address) != 0 ||
       getsockname(end, (struct sockaddr *)address, &size) != 0 ||
