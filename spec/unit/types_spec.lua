@@ -185,8 +185,8 @@ describe("the tables that are described", function()
     known.fenced = true -- for the operation of a worker alone
     for path in shell.read("find lua/starvideos -name '*.lua'"):gmatch "%S+" do
       local text = files.read(path)
-      for body in text:gmatch "errors%.new%s*(%b{})" do
-        body = body:sub(2, -2):gsub("%b{}", ""):gsub("%b()", "")
+      for braced in text:gmatch "errors%.new%s*(%b{})" do
+        local body = braced:sub(2, -2):gsub("%b{}", ""):gsub("%b()", "")
           :gsub('%b""', "")
         for name in ("," .. body):gmatch ",%s*([%a_]+)%s*=[^=]" do
           assert.is_true(known[name], path .. ": " .. name)
