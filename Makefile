@@ -413,7 +413,7 @@ $(WINDOWS_LUAS:%=windows-%): windows-%:
 .PHONY: test-windows
 test-windows: windows
 	@$(MAKE) -s --no-print-directory build LUA=lua5.4
-	@spec/windows/run.sh $(WINDOWS_LUAS:%=windows:%)
+	@spec/windows/run.sh $(WINDOWS_LUAS:%=windows:%) console:lua5.4
 
 BENCHES = build/bench/validate_bench build/bench/query_plain
 .PHONY: bench

@@ -40,6 +40,7 @@ local kinds = {
   installed = "spec/unit",
   rocks = "spec/rocks",
   rockspec = "spec/rocks/rockspec_spec.lua",
+  console = "spec/windows",
   windows = "spec/unit spec/hosts/luv_spec.lua spec/integration/cli"
     .. " spec/integration/*_spec.lua",
 }
