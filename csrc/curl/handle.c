@@ -149,8 +149,10 @@ static void set_behaviour(CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, sv_transfer_on_body);
 }
 
+/* libcurl makes milliseconds of them in a long, which may have 32 bits. */
 static long whole_seconds(double seconds) {
-  return seconds < INT_MAX ? (long)(seconds + 0.999) : INT_MAX;
+  const long longest = INT_MAX / 1000;
+  return seconds < (double)longest ? (long)(seconds + 0.999) : longest;
 }
 
 static void set_content(CURL *easy, const sv_transfer *t) {

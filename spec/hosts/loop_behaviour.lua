@@ -165,7 +165,9 @@ return function(name)
     end
     local elapsed = run()
     assert.equal(count, completed, tostring(refused))
-    assert.is_true(elapsed < count * 0.4 / 2, tostring(elapsed))
+    -- Wine takes its time for thirty connections.
+    local longest = core.system() == "windows" and 60 or count * 0.4 / 2
+    assert.is_true(elapsed < longest, tostring(elapsed))
   end)
 
   it("gives back all that an operation returned", function()

@@ -22,7 +22,7 @@ local APPEND = "Wine loses lines that several processes append to a file"
 
 return {
   ["spec/integration/cli/gateway_spec.lua"] = NGINX,
-  ["spec/integration/completion_spec.lua"] = "it drives bash, zsh and fish",
+  ["spec/integration/completion_spec.lua"] = "it types at shells of POSIX",
   ["spec/integration/cookbook_spec.lua"] = "its recipes are commands of a POSIX shell",
   ["spec/integration/driver_slow_disk_spec.lua"] = PRELOAD,
   ["spec/integration/fleet_spec.lua"] = SERVER,
@@ -233,10 +233,6 @@ return {
     ["download the target may be no pipe, nor have one beside it, and "
       .. "nobody waits for one"]
       = PIPE,
-  },
-  ["spec/unit/operation/output_path_spec.lua"] = {
-    ["the path of a video in a list is the same however it is written"]
-      = "two slashes begin the name of a machine",
   },
   ["spec/unit/runtime/disk_spec.lua"] = {
     ["the jobs on files in plain Lua make a directory with all above it"] = LIMITS,
