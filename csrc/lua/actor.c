@@ -10,6 +10,7 @@
 #include "actor/actor.h"
 #include "lua/class.h"
 #include "lua/compat.h"
+#include "lua/interrupt.h"
 #include "lua/marshal.h"
 #include "lua/notifier.h"
 #include "platform/module.h"
@@ -309,6 +310,7 @@ static sv_notifier *notifier_of(lua_State *L) {
 static int actor_wait(lua_State *L) {
   sv_actor *actor = open_actor(L);
   sv_actor_wait(actor, luaL_checknumber(L, 2));
+  sv_raise_interrupt(L);
   return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "curl/libcurl.h"
 #include "lua/class.h"
 #include "lua/compat.h"
+#include "lua/interrupt.h"
 #include "lua/disk_job.h"
 #include "lua/driver.h"
 #include "lua/request.h"
@@ -73,6 +74,7 @@ static int engine_step(lua_State *L) {
   double seconds = luaL_checknumber(L, 2);
   luaL_argcheck(L, seconds >= 0 && seconds < 1e9, 2, "out of range");
   lua_pushboolean(L, sv_engine_step(engine, seconds));
+  sv_raise_interrupt(L);
   return 1;
 }
 

@@ -6,6 +6,7 @@
 #include "curl/driver.h"
 #include "lua/class.h"
 #include "lua/disk_job.h"
+#include "lua/interrupt.h"
 #include "lua/notifier.h"
 #include "lua/request.h"
 #include "lua/response.h"
@@ -141,6 +142,7 @@ static int driver_wait(lua_State *L) {
   double seconds = luaL_checknumber(L, 2);
   luaL_argcheck(L, seconds >= 0, 2, "less than 0"); /* nor no number */
   sv_notifier_wait(notifier, sv_interrupt_limit(seconds));
+  sv_raise_interrupt(L);
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lua/interrupt.h"
 #include "platform/address.h"
 #include "platform/clock.h"
 #include "platform/environment.h"
@@ -234,7 +235,9 @@ static int system_read_terminal(lua_State *L) {
   char line[4096];
   double seconds = luaL_checknumber(L, 1);
   luaL_argcheck(L, seconds >= 0 && seconds <= 1, 1, "out of range");
-  switch (sv_terminal_read(seconds, line, sizeof line)) {
+  sv_terminal_answer answer = sv_terminal_read(seconds, line, sizeof line);
+  sv_raise_interrupt(L);
+  switch (answer) {
   case SV_TERMINAL_LINE:
     lua_pushstring(L, line);
     break;

@@ -12,9 +12,24 @@ local COMMAND = [[
 cd @folder@
 export WINEPREFIX=@root@/wine WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml="
 export LUA_PATH="Z:@parts@/modules/@lua@/?.lua;Z:/usr/share/lua/5.1/?.lua"
-export LUA_CPATH="Z:@parts@/modules/@lua@/?.dll"
+export LUA_CPATH="Z:@root@/@lua@/?.dll;Z:@parts@/modules/@lua@/?.dll"
 export STARVIDEOS_API_KEY=@key@ STARVIDEOS_BASE_URL=@url@
-exec wine @parts@/bin/@lua@.exe Z:@root@/@lua@/bin/starvideos.lua ]]
+exec wine @parts@/bin/@lua@.exe ]]
+
+-- A host's own loop: nothing of ours handles Ctrl-C in it.
+local SCRIPT = [[
+local engine = require("starvideos.curl").engine {}
+io.stderr:write "waiting"
+local _, why = pcall(function()
+  while true do
+    engine:step(600)
+  end
+end)
+io.stderr:write(why)
+os.exit(7)
+]]
+
+local OURS = "Z:@root@/@lua@/bin/starvideos.lua"
 
 -- How long the slowest machine may take, and Ctrl-C: far less than the video.
 local SECONDS, NOTICE_SECONDS, VIDEO_SECONDS = 60, 10, 300
@@ -27,6 +42,7 @@ for _, lua in ipairs { "lua5.4", "luajit" } do
       server = assert(nginx.start { seconds = VIDEO_SECONDS })
       folder = files.folder() .. "/Müller 影片"
       assert(core.make_directory(folder))
+      files.write(folder .. "/script.lua", SCRIPT)
       files.write(folder .. "/list.jsonl",
         '{"model":"videos","prompt":"asked","duration":5,"path":"a.mp4"}\n')
     end)
@@ -36,19 +52,20 @@ for _, lua in ipairs { "lua5.4", "luajit" } do
       files.remove((folder:match "^(.*)/"))
     end)
 
-    local function text_of(command)
+    local function text_of(program, command)
       local root = core.directory() .. "/build/windows"
       local words = { folder = folder, root = root, parts = root .. "/prefix",
         lua = lua, key = server.key, url = server.base_url }
-      return (COMMAND:gsub("@(%w+)@", function(name)
+      return ((COMMAND .. program):gsub("@(%w+)@", function(name)
         return name == "folder" and shell.quote(words[name]) or words[name]
-      end)) .. command
+      end)) .. " " .. command
     end
 
     -- What a console shows, less where: Wine draws blanks by moving the cursor.
-    local function start(command)
+    local function start(command, program)
       local self, seen, has_ended, code = {}, "", false, nil
-      local child, descriptor = process.terminal(text_of(command), 100, 24)
+      local child, descriptor = process.terminal(text_of(
+        program or OURS, command), 100, 24)
       local function step()
         if process.readable(descriptor, 0.2) then
           local bytes = process.read(descriptor)
@@ -92,6 +109,14 @@ for _, lua in ipairs { "lua5.4", "luajit" } do
       assert.truthy(person.shown:find('-o"猫ü.mp4"', 1, true), person.shown)
       assert.equal("Größe 影", books.of(server).tasks[1].prompt)
       assert.equal("file", core.kind(folder .. "/Bücher.db"))
+    end)
+
+    it("leaves Ctrl-C to the interpreter, in which a script waits", function()
+      local person = start("", "script.lua")
+      person.await "waiting"
+      person.type "\3"
+      person.await("interrupted!", NOTICE_SECONDS)
+      assert.equal(7, person.finish())
     end)
 
     it("orders nothing after Ctrl-C at the question", function()
