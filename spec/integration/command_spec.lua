@@ -259,7 +259,7 @@ describe("the command", function()
     local code, _, err = run [[make() { run generate -m videos -d 5 \
         -p 'twice [scenario:create_slow=0.5]' --interval 0.3 -o twice.mp4; }
       make & one=$!; make & two=$!
-      wait $one; a=$?; wait $two; b=$?; [ $((a + b)) = 8 ] && test ! -e *.lock]]
+      wait $one; a=$?; wait $two; b=$?; [ $((a + b)) = 8 ] && test ! -e twice.mp4.lock]]
     assert.equal(0, code, err)
     assert.truthy(err:find("another generate is making it right now; nothing"
       .. " was ordered", 1, true), err)

@@ -1,6 +1,7 @@
 -- What a ledger adds to the command line, in simulated time.
 
 local command = require "spec.fixtures.command"
+local core = require "starvideos.core"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local starvideos = require "starvideos"
@@ -211,9 +212,10 @@ describe("the command line with a ledger", function()
     local lines = advice.of({ options = { ledger = "v.db", output = "k.mp4",
       command = "generate", account = "a b" } }, { kind = "ledger", task_id = "video_1",
       order = { id = "1f" } })
+    local quoted = core.system() == "windows" and '"a b"' or "'a b'"
     assert.same({ "as soon as the ledger answers: starvideos adopt 1f video_1"
-      .. " --ledger v.db --account 'a b'", "until then: starvideos wait video_1"
-      .. " --ledger v.db --account 'a b' -o k.mp4" }, lines)
+      .. " --ledger v.db --account " .. quoted, "until then: starvideos wait video_1"
+      .. " --ledger v.db --account " .. quoted .. " -o k.mp4" }, lines)
   end)
 
   it("takes a word for a task's id where the ledger cannot be read", function()
