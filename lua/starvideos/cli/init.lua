@@ -220,8 +220,19 @@ local function own_words(words)
   return own
 end
 
+-- On Windows Ctrl-C sets its hook on another thread, and what LuaJIT has compiled
+-- looks at none: the command, which mostly waits, is interpreted there.
+local function stop_compiling()
+  local jit = rawget(_G, "jit")
+  if jit and core.system() == "windows" then
+    jit.off()
+    jit.flush()
+  end
+end
+
 -- In this process itself. A signal may also come where nothing waits for one.
 local function perform_here(words)
+  stop_compiling()
   core.begin_termination()
   core.begin_terminal()
   local ok, code = pcall(perform, own_words(words), real_environment())
