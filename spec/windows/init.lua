@@ -21,8 +21,9 @@ local host = require "host"
 local SHELL = debug.getinfo(1, "S").source:match "^@Z:(.*/)" .. "shell.sh"
 
 local count = 0
-math.randomseed(os.time() + math.floor(os.clock() * 1e6))
-local prefix = ("%sstarvideos-spec.%08x"):format(TEMPORARY, math.random(0, 2 ^ 31 - 1))
+-- Linux's number of the process, for two may begin in the same instant.
+local prefix = ("%sstarvideos-spec.%s.%x"):format(TEMPORARY,
+  os.getenv "STARVIDEOS_PID", os.time())
 
 -- C's names a file in the root of the drive.
 function os.tmpname() -- luacheck: ignore 122
