@@ -4,6 +4,7 @@
 local assert = require "luassert"
 local busted = require "busted"
 local core = require "starvideos.core"
+local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local owner = require "starvideos.ledger.owner"
 local sandbox = require "starvideos.sandbox"
@@ -257,7 +258,7 @@ end
 function _M.new(address)
   local self = setmetatable({ now = 1000000, slept = 0, requests = {},
     clients = {} }, World)
-  self.folder = shell.read 'mktemp -d "${TMPDIR:-/tmp}/starvideos-spec.XXXXXX"'
+  self.folder = files.folder()
   self.address = address or self.folder .. "/ledger.db"
   self.box = sandbox.new { clock = function() return self.now end,
     seconds = 100, queued_seconds = 10 }

@@ -4,10 +4,10 @@
 -- The specs' commands are of the shell: Wine starts Linux's, which reads its
 -- commands from a file and writes what it prints, and then how it ended, to
 -- others, for it shares neither pipes nor its end with Windows. Folders and
--- temporary files lie in /tmp, which Windows calls Z:/tmp, and a command may name
--- them so.
+-- temporary files lie where Linux has its own, which Windows calls Z:/tmp, and a
+-- command may name them so.
 
-local TEMPORARY = "Z:/tmp/"
+local TEMPORARY = "Z:" .. (os.getenv "STARVIDEOS_TMP" or "/tmp") .. "/"
 
 local function remember(name, module)
   package.preload[name] = function() return module end

@@ -10,6 +10,7 @@ modules=Z:$root/prefix/modules/$name
 
 export WINEPREFIX="$root/wine" WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml="
 export STARVIDEOS_SH="Z:$root/bin/sh.exe" STARVIDEOS_PID=$$
+export STARVIDEOS_TMP="${TMPDIR:-/tmp}"
 export LUA_INIT="@Z:$here/spec/windows/init.lua"
 # Debian's share has what is pure Lua, for LuaJIT as for Lua 5.1.
 shared=Z:/usr/share/lua/$(echo "$name" | sed 's/^luajit$/5.1/; s/^lua//')

@@ -6,7 +6,20 @@ set -eu
 cd "$(dirname "$0")/../.."
 export WINEPREFIX="$(pwd)/build/windows/wine"
 export FILE_SECONDS="${FILE_SECONDS:-400}"
+# Where the specs' folders lie; nginx's account may pass. What Wine was told to
+# end, or could not run, may leave a server there.
+TMPDIR=$(mktemp -d /tmp/starvideos-windows.XXXXXX)
+export TMPDIR
+chmod 711 "$TMPDIR"
+clean_up() {
+  wineserver -k || :
+  wineserver -w
+  for file in "$TMPDIR"/*/nginx.pid; do
+    [ ! -s "$file" ] || kill "$(cat "$file")" || :
+  done
+  rm -rf "$TMPDIR"
+}
 wineserver -p
-trap 'wineserver -k || :; wineserver -w' EXIT
+trap clean_up EXIT
 trap 'exit 130' INT TERM
 lua5.4 spec/run.lua "$@"
