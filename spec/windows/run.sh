@@ -6,9 +6,10 @@ set -eu
 cd "$(dirname "$0")/../.."
 export WINEPREFIX="$(pwd)/build/windows/wine"
 export FILE_SECONDS="${FILE_SECONDS:-400}"
-# Where the specs' folders lie; nginx's account may pass. What Wine was told to
+# Where the folders of the specs lie, under a short name, for some look at the
+# width of lines; nginx's account may pass. What Wine was told to
 # end, or could not run, may leave a server there.
-TMPDIR=$(mktemp -d /tmp/starvideos-windows.XXXXXX)
+TMPDIR=$(mktemp -d /tmp/sv.XXXXXX)
 export TMPDIR
 chmod 711 "$TMPDIR"
 clean_up() {

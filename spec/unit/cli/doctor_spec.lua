@@ -2,6 +2,7 @@ local command = require "spec.fixtures.command"
 local core = require "starvideos.core"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
+local shell = require "starvideos.nginx.shell"
 local versions = require "starvideos.cli.versions"
 
 local NOT_FOUND = { status = 404, headers = {},
@@ -77,10 +78,7 @@ describe("doctor", function()
   it("leaves nothing in the folder", function()
     examine { ledger = folder .. "/new.db" }
     assert.is_nil(core.kind(folder .. "/new.db"))
-    local list = io.popen("ls -A '" .. folder .. "'")
-    local names = list:read "*a"
-    list:close()
-    assert.equal("", names)
+    assert.equal("", shell.read("ls -A " .. shell.quote(folder)))
   end)
 
   local cases = {
