@@ -9,7 +9,6 @@ local listener = require "starvideos.listener"
 local random = require "starvideos.random"
 local rate_limiter = require "starvideos.polling.rate_limiter"
 local runtimes = require "starvideos.runtime"
-local shared_cache = require "starvideos.polling.shared_cache"
 
 local _M = {}
 
@@ -150,7 +149,10 @@ function _M.new(options)
     told = {},
     closed = false,
   }
-  context.shared_cache = shared_cache.new(context)
+  if options.shared then
+    context.shared_cache =
+      require("starvideos.polling.shared_cache").new(context)
+  end
   if options.prices then
     context.prices, problem = require("starvideos.api.prices").load(
       options.prices, context.catalog)

@@ -19,9 +19,9 @@ SharedCache.__index = SharedCache
 -- @tparam table context of the client; `shared` is the dictionary, with
 --   `get(key)`, `set(key, value, seconds)` and `add(key, value, seconds)`,
 --   where it has one `delete(key)`, as ngx.shared.DICT knows them
--- @treturn ?table cache, nil where nothing is shared
+-- @treturn table cache
 function _M.new(context)
-  return context.shared and setmetatable({
+  return setmetatable({
     context = context,
     dictionary = context.shared,
     -- Tells clients of different accounts apart, and nothing of their keys.
