@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "core/hidden.h"
+
 /* As the stand-alone interpreters of all Luas set it: at whatever comes next.
 ** Their hook takes itself away. */
 void sv_raise_interrupt(lua_State *L) {

@@ -194,7 +194,8 @@ describe("the cookbook", function()
     local output, well = cook("A location of nginx", nil, for_luajit())
     assert.is_true(well, output)
     assert.equal(1, kitchen:books().posts, output)
-    assert.matches("queued", output .. "processing")
+    assert.is_true(output:find "queued" ~= nil or output:find "processing" ~= nil,
+      output)
   end)
 
   it("tests a program without a network", function()
