@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "platform/atfork.h"
-#include "platform/file.h"
 #include "platform/module.h"
 #include "platform/thread.h"
+#include "platform/trust.h"
 
 #include "core/hidden.h"
 
@@ -50,23 +50,7 @@ CURLM *sv_libcurl_multi(void) {
   return multi;
 }
 
-/* Debian and Ubuntu; Fedora; openSUSE; Alpine, FreeBSD, macOS. */
-static const char *const bundles[] = {
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-};
-
 const char *sv_libcurl_bundle(void) {
   const char *named = getenv("SSL_CERT_FILE");
-  if (named && *named) {
-    return named;
-  }
-  for (size_t i = 0; i < sizeof bundles / sizeof *bundles; i++) {
-    if (sv_file_is_readable(bundles[i])) {
-      return bundles[i];
-    }
-  }
-  return NULL;
+  return named && *named ? named : sv_trust_file();
 }
