@@ -317,6 +317,7 @@ const char *sv_file_problem(int problem) {
   return problem == ENXIO   ? "it is a pipe or a device, not a file"
          : problem == EBUSY ? "another program has it open, and shares it with"
                               " nobody"
+         : problem == EWOULDBLOCK ? "another program has locked it"
          : problem == SV_FILE_CHANGED ? "it was changed meanwhile"
                                       : strerror(problem);
 }
