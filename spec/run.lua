@@ -11,9 +11,8 @@
 -- only alone is named in the last lines. Faults and secrets, which no load
 -- excuses, have one run. `windows` is for the Luas that Wine runs; there what
 -- spec/windows/posix.lua marks is run as well, must fail (a file within 20 s), and
--- counts as skipped.
--- The last line is "N passed, N failed"; the exit code is
--- 0 where nothing failed.
+-- counts as skipped. The last line is "N passed, N failed"; the exit code is 0
+-- where nothing failed.
 
 local FILE_SECONDS = tonumber(os.getenv("FILE_SECONDS")) or 900
 local POSIX_SECONDS = 20
@@ -48,8 +47,8 @@ local kinds = {
 -- What takes longest comes first, or all would wait for it at the end.
 local LONGEST = { "secrets", "allocation", "faults", "torture", "service",
   "resty_http", "scenarios", "nginx_runtime", "fleet", "ledger", "ledger_outage",
-  "cookbook", "sandbox_nginx", "gateway", "command", "install", "love", "copas",
-  "budget" }
+  "provider_faults", "shipping", "worker", "cookbook", "sandbox_nginx", "gateway",
+  "stream", "command", "install", "love", "copas", "budget" }
 
 -- What the interpreter is to see: the build tree, or an installed one alone.
 local BUILT = "MAKEFLAGS= make -s env LUA=%s BUILD=%s"
