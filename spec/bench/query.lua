@@ -1,44 +1,110 @@
--- What the library adds to a query: against a C program that reuses one easy
--- handle and reads nothing, in turns, so that both meet the same machine.
+-- What the library adds to queries: against a C program that reuses libcurl's
+-- handles and reads nothing, in turns, so that both meet the same machine.
+-- One after the other, and many at once: by a list of waits, and by coroutines
+-- on the runtime of loops.
 
 local core = require "starvideos.core"
 local figure = require "spec.bench.figure"
 local starvideos = require "starvideos"
 
-local ROUNDS, COUNT = 15, 2000
+local ROUNDS, COUNT, AT_ONCE = 15, 2560, 64
+
 -- As long as a real one: a shorter one would spare the search for it in what
 -- comes back.
 local KEY = "sk-" .. ("0123456789abcdef"):rep(3)
 
-local function plain(url)
-  local process = assert(io.popen(("build/bench/query_plain '%s' %s %d")
-    :format(url, KEY, COUNT)))
-  local seconds = assert(tonumber(process:read("*a")))
+-- Microseconds of the wall clock and of the processor, each for one request.
+local function plain(url, at_once)
+  local process = assert(io.popen(("build/bench/query_plain '%s' %s %d %d")
+    :format(url, KEY, COUNT, at_once)))
+  local wall, cpu = process:read("*n", "*n")
   process:close()
-  return seconds / COUNT * 1e6
+  return assert(wall) / COUNT * 1e6, assert(cpu) / COUNT * 1e6
 end
 
-local function ours(client)
-  assert(client:query("video_1"))
-  local start = core.now()
+local function measure(body)
+  local wall, cpu = core.now(), os.clock()
+  body()
+  return (core.now() - wall) / COUNT * 1e6, (os.clock() - cpu) / COUNT * 1e6
+end
+
+local function one_by_one(client)
   for _ = 1, COUNT do
     assert(client:query("video_1"))
   end
-  return (core.now() - start) / COUNT * 1e6
+end
+
+local function wait_all(client)
+  local ids = {}
+  for index = 1, COUNT do
+    ids[index] = "ended_" .. index
+  end
+  for _, result in ipairs(client:wait_all(ids, { first_poll = 0 })) do
+    assert(result.task, result.err)
+  end
+end
+
+local function coroutines(client)
+  for _ = 1, AT_ONCE do
+    client:async(function()
+      for _ = 1, COUNT / AT_ONCE do
+        assert(client:query("video_1"))
+      end
+    end):on_done(function(handle)
+      assert(not handle.err, handle.err)
+    end)
+  end
+  client:run()
+end
+
+local parts = {
+  { name = "query", runtime = "block", body = one_by_one, at_once = 1,
+    cpu = "<= 1.3" },
+  { name = "wait_all_64", runtime = "block", body = wait_all,
+    at_once = AT_ONCE },
+  { name = "poll_64", runtime = "poll", body = coroutines, at_once = AT_ONCE },
+}
+
+local function show(part, rounds)
+  local median = {}
+  for name, values in pairs(rounds) do
+    median[name] = figure.median(values)
+  end
+  figure.print(part.name .. "_plain", median.plain, "us")
+  figure.print(part.name .. "_plain_cpu", median.plain_cpu, "us")
+  figure.print(part.name, median.ours, "us")
+  figure.print(part.name .. "_cpu", median.ours_cpu, "us")
+  local met = figure.print(part.name .. "_ratio", median.ratio, "x",
+    "<= 1.25")
+  return figure.print(part.name .. "_cpu_ratio", median.cpu_ratio, "x",
+    part.cpu) and met
+end
+
+local function run(part, server)
+  local client = assert(starvideos.new { api_key = KEY, poll_rate = 1e6,
+    base_url = server.base_url, runtime = part.runtime })
+  local url = server.base_url .. "/v1/result/video_1"
+  local rounds = { plain = {}, plain_cpu = {}, ours = {}, ours_cpu = {},
+    ratio = {}, cpu_ratio = {} }
+  part.body(client)
+  for round = 1, ROUNDS do
+    local wall, cpu = plain(url, part.at_once)
+    local our_wall, our_cpu = measure(function()
+      part.body(client)
+    end)
+    rounds.plain[round], rounds.plain_cpu[round] = wall, cpu
+    rounds.ours[round], rounds.ours_cpu[round] = our_wall, our_cpu
+    rounds.ratio[round], rounds.cpu_ratio[round] = our_wall / wall,
+      our_cpu / cpu
+  end
+  client:close()
+  return show(part, rounds)
 end
 
 return function(server)
-  local client = assert(starvideos.new { api_key = KEY,
-    base_url = server.base_url })
-  local url = server.base_url .. "/v1/result/video_1"
-  local floor, cost, ratio = {}, {}, {}
-  for round = 1, ROUNDS do
-    floor[round] = plain(url)
-    cost[round] = ours(client)
-    ratio[round] = cost[round] / floor[round]
+  local met = true
+  for _, part in ipairs(parts) do
+    met = run(part, server) and met
   end
-  client:close()
-  figure.print("query_plain_libcurl", figure.median(floor), "us")
-  figure.print("query", figure.median(cost), "us")
-  return figure.print("query_ratio", figure.median(ratio), "x", "<= 1.25")
+  return met
 end

@@ -1,5 +1,5 @@
--- The other end of the benchmarks, on loopback: answers a query with fixed
--- text and serves a sparse file of a gigabyte.
+-- The other end of the benchmarks, on loopback: one worker that answers a query
+-- from memory, and serves a sparse file of a gigabyte.
 
 local nginx = require "spec.fixtures.nginx"
 
@@ -11,10 +11,15 @@ local BODY = [[
     sendfile on;
     keepalive_requests 1000000000;
     types { video/mp4 mp4; }
-    location ]] .. PREFIX .. [[/v1/result/ {
+    location = ]] .. PREFIX .. [[/v1/result/video_1 {
       default_type application/json;
       return 200 '{"id":"video_1","object":"video","created":1760000000,
         "model":"videos","status":"processing","error":null}';
+    }
+    location ]] .. PREFIX .. [[/v1/result/ended_ {
+      default_type application/json;
+      return 200 '{"id":"video_1","object":"video","created":1760000000,
+        "model":"videos","status":"completed","video_url":"http://127.0.0.1/"}';
     }]]
 
 -- What a video begins with; the rest is a hole.
