@@ -8,6 +8,7 @@
 
 #include "curl/evidence.h"
 #include "curl/libcurl.h"
+#include "platform/atfork.h"
 #include "platform/clock.h"
 #include "platform/interrupt.h"
 #include "platform/process.h"
@@ -30,13 +31,18 @@ struct sv_engine {
   int owners; /* the caller, and every ticket */
   bool closed;
   bool ended;    /* transfers did since the last step */
-  long process;  /* that made the multi handle */
+  long process;   /* that made the multi handle */
+  unsigned forks; /* as counted then */
   CURLM *multi;  /* NULL until the first request */
   sv_pools pools;
   char *ca_file;
   int max_in_flight;
   list queue, running;
+  list done; /* announced and not taken; the engine's share is theirs */
+  long long announced;
   int orders; /* running, and not counted among those in flight */
+  int sinks;  /* open */
+  sv_known_origin known;
   double queue_end_by; /* no queued transfer is out of time before */
   sv_handles handles; /* unused ones */
   sv_listener *listener; /* NULL, or called with each that ends */
@@ -71,6 +77,7 @@ sv_engine *sv_engine_new(const char *ca_file, int max_in_flight) {
   engine->owners = 1;
   engine->max_in_flight = max_in_flight;
   engine->process = sv_process_id();
+  engine->forks = sv_atfork_count();
   engine->queue_end_by = INFINITY;
   engine->ca_file = ca_file ? strdup(ca_file) : NULL;
   if (ca_file && !engine->ca_file) {
@@ -82,6 +89,7 @@ sv_engine *sv_engine_new(const char *ca_file, int max_in_flight) {
 
 void sv_engine_release(sv_engine *engine) {
   if (--engine->owners == 0) {
+    sv_origin_forget(&engine->known);
     free(engine->ca_file);
     free(engine);
   }
@@ -101,6 +109,10 @@ static void drop(sv_transfer *t) {
 ** own, and settles the transfer. */
 static void end_share(sv_transfer *t) {
   sv_engine *engine = t->engine;
+  if (t->number > 0) {
+    append(&engine->done, t);
+    return;
+  }
   drop(t);
   if (engine->listener) {
     engine->listener(t, engine->self);
@@ -122,20 +134,34 @@ void sv_transfer_release(sv_transfer *t) {
   drop(t);
 }
 
+long long sv_engine_announce(sv_engine *engine, sv_transfer *t) {
+  t->number = ++engine->announced;
+  return t->number;
+}
+
+long long sv_engine_take(sv_engine *engine) {
+  sv_transfer *t = engine->done.first;
+  if (!t) {
+    return 0;
+  }
+  long long number = t->number;
+  take_out(&engine->done, t);
+  drop(t);
+  return number;
+}
+
 /* After a fork handles and sockets are still the parent's. They are not
 ** cleaned up, for that would write on its connections; and what is queued the
 ** parent may yet send. True where transfers ended because of the fork. */
-static bool notice_fork(sv_engine *engine) {
-  if (engine->process == sv_process_id()) {
-    return false;
-  }
+static bool abandon(sv_engine *engine) {
   bool ended = sv_engine_in_flight(engine) > 0;
   engine->ended = engine->ended || ended;
   engine->process = sv_process_id();
+  engine->forks = sv_atfork_count();
   engine->multi = NULL;
   engine->pools.first = NULL;
   engine->handles.count = 0;
-  engine->orders = 0;
+  engine->orders = engine->sinks = 0;
   list *lists[] = {&engine->running, &engine->queue};
   for (int i = 0; i < 2; i++) {
     sv_transfer *t;
@@ -148,6 +174,18 @@ static bool notice_fork(sv_engine *engine) {
     }
   }
   return ended;
+}
+
+static bool notice_fork(sv_engine *engine) {
+  return engine->forks != sv_atfork_count() && abandon(engine);
+}
+
+/* The same for what is to be right at any price: _Fork and clone(2) call
+** nobody, so that nothing counts them. */
+static void notice_any_fork(sv_engine *engine) {
+  if (!notice_fork(engine) && engine->process != sv_process_id()) {
+    abandon(engine);
+  }
 }
 
 /* --- one transfer, from start to end ----------------------------------- */
@@ -172,6 +210,7 @@ static void finish(sv_engine *engine, sv_transfer *t, CURLcode code) {
   sv_handle *handle = t->handle;
   take_out(&engine->running, t);
   engine->orders -= t->options.fresh;
+  engine->sinks -= t->options.sink_path != NULL;
   sv_evidence_read(t, code, engine->ca_file);
   sv_transfer_finish(t);
   curl_multi_remove_handle(engine->multi, handle->easy);
@@ -215,6 +254,7 @@ static bool start(sv_engine *engine, sv_transfer *t) {
   t->stage = SV_RUNNING;
   append(&engine->running, t);
   engine->orders += t->options.fresh;
+  engine->sinks += t->options.sink_path != NULL;
   return true;
 }
 
@@ -266,8 +306,16 @@ void sv_engine_wake(sv_engine *engine) {
   curl_multi_wakeup(engine->multi);
 }
 
+sv_known_origin *sv_engine_known(sv_engine *engine) {
+  return &engine->known;
+}
+
 void sv_engine_enqueue(sv_engine *engine, sv_transfer *t) {
-  notice_fork(engine);
+  if (t->options.fresh) {
+    notice_any_fork(engine);
+  } else {
+    notice_fork(engine);
+  }
   sv_engine_begin(engine);
   t->engine = engine;
   engine->owners++;
@@ -286,7 +334,7 @@ void sv_engine_enqueue(sv_engine *engine, sv_transfer *t) {
 sv_transfer *sv_engine_submit(sv_engine *engine, const sv_request *request,
                               sv_outcome *failure) {
   sv_libcurl_need();
-  sv_transfer *t = sv_transfer_new(request, failure);
+  sv_transfer *t = sv_transfer_new(request, &engine->known, failure);
   if (!t) {
     return NULL;
   }
@@ -322,6 +370,8 @@ void sv_engine_close(sv_engine *engine) {
   sv_transfer *t;
   while ((t = engine->queue.first) || (t = engine->running.first)) {
     sv_transfer_cancel(t);
+  }
+  while (sv_engine_take(engine) > 0) {
   }
   sv_handles_free(&engine->handles);
   curl_multi_cleanup(engine->multi);
@@ -425,6 +475,15 @@ void sv_engine_poll(sv_engine *engine, double until) {
   curl_multi_poll(engine->multi, NULL, 0, ms, NULL);
 }
 
+static bool drive(sv_engine *engine, double seconds, double until) {
+  bool ended = sv_engine_perform(engine, &until);
+  if (!ended && seconds > 0) {
+    sv_engine_poll(engine, until);
+    ended = sv_engine_perform(engine, &until);
+  }
+  return ended;
+}
+
 bool sv_engine_step(sv_engine *engine, double seconds) {
   seconds = sv_interrupt_limit(seconds);
   double until = sv_now() + seconds;
@@ -437,13 +496,12 @@ bool sv_engine_step(sv_engine *engine, double seconds) {
     sv_sleep(seconds);
     return false;
   }
+  if (engine->sinks == 0 && sv_libcurl_is_silent()) {
+    return drive(engine, seconds, until);
+  }
   sv_signals held;
   sv_signals_hold(&held);
-  bool ended = sv_engine_perform(engine, &until);
-  if (!ended && seconds > 0) {
-    sv_engine_poll(engine, until);
-    ended = sv_engine_perform(engine, &until);
-  }
+  bool ended = drive(engine, seconds, until);
   sv_signals_release(&held);
   return ended;
 }

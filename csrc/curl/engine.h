@@ -38,6 +38,13 @@ sv_transfer *sv_engine_submit(sv_engine *engine, const sv_request *request,
 ** sleeps. */
 bool sv_engine_step(sv_engine *engine, double seconds);
 
+/* Has sv_engine_take tell of a transfer's end; gives its number. */
+long long sv_engine_announce(sv_engine *engine, sv_transfer *transfer);
+
+/* The number of a transfer that was announced and has ended, each once, the
+** first to end first; 0: none. */
+long long sv_engine_take(sv_engine *engine);
+
 /* Queued and running transfers. */
 int sv_engine_in_flight(const sv_engine *engine);
 
@@ -56,6 +63,9 @@ void sv_engine_listen(sv_engine *engine, sv_listener *listener, void *self);
 /* Gives a new transfer to an engine, which takes a share of its own. */
 void sv_engine_enqueue(sv_engine *engine, sv_transfer *transfer);
 
+/* What sv_transfer_check keeps of one request for the next. */
+sv_known_origin *sv_engine_known(sv_engine *engine);
+
 /* Takes a transfer that has ended off its engine, so that it may be released
 ** on any thread. */
 void sv_transfer_detach(sv_transfer *transfer);
@@ -66,8 +76,8 @@ bool sv_engine_begin(sv_engine *engine);
 
 /* The halves of a step. sv_engine_perform does what can be done without
 ** waiting and lowers `next` (of sv_now) to when a transfer will time out; true
-** where one ended. sv_engine_poll waits for something to happen. SIGPIPE must
-** be blocked meanwhile. */
+** where one ended. sv_engine_poll waits for something to happen. SIGPIPE and
+** SIGXFSZ must be blocked meanwhile. */
 bool sv_engine_perform(sv_engine *engine, double *next);
 void sv_engine_poll(sv_engine *engine, double until);
 

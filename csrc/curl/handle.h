@@ -36,7 +36,7 @@ bool sv_handle_prepare(sv_handle *handle, sv_transfer *transfer,
 
 /* Handles that have sent something, kept for the next requests; zeroed before
 ** use. None for orders: they get a new one each. */
-enum { SV_IDLE_HANDLES = 16 };
+enum { SV_IDLE_HANDLES = 64 };
 
 typedef struct sv_handles {
   sv_handle *idle[SV_IDLE_HANDLES];

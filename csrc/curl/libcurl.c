@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "platform/atfork.h"
 #include "platform/module.h"
@@ -11,6 +12,7 @@
 #include "core/hidden.h"
 
 static int is_started; /* atomic */
+static bool is_silent; /* known once it is */
 
 bool sv_libcurl_is_old(char text[SV_LIBCURL_TEXT]) {
   const curl_version_info_data *loaded = curl_version_info(CURLVERSION_NOW);
@@ -22,17 +24,28 @@ bool sv_libcurl_is_old(char text[SV_LIBCURL_TEXT]) {
   return loaded->version_num < 0x075100;
 }
 
+/* Other libraries for TLS are taken for loud: to hold a signal back is safe. */
+static bool look(const curl_version_info_data *loaded) {
+  return loaded->version_num >= 0x075700 && loaded->ssl_version &&
+         strncmp(loaded->ssl_version, "OpenSSL/", 8) == 0;
+}
+
 /* Never undone: the process may have other users of libcurl. The module stays
 ** loaded too, for a thread of libcurl's may still look up a name when the Lua
 ** state closes. */
 static void start_libcurl(void) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
+  is_silent = look(curl_version_info(CURLVERSION_NOW));
   sv_atfork_guard_exit();
   sv_module_keep(&is_started);
 }
 
 void sv_libcurl_need(void) {
   sv_thread_once(&is_started, start_libcurl);
+}
+
+bool sv_libcurl_is_silent(void) {
+  return is_silent;
 }
 
 const char *sv_libcurl_version(void) {

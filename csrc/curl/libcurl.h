@@ -33,6 +33,10 @@ bool sv_libcurl_is_old(char text[SV_LIBCURL_TEXT]);
 /* Starts libcurl, once in a process. May be called on any thread. */
 void sv_libcurl_need(void);
 
+/* Whether it raises no SIGPIPE: from 7.87 what OpenSSL writes goes out as all
+** else does, without that signal. Known once libcurl has started. */
+bool sv_libcurl_is_silent(void);
+
 /* The versions of libcurl and of what it uses, for people to read. */
 const char *sv_libcurl_version(void);
 

@@ -6,6 +6,7 @@
 #define SV_CURL_ORIGIN_H
 
 #include <curl/curl.h>
+#include <stddef.h>
 
 #include "curl/outcome.h"
 
@@ -15,9 +16,22 @@ typedef struct sv_origin {
   bool local;  /* a loopback address or localhost */
 } sv_origin;
 
+/* The last one that was read; zeroed before use. */
+typedef struct sv_known_origin {
+  char text[256]; /* scheme, host and port as in the URL */
+  bool insecure_http;
+  sv_origin origin;
+} sv_known_origin;
+
+/* How much of a URL is its scheme, host and port. */
+size_t sv_origin_size(const char *url);
+
 /* False with the outcome filled in, as INVALID, INSECURE or, for want of
-** memory, IO; its sentence never holds the URL's query. */
-bool sv_origin_read(sv_origin *origin, const char *text, bool insecure_http,
+** memory, IO; its sentence never holds the URL's query. A URL that differs from
+** the one in `known` in its path alone need not be parsed. */
+bool sv_origin_read(sv_origin *origin, sv_known_origin *known,
+                    const char *text, bool insecure_http,
                     sv_outcome *outcome);
+void sv_origin_forget(sv_known_origin *known);
 
 #endif

@@ -3,18 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "curl/origin.h"
 #include "platform/clock.h"
 
 #include "core/hidden.h"
 
 /* About as long as libcurl considers an idle connection usable. */
 static const double IDLE_SECONDS = 120;
-
-static size_t size_of_origin(const char *url) {
-  const char *host = strstr(url, "://");
-  host = host ? host + 3 : url;
-  return (size_t)(host - url) + strcspn(host, "/?#");
-}
 
 static CURLSH *new_cache(void) {
   CURLSH *cache = curl_share_init();
@@ -58,7 +53,7 @@ static void free_idle(sv_pools *pools) {
 }
 
 sv_pool *sv_pool_take(sv_pools *pools, const char *url) {
-  size_t size = size_of_origin(url);
+  size_t size = sv_origin_size(url);
   free_idle(pools);
   sv_pool *pool = pools->first;
   while (pool && (strncmp(pool->origin, url, size) != 0 ||

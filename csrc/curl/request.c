@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <curl/curl.h>
-
 #include "core/hidden.h"
+
+/* Waiting for 100 Continue would only delay a large order. */
+#define NO_EXPECT "Expect:"
 
 static size_t room_for(const char *text) {
   return text ? strlen(text) + 1 : 0;
@@ -57,6 +58,53 @@ void *sv_request_copy(sv_request *copy, const sv_request *request) {
   copy->sink_etag = put(&at, request->sink_etag);
   copy->sink_modified = put(&at, request->sink_modified);
   return headers;
+}
+
+static void add(char **at, const char *text) {
+  size_t size = strlen(text);
+  memcpy(*at, text, size);
+  *at += size;
+}
+
+/* libcurl would drop "Name:"; "Name;" is its way to send an empty value. */
+static void put_line(char **at, const sv_header *header) {
+  add(at, header->name);
+  add(at, *header->value ? ": " : ";");
+  put(at, header->value);
+}
+
+static size_t room_for_lines(const sv_request *request) {
+  size_t size = sizeof NO_EXPECT;
+  for (size_t i = 0; i < request->header_count; i++) {
+    size += strlen(request->headers[i].name) + 2;
+    size += room_for(request->headers[i].value);
+  }
+  return size;
+}
+
+bool sv_request_lines(const sv_request *request, struct curl_slist **lines) {
+  size_t count = request->header_count + (request->body ? 1 : 0);
+  *lines = NULL;
+  if (count == 0) {
+    return true;
+  }
+  struct curl_slist *list =
+      malloc(count * sizeof *list + room_for_lines(request));
+  if (!list) {
+    return false;
+  }
+  char *at = (char *)(list + count);
+  for (size_t i = 0; i < count; i++) {
+    list[i].data = at;
+    list[i].next = i + 1 < count ? &list[i + 1] : NULL;
+    if (i < request->header_count) {
+      put_line(&at, &request->headers[i]);
+    } else {
+      put(&at, NO_EXPECT);
+    }
+  }
+  *lines = list;
+  return true;
 }
 
 static bool refuse(sv_outcome *outcome, const char *why) {

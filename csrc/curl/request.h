@@ -5,6 +5,7 @@
 #ifndef SV_CURL_REQUEST_H
 #define SV_CURL_REQUEST_H
 
+#include <curl/curl.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -48,6 +49,10 @@ typedef struct sv_request {
 ** that, to be freed after the last use of the copy; NULL where memory is
 ** short. The copy of a GET has no body. */
 void *sv_request_copy(sv_request *copy, const sv_request *request);
+
+/* The headers as libcurl takes them, in one piece of memory, to be freed after
+** the last use; NULL where there are none. False where memory is short. */
+bool sv_request_lines(const sv_request *request, struct curl_slist **lines);
 
 /* Whether the method is one that may be sent, and whether the headers are
 ** well-formed; none that follows redirects may hold a key. False: the outcome

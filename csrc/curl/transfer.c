@@ -42,60 +42,25 @@ static bool out_of_memory(sv_outcome *outcome) {
   return false;
 }
 
-/* libcurl has written 127.1 or 0x7f000001 as 127.0.0.1 by now. */
-static bool check_url(sv_transfer *t) {
-  return sv_origin_read(&t->origin, t->options.url, t->options.insecure_http,
-                        &t->outcome);
-}
-
-static bool add_line(sv_transfer *t, const char *line) {
-  struct curl_slist *longer = curl_slist_append(t->headers, line);
-  if (longer) {
-    t->headers = longer;
-  }
-  return longer || out_of_memory(&t->outcome);
-}
-
-/* libcurl would drop "Name:"; "Name;" is its way to send an empty value. */
-static bool add_header(sv_transfer *t, const sv_header *header) {
-  size_t size = strlen(header->name) + strlen(header->value) + 3;
-  char *line = malloc(size);
-  if (!line) {
-    return out_of_memory(&t->outcome);
-  }
-  strcpy(line, header->name);
-  strcat(line, *header->value ? ": " : ";");
-  strcat(line, header->value);
-  bool added = add_line(t, line);
-  free(line);
-  return added;
-}
-
-static bool add_headers(sv_transfer *t) {
-  for (size_t i = 0; i < t->options.header_count; i++) {
-    if (!add_header(t, &t->options.headers[i])) {
-      return false;
-    }
-  }
-  /* Waiting for 100 Continue would only delay a large order. */
-  return !t->options.body || add_line(t, "Expect:");
-}
-
-bool sv_transfer_check(sv_transfer *t) {
+bool sv_transfer_check(sv_transfer *t, sv_known_origin *known) {
   const sv_request *options = &t->options;
-  return sv_request_check_method(options, &t->outcome) && check_url(t) &&
-         sv_request_check_headers(options, &t->outcome) && add_headers(t) &&
-         (sv_version_copy(&t->version, options->sink_etag,
-                          options->sink_modified, options->sink_total) ||
+  return sv_request_check_method(options, &t->outcome) &&
+         sv_origin_read(&t->origin, known, options->url,
+                        options->insecure_http, &t->outcome) &&
+         sv_request_check_headers(options, &t->outcome) &&
+         ((sv_request_lines(options, &t->headers) &&
+           sv_version_copy(&t->version, options->sink_etag,
+                           options->sink_modified, options->sink_total)) ||
           out_of_memory(&t->outcome));
 }
 
-sv_transfer *sv_transfer_new(const sv_request *request, sv_outcome *failure) {
+sv_transfer *sv_transfer_new(const sv_request *request, sv_known_origin *known,
+                             sv_outcome *failure) {
   sv_transfer *t = sv_transfer_copy(request);
   memset(failure, 0, sizeof *failure);
   if (!t) {
     out_of_memory(failure);
-  } else if (!sv_transfer_check(t)) {
+  } else if (!sv_transfer_check(t, known)) {
     *failure = t->outcome;
     sv_transfer_free(t);
     t = NULL;
@@ -104,8 +69,8 @@ sv_transfer *sv_transfer_new(const sv_request *request, sv_outcome *failure) {
 }
 
 void sv_transfer_forget(sv_transfer *t) {
-  curl_slist_free_all(t->headers);
   curl_url_cleanup(t->origin.url);
+  free(t->headers);
   free(t->texts);
   t->headers = NULL;
   t->origin.url = NULL;

@@ -23,7 +23,8 @@ typedef enum sv_stage { SV_QUEUED, SV_RUNNING, SV_DONE } sv_stage;
 struct sv_transfer {
   struct sv_engine *engine;
   void *ticket; /* a driver's, or NULL */
-  sv_transfer *previous, *next; /* in the engine's queue or running list */
+  long long number; /* by which its engine tells of its end; 0: it does not */
+  sv_transfer *previous, *next; /* in one of the engine's lists */
   sv_stage stage;
   int owners;
   int sends; /* how often libcurl was about to send it */
@@ -50,11 +51,12 @@ struct sv_transfer {
 sv_transfer *sv_transfer_copy(const sv_request *request);
 
 /* Makes it ready to be sent; false with the outcome filled in where it may not
-** be sent. Needs libcurl. */
-bool sv_transfer_check(sv_transfer *transfer);
+** be sent. Needs libcurl. `known` as of sv_origin_read. */
+bool sv_transfer_check(sv_transfer *transfer, sv_known_origin *known);
 
 /* Both; NULL with `failure` filled in. */
-sv_transfer *sv_transfer_new(const sv_request *request, sv_outcome *failure);
+sv_transfer *sv_transfer_new(const sv_request *request, sv_known_origin *known,
+                             sv_outcome *failure);
 void sv_transfer_free(sv_transfer *transfer);
 
 /* Frees the request, and the key in it, when no handle points there any more:

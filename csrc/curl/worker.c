@@ -70,7 +70,8 @@ static bool must_stop(const sv_worker *worker) {
 }
 
 static void begin(sv_worker *worker, sv_ticket *ticket) {
-  if (must_stop(worker) || !sv_transfer_check(ticket->transfer)) {
+  if (must_stop(worker) ||
+      !sv_transfer_check(ticket->transfer, sv_engine_known(worker->engine))) {
     sv_transfer_abandon(ticket->transfer, false);
     end_transfer(worker, ticket);
   } else {

@@ -30,10 +30,9 @@ static sv_engine *open_engine(lua_State *L) {
   return *box;
 }
 
+/* NULL once the result was taken out. */
 static sv_transfer *check_transfer(lua_State *L) {
-  sv_transfer **box = luaL_checkudata(L, 1, TRANSFER);
-  luaL_argcheck(L, *box, 1, "the transfer was never begun");
-  return *box;
+  return *(sv_transfer **)luaL_checkudata(L, 1, TRANSFER);
 }
 
 /* --- engine ------------------------------------------------------------ */
@@ -49,11 +48,13 @@ static int engine_close(lua_State *L) {
   return 0;
 }
 
-/* Whether it is open shows once no more Lua may run, finalizers among it. */
+/* Whether it is open shows once no more Lua may run, finalizers among it. With
+** a true third argument the number follows by which `take` tells of its end. */
 static int engine_submit(lua_State *L) {
   sv_request request;
   sv_outcome failure;
   luaL_checktype(L, 2, LUA_TTABLE);
+  bool announced = lua_toboolean(L, 3);
   lua_settop(L, 2);
   check_engine(L);
   sv_read_request(L, 2, &request);
@@ -61,12 +62,24 @@ static int engine_submit(lua_State *L) {
   *box = NULL;
   luaL_setmetatable(L, TRANSFER);
   *box = sv_engine_submit(open_engine(L), &request, &failure);
-  if (*box) {
+  if (*box && announced) {
+    sv_push_integer(L, sv_engine_announce(open_engine(L), *box));
+    return 2;
+  } else if (*box) {
     return 1;
   }
   lua_pushnil(L);
   sv_push_failure(L, &failure);
   return 2;
+}
+
+static int engine_take(lua_State *L) {
+  long long number = sv_engine_take(open_engine(L));
+  if (number == 0) {
+    return 0;
+  }
+  sv_push_integer(L, number);
+  return 1;
 }
 
 static int engine_step(lua_State *L) {
@@ -96,28 +109,41 @@ static int transfer_gc(lua_State *L) {
 }
 
 static int transfer_done(lua_State *L) {
-  lua_pushboolean(L, sv_transfer_done(check_transfer(L)));
+  const sv_transfer *transfer = check_transfer(L);
+  lua_pushboolean(L, !transfer || sv_transfer_done(transfer));
   return 1;
 }
 
 static int transfer_cancel(lua_State *L) {
-  sv_transfer_cancel(check_transfer(L));
+  sv_transfer *transfer = check_transfer(L);
+  if (transfer) {
+    sv_transfer_cancel(transfer);
+  }
   return 0;
 }
 
+/* Takes the result out, once: Lua's collector knows nothing of a body's size,
+** and may leave the transfer alone for long. */
 static int transfer_result(lua_State *L) {
+  lua_settop(L, 2);
   sv_transfer *transfer = check_transfer(L);
+  luaL_argcheck(L, transfer, 1, "its result was taken");
   luaL_argcheck(L, sv_transfer_done(transfer), 1, "still under way");
-  return sv_push_result(L, transfer, sv_transfer_outcome(transfer));
+  int count = sv_push_result(L, 2, transfer, sv_transfer_outcome(transfer));
+  *(sv_transfer **)lua_touserdata(L, 1) = NULL;
+  sv_transfer_release(transfer);
+  return count;
 }
 
 static int transfer_answer(lua_State *L) {
   const sv_transfer *transfer = check_transfer(L);
-  return sv_push_answer(L, transfer, sv_transfer_status(transfer));
+  return transfer ? sv_push_answer(L, transfer, sv_transfer_status(transfer))
+                  : 0;
 }
 
 static int transfer_progress(lua_State *L) {
-  return sv_push_progress(L, sv_transfer_progress(check_transfer(L)));
+  const sv_transfer *transfer = check_transfer(L);
+  return transfer ? sv_push_progress(L, sv_transfer_progress(transfer)) : 0;
 }
 
 /* --- module ------------------------------------------------------------ */
@@ -176,6 +202,7 @@ static int curl_engine(lua_State *L) {
 
 static const luaL_Reg engine_methods[] = {
     {"submit", engine_submit},       {"step", engine_step},
+    {"take", engine_take},
     {"in_flight", engine_in_flight}, {"close", engine_close},
     {"__gc", engine_close},          {"__close", engine_close},
     {NULL, NULL},

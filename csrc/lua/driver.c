@@ -32,10 +32,9 @@ static sv_driver *open_driver(lua_State *L) {
   return *box;
 }
 
+/* NULL once the result was taken out. */
 static sv_ticket *check_ticket(lua_State *L) {
-  sv_ticket **box = luaL_checkudata(L, 1, TICKET);
-  luaL_argcheck(L, *box, 1, "the ticket was never issued");
-  return *box;
+  return *(sv_ticket **)luaL_checkudata(L, 1, TICKET);
 }
 
 /* --- driver ------------------------------------------------------------ */
@@ -159,12 +158,16 @@ static int ticket_gc(lua_State *L) {
 }
 
 static int ticket_done(lua_State *L) {
-  lua_pushboolean(L, sv_ticket_done(check_ticket(L)));
+  sv_ticket *ticket = check_ticket(L);
+  lua_pushboolean(L, !ticket || sv_ticket_done(ticket));
   return 1;
 }
 
 static int ticket_cancel(lua_State *L) {
-  sv_ticket_cancel(check_ticket(L));
+  sv_ticket *ticket = check_ticket(L);
+  if (ticket) {
+    sv_ticket_cancel(ticket);
+  }
   return 0;
 }
 
@@ -178,25 +181,38 @@ static int push_lost(lua_State *L) {
   return 2;
 }
 
-static int ticket_result(lua_State *L) {
-  sv_ticket *ticket = check_ticket(L);
-  luaL_argcheck(L, sv_ticket_done(ticket), 1, "still under way");
+static int push_result(lua_State *L, sv_ticket *ticket) {
   if (!sv_ticket_is_disk_job(ticket)) {
-    return sv_push_result(L, sv_ticket_transfer(ticket),
+    return sv_push_result(L, 2, sv_ticket_transfer(ticket),
                           sv_ticket_outcome(ticket));
   }
   sv_disk_job *job = sv_ticket_disk_job(ticket);
   return job ? sv_push_disk_job(L, job) : push_lost(L);
 }
 
+/* Takes the result out, once: Lua's collector knows nothing of a body's size,
+** and may leave the ticket alone for long. */
+static int ticket_result(lua_State *L) {
+  lua_settop(L, 2);
+  sv_ticket *ticket = check_ticket(L);
+  luaL_argcheck(L, ticket, 1, "its result was taken");
+  luaL_argcheck(L, sv_ticket_done(ticket), 1, "still under way");
+  int count = push_result(L, ticket);
+  *(sv_ticket **)lua_touserdata(L, 1) = NULL;
+  sv_ticket_release(ticket);
+  return count;
+}
+
 static int ticket_answer(lua_State *L) {
   sv_ticket *ticket = check_ticket(L);
-  return sv_push_answer(L, sv_ticket_transfer(ticket),
-                        sv_ticket_status(ticket));
+  return ticket ? sv_push_answer(L, sv_ticket_transfer(ticket),
+                                 sv_ticket_status(ticket))
+                : 0;
 }
 
 static int ticket_progress(lua_State *L) {
-  return sv_push_progress(L, sv_ticket_progress(check_ticket(L)));
+  sv_ticket *ticket = check_ticket(L);
+  return ticket ? sv_push_progress(L, sv_ticket_progress(ticket)) : 0;
 }
 
 static const luaL_Reg driver_methods[] = {

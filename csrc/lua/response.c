@@ -1,10 +1,14 @@
 #include "lua/response.h"
 
+#include "core/text.h"
 #include "curl/head.h"
 
 #include "core/hidden.h"
 
-enum { USUAL_HEADERS = 8 }; /* of an answer; more make a table that grows */
+enum {
+  USUAL_HEADERS = 8, /* of an answer; more make a table that grows */
+  MOST_READ = 8,
+};
 
 void sv_set_integer(lua_State *L, const char *name, long long number) {
   sv_push_integer(L, number);
@@ -100,17 +104,54 @@ static void join_lists(lua_State *L, int headers) {
   }
 }
 
-static void push_headers(lua_State *L, const sv_transfer *transfer) {
+/* The names of the headers that somebody reads; the list holds the texts. */
+typedef struct names {
+  const char *text[MOST_READ];
+  size_t size[MOST_READ];
+  int count; /* -1: all are read */
+} names;
+
+static names read_names(lua_State *L, int list) {
+  names wanted = {.count = -1};
+  if (lua_istable(L, list)) {
+    int count = (int)lua_rawlen(L, list);
+    luaL_argcheck(L, count <= MOST_READ, list, "too many headers are read");
+    for (int i = 0; i < count; i++) {
+      lua_rawgeti(L, list, i + 1);
+      luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, list,
+                    "the name of a header is no string");
+      wanted.text[i] = lua_tolstring(L, -1, &wanted.size[i]);
+      lua_pop(L, 1);
+    }
+    wanted.count = count;
+  }
+  return wanted;
+}
+
+static bool is_read(const names *wanted, const sv_header_line *line) {
+  for (int i = 0; i < wanted->count; i++) {
+    if (line->name_size == wanted->size[i] &&
+        sv_starts_with(line->name, line->name_size, wanted->text[i])) {
+      return true;
+    }
+  }
+  return wanted->count < 0;
+}
+
+static void push_headers(lua_State *L, const sv_transfer *transfer,
+                         const names *wanted) {
   size_t size;
   const char *cursor = sv_transfer_head(transfer, &size);
   const char *end = cursor ? cursor + size : cursor;
   bool repeated = false;
   sv_header_line line;
   luaL_checkstack(L, LUA_MINSTACK, "headers");
-  lua_createtable(L, 0, USUAL_HEADERS);
+  lua_createtable(L, 0, wanted->count < 0 ? USUAL_HEADERS : 0);
   int headers = lua_gettop(L);
   while (cursor && sv_head_next(&cursor, end, &line)) {
-    repeated = add_header(L, headers, &line) || repeated;
+    if (is_read(wanted, &line)) {
+      repeated = add_header(L, headers, &line) || repeated;
+    }
   }
   if (repeated) {
     join_lists(L, headers);
@@ -122,11 +163,11 @@ static const char *version_name(long version) {
 }
 
 static void push_response(lua_State *L, const sv_transfer *transfer,
-                          const sv_outcome *outcome) {
+                          const sv_outcome *outcome, const names *wanted) {
   lua_createtable(L, 0, 10);
   sv_set_integer(L, "status", outcome->status);
   sv_set_integer(L, "bytes_sent", outcome->bytes_sent);
-  push_headers(L, transfer);
+  push_headers(L, transfer, wanted);
   lua_setfield(L, -2, "headers");
   if (outcome->to_file) {
     sv_set_integer(L, "file_offset", outcome->file_offset);
@@ -147,10 +188,11 @@ static void push_response(lua_State *L, const sv_transfer *transfer,
   lua_setfield(L, -2, "elapsed");
 }
 
-int sv_push_result(lua_State *L, const sv_transfer *transfer,
+int sv_push_result(lua_State *L, int reads, const sv_transfer *transfer,
                    const sv_outcome *outcome) {
   if (outcome->reason == SV_REASON_NONE) {
-    push_response(L, transfer, outcome);
+    names wanted = read_names(L, reads);
+    push_response(L, transfer, outcome, &wanted);
     return 1;
   }
   lua_pushnil(L);
@@ -162,8 +204,9 @@ int sv_push_answer(lua_State *L, const sv_transfer *transfer, long status) {
   if (status == 0) {
     return 0;
   }
+  const names all = {.count = -1};
   lua_pushinteger(L, status);
-  push_headers(L, transfer);
+  push_headers(L, transfer, &all);
   return 2;
 }
 

@@ -18,8 +18,10 @@
 
 void sv_push_failure(lua_State *L, const sv_outcome *outcome);
 
-/* What a finished transfer returns: a response, or nil and a failure. */
-int sv_push_result(lua_State *L, const sv_transfer *transfer,
+/* What a finished transfer returns: a response, or nil and a failure. `reads` is
+** where on the stack a list stands of the names, in lower case, of the headers
+** that are read; all, where no list is there. */
+int sv_push_result(lua_State *L, int reads, const sv_transfer *transfer,
                    const sv_outcome *outcome);
 
 /* What is known before that: status and headers; nothing while the status is

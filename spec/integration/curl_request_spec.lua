@@ -60,6 +60,32 @@ describe("the engine", function()
       end
     end)
 
+    it("is judged by itself, though the one before went to such a place",
+      function()
+        local place = "http://127.0.0.1:" .. server.port
+        for _, case in ipairs {
+          { "invalid", place .. "@example.invalid/" },
+          { "insecure", "http:/example.invalid/hello" },
+          { "insecure", "http:///example.invalid/hello" },
+          { "insecure", "http://127.0.0.1.example.invalid/hello" },
+          { "invalid", place .. "/a b" },
+          { "invalid", place .. "/\r\nX: y" },
+        } do
+          assert.equal(200, assert(get(place .. "/hello")).status)
+          refuses(case[1], { url = case[2] })
+        end
+      end)
+
+    it("goes where its own path leads", function()
+      for _ = 1, 2 do
+        for path, body in pairs { ["/hello"] = "hello\n",
+          ["/%68ello"] = "hello\n", ["/hello?x=%2F"] = "hello\n",
+          ["/none/../hello"] = "hello\n" } do
+          assert.equal(body, assert(get(server.url .. path)).body, path)
+        end
+      end
+    end)
+
     it("has no control character in a header", function()
       for _, value in ipairs { "a\nb", "a\r\nX: y", "\0", "\127" } do
         refuses("invalid", { url = server.url, headers = { X = value } })

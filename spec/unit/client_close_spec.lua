@@ -1,5 +1,6 @@
 -- A client that a listener of its own closes: what waits ends as cancelled.
 
+local announced = require "spec.fixtures.announced"
 local disk = require "starvideos.runtime.disk"
 local drivers = require "spec.fixtures.driver"
 local starvideos = require "starvideos"
@@ -41,7 +42,7 @@ local function new_engine()
   function engine.close()
     engine.closed = true
   end
-  return engine
+  return announced.add(engine)
 end
 
 describe("a listener that closes its client", function()

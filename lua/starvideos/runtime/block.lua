@@ -106,7 +106,7 @@ local function drive_through(self, req, transfer)
     end
   end
   end_drive(self)
-  local response, failure = transfer:result()
+  local response, failure = transfer:result(req.reads)
   local outcome = response or failure
   outcome.interrupted = interrupted
   return response, failure
@@ -122,11 +122,12 @@ function Block:request(req)
   elseif self.transport then
     return self.transport(req)
   end
-  local transfer, failure = self.engine():submit(req)
+  local in_fiber = is_fiber(self)
+  local transfer, number = self.engine():submit(req, in_fiber)
   if not transfer then
-    return nil, failure
-  elseif is_fiber(self) then
-    return self.scheduler:await(transfer, transfer, req)
+    return nil, number
+  elseif in_fiber then
+    return self.scheduler:await(transfer, number, req)
   end
   return drive_through(self, req, transfer)
 end
@@ -221,14 +222,11 @@ end
 Block.disk_later = Block.disk
 
 local function collect(self)
-  local done = {}
-  for transfer in pairs(self.scheduler.waiting) do
-    if transfer:done() then
-      done[#done + 1] = transfer
-    end
-  end
-  for _, transfer in ipairs(done) do
-    self.scheduler:ended(transfer)
+  local scheduler = self.scheduler
+  local number = next(scheduler.waiting) and self.made:take()
+  while number do
+    scheduler:ended(number)
+    number = self.made:take()
   end
 end
 

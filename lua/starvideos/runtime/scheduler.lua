@@ -274,7 +274,7 @@ function Scheduler:await(ticket, key, request, now)
   end
   coroutine.yield()
   fiber.ticket, fiber.key, fiber.request = nil, nil, nil
-  return marked(fiber.operation, request, ticket:result())
+  return marked(fiber.operation, request, ticket:result(request.reads))
 end
 
 -- Tells the listeners: whether the fiber goes on. What one raises ends it.

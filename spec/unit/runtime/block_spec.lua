@@ -1,3 +1,4 @@
+local announced = require "spec.fixtures.announced"
 local block = require "starvideos.runtime.block"
 
 local function simulated(transport)
@@ -187,7 +188,7 @@ describe("a request that is watched", function()
       end
     end
     package.loaded["starvideos.curl"] = {
-      engine = function() return engine end,
+      engine = function() return announced.add(engine) end,
     }
   end)
   after_each(function()
@@ -234,7 +235,7 @@ describe("a request that is watched", function()
     function()
       local host, steps, failure = runtime(), 0, nil
       package.loaded["starvideos.curl"].engine = function()
-        return {
+        return announced.add {
           submit = function() return transfer(math.huge) end,
           step = function()
             steps = steps + 1

@@ -1,6 +1,7 @@
 -- Orders placed where Lua lets no coroutine wait: in a function written in C,
 -- or in a listener of Lua 5.1.
 
+local announced = require "spec.fixtures.announced"
 local core = require "starvideos.core"
 local drivers = require "spec.fixtures.driver"
 local starvideos = require "starvideos"
@@ -97,7 +98,7 @@ describe("an order of a script, in a listener of wait_all", function()
   -- An engine whose every step brings an answer.
   local function engine()
     local waiting = {}
-    return {
+    return announced.add {
       submit = function(_, req)
         local it = { req = req }
         function it.done() return it.ended end
