@@ -190,6 +190,9 @@ local needs = { create = { key, take, label, limit_timeout },
 -- What is missing for the options of a call, as a sentence.
 local function missing(context, call, given)
   local name = call.name
+  if next(given) == nil and not call.requires then
+    return nil
+  end
   if call.requires and not given[call.requires] then
     return ("%s needs the option %s: %s"):format(name, call.requires,
       call.reason)
@@ -237,8 +240,9 @@ function _M.arguments(context, call, ...)
     error(name .. " needs a ledger: pass ledger to starvideos.new", 3)
   end
   local results = {}
-  for index, kind in ipairs(call.takes) do
-    local result, problem = kinds[kind](context, name, (select(index, ...)))
+  for index = 1, count do
+    local check = kinds[call.takes[index]]
+    local result, problem = check(context, name, (select(index, ...)))
     if type(problem) == "string" then
       error(problem, 3)
     end

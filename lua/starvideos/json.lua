@@ -27,25 +27,24 @@ _M.empty_list = setmetatable({}, { __newindex = function()
   error("the empty list stays empty", 2)
 end })
 
--- What becomes of a decoded value, by its type; the others stay as they are.
--- cjson reads every number as a float, which Lua 5.3 and later print as "5.0":
--- whole ones become integers, as the sender meant them. Its null is a userdata,
--- which is true in a condition: it becomes nil.
-local plain = {
-  number = math.tointeger and function(number)
-    return math.tointeger(number) or number
-  end,
-  userdata = function()
-    return nil
-  end,
-}
+local tointeger, null = math.tointeger, cjson.null
 
-function plain.table(value)
-  for key, item in pairs(value) do
-    local change = plain[type(item)]
-    if change then
-      value[key] = change(item)
+-- What becomes of a decoded value. cjson reads every number as a float, which
+-- Lua 5.3 and later print as "5.0": whole ones become integers, as the sender
+-- meant them. Its null is a userdata, which is true in a condition: it becomes
+-- nil.
+local function plain(value)
+  local kind = type(value)
+  if kind == "number" and tointeger then
+    return tointeger(value) or value
+  elseif kind == "table" then
+    for key, item in next, value do
+      if type(item) ~= "string" then
+        value[key] = plain(item)
+      end
     end
+  elseif value == null then
+    return nil
   end
   return value
 end
@@ -60,11 +59,7 @@ function _M.decode(text)
   if not ok then
     return nil, (tostring(value):gsub("^.-:%d+: ", ""))
   end
-  local change = plain[type(value)]
-  if change then
-    return change(value)
-  end
-  return value
+  return plain(value)
 end
 
 -- Up to this number a float can tell each whole number from the next one.

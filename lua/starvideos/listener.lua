@@ -101,6 +101,9 @@ end
 -- @treturn table options
 function _M.guarded(context, options)
   local copy = {}
+  if next(options) == nil then
+    return copy
+  end
   for name, value in pairs(options) do
     copy[name] = value
   end

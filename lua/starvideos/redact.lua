@@ -225,6 +225,17 @@ local function by_number(sign, digits)
   end
 end
 
+-- Up to the first character that JSON may escape; of the last key alone, for a
+-- program hardly ever has several.
+local last_key, last_beginning
+
+local function beginning_of(key)
+  if key ~= last_key then
+    last_key, last_beginning = key, key:match '^[^/"\\]*'
+  end
+  return last_beginning
+end
+
 --- Replace an API key wherever it stands in a text, however JSON escapes it.
 -- @tparam ?string text
 -- @tparam ?string key
@@ -235,9 +246,8 @@ function _M.key(text, key)
   end
   local plain = text:find("\\u00", 1, true)
     and text:gsub("\\(.)(%x?%x?%x?%x?)", by_number) or text
-  -- Hardly any text holds the key: a plain search for it, up to the first
-  -- character that may be escaped, spares the pattern.
-  if not plain:find(key:match '^[^/"\\]*', 1, true) then
+  -- Hardly any text holds the key: a plain search spares the pattern.
+  if not plain:find(beginning_of(key), 1, true) then
     return text
   end
   local pattern = key:gsub("%p", "%%%0"):gsub('%%([/"\\])', "\\?%%%1")

@@ -85,6 +85,9 @@ end
 --   has nothing else and would name another folder
 -- @treturn string
 function _M.result_path(id)
+  if not id:find "[^%w_~-]" then -- as most
+    return "/v1/result/" .. id
+  end
   local segment = id:gsub("[^%w_.~-]", encoded)
   if segment:find("^%.+$") then
     segment = segment:gsub("%.", "%%2E")

@@ -41,6 +41,9 @@ end
 
 -- `call` says what the exchange belongs to.
 local function tell(context, operation, call, request, response, failure)
+  if not context.on_event then
+    return -- most have none, and to redact a URL costs more than the rest
+  end
   listener.event(context, {
     name = "exchange",
     operation = operation.name,
@@ -56,8 +59,6 @@ local function tell(context, operation, call, request, response, failure)
 end
 
 local function deliver(context, request)
-  request.connect_timeout = request.connect_timeout or context.connect_timeout
-  request.insecure_http = context.insecure_http
   local response, failure = context.runtime:request(request)
   if not response then
     failure = failure or { reason = "network" }
@@ -74,6 +75,8 @@ end
 -- @treturn ?table response
 -- @treturn ?table failure
 function _M.send(context, operation, call, request)
+  request.connect_timeout = request.connect_timeout or context.connect_timeout
+  request.insecure_http = context.insecure_http
   local response, failure = deliver(context, request)
   tell(context, operation, call, request, response, failure)
   return response, failure
@@ -88,25 +91,32 @@ local function interrupt_listener(context)
   end
 end
 
+-- The headers of an answer that `task_reader` looks at.
+local READS = { "retry-after", "date" }
+
+-- Eight fields fill a table: what few requests need is added to it.
 local function request_of(context, operation, call)
-  local billable = operation.billable
+  local timeout = context.timeout
   return {
     method = operation.method,
     url = context.base_url .. operation.path(call),
-    headers = {
-      ["Authorization"] = "Bearer " .. context.api_key,
-      ["Accept"] = "application/json",
-      ["Content-Type"] = call.body and "application/json" or nil,
-    },
-    body = call.body,
-    timeout = call.timeout and math.min(context.timeout, call.timeout)
-      or context.timeout,
-    send_by = call.send_by,
-    fresh = billable,
-    finish = billable,
-    on_interrupt = billable and interrupt_listener(context) or nil,
-    redirects = 0,
+    headers = { ["Authorization"] = "Bearer " .. context.api_key,
+      ["Accept"] = "application/json" },
+    timeout = call.timeout and call.timeout < timeout and call.timeout
+      or timeout,
+    connect_timeout = context.connect_timeout,
+    insecure_http = context.insecure_http,
+    reads = READS,
   }
+end
+
+local function order_of(context, operation, call)
+  local request = request_of(context, operation, call)
+  request.headers["Content-Type"] = "application/json"
+  request.body, request.send_by = call.body, call.send_by
+  request.fresh, request.finish = true, true
+  request.on_interrupt = interrupt_listener(context)
+  return request
 end
 
 -- Delivers a request: response, or nil, the transport's failure and an err.
@@ -123,8 +133,8 @@ end
 --- Call the API with an operation that costs nothing.
 -- @tparam table context of the client
 -- @tparam table operation one of `starvideos.api.operations`
--- @tparam table call what the operation's path needs, and where wanted `body`
---   and `timeout` (seconds)
+-- @tparam table call what the operation's path needs, and where wanted `timeout`
+--   (seconds)
 -- @treturn ?table response
 -- @treturn ?table err
 -- @raise Ctrl-C that came while the listener ran
@@ -145,7 +155,7 @@ local function new_try(context, operation, call, steps)
       one.outcome = { err = err }
       return
     end
-    one.request = request_of(context, operation, call)
+    one.request = order_of(context, operation, call)
     one.response, one.failure, err = perform(context, operation, call,
       one.request)
     one.outcome = steps.take(one.response, err)

@@ -78,26 +78,24 @@ local function is_finite(number)
   return number - number == 0
 end
 
--- Most answers leave most fields out: these are checked first.
-local function text_or_nil(value)
-  if not value or value == "" then
-    return nil
-  elseif type(value) == "number" then
-    return is_finite(value) and ("%.0f"):format(value) or nil
+-- Most answers leave most fields out: what these make of a value is only asked
+-- where there is one.
+local function text_of(value)
+  if type(value) == "string" then
+    return value ~= "" and value or nil
   end
-  return type(value) == "string" and value or nil
+  return type(value) == "number" and is_finite(value)
+    and ("%.0f"):format(value) or nil
 end
 
 -- An id stands in addresses, databases and messages: no control characters.
-local function id_or_nil(value)
-  local text = text_or_nil(value)
-  return text and text:find "%S" and not text:find("[%c\127]") and text or nil
+local function id_of(value)
+  local text = text_of(value)
+  return text and text:find "%S" and not text:find "[%c\127]" and text or nil
 end
 
-local function number_or_nil(value)
-  if not value then
-    return nil
-  elseif type(value) == "string" then
+local function number_of(value)
+  if type(value) == "string" then
     value = value:match("^%s*([%d.]+)%s*%%?%s*$")
   end
   local number = tonumber(value)
@@ -112,29 +110,32 @@ function _M.reason(value)
   if not value then
     return nil
   elseif type(value) == "table" then
-    return text_or_nil(value.message) or text_or_nil(value.msg)
-      or text_or_nil(value.code), text_or_nil(value.code)
+    return text_of(value.message) or text_of(value.msg)
+      or text_of(value.code), text_of(value.code)
   end
-  return text_or_nil(value), nil
+  return text_of(value), nil
 end
 
 --- Make a task of a decoded answer.
 -- @tparam table fields the object that holds the task's fields
 -- @tparam table raw the whole decoded answer
+-- @tparam[opt] string id that it has whatever the answer says
 -- @treturn table task; fields the answer lacks are nil
-function _M.new(fields, raw)
+function _M.new(fields, raw, id)
   local status = _M.status(fields.status)
-  local reason = _M.reason(fields.error)
+  local has_failed = terminal[status] and status ~= "completed"
   return setmetatable({
-    id = id_or_nil(fields.id) or id_or_nil(fields.projectId),
-    object = text_or_nil(fields.object),
-    created = number_or_nil(fields.created),
-    model = text_or_nil(fields.model),
+    id = id or id_of(fields.id) or id_of(fields.projectId),
+    object = fields.object and text_of(fields.object) or nil,
+    created = fields.created and number_of(fields.created) or nil,
+    model = fields.model and text_of(fields.model) or nil,
     status = status,
-    video_url = text_or_nil(fields.video_url) or text_or_nil(fields.url),
-    actualDuration = number_or_nil(fields.actualDuration),
-    progress = number_or_nil(fields.progress),
-    error = terminal[status] and status ~= "completed" and reason or nil,
+    video_url = fields.video_url and text_of(fields.video_url)
+      or fields.url and text_of(fields.url) or nil,
+    actualDuration = fields.actualDuration
+      and number_of(fields.actualDuration) or nil,
+    progress = fields.progress and number_of(fields.progress) or nil,
+    error = has_failed and _M.reason(fields.error) or nil,
     raw = raw,
   }, mt)
 end

@@ -152,7 +152,9 @@ end
 local function may_have_numeric_id(body)
   local at = body:find('d"', 2, true)
   while at do
-    if body:find('^[iI]d"%s*:%s*%d', at - 1) then
+    local before = body:byte(at - 1)
+    if (before == 105 or before == 73) -- i, I
+      and body:find('^%s*:%s*%d', at + 2) then
       return true
     end
     at = body:find('d"', at + 1, true)
@@ -173,11 +175,10 @@ local function with_exact_ids(body)
 end
 
 -- Everything an answer says apart from the task in it.
-local function parse(response, wall_clock)
+local function parse(response, answer, wall_clock)
   local body = response.body or ""
   local retry_after = retry.retry_after(response.headers or {},
     wall_clock or os.time)
-  local answer = json.decode(with_exact_ids(body))
   if type(answer) ~= "table" then
     return {
       status = response.status,
@@ -304,6 +305,19 @@ local function read_state(operation, reading, seen)
   return seen
 end
 
+-- The task of an answer that complains of nothing, as most do: for those the
+-- rest of this file would find the same.
+local function read_plain(answer, id)
+  local fields = unwrap(answer)
+  if answer.code or fields.error or answer.error or answer.msg
+    or answer.message or type(fields.status) ~= "string" then
+    return nil
+  end
+  local seen = tasks.new(fields, answer, id)
+  return seen.status and (seen.status ~= "completed" or seen.video_url)
+    and seen or nil
+end
+
 --- Read an answer.
 -- @tparam table operation one of `starvideos.api.operations`
 -- @tparam table response `status`, `headers` (lower-case names), `body`
@@ -315,13 +329,18 @@ end
 --   been bought: an id that could still be read is in `task_id`; or of kind
 --   task_failed with the task: it was accepted, and has ended
 function _M.read(operation, response, wall_clock, id)
-  local reading = parse(response, wall_clock)
+  local answer = json.decode(with_exact_ids(response.body or ""))
+  local seen = response.status == 200 and not operation.billable
+    and type(answer) == "table" and read_plain(answer, id)
+  if seen then
+    return seen
+  end
+  local reading = parse(response, answer, wall_clock)
   if not reading.fields then
     return fail(operation, kind_of_failure(operation, reading)
       or operation.kinds.unreadable, reading)
   end
-  local seen = tasks.new(reading.fields, reading.answer)
-  seen.id = id or seen.id
+  seen = tasks.new(reading.fields, reading.answer, id)
   local read = operation.billable and read_purchase or read_state
   return read(operation, reading, seen)
 end
