@@ -457,11 +457,17 @@ static bool expire(sv_engine *engine, double *next) {
   return ended;
 }
 
+/* What was queued behind those that have ended is sent before their caller
+** looks at them: it takes its time, in which the server may answer. */
 bool sv_engine_perform(sv_engine *engine, double *next) {
   int running;
   bool ended = admit(engine);
   curl_multi_perform(engine->multi, &running);
   ended = collect(engine) || ended;
+  if (ended && engine->queue.first) {
+    admit(engine);
+    curl_multi_perform(engine->multi, &running);
+  }
   return expire(engine, next) || ended;
 }
 

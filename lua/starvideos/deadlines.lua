@@ -1,24 +1,41 @@
 --- A binary heap of deadlines: whether one of ten thousand is reached costs a
--- single comparison.
+-- single comparison. Sleepers that are due at the same time have one place in
+-- it: where ten thousand are due on a beat, few deadlines are moved.
 -- @module starvideos.deadlines
+
+local floor = math.floor
 
 local Deadlines = {}
 Deadlines.__index = Deadlines
 
--- Three arrays instead of a table an entry: a sleeper costs three slots.
-local function put(self, position, due, order, sleeper)
-  self.sleepers[position] = sleeper
-  self.orders[position] = order
-  self.dues[position] = due
+local function rise(dues, position, due)
+  while position > 1 do
+    local parent = floor(position / 2)
+    local other = dues[parent]
+    if other <= due then
+      break
+    end
+    dues[position] = other
+    position = parent
+  end
+  dues[position] = due
 end
 
-local function move(self, from, to)
-  put(self, to, self.dues[from], self.orders[from], self.sleepers[from])
-end
-
-local function is_earlier(self, position, due, order)
-  local other = self.dues[position]
-  return other < due or other == due and self.orders[position] < order
+local function sink(dues, count, due)
+  local position, child = 1, 2
+  while child <= count do
+    local other = dues[child]
+    if child < count and dues[child + 1] < other then
+      child = child + 1
+      other = dues[child]
+    end
+    if due <= other then
+      break
+    end
+    dues[position] = other
+    position, child = child, 2 * child
+  end
+  dues[position] = due
 end
 
 --- Add a sleeper.
@@ -26,68 +43,67 @@ end
 -- @param sleeper anything; those due at the same time leave in the order
 --   they came
 function Deadlines:push(due, sleeper)
-  self.count, self.order = self.count + 1, self.order + 1
-  local position = self.count
-  while position > 1 do
-    local parent = math.floor(position / 2)
-    if is_earlier(self, parent, due, self.order) then
-      break
-    end
-    move(self, parent, position)
-    position = parent
+  local queue = self.queues[due]
+  if queue then
+    queue.last = queue.last + 1
+    queue[queue.last] = sleeper
+  elseif self.firsts[due] ~= nil then
+    self.queues[due] = { sleeper, first = 1, last = 1 }
+  else
+    self.firsts[due] = sleeper
+    self.count = self.count + 1
+    rise(self.dues, self.count, due)
   end
-  put(self, position, due, self.order, sleeper)
 end
 
 --- The earliest deadline.
 -- @treturn ?number nil where nobody sleeps
 -- @return whose it is
 function Deadlines:earliest()
-  return self.dues[1], self.sleepers[1]
+  local due = self.dues[1]
+  return due, due and self.firsts[due]
 end
 
--- Puts an entry where it belongs, from the top down.
-local function sink(self, due, order, sleeper)
-  local position = 1
-  while true do
-    local child = 2 * position
-    if child > self.count then
-      break
-    elseif child < self.count and is_earlier(self, child + 1,
-      self.dues[child], self.orders[child]) then
-      child = child + 1
-    end
-    if not is_earlier(self, child, due, order) then
-      break
-    end
-    move(self, child, position)
-    position = child
+-- Takes the earliest deadline out of the heap.
+local function remove(self)
+  local dues, count = self.dues, self.count
+  local last = dues[count]
+  dues[count] = nil
+  self.count = count - 1
+  if count > 1 then
+    sink(dues, count - 1, last)
   end
-  put(self, position, due, order, sleeper)
 end
 
 --- Take out the earliest sleeper.
 -- @return the sleeper, nil where there is none
 -- @treturn ?number when it was due
 function Deadlines:pop()
-  local last = self.count
-  if last == 0 then
+  local due = self.dues[1]
+  if not due then
     return nil
   end
-  local first, due = self.sleepers[1], self.dues[1]
-  local last_due, order, sleeper = self.dues[last], self.orders[last],
-    self.sleepers[last]
-  put(self, last, nil, nil, nil)
-  self.count = last - 1
-  if self.count > 0 then
-    sink(self, last_due, order, sleeper)
+  local sleeper, queue = self.firsts[due], self.queues[due]
+  if not queue then
+    self.firsts[due] = nil
+    remove(self)
+    return sleeper, due
   end
-  return first, due
+  local first = queue.first
+  self.firsts[due], queue[first], queue.first = queue[first], nil, first + 1
+  if first == queue.last then
+    self.queues[due] = nil
+  end
+  return sleeper, due
 end
 
 --- Make an empty heap.
 -- @treturn table deadlines
 return function()
-  return setmetatable({ count = 0, order = 0, dues = {}, orders = {},
-    sleepers = {} }, Deadlines)
+  return setmetatable({
+    count = 0, -- of different deadlines
+    dues = {},
+    firsts = {}, -- the first sleeper of each
+    queues = {}, -- and those behind it
+  }, Deadlines)
 end
