@@ -162,13 +162,8 @@ static const char *version_name(long version) {
   return version == 20 ? "2" : version == 10 ? "1.0" : "1.1";
 }
 
-static void push_response(lua_State *L, const sv_transfer *transfer,
-                          const sv_outcome *outcome, const names *wanted) {
-  lua_createtable(L, 0, 10);
-  sv_set_integer(L, "status", outcome->status);
-  sv_set_integer(L, "bytes_sent", outcome->bytes_sent);
-  push_headers(L, transfer, wanted);
-  lua_setfield(L, -2, "headers");
+static void set_body(lua_State *L, const sv_transfer *transfer,
+                     const sv_outcome *outcome) {
   if (outcome->to_file) {
     sv_set_integer(L, "file_offset", outcome->file_offset);
     sv_set_integer(L, "file_bytes", outcome->file_bytes);
@@ -180,12 +175,29 @@ static void push_response(lua_State *L, const sv_transfer *transfer,
     lua_pushlstring(L, body ? body : "", size);
     lua_setfield(L, -2, "body");
   }
+}
+
+static void set_connection(lua_State *L, const sv_outcome *outcome) {
+  sv_set_integer(L, "bytes_sent", outcome->bytes_sent);
   lua_pushstring(L, version_name(outcome->http_version));
   lua_setfield(L, -2, "http_version");
   lua_pushboolean(L, outcome->reused);
   lua_setfield(L, -2, "reused");
+}
+
+static void push_response(lua_State *L, const sv_transfer *transfer,
+                          const sv_outcome *outcome, const names *wanted) {
+  bool is_whole = wanted->count < 0;
+  lua_createtable(L, 0, is_whole ? 10 : 4);
+  sv_set_integer(L, "status", outcome->status);
+  set_body(L, transfer, outcome);
+  push_headers(L, transfer, wanted);
+  lua_setfield(L, -2, "headers");
   lua_pushnumber(L, outcome->elapsed);
   lua_setfield(L, -2, "elapsed");
+  if (is_whole) {
+    set_connection(L, outcome);
+  }
 }
 
 int sv_push_result(lua_State *L, int reads, const sv_transfer *transfer,

@@ -220,44 +220,64 @@ function _M.options(given)
   return checked
 end
 
+-- Checks one argument; the first err is kept, a mistake is raised at once.
+local function take_argument(context, call, index, value, err)
+  local result, problem = kinds[call.takes[index]](context, call.name, value)
+  if type(problem) == "string" then
+    error(problem, 4)
+  end
+  return result, err or problem
+end
+
+local function take_options(context, call, value)
+  local given = options.check(call.name, value, 4)
+  if value == nil and not call.requires and not call.refuses then
+    return given
+  end
+  local wanted = missing(context, call, given)
+    or call.refuses and call.refuses(given)
+  if wanted then
+    error(wanted, 4)
+  end
+  return listener.guarded(context, given)
+end
+
 --- Check what a method was given, and make of it what its operation gets.
 -- @tparam table context of the client
 -- @tparam table call `name`; `takes`, a list of the kinds of its arguments
 --   (`params`, `task`, `task_id`, `tasks`, `orders`, `order`, `path`, `account`),
---   after which come its options; `ledger` and `key`, whether it needs one;
---   `requires`, an option that must be there, and `reason`, what for; and
---   `refuses`, a function that gets the options and returns a sentence where they
---   do not go together
--- @param ... what it was given
--- @treturn ?table the arguments of the operation, the options last, whose
---   listeners can be called without care
+--   two at most, after which come its options; `ledger` and `key`, whether it
+--   needs one; `requires`, an option that must be there, and `reason`, what for;
+--   and `refuses`, a function that gets the options and returns a sentence where
+--   they do not go together
+-- @param first what it was given
+-- @param second
+-- @param third
 -- @treturn ?table err: config without a key, validation for an empty id
+-- @return the arguments of the operation, the options last, whose listeners can
+--   be called without care
 -- @raise for a wrong type, an option that the call does not take or the client
 --   has not what it needs for
-function _M.arguments(context, call, ...)
-  local name, count, err = call.name, #call.takes, nil
-  if call.ledger and not context.ledger then
-    error(name .. " needs a ledger: pass ledger to starvideos.new", 3)
-  end
-  local results = {}
-  for index = 1, count do
-    local check = kinds[call.takes[index]]
-    local result, problem = check(context, name, (select(index, ...)))
-    if type(problem) == "string" then
-      error(problem, 3)
-    end
-    results[index], err = result, err or problem
-  end
-  local given = options.check(name, (select(count + 1, ...)), 3)
-  local wanted = missing(context, call, given)
-    or call.refuses and call.refuses(given)
-  if wanted then
-    error(wanted, 3)
-  elseif call.key and not err then
+function _M.arguments(context, call, first, second, third)
+  local count, err = #call.takes, nil
+  if call.key then
     err = select(2, check_key(context))
   end
-  results[count + 1] = listener.guarded(context, given)
-  return not err and results or nil, err
+  if call.ledger and not context.ledger then
+    error(call.name .. " needs a ledger: pass ledger to starvideos.new", 3)
+  end
+  if count == 0 then
+    first = take_options(context, call, first)
+    return err, first
+  end
+  first, err = take_argument(context, call, 1, first, err)
+  if count == 1 then
+    second = take_options(context, call, second)
+    return err, first, second
+  end
+  second, err = take_argument(context, call, 2, second, err)
+  third = take_options(context, call, third)
+  return err, first, second, third
 end
 
 return _M

@@ -7,8 +7,6 @@ local contexts = require "starvideos.context"
 local errors = require "starvideos.errors"
 local redact = require "starvideos.redact"
 
-local unpack = table.unpack or unpack
-
 local _M = {}
 
 -- PUC Lua 5.1 prints no error tables: there the sentence is raised instead.
@@ -34,6 +32,13 @@ function _M.result(context, value, err)
   return nil, err
 end
 
+local function run(call, context, err, ...)
+  if err then
+    return nil, err
+  end
+  return _M.result(context, call.run(context, ...))
+end
+
 --- Make a method that waits.
 -- @tparam table call `run`, which gets the context and what
 --   `starvideos.check.arguments` makes of the arguments; the other fields say
@@ -43,12 +48,7 @@ function _M.waiting(call)
   return function(self, ...)
     local context = check.client(contexts.of(self), call.name)
     context.runtime:check(call.name)
-    local arguments, err = check.arguments(context, call, ...)
-    if not arguments then
-      return nil, err
-    end
-    return _M.result(context, call.run(context,
-      unpack(arguments, 1, #call.takes + 1)))
+    return run(call, context, check.arguments(context, call, ...))
   end
 end
 

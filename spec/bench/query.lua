@@ -1,53 +1,56 @@
 -- What the library adds to queries: against a C program that reuses libcurl's
 -- handles and reads nothing, in turns, so that both meet the same machine.
--- One after the other, and many at once: by a list of waits, and by coroutines
--- on the runtime of loops.
+-- One after the other, and 64 at once: by lists of waits, and by coroutines on
+-- the runtime of loops.
 
 local core = require "starvideos.core"
 local figure = require "spec.bench.figure"
 local starvideos = require "starvideos"
 
-local ROUNDS, COUNT, AT_ONCE = 15, 2560, 64
+local ROUNDS, AT_ONCE = 15, 64
 
 -- As long as a real one: a shorter one would spare the search for it in what
 -- comes back.
 local KEY = "sk-" .. ("0123456789abcdef"):rep(3)
 
 -- Microseconds of the wall clock and of the processor, each for one request.
-local function plain(url, at_once)
+local function plain(part, url)
   local process = assert(io.popen(("build/bench/query_plain '%s' %s %d %d")
-    :format(url, KEY, COUNT, at_once)))
+    :format(url, KEY, part.count, part.at_once)))
   local wall, cpu = process:read("*n", "*n")
   process:close()
-  return assert(wall) / COUNT * 1e6, assert(cpu) / COUNT * 1e6
+  return assert(wall) / part.count * 1e6, assert(cpu) / part.count * 1e6
 end
 
-local function measure(body)
+local function ours(part, client)
   local wall, cpu = core.now(), os.clock()
-  body()
-  return (core.now() - wall) / COUNT * 1e6, (os.clock() - cpu) / COUNT * 1e6
+  part.body(client, part.count)
+  return (core.now() - wall) / part.count * 1e6,
+    (os.clock() - cpu) / part.count * 1e6
 end
 
-local function one_by_one(client)
-  for _ = 1, COUNT do
+local function one_by_one(client, count)
+  for _ = 1, count do
     assert(client:query("video_1"))
   end
 end
 
-local function wait_all(client)
+local function wait_all(client, count)
   local ids = {}
-  for index = 1, COUNT do
+  for index = 1, AT_ONCE do
     ids[index] = "ended_" .. index
   end
-  for _, result in ipairs(client:wait_all(ids, { first_poll = 0 })) do
-    assert(result.task, result.err)
+  for _ = 1, count / AT_ONCE do
+    for _, result in ipairs(client:wait_all(ids, { first_poll = 0 })) do
+      assert(result.task, result.err)
+    end
   end
 end
 
-local function coroutines(client)
+local function coroutines(client, count)
   for _ = 1, AT_ONCE do
     client:async(function()
-      for _ = 1, COUNT / AT_ONCE do
+      for _ = 1, count / AT_ONCE do
         assert(client:query("video_1"))
       end
     end):on_done(function(handle)
@@ -58,11 +61,12 @@ local function coroutines(client)
 end
 
 local parts = {
-  { name = "query", runtime = "block", body = one_by_one, at_once = 1,
-    cpu = "<= 1.3" },
-  { name = "wait_all_64", runtime = "block", body = wait_all,
+  { name = "query", runtime = "block", body = one_by_one, count = 2560,
+    at_once = 1, cpu = "<= 1.3" },
+  { name = "wait_all_64", runtime = "block", body = wait_all, count = 2560,
     at_once = AT_ONCE },
-  { name = "poll_64", runtime = "poll", body = coroutines, at_once = AT_ONCE },
+  { name = "poll_64", runtime = "poll", body = coroutines, count = 2560,
+    at_once = AT_ONCE },
 }
 
 local function show(part, rounds)
@@ -86,12 +90,10 @@ local function run(part, server)
   local url = server.base_url .. "/v1/result/video_1"
   local rounds = { plain = {}, plain_cpu = {}, ours = {}, ours_cpu = {},
     ratio = {}, cpu_ratio = {} }
-  part.body(client)
+  part.body(client, part.count)
   for round = 1, ROUNDS do
-    local wall, cpu = plain(url, part.at_once)
-    local our_wall, our_cpu = measure(function()
-      part.body(client)
-    end)
+    local wall, cpu = plain(part, url)
+    local our_wall, our_cpu = ours(part, client)
     rounds.plain[round], rounds.plain_cpu[round] = wall, cpu
     rounds.ours[round], rounds.ours_cpu[round] = our_wall, our_cpu
     rounds.ratio[round], rounds.cpu_ratio[round] = our_wall / wall,

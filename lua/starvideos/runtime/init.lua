@@ -95,8 +95,8 @@ local _M = {}
 --   `stall_bytes` (1) a second; none
 -- @field max_body bytes of an answer in memory, 4 MiB
 -- @field redirects how many are followed, 0
--- @field reads lower-case names of the headers that the caller reads, so that the
---   response may leave the others out; all
+-- @field reads lower-case names of the headers that the caller reads: a response
+--   may leave out the others, and `bytes_sent`, `http_version` and `reused`; all
 -- @field fresh sent at most once, by a connection of its own, at once
 -- @field insecure_http whether http may leave this machine
 -- @field sink where the body of a 200 or 206 goes instead of memory: `path`,

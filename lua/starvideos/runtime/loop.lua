@@ -234,7 +234,7 @@ local function step(self, now)
   if self.timers_first and scheduler:turn(now) then
     return true
   end
-  local number = self.made and self.made:ready() and self.made:take()
+  local number = self.made and self.made:take()
   if number then
     scheduler:ended(number)
     return true

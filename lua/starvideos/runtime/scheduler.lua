@@ -8,6 +8,7 @@
 -- @module starvideos.runtime.scheduler
 
 local deadlines = require "starvideos.deadlines"
+local yieldable = require "starvideos.runtime.yieldable"
 
 local _M = {}
 
@@ -132,12 +133,12 @@ local function leave(self, fiber, ok, ...)
 end
 
 local function after(self, fiber, ok, first, ...)
-  if not ok or coroutine.status(fiber.thread) == "dead" then
+  local waits = fiber.sleeping or fiber.key or fiber.waits_for
+  if not ok or not waits and coroutine.status(fiber.thread) == "dead" then
     leave(self, fiber, ok, first, ...)
   elseif first == PROBE then
     after(self, fiber, coroutine.resume(fiber.thread))
-  elseif not (fiber.ended or fiber.sleeping or fiber.key
-    or fiber.waits_for) then
+  elseif not waits and not fiber.ended then
     leave(self, fiber, false, FOREIGN_YIELD)
   end
 end
@@ -213,7 +214,9 @@ end
 -- in a metamethod of Lua 5.1.
 -- @raise what Lua raises there
 function Scheduler.probe()
-  coroutine.yield(PROBE)
+  if not yieldable.is_certain then
+    coroutine.yield(PROBE)
+  end
 end
 
 --- Let the running fiber sleep.

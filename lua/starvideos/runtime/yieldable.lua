@@ -29,6 +29,10 @@ local isyieldable = coroutine.isyieldable -- luacheck: ignore 143
 -- @treturn boolean
 _M.now = isyieldable or is_above_lua_alone
 
+--- Whether that is all there is to know: in PUC Lua 5.1 nothing tells that a
+-- metamethod is running, in which none can wait either.
+_M.is_certain = not is_puc_51
+
 --- Make sure that it can.
 -- @tparam string call that is about to wait, for the message
 -- @tparam number level where a misuse is reported, as in `error`
