@@ -87,6 +87,12 @@ Client.query = waiting { name = "query", takes = { "task_id" },
 -- @function Client:wait
 Client.wait = waiting { name = "wait", takes = { "task" }, run = wait.one }
 
+-- The same where nothing comes after it.
+local resting_wait = waiting { name = "wait", takes = { "task" },
+  run = function(context, task, options)
+    return wait.resting(context, task, options, result)
+  end }
+
 --- Wait for many tasks at the same time.
 -- @tparam (string|Task)[] list tasks or their ids
 -- @tparam[opt] WaitOptions options they hold for each task
@@ -277,6 +283,9 @@ function Client:async(body, ...)
   local context = looping(self, "async")
   if type(body) ~= "function" then
     error("async takes a function, not a " .. type(body), 2)
+  end
+  if body == Client.wait then
+    body = resting_wait
   end
   return handles.start(context.runtime, body, ...)
 end

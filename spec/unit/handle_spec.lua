@@ -4,6 +4,7 @@
 local drivers = require "spec.fixtures.driver"
 local sandbox = require "starvideos.sandbox"
 local starvideos = require "starvideos"
+local yieldable = require "starvideos.runtime.yieldable"
 
 local now, client
 
@@ -125,6 +126,113 @@ describe("an operation of a client in a loop", function()
     assert.is_nil(table.concat(text, "\n"):find("Bearer", 1, true))
   end)
 end)
+
+-- Begun by itself a wait has no coroutine while it sleeps; nobody can tell.
+local begins = {
+  ["by itself"] = function(id, options)
+    return client:async(client.wait, client, id, options)
+  end,
+  ["in a function"] = function(id, options)
+    return client:async(function()
+      return client:wait(id, options)
+    end)
+  end,
+}
+
+for how, begin in pairs(begins) do
+  describe("a wait begun " .. how, function()
+    local driver, restore
+    before_each(function()
+      local made
+      made, restore = drivers.install()
+      client = assert(starvideos.new { api_key = "sk-secret", runtime = "frame",
+        clock = function() return now end })
+      driver = made[1]
+    end)
+    after_each(function() restore() end)
+
+    local function answer(number, status)
+      driver.finish(driver.tickets[number], { status = 200, headers = {},
+        body = ('{"id":"a","status":"%s","video_url":"https://m.test/1"}')
+          :format(status) })
+      client:update(1000)
+    end
+
+    it("polls at its pace until its task ends", function()
+      local seen, told = {}, 0
+      local handle = begin("a", { first_poll = 5, interval = 10,
+        on_progress = function(task) seen[#seen + 1] = task.status end })
+      handle:on_done(function() told = told + 1 end)
+      pass(4)
+      assert.equal(0, driver.count)
+      pass(1)
+      answer(1, "processing")
+      assert.equal("processing", handle.progress.task.status)
+      assert.equal(1, handle.progress.polls)
+      pass(15) -- 12.5 s, and a fifth
+      answer(2, "completed")
+      assert.is_true(handle.done)
+      assert.equal("https://m.test/1", handle.result.video_url)
+      assert.same({ "processing", "completed" }, seen)
+      assert.equal(1, told)
+      assert.is_false(client:busy())
+    end)
+
+    it("ends with the task's error, without the key", function()
+      local handle = begin("a", { first_poll = 1 })
+      pass(1)
+      driver.finish(driver.tickets[1], { status = 200, headers = {}, body =
+        '{"id":"a","status":"failed","error":"sk-secret is not enough"}' })
+      client:update(1000)
+      assert.equal("task_failed", handle.err.kind)
+      assert.equal("[key] is not enough", handle.err.message)
+    end)
+
+    it("ends at its deadline", function()
+      local handle = begin("a", { first_poll = 50, timeout = 20 })
+      pass(18)
+      answer(1, "processing")
+      pass(2)
+      assert.equal("timeout", handle.err.kind)
+      assert.equal("processing", handle.err.task.status)
+    end)
+
+    it("is cancelled while it sleeps, and while it polls", function()
+      local sleeping = begin("a", { first_poll = 5 })
+      local polling = begin("b", { first_poll = 1 })
+      pass(1)
+      sleeping:cancel()
+      polling:cancel()
+      client:update(1000)
+      assert.equal("cancelled", sleeping.err.kind)
+      assert.equal("cancelled", polling.err.kind)
+      assert.is_true(driver.tickets[1].cancelled)
+      assert.is_false(client:busy())
+    end)
+
+    it("may make calls in its listener that wait", function()
+      if not yieldable.is_certain then
+        return pending "Lua 5.1 lets no listener wait"
+      end
+      local found
+      local handle = begin("a", { first_poll = 1, on_progress = function()
+        found = found or assert(client:query "b")
+      end })
+      pass(1)
+      answer(1, "processing")
+      answer(2, "queued")
+      assert.equal("b", found and found.id)
+      assert.is_false(handle.done)
+    end)
+
+    it("has its error at once where it cannot begin", function()
+      assert.equal("validation", begin(" ").err.kind)
+      assert.truthy(begin(7).err:find("takes a task or its id", 1, true))
+      assert.truthy(begin("a", { pace = 1 }).err:find('no option "pace"', 1,
+        true))
+    end)
+  end)
+end
 
 describe("a client that is to leave its loop", function()
   -- An order is on the wire until the spec answers it.

@@ -38,6 +38,50 @@ function _M.one(context, task_or_id, options)
   return value, err
 end
 
+-- What comes after a sleep that ended so, up to the next one.
+local function move_on(plan, self, ok, why)
+  if not ok then
+    return watch.stop(plan, self, why)
+  end
+  local what, value, err = watch.advance(plan, self,
+    plan.context.runtime:now())
+  if what == watch.POLL then
+    return watch.poll(plan, self)
+  end
+  return what, value, err
+end
+
+local function rest(plan, due, go_on)
+  local runtime = plan.context.runtime
+  return runtime:rest(math.max(0, due - runtime:now()), go_on)
+end
+
+--- Wait for one task where nothing else is done in the coroutine: it ends
+-- whenever the wait sleeps, and another one polls.
+-- @tparam table context of the client
+-- @tparam table|string task_or_id
+-- @tparam table options see `client:wait`
+-- @tparam function finish gets the context, the task and the err
+-- @return what `finish` returns, or nothing yet
+function _M.resting(context, task_or_id, options, finish)
+  local plan = watch.plan(context, options)
+  local self, what, due, err = watch.begin(plan, task_or_id, options)
+  local function go_on(ok, why)
+    local next_what, value, problem = move_on(plan, self, ok, why)
+    if next_what == watch.ENDED then
+      return finish(plan.context, value, problem)
+    end
+    return rest(plan, value, go_on)
+  end
+  if what == watch.ENDED then
+    return finish(context, due, err)
+  end
+  handle.show(context.runtime, function()
+    return watch.progress(plan, self)
+  end)
+  return rest(plan, due, go_on)
+end
+
 -- Many watches share one heap. One coroutine, the sleeper, sleeps until the
 -- earliest is due and moves it on. Before it polls it starts another sleeper in
 -- its place: there are as many coroutines as polls under way, and one. A

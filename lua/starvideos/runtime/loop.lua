@@ -73,6 +73,18 @@ function Loop:sleep(seconds)
   return self.scheduler:sleep(self.clock() + seconds)
 end
 
+--- Let time pass without the running coroutine, which must end with this call.
+-- @tparam number seconds
+-- @tparam function body goes on in another coroutine, with what `sleep` returns
+-- @return what the body does, where no time passes
+function Loop:rest(seconds, body)
+  self:check "a pause"
+  if self.closed then
+    return body(nil, "cancelled")
+  end
+  return self.scheduler:rest(self.clock() + seconds, body)
+end
+
 --- The running coroutine as one that `wake` can wake.
 -- @treturn ?table
 function Loop:waiter()

@@ -80,7 +80,9 @@ local function forget(self, fiber)
   fiber.ended, fiber.sleeping, fiber.reports_at = true, nil, nil
   fiber.operation.fibers[fiber] = nil
   fiber.group.fibers[fiber] = nil
-  self.fibers[fiber.thread] = nil
+  if fiber.thread then
+    self.fibers[fiber.thread] = nil
+  end
   if fiber.key then
     self.waiting[fiber.key], self.watched[fiber] = nil, nil
   end
@@ -143,15 +145,22 @@ local function after(self, fiber, ok, first, ...)
   end
 end
 
+local function give_thread(self, fiber)
+  local thread = coroutine.create(fiber.body)
+  self.fibers[thread] = fiber
+  fiber.thread, fiber.body = thread, nil
+  return thread
+end
+
 local function resume(self, fiber, ...)
   fiber.sleeping = nil
-  after(self, fiber, coroutine.resume(fiber.thread, ...))
+  after(self, fiber, coroutine.resume(fiber.thread
+    or give_thread(self, fiber), ...))
 end
 
 local function begin(self, operation, group, body, ...)
-  local fiber = { thread = coroutine.create(body), operation = operation,
+  local fiber = { body = body, thread = nil, operation = operation,
     group = group }
-  self.fibers[fiber.thread] = fiber
   operation.fibers[fiber], group.fibers[fiber] = true, true
   group.count = group.count + 1
   return resume(self, fiber, ...)
@@ -231,6 +240,21 @@ function Scheduler:sleep(due)
   fiber.sleeping = due
   self.sleepers:push(due, fiber)
   return coroutine.yield()
+end
+
+--- Let the running fiber sleep without its coroutine, which must end with this
+-- call: a coroutine takes as much memory as all else that a wait needs.
+-- @tparam number due as of `sleep`
+-- @tparam function body goes on in another coroutine, with what `sleep` returns
+-- @return what the body does, where the fiber may not sleep
+function Scheduler:rest(due, body)
+  local fiber = self:current()
+  if fiber.operation.why then
+    return body(nil, fiber.operation.why)
+  end
+  self.fibers[fiber.thread] = nil
+  fiber.thread, fiber.body, fiber.sleeping = nil, body, due
+  self.sleepers:push(due, fiber)
 end
 
 --- End the sleep of a fiber; nothing where it does not sleep.
