@@ -431,6 +431,17 @@ bench-hosts:
 	@$(MAKE) -s --no-print-directory build LUA=luajit
 	@eval "$$($(MAKE) -s --no-print-directory env LUA=luajit)" && \
 	  luajit spec/bench/hosts/run.lua
+
+# Queries by others as well, and docs/performance.md; FIGURES are files of lines
+# that the two above have printed.
+FIGURES =
+.PHONY: bench-peers
+bench-peers:
+	@$(DEPS) demo peers
+	@spec/bench/peers/install.sh
+	@$(MAKE) -s --no-print-directory build build/bench/query_plain LUA=lua5.4
+	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)" && \
+	  lua5.4 spec/bench/peers/run.lua $(FIGURES)
 build/bench/validate_bench: $(RULES_SRC)
 build/bench/query_plain: BENCH_LIBS = $(CURL_CFLAGS) $(CURL_LIBS)
 build/bench/%: spec/bench/%.c

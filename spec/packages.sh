@@ -2,7 +2,7 @@
 # Installs what targets of the Makefile need, where there is apt; elsewhere
 # says what it is. Does nothing, and needs no rights, where nothing is missing.
 #
-#   spec/packages.sh demo|test|lint|clients|libcurl|fuzz|memory|bench|docs...
+#   spec/packages.sh demo|test|lint|clients|libcurl|fuzz|memory|bench|peers|docs...
 set -eu
 
 packages_for() {
@@ -28,6 +28,8 @@ packages_for() {
   fuzz) echo clang libclang-rt-dev ;;
   memory) echo valgrind ;;
   bench) echo curl wrk ;;
+  peers) echo lua5.2 lua-cjson lua-curl lua-socket lua-http luarocks
+    command -v npm >/dev/null || echo nodejs npm ;;
   docs) echo lua-ldoc lua-discount ;;
   *) echo "$0: no list named $1" >&2; exit 2 ;;
   esac

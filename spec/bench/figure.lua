@@ -19,22 +19,30 @@ function _M.median(values)
   return sorted[math.ceil(#sorted / 2)]
 end
 
---- Print a figure.
+--- Write a figure.
 -- @tparam string name
 -- @tparam number value
 -- @tparam string unit
 -- @tparam[opt] string goal such as "< 3"; without one the figure is only
 --   there to compare with
+-- @treturn string its line
 -- @treturn boolean whether the goal is met
-function _M.print(name, value, unit, goal)
+function _M.line(name, value, unit, goal)
   local ok = true
   if goal then
     local relation, limit = goal:match("^(%S+) (%S+)$")
     ok = met[relation](value, tonumber(limit))
   end
-  print(('{"name":"%s","value":%.4g,"unit":"%s","goal":%s,"ok":%s}'):format(
+  return ('{"name":"%s","value":%.4g,"unit":"%s","goal":%s,"ok":%s}'):format(
     name, value, unit, goal and ('"%s"'):format(goal) or "null",
-    tostring(ok)))
+    tostring(ok)), ok
+end
+
+--- Print a figure: takes what `line` takes.
+-- @treturn boolean whether the goal is met
+function _M.print(...)
+  local line, ok = _M.line(...)
+  print(line)
   return ok
 end
 

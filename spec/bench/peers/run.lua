@@ -1,0 +1,124 @@
+-- make bench-peers: queries by this library and by others, against the server of
+-- the benchmarks. One JSON object a line; writes them and the machine's to
+-- docs/performance.jsonl, and the page that tells of them. The exit code is 0
+-- where every goal is met.
+--
+--   lua5.4 spec/bench/peers/run.lua [FILE ...]
+--
+-- with files of lines that other benchmarks have printed.
+
+local figure = require "spec.bench.figure"
+local files = require "spec.fixtures.files"
+local json = require "starvideos.json"
+local list = require "spec.bench.peers.list"
+local machine = require "spec.bench.peers.machine"
+local page = require "spec.bench.peers.page"
+local server = require "spec.bench.server"
+local shell = require "starvideos.nginx.shell"
+
+local ROUNDS, COUNT, AT_ONCE = 7, 2560, { one = 1, many = 64 }
+
+local KEY = "sk-" .. ("0123456789abcdef"):rep(3)
+
+local function versions()
+  local known = {}
+  for index = 2, #list do
+    local peer = list[index]
+    local version = shell.read(peer.command .. " 2>/dev/null")
+    known[peer.name] = version ~= "" and version or nil
+    if version == "" then
+      io.stderr:write(peer.name, " is not here and left out\n")
+    end
+  end
+  return known
+end
+
+-- Microseconds of the wall clock and of the processor, each for one request.
+local function measure(peer, way, url)
+  local text = shell.read(("%s '%s' %s %d %d %s"):format(peer.command, url, KEY,
+    COUNT, AT_ONCE[way], peer.way or ""):gsub("%s+$", ""))
+  local wall, cpu = text:match "^(%S+) (%S+)$"
+  assert(wall, peer.name .. " did not finish")
+  return wall / COUNT * 1e6, cpu / COUNT * 1e6
+end
+
+-- All in turns, so that they meet the same machine.
+local function rounds_of(way, peers, url)
+  local rounds = {}
+  for _, peer in ipairs(peers) do
+    rounds[peer] = { wall = {}, cpu = {}, ratio = {}, cpu_ratio = {} }
+  end
+  for round = 1, ROUNDS do
+    local plain
+    for _, peer in ipairs(peers) do
+      local row, wall, cpu = rounds[peer], measure(peer, way, url)
+      plain = plain or { wall = wall, cpu = cpu }
+      row.wall[round], row.cpu[round] = wall, cpu
+      row.ratio[round], row.cpu_ratio[round] = wall / plain.wall, cpu / plain.cpu
+    end
+  end
+  return rounds
+end
+
+-- The lines of one way, and whether their goals are met.
+local function lines_of(way, peers, rounds, lines)
+  local all = true
+  local function add(name, value, unit, goal)
+    local line, met = figure.line(name, value, unit, goal)
+    print(line)
+    lines[#lines + 1] = line
+    all = met and all
+  end
+  for _, peer in ipairs(peers) do
+    local row, goals = rounds[peer], peer.goals or {}
+    local name = ("peers_%s_%s"):format(way, peer.name)
+    add(name, figure.median(row.wall), "us")
+    add(name .. "_cpu", figure.median(row.cpu), "us")
+    add(name .. "_ratio", figure.median(row.ratio), "x", goals[way])
+    add(name .. "_cpu_ratio", figure.median(row.cpu_ratio), "x",
+      goals[way .. "_cpu"])
+  end
+  return all
+end
+
+local function measure_all(known, url)
+  local all, lines = true, {}
+  for _, way in ipairs { "one", "many" } do
+    local peers = {}
+    for index, peer in ipairs(list) do
+      if peer[way] and (index == 1 or known[peer.name]) then
+        peers[#peers + 1] = peer
+      end
+    end
+    all = lines_of(way, peers, rounds_of(way, peers, url), lines) and all
+  end
+  return lines, all
+end
+
+local function write(lines)
+  for _, path in ipairs(arg) do
+    for line in assert(files.read(path), path):gmatch "[^\n]+" do
+      if line:find '^{"name"' then
+        lines[#lines + 1] = line
+      end
+    end
+  end
+  local text = table.concat(lines, "\n") .. "\n"
+  files.write("docs/performance.jsonl", text)
+  files.write("docs/performance.md", page.render(text))
+end
+
+local running = server.start()
+local done, met = xpcall(function()
+  local known = versions()
+  local lines, all = measure_all(known,
+    running.base_url .. "/v1/result/video_1")
+  table.insert(lines, 1, json.encode { machine = machine(known) })
+  write(lines)
+  return all
+end, debug.traceback)
+running:stop()
+if not done then
+  error(met, 0)
+end
+os.exit(met, true)
