@@ -51,9 +51,20 @@ local function move_on(plan, self, ok, why)
   return what, value, err
 end
 
-local function rest(plan, due, go_on)
-  local runtime = plan.context.runtime
-  return runtime:rest(math.max(0, due - runtime:now()), go_on)
+local go_on
+
+local function rest(state, due)
+  local runtime = state.plan.context.runtime
+  return runtime:rest(math.max(0, due - runtime:now()), go_on, state)
+end
+
+function go_on(state, ok, why)
+  local plan = state.plan
+  local what, value, err = move_on(plan, state.watch, ok, why)
+  if what == watch.ENDED then
+    return state.finish(plan.context, value, err)
+  end
+  return rest(state, value)
 end
 
 --- Wait for one task where nothing else is done in the coroutine: it ends
@@ -65,21 +76,15 @@ end
 -- @return what `finish` returns, or nothing yet
 function _M.resting(context, task_or_id, options, finish)
   local plan = watch.plan(context, options)
-  local self, what, due, err = watch.begin(plan, task_or_id, options)
-  local function go_on(ok, why)
-    local next_what, value, problem = move_on(plan, self, ok, why)
-    if next_what == watch.ENDED then
-      return finish(plan.context, value, problem)
-    end
-    return rest(plan, value, go_on)
-  end
+  local self, what, value, err = watch.begin(plan, task_or_id, options)
   if what == watch.ENDED then
-    return finish(context, due, err)
+    return finish(context, value, err)
   end
+  local state = { plan = plan, watch = self, finish = finish }
   handle.show(context.runtime, function()
-    return watch.progress(plan, self)
+    return watch.progress(state.plan, state.watch)
   end)
-  return rest(plan, due, go_on)
+  return rest(state, value)
 end
 
 -- Many watches share one heap. One coroutine, the sleeper, sleeps until the

@@ -75,8 +75,8 @@ local _M = {}
 --   (client)
 -- @field run (frame poll) `([seconds])` updates until no operation is under
 --   way; see `starvideos.runtime.own_loop` (client)
--- @field rest (frame poll) `(seconds, body)` sleeps where the caller does nothing
---   afterwards: `body` goes on in a coroutine of its own (wait)
+-- @field rest (frame poll) `(seconds, body, argument)` sleeps where the caller
+--   does nothing afterwards: `body` goes on in a coroutine of its own (wait)
 -- @field sleep_outside (frame poll) `(seconds)` sleeps around all operations,
 --   which go on (client)
 -- @field pollfd (poll) `()` gives the descriptor to watch (client, loop)

@@ -18,8 +18,9 @@ Scheduler.__index = Scheduler
 -- How often the listeners of a request are told.
 local PROGRESS_SECONDS = 0.1
 
--- What a fiber yields that wants to know whether it could wait.
-local PROBE = {}
+-- What a fiber yields that wants to know whether it could wait, and what a
+-- coroutine does before the results of what it ran.
+local PROBE, DONE = {}, {}
 
 local FOREIGN_YIELD = "this coroutine.yield would never return: inside"
   .. " client:async, and in listeners, only calls of the client can wait"
@@ -134,33 +135,62 @@ local function leave(self, fiber, ok, ...)
   end
 end
 
-local function after(self, fiber, ok, first, ...)
-  local waits = fiber.sleeping or fiber.key or fiber.waits_for
-  if not ok or not waits and coroutine.status(fiber.thread) == "dead" then
-    leave(self, fiber, ok, first, ...)
+-- Coroutines that have run a part of an operation, and may run the next one:
+-- to make one takes longer than most of what they do. One that ran a function
+-- of the host's is not used again, for the host may know it.
+local MOST_IDLE = 64
+
+-- A tail call would do, but Lua 5.1 counts each as a level of its stack.
+local function work(body, ...)
+  local one, two, three
+  body, one, two, three = coroutine.yield(DONE, body(...))
+  while true do
+    body, one, two, three = coroutine.yield(DONE, body(one, two, three))
+  end
+end
+
+local function keep(self, fiber, thread)
+  local is_ours = fiber.body or fiber.group ~= fiber.operation
+  if is_ours and #self.idle < MOST_IDLE then
+    self.idle[#self.idle + 1] = thread
+  end
+end
+
+local function after(self, fiber, thread, ok, first, ...)
+  if not ok then
+    leave(self, fiber, false, first)
+  elseif first == DONE then
+    keep(self, fiber, thread)
+    if not fiber.body then -- it rests
+      leave(self, fiber, true, ...)
+    end
   elseif first == PROBE then
-    after(self, fiber, coroutine.resume(fiber.thread))
-  elseif not waits and not fiber.ended then
+    after(self, fiber, thread, coroutine.resume(thread))
+  elseif not (fiber.sleeping or fiber.key or fiber.waits_for
+    or fiber.ended) then
     leave(self, fiber, false, FOREIGN_YIELD)
   end
 end
 
-local function give_thread(self, fiber)
-  local thread = coroutine.create(fiber.body)
+local function resume(self, fiber, ...)
+  local thread, body = fiber.thread, fiber.body
+  fiber.sleeping = nil
+  if not body then
+    return after(self, fiber, thread, coroutine.resume(thread, ...))
+  end
+  thread = table.remove(self.idle) or coroutine.create(work)
   self.fibers[thread] = fiber
   fiber.thread, fiber.body = thread, nil
-  return thread
-end
-
-local function resume(self, fiber, ...)
-  fiber.sleeping = nil
-  after(self, fiber, coroutine.resume(fiber.thread
-    or give_thread(self, fiber), ...))
+  if fiber.argument then
+    return after(self, fiber, thread,
+      coroutine.resume(thread, body, fiber.argument, ...))
+  end
+  return after(self, fiber, thread, coroutine.resume(thread, body, ...))
 end
 
 local function begin(self, operation, group, body, ...)
   local fiber = { body = body, thread = nil, operation = operation,
-    group = group }
+    group = group, sleeping = nil, ticket = nil, key = nil, request = nil }
   operation.fibers[fiber], group.fibers[fiber] = true, true
   group.count = group.count + 1
   return resume(self, fiber, ...)
@@ -245,15 +275,18 @@ end
 --- Let the running fiber sleep without its coroutine, which must end with this
 -- call: a coroutine takes as much memory as all else that a wait needs.
 -- @tparam number due as of `sleep`
--- @tparam function body goes on in another coroutine, with what `sleep` returns
+-- @tparam function body goes on in another coroutine; gets the argument, and
+--   what `sleep` returns
+-- @param argument
 -- @return what the body does, where the fiber may not sleep
-function Scheduler:rest(due, body)
+function Scheduler:rest(due, body, argument)
   local fiber = self:current()
   if fiber.operation.why then
-    return body(nil, fiber.operation.why)
+    return body(argument, nil, fiber.operation.why)
   end
   self.fibers[fiber.thread] = nil
-  fiber.thread, fiber.body, fiber.sleeping = nil, body, due
+  fiber.thread, fiber.body, fiber.argument = nil, body, argument
+  fiber.sleeping = due
   self.sleepers:push(due, fiber)
 end
 
@@ -426,6 +459,7 @@ function _M.new(is_interrupt)
     watched = {}, -- fibers whose requests have listeners
     sleepers = deadlines(),
     ready = {}, ready_first = 1, ready_last = 0,
+    idle = {}, -- coroutines
   }, Scheduler)
 end
 
