@@ -416,6 +416,7 @@ test-windows: windows
 	@spec/windows/run.sh $(WINDOWS_LUAS:%=windows:%) console:lua5.4
 
 BENCHES = build/bench/validate_bench build/bench/query_plain
+HOST_BENCHES = build/bench/objects
 .PHONY: bench
 bench:
 	@$(DEPS) demo bench
@@ -427,7 +428,7 @@ bench:
 .PHONY: bench-hosts
 bench-hosts:
 	@$(DEPS) demo test bench
-	@$(MAKE) -s --no-print-directory build LUA=lua5.4
+	@$(MAKE) -s --no-print-directory build $(HOST_BENCHES) LUA=lua5.4
 	@$(MAKE) -s --no-print-directory build LUA=luajit
 	@eval "$$($(MAKE) -s --no-print-directory env LUA=luajit)" && \
 	  luajit spec/bench/hosts/run.lua
@@ -444,6 +445,7 @@ bench-peers:
 	  lua5.4 spec/bench/peers/run.lua $(FIGURES)
 build/bench/validate_bench: $(RULES_SRC)
 build/bench/query_plain: BENCH_LIBS = $(CURL_CFLAGS) $(CURL_LIBS)
+build/bench/objects: BENCH_LIBS = $(LUA_CFLAGS) $(LUA_LIBS) -Wl,-E
 build/bench/%: spec/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu99 $(WARNINGS) $(CFLAGS) -Icsrc -o $@ $^ $(BENCH_LIBS)

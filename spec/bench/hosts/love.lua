@@ -8,7 +8,8 @@ local love = require "spec.fixtures.love"
 local provider = require "spec.bench.hosts.provider"
 local shell = require "starvideos.nginx.shell"
 
-local SECONDS = 60
+-- At 60 frames a second so long that there are ten thousand of them.
+local SECONDS, LONG_SECONDS = 60, 170
 
 -- With the system's authorities, for reading them is much of what a TLS connect
 -- costs. A provider does not run on the player's machine, so the server is to
@@ -22,26 +23,33 @@ cat /etc/ssl/certs/ca-certificates.crt @own@ >ca.pem]]
 -- program takes its processor away, the undisturbed updates tell ours from that.
 local goals = { longest = "< 0.5", p999 = "< 0.1", failed = "<= 0" }
 
+-- A frame that was slept for finds nothing in the processor's caches. What the
+-- thread itself takes then is held against what a hundred tables take.
+local at_60 = { cpu_p999 = "<= 0.2", cpu_p9999 = "<= 0.4", failed = "<= 0" }
+
 -- A rate of 0: as fast as LÖVE's own loop goes where no screen holds it up.
 local runs = {
   { name = "love_update", load = "ours", waits = "each", rate = 0,
     goals = goals },
   { name = "love_update_wait_all", load = "ours", waits = "all", rate = 0,
     goals = goals },
-  { name = "love_60_update", load = "ours", waits = "each", rate = 60 },
+  { name = "love_60_hundred_tables", load = "tables", rate = 60,
+    seconds = LONG_SECONDS },
+  { name = "love_60_update", load = "ours", waits = "each", rate = 60,
+    seconds = LONG_SECONDS, goals = at_60 },
   { name = "love_60_update_wait_all", load = "ours", waits = "all",
-    rate = 60 },
+    rate = 60, seconds = LONG_SECONDS, goals = at_60 },
   { name = "love_60_libcurl_inline", load = "inline", rate = 60 },
-  { name = "love_60_hundred_tables", load = "tables", rate = 60 },
 }
 
 local function play(server, run)
+  local seconds = run.seconds or SECONDS
   local well, printed = love.run(server.folder, "spec/bench/hosts/love", {
-    arguments = { run.load, run.rate, SECONDS, server.folder .. "/result" },
+    arguments = { run.load, run.rate, seconds, server.folder .. "/result" },
     environment = { BENCH_URL = server.base_url,
       BENCH_FOLDER = server.folder .. "/copies",
       BENCH_WAITS = run.waits, SSL_CERT_FILE = server.folder .. "/ca.pem" },
-    limit = SECONDS + 60,
+    limit = seconds + 60,
   })
   assert(well, printed)
   shell.run(shell.fill("rm -f -- @folder@/copies/*", server))
@@ -52,7 +60,7 @@ local rows = {
   { "count", "updates" }, { "median", "ms" }, { "p999", "ms" },
   { "longest", "ms" }, { "start_longest", "ms" },
   { "undisturbed_p999", "ms" }, { "undisturbed_longest", "ms" },
-  { "cpu_p999", "ms" }, { "cpu_longest", "ms" },
+  { "cpu_p999", "ms" }, { "cpu_p9999", "ms" }, { "cpu_longest", "ms" },
   { "taken_away", "updates" }, { "waited", "updates" },
   { "polls", "polls" }, { "orders", "orders" }, { "failed", "operations" },
 }

@@ -79,7 +79,8 @@ function Series:summary()
     p999 = percentile(wall, 0.999), longest = wall[#wall],
     undisturbed_p999 = percentile(undisturbed, 0.999),
     undisturbed_longest = undisturbed[#undisturbed],
-    cpu_p999 = percentile(cpu, 0.999), cpu_longest = cpu[#cpu],
+    cpu_p999 = percentile(cpu, 0.999), cpu_p9999 = percentile(cpu, 0.9999),
+    cpu_longest = cpu[#cpu],
     taken_away = self.count - #undisturbed,
     waited = self.count - #sorted(self, self.wall, self.waited),
   }
