@@ -52,12 +52,13 @@ static int engine_close(lua_State *L) {
 ** a true third argument the number follows by which `take` tells of its end. */
 static int engine_submit(lua_State *L) {
   sv_request request;
+  sv_header few[SV_FEW_HEADERS];
   sv_outcome failure;
   luaL_checktype(L, 2, LUA_TTABLE);
   bool announced = lua_toboolean(L, 3);
   lua_settop(L, 2);
   check_engine(L);
-  sv_read_request(L, 2, &request);
+  sv_read_request(L, 2, &request, few);
   sv_transfer **box = lua_newuserdata(L, sizeof *box);
   *box = NULL;
   luaL_setmetatable(L, TRANSFER);

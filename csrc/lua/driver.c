@@ -78,11 +78,12 @@ static int push_number(lua_State *L, const sv_ticket *ticket) {
 /* Whether it is open shows once no more Lua may run, finalizers among it. */
 static int driver_submit(lua_State *L) {
   sv_request request;
+  sv_header few[SV_FEW_HEADERS];
   sv_outcome failure;
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   check_driver(L);
-  sv_read_request(L, 2, &request);
+  sv_read_request(L, 2, &request, few);
   sv_ticket **box = new_ticket(L);
   *box = sv_driver_submit(open_driver(L), &request, &failure);
   if (*box) {

@@ -91,7 +91,8 @@ static const char *whole_text(lua_State *L, int index) {
   return strlen(text) == size ? text : "\1";
 }
 
-static void read_headers(lua_State *L, int table, sv_request *request) {
+static void read_headers(lua_State *L, int table, sv_request *request,
+                         sv_header few[SV_FEW_HEADERS]) {
   lua_getfield(L, table, "headers");
   if (lua_isnil(L, -1)) {
     return;
@@ -101,7 +102,9 @@ static void read_headers(lua_State *L, int table, sv_request *request) {
   }
   int headers_table = lua_gettop(L);
   size_t count = count_fields(L, headers_table), i = 0;
-  sv_header *headers = lua_newuserdata(L, (count + 1) * sizeof *headers);
+  sv_header *headers = count <= SV_FEW_HEADERS
+                           ? few
+                           : lua_newuserdata(L, count * sizeof *headers);
   /* A finalizer may have added some since they were counted. */
   lua_pushnil(L);
   while (i < count && lua_next(L, headers_table)) {
@@ -133,7 +136,8 @@ static void read_sink(lua_State *L, int table, sv_request *request) {
   request->sink_total = (long long)number_field(L, sink, "total", 0);
 }
 
-void sv_read_request(lua_State *L, int table, sv_request *request) {
+void sv_read_request(lua_State *L, int table, sv_request *request,
+                     sv_header few[SV_FEW_HEADERS]) {
   memset(request, 0, sizeof *request);
   luaL_checkstack(L, 20, "request");
   request->method = text_field(L, table, "method", NULL);
@@ -154,7 +158,7 @@ void sv_read_request(lua_State *L, int table, sv_request *request) {
   request->redirects = redirects < INT_MAX ? (int)redirects : INT_MAX;
   request->fresh = boolean_field(L, table, "fresh");
   request->insecure_http = boolean_field(L, table, "insecure_http");
-  read_headers(L, table, request);
+  read_headers(L, table, request, few);
   read_sink(L, table, request);
 }
 

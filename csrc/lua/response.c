@@ -128,6 +128,15 @@ static names read_names(lua_State *L, int list) {
   return wanted;
 }
 
+/* Whether there is any that is read: without the first the others say nothing. */
+static bool has_first(const sv_transfer *transfer, const names *wanted) {
+  size_t size;
+  const char *head = sv_transfer_head(transfer, &size);
+  sv_header_line line;
+  return wanted->count < 0 ||
+         (wanted->count > 0 && sv_head_find(head, size, wanted->text[0], &line));
+}
+
 static bool is_read(const names *wanted, const sv_header_line *line) {
   for (int i = 0; i < wanted->count; i++) {
     if (line->name_size == wanted->size[i] &&
@@ -191,8 +200,10 @@ static void push_response(lua_State *L, const sv_transfer *transfer,
   lua_createtable(L, 0, is_whole ? 10 : 4);
   sv_set_integer(L, "status", outcome->status);
   set_body(L, transfer, outcome);
-  push_headers(L, transfer, wanted);
-  lua_setfield(L, -2, "headers");
+  if (has_first(transfer, wanted)) {
+    push_headers(L, transfer, wanted);
+    lua_setfield(L, -2, "headers");
+  }
   lua_pushnumber(L, outcome->elapsed);
   lua_setfield(L, -2, "elapsed");
   if (is_whole) {

@@ -20,8 +20,8 @@ void sv_push_failure(lua_State *L, const sv_outcome *outcome);
 
 /* What a finished transfer returns: a response, or nil and a failure. `reads` is
 ** where on the stack a list stands of the names, in lower case, of the headers
-** that are read; the response has no others, and nothing of the connection. All
-** is there where no list is. */
+** that are read, none where the first is missing; the response has no others,
+** and nothing of the connection. All is there where no list is. */
 int sv_push_result(lua_State *L, int reads, const sv_transfer *transfer,
                    const sv_outcome *outcome);
 

@@ -17,6 +17,8 @@ local _M = {}
 -- @table fields
 -- @tfield ?string api_key the key; nil where there is none (check, client,
 --   exchange, listener, download, recorder, shared_cache)
+-- @tfield table headers of all requests to the API; holds the key, and is not
+--   changed (exchange)
 -- @tfield string base_url without a slash at its end (client, exchange, obstacle,
 --   recorder, shared_cache)
 -- @tfield ?string account the caller's label for the account of the key (check,
@@ -88,6 +90,11 @@ local function check_key(key)
   return true, key
 end
 
+local function headers_with(key)
+  return { ["Authorization"] = key and "Bearer " .. key or nil,
+    ["Accept"] = "application/json" }
+end
+
 local function ledger_for(context, options)
   return require("starvideos.ledger").new {
     address = options.ledger,
@@ -127,6 +134,7 @@ function _M.new(options)
   local blocks = host == "block"
   local context = {
     api_key = key,
+    headers = headers_with(key),
     base_url = base_url,
     account = options.account,
     catalog = core.catalog { edition = options.edition,

@@ -80,19 +80,20 @@ local function encoded(char)
   return ("%%%02X"):format(char:byte())
 end
 
---- The path of a task's result.
+--- Where a task's result is.
+-- @tparam string base_url
 -- @tparam string id any bytes; they are percent-encoded, dots too where the id
 --   has nothing else and would name another folder
--- @treturn string
-function _M.result_path(id)
+-- @treturn string URL
+function _M.of_result(base_url, id)
   if not id:find "[^%w_~-]" then -- as most
-    return "/v1/result/" .. id
+    return base_url .. "/v1/result/" .. id
   end
   local segment = id:gsub("[^%w_.~-]", encoded)
   if segment:find("^%.+$") then
     segment = segment:gsub("%.", "%%2E")
   end
-  return "/v1/result/" .. segment
+  return base_url .. "/v1/result/" .. segment
 end
 
 return _M

@@ -95,24 +95,26 @@ end
 local READS = { "retry-after", "date" }
 
 -- Eight fields fill a table: what few requests need is added to it.
-local function request_of(context, operation, call)
-  local timeout = context.timeout
+local function new_request(context, operation, timeout)
   return {
     method = operation.method,
-    url = context.base_url .. operation.path(call),
-    headers = { ["Authorization"] = "Bearer " .. context.api_key,
-      ["Accept"] = "application/json" },
-    timeout = call.timeout and call.timeout < timeout and call.timeout
-      or timeout,
+    headers = context.headers,
+    timeout = timeout and timeout < context.timeout and timeout
+      or context.timeout,
     connect_timeout = context.connect_timeout,
     insecure_http = context.insecure_http,
     reads = READS,
+    url = nil, task_id = nil,
   }
 end
 
 local function order_of(context, operation, call)
-  local request = request_of(context, operation, call)
-  request.headers["Content-Type"] = "application/json"
+  local request = new_request(context, operation)
+  request.url = operation.url(context.base_url, call)
+  request.headers = { ["Content-Type"] = "application/json" }
+  for name, value in pairs(context.headers) do
+    request.headers[name] = value
+  end
   request.body, request.send_by = call.body, call.send_by
   request.fresh, request.finish = true, true
   request.on_interrupt = interrupt_listener(context)
@@ -130,18 +132,22 @@ local function perform(context, operation, call, request)
     { task_id = call.task_id })
 end
 
---- Call the API with an operation that costs nothing.
+--- Ask the API about a task.
 -- @tparam table context of the client
--- @tparam table operation one of `starvideos.api.operations`
--- @tparam table call what the operation's path needs, and where wanted `timeout`
---   (seconds)
+-- @tparam table operation one of `starvideos.api.operations` that costs nothing
+-- @tparam string task_id
+-- @tparam[opt] number timeout seconds, at most the client's own
+-- @tparam[opt] table reads the headers that the caller reads, see
+--   `starvideos.runtime`; default those of `task_reader`
 -- @treturn ?table response
 -- @treturn ?table err
 -- @raise Ctrl-C that came while the listener ran
-function _M.call(context, operation, call)
-  local request = request_of(context, operation, call)
-  local response, failure, err = perform(context, operation, call, request)
-  tell(context, operation, call, request, response, failure)
+function _M.ask(context, operation, task_id, timeout, reads)
+  local request = new_request(context, operation, timeout)
+  request.task_id, request.reads = task_id, reads or READS
+  request.url = operation.url(context.base_url, request)
+  local response, failure, err = perform(context, operation, request, request)
+  tell(context, operation, request, request, response, failure)
   return response, err
 end
 

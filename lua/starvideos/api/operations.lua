@@ -3,7 +3,7 @@
 -- by side. A record has
 --
 -- * `name`, by which events call it;
--- * `method`, and `path(call)`, which is appended to the base URL;
+-- * `method`, and `url(base_url, call)`;
 -- * `billable`: whether it may cost money. Such an operation is sent by
 --   `exchange.order`: on a connection of its own, and not interrupted once it
 --   is on its way. Its answer must tell the id of what was bought, that to
@@ -57,8 +57,8 @@ local _M = {}
 _M.create = {
   name = "create",
   method = "POST",
-  path = function(call)
-    return call.endpoint
+  url = function(base_url, call)
+    return base_url .. call.endpoint
   end,
   billable = true,
   kinds = {
@@ -90,8 +90,8 @@ _M.create = {
 _M.query = {
   name = "query",
   method = "GET",
-  path = function(call)
-    return address.result_path(call.task_id)
+  url = function(base_url, call)
+    return address.of_result(base_url, call.task_id)
   end,
   kinds = {
     [204] = "auth", [401] = "auth", [403] = "auth", [404] = "not_found",

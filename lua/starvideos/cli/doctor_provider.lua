@@ -88,7 +88,8 @@ end
 
 local function look_at_clock(response, add)
   local now = core.time()
-  local date = response.headers.date and http_date(response.headers.date, now)
+  local header = response.headers and response.headers.date
+  local date = header and http_date(header, now)
   local skew = date and now - date
   if not skew then
     return add("clock", { state = "skipped", found = "the provider sent no date" })
@@ -105,8 +106,8 @@ end
 local function look_at_answer(job, client, key, add)
   local context = contexts.of(client)
   job.told "asking the provider about a task that does not exist"
-  local response, err = exchange.call(context, operations.query,
-    { task_id = NO_TASK })
+  local response, err = exchange.ask(context, operations.query, NO_TASK, nil,
+    { "date" })
   if err and err.kind == "cancelled" then
     error("interrupted!", 0)
   elseif not response then

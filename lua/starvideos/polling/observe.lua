@@ -46,8 +46,7 @@ end
 -- @treturn ?table err
 -- @treturn ?number when the answer came, as the shared cache has it
 function _M.ask(context, id, timeout, told)
-  local response, err = exchange.call(context, operations.query,
-    { task_id = id, timeout = timeout })
+  local response, err = exchange.ask(context, operations.query, id, timeout)
   if not response then
     return nil, err
   end

@@ -88,7 +88,7 @@ local _M = {}
 -- @table request
 -- @field method `GET` (the default) or `POST`
 -- @field url absolute, https, or http as `insecure_http` says
--- @field headers by name, strings
+-- @field headers by name, strings; requests share the table
 -- @field body text of a POST, which may be empty
 -- @field timeout seconds for all of it, the queue included; none
 -- @field connect_timeout seconds until a connection stands; the transport's own
@@ -97,8 +97,9 @@ local _M = {}
 --   `stall_bytes` (1) a second; none
 -- @field max_body bytes of an answer in memory, 4 MiB
 -- @field redirects how many are followed, 0
--- @field reads lower-case names of the headers that the caller reads: a response
---   may leave out the others, and `bytes_sent`, `http_version` and `reused`; all
+-- @field reads lower-case names of the headers that the caller reads, none where
+--   the first is missing: a response may leave out the others, and `bytes_sent`,
+--   `http_version` and `reused`; all
 -- @field fresh sent at most once, by a connection of its own, at once
 -- @field insecure_http whether http may leave this machine
 -- @field sink where the body of a 200 or 206 goes instead of memory: `path`,

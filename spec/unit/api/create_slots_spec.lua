@@ -162,7 +162,7 @@ describe("a slot", function()
   it("is free again when an error ended a shielded order", function()
     local left = 0
     local ok, raised = pcall(exchange.order, { base_url = "", api_key = "",
-      timeout = 1, runtime = { request = fail, shield = function(_, body)
+      headers = {}, timeout = 1, runtime = { request = fail, shield = function(_, body)
         body()
       end } }, operations.create, { endpoint = "" }, {
         begin = function() return true end,
