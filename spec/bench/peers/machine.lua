@@ -11,6 +11,7 @@ local COMMANDS = {
   { "distribution", [[sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release]] },
   { "day", "date -u +%Y-%m-%d" },
   { "libcurl", "pkg-config --modversion libcurl" },
+  { "cjson", [[lua5.4 -e 'print(require("cjson")._VERSION)']] },
   { "nginx", [[nginx -v 2>&1 | sed 's/.*nginx.//']] },
 }
 

@@ -53,6 +53,7 @@ local function machine_rows(machine)
   add("system", machine.distribution .. ", " .. machine.kernel)
   add("libcurl", machine.libcurl)
   add("server", "nginx " .. machine.nginx)
+  add("JSON in Lua", "lua-cjson " .. machine.cjson)
   for _, peer in ipairs(list) do
     if machine.peers[peer.name] then
       add("`" .. peer.command:match "[^/]+$" .. (peer.way and " " .. peer.way or "")
@@ -63,12 +64,26 @@ local function machine_rows(machine)
   return rows
 end
 
-local function goal_rows(lines)
+-- The least that some figures could be, which have no goals themselves.
+local FLOORS = { "^query.*_plain", "_64_plain", "^love_.*_hundred_tables_",
+  "^download_.*_curl_program$" }
+
+local function is_floor(name)
+  for _, pattern in ipairs(FLOORS) do
+    if name:find(pattern) then
+      return true
+    end
+  end
+  return false
+end
+
+local function figure_rows(lines)
   local rows = { "| figure | measured | goal | met |", "|---|--:|--:|---|" }
   for _, line in ipairs(lines) do
-    if line.goal then
+    if line.goal or is_floor(line.name) then
+      local met = not line.goal and "" or line.ok and "yes" or "**no**"
       rows[#rows + 1] = ("| `%s` | %g %s | %s | %s |"):format(line.name, line.value,
-        line.unit, line.goal, line.ok and "yes" or "no")
+        line.unit, line.goal or "", met)
     end
   end
   return rows
@@ -95,7 +110,7 @@ function _M.render(text)
   local places = {
     table = table.concat(rows_of(figures, missing), "\n"),
     machine = table.concat(machine_rows(machine), "\n"),
-    goals = table.concat(goal_rows(lines), "\n"),
+    figures = table.concat(figure_rows(lines), "\n"),
     missing = missing[1] and "Not to be had when this was measured: "
       .. table.concat(missing, "; ") .. "." or "",
   }
