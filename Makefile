@@ -415,7 +415,8 @@ test-windows: windows
 	@$(MAKE) -s --no-print-directory build LUA=lua5.4
 	@spec/windows/run.sh $(WINDOWS_LUAS:%=windows:%) console:lua5.4
 
-BENCHES = build/bench/validate_bench build/bench/query_plain
+BENCHES = build/bench/validate_bench build/bench/query_plain \
+  build/bench/create_plain
 HOST_BENCHES = build/bench/objects
 .PHONY: bench
 bench:
@@ -444,7 +445,8 @@ bench-peers:
 	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)" && \
 	  lua5.4 spec/bench/peers/run.lua $(FIGURES)
 build/bench/validate_bench: $(RULES_SRC)
-build/bench/query_plain: BENCH_LIBS = $(CURL_CFLAGS) $(CURL_LIBS)
+build/bench/query_plain build/bench/create_plain: \
+  BENCH_LIBS = $(CURL_CFLAGS) $(CURL_LIBS)
 build/bench/objects: BENCH_LIBS = $(LUA_CFLAGS) $(LUA_LIBS) -Wl,-E
 build/bench/%: spec/bench/%.c
 	@mkdir -p $(@D)

@@ -50,8 +50,10 @@ local function order_cost(folder)
     wall[round], cpu[round] = full_wall - bare_wall, full_cpu - bare_cpu
   end
   with:close()
-  figure.print("ledger_order_cpu", figure.median(cpu), "us")
+  local light = figure.print("ledger_order_cpu", figure.median(cpu), "us",
+    "<= 150")
   return figure.print("ledger_order", figure.median(wall), "us", "< 200")
+    and light
 end
 
 local FILL = [[

@@ -5,7 +5,8 @@ local server = require "spec.bench.server"
 
 local parts = {
   require "spec.bench.load", require "spec.bench.validate",
-  require "spec.bench.query", require "spec.bench.overshoot",
+  require "spec.bench.query", require "spec.bench.create",
+  require "spec.bench.overshoot",
   require "spec.bench.ledger", require "spec.bench.queue",
   (require "spec.bench.download"),
 }

@@ -11,6 +11,10 @@ local BODY = [[
     sendfile on;
     keepalive_requests 1000000000;
     types { video/mp4 mp4; }
+    location ]] .. PREFIX .. [[/v1/videos/ {
+      default_type application/json;
+      return 200 '{"id":"video_$request_id","status":"queued"}';
+    }
     location = ]] .. PREFIX .. [[/v1/result/video_1 {
       default_type application/json;
       return 200 '{"id":"video_1","object":"video","created":1760000000,
@@ -26,16 +30,17 @@ local BODY = [[
 local HEAD = "\0\0\0\24ftypmp42\0\0\0\0mp42isom"
 
 --- Start a server.
--- @treturn table `base_url`, `file_url` (1 GB), `small_url` (1 MB), `folder`
+-- @treturn table `base_url`, `tls_base_url`, `ca_file`, `file_url` (1 GB), `small_url` (1 MB), `folder`
 --   for what is downloaded, and `stop`, which removes it all
 function _M.start()
-  local server = nginx.start { body = BODY }
+  local server = nginx.start { body = BODY, tls = true }
   server.folder = server.prefix .. "/files"
   server:serve("small.mp4", HEAD)
   server:serve("large.mp4", HEAD)
   assert(os.execute(("cd '%s' && truncate -s 1M small.mp4 &&"
     .. " truncate -s 1G large.mp4"):format(server.folder)))
   server.base_url = server.url .. PREFIX
+  server.tls_base_url = server.tls_url .. PREFIX
   server.small_url = server.url .. "/small.mp4"
   server.file_url = server.url .. "/large.mp4"
   return server
