@@ -23,7 +23,8 @@ local BODY = [[
     location ]] .. PREFIX .. [[/v1/result/ended_ {
       default_type application/json;
       return 200 '{"id":"video_1","object":"video","created":1760000000,
-        "model":"videos","status":"completed","video_url":"http://127.0.0.1/"}';
+        "model":"videos","status":"completed",
+        "video_url":"http://127.0.0.1/"}';
     }]]
 
 -- What a video begins with; the rest is a hole.

@@ -55,11 +55,22 @@ local function escaped(text)
   return table.concat(parts)
 end
 
+-- Most texts are ASCII alone. A Lua that counts characters, from 5.3 on, says so
+-- many times faster than a pattern, which the prompt of every order would meet.
+local count = rawget(_G, "utf8") and rawget(_G, "utf8").len
+
+local function is_plain(text)
+  if count then
+    return count(text) == #text and not text:find("\0", 1, true)
+  end
+  return not text:find "[^\1-\127]"
+end
+
 --- Whether a text is valid UTF-8 without a NUL.
 -- @tparam string text
 -- @treturn boolean
 function _M.is_valid(text)
-  return not text:find "[^\1-\127]" or is_valid(text)
+  return is_plain(text) or is_valid(text)
 end
 
 --- A text with `\xHH` in place of each byte that is not valid UTF-8; two texts
