@@ -31,8 +31,9 @@ local BODY = [[
 local HEAD = "\0\0\0\24ftypmp42\0\0\0\0mp42isom"
 
 --- Start a server.
--- @treturn table `base_url`, `tls_base_url`, `ca_file`, `file_url` (1 GB), `small_url` (1 MB), `folder`
---   for what is downloaded, and `stop`, which removes it all
+-- @treturn table `base_url`, `tls_base_url`, `ca_file`, `file_url` (1 GB),
+--   `small_url` (1 MB), `folder` for what is downloaded, and `stop`, which removes
+--   it all
 function _M.start()
   local server = nginx.start { body = BODY, tls = true }
   server.folder = server.prefix .. "/files"
