@@ -1,29 +1,22 @@
 -- What ten thousand waits cost a process, against the sandbox over TLS: as one
--- list, and each in a coroutine of its own; under LuaJIT and Lua 5.4. Exits
+-- list, and each in an operation of its own; under LuaJIT and Lua 5.4. Exits
 -- with 0 where every goal is met.
 
 local curl = require "starvideos.curl"
 local figure = require "spec.bench.figure"
-local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local sandbox = require "starvideos.sandbox.nginx"
+local waiters = require "spec.bench.hosts.waiters"
 
 local COUNT = 10000
 local AT_A_TIME = 64
 
-local LUAS = { "luajit", "lua5.4" }
-
--- A list is held to the goals. Ten thousand coroutines of the host's cost what
--- those cost, and are there to compare with.
+-- Only a list is held to the pace and the processor's part.
 local RUNS = {
   { how = "all", name = "waits", bytes = "< 2048", late = "< 1",
     processor = "< 5" },
-  { how = "each", name = "waits_each" },
+  { how = "each", name = "waits_each", bytes = "<= 4096" },
 }
-
-local COMMAND = [[
-eval "$(MAKEFLAGS= make -s env LUA=%s BUILD=%s)"
-exec timeout 300 %s spec/bench/hosts/waits_once.lua '%s' '%s' '%s' %s]]
 
 local ORDER = '{"model":"starvideos_o3","prompt":"A quiet lake","duration":5}'
 
@@ -64,49 +57,12 @@ local function order_all(server)
   return ids
 end
 
-local function begin(server, ids_file, lua, run)
-  local build = os.getenv("BUILD") or "build"
-  return assert(io.popen(COMMAND:format(lua, build .. "/" .. lua, lua,
-    server.base_url, server.ca_file, ids_file, run.how)))
-end
-
-local function show(name, found, run)
-  local met = figure.print(name .. "_bytes", found.bytes, "bytes", run.bytes)
-  figure.print(name .. "_lua_bytes", found.lua_bytes, "bytes")
-  figure.print(name .. "_polls", found.polls, "polls")
-  met = figure.print(name .. "_late_p999", found.late_p999, "s", run.late)
-    and met
-  met = figure.print(name .. "_late_most", found.late_most, "s", run.late)
-    and met
-  return figure.print(name .. "_processor", found.processor, "%",
-    run.processor)
-    and met
-end
-
--- Both Luas side by side: neither needs much of the machine.
-local function measure(server, ids_file, run)
-  local processes = {}
-  for index, lua in ipairs(LUAS) do
-    processes[index] = begin(server, ids_file, lua, run)
-  end
-  local met = true
-  for index, lua in ipairs(LUAS) do
-    local line = processes[index]:read("*a")
-    processes[index]:close()
-    local found = assert(json.decode(line), lua .. " printed " .. line)
-    met = show(("%s_%s"):format(run.name, lua), found, run) and met
-  end
-  return met
-end
-
 local server = assert(sandbox.start { tls = true, seconds = 1e6,
   drawn = false, memory = "256m" })
 figure.exit(server, function()
-  local ids_file = server.prefix .. "/ids"
-  files.write(ids_file, table.concat(order_all(server), "\n"))
-  local all = true
+  local ids, all = order_all(server), true
   for _, run in ipairs(RUNS) do
-    all = measure(server, ids_file, run) and all
+    all = waiters.measure(server, ids, run) and all
   end
   return all
 end)
