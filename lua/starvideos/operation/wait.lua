@@ -53,18 +53,17 @@ end
 
 local go_on
 
-local function rest(state, due)
-  local runtime = state.plan.context.runtime
-  return runtime:rest(math.max(0, due - runtime:now()), go_on, state)
+local function rest(plan, due)
+  local runtime = plan.context.runtime
+  return runtime:rest(math.max(0, due - runtime:now()), go_on, plan)
 end
 
-function go_on(state, ok, why)
-  local plan = state.plan
-  local what, value, err = move_on(plan, state.watch, ok, why)
+function go_on(plan, ok, why)
+  local what, value, err = move_on(plan, plan.watch, ok, why)
   if what == watch.ENDED then
-    return state.finish(plan.context, value, err)
+    return plan.finish(plan.context, value, err)
   end
-  return rest(state, value)
+  return rest(plan, value)
 end
 
 --- Wait for one task where nothing else is done in the coroutine: it ends
@@ -80,11 +79,11 @@ function _M.resting(context, task_or_id, options, finish)
   if what == watch.ENDED then
     return finish(context, value, err)
   end
-  local state = { plan = plan, watch = self, finish = finish }
+  plan.watch, plan.finish = self, finish -- its only one
   handle.show(context.runtime, function()
-    return watch.progress(state.plan, state.watch)
+    return watch.progress(plan, plan.watch)
   end)
-  return rest(state, value)
+  return rest(plan, value)
 end
 
 -- Many watches share one heap. One coroutine, the sleeper, sleeps until the

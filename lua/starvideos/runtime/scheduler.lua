@@ -4,7 +4,10 @@
 -- stop whenever its time is up. Knows no engine: it is told what has ended.
 --
 -- A fiber is one coroutine. An operation is what one caller has started and may
--- cancel as a whole; a group is what one `gather` waits for.
+-- cancel as a whole; a group is what one `gather` waits for. What is started is
+-- one table, for most have no other: the operation, its first fiber and the
+-- group of that. Few fields have a value at the same time, and eight fill a table:
+-- one is only cleared where it stands, for LuaJIT gives nil a place, too.
 -- @module starvideos.runtime.scheduler
 
 local deadlines = require "starvideos.deadlines"
@@ -79,8 +82,10 @@ end
 
 local function forget(self, fiber)
   fiber.ended, fiber.sleeping, fiber.reports_at = true, nil, nil
-  fiber.operation.fibers[fiber] = nil
-  fiber.group.fibers[fiber] = nil
+  if fiber.operation ~= fiber then
+    fiber.operation.fibers[fiber] = nil
+    fiber.group.fibers[fiber] = nil
+  end
   if fiber.thread then
     self.fibers[fiber.thread] = nil
   end
@@ -122,15 +127,17 @@ end
 local function leave(self, fiber, ok, ...)
   local group = fiber.group
   forget(self, fiber)
-  group.count = group.count - 1
   if not ok and self.is_interrupt and self.is_interrupt((...)) then
     self:cancel(fiber.operation, "interrupted")
     ok = true
   end
   if group.on_end then
-    self.operations[group], group.ended = nil, true
+    self.operations[group] = nil
     group.on_end(ok, ...)
-  elseif not ok or group.count == 0 then
+    return
+  end
+  group.count = group.count - 1
+  if not ok or group.count == 0 then
     end_group(self, group, ok, (...))
   end
 end
@@ -174,16 +181,20 @@ end
 
 local function resume(self, fiber, ...)
   local thread, body = fiber.thread, fiber.body
-  fiber.sleeping = nil
+  if fiber.sleeping then
+    fiber.sleeping = nil
+  end
   if not body then
     return after(self, fiber, thread, coroutine.resume(thread, ...))
   end
   thread = table.remove(self.idle) or coroutine.create(work)
   self.fibers[thread] = fiber
   fiber.thread, fiber.body = thread, nil
-  if fiber.argument then
+  local argument = fiber.argument
+  if argument then
+    fiber.argument = nil
     return after(self, fiber, thread,
-      coroutine.resume(thread, body, fiber.argument, ...))
+      coroutine.resume(thread, body, argument, ...))
   end
   return after(self, fiber, thread, coroutine.resume(thread, body, ...))
 end
@@ -191,6 +202,7 @@ end
 local function begin(self, operation, group, body, ...)
   local fiber = { body = body, thread = nil, operation = operation,
     group = group, sleeping = nil, ticket = nil, key = nil, request = nil }
+  operation.fibers = operation.fibers or {} -- all but the first
   operation.fibers[fiber], group.fibers[fiber] = true, true
   group.count = group.count + 1
   return resume(self, fiber, ...)
@@ -203,9 +215,11 @@ end
 -- @param ... its arguments
 -- @treturn table operation, for `cancel`
 function Scheduler:start(on_end, body, ...)
-  local operation = { fibers = {}, count = 0, on_end = on_end } -- and a group
+  local operation = { body = body, thread = nil, on_end = on_end, handle = nil,
+    operation = nil, group = nil, sleeping = nil, argument = nil }
+  operation.operation, operation.group = operation, operation
   self.operations[operation] = true
-  begin(self, operation, operation, body, ...)
+  resume(self, operation, ...)
   return operation
 end
 
@@ -356,7 +370,10 @@ function Scheduler:ended(key)
     return false
   end
   self.waiting[key], self.watched[fiber] = nil, nil
-  if not fiber.reports_at or tell(self, fiber) then
+  if not fiber.reports_at then
+    fiber.key = nil
+    resume(self, fiber)
+  elseif tell(self, fiber) then
     fiber.key, fiber.reports_at = nil, nil
     resume(self, fiber)
   end
@@ -420,6 +437,16 @@ function Scheduler:abandon(group)
   end
 end
 
+-- Ends the wait of a fiber, if it waits.
+local function cut_short(self, fiber, why)
+  if fiber.sleeping then
+    fiber.sleeping = nil
+    make_ready(self, fiber, nil, why)
+  elseif fiber.key and not fiber.request.finish and not fiber.ended then
+    fiber.ticket:cancel()
+  end
+end
+
 --- End all waits of an operation, but for an order on the wire: that gets its
 -- answer. What its fibers begin afterwards is refused.
 -- @tparam table operation
@@ -429,13 +456,9 @@ function Scheduler:cancel(operation, why)
     return
   end
   operation.why = why
-  for fiber in pairs(operation.fibers) do
-    if fiber.sleeping then
-      fiber.sleeping = nil
-      make_ready(self, fiber, nil, why)
-    elseif fiber.key and not fiber.request.finish then
-      fiber.ticket:cancel()
-    end
+  cut_short(self, operation, why)
+  for fiber in pairs(operation.fibers or {}) do
+    cut_short(self, fiber, why)
   end
 end
 
