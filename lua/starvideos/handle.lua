@@ -40,6 +40,10 @@ local function settle(self, ok, value, second)
   end
 end
 
+local function ended(group, ...)
+  settle(group.handle, ...)
+end
+
 local function check(self, name)
   if getmetatable(self) ~= mt then
     error(name .. ": call it with a colon on a handle of client:async", 3)
@@ -103,19 +107,25 @@ function _M.start(runtime, body, ...)
     runtime:current().handle = self
     return body(...)
   end
-  group = runtime:start(function(...)
-    settle(self, ...)
-  end, run, ...)
+  group = runtime:start(ended, run, ...)
   return self
+end
+
+-- The handle of the running operation, unless it shows one thing already.
+local function shown(runtime)
+  local group = runtime.current and runtime:current()
+  if group and not group.is_held then
+    return group.handle, group
+  end
 end
 
 --- Let the handle of the running operation show how far it has come.
 -- @tparam table runtime
 -- @tparam function look returns a table, or nil
 function _M.show(runtime, look)
-  local group = runtime.current and runtime:current()
-  if group and group.handle then
-    group.handle.look = look
+  local self = shown(runtime)
+  if self then
+    self.look = look
   end
 end
 
@@ -124,14 +134,13 @@ end
 -- @tparam function look returns a table
 -- @treturn function ends that
 function _M.hold(runtime, look)
-  local group = runtime.current and runtime:current()
-  local handle = group and group.handle
+  local handle, group = shown(runtime)
   if not handle then
     return function() end
   end
-  handle.look, group.handle = look, nil
+  handle.look, group.is_held = look, true
   return function()
-    group.handle = handle
+    group.is_held = nil
   end
 end
 
@@ -142,15 +151,15 @@ end
 -- @tparam function note makes a table of its arguments
 -- @treturn table options
 function _M.follow(runtime, options, name, note)
-  local group = runtime.current and runtime:current()
-  if not group or not group.handle then
+  local handle = shown(runtime)
+  if not handle then
     return options
   end
   local copy = {}
   for key, value in pairs(options) do
     copy[key] = value
   end
-  local listener, handle = options[name], group.handle
+  local listener = options[name]
   copy[name] = function(...)
     local seen = note(...)
     handle.look = function() return seen end

@@ -133,7 +133,7 @@ local function leave(self, fiber, ok, ...)
   end
   if group.on_end then
     self.operations[group] = nil
-    group.on_end(ok, ...)
+    group.on_end(group, ok, ...)
     return
   end
   group.count = group.count - 1
@@ -209,8 +209,8 @@ local function begin(self, operation, group, body, ...)
 end
 
 --- Start a coroutine; it runs up to its first wait.
--- @tparam function on_end gets `true` and what the body returned, or `false`
---   and what it raised
+-- @tparam function on_end gets the operation, then `true` and what the body
+--   returned, or `false` and what it raised
 -- @tparam function body
 -- @param ... its arguments
 -- @treturn table operation, for `cancel`
