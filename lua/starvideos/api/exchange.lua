@@ -108,8 +108,10 @@ local function new_request(context, operation, timeout)
   }
 end
 
+-- Of an order all evidence is kept.
 local function order_of(context, operation, call)
   local request = new_request(context, operation)
+  request.reads = nil
   request.url = operation.url(context.base_url, call)
   request.headers = { ["Content-Type"] = "application/json" }
   for name, value in pairs(context.headers) do
