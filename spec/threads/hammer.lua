@@ -43,11 +43,15 @@ local actions = {
     if ticket then ticket:cancel() end
   end,
   function()
-    local ticket = held[any()]
+    local number = any()
+    local ticket = held[number]
     if ticket then
       ticket:answer()
       ticket:progress()
-      if ticket:done() then ticket:result() end
+      if ticket:done() then
+        held[number] = nil
+        ticket:result()
+      end
     end
   end,
   function() held[any()] = nil end,
