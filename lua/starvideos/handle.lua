@@ -148,7 +148,7 @@ end
 -- @tparam table runtime
 -- @tparam table options of a call; left as they are
 -- @tparam string name of the listener
--- @tparam function note makes a table of its arguments
+-- @tparam function note makes a table of its first two arguments
 -- @treturn table options
 function _M.follow(runtime, options, name, note)
   local handle = shown(runtime)
@@ -160,9 +160,13 @@ function _M.follow(runtime, options, name, note)
     copy[key] = value
   end
   local listener = options[name]
+  local first, second
+  local function look()
+    return note(first, second)
+  end
   copy[name] = function(...)
-    local seen = note(...)
-    handle.look = function() return seen end
+    first, second = ...
+    handle.look = look
     if listener then
       listener(...)
     end
