@@ -234,6 +234,33 @@ for how, begin in pairs(begins) do
   end)
 end
 
+describe("a wait begun by itself", function()
+  it("takes little memory while it sleeps, also when it has polled", function()
+    local body = '{"id":"a","status":"processing"}'
+    client = assert(starvideos.new { api_key = "sk-secret", runtime = "frame",
+      clock = function() return now end, poll_rate = 1e6,
+      transport = function()
+        return { status = 200, headers = {}, body = body }
+      end })
+    local options = { first_poll = 0, interval = 45, timeout = 3600 }
+    local function begin(count)
+      local last
+      for index = 1, count do
+        last = client:async(client.wait, client, "video_" .. index, options)
+      end
+      pass(60)
+      collectgarbage()
+      collectgarbage()
+      return last, collectgarbage "count" * 1024
+    end
+    local count = 1000
+    local _, before = begin(100)
+    local last, bytes = begin(count)
+    assert.is_true(last.progress.polls > 0)
+    assert.is_true((bytes - before) / count < 2560, (bytes - before) / count)
+  end)
+end)
+
 describe("a client that is to leave its loop", function()
   -- An order is on the wire until the spec answers it.
   local driver, restore
