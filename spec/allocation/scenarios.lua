@@ -323,7 +323,9 @@ local function end_driver(t)
     return
   end
   for _, ticket in ipairs(t.tickets) do
-    await(t, ticket)
+    if ticket then
+      await(t, ticket)
+    end
   end
   for _ = 1, t.driver:in_flight() do
     await_next(t)
