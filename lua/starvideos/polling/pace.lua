@@ -2,8 +2,9 @@
 -- Knows neither clock nor network; both are handed in.
 --
 -- The pace stands in the caller's table, so that ten thousand waits are not
--- twice as many tables: `interval`, `faults` (passing ones in a row), and for
--- each other kind that is tolerated how many there were.
+-- twice as many tables: `interval`, `fault` (the error of the last poll),
+-- `faults` (passing ones in a row), and for each other kind that is tolerated
+-- how many there were.
 -- @module starvideos.polling.pace
 
 local policy = require "starvideos.polling.policy"
@@ -43,6 +44,7 @@ end
 -- A field is only cleared where it stands: to name it otherwise would make
 -- the table larger.
 local function forget_faults(pace)
+  pace.fault = nil
   if pace.faults then
     pace.faults = nil
   end
@@ -59,7 +61,9 @@ end
 -- @tparam function random returns a number in [0, 1)
 -- @treturn number
 function _M.after_answer(pace, options, random)
-  forget_faults(pace)
+  if pace.fault then
+    forget_faults(pace)
+  end
   pace.interval = math.min(pace.interval * policy.growth,
     longest_interval(options))
   return jittered(pace.interval, random)
@@ -95,6 +99,7 @@ end
 -- @treturn ?number
 function _M.after_error(pace, options, err, age, random)
   local tolerance, pause = policy.tolerances[err.kind], nil
+  pace.fault = err
   if retry.passing[err.kind] then
     pause = pause_after_passing_fault(pace, options, err, random)
   elseif tolerance and is_tolerated(pace, tolerance, err, age) then

@@ -168,6 +168,10 @@ end
 -- the last answer is worth.
 -- @tparam number now the runtime's seconds
 function RateLimiter:answered(now)
+  if self.rate >= self.full_rate then -- as mostly
+    self.risen_until = math.max(self.risen_until, now)
+    return
+  end
   count_until(self, now)
   local quiet = math.min(now - self.risen_until, policy.rate_trust)
   if quiet > 0 then

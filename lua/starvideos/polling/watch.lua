@@ -71,11 +71,9 @@ local KEPT = { "id", "object", "created", "model", "status", "progress",
   "video_url", "actualDuration" }
 
 local function values_of(task)
-  local values = {}
-  for index, name in ipairs(KEPT) do
-    values[index] = task[name] or false
-  end
-  return values
+  return { task.id or false, task.object or false, task.created or false,
+    task.model or false, task.status or false, task.progress or false,
+    task.video_url or false, task.actualDuration or false }
 end
 
 -- The task as last known.
@@ -150,9 +148,6 @@ local function take_answer(plan, self, task, at)
   end
   if plan.context.ledger then
     self.told = task.status
-  end
-  if self.fault then
-    self.fault = nil
   end
 end
 
@@ -272,9 +267,6 @@ end
 local function look_in_cache(plan, self, now)
   local context = plan.context
   local cache = context.shared_cache
-  if not cache then
-    return nil
-  end
   local task, at = observe.newer(context, self.id, self.heard_at, self.told)
   if task then
     return take_cached(plan, self, task, at, now)
@@ -303,17 +295,14 @@ end
 -- Another process may have claimed the task a moment ago.
 local function claim(plan, self, now)
   local context = plan.context
-  local cache = context.shared_cache
-  if not cache then
-    return nil
-  end
-  self.claim = cache:claim(self.id, self.claim, policy.cache_look
+  self.claim = context.shared_cache:claim(self.id, self.claim, policy.cache_look
     + math.min(context.timeout, plan.deadline - now))
   if not self.claim then
     return SLEEP, math.min(now + until_next_look(context), plan.deadline)
   end
 end
 
+-- Where no processes share what they know there is only the one.
 local gates = { look_in_cache, get_permit, claim }
 
 --- Move a watch on that is due, up to its next poll.
@@ -325,6 +314,10 @@ function _M.advance(plan, self, due)
   local now = math.max(due, plan.context.runtime:now())
   if now >= plan.deadline then
     return timed_out(plan, self)
+  end
+  if not plan.context.shared_cache then
+    local what, value = get_permit(plan, self, now)
+    return what or POLL, value
   end
   for _, gate in ipairs(gates) do
     local what, value, err = gate(plan, self, now)
@@ -371,10 +364,10 @@ local function tolerated(plan, self, err, pause, now)
 end
 
 local function failed(plan, self, err, now)
-  self.fault = err
-  local pause = now < plan.deadline and pace.after_error(self, plan, err,
-    self.age + now - plan.began, plan.context.random)
-  local is_late = err.retry_after and now + err.retry_after > plan.deadline
+  local pause = pace.after_error(self, plan, err, self.age + now - plan.began,
+    plan.context.random)
+  local is_late = now >= plan.deadline
+    or err.retry_after and now + err.retry_after > plan.deadline
   if pause and not is_late then
     return tolerated(plan, self, err, pause, now)
   end
