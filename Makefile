@@ -420,10 +420,13 @@ BENCHES = build/bench/validate_bench build/bench/query_plain \
 HOST_BENCHES = build/bench/objects
 .PHONY: bench
 bench:
-	@$(DEPS) demo bench
+	@$(DEPS) demo test bench
 	@$(MAKE) -s --no-print-directory build $(BENCHES) LUA=lua5.4
-	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)" && \
-	  lua5.4 spec/bench/run.lua
+	@$(MAKE) -s --no-print-directory build LUA=luajit
+	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)"; \
+	  lua5.4 spec/bench/run.lua; status=$$?; \
+	  eval "$$($(MAKE) -s --no-print-directory env LUA=luajit)"; \
+	  luajit spec/bench/run.lua query && exit $$status
 
 # Longest updates, unrelated requests and late timers, inside the real hosts.
 .PHONY: bench-hosts

@@ -9,6 +9,9 @@ local starvideos = require "starvideos"
 
 local ROUNDS, AT_ONCE = 15, 64
 
+-- Games and nginx have LuaJIT: its figures are their own.
+local LUA = rawget(_G, "jit") and "_luajit" or ""
+
 -- As long as a real one: a shorter one would spare the search for it in what
 -- comes back.
 local KEY = "sk-" .. ("0123456789abcdef"):rep(3)
@@ -70,17 +73,17 @@ local parts = {
 }
 
 local function show(part, rounds)
-  local median = {}
+  local median, what = {}, part.name .. LUA
   for name, values in pairs(rounds) do
     median[name] = figure.median(values)
   end
-  figure.print(part.name .. "_plain", median.plain, "us")
-  figure.print(part.name .. "_plain_cpu", median.plain_cpu, "us")
-  figure.print(part.name, median.ours, "us")
-  figure.print(part.name .. "_cpu", median.ours_cpu, "us")
-  local met = figure.print(part.name .. "_ratio", median.ratio, "x",
+  figure.print(what .. "_plain", median.plain, "us")
+  figure.print(what .. "_plain_cpu", median.plain_cpu, "us")
+  figure.print(what, median.ours, "us")
+  figure.print(what .. "_cpu", median.ours_cpu, "us")
+  local met = figure.print(what .. "_ratio", median.ratio, "x",
     "<= 1.25")
-  return figure.print(part.name .. "_cpu_ratio", median.cpu_ratio, "x",
+  return figure.print(what .. "_cpu_ratio", median.cpu_ratio, "x",
     part.cpu) and met
 end
 

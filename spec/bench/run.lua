@@ -1,15 +1,17 @@
 -- make bench: one JSON object a line; the exit code is 0 where every goal is
 -- met.
+--
+--   lua5.4 spec/bench/run.lua [PART...]
 
 local server = require "spec.bench.server"
 
-local parts = {
-  require "spec.bench.load", require "spec.bench.validate",
-  require "spec.bench.query", require "spec.bench.create",
-  require "spec.bench.overshoot",
-  require "spec.bench.ledger", require "spec.bench.queue",
-  (require "spec.bench.download"),
-}
+local names = #arg > 0 and arg or { "load", "validate", "query", "create",
+  "overshoot", "ledger", "queue", "download" }
+
+local parts = {}
+for index, name in ipairs(names) do
+  parts[index] = require("spec.bench." .. name)
+end
 
 local running = server.start()
 local done, met = xpcall(function()
