@@ -37,11 +37,13 @@ static bool has_host(const char *text) {
   return strcspn(host, "/?#") > 0;
 }
 
+/* curl_url_dup forgets the zone of an IPv6 address (seen in 7.88.1), which only
+** a % tells. */
 static void remember(sv_known_origin *known, const sv_origin *origin,
                      const char *text, bool insecure_http) {
   size_t size = sv_origin_size(text);
   if (!has_host(text) || size >= sizeof known->text ||
-      !is_plain_path(text + size)) {
+      memchr(text, '%', size) || !is_plain_path(text + size)) {
     return;
   }
   sv_origin_forget(known);
