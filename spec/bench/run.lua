@@ -13,16 +13,10 @@ for index, name in ipairs(names) do
   parts[index] = require("spec.bench." .. name)
 end
 
-local running = server.start()
-local done, met = xpcall(function()
+os.exit(server.with(function(running)
   local all = true
   for _, part in ipairs(parts) do
     all = part(running) and all
   end
   return all
-end, debug.traceback)
-running:stop()
-if not done then
-  error(met, 0)
-end
-os.exit(met, true)
+end), true)

@@ -48,4 +48,17 @@ function _M.start()
   return server
 end
 
+--- Start a server, measure something at it and stop it.
+-- @tparam function body `(server) -> ...`
+-- @return what that returned first
+function _M.with(body)
+  local running = _M.start()
+  local done, result = xpcall(body, debug.traceback, running)
+  running:stop()
+  if not done then
+    error(result, 0)
+  end
+  return result
+end
+
 return _M

@@ -1,6 +1,6 @@
 --- Who is measured. `command` is a program of spec/bench/peers, and its `way`;
--- `one`: queries one after the other, `many`: 64 at once. The first is what all
--- are compared with.
+-- `one`: queries one after the other, on the server's core, `many`: 64 at once.
+-- The first is what all are compared with.
 
 return {
   { name = "plain", title = "libcurl alone, in C, whose answers nobody reads",

@@ -13,6 +13,7 @@ local json = require "starvideos.json"
 local list = require "spec.bench.peers.list"
 local machine = require "spec.bench.peers.machine"
 local page = require "spec.bench.peers.page"
+local one_core = require "spec.bench.one_core"
 local server = require "spec.bench.server"
 local shell = require "starvideos.nginx.shell"
 
@@ -81,18 +82,15 @@ local function lines_of(way, peers, rounds, lines)
   return all
 end
 
-local function measure_all(known, url)
-  local all, lines = true, {}
-  for _, way in ipairs { "one", "many" } do
-    local peers = {}
-    for index, peer in ipairs(list) do
-      if peer[way] and (index == 1 or known[peer.name]) then
-        peers[#peers + 1] = peer
-      end
+local function measure_way(way, known, lines, running)
+  local peers = {}
+  for index, peer in ipairs(list) do
+    if peer[way] and (index == 1 or known[peer.name]) then
+      peers[#peers + 1] = peer
     end
-    all = lines_of(way, peers, rounds_of(way, peers, url), lines) and all
   end
-  return lines, all
+  local rounds = rounds_of(way, peers, running.base_url .. "/v1/result/video_1")
+  return lines_of(way, peers, rounds, lines)
 end
 
 local function write(lines)
@@ -108,17 +106,13 @@ local function write(lines)
   files.write("docs/performance.md", page.render(text))
 end
 
-local running = server.start()
-local done, met = xpcall(function()
-  local known = versions()
-  local lines, all = measure_all(known,
-    running.base_url .. "/v1/result/video_1")
-  table.insert(lines, 1, json.encode { machine = machine(known) })
-  write(lines)
-  return all
-end, debug.traceback)
-running:stop()
-if not done then
-  error(met, 0)
-end
-os.exit(met, true)
+local known = versions()
+local lines = { json.encode { machine = machine(known) } }
+local one = one_core(function(running)
+  return measure_way("one", known, lines, running)
+end)
+local many = server.with(function(running)
+  return measure_way("many", known, lines, running)
+end)
+write(lines)
+os.exit(one and many, true)
