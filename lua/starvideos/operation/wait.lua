@@ -87,15 +87,19 @@ function _M.resting(context, task_or_id, options, finish)
 end
 
 -- Many watches share one heap. One coroutine, the sleeper, sleeps until the
--- earliest is due and moves it on. Before it polls it starts another sleeper in
--- its place: there are as many coroutines as polls under way, and one. A
--- coroutine whose poll has ended sleeps, too, where its watch is due before the
--- sleeper wakes. `wakes` has when each sleeper wakes, the first to wake last.
+-- earliest is due, and has another one poll it. That one ends after its poll, or
+-- sleeps, too, where its watch is due before the sleeper wakes: there are as many
+-- coroutines as polls under way, and one. `wakes` has when each sleeper wakes,
+-- the first to wake last.
 
 -- Where many wait, a process that woke for each of them would spend more on
 -- waking than on polling: they are due together, on a beat. No deadline waits
 -- for the beat.
 local MANY, BEAT = 100, 0.1
+
+-- Polls that a sleeper starts at once: to sleep for no time between any two of
+-- them would take as long as they do.
+local TURNS = 4
 
 local function on_the_beat(plan, due)
   return plan.beat and math.min(math.ceil(due / BEAT) * BEAT, plan.deadline)
@@ -155,35 +159,44 @@ local function sleep_until(self, due)
   return ok, why
 end
 
--- Polls a watch, while another sleeper wakes for the rest.
-local function poll(self, one, also)
-  if next_due(self) then
-    also(self.lead)
-  end
+local function poll(self, one)
   put(self, one, watch.poll(plan_of(self, one), one))
 end
 
--- Moves the earliest watch on.
+-- Moves the earliest watch on. Where a sleeper must wake for others, another
+-- coroutine polls it.
 local function step(self, also)
   local one, reached = self.heap:pop()
   local what, value, err = watch.advance(plan_of(self, one), one, reached)
-  if what == watch.POLL then
-    poll(self, one, also)
-  else
+  if what ~= watch.POLL then
     put(self, one, what, value, err)
+  elseif next_due(self) then
+    self.taken = one
+    also(self.poll)
+  else
+    poll(self, one)
   end
 end
 
--- Moves on what is due, until another sleeper wakes for the rest.
+-- Moves on what is due, a few before others have their turn.
+local function turn(self, due, also)
+  local now, left = math.max(due, self.context.runtime:now()), TURNS
+  local earliest = self.heap:earliest()
+  while earliest and earliest <= now and left > 0 do
+    step(self, also)
+    earliest, left = self.heap:earliest(), left - 1
+  end
+end
+
+-- Moves watches on until another sleeper wakes for them.
 local function lead(self, also)
   local due = next_due(self)
   while due do
     local ok, why = sleep_until(self, due)
-    local earliest = self.heap:earliest()
-    if not ok then
+    if ok then
+      turn(self, due, also)
+    else
       end_all(self, why)
-    elseif earliest and earliest <= due then
-      step(self, also)
     end
     due = next_due(self)
   end
@@ -240,6 +253,10 @@ local function new(context, on_end)
   function self.lead(also)
     self.also = also
     return lead(self, also)
+  end
+  function self.poll(further)
+    poll(self, self.taken)
+    return lead(self, further)
   end
   return self
 end
