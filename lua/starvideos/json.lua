@@ -3,6 +3,8 @@
 -- affect each other.
 -- @module starvideos.json
 
+local core = require "starvideos.core"
+
 local found, cjson = pcall(require, "cjson")
 if not found then
   error("starvideos needs the Lua module cjson: luarocks install lua-cjson, or"
@@ -34,15 +36,10 @@ local tointeger, null = math.tointeger, cjson.null
 -- meant them. Its null is a userdata, which is true in a condition: it becomes
 -- nil.
 local function plain(value)
-  local kind = type(value)
-  if kind == "number" and tointeger then
+  if type(value) == "table" then
+    return value, nil, core.plain(value)
+  elseif type(value) == "number" and tointeger then
     return tointeger(value) or value
-  elseif kind == "table" then
-    for key, item in next, value do
-      if type(item) ~= "string" then
-        value[key] = plain(item)
-      end
-    end
   elseif value == null then
     return nil
   end
@@ -54,6 +51,8 @@ end
 -- @return the value, JSON null as nil wherever it stands; for the text
 --   `null` itself just nil
 -- @treturn ?string why the text could not be decoded
+-- @treturn ?boolean whether a number in a list or object has more than 15
+--   digits: it may have been rounded
 function _M.decode(text)
   local ok, value = pcall(codec.decode, text)
   if not ok then

@@ -37,6 +37,18 @@ describe("json.decode", function()
     assert.equal("third", value.list[3])
   end)
 
+  it("tells where a number in a list or object may have been rounded", function()
+    for text, expected in pairs {
+      ['{"id":1234567890123456}'] = true,
+      ['{"data":[{"id":-1234567890123456}]}'] = true,
+      ['{"created":1760000000,"id":"1234567890123456"}'] = false,
+      ['{"id":999999999999999,"progress":0.5}'] = false,
+    } do
+      local _, _, is_rounded = json.decode(text)
+      assert.equal(expected, is_rounded, text)
+    end
+  end)
+
   it("makes a lone null nil", function()
     assert.is_nil((json.decode "null"))
   end)

@@ -148,30 +148,18 @@ local function fail(operation, kind, reading, seen)
   }
 end
 
--- Most answers have none, and a plain search is much faster than replacing.
-local function may_have_numeric_id(body)
-  local at = body:find('d"', 2, true)
-  while at do
-    local before = body:byte(at - 1)
-    if (before == 105 or before == 73) -- i, I
-      and body:find('^%s*:%s*%d', at + 2) then
-      return true
-    end
-    at = body:find('d"', at + 1, true)
-  end
-  return false
-end
-
 -- A number of more than 15 digits would be rounded to a float, the id of
 -- another task: such an id becomes a text.
 local function with_exact_ids(body)
-  if not may_have_numeric_id(body) then
-    return body
-  end
   return (body:gsub('("%a*[iI]d"%s*:%s*)(%d+)(%s*[,}])',
     function(name, digits, after)
       return #digits > 15 and name .. '"' .. digits .. '"' .. after or nil
     end))
+end
+
+local function decode(body)
+  local answer, _, is_rounded = json.decode(body)
+  return is_rounded and json.decode(with_exact_ids(body)) or answer
 end
 
 -- Everything an answer says apart from the task in it.
@@ -329,7 +317,7 @@ end
 --   been bought: an id that could still be read is in `task_id`; or of kind
 --   task_failed with the task: it was accepted, and has ended
 function _M.read(operation, response, wall_clock, id)
-  local answer = json.decode(with_exact_ids(response.body or ""))
+  local answer = decode(response.body or "")
   local seen = response.status == 200 and not operation.billable
     and type(answer) == "table" and read_plain(answer, id)
   if seen then
