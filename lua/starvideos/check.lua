@@ -112,8 +112,10 @@ function kinds.task_id(context, name, task)
     return nil, errors.new { kind = "validation",
       message = "the task id is empty" }
   end
-  local ok, err = check_key(context)
-  return ok and id, err
+  if context.api_key then
+    return id
+  end
+  return check_key(context)
 end
 
 function kinds.task(context, name, task)
@@ -130,11 +132,13 @@ function kinds.tasks(context, name, list)
   for _ in pairs(list) do
     count = count + 1
     local item = list[count]
-    local id, problem = kinds.task_id(context, name, item)
+    local _, problem = kinds.task_id(context, name, item)
     if type(problem) == "string" then
       return nil, problem
     end
-    faults[id_of(item)] = not id and problem or nil
+    if problem then
+      faults[id_of(item)] = problem
+    end
   end
   return { list = list, faults = faults }
 end

@@ -55,15 +55,21 @@ local function forget_faults(pace)
   end
 end
 
+--- An answer was understood: faults before it do not count any more.
+-- @tparam table pace
+function _M.answered(pace)
+  if pace.fault then
+    forget_faults(pace)
+  end
+end
+
 --- Seconds until the next poll after an answer that was understood.
 -- @tparam table pace
 -- @tparam table options `interval`, `max_interval` (seconds)
 -- @tparam function random returns a number in [0, 1)
 -- @treturn number
 function _M.after_answer(pace, options, random)
-  if pace.fault then
-    forget_faults(pace)
-  end
+  _M.answered(pace)
   pace.interval = math.min(pace.interval * policy.growth,
     longest_interval(options))
   return jittered(pace.interval, random)

@@ -90,8 +90,13 @@ end
 
 local function count_until(self, now)
   local from = math.max(self.counted_until, self.held_until)
-  allow(self, math.max(0, now - from) * self.rate, now)
-  clear(self, now)
+  local worth = math.max(0, now - from) * self.rate
+  if self.cleared == self.reserved then -- nobody is queued, as mostly
+    self.allowed = math.min(self.reserved + 1, self.allowed + worth)
+  else
+    allow(self, worth, now)
+    clear(self, now)
+  end
   self.counted_until = math.max(self.counted_until, now)
 end
 
@@ -111,7 +116,11 @@ local function recent_rate(self, now)
 end
 
 local function use(self, permit, now)
-  self.permits[permit] = permit > self.allowed and math.huge or nil
+  local is_early = permit > self.allowed
+  self.permits[permit] = is_early and math.huge or nil
+  if not is_early and permit == self.cleared + 1 then
+    self.cleared = permit
+  end
   self.recent = recent_rate(self, now) + 1 / policy.rate_memory
   self.used_at = now
 end

@@ -338,13 +338,14 @@ end
 
 local function answered(plan, self, task, at, now)
   take_answer(plan, self, task, at)
-  local pause = pace.after_answer(self, plan, plan.context.random)
+  pace.answered(self)
   release(plan, self)
   tell(plan, self, task, now)
-  if tasks.is_terminal(task) then
+  if not self.kept then
     return settled(task)
   end
-  return sleep_after(plan, self, pause, now)
+  return sleep_after(plan, self,
+    pace.after_answer(self, plan, plan.context.random), now)
 end
 
 -- The others are to hold back for as long as this watch does.

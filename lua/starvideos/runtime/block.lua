@@ -52,7 +52,7 @@ function Block:check()
   if is_fiber(self) then
     self.scheduler.probe()
   end
-  if not self.transport then
+  if not (self.transport or self.made) then
     require "starvideos.curl"
   end
 end
@@ -111,8 +111,9 @@ local function drive_through(self, req, transfer)
   end
   end_drive(self)
   local response, failure = transfer:result(req.reads)
-  local outcome = response or failure
-  outcome.interrupted = interrupted
+  if interrupted then
+    (response or failure).interrupted = true
+  end
   return response, failure
 end
 
