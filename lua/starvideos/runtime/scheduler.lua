@@ -13,6 +13,10 @@
 local deadlines = require "starvideos.deadlines"
 local yieldable = require "starvideos.runtime.yieldable"
 
+-- Asked for at each turn.
+local resume_thread, running = coroutine.resume, coroutine.running
+local yield = coroutine.yield
+
 local _M = {}
 
 local Scheduler = {}
@@ -61,7 +65,7 @@ end
 --- The fiber that is running.
 -- @treturn ?table nil outside of all
 function Scheduler:current()
-  return self.fibers[coroutine.running() or false]
+  return self.fibers[running() or false]
 end
 
 -- Queues a fiber that may go on, and what it is resumed with.
@@ -145,14 +149,14 @@ end
 -- Coroutines that have run a part of an operation, and may run the next one:
 -- to make one takes longer than most of what they do. One that ran a function
 -- of the host's is not used again, for the host may know it.
-local MOST_IDLE = 64
+local MOST_IDLE = 256
 
 -- A tail call would do, but Lua 5.1 counts each as a level of its stack.
 local function work(body, ...)
   local one, two, three
-  body, one, two, three = coroutine.yield(DONE, body(...))
+  body, one, two, three = yield(DONE, body(...))
   while true do
-    body, one, two, three = coroutine.yield(DONE, body(one, two, three))
+    body, one, two, three = yield(DONE, body(one, two, three))
   end
 end
 
@@ -172,7 +176,7 @@ local function after(self, fiber, thread, ok, first, ...)
       leave(self, fiber, true, ...)
     end
   elseif first == PROBE then
-    after(self, fiber, thread, coroutine.resume(thread))
+    after(self, fiber, thread, resume_thread(thread))
   elseif not (fiber.sleeping or fiber.key or fiber.waits_for
     or fiber.ended) then
     leave(self, fiber, false, FOREIGN_YIELD)
@@ -185,7 +189,7 @@ local function resume(self, fiber, ...)
     fiber.sleeping = nil
   end
   if not body then
-    return after(self, fiber, thread, coroutine.resume(thread, ...))
+    return after(self, fiber, thread, resume_thread(thread, ...))
   end
   thread = table.remove(self.idle) or coroutine.create(work)
   self.fibers[thread] = fiber
@@ -194,9 +198,9 @@ local function resume(self, fiber, ...)
   if argument then
     fiber.argument = nil
     return after(self, fiber, thread,
-      coroutine.resume(thread, body, argument, ...))
+      resume_thread(thread, body, argument, ...))
   end
-  return after(self, fiber, thread, coroutine.resume(thread, body, ...))
+  return after(self, fiber, thread, resume_thread(thread, body, ...))
 end
 
 local function begin(self, operation, group, body, ...)
@@ -238,7 +242,7 @@ function Scheduler:gather(functions, operation)
     local caller = self:current()
     begin(self, operation, group, body, group.also)
     if caller and caller.ended then
-      coroutine.yield() -- for ever: what it added raised, which ended it too
+      yield() -- for ever: what it added raised, which ended it too
     end
   end
   group.also = also
@@ -256,7 +260,7 @@ function Scheduler:gather(functions, operation)
     return group
   elseif not group.ended then
     parent.waits_for = group
-    coroutine.yield()
+    yield()
   end
   if group.failed then
     error(group.raised, 0)
@@ -268,7 +272,7 @@ end
 -- @raise what Lua raises there
 function Scheduler.probe()
   if not yieldable.is_certain then
-    coroutine.yield(PROBE)
+    yield(PROBE)
   end
 end
 
@@ -283,7 +287,7 @@ function Scheduler:sleep(due)
   end
   fiber.sleeping = due
   self.sleepers:push(due, fiber)
-  return coroutine.yield()
+  return yield()
 end
 
 --- Let the running fiber sleep without its coroutine, which must end with this
@@ -346,7 +350,7 @@ function Scheduler:await(ticket, key, request, now)
       report_later(self, fiber, now)
     end
   end
-  coroutine.yield()
+  yield()
   fiber.ticket, fiber.key, fiber.request = nil, nil, nil
   return marked(fiber.operation, request, ticket:result(request.reads))
 end
