@@ -102,8 +102,7 @@ local MANY, BEAT = 100, 0.1
 local TURNS = 4
 
 local function on_the_beat(plan, due)
-  return plan.beat and math.min(math.ceil(due / BEAT) * BEAT, plan.deadline)
-    or due
+  return math.min(math.ceil(due / BEAT) * BEAT, plan.deadline)
 end
 
 -- Of a pool each watch has the plan of those that joined it at the same time.
@@ -118,7 +117,7 @@ local function put(self, one, what, value, err)
     what, value, err = watch.stop(plan, one, "cancelled")
   end
   if what == watch.SLEEP then
-    self.heap:push(on_the_beat(plan, value), one)
+    self.heap:push(plan.beat and on_the_beat(plan, value) or value, one)
     return
   end
   self.watches[one.id] = nil
@@ -228,11 +227,12 @@ end
 local function results_of(self, list)
   local results = {}
   for index, item in ipairs(list) do
-    local one = self.watches[id_of(item)]
+    local id = id_of(item)
+    local one = self.watches[id]
     if one then
       put(self, one, watch.stop(self.plan, one, "interrupted"))
     end
-    results[index] = self.results[id_of(item)]
+    results[index] = self.results[id]
   end
   return results
 end

@@ -89,15 +89,20 @@ local function clear(self, now)
 end
 
 local function count_until(self, now)
-  local from = math.max(self.counted_until, self.held_until)
-  local worth = math.max(0, now - from) * self.rate
+  local from = self.counted_until
+  if self.held_until > from then
+    from = self.held_until
+  end
+  local worth = now > from and (now - from) * self.rate or 0
   if self.cleared == self.reserved then -- nobody is queued, as mostly
     self.allowed = math.min(self.reserved + 1, self.allowed + worth)
   else
     allow(self, worth, now)
     clear(self, now)
   end
-  self.counted_until = math.max(self.counted_until, now)
+  if now > self.counted_until then
+    self.counted_until = now
+  end
 end
 
 -- Those far behind check seldom. They do not all check at the same time: where
@@ -129,7 +134,7 @@ end
 local function delay_of(self, permit, now, early)
   local ahead = permit - self.allowed - (early or 0) * self.rate
   local queue = ahead > NOTHING and ahead / self.rate or 0
-  local hold = math.max(0, self.held_until - now)
+  local hold = self.held_until > now and self.held_until - now or 0
   if queue + hold <= 0 then
     use(self, permit, now)
     return 0

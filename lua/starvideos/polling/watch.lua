@@ -155,11 +155,12 @@ end
 -- polls a last time shortly before its deadline.
 local function due_after(plan, pause, now, earliest)
   local due = now + pause
-  local last_look = math.max(earliest or now, plan.deadline
-    - math.min(policy.last_look, plan.timeout / 2))
   if due < plan.deadline then
     return due
-  elseif now < last_look then
+  end
+  local last_look = math.max(earliest or now, plan.deadline
+    - math.min(policy.last_look, plan.timeout / 2))
+  if now < last_look then
     return math.min(last_look, plan.deadline)
   end
   return plan.deadline
