@@ -97,8 +97,8 @@ end
 -- for the beat.
 local MANY, BEAT = 100, 0.1
 
--- Polls that a sleeper starts at once: to sleep for no time between any two of
--- them would take as long as they do.
+-- Polls that a sleeper starts at once where no host wants its turn: to sleep for
+-- no time between any two of them would take as long as they do.
 local TURNS = 4
 
 local function on_the_beat(plan, due)
@@ -179,7 +179,9 @@ end
 
 -- Moves on what is due, a few before others have their turn.
 local function turn(self, due, also)
-  local now, left = math.max(due, self.context.runtime:now()), TURNS
+  local context = self.context
+  local now = math.max(due, context.runtime:now())
+  local left = context.blocks and TURNS or 1
   local earliest = self.heap:earliest()
   while earliest and earliest <= now and left > 0 do
     step(self, also)
