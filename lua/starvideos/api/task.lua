@@ -95,11 +95,12 @@ local function id_of(value)
 end
 
 local function number_of(value)
-  if type(value) == "string" then
-    value = value:match("^%s*([%d.]+)%s*%%?%s*$")
+  local kind = type(value)
+  if kind ~= "number" then
+    value = kind == "string"
+      and tonumber(value:match "^%s*([%d.]+)%s*%%?%s*$") or nil
   end
-  local number = tonumber(value)
-  return number and is_finite(number) and number or nil
+  return value and is_finite(value) and value or nil
 end
 
 --- The reason that a failed answer gives: a text, or an object that has one.

@@ -38,11 +38,11 @@ function Block:now()
   return self.clock()
 end
 
--- Whether a fiber runs that can let others go on while it waits. Where Lua does
--- not let it, the call works all the same, but the others stand still
--- meanwhile.
+-- Whether a fiber runs that can let others go on while it waits: there are some
+-- only while others are gathered. Where Lua does not let it, the call works all
+-- the same, but the others stand still meanwhile.
 local function is_fiber(self)
-  return self.scheduler:current() and yieldable.now()
+  return self.driving > 0 and self.scheduler:current() and yieldable.now()
 end
 
 --- Make sure that the caller can wait here: it can, but for a metamethod of Lua
@@ -92,9 +92,10 @@ end
 -- (an order on the wire).
 local function drive_through(self, req, transfer)
   local interrupted
+  local ok, raised
   begin_drive(self)
-  while not transfer:done() do
-    local ok, raised = pcall(drive, self, req, transfer)
+  repeat
+    ok, raised = pcall(drive, self, req, transfer)
     if not ok and not is_interrupt(raised) then
       transfer:cancel()
       end_drive(self)
@@ -108,7 +109,7 @@ local function drive_through(self, req, transfer)
         req.on_interrupt()
       end
     end
-  end
+  until ok or transfer:done()
   end_drive(self)
   local response, failure = transfer:result(req.reads)
   if interrupted then
