@@ -62,20 +62,4 @@ static inline void sv_push_integer(lua_State *L, long long number) {
   lua_pushnumber(L, (lua_Number)number);
 }
 
-/* Pushes the float on top as an integer where Lua has them and it is whole; false
-** otherwise. */
-static inline int sv_push_whole(lua_State *L) {
-#if LUA_VERSION_NUM >= 503
-  int is_whole;
-  lua_Integer number = lua_tointegerx(L, -1, &is_whole);
-  if (is_whole && !lua_isinteger(L, -1)) {
-    lua_pushinteger(L, number);
-    return 1;
-  }
-#else
-  (void)L;
-#endif
-  return 0;
-}
-
 #endif

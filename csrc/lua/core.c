@@ -300,15 +300,6 @@ static int core_fields(lua_State *L) {
   return 1;
 }
 
-/* plain(table) -> whether a number in it may have been rounded; see
-** sv_make_plain. */
-static int core_plain(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 1);
-  lua_pushboolean(L, sv_make_plain(L, 1));
-  return 1;
-}
-
 static const luaL_Reg catalog_methods[] = {
     {"validate", catalog_validate}, {"models", catalog_models},
     {"model", catalog_model},       {"__gc", catalog_gc},
@@ -327,7 +318,6 @@ static const luaL_Reg functions[] = {
     {"socket_mark", sv_lua_socket_mark},
     {"content_range", core_content_range},
     {"fields", core_fields},
-    {"plain", core_plain},
     {NULL, NULL},
 };
 

@@ -13,11 +13,4 @@ sv_value sv_to_value(lua_State *L, int index);
 /* An integer where the number is whole, for Lua 5.3 and later. */
 void sv_push_number(lua_State *L, double number);
 
-/* Makes plain Lua of a table at an index that lua-cjson has decoded, and of all
-** tables in it: its null becomes nil, and whole floats integers, for Lua 5.3 and
-** later. True where a number has more than 15 digits before its point, so that
-** it may have been rounded. Raises where they are nested deeper than Lua's
-** stack. */
-bool sv_make_plain(lua_State *L, int table);
-
 #endif

@@ -3,8 +3,6 @@
 -- affect each other.
 -- @module starvideos.json
 
-local core = require "starvideos.core"
-
 local found, cjson = pcall(require, "cjson")
 if not found then
   error("starvideos needs the Lua module cjson: luarocks install lua-cjson, or"
@@ -31,13 +29,34 @@ end })
 
 local tointeger, null = math.tointeger, cjson.null
 
--- What becomes of a decoded value. cjson reads every number as a float, which
+-- Where a float may not be the number that was written.
+local MANY_DIGITS = 1e15
+
+-- Makes plain Lua of a decoded table. cjson reads every number as a float, which
 -- Lua 5.3 and later print as "5.0": whole ones become integers, as the sender
 -- meant them. Its null is a userdata, which is true in a condition: it becomes
--- nil.
+-- nil. Whether a number has many digits.
+local function make_plain(decoded)
+  local is_rounded = false
+  for key, item in next, decoded do
+    local kind = type(item)
+    if kind == "number" then
+      is_rounded = is_rounded or item >= MANY_DIGITS or item <= -MANY_DIGITS
+      if tointeger then
+        decoded[key] = tointeger(item) or item
+      end
+    elseif kind == "table" then
+      is_rounded = make_plain(item) or is_rounded
+    elseif item == null then
+      decoded[key] = nil
+    end
+  end
+  return is_rounded
+end
+
 local function plain(value)
   if type(value) == "table" then
-    return value, nil, core.plain(value)
+    return value, nil, make_plain(value)
   elseif type(value) == "number" and tointeger then
     return tointeger(value) or value
   elseif value == null then
