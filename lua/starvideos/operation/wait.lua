@@ -90,7 +90,8 @@ end
 -- earliest is due, and has another one poll it. That one ends after its poll, or
 -- sleeps, too, where its watch is due before the sleeper wakes: there are as many
 -- coroutines as polls under way, and one. `wakes` has when each sleeper wakes,
--- the first to wake last.
+-- the first to wake last; `taken` the watches whose coroutines, in nginx, have not
+-- begun yet.
 
 -- Where many wait, a process that woke for each of them would spend more on
 -- waking than on polling: they are due together, on a beat. No deadline waits
@@ -170,7 +171,7 @@ local function step(self, also)
   if what ~= watch.POLL then
     put(self, one, what, value, err)
   elseif next_due(self) then
-    self.taken = one
+    self.taken[#self.taken + 1] = one
     also(self.poll)
   else
     poll(self, one)
@@ -251,13 +252,13 @@ end
 -- What waits for many have in common.
 local function new(context, on_end)
   local self = { context = context, heap = deadlines(), watches = {}, count = 0,
-    results = {}, wakes = {}, on_end = on_end }
+    results = {}, wakes = {}, taken = {}, on_end = on_end }
   function self.lead(also)
     self.also = also
     return lead(self, also)
   end
   function self.poll(further)
-    poll(self, self.taken)
+    poll(self, table.remove(self.taken))
     return lead(self, further)
   end
   return self
