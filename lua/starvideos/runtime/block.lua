@@ -91,10 +91,10 @@ end
 -- Drives one transfer to its end; an interrupt cancels it, but with `finish`
 -- (an order on the wire).
 local function drive_through(self, req, transfer)
-  local interrupted
-  local ok, raised
+  local interrupted, raised
+  local ok = transfer:done() -- a finalizer may have driven it
   begin_drive(self)
-  repeat
+  while not ok do
     ok, raised = pcall(drive, self, req, transfer)
     if not ok and not is_interrupt(raised) then
       transfer:cancel()
@@ -109,7 +109,8 @@ local function drive_through(self, req, transfer)
         req.on_interrupt()
       end
     end
-  until ok or transfer:done()
+    ok = ok or transfer:done()
+  end
   end_drive(self)
   local response, failure = transfer:result(req.reads)
   if interrupted then
