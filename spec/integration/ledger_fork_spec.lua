@@ -137,3 +137,20 @@ describe("a ledger's file", function()
     process.close(memory)
   end)
 end)
+
+describe("the number of a process", function()
+  for name, fork in pairs { fork = process.fork,
+    ["a fork that calls no handler"] = process.fork_silently } do
+    it("is another in the child of " .. name, function()
+      local parent = core.process_id()
+      local child = process.start(function()
+        local own = core.process_id()
+        return own ~= parent and own == core.process_id()
+          and core.process_exists(own)
+      end, fork)
+      assert.is_true(process.await(child))
+      assert.equal(parent, core.process_id())
+      assert.not_equal(parent, child)
+    end)
+  end
+end)

@@ -1,18 +1,72 @@
-#define _GNU_SOURCE /* readlink */
+#define _GNU_SOURCE /* MADV_WIPEONFORK, readlink */
 
 #include "platform/process.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 #include "core/hidden.h"
 
+#ifdef MADV_WIPEONFORK
+
+/* What getpid() said, on a page that the kernel empties in the child of any fork,
+** even where that calls no handler (_Fork, clone). NULL where there is none. */
+static long *known;
+
+static size_t page_size(void) {
+  return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* An emulator may take any advice, and follow none. */
+static bool is_wiped(void *page) {
+  return madvise(page, page_size(), -1) != 0 &&
+         madvise(page, page_size(), MADV_WIPEONFORK) == 0;
+}
+
+static void map_page(void) {
+  void *page = mmap(NULL, page_size(), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page != MAP_FAILED && is_wiped(page)) {
+    known = page;
+  } else if (page != MAP_FAILED) {
+    munmap(page, page_size());
+  }
+}
+
+__attribute__((destructor)) static void unmap_page(void) {
+  if (known) {
+    munmap(known, page_size());
+    known = NULL;
+  }
+}
+
+long sv_process_id(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, map_page);
+  if (!known) {
+    return (long)getpid();
+  }
+  long id = __atomic_load_n(known, __ATOMIC_RELAXED);
+  if (id == 0) {
+    id = (long)getpid();
+    __atomic_store_n(known, id, __ATOMIC_RELAXED);
+  }
+  return id;
+}
+
+#else
+
 long sv_process_id(void) {
   return (long)getpid();
 }
+
+#endif
 
 int sv_process_exists(long number) {
   if (number <= 0) {
