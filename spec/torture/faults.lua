@@ -4,7 +4,13 @@ local _M = {}
 
 -- Recorded only after the answer has come.
 local function late(ledger)
-  local submitting, resolve, held = ledger.submitting, ledger.resolve, nil
+  local begin, submitting, resolve = ledger.begin, ledger.submitting,
+    ledger.resolve
+  local held
+  function ledger:begin(wanted, holder)
+    wanted.at_once = false
+    return begin(self, wanted, holder)
+  end
   function ledger.submitting(_, row)
     held = row
     return row

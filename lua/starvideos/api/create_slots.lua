@@ -85,6 +85,13 @@ local function wait(self, runtime, entry, renew)
   return true
 end
 
+--- Whether `take` would not wait.
+-- @tparam table runtime
+-- @treturn boolean
+function Slots:is_free(runtime)
+  return not clear(self, runtime) and self.held < self.limit
+end
+
 --- Wait for a slot.
 -- @tparam table runtime
 -- @tparam function renew called from time to time; where it returns nil and an

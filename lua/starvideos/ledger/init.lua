@@ -259,6 +259,13 @@ local function name_of(self, row)
     account = row.account })
 end
 
+-- The limits that kept others back did not keep this one.
+local function passed(self, row)
+  if self.hearing then
+    self.hearing:passed(row, self.clock())
+  end
+end
+
 --- Record an order, or find the one that was placed under its key and take.
 -- @tparam table wanted see `orders:begin`; without `id`, `account` and `machine`
 -- @tparam table holder of the order: it is held until the collector frees this
@@ -280,6 +287,9 @@ function Ledger:begin(wanted, holder)
   sending[wanted.id] = nil
   if verdict == "send" then
     sending[row.order_id] = holder
+    if row.state == "submitting" then
+      passed(self, row)
+    end
   elseif name then
     naming[name] = nil
   end
@@ -321,11 +331,10 @@ end
 -- @treturn ?table err
 function Ledger:submitting(row)
   local after, err = ask(self, "submitting", row)
-  local hearing = self.hearing
-  if hearing and after then
-    hearing:passed(after, self.clock())
-  elseif hearing and err.kind == "limited" then
-    hearing:limited(row, err, self.clock())
+  if after then
+    passed(self, after)
+  elseif self.hearing and err.kind == "limited" then
+    self.hearing:limited(row, err, self.clock())
   end
   return after, err
 end

@@ -47,9 +47,11 @@ end
 local NONE = " NOT EXISTS (SELECT 1 FROM starvideos_limits WHERE %s"
   .. " AND @applies@)"
 
--- A ledger that has none of any kind is asked no more than that.
-local UNLIMITED = { count = 0,
-  sql = "NOT EXISTS (SELECT 1 FROM starvideos_limits)" }
+--- What holds of a ledger that has no limit of any kind, as SQL: it is asked no
+-- more than that.
+_M.NONE = "NOT EXISTS (SELECT 1 FROM starvideos_limits)"
+
+local UNLIMITED = { count = 0, sql = _M.NONE }
 
 local RESERVE = ([[UPDATE starvideos_limits SET
   used = CASE WHEN kind = 'open' THEN used + 1
@@ -184,21 +186,32 @@ local function refusal_of(store, caller, values)
   return freed == 0 and err
 end
 
--- Whether the ledger had limits a moment ago.
-local function is_limited(store, caller)
+--- Whether the ledger had limits a moment ago.
+-- @tparam table store
+-- @tparam table caller
+-- @treturn boolean
+function _M.is_limited(store, caller)
   local since = store.limited_at
-  return since and caller.now >= since and caller.now < since + REMEMBERED
+  return since ~= nil and caller.now >= since
+    and caller.now < since + REMEMBERED
+end
+
+--- The day that an order's cost is spent in where no limit has one of its own.
+-- @tparam table caller
+-- @treturn number Unix seconds
+function _M.day_of(caller)
+  return limit_sql.day(caller.now)
 end
 
 local function reserve_nothing(store, caller, row, change)
-  local day = limit_sql.day(caller.now)
+  local day = _M.day_of(caller)
   change.after.spent_in = day
   return change_order(store, row, change, { where = UNLIMITED,
     set = limit_sql.assignment(store, "spent_in", "day", day) })
 end
 
 local function reserve(store, caller, row, change)
-  if not is_limited(store, caller) then
+  if not _M.is_limited(store, caller) then
     local after, err, is_same = reserve_nothing(store, caller, row, change)
     if not is_same then
       return after, err

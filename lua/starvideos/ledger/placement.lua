@@ -188,7 +188,8 @@ function _M.look_up(store, wanted)
   return row, other and verdict_on_account(wanted)
 end
 
-local function look(store, caller, wanted)
+-- `failure` is that of an insert which has been tried.
+local function look(store, caller, wanted, failure)
   local rows, err = {}, nil
   if wanted.key then
     rows, err = store:all("key", wanted.key)
@@ -202,6 +203,8 @@ local function look(store, caller, wanted)
     verdict, result = verdict_on_account(wanted), other
   elseif row then
     verdict, result = decide(store, caller, row, wanted)
+  elseif failure then
+    return nil, failure
   else
     result, err = _M.insert(store, caller, wanted, "prepared")
     verdict, result = result and "send" or result, result or err
@@ -219,8 +222,17 @@ end
 -- @treturn ?string see `orders:begin`
 -- @treturn table row, or err
 function _M.begin(store, caller, wanted)
+  local row, failure
+  if wanted.at_once then
+    row, failure = store:insert_submitting(caller, row_of(wanted, placed))
+  end
+  if row then
+    row.next_take = wanted.take + 1
+    return "send", row
+  end
   for _ = 1, transitions.ATTEMPTS do
-    local verdict, row = look(store, caller, wanted)
+    local verdict
+    verdict, row = look(store, caller, wanted, failure)
     if verdict ~= false then
       return verdict, row
     end

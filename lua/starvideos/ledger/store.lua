@@ -37,12 +37,18 @@ local LIST = "SELECT " .. columns.names(listed) .. FROM
 local SELECT = "SELECT " .. columns.names(listed) .. ", "
   .. columns.names(read_alone) .. "%s" .. FROM
 
--- The tables of another version take none: they refuse its revision, NULL.
-local INSERT = "INSERT INTO starvideos_orders (" .. columns.names(placed)
-  .. [[, state, claim, owner, lease, created_at, updated_at, attempts, lease_clock,
-  lease_began, revision) VALUES (]] .. ("?, "):rep(#placed)
-  .. [[?, ?, ?, ?, ?, ?, 0, %s, (SELECT 1 WHERE ]] .. schema.condition .. [[))
-  ON CONFLICT DO NOTHING]]
+-- The revision of a new order is NULL, which no row may have, where a condition does
+-- not hold: of the tables of another version none does.
+local INTO = "INTO starvideos_orders (" .. columns.names(placed)
+  .. [[, state, claim, owner, lease, created_at, updated_at, attempts, spent_in,
+  lease_clock, lease_began, revision) VALUES (]] .. ("?, "):rep(#placed + 8)
+local INSERT = "INSERT " .. INTO .. "%s, (SELECT 1 WHERE "
+  .. schema.condition .. ")) ON CONFLICT DO NOTHING"
+
+-- Any order of its key may rule a new one out.
+local INSERT_FREE = "INSERT OR IGNORE " .. INTO .. "?, ?, (SELECT 1 WHERE "
+  .. schema.condition .. " AND " .. limits.NONE .. [[ AND NOT EXISTS
+  (SELECT 1 FROM starvideos_orders WHERE order_key = ?)))]]
 
 local UNCHANGED = " WHERE order_id = ? AND revision = ? AND "
   .. schema.condition
@@ -258,18 +264,13 @@ function Store:copy_to(path)
     tostring(why)) } or nil
 end
 
---- Add an order: a prepared one is held by the caller.
--- @tparam table caller
--- @tparam table row the columns that are given when an order is placed, `state`,
---   and `claim` of a staged one
--- @treturn ?table the row; false where its key and take are there already
--- @treturn ?table err
-function Store:insert(caller, row)
-  local is_held = row.state == "prepared"
+-- Completes a new row; its columns as the statements above have them, and how many.
+local function new_values(self, caller, row)
+  local is_held = row.state ~= "staged"
   row.owner = is_held and caller.owner or nil
   row.lease = is_held and self.lease or nil
   row.created_at, row.updated_at = caller.now, caller.now
-  row.attempts, row.revision, row.params_form = 0, 1, 2
+  row.revision, row.params_form = 1, 2
   row.model = utf8.valid(row.model)
   local values, given = {}, #placed
   for index = 1, given do
@@ -278,12 +279,25 @@ function Store:insert(caller, row)
   values[given + 1], values[given + 2] = row.state, row.claim
   values[given + 3], values[given + 4] = row.owner, row.lease
   values[given + 5], values[given + 6] = row.created_at, row.updated_at
-  given = given + 6
+  values[given + 7], values[given + 8] = row.attempts, row.spent_in
+  given = given + 8
   if not self.database:clock() then
     row.lease_clock, row.lease_began = caller.clock, caller.boottime
     values[given + 1], values[given + 2] = caller.clock, caller.boottime
     given = given + 2
   end
+  return values, given
+end
+
+--- Add an order: a prepared one is held by the caller.
+-- @tparam table caller
+-- @tparam table row the columns that are given when an order is placed, `state`,
+--   and `claim` of a staged one
+-- @treturn ?table the row; false where its key and take are there already
+-- @treturn ?table err
+function Store:insert(caller, row)
+  row.attempts = 0
+  local values, given = new_values(self, caller, row)
   local count, err = self:write(self.insertion, unpack(values, 1, given))
   if count == 0 then
     -- A statement that was retried over a new connection changes no row either
@@ -300,11 +314,40 @@ function Store:insert(caller, row)
   return row, err
 end
 
+--- Add an order that its caller sends at once: `prepared` and `submitting` are one
+-- change. Not over a network, where a change may be made and its answer be lost:
+-- nobody could tell then that the order was not sent.
+-- @tparam table caller
+-- @tparam table row the columns that are given when an order is placed
+-- @treturn ?table the row; false where it must be placed step by step: there are
+--   limits, or orders of its key
+-- @treturn ?table err
+function Store:insert_submitting(caller, row)
+  if self.database:clock() or limits.is_limited(self, caller) then
+    return false
+  end
+  row.state, row.attempts = "submitting", 1
+  row.spent_in = limits.day_of(caller)
+  local values, given = new_values(self, caller, row)
+  values[given + 1] = row.order_key
+  local count, err = self:write(INSERT_FREE, unpack(values, 1, given + 1))
+  if count ~= 1 then
+    return count and false, err
+  end
+  news.note_submitting(self, caller, row)
+  return row
+end
+
 --- A time as it is stored: LuaDBI hands one to PostgreSQL with four decimals.
 -- @tparam number seconds
 -- @treturn number
 function Store.rounded(seconds)
   return math.floor(seconds * 1e4) / 1e4
+end
+
+local assignments = {}
+for _, column in ipairs(columns) do
+  assignments[column.name] = column.name .. " = ?"
 end
 
 -- Adds to a change: the row as it will be, and the columns that differ, so that
@@ -315,7 +358,7 @@ local function put(change, name, value)
     after[name] = value
     local count = change.count + 1
     change.count, change.values[count] = count, value
-    change.names[count] = name .. " = ?"
+    change.names[count] = assignments[name]
   end
 end
 

@@ -12,8 +12,8 @@ local function succeed()
 end
 
 -- Without a ledger the steps of an order are the same, and nothing is written.
-local unrecorded = { submitting = succeed, renew = succeed, accepted = succeed,
-  tell = succeed, failed = succeed, hold = succeed }
+local unrecorded = { submitting = succeed, postpone = succeed, renew = succeed,
+  accepted = succeed, tell = succeed, failed = succeed, hold = succeed }
 
 local function place(context, fields, options, keeps, price)
   if context.ledger then

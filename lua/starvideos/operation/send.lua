@@ -98,6 +98,12 @@ end
 
 -- An order that has no slot was certainly not sent.
 local function wait_for_slot(context, order, call, problem)
+  if not context.slots:is_free(context.runtime) then
+    local ok, err = order:postpone()
+    if not ok then
+      return nil, err
+    end
+  end
   local slot, err, why = context.slots:take(context.runtime, function()
     local ok, err = check_process(context, call)
     if ok then
@@ -143,8 +149,8 @@ end
 
 --- Send an order.
 -- @tparam table context of the client
--- @tparam table order with the methods `submitting`, `renew`, `accepted`,
---   `failed`, `hold` and `tell`; see `starvideos.ledger.recorder`
+-- @tparam table order with the methods `submitting`, `postpone`, `renew`,
+--   `accepted`, `failed`, `hold` and `tell`; see `starvideos.ledger.recorder`
 -- @tparam table call `endpoint`, `body`, `process` (the id of the one that may
 --   send it), `limit_timeout` (seconds that it waits for a limit; 60) and, where a
 --   caller retries an order itself, `tries`: how often it is sent here at most

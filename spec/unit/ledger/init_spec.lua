@@ -1,3 +1,4 @@
+local contexts = require "starvideos.context"
 local databases = require "starvideos.ledger.database"
 local enqueuing = require "spec.ledger.enqueuing"
 local history = require "spec.ledger.history"
@@ -109,9 +110,56 @@ describe("the file of a ledger", function()
   end)
 
   -- Of 4,096 that were made in the same microsecond two had the same.
+  describe("where an order is placed", function()
+    local function row()
+      return world:rows("SELECT state, attempts, revision FROM starvideos_orders"
+        .. " ORDER BY order_id DESC LIMIT 1")[1]
+    end
+
+    -- How many changes there had been when an order was sent.
+    local function changes_before(options, label)
+      local seen
+      world.before_request = function()
+        seen = row()
+      end
+      assert(world:client(options):create(world.params(), { key = "kite",
+        take = label and 2, label = label }))
+      assert.same({ "submitting", 1 }, { seen.state, seen.attempts })
+      return seen.revision
+    end
+
+    it("is told in one change of a new one that is sent at once", function()
+      assert.equal(1, changes_before())
+    end)
+
+    it("is told step by step of another of its key", function()
+      changes_before()
+      assert.equal(2, changes_before(nil, "second"))
+    end)
+
+    it("is told step by step where there are limits", function()
+      local context = contexts.of(world:client())
+      assert(context.ledger:set_limits { { kind = "open", scope = "label",
+        value = "none", cap = 1 } })
+      assert.equal(2, changes_before())
+    end)
+
+    it("gives the task of a known one though nothing can be written", function()
+      local client = world:client()
+      local task = assert(client:create(world.params(), { key = "kite" }))
+      world:run [[CREATE TRIGGER full BEFORE INSERT ON starvideos_orders
+        BEGIN SELECT RAISE(ABORT, 'no room'); END]]
+      assert.equal(task.id,
+        assert(client:create(world.params(), { key = "kite" })).id)
+      local _, err = client:create(world.params(), { key = "boat" })
+      assert.equal("ledger", err.kind)
+      assert.matches("no room", err.message)
+      assert.equal(1, world:sent())
+    end)
+  end)
+
   it("gives each order an id of its own though the clock stands still",
     function()
-      local contexts = require "starvideos.context"
       local ledger = contexts.of(world:client()).ledger
       local now, last = 1e9, ""
       function ledger.clock() return now end

@@ -111,6 +111,33 @@ describe("the ledger of a game", function()
       assert.equal(task.id, assert(play(client.pending, client))[1].task_id)
     end)
 
+  it("has an order on record as not sent while it waits for a free slot", function()
+    open { max_creates = 1 }
+    local seen
+    before_send = function()
+      local runtime = require("starvideos.context").of(client).runtime
+      for _ = 1, seen and 0 or 2000 do
+        runtime:sleep(0.001)
+        seen = table.concat(states(), " ")
+        if seen == "prepared submitting" then
+          break
+        end
+      end
+    end
+    local first = client:async(client.create, client, PARAMS, { key = "a" })
+    local second = client:async(client.create, client, PARAMS, { key = "b" })
+    assert(play(function()
+      while not (first.done and second.done) do
+        require("starvideos.context").of(client).runtime:sleep(0.001)
+      end
+      return true
+    end))
+    assert.truthy(first.result and second.result)
+    assert.equal("prepared submitting", seen)
+    assert.same({ "accepted", "accepted" }, states())
+    assert.equal(2, posts)
+  end)
+
   -- Each of many orders wrote again what the others were writing.
   it("is asked once to record the outcome of each of many orders", function()
     open()
@@ -145,7 +172,7 @@ describe("the ledger of a game", function()
       end
       return true
     end))
-    assert.same({ begin = 10, submitting = 10, resolve = 10 }, asked)
+    assert.same({ begin = 10, resolve = 10 }, asked)
   end)
 
   it("raises outside of async", function()
