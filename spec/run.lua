@@ -184,10 +184,17 @@ local function excuse(job, output, passed, failed, skipped)
   return passed, failed, skipped
 end
 
--- Where it stands in a long log only its end is read: why the first failed.
-local function reason_in(output)
-  local text = output:match "\n(%u%l+ %->.*)" or output:sub(-1000)
-  return text:sub(1, 1000)
+-- Where it stands in a long log only its end is read: why the first failed that is
+-- not marked as POSIX.
+local function reason_in(job, output)
+  local marked = job.kind == "windows" and posix[job.path]
+  local excused = type(marked) == "table" and marked or {}
+  for at, name in output:gmatch "\n()%u%l+ %-> [^\n]*\n([^\n]*)" do
+    if not excused[name] then
+      return output:sub(at, at + 999)
+    end
+  end
+  return output:sub(-1000)
 end
 
 -- Shows how a file ended. Gives its counts, and why it failed.
@@ -205,7 +212,7 @@ local function finish(job, status)
   end
   return { job = job, passed = passed, failed = failed, skipped = skipped or 0,
     is_lost = trouble ~= nil and trouble:find "without a summary" ~= nil,
-    reason = failed > 0 and reason_in(output) or nil }
+    reason = failed > 0 and reason_in(job, output) or nil }
 end
 
 -- Hands the jobs to workers in their order, so many at a time.
