@@ -42,6 +42,7 @@ return function(context, params, options, keeps)
   if not request then
     return nil, err
   end
+  local process = context.process_id() -- of the one that may send it
   local order, task
   order, task, err = place(context, request.fields, options, keeps,
     validate.price(context, params, row))
@@ -49,7 +50,7 @@ return function(context, params, options, keeps)
     return task, task and warnings or err
   end
   task, err = send(context, order, { endpoint = request.endpoint,
-    body = request.body, process = context.process_id(),
+    body = request.body, process = process,
     limit_timeout = options.limit_timeout })
   if not task then
     order:tell() -- that it was stopped before it was sent

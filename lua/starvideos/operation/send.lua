@@ -96,20 +96,26 @@ local function steps_of(context, order, call, tries, slot)
   return steps
 end
 
+-- Takes a step of an order that waits.
+local function step(context, order, call, method)
+  local ok, err = check_process(context, call)
+  if ok then
+    ok, err = order[method](order)
+  end
+  return ok, err
+end
+
 -- An order that has no slot was certainly not sent.
 local function wait_for_slot(context, order, call, problem)
-  if not context.slots:is_free(context.runtime) then
-    local ok, err = order:postpone()
+  local slots, runtime = context.slots, context.runtime
+  if not slots:is_free(runtime) then
+    local ok, err = step(context, order, call, "postpone")
     if not ok then
       return nil, err
     end
   end
-  local slot, err, why = context.slots:take(context.runtime, function()
-    local ok, err = check_process(context, call)
-    if ok then
-      ok, err = order:renew()
-    end
-    return ok, err
+  local slot, err, why = slots:take(runtime, function()
+    return step(context, order, call, "renew")
   end)
   if not slot and not err then
     err = stopped(problem, why)

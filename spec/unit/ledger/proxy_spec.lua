@@ -1,6 +1,7 @@
 -- A ledger on a thread of its own: what a game sees of it, and what it sees
 -- where the database does not answer.
 
+local contexts = require "starvideos.context"
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local files = require "spec.fixtures.files"
@@ -115,7 +116,7 @@ describe("the ledger of a game", function()
     open { max_creates = 1 }
     local seen
     before_send = function()
-      local runtime = require("starvideos.context").of(client).runtime
+      local runtime = contexts.of(client).runtime
       for _ = 1, seen and 0 or 2000 do
         runtime:sleep(0.001)
         seen = table.concat(states(), " ")
@@ -128,7 +129,7 @@ describe("the ledger of a game", function()
     local second = client:async(client.create, client, PARAMS, { key = "b" })
     assert(play(function()
       while not (first.done and second.done) do
-        require("starvideos.context").of(client).runtime:sleep(0.001)
+        contexts.of(client).runtime:sleep(0.001)
       end
       return true
     end))
@@ -137,6 +138,25 @@ describe("the ledger of a game", function()
     assert.same({ "accepted", "accepted" }, states())
     assert.equal(2, posts)
   end)
+
+  -- Its parent goes on with the order, and may be sending it.
+  it("has nothing changed by a child that was forked while an order was placed",
+    function()
+      open()
+      local context = contexts.of(client)
+      local begin = context.ledger.begin
+      function context.ledger:begin(...)
+        local verdict, row = begin(self, ...)
+        function context.process_id() return -1 end
+        context.slots.held = context.slots.limit
+        return verdict, row
+      end
+      local task, err = create "kite"
+      assert.is_nil(task)
+      assert.equal("cancelled", err.kind)
+      assert.same({ "submitting" }, states())
+      assert.equal(0, posts)
+    end)
 
   -- Each of many orders wrote again what the others were writing.
   it("is asked once to record the outcome of each of many orders", function()
@@ -163,7 +183,7 @@ describe("the ledger of a game", function()
         orders[index] = client:async(client.create, client, PARAMS,
           { key = "k" .. index })
       end
-      local runtime = require("starvideos.context").of(client).runtime
+      local runtime = contexts.of(client).runtime
       for _, order in ipairs(orders) do
         while not order.done do
           runtime:sleep(0.001)
