@@ -151,7 +151,7 @@ describe("the ledger of a game", function()
         context.slots.held = context.slots.limit
         return verdict, row
       end
-      local task, err = create "kite"
+      local task, err = create "child"
       assert.is_nil(task)
       assert.equal("cancelled", err.kind)
       assert.same({ "submitting" }, states())
