@@ -49,9 +49,9 @@ local NONE = " NOT EXISTS (SELECT 1 FROM starvideos_limits WHERE %s"
 
 --- What holds of a ledger that has no limit of any kind, as SQL: it is asked no
 -- more than that.
-_M.NONE = "NOT EXISTS (SELECT 1 FROM starvideos_limits)"
+_M.unlimited = "NOT EXISTS (SELECT 1 FROM starvideos_limits)"
 
-local UNLIMITED = { count = 0, sql = _M.NONE }
+local UNLIMITED = { count = 0, sql = _M.unlimited }
 
 local RESERVE = ([[UPDATE starvideos_limits SET
   used = CASE WHEN kind = 'open' THEN used + 1
@@ -196,15 +196,8 @@ function _M.is_limited(store, caller)
     and caller.now < since + REMEMBERED
 end
 
---- The day that an order's cost is spent in where no limit has one of its own.
--- @tparam table caller
--- @treturn number Unix seconds
-function _M.day_of(caller)
-  return limit_sql.day(caller.now)
-end
-
 local function reserve_nothing(store, caller, row, change)
-  local day = _M.day_of(caller)
+  local day = limit_sql.day(caller.now)
   change.after.spent_in = day
   return change_order(store, row, change, { where = UNLIMITED,
     set = limit_sql.assignment(store, "spent_in", "day", day) })

@@ -5,6 +5,7 @@
 local columns = require "starvideos.ledger.columns"
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
+local limit_sql = require "starvideos.ledger.limit_sql"
 local limits = require "starvideos.ledger.limits"
 local locations = require "starvideos.ledger.location"
 local news = require "starvideos.ledger.news"
@@ -47,7 +48,7 @@ local INSERT = "INSERT " .. INTO .. "%s, (SELECT 1 WHERE "
 
 -- Any order of its key may rule a new one out.
 local INSERT_FREE = "INSERT OR IGNORE " .. INTO .. "?, ?, (SELECT 1 WHERE "
-  .. schema.condition .. " AND " .. limits.NONE .. [[ AND NOT EXISTS
+  .. schema.condition .. " AND " .. limits.unlimited .. [[ AND NOT EXISTS
   (SELECT 1 FROM starvideos_orders WHERE order_key = ?)))]]
 
 local UNCHANGED = " WHERE order_id = ? AND revision = ? AND "
@@ -327,7 +328,7 @@ function Store:insert_submitting(caller, row)
     return false
   end
   row.state, row.attempts = "submitting", 1
-  row.spent_in = limits.day_of(caller)
+  row.spent_in = limit_sql.day(caller.now)
   local values, given = new_values(self, caller, row)
   values[given + 1] = row.order_key
   local count, err = self:write(INSERT_FREE, unpack(values, 1, given + 1))

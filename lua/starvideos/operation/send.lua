@@ -65,16 +65,22 @@ local function check_process(context, call)
   }
 end
 
+-- Takes a step of an order, unless it is the parent's.
+local function step(context, order, call, method)
+  local ok, err = check_process(context, call)
+  if ok then
+    ok, err = order[method](order)
+  end
+  return ok, err
+end
+
 -- What `exchange.order` calls, even if the caller has ended by then. The time
 -- in which the order may be sent and answered begins with its slot.
 local function steps_of(context, order, call, tries, slot)
   local steps = {}
   function steps.begin()
     local begun = context.boottime()
-    local ok, err = check_process(context, call)
-    if ok then
-      ok, err = order:submitting()
-    end
+    local ok, err = step(context, order, call, "submitting")
     call.send_by = order.send_by or begun + context.timeout
     if ok then
       ok, err = check_process(context, call)
@@ -94,15 +100,6 @@ local function steps_of(context, order, call, tries, slot)
     rate_event(context)
   end
   return steps
-end
-
--- Takes a step of an order that waits.
-local function step(context, order, call, method)
-  local ok, err = check_process(context, call)
-  if ok then
-    ok, err = order[method](order)
-  end
-  return ok, err
 end
 
 -- An order that has no slot was certainly not sent.
