@@ -8,6 +8,7 @@
 -- @module starvideos.gateway.janitor
 
 local contexts = require "starvideos.context"
+local live = require "starvideos.gateway.live"
 local orders = require "starvideos.gateway.orders"
 local records = require "starvideos.ledger.record"
 
@@ -44,6 +45,7 @@ end
 
 -- Where this nginx worker is killed in between, the next sweep marks the order.
 local function clear(tools, file, result)
+  tools.announce(file.order_id)
   local ok, err = remove(tools, file.path)
   if ok then
     ok, err = tools.mark(file.order_id)
@@ -95,8 +97,9 @@ end
 -- @tparam table app
 -- @tparam table tools `list(after)`: rows of orders that have ended and may have a
 --   file, oldest first, from the one behind that id; `is_ours(row)`: the file would
---   be this gateway's; `remove(path)`; `mark(order_id)`: the ledger is to know that
---   the file is gone; `may_go_on()`
+--   be this gateway's; `announce(order_id)`: the file is about to go;
+--   `remove(path)`; `mark(order_id)`: the ledger is to know that the file is gone;
+--   `may_go_on()`
 -- @treturn table `count`: of orders that have nothing on disk any more;
 --   `failure`: a sentence, the first of what could not be done, or nil
 function _M.sweep(app, tools)
@@ -129,6 +132,7 @@ local function tools_of(app, may_go_on)
       return context.ledger:requests { ended = true, after = after,
         limit = _M.policy.page }
     end,
+    announce = live.note_removal,
     remove = function(path)
       return context.runtime:disk("remove", path)
     end,

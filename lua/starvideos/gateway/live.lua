@@ -55,6 +55,20 @@ function _M.progress(order_id)
   return dict and dict:get("progress " .. order_id)
 end
 
+--- Note that the file of an order is being removed. The ledger learns of it when
+-- it is gone; who asks in between is told the same.
+-- @tparam string order_id
+function _M.note_removal(order_id)
+  board():set("removed " .. order_id, true, _M.policy.kept)
+end
+
+--- Whether the file of an order was being removed, of late.
+-- @tparam string order_id
+-- @treturn boolean
+function _M.is_removed(order_id)
+  return board():get("removed " .. order_id) ~= nil
+end
+
 -- Of this nginx worker: the orders that somebody listens to, by their ids, each
 -- with its `entry`, its `listeners`, the `state` and the `progress` that were
 -- noted of it, and whether its entry `is_stale`.

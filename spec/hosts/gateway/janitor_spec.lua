@@ -19,6 +19,15 @@ local BEFORE = [[
   policy.look, policy.rest, policy.lease, policy.spared = 0.2, 0.1, 1, 1
   ngx.shared.starvideos_gateway:add("janitor", "a killed worker", 1)]]
 
+-- A ledger that is slow to learn what was removed.
+local SLOW_MARK = [[
+  local fleet = require "starvideos.ledger.fleet"
+  local removed = fleet.removed
+  function fleet:removed(...)
+    ngx.sleep(1)
+    return removed(self, ...)
+  end]]
+
 describe("the janitor of a gateway", function()
   local provider, gateway, engine
 
@@ -33,9 +42,9 @@ describe("the janitor of a gateway", function()
     provider:stop()
   end)
 
-  local function start(settings)
+  local function start(settings, more)
     gateway = gateways.start { base_url = provider.base_url, api_key = KEY,
-      settings = settings, before = BEFORE }
+      settings = settings, before = BEFORE .. (more or "") }
   end
 
   after_each(function()
@@ -103,6 +112,17 @@ describe("the janitor of a gateway", function()
     assert.is_true(is_there(young))
     assert.equal(200, (ask("GET", "/v1/videos/" .. old)))
     assert.equal(200, (ask("GET", "/v1/videos/" .. young .. "/content")))
+  end)
+
+  it("says so of a video before the ledger knows", function()
+    start({ keep_days = 7 }, SLOW_MARK)
+    local id = saved()
+    grow_old(id, 8)
+    assert.is_true(await(function() return not is_there(id) end))
+    local status, refusal = ask("GET", "/v1/videos/" .. id .. "/content")
+    assert.equal(410, status)
+    assert.equal("expired", refusal.error.code)
+    assert.is_true(expires(id))
   end)
 
   it("removes the oldest where there is no room for all", function()

@@ -5,12 +5,12 @@ local janitor = require "starvideos.gateway.janitor"
 local DAY, NOW = 86400, 1760000000
 
 describe("the janitor of a gateway", function()
-  local app, rows, files, marked, tools, steps
+  local app, rows, files, announced, marked, tools, steps
 
   before_each(function()
     app = { folder = "/srv/gateway", settings = { keep_days = 7 },
       now = function() return NOW end }
-    rows, files, marked, steps = {}, {}, {}, math.huge
+    rows, files, announced, marked, steps = {}, {}, {}, {}, math.huge
     tools = {
       list = function(after)
         local page = {}
@@ -23,7 +23,9 @@ describe("the janitor of a gateway", function()
         return page
       end,
       is_ours = function(row) return row.machine ~= "elsewhere" end,
+      announce = function(order_id) announced[order_id] = true end,
       remove = function(path)
+        assert.is_true(announced[path:match "(%x+)%.mp4"])
         if files[path] == "locked" then
           return nil, { errno = 13, message = "permission denied" }
         elseif not files[path] then
@@ -84,6 +86,13 @@ describe("the janitor of a gateway", function()
     assert.equal("3", left())
     assert.is_true(is_marked(1))
     assert.is_false(is_marked(3))
+  end)
+
+  it("announces what it is about to remove, and nothing else", function()
+    order(1, 8)
+    order(2, 1)
+    sweep()
+    assert.same({ [("%032x"):format(1)] = true }, announced)
   end)
 
   it("keeps everything where there is neither age nor size", function()
