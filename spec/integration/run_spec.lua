@@ -18,7 +18,7 @@ local client = assert(starvideos.new { runtime = %q, api_key = %q,
 local last
 if client.run and %q ~= "block" then
   last = client:async(client.create, client, { model = "videos", duration = 4,
-    prompt = "a kite [scenario:create_slow=1]" })
+    prompt = "a kite [scenario:create_slow=3]" })
   client:async(client.wait, client, "video_1")
 end
 io.open(%q, "w"):close()
