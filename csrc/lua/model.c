@@ -64,12 +64,12 @@ static void set_cells(lua_State *L, const sv_row_group *group,
 }
 
 void sv_push_row(lua_State *L, const sv_model *row) {
-  lua_newtable(L);
+  lua_createtable(L, 0, (int)(sv_row_groups[0].count + sv_row_group_count));
   set_cells(L, &sv_row_groups[0], row);
   for (size_t g = 1; g < sv_row_group_count; g++) {
     const sv_row_group *group = &sv_row_groups[g];
     if ((row->takes & group->takes) == group->takes) {
-      lua_newtable(L);
+      lua_createtable(L, 0, (int)group->count);
       set_cells(L, group, row);
       lua_setfield(L, -2, group->name);
     }
