@@ -151,6 +151,7 @@ build = {
     ["starvideos.ledger.history"] = "lua/starvideos/ledger/history.lua",
     ["starvideos.ledger.id_list"] = "lua/starvideos/ledger/id_list.lua",
     ["starvideos.ledger"] = "lua/starvideos/ledger/init.lua",
+    ["starvideos.ledger.insertion"] = "lua/starvideos/ledger/insertion.lua",
     ["starvideos.ledger.lease"] = "lua/starvideos/ledger/lease.lua",
     ["starvideos.ledger.limit_refusal"] = "lua/starvideos/ledger/limit_refusal.lua",
     ["starvideos.ledger.limit_settings"] = "lua/starvideos/ledger/limit_settings.lua",

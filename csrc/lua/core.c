@@ -300,6 +300,14 @@ static int core_fields(lua_State *L) {
   return 1;
 }
 
+/* sized(items, fields) -> an empty table with room for so many: one that grows
+** while it is filled is made anew each time. */
+static int core_sized(lua_State *L) {
+  int items = (int)luaL_checkinteger(L, 1);
+  lua_createtable(L, items, (int)luaL_checkinteger(L, 2));
+  return 1;
+}
+
 static const luaL_Reg catalog_methods[] = {
     {"validate", catalog_validate}, {"models", catalog_models},
     {"model", catalog_model},       {"__gc", catalog_gc},
@@ -318,6 +326,7 @@ static const luaL_Reg functions[] = {
     {"socket_mark", sv_lua_socket_mark},
     {"content_range", core_content_range},
     {"fields", core_fields},
+    {"sized", core_sized},
     {NULL, NULL},
 };
 

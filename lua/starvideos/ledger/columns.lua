@@ -132,6 +132,8 @@ local _M = {
   { "closed_at", FLOAT },
 }
 
+--- How many columns of a row have a value, at most, of nearly all rows.
+_M.FILLED = 32
 
 --- The version of the tables.
 _M.version = 2

@@ -11,7 +11,7 @@ local _M = {}
 -- The modules that an actor requires and that are written in Lua.
 _M.names = { "DBI", "starvideos.json", "starvideos.redact" }
 for name in (
-  "actor archive columns database decision gates history id_list lease"
+  "actor archive columns database decision gates history id_list insertion lease"
   .. " limit_refusal limit_settings limit_sql limits location migration news orders"
   .. " owner placement queue requests schema states store tally transitions untold utf8"
   .. " workers"

@@ -3,7 +3,9 @@
 
 local archive = require "starvideos.ledger.archive"
 local columns = require "starvideos.ledger.columns"
+local core = require "starvideos.core"
 local id_list = require "starvideos.ledger.id_list"
+local insertion = require "starvideos.ledger.insertion"
 local leases = require "starvideos.ledger.lease"
 local transitions = require "starvideos.ledger.transitions"
 
@@ -35,7 +37,7 @@ end)
 
 -- Columns that an order is placed with, from what is wanted.
 local function row_of(wanted, list)
-  local row = {}
+  local row = core.sized(0, columns.FILLED)
   for index = 1, #list do
     local column = list[index]
     row[column.name] = wanted[column.as]
@@ -54,7 +56,7 @@ end
 function _M.insert(store, caller, wanted, state, batch)
   local row = row_of(wanted, placed)
   row.state, row.claim = state, batch
-  return store:insert(caller, row)
+  return insertion.insert(store, caller, row)
 end
 
 -- One that certainly was not accepted may be corrected. The id of a refused
@@ -224,7 +226,8 @@ end
 function _M.begin(store, caller, wanted)
   local row, failure
   if wanted.at_once then
-    row, failure = store:insert_submitting(caller, row_of(wanted, placed))
+    row, failure = insertion.insert_submitting(store, caller,
+      row_of(wanted, placed))
   end
   if row then
     row.next_take = wanted.take + 1

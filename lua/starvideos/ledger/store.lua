@@ -5,7 +5,6 @@
 local columns = require "starvideos.ledger.columns"
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
-local limit_sql = require "starvideos.ledger.limit_sql"
 local limits = require "starvideos.ledger.limits"
 local locations = require "starvideos.ledger.location"
 local news = require "starvideos.ledger.news"
@@ -29,27 +28,11 @@ end)
 local numbers = columns.where(function(column)
   return not column.type:find "TEXT" and not column.verbatim
 end)
-local placed = columns.where(function(column)
-  return column.placed
-end)
 
 local FROM = " FROM starvideos_orders "
 local LIST = "SELECT " .. columns.names(listed) .. FROM
 local SELECT = "SELECT " .. columns.names(listed) .. ", "
   .. columns.names(read_alone) .. "%s" .. FROM
-
--- The revision of a new order is NULL, which no row may have, where a condition does
--- not hold: of the tables of another version none does.
-local INTO = "INTO starvideos_orders (" .. columns.names(placed)
-  .. [[, state, claim, owner, lease, created_at, updated_at, attempts, spent_in,
-  lease_clock, lease_began, revision) VALUES (]] .. ("?, "):rep(#placed + 8)
-local INSERT = "INSERT " .. INTO .. "%s, (SELECT 1 WHERE "
-  .. schema.condition .. ")) ON CONFLICT DO NOTHING"
-
--- Any order of its key may rule a new one out.
-local INSERT_FREE = "INSERT OR IGNORE " .. INTO .. "?, ?, (SELECT 1 WHERE "
-  .. schema.condition .. " AND " .. limits.unlimited .. [[ AND NOT EXISTS
-  (SELECT 1 FROM starvideos_orders WHERE order_key = ?)))]]
 
 local UNCHANGED = " WHERE order_id = ? AND revision = ? AND "
   .. schema.condition
@@ -265,86 +248,15 @@ function Store:copy_to(path)
     tostring(why)) } or nil
 end
 
--- Completes a new row; its columns as the statements above have them, and how many.
-local function new_values(self, caller, row)
-  local is_held = row.state ~= "staged"
-  row.owner = is_held and caller.owner or nil
-  row.lease = is_held and self.lease or nil
-  row.created_at, row.updated_at = caller.now, caller.now
-  row.revision, row.params_form = 1, 2
-  row.model = utf8.valid(row.model)
-  local values, given = {}, #placed
-  for index = 1, given do
-    values[index] = row[placed[index].name]
-  end
-  values[given + 1], values[given + 2] = row.state, row.claim
-  values[given + 3], values[given + 4] = row.owner, row.lease
-  values[given + 5], values[given + 6] = row.created_at, row.updated_at
-  values[given + 7], values[given + 8] = row.attempts, row.spent_in
-  given = given + 8
-  if not self.database:clock() then
-    row.lease_clock, row.lease_began = caller.clock, caller.boottime
-    values[given + 1], values[given + 2] = caller.clock, caller.boottime
-    given = given + 2
-  end
-  return values, given
-end
-
---- Add an order: a prepared one is held by the caller.
--- @tparam table caller
--- @tparam table row the columns that are given when an order is placed, `state`,
---   and `claim` of a staged one
--- @treturn ?table the row; false where its key and take are there already
--- @treturn ?table err
-function Store:insert(caller, row)
-  row.attempts = 0
-  local values, given = new_values(self, caller, row)
-  local count, err = self:write(self.insertion, unpack(values, 1, given))
-  if count == 0 then
-    -- A statement that was retried over a new connection changes no row either
-    -- where the first try did.
-    local rows
-    rows, err = self:all("id", row.order_id)
-    row = rows and (rows[1] or false)
-  elseif not count then
-    row = nil
-  end
-  if row then
-    news.note(self, caller, row)
-  end
-  return row, err
-end
-
---- Add an order that its caller sends at once: `prepared` and `submitting` are one
--- change. Not over a network, where a change may be made and its answer be lost:
--- nobody could tell then that the order was not sent.
--- @tparam table caller
--- @tparam table row the columns that are given when an order is placed
--- @treturn ?table the row; false where it must be placed step by step: there are
---   limits, or orders of its key
--- @treturn ?table err
-function Store:insert_submitting(caller, row)
-  if self.database:clock() or limits.is_limited(self, caller) then
-    return false
-  end
-  row.state, row.attempts = "submitting", 1
-  row.spent_in = limit_sql.day(caller.now)
-  local values, given = new_values(self, caller, row)
-  values[given + 1] = row.order_key
-  local count, err = self:write(INSERT_FREE, unpack(values, 1, given + 1))
-  if count ~= 1 then
-    return count and false, err
-  end
-  news.note_submitting(self, caller, row)
-  return row
-end
-
 --- A time as it is stored: LuaDBI hands one to PostgreSQL with four decimals.
 -- @tparam number seconds
 -- @treturn number
 function Store.rounded(seconds)
   return math.floor(seconds * 1e4) / 1e4
 end
+
+-- Columns that a change names, at most for most; with its condition.
+local CHANGED = 16
 
 local assignments = {}
 for _, column in ipairs(columns) do
@@ -393,11 +305,12 @@ local function is_over(state)
 end
 
 local function change_of(self, caller, row, state, changes)
-  local after = {}
+  local after = core.sized(0, columns.FILLED)
   for name, value in pairs(row) do
     after[name] = value
   end
-  local change = { after = after, names = {}, values = {}, count = 0 }
+  local change = { after = after, names = core.sized(CHANGED, 0),
+    values = core.sized(CHANGED, 0), count = 0 }
   local now = self.rounded(caller.now)
   put(change, "state", state)
   put(change, "updated_at", now)
@@ -599,7 +512,6 @@ function _M.new(options)
     lease = options.lease,
     database = database,
     select = SELECT:format(clock and ", " .. clock .. " AS read_at" or ""),
-    insertion = INSERT:format(clock and "NULL, " .. clock or "?, ?"),
   }, Store)
 end
 

@@ -72,6 +72,7 @@ end)
 
 describe("a column that a later version brings", function()
   local MODULES = { "columns", "schema", "store", "record", "orders",
+    "insertion",
     "placement", "decision" }
   local loaded, world, client
 
