@@ -18,6 +18,11 @@ clean_up() {
   for file in "$TMPDIR"/*/nginx.pid; do
     [ ! -s "$file" ] || kill "$(cat "$file")" || :
   done
+  # A server that an assertion of its own has ended leaves its drivers behind.
+  for process in /proc/[0-9]*; do
+    ! grep -qszxF "TMPDIR=$TMPDIR" "$process/environ" || \
+      kill -KILL "${process#/proc/}" || :
+  done
   rm -rf "$TMPDIR"
 }
 wineserver -p
