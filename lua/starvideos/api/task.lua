@@ -124,8 +124,8 @@ end
 -- @treturn table task; fields the answer lacks are nil
 function _M.new(fields, raw, id)
   local status = _M.status(fields.status)
-  local has_failed = terminal[status] and status ~= "completed"
-  return setmetatable({
+  -- Eight fields fill a table: what an unfinished task does not have is added.
+  local task = {
     id = id or id_of(fields.id) or id_of(fields.projectId),
     object = fields.object and text_of(fields.object) or nil,
     created = fields.created and number_of(fields.created) or nil,
@@ -133,12 +133,16 @@ function _M.new(fields, raw, id)
     status = status,
     video_url = fields.video_url and text_of(fields.video_url)
       or fields.url and text_of(fields.url) or nil,
-    actualDuration = fields.actualDuration
-      and number_of(fields.actualDuration) or nil,
     progress = fields.progress and number_of(fields.progress) or nil,
-    error = has_failed and _M.reason(fields.error) or nil,
     raw = raw,
-  }, mt)
+  }
+  if fields.actualDuration then
+    task.actualDuration = number_of(fields.actualDuration)
+  end
+  if terminal[status] and status ~= "completed" then
+    task.error = _M.reason(fields.error)
+  end
+  return setmetatable(task, mt)
 end
 
 return _M
