@@ -33,11 +33,12 @@ local sizes = {
   lines = part_of(scale, 1000, 12),
   batch_kills = part_of(scale, 500, 6),
   queue = part_of(scale, 100000, 2000),
+  calls = part_of(scale, 1000000, 12000),
 }
 
 local wanted = { select(3, (table.unpack or unpack)(arg)) }
 if not wanted[1] then
-  wanted = { "queue", "crowd", "kills", "cap", "batch" }
+  wanted = { "queue", "crowd", "kills", "cap", "batch", "calls" }
 end
 
 math.randomseed(seed)

@@ -278,12 +278,16 @@ local function run(self, group, operation)
   end
 end
 
+-- The actor's wait does not end for what was taken before: so the message is
+-- looked at behind the takes, which may have met its very answer.
 local function wait_for(actor, message, patience)
-  while not message:done() do
+  while true do
     while actor:take() do
     end
     local left = patience.left()
-    if left <= 0 then
+    if message:done() then
+      return
+    elseif left <= 0 then
       return "timeout"
     end
     actor:wait(left)

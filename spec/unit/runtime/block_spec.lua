@@ -280,3 +280,82 @@ describe("a request that is watched", function()
     assert.equal(0, seen.answers)
   end)
 end)
+
+-- An answer that comes while its caller looks for it: a wait that begins after
+-- it would not end before the patience does.
+describe("the answer to a message", function()
+  local runtime, message, actor, left
+
+  local function patience()
+    return { left = function() return left() end }
+  end
+
+  before_each(function()
+    runtime, message = simulated(), { is_done = false }
+    function message:done() return self.is_done end
+    function left() return 10 end
+    actor = { takes = {} }
+    function actor:take()
+      local take = table.remove(self.takes, 1)
+      return take and take() or nil
+    end
+    function actor.wait()
+      error(message.is_done and "slept behind the answer" or "slept", 0)
+    end
+  end)
+
+  local function arrive()
+    message.is_done = true
+    return 7
+  end
+
+  local function another()
+    return 6
+  end
+
+  local function nothing() end
+
+  it("is seen where it comes before the first look", function()
+    arrive()
+    assert.is_nil(runtime:await(actor, message, 7, patience()))
+  end)
+
+  it("is seen where what has ended is taken, and it among that", function()
+    actor.takes = { arrive, nothing }
+    assert.is_nil(runtime:await(actor, message, 7, patience()))
+  end)
+
+  it("is seen where it comes behind others that are taken", function()
+    actor.takes = { another, another, arrive, nothing }
+    assert.is_nil(runtime:await(actor, message, 7, patience()))
+  end)
+
+  it("is seen where it comes when nothing is left to take", function()
+    actor.takes = { another, function() message.is_done = true end }
+    assert.is_nil(runtime:await(actor, message, 7, patience()))
+  end)
+
+  it("is seen where it comes while the patience is asked for", function()
+    function left()
+      message.is_done = true
+      return 0
+    end
+    assert.is_nil(runtime:await(actor, message, 7, patience()))
+  end)
+
+  it("is seen where it is taken after a sleep that another one ended", function()
+    local sleeps = 0
+    function actor.wait()
+      sleeps = sleeps + 1
+      assert.is_false(message.is_done)
+      actor.takes = { another, arrive, nothing }
+    end
+    assert.is_nil(runtime:await(actor, message, 7, patience()))
+    assert.equal(1, sleeps)
+  end)
+
+  it("is not waited for any longer where the patience is at an end", function()
+    function left() return 0 end
+    assert.equal("timeout", runtime:await(actor, message, 7, patience()))
+  end)
+end)

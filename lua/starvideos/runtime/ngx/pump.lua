@@ -238,6 +238,7 @@ local function serve(pump)
   release(pump)
   if is_needed() then
     start()
+    waiters.wake_all() -- until the next one runs each must look for itself
   end
   while next(pump.jobs) do
     pump.bell:wait(LOOK)
