@@ -7,11 +7,6 @@ local locations = require "starvideos.ledger.location"
 
 local _M = {}
 
--- After these the task, as far as is known, goes on or is completed.
-local goes_on = { auth = true, cancelled = true, expired = true, io = true,
-  ledger = true, network = true, protocol = true, rate_limited = true,
-  server = true, timeout = true }
-
 local about_tasks = { generate = true, create = true, query = true, wait = true,
   download = true }
 
@@ -154,7 +149,7 @@ function _M.of(job, err)
     return unrecorded(job, err)
   elseif err.target and about_tasks[options.command] then
     return other_file(job, err, id)
-  elseif id and goes_on[err.kind] and about_tasks[options.command] then
+  elseif id and err.kind ~= "task_failed" and about_tasks[options.command] then
     return go_on_with_task(job, err, id)
   end
 end

@@ -211,7 +211,8 @@ local function err_of(order)
       or "was " .. order.state, why, (order.take or 1) + 1))
   end
   -- What the whole run ended with is told once.
-  return failure.new("cancelled", ("it is %s"):format(order.state))
+  return failure.new("ledger", ("it is %s"):format(order.state),
+    { order = order, untold = true })
 end
 
 -- The orders that there are, and what had ended before this run.
@@ -240,6 +241,11 @@ local function tell_others(job, monitor, orders, result)
       local how = how_ended[now.state]
       if how then
         result[how] = result[how] + 1
+      end
+      if how and not monitor.ended[now.id] then
+        monitor.overview:finish(now.id, how)
+      elseif not how then
+        monitor.overview:stop(now.id, outcomes.is_bought(now))
       end
       if now.state == "downloaded" then
         monitor.outcomes:add(now, { path = now.path, bytes = now.bytes })

@@ -41,6 +41,7 @@ local function parts_of(overview)
       .. overview.limit },
     { 8, ended.failed > 0 and ended.failed .. " failed" },
     { 7, ended.unknown > 0 and ended.unknown .. " unknown" },
+    { 7, ended.bought > 0 and ended.bought .. " bought, not saved" },
     { 3, waiting and waiting > 0 and waiting .. " queued" },
     { 4, spent and spent .. " spent" },
     { 5, left and _M.estimate(left) },

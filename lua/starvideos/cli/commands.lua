@@ -73,8 +73,8 @@ end
 
 local function note_task(job)
   return function(task)
-    job.phase, job.seen = "task", task
-    job.task_id = task.id
+    job.phase = task.status == "completed" and "file" or "task"
+    job.seen, job.task_id = task, task.id
     job.began = job.now()
     if not job.sent then
       return note_known(job, task)
@@ -169,10 +169,10 @@ end
 
 --- Query a task once.
 function _M.query(job)
-  job.phase = "task"
   local task
   local id, err = find_task(job)
   if id then
+    job.phase = "task"
     task, err = job.client:query(id)
   end
   if not task then
@@ -191,7 +191,6 @@ end
 
 --- Wait for a task, and save its video with -o.
 function _M.wait(job)
-  job.phase = "task"
   local options, wrong = shown_wait(job)
   if not options then
     return nil, wrong
@@ -200,7 +199,7 @@ function _M.wait(job)
   if not id then
     return nil, unknown
   end
-  job.task_id, job.began = id, job.now()
+  job.phase, job.task_id, job.began = "task", id, job.now()
   options.first_poll = options.first_poll or 0
   local task, err = job.client:wait(id, options)
   local file

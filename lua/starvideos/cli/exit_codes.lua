@@ -27,42 +27,37 @@ end
 _M.by_severity = { _M.UNKNOWN, _M.DISK, _M.AUTH, _M.TASK_FAILED, _M.NOT_SAVED,
   _M.REFUSED, _M.USAGE, _M.RUNNING }
 
--- The code for what may come later, by what it happened to.
-local not_yet = { order = _M.REFUSED, task = _M.RUNNING, file = _M.NOT_SAVED }
-
--- The code for a kind of error: one, or one for each phase of the job.
-local code_of = {
-  validation = _M.USAGE,
-  config = _M.USAGE,
+-- What these kinds mean does not depend on the phase.
+local in_every_phase = {
   auth = _M.AUTH,
   task_failed = _M.TASK_FAILED,
   cancelled = _M.INTERRUPTED,
-  outcome_unknown = _M.UNKNOWN,
-  expired = _M.NOT_SAVED,
   io = _M.DISK,
   ledger = _M.DISK,
-  invalid_request = _M.REFUSED,
-  not_found = _M.REFUSED,
-  limited = _M.REFUSED,
-  timeout = not_yet,
-  rate_limited = not_yet,
-  server = not_yet,
-  network = not_yet,
-  protocol = not_yet,
+}
+
+-- The code of any other kind. Once the provider has accepted an order, no error
+-- may say that nothing was sent, or that nothing was bought.
+local by_phase = {
+  order = { validation = _M.USAGE, config = _M.USAGE,
+    outcome_unknown = _M.UNKNOWN, expired = _M.NOT_SAVED, other = _M.REFUSED },
+  task = { expired = _M.NOT_SAVED, other = _M.RUNNING },
+  file = { other = _M.NOT_SAVED },
 }
 
 --- The exit code for an error.
 -- @tparam table err where it has `exit`, that is the code
--- @tparam string phase `order`, `task` or `file`: what it happened to
+-- @tparam string phase what it happened to: `order`, until one was accepted;
+--   `task`, until that is completed; `file`
 -- @treturn number
 function _M.code(err, phase)
-  local code = err.exit or code_of[err.kind]
-  if err.kind == "config" and err.status then
-    return _M.REFUSED -- by the provider: something was sent
-  elseif err.kind == "timeout" and err.task then
-    phase = "task"
+  if phase == "order" and err.kind == "config" and err.status then
+    return err.exit or _M.REFUSED -- by the provider: something was sent
+  elseif phase == "file" and err.kind == "timeout" and err.task then
+    phase = "task" -- the provider says that it is not completed after all
   end
-  return type(code) == "table" and code[phase] or code
+  local codes = by_phase[phase]
+  return err.exit or in_every_phase[err.kind] or codes[err.kind] or codes.other
 end
 
 return _M

@@ -19,10 +19,17 @@ local PAUSE = 0.1
 -- seconds, while that goes on.
 local REMINDER = 60
 
--- After these an order has ended, and not with a video. After others it was given
+-- After these an order has ended that was not bought. After others it was given
 -- back: this run, or a later one, may do better.
-local final = { task_failed = true, validation = true, config = true,
-  invalid_request = true, outcome_unknown = true }
+local final = { validation = "failed", config = "failed",
+  invalid_request = "failed" }
+
+-- How an order has ended; nil where it has not.
+local function end_of(order, err)
+  return not err and "done" or err.kind == "outcome_unknown" and "unknown"
+    or err.kind == "task_failed" and "failed"
+    or not outcomes.is_bought(order, err) and final[err.kind] or nil
+end
 
 -- States in which an order may have been bought, of one that was being sent.
 local unsent = { queued = true, prepared = true, refused = true }
@@ -223,14 +230,13 @@ end
 function Monitor:on_done(order, file, err)
   local overview, id = self.overview, order.id
   self.told[id], self.costs[id] = nil, nil
-  if file then
-    overview:finish(id, "done")
-  elseif final[err.kind] then
-    overview:finish(id, err.kind == "outcome_unknown" and "unknown" or "failed")
+  local how = end_of(order, not file and err or nil)
+  if how then
+    overview:finish(id, how)
   else
-    overview:stop(id)
+    overview:stop(id, outcomes.is_bought(order, err))
   end
-  self.ended[id] = (file or final[err.kind]) and true or nil
+  self.ended[id] = how and true or nil
   self.outcomes:add(order, file, err)
   if file and not self.job.console.terminal then
     self.job.console:note(("%s: saved as %s, %d bytes"):format(

@@ -28,28 +28,44 @@ function _M.name_of(order)
   return _M.full_key(order) or order.task_id or order.id
 end
 
--- An order that could not be queried has the code of its own state.
-local code_of_state = { prepared = exit_codes.REFUSED,
-  submitting = exit_codes.RUNNING, accepted = exit_codes.RUNNING,
-  completed = exit_codes.NOT_SAVED, unknown = exit_codes.UNKNOWN }
+-- What the ledger says of an order that was left alone has the code of the
+-- order's state.
+local code_of_state = { queued = exit_codes.REFUSED,
+  prepared = exit_codes.REFUSED, submitting = exit_codes.RUNNING,
+  accepted = exit_codes.RUNNING, completed = exit_codes.NOT_SAVED,
+  unknown = exit_codes.UNKNOWN }
 
 -- After these a further run may save more.
 local worth_resuming = { exit_codes.AUTH, exit_codes.RUNNING,
   exit_codes.NOT_SAVED }
 
-local function code_of(order, err, phase)
-  return err.order and code_of_state[order.state]
+--- Whether an order has bought something for certain.
+-- @tparam table order
+-- @tparam ?table err with which it ended
+-- @treturn boolean
+function _M.is_bought(order, err)
+  return (order.task_id or err and err.task_id) ~= nil
+    and not (err and err.kind == "outcome_unknown")
+end
+
+local function code_of(self, order, err)
+  local left_alone = err.kind == "ledger" and err.order and not err.task
+  local phase = self.phases[order.id]
+    or not _M.is_bought(order, err) and "order"
+    or order.state == "completed" and "file" or "task"
+  return left_alone and code_of_state[order.state]
     or exit_codes.code(err, phase)
 end
 
 local function tell_left(self, order, err)
-  local code = code_of(order, err, self.phases[order.id] or "task")
+  local code = code_of(self, order, err)
   self.kinds[code] = self.kinds[code] or err.kind
   self.undecided[#self.undecided + 1] = code == exit_codes.UNKNOWN
     and order or nil
-  local console = self.job.console
-  console:failure(err, advice.of_order(self.job, order, err),
-    _M.name_of(order))
+  if not err.untold then
+    self.job.console:failure(err, advice.of_order(self.job, order, err),
+      _M.name_of(order))
+  end
 end
 
 local function line_of(order, file, err)
@@ -65,7 +81,7 @@ end
 --- An order has ended, or this run with it.
 -- @tparam table order
 -- @tparam ?table file
--- @tparam ?table err
+-- @tparam ?table err where it is `untold`, it counts and is not printed
 function Outcomes:add(order, file, err)
   self.known[order.id] = self.keeps
   self.list[#self.list + 1] = self.keeps and line_of(order, file, err) or nil

@@ -20,6 +20,15 @@ local function count_in(self, id)
   end
 end
 
+-- Orders that were bought and are left for a later run.
+local function set_bought(self, id, is_bought)
+  local before = self.bought[id] or false
+  if before ~= is_bought then
+    self.bought[id] = is_bought or nil
+    self.ended.bought = self.ended.bought + (is_bought and 1 or -1)
+  end
+end
+
 --- Say which orders there are; any other is one more.
 -- @tparam table ids a list
 function Overview:expect(ids)
@@ -37,6 +46,7 @@ end
 function Overview:run(id, news)
   local entry = self.running[id]
   count_in(self, id)
+  set_bought(self, id, false)
   if not entry then
     entry = { id = id, began = self.now() - (news.age or 0) }
     self.running[id] = entry
@@ -60,8 +70,11 @@ end
 
 --- An order does not run any more, and has not ended.
 -- @tparam string id
-function Overview:stop(id)
+-- @tparam[opt=false] boolean is_bought
+function Overview:stop(id, is_bought)
   leave(self, id)
+  count_in(self, id)
+  set_bought(self, id, is_bought or false)
 end
 
 --- An order has ended.
@@ -70,6 +83,7 @@ end
 function Overview:finish(id, how)
   local entry = leave(self, id)
   count_in(self, id)
+  set_bought(self, id, false)
   self.ended[how] = self.ended[how] + 1
   if entry and how == "done" then
     local count = self.finished % LATEST + 1
@@ -91,7 +105,7 @@ end
 function Overview:count()
   local ended = self.ended
   return self.total and math.max(self.total, #self.order + ended.done
-    + ended.failed + ended.unknown)
+    + ended.failed + ended.unknown + ended.bought)
 end
 
 --- How many orders are neither running nor ended; nil where their number is not
@@ -100,7 +114,7 @@ end
 function Overview:waiting()
   local count, ended = self:count(), self.ended
   return count and count - #self.order - ended.done - ended.failed
-    - ended.unknown
+    - ended.unknown - ended.bought
 end
 
 local function usual_duration(self)
@@ -134,14 +148,14 @@ local _M = {}
 -- @tparam function now seconds of a clock that only goes forward
 -- @tparam ?number total how many orders there are
 -- @treturn table overview: `total`, `order` (what runs, the oldest first: `id`,
---   `name`, `what`, `share`, `began`), `ended` (how many, by how), `spent` (by
---   currency), `limit` (the name of one that is reached),
---   `trouble` (why orders cannot be sent for the time being, in words), `held` (whether a limit
+--   `name`, `what`, `share`, `began`), `ended` (how many, by how; `bought`: how
+--   many were bought and are left), `spent` (by currency), `limit` (the name
+--   of one that is reached), `trouble` (why orders cannot be sent for the time being, in words), `held` (whether a limit
 --   of spend, or a stopped queue, keeps orders from being sent)
 function _M.new(now, total)
   return setmetatable({ now = now, total = total, running = {}, order = {},
-    ended = { done = 0, failed = 0, unknown = 0 }, spent = {}, durations = {},
-    finished = 0, held = false }, Overview)
+    ended = { done = 0, failed = 0, unknown = 0, bought = 0 }, bought = {},
+    spent = {}, durations = {}, finished = 0, held = false }, Overview)
 end
 
 return _M

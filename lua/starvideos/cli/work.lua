@@ -109,7 +109,6 @@ end
 -- @treturn ?table err
 function _M.run(job, monitor, options, finish)
   options.on_progress, options.on_done = monitor:listeners()
-  job.phase = "task"
   job.tick()
   local result, err = job.client:work(options)
   result = result or err.result

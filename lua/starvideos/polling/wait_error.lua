@@ -49,6 +49,23 @@ function _M.cancelled(id, task, interrupted)
   }
 end
 
+-- The end of the sentence about a task that the provider does not know: the
+-- caller may have named a wrong one.
+local UNKNOWN_ID = "if the id is right, the task stays bought: wait for it again"
+
+--- A poll was answered with an error that does not pass.
+-- @tparam string id
+-- @tparam table task as last known
+-- @tparam table err of the last poll, which is changed
+-- @treturn table err
+function _M.failed(id, task, err)
+  err.message = ("stopped waiting for task %s: %s; %s"):format(id, err.message,
+    err.kind == "not_found" and UNKNOWN_ID
+    or "the task stays bought, and was not cancelled: wait for it again")
+  err.task, err.task_id = err.task or task, id
+  return err
+end
+
 --- The provider wants to be asked again only after the deadline.
 -- @tparam string id
 -- @tparam table task as last known

@@ -386,7 +386,7 @@ local function failed(plan, self, err, now)
   elseif pause then
     err = wait_error.too_late(self.id, task_of(self), err)
   else
-    err.task = err.task or task_of(self)
+    err = wait_error.failed(self.id, task_of(self), err)
   end
   return ENDED, nil, err
 end

@@ -239,6 +239,36 @@ describe("batch", function()
     assert.equal(2, json.decode(out).done)
   end)
 
+  -- They were counted as queued, or as failed, and the code was 5 or 0.
+  for status, kind in pairs { [302] = "config", [400] = "invalid_request",
+    [402] = "invalid_request", [404] = "not_found" } do
+    it("says of bought orders whose polls are answered HTTP " .. status
+      .. " that they are bought", function()
+      scenes(3)
+      local known = provider()
+      local function refuses(req)
+        if req.url:find("/result/", 1, true) and not req.url:find "video_2$" then
+          return { status = status, headers = {}, body = "{}" }
+        end
+        return known(req)
+      end
+      local code, out, err = batch("--yes", { transport = refuses,
+        sleep = function() return posts < 3 or nil end })
+      assert.equal(4, code, err)
+      assert.equal(3, posts)
+      local result, kinds = json.decode(out), {}
+      for _, order in ipairs(result.orders) do
+        kinds[order.key] = order.error and order.error.kind or "saved"
+      end
+      assert.same({ 1, 0, 0, 2 }, { result.done, result.failed, result.unknown,
+        result.left })
+      assert.same({ ["scene/01.mp4"] = kind, ["scene/02.mp4"] = "saved",
+        ["scene/03.mp4"] = kind }, kinds)
+      assert.truthy(err:find("1 of 3 done, 2 bought, not saved", 1, true), err)
+      assert.is_nil(err:find("%d queued,"), err)
+    end)
+  end
+
   it("sets the limits that it is given, before anything can be sent", function()
     scenes(3)
     local code, _, err = batch(PRICED .. " --yes --at-most 2 --spend 4/total")

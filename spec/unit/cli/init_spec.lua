@@ -5,6 +5,7 @@ local core = require "starvideos.core"
 local errors = require "starvideos.errors"
 local exit_codes = require "starvideos.cli.exit_codes"
 local fields = require "starvideos.cli.fields"
+local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 
 local run, answering = command.run, command.answering
@@ -33,6 +34,113 @@ describe("exit codes", function()
     assert.equal(5, exit_codes.code({ kind = "network" }, "order"))
     assert.equal(4, exit_codes.code({ kind = "network" }, "task"))
     assert.equal(7, exit_codes.code({ kind = "network" }, "file"))
+  end)
+
+  it("never say of an accepted order that nothing was sent or bought",
+    function()
+      local allowed = { [1] = true, [3] = true, [4] = true, [7] = true,
+        [8] = true, [130] = true }
+      for _, kind in ipairs(errors.kinds) do
+        for _, phase in ipairs { "task", "file" } do
+          for _, status in ipairs { false, 302, 400, 402, 404 } do
+            local code = exit_codes.code({ kind = kind,
+              status = status or nil }, phase)
+            assert.is_true(allowed[code], kind .. " in " .. phase)
+          end
+        end
+      end
+    end)
+end)
+
+-- Exit codes 2 and 5 were given for what was bought, without its id.
+describe("after an accepted order the command line", function()
+  local function generate(answer, ...)
+    local posts, name = 0, os.tmpname()
+    os.remove(name)
+    local code, out, err = run({ "generate", "-m", "videos", "-p", "a kite",
+      "-d", "5", "-o", name, ... }, { transport = function(req)
+        posts = posts + (req.method == "POST" and 1 or 0)
+        if req.method == "POST" then
+          return { status = 200, headers = {}, body = QUEUED }
+        end
+        return answer(req)
+      end })
+    assert.equal(1, posts)
+    os.remove(name .. ".lock")
+    return code, out, err
+  end
+
+  for _, status in ipairs { 301, 302, 308, 400, 402, 404, 405, 409, 410, 413,
+    422, 451 } do
+    it("says what to do after a poll that was answered HTTP " .. status,
+      function()
+        local code, out, err = generate(function()
+          return { status = status, headers = {}, body = "{}" }
+        end, "-q")
+        assert.equal(4, code, err)
+        assert.equal("", out)
+        assert.truthy(err:find("stopped waiting for task video_1: ", 1, true))
+        assert.truthy(err:find("the task stays bought", 1, true), err)
+        assert.truthy(err:find("\ngo on with: starvideos wait video_1 -o ", 1,
+          true), err)
+      end)
+  end
+
+  it("gives programs the id, and no word of a refused order", function()
+    local code, _, err = generate(function()
+      return { status = 402, headers = {}, body = '{"msg":"no balance"}' }
+    end, "--json", "-q")
+    assert.equal(4, code)
+    local problem = json.decode(err).error
+    assert.equal("video_1", problem.task_id)
+    assert.is_nil(err:find("nothing was", 1, true), err)
+  end)
+
+  it("says that a refused key does not touch the task", function()
+    local code, _, err = generate(function()
+      return { status = 401, headers = {}, body = "{}" }
+    end, "-q")
+    assert.equal(3, code)
+    assert.truthy(err:find("the task stays bought", 1, true), err)
+    assert.truthy(err:find("starvideos wait video_1", 1, true), err)
+  end)
+
+  for what, link in pairs { ["http elsewhere"] = "http://m.example/1",
+    relative = "/videos/1", ["with a blank"] = "https://m/a b",
+    ["with a user's name"] = "https://me@m/1", unreachable = "https://m/1" } do
+    it("says that the video is not saved where its link is " .. what,
+      function()
+        local code, _, err = generate(function(req)
+          if req.url:find("/result/", 1, true) then
+            return { status = 200, headers = {}, body = json.encode {
+              id = "video_1", status = "completed", video_url = link } }
+          end
+          return nil, { reason = what == "unreachable" and "connect"
+            or "invalid", sent = false, message = "not this link" }
+        end, "-q")
+        assert.equal(7, code, err)
+        assert.truthy(err:find("\ngo on with: starvideos download video_1 -o ",
+          1, true), err)
+      end)
+  end
+
+  it("knows the phase of a key that was completed before", function()
+    local folder = files.folder()
+    finally(function() files.remove(folder) end)
+    local words = { "generate", "-m", "videos", "-p", "a kite", "-d", "5", "-o",
+      folder .. "/a.mp4", "--ledger", folder .. "/l.db" }
+    for run_number = 1, 2 do
+      local code, _, err = run(words, { transport = function(req)
+        if req.method == "POST" then
+          assert.equal(1, run_number)
+          return { status = 200, headers = {}, body = DONE }
+        elseif req.url:find("/result/", 1, true) then
+          return { status = 200, headers = {}, body = DONE }
+        end
+        return nil, { reason = "connect", sent = false }
+      end })
+      assert.equal(7, code, err)
+    end
   end)
 end)
 
@@ -367,10 +475,11 @@ describe("the command line", function()
     local code, _, err = run({ "wait", "TYPO" }, { transport = function()
       return { status = 404, headers = {}, body = '{"msg":"not found"}' }
     end })
-    assert.equal(5, code)
+    assert.equal(4, code)
     assert.truthy(err:find("^the provider does not know the task TYPO %(yet%)"),
       err)
     assert.equal(1, select(2, err:gsub("%(yet%)", "")))
+    assert.truthy(err:find("if the id is right, the task stays bought", 1, true))
   end)
 
   it("is quiet when asked to be", function()
