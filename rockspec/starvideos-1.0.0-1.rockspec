@@ -214,6 +214,7 @@ build = {
     ["starvideos.operation.resume"] = "lua/starvideos/operation/resume.lua",
     ["starvideos.operation.saving"] = "lua/starvideos/operation/saving.lua",
     ["starvideos.operation.send"] = "lua/starvideos/operation/send.lua",
+    ["starvideos.operation.target"] = "lua/starvideos/operation/target.lua",
     ["starvideos.operation.validate"] = "lua/starvideos/operation/validate.lua",
     ["starvideos.operation.wait"] = "lua/starvideos/operation/wait.lua",
     ["starvideos.operation.work"] = "lua/starvideos/operation/work.lua",

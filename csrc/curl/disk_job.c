@@ -10,6 +10,8 @@
 #include "core/buffer.h"
 #include "curl/commit.h"
 #include "platform/file.h"
+#include "platform/path.h"
+#include "platform/process.h"
 
 #include "core/hidden.h"
 
@@ -88,6 +90,15 @@ static int read_file(sv_disk_job *job) {
   return problem;
 }
 
+static int find_real(sv_disk_job *job) {
+  job->text = malloc(SV_PATH_ROOM);
+  int problem = job->text ? sv_path_real(job->path, job->text, SV_PATH_ROOM)
+                          : ENOMEM;
+  job->size = problem ? 0 : strlen(job->text);
+  job->kind = problem ? NULL : sv_file_kind(job->text);
+  return problem;
+}
+
 /* Of a mode of fopen(3). */
 static sv_file_access access_of(const char *mode) {
   return *mode == 'w'   ? SV_FILE_REPLACE
@@ -116,6 +127,8 @@ static int run(sv_disk_job *job, const int *stop) {
     case SV_DISK_KIND:
       job->kind = sv_file_kind(job->path);
       return 0;
+    case SV_DISK_REAL:
+      return find_real(job);
     case SV_DISK_READ:
       return read_file(job);
     case SV_DISK_WRITE:

@@ -18,6 +18,7 @@
   X(WRITE, "write")       /* a text, under a `mode`; `flag`: private */     \
   X(REMOVE, "remove")                                                       \
   X(KIND, "kind")         /* of file.h, NULL: there is none */              \
+  X(REAL, "real")         /* of path.h: a path, in `text`; and KIND */      \
   X(COMMIT, "commit")     /* `other`, `bytes`, `flag`: overwrite */         \
   X(DISCARD, "discard")   /* `flag`: only an empty one */                   \
   X(SHA256, "sha256")     /* lowercase hex */                               \

@@ -83,7 +83,7 @@ int sv_push_problem(lua_State *L, int problem) {
   lua_setfield(L, -2, "reason");
   lua_pushstring(L, sv_file_problem(problem));
   lua_setfield(L, -2, "message");
-  if (problem != SV_FILE_CHANGED) {
+  if (problem < SV_FILE_CHANGED) {
     sv_set_integer(L, "errno", problem);
   }
   return 2;
@@ -114,6 +114,10 @@ int sv_push_disk_job(lua_State *L, sv_disk_job *job) {
         sv_push_integer(L, (long long)job->number);
       }
       break;
+    case SV_DISK_REAL:
+      lua_pushlstring(L, job->text, job->size);
+      lua_pushstring(L, job->kind);
+      return 2;
     case SV_DISK_READ:
       lua_pushlstring(L, job->text ? job->text : "", job->size);
       break;

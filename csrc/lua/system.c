@@ -151,6 +151,30 @@ static int system_absolute(lua_State *L) {
   return 1;
 }
 
+/* real(path) -> the path of the file itself, see path.h; or nil, why not and
+** the errno, where it is one. */
+static int system_real(lua_State *L) {
+  char real[SV_PATH_ROOM];
+  int problem = sv_path_real(luaL_checkstring(L, 1), real, sizeof real);
+  if (problem == 0) {
+    lua_pushstring(L, real);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, sv_file_problem(problem));
+  lua_pushinteger(L, problem);
+  return 3;
+}
+
+/* folded(path) -> the path in small letters where this system does not tell
+** capitals from them. */
+static int system_folded(lua_State *L) {
+  char folded[SV_PATH_ROOM];
+  lua_pushstring(L, sv_path_folded(luaL_checkstring(L, 1), folded,
+                                   sizeof folded));
+  return 1;
+}
+
 /* getenv(name) -> the value of a variable, in UTF-8, or nil. */
 static int system_getenv(lua_State *L) {
   size_t room, size;
@@ -366,6 +390,8 @@ static const luaL_Reg functions[] = {
     {"directory", system_directory},
     {"system", system_system},
     {"absolute", system_absolute},
+    {"real", system_real},
+    {"folded", system_folded},
     {"getenv", system_getenv},
     {"words", system_words},
     {"terminal_size", system_terminal_size},

@@ -14,8 +14,9 @@
 #include <stddef.h>
 
 /* Beside the errnos, for not every system has one for it: what stands under the
-** name, or in the file, is not what it was. */
-enum { SV_FILE_CHANGED = 10000 };
+** name, or in the file, is not what it was; the name is a link to something that
+** does not exist. */
+enum { SV_FILE_CHANGED = 10000, SV_FILE_DANGLING };
 
 /* --- by name -------------------------------------------------------------- */
 

@@ -18,4 +18,17 @@ const char *sv_path_system(void);
 ** not fit. */
 bool sv_path_absolute(const char *path, char *absolute, size_t room);
 
+/* The path of the file itself, from the root on: of what is there all links are
+** followed, also one that has the file's own name; what is not there yet is
+** text, in which `..` takes the part before it away. 0 or an errno:
+** SV_FILE_DANGLING (file.h) of a link to something that does not exist, ELOOP of
+** links in a circle, ENAMETOOLONG where it does not fit. A part that nobody here
+** may look into is text, too; a relative path stays as it is where that part is
+** the working directory. */
+int sv_path_real(const char *path, char *real, size_t room);
+
+/* The path in small letters where this system does not tell capitals from them:
+** in `folded`, or `path` itself where it does tell, or it does not fit. */
+const char *sv_path_folded(const char *path, char *folded, size_t room);
+
 #endif

@@ -15,6 +15,7 @@ local queueing = require "spec.ledger.queueing"
 local recording = require "spec.ledger.recording"
 local requesting = require "spec.ledger.requesting"
 local races = require "spec.ledger.races"
+local spelling = require "spec.ledger.spelling"
 local starvideos = require "starvideos"
 local telling = require "spec.ledger.telling"
 local working = require "spec.ledger.working"
@@ -54,6 +55,7 @@ describe("a ledger on a server", function()
   races(bare_address)
   recording(new_address)
   requesting(new_address)
+  spelling(new_address)
   telling(new_address)
   working(new_address)
 

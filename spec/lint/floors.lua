@@ -36,13 +36,13 @@ _M.c = {
     "fcntl.h", "linux/", "netdb.h", "netinet/", "poll.h", "pthread.h", "sched.h",
     "semaphore.h", "signal.h", "strings.h", "sys/", "termios.h", "unistd.h",
     "winsock2.h", "ws2tcpip.h", "windows.h", "bcrypt.h", "sddl.h", "direct.h", "io.h",
-    "process.h", "share.h" } } },
+    "process.h", "share.h", "xlocale.h" } } },
   { { name = "core" } },
 }
 
 local ISO_C = {}
 for name in ("assert complex ctype errno float inttypes iso646 limits locale"
-  .. " math setjmp stdarg stdbool stddef stdint stdio stdlib string time wchar")
+  .. " math setjmp stdarg stdbool stddef stdint stdio stdlib string time wchar wctype")
   :gmatch "%a%w*" do
   ISO_C[name .. ".h"] = true
 end

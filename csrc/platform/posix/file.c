@@ -252,5 +252,7 @@ int sv_file_sync(int file) {
 const char *sv_file_problem(int problem) {
   return problem == ENXIO ? "it is a pipe, a socket or a device, not a file"
          : problem == SV_FILE_CHANGED ? "it was changed meanwhile"
-                                      : strerror(problem);
+         : problem == SV_FILE_DANGLING
+             ? "it is a link to something that does not exist"
+             : strerror(problem);
 }

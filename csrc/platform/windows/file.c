@@ -319,5 +319,7 @@ const char *sv_file_problem(int problem) {
                               " nobody"
          : problem == EWOULDBLOCK ? "another program has locked it"
          : problem == SV_FILE_CHANGED ? "it was changed meanwhile"
+         : problem == SV_FILE_DANGLING
+             ? "it is a link to something that does not exist"
                                       : strerror(problem);
 }

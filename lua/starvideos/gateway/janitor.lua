@@ -118,9 +118,10 @@ end
 
 -- Whether a file would be of this gateway, on this machine.
 local function is_ours(app, row, machine)
+  local path = orders.path_of(app, row.order_id)
   return (not row.machine or row.machine == machine)
-    and (not row.path
-      or row.path == records.path(orders.path_of(app, row.order_id)))
+    and (not row.path or row.path == records.path(path)
+      or row.path == records.real(path))
 end
 
 local function tools_of(app, may_go_on)

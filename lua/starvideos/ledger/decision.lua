@@ -4,25 +4,25 @@
 
 local leases = require "starvideos.ledger.lease"
 local limit_sql = require "starvideos.ledger.limit_sql"
+local placement = require "starvideos.ledger.placement"
 local states = require "starvideos.ledger.states"
 local tally = require "starvideos.ledger.tally"
 local transitions = require "starvideos.ledger.transitions"
 
 local _M = {}
 
--- The order of an id; else of a key, with its take and account.
+-- The order of an id; else of a key or the `other` one, with its take and account.
 local function find(store, name)
   local row, err = store:find("id", name.id)
   if row or err then
     return row, err
   end
   local rows
-  rows, err = store:all("key", name.id)
-  for _, candidate in ipairs(rows or {}) do
-    if candidate.take == (name.take or 1)
-      and candidate.account == name.account then
-      return candidate
-    end
+  rows, err = store:of_key(name.id, name.other)
+  row = rows and placement.choose(rows, { key = name.id, take = name.take or 1,
+    account = name.account })
+  if row then
+    return row
   end
   local takes = {}
   for _, candidate in ipairs(rows or {}) do

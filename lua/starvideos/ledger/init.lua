@@ -235,16 +235,22 @@ Ledger.machine = owner.host
 -- @function Ledger.path_of
 Ledger.path_of = record.path
 
---- The key of an order: the caller's, else its path. Where many machines share a
--- ledger the name of this one is before the path.
--- @tparam table options `key` and `path`, or neither
+--- The key of an order: the caller's, else the path of the file itself. Where many
+-- machines share a ledger the name of this one is before the path.
+-- @tparam table options `key` and `path`, or neither; with `given` (an absolute
+--   path) `path` is that of the file itself already
 -- @treturn ?string key
+-- @treturn ?string another under which an order of it may be recorded: the path as
+--   it was given
 function Ledger:key_of(options)
-  local path = not options.key and record.path(options.path)
-  if path and self.is_shared then
-    path = owner.host() .. ":" .. path
+  if options.key or not options.path then
+    return record.name(options.key)
   end
-  return record.name(options.key) or path or nil
+  local machine = self.is_shared and owner.host() .. ":" or ""
+  local file = options.given and options.path or record.real(options.path)
+  local key = machine .. record.file_key(file)
+  local given = machine .. record.path(options.given or options.path)
+  return key, given ~= key and given or nil
 end
 
 -- By its process as well: a child does not wait for what its parent is sending.
@@ -285,13 +291,14 @@ function Ledger:begin(wanted, holder)
   end
   local verdict, row = ask(self, "begin", wanted)
   sending[wanted.id] = nil
+  if name then
+    naming[name] = nil
+  end
   if verdict == "send" then
-    sending[row.order_id] = holder
+    self:keep(row, holder) -- by its own key, which may be the other one
     if row.state == "submitting" then
       passed(self, row)
     end
-  elseif name then
-    naming[name] = nil
   end
   return verdict, row
 end
@@ -419,8 +426,9 @@ function Ledger:of_task(id)
   return ask(self, "of_task", id)
 end
 
-local function named(self, id, take)
-  return { id = record.name(id), take = take, account = self.account }
+local function named(self, id, take, other)
+  return { id = record.name(id), other = other, take = take,
+    account = self.account }
 end
 
 --- An order by its id, or by its key and take.
@@ -430,6 +438,15 @@ end
 -- @treturn ?table err not_found where there is none
 function Ledger:order(id, take)
   return self:ask_with(true, "look_up", named(self, id, take))
+end
+
+--- The order that was placed with these options.
+-- @tparam table options see `key_of`; and `take`
+-- @treturn ?table row
+-- @treturn ?table err not_found where there is none
+function Ledger:placed(options)
+  local key, other = self:key_of(options)
+  return self:ask_with(true, "look_up", named(self, key, options.take, other))
 end
 
 --- An order as a person names it: by its path, too, where that is its key.
@@ -442,7 +459,7 @@ function Ledger:find(id, take)
   if row or err.kind ~= "not_found" then
     return row, err
   end
-  return self:order(self:key_of { path = id }, take), err
+  return self:placed { path = id, take = take }, err
 end
 
 --- List the open orders, or all, oldest first. Those whose process ended are

@@ -11,16 +11,33 @@ local transitions = require "starvideos.ledger.transitions"
 
 local _M = {}
 
--- Of the orders of a key: the one of this take and account; one that rules this
+-- How much two orders of one file count, whose paths were once taken for two: what
+-- was saved, then what may have been bought.
+local weights = { downloaded = 2, refused = 0, staged = 0, queued = 0,
+  prepared = 0 }
+
+local function heavier(row, other, key)
+  local weight = weights[row.state] or 1
+  local its = other and (weights[other.state] or 1) or -1
+  return weight > its or weight == its and row.order_key == key
+end
+
+--- Of the orders of a key: the one of this take and account; one that rules this
 -- one out, since only one of both has an account; and the next free take.
-local function choose(rows, wanted)
+-- @tparam table rows
+-- @tparam table wanted `key`, `take`, `account`
+-- @treturn ?table row
+-- @treturn ?table row
+-- @treturn number
+function _M.choose(rows, wanted)
   local found, other
   local is_new, next_take = true, wanted.take + 1
   for _, row in ipairs(rows) do
     if row.account == wanted.account then
       is_new = false
       next_take = math.max(next_take, (row.take or 0) + 1)
-      found = row.take == wanted.take and row or found
+      found = row.take == wanted.take and heavier(row, found, wanted.key)
+        and row or found
     elseif row.account == "" or wanted.account == "" then
       other = other or row
     end
@@ -178,11 +195,11 @@ end
 -- @treturn ?string a verdict that rules the order out
 -- @treturn ?table err
 function _M.look_up(store, wanted)
-  local rows, err = store:all("key", wanted.key)
+  local rows, err = store:of_key(wanted.key, wanted.other_key)
   if not rows then
     return nil, nil, err
   end
-  local row, other, next_take = choose(rows, wanted)
+  local row, other, next_take = _M.choose(rows, wanted)
   row = other or row
   if row then
     row.next_take = next_take
@@ -194,12 +211,12 @@ end
 local function look(store, caller, wanted, failure)
   local rows, err = {}, nil
   if wanted.key then
-    rows, err = store:all("key", wanted.key)
+    rows, err = store:of_key(wanted.key, wanted.other_key)
   end
   if not rows then
     return nil, err
   end
-  local row, other, next_take = choose(rows, wanted)
+  local row, other, next_take = _M.choose(rows, wanted)
   local verdict, result
   if other then
     verdict, result = verdict_on_account(wanted), other
@@ -225,7 +242,7 @@ end
 -- @treturn table row, or err
 function _M.begin(store, caller, wanted)
   local row, failure
-  if wanted.at_once then
+  if wanted.at_once and not wanted.other_key then
     row, failure = insertion.insert_submitting(store, caller,
       row_of(wanted, placed))
   end

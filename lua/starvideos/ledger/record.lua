@@ -206,13 +206,26 @@ end
 -- @function _M.name
 _M.name = utf8.valid
 
---- A path as it reads from wherever the next process runs. It may name an
--- order, so one file has one path: less what means nothing in it. (What ".."
--- means only the disk can tell.)
+--- A path as it reads from wherever the next process runs, less what means
+-- nothing in it.
 -- @tparam ?string path
 -- @treturn ?string
 function _M.absolute(path)
   return path and (core.absolute(path) or path)
+end
+
+--- The path of the file itself, as far as the disk can tell.
+-- @tparam string path
+-- @treturn string
+function _M.real(path)
+  return core.real(path) or _M.absolute(path)
+end
+
+--- What names an order after its file: one text for each file.
+-- @tparam string path of the file itself
+-- @treturn string
+function _M.file_key(path)
+  return core.folded(_M.path(path))
 end
 
 --- The same, as it is kept.

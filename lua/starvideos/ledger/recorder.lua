@@ -160,7 +160,7 @@ end
 function _M.name_next_take(context, options, problem)
   local ledger = context.ledger
   local row = problem.kind == "task_failed"
-    and ledger:order(ledger:key_of(options), options.take)
+    and ledger:placed(options)
   return row and refusal.with_next_take(problem, row) or problem
 end
 
@@ -270,8 +270,10 @@ end
 local function wanted_of(context, fields, options, keeps, price)
   local ledger = context.ledger
   local params, former = ledger.text_of(fields, context.api_key)
+  local key, other_key = ledger:key_of(options)
   return {
-    key = ledger:key_of(options),
+    key = key,
+    other_key = other_key,
     take = options.take or 1,
     path = ledger.path_of(options.path),
     model = type(fields.model) == "string" and fields.model or nil,
@@ -302,7 +304,7 @@ end
 --- Record an order before it is sent.
 -- @tparam table context of a client with a ledger
 -- @tparam table fields of the request
--- @tparam table options `key`, `take`, `path`, `label`
+-- @tparam table options `key`, `take`, `path` and how it was `given`, `label`
 -- @tparam ?boolean keeps whether the caller waits for the video itself: a queued
 --   order is then no worker's any more
 -- @tparam ?table price of the order, see `starvideos.operation.validate`

@@ -13,6 +13,20 @@ local function is_whole(runtime, row, path)
   return part == nil and failure == nil
 end
 
+-- The file of an order itself, where the path leads to it.
+local function found(context, row, path)
+  local runtime = context.runtime
+  local file = path
+  if row.path ~= context.ledger.path_of(path) then
+    file = runtime:disk("real", path)
+    if not file or row.path ~= context.ledger.path_of(file)
+      and runtime:disk("real", row.path) ~= file then
+      return nil
+    end
+  end
+  return runtime:disk("size", file) == row.bytes and file or nil
+end
+
 --- Find the file of an order.
 -- @tparam table context of a client that has a ledger
 -- @tparam ?table row the order, with `state`, `task_id`, `path`, `bytes`,
@@ -21,18 +35,18 @@ end
 -- @treturn ?table file with `path`, `bytes`, `sha256`, which the order then has on
 --   record; nil where there is none, or not all of it
 return function(context, row, path)
-  local ledger, runtime = context.ledger, context.runtime
-  if not row or not row.bytes or row.path ~= ledger.path_of(path)
-    or runtime:disk("size", path) ~= row.bytes then
+  local there = row and row.bytes and row.path and found(context, row, path)
+  if not there then
     return nil
   end
-  local file = { path = path, bytes = row.bytes, sha256 = row.sha256 }
+  local file = { path = there, bytes = row.bytes, sha256 = row.sha256 }
   if row.state ~= "downloaded" then
-    if not is_whole(runtime, row, path) then
+    if not is_whole(context.runtime, row, there) then
       return nil
     end
-    local ok, err = ledger:downloaded(row.task_id, file)
+    local ok, err = context.ledger:downloaded(row.task_id, file)
     file.ledger_error = not ok and err or nil
   end
+  file.path = path
   return file
 end

@@ -43,6 +43,7 @@ local SIGHT = [[UPDATE starvideos_orders SET seen_revision = ?, seen_clock = ?,
 local WHERE = {
   id = "WHERE order_id = ?",
   key = "WHERE order_key = ? ORDER BY take, account",
+  keys = "WHERE order_key IN (?, ?) ORDER BY take, account",
   task = "WHERE task_id = ? ORDER BY closed_at IS NOT NULL, order_id DESC",
   open = "WHERE closed_at IS NULL AND order_id > ? ORDER BY order_id LIMIT %d",
   all = "WHERE order_id > ? AND state <> 'staged' ORDER BY order_id LIMIT %d",
@@ -172,6 +173,19 @@ end
 -- @treturn ?table err
 function Store:all(by, value)
   return self:read(self.select .. WHERE[by], utf8.valid(value))
+end
+
+--- All orders of a key, or of two that name one file.
+-- @tparam string key
+-- @tparam ?string other
+-- @treturn ?table rows
+-- @treturn ?table err
+function Store:of_key(key, other)
+  if not other then
+    return self:all("key", key)
+  end
+  return self:read(self.select .. WHERE.keys, utf8.valid(key),
+    utf8.valid(other))
 end
 
 --- The orders that a condition holds of, with all columns.

@@ -5,6 +5,7 @@
 
 local create_body = require "starvideos.api.create_body"
 local send = require "starvideos.operation.send"
+local targets = require "starvideos.operation.target"
 local validate = require "starvideos.operation.validate"
 
 local function succeed()
@@ -16,10 +17,16 @@ local unrecorded = { submitting = succeed, postpone = succeed, renew = succeed,
   accepted = succeed, tell = succeed, failed = succeed, hold = succeed }
 
 local function place(context, fields, options, keeps, price)
-  if context.ledger then
-    return context.ledger.recorder.place(context, fields, options, keeps, price)
+  if not context.ledger then
+    return unrecorded
+  elseif options.path and not options.given then
+    local err
+    options, err = targets.resolved(context.runtime, options)
+    if not options then
+      return nil, nil, err
+    end
   end
-  return unrecorded
+  return context.ledger.recorder.place(context, fields, options, keeps, price)
 end
 
 --- Order a video.

@@ -15,6 +15,7 @@ local query = require "starvideos.operation.query"
 local redact = require "starvideos.redact"
 local retry = require "starvideos.api.retry"
 local saved_file = require "starvideos.ledger.saved_file"
+local targets = require "starvideos.operation.target"
 local tasks = require "starvideos.api.task"
 
 local _M = {}
@@ -37,47 +38,6 @@ local function fail(self, kind, message, fields)
   local err = fields or {}
   err.kind, err.message, err.task_id = kind, message, self.id
   return nil, errors.new(err)
-end
-
-local function not_writable(path, failure)
-  if failure.reason == "cancelled" then
-    return { kind = "cancelled",
-      message = "stopped while checking whether " .. path .. " can be written" }
-  end
-  return { kind = "io", target = "blocked", message = ("cannot write %s: %s")
-    :format(path, tostring(failure.message)) }
-end
-
--- Why a target cannot be written; nil where it can.
-local function obstacle(runtime, path, overwrite)
-  local there = runtime:disk("kind", path)
-  if there == "directory" then
-    return { kind = "io", target = "blocked", message = path .. " is a"
-      .. " directory; name a file in it" }
-  elseif there == "other" then
-    return { kind = "io", target = "blocked", message = path .. " is a pipe,"
-      .. " a socket or a device; choose another name" }
-  elseif there and not overwrite then
-    return { kind = "io", target = "exists", message = path .. " already"
-      .. " exists; choose another name, or allow overwriting" }
-  end
-  local ok, failure = part_file.probe(runtime, path)
-  return not ok and not_writable(path, failure) or nil
-end
-
---- Whether a video can be saved at a path, without leaving a trace. Asked
--- before anything is ordered.
--- @tparam table runtime
--- @tparam string path
--- @tparam ?boolean overwrite
--- @treturn ?boolean true
--- @treturn ?table err of kind io or cancelled
-function _M.check_target(runtime, path, overwrite)
-  local fault = obstacle(runtime, path, overwrite)
-  if fault then
-    return nil, errors.new(fault)
-  end
-  return true
 end
 
 -- Beyond these: 5xx is `server`, anything else `protocol`.
@@ -411,7 +371,7 @@ local function note(context, id, file)
   return file
 end
 
-local function new(context, task, path, options)
+local function new(context, task, path, target, options)
   local runtime = context.runtime
   return {
     events = download_events.new(context, task.id, path),
@@ -420,7 +380,7 @@ local function new(context, task, path, options)
     options = options,
     ledger = context.ledger,
     api_key = context.api_key,
-    part = part_file.new(path, task.id, runtime),
+    part = part_file.new(target, task.id, runtime),
     deadline = options.timeout and runtime:now() + options.timeout or nil,
     most = 0, -- bytes that were there after any attempt
     faults = 0, -- in a row
@@ -450,16 +410,19 @@ function _M.save(context, task_or_id, path, options)
   if before then
     return before
   end
-  local ok, err = _M.check_target(context.runtime, path, options.overwrite)
-  if not ok then
+  local target, err = targets.check(context.runtime, path, options.overwrite)
+  if not target then
     err.task_id = task.id
     return nil, err
   end
-  local self = new(context, task, path, options)
+  local self = new(context, task, path, target, options)
   local file
   file, err = run(self, context)
   self.over = true -- a transport may have kept the listeners
-  file = file and note(context, task.id, file)
+  if file then
+    note(context, task.id, file)
+    file.path = path
+  end
   if self.events then
     self.events[file and "saved" or "failed"](self.events, file or err)
   end

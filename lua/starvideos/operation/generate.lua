@@ -5,27 +5,27 @@ local create = require "starvideos.operation.create"
 local download = require "starvideos.operation.download"
 local errors = require "starvideos.errors"
 local saved_file = require "starvideos.ledger.saved_file"
+local targets = require "starvideos.operation.target"
 local wait = require "starvideos.operation.wait"
 
 -- The file that an earlier run saved under the same key, if it is still there.
-local function saved_before(context, options)
+local function saved_before(context, order)
   local ledger = context.ledger
-  if not ledger or options.overwrite then
+  if not ledger or order.overwrite then
     return nil
   end
-  local row = ledger:order(ledger:key_of(options), options.take)
-  return saved_file(context, row, options.path)
+  return saved_file(context, ledger:placed(order), order.path)
 end
 
-local function cannot_write(options, why, target)
+local function cannot_write(order, why, target)
   return errors.new { kind = "io", target = target, message = ("cannot write"
-    .. " %s: %s; nothing was ordered"):format(options.path, why) }
+    .. " %s: %s; nothing was ordered"):format(order.path, why) }
 end
 
 -- A generate holds a lock beside its file, so that two for the same file do not
 -- both buy it. The system releases the lock of a process that ended.
-local function take_lock(context, options)
-  local runtime, name = context.runtime, options.path .. ".lock"
+local function take_lock(context, order)
+  local runtime, name = context.runtime, order.path .. ".lock"
   local lock, failure = runtime:disk("lock", name)
   if not lock and failure.reason == "busy" and context.blocks then
     collectgarbage() -- a call that an error ended may hold it in this process
@@ -37,33 +37,33 @@ local function take_lock(context, options)
     return nil, errors.new { kind = "cancelled",
       message = "stopped; nothing was ordered" }
   elseif failure.reason == "busy" then
-    return nil, cannot_write(options, "another generate is making it right now",
+    return nil, cannot_write(order, "another generate is making it right now",
       "busy")
   end
-  return nil, cannot_write(options, tostring(failure.message), "blocked")
+  return nil, cannot_write(order, tostring(failure.message), "blocked")
 end
 
 -- The file of an earlier run, or whether this one may write its own.
-local function look(context, options, unlocked)
-  local before = saved_before(context, options)
+local function look(context, order, unlocked)
+  local before = saved_before(context, order)
   if before or unlocked then
     return before, unlocked
   end
-  local ok, err = download.check_target(context.runtime, options.path,
-    options.overwrite)
+  local ok, err = targets.check(context.runtime, order.path, order.overwrite)
   if not ok then
     err.message = err.message .. "; nothing was ordered"
   end
   return nil, err
 end
 
-local function make(context, params, options, unlocked)
-  local before, err = look(context, options, unlocked)
+-- `order` has the options, with the path of the file itself.
+local function make(context, params, options, order, unlocked)
+  local before, err = look(context, order, unlocked)
   if err then
     return nil, err
   end
   local task
-  task, err = create(context, params, options, true)
+  task, err = create(context, params, order, true)
   if not task then
     return nil, err
   elseif before then
@@ -76,10 +76,10 @@ local function make(context, params, options, unlocked)
   if not task then
     local ledger = context.ledger
     return nil, ledger
-      and ledger.recorder.name_next_take(context, options, err) or err
+      and ledger.recorder.name_next_take(context, order, err) or err
   end
   local file
-  file, err = download.save(context, task, options.path, {
+  file, err = download.save(context, task, order.path, {
     overwrite = options.overwrite,
     stall_timeout = options.stall_timeout,
     on_progress = options.on_download,
@@ -94,10 +94,17 @@ end
 -- @treturn ?table task
 -- @treturn ?table file, or err
 return function(context, params, options)
-  local lock, unlocked = take_lock(context, options)
-  local task, file = make(context, params, options, unlocked)
+  local order, err = targets.resolved(context.runtime, options)
+  if not order then
+    return nil, err
+  end
+  local lock, unlocked = take_lock(context, order)
+  local task, file = make(context, params, options, order, unlocked)
   if lock then
     context.runtime:disk_later("unlock", lock)
+  end
+  if task then
+    file.path = options.path
   end
   return task, file
 end

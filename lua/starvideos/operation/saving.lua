@@ -7,6 +7,7 @@ local errors = require "starvideos.errors"
 local listener = require "starvideos.listener"
 local paths = require "starvideos.path"
 local saved_file = require "starvideos.ledger.saved_file"
+local targets = require "starvideos.operation.target"
 
 local _M = {}
 
@@ -131,9 +132,8 @@ function _M.look(context, order, path, options)
   if file then
     return file
   end
-  local ok, err = download.check_target(context.runtime, path,
-    options.overwrite)
-  if not ok then
+  local target, err = targets.check(context.runtime, path, options.overwrite)
+  if not target then
     return order.task_id and saved_meanwhile(context, order, path, err),
       name_machine(context, order, path, err)
   end

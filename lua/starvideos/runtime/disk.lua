@@ -31,6 +31,19 @@ function _M.kind(path)
   return core.kind(path)
 end
 
+--- The path of a file itself: links are followed, as far as there is something.
+-- @tparam string path
+-- @treturn ?string path, absolute
+-- @treturn ?string|table what stands there, see `kind`; or failure: of a link to
+--   nothing, of links in a circle
+function _M.real(path)
+  local real, problem, errno = core.real(path)
+  if not real then
+    return failed(path, problem, errno)
+  end
+  return real, core.kind(real)
+end
+
 --- The size of a file.
 -- @tparam string path
 -- @treturn ?number bytes, nil where there is none

@@ -11,6 +11,7 @@ local recording = require "spec.ledger.recording"
 local requesting = require "spec.ledger.requesting"
 local races = require "spec.ledger.races"
 local shell = require "starvideos.nginx.shell"
+local spelling = require "spec.ledger.spelling"
 local starvideos = require "starvideos"
 local telling = require "spec.ledger.telling"
 local working = require "spec.ledger.working"
@@ -31,6 +32,7 @@ describe("a ledger in a file", function()
   races(new_address)
   recording(new_address)
   requesting(new_address)
+  spelling(new_address)
   telling(new_address)
   working(new_address)
 end)

@@ -1,6 +1,8 @@
 -- What the core tells Lua of the system.
 
 local core = require "starvideos.core"
+local files = require "spec.fixtures.files"
+local shell = require "starvideos.nginx.shell"
 
 describe("random_bytes", function()
   it("gives as many as asked for", function()
@@ -80,6 +82,66 @@ describe("absolute", function()
 
   it("is none where the path is longer than any", function()
     assert.is_nil(core.absolute(("a/"):rep(50000)))
+  end)
+end)
+
+describe("real", function()
+  local folder
+
+  before_each(function()
+    folder = core.real(files.folder())
+    assert(shell.run(shell.fill("cd @folder@ && mkdir -p real/deep && ln -s real"
+      .. " link && ln -s ../real/deep link/down && ln -s nothing dangling"
+      .. " && ln -s loop loop && : >real/a && ln -s real/a file",
+      { folder = folder })))
+  end)
+
+  after_each(function()
+    files.remove(folder)
+  end)
+
+  it("follows what is there, and takes the rest as text", function()
+    for path, real in pairs { ["link/a"] = "real/a", file = "real/a",
+      ["link/down/b"] = "real/deep/b", ["link/down/../b"] = "real/b",
+      ["link/../b"] = "b", ["no/such/../b"] = "no/b",
+      ["no/../link/b"] = "real/b", ["real/a/../b"] = "real/b",
+      ["link/new/../../link/./b"] = "real/b", ["link//"] = "real" } do
+      assert.equal(folder .. "/" .. real, core.real(folder .. "/" .. path), path)
+    end
+    assert.equal(core.absolute "nothing/here", core.real "nothing/here")
+  end)
+
+  it("is the root above the root", function()
+    assert.equal(core.real "/", core.real "/../..")
+  end)
+
+  it("is none of a link to nothing, or in a circle, or too long", function()
+    for _, path in ipairs { "dangling", "dangling/a", "loop", "loop/a",
+      ("a/"):rep(5000) } do
+      local real, why, errno = core.real(folder .. "/" .. path)
+      assert.same({ "nil", "string", "number" }, { type(real), type(why),
+        type(errno) })
+    end
+  end)
+
+  it("is not what a link of /proc is called, where that is no path", function()
+    local pipe = io.popen "exec sleep 0"
+    for number = 0, 15 do
+      local path = "/proc/self/fd/" .. number
+      local kind = core.kind(path)
+      assert.equal(kind, kind and core.kind(core.real(path)), path)
+    end
+    pipe:close()
+    if core.kind "/proc/self/root" then
+      assert.equal(folder .. "/real/b",
+        core.real("/proc/self/root" .. folder .. "/link/b"))
+    end
+  end)
+end)
+
+describe("folded", function()
+  it("keeps what is a small letter", function()
+    assert.equal("/a/b_1.mp4", core.folded "/a/b_1.mp4")
   end)
 end)
 

@@ -249,7 +249,7 @@ describe("the disk under a download", function()
     it("is looked at through the runtime", function()
       files.write(world.path, "mine")
       assert.equal("io", select(2, order()).kind)
-      assert.same({ "lock", "kind" }, runtime.jobs)
+      assert.same({ "real", "lock", "real" }, runtime.jobs)
     end)
 
     it("keeps it from being sent where the look was cancelled", function()
