@@ -38,6 +38,7 @@ build = {
   type = "builtin",
   modules = {
     ["starvideos.api.address"] = "lua/starvideos/api/address.lua",
+    ["starvideos.api.answer_json"] = "lua/starvideos/api/answer_json.lua",
     ["starvideos.api.create_body"] = "lua/starvideos/api/create_body.lua",
     ["starvideos.api.create_slots"] = "lua/starvideos/api/create_slots.lua",
     ["starvideos.api.excerpt"] = "lua/starvideos/api/excerpt.lua",

@@ -171,6 +171,13 @@ static const char *version_name(long version) {
   return version == 20 ? "2" : version == 10 ? "1.0" : "1.1";
 }
 
+static void set_text(lua_State *L, const sv_transfer *transfer) {
+  size_t size;
+  const char *body = sv_transfer_body(transfer, &size);
+  lua_pushlstring(L, body ? body : "", size);
+  lua_setfield(L, -2, "body");
+}
+
 static void set_body(lua_State *L, const sv_transfer *transfer,
                      const sv_outcome *outcome) {
   if (outcome->to_file) {
@@ -179,10 +186,7 @@ static void set_body(lua_State *L, const sv_transfer *transfer,
     lua_pushstring(L, outcome->sha256);
     lua_setfield(L, -2, "sha256");
   } else {
-    size_t size;
-    const char *body = sv_transfer_body(transfer, &size);
-    lua_pushlstring(L, body ? body : "", size);
-    lua_setfield(L, -2, "body");
+    set_text(L, transfer);
   }
 }
 
@@ -220,6 +224,9 @@ int sv_push_result(lua_State *L, int reads, const sv_transfer *transfer,
   }
   lua_pushnil(L);
   sv_push_failure(L, outcome);
+  if (outcome->phase == SV_PHASE_BODY && !outcome->to_file) {
+    set_text(L, transfer); /* the id in it may be that of a task */
+  }
   return 2;
 }
 

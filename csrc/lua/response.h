@@ -7,8 +7,8 @@
 ** (where it began there, and how much it was) and `sha256` of the whole file.
 **
 ** A failure has `reason` and `phase` (see curl/outcome.h), `message`, `sent`,
-** `bytes_sent`, `received` (bytes), and `status` and `errno` where there are
-** any.
+** `bytes_sent`, `received` (bytes), and `status`, `errno` and `body` (what came
+** of it) where there are any.
 */
 #ifndef SV_LUA_RESPONSE_H
 #define SV_LUA_RESPONSE_H

@@ -41,7 +41,9 @@ _M.list = {
     { "url", "string", "", "without its query" },
     { "status", "number", "", "of HTTP; nil where no answer came" },
     { "elapsed", "number", SECONDS, "from the request to the end of the answer" },
-    { "failure", "string", "", "a word: why no answer came" },
+    { "failure", "string", "", "a word: why no answer came, or not all of it" },
+    { "flaw", "string", "", "what is wrong with the JSON of an answer that was"
+      .. " read all the same" },
   } },
   { "download", "a video is being saved", {
     order, key, task_id,

@@ -29,6 +29,9 @@ local function check_order(trial, err, tries)
   assert.is_nil(trial.result)
   assert.is_true(is_one_of(wanted.kind, err.kind), tostring(err))
   assert.equal(wanted.status, err.status)
+  if wanted.kind == "outcome_unknown" then
+    assert.equal(wanted.names_task and answers.id or nil, err.task_id)
+  end
   if not wanted.tries then
     return check_race(err, tries)
   end

@@ -49,6 +49,21 @@ function _M.unknown(phase, query, download, status)
   }
 end
 
+--- Enough of the answer came, or it could be read though it was malformed.
+-- @tparam[opt] string download
+function _M.read(download)
+  return { create = { posts = 1, tries = 1 }, query = "done", wait = "done",
+    download = download }
+end
+
+--- The request went out, and what came back names a task and does not say whether
+-- it was accepted: as `unknown`.
+function _M.named(...)
+  local outcome = _M.unknown(...)
+  outcome.create.names_task = true
+  return outcome
+end
+
 --- A whole answer that leaves the fate of an order open.
 -- @tparam number status
 -- @tparam string query

@@ -220,15 +220,50 @@ end
 
 local CHUNKED = "Transfer-Encoding: chunked"
 
-add("a length too long, closed", lost_body(),
-  { steps = mismeasured(9, { "fin" }) })
-add("a length too long, reset", lost_body(),
+-- The object came whole: what became of the task is known.
+add("a length too long, closed", outcomes.read "network",
+  { http = 1, steps = mismeasured(9, { "fin" }) })
+add("a length too long, reset", outcomes.read "network",
   { http = 1, steps = mismeasured(9, { "pause", 50 }, { "rst" }) })
-add("a length too long, silence", lost_body "timeout",
+add("a length too long, silence", outcomes.read "timeout",
   { http = 1, slow = true, steps = mismeasured(9, { "hang" }) })
 -- To a download it is the length.
-add("a length too short", lost_body "protocol", { http = 1, download = false,
+add("a length too short", outcomes.named("body", "protocol", nil, 200),
+  { http = 1, download = false,
   steps = mismeasured(-9, { "fin" }) })
+-- The right answer, or its first bytes, in one chunk, then what else.
+local function in_chunk(bytes, ...)
+  local ending = { ... }
+  return function(http, right)
+    local body = right.body:sub(1, bytes)
+    return begun(CHUNKED, { "send", 0, ("%x\r\n%s\r\n"):format(#body, body) },
+      ending)(http, right)
+  end
+end
+
+add("a chunked answer without its end, closed", outcomes.read(),
+  { http = 1, steps = in_chunk(nil, { "fin" }) })
+add("a chunked answer without its end, reset", outcomes.read(),
+  { http = 1, steps = in_chunk(nil, { "pause", 50 }, { "rst" }) })
+add("a chunked answer without its end, silence", outcomes.read(),
+  { http = 1, slow = true, steps = in_chunk(nil, { "hang" }) })
+add("a chunked answer, then nonsense", outcomes.read(),
+  { http = 1, steps = in_chunk(nil, { "send", 0, "nonsense\r\n" }, { "fin" }) })
+add("trailers without end", outcomes.read(), { http = 1,
+  steps = in_chunk(nil, { "send", 0, "0\r\n" },
+    { "flood", 0, ("X-Filler: %s\r\n"):format(("a"):rep(1000)) }) })
+add("an answer that TLS does not end", outcomes.read(), { http = 1, tls = true,
+  steps = function(http, right)
+    return begun("Connection: close", { "send", 0, right.body }, { "cut" })(http,
+      right)
+  end })
+-- Of an answer that is cut the id alone counts.
+local ID_CAME = #('{"id":"%s",'):format(answers.id)
+add("a chunked answer that is cut behind the id",
+  outcomes.named("body", "network", nil, 200), { http = 1, download = false,
+  steps = in_chunk(ID_CAME, { "fin" }) })
+add("a chunked answer that is cut within the id", lost_body(), { http = 1,
+  download = false, steps = in_chunk(ID_CAME - 3, { "fin" }) })
 add("a chunked body that is cut", lost_body(), { http = 1,
   steps = begun(CHUNKED, { "send", 0, "ff\r\nhalf a chunk" }, { "fin" }) })
 add("a chunk without a length", lost_body(), { http = 1,
@@ -264,10 +299,47 @@ add("an empty file", { download = "network" }, { steps = answering {
   status = 200, type = "video/mp4", body = "" } })
 add("204 No Content", unclear(204, "protocol"), { http = 1,
   steps = saying("HTTP/1.1 204 No Content\r\n\r\n", { "fin" }) })
-add("half of the JSON", unclear(200, "protocol"), { download = false,
+add("half of the JSON", outcomes.named("body", "protocol", nil, 200),
+  { download = false,
   steps = function(http, right)
     return answering(answers.json(right.body:sub(1, -30)))(http)
   end })
+
+-- The right answer, malformed.
+local function malformed(name, change)
+  add(name, outcomes.read(), { steps = function(http, right)
+    return answering(answers.json(change(right.body)))(http)
+  end })
+end
+
+-- With a text of the provider's in it.
+local function saying_so(text)
+  return function(body)
+    return (body:gsub("}$", function() return ',"note":' .. text .. "}" end))
+  end
+end
+
+malformed("half of an emoji", saying_so [["a kite \ud83d"]])
+malformed("the other half of an emoji", saying_so [["\ude00 a kite"]])
+malformed("two first halves of emojis", saying_so [["\ud83d\ud83d\ude00"]])
+malformed("NaN", saying_so "NaN")
+malformed("an infinity", saying_so "[Infinity,-Infinity,-nan(ind),inf]")
+malformed("a line break within a text", saying_so '"a\nkite"')
+malformed("a NUL within a text", saying_so '"a\0kite"')
+malformed("an unknown escape", saying_so [["a \kite"]])
+malformed("bytes that are no UTF-8, and NaN", saying_so '["\255\254",NaN]')
+malformed("GBK whose second byte is a backslash", saying_so '"\149\\"')
+malformed("more levels than anybody reads", saying_so(("["):rep(500)
+  .. ("]"):rep(500)))
+malformed("a byte order mark", function(body) return "\239\187\191" .. body end)
+malformed("UTF-16", function(body)
+  return "\255\254" .. body:gsub(".", "%0\0")
+end)
+malformed("junk behind the object", function(body)
+  return body .. "<!-- served in 3 ms -->"
+end)
+malformed("the object twice", function(body) return body .. body end)
+
 add("a list for an object", unclear(200, "protocol"),
   { steps = answering(answers.json "[1,2,3]") })
 add("an object that says nothing", unclear(200, "protocol"),
@@ -286,6 +358,29 @@ add("a page at 408", unclear(408, "timeout"),
   { steps = answering(answers.page(408)) })
 add("a page at 425", unclear(425, "server"),
   { steps = answering(answers.page(425)) })
+-- By HTTP it was processed (303), or is no answer to a POST.
+for _, status in ipairs { 303, 304 } do
+  add(("See other, or nothing new, %d"):format(status),
+    { create = unclear(status, "config").create, query = "config",
+      wait = "done" },
+    { steps = answering(status == 304 and { status = 304, body = "" }
+      or answers.page(status, { { "Location", "/other" } })) })
+end
+-- An order collides with nothing but a copy of itself.
+for _, status in ipairs { 409, 423, 499 } do
+  add(("a page at %d"):format(status), unclear(status, "invalid_request"),
+    { download = "protocol", steps = answering(answers.page(status)) })
+end
+add("a conflict in the provider's own words",
+  refused(409, "invalid_request", "invalid_request", "done"),
+  { steps = answering { status = 409, body =
+    '{"id":null,"object":"error","status":"failed","error":"in conflict"}' } })
+for _, status in ipairs { 201, 202, 203, 206, 207, 208, 226 } do
+  add(("a task at %d"):format(status), outcomes.read(), {
+    steps = function(http, right)
+      return answering { status = status, body = right.body }(http)
+    end })
+end
 for _, status in ipairs { 301, 302, 307, 308 } do
   add(("a redirect, %d"):format(status), refused(status, "config", "config",
     "done"),
@@ -354,6 +449,22 @@ in_h2("RST_STREAM for a refusal", nil, rst_stream(REFUSED_STREAM), { "fin" })
 in_h2("RST_STREAM within the body", nil, function(http)
   return http:answer(answers.json "{", { open = true, length = 100 })
 end, rst_stream(INTERNAL_ERROR), { "fin" })
+local function behind_the_data(name, ending)
+  add(name, { query = "done", wait = "done" }, { http = 2,
+    steps = function(http, right)
+      return { http:request(), http:answer(right, { open = true,
+        length = false }), { "pause", 50 }, ending(http), { "fin" } }
+    end })
+end
+
+-- libcurl hands nothing over of a frame that ends such a stream.
+add("a length too long in HTTP/2", outcomes.of_reading(lost_body()),
+  { http = 2, steps = mismeasured(9, { "fin" }) })
+behind_the_data("RST_STREAM behind the body", rst_stream(INTERNAL_ERROR))
+behind_the_data("GOAWAY behind the body", function(http)
+  return { "send", 0, http:goaway(INTERNAL_ERROR, http.stream) }
+end)
+behind_the_data("nothing behind the body", function() return {} end)
 in_h2("half a frame", nil, { "send", 0, "\0\0\80\1\4\0\0\0\1\136" }, { "fin" })
 in_h2("bytes that are no frame", nil, { "send", 0, ("nonsense"):rep(4) },
   { "fin" })

@@ -2,9 +2,11 @@
 -- the listener, and makes an error of a transport's failure.
 -- @module starvideos.api.exchange
 
+local answer_json = require "starvideos.api.answer_json"
 local errors = require "starvideos.errors"
 local listener = require "starvideos.listener"
 local redact = require "starvideos.redact"
+local task_reader = require "starvideos.api.task_reader"
 
 local _M = {}
 
@@ -28,8 +30,10 @@ end
 function _M.error_of(operation, failure, fields)
   local err = fields or {}
   err.kind = kind_of(operation, failure)
-  err.message = (operation.failed[err.kind] or operation.failed.other):format(
-    tostring(failure.message or failure.reason or "no reason given"))
+  local why = tostring(failure.message or failure.reason or "no reason given")
+  err.message = err.task_id and operation.named
+    and operation.named:format(err.task_id, why)
+    or (operation.failed[err.kind] or operation.failed.other):format(why)
   err.status = failure.status
   err.reason = failure.reason
   err.phase = failure.phase
@@ -54,6 +58,7 @@ local function tell(context, operation, call, request, response, failure)
     url = redact.urls(request.url),
     status = response and response.status or nil,
     elapsed = response and response.elapsed or nil,
+    flaw = response and response.flaw or nil,
     failure = failure and redact.urls(tostring(failure.reason)) or nil,
   })
 end
@@ -123,15 +128,29 @@ local function order_of(context, operation, call)
   return request
 end
 
--- Delivers a request: response, or nil, the transport's failure and an err.
+-- Decodes an answer: what was repaired is told.
+local function decode(response)
+  local answer, flaw = answer_json.decode(response.body or "")
+  response.answer, response.flaw = answer, answer ~= nil and flaw or nil
+  return response
+end
+
+-- Delivers a request: response; or nil, the transport's failure and an err.
+-- Where enough of an answer came the response has its failure beside it.
 local function perform(context, operation, call, request)
   local response, failure = deliver(context, request)
+  local task_id
   if response then
     response.body = redact.key(response.body, context.api_key)
-    return response
+  elseif type(failure.body) == "string" then
+    failure.body = redact.key(failure.body, context.api_key)
+    response, task_id = task_reader.salvage(operation, failure, call.task_id)
+  end
+  if response then
+    return decode(response), failure
   end
   return nil, failure, _M.error_of(operation, failure,
-    { task_id = call.task_id })
+    { task_id = task_id or call.task_id })
 end
 
 --- Ask the API about a task.

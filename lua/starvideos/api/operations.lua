@@ -14,6 +14,10 @@
 --   key, not "no content";
 -- * `refused`: the message for each of these kinds, with a place for the facts.
 --   The words of an answer can mean only a kind that has a message here;
+-- * `refuses`, of a billable one: the statuses that leave open what was bought
+--   unless the answer is a refusal in the provider's own form (`object: "error"`);
+--   `named`: the message of an unknown outcome whose answer names a task, with
+--   places for its id and the facts;
 -- * `failures`: the error kind of a transport's reason, where nothing was sent,
 --   and where something was or may have been;
 -- * `failed`: the message for each of those kinds.
@@ -27,6 +31,10 @@ local BASE_URL = "check base_url, which looks like " .. address.default
 
 local UNKNOWN = "the order was sent, but no answer says whether it was accepted"
   .. " (%s); it may have been bought: check your account with the provider"
+  .. " before you order again"
+
+local NAMED = "the order was sent, and its answer names task %s, but not whether"
+  .. " the order was accepted (%s); it may have been bought: query that task"
   .. " before you order again"
 
 local NOTHING_BOUGHT = "%s; nothing was sent, and nothing was bought"
@@ -66,7 +74,17 @@ _M.create = {
     [408] = "outcome_unknown", [425] = "outcome_unknown",
     [429] = "rate_limited", ["3xx"] = "config", ["4xx"] = "invalid_request",
     ["5xx"] = "outcome_unknown", unreadable = "outcome_unknown",
+    -- See other: by HTTP the order was processed (RFC 9110, 15.4.4). Not
+    -- modified is no answer to a POST.
+    [303] = "outcome_unknown", [304] = "outcome_unknown",
+    -- An order names nothing that it could be in conflict with, or that could be
+    -- locked, but a copy of itself that something on the way has sent before.
+    [409] = "outcome_unknown", [423] = "outcome_unknown",
+    -- A gateway stopped to wait for the provider.
+    [499] = "outcome_unknown",
   },
+  refuses = { [409] = true, [423] = true },
+  named = NAMED,
   refused = {
     auth = "the provider refused the API key (%s); nothing was bought; check"
       .. " STARVIDEOS_API_KEY or api_key",

@@ -88,10 +88,12 @@ local function text_of(value)
     and ("%.0f"):format(value) or nil
 end
 
--- An id stands in addresses, databases and messages: no control characters.
+-- An id stands in addresses, databases and messages: no control characters; and
+-- U+FFFD stands where it did not come through.
 local function id_of(value)
   local text = text_of(value)
-  return text and text:find "%S" and not text:find "[%c\127]" and text or nil
+  return text and text:find "%S" and not text:find "[%c\127]"
+    and not text:find("\239\191\189", 1, true) and text or nil
 end
 
 local function number_of(value)

@@ -2,9 +2,9 @@
 -- and the gateways in front of it are known to send.
 -- @module starvideos.api.task_reader
 
+local answer_json = require "starvideos.api.answer_json"
 local errors = require "starvideos.errors"
 local excerpt = require "starvideos.api.excerpt"
-local json = require "starvideos.json"
 local retry = require "starvideos.api.retry"
 local tasks = require "starvideos.api.task"
 
@@ -93,11 +93,6 @@ local function find_id(answer)
   end
 end
 
--- For an order that was rate limited although a task was made.
-local TASK_AT_LIMIT = "too many requests (%s), but the answer names task %s,"
-  .. " which may have been bought: check your account with the provider"
-  .. " before you order again"
-
 local function is_unpaid(reading)
   local text = (reading.text or ""):lower()
   for _, words in ipairs(unpaid) do
@@ -129,8 +124,8 @@ end
 
 local function describe(operation, kind, reading, seen)
   local facts = facts_of(kind, reading)
-  if operation.billable and kind == "rate_limited" and seen then
-    return TASK_AT_LIMIT:format(facts, seen.id)
+  if kind == "outcome_unknown" and seen then
+    return operation.named:format(seen.id, facts)
   end
   return operation.refused[kind]:format(facts, what_to_do(kind, reading))
 end
@@ -146,20 +141,6 @@ local function fail(operation, kind, reading, seen)
     task = seen,
     task_id = seen and seen.id,
   }
-end
-
--- A number of more than 15 digits would be rounded to a float, the id of
--- another task: such an id becomes a text.
-local function with_exact_ids(body)
-  return (body:gsub('("%a*[iI]d"%s*:%s*)(%d+)(%s*[,}])',
-    function(name, digits, after)
-      return #digits > 15 and name .. '"' .. digits .. '"' .. after or nil
-    end))
-end
-
-local function decode(body)
-  local answer, _, is_rounded = json.decode(body)
-  return is_rounded and json.decode(with_exact_ids(body)) or answer
 end
 
 -- Everything an answer says apart from the task in it.
@@ -245,10 +226,11 @@ end
 -- bought.
 local function kind_of_purchase(operation, reading, seen)
   local kind = kind_of_failure(operation, reading)
-  if kind and kind ~= "rate_limited" and names_task(seen) then
-    reading.text = ("%s, but it names task %s"):format(
-      reading.text or "no reason", seen.id)
+  if kind and names_task(seen) or kind == "rate_limited" and seen.id then
     return "outcome_unknown"
+  elseif kind == "outcome_unknown" and seen.object == "error"
+    and operation.refuses[reading.status] then
+    return "invalid_request"
   elseif kind then
     return kind
   elseif seen.object == "error" then
@@ -261,14 +243,28 @@ local function kind_of_purchase(operation, reading, seen)
     or nil
 end
 
+-- What an answer that cannot be decoded certainly says of a task. Where it is a
+-- refusal by its status, an id alone may be that of the request.
+local function seen_in_part(kind, body)
+  local fields = answer_json.fields(body)
+  local seen = tasks.new(unwrap(fields), fields)
+  seen.id = seen.id or find_id(fields)
+  local is_task = seen.id and seen.object ~= "error"
+    and (kind == "outcome_unknown" or kind == "rate_limited")
+  return (is_task or names_task(seen)) and seen or nil
+end
+
 -- An id that it names is in the err too.
 local function read_purchase(operation, reading, seen)
   seen.id = seen.id or find_id(reading.answer)
   local kind = kind_of_purchase(operation, reading, seen)
   if kind == "task_failed" then
     return nil, accepted_and_ended(seen, reading)
-  elseif kind == "outcome_unknown" and not seen.id and reading.status < 300 then
-    reading.text = excerpt.of(reading.body) -- it may show what was bought
+  elseif kind == "outcome_unknown" and not seen.id then
+    seen = seen_in_part(kind, reading.body) or seen
+    if reading.status < 300 then
+      reading.text = excerpt.of(reading.body) -- it may show what was bought
+    end
   end
   if kind then
     return fail(operation, kind, reading, seen.id and seen)
@@ -308,7 +304,8 @@ end
 
 --- Read an answer.
 -- @tparam table operation one of `starvideos.api.operations`
--- @tparam table response `status`, `headers` (lower-case names), `body`
+-- @tparam table response `status`, `headers` (lower-case names), `body`; its
+--   `answer` where it was decoded before
 -- @tparam[opt=os.time] function wall_clock Unix seconds, for `Retry-After`
 -- @tparam[opt] string id the id asked for, which the task has whatever the answer
 --   says: by it the task was recorded, and can be asked for again
@@ -317,7 +314,10 @@ end
 --   been bought: an id that could still be read is in `task_id`; or of kind
 --   task_failed with the task: it was accepted, and has ended
 function _M.read(operation, response, wall_clock, id)
-  local answer = decode(response.body or "")
+  local answer = response.answer
+  if answer == nil then
+    answer = answer_json.decode(response.body or "")
+  end
   local seen = response.status == 200 and not operation.billable
     and type(answer) == "table" and read_plain(answer, id)
   if seen then
@@ -325,12 +325,39 @@ function _M.read(operation, response, wall_clock, id)
   end
   local reading = parse(response, answer, wall_clock)
   if not reading.fields then
-    return fail(operation, kind_of_failure(operation, reading)
-      or operation.kinds.unreadable, reading)
+    local kind = kind_of_failure(operation, reading)
+      or operation.kinds.unreadable
+    seen = operation.billable and seen_in_part(kind, response.body or "")
+    return fail(operation, seen and "outcome_unknown" or kind, reading,
+      seen or nil)
   end
   seen = tasks.new(reading.fields, reading.answer, id)
   local read = operation.billable and read_purchase or read_state
   return read(operation, reading, seen)
+end
+
+--- Read what came of an answer before its transfer failed. An object whose
+-- last brace came is whole, whatever was to follow: where it tells what became
+-- of the task, it is the answer. Of anything less only the id counts.
+-- @tparam table operation one of `starvideos.api.operations`
+-- @tparam table failure of a transport; its `status` and `body` count
+-- @tparam[opt] string id as of `read`
+-- @treturn ?table response
+-- @treturn ?string the id of a task that it names otherwise
+function _M.salvage(operation, failure, id)
+  local status, body = failure.status, failure.body
+  if type(body) ~= "string" or type(status) ~= "number" or status < 200
+    or status > 299
+    or failure.reason == "cancelled" and not operation.billable then
+    return nil
+  end
+  local response = { status = status, headers = {}, body = body,
+    bytes_sent = failure.bytes_sent, interrupted = failure.interrupted }
+  local task, err = _M.read(operation, response, nil, id)
+  if task or err.kind == "task_failed" then
+    return response
+  end
+  return nil, operation.billable and err.task_id or nil
 end
 
 return _M

@@ -41,7 +41,7 @@ local function outcome_of(context, order, tries, most, response, err)
     err.phase, err.sent = "body", true
     err.bytes_sent = response.bytes_sent
   end
-  if err.kind == "rate_limited" then
+  if err.kind == "rate_limited" or err.status == 429 then
     context.rate_limiter:limited(context.runtime:now(), err.retry_after)
     order:hold(err.retry_after)
   end

@@ -138,6 +138,7 @@ local _M = {}
 -- @field bytes_sent of the request
 -- @field received bytes of the body
 -- @field status of HTTP, where it is known
+-- @field body what came of the answer's body, where it went into memory
 -- @field errno of the system, where it gave one
 -- @field interrupted whether Ctrl-C has ended it; of a request with `finish`,
 --   whether the caller was interrupted or cancelled meanwhile

@@ -40,7 +40,7 @@ local function told(value, err)
   end
   return { err = { kind = err.kind, message = tostring(err), sent = err.sent,
     phase = err.phase, status = err.status, reason = err.reason,
-    bytes_sent = err.bytes_sent, bytes = err.bytes } }
+    bytes_sent = err.bytes_sent, bytes = err.bytes, task_id = err.task_id } }
 end
 
 --- Requests to the transport itself, one after the other.

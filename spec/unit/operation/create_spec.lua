@@ -299,7 +299,7 @@ local outcomes = {
     "rate_limited", 3 },
   { "429 with a Retry-After of an hour",
     http(429, "", { ["retry-after"] = "3600" }), nil, "rate_limited" },
-  { "429 that names a task", http(429, QUEUED), nil, "rate_limited" },
+  { "429 that names a task", http(429, QUEUED), nil, "outcome_unknown" },
   { "400 that names a task", http(400, QUEUED), nil, "outcome_unknown" },
   { "402 that names a task", http(402, QUEUED), nil, "outcome_unknown" },
   { "401 that names a failed video", http(401,

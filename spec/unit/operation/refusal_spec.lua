@@ -65,9 +65,10 @@ describe("the error of an order", function()
   it("does not say that nothing was bought where there is a task", function()
     local _, err = task_reader.read(operations.create, { status = 429,
       headers = {}, body = '{"id":"video_1"}' })
-    assert.equal("rate_limited", err.kind)
+    assert.equal("outcome_unknown", err.kind)
     assert.is_false(says(err, "nothing was bought"))
-    assert.is_true(says(err, "video_1, which may have been bought"))
+    assert.is_true(says(err, "names task video_1"))
+    assert.is_true(says(err, "may have been bought"))
   end)
 
   local unsent = { "refused", "insecure", "cancelled", "timeout" }

@@ -195,7 +195,7 @@ local function receive(self, answer)
     local ok, problem = take(self, piece)
     report(self, self.now())
     return ok, problem
-  end)
+  end, self.req.fresh)
 end
 
 local function response_of(self, answer)
@@ -262,8 +262,9 @@ local function run(self)
   return ok and response_of(self, answer), failure
 end
 
--- How far the exchange came.
+-- How far the exchange came, and what came of the answer.
 local function tell(self, failure)
+  failure.body = self.pieces and table.concat(self.pieces) or nil
   failure.phase, failure.sent = self.phase, self.sent
   failure.bytes_sent, failure.received = self.bytes_sent, self.received
   failure.status = failure.status or self.answer and self.answer.status

@@ -34,7 +34,8 @@
 ---@field url? string without its query
 ---@field status? number of HTTP; nil where no answer came
 ---@field elapsed? number from the request to the end of the answer (s)
----@field failure? string a word: why no answer came
+---@field failure? string a word: why no answer came, or not all of it
+---@field flaw? string what is wrong with the JSON of an answer that was read all the same
 
 ---A video is being saved.
 ---@class starvideos.Event_download
