@@ -99,6 +99,20 @@ static int find_real(sv_disk_job *job) {
   return problem;
 }
 
+static int look_at_video(sv_disk_job *job) {
+  int file;
+  long long size;
+  int problem = sv_file_open(&file, job->path, SV_FILE_READ, false);
+  if (problem) {
+    return problem;
+  }
+  problem = sv_file_size(file, &size);
+  problem = problem ? problem
+                    : sv_video_look(&job->video, file, size, sv_file_read_at);
+  sv_file_close(file);
+  return problem;
+}
+
 /* Of a mode of fopen(3). */
 static sv_file_access access_of(const char *mode) {
   return *mode == 'w'   ? SV_FILE_REPLACE
@@ -142,6 +156,8 @@ static int run(sv_disk_job *job, const int *stop) {
       return sv_discard(job->path, job->flag);
     case SV_DISK_SHA256:
       return sv_digest_file(job->path, job->sha256, stop);
+    case SV_DISK_VIDEO:
+      return look_at_video(job);
     case SV_DISK_MAKE_DIRECTORY:
       return sv_file_make_directory(job->path);
     case SV_DISK_LOCK:

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/video.h"
 #include "platform/digest.h"
 #include "platform/lock.h"
 
@@ -22,6 +23,7 @@
   X(COMMIT, "commit")     /* `other`, `bytes`, `flag`: overwrite */         \
   X(DISCARD, "discard")   /* `flag`: only an empty one */                   \
   X(SHA256, "sha256")     /* lowercase hex */                               \
+  X(VIDEO, "video")       /* of video.h */                                  \
   X(MAKE_DIRECTORY, "make_directory") /* and those above it */              \
   X(LOCK, "lock")         /* a lock */                                      \
   X(UNLOCK, "unlock")     /* a `lock`, and no path */
@@ -44,6 +46,7 @@ typedef struct sv_disk_job {
   int problem;  /* 0 or an errno: EWOULDBLOCK, EEXIST, SV_FILE_CHANGED as of commit.h */
   double number;
   const char *kind;
+  sv_video video;
   char sha256[SV_SHA256_HEX];
   sv_lock lock; /* to be cleared here by who takes it over */
 } sv_disk_job;

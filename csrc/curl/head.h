@@ -23,8 +23,8 @@ bool sv_head_next(const char **cursor, const char *end, sv_header_line *line);
 bool sv_head_find(const char *head, size_t size, const char *name,
                   sv_header_line *line);
 
-/* Whether the body may be a video: an error page or an error object at HTTP
-** 200 is none. */
+/* Whether its type is not that of an error page or an error object; whether the
+** body is one its bytes tell. */
 bool sv_head_says_file(const char *head, size_t size);
 
 /* What its Content-Range says; each -1 where it has none. */

@@ -36,9 +36,11 @@ typedef struct sv_request {
                              once, also past max_in_flight, and its time begins
                              then */
   bool insecure_http;     /* allow http to a host that is not loopback */
-  const char *sink_path;  /* body of a 200 or 206 to this file, or NULL; opened
-                             before anything is sent */
+  const char *sink_path;  /* body of a 200, 203 or 206 to this file, or NULL;
+                             opened before anything is sent */
   long long sink_offset;  /* where a 206 must begin */
+  bool sink_any;          /* takes also what seems to be a page, and does not begin
+                             as a video */
   bool sink_sync;         /* fsync at the end */
   const char *sink_etag;     /* of the file whose rest a 206 must be: ETag and */
   const char *sink_modified; /* Last-Modified, or NULL; */

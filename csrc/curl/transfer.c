@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/video.h"
 #include "curl/head.h"
 #include "platform/clock.h"
 #include "platform/file.h"
@@ -121,9 +122,11 @@ static bool failed_to_write(sv_transfer *t, int problem) {
   return problem != 0;
 }
 
-/* Whether the body is the rest of what the file holds. */
-static bool continues(sv_transfer *t) {
-  if (sv_head_range(t->head.data, t->head.size).first != t->sink.offset) {
+/* Whether the body is the rest of what the file holds; where no part was asked
+** for, it may be the whole, and not say so. */
+static bool continues(sv_transfer *t, bool asked) {
+  long long first = sv_head_range(t->head.data, t->head.size).first;
+  if (first != t->sink.offset && (asked || first >= 0)) {
     sv_outcome_say(&t->outcome, SV_REASON_PROTOCOL, "the server sent another"
                    " part of the file than was asked for");
     return false;
@@ -136,7 +139,19 @@ static bool continues(sv_transfer *t) {
   return true;
 }
 
-/* Decides, at the first byte of the final body, where the body goes. */
+/* Whether the status is one with which a file comes. */
+static bool brings_file(long status) {
+  return status == 200 || status == 203 || status == 206;
+}
+
+static bool begin_file(sv_transfer *t, bool resumed) {
+  t->outcome.to_file = true;
+  return !failed_to_write(t, sv_sink_begin(&t->sink, resumed));
+}
+
+/* Decides, at the first byte of the final body, where the body goes. What seems
+** to be a page takes the place of nothing in the file, unless its beginning shows
+** that it is a video. */
 static bool decide(sv_transfer *t) {
   long status = 0;
   curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -148,15 +163,16 @@ static bool decide(sv_transfer *t) {
                    "the answer has no status");
     return false;
   }
-  if (t->sink.file.number < 0 || (status != 200 && status != 206) ||
-      !sv_head_says_file(t->head.data, t->head.size)) {
+  if (t->sink.file.number < 0 || !brings_file(status)) {
     return true;
   }
-  if (status == 206 && !continues(t)) {
+  bool asked = t->sink.offset > 0, resumed = asked && status == 206;
+  if (status == 206 && !continues(t, asked)) {
     return false;
   }
-  t->outcome.to_file = true;
-  return !failed_to_write(t, sv_sink_begin(&t->sink, status == 206));
+  t->undecided = !resumed && !t->options.sink_any &&
+                 !sv_head_says_file(t->head.data, t->head.size);
+  return t->undecided || begin_file(t, resumed);
 }
 
 /* Also refuses a body whose announced length is too long. */
@@ -165,13 +181,28 @@ static bool keep(sv_transfer *t, const char *bytes, size_t size) {
   curl_off_t length = -1;
   curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
   if (t->body.size + size > t->max_body ||
-      length > (curl_off_t)t->max_body) {
+      (length > (curl_off_t)t->max_body && !t->undecided)) {
     sv_outcome_say(&t->outcome, SV_REASON_TOO_LARGE,
                    "the answer is larger than %.0f bytes",
                    (double)t->max_body);
     return false;
   }
   return sv_buffer_add(&t->body, bytes, size) || out_of_memory(&t->outcome);
+}
+
+/* Looks whether a body that is kept so far may go to the file. */
+static bool look_at_beginning(sv_transfer *t) {
+  sv_buffer *body = &t->body;
+  if (sv_video_container(body->data, body->size)) {
+    t->undecided = false;
+    bool taken = begin_file(t, false) &&
+                 !failed_to_write(t, sv_sink_write(&t->sink, body->data,
+                                                   body->size));
+    sv_buffer_free(body);
+    return taken;
+  }
+  t->undecided = body->size < SV_VIDEO_BEGINNING;
+  return true;
 }
 
 size_t sv_transfer_on_body(char *bytes, size_t one, size_t size, void *self) {
@@ -182,7 +213,8 @@ size_t sv_transfer_on_body(char *bytes, size_t one, size_t size, void *self) {
   }
   bool taken = t->outcome.to_file
                    ? !failed_to_write(t, sv_sink_write(&t->sink, bytes, size))
-                   : keep(t, bytes, size);
+                   : keep(t, bytes, size) &&
+                         (!t->undecided || look_at_beginning(t));
   return taken ? size : 0;
 }
 
@@ -277,6 +309,7 @@ void sv_transfer_finish(sv_transfer *t) {
                      "the head of the answer is cut short");
     }
   }
+  t->undecided = false;
   end(t);
 }
 
@@ -310,7 +343,11 @@ sv_progress sv_transfer_progress(const sv_transfer *t) {
 }
 
 long sv_transfer_status(const sv_transfer *t) {
-  return t->answered ? t->outcome.status : 0;
+  return t->answered && !t->undecided ? t->outcome.status : 0;
+}
+
+bool sv_transfer_is_saved(const sv_transfer *t) {
+  return t->outcome.to_file;
 }
 
 const char *sv_transfer_head(const sv_transfer *t, size_t *size) {

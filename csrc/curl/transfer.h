@@ -31,6 +31,7 @@ struct sv_transfer {
   double begun, connect_by, end_by;
   bool head_ended; /* by an empty line */
   bool answered;   /* the final answer's head is complete */
+  bool undecided;  /* too little of its body has come to tell where that goes */
   sv_handle *handle; /* while running */
   CURL *easy;        /* the handle's, for as long */
   sv_pool *pool;     /* likewise */
@@ -93,9 +94,11 @@ sv_progress sv_transfer_progress(const sv_transfer *transfer);
 /* Valid once done. */
 const sv_outcome *sv_transfer_outcome(const sv_transfer *transfer);
 
-/* The status once the head of the final answer is known, else 0; the head's
-** lines as received, and the body in memory. */
+/* The status once the head of the final answer is known, and where its body
+** goes, else 0; then also whether that is the file; the head's lines as
+** received, and the body in memory. */
 long sv_transfer_status(const sv_transfer *transfer);
+bool sv_transfer_is_saved(const sv_transfer *transfer);
 const char *sv_transfer_head(const sv_transfer *transfer, size_t *size);
 const char *sv_transfer_body(const sv_transfer *transfer, size_t *size);
 

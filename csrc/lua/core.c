@@ -10,6 +10,7 @@
 #include "core/report.h"
 #include "core/validate.h"
 #include "core/value.h"
+#include "core/video.h"
 #include "lua/actor.h"
 #include "lua/class.h"
 #include "lua/file.h"
@@ -278,6 +279,15 @@ static int core_content_range(lua_State *L) {
   return 3;
 }
 
+/* container(text) -> the container of a video that begins so, see video.h; nil
+** of what is none, or begins with too few bytes to tell. */
+static int core_container(lua_State *L) {
+  size_t size;
+  const char *text = luaL_checklstring(L, 1, &size);
+  lua_pushstring(L, sv_video_container(text, size));
+  return 1;
+}
+
 /* fields() -> list of { name =, kind =, renamed = }, in the order in which
 ** faults are reported: each field of a request, of which kind it is (model,
 ** prompt, duration, choice, frame, old_frame or media), and of an old name the
@@ -325,6 +335,7 @@ static const luaL_Reg functions[] = {
     {"heartbeat", sv_lua_heartbeat},
     {"socket_mark", sv_lua_socket_mark},
     {"content_range", core_content_range},
+    {"container", core_container},
     {"fields", core_fields},
     {"sized", core_sized},
     {NULL, NULL},
@@ -347,6 +358,8 @@ LUALIB_API int luaopen_starvideos_core(lua_State *L) {
   luaL_newlib(L, functions);
   sv_add_system_functions(L);
   sv_add_file_functions(L);
+  lua_pushinteger(L, SV_VIDEO_BEGINNING);
+  lua_setfield(L, -2, "BEGINNING");
   set_codes(L, "codes", 0, SV_FIRST_WARNING);
   set_codes(L, "warning_codes", SV_FIRST_WARNING, SV_CODE_COUNT);
   return 1;

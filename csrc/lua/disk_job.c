@@ -5,6 +5,7 @@
 
 #include "lua/class.h"
 #include "lua/response.h"
+#include "lua/video.h"
 #include "platform/file.h"
 
 #include "core/hidden.h"
@@ -127,6 +128,9 @@ int sv_push_disk_job(lua_State *L, sv_disk_job *job) {
     case SV_DISK_SHA256:
       lua_pushstring(L, job->sha256);
       break;
+    case SV_DISK_VIDEO:
+      sv_push_video(L, &job->video);
+      return 2;
     case SV_DISK_LOCK:
       push_lock(L, &job->lock);
       break;

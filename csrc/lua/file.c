@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lua/class.h"
+#include "lua/video.h"
 #include "platform/descriptor.h"
 #include "platform/file.h"
 
@@ -107,9 +108,26 @@ static int file_seek(lua_State *L) {
   return results(L, NULL, sv_file_seek(file, (long long)position));
 }
 
+/* file:video() -> container and state, as of core/video.h; false and a state of
+** what is no video. Or nil, why and errno. */
+static int file_video(lua_State *L) {
+  sv_video video;
+  long long size;
+  int file = open_number(L);
+  int problem = sv_file_size(file, &size);
+  problem = problem ? problem
+                    : sv_video_look(&video, file, size, sv_file_read_at);
+  if (problem) {
+    return failed(L, NULL, problem);
+  }
+  sv_push_video(L, &video);
+  return 2;
+}
+
 static const luaL_Reg methods[] = {
     {"read", file_read},   {"write", file_write}, {"seek", file_seek},
-    {"close", file_close}, {"__gc", file_close},  {NULL, NULL},
+    {"video", file_video}, {"close", file_close}, {"__gc", file_close},
+    {NULL, NULL},
 };
 
 void sv_make_file_class(lua_State *L) {

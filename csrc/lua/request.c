@@ -130,6 +130,7 @@ static void read_sink(lua_State *L, int table, sv_request *request) {
     luaL_error(L, "field 'path' of the sink is missing");
   }
   request->sink_offset = (long long)number_field(L, sink, "offset", 0);
+  request->sink_any = boolean_field(L, sink, "any");
   request->sink_sync = boolean_field(L, sink, "sync");
   request->sink_etag = text_field(L, sink, "etag", NULL);
   request->sink_modified = text_field(L, sink, "modified", NULL);

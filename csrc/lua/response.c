@@ -237,7 +237,8 @@ int sv_push_answer(lua_State *L, const sv_transfer *transfer, long status) {
   const names all = {.count = -1};
   lua_pushinteger(L, status);
   push_headers(L, transfer, &all);
-  return 2;
+  lua_pushboolean(L, !sv_transfer_is_saved(transfer));
+  return 3;
 }
 
 int sv_push_progress(lua_State *L, sv_progress progress) {

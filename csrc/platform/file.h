@@ -76,6 +76,11 @@ int sv_file_seek(int file, long long position);
 /* Reads what is next, up to `room`; `count` is 0 at the end. */
 int sv_file_read(int file, void *bytes, size_t room, size_t *count);
 
+/* The same from a position, of a file that nothing else reads meanwhile; less
+** than `room` at the end alone. */
+int sv_file_read_at(int file, long long position, void *bytes, size_t room,
+                    size_t *count);
+
 /* Writes all; `written` is what went through, also where that fails. */
 int sv_file_write(int file, const char *bytes, size_t size, size_t *written);
 

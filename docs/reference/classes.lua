@@ -289,6 +289,8 @@ class("DownloadOptions", "Options of `download`.", {
     default = "false" },
   { "timeout?", "number", "seconds for the whole download, with its pauses and"
     .. " retries", default = "none" },
+  { "accept?", quoted { "video", "any" }, "what is saved: a video, told by its bytes,"
+    .. " or anything that the media host sends", default = '"video"' },
   { "stall_timeout?", "number", "seconds without a byte, after which the download is"
     .. " retried", default = "30" },
   { "on_progress?", "fun(received: integer, total?: integer)", "bytes; total is nil"
@@ -298,6 +300,7 @@ class("GenerateOptions", "Options of `generate`.", {
   { "path", "string", "where to save the video" },
   { "overwrite?", "boolean", "replace an existing file", default = "false" },
   { "stall_timeout?", "number", "see `download`", default = "30" },
+  { "accept?", quoted { "video", "any" }, "see `download`", default = '"video"' },
   { "on_task?", "fun(task: Task)", "called as soon as the order was accepted" },
   { "on_download?", "fun(received: integer, total?: integer)", "bytes; total is nil"
     .. " while it is unknown" },
@@ -312,6 +315,7 @@ class("GenerateAllOptions", "Options of `generate_all`; those of the wait hold f
     default = "`timeout`" },
   { "overwrite?", "boolean", "replace existing files", default = "false" },
   { "stall_timeout?", "number", "see `download`", default = "30" },
+  { "accept?", quoted { "video", "any" }, "see `download`", default = '"video"' },
   { "timeout?", "number", "seconds, for each order", default = "1800" },
   { "interval?", "number", "seconds between polls at first", default = "30" },
   { "max_interval?", "number", "seconds between polls in the end", default = "60" },
@@ -375,6 +379,7 @@ class("ResumeOptions", "Options of `resume`; `first_poll` is 0.", {
   { "missing?", "boolean", "ask also for tasks that the provider has not known for a"
     .. " day", default = "false" },
   { "stall_timeout?", "number", "see `download`", default = "30" },
+  { "accept?", quoted { "video", "any" }, "see `download`", default = '"video"' },
   { "timeout?", "number", "seconds, of each wait", default = "1800" },
   { "interval?", "number", "seconds between polls at first", default = "30" },
   { "max_interval?", "number", "seconds between polls in the end", default = "60" },
@@ -400,6 +405,7 @@ class("WorkOptions", "Options of `work`.", {
   { "overwrite?", "boolean", "replace existing files", default = "false" },
   { "path?", "fun(order: Order): string?", "gives where to save a video" },
   { "stall_timeout?", "number", "see `download`", default = "30" },
+  { "accept?", quoted { "video", "any" }, "see `download`", default = '"video"' },
   { "timeout?", "number", "seconds, of each wait", default = "1800" },
   { "interval?", "number", "seconds between polls at first", default = "30" },
   { "max_interval?", "number", "seconds between polls in the end", default = "60" },
@@ -440,7 +446,8 @@ printed("Task", "A task of the provider. What its answer leaves out is nil.",
     { "raw?", "table", "the decoded answer; nil of a task that is remembered of an"
       .. " earlier poll" } })
 printed("File", "A saved video.", "file",
-  { bytes = "integer", resumed_from = "integer" }, {
+  { bytes = "integer", resumed_from = "integer", container = quoted { "mp4",
+    "mov", "webm", "matroska", "mpegts", "avi" }, warnings = "Warning[]" }, {
     { "ledger_error?", "Error", "why the ledger could not record that it was"
       .. " saved" } })
 alias("OrderState", "The state of an order in the ledger.", quoted(states.names))
@@ -493,9 +500,10 @@ class("Violation", "A limit that an order breaks.", {
   { "line?", "integer", "of a manifest: which line" },
   { "next_take?", "integer", "of a list: the take to order another video with" },
 })
-class("Warning", "What the documentation only advises.", {
-  { "field", "string", "which field" },
-  { "code", quoted { "ignored_field", "advisory" } .. "|string",
+class("Warning", "What is only advised of an order, or may surprise in a file.", {
+  { "field?", "string", "which field of an order" },
+  { "code", quoted { "ignored_field", "advisory", "container", "trailing_bytes" }
+    .. "|string",
     "a word for programs" },
   { "message", "string", "what is wrong with it" },
   { "index?", "integer", "of a list: which order" },

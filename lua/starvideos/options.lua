@@ -41,6 +41,7 @@ end
 local boolean, text = of_type "boolean", of_type "string"
 local callback, list = of_type "function", of_type "table"
 local mode = one_of("strict", "advisory", "off")
+local acceptance = one_of("video", "any")
 
 local wait = {
   timeout = seconds,
@@ -168,6 +169,7 @@ _M.accepted = {
     on_progress = callback,
     timeout = seconds,
     stall_timeout = seconds,
+    accept = acceptance,
   },
   dismiss = { force = boolean, take = count },
   adopt = { take = count },
@@ -197,6 +199,7 @@ _M.accepted = {
     overwrite = boolean,
     missing = boolean,
     stall_timeout = seconds,
+    accept = acceptance,
     on_done = callback,
     on_progress = callback,
   }),
@@ -209,6 +212,7 @@ _M.accepted = {
     limit_timeout = seconds_or_none,
     overwrite = boolean,
     stall_timeout = seconds,
+    accept = acceptance,
     on_done = callback,
     on_task = callback,
     on_download = callback,
@@ -224,6 +228,7 @@ _M.accepted = {
     overwrite = boolean,
     path = callback,
     stall_timeout = seconds,
+    accept = acceptance,
     timeout = seconds,
     interval = seconds,
     max_interval = seconds,
@@ -235,6 +240,7 @@ _M.accepted = {
     on_task = callback,
     on_download = callback,
     stall_timeout = seconds,
+    accept = acceptance,
   })),
 }
 

@@ -29,6 +29,7 @@ local BODY = [[
 
 -- What a video begins with; the rest is a hole.
 local HEAD = "\0\0\0\24ftypmp42\0\0\0\0mp42isom"
+  .. "\0\0\0\8moov\0\0\0\0mdat"
 
 --- Start a server.
 -- @treturn table `base_url`, `tls_base_url`, `ca_file`, `file_url` (1 GB),

@@ -275,6 +275,38 @@ add("a body without end", lost_body "protocol", { http = 1, download = false,
 add("a file without end", { download = "timeout" }, { http = 1, slow = true,
   steps = begun("Connection: close", { "flood", 5, ("1"):rep(16384) }) })
 
+-- A video ------------------------------------------------------------------
+
+local CUT = answers.video:sub(1, -1000)
+
+local function unannounced(ending)
+  return begun("Connection: close", { "send", 0, CUT }, { ending })
+end
+
+local function film(more)
+  return { steps = answering(outcomes.merged({ status = 200, body = answers.video,
+    type = "video/mp4" }, more)) }
+end
+
+add("a video of no known length that is cut", { download = "network" },
+  { http = 1, steps = unannounced "fin" })
+add("a video of no known length whose TLS is cut", { download = "network" },
+  { http = 1, tls = true, steps = unannounced "cut" })
+add("a video that is cut at the host", { download = "network" },
+  film { body = CUT })
+add("a video that ends within its description", { download = "network" },
+  film { body = CUT:sub(1, 50) })
+add("a video that is called a text", { download = "done" },
+  film { type = "text/plain" })
+add("a video that is called JSON", { download = "done" },
+  film { type = "application/json" })
+add("a video at 203", { download = "done" }, film { status = 203 })
+add("a whole video at 206", { download = "done" }, film { status = 206 })
+add("a page that is called a video", { download = "protocol" },
+  film { body = "<html>Sign in</html>" })
+add("a packed video", { download = "protocol" }, film {
+  headers = { { "Content-Encoding", "gzip" } }, body = "\31\139\8\0\0\0\0\0" })
+
 local function bomb(encoding)
   return function(http, right)
     return begun(encoding, { "send", 0, answers.bomb() }, { "fin" })(http,
@@ -401,7 +433,7 @@ end
 
 add("a link that leads in a circle", { download = "protocol" },
   { tls = true, steps = leading "/other" })
-add("a link that leads away from TLS", { download = "config" },
+add("a link that leads away from TLS", { download = "protocol" },
   { tls = true, steps = leading "http://192.0.2.1/other" })
 add("a task that failed at once", refused(200, "task_failed", "done",
   "task_failed", "protocol"), { steps = answering(answers.failed()) })

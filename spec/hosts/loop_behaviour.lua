@@ -3,6 +3,7 @@
 
 local assert = require "luassert"
 local busted = require "busted"
+local clip = require "spec.fixtures.clip"
 local core = require "starvideos.core"
 local files = require "spec.fixtures.files"
 local interpreter = require "spec.fixtures.interpreter"
@@ -25,7 +26,7 @@ local BLOCKED = 0.15
 
 -- A video that takes half a second to arrive.
 local SLOW = "location /slow.mp4 { limit_rate 2m; }"
-local VIDEO = "\0\0\0\24ftypmp42\0\0\0\0mp42isom" .. ("x"):rep(1048576)
+local VIDEO = clip.mp4(1048600)
 
 --- Say what is expected of a loop; called inside a `describe`.
 -- @tparam string name in spec.fixtures.loops

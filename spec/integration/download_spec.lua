@@ -2,6 +2,7 @@
 -- the disk and by `kill -9`, and gone on with.
 
 local block = require "starvideos.runtime.block"
+local clip = require "spec.fixtures.clip"
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local download = require "starvideos.operation.download"
@@ -13,11 +14,11 @@ local process = require "spec.fixtures.process"
 local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 
-local FILM = "\0\0\0\24ftypmp42" .. ("0123456789abcdef"):rep(65536)
-local OTHER = "\0\0\0\24ftypisom" .. ("other"):rep(100000)
+local FILM = clip.mp4(1048600, "0123456789abcdef")
+local OTHER = clip.mp4(500024, "other")
 -- As sha256sum prints it.
 local FILM_SHA256 =
-  "0da8700f2e0540f5a62531f36f4fd91f80e753eaad151687dc67803b5f2ed50a"
+  "4681a1e59048145401eeb7c5a7e4b8ccd86ec87e8e0c9f5a1dca89b0f0408ff1"
 
 -- Half of the film and then an end, or silence, for who asks for the whole;
 -- the rest comes as it is.

@@ -1,11 +1,12 @@
 -- A client that a listener of its own closes: what waits ends as cancelled.
 
 local announced = require "spec.fixtures.announced"
+local clip = require "spec.fixtures.clip"
 local disk = require "starvideos.runtime.disk"
 local drivers = require "spec.fixtures.driver"
 local starvideos = require "starvideos"
 
-local FILM = "\0\0\0\16ftypisom" .. ("x"):rep(64)
+local FILM = clip.mp4(80)
 local PARAMS = { model = "videos", prompt = "a cat", duration = 5 }
 
 -- An engine that answers a poll in one step and a download in three, and that

@@ -1,12 +1,13 @@
 -- The table of events: the docs show it, and what is told keeps to it.
 
+local clip = require "spec.fixtures.clip"
 local events = require "starvideos.events"
 local hearing = require "spec.fixtures.hearing"
 local starvideos = require "starvideos"
 
 local unpack = table.unpack or unpack
 
-local FILM = "\0\0\0\16ftypisom" .. ("x"):rep(88)
+local FILM = clip.mp4(100)
 local ORDER = { model = "videos", prompt = "a kite", duration = 5 }
 local COMPLETED = '{"id":"video_1","status":"completed",'
   .. '"video_url":"https://media.test/1.mp4?sign=SESAME"}'

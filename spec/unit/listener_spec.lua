@@ -1,8 +1,9 @@
 -- What raises in a listener of the caller's, and what was bought meanwhile.
 
+local clip = require "spec.fixtures.clip"
 local starvideos = require "starvideos"
 
-local FILM = "\0\0\0\16ftypisom"
+local FILM = clip.mp4()
 local PARAMS = { model = "videos", prompt = "a cat", duration = 5 }
 local BODIES = {
   POST = '{"id":"video_1","status":"queued"}',

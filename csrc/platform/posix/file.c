@@ -205,6 +205,18 @@ int sv_file_read(int file, void *bytes, size_t room, size_t *count) {
   return got < 0 ? errno : 0;
 }
 
+int sv_file_read_at(int file, long long position, void *bytes, size_t room,
+                    size_t *count) {
+  ssize_t got;
+  *count = 0;
+  do {
+    got = pread(file, (char *)bytes + *count, room - *count,
+                (off_t)(position + (long long)*count));
+    *count += got > 0 ? (size_t)got : 0;
+  } while (got > 0 ? *count < room : got < 0 && errno == EINTR);
+  return got < 0 ? errno : 0;
+}
+
 int sv_file_write(int file, const char *bytes, size_t size, size_t *written) {
   *written = 0;
   while (*written < size) {

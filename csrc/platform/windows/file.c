@@ -281,6 +281,16 @@ int sv_file_read(int file, void *bytes, size_t room, size_t *count) {
   return got < 0 ? errno : 0;
 }
 
+int sv_file_read_at(int file, long long position, void *bytes, size_t room,
+                    size_t *count) {
+  size_t got = 1;
+  int problem = sv_file_seek(file, position);
+  for (*count = 0; !problem && got > 0 && *count < room; *count += got) {
+    problem = sv_file_read(file, (char *)bytes + *count, room - *count, &got);
+  }
+  return problem;
+}
+
 /* What cannot be written whole is cut, and the rest tells why. */
 int sv_file_write(int file, const char *bytes, size_t size, size_t *written) {
   *written = 0;

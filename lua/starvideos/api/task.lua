@@ -88,6 +88,13 @@ local function text_of(value)
     and ("%.0f"):format(value) or nil
 end
 
+-- Blanks around a link are none of it.
+local function link_of(value)
+  local text = text_of(value)
+  local first = text and text:find "%S"
+  return first and text:match("^.*%S", first)
+end
+
 -- An id stands in addresses, databases and messages: no control characters; and
 -- U+FFFD stands where it did not come through.
 local function id_of(value)
@@ -133,8 +140,8 @@ function _M.new(fields, raw, id)
     created = fields.created and number_of(fields.created) or nil,
     model = fields.model and text_of(fields.model) or nil,
     status = status,
-    video_url = fields.video_url and text_of(fields.video_url)
-      or fields.url and text_of(fields.url) or nil,
+    video_url = fields.video_url and link_of(fields.video_url)
+      or fields.url and link_of(fields.url) or nil,
     progress = fields.progress and number_of(fields.progress) or nil,
     raw = raw,
   }

@@ -84,12 +84,6 @@ local function note_task(job)
   end
 end
 
-local function note_warnings(job, warnings)
-  for _, warning in ipairs(type(warnings) == "table" and warnings or {}) do
-    job.console:note("warning: " .. warning.message, { warning = warning })
-  end
-end
-
 --- Order a video, wait for it, save it.
 function _M.generate(job)
   local fields, wrong = params.read(job.options, job.env)
@@ -107,6 +101,7 @@ function _M.generate(job)
   options.label = job.options.label
   options.on_task = note_task(job)
   options.on_download = show_download(job)
+  options.accept = job.options.accept
   job.told "ordering..."
   local task, file = job.client:generate(fields, options)
   if not task then
@@ -115,6 +110,7 @@ function _M.generate(job)
     job.console:note(("already saved as %s; nothing was ordered"):format(
       file.path), { event = "saved_before", task_id = task.id, file = file })
   end
+  job.console:warn(file.warnings)
   return plain(task, file)
 end
 
@@ -131,7 +127,7 @@ function _M.create(job)
   if not task then
     return nil, warnings
   end
-  note_warnings(job, warnings)
+  job.console:warn(warnings)
   if not job.sent then
     note_known(job, task)
   end
@@ -183,10 +179,13 @@ end
 
 local function save(job, task)
   job.phase = "file"
-  return job.client:download(task, job.options.output, {
+  local file, err = job.client:download(task, job.options.output, {
+    accept = job.options.accept,
     overwrite = job.options.force,
     on_progress = show_download(job),
   })
+  job.console:warn(file and file.warnings)
+  return file, err
 end
 
 --- Wait for a task, and save its video with -o.
@@ -239,7 +238,7 @@ function _M.validate(job)
   if not ok then
     return nil, found
   end
-  note_warnings(job, found)
+  job.console:warn(found)
   return records.text("validation", { valid = true,
     warnings = #found > 0 and found or nil, cost = price and price.cost,
     currency = price and price.currency })

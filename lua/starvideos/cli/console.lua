@@ -125,6 +125,14 @@ function Console:note(text, object)
   self.stderr:flush()
 end
 
+--- The warnings of a call, a note each.
+-- @tparam ?table warnings
+function Console:warn(warnings)
+  for _, warning in ipairs(type(warnings) == "table" and warnings or {}) do
+    self:note("warning: " .. warning.message, { warning = warning })
+  end
+end
+
 -- An event for people: each of its fields in the order of the table.
 local function event_text(event)
   local words = {}

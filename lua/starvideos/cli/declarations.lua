@@ -182,6 +182,10 @@ local also_missing = { "--missing", "also query tasks that the provider has not"
   .. " known for a day" }
 local force = { "-f --force --overwrite", "overwrite the file" }
 
+local accept = { "--accept", "what is saved: a video, told by its bytes, or"
+  .. " anything that the media host sends", "WHAT",
+  choices = { "video", "any" }, unlisted = true, default = "video" }
+
 local which_take = { "--take", "which take of a key", "N",
   needs_ledger = true, default = "1" }
 local every_order = { "-a --all", "also the orders that need nothing more:"
@@ -277,7 +281,7 @@ local ORDER, LOOK, MANY, RECORD, SERVE, SET_UP = 1, 2, 3, 4, 5, 6
 _M.commands = {
   { "generate", "order a video, wait for it, save it", {},
     { video, naming, recording, pricing, waiting, common },
-    { output, force }, group = ORDER, examples = {
+    { output, force, accept }, group = ORDER, examples = {
       { "starvideos generate -m videos -p \"A kitten in the grass\" -d 5 -o kitten.mp4",
         "the whole way, from the prompt to the file" } } },
   { "create", "order a video and print the task", {},
@@ -288,11 +292,11 @@ _M.commands = {
       { "starvideos create --key scene-12 -m videos -p \"A dog\" -d 5 --ledger"
         .. " videos.db", "under a name: a second call buys nothing" } } },
   { "wait", "wait until a task ends; save the video with -o", { "id" },
-    { recording, waiting, common }, { wanted_output, force, which_take },
+    { recording, waiting, common }, { wanted_output, force, accept, which_take },
     group = ORDER, examples = {
       { "starvideos wait video_123 -o kitten.mp4", "wait for a task, save it" } } },
   { "download", "save the video of a completed task", { "id" },
-    { recording, common }, { output, force, which_take }, group = ORDER,
+    { recording, common }, { output, force, accept, which_take }, group = ORDER,
     examples = { { "starvideos download video_123 -o kitten.mp4",
       "goes on where it was cut off" } } },
   { "validate", "check an order without sending it, and price it", {}, { video,
@@ -318,7 +322,7 @@ _M.commands = {
       "for a program" } } },
   { "batch", "order a list of videos, wait for them, save them; the same list"
     .. " again goes on", { "manifest" }, { batching, keeping, pricing,
-    waiting_for_all, common }, { folder_of_all, force },
+    waiting_for_all, common }, { folder_of_all, force, accept },
     default_ledger = "makes", group = MANY, examples = {
       { "starvideos batch list.jsonl --dry-run --prices prices.json",
         "check the list and its cost; orders nothing" },
@@ -326,11 +330,11 @@ _M.commands = {
         "order it, after a question" } } },
   { "work", "send the orders of a queue, wait for them, save their videos; on as"
     .. " many machines as you like", {}, { working, keeping, waiting_for_all,
-    common }, { folder_of_all, force }, default_ledger = true, group = MANY,
+    common }, { folder_of_all, force, accept }, default_ledger = true, group = MANY,
     examples = { { "starvideos work --follow -o videos",
       "a worker that waits for more" } } },
   { "resume", "wait for all open orders of a ledger and save their videos", {},
-    { keeping, waiting, common }, { folder, force, also_missing },
+    { keeping, waiting, common }, { folder, force, accept, also_missing },
     default_ledger = true, group = MANY, examples = {
       { "starvideos resume --ledger videos.db -o videos",
         "after a crash, a Ctrl-C or a night" } } },

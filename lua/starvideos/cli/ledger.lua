@@ -71,6 +71,7 @@ local function tell_saved(job, order, file)
   job.console:note(("%s saved as %s, %d bytes"):format(outcomes.name_of(order),
     file.path, file.bytes), { event = "saved", order_id = order.id,
     key = order.key, take = order.take, task_id = order.task_id, file = file })
+  job.console:warn(file.warnings)
 end
 
 -- What is seen while all is waited for, and shown.
@@ -158,7 +159,7 @@ function _M.resume(job)
   end
   local seen = watch(job)
   options.directory, options.overwrite = directory, job.options.force
-  options.missing = job.options.missing
+  options.missing, options.accept = job.options.missing, job.options.accept
   options.on_progress, options.on_done = seen.on_progress, seen.on_done
   job.phase, job.began = "task", job.now()
   local result

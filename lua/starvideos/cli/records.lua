@@ -20,6 +20,9 @@ shapes.file = {
   { "bytes", "its length" },
   { "sha256", "its SHA-256, 64 hex digits" },
   { "resumed_from", "byte at which the download went on; none: at its beginning" },
+  { "container", "what its bytes are: `mp4`, `mov`, `webm`, `matroska`, `mpegts` or"
+    .. " `avi`; none: of no kind that is known" },
+  { "warnings", "what may surprise you in it", of = "warning" },
 }
 
 shapes.task = {

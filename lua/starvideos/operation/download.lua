@@ -1,8 +1,9 @@
 --- Download a finished video: into a `.part` file beside the target, continued
 -- where a fault or an earlier process broke off. The file is renamed only when
--- it is an MP4 of the announced length.
+-- it has the announced length, and its bytes are a video that is not cut.
 -- @module starvideos.operation.download
 
+local core = require "starvideos.core"
 local download_events = require "starvideos.operation.download_events"
 local errors = require "starvideos.errors"
 local exchange = require "starvideos.api.exchange"
@@ -27,6 +28,7 @@ local REDIRECTS = 5
 _M.policy = {
   stall_timeout = 30, -- seconds without a byte after which it has stalled
   tries = 5, -- how often it is tried without gaining a byte
+  copies = 3, -- how often where the host's own copy seems to be cut
   longest_pause = 300, -- the longest Retry-After, in seconds, it waits for
 }
 
@@ -49,6 +51,18 @@ local function shown(self, body)
   return text:find("%S") and excerpt.of(text) or "nothing"
 end
 
+-- What came by its bytes is none that is known.
+local function no_video(self, response, body)
+  local headers = response.headers or {}
+  local encoding = headers["content-encoding"]
+  return fail(self, "protocol", ("the media host sent something that is no"
+    .. " video (%s%s); the video stays bought; accept = \"any\" (--accept any)"
+    .. " saves whatever comes; it begins: %s"):format(
+    headers["content-type"] or "of no type",
+    encoding and ", encoded as " .. encoding or "", shown(self, body)),
+    { status = response.status })
+end
+
 local function refused(self, context, response)
   local status = response.status
   local kind = kind_of[status] or status >= 500 and "server" or "protocol"
@@ -58,10 +72,6 @@ local function refused(self, context, response)
     message = ("the download URL of task %s has expired (HTTP %d), and so has"
       .. " the one before; the video stays bought: query the task later for a"
       .. " new URL"):format(self.id, status)
-  elseif status == 200 or status == 206 then
-    message = ("the media host sent %s instead of the video, which stays"
-      .. " bought; it begins: %s"):format(response.headers["content-type"]
-      or "something else", shown(self, response.body or ""))
   end
   return fail(self, kind, message, { status = status,
     retry_after = retry.retry_after(response.headers, context.wall_clock) })
@@ -105,9 +115,12 @@ local function request_of(self, context)
     stall_bytes = 1,
     redirects = REDIRECTS,
     sink = part:sink(),
-    on_answer = function(status, headers)
+    on_answer = function(status, headers, in_memory)
       before = status == 206 and before or 0
-      if not self.over and file_head.is_file(status, headers) then
+      if in_memory == nil then -- the transport does not know
+        in_memory = not file_head.is_file(status, headers)
+      end
+      if not self.over and not in_memory then
         part:remember(status, headers)
       end
     end,
@@ -158,11 +171,29 @@ local function not_noted(self, err)
   return nil, err
 end
 
--- The headers said that it was a video.
-local function no_video(self)
-  return fail(self, "protocol", "the media host sent a file that is not an MP4"
-    .. " instead of the video, which stays bought; it begins: "
-    .. shown(self, self.part:beginning(EXCERPT_BYTES)))
+-- Where the host announced no more, only the beginning can bring it.
+local function cut_short(self, size, whole)
+  self.is_all = size == whole
+  return fail(self, "network", ("the video of task %s is cut short: %.0f bytes"
+    .. " came%s, and a part of the MP4 is missing"):format(self.id, size,
+    self.is_all and ", as many as the media host announced" or ""),
+    { reason = "cut" })
+end
+
+-- What is wrong with the bytes that have come: nil and an err; or the container
+-- and the state, see `starvideos.runtime.disk`.
+local function examine(self, size, whole, response)
+  local part = self.part
+  local container, state = part:video()
+  if container == nil then
+    return fail(self, "io", ("cannot read %s: %s"):format(part.path,
+      tostring(state.message)))
+  elseif not container and not part.any then
+    return no_video(self, response, part:beginning(EXCERPT_BYTES))
+  elseif state == "cut" then
+    return cut_short(self, size, whole)
+  end
+  return container, state
 end
 
 -- Checks what has come, and renames it.
@@ -172,8 +203,10 @@ local function finish(self, whole, response)
   if size == 0 or whole and size ~= whole then
     return fail(self, "network", ("the video of task %s is incomplete: %d of"
       .. " %s bytes"):format(self.id, size, whole or "?"))
-  elseif not part:is_video() then
-    return no_video(self)
+  end
+  local container, state = examine(self, size, whole, response)
+  if container == nil then
+    return nil, state
   end
   local sha256 = response.sha256 or part:sha256()
   local offset = response.file_offset or 0
@@ -189,6 +222,8 @@ local function finish(self, whole, response)
   if not ok then
     return not_placed(self, failure)
   end
+  file.container = container or nil
+  file.warnings = part:warnings(container, state)
   return file
 end
 
@@ -213,25 +248,56 @@ local function renew_url(self, context, response)
   return nil, err, first
 end
 
+-- A link that nobody can follow is a fault of the answer that it came with.
+local function is_bad_link(failure)
+  return failure.reason == "insecure"
+    or failure.reason == "invalid" and failure.phase ~= "connect"
+end
+
+local function bad_link(self, failure)
+  return fail(self, "protocol", ("the download URL of task %s cannot be used:"
+    .. " %s (%s); the video stays bought: query the task later for another URL")
+    :format(self.id, tostring(failure.message),
+    excerpt.of(redact.url(self.url))), { reason = failure.reason })
+end
+
+-- Takes a body that a transport handed over in memory.
+local function save(self, response)
+  local part = self.part
+  local ok, failure = part:save(response)
+  if not ok and is_mismatch(failure) then
+    return start_over(self)
+  elseif not ok then
+    return fail(self, "io", ("cannot write %s: %s"):format(part.path,
+      tostring(failure.message)))
+  end
+  return true
+end
+
+-- What is called a page is given up for a video alone.
+local function may_be_saved(self, response)
+  return self.part.any or file_head.is_file(response.status, response.headers)
+    or self.part.offset > 0 and response.status == 206
+    or core.container(response.body) ~= nil
+end
+
 local function take(self, context, response)
+  local version = file_head.version(response.status, response.headers)
   if kind_of[response.status] == "expired" then
     return renew_url(self, context, response)
   elseif response.status == 416 and self.part.offset > 0 then
     return start_over(self)
-  elseif not file_head.is_file(response.status, response.headers) then
+  elseif not file_head.may_be_file(response.status) then
     return refused(self, context, response)
-  end
-  if response.body then
-    local ok, failure = self.part:save(response)
-    if not ok and is_mismatch(failure) then
-      return start_over(self)
-    elseif not ok then
-      return fail(self, "io", ("cannot write %s: %s"):format(self.part.path,
-        tostring(failure.message)))
+  elseif response.body and not may_be_saved(self, response) then
+    return no_video(self, response, response.body)
+  elseif response.body then
+    local ok, err, at_once = save(self, response)
+    if not ok then
+      return nil, err, at_once
     end
   end
   self.part:remember(response.status, response.headers)
-  local version = file_head.version(response.status, response.headers)
   return finish(self, version.total, response)
 end
 
@@ -264,9 +330,12 @@ local function attempt(self, context)
   end
   local part = self.part
   part:look()
-  if part:is_whole() then
+  if self.is_all then
+    part:forget()
+  elseif part:is_whole() then
     return finish(self, part.offset, { file_offset = part.offset })
   end
+  self.is_all = false
   part:reserve()
   if self.events then
     self.events:started(part.offset)
@@ -279,13 +348,16 @@ local function attempt(self, context)
     return start_over(self)
   end
   self.unopened = failure.phase == "queue"
+  if is_bad_link(failure) then
+    return bad_link(self, failure)
+  end
   return unanswered(self, failure)
 end
 
 local function time_is_up(self, err)
   return fail(self, "timeout", ("the video of task %s was not downloaded within"
     .. " %g s (%s)"):format(self.id, self.options.timeout, err.message),
-    { status = err.status, retry_after = err.retry_after })
+    { status = err.status, retry_after = err.retry_after, reason = err.reason })
 end
 
 -- Faults count in a row; more of the file than ever before starts a new row.
@@ -307,7 +379,9 @@ local function pause(self, context, err, at_once)
     or not err.task and retry.passing[err.kind]
       and retry.pause(err, self.faults, _M.policy, context.random)
   local left = time_left(self, context) or math.huge
-  if not seconds or seconds >= left and err.kind == "rate_limited" then
+  if err.reason == "cut" and self.faults >= _M.policy.copies then
+    return nil, err
+  elseif not seconds or seconds >= left and err.kind == "rate_limited" then
     return nil, err
   elseif seconds >= left then
     return time_is_up(self, err)
@@ -324,26 +398,27 @@ local resumable = { network = true, timeout = true, io = true, server = true,
   rate_limited = true, cancelled = true }
 
 -- Says what is kept. What no later download could continue is removed: no
--- video, of no known version, or nothing at all.
+-- video, of no known version, or nothing at all. A video that is cut may be all
+-- that there is.
 local function give_up(self, err)
-  local part = self.part
+  local part, is_cut = self.part, err.reason == "cut"
   if err.part then
     return nil, err
   end
   part:look()
-  part:discard(part.offset > 0 or self.unopened)
+  part:discard(part.offset > 0 or self.unopened or is_cut)
   local unopened = err.kind == "io" and self.unopened
   if not resumable[err.kind] or err.task or unopened then
     return nil, err
   end
   local advice, kept = err.kind == "io"
     and "free some space or repair the disk, then " or "", ""
-  if part.offset > 0 then
-    err.part, err.bytes = part.path, part.offset
+  if part.offset > 0 or is_cut then
+    err.part, err.bytes = part.path, is_cut and part:size() or part.offset
     kept = (", and %.0f bytes of it are kept in %s"):format(err.bytes, err.part)
   end
   err.message = ("%s; the video stays bought%s: %sdownload it again%s"):format(
-    err.message, kept, advice, err.part and " to continue" or "")
+    err.message, kept, advice, err.part and not is_cut and " to continue" or "")
   return nil, err
 end
 
@@ -380,7 +455,8 @@ local function new(context, task, path, target, options)
     options = options,
     ledger = context.ledger,
     api_key = context.api_key,
-    part = part_file.new(target, task.id, runtime),
+    part = part_file.new(target, task.id, runtime,
+      options.accept == "any" or nil),
     deadline = options.timeout and runtime:now() + options.timeout or nil,
     most = 0, -- bytes that were there after any attempt
     faults = 0, -- in a row
@@ -397,8 +473,9 @@ end
 -- @tparam table|string task_or_id a completed task, or an id to ask for
 -- @tparam string path
 -- @tparam table options see `client:download`
--- @treturn ?table file with `path`, `bytes`, `sha256`, `resumed_from`, and
---   `ledger_error` where the ledger could not record it
+-- @treturn ?table file with `path`, `bytes`, `sha256`, `resumed_from`,
+--   `container`, `warnings`, and `ledger_error` where the ledger could not
+--   record it
 -- @treturn ?table err; where something was kept, `part` and `bytes` say what
 function _M.save(context, task_or_id, path, options)
   options = handle.follow(context.runtime, options, "on_progress",

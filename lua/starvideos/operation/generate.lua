@@ -82,6 +82,7 @@ local function make(context, params, options, order, unlocked)
   file, err = download.save(context, task, order.path, {
     overwrite = options.overwrite,
     stall_timeout = options.stall_timeout,
+    accept = options.accept,
     on_progress = options.on_download,
   })
   return file and task, file or err

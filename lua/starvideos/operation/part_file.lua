@@ -4,6 +4,7 @@
 -- Every job on a file is the runtime's, which waits for it as its host does.
 -- @module starvideos.operation.part_file
 
+local core = require "starvideos.core"
 local file_head = require "starvideos.transport.file_head"
 local json = require "starvideos.json"
 
@@ -12,8 +13,8 @@ local _M = {}
 local Part = {}
 Part.__index = Part
 
--- An MP4 file begins with a box of this type (ISO/IEC 14496-12, 4.3).
-local HEAD_BYTES, TYPE = 12, "ftyp"
+-- Fewer bytes may be the beginning of anything.
+local HEAD_BYTES = 12
 
 -- Room for all that the notes may come to hold. It is taken before the first
 -- byte of the video, so that a full disk still takes them.
@@ -78,10 +79,38 @@ function Part:size()
   return disk(self, "size", self.path) or 0
 end
 
---- Whether what is there begins as a video does.
--- @treturn boolean
-function Part:is_video()
-  return self:beginning(HEAD_BYTES):sub(5, 8) == TYPE
+--- What is there, by its bytes.
+-- @treturn ?string container, see `starvideos.runtime.disk`; false of what is no
+--   video; nil where it cannot be read
+-- @treturn string `whole`, `cut` or `trailed`; or the failure
+function Part:video()
+  return disk(self, "video", self.path)
+end
+
+-- What the ends of names say.
+local container_of = { mp4 = "mp4", m4v = "mp4", mov = "mov", qt = "mov",
+  webm = "webm", mkv = "matroska", ts = "mpegts", m2ts = "mpegts",
+  mts = "mpegts", avi = "avi" }
+
+--- What a person should know of the file that was saved.
+-- @param container as of `video`
+-- @tparam string state
+-- @treturn ?table list of tables with `code` and `message`; nil for nothing
+function Part:warnings(container, state)
+  local list = {}
+  local ending = self.target:match "%.(%w+)$"
+  local named = ending and container_of[ending:lower()]
+  if named and named ~= container then
+    list[1] = { code = "container", message = ("the name of %s says %s, but its"
+      .. " bytes are %s; rename it for programs that go by the name"):format(
+      self.target, named, container or "of no kind that is known") }
+  end
+  if state == "trailed" then
+    list[#list + 1] = { code = "trailing_bytes", message = ("%s is whole, but"
+      .. " bytes follow in it that are no part of the video"):format(
+      self.target) }
+  end
+  return list[1] and list or nil
 end
 
 --- The beginning of what is there.
@@ -96,7 +125,8 @@ local function continues(self, size, version)
   return size > 0 and version.task_id == self.task_id
     and validator_of(version) ~= nil
     and (not version.total or size <= version.total)
-    and (size < HEAD_BYTES or self:is_video())
+    and (self.any or size < HEAD_BYTES
+      or core.container(self:beginning(core.BEGINNING)) ~= nil)
 end
 
 --- Look what an earlier attempt has left. Sets `offset`, from where to
@@ -118,13 +148,20 @@ function Part:is_whole()
   return self.offset > 0 and self.offset == self.version.total
 end
 
---- The headers of a request for the rest.
+--- Forget what is there, until a new body takes its place.
+function Part:forget()
+  self.offset, self.version = 0, {}
+end
+
+--- The headers of a request for the rest. What is compressed on its way is no
+-- video, and its rest none of what is there.
 -- @treturn table
 function Part:headers()
   if self.offset == 0 then
-    return {}
+    return { ["Accept-Encoding"] = "identity" }
   end
   return {
+    ["Accept-Encoding"] = "identity",
     ["Range"] = ("bytes=%d-"):format(self.offset),
     ["If-Range"] = validator_of(self.version),
   }
@@ -133,7 +170,7 @@ end
 --- Where a transport is to put the body.
 -- @treturn table
 function Part:sink()
-  return { path = self.path, offset = self.offset, sync = true,
+  return { path = self.path, offset = self.offset, any = self.any, sync = true,
     etag = self.version.etag, modified = self.version.last_modified,
     total = self.version.total }
 end
@@ -175,12 +212,13 @@ end
 -- @treturn ?table failure with `reason` (protocol or changed where the body is
 --   not the rest of what is there; else io or cancelled) and `message`
 function Part:save(response)
-  local rest = response.status == 206
-  local reason = rest and file_head.mismatch(response.headers, self.offset,
+  local is_part = response.status == 206
+  local reason = is_part and file_head.mismatch(response.headers, self.offset,
     self.version)
   if reason then
     return nil, { reason = reason }
   end
+  local rest = is_part and self.offset > 0
   response.file_offset = rest and self.offset or 0
   return disk(self, "write", self.path, response.body, rest and "ab" or "wb")
 end
@@ -225,11 +263,12 @@ end
 -- @tparam string path of the target
 -- @tparam string task_id
 -- @tparam table runtime with the methods `disk` and `disk_later`
+-- @tparam ?boolean any whether it may be something else than a video
 -- @treturn table part; `cancelled` is set once a job on a file was cancelled
-function _M.new(path, task_id, runtime)
+function _M.new(path, task_id, runtime, any)
   return setmetatable({ target = path, path = path .. ".part",
     notes = path .. ".part.json", task_id = task_id, runtime = runtime,
-    offset = 0, version = {} }, Part)
+    any = any, offset = 0, version = {} }, Part)
 end
 
 return _M

@@ -143,6 +143,7 @@ local function save(context, order, path, task, options)
   local file, err = download.save(context, task, path, {
     overwrite = options.overwrite,
     stall_timeout = options.stall_timeout,
+    accept = options.accept,
   })
   file = file or saved_meanwhile(context, order, path, err)
   return file, not file and err or nil
@@ -175,7 +176,7 @@ end
 -- @tparam table order
 -- @tparam string path
 -- @tparam table task
--- @tparam table options `overwrite`, `stall_timeout`
+-- @tparam table options `overwrite`, `stall_timeout`, `accept`
 -- @tparam number deadline of that wait, the runtime's seconds
 -- @treturn ?table file
 -- @treturn ?table err

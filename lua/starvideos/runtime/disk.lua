@@ -158,6 +158,24 @@ function _M.sha256(path)
   return failed(path, "no digest without starvideos.curl")
 end
 
+--- Look what a file is, by its bytes.
+-- @tparam string path
+-- @treturn ?string container, see `csrc/core/video.h`; false of what is no
+--   video that is known
+-- @treturn ?string `whole`, `cut` or `trailed`; or the failure
+function _M.video(path)
+  local file, problem, errno = core.open(path, "rb")
+  if not file then
+    return failed(path, problem, errno)
+  end
+  local container, state, number = file:video()
+  file:close()
+  if container == nil then
+    return failed(path, state, number)
+  end
+  return container, state
+end
+
 --- Keep other processes from making a file: plain Lua cannot.
 -- @treturn boolean true
 function _M.lock()

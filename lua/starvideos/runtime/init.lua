@@ -102,13 +102,15 @@ local _M = {}
 --   `http_version` and `reused`; all
 -- @field fresh sent at most once, by a connection of its own, at once
 -- @field insecure_http whether http may leave this machine
--- @field sink where the body of a 200 or 206 goes instead of memory: `path`,
---   `offset` (where a 206 must begin, 0), `sync` (to the disk at the end), and
---   of the file that a 206 must continue `etag`, `modified` and `total` (bytes)
+-- @field sink where the body of a 200, 203 or 206 goes instead of memory: `path`,
+--   `offset` (where a 206 must begin, 0), `any` (also what is called a page, and
+--   does not begin as a video), `sync` (to the disk at the end), and of the file
+--   that a 206 must continue `etag`, `modified` and `total` (bytes)
 -- @field finish whether it goes on to its answer though the caller is cancelled
 --   or interrupted: an order. The outcome has `interrupted` then
 -- @field on_interrupt called at the first Ctrl-C of a request with `finish`
--- @field on_answer `(status, headers)`, called before the body comes
+-- @field on_answer `(status, headers, in_memory)`, called before the body comes;
+--   with a sink `in_memory` says that the body does not go there
 -- @field on_progress `(received, total, sent)` in bytes, ten times a second;
 --   total is nil while unknown
 

@@ -41,9 +41,9 @@ _M.uncancelled = { finish = true }
 -- @tparam table ticket of the engine
 function _M.report(request, ticket)
   if request.on_answer then
-    local status, headers = ticket:answer()
+    local status, headers, in_memory = ticket:answer()
     if status then
-      request.on_answer(status, headers)
+      request.on_answer(status, headers, in_memory)
       request.on_answer = nil
     end
   end

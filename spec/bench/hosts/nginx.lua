@@ -29,6 +29,7 @@ local PROVIDER = [[
 
 -- What a video begins with; the rest is a hole.
 local HEAD = "\0\0\0\24ftypmp42\0\0\0\0mp42isom"
+  .. "\0\0\0\8moov\0\0\0\0mdat"
 
 local SERVER = [[
     keepalive_requests 1000000000;

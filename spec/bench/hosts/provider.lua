@@ -26,6 +26,7 @@ local BODY = [[
 
 -- What a video begins with; the rest is a hole.
 local HEAD = "\0\0\0\24ftypmp42\0\0\0\0mp42isom"
+  .. "\0\0\0\8moov\0\0\0\0mdat"
 
 --- Start it.
 -- @treturn table server as `nginx.start` gives it, with its `base_url`

@@ -1,13 +1,14 @@
 -- Lists of videos from the command line, in simulated time.
 
 local boards = require "starvideos.cli.board"
+local clip = require "spec.fixtures.clip"
 local command = require "spec.fixtures.command"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local monitors = require "starvideos.cli.monitor"
 local shell = require "starvideos.nginx.shell"
 
-local CLIP = "\0\0\0\16ftypisom\0\0\0\0"
+local CLIP = clip.mp4()
 
 describe("batch", function()
   local folder, ledger, posts

@@ -1,5 +1,6 @@
 -- What a ledger adds to the command line, in simulated time.
 
+local clip = require "spec.fixtures.clip"
 local command = require "spec.fixtures.command"
 local core = require "starvideos.core"
 local files = require "spec.fixtures.files"
@@ -50,9 +51,9 @@ describe("the command line with a ledger", function()
       end
       local id = req.url:match "/result/(.+)$"
       if not id then
-        local clip = "\0\0\0\16ftypisom\0\0\0\0"
-        return { status = 200, body = clip,
-          headers = { ["content-length"] = tostring(#clip) } }
+        local body = clip.mp4()
+        return { status = 200, body = body,
+          headers = { ["content-length"] = tostring(#body) } }
       end
       local status = statuses and statuses[id] or "completed"
       return { status = 200, headers = {}, body = json.encode { id = id,
@@ -370,7 +371,7 @@ describe("the command line with a ledger", function()
     assert.equal(0, code, err)
     assert.equal(2, result.done)
     assert.equal(folder .. "/a.mp4", of_key(result, "a").file.path)
-    assert.truthy(err:find("b saved as " .. folder .. "/b.mp4, 16 bytes", 1,
+    assert.truthy(err:find("b saved as " .. folder .. "/b.mp4, 32 bytes", 1,
       true), err)
     code, result = resume()
     assert.equal(0, code)

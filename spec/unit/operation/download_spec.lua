@@ -19,8 +19,8 @@ describe("download", function()
 
   it("saves the whole file and leaves nothing beside it", function()
     local file = assert(world:save())
-    assert.same({ path = world.path, bytes = #FILM, sha256 = FILM_SHA256 },
-      file)
+    assert.same({ path = world.path, bytes = #FILM, sha256 = FILM_SHA256,
+      container = "mp4" }, file)
     assert.equal(FILM, world:read())
     assert.is_nil(world:read ".part")
     assert.is_nil(world:read ".part.json")
@@ -318,7 +318,7 @@ describe("download", function()
     end)
 
     it("saves what the host's own transport brings", function()
-      assert.same({ path = world.path, bytes = #FILM },
+      assert.same({ path = world.path, bytes = #FILM, container = "mp4" },
         world:save())
       assert.equal(FILM, world:read())
       assert.is_nil(world:read ".part.json")

@@ -1,6 +1,7 @@
+local clip = require "spec.fixtures.clip"
 local starvideos = require "starvideos"
 
-local FILM = "\0\0\0\16ftypisom"
+local FILM = clip.mp4()
 local PARAMS = { model = "videos", prompt = "a cat", duration = 5 }
 
 describe("generate", function()

@@ -1,11 +1,12 @@
 local block = require "starvideos.runtime.block"
+local clip = require "spec.fixtures.clip"
 local errors = require "starvideos.errors"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local rate_limiter = require "starvideos.polling.rate_limiter"
 local resume = require "starvideos.operation.resume"
 
-local FILM = "\0\0\0\16ftypisom"
+local FILM = clip.mp4()
 local BASE = "https://api.example"
 
 describe("resume", function()

@@ -14,6 +14,33 @@ describe("the head of a media host's answer", function()
     end
   end)
 
+  it("says whether a file may follow that is called something else", function()
+    for _, status in ipairs { 200, 203, 206 } do
+      assert.is_true(file_head.may_be_file(status))
+    end
+    for _, status in ipairs { 201, 204, 226, 302, 404, 500 } do
+      assert.is_false(file_head.may_be_file(status))
+    end
+  end)
+
+  it("takes the length of an answer that does not say which part it is",
+    function()
+      assert.same({ total = 7 }, file_head.version(206,
+        { ["content-length"] = "7" }))
+    end)
+
+  it("takes what was asked for whole, and does not say that it is a part",
+    function()
+      for _, range in ipairs { false, "bytes 0-4/5", "lines 1-2/3" } do
+        assert.is_nil(file_head.mismatch(
+          { ["content-range"] = range or nil }, 0, {}))
+      end
+      for _, range in ipairs { "bytes 1-4/5", "bytes 3-4/*" } do
+        assert.equal("protocol", file_head.mismatch(
+          { ["content-range"] = range }, 0, {}))
+      end
+    end)
+
   it("says which version it is, and how long the whole file", function()
     assert.same({ etag = '"1"', last_modified = "then", total = 5 },
       file_head.version(200, { etag = '"1"', ["last-modified"] = "then",

@@ -163,22 +163,56 @@ local function to_file(self, piece)
   return self.sink:write(piece)
 end
 
--- What takes the pieces of the body; or nil and a failure.
-local function taker(self, answer)
-  if not self.sink or not file_head.is_file(answer.status, answer.headers) then
-    self.pieces = {}
-    return to_memory
-  elseif answer.open_end and self.target.secure then
+-- Says where the body goes.
+local function tell_answer(self, take)
+  if self.req.on_answer then
+    self.req.on_answer(self.answer.status, self.answer.headers,
+      take == to_memory)
+  end
+  self.take = take
+  return true
+end
+
+local function begin_file(self)
+  local answer = self.answer
+  if answer.open_end and self.target.secure then
     return nil, { reason = "protocol", message = "the server does not tell how"
       .. " long the file is" }
   end
   local ok, failure = self.sink:begin(answer.status, answer.headers)
-  return ok and to_file, failure
+  self.pieces = nil
+  return ok and tell_answer(self, to_file), failure
+end
+
+-- Keeps what comes until it shows whether it is a video.
+local function to_either(self, piece)
+  self.pieces[#self.pieces + 1] = piece
+  local beginning = table.concat(self.pieces)
+  if core.container(beginning) then
+    local ok, failure = begin_file(self)
+    return ok and to_file(self, beginning), failure
+  end
+  return #beginning < core.BEGINNING or tell_answer(self, to_memory)
+end
+
+-- Finds what takes the pieces of the body.
+local function begin(self)
+  local status, headers = self.answer.status, self.answer.headers
+  local is_file = self.sink and file_head.may_be_file(status)
+  if is_file and self.sink:takes(status, headers) then
+    return begin_file(self)
+  end
+  self.pieces = {}
+  if not is_file then
+    return tell_answer(self, to_memory)
+  end
+  self.take = to_either
+  return true
 end
 
 local function receive(self, answer)
-  local take, failure = taker(self, answer)
-  if not take then
+  local begun, failure = begin(self)
+  if not begun then
     return nil, failure
   end
   limit(self, self.stall_seconds)
@@ -192,7 +226,7 @@ local function receive(self, answer)
       return nil, {}
     end
     limit(self, self.stall_seconds)
-    local ok, problem = take(self, piece)
+    local ok, problem = self:take(piece)
     report(self, self.now())
     return ok, problem
   end, self.req.fresh)
@@ -247,8 +281,6 @@ local function run(self)
   end
   if not answer then
     return nil, failure
-  elseif self.req.on_answer then
-    self.req.on_answer(answer.status, answer.headers)
   end
   local ok
   ok, failure = receive(self, answer)

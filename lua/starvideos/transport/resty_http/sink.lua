@@ -59,19 +59,31 @@ function Sink:hold()
   self.claims:set(self.claim, true, self.seconds)
 end
 
+--- Whether a body is to be taken that may be a page, before its beginning shows
+-- that it is a video.
+-- @tparam number status 200, 203 or 206
+-- @tparam table headers
+-- @treturn boolean
+function Sink:takes(status, headers)
+  return self.any or self.offset > 0 and status == 206
+    or file_head.is_file(status, headers)
+end
+
 --- Take a body: the whole of a file, which is emptied, or the rest of it.
--- @tparam number status 200 or 206
+-- @tparam number status 200, 203 or 206
 -- @tparam table headers
 -- @treturn ?boolean true
 -- @treturn ?table failure with `reason` protocol, changed or io
 function Sink:begin(status, headers)
-  if status == 200 then
+  local is_rest = status == 206
+  local reason = is_rest
+    and file_head.mismatch(headers, self.offset, self.version)
+  if not reason and not (is_rest and self.offset > 0) then
     self.offset = 0
     local emptied, message, errno = io.open(self.path, "wb")
     return outcome(self, emptied and emptied:close(), message, errno)
   end
-  local reason = file_head.mismatch(headers, self.offset, self.version)
-    or self.file:seek "end" ~= self.offset and "changed"
+  reason = reason or self.file:seek "end" ~= self.offset and "changed"
   if reason then
     return nil, { reason = reason, message = MISMATCHES[reason] }
   end
@@ -101,8 +113,9 @@ function Sink:close()
 end
 
 --- Open a file.
--- @tparam table wanted `path`, `offset` (where a 206 must begin), `etag`,
---   `modified`, `total` (of what is there, where known)
+-- @tparam table wanted `path`, `offset` (where a 206 must begin), `any`
+--   (whatever its body is), `etag`, `modified`, `total` (of what is there,
+--   where known)
 -- @tparam table options `clock`; `seconds` after which the claim of a writer
 --   that has crashed ends; `shared`, a dictionary in which other processes see
 --   it
@@ -111,7 +124,7 @@ end
 function _M.open(wanted, options)
   own.clock = options.clock
   local self = setmetatable({ path = wanted.path, written = 0,
-    offset = wanted.offset or 0, version = { etag = wanted.etag,
+    offset = wanted.offset or 0, any = wanted.any, version = { etag = wanted.etag,
       last_modified = wanted.modified, total = wanted.total },
     claims = options.shared or own, seconds = options.seconds,
     claim = "starvideos:writes:" .. wanted.path }, Sink)

@@ -183,6 +183,7 @@
 ---@class starvideos.DownloadOptions
 ---@field overwrite? boolean replace an existing file once the new one is complete; default false
 ---@field timeout? number seconds for the whole download, with its pauses and retries; default none
+---@field accept? "video"|"any" what is saved: a video, told by its bytes, or anything that the media host sends; default "video"
 ---@field stall_timeout? number seconds without a byte, after which the download is retried; default 30
 ---@field on_progress? fun(received: integer, total?: integer) bytes; total is nil while it is unknown
 
@@ -191,6 +192,7 @@
 ---@field path string where to save the video
 ---@field overwrite? boolean replace an existing file; default false
 ---@field stall_timeout? number see `download`; default 30
+---@field accept? "video"|"any" see `download`; default "video"
 ---@field on_task? fun(task: starvideos.Task) called as soon as the order was accepted
 ---@field on_download? fun(received: integer, total?: integer) bytes; total is nil while it is unknown
 
@@ -202,6 +204,7 @@
 ---@field limit_timeout? number seconds that an order waits for a limit; default `timeout`
 ---@field overwrite? boolean replace existing files; default false
 ---@field stall_timeout? number see `download`; default 30
+---@field accept? "video"|"any" see `download`; default "video"
 ---@field timeout? number seconds, for each order; default 1800
 ---@field interval? number seconds between polls at first; default 30
 ---@field max_interval? number seconds between polls in the end; default 60
@@ -261,6 +264,7 @@
 ---@field overwrite? boolean replace existing files; default false
 ---@field missing? boolean ask also for tasks that the provider has not known for a day; default false
 ---@field stall_timeout? number see `download`; default 30
+---@field accept? "video"|"any" see `download`; default "video"
 ---@field timeout? number seconds, of each wait; default 1800
 ---@field interval? number seconds between polls at first; default 30
 ---@field max_interval? number seconds between polls in the end; default 60
@@ -279,6 +283,7 @@
 ---@field overwrite? boolean replace existing files; default false
 ---@field path? fun(order: starvideos.Order): string? gives where to save a video
 ---@field stall_timeout? number see `download`; default 30
+---@field accept? "video"|"any" see `download`; default "video"
 ---@field timeout? number seconds, of each wait; default 1800
 ---@field interval? number seconds between polls at first; default 30
 ---@field max_interval? number seconds between polls in the end; default 60
@@ -325,6 +330,8 @@
 ---@field bytes? integer its length
 ---@field sha256? string its SHA-256, 64 hex digits
 ---@field resumed_from? integer byte at which the download went on; none: at its beginning
+---@field container? "mp4"|"mov"|"webm"|"matroska"|"mpegts"|"avi" what its bytes are: `mp4`, `mov`, `webm`, `matroska`, `mpegts` or `avi`; none: of no kind that is known
+---@field warnings? starvideos.Warning[] what may surprise you in it
 ---@field ledger_error? starvideos.Error why the ledger could not record that it was saved
 
 ---The state of an order in the ledger.
@@ -404,10 +411,10 @@
 ---@field line? integer of a manifest: which line
 ---@field next_take? integer of a list: the take to order another video with
 
----What the documentation only advises.
+---What is only advised of an order, or may surprise in a file.
 ---@class starvideos.Warning
----@field field string which field
----@field code "ignored_field"|"advisory"|string a word for programs
+---@field field? string which field of an order
+---@field code "ignored_field"|"advisory"|"container"|"trailing_bytes"|string a word for programs
 ---@field message string what is wrong with it
 ---@field index? integer of a list: which order
 ---@field line? integer of a manifest: which line
