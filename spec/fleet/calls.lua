@@ -1,5 +1,7 @@
 -- Six processes ask a PostgreSQL ledger at once: an answer whose wake-up was lost
--- would be seen only when the patience of its caller is at an end.
+-- is seen late, a second or more. The figures of these have no goals, for where
+-- more runs than there are processors the kernel leaves a process of PostgreSQL
+-- alone for seconds, too; spec/unit/runtime/block_spec.lua tries each moment.
 
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
@@ -10,9 +12,6 @@ local _M = {}
 local PROCESSES = 6
 
 local LONGEST = 1800
-
--- A machine may leave a process alone for seconds; a lost wake-up took ten.
-local GOAL = "<= 5"
 
 local function ask(report, stage, count)
   local settings = stage:write_settings {
@@ -25,16 +24,19 @@ local function ask(report, stage, count)
   end
   report:print("calls_failed", stage:join(children, LONGEST), "processes",
     "<= 0")
-  local answered, late, slowest = 0, 0, 0
+  local sum = { asked = 0, late = 0, unanswered = 0, slowest = 0 }
   for _, child in ipairs(children) do
     local told = json.decode(assert(files.read(("%s/%s.figures"):format(
       stage.folder, child.name))))
-    answered, late = answered + told.answered, late + told.late
-    slowest = math.max(slowest, told.slowest)
+    for name, value in pairs(told) do
+      sum[name] = name == "slowest" and math.max(sum[name], value)
+        or sum[name] + value
+    end
   end
-  report:print("calls", answered, "calls", ">= " .. count)
-  report:print("calls_over_a_second", late, "calls")
-  report:print("calls_slowest", slowest, "s", GOAL)
+  report:print("calls", sum.asked, "calls", ">= " .. count)
+  report:print("calls_over_a_second", sum.late, "calls")
+  report:print("calls_unanswered", sum.unanswered, "calls")
+  report:print("calls_slowest", sum.slowest, "s")
 end
 
 --- Run it.
