@@ -12,6 +12,9 @@
 
 static const double EXIT_SECONDS = 0.25;
 
+/* The host may have closed what ends a wait. */
+static const double LONGEST_WAIT = 1;
+
 struct sv_actor {
   int owners; /* the caller, and every message */
   bool closed;
@@ -226,6 +229,7 @@ sv_notifier *sv_actor_notifier(sv_actor *actor) {
 void sv_actor_wait(sv_actor *actor, double seconds) {
   sv_notifier_clear(sv_actor_notifier(actor));
   if (!sv_actor_ready(actor) && seconds > 0) {
+    seconds = seconds < LONGEST_WAIT ? seconds : LONGEST_WAIT;
     sv_notifier_wait(actor->notifier, sv_interrupt_limit(seconds));
   }
 }

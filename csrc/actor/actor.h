@@ -60,7 +60,7 @@ double sv_actor_busy_seconds(sv_actor *actor);
 bool sv_actor_disconnect(sv_actor *actor, double seconds);
 
 /* Clears the notifier, and sleeps until something is ready, a signal was
-** handled or the time is up. */
+** handled or the time is up, for a second at most. */
 void sv_actor_wait(sv_actor *actor, double seconds);
 
 /* Notified of each message that ends. To be asked for each time: after a fork

@@ -51,7 +51,7 @@ sv_driver *sv_driver_new(const char *ca_file, int max_in_flight) {
 }
 
 static void free_worker(sv_worker *worker) {
-  sv_semaphore_free(worker->stopped);
+  sv_semaphore_free(worker->woken);
   if (worker->engine) {
     sv_engine_close(worker->engine);
     sv_engine_release(worker->engine);
@@ -68,9 +68,9 @@ static int need_worker(sv_driver *driver) {
     return ENOMEM;
   }
   worker->notifier = driver->notifier;
-  worker->stopped = sv_semaphore_new();
+  worker->woken = sv_semaphore_new();
   worker->engine = sv_engine_new(driver->ca_file, driver->max_in_flight);
-  if (!worker->engine || !worker->stopped) {
+  if (!worker->engine || !worker->woken) {
     free_worker(worker);
     return ENOMEM;
   }
@@ -142,15 +142,17 @@ void sv_driver_release(sv_driver *driver) {
 
 /* To be called after a post; a system call only where the thread sleeps. */
 static void wake(sv_worker *worker) {
-  if (__atomic_exchange_n(&worker->asleep, 0, __ATOMIC_SEQ_CST)) {
+  int asleep = __atomic_exchange_n(&worker->asleep, SV_AWAKE, __ATOMIC_SEQ_CST);
+  if (asleep == SV_POLLING) {
     sv_engine_wake(worker->engine);
+  } else if (asleep == SV_IDLE) {
+    sv_semaphore_post(worker->woken);
   }
 }
 
 static void stop_network(sv_worker *worker) {
   __atomic_store_n(&worker->stop, 1, __ATOMIC_SEQ_CST);
   wake(worker);
-  sv_semaphore_post(worker->stopped);
   sv_thread_join(worker->network);
 }
 

@@ -11,13 +11,16 @@
 #include "platform/atfork.h"
 #include "platform/clock.h"
 #include "platform/interrupt.h"
+#include "platform/notifier.h"
 #include "platform/process.h"
 #include "platform/signals.h"
 
 #include "core/hidden.h"
 
+/* Of what the engine waits for the host may have closed the descriptors, so
+** that nothing would wake it. */
 enum {
-  LONGEST_POLL_MS = 3600 * 1000,
+  LONGEST_POLL_MS = 1000,
 };
 
 static const double GRACE_SECONDS = 0.005;
@@ -34,6 +37,7 @@ struct sv_engine {
   long process;   /* that made the multi handle */
   unsigned forks; /* as counted then */
   CURLM *multi;  /* NULL until the first request */
+  sv_notifier *alarm; /* the same; ends its wait, and shows what is ours still */
   sv_pools pools;
   char *ca_file;
   int max_in_flight;
@@ -89,6 +93,9 @@ sv_engine *sv_engine_new(const char *ca_file, int max_in_flight) {
 
 void sv_engine_release(sv_engine *engine) {
   if (--engine->owners == 0) {
+    if (engine->alarm) {
+      sv_notifier_drop(engine->alarm);
+    }
     sv_origin_forget(&engine->known);
     free(engine->ca_file);
     free(engine);
@@ -159,6 +166,7 @@ static bool abandon(sv_engine *engine) {
   engine->process = sv_process_id();
   engine->forks = sv_atfork_count();
   engine->multi = NULL;
+  engine->alarm = NULL;
   engine->pools.first = NULL;
   engine->handles.count = 0;
   engine->orders = engine->sinks = 0;
@@ -188,6 +196,38 @@ static void notice_any_fork(sv_engine *engine) {
   }
 }
 
+/* The request may be on the wire: what is known of that stays. libcurl's handle
+** is not touched any more. */
+static void fail_lost(sv_engine *engine, sv_transfer *t) {
+  take_out(&engine->running, t);
+  sv_outcome_say(&t->outcome, SV_REASON_RESET, "the program closed a"
+                 " descriptor of this library, and with it the connection");
+  sv_evidence_read(t, CURLE_RECV_ERROR, engine->ca_file);
+  sv_transfer_finish(t);
+  t->pool = NULL;
+  sv_transfer_forget(t);
+  end_share(t);
+}
+
+/* What the host has closed of ours may be its own by now: whatever goes on over
+** a connection of ours ends, and libcurl gets no chance to write there or to
+** close it. True where that was so. */
+static bool notice_loss(sv_engine *engine) {
+  if (!engine->multi || (sv_notifier_holds(engine->alarm) &&
+                         sv_pools_hold(&engine->pools))) {
+    return false;
+  }
+  sv_libcurl_abandon(engine->multi);
+  sv_pools_abandon(&engine->pools);
+  engine->multi = NULL;
+  engine->orders = engine->sinks = 0;
+  engine->ended = engine->ended || engine->running.count > 0;
+  while (engine->running.first) {
+    fail_lost(engine, engine->running.first);
+  }
+  return true;
+}
+
 /* --- one transfer, from start to end ----------------------------------- */
 
 /* Whether the next transfer on that connection may fail in the same way. */
@@ -200,9 +240,9 @@ static bool is_suspect(const sv_transfer *t) {
 
 static void leave_pool(sv_engine *engine, sv_transfer *t) {
   if (is_suspect(t)) {
-    sv_pool_retire(&engine->pools, t->pool);
+    sv_pool_retire(t->pool);
   }
-  sv_pool_leave(t->pool);
+  sv_pool_leave(&engine->pools, t->pool);
   t->pool = NULL;
 }
 
@@ -294,16 +334,20 @@ static bool admit(sv_engine *engine) {
   return ended;
 }
 
+/* The alarm stays the same, for it is rung by others. */
 bool sv_engine_begin(sv_engine *engine) {
   sv_libcurl_need();
-  if (!engine->multi) {
-    engine->multi = sv_libcurl_multi();
+  if (!engine->alarm) {
+    engine->alarm = sv_notifier_new();
+  }
+  if (!engine->multi && engine->alarm && sv_notifier_repair(engine->alarm)) {
+    engine->multi = curl_multi_init();
   }
   return engine->multi != NULL;
 }
 
 void sv_engine_wake(sv_engine *engine) {
-  curl_multi_wakeup(engine->multi);
+  sv_notifier_notify(engine->alarm);
 }
 
 sv_known_origin *sv_engine_known(sv_engine *engine) {
@@ -316,6 +360,7 @@ void sv_engine_enqueue(sv_engine *engine, sv_transfer *t) {
   } else {
     notice_fork(engine);
   }
+  notice_loss(engine);
   sv_engine_begin(engine);
   t->engine = engine;
   engine->owners++;
@@ -350,6 +395,7 @@ sv_transfer *sv_engine_submit(sv_engine *engine, const sv_request *request,
 void sv_transfer_cancel(sv_transfer *t) {
   sv_engine *engine = t->engine;
   notice_fork(engine);
+  notice_loss(engine);
   if (t->stage == SV_QUEUED) {
     take_out(&engine->queue, t);
     sv_transfer_abandon(t, false);
@@ -366,6 +412,7 @@ void sv_engine_close(sv_engine *engine) {
     return;
   }
   notice_fork(engine);
+  notice_loss(engine);
   engine->closed = true;
   sv_transfer *t;
   while ((t = engine->queue.first) || (t = engine->running.first)) {
@@ -461,7 +508,8 @@ static bool expire(sv_engine *engine, double *next) {
 ** looks at them: it takes its time, in which the server may answer. */
 bool sv_engine_perform(sv_engine *engine, double *next) {
   int running;
-  bool ended = admit(engine);
+  bool ended = notice_loss(engine) && sv_engine_begin(engine);
+  ended = admit(engine) || ended;
   curl_multi_perform(engine->multi, &running);
   ended = collect(engine) || ended;
   if (ended && engine->queue.first) {
@@ -476,14 +524,21 @@ static int poll_time(double seconds) {
   return ms < LONGEST_POLL_MS ? (int)ms : LONGEST_POLL_MS;
 }
 
+/* Not curl_multi_poll: that reads what stands in its own descriptor, which the
+** host may have by now. */
 void sv_engine_poll(sv_engine *engine, double until) {
+  struct curl_waitfd alarm = {.events = CURL_WAIT_POLLIN};
   int ms = poll_time(until - sv_now());
-  curl_multi_poll(engine->multi, NULL, 0, ms, NULL);
+  alarm.fd = (curl_socket_t)sv_notifier_descriptor(engine->alarm);
+  curl_multi_wait(engine->multi, &alarm, 1, ms, NULL);
+  if (sv_notifier_holds(engine->alarm)) {
+    sv_notifier_clear(engine->alarm);
+  }
 }
 
 static bool drive(sv_engine *engine, double seconds, double until) {
   bool ended = sv_engine_perform(engine, &until);
-  if (!ended && seconds > 0) {
+  if (!ended && seconds > 0 && engine->multi) {
     sv_engine_poll(engine, until);
     ended = sv_engine_perform(engine, &until);
   }

@@ -11,7 +11,9 @@
 **
 ** Times are in seconds, sizes in bytes. After a fork the child's first call
 ** abandons the parent's handles without touching them, and ends what was under
-** way, as cancelled; what is submitted then uses new ones.
+** way, as cancelled; what is submitted then uses new ones. It does the same
+** where the host has closed a descriptor of a connection in use: what is under
+** way fails as reset, with what is known of what was sent.
 */
 #ifndef SV_CURL_ENGINE_H
 #define SV_CURL_ENGINE_H
@@ -76,13 +78,13 @@ bool sv_engine_begin(sv_engine *engine);
 
 /* The halves of a step. sv_engine_perform does what can be done without
 ** waiting and lowers `next` (of sv_now) to when a transfer will time out; true
-** where one ended. sv_engine_poll waits for something to happen. SIGPIPE and
-** SIGXFSZ must be blocked meanwhile. */
+** where one ended. sv_engine_poll waits for something to happen, for a second at
+** most. SIGPIPE and SIGXFSZ must be blocked meanwhile. */
 bool sv_engine_perform(sv_engine *engine, double *next);
 void sv_engine_poll(sv_engine *engine, double until);
 
-/* Ends the wait, or the next one. May be called on any thread, between
-** sv_engine_begin and sv_engine_close. */
+/* Ends the wait, or the next one. May be called on any thread, once
+** sv_engine_begin was true. */
 void sv_engine_wake(sv_engine *engine);
 
 /* The running transfers, linked by `next`. */

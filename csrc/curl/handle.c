@@ -129,13 +129,6 @@ static bool set_proxy(CURL *easy, const sv_transfer *t) {
   return !t->origin.local || set_text(easy, CURLOPT_PROXY, "");
 }
 
-/* Programs that the host starts must not inherit the connection. */
-static int on_socket(void *self, curl_socket_t file, curlsocktype purpose) {
-  (void)self, (void)purpose;
-  sv_descriptor_keep_private((int)file);
-  return CURL_SOCKOPT_OK;
-}
-
 /* QUICK_EXIT: cancelling does not wait for a name look-up to return; before
 ** 7.87 it does. */
 static void set_behaviour(CURL *easy) {
@@ -143,7 +136,8 @@ static void set_behaviour(CURL *easy) {
   curl_easy_setopt(easy, SV_OPT_QUICK_EXIT, 1L);
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, sv_pool_open_socket);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, sv_pool_close_socket);
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, sv_transfer_on_connected);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, sv_transfer_on_head);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, sv_transfer_on_body);
@@ -214,6 +208,8 @@ static bool set_own(CURL *easy, sv_transfer *t) {
                    milliseconds(t->options.connect_timeout));
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, time_left(t));
   curl_easy_setopt(easy, CURLOPT_SHARE, t->pool->cache);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t->pool);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, t->pool);
   return set_address(easy, t);
 }
 

@@ -40,9 +40,9 @@ bool sv_libcurl_is_silent(void);
 /* The versions of libcurl and of what it uses, for people to read. */
 const char *sv_libcurl_version(void);
 
-/* A multi handle that can be woken. NULL where memory is short, or where no
-** descriptor is left for the waking, which libcurl itself would do without. */
-CURLM *sv_libcurl_multi(void);
+/* Leaves something of libcurl's alone for ever: to free it would write to
+** sockets that are not ours any more, or close them. Any thread. */
+void sv_libcurl_abandon(void *memory);
 
 /* The file of certificates to trust where none is named: SSL_CERT_FILE, else
 ** the system's; NULL where there is neither. */

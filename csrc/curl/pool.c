@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "curl/libcurl.h"
 #include "curl/origin.h"
 #include "platform/clock.h"
 
@@ -33,31 +34,55 @@ static sv_pool *new_pool(const char *origin, size_t size) {
   return pool;
 }
 
+static bool holds(const sv_pool *pool) {
+  for (int i = 0; i < pool->count; i++) {
+    if (!sv_socket_holds(&pool->sockets[i])) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/* Closes its connections, which writes to them. */
 static void free_pool(sv_pool *pool) {
+  if (!holds(pool)) {
+    sv_libcurl_abandon(pool);
+    return;
+  }
   curl_share_cleanup(pool->cache);
+  free(pool->sockets);
   free(pool);
+}
+
+static void take_out(sv_pools *pools, sv_pool *pool) {
+  sv_pool **at = &pools->first;
+  while (*at != pool) {
+    at = &(*at)->next;
+  }
+  *at = pool->next;
 }
 
 static void free_idle(sv_pools *pools) {
   double since = sv_now() - IDLE_SECONDS;
-  sv_pool **at = &pools->first;
-  while (*at) {
-    sv_pool *pool = *at;
+  for (sv_pool *pool = pools->first, *next; pool; pool = next) {
+    next = pool->next;
     if (pool->users == 0 && pool->left < since) {
-      *at = pool->next;
+      take_out(pools, pool);
       free_pool(pool);
-    } else {
-      at = &pool->next;
     }
   }
+}
+
+static bool is_of(const sv_pool *pool, const char *url, size_t size) {
+  return !pool->retired && strncmp(pool->origin, url, size) == 0 &&
+         pool->origin[size] == '\0';
 }
 
 sv_pool *sv_pool_take(sv_pools *pools, const char *url) {
   size_t size = sv_origin_size(url);
   free_idle(pools);
   sv_pool *pool = pools->first;
-  while (pool && (strncmp(pool->origin, url, size) != 0 ||
-                  pool->origin[size] != '\0')) {
+  while (pool && !is_of(pool, url, size)) {
     pool = pool->next;
   }
   if (!pool && (pool = new_pool(url, size))) {
@@ -70,22 +95,15 @@ sv_pool *sv_pool_take(sv_pools *pools, const char *url) {
   return pool;
 }
 
-void sv_pool_leave(sv_pool *pool) {
+void sv_pool_leave(sv_pools *pools, sv_pool *pool) {
   pool->left = sv_now();
   if (--pool->users == 0 && pool->retired) {
+    take_out(pools, pool);
     free_pool(pool);
   }
 }
 
-void sv_pool_retire(sv_pools *pools, sv_pool *pool) {
-  sv_pool **at = &pools->first;
-  if (pool->retired) {
-    return;
-  }
-  while (*at != pool) {
-    at = &(*at)->next;
-  }
-  *at = pool->next;
+void sv_pool_retire(sv_pool *pool) {
   pool->retired = true;
 }
 
@@ -95,4 +113,68 @@ void sv_pools_free(sv_pools *pools) {
     pools->first = pool->next;
     free_pool(pool);
   }
+}
+
+/* --- sockets -------------------------------------------------------------- */
+
+bool sv_pools_hold(sv_pools *pools) {
+  for (sv_pool *pool = pools->first, *next; pool; pool = next) {
+    next = pool->next;
+    if (!holds(pool) && pool->users > 0) {
+      return false;
+    } else if (!holds(pool)) {
+      take_out(pools, pool);
+      sv_libcurl_abandon(pool);
+    }
+  }
+  return true;
+}
+
+void sv_pools_abandon(sv_pools *pools) {
+  if (pools->first) {
+    sv_libcurl_abandon(pools->first);
+    pools->first = NULL;
+  }
+}
+
+static bool make_room(sv_pool *pool) {
+  if (pool->count < pool->room) {
+    return true;
+  }
+  int room = pool->room ? 2 * pool->room : 4;
+  sv_descriptor *sockets = realloc(pool->sockets,
+                                   (size_t)room * sizeof *sockets);
+  if (sockets) {
+    pool->sockets = sockets;
+    pool->room = room;
+  }
+  return sockets != NULL;
+}
+
+curl_socket_t sv_pool_open_socket(void *self, curlsocktype purpose,
+                                  struct curl_sockaddr *address) {
+  sv_pool *pool = self;
+  (void)purpose;
+  if (!make_room(pool)) {
+    return CURL_SOCKET_BAD;
+  }
+  sv_descriptor opened = sv_socket_open(address->family, address->socktype,
+                                        address->protocol);
+  if (opened.number == -1) {
+    return CURL_SOCKET_BAD;
+  }
+  pool->sockets[pool->count++] = opened;
+  return (curl_socket_t)opened.number;
+}
+
+int sv_pool_close_socket(void *self, curl_socket_t number) {
+  sv_pool *pool = self;
+  for (int i = 0; i < pool->count; i++) {
+    if (pool->sockets[i].number == (int)number) {
+      sv_socket_close(&pool->sockets[i]);
+      pool->sockets[i] = pool->sockets[--pool->count];
+      break;
+    }
+  }
+  return 0;
 }

@@ -41,13 +41,19 @@ static int begin_digest(sv_sink *sink) {
   return 0;
 }
 
+/* The host may have closed the file, and have one of its own there by now. */
+static int look(const sv_sink *sink) {
+  return sv_descriptor_holds(&sink->file) ? 0 : EBADF;
+}
+
 int sv_sink_begin(sv_sink *sink, bool resumed) {
   if (!resumed) {
     sink->offset = 0;
   }
   int file = sink->file.number;
   long long size;
-  int problem = sv_file_size(file, &size);
+  int problem = look(sink);
+  problem = problem ? problem : sv_file_size(file, &size);
   if (!problem && size < sink->offset) {
     problem = SV_FILE_CHANGED;
   }
@@ -74,8 +80,10 @@ static void write_back(sv_sink *sink) {
 }
 
 int sv_sink_write(sv_sink *sink, const char *bytes, size_t size) {
-  size_t written;
-  int problem = sv_file_write(sink->file.number, bytes, size, &written);
+  size_t written = 0;
+  int problem = look(sink);
+  problem = problem ? problem : sv_file_write(sink->file.number, bytes, size,
+                                              &written);
   sink->written += (long long)written;
   if (!problem && sink->digest) {
     problem = sv_digest_add(sink->digest, bytes, written);
@@ -91,7 +99,7 @@ int sv_sink_close(sv_sink *sink) {
   sink->digest = NULL;
   /* A child that was forked meanwhile shares the lock; its copy of the file
   ** would keep the file locked. */
-  if (sink->file.number >= 0 && sink->process == sv_process_id()) {
+  if (look(sink) == 0 && sink->process == sv_process_id()) {
     sv_lock_unlock(sink->file.number);
   }
   return sv_descriptor_close(&sink->file);
@@ -110,8 +118,9 @@ static int end_digest(sv_sink *sink, char hex[SV_SHA256_HEX],
 }
 
 int sv_sink_finish(sv_sink *sink, char hex[SV_SHA256_HEX], const int *stop) {
-  int problem = end_digest(sink, hex, stop);
-  int syncing = sink->sync ? sv_file_sync(sink->file.number) : 0;
+  int lost = look(sink);
+  int problem = lost ? lost : end_digest(sink, hex, stop);
+  int syncing = sink->sync && !lost ? sv_file_sync(sink->file.number) : 0;
   sv_atfork_hold();
   int closing = sv_sink_close(sink);
   sv_atfork_release();

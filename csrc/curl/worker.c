@@ -139,23 +139,24 @@ static bool turn(sv_worker *worker, double *published, double *next) {
 /* First sets the flag, then looks into the lists; who posts does it in the
 ** other order, so that one of the two sees the other. */
 static void sleep_until(sv_worker *worker, double until) {
-  if (!sv_engine_begin(worker->engine)) {
+  bool polls = sv_engine_in_flight(worker->engine) > 0;
+  if (polls && !sv_engine_begin(worker->engine)) {
     sv_sleep(0.01); /* there may be memory or descriptors then */
     return;
   }
-  __atomic_store_n(&worker->asleep, 1, __ATOMIC_SEQ_CST);
-  if (sv_list_is_empty(&worker->inbox) && sv_list_is_empty(&worker->cancels) &&
-      !must_stop(worker)) {
+  __atomic_store_n(&worker->asleep, polls ? SV_POLLING : SV_IDLE,
+                   __ATOMIC_SEQ_CST);
+  bool has_work = must_stop(worker) || !sv_list_is_empty(&worker->inbox) ||
+                  !sv_list_is_empty(&worker->cancels);
+  if (!has_work && polls) {
     sv_engine_poll(worker->engine, until);
+  } else if (!has_work) {
+    sv_semaphore_wait(worker->woken, (double)INFINITY);
   }
-  __atomic_store_n(&worker->asleep, 0, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&worker->asleep, SV_AWAKE, __ATOMIC_SEQ_CST);
 }
 
-/* Closing the engine frees what the driver wakes the thread with: so this
-** waits until the driver, which has told the thread to stop, has woken it as
-** well. */
 static void leave(sv_worker *worker) {
-  sv_semaphore_wait(worker->stopped, (double)INFINITY);
   sv_atfork_hold();
   do_work(worker);
   sv_engine_close(worker->engine);

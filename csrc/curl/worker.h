@@ -11,12 +11,16 @@
 #include "platform/semaphore.h"
 #include "platform/thread.h"
 
+/* How the network's thread sleeps: while nothing is on the wire it needs no
+** descriptor, which the host could close. */
+typedef enum sv_sleeping { SV_AWAKE, SV_IDLE, SV_POLLING } sv_sleeping;
+
 typedef struct sv_worker {
   sv_list inbox, ended; /* tickets, by their items */
   sv_list cancels;      /* tickets, by `cancel` */
   int stop;           /* atomic */
-  int asleep;         /* atomic: must be woken, by whoever clears it */
-  sv_semaphore *stopped; /* posted once the network thread was told to stop */
+  int asleep; /* atomic: an sv_sleeping; who clears it must wake the thread */
+  sv_semaphore *woken; /* posted where nothing is on the wire */
   sv_engine *engine;    /* the network's */
   sv_notifier *notifier;
   sv_disk_thread *disk; /* NULL until the first that needs it */

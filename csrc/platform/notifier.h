@@ -12,6 +12,8 @@
 #ifndef SV_PLATFORM_NOTIFIER_H
 #define SV_PLATFORM_NOTIFIER_H
 
+#include <stdbool.h>
+
 typedef struct sv_notifier sv_notifier;
 
 /* NULL where memory or descriptors are short; errno says which. */
@@ -19,8 +21,17 @@ sv_notifier *sv_notifier_new(void);
 sv_notifier *sv_notifier_share(sv_notifier *notifier);
 void sv_notifier_drop(sv_notifier *notifier);
 
-/* To be watched; -1 where descriptors were short after a fork. */
-int sv_notifier_descriptor(const sv_notifier *notifier);
+/* Whether its descriptors are still its own: the host may have closed them, and
+** have something else there by now. Nothing is ever written or read there. */
+bool sv_notifier_holds(const sv_notifier *notifier);
+
+/* Where they are not, opens others, and notifies, for what was notified is
+** lost; false where descriptors are short. */
+bool sv_notifier_repair(sv_notifier *notifier);
+
+/* To be watched; -1 where descriptors were short after a fork. Like
+** sv_notifier_clear and sv_notifier_wait it repairs first. */
+int sv_notifier_descriptor(sv_notifier *notifier);
 
 void sv_notifier_notify(sv_notifier *notifier);
 

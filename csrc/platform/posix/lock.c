@@ -84,12 +84,12 @@ void sv_lock_release(sv_lock *lock) {
   if (!lock->path) {
     return;
   }
-  if (lock->owner == sv_process_id()) {
+  if (lock->owner != sv_process_id()) {
+    sv_descriptor_close(&lock->file);
+  } else if (sv_descriptor_holds(&lock->file)) {
     unlink(lock->path); /* before anybody else can take it */
     sv_lock_close(lock->file.number);
-  } else {
-    sv_descriptor_close(&lock->file);
-  }
+  } /* else the host has closed it, and others may have the lock by now */
   free(lock->path);
   lock->path = NULL;
 }

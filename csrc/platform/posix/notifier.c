@@ -35,9 +35,8 @@ struct sv_notifier {
   sv_descriptor listener; /* or none */
   int is_set;             /* atomic: notified, and not cleared */
   long unread;            /* bytes that were or will be written */
-  pthread_mutex_t lock;
-  sv_descriptor peer; /* under the lock: who has connected, or none */
-  int has_peer;       /* atomic */
+  pthread_mutex_t lock; /* held to write, and to change where that goes */
+  sv_descriptor peer;   /* who has connected, or none */
   /* Of the listener, in a directory of its own; "": none. */
   char path[sizeof((struct sockaddr_un *)0)->sun_path];
 };
@@ -132,7 +131,7 @@ void sv_notifier_reopen(sv_notifier *notifier) {
   int number = notifier->reader.number;
   pthread_mutex_init(&notifier->lock, NULL);
   notifier->path[0] = '\0';
-  notifier->is_set = notifier->has_peer = 0;
+  notifier->is_set = 0;
   notifier->unread = 0;
   sv_descriptor_close(&notifier->listener);
   sv_descriptor_close(&notifier->peer);
@@ -145,33 +144,61 @@ void sv_notifier_reopen(sv_notifier *notifier) {
 
 /* --- telling -------------------------------------------------------------- */
 
-int sv_notifier_descriptor(const sv_notifier *notifier) {
-  return notifier->reader.number;
-}
-
 /* Where the socket is full, it is readable anyway. */
 static void send_byte(const sv_descriptor *to) {
-  ssize_t sent = send(to->number, "!", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-  (void)sent;
+  if (sv_descriptor_holds(to)) {
+    ssize_t sent = send(to->number, "!", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)sent;
+  }
 }
 
-static void tell_peer(sv_notifier *notifier) {
+/* Each time the flag is set one byte is written. The system gives the number of
+** a closed descriptor to whatever is opened next: so nobody closes one of these
+** while a thread is about to write there. */
+void sv_notifier_notify(sv_notifier *notifier) {
+  if (__atomic_load_n(&notifier->is_set, __ATOMIC_SEQ_CST)) {
+    return;
+  }
   pthread_mutex_lock(&notifier->lock);
-  if (notifier->peer.number >= 0) {
+  if (!__atomic_exchange_n(&notifier->is_set, 1, __ATOMIC_SEQ_CST)) {
+    send_byte(&notifier->writer);
     send_byte(&notifier->peer);
   }
   pthread_mutex_unlock(&notifier->lock);
 }
 
-/* Each time the flag is set one byte is written. */
-void sv_notifier_notify(sv_notifier *notifier) {
-  if (__atomic_exchange_n(&notifier->is_set, 1, __ATOMIC_SEQ_CST)) {
-    return;
+bool sv_notifier_holds(const sv_notifier *notifier) {
+  return sv_descriptor_holds(&notifier->reader) &&
+         sv_descriptor_holds(&notifier->writer);
+}
+
+static bool replace(sv_notifier *notifier) {
+  int number = notifier->reader.number;
+  pthread_mutex_lock(&notifier->lock);
+  sv_descriptor_close(&notifier->reader);
+  sv_descriptor_close(&notifier->writer);
+  bool opened = open_pair(notifier) == 0;
+  if (opened && number >= 0 && notifier->reader.number != number) {
+    move_reader(notifier, number);
   }
-  send_byte(&notifier->writer);
-  if (__atomic_load_n(&notifier->has_peer, __ATOMIC_ACQUIRE)) {
-    tell_peer(notifier);
+  notifier->unread = 0;
+  __atomic_store_n(&notifier->is_set, 0, __ATOMIC_SEQ_CST);
+  pthread_mutex_unlock(&notifier->lock);
+  return opened;
+}
+
+bool sv_notifier_repair(sv_notifier *notifier) {
+  if (sv_notifier_holds(notifier)) {
+    return true;
   }
+  bool opened = replace(notifier);
+  sv_notifier_notify(notifier);
+  return opened;
+}
+
+int sv_notifier_descriptor(sv_notifier *notifier) {
+  sv_notifier_repair(notifier);
+  return notifier->reader.number;
 }
 
 static void clear_flag(sv_notifier *notifier) {
@@ -184,6 +211,7 @@ static void clear_flag(sv_notifier *notifier) {
 ** set for that. */
 void sv_notifier_clear(sv_notifier *notifier) {
   char byte;
+  sv_notifier_repair(notifier);
   clear_flag(notifier);
   while (notifier->unread > 0 &&
          recv(notifier->reader.number, &byte, 1, MSG_DONTWAIT) == 1) {
@@ -192,21 +220,18 @@ void sv_notifier_clear(sv_notifier *notifier) {
 }
 
 void sv_notifier_wait(sv_notifier *notifier, double seconds) {
-  const double longest = notifier->reader.number < 0 ? 0.02 : 3600;
+  const double longest = sv_notifier_repair(notifier) ? 3600 : 0.02;
   struct pollfd file = {.fd = notifier->reader.number, .events = POLLIN};
   poll(&file, 1, (int)ceil((seconds < longest ? seconds : longest) * 1000));
 }
 
 /* --- the peer ------------------------------------------------------------- */
 
-/* The system gives the number of a closed descriptor to whatever is opened
-** next: a thread that notifies must not be about to write there. */
 static void set_peer(sv_notifier *notifier, int peer) {
   pthread_mutex_lock(&notifier->lock);
   sv_descriptor_close(&notifier->peer);
   notifier->peer = sv_descriptor_of(peer);
   pthread_mutex_unlock(&notifier->lock);
-  __atomic_store_n(&notifier->has_peer, peer >= 0, __ATOMIC_RELEASE);
 }
 
 void sv_notifier_disconnect(sv_notifier *notifier) {
@@ -262,7 +287,9 @@ int sv_notifier_accept(sv_notifier *notifier) {
   if (notifier->listener.number < 0) {
     return ENOTCONN;
   }
-  int peer = accept(notifier->listener.number, NULL, NULL);
+  int peer = sv_descriptor_holds(&notifier->listener)
+                 ? accept(notifier->listener.number, NULL, NULL)
+                 : -1;
   if (peer < 0) {
     return errno;
   }

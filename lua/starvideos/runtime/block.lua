@@ -15,6 +15,9 @@ _M.methods = Block
 
 -- How long the engine may wait before listeners are told again how far it is.
 local PROGRESS_SECONDS = 0.1
+-- The same where none listens: a finalizer of the host's may have driven the
+-- engine to the very end that is waited for.
+local LOOK_SECONDS = 1
 local LONG_SECONDS = 3600
 
 -- Fibers that are resumed before the engine has a turn: where thousands are due,
@@ -76,7 +79,7 @@ end
 
 local function drive(self, req, transfer)
   local watched = is_watched(req)
-  local seconds = watched and PROGRESS_SECONDS or LONG_SECONDS
+  local seconds = watched and PROGRESS_SECONDS or LOOK_SECONDS
   repeat
     self.engine():step(seconds)
     if watched then
@@ -242,7 +245,7 @@ end
 local function idle(self, left)
   local scheduler = self.scheduler
   if next(scheduler.waiting) then
-    local look = next(scheduler.watched) and PROGRESS_SECONDS or LONG_SECONDS
+    local look = next(scheduler.watched) and PROGRESS_SECONDS or LOOK_SECONDS
     self.engine():step(math.min(left, look))
   elseif left > 0 then
     return self.pause(left)

@@ -7,6 +7,12 @@ local is_interrupt = require("starvideos.runtime.block").methods.is_interrupt
 local _M = {}
 
 local LONG_SECONDS = 3600
+-- Where something is under way: the host may have closed what wakes the sleep.
+local LOOK_SECONDS = 1
+
+local function is_under_way(source)
+  return source and source:in_flight() > 0
+end
 
 -- Sleeps until the next update is due: true, or nil and why not to go on. The
 -- notifier is reset first: what ends from then on wakes the sleep.
@@ -14,7 +20,9 @@ local function rest(runtime, longest)
   if runtime.made then
     runtime.made:clear()
   end
-  local seconds = math.min(longest, runtime:timeout() or LONG_SECONDS)
+  local most = (is_under_way(runtime.made) or is_under_way(runtime.actor))
+    and LOOK_SECONDS or LONG_SECONDS
+  local seconds = math.min(longest, runtime:timeout() or most, most)
   if seconds <= 0 then
     return true
   elseif runtime.pause then

@@ -114,7 +114,7 @@ end
 
 local function listen_to_all(pump)
   for _, source in pairs(sources) do
-    if source.silent_in == pump then
+    if source.silent_in == pump or source.driver:ready() then
       drain(source)
     elseif not source.has_listener then
       source.has_listener = true
