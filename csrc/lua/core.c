@@ -16,6 +16,7 @@
 #include "lua/file.h"
 #include "lua/compat.h"
 #include "lua/model.h"
+#include "lua/sqlite_file.h"
 #include "lua/system.h"
 #include "lua/value.h"
 
@@ -357,6 +358,7 @@ LUALIB_API int luaopen_starvideos_core(lua_State *L) {
   sv_make_file_class(L);
   luaL_newlib(L, functions);
   sv_add_system_functions(L);
+  sv_add_sqlite_file(L);
   sv_add_file_functions(L);
   lua_pushinteger(L, SV_VIDEO_BEGINNING);
   lua_setfield(L, -2, "BEGINNING");

@@ -11,6 +11,7 @@
 #include "platform/clock.h"
 #include "platform/environment.h"
 #include "platform/file.h"
+#include "platform/file_system.h"
 #include "platform/hangup.h"
 #include "platform/lifetime.h"
 #include "platform/machine.h"
@@ -354,6 +355,15 @@ static int system_is_loopback(lua_State *L) {
   return 1;
 }
 
+/* file_system(path) -> its name, or nil where it is not known; see
+** file_system.h. */
+static int system_file_system(lua_State *L) {
+  char name[SV_FILE_SYSTEM_ROOM];
+  sv_file_system_of(luaL_checkstring(L, 1), name);
+  lua_pushstring(L, *name ? name : NULL);
+  return 1;
+}
+
 /* note_sqlite_locks(path), claim_sqlite_locks(path) -> true, or nil and why:
 ** see sqlite_locks.h. */
 static int system_note_sqlite_locks(lua_State *L) {
@@ -410,6 +420,7 @@ static const luaL_Reg functions[] = {
     {"kind", system_kind},
     {"make_directory", system_make_directory},
     {"is_loopback", system_is_loopback},
+    {"file_system", system_file_system},
     {"note_sqlite_locks", system_note_sqlite_locks},
     {"claim_sqlite_locks", system_claim_sqlite_locks},
     {NULL, NULL},

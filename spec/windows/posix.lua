@@ -29,6 +29,7 @@ return {
   ["spec/integration/fleet_spec.lua"] = SERVER,
   ["spec/integration/install_spec.lua"] = "make and LuaRocks install for Linux",
   ["spec/integration/ledger_clocks_spec.lua"] = NAMESPACES,
+  ["spec/integration/ledger_file_spec.lua"] = "nobody moves an open file there",
   ["spec/integration/ledger_fork_spec.lua"] = FORK,
   ["spec/integration/ledger_outage_spec.lua"] = SERVER,
   ["spec/integration/ledger_spec.lua"] = SERVER,

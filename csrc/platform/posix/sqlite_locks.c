@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,13 +13,11 @@
 
 #include "platform/clock.h"
 #include "platform/descriptor.h"
+#include "platform/posix/sqlite_format.h"
 #include "platform/process.h"
+#include "platform/sqlite_file.h"
 
 #include "core/hidden.h"
-
-/* Of SQLite's file formats: what a reader locks of a database, and the byte of
-** its shared memory that every user of it has locked. */
-enum { SHARED_FIRST = 0x40000002, SHARED_SIZE = 510, IN_USE = 128 };
 
 enum { TRIES = 200 };
 
@@ -60,15 +57,6 @@ static bool is_same(const struct stat *a, const struct stat *b) {
   return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static char *memory_of(const char *path) {
-  size_t size = strlen(path) + sizeof "-shm";
-  char *memory = malloc(size);
-  if (memory) {
-    snprintf(memory, size, "%s-shm", path);
-  }
-  return memory;
-}
-
 static database *find(const char *path) {
   database *one = all;
   while (one && strcmp(one->path, path) != 0) {
@@ -79,7 +67,8 @@ static database *find(const char *path) {
 
 static database *add(const char *path) {
   database *one = calloc(1, sizeof *one);
-  if (!one || !(one->path = strdup(path)) || !(one->memory = memory_of(path))) {
+  if (!one || !(one->path = strdup(path)) ||
+      !(one->memory = sv_sqlite_beside(path, "-shm"))) {
     if (one) {
       free(one->path);
     }
@@ -144,14 +133,15 @@ static void close_open(int file) {
 static int claim(database *one) {
   int file, memory = -1;
   struct stat there;
-  int problem = take(&file, one->path, SHARED_FIRST, SHARED_SIZE);
+  int problem = take(&file, one->path, SV_SQLITE_SHARED_FIRST,
+                     SV_SQLITE_SHARED_SIZE);
   if (!problem && stat(one->memory, &there) != 0) {
     problem = errno;
   }
   if (!problem && !is_same(&there, &one->shared)) {
     problem = ENOENT;
   }
-  problem = problem ? problem : take(&memory, one->memory, IN_USE, 1);
+  problem = problem ? problem : take(&memory, one->memory, SV_SQLITE_IN_USE, 1);
   if (problem) {
     close_open(memory);
     close_open(file);
@@ -161,6 +151,7 @@ static int claim(database *one) {
 
 int sv_sqlite_locks_claim(const char *path) {
   int problem = 0;
+  sv_sqlite_file_forget_inherited();
   hold_lock();
   database *one = find(path);
   if (one && one->process != sv_process_id() && has_open(&one->shared)) {

@@ -20,6 +20,16 @@ local function is_new(location, address)
   return location.path and (not size or size == 0)
 end
 
+-- Where a ledger's file lies; the reason where no order can be sent by it.
+local function look_at_disk(location, address)
+  local name = location.path and core.file_system(address)
+  local remote = locations.is_network(name)
+  return name and (" (file system %s)"):format(name) or "", remote and {
+    state = "failed", exit = exit_codes.DISK, found = ("%s is on a network file"
+      .. " system (%s): no order is sent by it"):format(locations.shown(address),
+      name), cure = locations.misplaced.network.cure } or nil
+end
+
 local function open_ledger(job, address, shown, add)
   local client, err = clients.plain(job, nil, { ledger = address,
     account = job.options.account })
@@ -46,14 +56,17 @@ local function look_at_ledger(job, add)
   end
   local location = locations.read(address)
   local shown = locations.shown(address)
-  if location and is_new(location, address) then
-    return add("ledger", { state = "optional", found = shown
+  local disk, remote = look_at_disk(location or {}, address)
+  if remote then
+    return add("ledger", remote)
+  elseif location and is_new(location, address) then
+    return add("ledger", { state = "optional", found = shown .. disk
       .. " is not there yet; the first order makes it" })
   elseif location and location.server and job.options.offline then
     return add("ledger", { state = "skipped", found = shown
       .. " was not asked: --offline" })
   end
-  open_ledger(job, address, shown, add)
+  open_ledger(job, address, shown .. disk, add)
 end
 
 -- Bytes that are free where a folder lies; nil where that is not known.

@@ -74,6 +74,10 @@ function sqlite.configure(self)
   end
   self:rows "SELECT 1 FROM sqlite_master LIMIT 1" -- creates all its files
   core.note_sqlite_locks(self.address)
+  if self:file() then
+    self.opened = self.opened or core.sqlite_file(self.address)
+    self.opened:open()
+  end
   self:rows("PRAGMA wal_autocheckpoint = " .. CHECKPOINT_PAGES)
   return self:run("PRAGMA synchronous = " .. (self.fsync and "FULL"
     or "NORMAL"))
@@ -284,6 +288,31 @@ function Database:file()
   return locations.read(self.address).path and self.address or nil
 end
 
+--- The network file system that the file of this database is on.
+-- @treturn ?string its name; nil where it is on a disk, or on none
+function Database:network()
+  if self.is_remote == nil then
+    local name = self:file() and core.file_system(self.address)
+    self.is_remote = locations.is_network(name) and name or false
+  end
+  return self.is_remote or nil
+end
+
+--- What has become of the file of this database, which was opened before.
+-- @treturn ?string see `core.sqlite_file`; nil where its path still leads to it,
+--   and by one name alone
+function Database:misplaced()
+  notice_fork(self)
+  if not self.connection then
+    connect(self) -- where that fails the next statement says why
+  end
+  local word = self.opened and self.connection and self.opened:look() or nil
+  if word == "log" then -- its pages must not come over those of others
+    self:rows "PRAGMA wal_autocheckpoint = 0"
+  end
+  return word
+end
+
 --- The same database over a connection of its own.
 -- @treturn table database
 function Database:another()
@@ -384,6 +413,9 @@ function Database:close()
     if self.was_interrupted then
       collectgarbage()
       self.was_interrupted = false
+    end
+    if self.opened then
+      self.opened:close() -- the last one to close a database tidies it up
     end
     pcall(self.connection.close, self.connection)
     self.connection = nil

@@ -513,6 +513,13 @@ for name, method in pairs(fleet) do
   Ledger[name] = method
 end
 
+--- Whether what is recorded can be read by others; see `starvideos.ledger.store`.
+-- @treturn ?boolean true
+-- @treturn ?table err, with `misplaced` where it cannot
+function Ledger:check_kept()
+  return ask(self, "check_kept")
+end
+
 --- Tell the client's listener what has changed; to be called once an order that
 -- was being sent has its outcome on record. Other calls do it themselves.
 -- @raise what the listener raises

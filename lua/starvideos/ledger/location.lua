@@ -74,4 +74,46 @@ function _M.shown(address, with_user)
   return location.server and redact.address(address, with_user) or address
 end
 
+-- File systems of several machines, by the names that Linux, macOS, the BSDs and
+-- `core` have for them; of FUSE behind "fuse.".
+local networks = {}
+for name in (
+  "nfs nfs4 smb smb2 smb3 smbfs cifs 9p afs afpfs ceph coda lustre gpfs ocfs2 gfs2"
+  .. " beegfs orangefs glusterfs vboxsf vmhgfs webdav ncpfs network sshfs s3fs rclone"
+  .. " gcsfuse goofys geesefs mount-s3 blobfuse blobfuse2 juicefs seaweedfs mfs"
+  .. " moosefs lizardfs ceph-fuse davfs davfs2 curlftpfs smbnetfs gvfsd-fuse kio-fuse"
+  .. " vmhgfs-fuse hdfs onedriver google-drive-ocamlfuse"
+  ):gmatch "%S+" do
+  networks[name] = true
+end
+
+--- Whether several machines may have a file system.
+-- @tparam ?string name as `core.file_system` gives it
+-- @treturn boolean
+function _M.is_network(name)
+  return name ~= nil and networks[(name:lower():gsub("^fuse%.", ""))] == true
+end
+
+--- What became of a ledger's file, by the words of `core.sqlite_file`, and what to
+-- do; `is_lost`: what is written then is read by nobody else.
+-- @table misplaced
+_M.misplaced = {
+  missing = { what = "its file was moved or removed while this program had it open",
+    cure = "put it back, or end this program before you begin another ledger",
+    is_lost = true },
+  replaced = { what = "another file has taken its place since this program opened"
+    .. " it", cure = "put the former one back, or run this program again if the one"
+    .. " that is there holds all orders", is_lost = true },
+  log = { what = "the file beside it that ends with -wal or -shm was removed or"
+    .. " replaced while this program had it open", cure = "end all programs that use"
+    .. " this ledger, and run them again", is_lost = true },
+  linked = { what = "its file has another name (a hard link), and who uses that sees"
+    .. " other orders", cure = "remove one of the names" },
+  mounted = { what = "its file is mounted alone, and who uses it from outside sees"
+    .. " other orders", cure = "mount the folder, not the file" },
+  network = { what = "it is on a network file system (%s), by which two machines"
+    .. " could buy the same order", cure = "put it on a disk of this machine, or use"
+    .. " a postgres:// ledger, which many machines may share" },
+}
+
 return _M

@@ -61,6 +61,10 @@ end
 -- @treturn ?table row; nil where another process has claimed it
 -- @treturn ?table err
 function Orders:submitting(caller, row)
+  local is_there, misplaced = self.store:look()
+  if not is_there then
+    return nil, misplaced
+  end
   local after, err = self.store:transition(caller, row, "submitting", {
     attempts = (row.attempts or 0) + 1, owner = caller.owner,
     lease = self.store.lease, error = false })
@@ -77,6 +81,10 @@ end
 -- @treturn ?table row; nil where another process has claimed it
 -- @treturn ?table err
 function Orders:renew(caller, row)
+  local is_there, misplaced = self.store:look()
+  if not is_there then
+    return nil, misplaced
+  end
   local after, err = self.store:transition(caller, row, "prepared", { owner = caller.owner,
     lease = self.store.lease })
   if after == false then
@@ -167,10 +175,16 @@ end
 -- @treturn ?table row; where the order had moved on, the task was recorded beside
 --   its own
 -- @treturn ?table err; with `gone` where the ledger does not hold the order any
---   more
+--   more, or where its file is one that nobody else reads (`misplaced`)
 function Orders:resolve(caller, row, state, changes)
   local after, err = resolve(self, caller, row, state, changes)
-  if after and after.queued_at and not to_be_sent[after.state] then
+  local kept, lost = true, nil
+  if after and changes.task_id then
+    kept, lost = self.store:check_kept()
+  end
+  if not kept then
+    return nil, lost
+  elseif after and after.queued_at and not to_be_sent[after.state] then
     queue.drop_body(self.store, after) -- where that fails `archive` does it
   end
   return after, err
@@ -321,6 +335,13 @@ for name, act in pairs { stage = queue.stage, enqueue_staged = queue.enqueue,
   Orders[name] = function(self, ...)
     return act(self.store, ...)
   end
+end
+
+--- Whether what is recorded can be read by others; see `starvideos.ledger.store`.
+-- @treturn ?boolean true
+-- @treturn ?table err
+function Orders:check_kept()
+  return self.store:check_kept()
 end
 
 --- Copy a ledger in a file while others use it.

@@ -162,8 +162,8 @@ local function is_free(row, wanted, busy)
 end
 
 -- What is to be done where the order is there; see `begin`. False where it has
--- changed meanwhile.
-local function decide(store, caller, row, wanted)
+-- changed meanwhile. By a `failure` of `store:look` nothing is placed.
+local function decide(store, caller, row, wanted, failure)
   local busy = leases.is_busy(store, caller, row)
   local err
   if row.state == "submitting" and not busy then
@@ -175,6 +175,8 @@ local function decide(store, caller, row, wanted)
   local free = is_free(row, wanted, busy)
   if free and wanted.waited then
     return "unsent", row
+  elseif free and failure and failure.misplaced then
+    return nil, failure
   elseif free then
     local taken
     taken, err = place_again(store, caller, row, wanted)
@@ -207,7 +209,7 @@ function _M.look_up(store, wanted)
   return row, other and verdict_on_account(wanted)
 end
 
--- `failure` is that of an insert which has been tried.
+-- `failure` is that of `store:look`, or of an insert which has been tried.
 local function look(store, caller, wanted, failure)
   local rows, err = {}, nil
   if wanted.key then
@@ -221,7 +223,7 @@ local function look(store, caller, wanted, failure)
   if other then
     verdict, result = verdict_on_account(wanted), other
   elseif row then
-    verdict, result = decide(store, caller, row, wanted)
+    verdict, result = decide(store, caller, row, wanted, failure)
   elseif failure then
     return nil, failure
   else
@@ -241,8 +243,9 @@ end
 -- @treturn ?string see `orders:begin`
 -- @treturn table row, or err
 function _M.begin(store, caller, wanted)
-  local row, failure
-  if wanted.at_once and not wanted.other_key then
+  local is_there, failure = store:look()
+  local row
+  if is_there and wanted.at_once and not wanted.other_key then
     row, failure = insertion.insert_submitting(store, caller,
       row_of(wanted, placed))
   end

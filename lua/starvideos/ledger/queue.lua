@@ -109,8 +109,10 @@ end
 local staged_again = { staged = true, refused = true }
 
 local function stage_row(store, caller, batch, wanted, row)
-  local after, err
-  if row then
+  local after, err = store:look()
+  if not after then
+    return nil, err
+  elseif row then
     after, err = placement.restage(store, caller, row, wanted, batch)
   else
     after, err = placement.insert(store, caller, wanted, "staged", batch)
@@ -215,7 +217,14 @@ end
 --   enqueued
 function _M.enqueue(store, caller, batch, expected)
   local count, err = store:transaction(function()
-    local ok, problem = news.note_all(store, caller, "queued",
+    local ok, problem = true, nil
+    if expected ~= 0 then
+      ok, problem = store:look()
+    end
+    if not ok then
+      return nil, problem
+    end
+    ok, problem = news.note_all(store, caller, "queued",
       "claim = ? AND state = 'staged'", batch)
     if not ok then
       return nil, problem
@@ -306,7 +315,13 @@ function _M.claim(store, caller, id, want)
   if want.what == "mine" then
     rows, err = store:select_where(MINE, id)
   else
-    local count
+    local count = true
+    if want.what == "queued" then
+      count, err = store:look()
+    end
+    if not count then
+      return nil, err
+    end
     count, err = store:write(fill(store, CLAIM, want),
       unpack(values_of(id, now, want)))
     if not count or count == 0 then

@@ -41,7 +41,8 @@ local function step(self, method)
     return nil, err -- the order is still this one's, and may be tried again
   elseif not row then
     self.ledger:release(self.row)
-    err.message = err.message .. "; the order was not sent"
+    err.message = err.message
+      .. (err.misplaced and "" or "; the order was not sent")
     return nil, err
   end
   self.row = row
@@ -132,6 +133,15 @@ function Order:tell()
   self.ledger:tell()
 end
 
+--- What to say of a task that is recorded in a file that nobody else reads.
+-- @tparam string id the task's
+-- @tparam table lost see `starvideos.ledger.store`
+-- @treturn string
+function _M.orphaned(id, lost)
+  return ("task %s was bought, but %s; keep its id: by it the video can be waited"
+    .. " for and downloaded"):format(id, lost.message)
+end
+
 --- The order was accepted.
 -- @tparam table task
 -- @treturn ?boolean true
@@ -142,10 +152,11 @@ function Order:accepted(task)
   if row then
     return true
   end
-  err.message = ("task %s was bought, but %s; keep its id: this program records"
-    .. " it as soon as the ledger can be written; if the program ends before"
-    .. " that, adopt the task for the order %s"):format(task.id, err.message,
-    self.row.order_id)
+  err.message = err.misplaced and _M.orphaned(task.id, err)
+    or ("task %s was bought, but %s; keep its id: this program records it as soon"
+      .. " as the ledger can be written; if the program ends before that, adopt"
+      .. " the task for the order %s"):format(task.id, err.message,
+      self.row.order_id)
   err.task, err.task_id = task, task.id
   err.order = self.ledger.order_of(self.row)
   err.order.task_id = task.id

@@ -183,7 +183,10 @@ local function find(store, caller, wanted)
 end
 
 local function enqueue(store, caller, wanted)
-  local row, err = placement.insert(store, caller, wanted, "staged", wanted.id)
+  local row, err = store:look()
+  if row then
+    row, err = placement.insert(store, caller, wanted, "staged", wanted.id)
+  end
   if not row then
     return nil, err or store:failure("written", "another order has its key")
   end

@@ -100,6 +100,45 @@ local function ready(self)
   return true
 end
 
+-- The word, and the name of a network file system, which is looked at before a
+-- file is made there.
+local function place_of(self)
+  local network = self.database:network()
+  if network then
+    return "network", network
+  end
+  local ok, err = ready(self)
+  return ok and self.database:misplaced(), nil, err
+end
+
+--- Whether orders may be placed: to be asked right before that.
+-- @treturn ?boolean true
+-- @treturn ?table err; with `misplaced` where nothing may be sent by this ledger,
+--   and `orphaned` where nobody else reads what it records
+function Store:look()
+  local word, network, err = place_of(self)
+  local place = locations.misplaced[word]
+  if place then
+    err = self:failure("used for an order", ("%s; nothing was sent; %s"):format(
+      place.what:format(network), place.cure))
+    err.misplaced, err.orphaned, err.sent = true, place.is_lost, false
+  end
+  return not err or nil, err
+end
+
+--- Whether what is recorded can be read by others, now that it was.
+-- @treturn ?boolean true
+-- @treturn ?table err with `gone` and `misplaced`
+function Store:check_kept()
+  local place = locations.misplaced[place_of(self)]
+  if not place or not place.is_lost then
+    return true
+  end
+  local err = self:failure("written", place.what)
+  err.gone, err.misplaced = true, true
+  return nil, err
+end
+
 -- Another program may have brought the tables to another version meanwhile.
 local function failed(self, verb, why)
   local version = schema.version_of(self.database)

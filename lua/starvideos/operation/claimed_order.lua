@@ -178,6 +178,7 @@ end
 
 function after_error.ledger(job, one, err)
   if err.task then -- which the ledger will know as soon as it can be written
+    one.order.task_id = err.task.id
     job.unrecorded[#job.unrecorded + 1] = { order = one.order, err = err }
     return watch(job, one, err.task)
   end
@@ -272,6 +273,7 @@ local function save(job, ended)
   local file, err = saving.save(one.worker.context, one.order, one.path,
     ended.task, job.options, job.context.runtime:now()
       + (job.options.timeout or policy.timeout))
+  job.waits[ended.id] = err and err.kind == "cancelled" and one or nil
   if is_lost(job, one) then
     return
   end
@@ -290,6 +292,9 @@ end
 -- The wait for an order has ended without a video.
 local function not_made(job, ended)
   local one, err = job.waits[ended.id], ended.err
+  if err.kind == "cancelled" then
+    return -- it is still waited for, by whoever works next
+  end
   job.waits[ended.id] = nil
   if not one or is_lost(job, one) then
     return
@@ -298,7 +303,7 @@ local function not_made(job, ended)
   elseif err.kind == "auth" then
     halt(job, err)
     give_up(job, one, err)
-  elseif err.kind ~= "cancelled" then
+  else
     saving.note_missing(one.worker.context, err)
     give_up(job, one, err)
   end
@@ -363,19 +368,31 @@ function _M.take_over(job, rows)
   end)
 end
 
---- Tell of the tasks that the ledger still does not know: where this process ends
--- their orders are of unknown outcome.
+local function tell_task(job, one, err)
+  job.failure = job.failure or err
+  if job.options.on_done then
+    job.options.on_done(one.order, nil, err)
+  end
+end
+
+--- Tell of the tasks that the ledger does not know, or that nobody else finds in
+-- its file: where this process ends their orders are of unknown outcome.
 -- @tparam table job
 function _M.tell_unrecorded(job)
+  local ledger = job.context.ledger
+  local _, lost = ledger:check_kept()
+  lost = lost and lost.misplaced and lost or nil -- else it may be kept later
   for _, one in ipairs(job.unrecorded) do
-    if not job.context.ledger:of_task(one.err.task_id) then
+    if not lost and not ledger:of_task(one.err.task_id) then
       job.result.unknown = job.result.unknown + 1
-      job.failure = job.failure or one.err
-      if job.options.on_done then
-        job.options.on_done(one.order, nil, one.err)
-      end
+      tell_task(job, one, one.err)
     end
   end
+  for id, one in pairs(lost and job.waits or {}) do
+    tell_task(job, one, errors.new { kind = "ledger", task_id = id,
+      message = ledger.recorder.orphaned(id, lost) })
+  end
+  job.lost = lost
 end
 
 --- What the orders of a run have in common.

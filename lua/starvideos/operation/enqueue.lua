@@ -184,10 +184,10 @@ end
 local function commit(self, entries)
   local ledger, expected = self.context.ledger, count_new(entries)
   local count, err = ledger:enqueue_staged(self.batch, expected)
-  if not count and not err.taken then
+  if not count and not err.taken and not err.misplaced then
     count, err = ledger:enqueue_staged(self.batch, expected)
   end
-  if not count and not err.taken then
+  if not count and not err.taken and not err.misplaced then
     err.message = err.message .. "; whether the orders were enqueued is not"
       .. " known: enqueue them again, which makes none of them twice"
   end

@@ -77,7 +77,9 @@ local function claim_queued(self)
     or self.context.runtime:now() < self.send_at then
     return 0
   end
-  local rows = self.heart.worker:claim("queued", math.min(free, self.batch))
+  local rows, err = self.heart.worker:claim("queued",
+    math.min(free, self.batch))
+  self.misplaced = err and err.misplaced and err or nil
   if rows and #rows == self.batch then
     self.batch = self.batch * 2
   end
@@ -103,17 +105,21 @@ local function is_done(self, left)
     return false -- others have the rest, and may die
   elseif self.halted then
     return true, self.halted
-  elseif self.stuck then
-    return true, self.stuck
   end
-  return false
+  local why = self.misplaced or self.stuck
+  return why ~= nil, why
 end
 
 -- Whether this run ends; sets why.
 local function is_over(self)
   if self.failure then
     return true
-  elseif self.options.follow or self.heart.worker.is_over or self.heart.worker.count > 0 then
+  elseif self.heart.worker.is_over or self.heart.worker.count > 0 then
+    return false
+  elseif self.misplaced and (self.misplaced.orphaned or self.options.follow) then
+    self.failure = self.misplaced
+    return true
+  elseif self.options.follow then
     return false
   end
   local left = self.heart.worker.ledger:left(self.heart.worker.where)
@@ -199,10 +205,10 @@ local function stopped(self)
   local result = self.result
   return errors.new {
     kind = "cancelled",
-    message = ("%s; %d saved, %d failed, %d left; nothing is lost: work again for"
-      .. " the rest"):format(
+    message = ("%s; %d saved, %d failed, %d left; %s"):format(
       self.why == "interrupted" and "interrupted" or "cancelled", result.done,
-      result.failed, result.left),
+      result.failed, result.left, self.lost and self.lost.message
+        or "nothing is lost: work again for the rest"),
     interrupted = self.why == "interrupted" or nil,
   }
 end

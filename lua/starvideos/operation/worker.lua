@@ -188,7 +188,7 @@ function Worker:claim(what, count)
   else
     rows, err = self.ledger:claim { what = what, count = count,
       base_url = self.where.base_url, account = self.where.account }
-    self.is_uncertain = not rows and not err.fenced
+    self.is_uncertain = not rows and not err.fenced and not err.misplaced
   end
   return rows and adopt(self, rows), err
 end

@@ -138,8 +138,25 @@ describe("doctor", function()
       os.remove(name .. ending)
     end
     assert.equal("ok", found.ledger.state, found.ledger.found)
+    assert.truthy(found.ledger.found:find("(file system "
+      .. core.file_system(name) .. ")", 1, true), found.ledger.found)
     assert.equal(0, code)
   end)
+
+  it("finds a ledger on a network file system, whether it is there or not",
+    function()
+      local file_system = core.file_system
+      finally(function() core.file_system = file_system end)
+      core.file_system = function() return "fuse.sshfs" end
+      files.write(folder .. "/there.db", "")
+      for _, name in ipairs { "/there.db", "/not-there.db" } do
+        local found, code = examine { ledger = folder .. name }
+        assert.equal("failed", found.ledger.state)
+        assert.truthy(found.ledger.found:find("fuse.sshfs", 1, true))
+        assert.truthy(found.ledger.cure:find("postgres://", 1, true))
+        assert.equal(8, code)
+      end
+    end)
 
   it("finds a libcurl that is too old, or without TLS", function()
     local curl = require "starvideos.curl"
