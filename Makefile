@@ -171,7 +171,8 @@ ROCKSPEC = rockspec/starvideos-scm-1.rockspec
 # there is, is tried from one Lua here and from LuaJIT as well in .ci/run.
 SUITES = $(LUAS:%=unit:%) integration:lua5.4 hosts:lua5.4 loops:luajit \
 	exhaustive:lua5.4 rockspec:lua5.4
-LONG_SUITES = integration:luajit exhaustive:luajit hosts:luajit installed:lua5.4
+LONG_SUITES = integration:luajit exhaustive:luajit hosts:luajit installed:lua5.4 \
+	german:lua5.4 turkish:lua5.1
 
 # What LUA alone can find, in under a minute.
 .PHONY: check
@@ -190,7 +191,7 @@ test:
 .PHONY: test-long
 test-long:
 	@$(DEPS) demo test
-	@$(MAKE) --no-print-directory -j2 build-lua5.4 build-luajit rock
+	@$(MAKE) --no-print-directory -j2 build-lua5.1 build-lua5.4 build-luajit rock
 	@lua5.4 spec/run.lua $(LONG_SUITES)
 
 # The unit specs under Lua 5.5, which is built from Debian's sources.

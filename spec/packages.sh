@@ -13,7 +13,7 @@ packages_for() {
   # luajit2, for Debian's nginx Lua module excludes the package luajit.
   test) echo lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev \
     lua5.3 liblua5.3-dev luajit2 libluajit2-5.1-dev \
-    lua-busted luarocks openssl curl procps \
+    lua-busted luarocks openssl curl procps locales-all \
     lua-dbi-postgresql postgresql \
     love xvfb zip neovim lua-luv lua-cqueues lua-copas zsh fish mandoc ;;
   lint) echo lua-check clang ;;

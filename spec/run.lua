@@ -10,6 +10,7 @@
 -- tells a fault from a machine that was busy. Both runs are shown, and who passed
 -- only alone is named in the last lines. Faults and secrets, which no load
 -- excuses, have one run; what Wine's server took with it when it ended has more.
+-- `german` and `turkish` are the unit specs in such a locale.
 -- `windows` is for the Luas that Wine runs; there what spec/windows/posix.lua marks
 -- is run as well, must fail (a file within 20 s), and counts as skipped. The last
 -- line is "N passed, N failed"; the exit code is 0 where nothing failed.
@@ -37,6 +38,8 @@ local kinds = {
   faults = "spec/exhaustive/faults_spec.lua",
   secrets = "spec/exhaustive/secrets_spec.lua",
   installed = "spec/unit",
+  german = "spec/unit",
+  turkish = "spec/unit",
   rocks = "spec/rocks",
   rockspec = "spec/rocks/rockspec_spec.lua",
   console = "spec/windows",
@@ -56,6 +59,16 @@ local INSTALLED = [[cat <<'end'
 tree="$(pwd)/build/rocks"
 export LUA_PATH="$tree/share/lua/%s/?.lua;$tree/share/lua/%s/?/init.lua;;"
 export LUA_CPATH="$tree/lib/lua/%s/?.so;;" PATH="$tree/bin:$PATH"
+end]]
+
+-- The locale of a user as a GUI toolkit sets it, but for the messages of the
+-- system, which specs read.
+local LOCALES = { german = "de_DE.UTF-8", turkish = "tr_TR.UTF-8" }
+local IN_LOCALE = BUILT .. [[
+
+cat <<'end'
+export LUA_INIT="for kind in ('collate ctype monetary numeric time'):gmatch '%%a+' do
+  assert(os.setlocale('%s', kind)) end"
 end]]
 
 -- There a Lua is a script: see spec/windows/lua.sh.
@@ -96,6 +109,9 @@ local function environment(kind, lua)
     return (INSTALLED:gsub("%%s", (lua:gsub("^lua", ""))))
   elseif kind == "windows" then
     return WINDOWS
+  elseif LOCALES[kind] then
+    return IN_LOCALE:format(lua, os.getenv("BUILD") or "build/" .. lua,
+      LOCALES[kind])
   end
   return BUILT:format(lua, os.getenv("BUILD") or "build/" .. lua)
 end

@@ -118,9 +118,9 @@ static void check_fact(const sv_value *medium, enum fact fact,
     return;
   }
   snprintf(field, sizeof field, "%s.%s", path, facts[fact].name);
-  snprintf(wanted, sizeof wanted, "a %snumber of %s, %g or more",
+  snprintf(wanted, sizeof wanted, "a %snumber of %s, %s or more",
            facts[fact].whole ? "whole " : "", facts[fact].unit,
-           facts[fact].least);
+           sv_show_number(shown, facts[fact].least));
   if (code == SV_TYPE) {
     sv_report_type(report, field, wanted, value);
   } else {
@@ -286,8 +286,9 @@ static void check_totals(double bytes, double duration, const char *field,
       duration > limits->total_duration + TOLERANCE) {
     sv_report_add(report, SV_MEDIA_TOO_LONG, field,
                   sv_number(limits->total_duration), sv_number(duration),
-                  "may last at most %s seconds together; got %.6g",
-                  sv_show_number(limit, limits->total_duration), duration);
+                  "may last at most %s seconds together; got %s",
+                  sv_show_number(limit, limits->total_duration),
+                  sv_show_rounded(shown, duration));
   }
 }
 

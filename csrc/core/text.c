@@ -137,6 +137,18 @@ const char *sv_show_key(char out[SV_SHOWN], const sv_value *key) {
   return out;
 }
 
+/* The decimal point of the host's locale may be another, of several bytes. */
+static char *with_point(char *number) {
+  size_t before = strspn(number, "+-0123456789");
+  size_t other = strcspn(number + before, "0123456789eE");
+  if (other > 0 && number[before + other] != '\0') {
+    number[before] = '.';
+    memmove(number + before + 1, number + before + other,
+            strlen(number + before + other) + 1);
+  }
+  return number;
+}
+
 const char *sv_show_number(char out[SV_SHOWN], double number) {
   if (isnan(number)) {
     return strcpy(out, "NaN");
@@ -148,7 +160,12 @@ const char *sv_show_number(char out[SV_SHOWN], double number) {
   if (strtod(out, NULL) != number) {
     snprintf(out, SV_SHOWN, "%.17g", number);
   }
-  return out;
+  return with_point(out);
+}
+
+const char *sv_show_rounded(char out[SV_SHOWN], double number) {
+  snprintf(out, SV_SHOWN, "%.6g", number);
+  return with_point(out);
 }
 
 static char lower(char c) {

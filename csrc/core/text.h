@@ -38,6 +38,9 @@ const char *sv_show_key(char out[SV_SHOWN], const sv_value *key);
 /* The same for a number, in as few digits as tell it apart: 8, 8.5, NaN. */
 const char *sv_show_number(char out[SV_SHOWN], double number);
 
+/* The same in six digits, for a sum. */
+const char *sv_show_rounded(char out[SV_SHOWN], double number);
+
 /* Whether text begins with a word of ASCII, in capitals or small letters. */
 bool sv_starts_with(const char *text, size_t length, const char *word);
 

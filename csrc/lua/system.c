@@ -14,6 +14,7 @@
 #include "platform/file_system.h"
 #include "platform/hangup.h"
 #include "platform/lifetime.h"
+#include "platform/locale.h"
 #include "platform/machine.h"
 #include "platform/path.h"
 #include "platform/process.h"
@@ -364,6 +365,20 @@ static int system_file_system(lua_State *L) {
   return 1;
 }
 
+/* call_in_c_locale(function, ...) -> as pcall. */
+static int system_call_in_c_locale(lua_State *L) {
+  sv_locale locale;
+  luaL_checkany(L, 1);
+  bool entered = !sv_locale_has_point() && sv_locale_enter(&locale);
+  bool ok = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0) == 0;
+  if (entered) {
+    sv_locale_leave(&locale);
+  }
+  lua_pushboolean(L, ok);
+  lua_insert(L, 1);
+  return lua_gettop(L);
+}
+
 /* note_sqlite_locks(path), claim_sqlite_locks(path) -> true, or nil and why:
 ** see sqlite_locks.h. */
 static int system_note_sqlite_locks(lua_State *L) {
@@ -421,6 +436,7 @@ static const luaL_Reg functions[] = {
     {"make_directory", system_make_directory},
     {"is_loopback", system_is_loopback},
     {"file_system", system_file_system},
+    {"call_in_c_locale", system_call_in_c_locale},
     {"note_sqlite_locks", system_note_sqlite_locks},
     {"claim_sqlite_locks", system_claim_sqlite_locks},
     {NULL, NULL},

@@ -3,6 +3,8 @@
 -- affect each other.
 -- @module starvideos.json
 
+local c_locale = require "starvideos.c_locale"
+
 local found, cjson = pcall(require, "cjson")
 if not found then
   error("starvideos needs the Lua module cjson: luarocks install lua-cjson, or"
@@ -15,9 +17,36 @@ local _M = {}
 -- below stays well inside the C stack and Lua's own limit.
 local MAX_DEPTH = 100
 
-local codec = cjson.new()
-codec.decode_max_depth(MAX_DEPTH)
-codec.decode_invalid_numbers(false)
+local codec
+local function renew_codec()
+  codec = cjson.new()
+  codec.decode_max_depth(MAX_DEPTH)
+  codec.decode_invalid_numbers(false)
+end
+renew_codec()
+
+-- A locale with a decimal comma makes one number of `1,2`. The sandbox in nginx
+-- has no core, and no such locale.
+local function call(fn, ...)
+  local core = package.loaded["starvideos.core"]
+  return (core and core.call_in_c_locale or pcall)(fn, ...)
+end
+
+local function decode_anew(text)
+  renew_codec()
+  return codec.decode(text)
+end
+
+-- cjson notes the decimal point when anybody in the process makes an instance: it
+-- cannot read a fraction where that was done in another locale.
+local function decode(text)
+  local ok, value = call(codec.decode, text)
+  if not ok and type(text) == "string" and text:find "%d%.%d" then
+    ok, value = call(decode_anew, text)
+    cjson.new() -- as the host's own instances need it
+  end
+  return ok, value
+end
 
 --- What to put into a table so that `encode` writes null.
 _M.null = cjson.null
@@ -73,7 +102,7 @@ end
 -- @treturn ?boolean whether a number in a list or object has more than 15
 --   digits: it may have been rounded
 function _M.decode(text)
-  local ok, value = pcall(codec.decode, text)
+  local ok, value = decode(text)
   if not ok then
     return nil, (tostring(value):gsub("^.-:%d+: ", ""))
   end
@@ -100,7 +129,7 @@ function _M.is_exact(number)
 end
 
 -- As many digits as are needed to read the same number back: cjson of many
--- systems writes 14 at most. In some locales of the host the point is a comma.
+-- systems writes 14 at most.
 local function number_text(number)
   local integer = math.tointeger and math.tointeger(number)
   if integer then
@@ -111,9 +140,9 @@ local function number_text(number)
     return ("%.0f"):format(number)
   end
   for digits = 15, 17 do
-    local text = ("%." .. digits .. "g"):format(number)
-    if tonumber(text) == number then
-      return (text:gsub("[^%d%-+e]+", "."))
+    local text = c_locale.number("%." .. digits .. "g", number)
+    if c_locale.tonumber(text) == number then
+      return text
     end
   end
 end

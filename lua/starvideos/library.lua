@@ -2,6 +2,8 @@
 -- error says what to do.
 -- @module starvideos.library
 
+local c_locale = require "starvideos.c_locale"
+
 -- The files that a failed require has looked for, of those a system can load.
 local function files_in(problem)
   local files = {}
@@ -13,7 +15,7 @@ end
 
 -- LÖVE's games are often archives, from which no system loads a library.
 local function sentence(problem)
-  local lua = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
+  local lua = rawget(_G, "jit") and "luajit" or c_locale.lower(_VERSION):gsub(" ", "")
   local files = files_in(problem)
   local looked = files[1] and "; looked for " .. table.concat(files, ", ") or ""
   local archive = rawget(_G, "love") and "; a library inside a .love file"

@@ -5,6 +5,7 @@
 -- slashes there too, so that one file has one name.
 -- @module starvideos.path
 
+local c_locale = require "starvideos.c_locale"
 local core = require "starvideos.core"
 
 local _M = {}
@@ -25,7 +26,7 @@ function _M.unified(path, system)
   if (system or here) ~= "windows" then
     return path
   end
-  return (path:gsub("\\", "/"):gsub("^%a:", string.upper))
+  return (path:gsub("\\", "/"):gsub("^%a:", c_locale.upper))
 end
 
 --- Whether a path says for itself where it leads: from a root, or on a drive.
@@ -71,7 +72,7 @@ end
 -- @treturn boolean
 function _M.is_device(name, system)
   return (system or here) == "windows"
-    and devices[name:lower():match "^[^.]*":gsub("%s+$", "")] == true
+    and devices[c_locale.lower(name):match "^[^.]*":gsub("%s+$", "")] == true
 end
 
 --- Why a file cannot have a name.

@@ -1,6 +1,8 @@
 -- A figure is one line of JSON: what was measured, its goal, whether it is
 -- met.
 
+local c_locale = require "starvideos.c_locale"
+
 local _M = {}
 
 local met = {
@@ -31,10 +33,10 @@ function _M.line(name, value, unit, goal)
   local ok = true
   if goal then
     local relation, limit = goal:match("^(%S+) (%S+)$")
-    ok = met[relation](value, tonumber(limit))
+    ok = met[relation](value, c_locale.tonumber(limit))
   end
-  return ('{"name":"%s","value":%.4g,"unit":"%s","goal":%s,"ok":%s}'):format(
-    name, value, unit, goal and ('"%s"'):format(goal) or "null",
+  return ('{"name":"%s","value":%s,"unit":"%s","goal":%s,"ok":%s}'):format(
+    name, c_locale.number("%.4g", value), unit, goal and ('"%s"'):format(goal) or "null",
     tostring(ok)), ok
 end
 

@@ -1,10 +1,12 @@
 -- What `make lint` asks of the structure, of all files in lua/ and csrc/: no
 -- arrow climbs a floor, none leads in a circle, a local is named like the module
--- it requires, and no C but the seam's asks for a system. Prints what is wrong;
--- ends with 0 where nothing is.
+-- it requires, no C but the seam's asks for a system, and nothing is written or
+-- compared as the locale of the host wants it. Prints what is wrong; ends with 0 where nothing
+-- is.
 
 local circles = require "spec.lint.circles"
 local floors = require "spec.lint.floors"
+local locales = require "spec.lint.locales"
 local names = require "spec.lint.names"
 local seam = require "spec.lint.seam"
 
@@ -42,6 +44,7 @@ for path in files:lines() do
   file:close()
   report(floors.faults(path, text))
   report(seam.faults(path, text))
+  report(locales.faults(path, text))
   report(path:find "%.lua$" and names.faults(path, text) or {})
   add(graph, path, text)
 end

@@ -6,8 +6,11 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+
+#include "platform/locale.h"
 
 #include "core/hidden.h"
 
@@ -25,7 +28,12 @@ static void *run(void *argument) {
   const struct sched_param none = {0};
   pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
 #endif
+  sv_locale locale;
+  bool entered = sv_locale_enter(&locale);
   s.body(s.self);
+  if (entered) {
+    sv_locale_leave(&locale);
+  }
   return NULL;
 }
 

@@ -1,6 +1,7 @@
 --- The address of the API: base URLs as people paste them, brought to one form.
 -- @module starvideos.api.address
 
+local c_locale = require "starvideos.c_locale"
 local core = require "starvideos.core"
 local redact = require "starvideos.redact"
 
@@ -38,7 +39,7 @@ local function tidy_path(authority, path)
   while path:sub(-2 * #PREFIX) == PREFIX .. PREFIX do
     path = path:sub(1, -#PREFIX - 1)
   end
-  if path == "" and authority:lower():gsub(":443$", "") == HOST then
+  if path == "" and c_locale.lower(authority):gsub(":443$", "") == HOST then
     path = PREFIX
   end
   return path
@@ -65,7 +66,7 @@ function _M.normalise(url, insecure_http)
     return refuse(plain, "contains a user name or a password")
   end
   local scheme, authority, path = plain:match("^(%a+)://([^/]+)(.*)$")
-  scheme = scheme and scheme:lower()
+  scheme = scheme and c_locale.lower(scheme)
   if scheme ~= "https" and scheme ~= "http" then
     return refuse(plain, "is not a complete https URL")
   elseif scheme == "http" and not insecure_http
@@ -91,7 +92,7 @@ function _M.of_result(base_url, id)
   end
   local segment = id:gsub("[^%w_.~-]", encoded)
   if segment:find("^%.+$") then
-    segment = segment:gsub("%.", "%%2E")
+    segment = segment:gsub("%.", encoded)
   end
   return base_url .. "/v1/result/" .. segment
 end

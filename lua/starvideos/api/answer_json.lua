@@ -8,6 +8,7 @@
 -- and whatever follows the first whole value.
 -- @module starvideos.api.answer_json
 
+local c_locale = require "starvideos.c_locale"
 local json = require "starvideos.json"
 
 local _M = {}
@@ -78,7 +79,7 @@ local no_numbers = { "^[+-]?nan$", "^[+-]?nan%(", "^[+-]?inf$",
   "^[+-]?infinity$", "^[+-]?1%.#" }
 
 local function word_of(text)
-  local lower = text:lower()
+  local lower = c_locale.lower(text)
   for _, pattern in ipairs(no_numbers) do
     if lower:find(pattern) then
       return "null"

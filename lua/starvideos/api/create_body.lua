@@ -2,6 +2,7 @@
 -- form, and nothing that the caller did not ask for.
 -- @module starvideos.api.create_body
 
+local c_locale = require "starvideos.c_locale"
 local core = require "starvideos.core"
 local errors = require "starvideos.errors"
 local json = require "starvideos.json"
@@ -55,9 +56,9 @@ end
 local function look_for_inexact(value, field, found, depth)
   if type(value) == "number" and not json.is_exact(value) then
     found[#found + 1] = { field = field, code = "out_of_range", actual = value,
-      limit = 2 ^ 53 - 1, message = ("%s is %.17g, a whole number so large that"
+      limit = 2 ^ 53 - 1, message = ("%s is %s, a whole number so large that"
         .. " its last digits may already be lost: pass it as a text"):format(
-        field, value) }
+        field, c_locale.number("%.17g", value)) }
   elseif type(value) == "table" and depth > 0 then
     for name, item in pairs(value) do
       look_for_inexact(item, (type(name) == "number" and "%s[%s]" or "%s.%s")

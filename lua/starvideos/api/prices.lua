@@ -15,6 +15,7 @@
 -- price that is too low would let it through a limit.
 -- @module starvideos.api.prices
 
+local c_locale = require "starvideos.c_locale"
 local core = require "starvideos.core"
 local disk = require "starvideos.runtime.disk"
 local json = require "starvideos.json"
@@ -37,7 +38,7 @@ local Prices = {}
 Prices.__index = Prices
 
 local function shown(value)
-  return type(value) == "number" and ("%.14g"):format(value)
+  return type(value) == "number" and c_locale.number("%.14g", value)
     or type(value) == "string" and ("%q"):format(value) or "a " .. type(value)
 end
 

@@ -2,6 +2,7 @@
 -- Knows neither clock nor network; both are handed in.
 -- @module starvideos.api.retry
 
+local c_locale = require "starvideos.c_locale"
 local http_date = require "starvideos.api.http_date"
 
 local _M = {}
@@ -87,7 +88,7 @@ function _M.retry_after(headers, wall_clock)
     return nil
   end
   text = tostring(text)
-  local seconds = tonumber(text:match("^%s*(%d+%.?%d*)%s*$"))
+  local seconds = c_locale.tonumber(text:match("^%s*(%d+%.?%d*)%s*$"))
   if not seconds then
     local now = wall_clock()
     local at = http_date(text, now)

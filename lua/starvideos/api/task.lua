@@ -1,6 +1,9 @@
 --- A task as the API answers it, brought to one form.
 -- @module starvideos.api.task
 
+local c_locale = require "starvideos.c_locale"
+
+
 local _M = {}
 
 local mt = { __name = "starvideos.api.task" }
@@ -8,7 +11,7 @@ local mt = { __name = "starvideos.api.task" }
 function mt:__tostring()
   local text = tostring(self.id) .. " " .. tostring(self.status)
   if self.progress then
-    text = ("%s %g%%"):format(text, self.progress)
+    text = ("%s %s%%"):format(text, c_locale.number("%g", self.progress))
   end
   return text
 end
@@ -44,7 +47,7 @@ function _M.status(word)
   elseif type(word) ~= "string" or not word:find("%S") then
     return nil
   end
-  local plain = word:lower():match("^%s*(.-)%s*$"):gsub("[%s-]+", "_")
+  local plain = c_locale.lower(word):match("^%s*(.-)%s*$"):gsub("[%s-]+", "_")
   return status_of[plain] or word
 end
 
@@ -60,8 +63,8 @@ end
 --   before it was sent
 -- @treturn ?number Unix seconds, nil where it does not tell
 function _M.created_at(known)
-  return tonumber(known.created) or tonumber(known.accepted_at)
-    or tonumber(known.created_at)
+  return c_locale.tonumber(known.created) or c_locale.tonumber(known.accepted_at)
+    or c_locale.tonumber(known.created_at)
 end
 
 --- How long a task has existed.
@@ -107,7 +110,7 @@ local function number_of(value)
   local kind = type(value)
   if kind ~= "number" then
     value = kind == "string"
-      and tonumber(value:match "^%s*([%d.]+)%s*%%?%s*$") or nil
+      and c_locale.tonumber(value:match "^%s*([%d.]+)%s*%%?%s*$") or nil
   end
   return value and is_finite(value) and value or nil
 end

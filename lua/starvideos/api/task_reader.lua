@@ -3,6 +3,7 @@
 -- @module starvideos.api.task_reader
 
 local answer_json = require "starvideos.api.answer_json"
+local c_locale = require "starvideos.c_locale"
 local errors = require "starvideos.errors"
 local excerpt = require "starvideos.api.excerpt"
 local retry = require "starvideos.api.retry"
@@ -44,7 +45,7 @@ local function says(text, words)
 end
 
 local function kind_of_text(operation, text)
-  local lower = text:lower()
+  local lower = c_locale.lower(text)
   for _, words in ipairs(misleading) do
     lower = lower:gsub(words, "")
   end
@@ -94,7 +95,7 @@ local function find_id(answer)
 end
 
 local function is_unpaid(reading)
-  local text = (reading.text or ""):lower()
+  local text = c_locale.lower(reading.text or "")
   for _, words in ipairs(unpaid) do
     if says(text, words) then
       return true

@@ -1,6 +1,7 @@
 --- Reads a command line, as `starvideos.cli.declarations` says what it may hold.
 -- @module starvideos.cli.arguments
 
+local c_locale = require "starvideos.c_locale"
 local declarations = require "starvideos.cli.declarations"
 local exit_codes = require "starvideos.cli.exit_codes"
 local suggestions = require "starvideos.cli.suggestion"
@@ -125,7 +126,7 @@ end
 function _M.usage(command)
   local words = { "starvideos", command[1] }
   for _, name in ipairs(command[3]) do
-    words[#words + 1] = name:upper()
+    words[#words + 1] = c_locale.upper(name)
   end
   local has_options
   _M.each_option(command, function(option)
@@ -200,7 +201,7 @@ end
 local function add_elements(parser, row, see)
   for _, name in ipairs(row[3]) do
     local about = declarations.arguments[name]
-    see(parser:argument(name, about[1]):convert(not_blank(name:upper())), about)
+    see(parser:argument(name, about[1]):convert(not_blank(c_locale.upper(name))), about)
   end
   for _, group in ipairs(groups_of(row)) do
     local options = {}

@@ -1,6 +1,7 @@
 --- The command `batch`: order a list of videos, wait for them and save them.
 -- @module starvideos.cli.batch
 
+local c_locale = require "starvideos.c_locale"
 local exit_codes = require "starvideos.cli.exit_codes"
 local failure = require "starvideos.cli.failure"
 local manifests = require "starvideos.operation.manifest"
@@ -148,7 +149,7 @@ local function ask(job, summary)
   end
   job.console:clear()
   local answer = job.env.ask(question .. " [y/N] ")
-  if answer and answer:lower():find "^%s*y" then
+  if answer and c_locale.lower(answer):find "^%s*y" then
     return true
   end
   return nil, failure.new("cancelled", "nothing was ordered",

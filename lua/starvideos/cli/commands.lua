@@ -3,6 +3,7 @@
 -- of an error; it returns its result, or nil, and an error, or nil.
 -- @module starvideos.cli.commands
 
+local c_locale = require "starvideos.c_locale"
 local consoles = require "starvideos.cli.console"
 local errors = require "starvideos.errors"
 local failure = require "starvideos.cli.failure"
@@ -247,9 +248,9 @@ end
 -- As `3-15, else 3`, where 3 is the provider's own choice.
 local function range(row)
   local duration = row.duration
-  return duration and duration.min and ("%g-%g%s"):format(duration.min,
-    duration.max or math.huge, duration.default
-    and (", else %g"):format(duration.default) or "")
+  return duration and duration.min and c_locale.number("%g", duration.min)
+    .. "-" .. c_locale.number("%g", duration.max or math.huge) .. (duration.default
+    and ", else " .. c_locale.number("%g", duration.default) or "")
 end
 
 local function count_of(group)

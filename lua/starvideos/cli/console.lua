@@ -1,6 +1,7 @@
 --- Where results, notes and progress go: JSON on stdout, the rest on stderr.
 -- @module starvideos.cli.console
 
+local c_locale = require "starvideos.c_locale"
 local events = require "starvideos.events"
 local json = require "starvideos.json"
 local records = require "starvideos.cli.records"
@@ -158,7 +159,7 @@ function Console:event(event)
   end
   self.stderr:write(("%s %s %s%s\n"):format(tostring(event.method),
     tostring(event.url), tostring(event.status or event.failure),
-    event.elapsed and (" %.3f s"):format(event.elapsed) or ""))
+    event.elapsed and " " .. c_locale.number("%.3f", event.elapsed) .. " s" or ""))
 end
 
 --- The result, on stdout.

@@ -1,6 +1,7 @@
 --- What `doctor` finds on this machine: ledger, folder, programs, terminal.
 -- @module starvideos.cli.doctor_places
 
+local c_locale = require "starvideos.c_locale"
 local clients = require "starvideos.cli.client"
 local core = require "starvideos.core"
 local daemon = require "starvideos.nginx.daemon"
@@ -98,7 +99,8 @@ local function look_at_folder(job, add)
       cure = "free some space, or name another with -o" })
   end
   add("folder", { state = "ok", found = shown .. " can be written"
-    .. (bytes and (", %.1f GB free"):format(bytes / 1e9) or "") })
+    .. (bytes and ", " .. c_locale.number("%.1f", bytes / 1e9)
+    .. " GB free" or "") })
 end
 
 local function look_at_programs(add)

@@ -2,6 +2,7 @@
 -- new field needs no change here, but may be described better.
 -- @module starvideos.cli.fields
 
+local c_locale = require "starvideos.c_locale"
 local catalog = require "starvideos.cli.catalog"
 local core = require "starvideos.core"
 
@@ -33,7 +34,7 @@ local described = {
 local readers = {
   -- "8" becomes a number; the validation names "eight".
   duration = function(text)
-    return tonumber(text) or text
+    return c_locale.tonumber(text) or text
   end,
 }
 
@@ -42,7 +43,7 @@ local arguments = { frame = "URL", media = "URL" }
 -- `referenceImages` is a list: each `--reference-image` adds one.
 local function option_of(field)
   local words = field.name:gsub("%u", function(letter)
-    return "-" .. letter:lower()
+    return "-" .. c_locale.lower(letter)
   end):gsub("_", "-")
   return "--" .. (field.kind == "media" and words:gsub("s$", "") or words)
 end

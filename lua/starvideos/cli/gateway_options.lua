@@ -1,6 +1,7 @@
 --- What the command `gateway` is asked for: its options, checked and completed.
 -- @module starvideos.cli.gateway_options
 
+local c_locale = require "starvideos.c_locale"
 local configuration = require "starvideos.gateway.nginx.configuration"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
@@ -33,7 +34,7 @@ end
 
 function Reader:number(name, least, most, wanted)
   local text = self:text(name)
-  local number = tonumber(text)
+  local number = c_locale.tonumber(text)
   if text and not (number and number >= least and number <= most) then
     return self:refuse(name, wanted)
   end
@@ -54,7 +55,7 @@ function Reader:bytes(name)
   if not number then
     return self:refuse(name, "a size, such as 500M or 20G")
   end
-  return math.floor(tonumber(number) * units[unit])
+  return math.floor(c_locale.tonumber(number) * units[unit])
 end
 
 local function absolute(path)

@@ -1,6 +1,7 @@
 --- The command `limits`: set limits of a ledger, and list them.
 -- @module starvideos.cli.limits
 
+local c_locale = require "starvideos.c_locale"
 local failure = require "starvideos.cli.failure"
 local money = require "starvideos.cli.money"
 local records = require "starvideos.cli.records"
@@ -14,7 +15,7 @@ local function amount(limit, number)
     return nil
   end
   return limit.kind == "spend" and money.text(number, limit.currency)
-    or ("%.10g"):format(number)
+    or c_locale.number("%.10g", number)
 end
 
 local function row_of(limit)

@@ -2,6 +2,7 @@
 -- @module starvideos.cli.manual
 
 local arguments = require "starvideos.cli.arguments"
+local c_locale = require "starvideos.c_locale"
 local declarations = require "starvideos.cli.declarations"
 local exit_codes = require "starvideos.cli.exit_codes"
 local starvideos = require "starvideos"
@@ -61,13 +62,13 @@ end
 local function add_command(lines, row)
   local also = {}
   add_item(lines, "\\fB" .. roff(arguments.usage(row)) .. "\\fR", row[2]:gsub(
-    "^%l", string.upper) .. ".")
+    "^%l", c_locale.upper) .. ".")
   if not row[3][1] and not row[4][1] then
     return
   end
   add(lines, ".RS")
   for _, name in ipairs(row[3]) do
-    add_item(lines, "\\fI" .. name:upper() .. "\\fR",
+    add_item(lines, "\\fI" .. c_locale.upper(name) .. "\\fR",
       declarations.arguments[name][1])
   end
   add_options(lines, row[5])
@@ -122,7 +123,7 @@ local function add_examples(lines)
     for _, example in ipairs(row.examples) do
       local before = lines[#lines] == ".SH EXAMPLES" and "" or ".PP\n"
       add(lines, before .. "%s:\n.PP\n.nf\n.RS 4\n%s\n.RE\n.fi",
-        roff((example[2]:gsub("^%l", string.upper))), roff(example[1]))
+        roff((example[2]:gsub("^%l", c_locale.upper))), roff(example[1]))
     end
   end
 end

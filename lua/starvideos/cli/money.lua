@@ -1,6 +1,9 @@
 --- Amounts of money as people read them.
 -- @module starvideos.cli.money
 
+local c_locale = require "starvideos.c_locale"
+
+
 local _M = {}
 
 --- An amount: two decimals, more only where it has them.
@@ -8,7 +11,7 @@ local _M = {}
 -- @tparam ?string currency its name
 -- @treturn string such as 80.00 USD
 function _M.text(amount, currency)
-  local digits = ("%.6f"):format(amount)
+  local digits = c_locale.number("%.6f", amount)
   digits = digits:gsub("0+$", "")
   local decimals = #digits:match "%.(%d*)$"
   digits = digits .. ("0"):rep(2 - decimals)

@@ -150,8 +150,9 @@ local _M = {}
 -- @treturn table overview: `total`, `order` (what runs, the oldest first: `id`,
 --   `name`, `what`, `share`, `began`), `ended` (how many, by how; `bought`: how
 --   many were bought and are left), `spent` (by currency), `limit` (the name
---   of one that is reached), `trouble` (why orders cannot be sent for the time being, in words), `held` (whether a limit
---   of spend, or a stopped queue, keeps orders from being sent)
+--   of one that is reached), `trouble` (why orders cannot be sent for the time
+--   being, in words), `held` (whether a limit of spend, or a stopped queue, keeps
+--   orders from being sent)
 function _M.new(now, total)
   return setmetatable({ now = now, total = total, running = {}, order = {},
     ended = { done = 0, failed = 0, unknown = 0, bought = 0 }, bought = {},

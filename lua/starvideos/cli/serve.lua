@@ -1,6 +1,7 @@
 --- The command `sandbox`: a provider in the foreground.
 -- @module starvideos.cli.serve
 
+local c_locale = require "starvideos.c_locale"
 local failure = require "starvideos.cli.failure"
 local records = require "starvideos.cli.records"
 
@@ -52,7 +53,7 @@ return function(options, console)
   end
   local settings = { scenario = options.scenario, tls = options.tls }
   for _, name in ipairs(NUMBERS) do
-    settings[name] = tonumber(options[name])
+    settings[name] = c_locale.tonumber(options[name])
     if options[name] and not settings[name] then
       return failure.usage(("--%s takes a number, not %s"):format(
         (name:gsub("_", "-")), options[name]))

@@ -3,6 +3,7 @@
 -- @module starvideos.cli.status
 
 local advice = require "starvideos.cli.advice"
+local c_locale = require "starvideos.c_locale"
 local failure = require "starvideos.cli.failure"
 local limits = require "starvideos.cli.limits"
 local money = require "starvideos.cli.money"
@@ -60,7 +61,7 @@ local function workers_table(job, status)
     rows[index] = { worker.id:sub(1, 12), worker.machine, worker.account,
       worker.is_dead and "dead" or worker.draining and "draining" or "working",
       worker.claims, worker.polls and worker.polls > 0
-        and ("%.3g/s"):format(worker.polls) or nil,
+        and c_locale.number("%.3g", worker.polls) .. "/s" or nil,
       ago(worker.silence) .. " ago" }
   end
   return rows[1] and tables.text({ "worker", "machine", "account", "is",

@@ -1,6 +1,7 @@
 --- Values of options as people type them: numbers, amounts, times.
 -- @module starvideos.cli.values
 
+local c_locale = require "starvideos.c_locale"
 local failure = require "starvideos.cli.failure"
 
 local _M = {}
@@ -17,7 +18,7 @@ function _M.number(options, name, wanted, check)
   if text == nil then
     return nil
   end
-  local number = tonumber(text)
+  local number = c_locale.tonumber(text)
   if not number or number ~= number or number == math.huge
     or not check(number) then
     return failure.usage(("--%s must be %s, not %s; nothing was ordered"):format(
@@ -50,7 +51,7 @@ function _M.spend(options)
     return nil
   end
   local amount, per = text:match "^([%d.]+)/?(%a*)$"
-  local number = tonumber(amount)
+  local number = c_locale.tonumber(amount)
   if not number or per ~= "" and per ~= "day" and per ~= "total"
     or text:find "/$" then
     return failure.usage(("--spend takes an amount for each day (UTC), as"

@@ -1,6 +1,7 @@
 --- How long to wait and how often to poll, from the command line's options.
 -- @module starvideos.cli.wait_options
 
+local c_locale = require "starvideos.c_locale"
 local failure = require "starvideos.cli.failure"
 
 local _M = {}
@@ -20,7 +21,7 @@ function _M.read(options)
   local found = {}
   for _, name in ipairs(names) do
     local text = options[name]
-    local number = tonumber(text)
+    local number = c_locale.tonumber(text)
     if text and not (number and number >= 0 and number < math.huge) then
       return failure.usage(("%s takes a number of seconds, not %s"):format(
         option(name), text))

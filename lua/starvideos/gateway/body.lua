@@ -2,6 +2,7 @@
 -- announces itself as anything else is not looked at.
 -- @module starvideos.gateway.body
 
+local c_locale = require "starvideos.c_locale"
 local json = require "starvideos.json"
 local multipart = require "starvideos.gateway.multipart"
 local refusals = require "starvideos.gateway.refusal"
@@ -118,7 +119,7 @@ local readers = { ["application/json"] = read_json,
 --   of texts
 -- @treturn ?table refusal
 function _M.parse(content_type, text)
-  local kind = (content_type or ""):match "^%s*([^;%s]*)":lower()
+  local kind = c_locale.lower(content_type or ""):match "^%s*([^;%s]*)"
   if not readers[kind] then
     return refuse(415, "unsupported_media_type", "the Content-Type must be"
       .. " application/json or multipart/form-data")

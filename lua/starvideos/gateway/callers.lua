@@ -14,6 +14,7 @@
 -- origins are refused.
 -- @module starvideos.gateway.callers
 
+local c_locale = require "starvideos.c_locale"
 local curl = require "starvideos.curl"
 local json = require "starvideos.json"
 
@@ -82,7 +83,7 @@ local function list_of(list, reader, report)
 end
 
 local function shown(value)
-  return type(value) == "number" and ("%.14g"):format(value)
+  return type(value) == "number" and c_locale.number("%.14g", value)
     or "a " .. type(value)
 end
 
@@ -100,7 +101,7 @@ local function digest(text, report)
   if type(text) ~= "string" or #text ~= 64 or text:find "%X" then
     return report "is not the SHA-256 of a token, which has 64 hex digits"
   end
-  return text:lower()
+  return c_locale.lower(text)
 end
 
 function readers.token_sha256(given, report)
@@ -172,7 +173,7 @@ end
 local function origin(text, report)
   local scheme, authority, rest
   if type(text) == "string" then
-    scheme, authority, rest = text:lower():match "^(https?)://([^/?#]*)(.*)$"
+    scheme, authority, rest = c_locale.lower(text):match "^(https?)://([^/?#]*)(.*)$"
   end
   local host, port = host_and_port(authority or "")
   if not host then

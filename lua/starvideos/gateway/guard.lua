@@ -7,6 +7,7 @@
 -- from no page at all.
 -- @module starvideos.gateway.guard
 
+local c_locale = require "starvideos.c_locale"
 local callers = require "starvideos.gateway.callers"
 local refusals = require "starvideos.gateway.refusal"
 
@@ -29,7 +30,7 @@ end
 
 local function is_configured(app, host)
   for _, name in ipairs(app.settings.hosts) do
-    if host and host:lower() == name:lower() then
+    if host and c_locale.lower(host) == c_locale.lower(name) then
       return true
     end
   end
@@ -57,9 +58,9 @@ end
 local function foreign_origin(app, request)
   local origin = request.header "Origin"
   local own = ("%s://%s"):format(request.scheme,
-    request.host or ""):lower()
+    c_locale.lower(request.host or ""))
   local public = (app.settings.public_url or ""):match "^%a+://[^/]+"
-  if origin and origin ~= own and origin ~= (public or own):lower() then
+  if origin and origin ~= own and origin ~= c_locale.lower(public or own) then
     return origin
   end
 end
@@ -141,7 +142,7 @@ end
 local function sent_token(request, is_foreign)
   local scheme, token = (request.header "Authorization" or "")
     :match "^(%a+) +(.-) *$"
-  if scheme and scheme:lower() == "bearer" then
+  if scheme and c_locale.lower(scheme) == "bearer" then
     return token
   end
   return not is_foreign and cookie_of(request) or nil

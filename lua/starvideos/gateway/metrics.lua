@@ -3,6 +3,7 @@
 -- as that text has them.
 -- @module starvideos.gateway.metrics
 
+local c_locale = require "starvideos.c_locale"
 local guard = require "starvideos.gateway.guard"
 local health = require "starvideos.gateway.health"
 local refusals = require "starvideos.gateway.refusal"
@@ -49,8 +50,8 @@ function _M.series(name, ...)
   local labels = {}
   for index = 1, select("#", ...), 2 do
     local label, value = select(index, ...)
-    labels[#labels + 1] = ('%s="%s"'):format(label,
-      tostring(value):gsub('[\\"\n]', escapes))
+    labels[#labels + 1] = ('%s="%s"'):format(label, (type(value) == "number"
+      and c_locale.number("%.14g", value) or value:gsub('[\\"\n]', escapes)))
   end
   return name .. (labels[1] and "{" .. table.concat(labels, ",") .. "}" or "")
 end
@@ -138,13 +139,13 @@ local function place_of(series)
   local bound = labels:match 'le="([^"]*)"'
   local family = name:gsub("_bucket$", ""):gsub("_count$", "")
     :gsub("_sum$", "")
-  return family, ("%s %s %020.6f"):format(labels:gsub(',?le="[^"]*"', ""), name,
-    bound == "+Inf" and 1e12 or tonumber(bound) or 0)
+  return family, ("%s %s %s"):format(labels:gsub(',?le="[^"]*"', ""), name,
+    c_locale.number("%020.6f", bound == "+Inf" and 1e12 or c_locale.tonumber(bound) or 0))
 end
 
 local function number(value)
   return value == math.floor(value) and ("%.0f"):format(value)
-    or ("%.6f"):format(value)
+    or c_locale.number("%.6f", value)
 end
 
 --- The text of some values.

@@ -4,6 +4,8 @@
 -- number of times.
 -- @module starvideos.gateway.multipart
 
+local c_locale = require "starvideos.c_locale"
+
 local _M = {}
 
 -- More parts, or more bytes of headers in one part, than any request needs.
@@ -46,14 +48,14 @@ local function split(text)
     if name then
       found, next_at = parameter_value(text, value_at)
     end
-    name = name and name:lower()
+    name = name and c_locale.lower(name)
     if not found or parameters[name] then
       return nil
     end
     parameters[name] = found
     at = text:match("^%s*()", next_at)
   end
-  return value and value:lower(), parameters
+  return value and c_locale.lower(value), parameters
 end
 
 --- The boundary that a Content-Type names.
@@ -97,7 +99,7 @@ local function read_headers(body, at)
   local headers = {}
   for line in (head:sub(1, ending - 1) .. "\r\n"):gmatch "(.-)\r\n" do
     local name, value = line:match("^(" .. TOKEN .. "):[ \t]*(.*)$")
-    name, value = name and name:lower(), value and value:match "^.*[^ \t]" or ""
+    name, value = name and c_locale.lower(name), value and value:match "^.*[^ \t]" or ""
     if not name or value:find "[%z\1-\8\10-\31\127]" or headers[name] then
       return nil, "a part of the form has a header that is not valid"
     end
@@ -114,7 +116,7 @@ local function part_of(headers)
   local encoding = headers["content-transfer-encoding"]
   if kind ~= "form-data" or not parameters.name or parameters.name == "" then
     return nil, "a part of the form has no name"
-  elseif encoding and not plain[encoding:lower()] then
+  elseif encoding and not plain[c_locale.lower(encoding)] then
     return nil, "a part of the form has a Content-Transfer-Encoding: send it as"
       .. " it is"
   end

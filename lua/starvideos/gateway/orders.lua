@@ -9,6 +9,7 @@
 -- @module starvideos.gateway.orders
 
 local admit = require "starvideos.operation.admit"
+local c_locale = require "starvideos.c_locale"
 local caps = require "starvideos.gateway.cap"
 local contexts = require "starvideos.context"
 local errors = require "starvideos.errors"
@@ -224,7 +225,7 @@ end
 -- The order's id in a gateway's.
 local function order_id_of(id)
   local digits = id:match("^" .. PREFIX .. "(%x+)$")
-  return digits and #digits == 32 and digits:lower() or nil
+  return digits and #digits == 32 and c_locale.lower(digits) or nil
 end
 
 --- Find an order.

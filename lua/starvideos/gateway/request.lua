@@ -10,13 +10,15 @@
 -- * `caller`: who asks; set when that is known
 -- @module starvideos.gateway.request
 
+local c_locale = require "starvideos.c_locale"
+
 local _M = {}
 
 -- Of the query: further ones are ignored.
 local MOST_ARGS = 20
 
 local function header(name)
-  return ngx.var["http_" .. name:lower():gsub("-", "_")]
+  return ngx.var["http_" .. c_locale.lower(name):gsub("-", "_")]
 end
 
 -- nginx holds it in memory: the buffer is as large as the largest body.

@@ -5,6 +5,7 @@
 -- where a worker for all has made it: then they have one key.
 -- @module starvideos.ledger.gates
 
+local c_locale = require "starvideos.c_locale"
 local limit_sql = require "starvideos.ledger.limit_sql"
 
 local _M = {}
@@ -43,7 +44,7 @@ local HOLD = ([[INSERT INTO starvideos_limits (name, kind, scope, value,
       THEN starvideos_limits.full_until ELSE excluded.full_until END,
   updated_at = excluded.updated_at]]):gsub("@(%l+)@", {
     lowering = tostring(_M.policy.lowering),
-    lowest = tostring(limit_sql.policy.lowest),
+    lowest = c_locale.number("%g", limit_sql.policy.lowest),
   })
 
 local SWEEP = [[DELETE FROM starvideos_limits

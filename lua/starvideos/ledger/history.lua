@@ -1,6 +1,7 @@
 --- What has become of the orders of a ledger: lists, and sums.
 -- @module starvideos.ledger.history
 
+local c_locale = require "starvideos.c_locale"
 local transitions = require "starvideos.ledger.transitions"
 local workers = require "starvideos.ledger.workers"
 
@@ -124,7 +125,7 @@ local SUMS = [[SELECT state, currency, COUNT(*) AS orders,
 
 local function sums_of(store, caller)
   local function since(seconds)
-    return ("%.3f"):format(caller.now - seconds)
+    return c_locale.number("%.3f", caller.now - seconds)
   end
   local clock = store.database:clock()
   return (SUMS:gsub("@(%l+)@", {

@@ -2,6 +2,7 @@
 -- limit, how full it is, and until when.
 -- @module starvideos.ledger.limit_refusal
 
+local c_locale = require "starvideos.c_locale"
 local limit_sql = require "starvideos.ledger.limit_sql"
 
 local _M = {}
@@ -35,7 +36,7 @@ local LOOK_SECONDS = 5
 -- @tparam ?string currency
 -- @treturn string
 function _M.money(millionths, currency)
-  local text = ("%.6f"):format(millionths / 1e6):gsub("0000$", "")
+  local text = c_locale.number("%.6f", millionths / 1e6):gsub("0000$", "")
   return text .. (currency and " " .. currency or "")
 end
 
@@ -44,7 +45,7 @@ local function time(seconds)
 end
 
 local function count(number)
-  return ("%.14g"):format(number)
+  return c_locale.number("%.14g", number)
 end
 
 -- Of each kind: the sentence, when the order may be tried again, whether it is of

@@ -2,6 +2,7 @@
 -- may hold a password and is never shown with it.
 -- @module starvideos.ledger.location
 
+local c_locale = require "starvideos.c_locale"
 local core = require "starvideos.core"
 local redact = require "starvideos.redact"
 
@@ -47,7 +48,7 @@ end
 -- @treturn ?string why it cannot be read, with nothing of it
 function _M.read(address)
   local scheme, rest = address:match "^%s*(%a+)://(.-)%s*$"
-  scheme = scheme and scheme:lower()
+  scheme = scheme and c_locale.lower(scheme)
   if servers[scheme] then
     if not is_plain(rest) then
       return nil, AMBIGUOUS
@@ -91,7 +92,7 @@ end
 -- @tparam ?string name as `core.file_system` gives it
 -- @treturn boolean
 function _M.is_network(name)
-  return name ~= nil and networks[(name:lower():gsub("^fuse%.", ""))] == true
+  return name ~= nil and networks[(c_locale.lower(name):gsub("^fuse%.", ""))] == true
 end
 
 --- What became of a ledger's file, by the words of `core.sqlite_file`, and what to

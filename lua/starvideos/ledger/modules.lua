@@ -9,7 +9,8 @@ local paths = require "starvideos.path"
 local _M = {}
 
 -- The modules that an actor requires and that are written in Lua.
-_M.names = { "DBI", "starvideos.json", "starvideos.redact" }
+_M.names = { "DBI", "starvideos.c_locale", "starvideos.json",
+  "starvideos.redact" }
 for name in (
   "actor archive columns database decision gates history id_list insertion lease"
   .. " limit_refusal limit_settings limit_sql limits location migration news orders"

@@ -3,6 +3,7 @@
 -- and it holds no secrets.
 -- @module starvideos.ledger.record
 
+local c_locale = require "starvideos.c_locale"
 local columns = require "starvideos.ledger.columns"
 local core = require "starvideos.core"
 local id_list = require "starvideos.ledger.id_list"
@@ -37,7 +38,7 @@ styles.former = {
       end))
   end,
   number = function(number)
-    return (("%.14g"):format(number):gsub(",", "."))
+    return c_locale.number("%.14g", number)
   end,
 }
 

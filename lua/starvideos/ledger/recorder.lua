@@ -102,7 +102,8 @@ end
 -- processes of the ledger.
 -- @tparam ?number retry_after seconds
 function Order:hold(retry_after)
-  self.ledger:hold(retry_after)
+  local ok, err = self.ledger:hold(retry_after)
+  self.unheld = not ok and err or nil
 end
 
 -- Records how the sending ended. Where the ledger cannot be written, tries again
@@ -131,6 +132,11 @@ end
 -- @raise Ctrl-C, and nothing else
 function Order:tell()
   self.ledger:tell()
+  if self.unheld then
+    listener.event(self.context, { name = "ledger", failure =
+      "other programs do not know of the 429: " .. tostring(self.unheld) })
+    self.unheld = nil
+  end
 end
 
 --- What to say of a task that is recorded in a file that nobody else reads.

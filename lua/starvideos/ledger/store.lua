@@ -2,6 +2,7 @@
 -- revision it has read, so that of two processes only one can make the next.
 -- @classmod starvideos.ledger.store
 
+local c_locale = require "starvideos.c_locale"
 local columns = require "starvideos.ledger.columns"
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
@@ -156,10 +157,10 @@ local function repair(row)
     local name = numbers[index].name
     local value = row[name]
     if value and type(value) ~= "number" then
-      row[name] = tonumber(value)
+      row[name] = c_locale.tonumber(value)
     end
   end
-  row.read_at = tonumber(row.read_at)
+  row.read_at = c_locale.tonumber(row.read_at)
 end
 
 -- As SQLite adds to a value that is no number.

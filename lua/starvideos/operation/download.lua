@@ -3,6 +3,7 @@
 -- it has the announced length, and its bytes are a video that is not cut.
 -- @module starvideos.operation.download
 
+local c_locale = require "starvideos.c_locale"
 local core = require "starvideos.core"
 local download_events = require "starvideos.operation.download_events"
 local errors = require "starvideos.errors"
@@ -356,7 +357,8 @@ end
 
 local function time_is_up(self, err)
   return fail(self, "timeout", ("the video of task %s was not downloaded within"
-    .. " %g s (%s)"):format(self.id, self.options.timeout, err.message),
+    .. " %s s (%s)"):format(self.id, c_locale.number("%g", self.options.timeout),
+    err.message),
     { status = err.status, retry_after = err.retry_after, reason = err.reason })
 end
 

@@ -4,6 +4,7 @@
 -- Every job on a file is the runtime's, which waits for it as its host does.
 -- @module starvideos.operation.part_file
 
+local c_locale = require "starvideos.c_locale"
 local core = require "starvideos.core"
 local file_head = require "starvideos.transport.file_head"
 local json = require "starvideos.json"
@@ -99,7 +100,7 @@ local container_of = { mp4 = "mp4", m4v = "mp4", mov = "mov", qt = "mov",
 function Part:warnings(container, state)
   local list = {}
   local ending = self.target:match "%.(%w+)$"
-  local named = ending and container_of[ending:lower()]
+  local named = ending and container_of[c_locale.lower(ending)]
   if named and named ~= container then
     list[1] = { code = "container", message = ("the name of %s says %s, but its"
       .. " bytes are %s; rename it for programs that go by the name"):format(

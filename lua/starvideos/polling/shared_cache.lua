@@ -7,6 +7,7 @@
 -- hold signed links, and are for the dictionary alone.
 -- @module starvideos.polling.shared_cache
 
+local c_locale = require "starvideos.c_locale"
 local fingerprint = require "starvideos.fingerprint"
 local policy = require "starvideos.polling.policy"
 
@@ -43,10 +44,10 @@ end
 -- @tparam string text JSON
 -- @treturn number when it was kept, as `get` returns it
 function SharedCache:put(id, text)
-  local at = ("%.3f"):format(self.context.wall_clock())
+  local at = c_locale.number("%.3f", self.context.wall_clock())
   self.dictionary:set(answer_key(self, id), at .. " " .. text,
     policy.cache_seconds)
-  return tonumber(at)
+  return c_locale.tonumber(at)
 end
 
 --- The last answer.
@@ -59,7 +60,7 @@ function SharedCache:get(id)
     return nil
   end
   local at, text = entry:match("^(%d+%.%d+) (.*)$")
-  return text, tonumber(at)
+  return text, c_locale.tonumber(at)
 end
 
 --- Seconds since an answer was kept.
@@ -91,7 +92,8 @@ function SharedCache:claim(id, own, seconds)
     return own
   end
   local context = self.context
-  own = ("%.6f %.9f"):format(context.runtime:now(), context.random())
+  own = c_locale.number("%.6f", context.runtime:now())
+    .. " " .. c_locale.number("%.9f", context.random())
   local ok, why = dictionary:add(key, own, seconds)
   if ok then
     return own

@@ -2,6 +2,7 @@
 -- nothing was cancelled, and has the task to wait for next.
 -- @module starvideos.polling.wait_error
 
+local c_locale = require "starvideos.c_locale"
 local errors = require "starvideos.errors"
 
 local _M = {}
@@ -25,9 +26,9 @@ end
 function _M.timeout(id, task, fault, seconds)
   return errors.new {
     kind = "timeout",
-    message = ("task %s %s after %g s; nothing was cancelled or ordered again:"
+    message = ("task %s %s after %s s; nothing was cancelled or ordered again:"
       .. " wait for the same task once more"):format(id,
-      last_known(task, fault), seconds),
+      last_known(task, fault), c_locale.number("%g", seconds)),
     task = task,
     task_id = id,
   }
@@ -75,9 +76,9 @@ function _M.too_late(id, task, err)
   return errors.new {
     kind = "rate_limited",
     message = ("stopped waiting for task %s: the provider asks to come back in"
-      .. " %g s, after the end of this wait (%s); the task goes on and was"
+      .. " %s s, after the end of this wait (%s); the task goes on and was"
       .. " not cancelled: wait for it again then"):format(id,
-      err.retry_after, err.message),
+      c_locale.number("%g", err.retry_after), err.message),
     status = err.status,
     code = err.code,
     retry_after = err.retry_after,

@@ -3,6 +3,7 @@
 -- account without limits shows how far its clients go.
 -- @classmod starvideos.sandbox.accounts
 
+local c_locale = require "starvideos.c_locale"
 local heap = require "starvideos.sandbox.heap"
 local json = require "starvideos.json"
 local responses = require "starvideos.sandbox.response"
@@ -203,10 +204,10 @@ local function compare_with_last(self, name, limits, id, client)
   local key, now = "polled:" .. id, self.provider.clock()
   local at, who = (self.store:get(key) or ""):match "^(%S+) (.*)$"
   local interval = limits.poll_interval or POLL_INTERVAL
-  if at and now - tonumber(at) < interval / 2 and who ~= client then
+  if at and now - c_locale.tonumber(at) < interval / 2 and who ~= client then
     self.store:count("duplicates:" .. name)
   end
-  self.store:set(key, ("%.3f %s"):format(now, client))
+  self.store:set(key, c_locale.number("%.3f", now) .. " " .. client)
 end
 
 --- A poll has arrived.

@@ -5,6 +5,7 @@
 -- @module starvideos.sandbox
 
 local accounts = require "starvideos.sandbox.accounts"
+local c_locale = require "starvideos.c_locale"
 local responses = require "starvideos.sandbox.response"
 local clip = require "starvideos.sandbox.media.clip"
 local control = require "starvideos.sandbox.control"
@@ -111,7 +112,7 @@ end
 function Provider:account_of(request)
   local scheme, key = (request.headers.authorization or "")
     :match("^(%a+) +(.-)%s*$")
-  return scheme ~= nil and scheme:lower() == "bearer"
+  return scheme ~= nil and c_locale.lower(scheme) == "bearer"
     and self.accounts:of_key(key) or nil
 end
 

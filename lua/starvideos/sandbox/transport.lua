@@ -2,6 +2,7 @@
 -- @module starvideos.sandbox.transport
 
 local body = require "starvideos.sandbox.body"
+local c_locale = require "starvideos.c_locale"
 local url = require "starvideos.sandbox.url"
 
 local _M = {}
@@ -19,7 +20,7 @@ local ABORTS = {
 local function lowered(headers)
   local names = {}
   for name, value in pairs(headers or {}) do
-    names[name:lower()] = value
+    names[c_locale.lower(name)] = value
   end
   return names
 end

@@ -1,6 +1,9 @@
 --- URLs: percent-coding, parts, and the facts a reference may carry.
 -- @module starvideos.sandbox.url
 
+local c_locale = require "starvideos.c_locale"
+
+
 local _M = {}
 
 --- Decode `%XX`; a stray percent sign stays as it is.
@@ -41,7 +44,7 @@ function _M.is_web(value)
     return false
   end
   local scheme, host = value:match("^(%a+)://([^/?#]+)")
-  scheme = scheme and scheme:lower()
+  scheme = scheme and c_locale.lower(scheme)
   return (scheme == "http" or scheme == "https") and host ~= nil
 end
 
@@ -58,7 +61,7 @@ function _M.facts(reference)
   local facts = {}
   for _, name in ipairs(FACTS) do
     local value = ("&" .. query):match("&sandbox_" .. name .. "=([%d.]+)")
-    facts[name] = tonumber(value)
+    facts[name] = c_locale.tonumber(value)
   end
   return facts
 end

@@ -2,6 +2,7 @@
 -- it is, and whether it is the rest of one that was saved in part.
 -- @module starvideos.transport.file_head
 
+local c_locale = require "starvideos.c_locale"
 local core = require "starvideos.core"
 
 local _M = {}
@@ -18,7 +19,7 @@ end
 -- @tparam table headers with lowercase names
 -- @treturn boolean
 function _M.is_file(status, headers)
-  local kind = (headers["content-type"] or ""):lower()
+  local kind = c_locale.lower(headers["content-type"] or "")
   return _M.may_be_file(status)
     and not kind:find "^%s*text/" and not kind:find "^%s*application/json"
 end

@@ -1,6 +1,7 @@
 --- docs/performance.md, from the lines of docs/performance.jsonl and page.md, in
 -- which places stand as @name@.
 
+local c_locale = require "starvideos.c_locale"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local list = require "spec.bench.peers.list"
@@ -14,7 +15,8 @@ local function cell(figures, name)
   if not value then
     return "–"
   end
-  return ("%.0f (%.3g ×)"):format(value.value, ratio.value)
+  return ("%.0f (%s ×)"):format(value.value,
+    c_locale.number("%.3g", ratio.value))
 end
 
 local function row_of(figures, peer)
@@ -82,8 +84,8 @@ local function figure_rows(lines)
   for _, line in ipairs(lines) do
     if line.goal or is_floor(line.name) then
       local met = not line.goal and "" or line.ok and "yes" or "**no**"
-      rows[#rows + 1] = ("| `%s` | %g %s | %s | %s |"):format(line.name, line.value,
-        line.unit, line.goal or "", met)
+      rows[#rows + 1] = ("| `%s` | %s %s | %s | %s |"):format(line.name,
+        c_locale.number("%g", line.value), line.unit, line.goal or "", met)
     end
   end
   return rows

@@ -1,3 +1,4 @@
+local dates = require "starvideos.sandbox.date"
 local errors = require "starvideos.errors"
 local operations = require "starvideos.api.operations"
 local task_reader = require "starvideos.api.task_reader"
@@ -263,7 +264,7 @@ describe("whether to try again", function()
   end)
 
   it("comes with the seconds until the date that Retry-After names", function()
-    local date = os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + 120)
+    local date = dates.http(os.time() + 120)
     local _, err = read_query(http(429, "", { ["retry-after"] = date }))
     assert.is_near(120, err.retry_after, 2)
   end)

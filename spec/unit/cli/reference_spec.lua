@@ -2,6 +2,7 @@
 -- manual page does.
 
 local arguments = require "starvideos.cli.arguments"
+local c_locale = require "starvideos.c_locale"
 local declarations = require "starvideos.cli.declarations"
 local document = require "spec.fixtures.document"
 local exit_codes = require "starvideos.cli.exit_codes"
@@ -44,7 +45,7 @@ describe("the reference of the command line", function()
         assert.truthy(part:find("`" .. arguments.usage(command) .. "`", 1,
           true), command[1])
         for _, name in ipairs(command[3]) do
-          assert_row(part, name:upper(), declarations.arguments[name][1])
+          assert_row(part, c_locale.upper(name), declarations.arguments[name][1])
         end
         for _, option in ipairs(command[5]) do
           assert_row(part, label_of(option), arguments.description(option))

@@ -156,7 +156,7 @@ describe("a ledger of many orders", function()
     assert.equal(0, code, err)
     local names = {}
     for index, limit in ipairs(json.decode(out).limits) do
-      names[index] = limit.name .. " " .. limit.cap
+      names[index] = limit.name .. " " .. json.encode(limit.cap)
     end
     return table.concat(names, ", ")
   end

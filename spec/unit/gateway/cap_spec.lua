@@ -1,3 +1,4 @@
+local c_locale = require "starvideos.c_locale"
 local caps = require "starvideos.gateway.cap"
 local files = require "spec.fixtures.files"
 local starvideos = require "starvideos"
@@ -30,8 +31,8 @@ describe("the caps of a gateway's callers", function()
   local function limits()
     local found = {}
     for index, limit in ipairs(assert(client:limits())) do
-      found[index] = ("%s %s %s %g %s"):format(tostring(limit.account), limit.kind,
-        limit.per, limit.cap, tostring(limit.currency))
+      found[index] = ("%s %s %s %s %s"):format(tostring(limit.account), limit.kind,
+        limit.per, c_locale.number("%g", limit.cap), tostring(limit.currency))
     end
     return found
   end

@@ -2,6 +2,7 @@
 
 local circles = require "spec.lint.circles"
 local floors = require "spec.lint.floors"
+local locales = require "spec.lint.locales"
 local names = require "spec.lint.names"
 local seam = require "spec.lint.seam"
 
@@ -112,5 +113,30 @@ describe("the seam", function()
     assert.same({}, seam.faults("csrc/core/url.h", "#ifndef SV_CORE_URL_H\n"))
     assert.same({}, seam.faults("csrc/platform/posix/clock.c", "#ifdef __APPLE__"))
     assert.same({}, seam.faults("csrc/lua/compat.h", "#if LUA_VERSION_NUM < 502"))
+  end)
+end)
+
+describe("the locale of the host", function()
+  it("writes no number and changes no letter", function()
+    for line, what in pairs {
+      ['local text = ("%.3f s"):format(seconds)'] = "writes a number with %.3f",
+      ['  .. " after %g s"'] = "writes a number with %g",
+      ["return name:lower()"] = "changes the case of letters",
+      ["text:gsub('^%l', string.upper)"] = "changes the case of letters",
+    } do
+      assert.same({ "lua/starvideos/api/retry.lua:2 " .. what .. " as the locale"
+        .. " of the host wants it: starvideos.c_locale does not" },
+        locales.faults("lua/starvideos/api/retry.lua", "\n" .. line))
+    end
+    assert.equal(1, #locales.faults("csrc/core/media.c",
+      'snprintf(out, sizeof out, "%.6g s", seconds);'))
+  end)
+
+  it("may write whole numbers, and be asked in one place", function()
+    for _, line in ipairs { '("%d of %.0f"):format(1, 2)',
+      'c_locale.number("%.3f", seconds)', "-- as %g", 'text:match "%f[%w]x"' } do
+      assert.same({}, locales.faults("lua/starvideos/api/retry.lua", line))
+    end
+    assert.same({}, locales.faults("lua/starvideos/c_locale.lua", "text:lower()"))
   end)
 end)

@@ -202,8 +202,8 @@ describe("the sandbox", function()
   end)
 
   it("wants that video to last three to ten seconds", function()
-    for seconds, wanted in pairs{ [2.9] = false, [3] = true, [10] = true,
-      [10.1] = false } do
+    for seconds, wanted in pairs{ ["2.9"] = false, ["3"] = true,
+      ["10"] = true, ["10.1"] = false } do
       assert.equal(wanted, takes(nil, "starvideos_o3", { referenceVideos =
         urls(1, "sandbox_duration=" .. seconds) }))
     end

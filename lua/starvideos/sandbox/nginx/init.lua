@@ -8,6 +8,7 @@
 -- print(server.base_url, server.key)
 -- server:stop()
 
+local c_locale = require "starvideos.c_locale"
 local certificate = require "starvideos.sandbox.nginx.certificate"
 local configuration = require "starvideos.sandbox.nginx.configuration"
 local core = require "starvideos.core"
@@ -189,7 +190,8 @@ end
 -- A signal ends it early; os.execute ignores Ctrl-C for the calling process and
 -- only reports that it ended the command.
 local function sleep(seconds)
-  local _, interrupted = shell.run(("sleep %g"):format(seconds))
+  local _, interrupted = shell.run("sleep "
+    .. c_locale.number("%g", seconds))
   if interrupted then
     error("interrupted", 0)
   end

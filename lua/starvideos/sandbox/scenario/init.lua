@@ -26,6 +26,7 @@
 --   * `media`: see `starvideos.sandbox.media`.
 -- @module starvideos.sandbox.scenario
 
+local c_locale = require "starvideos.c_locale"
 local faults = require "starvideos.sandbox.scenario.faults"
 local places = require "starvideos.sandbox.scenario.places"
 
@@ -83,7 +84,7 @@ function _M.parse(spec)
     if not row then
       return nil, item
     end
-    list[#list + 1] = { row = row, n = tonumber(n) or row.default }
+    list[#list + 1] = { row = row, n = c_locale.tonumber(n) or row.default }
   end
   return list
 end

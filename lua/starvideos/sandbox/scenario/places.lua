@@ -3,6 +3,7 @@
 -- row.
 -- @module starvideos.sandbox.scenario.places
 
+local c_locale = require "starvideos.c_locale"
 local json = require "starvideos.json"
 
 local null = json.null
@@ -96,7 +97,7 @@ local RESULTS = {
     query = { only = "completed", alter = merged{ error = "" } } },
   { name = "result_upper", what = "status in capitals",
     query = { alter = function(body)
-      body.status = body.status:upper()
+      body.status = c_locale.upper(body.status)
       return body
     end } },
   { name = "result_succeeded", what = "pending, in_progress, succeeded",
@@ -126,7 +127,7 @@ local RESULTS = {
     query = { alter = function(body)
       body.created = tostring(body.created)
       body.actualDuration = body.actualDuration
-        and ("%g"):format(body.actualDuration)
+        and c_locale.number("%g", body.actualDuration)
       return body
     end } },
   { name = "result_extras", what = "amount, totalTokens, progress \"45%\"",

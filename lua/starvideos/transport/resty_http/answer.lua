@@ -2,6 +2,8 @@
 -- body piece by piece, and its errors as reasons.
 -- @module starvideos.transport.resty_http.answer
 
+local c_locale = require "starvideos.c_locale"
+
 local _M = {}
 
 -- lua-resty-http drops the part of a piece that came before a fault.
@@ -51,7 +53,7 @@ end
 local function plain(headers)
   local fields = {}
   for name, value in pairs(headers) do
-    fields[name:lower()] = type(value) == "table" and table.concat(value, ", ")
+    fields[c_locale.lower(name)] = type(value) == "table" and table.concat(value, ", ")
       or value
   end
   return fields
@@ -66,7 +68,7 @@ local function problem(status, headers)
       .. " read past"
   elseif status > 999 or length and not length:find "^%d+$" then
     return "the answer has no status, or a Content-Length that is not a number"
-  elseif encoding and encoding:lower() ~= "chunked" then
+  elseif encoding and c_locale.lower(encoding) ~= "chunked" then
     return "the answer has a Transfer-Encoding that was not asked for"
   end
 end

@@ -2,6 +2,8 @@
 -- that it is known how much of it has left.
 -- @module starvideos.transport.resty_http.message
 
+local c_locale = require "starvideos.c_locale"
+
 local _M = {}
 
 local BODY_PIECE = 64 * 1024
@@ -19,7 +21,7 @@ function _M.problem(req)
   for name, value in pairs(req.headers or {}) do
     if value:find "[%c\127]" or not name:find "^[^:%s%c\127]+$" then
       return "a header holds a control character or has no proper name"
-    elseif name:lower() == "authorization" and redirects then
+    elseif c_locale.lower(name) == "authorization" and redirects then
       return "a request with a key must not follow redirects"
     end
   end

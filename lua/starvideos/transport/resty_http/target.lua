@@ -2,6 +2,7 @@
 -- this machine alone unless the caller allows more.
 -- @module starvideos.transport.resty_http.target
 
+local c_locale = require "starvideos.c_locale"
 local core = require "starvideos.core"
 
 local _M = {}
@@ -31,7 +32,7 @@ end
 --   which holds no query
 function _M.read(url, insecure_http)
   local scheme, authority, rest = url:match "^(%a+)://([^/?#]*)([^#]*)"
-  scheme = scheme and scheme:lower()
+  scheme = scheme and c_locale.lower(scheme)
   local host, port = split(authority or "")
   port = port or PORTS[scheme]
   if not PORTS[scheme] then
