@@ -260,6 +260,36 @@ describe("the transport resty_http, against the provider,", function()
     assert.is_true(saved "whole.mp4" == clip)
   end)
 
+  it("begins again where the host's own copy is cut", function()
+    local result = run(nginx, "download", { name = "half.mp4",
+      order = order_of "media_half" })
+    assert.equal(#clip, result.value.bytes)
+    assert.is_true(saved "half.mp4" == clip)
+  end)
+
+  it("saves a video that is called a text", function()
+    local result = run(nginx, "download", { name = "text.mp4",
+      order = order_of "media_text" })
+    assert.equal("mp4", result.value.container)
+    assert.is_true(saved "text.mp4" == clip)
+  end)
+
+  it("gives up nothing of a video for a page", function()
+    local result = run(nginx, "download", { name = "page.mp4",
+      order = order_of "media_truncated=1,media_html" })
+    assert.equal("protocol", result.err.kind)
+    assert.truthy(result.err.message:find("Sign in first", 1, true))
+    local part = saved "page.mp4.part"
+    assert.is_true(#part > 0 and part == clip:sub(1, #part))
+  end)
+
+  it("saves a page where anything is accepted", function()
+    local result = run(nginx, "download", { name = "any.mp4",
+      order = order_of "media_html", options = { accept = "any" } })
+    assert.is_nil(result.value.container)
+    assert.truthy(saved "any.mp4":find("Sign in first", 1, true))
+  end)
+
   it("does not wait for ever for the rest of a file", function()
     local result = run(nginx, "download", { name = "stalled.mp4",
       order = order_of "media_stall=1", options = { stall_timeout = 0.5 } })
@@ -471,6 +501,10 @@ describe("the transport resty_http", function()
     ["a length too long, reset"] = "network",
     ["a length too long, silence"] = "timeout" }
 
+  -- A file of no known length over TLS is refused at once.
+  local unsized = { ["a video of no known length that is cut"] = true,
+    ["a video of no known length whose TLS is cut"] = true }
+
   local function check_create(cell, trial)
     local wanted = cell.outcome
     local posts, err = trials.posts(trial), trial.err or {}
@@ -501,6 +535,8 @@ describe("the transport resty_http", function()
       wanted = "protocol"
     elseif cell.operation == "query" then
       wanted = dropped[cell.fault.name] or wanted
+    elseif unsized[cell.fault.name] and cell.state.tls then
+      wanted = "protocol"
     end
     assert.equal(0, #trials.posts(trial))
     assert.equal(wanted, err.kind, err.message)

@@ -61,6 +61,43 @@ location = /stubborn.mp4 {
     ngx.print(answer.body:sub((first or 0) + 1))
   }
 }
+location = /half.mp4 {
+  content_by_lua_block {
+    local answer = ngx.location.capture("/film.mp4")
+    ngx.header.content_type = "video/mp4"
+    ngx.header.etag = '"half"'
+    local body = answer.body
+    if (ngx.shared.seen:incr("half", 1, 0)) <= tonumber(ngx.var.arg_times) then
+      body = body:sub(1, #body / 2)
+    end
+    if ngx.var.arg_sized then ngx.header.content_length = #body end
+    ngx.print(body)
+  }
+}
+location = /text.mp4 {
+  types {} default_type text/plain; try_files /film.mp4 =404;
+}
+location = /drip.mp4 {
+  default_type text/plain;
+  content_by_lua_block {
+    local body = ngx.location.capture("/film.mp4").body
+    ngx.header.content_length = #body
+    ngx.print(body:sub(1, 3)) ngx.flush(true)
+    ngx.print(body:sub(4))
+  }
+}
+location = /nameless.mp4 {
+  content_by_lua_block {
+    local body = ngx.location.capture("/film.mp4").body
+    if ngx.var.http_range then
+      ngx.status = 206
+      body = body:sub(#body / 2 + 1)
+    end
+    ngx.header.content_type = "video/mp4"
+    ngx.header.content_length = #body
+    ngx.print(body)
+  }
+}
 location = /page.mp4 { default_type text/html; return 200 "<p>Sign in"; }
 location = /json.mp4 {
   default_type application/json;
@@ -76,6 +113,7 @@ location /kyyReactApiServer/v1/result/ {
       '"http://127.0.0.1:@port@/', ngx.shared.seen:get("next"), '"}')
   }
 }
+location = /forget { content_by_lua_block { ngx.shared.seen:delete("half") } }
 location = /next { content_by_lua_block {
   ngx.shared.seen:set("next", ngx.var.arg_is)
 } }
@@ -274,6 +312,101 @@ describe("a download", function()
         for _, ending in ipairs { "", ".part", ".part.json" } do
           assert.is_nil(read(path .. ending))
         end
+      end)
+    end
+  end)
+
+  describe("of a video that is cut at the host", function()
+    local function cut(times, more)
+      ask "/forget"
+      return { id = "video_1", status = "completed", video_url = ("%s/half.mp4"
+        .. "?times=%d%s"):format(server.url, times, more) }
+    end
+
+    for name, more in pairs { ["without a length"] = "",
+      ["of a length"] = "&sized=1" } do
+      it("is fetched again, " .. name, function()
+        local before = skipped
+        is_whole(client:download(cut(2, more), path))
+        assert.is_true(skipped > before)
+        assert.equal(3, count "half")
+      end)
+
+      it("fails in the end, and its part is kept, " .. name, function()
+        local err = fails("network", "is cut short",
+          client:download(cut(99, more), path))
+        assert.equal("cut", err.reason)
+        assert.is_nil(read(path))
+        assert.equal(FILM:sub(1, math.floor(#FILM / 2)), read(path .. ".part"))
+        assert.equal(3, count "half")
+        is_whole(save "film.mp4")
+      end)
+    end
+
+    it("is looked at while a game draws on", function()
+      local game = new { runtime = "frame" }
+      local handle = game:async(function()
+        return game:download(cut(99, ""), path)
+      end)
+      local engine = curl.engine()
+      while not handle.done do
+        game:update()
+        skipped = skipped + 0.1
+        engine:step(0.002)
+      end
+      engine:close()
+      game:close()
+      fails("network", "is cut short", nil, handle.err)
+      assert.equal(math.floor(#FILM / 2), size_of(path .. ".part"))
+    end)
+  end)
+
+  describe("of a video that is called a text", function()
+    for name, base in pairs { ["HTTP/1.1"] = "url", TLS = "tls_url" } do
+      it("is saved, over " .. name, function()
+        is_whole(client:download(task("text.mp4", server[base]), path))
+      end)
+    end
+
+    it("is saved where it shows late what it is", function()
+      is_whole(save "drip.mp4")
+    end)
+
+    it("takes the place of another version's part", function()
+      write(path .. ".part", OTHER:sub(1, 1000))
+      write(path .. ".part.json", json.encode { task_id = "video_1",
+        etag = '"other"' })
+      is_whole(save "text.mp4")
+    end)
+  end)
+
+  for name, where in pairs { ["a part that does not say which it is"] =
+    "nameless.mp4", ["another version"] = "film.mp4" } do
+    it("begins again where the host sends " .. name, function()
+      write(path .. ".part", FILM:sub(1, #FILM / 2))
+      write(path .. ".part.json", json.encode { task_id = "video_1",
+        etag = '"other"' })
+      assert.is_nil(is_whole(save(where)).resumed_from)
+    end)
+  end
+
+  describe("from a URL that cannot be used", function()
+    for name, link in pairs { relative = "/film.mp4?sig=secret",
+      ["without a scheme"] = "media.test/film.mp4?sig=secret",
+      ["with a blank"] = "https://127.0.0.1/a film.mp4?sig=secret",
+      ["with a user"] = "https://me:secret@127.0.0.1/film.mp4",
+      ["of http elsewhere"] = "http://192.0.2.1/film.mp4?sig=secret",
+      ["of another protocol"] = "file:///etc/passwd?secret",
+      ["without a host"] = "https:///?sig=secret",
+      ["with a line in it"] = "https://127.0.0.1/a\nfilm.mp4?sig=secret" } do
+      it(name .. " blames the answer, and says how to go on", function()
+        local err = fails("protocol", "the download URL of task video_1 cannot"
+          .. " be used", client:download({ id = "video_1", status = "completed",
+            video_url = link }, path))
+        assert.truthy(err.message:find("the video stays bought: query the task",
+          1, true))
+        assert.equal("video_1", err.task_id)
+        assert.is_nil(read(path .. ".part"))
       end)
     end
   end)

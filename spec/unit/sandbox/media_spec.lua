@@ -159,6 +159,20 @@ describe("the media origin", function()
     assert.equal(CLIP, sent(response) .. sent(rest))
   end)
 
+  it("has no more than half of a file, once, and calls it what it likes",
+    function()
+      task = order "[scenario:media_half]"
+      local half = math.floor(#CLIP / 2)
+      local response = get()
+      assert.equal(half, body_of.length(response))
+      assert.is_nil(response.abort)
+      assert.equal(CLIP:sub(1, half), sent(response))
+      assert.equal(CLIP, sent(get()))
+      task = order "[scenario:media_text]"
+      assert.equal("text/plain", get().headers["content-type"])
+      assert.equal(CLIP, sent(get()))
+    end)
+
   it("changes the file between the first part and the second", function()
     task = order "[scenario:media_changed]"
     local response = get()

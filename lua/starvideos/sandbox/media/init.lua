@@ -3,7 +3,7 @@
 -- scenario's `media` table may hold `refuse` (a status), `body` with `type`,
 -- `abort`, `other_file`, `pace` (the file takes N seconds), `delay` (as in
 -- `starvideos.sandbox.scenario.faults`), `no_range`, `unsized` (no
--- Content-Length), `redirect`.
+-- Content-Length), `half` (all that the host has of the file), `type`, `redirect`.
 -- @module starvideos.sandbox.media
 
 local date = require "starvideos.sandbox.date"
@@ -80,6 +80,7 @@ local function file_response(provider, request, task, effect)
   if not size then
     return denied(404)
   end
+  size = effect.half and math.floor(size / 2) or size
   local headers = validators(provider, task, effect.other_file)
   local first, last
   if not effect.no_range then
@@ -90,7 +91,7 @@ local function file_response(provider, request, task, effect)
     headers["content-range"] = "bytes */" .. size
     return { status = 416, headers = headers, body = "" }
   end
-  headers["content-type"] = "video/mp4"
+  headers["content-type"] = effect.type or "video/mp4"
   if first then
     headers["content-range"] = ("bytes %d-%d/%d"):format(first, last, size)
   end
