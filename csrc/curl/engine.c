@@ -316,7 +316,7 @@ static bool begin(sv_engine *engine, sv_transfer *t) {
   if (t->outcome.reason == SV_REASON_NONE) {
     sv_outcome_say(&t->outcome, SV_REASON_IO,
                    engine->multi ? "out of memory"
-                                 : "out of memory or file descriptors");
+                                 : "too many open files, or out of memory");
   }
   sv_transfer_abandon(t, false);
   end_share(t);

@@ -113,6 +113,15 @@ local function ledger_for(context, options)
   }
 end
 
+-- What a call would load when it is made: it could not where the host has entered
+-- another root by then, or has no descriptor left.
+local function load_operations(with_ledger)
+  for name in ("generate_all order_list" .. (with_ledger
+    and " enqueue history limits resume work" or "")):gmatch "%S+" do
+    require("starvideos.operation." .. name)
+  end
+end
+
 --- Make the context of a client.
 -- @tparam table options of `starvideos.new`, checked
 -- @treturn ?table context
@@ -168,6 +177,7 @@ function _M.new(options)
       return nil, problem
     end
   end
+  load_operations(options.ledger)
   if options.ledger then
     context.ledger, problem = ledger_for(context, options)
     return context.ledger and context, problem

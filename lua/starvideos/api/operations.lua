@@ -53,7 +53,7 @@ local reading = {
 -- For an order only one question counts: can it have arrived?
 local ordering = {
   unsent = { invalid = "config", insecure = "config", late = "cancelled",
-    cancelled = "cancelled", other = "network" },
+    cancelled = "cancelled", io = "io", other = "network" },
   sent = { other = "outcome_unknown" },
 }
 

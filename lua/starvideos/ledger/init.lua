@@ -8,6 +8,7 @@
 -- @classmod starvideos.ledger
 
 local core = require "starvideos.core"
+local databases = require "starvideos.ledger.database"
 local errors = require "starvideos.errors"
 local fleet = require "starvideos.ledger.fleet"
 local hearings = require "starvideos.ledger.hearing"
@@ -551,6 +552,7 @@ end
 
 -- Calls the orders on this thread.
 local function inline(_, options)
+  databases.check(options.address) -- loads LuaDBI: later it may not be found
   local news = require "starvideos.ledger.news"
   local orders = require("starvideos.ledger.orders").new(options)
   return function(...)

@@ -1,6 +1,7 @@
---- What another Lua state of this process needs to find the modules that ours
--- finds: its paths, and the code of those that a host loads in a way of its own
--- (from the archive of a game, from what it was linked with).
+--- What another Lua state of this process needs to have the modules that ours
+-- has: their code, wherever the host has it from (a file, the archive of a game),
+-- and its paths for the rest. The other state opens no file of Lua's: when it is
+-- made the host may be in another root, or have no descriptor left.
 -- @module starvideos.ledger.modules
 
 local core = require "starvideos.core"
@@ -34,39 +35,47 @@ local function absolute(path)
   end)) or path
 end
 
-local function is_in_a_file(name, path)
+local function file_of(name, path)
   for template in path:gmatch "[^;]+" do
-    local file = io.open((template:gsub("%?", (name:gsub("%.", "/")))), "rb")
+    local file_name = template:gsub("%?", (name:gsub("%.", "/")))
+    local file = io.open(file_name, "rb")
     if file then
       file:close()
-      return true
+      return file_name
     end
   end
-  return false
 end
 
--- The code that `require` would load; nil where it is none of Lua.
+-- The code that `require` would load; nil where it is none of Lua. A host may have
+-- taken `debug` away.
 local function code_of(name)
   for _, searcher in ipairs(package.searchers or package.loaders) do
     local found, loader = pcall(searcher, name)
     if found and type(loader) == "function" then
-      local info = debug.getinfo(loader, "Su")
-      local ours = info.what ~= "C" and info.nups <= UPVALUES
+      local info = debug and debug.getinfo(loader, "Su")
+      local ours = not info or info.what ~= "C" and info.nups <= UPVALUES
       local dumped, code = pcall(string.dump, loader)
       return ours and dumped and code or nil
     end
   end
 end
 
+-- The libraries of modules in C, which this process has open already.
+local libraries = { "cjson", "starvideos.core", "dbd.sqlite3",
+  "dbd.postgresql" }
+
 --- What the other state needs.
 -- @treturn table plain data for `starvideos.ledger.modules.source`
 function _M.here()
-  local path = absolute(package.path)
-  local code = {}
+  local path, cpath = absolute(package.path), absolute(package.cpath)
+  local code, files = {}, {}
   for _, name in ipairs(_M.names) do
-    code[name] = not is_in_a_file(name, path) and code_of(name) or nil
+    code[name] = code_of(name)
   end
-  return { path = path, cpath = absolute(package.cpath), code = code }
+  for _, name in ipairs(libraries) do
+    files[name] = package.loaded[name] and file_of(name, cpath)
+  end
+  return { path = path, cpath = cpath, code = code, files = files }
 end
 
 --- The first chunk of the other state: takes a table with `modules`, of `here`,
@@ -77,6 +86,10 @@ local modules = setup.modules
 package.path, package.cpath = modules.path, modules.cpath
 for name, code in pairs(modules.code) do
   package.preload[name] = assert((loadstring or load)(code, "=" .. name))
+end
+for name, file in pairs(modules.files) do
+  package.preload[name] = package.loadlib(file,
+    "luaopen_" .. name:gsub("%.", "_"))
 end
 return require "starvideos.ledger.actor" (setup.options, setup.retry)
 ]]

@@ -4,6 +4,7 @@
 -- @module starvideos.ledger.proxy
 
 local core = require "starvideos.core"
+local databases = require "starvideos.ledger.database"
 local modules = require "starvideos.ledger.modules"
 
 local _M = {}
@@ -98,6 +99,7 @@ local function ask(actor, runtime, name, ...)
 end
 
 local function start_actor(runtime, options, is_server)
+  databases.check(options.address) -- loads LuaDBI, for `modules`
   return core.actor {
     source = modules.source,
     setup = { modules = modules.here(), options = options,

@@ -30,6 +30,7 @@ local state_after = {
   invalid_request = "refused",
   rate_limited = "prepared",
   network = "prepared",
+  io = "prepared",
   cancelled = "prepared",
   limited = "prepared",
 }

@@ -361,6 +361,7 @@ end
 --   needs it
 -- @treturn table runtime
 function _M.new(options)
+  pcall(require, "starvideos.curl") -- later it may not be found; `check` says why
   local self = setmetatable({
     transport = options.transport,
     scheduler = schedulers.new(is_interrupt),

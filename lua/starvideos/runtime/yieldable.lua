@@ -9,10 +9,11 @@ local _M = {}
 local is_puc_51 = _VERSION == "Lua 5.1" and rawget(_G, "jit") == nil
 local passable = is_puc_51 and {} or { [pcall] = true, [xpcall] = true }
 
--- For Lua 5.2 and older, and nginx, which takes the function away.
+-- For Lua 5.2 and older, and nginx, which takes the function away. Where the host
+-- has no `debug` that cannot be told, but for what a try shows.
 local function is_above_lua_alone()
   local level = 2
-  local info = debug.getinfo(level, "Sf")
+  local info = debug and debug.getinfo(level, "Sf")
   while info do
     if info.what == "C" and not passable[info.func] then
       return false
@@ -30,8 +31,9 @@ local isyieldable = coroutine.isyieldable -- luacheck: ignore 143
 _M.now = isyieldable or is_above_lua_alone
 
 --- Whether that is all there is to know: in PUC Lua 5.1 nothing tells that a
--- metamethod is running, in which none can wait either.
-_M.is_certain = not is_puc_51
+-- metamethod is running, in which none can wait either, and without `debug` nothing
+-- tells of C.
+_M.is_certain = not is_puc_51 and (isyieldable ~= nil or debug ~= nil)
 
 --- Make sure that it can.
 -- @tparam string call that is about to wait, for the message

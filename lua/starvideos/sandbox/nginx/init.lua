@@ -40,7 +40,7 @@ local LAY_OUT = [[
 mkdir -p @prefix@/logs @prefix@/tmp @prefix@/media @prefix@/lua/starvideos &&
 cp -R @own@/.. @prefix@/lua/starvideos/sandbox &&
 cp -R @own@/../../nginx @prefix@/lua/starvideos/ &&
-cp @own@/../../json.lua @prefix@/lua/starvideos/ ]]
+cp @own@/../../json.lua @own@/../../c_locale.lua @prefix@/lua/starvideos/ ]]
 
 local function lay_out(server, options)
   local own = debug.getinfo(1, "S").source:gsub("^@", "")
