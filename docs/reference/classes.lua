@@ -332,6 +332,8 @@ class("GenerateAllOptions", "Options of `generate_all`; those of the wait hold f
 })
 class("EnqueueOptions", "Options of `enqueue`.", {
   { "label?", "string", "of orders that have none" },
+  { "directory?", "string", "the folder that the workers will use, where it is"
+    .. " known: two paths that are one file there are a fault" },
   { "confirm?", "fun(plan: EnqueuePlan): boolean?", "asked before anything is"
     .. " enqueued: unless it returns true nothing is" },
 })

@@ -204,7 +204,7 @@ _M.accepted = {
     on_progress = callback,
   }),
   validate_all = {},
-  enqueue = { label = readable, confirm = callback },
+  enqueue = { label = readable, confirm = callback, directory = path },
   generate_all = extended(wait, {
     at_most = count,
     directory = path,

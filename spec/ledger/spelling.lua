@@ -174,4 +174,51 @@ return worlds.behaviour("a file with several spellings", function(begin)
     assert.equal(2, world:sent "POST")
     assert.equal(1, #world:rows "SELECT order_id FROM starvideos_orders")
   end)
+
+  local function listed(path)
+    return world.params(nil, { path = path })
+  end
+
+  it("is one order of a list, and two are a fault", function()
+    local client = world:client()
+    local pairs_of = { { "link/a.mp4", "real/a.mp4" },
+      { "chain/new/a.mp4", "real/new//a.mp4" }, { "link/down/a.mp4",
+        "real/deep/a.mp4" } }
+    for _, pair in ipairs(pairs_of) do
+      local one, other = pair[1], pair[2]
+      for _, refused in ipairs {
+        { client:enqueue { listed(at(one)), listed(at(other)) } },
+        { client:enqueue({ listed(one), listed(other) },
+          { directory = world.folder }) },
+        { client:generate_all({ listed(one), listed(other) },
+          { directory = world.folder }) } } do
+        local err = refused[2]
+        assert.equal("validation", err.kind)
+        assert.equal("conflict", err.violations[1].code, one)
+      end
+    end
+    link("nothing", "dangling")
+    assert.equal("bad_path", select(2, client:enqueue { listed(
+      at "dangling/a.mp4") }).violations[1].code)
+    assert.equal(0, world:sent())
+  end)
+
+  it("is one order of the queue", function()
+    local client = world:client()
+    assert(client:enqueue { listed(at "link/a.mp4") })
+    local again = assert(client:enqueue { listed(at "real/a.mp4") })
+    assert.is_true(again[1].known)
+    assert(world.create(client, nil, { path = at "chain/a.mp4" }))
+    assert(client:enqueue { listed(at "real/down/../a.mp4") } == nil)
+    assert.equal(1, world:sent "POST")
+    assert.equal(1, #world:rows "SELECT order_id FROM starvideos_orders")
+  end)
+
+  it("is made by a list and alone once", function()
+    local client = world:client()
+    assert(client:generate_all { listed(at "link/a.mp4") })
+    assert(generate "real/a.mp4")
+    assert(client:generate_all { listed(at "chain/a.mp4") })
+    assert.equal(1, world:sent "POST")
+  end)
 end)

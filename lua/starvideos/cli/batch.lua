@@ -184,7 +184,7 @@ end
 local function enqueue(job, list, wanted_limits)
   local why
   local orders, err = job.client:enqueue(list, { label = job.options.label,
-    confirm = function(summary)
+    directory = job.options.output or ".", confirm = function(summary)
       note_warnings(job, summary.warnings)
       local ok
       ok, why = ask(job, summary)

@@ -238,14 +238,14 @@ Ledger.path_of = record.path
 
 --- The key of an order: the caller's, else the path of the file itself. Where many
 -- machines share a ledger the name of this one is before the path.
--- @tparam table options `key` and `path`, or neither; with `given` (an absolute
---   path) `path` is that of the file itself already
+-- @tparam table options `key` and perhaps an `other_key`; or `path`, with `given`
+--   (an absolute one) that of the file itself already; or neither
 -- @treturn ?string key
 -- @treturn ?string another under which an order of it may be recorded: the path as
 --   it was given
 function Ledger:key_of(options)
   if options.key or not options.path then
-    return record.name(options.key)
+    return record.name(options.key), record.name(options.other_key)
   end
   local machine = self.is_shared and owner.host() .. ":" or ""
   local file = options.given and options.path or record.real(options.path)

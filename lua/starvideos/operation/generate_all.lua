@@ -36,7 +36,7 @@ end
 
 local function options_of(self, entry)
   local options = { path = path_of(self, entry), key = entry.key,
-    take = entry.take, label = entry.label,
+    other_key = entry.other_key, take = entry.take, label = entry.label,
     limit_timeout = self.options.limit_timeout or self.options.timeout
       or policy.timeout }
   for _, name in ipairs(passed) do
@@ -156,7 +156,8 @@ end
 -- @treturn ?table err
 return function(context, list, options)
   local checked, err = order_lists.check(context, list,
-    { label = options.label, names_files = true })
+    { label = options.label, names_files = true,
+      directory = options.directory or "." })
   if not checked then
     return nil, err
   end

@@ -2,11 +2,14 @@
 -- placed: every fault of every order at once.
 -- @module starvideos.operation.order_list
 
+local core = require "starvideos.core"
 local create_body = require "starvideos.api.create_body"
 local errors = require "starvideos.errors"
 local options = require "starvideos.options"
 local output_path = require "starvideos.operation.output_path"
 local paths = require "starvideos.path"
+local saving = require "starvideos.operation.saving"
+local targets = require "starvideos.operation.target"
 local utf8 = require "starvideos.ledger.utf8"
 local validate = require "starvideos.operation.validate"
 
@@ -88,10 +91,51 @@ local function read_path(self, entry, given)
   return path
 end
 
+-- Which file each path means, as far as its folder is known: some side by side,
+-- for a job on the disk may cost a frame of the host's.
+local function find_files(self, list)
+  local runtime, directory = self.context.runtime, self.options.directory
+  if directory then
+    self.folder = runtime:disk("real", directory)
+  end
+  saving.each(runtime, list, function(order)
+    local path = type(order) == "table" and output_path.normal(order.path)
+    local is_whole = path and paths.is_absolute(path)
+    if path and (is_whole or directory) then
+      self.files[order] = { targets.find(runtime, is_whole and path
+        or directory .. "/" .. path) }
+    end
+  end)
+end
+
+-- Sets the `file` of an entry: the same for two paths of one file.
+local function read_file(self, entry)
+  local found = self.files[entry.order] or {}
+  local file, err = found[1], not found[1] and found[2]
+  if not entry.path then
+    return
+  elseif file and paths.is_absolute(entry.path) then
+    entry.given, entry.path = entry.path, file
+  elseif err and err.kind ~= "cancelled" then
+    note(self, entry, "path", "bad_path", "path: " .. err.message)
+  end
+  entry.file = core.folded(file or self.folder
+    and self.folder .. "/" .. entry.path or entry.path)
+end
+
+-- An order without a key is named by its path: as the file itself has it, or, as
+-- it may be recorded, as it was given.
+local function name_by_path(entry)
+  entry.key = entry.path and core.folded(entry.path)
+  local given = entry.given or entry.path
+  entry.other_key = given ~= entry.key and given or nil
+end
+
 -- The names of an order: nothing that names it is known where it has a fault.
 local function read_names(self, entry, order)
   if order.path ~= nil then
     entry.path = read_path(self, entry, order.path)
+    read_file(self, entry)
   end
   if order.key ~= nil then
     entry.key = read_name(self, entry, "key", order.key)
@@ -99,7 +143,7 @@ local function read_names(self, entry, order)
     note(self, entry, "path", "required", "the order has neither path nor key:"
       .. " one of them must name it")
   else
-    entry.key = entry.path
+    name_by_path(entry)
   end
   entry.take = read_take(self, entry, order.take)
   entry.label = self.options.label
@@ -109,6 +153,7 @@ local function read_names(self, entry, order)
   if self.options.names_files and not entry.path and entry.key
     and order.path == nil then
     entry.path = output_path.of_key(entry.key, entry.take)
+    read_file(self, entry)
   end
 end
 
@@ -120,16 +165,17 @@ end
 -- Two orders of one name would be one, and two of one path one file.
 local function note_twins(self, entry)
   local name = entry.key and entry.key .. "\0" .. entry.take
-  local twin = entry.path and self.by_path[entry.path]
+  local twin = entry.file and self.by_file[entry.file]
   if twin then
-    note(self, entry, "path", "conflict", ("%s has the path %s, too"):format(
-      place_of(twin), entry.path))
+    note(self, entry, "path", "conflict", ("%s has the path %s, %s"):format(
+      place_of(twin), twin.path, twin.path == entry.path and "too"
+      or "which is the same file as " .. entry.path))
   elseif name and self.by_name[name] then
     note(self, entry, "key", "conflict", ("%s has the key %s, too, and the same"
       .. " take"):format(place_of(self.by_name[name]), entry.key))
   end
-  if entry.path then
-    self.by_path[entry.path] = twin or entry
+  if entry.file then
+    self.by_file[entry.file] = twin or entry
   end
   if name then
     self.by_name[name] = self.by_name[name] or entry
@@ -140,11 +186,11 @@ end
 local function note_folders(self)
   local free = {}
   for _, entry in ipairs(self.entries) do
-    local path = entry.path or ""
+    local path = entry.file or ""
     local inmost = path:match "^(.*)/" or ""
     local is_free = true
     for folder in output_path.folders(free[inmost] and "" or path) do
-      local other = self.by_path[folder]
+      local other = self.by_file[folder]
       if other then
         note(self, entry, "path", "conflict", ("path lies in %s, which is the"
           .. " file of %s"):format(folder, place_of(other)))
@@ -281,14 +327,16 @@ end
 --- Check a list of orders.
 -- @tparam table context of the client
 -- @tparam table list of orders, see `client:enqueue`; or a manifest
--- @tparam table opts `label` (of orders that have none), `names_files` (true:
---   orders without a path get one that follows from their key)
+-- @tparam table opts `label` (of orders that have none), `directory` (in which the
+--   files will be, where that is known), `names_files` (true: orders without a path
+--   get one that follows from their key)
 -- @tparam ?function finish called with each entry and its request (see
 --   `starvideos.api.create_body`) for as long as there was no fault
 -- @treturn ?table checked: `entries` in the order of the list, each with `index`,
---   `line` (of a manifest), `order` (as given), `params`, `path`, `key`, `take`,
---   `label`, and `price` or `unpriced` (why it has none) where the client has
---   prices; `warnings`, each with `index` and `line`; where it has prices also
+--   `line` (of a manifest), `order` (as given), `params`, `path` (an absolute one
+--   as that of the file itself, and how it was `given`), `key`, `take`, `label`,
+--   and `price` or `unpriced` (why it has none) where the client has prices;
+--   `warnings`, each with `index` and `line`; where it has prices also
 --   `price`, of all, and `unpriced` (how many have none)
 -- @treturn ?table err of kind validation; its `violations` name the faults of
 --   all, each with `index`, `line` (of a manifest), `field`, `code`, `message`
@@ -296,10 +344,11 @@ function _M.check(context, list, opts, finish)
   local self = { context = context, options = opts, finish = finish,
     lines = list.lines, is_manifest = list.lines ~= nil,
     entries = {}, violations = {}, warnings = {}, rows = {},
-    by_path = {}, by_name = {}, millionths = 0.0, unpriced = 0 }
+    files = {}, by_file = {}, by_name = {}, millionths = 0.0, unpriced = 0 }
   for index, one in ipairs(list.violations or {}) do
     self.violations[index] = one
   end
+  find_files(self, list)
   local ok, err = read_all(self, list)
   if not ok then
     return nil, err

@@ -7,17 +7,20 @@ local _M = {}
 
 --- A path that is relative leads to a folder of the worker that saves the video.
 -- @tparam table context of a client with a ledger
--- @tparam table entry `order` (as the caller gave it), `key`, `take`, `path`,
---   `label`, `price`
+-- @tparam table entry see `starvideos.operation.order_list`
 -- @tparam table request see `starvideos.api.create_body`
 -- @treturn table wanted, see `orders:begin`; with `endpoint` and `body`
 function _M.wanted(context, entry, request)
   local ledger = context.ledger
   local params, former = ledger.text_of(request.fields, context.api_key)
   local is_here = entry.path ~= nil and paths.is_absolute(entry.path)
+  local key, other_key = entry.key, entry.other_key
+  if is_here and not entry.order.key then
+    key, other_key = ledger:key_of { path = entry.path, given = entry.given }
+  end
   return {
-    key = is_here and not entry.order.key
-      and ledger:key_of { path = entry.path } or entry.key,
+    key = key,
+    other_key = other_key,
     take = entry.take,
     path = entry.path,
     machine = is_here and ledger.machine() or nil,

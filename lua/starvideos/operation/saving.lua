@@ -2,6 +2,7 @@
 -- many orders.
 -- @module starvideos.operation.saving
 
+local core = require "starvideos.core"
 local download = require "starvideos.operation.download"
 local errors = require "starvideos.errors"
 local listener = require "starvideos.listener"
@@ -53,8 +54,8 @@ end
 local function name_below(order)
   local ending = "/" .. (order.key or "")
   if order.queued_at and #ending > 1
-    and order.path:sub(-#ending) == ending then
-    return order.key
+    and core.folded(order.path):sub(-#ending) == ending then
+    return order.path:sub(-#order.key)
   end
   return order.path:match "[^/]*$"
 end

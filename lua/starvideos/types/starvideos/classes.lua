@@ -217,6 +217,7 @@
 ---Options of `enqueue`.
 ---@class starvideos.EnqueueOptions
 ---@field label? string of orders that have none
+---@field directory? string the folder that the workers will use, where it is known: two paths that are one file there are a fault
 ---@field confirm? fun(plan: starvideos.EnqueuePlan): boolean? asked before anything is enqueued: unless it returns true nothing is
 
 ---What `confirm` of `enqueue` decides about.
