@@ -50,6 +50,7 @@ local of_lists = { batch = true, work = true }
 -- What to do about an order of unknown outcome. A command that ordered nothing
 -- does not know which take is free.
 local function undecided(job, order, task_id, next_take)
+  task_id = task_id or order.task_id
   local again = "dismiss it, and order again"
   if order.key and of_lists[job.options.command] then
     again = ('its line in the list, with "take": %d'):format(next_take
@@ -59,7 +60,8 @@ local function undecided(job, order, task_id, next_take)
       .. (next_take and "--take " .. next_take or "a further --take")
   end
   local lines = {
-    "check your account with the provider; then, if",
+    (task_id and "look at it: " .. _M.command(job, "query", { task_id })
+      or "check your account with the provider") .. "; then, if",
     "  the video is there: " .. _M.command(job, "adopt", { order.id,
       task_id or "TASK" }),
     "  it is not there: " .. again,
@@ -122,6 +124,9 @@ function _M.of_order(job, order, err)
   elseif err.target then
     return { "it was not ordered" .. (err.target == "exists"
       and "; to replace the file: the same command with --overwrite" or "") }
+  elseif err.kind == "outcome_unknown" and err.task_id then
+    return { "if its task is there: " .. _M.command(job, "adopt", { order.id,
+      err.task_id }) }
   elseif err.kind == "task_failed" and not err.plain and order.key
     and of_lists[job.options.command] then
     return { ('for another video give its line "take": %d'):format(
@@ -143,8 +148,8 @@ function _M.of(job, err)
     local left = err.again or err.kind == "cancelled"
     return left and go_on(job, "resume", { output = options.output }) or nil
   elseif err.kind == "outcome_unknown" then
-    return err.order and undecided(job, err.order, err.task_id,
-      err.next_take)
+    return err.order and undecided(job, err.order, err.task_id, err.next_take)
+      or id and { "look at it: " .. _M.command(job, "query", { id }) } or nil
   elseif err.kind == "ledger" and err.order and err.task_id then
     return unrecorded(job, err)
   elseif err.target and about_tasks[options.command] then

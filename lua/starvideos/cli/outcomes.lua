@@ -45,7 +45,7 @@ local worth_resuming = { exit_codes.AUTH, exit_codes.RUNNING,
 -- @treturn boolean
 function _M.is_bought(order, err)
   return (order.task_id or err and err.task_id) ~= nil
-    and not (err and err.kind == "outcome_unknown")
+    and order.state ~= "unknown" and not (err and err.kind == "outcome_unknown")
 end
 
 local function code_of(self, order, err)

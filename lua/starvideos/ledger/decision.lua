@@ -130,7 +130,8 @@ function _M.dismiss(store, caller, name, force)
   end)
 end
 
---- Give an order of unknown outcome its task.
+--- Give an order of unknown outcome its task; it may have that task already, which
+-- somebody has looked at since.
 -- @tparam table store
 -- @tparam table caller
 -- @tparam table name see `look_up`
@@ -140,7 +141,9 @@ end
 function _M.adopt(store, caller, name, task_id)
   return decided(store, caller, name, "given a task", is_busy(store, caller),
     function(row)
-      if row.state ~= "unknown" then
+      if bought[row.state] and row.task_id == task_id then
+        return row
+      elseif row.state ~= "unknown" then
         return nil, refused(row, "given a task")
       end
       return store:transition(caller, row, "accepted", { owner = false, lease = false,

@@ -209,8 +209,6 @@ function Order:failed(problem, pause)
   end
   if problem.kind == "task_failed" then
     state = problem.task.status
-  elseif state == "prepared" and problem.task_id then
-    state = "unknown" -- an answer that names a task may have made it
   elseif state == "prepared" and not pause and not self.stays
     and not self.row.order_key then
     state = "refused" -- no key leads back to it, and no worker claims it
@@ -224,6 +222,9 @@ function Order:failed(problem, pause)
   end
   if state == "unknown" then
     problem.order = self.ledger.order_of(self.row)
+    problem.message = problem.task_id and ("%s; if it is there, adopt it for the"
+      .. " order %s"):format(problem.message, self.row.order_id)
+      or problem.message
     problem.next_take = self.row.order_key and self.next_take or nil
   elseif problem.kind == "task_failed" then
     refusal.with_next_take(problem, self.row, self.next_take)

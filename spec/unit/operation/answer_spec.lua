@@ -1,0 +1,231 @@
+-- What a client makes of answers that came in part, or are malformed: a task that
+-- can be read is never thrown away.
+
+local command = require "spec.fixtures.command"
+local files = require "spec.fixtures.files"
+local json = require "starvideos.json"
+local starvideos = require "starvideos"
+
+local ORDER = { model = "videos", prompt = "a kite", duration = 4 }
+local QUEUED = '{"id":"video_1","object":"video","status":"queued"}'
+local FAILED = [[{"id":"video_1","object":"video","status":"failed",]]
+  .. [["error":"the prompt was refused: \ud83d"}]]
+
+local function broken(body, more)
+  local failure = { reason = "reset", sent = true, status = 200, phase = "body",
+    message = "the connection broke", body = body }
+  for name, value in pairs(more or {}) do
+    failure[name] = value
+  end
+  return failure
+end
+
+local function http(body, status)
+  return { status = status or 200, headers = {}, body = body }
+end
+
+describe("an answer in part", function()
+  local folder, ledger, world
+
+  before_each(function()
+    folder = files.folder()
+    ledger = folder .. "/videos.db"
+    world = { posts = 0, gets = 0, now = 1000, events = {} }
+  end)
+
+  after_each(function()
+    files.remove(folder)
+  end)
+
+  -- A client whose provider gives that answer: a failure has a reason.
+  local function client_of(answer, options)
+    options = options or {}
+    options.api_key = "sk-Zq7rT0vKx2mW9b"
+    options.clock = function() return world.now end
+    options.sleep = function(seconds)
+      world.now = world.now + seconds
+      return true
+    end
+    options.on_event = function(event)
+      world.events[#world.events + 1] = event
+    end
+    function options.transport(req)
+      local count = req.method == "POST" and "posts" or "gets"
+      world[count] = world[count] + 1
+      if answer.reason then
+        return nil, answer
+      end
+      return answer
+    end
+    return assert(starvideos.new(options))
+  end
+
+  local function create(answer, options)
+    local client = client_of(answer, options)
+    local task, err = client:create(ORDER, options and { key = "kite" })
+    assert.equal(1, world.posts)
+    return task, err, client
+  end
+
+  local function exchange()
+    for _, event in ipairs(world.events) do
+      if event.name == "exchange" then
+        return event
+      end
+    end
+  end
+
+  for _, reason in ipairs { "reset", "timeout", "stalled", "protocol",
+    "too_large", "tls", "cancelled", "io" } do
+    it("is the task once its object is whole: " .. reason, function()
+      local task = assert(create(broken(QUEUED, { reason = reason }),
+        { ledger = ledger }))
+      assert.equal("video_1", task.id)
+      assert.equal(reason, exchange().failure)
+      assert.equal(200, exchange().status)
+    end)
+  end
+
+  it("is the end of a task that failed at once", function()
+    local _, err = create(broken(FAILED))
+    assert.equal("task_failed", err.kind)
+    assert.equal("video_1", err.task_id)
+  end)
+
+  it("is recorded like any other", function()
+    local _, _, client = create(broken(QUEUED), { ledger = ledger })
+    assert.equal("accepted", client:order("kite").state)
+    client:close()
+  end)
+
+  local unknown = {
+    { "cut behind the id", broken(QUEUED:sub(1, -5)), "video_1" },
+    { "cut within the id", broken(QUEUED:sub(1, 10)) },
+    { "with a refusal", broken '{"code":"204","msg":"登录验证失败"}' },
+    { "at another status", broken(QUEUED, { status = 502 }) },
+    { "at no status", broken(QUEUED, { status = false }) },
+    { "whose body is no text", broken({}) },
+    { "without a body", broken() },
+  }
+  for _, case in ipairs(unknown) do
+    it("leaves the outcome open " .. case[1], function()
+      local task, err = create(case[2])
+      assert.is_nil(task)
+      assert.equal("outcome_unknown", err.kind)
+      assert.equal(case[3], err.task_id)
+      assert.is_true(err.sent)
+    end)
+  end
+
+  it("shows the key of no client", function()
+    local _, err = create(broken('{"id":"sk-Zq7rT0vKx2mW9b","status":'))
+    assert.is_nil(err.message:find("sk-Zq7rT0vKx2mW9b", 1, true))
+    assert.equal("[key]", err.task_id)
+  end)
+
+  it("gives its id to the ledger, to pending and to adopt", function()
+    local _, err, client = create(broken(QUEUED:sub(1, -5)),
+      { ledger = ledger })
+    assert.truthy(err.message:find("names task video_1", 1, true))
+    assert.truthy(err.message:find("adopt it for the order " .. err.order.id, 1,
+      true))
+    client:close()
+    client = client_of(http(QUEUED), { ledger = ledger })
+    local order = client:pending()[1]
+    assert.equal("unknown", order.state)
+    assert.equal("video_1", order.task_id)
+    local again
+    again, err = client:create(ORDER, { key = "kite" })
+    assert.is_nil(again)
+    assert.equal("video_1", err.task_id)
+    assert.equal(1, world.posts)
+    assert.equal("accepted", assert(client:adopt(order.id, order.task_id)).state)
+    assert.equal("video_1", assert(client:create(ORDER, { key = "kite" })).id)
+    client:close()
+  end)
+
+  it("is a query's task once it is whole, and a fault before", function()
+    local client = client_of(broken(QUEUED))
+    assert.equal("queued", assert(client:query "video_1").status)
+    client = client_of(broken(QUEUED:sub(1, -5)))
+    local _, err = client:query "video_1"
+    assert.equal("network", err.kind)
+    client = client_of(broken(QUEUED, { reason = "cancelled" }))
+    _, err = client:query "video_1"
+    assert.equal("cancelled", err.kind)
+  end)
+
+  for name, answer in pairs { ["with half an emoji"] = http(FAILED),
+    ["cut off behind it"] = broken(FAILED),
+    ["with a mark, NaN and junk"] = http("\239\187\191"
+      .. FAILED:gsub("}", ',"x":NaN} junk')) } do
+    it("ends a wait where it says so " .. name, function()
+      local client = client_of(answer)
+      local _, err = client:wait("video_1", { first_poll = 0 })
+      assert.equal("task_failed", err.kind)
+      assert.equal(1, world.gets)
+    end)
+  end
+
+  it("tells of a flaw, and of none where there is none", function()
+    create(http(QUEUED .. "junk"))
+    assert.is_string(exchange().flaw)
+    world.events, world.posts = {}, 0
+    create(http(QUEUED))
+    assert.is_nil(exchange().flaw)
+  end)
+
+  for _, status in ipairs { 303, 304, 408, 409, 423, 425, 499, 500, 503 } do
+    it(("leaves the outcome open at %d"):format(status), function()
+      for _, body in ipairs { "", "<html>", '{"msg":"no"}' } do
+        world.posts = 0
+        local _, err = create(http(body, status))
+        assert.equal("outcome_unknown", err.kind)
+        assert.truthy(err.message:find("may have been bought", 1, true))
+      end
+    end)
+  end
+
+  it("is a refusal in the provider's own form at 409 and 423 alone", function()
+    local body = '{"id":null,"object":"error","error":"in conflict"}'
+    for status, kind in pairs { [409] = "invalid_request",
+      [423] = "invalid_request", [303] = "outcome_unknown",
+      [499] = "outcome_unknown", [500] = "outcome_unknown" } do
+      world.posts = 0
+      local _, err = create(http(body, status))
+      assert.equal(kind, err.kind, status)
+    end
+  end)
+
+  for _, status in ipairs { 201, 202, 203, 204, 205, 206, 207, 208, 226 } do
+    it(("is a task at %d where it names one"):format(status), function()
+      assert.equal("video_1", assert(create(http(QUEUED, status))).id)
+      world.posts = 0
+      local _, err = create(http("", status))
+      assert.equal("outcome_unknown", err.kind)
+    end)
+  end
+
+  for _, case in ipairs { { 429, QUEUED }, { 429, '{"id":"video_1"}' },
+    { 429, QUEUED:sub(1, -5) }, { 200, '{"code":429,"id":"video_1"}' },
+    { 429, '{"data":{"id":"video_1"}}' } } do
+    it(("at %d that names a task is unknown in the summary: %s"):format(
+      case[1], case[2]), function()
+      local list = folder .. "/list.jsonl"
+      files.write(list, ('{"path":"a.mp4",%s\n'):format(
+        json.encode(ORDER):sub(2)))
+      local posts = 0
+      local code, out, err = command.run({ "batch", list, "--yes", "-o",
+        folder, "--json" }, { ledger = ledger, transport = function(req)
+          posts = posts + (req.method == "POST" and 1 or 0)
+          assert(posts < 3, "sent again and again")
+          return http(case[2], case[1])
+        end })
+      local summary = json.decode(out)
+      assert.equal(1, posts)
+      assert.equal(6, code, err)
+      assert.equal(1, summary.unknown)
+      assert.truthy(err:find("video_1", 1, true))
+    end)
+  end
+end)
