@@ -12,7 +12,7 @@ SYSTEM = posix
 SYSTEM_SRC = $(filter-out csrc/platform/$(SYSTEM)/digest.c,\
 	$(wildcard csrc/platform/$(SYSTEM)/*.c))
 CORE_SRC = $(addprefix csrc/lua/,core.c model.c value.c system.c file.c actor.c \
-	sqlite_file.c marshal.c notifier.c interrupt.c class.c) $(wildcard csrc/actor/*.c) $(SYSTEM_SRC) \
+	sqlite_file.c watch.c marshal.c notifier.c interrupt.c class.c) $(wildcard csrc/actor/*.c) $(SYSTEM_SRC) \
 	$(RULES_SRC)
 CURL_SRC = $(addprefix csrc/lua/,curl.c disk_job.c driver.c request.c \
 	response.c notifier.c interrupt.c class.c) $(wildcard csrc/curl/*.c csrc/platform/$(SYSTEM)/*.c) \

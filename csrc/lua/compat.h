@@ -29,6 +29,15 @@
 #define lua_isinteger(L, i) ((void)(L), (void)(i), 0)
 #endif
 
+/* The table of a userdata: sets it to what is on top, or pushes it. */
+#if LUA_VERSION_NUM < 502
+#define sv_set_user_table(L, i) lua_setfenv(L, i)
+#define sv_get_user_table(L, i) lua_getfenv(L, i)
+#else
+#define sv_set_user_table(L, i) lua_setuservalue(L, i)
+#define sv_get_user_table(L, i) lua_getuservalue(L, i)
+#endif
+
 /* Calls a C function with a pointer as its argument; gives lua_pcall's code. */
 static inline int sv_call(lua_State *L, lua_CFunction function,
                           void *argument) {

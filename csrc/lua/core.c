@@ -19,6 +19,7 @@
 #include "lua/sqlite_file.h"
 #include "lua/system.h"
 #include "lua/value.h"
+#include "lua/watch.h"
 
 SV_TELL_VERSION
 
@@ -359,6 +360,7 @@ LUALIB_API int luaopen_starvideos_core(lua_State *L) {
   luaL_newlib(L, functions);
   sv_add_system_functions(L);
   sv_add_sqlite_file(L);
+  sv_add_watch(L);
   sv_add_file_functions(L);
   lua_pushinteger(L, SV_VIDEO_BEGINNING);
   lua_setfield(L, -2, "BEGINNING");

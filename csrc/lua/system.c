@@ -379,13 +379,7 @@ static int system_call_in_c_locale(lua_State *L) {
   return lua_gettop(L);
 }
 
-/* note_sqlite_locks(path), claim_sqlite_locks(path) -> true, or nil and why:
-** see sqlite_locks.h. */
-static int system_note_sqlite_locks(lua_State *L) {
-  sv_sqlite_locks_note(luaL_checkstring(L, 1));
-  return 0;
-}
-
+/* claim_sqlite_locks(path) -> true, or nil and why: see sqlite_locks.h. */
 static int system_claim_sqlite_locks(lua_State *L) {
   int problem = sv_sqlite_locks_claim(luaL_checkstring(L, 1));
   if (!problem) {
@@ -393,7 +387,12 @@ static int system_claim_sqlite_locks(lua_State *L) {
     return 1;
   }
   lua_pushnil(L);
-  lua_pushstring(L, problem == ENOENT
+  lua_pushstring(L, problem == EBADF
+                        ? "this program has closed descriptors that it had not"
+                          " opened, and SQLite's among them, which cannot open"
+                          " it here any more; make the client after that, or"
+                          " close it before, and start this program again"
+                    : problem == ENOENT
                         ? "the process that forked this one has closed it, and"
                           " SQLite cannot open it here any more; start this"
                           " program as a process of its own"
@@ -437,7 +436,6 @@ static const luaL_Reg functions[] = {
     {"is_loopback", system_is_loopback},
     {"file_system", system_file_system},
     {"call_in_c_locale", system_call_in_c_locale},
-    {"note_sqlite_locks", system_note_sqlite_locks},
     {"claim_sqlite_locks", system_claim_sqlite_locks},
     {NULL, NULL},
 };

@@ -18,6 +18,13 @@ sv_descriptor sv_descriptor_of(int file);
 /* Whether the number still leads to what was opened. */
 bool sv_descriptor_holds(const sv_descriptor *descriptor);
 
+/* What stands at a path, by a number of this process that leads to it; -1: none
+** does. */
+sv_descriptor sv_descriptor_find(const char *path);
+
+/* Another number that leads to the same; false where there is none. */
+bool sv_descriptor_find_again(sv_descriptor *descriptor);
+
 /* Above all numbers that are looked at where a descriptor is searched for. */
 int sv_descriptor_most(void);
 

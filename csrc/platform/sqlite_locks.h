@@ -9,12 +9,20 @@
 #ifndef SV_PLATFORM_SQLITE_LOCKS_H
 #define SV_PLATFORM_SQLITE_LOCKS_H
 
-/* The database at a path was opened, in WAL mode. */
-void sv_sqlite_locks_note(const char *path);
+typedef struct sv_sqlite_locks sv_sqlite_locks; /* never freed */
+
+/* The database at a path was opened, in WAL mode; NULL where memory is short, or
+** the database is no file. What was noted is to be dropped once SQLite has closed it. */
+sv_sqlite_locks *sv_sqlite_locks_note(const char *path);
+void sv_sqlite_locks_drop(sv_sqlite_locks *noted);
+
+/* The host has closed its descriptors: SQLite would go on with their numbers. */
+void sv_sqlite_locks_lose(sv_sqlite_locks *noted);
 
 /* To be called before it is opened: where a parent had it open, takes the
 ** locks that the child lacks. 0; ENOENT: the parent has closed it since, and
-** in this process it cannot be opened any more; or another errno. */
+** in this process it cannot be opened any more; EBADF: its descriptors were
+** closed while it was open, which is the same; or another errno. */
 int sv_sqlite_locks_claim(const char *path);
 
 #endif

@@ -25,6 +25,8 @@ return {
   ["spec/integration/cli/gateway_spec.lua"] = NGINX,
   ["spec/integration/completion_spec.lua"] = "it types at shells of POSIX",
   ["spec/integration/cookbook_spec.lua"] = "its recipes are commands of a POSIX shell",
+  ["spec/integration/descriptors_spec.lua"] = FORK,
+  ["spec/integration/descriptors_ledger_spec.lua"] = FORK,
   ["spec/integration/driver_slow_disk_spec.lua"] = PRELOAD,
   ["spec/integration/fleet_spec.lua"] = SERVER,
   ["spec/integration/install_spec.lua"] = "make and LuaRocks install for Linux",

@@ -35,6 +35,29 @@ bool sv_descriptor_holds(const sv_descriptor *descriptor) {
          status.st_ino == descriptor->inode;
 }
 
+bool sv_descriptor_find_again(sv_descriptor *descriptor) {
+  const int most = sv_descriptor_most();
+  sv_descriptor found = *descriptor;
+  for (found.number = 0; found.number < most; found.number++) {
+    if (sv_descriptor_holds(&found)) {
+      *descriptor = found;
+      return true;
+    }
+  }
+  return false;
+}
+
+sv_descriptor sv_descriptor_find(const char *path) {
+  struct stat status;
+  sv_descriptor found = {.number = -1};
+  if (stat(path, &status) == 0) {
+    found.device = (unsigned long long)status.st_dev;
+    found.inode = status.st_ino;
+    sv_descriptor_find_again(&found);
+  }
+  return found;
+}
+
 int sv_descriptor_close(sv_descriptor *descriptor) {
   bool failed = sv_descriptor_holds(descriptor) && close(descriptor->number);
   int problem = failed ? errno : 0;

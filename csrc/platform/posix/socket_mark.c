@@ -4,7 +4,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "platform/descriptor.h"
@@ -44,6 +47,26 @@ int sv_socket_mark_new(void) {
     mark = FIRST_MARK + 2 * (int)(n % MARKS);
   } while (is_taken(mark));
   return mark;
+}
+
+static bool leads_to_server(int file) {
+  struct sockaddr_un peer = {.sun_family = AF_UNSPEC};
+  socklen_t size = sizeof peer - 1;
+  return getpeername(file, (struct sockaddr *)&peer, &size) == 0 &&
+         peer.sun_family == AF_UNIX &&
+         size > offsetof(struct sockaddr_un, sun_path) &&
+         strstr(peer.sun_path, "/.s.PGSQL.");
+}
+
+sv_descriptor sv_socket_mark_find(int mark) {
+  int found = -1;
+  for (int file = 0, most = sv_descriptor_most(); file < most; file++) {
+    if (has_mark(file, mark)) {
+      return sv_descriptor_of(file);
+    }
+    found = leads_to_server(file) ? file : found;
+  }
+  return sv_descriptor_of(found);
 }
 
 /* By a descriptor of our own: the number of the other may be given to something

@@ -23,12 +23,14 @@ enum { TRIES = 200 };
 
 static const double TRY_SECONDS = 0.005;
 
-typedef struct database {
-  struct database *next;
+typedef struct sv_sqlite_locks {
+  struct sv_sqlite_locks *next;
   char *path, *memory;
   struct stat shared; /* of the memory, as the process that noted it had it */
   long process;
-  bool is_lost; /* to this process */
+  int users;      /* noted and not dropped */
+  bool is_lost;   /* to this process */
+  bool is_closed; /* by the host */
 } database;
 
 #define FREE PTHREAD_MUTEX_INITIALIZER
@@ -80,17 +82,6 @@ static database *add(const char *path) {
   return one;
 }
 
-/* Where memory is short a child does not know; nothing else is lost. */
-void sv_sqlite_locks_note(const char *path) {
-  hold_lock();
-  database *one = find(path);
-  one = one ? one : add(path);
-  if (one && stat(one->memory, &one->shared) == 0) {
-    one->process = sv_process_id();
-  }
-  pthread_mutex_unlock(&lock);
-}
-
 /* Whether SQLite still has it open in this process. */
 static bool has_open(const struct stat *shared) {
   struct stat status;
@@ -100,6 +91,33 @@ static bool has_open(const struct stat *shared) {
     }
   }
   return false;
+}
+
+/* Where memory is short a child does not know; nothing else is lost. */
+database *sv_sqlite_locks_note(const char *path) {
+  hold_lock();
+  database *one = find(path);
+  one = one ? one : add(path);
+  bool is_seen = false;
+  if (one && stat(one->memory, &one->shared) == 0) {
+    one->process = sv_process_id();
+    is_seen = has_open(&one->shared); /* else its inode is not one that stays */
+    one->users += is_seen;
+  }
+  pthread_mutex_unlock(&lock);
+  return is_seen ? one : NULL;
+}
+
+void sv_sqlite_locks_drop(database *noted) {
+  hold_lock();
+  noted->users--;
+  pthread_mutex_unlock(&lock);
+}
+
+void sv_sqlite_locks_lose(database *noted) {
+  hold_lock();
+  noted->is_closed = true;
+  pthread_mutex_unlock(&lock);
 }
 
 static int lock_range(int file, off_t from, off_t size) {
@@ -154,7 +172,13 @@ int sv_sqlite_locks_claim(const char *path) {
   sv_sqlite_file_forget_inherited();
   hold_lock();
   database *one = find(path);
-  if (one && one->process != sv_process_id() && has_open(&one->shared)) {
+  bool is_foreign = one && one->process != sv_process_id();
+  bool is_open = one && (is_foreign || one->users > 0) &&
+                 has_open(&one->shared);
+  if (one && one->users > 0 && (one->is_closed || !is_open)) {
+    one->is_closed = true;
+    problem = EBADF;
+  } else if (is_open && is_foreign) {
     problem = one->is_lost ? ENOENT : claim(one);
     one->is_lost = problem == ENOENT;
   }

@@ -73,7 +73,9 @@ function sqlite.configure(self)
     return nil, why
   end
   self:rows "SELECT 1 FROM sqlite_master LIMIT 1" -- creates all its files
-  core.note_sqlite_locks(self.address)
+  self.locks = core.note_sqlite_locks(self.address)
+  self.watch = core.watch(self.address, self.address .. "-wal",
+    self.address .. "-shm")
   if self:file() then
     self.opened = self.opened or core.sqlite_file(self.address)
     self.opened:open()
@@ -95,6 +97,8 @@ local settings = {
 }
 
 function postgres.configure(self)
+  self.watch = core.watch(tonumber(self.completed:match
+    "[?&]tcp_user_timeout=(%d+)"))
   local calls = {}
   for name, value in pairs(settings) do
     calls[#calls + 1] = ("set_config('%s', '%s', false)"):format(name, value)
@@ -142,6 +146,48 @@ local function load_driver(dialect)
     .. " package %s"):format(dialect.module, dialect.rock, dialect.package)
 end
 
+-- What SQLite and libpq have open goes on with numbers, and the collector ends
+-- it by them: they may be the host's by now, or are the parent's.
+local function abandon(self)
+  core.abandon(self.connection)
+  for _, statement in pairs(self.statements) do
+    if statement then
+      core.abandon(statement)
+    end
+  end
+  self.connection, self.watch = nil, nil
+end
+
+-- Held, for SQLite in this process still counts them as open.
+local inherited = {}
+
+local function notice_fork(self)
+  if self.connection and self.process ~= core.process_id() then
+    inherited[#inherited + 1] = self.locks
+    abandon(self)
+  end
+end
+
+-- The host has closed what is not its own.
+local function notice_loss(self)
+  notice_fork(self)
+  if self.watch and not self.watch:holds() then
+    if self.locks then
+      self.locks:lose()
+    end
+    self.is_broken = self.begun
+    abandon(self)
+  end
+end
+
+-- What is made last is finalized first: nothing that the collector ends is used by
+-- its number before this looks.
+local function guard(self)
+  self.guard = core.finalizer(function()
+    notice_loss(self)
+  end)
+end
+
 local function connect(self)
   local dbi, missing = load_driver(self.dialect)
   if not dbi then
@@ -152,8 +198,9 @@ local function connect(self)
     return nil, lost
   end
   core.heartbeat()
+  self.completed = self.dialect.complete(self.address)
   local called, connection, why = pcall(dbi.Connect, self.dialect.driver,
-    self.dialect.complete(self.address))
+    self.completed)
   if not called or not connection then
     -- libpq quotes the part of an address that it cannot read.
     return nil, redact.parts(reason(called and why or connection),
@@ -162,6 +209,7 @@ local function connect(self)
   connection:autocommit(true)
   self.connection, self.statements = connection, {}
   self.process = core.process_id()
+  guard(self)
   self.connecting = true
   local ok
   ok, why = self.dialect.configure(self)
@@ -173,18 +221,6 @@ local function connect(self)
   return true
 end
 
--- After a fork the connection is the parent's: it stays here, so that the
--- collector does not close it.
-local inherited = {}
-
-local function notice_fork(self)
-  if self.connection and self.process ~= core.process_id() then
-    inherited[#inherited + 1] = self.connection
-    inherited[#inherited + 1] = self.statements
-    self.connection = nil
-  end
-end
-
 local function prepare(self, sql)
   local statement = self.statements[sql]
   if statement then
@@ -194,6 +230,7 @@ local function prepare(self, sql)
   self.statements[sql] = false -- its place, so that storing it needs no memory
   local made, why = self.connection:prepare(sql)
   self.statements[sql] = made or nil
+  guard(self)
   return made, why
 end
 
@@ -247,8 +284,14 @@ local function retry(self, sql, reads, values, count)
   return execute(self, sql, reads, values, count)
 end
 
+local BROKEN = "the program has closed the connection in the midst of a"
+  .. " transaction"
+
 local function perform(self, sql, reads, ...)
-  notice_fork(self)
+  notice_loss(self)
+  if self.is_broken then
+    return nil, BROKEN
+  end
   if not self.connection then
     local ok, why = connect(self)
     if not ok then
@@ -302,7 +345,7 @@ end
 -- @treturn ?string see `core.sqlite_file`; nil where its path still leads to it,
 --   and by one name alone
 function Database:misplaced()
-  notice_fork(self)
+  notice_loss(self)
   if not self.connection then
     connect(self) -- where that fails the next statement says why
   end
@@ -383,7 +426,7 @@ local function attempt(self, body)
   if self.begun and not result then
     undo(self)
   end
-  self.begun, self.is_upgrading = false, false
+  self.begun, self.is_upgrading, self.is_broken = false, false, false
   return result, why
 end
 
@@ -394,7 +437,7 @@ function Database:transaction(body)
   local called, result, problem = pcall(attempt, self, body)
   if not called then
     undo(self)
-    self.begun, self.is_upgrading = false, false
+    self.begun, self.is_upgrading, self.is_broken = false, false, false
     error(result, 0)
   end
   return result, problem
@@ -402,7 +445,7 @@ end
 
 --- Close the connection; the next statement opens another.
 function Database:close()
-  notice_fork(self)
+  notice_loss(self)
   if self.connection then
     for sql, statement in pairs(self.statements) do
       self.was_interrupted = self.was_interrupted or statement == false
@@ -418,7 +461,10 @@ function Database:close()
       self.opened:close() -- the last one to close a database tidies it up
     end
     pcall(self.connection.close, self.connection)
-    self.connection = nil
+    self.connection, self.watch = nil, nil
+    if self.locks then
+      self.locks:drop()
+    end
   end
 end
 
