@@ -143,6 +143,7 @@ end
 -- Why the finished file could not be renamed.
 local function not_placed(self, failure)
   local part, reason = self.part, failure.reason
+  self.errno = failure.errno
   if reason == "busy" or reason == "changed" then
     return fail(self, "io", ("another download is writing %s; wait for it, or"
       .. " choose another path"):format(part.path), { reason = "busy" })
@@ -310,6 +311,7 @@ local function cancelled(self, interrupted)
 end
 
 local function unanswered(self, failure)
+  self.errno = failure.errno
   local err = exchange.error_of(operations.download, failure,
     { task_id = self.id })
   if err.kind == "cancelled" then -- the kind, which is shown with it, says so
@@ -399,6 +401,11 @@ end
 local resumable = { network = true, timeout = true, io = true, server = true,
   rate_limited = true, cancelled = true }
 
+-- What an errno says of the disk itself: EIO, EFBIG, ENOSPC, EDQUOT (of Linux and
+-- macOS). It has no part in others: a lock, a right, a table of files that is full.
+local faults_of_disk = { [5] = true, [27] = true, [28] = true, [69] = true,
+  [122] = true }
+
 -- Says what is kept. What no later download could continue is removed: no
 -- video, of no known version, or nothing at all. A video that is cut may be all
 -- that there is.
@@ -409,11 +416,11 @@ local function give_up(self, err)
   end
   part:look()
   part:discard(part.offset > 0 or self.unopened or is_cut)
-  local unopened = err.kind == "io" and self.unopened
+  local unopened = err.kind == "io" and (self.unopened or err.reason == "busy")
   if not resumable[err.kind] or err.task or unopened then
     return nil, err
   end
-  local advice, kept = err.kind == "io"
+  local advice, kept = err.kind == "io" and faults_of_disk[self.errno]
     and "free some space or repair the disk, then " or "", ""
   if part.offset > 0 or is_cut then
     err.part, err.bytes = part.path, is_cut and part:size() or part.offset

@@ -228,6 +228,39 @@ describe("a download that fails", function()
     assert.equal(1, #world.requests)
   end)
 
+  it("does not call the disk full where that is not at fault", function()
+    local failures = {
+      { reason = "busy", phase = "body", message = "another is writing it" },
+      { reason = "io", phase = "body", errno = 24,
+        message = "Too many open files" },
+      { reason = "io", phase = "body", errno = 13,
+        message = "Permission denied" },
+      { reason = "io", phase = "body", errno = 30,
+        message = "Read-only file system" },
+    }
+    for _, failure in ipairs(failures) do
+      write(world.path .. ".part", "")
+      failure.sent = true
+      function world.answer() return nil, failure end
+      local err = world:fails("io", failure.message)
+      assert.is_nil(err.message:find("space", 1, true), err.message)
+    end
+  end)
+
+  it("waits for another download, and frees no space for it", function()
+    local lock
+    function world.answer()
+      lock = assert(require("starvideos.curl").disk("lock",
+        world.path .. ".part"))
+      write(world.path .. ".part", FILM)
+      return media.whole()
+    end
+    local err = world:fails("io", "another download is writing")
+    require("starvideos.curl").disk("unlock", lock)
+    assert.is_nil(err.message:find("space", 1, true), err.message)
+    assert.is_nil(err.message:find("again", 1, true), err.message)
+  end)
+
   it("tells of nothing kept where another process is writing it", function()
     write(world.path .. ".part", FILM:sub(1, 3000))
     function world.answer()
