@@ -118,7 +118,10 @@ end
 -- @tparam table err
 -- @treturn ?table lines
 function _M.of_order(job, order, err)
-  if err.target and order.task_id then
+  if err.gone then
+    return { "to download it again: " .. _M.command(job, "download",
+      { order.task_id, output = order.path }) }
+  elseif err.target and order.task_id then
     return { "to save it elsewhere: " .. _M.command(job, "download",
       { order.task_id, output = "FILE" }) }
   elseif err.target then

@@ -2,11 +2,13 @@
 -- @module starvideos.cli.batch
 
 local c_locale = require "starvideos.c_locale"
+local core = require "starvideos.core"
 local exit_codes = require "starvideos.cli.exit_codes"
 local failure = require "starvideos.cli.failure"
 local manifests = require "starvideos.operation.manifest"
 local money = require "starvideos.cli.money"
 local outcomes = require "starvideos.cli.outcomes"
+local owner = require "starvideos.ledger.owner"
 local records = require "starvideos.cli.records"
 local tables = require "starvideos.cli.table"
 local values = require "starvideos.cli.values"
@@ -200,9 +202,33 @@ local how_ended = { downloaded = "done", failed = "failed",
   cancelled = "failed", refused = "failed", abandoned = "failed",
   unknown = "unknown" }
 
+-- Files that lie elsewhere are named, up to so many.
+local NAMED = 10
+
+-- Whether the file of an order that was saved is not there any more. That of
+-- another machine cannot be looked at.
+local function is_gone(order)
+  return order.state == "downloaded" and (order.removed_at
+    or order.machine == owner.host() and not core.kind(order.path)) and true
+end
+
+-- Whether it lies elsewhere than this command would save it: in a line without a
+-- path anywhere in the folder is right.
+local function is_elsewhere(job, order, line)
+  local folder = job.options.output or "."
+  local place = core.real(line.path and folder .. "/" .. line.path or folder)
+    or ""
+  return order.machine ~= owner.host() or order.path ~= place
+    and (line.path or order.path:sub(1, #place + 1) ~= place .. "/") and true
+end
+
 -- What was known of an order without its being made here.
 local function err_of(order)
-  if order.state == "unknown" then
+  if is_gone(order) then
+    return failure.new("io", ("it was saved as %s before, and is not there any"
+      .. " more; the video stays bought"):format(order.path),
+      { exit = exit_codes.NOT_SAVED, gone = true })
+  elseif order.state == "unknown" then
     return failure.new("outcome_unknown", "it was sent before, and its outcome is"
       .. " unknown: it may have been bought")
   elseif how_ended[order.state] then
@@ -216,6 +242,17 @@ local function err_of(order)
     { order = order, untold = true })
 end
 
+-- Counts an order that had ended, or is left.
+local function count(monitor, order)
+  local how = how_ended[order.state]
+  if how and not is_gone(order) then
+    monitor.overview:finish(order.id, how)
+  else
+    monitor.overview:stop(order.id, outcomes.is_bought(order))
+  end
+  monitor.ended[order.id] = how and true or nil
+end
+
 -- The orders that there are, and what had ended before this run.
 local function expect(monitor, orders)
   local ids = {}
@@ -224,37 +261,57 @@ local function expect(monitor, orders)
   end
   monitor.overview:expect(ids)
   for _, order in ipairs(orders) do
-    local how = order.known and how_ended[order.state]
-    if how then
-      monitor.overview:finish(order.id, how)
-      monitor.ended[order.id] = true
+    if order.known and how_ended[order.state] then
+      count(monitor, order)
     end
+  end
+end
+
+-- Says where files are that an earlier run saved elsewhere.
+local function tell_places(job, list)
+  for index = 1, math.min(#list, NAMED) do
+    local order = list[index]
+    job.console:note(("%s: saved before, as %s%s"):format(
+      outcomes.name_of(order), order.path, order.machine ~= owner.host()
+      and " on the machine " .. tostring(order.machine) or ""),
+      { event = "saved_before", order_id = order.id, key = order.key,
+        take = order.take, task_id = order.task_id, machine = order.machine,
+        file = { path = order.path, bytes = order.bytes } })
+  end
+  if #list > NAMED then
+    job.console:note(("\226\128\166 and %d more that lie elsewhere: see"
+      .. " starvideos orders --all"):format(#list - NAMED),
+      { event = "saved_before", count = #list - NAMED })
   end
 end
 
 -- Tells and counts the end of orders that were not made here: of an earlier run, or
 -- by another worker.
-local function tell_others(job, monitor, orders, result)
-  for _, order in ipairs(orders) do
+local function tell_others(job, monitor, list, orders, result)
+  local elsewhere = {}
+  for index, order in ipairs(orders) do
     if not monitor.outcomes:knows(order.id) then
       local now = not how_ended[order.state] and job.client:order(order.id)
         or order
-      local how = how_ended[now.state]
-      if how then
+      local how, gone = how_ended[now.state], is_gone(now)
+      if gone then
+        result.left, monitor.gone = result.left + 1, monitor.gone + 1
+      elseif how then
         result[how] = result[how] + 1
       end
-      if how and not monitor.ended[now.id] then
-        monitor.overview:finish(now.id, how)
-      elseif not how then
-        monitor.overview:stop(now.id, outcomes.is_bought(now))
+      if not monitor.ended[now.id] then
+        count(monitor, now)
       end
-      if now.state == "downloaded" then
+      if how == "done" and not gone then
         monitor.outcomes:add(now, { path = now.path, bytes = now.bytes })
+        elsewhere[#elsewhere + 1] = is_elsewhere(job, now, list[index]) and now
+          or nil
       else
         monitor.outcomes:add(now, nil, err_of(now))
       end
     end
   end
+  tell_places(job, elsewhere)
 end
 
 local function no_key()
@@ -271,7 +328,7 @@ local function run(job, list, wanted_limits, options)
   local monitor = monitors.new(job)
   expect(monitor, orders)
   return work.run(job, monitor, options, function(result)
-    tell_others(job, monitor, orders, result)
+    tell_others(job, monitor, list, orders, result)
   end)
 end
 

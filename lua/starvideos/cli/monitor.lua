@@ -264,10 +264,11 @@ end
 --- Monitor the orders of a job, whose `tick` and events are for it from now on.
 -- @tparam table job
 -- @tparam ?number total how many orders there are, where that is known
--- @treturn table monitor: `overview`, `outcomes`
+-- @treturn table monitor: `overview`, `outcomes`, `gone` (how many videos of an
+--   earlier run are not there any more)
 function _M.new(job, total)
   local self = setmetatable({ job = job, overview = overviews.new(job.now, total),
-    outcomes = outcomes.new(job), told = {}, costs = {}, ended = {}, reminded = {},
+    outcomes = outcomes.new(job), told = {}, costs = {}, ended = {}, gone = 0, reminded = {},
     sending = {}, passing = {}, drawn_at = -math.huge }, Monitor)
   function job.tick()
     draw(self)

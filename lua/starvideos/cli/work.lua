@@ -90,7 +90,7 @@ local function advise(job, monitor, result, err)
   elseif is_halted(job) then
     lines = { "when that is put right, go on with: " .. advice.command(job,
       "work", { "--resume", output = job.options.output }) }
-  elseif result.left > 0 then
+  elseif result.left > monitor.gone then
     lines = { "go on with: " .. advice.command(job, "work",
       { output = job.options.output }) }
   end

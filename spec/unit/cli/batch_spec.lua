@@ -377,6 +377,67 @@ describe("batch", function()
       assert.equal(3, posts)
     end)
 
+  describe("whose videos were saved before", function()
+    before_each(function()
+      scenes(3)
+      assert.equal(0, (batch "--yes"))
+    end)
+
+    it("says where they are if not in the folder it is given", function()
+      for _, folder_of in ipairs { "other", "videos/scene" } do
+        local code, out, err = run(("batch %s/scenes.jsonl --yes -o %s/%s")
+          :format(folder, folder, folder_of))
+        assert.equal(0, code)
+        assert.equal(3, json.decode(out).done)
+        for number = 1, 3 do
+          assert.truthy(err:find(("scene/%02d.mp4: saved before, as "
+            .. "%s/videos/scene/%02d.mp4\n"):format(number, folder, number), 1,
+            true), err)
+        end
+      end
+      local _, _, err = batch "--yes"
+      assert.is_nil(err:find("saved before", 1, true), err)
+    end)
+
+    it("names the machine that has them", function()
+      local database = require("starvideos.ledger.database").new(ledger)
+      assert(database:run "UPDATE starvideos_orders SET machine = 'mill'")
+      database:close()
+      shell.run("rm -rf " .. folder .. "/videos")
+      local code, _, err = batch "--yes"
+      assert.equal(0, code)
+      assert.truthy(err:find("videos/scene/01.mp4 on the machine mill", 1, true),
+        err)
+    end)
+
+    for what, words in pairs { ["a file was removed"] = "rm %s/videos/scene/02.mp4",
+      ["a file was moved"] = "mv %s/videos/scene/02.mp4 %s/mine.mp4" } do
+      it("exits with 7 where " .. what .. ", and says how to get it", function()
+        shell.run(words:format(folder, folder))
+        local code, out, err = batch "--yes"
+        assert.equal(7, code)
+        assert.same({ 2, 1 }, { json.decode(out).done, json.decode(out).left })
+        assert.truthy(err:find("is not there any more; the video stays bought",
+          1, true), err)
+        assert.is_nil(err:find("starvideos work", 1, true), err)
+        local again = err:match "to download it again: starvideos (download [^\n]+)"
+        assert.equal(0, (run((again:gsub(" %-%-ledger %S+", "")))), again)
+        assert.equal(3, saved())
+        assert.equal(0, (batch "--yes"))
+        assert.equal(3, posts)
+      end)
+    end
+
+    it("exits with 7 where all of the folder was emptied", function()
+      shell.run("rm -rf " .. folder .. "/videos")
+      local code, out, err = batch "--yes"
+      assert.equal(7, code)
+      assert.same({ 0, 3 }, { json.decode(out).done, json.decode(out).left })
+      assert.truthy(err:find("3 bought, not saved", 1, true), err)
+      assert.equal(3, posts)
+    end)
+  end)
+
   it("never sends an order of unknown outcome again", function()
     scenes(2, { [1] = "lost" })
     local code, out, err = batch "--yes"
