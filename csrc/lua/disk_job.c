@@ -7,6 +7,7 @@
 #include "lua/response.h"
 #include "lua/video.h"
 #include "platform/file.h"
+#include "platform/signals.h"
 
 #include "core/hidden.h"
 
@@ -159,7 +160,10 @@ int sv_lua_disk(lua_State *L) {
   if (!*box) {
     return sv_push_problem(L, ENOMEM);
   }
+  sv_signals held;
+  sv_signals_hold(&held); /* this is the host's thread */
   sv_disk_job_run(*box, NULL);
+  sv_signals_release(&held);
   int results = sv_push_disk_job(L, *box);
   sv_disk_job_free(*box);
   *box = NULL;

@@ -8,6 +8,7 @@
 #include "lua/video.h"
 #include "platform/descriptor.h"
 #include "platform/file.h"
+#include "platform/signals.h"
 
 #include "core/hidden.h"
 
@@ -94,7 +95,11 @@ static int file_write(lua_State *L) {
   size_t size, written;
   int file = open_number(L);
   const char *text = luaL_checklstring(L, 2, &size);
-  return results(L, NULL, sv_file_write(file, text, size, &written));
+  sv_signals held;
+  sv_signals_hold(&held);
+  int problem = sv_file_write(file, text, size, &written);
+  sv_signals_release(&held);
+  return results(L, NULL, problem);
 }
 
 /* file:seek("set", position) -> true, or nil, why and errno. */

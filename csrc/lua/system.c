@@ -9,6 +9,7 @@
 #include "lua/interrupt.h"
 #include "platform/address.h"
 #include "platform/clock.h"
+#include "platform/descriptor.h"
 #include "platform/environment.h"
 #include "platform/file.h"
 #include "platform/file_system.h"
@@ -19,6 +20,7 @@
 #include "platform/path.h"
 #include "platform/process.h"
 #include "platform/random.h"
+#include "platform/signals.h"
 #include "platform/sqlite_locks.h"
 #include "platform/terminal.h"
 #include "platform/termination.h"
@@ -290,8 +292,19 @@ static int system_end_terminal(lua_State *L) {
   return 0;
 }
 
-/* begin_termination(), end_termination(), termination_came() -> boolean: see
-** termination.h. */
+/* with_signals_held(fn, ...) -> what fn returns: its writes end this process with no
+** signal. A coroutine cannot yield within. */
+static int system_with_signals_held(lua_State *L) {
+  sv_signals held;
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  sv_signals_hold(&held);
+  int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  sv_signals_release(&held);
+  return status == 0 ? lua_gettop(L) : lua_error(L);
+}
+
+/* begin_termination(), end_termination(), lose_reader(), termination_came() ->
+** "signal", "reader" or nil: see termination.h. */
 static int system_begin_termination(lua_State *L) {
   (void)L;
   sv_termination_begin();
@@ -304,9 +317,27 @@ static int system_end_termination(lua_State *L) {
   return 0;
 }
 
+static int system_lose_reader(lua_State *L) {
+  (void)L;
+  sv_termination_lose_reader();
+  return 0;
+}
+
 static int system_termination_came(lua_State *L) {
-  lua_pushboolean(L, sv_termination_came());
+  static const char *const names[] = {
+      [SV_TERMINATION_NONE] = NULL,
+      [SV_TERMINATION_READER] = "reader",
+      [SV_TERMINATION_SIGNAL] = "signal",
+  };
+  lua_pushstring(L, names[sv_termination_came()]);
   return 1;
+}
+
+/* fill_descriptors(): see descriptor.h. */
+static int system_fill_descriptors(lua_State *L) {
+  (void)L;
+  sv_descriptor_fill_standard();
+  return 0;
 }
 
 /* begin_hangup(), end_hangup(), hangup_came() -> boolean: see hangup.h. */
@@ -427,7 +458,10 @@ static const luaL_Reg functions[] = {
     {"end_terminal", system_end_terminal},
     {"begin_termination", system_begin_termination},
     {"end_termination", system_end_termination},
+    {"lose_reader", system_lose_reader},
     {"termination_came", system_termination_came},
+    {"with_signals_held", system_with_signals_held},
+    {"fill_descriptors", system_fill_descriptors},
     {"begin_hangup", system_begin_hangup},
     {"end_hangup", system_end_hangup},
     {"hangup_came", system_hangup_came},

@@ -25,6 +25,11 @@ sv_descriptor sv_descriptor_find(const char *path);
 /* Another number that leads to the same; false where there is none. */
 bool sv_descriptor_find_again(sv_descriptor *descriptor);
 
+/* Opens what is missing of 0 to 2, so that no socket or file of ours gets such a
+** number: what the program prints would go there. To read or to write there
+** fails as before. On any thread. */
+void sv_descriptor_fill_standard(void);
+
 /* Above all numbers that are looked at where a descriptor is searched for. */
 int sv_descriptor_most(void);
 

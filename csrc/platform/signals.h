@@ -8,9 +8,11 @@
 
 #include <stdbool.h>
 
-/* What the host holds back on this thread itself. */
+enum { SV_SIGNALS = 2 };
+
+/* How the host's thread treats each of them. */
 typedef struct sv_signals {
-  bool pipe, file_size;
+  bool is_blocked[SV_SIGNALS], is_pending[SV_SIGNALS];
 } sv_signals;
 
 /* A write may raise SIGPIPE, which libcurl leaves to its caller with NOSIGNAL,
@@ -18,8 +20,9 @@ typedef struct sv_signals {
 ** Both are held back on this thread alone. */
 void sv_signals_hold(sv_signals *signals);
 
-/* Takes away what came up meanwhile, and lets them through again; on the same
-** thread. What the host holds back stays as it is. */
+/* Takes away what our own writes raised meanwhile, and lets the signals through
+** again; on the same thread. The host keeps its mask, what was pending before,
+** and what another process sent meanwhile. */
 void sv_signals_release(const sv_signals *signals);
 
 #endif

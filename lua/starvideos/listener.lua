@@ -4,6 +4,7 @@
 -- on stderr where that fails.
 -- @module starvideos.listener
 
+local core = require "starvideos.core"
 local errors = require "starvideos.errors"
 local redact = require "starvideos.redact"
 
@@ -49,9 +50,11 @@ local function report(context, name, raised)
   local heard = name ~= "on_event" and context.on_event
     and pcall(context.on_event, event)
   if not heard then
-    io.stderr:write(("starvideos: %s raised an error, and the call continued;"
+    local text = ("starvideos: %s raised an error, and the call continued;"
       .. " only the first error of each listener is reported: %s\n"):format(
-      name, event.failure))
+      name, event.failure)
+    -- The host may have closed it, or its reader may be gone.
+    pcall(core.with_signals_held, io.stderr.write, io.stderr, text)
   end
 end
 

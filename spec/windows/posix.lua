@@ -38,6 +38,7 @@ return {
   ["spec/integration/libcurl_spec.lua"] = PRELOAD,
   ["spec/integration/limits_spec.lua"] = SERVER,
   ["spec/integration/sandbox_nginx_spec.lua"] = NGINX,
+  ["spec/integration/signals_spec.lua"] = SIGNAL,
   ["spec/unit/cli/gateway_spec.lua"] = NGINX,
 
   ["spec/hosts/luv_spec.lua"] = {

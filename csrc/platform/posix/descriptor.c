@@ -19,6 +19,20 @@ sv_descriptor sv_descriptor_of(int file) {
   return descriptor;
 }
 
+/* In the wrong mode, so that it cannot be used. Where nothing is mounted at /dev
+** a directory does as well. Another thread may fill the same gap. */
+void sv_descriptor_fill_standard(void) {
+  for (int number = 0; number <= STDERR_FILENO; number++) {
+    if (fcntl(number, F_GETFD) < 0) {
+      int file = open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+      file = file < 0 ? open("/", O_RDONLY) : file;
+      if (file > STDERR_FILENO) {
+        close(file);
+      }
+    }
+  }
+}
+
 int sv_descriptor_most(void) {
   long most = sysconf(_SC_OPEN_MAX);
   return most > 0 && most < MOST_FILES ? (int)most : MOST_FILES;

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "platform/descriptor.h"
+
 #include "core/hidden.h"
 
 /* Of a system call that gives 0 where it succeeds. */
@@ -168,6 +170,7 @@ static int look(int file) {
 int sv_file_open(int *file, const char *path, sv_file_access access,
                  bool is_private) {
   int flags = flags_of[access] | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  sv_descriptor_fill_standard();
   *file = open(path, flags, is_private ? 0600 : 0666);
   int problem = *file < 0 ? errno : look(*file);
   if (*file >= 0 && problem) {

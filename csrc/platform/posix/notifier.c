@@ -60,6 +60,7 @@ static int open_pair(sv_notifier *notifier) {
 #ifdef SOCK_CLOEXEC
   kind |= SOCK_CLOEXEC;
 #endif
+  sv_descriptor_fill_standard();
   int problem = socketpair(AF_UNIX, kind, 0, ends) == 0 ? 0 : errno;
   for (int i = 0; i < 2 && !problem; i++) {
     set_flags(ends[i]);

@@ -5,54 +5,64 @@
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/hidden.h"
 
+static const int numbers[SV_SIGNALS] = {SIGPIPE, SIGXFSZ};
+
 void sv_signals_hold(sv_signals *signals) {
-  sigset_t held, before;
-  sigemptyset(&held);
-  sigaddset(&held, SIGPIPE);
-  sigaddset(&held, SIGXFSZ);
-  pthread_sigmask(SIG_BLOCK, &held, &before);
-  signals->pipe = sigismember(&before, SIGPIPE);
-  signals->file_size = sigismember(&before, SIGXFSZ);
+  sigset_t ours, before, pending;
+  sigemptyset(&ours);
+  sigpending(&pending);
+  for (int i = 0; i < SV_SIGNALS; i++) {
+    sigaddset(&ours, numbers[i]);
+  }
+  pthread_sigmask(SIG_BLOCK, &ours, &before);
+  for (int i = 0; i < SV_SIGNALS; i++) {
+    signals->is_blocked[i] = sigismember(&before, numbers[i]) == 1;
+    signals->is_pending[i] = sigismember(&pending, numbers[i]) == 1;
+  }
 }
 
 #ifdef __APPLE__
 
-/* None of another thread takes these away: they are held back there, or would
-** have ended the process. */
-static bool take(const sigset_t *ours) {
+/* No other thread takes it away: there it is held back, or would have ended the
+** process. Who sent it is not told. */
+static bool take(const sigset_t *one, int number, bool *is_foreign) {
   sigset_t pending;
-  int number;
   sigpending(&pending);
-  bool has_one = (sigismember(&pending, SIGPIPE) &&
-                  sigismember(ours, SIGPIPE)) ||
-                 (sigismember(&pending, SIGXFSZ) &&
-                  sigismember(ours, SIGXFSZ));
-  return has_one && sigwait(ours, &number) == 0;
+  *is_foreign = false;
+  return sigismember(&pending, number) == 1 && sigwait(one, &number) == 0;
 }
 
 #else
 
-static bool take(const sigset_t *ours) {
+/* What a write raises names this process as its sender. */
+static bool take(const sigset_t *one, int number, bool *is_foreign) {
   const struct timespec none = {0, 0};
-  return sigtimedwait(ours, NULL, &none) > 0;
+  siginfo_t info;
+  bool is_taken = sigtimedwait(one, &info, &none) == number;
+  *is_foreign = is_taken && info.si_code == SI_USER && info.si_pid != getpid();
+  return is_taken;
 }
 
 #endif
 
-/* One that the host holds back may have been pending before. */
 void sv_signals_release(const sv_signals *signals) {
-  sigset_t ours;
-  sigemptyset(&ours);
-  if (!signals->pipe) {
-    sigaddset(&ours, SIGPIPE);
+  for (int i = 0; i < SV_SIGNALS; i++) {
+    bool is_foreign = false;
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, numbers[i]);
+    if (!signals->is_pending[i]) {
+      take(&one, numbers[i], &is_foreign);
+    }
+    if (!signals->is_blocked[i]) {
+      pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+    }
+    if (is_foreign) {
+      kill(getpid(), numbers[i]);
+    }
   }
-  if (!signals->file_size) {
-    sigaddset(&ours, SIGXFSZ);
-  }
-  while (take(&ours)) {
-  }
-  pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
 }

@@ -5,6 +5,7 @@
 #include "core/hidden.h"
 
 sv_descriptor sv_socket_open(int family, int kind, int protocol) {
+  sv_descriptor_fill_standard();
 #ifdef SOCK_CLOEXEC
   int file = socket(family, kind | SOCK_CLOEXEC, protocol);
 #else

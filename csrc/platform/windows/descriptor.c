@@ -30,6 +30,11 @@ sv_descriptor sv_descriptor_of(int file) {
   return descriptor;
 }
 
+/* Handles of the system's have no such numbers, and the C library gives 0 to 2 to
+** no file of ours while stdin, stdout and stderr stand. */
+void sv_descriptor_fill_standard(void) {
+}
+
 int sv_descriptor_most(void) {
   return MOST_FILES;
 }

@@ -5,7 +5,7 @@
 /* Here a write that fails raises nothing. */
 
 void sv_signals_hold(sv_signals *signals) {
-  signals->pipe = signals->file_size = false;
+  *signals = (sv_signals){{false}, {false}};
 }
 
 void sv_signals_release(const sv_signals *signals) {

@@ -10,6 +10,7 @@
 
 static bool is_caught;
 static volatile LONG came;
+static bool lost_reader;
 
 static bool is_handled(int number) {
   void (*now)(int) = signal(number, SIG_IGN);
@@ -39,6 +40,7 @@ void sv_termination_begin(void) {
   if (!is_caught) {
     sv_module_keep(&is_caught);
     came = 0;
+    lost_reader = false;
     is_caught = SetConsoleCtrlHandler(handle, TRUE) != 0;
   }
 }
@@ -50,6 +52,20 @@ void sv_termination_end(void) {
   }
 }
 
-bool sv_termination_came(void) {
-  return came != 0;
+/* The interpreter's handler is taken away as it is called. */
+void sv_termination_lose_reader(void) {
+  bool is_first = !lost_reader;
+  lost_reader = true;
+  if (is_first && !came && is_handled(SIGINT)) {
+    void (*handler)(int) = signal(SIGINT, SIG_IGN);
+    signal(SIGINT, handler);
+    raise(SIGINT);
+    signal(SIGINT, handler);
+  }
+}
+
+sv_termination sv_termination_came(void) {
+  return came          ? SV_TERMINATION_SIGNAL
+         : lost_reader ? SV_TERMINATION_READER
+                       : SV_TERMINATION_NONE;
 }

@@ -240,7 +240,11 @@ function _M.order(context, operation, call, steps)
     one.send()
   end
   local ok, raised = pcall(one.tell)
-  return one.outcome, not ok and listener.is_interrupt(context, raised)
+  local interrupted = not ok and listener.is_interrupt(context, raised)
+  if interrupted then
+    context.runtime:interrupt()
+  end
+  return one.outcome, interrupted
 end
 
 return _M

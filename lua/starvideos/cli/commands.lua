@@ -111,6 +111,7 @@ function _M.generate(job)
     job.console:note(("already saved as %s; nothing was ordered"):format(
       file.path), { event = "saved_before", task_id = task.id, file = file })
   end
+  job.saved = file.path
   job.console:warn(file.warnings)
   return plain(task, file)
 end
@@ -128,6 +129,7 @@ function _M.create(job)
   if not task then
     return nil, warnings
   end
+  job.task_id = task.id
   job.console:warn(warnings)
   if not job.sent then
     note_known(job, task)
@@ -209,6 +211,7 @@ function _M.wait(job)
   if not task or err then
     return nil, err
   end
+  job.saved = file and file.path
   return plain(task, file)
 end
 
@@ -226,6 +229,7 @@ function _M.download(job)
   if not file then
     return nil, err
   end
+  job.saved = file.path
   return records.text("file", file)
 end
 

@@ -13,6 +13,9 @@ Console.__index = Console
 local BAR_CELLS, FEWEST_CELLS = 20, 5
 local USUAL_WIDTH, USUAL_HEIGHT = 80, 24
 
+-- The errno of a write that nobody reads any more, in every system.
+local EPIPE = 32
+
 --- Seconds as people read them.
 -- @tparam number seconds
 -- @treturn string such as 1:05
@@ -75,6 +78,17 @@ function Console:blanks(width, length)
   return (" "):rep(math.min(#self.drawn, width - 1) - length)
 end
 
+-- What is written while the command works. Nothing here ends it but a reader that is
+-- gone, and that one as Ctrl-C does: what is on the wire gets its answer.
+local function tell(self, ...)
+  local _, _, errno = self.stderr:write(...)
+  self.stderr:flush()
+  if errno == EPIPE then
+    self.unread = true
+    self.lose_reader()
+  end
+end
+
 --- Show progress: redrawn in place on a terminal, else a line when `what`
 -- has changed.
 -- @tparam string what
@@ -86,12 +100,11 @@ function Console:progress(what, share, elapsed)
   elseif self.terminal then
     local width = self.size() or USUAL_WIDTH
     local text = progress_line(what:gsub("%c", "?"), share, elapsed, width)
-    self.stderr:write("\r", text, self:blanks(width, #text))
-    self.stderr:flush()
-    self.drawn = text
+    self.drawn, text = text, text .. self:blanks(width, #text)
+    tell(self, "\r", text)
   elseif what ~= self.last_told then
-    self.stderr:write(what, "\n")
     self.last_told = what
+    tell(self, what, "\n")
   end
 end
 
@@ -122,8 +135,7 @@ function Console:note(text, object)
     return
   end
   self:clear()
-  self.stderr:write(self.json and json.encode(object) or text, "\n")
-  self.stderr:flush()
+  tell(self, self.json and json.encode(object) or text, "\n")
 end
 
 --- The warnings of a call, a note each.
@@ -150,14 +162,14 @@ end
 function Console:event(event)
   self:clear()
   if self.json then
-    self.stderr:write(json.encode { event = event }, "\n")
+    tell(self, json.encode { event = event }, "\n")
     return
   elseif not event.method then
-    self.stderr:write(event.failure and event.name .. ": " .. event.failure
+    tell(self, event.failure and event.name .. ": " .. event.failure
       or event_text(event), "\n")
     return
   end
-  self.stderr:write(("%s %s %s%s\n"):format(tostring(event.method),
+  tell(self, ("%s %s %s%s\n"):format(tostring(event.method),
     tostring(event.url), tostring(event.status or event.failure),
     event.elapsed and " " .. c_locale.number("%.3f", event.elapsed) .. " s" or ""))
 end
@@ -166,13 +178,14 @@ end
 -- @tparam string text
 -- @treturn boolean whether it was written whole
 -- @treturn ?string why not
+-- @treturn ?boolean whether it is a reader that is gone
 function Console:result(text)
   self:clear()
-  local written, problem = self.stdout:write(text, "\n")
+  local written, problem, errno = self.stdout:write(text, "\n")
   if written then
-    written, problem = self.stdout:flush()
+    written, problem, errno = self.stdout:flush()
   end
-  return written and true or false, problem
+  return written and true or false, problem, errno == EPIPE
 end
 
 -- A violation of one order among many names its line, and its field where the
@@ -199,35 +212,47 @@ local function heading(err)
     or "the order breaks documented limits; nothing was sent"
 end
 
---- An error, as a sentence with a line for each violation, or as JSON.
+local function failure_json(err, subject)
+  return '{"error":' .. records.text("error", records.error(err))
+    .. (subject and ',"order":' .. json.encode(subject) or "") .. "}\n"
+end
+
+local function failure_text(self, err, advice, subject)
+  local before = "starvideos: " .. (self.unread
+    and "stopped, because nobody reads its messages any more: " or "")
+    .. (subject and subject .. ": " or "")
+  local lines = { before .. (err.violations and heading(err)
+    or err.plain and err.message or tostring(err)) }
+  for _, violation in ipairs(err.violations or {}) do
+    lines[#lines + 1] = "  " .. violation_text(violation)
+  end
+  for _, line in ipairs(advice or {}) do
+    lines[#lines + 1] = line
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+--- An error, as a sentence with a line for each violation, or as JSON. Where stderr
+-- does not take it stdout does: it may name a task that was bought.
 -- @tparam table err where it is `plain`, its message alone is told
 -- @tparam ?table advice lines: how to go on
 -- @tparam ?string subject the order it happened to, where that is one of many
 function Console:failure(err, advice, subject)
   self:clear()
-  if self.json then
-    self.stderr:write('{"error":', records.text("error", records.error(err)),
-      subject and ',"order":' .. json.encode(subject) or "", "}\n")
-    return
-  end
-  local before = "starvideos: " .. (subject and subject .. ": " or "")
-  if err.violations then
-    self.stderr:write(before, heading(err), "\n")
-    for _, violation in ipairs(err.violations) do
-      self.stderr:write("  ", violation_text(violation), "\n")
-    end
-  else
-    self.stderr:write(before, err.plain and err.message or tostring(err), "\n")
-  end
-  for _, line in ipairs(advice or {}) do
-    self.stderr:write(line, "\n")
+  local text = self.json and failure_json(err, subject)
+    or failure_text(self, err, advice, subject)
+  local written, why = self.stderr:write(text)
+  if not written and why then
+    self.stdout:write(text)
+    self.stdout:flush()
   end
 end
 
 local _M = { progress_line = progress_line, clock_text = clock_text, bar = bar }
 
 --- Make a console.
--- @tparam table env `stdout`, `stderr`, `terminal`, `size` and `getenv` (functions)
+-- @tparam table env `stdout`, `stderr`, `terminal`, `size`, `getenv` and
+--   `lose_reader` (functions; the last is called when nobody reads stderr any more)
 -- @tparam table options `json`, `quiet`
 -- @treturn table console
 function _M.new(env, options)
@@ -238,6 +263,7 @@ function _M.new(env, options)
     size = env.size,
     json = options.json,
     quiet = options.quiet,
+    lose_reader = env.lose_reader,
     drawn = "",
     screen = screens.new(env.stderr),
   }, Console)

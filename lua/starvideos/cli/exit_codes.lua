@@ -14,9 +14,9 @@ _M.rows = {
   { "REFUSED", 5, "refused or not sent; nothing was bought" },
   { "UNKNOWN", 6, "outcome unknown; it may have been bought" },
   { "NOT_SAVED", 7, "the video was made, but not downloaded; download it" },
-  { "DISK", 8, "the local disk, a file or the ledger failed" },
+  { "DISK", 8, "the local disk, a file, the ledger or the output failed" },
   { "INTERRUPTED", 130, "interrupted" },
-  { "TERMINATED", 143, "interrupted by SIGTERM" },
+  { "TERMINATED", 143, "interrupted by SIGTERM or SIGHUP" },
 }
 for _, row in ipairs(_M.rows) do
   _M[row[1]] = row[2]

@@ -58,6 +58,7 @@ local function real_environment()
     end,
     size = function() return core.terminal_size(2) end,
     stdout_size = function() return core.terminal_size(1) end,
+    lose_reader = core.lose_reader,
     client_options = {},
   }
 end
@@ -123,17 +124,46 @@ local function run(job)
   return functions[job.options.command](job)
 end
 
-local function execute(job)
-  local result, err = run(job)
-  local written, problem = true, nil
+-- Commands with a result that somebody has paid for. Others only list what can be
+-- asked again, and say nothing to a reader that has seen enough.
+local buys = { generate = true, create = true, batch = true, work = true,
+  resume = true, wait = true, download = true }
+
+-- Where the id stands, once stdout did not take it.
+local function unwritten(job, problem)
+  local text, id = "cannot write the result: " .. tostring(problem), job.task_id
+  local lines
+  if job.saved then
+    text, lines = ("%s; the video%s is saved as %s"):format(text, id
+      and " of task " .. id or "", job.saved), {}
+  elseif id and job.options.command == "create" then
+    text = ("%s; task %s was ordered"):format(text, id)
+  elseif id then
+    lines = { "to see it again: " .. advice.command(job, "query", { id }) }
+  elseif buys[job.options.command] then
+    lines = { "what became of the orders: " .. advice.command(job, "orders",
+      {}) }
+  end
+  return failure.new("io", text, { advice = lines, task_id = id })
+end
+
+-- Tells how a command has ended; returns the exit code.
+local function deliver(job, result, err)
+  local written, problem, is_unread = true, nil, nil
   if result and result ~= "" then
-    written, problem = job.console:result(result)
+    written, problem, is_unread = job.console:result(result)
   end
-  if not written then
-    return report(job, failure.new("io", "cannot write the result: "
-      .. tostring(problem)))
+  local code = err and report(job, err) or exit_codes.DONE
+  if written or code == exit_codes.INTERRUPTED then
+    return code
+  elseif buys[job.options.command] or not is_unread then
+    report(job, unwritten(job, problem))
   end
-  return err and report(job, err) or exit_codes.DONE
+  return exit_codes.DISK
+end
+
+local function execute(job)
+  return deliver(job, run(job))
 end
 
 -- Ctrl-C between two operations, where neither turned it into an error.
@@ -188,8 +218,7 @@ local function perform(words, env)
   local read, options, text, asked = pcall(arguments.parse, words, versions.text,
     env.stdout_terminal() and env.stdout_size() or nil)
   if read and asked then
-    env.stdout:write(text, "\n")
-    return exit_codes.DONE
+    return deliver(new_job({}, env), text)
   elseif not read or not options then
     return misread(words, env, text or options)
   end
@@ -230,10 +259,22 @@ local function stop_compiling()
   end
 end
 
+-- The code where the work was ended from outside, or nobody reads what it says.
+local function code_after(came, code)
+  if came == "signal" and code == exit_codes.INTERRUPTED then
+    return exit_codes.TERMINATED
+  elseif came == "reader" and (code == exit_codes.INTERRUPTED
+    or code == exit_codes.DONE) then
+    return exit_codes.DISK
+  end
+  return code
+end
+
 -- In this process itself. A signal may also come where nothing waits for one.
 local function perform_here(words)
-  stop_compiling()
+  core.fill_descriptors() -- before anything opens a socket
   core.begin_termination()
+  stop_compiling()
   core.begin_terminal()
   local ok, code = pcall(perform, own_words(words), real_environment())
   core.end_terminal()
@@ -241,11 +282,12 @@ local function perform_here(words)
   if not ok and not was_interrupted(code) then
     error(code, 0)
   end
-  return ok and code or exit_codes.INTERRUPTED
+  return code_after(core.termination_came(), ok and code
+    or exit_codes.INTERRUPTED)
 end
 
---- Run a command line. Without `env` it is this process's own, and SIGTERM stops
--- it as Ctrl-C does.
+--- Run a command line. Without `env` it is this process's own, and SIGTERM and
+-- SIGHUP stop it as Ctrl-C does.
 -- @tparam table words a list, as `arg`
 -- @tparam[opt] table env for tests: `stdin`, `stdout`, `stderr`,
 --   `getenv(name)`, `terminal()`, `stdout_terminal()`, `size()` and
@@ -254,11 +296,7 @@ end
 --   `client_options` (further options of the client)
 -- @treturn number the exit code
 function _M.main(words, env)
-  local code = env and perform(words, env) or perform_here(words)
-  if code == exit_codes.INTERRUPTED and core.termination_came() then
-    return exit_codes.TERMINATED
-  end
-  return code
+  return env and perform(words, env) or perform_here(words)
 end
 
 return _M

@@ -197,6 +197,7 @@ local function connect(self)
   if not claimed then
     return nil, lost
   end
+  core.fill_descriptors()
   core.heartbeat()
   self.completed = self.dialect.complete(self.address)
   local called, connection, why = pcall(dbi.Connect, self.dialect.driver,

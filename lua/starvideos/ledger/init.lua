@@ -550,13 +550,14 @@ function Ledger:close()
   self:tell()
 end
 
--- Calls the orders on this thread.
+-- Calls the orders on this thread, which may be the host's: a file that grows
+-- beyond its limit must not end the process.
 local function inline(_, options)
   databases.check(options.address) -- loads LuaDBI: later it may not be found
   local news = require "starvideos.ledger.news"
   local orders = require("starvideos.ledger.orders").new(options)
   return function(...)
-    local result, problem, list = news.during(orders, ...)
+    local result, problem, list = core.with_signals_held(news.during, orders, ...)
     return result, problem, list and { list = list }
   end, orders
 end

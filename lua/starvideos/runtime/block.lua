@@ -310,11 +310,17 @@ function Block:await(actor, message, _, patience)
   elseif not is_interrupt(raised) then
     error(raised, 0)
   end
+  self:interrupt()
+  return "interrupted"
+end
+
+--- Ctrl-C came in the running fiber, and was caught there: it ends the waits of the
+-- others as well. LuaJIT raises it in whichever fiber runs.
+function Block:interrupt()
   local fiber = self.scheduler:current()
   if fiber then
     self.scheduler:cancel(fiber.operation, "interrupted")
   end
-  return "interrupted"
 end
 
 --- Run functions side by side until all have returned; while one sleeps or

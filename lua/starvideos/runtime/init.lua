@@ -52,6 +52,8 @@ local _M = {}
 -- @table optional
 -- @field is_interrupt (block) `(raised)` whether that is Ctrl-C. Without it no
 --   error of a listener is (listener)
+-- @field interrupt (block) `()` ends what runs side by side, after such an error
+--   was caught (exchange)
 -- @field shield (ngx) `(body, lost)` runs a function to its end though its
 --   caller is killed, and then `lost`. Without it a caller cannot be killed
 --   while it waits (exchange, ledger)
