@@ -360,31 +360,37 @@ describe("the file of a ledger", function()
       assert.is_nil(result)
       assert.equal("ledger", err.kind)
       assert.truthy(err.message:find(deed[3], 1, true), err.message)
+      assert.truthy(err.message:find("no further order was sent", 1, true))
       assert.same({ world:sent "POST", world:billed() },
         { world:billed(), #told })
       assert.is_true(world:billed() < 8)
     end)
   end
 
-  it("removed under a worker that is stopped: it tells all tasks", function()
-    local crew = crews.new(world)
-    finally(crew.close)
-    assert(enqueue(crew:client(), 3))
-    local worker = crew:start()
-    crew:go(20, worker)
-    assert.equal(3, world:billed())
-    sh "rm @db@*"
-    worker.handle:cancel()
-    crew:go(20, worker)
-    local err = crews.err_of(worker)
-    assert.truthy(err.message:find("moved or removed", 1, true), err.message)
-    assert.falsy(err.message:find("nothing is lost", 1, true))
-    assert.equal(3, #worker.done)
-    for _, one in ipairs(worker.done) do
-      assert.truthy(one.err.message:find("task " .. one.err.task_id
-        .. " was bought", 1, true), one.err.message)
-    end
-  end)
+  for _, method in ipairs { "work", "resume" } do
+    it("removed under a stopped " .. method .. ": it tells all tasks", function()
+      local crew = crews.new(world)
+      finally(crew.close)
+      local client = crew:client()
+      for index = 1, method == "resume" and 3 or 0 do
+        assert(create(client, "k" .. index))
+      end
+      assert(method == "resume" or enqueue(client, 3))
+      local worker = crew:start({}, nil, method)
+      crew:go(20, worker)
+      assert.equal(3, world:billed())
+      sh "rm @db@*"
+      worker.handle:cancel()
+      crew:go(20, worker)
+      local err = crews.err_of(worker)
+      assert.truthy(err.message:find("moved or removed", 1, true), err.message)
+      assert.falsy(err.message:find("nothing is lost", 1, true))
+      assert.equal(3, #worker.done)
+      for _, one in ipairs(worker.done) do
+        assert.truthy(one.err.message:find(one.err.task_id, 1, true))
+      end
+    end)
+  end
 
   it("on a network file system takes no order, and goes on with those it has",
     function()

@@ -21,14 +21,16 @@ local function is_new(location, address)
   return location.path and (not size or size == 0)
 end
 
--- Where a ledger's file lies; the reason where no order can be sent by it.
-local function look_at_disk(location, address)
+-- On what a ledger's file lies; a finding where no order can be sent by it.
+local function look_at_file(location, address)
   local name = location.path and core.file_system(address)
-  local remote = locations.is_network(name)
-  return name and (" (file system %s)"):format(name) or "", remote and {
-    state = "failed", exit = exit_codes.DISK, found = ("%s is on a network file"
-      .. " system (%s): no order is sent by it"):format(locations.shown(address),
-      name), cure = locations.misplaced.network.cure } or nil
+  local word = locations.is_network(name) and "network"
+    or location.path and core.sqlite_file(address):look()
+  local place = word ~= "missing" and locations.misplaced[word]
+  return name and (" (file system %s)"):format(name) or "", place and {
+    state = "failed", exit = exit_codes.DISK, cure = place.cure,
+    found = ("no order is sent by %s: %s"):format(locations.shown(address),
+      place.what:format(name)) } or nil
 end
 
 local function open_ledger(job, address, shown, add)
@@ -57,9 +59,9 @@ local function look_at_ledger(job, add)
   end
   local location = locations.read(address)
   local shown = locations.shown(address)
-  local disk, remote = look_at_disk(location or {}, address)
-  if remote then
-    return add("ledger", remote)
+  local disk, misplaced = look_at_file(location or {}, address)
+  if misplaced then
+    return add("ledger", misplaced)
   elseif location and is_new(location, address) then
     return add("ledger", { state = "optional", found = shown .. disk
       .. " is not there yet; the first order makes it" })

@@ -514,11 +514,11 @@ for name, method in pairs(fleet) do
   Ledger[name] = method
 end
 
---- Whether what is recorded can be read by others; see `starvideos.ledger.store`.
--- @treturn ?boolean true
--- @treturn ?table err, with `misplaced` where it cannot
-function Ledger:check_kept()
-  return ask(self, "check_kept")
+--- Why nobody else reads what is recorded here.
+-- @treturn ?table err, see `starvideos.ledger.store`; nil where others do
+function Ledger:lost()
+  local _, err = ask(self, "check_kept")
+  return err and err.misplaced and err or nil
 end
 
 --- Tell the client's listener what has changed; to be called once an order that

@@ -317,7 +317,7 @@ function _M.claim(store, caller, id, want)
   else
     local count = true
     if want.what == "queued" then
-      count, err = store:look()
+      count, err = store:look "no further order was sent"
     end
     if not count then
       return nil, err

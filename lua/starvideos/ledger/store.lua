@@ -113,15 +113,16 @@ local function place_of(self)
 end
 
 --- Whether orders may be placed: to be asked right before that.
+-- @tparam[opt] string sent what the err says of money
 -- @treturn ?boolean true
 -- @treturn ?table err; with `misplaced` where nothing may be sent by this ledger,
 --   and `orphaned` where nobody else reads what it records
-function Store:look()
+function Store:look(sent)
   local word, network, err = place_of(self)
   local place = locations.misplaced[word]
   if place then
-    err = self:failure("used for an order", ("%s; nothing was sent; %s"):format(
-      place.what:format(network), place.cure))
+    err = self:failure("used for an order", ("%s; %s; %s"):format(
+      place.what:format(network), sent or "nothing was sent", place.cure))
     err.misplaced, err.orphaned, err.sent = true, place.is_lost, false
   end
   return not err or nil, err

@@ -380,8 +380,7 @@ end
 -- @tparam table job
 function _M.tell_unrecorded(job)
   local ledger = job.context.ledger
-  local _, lost = ledger:check_kept()
-  lost = lost and lost.misplaced and lost or nil -- else it may be kept later
+  local lost = ledger:lost()
   for _, one in ipairs(job.unrecorded) do
     if not lost and not ledger:of_task(one.err.task_id) then
       job.result.unknown = job.result.unknown + 1

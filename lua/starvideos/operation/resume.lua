@@ -278,13 +278,14 @@ local function list_of(context)
 end
 
 local function stopped(self)
-  local result = self.result
+  local result, lost = self.result, self.context.ledger:lost()
   return errors.new {
     kind = "cancelled",
-    message = ("%s; %d saved, %d failed; nothing is lost: resume again for the"
-      .. " rest"):format(
+    message = ("%s; %d saved, %d failed; %s"):format(
       self.interrupted and "interrupted" or "cancelled", result.done,
-      result.failed),
+      result.failed, lost and lost.message
+        .. "; keep the ids of the tasks that are left"
+        or "nothing is lost: resume again for the rest"),
     result = result,
     interrupted = self.interrupted,
   }

@@ -158,6 +158,17 @@ describe("doctor", function()
       end
     end)
 
+  it("finds a ledger that has two names", function()
+    files.write(folder .. "/one.db", "")
+    assert(shell.run(shell.fill("ln @folder@/one.db @folder@/two.db",
+      { folder = folder })))
+    local found, code = examine { ledger = folder .. "/two.db" }
+    assert.equal("failed", found.ledger.state)
+    assert.truthy(found.ledger.found:find("hard link", 1, true))
+    assert.equal("remove one of the names", found.ledger.cure)
+    assert.equal(8, code)
+  end)
+
   it("finds a libcurl that is too old, or without TLS", function()
     local curl = require "starvideos.curl"
     local version = curl.version

@@ -26,6 +26,8 @@ describe("resume", function()
 
   function ledger.of_task() end
 
+  function ledger.lost() end
+
   function ledger.seen()
     return true
   end
