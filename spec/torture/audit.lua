@@ -56,7 +56,7 @@ local function by_task(rows)
       orders[id] = row
     end
     if row.state == "unknown" then
-      unknown[row.order_key] = true
+      unknown[row.order_key:match "([^/]*)%.mp4$" or row.order_key] = true
     end
   end
   return orders, unknown

@@ -29,9 +29,9 @@ local file
 local current, subject = "start", "-"
 local listeners = {}
 
--- `key` is that of the order it is about.
+-- `key` is that of the order it is about, or the path that names it.
 local function enter(name, key)
-  current, subject = name, key or "-"
+  current, subject = name, (key or "-"):gsub("^.*/", ""):gsub("%.mp4$", "")
   file:seek "set"
   file:write((name .. " " .. subject .. (" "):rep(WIDTH)):sub(1, WIDTH))
   file:flush()

@@ -100,7 +100,8 @@ local function mount(folder, kills)
 end
 
 local function prepare(server, part, folder, fault)
-  assert(shell.run(shell.fill("mkdir @folder@ @folder@.marks",
+  assert(shell.run(shell.fill("mkdir @folder@ @folder@.marks"
+    .. " && ln -s @folder@ @folder@.link",
     { folder = folder })))
   stage.write_settings(folder .. ".json", server, fault, {
     ledger = folder .. "/ledger.db", folder = folder,
