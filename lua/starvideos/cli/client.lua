@@ -133,6 +133,7 @@ local function check_words(job)
   given.take = tonumber(given.take) or given.take
   for _, row in ipairs { { "--edition", given.edition, accepted.new.edition },
     { "--validation", given.validation, accepted.new.validation },
+    { "--accept", given.accept, accepted.download.accept },
     { "--key", given.key, accepted.create.key },
     { "--take", given.take, accepted.create.take },
     { "--label", given.command ~= "label" and given.label or nil,

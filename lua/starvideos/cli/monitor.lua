@@ -244,6 +244,7 @@ function Monitor:on_done(order, file, err)
       order_id = order.id, key = order.key, take = order.take,
       task_id = order.task_id, file = file })
   end
+  self.job.console:warn(file and file.warnings)
   draw(self)
 end
 

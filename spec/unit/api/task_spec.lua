@@ -1,5 +1,19 @@
 local tasks = require "starvideos.api.task"
 
+describe("the link of a task", function()
+  it("has no blanks around it", function()
+    for _, blank in ipairs { "", " ", "\n", "\t \r\n", (" "):rep(100000) } do
+      local link = "https://m.example/a%20b.mp4?s=x y"
+      assert.equal(link, tasks.new({ video_url = blank .. link .. blank })
+        .video_url)
+      assert.equal(link, tasks.new({ url = blank .. link }).video_url)
+      assert.is_nil(tasks.new({ video_url = blank }).video_url)
+    end
+    assert.equal("https://m/1", tasks.new({ video_url = "  ",
+      url = "https://m/1 " }).video_url)
+  end)
+end)
+
 describe("the age of a task", function()
   it("is counted from when the provider created it", function()
     assert.equal(90, tasks.age({ created = 1700000000 }, 1700000090))

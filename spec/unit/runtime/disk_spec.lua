@@ -1,3 +1,4 @@
+local clip = require "spec.fixtures.clip"
 local curl = require "starvideos.curl"
 local disk = require "starvideos.runtime.disk"
 local files = require "spec.fixtures.files"
@@ -42,6 +43,17 @@ local function jobs_of(do_job)
     assert.equal("", do_job("read", path, 4))
     fails("io", 2, "read", part)
     fails("io", 21, "read", "/tmp")
+  end)
+
+  it("look what a file is", function()
+    write(path, clip.mp4(50))
+    assert.same({ "mp4", "whole" }, { do_job("video", path) })
+    write(path, clip.mp4(50):sub(1, -2))
+    assert.same({ "mp4", "cut" }, { do_job("video", path) })
+    write(path, "a page")
+    assert.same({ false, "whole" }, { do_job("video", path) })
+    fails("io", 2, "video", part)
+    fails("io", 21, "video", "/tmp")
   end)
 
   it("write a new file, behind or over what is there", function()
