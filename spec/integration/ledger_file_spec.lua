@@ -1,6 +1,8 @@
 -- A ledger's file that is not what it was, while a program has it open: whoever
 -- opens it by its path then sees other orders, and would buy the same again.
 
+local admit = require "starvideos.operation.admit"
+local contexts = require "starvideos.context"
 local core = require "starvideos.core"
 local crews = require "spec.fixtures.crew"
 local databases = require "starvideos.ledger.database"
@@ -125,6 +127,31 @@ describe("the file of a ledger", function()
       assert.equal(0, world:sent "POST")
     end)
   end
+
+  it("that was moved admits no request of a gateway, but those it has", function()
+    local context = contexts.of(world:client { account = "alice" })
+    local first = assert(admit.run(context, world.params(), { key = "first" }))
+    sh "mv @db@ @folder@/x"
+    local row, err = admit.run(context, world.params(), { key = "second" })
+    assert.is_nil(row)
+    assert.truthy(err.message:find("nothing was sent", 1, true), err.message)
+    assert.equal(first.row.order_id, assert(admit.run(context, world.params(),
+      { key = "first" })).row.order_id)
+  end)
+
+  -- An order that waits for its turn has been placed, and is sent later.
+  it("that was moved while an order waited sends that neither", function()
+    local ledger = contexts.of(world:client()).ledger
+    local verdict, row = ledger:begin({ key = "second", take = 1,
+      model = "videos", params = "{}", base_url = "" }, {})
+    assert.equal("send", verdict)
+    sh "mv @db@ @folder@/x"
+    for _, step in ipairs { "renew", "submitting" } do
+      local after, err = ledger[step](ledger, row)
+      assert.is_nil(after)
+      assert.truthy(err.message:find("moved or removed", 1, true), err.message)
+    end
+  end)
 
   it("takes orders again when it is what it was", function()
     local client = world:client()

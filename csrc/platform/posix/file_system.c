@@ -11,8 +11,9 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #else
-#include <sys/mount.h>
 #include <sys/param.h>
+/* After the former. */
+#include <sys/mount.h>
 #endif
 
 #include "platform/file.h"

@@ -199,7 +199,7 @@ function _M.place(app, caller, wanted)
       key = wanted.key, attempt = wanted.attempt, began = wanted.began,
       terms = caller.limits })
   end
-  if ok and not found and uncertain[err.kind] then
+  if ok and not found and uncertain[err.kind] and not err.misplaced then
     return nil, not_known()
   elseif not found then
     return nil, refusals.of(errors.is(err) and err or { kind = "internal" })

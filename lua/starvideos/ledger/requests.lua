@@ -239,7 +239,10 @@ function _M.admit(store, caller, wanted, terms)
       bar.verdict = "barred"
       return bar
     end
-    return not err and enqueue(store, caller, wanted) or nil, err
+    if err then
+      return nil, err
+    end
+    return enqueue(store, caller, wanted)
   end)
 end
 

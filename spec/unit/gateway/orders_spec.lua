@@ -60,4 +60,11 @@ describe("the error of an entry", function()
     local own = "cannot read https://me.example/cat.png?[redacted]: 404."
     assert.equal(own, told(own))
   end)
+
+  it("is not there where the ledger's file is not what it was", function()
+    local refusal = refusal_of(errors.new { kind = "ledger", misplaced = true,
+      message = "moved" })
+    assert.same({ 503, "ledger_unavailable" }, { refusal.status, refusal.code })
+    assert.truthy(refusal.message:find("nothing was ordered", 1, true))
+  end)
 end)
