@@ -36,7 +36,8 @@ return worlds.behaviour("a file with several spellings", function(begin)
 
   local function generate(path, options)
     options = options or {}
-    options.path = at(path)
+    options.path = options.relative and path or at(path)
+    options.relative = nil
     return world:client():generate(world.params(), options)
   end
 
@@ -106,6 +107,29 @@ return worlds.behaviour("a file with several spellings", function(begin)
     assert(generate("a.mp4", { overwrite = true }))
     assert.same({ [".lock"] = "file", [".part.json"] = "file" }, beside)
   end)
+
+  -- LuaJIT alone can change the directory without a library.
+  local has_ffi, ffi = pcall(require, "ffi")
+
+  if has_ffi and core.system() == "posix" then
+    it("stays the same where the program changes its directory", function()
+      local here, file = core.directory(), nil
+      ffi.cdef "int chdir(const char *);"
+      ffi.C.chdir(world.folder)
+      local called, problem = pcall(function()
+        file = select(2, assert(generate("a.mp4", { relative = true,
+          on_task = function() ffi.C.chdir "/" end })))
+      end)
+      ffi.C.chdir(here)
+      assert(called, problem)
+      assert.equal("a.mp4", file.path)
+      assert.truthy(files.read(at "a.mp4"))
+      assert(generate "a.mp4")
+      assert.equal(1, world:sent "POST")
+      assert.equal(core.real(at "a.mp4"),
+        world:rows("SELECT path FROM starvideos_orders")[1].path)
+    end)
+  end
 
   it("is not ordered where a link leads nowhere", function()
     link("nothing", "dangling.mp4")
