@@ -41,6 +41,13 @@ describe("an order that the ledger did not answer for", function()
     local refusal = refusal_of(err)
     assert.truthy(refusal.message:find("nothing was ordered", 1, true))
   end)
+
+  it("is not there where the ledger's file is not what it was", function()
+    local refusal = refusal_of(errors.new { kind = "ledger", misplaced = true,
+      message = "moved" })
+    assert.same({ 503, "ledger_unavailable" }, { refusal.status, refusal.code })
+    assert.truthy(refusal.message:find("nothing was ordered", 1, true))
+  end)
 end)
 
 describe("the error of an entry", function()
@@ -59,12 +66,5 @@ describe("the error of an entry", function()
       .. " https://cdn.example/v/1.mp4?[redacted] (see http:\\/\\/a.example/x)"))
     local own = "cannot read https://me.example/cat.png?[redacted]: 404."
     assert.equal(own, told(own))
-  end)
-
-  it("is not there where the ledger's file is not what it was", function()
-    local refusal = refusal_of(errors.new { kind = "ledger", misplaced = true,
-      message = "moved" })
-    assert.same({ 503, "ledger_unavailable" }, { refusal.status, refusal.code })
-    assert.truthy(refusal.message:find("nothing was ordered", 1, true))
   end)
 end)
