@@ -40,6 +40,7 @@ return {
   ["spec/integration/sandbox_nginx_spec.lua"] = NGINX,
   ["spec/integration/signals_spec.lua"] = SIGNAL,
   ["spec/unit/cli/gateway_spec.lua"] = NGINX,
+  ["spec/unit/lua/signals_spec.lua"] = FORK,
 
   ["spec/hosts/luv_spec.lua"] = {
     ["inside luv ticks on while a TLS handshake gets no answer"] = "it needs LuaSocket",

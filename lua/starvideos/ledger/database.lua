@@ -188,6 +188,20 @@ local function guard(self)
   end)
 end
 
+-- The collector may close what LuaDBI has made, on the host's thread, and SQLite
+-- writes then.
+local function guard(object)
+  local meta = getmetatable(object)
+  local finalizer = type(meta) == "table" and not meta.starvideos_guarded
+    and meta.__gc
+  if finalizer then
+    meta.starvideos_guarded = true
+    meta.__gc = function(dead)
+      return core.with_signals_held(finalizer, dead)
+    end
+  end
+end
+
 local function connect(self)
   local dbi, missing = load_driver(self.dialect)
   if not dbi then
@@ -207,6 +221,7 @@ local function connect(self)
     return nil, redact.parts(reason(called and why or connection),
       self.address)
   end
+  guard(connection)
   connection:autocommit(true)
   self.connection, self.statements = connection, {}
   self.process = core.process_id()
@@ -230,6 +245,9 @@ local function prepare(self, sql)
   self.was_interrupted = self.was_interrupted or statement == false
   self.statements[sql] = false -- its place, so that storing it needs no memory
   local made, why = self.connection:prepare(sql)
+  if made then
+    guard(made)
+  end
   self.statements[sql] = made or nil
   guard(self)
   return made, why
