@@ -83,6 +83,16 @@ _M.list = {
     { "state", "string", "", "the state that the order has" },
     task_id,
   } },
+  { "notice", "something about an order that you should know", {
+    order, key, take, account, label,
+    { "state", "string", "", "the state that the order has" },
+    task_id,
+    { "notice", "string", "", "`forgotten` (the ledger was put back to an earlier"
+      .. " time, and the order is recorded again), `shared` (the provider gave its"
+      .. " task to another order, too) or `elsewhere` (its task was seen with"
+      .. " another base URL or account)" },
+    { "reason", "string", "", "what happened, and what to do: a sentence" },
+  } },
   { "ledger", "the ledger failed, and the call goes on without it", {
     { "failure", "string", "", "a sentence" },
   } },

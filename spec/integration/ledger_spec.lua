@@ -3,6 +3,7 @@
 
 local databases = require "starvideos.ledger.database"
 local enqueuing = require "spec.ledger.enqueuing"
+local forgetting = require "spec.ledger.forgetting"
 local history = require "spec.ledger.history"
 local keeping = require "spec.ledger.keeping"
 local leasing = require "spec.ledger.leasing"
@@ -17,6 +18,7 @@ local requesting = require "spec.ledger.requesting"
 local races = require "spec.ledger.races"
 local spelling = require "spec.ledger.spelling"
 local starvideos = require "starvideos"
+local task_ids = require "spec.ledger.task_ids"
 local telling = require "spec.ledger.telling"
 local working = require "spec.ledger.working"
 local worlds = require "spec.ledger.world"
@@ -46,6 +48,7 @@ describe("a ledger on a server", function()
 
   placing(new_address)
   enqueuing(new_address)
+  forgetting(new_address)
   history(new_address)
   keeping(bare_address)
   leasing(new_address)
@@ -56,6 +59,7 @@ describe("a ledger on a server", function()
   recording(new_address)
   requesting(new_address)
   spelling(new_address)
+  task_ids(new_address)
   telling(new_address)
   working(new_address)
 

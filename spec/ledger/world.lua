@@ -6,6 +6,7 @@ local busted = require "busted"
 local core = require "starvideos.core"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
+local memory = require "starvideos.ledger.memory"
 local owner = require "starvideos.ledger.owner"
 local sandbox = require "starvideos.sandbox"
 local shell = require "starvideos.nginx.shell"
@@ -136,10 +137,12 @@ function World:run(sql, ...)
   return assert(database(self):run(sql, ...))
 end
 
---- Have all orders taken by a process that cannot be seen from here.
+--- Have all orders taken by a process that cannot be seen from here: this one has
+-- not sent them.
 -- @tparam number length of its lease in seconds
 -- @tparam number began when that began, in seconds from now
 function World:take_over(length, began)
+  memory.clear()
   local clock, now = owner.clock(), core.boottime()
   local server = database(self):clock()
   if server then

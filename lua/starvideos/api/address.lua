@@ -39,10 +39,17 @@ local function tidy_path(authority, path)
   while path:sub(-2 * #PREFIX) == PREFIX .. PREFIX do
     path = path:sub(1, -#PREFIX - 1)
   end
-  if path == "" and c_locale.lower(authority):gsub(":443$", "") == HOST then
+  if path == "" and authority == HOST then
     path = PREFIX
   end
   return path
+end
+
+local default_ports = { https = ":443$", http = ":80$" }
+
+-- The case of a host means nothing, nor does the port that its scheme has anyway.
+local function tidy_authority(scheme, authority)
+  return (c_locale.lower(authority):gsub(default_ports[scheme], ""))
 end
 
 local function refuse(url, why)
@@ -50,7 +57,8 @@ local function refuse(url, why)
     :format(redact.address(url), why, _M.default)
 end
 
---- Bring a base URL to its one form: no trailing slash, no `/v1`, no endpoint,
+--- Bring a base URL to its one form: the host in lower case, without the port that
+-- its scheme has anyway, no trailing slash, no `/v1`, no endpoint,
 -- no doubled prefix, the provider's prefix added where only its host is given.
 -- @tparam string url
 -- @tparam[opt=false] boolean insecure_http allow http to another host than this
@@ -74,7 +82,17 @@ function _M.normalise(url, insecure_http)
     return refuse(plain, "would send the API key unencrypted (to do"
       .. " that all the same, set insecure_http = true)")
   end
+  authority = tidy_authority(scheme, authority)
   return scheme .. "://" .. authority .. tidy_path(authority, path)
+end
+
+--- Whether two base URLs are those of one provider, however they were written.
+-- @tparam string one
+-- @tparam string other
+-- @treturn boolean
+function _M.are_same(one, other)
+  return one == other or (_M.normalise(one, true) or one)
+    == (_M.normalise(other, true) or other)
 end
 
 local function encoded(char)

@@ -106,6 +106,13 @@ local function id_of(value)
     and not text:find("\239\191\189", 1, true) and text or nil
 end
 
+--- The id that an answer gives a task.
+-- @tparam table fields the object that holds the task's fields
+-- @treturn ?string
+function _M.named(fields)
+  return id_of(fields.id) or id_of(fields.projectId)
+end
+
 local function number_of(value)
   local kind = type(value)
   if kind ~= "number" then
@@ -138,7 +145,7 @@ function _M.new(fields, raw, id)
   local status = _M.status(fields.status)
   -- Eight fields fill a table: what an unfinished task does not have is added.
   local task = {
-    id = id or id_of(fields.id) or id_of(fields.projectId),
+    id = id or _M.named(fields),
     object = fields.object and text_of(fields.object) or nil,
     created = fields.created and number_of(fields.created) or nil,
     model = fields.model and text_of(fields.model) or nil,

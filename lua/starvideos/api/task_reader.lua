@@ -303,6 +303,14 @@ local function read_plain(answer, id)
     and seen or nil
 end
 
+--- The id that an answer gives its task itself.
+-- @tparam table task as `read` has made it
+-- @treturn ?string nil where it gives none
+function _M.named(task)
+  local fields = unwrap(task.raw)
+  return fields.id == task.id and task.id or tasks.named(fields)
+end
+
 --- Read an answer.
 -- @tparam table operation one of `starvideos.api.operations`
 -- @tparam table response `status`, `headers` (lower-case names), `body`; its

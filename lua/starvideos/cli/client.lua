@@ -85,6 +85,10 @@ local function show_event(job, event)
   end
   if event.name == "interrupt" then
     show_interrupt(job, event)
+  elseif event.name == "notice" then
+    job.console:note(("the order %s: %s"):format(event.key or event.order,
+      event.reason), { event = "notice", notice = event.notice,
+      order = event.order, task_id = event.task_id })
   elseif job.options.verbose then
     job.console:event(event)
   end

@@ -64,6 +64,11 @@ function line_of.late_task(event)
     .. " both"):format(event.order, event.state)
 end
 
+function line_of.notice(event)
+  return "WARN", ("the order %s: %s"):format(event.order,
+    redact.urls(event.reason))
+end
+
 local function failure(event)
   return "ERR", event.name .. ": " .. redact.urls(event.failure)
 end

@@ -79,7 +79,13 @@ function _M:heartbeat(beaten)
   local where = here(self)
   beaten.account = beaten.account or where.account
   beaten.base_url = beaten.base_url or where.base_url
-  return self:ask_with(true, "heartbeat", self.worker, beaten)
+  local pulse, err = self:ask_with(true, "heartbeat", self.worker, beaten)
+  local has_fewer = pulse ~= nil and pulse.claims < beaten.claims
+  if has_fewer and self.had_fewer or not pulse and err.fenced then
+    self:recall_claims() -- the ledger may have forgotten what this worker has
+  end
+  self.had_fewer = has_fewer
+  return pulse, err
 end
 
 --- Set limits, or remove them: all or none.
@@ -152,7 +158,8 @@ end
 -- @treturn ?table rows
 -- @treturn ?table err
 function _M:claim(want)
-  return self:ask_with(false, "claim", self.worker, want)
+  local rows, err = self:ask_with(false, "claim", self.worker, want)
+  return rows and self:reconcile(rows), err
 end
 
 --- Give an order of the worker's back.

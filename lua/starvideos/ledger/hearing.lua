@@ -94,16 +94,23 @@ function Hearing:learn(id, key, task_id)
   self.tasks[task_id] = { id, key }
 end
 
+-- Another provider may have given the same id to another task.
+local function learn_row(self, row)
+  if row.base_url == self.base_url then
+    self:learn(row.order_id, row.order_key, row.task_id)
+  end
+end
+
 --- Learn it from rows.
 -- @param value a row, a list of them, or anything else
 function Hearing:learn_rows(value)
   if type(value) ~= "table" then
     return
   end
-  self:learn(value.order_id, value.order_key, value.task_id)
+  learn_row(self, value)
   for _, row in ipairs(value) do
     if type(row) == "table" then
-      self:learn(row.order_id, row.order_key, row.task_id)
+      learn_row(self, row)
     end
   end
 end
@@ -121,14 +128,16 @@ end
 
 --- Make one.
 -- @tparam ?function listener called with each event
+-- @tparam string base_url of the provider of its tasks
 -- @treturn ?table hearing: `id`, which no other of this Lua state has, and `count`,
 --   the number of its last event; nil without a listener
-function _M.new(listener)
+function _M.new(listener, base_url)
   if not listener then
     return nil
   end
   last_id = last_id + 1
-  return setmetatable({ id = last_id, count = 0, listener = listener, first = 1,
+  return setmetatable({ id = last_id, count = 0, listener = listener,
+    base_url = base_url, first = 1,
     last = 0, reached = {}, tasks = {}, former = {}, known = 0 }, Hearing)
 end
 

@@ -4,7 +4,7 @@
 -- This is the face that operations see: it knows the caller, the time, and which
 -- orders this Lua state is sending. Decisions are made by
 -- `starvideos.ledger.orders`, which it asks through one function. It knows no
--- host and no HTTP: of the API it takes what a task is (`starvideos.api.task`).
+-- host and no HTTP.
 -- @classmod starvideos.ledger
 
 local core = require "starvideos.core"
@@ -14,11 +14,11 @@ local fleet = require "starvideos.ledger.fleet"
 local hearings = require "starvideos.ledger.hearing"
 local owner = require "starvideos.ledger.owner"
 local locations = require "starvideos.ledger.location"
+local memory = require "starvideos.ledger.memory"
 local record = require "starvideos.ledger.record"
 local recorder = require "starvideos.ledger.recorder"
-local redact = require "starvideos.redact"
 local proxy = require "starvideos.ledger.proxy"
-local tasks = require "starvideos.api.task"
+local sighting = require "starvideos.ledger.sighting"
 
 local unpack = table.unpack or unpack
 
@@ -69,11 +69,6 @@ end
 local sending = setmetatable({}, { __mode = "v" })
 local naming = setmetatable({}, { __mode = "v" })
 
--- What could not be written yet, by the address of its ledger: of each order the
--- newest, the oldest order first. It is written before anything else is done with
--- that ledger, by whichever client does it.
-local backlogs = {}
-
 local function caller_of(self, with_held)
   local held
   if with_held then
@@ -81,12 +76,13 @@ local function caller_of(self, with_held)
     for id in pairs(sending) do
       held[id] = true
     end
-    for _, entry in ipairs(backlogs[self.address] or {}) do
+    for _, entry in ipairs(memory.backlogs[self.address] or {}) do
       held[entry.row.order_id] = true
     end
   end
   return { owner = owner.current(), worker = self.worker,
-    tolerates = self.tolerates, now = self.clock(),
+    tolerates = self.tolerates, base_url = self.base_url,
+    account = not self.serves_all and self.account or nil, now = self.clock(),
     boottime = self.boottime(), clock = owner.clock(), held = held }
 end
 
@@ -142,7 +138,7 @@ end
 -- Writes the backlog, the oldest first. What another caller is writing will be
 -- done before whatever is asked from now on.
 local function flush(self)
-  local list, index = backlogs[self.address] or {}, 1
+  local list, index = memory.backlogs[self.address] or {}, 1
   while list[index] do
     local entry = list[index]
     if is_under_way(entry) then
@@ -198,8 +194,8 @@ end
 
 -- Writes what must be recorded, now or as soon as the ledger can be written.
 local function record_surely(self, method, row, ...)
-  local list = backlogs[self.address] or {}
-  backlogs[self.address] = list
+  local list = memory.backlogs[self.address] or {}
+  memory.backlogs[self.address] = list
   for index = #list, 1, -1 do
     if list[index].row.order_id == row.order_id then
       table.remove(list, index)
@@ -266,8 +262,9 @@ local function name_of(self, row)
     account = row.account })
 end
 
--- The limits that kept others back did not keep this one.
+-- The order is on its way: the limits that kept others back did not keep this one.
 local function passed(self, row)
+  memory.remember(self.address, row)
   if self.hearing then
     self.hearing:passed(row, self.clock())
   end
@@ -285,6 +282,10 @@ function Ledger:begin(wanted, holder)
   local name = name_in(self, wanted)
   if name and naming[name] then
     return "busy", naming[name].row or { owner = owner.current() }
+  end
+  local ok, err = self:recall(wanted)
+  if not ok then
+    return nil, err
   end
   sending[wanted.id] = holder
   if name then
@@ -326,6 +327,13 @@ function Ledger:release(row)
   end
 end
 
+--- Whether this Lua state is sending an order.
+-- @tparam string order_id
+-- @treturn boolean
+function Ledger.is_sending(order_id)
+  return sending[order_id] ~= nil
+end
+
 --- Whether an order was taken by this Lua state.
 -- @tparam table row
 -- @treturn boolean
@@ -363,6 +371,7 @@ end
 -- @treturn ?table row
 -- @treturn ?table err
 function Ledger:unsent(row, why, pause)
+  memory.forget(self.address, row)
   return record_surely(self, "unsent", row, why, pause)
 end
 
@@ -374,62 +383,24 @@ end
 -- @treturn ?table row
 -- @treturn ?table err
 function Ledger:resolve(row, state, changes)
+  if state == "refused" then
+    memory.forget(self.address, row)
+  else
+    memory.remember(self.address, row, state, changes)
+  end
   return record_surely(self, "resolve", row, state, changes)
-end
-
---- A task was seen: it has ended, or the order it is of was accepted.
--- @tparam table task
--- @treturn ?boolean true
--- @treturn ?table err
-function Ledger:seen(task)
-  local state = tasks.is_terminal(task) and task.status or "accepted"
-  local why = type(task.error) == "string" and redact.urls(task.error)
-  return ask(self, "seen", task.id, state, why or nil)
-end
-
---- The provider does not know a task any more.
--- @tparam string id the task's
--- @treturn ?boolean true
--- @treturn ?table err
-function Ledger:missing(id)
-  return ask(self, "missing", id)
-end
-
-local function file_row(file)
-  return { path = record.path(file.path), machine = owner.host(),
-    bytes = file.bytes, sha256 = file.sha256 }
-end
-
---- The video of a task is on disk and about to be renamed: where the process ends
--- during that, the next one recognises the file by what is recorded here.
--- @tparam string id the task's
--- @tparam table file `path`, `bytes`, `sha256`
--- @treturn ?boolean true
--- @treturn ?table err
-function Ledger:placing(id, file)
-  return ask(self, "placing", id, file_row(file))
-end
-
---- The video of a task is on disk.
--- @tparam string id the task's
--- @tparam table file `path`, `bytes`, `sha256`
--- @treturn ?boolean true
--- @treturn ?table err
-function Ledger:downloaded(id, file)
-  return ask(self, "downloaded", id, file_row(file))
-end
-
---- The order of a task.
--- @tparam string id the task's
--- @treturn ?table row; nil where there is none
--- @treturn ?table err
-function Ledger:of_task(id)
-  return ask(self, "of_task", id)
 end
 
 local function named(self, id, take, other)
   return { id = record.name(id), other = other, take = take,
     account = self.account }
+end
+
+local function look_up(self, id, take, other)
+  local name = named(self, id, take, other)
+  self:recall { key = name.id, other_key = other, take = take,
+    account = self.account }
+  return self:ask_with(true, "look_up", name)
 end
 
 --- An order by its id, or by its key and take.
@@ -438,7 +409,7 @@ end
 -- @treturn ?table row
 -- @treturn ?table err not_found where there is none
 function Ledger:order(id, take)
-  return self:ask_with(true, "look_up", named(self, id, take))
+  return look_up(self, id, take)
 end
 
 --- The order that was placed with these options.
@@ -447,7 +418,7 @@ end
 -- @treturn ?table err not_found where there is none
 function Ledger:placed(options)
   local key, other = self:key_of(options)
-  return self:ask_with(true, "look_up", named(self, key, options.take, other))
+  return look_up(self, key, options.take, other)
 end
 
 --- An order as a person names it: by its path, too, where that is its key.
@@ -496,7 +467,23 @@ end
 -- @treturn ?table row
 -- @treturn ?table err validation where its outcome is known
 function Ledger:adopt(id, task_id, take)
-  return self:ask_with(true, "adopt", named(self, id, take), task_id)
+  local row, err = self:ask_with(true, "adopt", named(self, id, take), task_id)
+  if row then
+    memory.remember(self.address, row, "accepted", { task_id = task_id })
+  end
+  return row, err
+end
+
+--- Record an order that the ledger has forgotten, of which its id and its task are
+-- all that is known.
+-- @tparam string id of the order
+-- @tparam table task
+-- @treturn ?table row
+-- @treturn ?table err
+function Ledger:adopt_forgotten(id, task)
+  return self:resolve({ order_id = id, take = 1, account = self.account,
+    model = task.model, params = "{}", base_url = self.base_url, attempts = 1 },
+    "accepted", { task_id = task.id, task_created = task.created })
 end
 
 --- Set the account of an order and of all other takes of its key.
@@ -510,8 +497,10 @@ function Ledger:label(id, account, take)
     { id = record.name(id), take = take, account = "" }, record.name(account))
 end
 
-for name, method in pairs(fleet) do
-  Ledger[name] = method
+for _, methods in ipairs { fleet, sighting, memory.methods } do
+  for name, method in pairs(methods) do
+    Ledger[name] = method
+  end
 end
 
 --- Why nobody else reads what is recorded here.
@@ -588,7 +577,7 @@ function _M.new(options)
     clock = options.clock,
     boottime = options.boottime or core.boottime,
     random = options.random,
-    hearing = hearings.new(options.tell),
+    hearing = hearings.new(options.tell, options.base_url or ""),
     lease = options.timeout + LEASE_MARGIN,
   }, Ledger)
   local is_away = options.runtime and (location.server or not options.blocks)

@@ -37,9 +37,10 @@ local effects = {
     downloaded = "settle", failed = "settle", cancelled = "settle" },
   completed = { failed = "settle", cancelled = "settle" },
 }
--- An answer that comes late: it was bought after all.
+-- An answer that comes late: it was bought after all, or may have been.
 local late = { accepted = "settle", completed = "settle", failed = "settle",
-  cancelled = "settle", downloaded = "settle", submitting = "reserve" }
+  cancelled = "settle", downloaded = "settle", unknown = "settle",
+  submitting = "reserve" }
 for state in pairs(unsent) do
   effects[state] = late
 end
@@ -238,7 +239,8 @@ end
 local function due(from, to, truth)
   local slot, spent_in = nil, truth.spent_in
   if holding[to] and (truth.slot or tonumber(truth.opens) > 0) then
-    slot = limit_sql.FOREVER
+    slot = to == "unknown" and tonumber(truth.now) + limit_sql.policy.slot
+      or limit_sql.FOREVER
   end
   local is_refunded = (to == "failed" or to == "cancelled")
     and (tonumber(truth.refunds) or 0) > 0

@@ -88,6 +88,22 @@ function _M.note_late(store, caller, row, task_id)
   end
 end
 
+--- Note something that a person should know of an order.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table row
+-- @tparam string what a word, see `starvideos.events`
+-- @tparam ?string task_id
+-- @tparam string reason a sentence
+function _M.note_notice(store, caller, row, what, task_id, reason)
+  local list = store.news
+  if list then
+    local event = event_of("notice", row, caller.now)
+    event.notice, event.task_id, event.reason = what, task_id, reason
+    list[#list + 1] = event
+  end
+end
+
 --- Note that one statement is about to change the state of many orders. To be
 -- called in its transaction.
 -- @tparam table store

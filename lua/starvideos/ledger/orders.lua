@@ -4,7 +4,8 @@
 --
 -- The first argument of every method is the `caller`: `owner` (a name of
 -- `starvideos.ledger.owner`), `worker` (the id of the worker that it is, if it is
--- one), `tolerates` (whether failed tasks do not halt its queue), `now` (Unix
+-- one), `tolerates` (whether failed tasks do not halt its queue), `base_url` and
+-- `account` (of its client; no account: it serves all), `now` (Unix
 -- seconds), `boottime` (seconds of the clock that goes on while the machine
 -- sleeps), `clock` (the name of that clock) and, where orders are listed or
 -- decided about, `held` (true under the id of each order that the owner is
@@ -16,6 +17,7 @@
 -- id of a task is always recorded.
 -- @classmod starvideos.ledger.orders
 
+local address = require "starvideos.api.address"
 local archive = require "starvideos.ledger.archive"
 local decision = require "starvideos.ledger.decision"
 local gates = require "starvideos.ledger.gates"
@@ -26,12 +28,20 @@ local news = require "starvideos.ledger.news"
 local placement = require "starvideos.ledger.placement"
 local queue = require "starvideos.ledger.queue"
 local requests = require "starvideos.ledger.requests"
+local restoration = require "starvideos.ledger.restoration"
 local states = require "starvideos.ledger.states"
 local transitions = require "starvideos.ledger.transitions"
 local stores = require "starvideos.ledger.store"
 local workers = require "starvideos.ledger.workers"
 
 local _M = {}
+
+local SHARED = "the provider has given the task %s to this order, and to the order"
+  .. " %s before: both are kept; look in your account what was bought"
+
+local ELSEWHERE = "the task %s was seen with another base URL or account than its"
+  .. " order was placed with (%s): it is the only order of that task, so it was"
+  .. " taken for this one"
 
 local Orders = {}
 Orders.__index = Orders
@@ -141,45 +151,71 @@ local bought = { accepted = true, completed = true, failed = true,
 local to_be_sent = { staged = true, queued = true, prepared = true,
   submitting = true }
 
+-- Another order of the same provider and account has the task, too.
+local function note_shared(store, caller, row)
+  local rows = store.news and store:all("task", row.task_id)
+  for _, other in ipairs(rows or {}) do
+    if other.order_id ~= row.order_id and other.account == row.account
+      and address.are_same(other.base_url, row.base_url) then
+      return news.note_notice(store, caller, row, "shared", row.task_id,
+        SHARED:format(row.task_id, other.order_key or other.order_id))
+    end
+  end
+end
+
 local function resolve(self, caller, row, state, changes)
-  local now, err = row, nil
+  local store, now, err = self.store, row, nil
+  if not row.revision then
+    now, err = transitions.reload(store, row)
+    if not now and not err.gone then
+      return nil, err
+    end
+  end
+  local outcome = { owner = false, lease = false, task_id = changes.task_id,
+    task_created = changes.task_created,
+    accepted_at = bought[state] and caller.now or nil,
+    error = changes.error or false }
   for _ = 1, transitions.ATTEMPTS do
     local after
-    if is_answer_to(now, row, state, changes.task_id) then
-      after, err = self.store:transition(caller, now, state, { owner = false,
-        lease = false, task_id = changes.task_id,
-        task_created = changes.task_created,
-        accepted_at = bought[state] and caller.now or nil,
-        error = changes.error or false })
+    if not now then
+      after, err = restoration.write_back(store, caller, row, state, outcome,
+        record_late)
+    elseif restoration.has_gone_back(now, row) and state ~= "refused" then
+      after, err = restoration.bring_forward(store, caller, now, row, state,
+        outcome)
+    elseif is_answer_to(now, row, state, changes.task_id) then
+      after, err = store:transition(caller, now, state, outcome)
     elseif bought[state] then
-      after, err = record_late(self.store, caller, now, changes.task_id)
+      after, err = record_late(store, caller, now, changes.task_id)
     else
       after = now
     end
     if after ~= false then
       return after, err
     end
-    now, err = transitions.reload(self.store, row)
-    if not now then
+    now, err = transitions.reload(store, row)
+    if not now and (not err.gone or state == "refused") then
       return nil, err
     end
   end
-  return transitions.contended(self.store, row.order_id)
+  return transitions.contended(store, row.order_id)
 end
 
 --- How the sending of an order ended.
 -- @tparam table caller
--- @tparam table row as `submitting` gave it
+-- @tparam table row as `submitting` gave it; without its revision where the database
+--   may have been put back since
 -- @tparam string state accepted, failed, cancelled, refused or unknown
 -- @tparam table changes `task_id`, `task_created`, `error`
 -- @treturn ?table row; where the order had moved on, the task was recorded beside
---   its own
--- @treturn ?table err; with `gone` where the ledger does not hold the order any
---   more, or where its file is one that nobody else reads (`misplaced`)
+--   its own, and where the ledger had forgotten it, it was written back
+-- @treturn ?table err; with `gone` where it was refused and the ledger does not
+--   hold it any more, or where its file is one that nobody else reads (`misplaced`)
 function Orders:resolve(caller, row, state, changes)
   local after, err = resolve(self, caller, row, state, changes)
   local kept, lost = true, nil
   if after and changes.task_id then
+    note_shared(self.store, caller, after)
     kept, lost = self.store:check_kept()
   end
   if not kept then
@@ -190,27 +226,82 @@ function Orders:resolve(caller, row, state, changes)
   return after, err
 end
 
--- The orders of a task that the caller may change: a worker, where a provider has
--- given several the same task, those that it has claimed.
-local function rows_of(store, caller, id)
-  local rows, err = store:all("task", id)
-  local own = {}
-  for _, row in ipairs(caller.worker and rows or {}) do
-    own[#own + 1] = row.claim == caller.worker and row or nil
-  end
-  return own[1] and own or rows, err
+-- Whether an order is of the caller's provider and account; one that serves all
+-- accounts names none.
+local function is_of(caller, row)
+  return (not caller.account or row.account == caller.account)
+    and (not caller.base_url
+      or address.are_same(row.base_url, caller.base_url))
 end
 
-local function update_task(self, caller, id, state, changes)
-  local rows, err = rows_of(self.store, caller, id)
+local function which_are(rows, holds)
+  local list = {}
+  for _, row in ipairs(rows) do
+    list[#list + 1] = holds(row) and row or nil
+  end
+  return list
+end
+
+-- The orders of a task: those of its provider and account; or the only one that
+-- there is, for somebody may have corrected a base URL. Of several that a provider
+-- has given the same task a worker may change those that it has claimed.
+local function rows_of(store, caller, id, order_id)
+  local rows, err = store:all("task", id)
+  if not rows then
+    return nil, err
+  end
+  local fit = which_are(rows, function(row) return is_of(caller, row) end)
+  if not fit[1] and #rows == 1 then
+    fit = rows
+  end
+  if order_id then
+    fit = which_are(fit, function(row) return row.order_id == order_id end)
+  end
+  local own = which_are(fit, function(row)
+    return caller.worker and row.claim == caller.worker
+  end)
+  return own[1] and own or fit
+end
+
+-- Of several orders of one task the one that a file is of: that which has its path,
+-- else one that has none, else one whose video is not saved yet.
+local function of_file(rows, path)
+  if #rows < 2 then
+    return rows
+  end
+  for _, holds in ipairs {
+    function(row) return row.path == path end,
+    function(row) return row.path == nil end,
+    function(row) return row.state ~= "downloaded" end } do
+    local found = which_are(rows, holds)
+    if found[1] then
+      return { found[1] }
+    end
+  end
+  return {}
+end
+
+local function note_elsewhere(store, caller, row)
+  if not is_of(caller, row) then
+    news.note_notice(store, caller, row, "elsewhere", row.task_id,
+      ELSEWHERE:format(row.task_id, row.base_url))
+  end
+end
+
+-- What came of an update of all orders of a task: "none" where there are none.
+local function outcome_of(rows, err)
+  return rows and (rows[1] and true or "none"), err
+end
+
+local function update_task(self, caller, rows, state, changes)
   for _, row in ipairs(rows or {}) do
     local is_so = row.state == state and not changes.path
-    local ok
-    ok, err = transitions.check_claim(caller, row)
+    local ok, err = transitions.check_claim(caller, row)
     if not ok then
       return nil, err
     elseif states.allows(row.state, state) and not is_so then
       ok, err = transitions.apply(self.store, caller, row, state, changes)
+      note_elsewhere(self.store, caller, row)
     elseif row.missing_since then
       ok, err = self.store:update(caller, row, { missing_since = false })
     end
@@ -218,7 +309,7 @@ local function update_task(self, caller, id, state, changes)
       return nil, err
     end
   end
-  return rows and true, err
+  return outcome_of(rows)
 end
 
 --- A task was seen: it has ended, or the order it is of was accepted.
@@ -226,16 +317,25 @@ end
 -- @tparam string id the task's
 -- @tparam string state accepted, completed, failed or cancelled
 -- @tparam ?string why it failed
--- @treturn ?boolean true
+-- @treturn ?boolean|string true; "none" where the ledger has no order of it
 -- @treturn ?table err
 function Orders:seen(caller, id, state, why)
-  return update_task(self, caller, id, state, { error = why or false,
+  local rows, err = rows_of(self.store, caller, id)
+  if not rows then
+    return nil, err
+  end
+  return update_task(self, caller, rows, state, { error = why or false,
     missing_since = false })
 end
 
-local function saved(file)
-  return { path = file.path, machine = file.machine, bytes = file.bytes,
-    sha256 = file.sha256, missing_since = false }
+local function save(self, caller, state, id, file, order_id)
+  local rows, err = rows_of(self.store, caller, id, order_id)
+  if not rows then
+    return nil, err
+  end
+  return update_task(self, caller, of_file(rows, file.path), state,
+    { path = file.path, machine = file.machine, bytes = file.bytes,
+      sha256 = file.sha256, missing_since = false })
 end
 
 --- The video of a task is on disk and about to be renamed: where the process ends
@@ -243,26 +343,28 @@ end
 -- @tparam table caller
 -- @tparam string id the task's
 -- @tparam table file `path`, `machine`, `bytes`, `sha256`
--- @treturn ?boolean true
+-- @tparam ?string order_id of the order that the file is of, where that is known
+-- @treturn ?boolean|string see `seen`
 -- @treturn ?table err
-function Orders:placing(caller, id, file)
-  return update_task(self, caller, id, "completed", saved(file))
+function Orders:placing(caller, id, file, order_id)
+  return save(self, caller, "completed", id, file, order_id)
 end
 
 --- The video of a task is on disk.
 -- @tparam table caller
 -- @tparam string id the task's
 -- @tparam table file `path`, `machine`, `bytes`, `sha256`
--- @treturn ?boolean true
+-- @tparam ?string order_id see `placing`
+-- @treturn ?boolean|string see `seen`
 -- @treturn ?table err
-function Orders:downloaded(caller, id, file)
-  return update_task(self, caller, id, "downloaded", saved(file))
+function Orders:downloaded(caller, id, file, order_id)
+  return save(self, caller, "downloaded", id, file, order_id)
 end
 
 --- The provider does not know a task any more.
 -- @tparam table caller
 -- @tparam string id the task's
--- @treturn ?boolean true
+-- @treturn ?boolean|string see `seen`
 -- @treturn ?table err
 function Orders:missing(caller, id)
   local rows, err = rows_of(self.store, caller, id)
@@ -276,16 +378,21 @@ function Orders:missing(caller, id)
       return nil, err
     end
   end
-  return rows and true, err
+  return outcome_of(rows, err)
 end
 
 --- The order of a task.
--- @tparam table _ caller
+-- @tparam table caller
 -- @tparam string id the task's
+-- @tparam ?string path of a file that is to be its video's
+-- @tparam ?string order_id of the order, where that is known
+-- @tparam ?boolean strictly whether one of another provider or account is none
 -- @treturn ?table row; nil where there is none
 -- @treturn ?table err
-function Orders:of_task(_, id)
-  return self.store:find("task", id)
+function Orders:of_task(caller, id, path, order_id, strictly)
+  local rows, err = rows_of(self.store, caller, id, order_id)
+  local row = rows and (path and of_file(rows, path) or rows)[1]
+  return row and (not strictly or is_of(caller, row)) and row or nil, err
 end
 
 --- List the open orders, or all, oldest first. Those whose process ended are

@@ -29,13 +29,14 @@ end
 
 --- Find the file of an order.
 -- @tparam table context of a client that has a ledger
--- @tparam ?table row the order, with `state`, `task_id`, `path`, `bytes`,
+-- @tparam ?table row the order, or its row, with `state`, `task_id`, `path`, `bytes`,
 --   `sha256`
 -- @tparam string path where the file is wanted
 -- @treturn ?table file with `path`, `bytes`, `sha256`, which the order then has on
 --   record; nil where there is none, or not all of it
 return function(context, row, path)
-  local there = row and row.bytes and row.path and found(context, row, path)
+  local there = row and row.task_id and row.bytes and row.path
+    and found(context, row, path)
   if not there then
     return nil
   end
@@ -44,7 +45,8 @@ return function(context, row, path)
     if not is_whole(context.runtime, row, there) then
       return nil
     end
-    local ok, err = context.ledger:downloaded(row.task_id, file)
+    local ok, err = context.ledger:downloaded(row.task_id, file,
+      row.order_id or row.id)
     file.ledger_error = not ok and err or nil
   end
   file.path = path

@@ -130,10 +130,7 @@ end
 local function watch(job, one, task, first_poll)
   local other = job.waits[task.id]
   if other and other.order.id ~= one.order.id then
-    return give_up(job, one, errors.new { kind = "protocol", task_id = task.id,
-      message = ("the provider gave the task %s to the order %s, and to %s"
-        .. " before: nothing is lost, but look what was bought"):format(task.id,
-        one.order.key or one.order.id, other.order.key or other.order.id) })
+    return give_up(job, one, saving.shared(one.order, other.order))
   end
   one.task_id = task.id
   job.waits[task.id] = one
@@ -382,7 +379,7 @@ function _M.tell_unrecorded(job)
   local ledger = job.context.ledger
   local lost = ledger:lost()
   for _, one in ipairs(job.unrecorded) do
-    if not lost and not ledger:of_task(one.err.task_id) then
+    if not lost and not ledger:of_task(one.err.task_id, nil, one.order.id) then
       job.result.unknown = job.result.unknown + 1
       tell_task(job, one, one.err)
     end

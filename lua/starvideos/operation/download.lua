@@ -215,7 +215,7 @@ local function finish(self, whole, response)
   local file = { path = part.target, bytes = size, sha256 = sha256,
     resumed_from = offset > 0 and offset or nil }
   if self.ledger then
-    local noted, err = self.ledger:placing(self.id, file)
+    local noted, err = self.ledger:placing(self.id, file, self.options.order)
     if not noted then
       return not_noted(self, err)
     end
@@ -447,9 +447,9 @@ local function run(self, context)
 end
 
 -- The file is saved even where the ledger fails.
-local function note(context, id, file)
+local function note(context, id, file, order_id)
   if context.ledger then
-    local ok, err = context.ledger:downloaded(id, file)
+    local ok, err = context.ledger:downloaded(id, file, order_id)
     file.ledger_error = not ok and err or nil
   end
   return file
@@ -481,7 +481,8 @@ end
 -- @tparam table context of the client
 -- @tparam table|string task_or_id a completed task, or an id to ask for
 -- @tparam string path
--- @tparam table options see `client:download`
+-- @tparam table options see `client:download`; `order`: the id of the one that
+--   it is of, where that is known
 -- @treturn ?table file with `path`, `bytes`, `sha256`, `resumed_from`,
 --   `container`, `warnings`, and `ledger_error` where the ledger could not
 --   record it
@@ -492,7 +493,8 @@ function _M.save(context, task_or_id, path, options)
   local task = type(task_or_id) == "table" and task_or_id
     or { id = task_or_id }
   local before = context.ledger and not options.overwrite
-    and saved_file(context, context.ledger:of_task(task.id), path)
+    and saved_file(context, context.ledger:of_task(task.id, path,
+      options.order), path)
   if before then
     return before
   end
@@ -506,7 +508,7 @@ function _M.save(context, task_or_id, path, options)
   file, err = run(self, context)
   self.over = true -- a transport may have kept the listeners
   if file then
-    note(context, task.id, file)
+    note(context, task.id, file, options.order)
     file.path = path
   end
   if self.events then

@@ -6,6 +6,9 @@ local query = require "starvideos.operation.query"
 
 local _M = {}
 
+-- Of an order's id, see `ledger:new_id`.
+local ID_BYTES = 32
+
 --- List the open orders, oldest first.
 -- @tparam table ledger
 -- @tparam number limit orders at most
@@ -70,7 +73,7 @@ end
 
 -- A task has one order, apart from those that were dismissed.
 local function check_free(ledger, order, task_id)
-  local owned, err = ledger:of_task(task_id)
+  local owned, err = ledger:own_of_task(task_id)
   if owned and owned.order_id ~= order.order_id
     and owned.state ~= "abandoned" then
     err = errors.new { kind = "validation",
@@ -80,8 +83,29 @@ local function check_free(ledger, order, task_id)
   return not err or nil, err
 end
 
+-- An order's id, of one that the ledger does not hold.
+local function is_forgotten(id, take, err)
+  return err ~= nil and err.kind == "not_found" and not take
+    and id:find "^%x+$" ~= nil and #id == ID_BYTES
+end
+
+local function record_task(ledger, row, id, task)
+  local err
+  if row then
+    row, err = ledger:adopt(row.order_id, task.id)
+  else
+    row, err = ledger:adopt_forgotten(id, task)
+  end
+  local ok = row
+  if row then
+    ok, err = ledger:seen(task)
+  end
+  return ok and row.order_id, err
+end
+
 --- Give an order of unknown outcome its task. The provider must know the task, so
--- that a typing error is not recorded.
+-- that a typing error is not recorded. An order that the ledger has forgotten, for
+-- its database was put back to an earlier time, is recorded again by its id.
 -- @tparam table context of the client
 -- @tparam string id of the order, or its key
 -- @tparam string task_id
@@ -91,27 +115,27 @@ end
 function _M.adopt(context, id, task_id, take)
   local ledger = context.ledger
   local row, err = ledger:find(id, take)
-  local ok
-  if row then
-    ok, err = check_free(ledger, row, task_id)
+  if not row and not is_forgotten(id, take, err) then
+    return nil, err
   end
+  local ok
+  ok, err = check_free(ledger, row or { order_id = id }, task_id)
   if not ok then
     return nil, err
   end
   local task
-  task, err = query(context, task_id)
+  -- Without the ledger, which would take it for another provider's of that id.
+  task, err = query(setmetatable({ ledger = false }, { __index = context }),
+    task_id)
   if not task then
     return nil, err
   end
-  row, err = ledger:adopt(row.order_id, task_id)
-  if not row then
+  local order_id
+  order_id, err = record_task(ledger, row, id, task)
+  if not order_id then
     return nil, err
   end
-  ok, err = ledger:seen(task)
-  if not ok then
-    return nil, err
-  end
-  return order_or_error(ledger, ledger:of_task(task_id))
+  return order_or_error(ledger, ledger:order(order_id))
 end
 
 return _M

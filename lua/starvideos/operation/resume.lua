@@ -62,6 +62,11 @@ local function begin(self, order)
   local one = { order = order, worker = worker,
     path = saving.path_of(self.context, order, self.options) }
   self.elsewhere[order.id] = nil
+  local other = self.open[order.task_id]
+  if other and other.order.id ~= order.id then
+    self.passed[order.id] = true
+    return finish(self, order, nil, saving.shared(order, other.order))
+  end
   self.count = self.count + 1
   self.open[order.task_id] = one
   local ok, err, file = true, nil, nil

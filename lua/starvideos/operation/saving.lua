@@ -27,10 +27,10 @@ local FIRST_LOOK, LAST_LOOK = 0.5, 8
 local NAME_BYTES = 255 - #".part.json" - #".mp4"
 local END_BYTES = 33
 
--- A name that no other order of its folder has.
+-- A name that no other order of its folder has: a task's id may be that of several.
 local function name_of(order)
   if not order.key then
-    return order.task_id or order.id
+    return order.id
   end
   return order.key
     .. ((order.take or 1) > 1 and (".take-%d"):format(order.take) or "")
@@ -38,7 +38,7 @@ local function name_of(order)
 end
 
 -- The path of a video whose order has none: the key with its take and account, or
--- the id, as far as a file name may hold it.
+-- the order's id, as far as a file name may hold it.
 local function default_path(order, directory)
   local name = name_of(order)
   local safe = name:gsub("[^%w._-]", "_"):gsub("^%.", "_")
@@ -108,7 +108,8 @@ end
 -- The video, where another process has saved it meanwhile.
 local function saved_meanwhile(context, order, path, err)
   return err.kind == "io"
-    and saved_file(context, context.ledger:of_task(order.task_id), path) or nil
+    and saved_file(context, context.ledger:of_task(order.task_id, path,
+      order.id), path) or nil
 end
 
 -- Explains a path that is one of another machine.
@@ -145,6 +146,7 @@ local function save(context, order, path, task, options)
     overwrite = options.overwrite,
     stall_timeout = options.stall_timeout,
     accept = options.accept,
+    order = order.id,
   })
   file = file or saved_meanwhile(context, order, path, err)
   return file, not file and err or nil
@@ -197,6 +199,17 @@ function _M.save(context, order, path, task, options, deadline)
     err = not_saved_yet(order, task)
   end
   return file, err
+end
+
+--- The error of an order whose task is another's that is waited for.
+-- @tparam table order
+-- @tparam table other
+-- @treturn table err
+function _M.shared(order, other)
+  return errors.new { kind = "protocol", task_id = order.task_id,
+    message = ("the provider gave the task %s to the order %s, and to %s before:"
+      .. " nothing is lost, but look what was bought"):format(order.task_id,
+      order.key or order.id, other.key or other.id) }
 end
 
 --- Record that the provider does not know a task any more, where that is what a

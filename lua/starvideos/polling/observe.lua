@@ -2,6 +2,7 @@
 -- got a moment ago. Of every new status the ledger is told.
 -- @module starvideos.polling.observe
 
+local errors = require "starvideos.errors"
 local exchange = require "starvideos.api.exchange"
 local listener = require "starvideos.listener"
 local operations = require "starvideos.api.operations"
@@ -17,10 +18,28 @@ local function tell_ledger(context, task)
   end
 end
 
+-- Some gateways name a task in another way than the provider did. But where the
+-- answer names the task of another order, it is not this one's.
+local function check_name(context, task, id)
+  local named = task_reader.named(task)
+  local other = context.ledger and named and named ~= id
+    and context.ledger:own_of_task(named)
+  if not other then
+    return task
+  end
+  return nil, errors.new { kind = "protocol", message = ("the provider was asked"
+    .. " for the task %s and answered with the task %s, which is that of the order"
+    .. " %s: the answer was not taken"):format(id, named, other.order_key
+    or other.order_id) }
+end
+
 -- Makes a task of an answer.
 local function read(context, id, response, told)
   local task, refused = task_reader.read(operations.query, response,
     context.wall_clock, id)
+  if task then
+    task, refused = check_name(context, task, id)
+  end
   if not task then
     refused.task_id = refused.task_id or id
     return nil, refused

@@ -1,6 +1,7 @@
 local contexts = require "starvideos.context"
 local databases = require "starvideos.ledger.database"
 local enqueuing = require "spec.ledger.enqueuing"
+local forgetting = require "spec.ledger.forgetting"
 local history = require "spec.ledger.history"
 local keeping = require "spec.ledger.keeping"
 local leasing = require "spec.ledger.leasing"
@@ -13,6 +14,7 @@ local races = require "spec.ledger.races"
 local shell = require "starvideos.nginx.shell"
 local spelling = require "spec.ledger.spelling"
 local starvideos = require "starvideos"
+local task_ids = require "spec.ledger.task_ids"
 local telling = require "spec.ledger.telling"
 local working = require "spec.ledger.working"
 local worlds = require "spec.ledger.world"
@@ -24,6 +26,7 @@ describe("a ledger in a file", function()
 
   placing(new_address)
   enqueuing(new_address)
+  forgetting(new_address)
   history(new_address)
   keeping(new_address)
   leasing(new_address, true)
@@ -33,6 +36,7 @@ describe("a ledger in a file", function()
   recording(new_address)
   requesting(new_address)
   spelling(new_address)
+  task_ids(new_address)
   telling(new_address)
   working(new_address)
 end)

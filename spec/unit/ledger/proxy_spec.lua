@@ -5,6 +5,7 @@ local contexts = require "starvideos.context"
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local files = require "spec.fixtures.files"
+local memory = require "starvideos.ledger.memory"
 local modules = require "starvideos.ledger.modules"
 local proxy = require "starvideos.ledger.proxy"
 local recorder = require "starvideos.ledger.recorder"
@@ -27,6 +28,7 @@ describe("the ledger of a game", function()
 
   before_each(function()
     shell.run("rm -f -- " .. folder .. "/*")
+    memory.clear()
     policy, posts, before_send, now = {}, 0, nil, 1000
     for name, value in pairs(proxy.policy) do
       policy[name] = value

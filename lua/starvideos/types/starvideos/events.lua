@@ -99,6 +99,20 @@
 ---@field state? string the state that the order has
 ---@field task_id? string the provider's id of the task
 
+---Something about an order that you should know.
+---@class starvideos.Event_notice
+---@field name "notice" the event's name
+---@field at number when it happened, by this machine's clock (Unix s)
+---@field order? string the order's id in the ledger
+---@field key? string the order's key
+---@field take? number which order of the key, from 1
+---@field account? string the account that the order is of
+---@field label? string the label that the order was given
+---@field state? string the state that the order has
+---@field task_id? string the provider's id of the task
+---@field notice? string `forgotten` (the ledger was put back to an earlier time, and the order is recorded again), `shared` (the provider gave its task to another order, too) or `elsewhere` (its task was seen with another base URL or account)
+---@field reason? string what happened, and what to do: a sentence
+
 ---The ledger failed, and the call goes on without it.
 ---@class starvideos.Event_ledger
 ---@field name "ledger" the event's name
@@ -119,4 +133,4 @@
 ---@field failure? string what it raised
 
 ---What `on_event` is told; `name` says which it is.
----@alias starvideos.Event starvideos.Event_order|starvideos.Event_exchange|starvideos.Event_download|starvideos.Event_limit|starvideos.Event_rate|starvideos.Event_worker|starvideos.Event_queue|starvideos.Event_late_task|starvideos.Event_ledger|starvideos.Event_interrupt|starvideos.Event_listener
+---@alias starvideos.Event starvideos.Event_order|starvideos.Event_exchange|starvideos.Event_download|starvideos.Event_limit|starvideos.Event_rate|starvideos.Event_worker|starvideos.Event_queue|starvideos.Event_late_task|starvideos.Event_notice|starvideos.Event_ledger|starvideos.Event_interrupt|starvideos.Event_listener
