@@ -192,6 +192,15 @@ return worlds.behaviour("the queue", function(each)
       assert.equal("b", (claim("w", 9)))
     end)
 
+    it("gives no more than was asked for, whatever the server knows", function()
+      register "w"
+      world:run "ANALYZE" -- that there are no orders
+      enqueue("a", "b", "c", "d")
+      assert.equal("a", (claim("w", 1)))
+      now = now + 1
+      assert.equal("b c", (claim("w", 2)))
+    end)
+
     it("gives no order back for longer than an hour, whatever its clock says",
       function()
         enqueue "a"

@@ -42,12 +42,14 @@ local UNSTAGE = {
 }
 
 -- A row of `starvideos_limits` that is full holds the orders of its scope back.
--- The lock keeps two workers on PostgreSQL from waiting for each other.
+-- The lock keeps two workers on PostgreSQL from waiting for each other; and an array
+-- has that read what it locks once, where a plan for few orders would do so again,
+-- and claim them all.
 local CLAIM = [[UPDATE starvideos_orders SET claim = ?, updated_at = ?,
-  revision = revision + 1 WHERE order_id IN (
+  revision = revision + 1 WHERE order_id @among@(
     SELECT o.order_id FROM starvideos_orders AS o
     WHERE @which@ AND o.claim IS NULL AND o.base_url = ? @account@
-    ORDER BY o.order_id LIMIT @most@ @lock@)
+    ORDER BY o.order_id LIMIT @most@ @lock@)@once@
   AND EXISTS (SELECT 1 FROM starvideos_workers WHERE worker_id = ?)]]
 
 -- What is full is asked once, and not of each order: a limit for all leaves
@@ -270,6 +272,8 @@ local function fill(store, sql, want)
     account = want.account and "AND o.account = ?" or "",
     count = ("%d"):format(want.count or 0),
     lock = clock and "FOR UPDATE SKIP LOCKED" or "",
+    among = clock and "= ANY (ARRAY" or "IN ",
+    once = clock and ")" or "",
   }):gsub("@now@", clock or "?2"))
 end
 
