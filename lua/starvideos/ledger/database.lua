@@ -190,7 +190,7 @@ end
 
 -- The collector may close what LuaDBI has made, on the host's thread, and SQLite
 -- writes then.
-local function guard(object)
+local function quieten(object)
   local meta = getmetatable(object)
   local finalizer = type(meta) == "table" and not meta.starvideos_guarded
     and meta.__gc
@@ -221,7 +221,7 @@ local function connect(self)
     return nil, redact.parts(reason(called and why or connection),
       self.address)
   end
-  guard(connection)
+  quieten(connection)
   connection:autocommit(true)
   self.connection, self.statements = connection, {}
   self.process = core.process_id()
@@ -246,7 +246,7 @@ local function prepare(self, sql)
   self.statements[sql] = false -- its place, so that storing it needs no memory
   local made, why = self.connection:prepare(sql)
   if made then
-    guard(made)
+    quieten(made)
   end
   self.statements[sql] = made or nil
   guard(self)
