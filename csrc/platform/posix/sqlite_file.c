@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "platform/descriptor.h"
+#include "platform/module.h"
 #include "platform/posix/sqlite_format.h"
 #include "platform/process.h"
 
@@ -90,7 +91,9 @@ static void in_child(void) {
   lock = free_again;
 }
 
+/* A module that is unloaded with its Lua state would forget its descriptors. */
 static void start(void) {
+  sv_module_keep(&all);
   pthread_atfork(NULL, NULL, in_child);
 }
 
