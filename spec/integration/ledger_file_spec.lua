@@ -199,10 +199,13 @@ describe("the file of a ledger", function()
   end)
 
   it("that a client has not opened before takes its orders", function()
-    local former = world:client()
-    assert(create(former, "first"))
+    local former, ids = world:client(), {}
+    ids[1] = assert(create(former, "first")).id
     sh "rm @db@*"
-    assert(create(world:client(), "first"))
+    local later = world:client()
+    assert(create(later, "of a new ledger"))
+    ids[2] = assert(create(later, "first")).id -- which this process knows
+    assert.equal(ids[1], ids[2])
     refuses(former, "second", "another file has taken its place")
     assert.equal(2, world:sent "POST")
   end)
