@@ -317,7 +317,8 @@ torture:
 	@$(MAKE) -s --no-print-directory build LUA=lua5.4
 	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)" && \
 	  lua5.4 spec/torture/run.lua $(KILLS) $(SEED) && \
-	  lua5.4 spec/torture/calls.lua && lua5.4 spec/torture/places.lua
+	  lua5.4 spec/torture/calls.lua && lua5.4 spec/torture/places.lua && \
+	  lua5.4 spec/torture/signals.lua
 
 # How often a gateway's nginx workers are killed; SEED repeats a run.
 torture-gateway: KILLS = 200
