@@ -276,7 +276,7 @@ $(BUILD)/target/%: spec/fuzz/%.c spec/fuzz/peer.c $(wildcard spec/fuzz/*.h) \
 # The program of the allocation spec, in which memory runs out when told to.
 ALLOCATION_CFLAGS = -O1 -g -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined
-WRAPPED = malloc calloc realloc strdup strndup free curl_multi_poll \
+WRAPPED = malloc calloc realloc strdup strndup free curl_multi_wait \
 	luaL_newstate
 .PHONY: allocation
 allocation:

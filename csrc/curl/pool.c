@@ -12,6 +12,8 @@
 /* About as long as libcurl considers an idle connection usable. */
 static const double IDLE_SECONDS = 120;
 
+enum { SOCKETS_AT_ONCE = 4 };
+
 static CURLSH *new_cache(void) {
   CURLSH *cache = curl_share_init();
   if (cache && curl_share_setopt(cache, CURLSHOPT_SHARE,
@@ -78,6 +80,21 @@ static bool is_of(const sv_pool *pool, const char *url, size_t size) {
          pool->origin[size] == '\0';
 }
 
+/* For the sockets of a transfer, of which libcurl tries several at once. */
+static bool make_room(sv_pool *pool, int more) {
+  if (pool->count + more <= pool->room) {
+    return true;
+  }
+  int room = 2 * pool->room + more;
+  sv_descriptor *sockets = realloc(pool->sockets,
+                                   (size_t)room * sizeof *sockets);
+  if (sockets) {
+    pool->sockets = sockets;
+    pool->room = room;
+  }
+  return sockets != NULL;
+}
+
 sv_pool *sv_pool_take(sv_pools *pools, const char *url) {
   size_t size = sv_origin_size(url);
   free_idle(pools);
@@ -89,9 +106,10 @@ sv_pool *sv_pool_take(sv_pools *pools, const char *url) {
     pool->next = pools->first;
     pools->first = pool;
   }
-  if (pool) {
-    pool->users++;
+  if (!pool || !make_room(pool, SOCKETS_AT_ONCE)) {
+    return NULL;
   }
+  pool->users++;
   return pool;
 }
 
@@ -137,25 +155,11 @@ void sv_pools_abandon(sv_pools *pools) {
   }
 }
 
-static bool make_room(sv_pool *pool) {
-  if (pool->count < pool->room) {
-    return true;
-  }
-  int room = pool->room ? 2 * pool->room : 4;
-  sv_descriptor *sockets = realloc(pool->sockets,
-                                   (size_t)room * sizeof *sockets);
-  if (sockets) {
-    pool->sockets = sockets;
-    pool->room = room;
-  }
-  return sockets != NULL;
-}
-
 curl_socket_t sv_pool_open_socket(void *self, curlsocktype purpose,
                                   struct curl_sockaddr *address) {
   sv_pool *pool = self;
   (void)purpose;
-  if (!make_room(pool)) {
+  if (!make_room(pool, 1)) {
     return CURL_SOCKET_BAD;
   }
   sv_descriptor opened = sv_socket_open(address->family, address->socktype,

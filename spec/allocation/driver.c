@@ -45,15 +45,15 @@ typedef struct job {
 
 /* --- the peer, driven while the engine waits for it --------------------- */
 
-CURLMcode __real_curl_multi_poll(CURLM *multi, struct curl_waitfd files[],
+CURLMcode __real_curl_multi_wait(CURLM *multi, struct curl_waitfd files[],
                                  unsigned count, int ms, int *ready);
-CURLMcode __wrap_curl_multi_poll(CURLM *multi, struct curl_waitfd files[],
+CURLMcode __wrap_curl_multi_wait(CURLM *multi, struct curl_waitfd files[],
                                  unsigned count, int ms, int *ready);
 
-CURLMcode __wrap_curl_multi_poll(CURLM *multi, struct curl_waitfd files[],
+CURLMcode __wrap_curl_multi_wait(CURLM *multi, struct curl_waitfd files[],
                                  unsigned count, int ms, int *ready) {
   peer_go_on();
-  return __real_curl_multi_poll(multi, files, count, ms < 1 ? ms : 1, ready);
+  return __real_curl_multi_wait(multi, files, count, ms < 1 ? ms : 1, ready);
 }
 
 /* --- an actor's state ------------------------------------------------------ */

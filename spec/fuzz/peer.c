@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-enum { CONNECTIONS = 16, HEAD = 4096 };
+enum { CONNECTIONS = 16, SOCKETS = 64, HEAD = 4096 };
 
 typedef struct connection {
   int file;
@@ -23,6 +24,8 @@ static struct {
   peer_answer answer;
   peer_record record;
   connection connections[CONNECTIONS];
+  int ours[SOCKETS], theirs[SOCKETS]; /* not connected yet */
+  int sockets;
 } peer;
 
 static void end(connection *c) {
@@ -36,6 +39,9 @@ void peer_start(peer_answer answer) {
   for (int i = 0; i < CONNECTIONS; i++) {
     end(&peer.connections[i]);
   }
+  while (peer.sockets > 0) {
+    close(peer.ours[--peer.sockets]);
+  }
   memset(&peer, 0, sizeof peer);
   peer.answer = answer;
 }
@@ -46,18 +52,36 @@ peer_record peer_look(void) {
 
 /* --- in the place of libc's -------------------------------------------- */
 
-int connect(int file, __CONST_SOCKADDR_ARG address, socklen_t size) {
+/* One end of a pair from the start: a socket stays what it was opened for. */
+int socket(int family, int kind, int protocol) {
   int pair[2];
+  if (family == AF_UNIX || (kind & SOCK_DGRAM)) {
+    return (int)syscall(SYS_socket, family, kind, protocol);
+  } else if (peer.sockets == SOCKETS ||
+             socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                        pair) != 0) {
+    errno = EMFILE;
+    return -1;
+  }
+  peer.theirs[peer.sockets] = pair[0];
+  peer.ours[peer.sockets++] = pair[1];
+  return pair[0];
+}
+
+int connect(int file, __CONST_SOCKADDR_ARG address, socklen_t size) {
+  int i = peer.sockets - 1;
   (void)address, (void)size;
-  if (peer.record.connections == CONNECTIONS ||
-      socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-                 pair) != 0) {
+  while (i >= 0 && peer.theirs[i] != file) {
+    i--;
+  }
+  if (i < 0 || peer.record.connections == CONNECTIONS) {
     errno = ECONNREFUSED;
     return -1;
   }
-  dup2(pair[0], file);
-  close(pair[0]);
-  peer.connections[peer.record.connections++].file = pair[1];
+  peer.connections[peer.record.connections++].file = peer.ours[i];
+  peer.sockets--;
+  peer.ours[i] = peer.ours[peer.sockets];
+  peer.theirs[i] = peer.theirs[peer.sockets];
   return 0;
 }
 
