@@ -182,8 +182,8 @@ end
 
 -- What is made last is finalized first: nothing that the collector ends is used by
 -- its number before this looks.
-local function guard(self)
-  self.guard = core.finalizer(function()
+local function watch_over(self)
+  self.last = core.finalizer(function()
     notice_loss(self)
   end)
 end
@@ -225,7 +225,7 @@ local function connect(self)
   connection:autocommit(true)
   self.connection, self.statements = connection, {}
   self.process = core.process_id()
-  guard(self)
+  watch_over(self)
   self.connecting = true
   local ok
   ok, why = self.dialect.configure(self)
@@ -249,7 +249,7 @@ local function prepare(self, sql)
     quieten(made)
   end
   self.statements[sql] = made or nil
-  guard(self)
+  watch_over(self)
   return made, why
 end
 
