@@ -2,6 +2,7 @@
 
 local assert = require "luassert"
 local busted = require "busted"
+local claimed_orders = require "starvideos.operation.claimed_order"
 local core = require "starvideos.core"
 local files = require "spec.fixtures.files"
 local memory = require "starvideos.ledger.memory"
@@ -243,6 +244,20 @@ return worlds.behaviour("a file with several spellings", function(begin)
     assert(client:enqueue { listed(at "real/down/../a.mp4") } == nil)
     assert.equal(1, world:sent "POST")
     assert.equal(1, #world:rows "SELECT order_id FROM starvideos_orders")
+  end)
+
+  it("is made once by a worker that has it twice", function()
+    local client = world:client()
+    for _, path in ipairs { "link/a.mp4", "real/a.mp4", "chain/a.mp4" } do
+      assert(client:enqueue { listed(path) })
+    end
+    local later = claimed_orders.policy.later
+    claimed_orders.policy.later = 0.05
+    local result, err = client:work { directory = world.folder }
+    claimed_orders.policy.later = later
+    assert(result, err)
+    assert.same({ 1, 0 }, { result.done, result.failed })
+    assert.equal(1, world:sent "POST")
   end)
 
   it("is made by a list and alone once", function()

@@ -49,9 +49,26 @@ local function is_lost(job, one)
   return one.worker ~= job.heart.worker or one.worker.is_over
 end
 
+-- Whether another order of this run makes the same file; else this one does. What
+-- that saves would be in the way of this one's video.
+local function is_made(job, one, file)
+  local other = job.files[file]
+  if other and not is_lost(job, other) then
+    return true
+  end
+  job.files[file], one.file = one, file
+end
+
+local function leave_file(job, one)
+  if one.file and job.files[one.file] == one then
+    job.files[one.file] = nil
+  end
+end
+
 -- An order has ended, or this run has: `count` is the field of the result.
 local function finish(job, one, count, file, err)
   job.result[count] = job.result[count] + 1
+  leave_file(job, one)
   local id = one.order.id
   if count ~= "left" then
     one.worker:forget(id)
@@ -74,6 +91,7 @@ end
 local function give_up(job, one, err)
   local id = one.order.id
   if err.fenced then -- it is another's already
+    leave_file(job, one)
     return one.worker:forget(id)
   end
   local tries = job.gave_up[id]
@@ -85,6 +103,7 @@ end
 
 -- Hands an order back that is to be sent as soon as that is possible.
 local function hand_back(job, one, seconds)
+  leave_file(job, one)
   one.worker:release(one.order.id,
     seconds and job.context.ledger.clock() + seconds)
   job.heart:wake "claim"
@@ -223,11 +242,14 @@ local function send(job, one, row)
     return give_up(job, one, queued_order.no_body(row))
   end
   local ok, err = saving.make_folder(context.runtime, one.path)
+  local file
   if ok then
-    ok, err = saving.look(context, order, one.path, job.options)
+    ok, err, file = saving.look(context, order, one.path, job.options)
     ok = ok or not err
   end
-  if ok and one.worker:may_act() then
+  if file and is_made(job, one, file) then
+    return hand_back(job, one, _M.policy.later)
+  elseif ok and one.worker:may_act() then
     task, err = queued_order.send(one.worker, row)
   end
   if is_lost(job, one) then
@@ -401,6 +423,7 @@ function _M.new_job(context, options)
     options = options,
     result = { done = 0, failed = 0, unknown = 0, left = 0 },
     waits = {}, -- by the ids of their tasks
+    files = {}, -- what is being made, by the paths of the files themselves
     gave_up = {}, gave_up_count = 0,
     unrecorded = {}, -- tasks that the ledger could not be told of
     batch = 1, send_at = -math.huge,

@@ -129,6 +129,7 @@ end
 -- @tparam table options `overwrite`
 -- @treturn ?table file; nil where it is not there
 -- @treturn ?table err
+-- @treturn ?string where neither: the path of the file itself
 function _M.look(context, order, path, options)
   local file = saved_file(context, order, path)
   if file then
@@ -139,6 +140,7 @@ function _M.look(context, order, path, options)
     return order.task_id and saved_meanwhile(context, order, path, err),
       name_machine(context, order, path, err)
   end
+  return nil, nil, target
 end
 
 local function save(context, order, path, task, options)
