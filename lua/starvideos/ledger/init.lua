@@ -234,8 +234,8 @@ Ledger.path_of = record.path
 
 --- The key of an order: the caller's, else the path of the file itself. Where many
 -- machines share a ledger the name of this one is before the path.
--- @tparam table options `key` and perhaps an `other_key`; or `path`, with `given`
---   (an absolute one) that of the file itself already; or neither
+-- @tparam table options `key`; or `path`, with `given` (an absolute one) that of
+--   the file itself already; or neither; and perhaps an `other_key`
 -- @treturn ?string key
 -- @treturn ?string another under which an order of it may be recorded: the path as
 --   it was given
@@ -247,7 +247,8 @@ function Ledger:key_of(options)
   local file = options.given and options.path or record.real(options.path)
   local key = machine .. record.file_key(file)
   local given = machine .. record.path(options.given or options.path)
-  return key, given ~= key and given or nil
+  local other = given ~= key and given or record.name(options.other_key)
+  return key, other ~= key and other or nil
 end
 
 -- By its process as well: a child does not wait for what its parent is sending.

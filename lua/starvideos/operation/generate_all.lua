@@ -34,9 +34,15 @@ local function listener_of(self, name, order)
   end
 end
 
+-- A path that counts on this machine alone names its order as `generate` does;
+-- that was recorded without the machine before.
 local function options_of(self, entry)
-  local options = { path = path_of(self, entry), key = entry.key,
-    other_key = entry.other_key, take = entry.take, label = entry.label,
+  local key, other_key = entry.key, entry.other_key
+  if not entry.order.key and paths.is_absolute(entry.path) then
+    key, other_key = nil, entry.given
+  end
+  local options = { path = path_of(self, entry), key = key,
+    other_key = other_key, take = entry.take, label = entry.label,
     limit_timeout = self.options.limit_timeout or self.options.timeout
       or policy.timeout }
   for _, name in ipairs(passed) do
