@@ -5,11 +5,11 @@
 local books = require "spec.fixtures.books"
 local core = require "starvideos.core"
 local files = require "spec.fixtures.files"
+local LUA = require "spec.fixtures.interpreter"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"
 
-local LUA = rawget(_G, "jit") and "luajit" or "lua5.4"
 local RUN = "bin/starvideos"
 local ORDER = " -m videos -d 5 -p '@name@ x'"
 local SLOW = " -m videos -d 5 -p '@name@ [scenario:create_slow=2]'"

@@ -3,10 +3,10 @@
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
+local LUA = require "spec.fixtures.interpreter"
 local process = require "spec.fixtures.process"
 local shell = require "starvideos.nginx.shell"
 
-local LUA = rawget(_G, "jit") and "luajit" or "lua5.4"
 local PIPE, XFSZ = 13, 25
 local TEXT = ("x"):rep(8192)
 
