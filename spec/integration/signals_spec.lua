@@ -12,7 +12,7 @@ local shell = require "starvideos.nginx.shell"
 
 local RUN = "bin/starvideos"
 local ORDER = " -m videos -d 5 -p '@name@ x'"
-local SLOW = " -m videos -d 5 -p '@name@ [scenario:create_slow=2]'"
+local SLOW = " -m videos -d 5 -p '@name@ [scenario:create_slow=4]'"
 
 -- Before a spec gives up waiting for a process.
 local LONG_SECONDS = 60
@@ -98,7 +98,7 @@ describe("a command", function()
     for index = 1, count do
       lines[index] = json.encode { model = "videos", duration = 5,
         prompt = ("%s %d%s"):format(name, index, index > 1
-          and " [scenario:create_slow=2]" or ""),
+          and " [scenario:create_slow=4]" or ""),
         path = name .. index .. ".mp4" }
     end
     files.write(folder .. "/" .. name .. ".jsonl", table.concat(lines, "\n"))
