@@ -169,10 +169,10 @@ static long all_live(void) {
 /* A name look-up that was given up ends in a thread of libcurl's. */
 static bool comes_down_to(long live) {
   const struct timespec moment = {0, 1000000};
-  for (int i = 0; i < 1000 && all_live() != live; i++) {
+  for (int i = 0; i < 1000 && all_live() > live; i++) {
     nanosleep(&moment, NULL);
   }
-  return all_live() == live;
+  return all_live() <= live; /* what an earlier run kept may have gone */
 }
 
 static int check(job *j) {
