@@ -33,6 +33,7 @@ local sizes = {
   lines = part_of(scale, 1000, 12),
   batch_kills = part_of(scale, 500, 6),
   queue = part_of(scale, 100000, 2000),
+  restored = part_of(scale, 200, 8),
   calls = part_of(scale, 1000000, 12000),
 }
 

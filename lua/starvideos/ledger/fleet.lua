@@ -84,6 +84,9 @@ function _M:heartbeat(beaten)
   if has_fewer and self.had_fewer or not pulse and err.fenced then
     self:recall_claims() -- the ledger may have forgotten what this worker has
   end
+  if not pulse and err.fenced then
+    self:retire() -- nobody buries one whose row is gone
+  end
   self.had_fewer = has_fewer
   return pulse, err
 end
