@@ -161,6 +161,27 @@ describe("the engine", function()
       assert.equal(3, failure.received)
     end)
 
+    it("hands over what came of its body, and no more than max_body", function()
+      local head = "HTTP/1.1 200 OK\r\n"
+      for _, case in ipairs {
+        { "Content-Length: 9\r\n\r\nabc\0\255", "abc\0\255" },
+        { "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "abc" },
+        { "Transfer-Encoding: chunked\r\n\r\n9\r\nabc", "abc" },
+        { "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX: y", "abc" },
+        { "Content-Length: 9\r\n\r\n", "" },
+      } do
+        for _, fields in ipairs { {}, { fresh = true }, { reads = {} } } do
+          local _, failure = raw(head .. case[1], fields)
+          assert.equal("body", failure.phase)
+          assert.equal(case[2], failure.body)
+        end
+      end
+      local failure = is_lost("too_large",
+        get(server.url .. "/zeros", { max_body = 100000 }))
+      assert.is_true(#failure.body <= 100000)
+      assert.is_nil(is_lost("reset", raw "HTTP/1.1 200 O").body)
+    end)
+
     it("of endless headers ends at 64 KiB", function()
       is_lost("too_large", get(server.url .. "/many"))
     end)
