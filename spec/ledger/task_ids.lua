@@ -358,4 +358,28 @@ return worlds.behaviour("the id of a task", function(each)
         assert(client:query "7")
       end)
   end)
+
+  -- SQLite made 2 of a 1.5; a number of many digits became its neighbour's.
+  for _, id in ipairs { "1.5", "1e3", "-0.1", "12345678901234567891" } do
+    it("is kept as it came where it is the number " .. id, function()
+      local bodies = { whole = '{"id":%s,"status":"queued"}',
+        flawed = '{"id":%s,"status":"queued","eta":NaN}',
+        cut = '{"id":%s,"status":"qu' }
+      local answer
+      world.transport = function()
+        return { status = 200, headers = {}, body = answer }
+      end
+      local client = at "one.test"
+      for key, body in pairs(bodies) do
+        answer = body:format(id)
+        client:create(world.params(), { key = key })
+        assert.equal(id, rows()[key].task_id)
+        assert.equal(id, assert(client:order(key)).task_id)
+      end
+      assert.equal("unknown", rows().cut.state)
+      assert.equal("accepted", rows().flawed.state)
+      assert.equal(id, assert(client:create(world.params(),
+        { key = "whole" })).id)
+    end)
+  end
 end)

@@ -111,6 +111,17 @@ local function unrecorded(job, err)
     .. _M.command(job, "wait", { err.task_id, output = video_of(job) }) }
 end
 
+--- What to do about an order of unknown outcome whose answer names a task.
+-- @tparam table job
+-- @tparam table order
+-- @tparam[opt] string task_id default the order's
+-- @treturn ?table lines; nil where no task is known
+function _M.adoption(job, order, task_id)
+  task_id = task_id or order.task_id
+  return task_id and { "if its task is there: "
+    .. _M.command(job, "adopt", { order.id, task_id }) } or nil
+end
+
 --- What to do about one of many orders: a file that cannot be written stays in
 -- the way of every further resume.
 -- @tparam table job
@@ -127,9 +138,8 @@ function _M.of_order(job, order, err)
   elseif err.target then
     return { "it was not ordered" .. (err.target == "exists"
       and "; to replace the file: the same command with --overwrite" or "") }
-  elseif err.kind == "outcome_unknown" and err.task_id then
-    return { "if its task is there: " .. _M.command(job, "adopt", { order.id,
-      err.task_id }) }
+  elseif err.kind == "outcome_unknown" then
+    return _M.adoption(job, order, err.task_id)
   elseif err.kind == "task_failed" and not err.plain and order.key
     and of_lists[job.options.command] then
     return { ('for another video give its line "take": %d'):format(

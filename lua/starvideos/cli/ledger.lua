@@ -3,6 +3,7 @@
 -- returns its result and an error.
 -- @module starvideos.cli.ledger
 
+local advice = require "starvideos.cli.advice"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
 local outcomes = require "starvideos.cli.outcomes"
@@ -38,9 +39,12 @@ end
 
 --- List the open orders, or all.
 function _M.pending(job)
-  local people, list = tables.is_for_people(job), {}
+  local people, list, offers = tables.is_for_people(job), {}, {}
   local ok, err = each_order(job, function(order)
     list[#list + 1] = people and row_of(order) or order
+    local offer = people and order.state == "unknown"
+      and advice.adoption(job, order)
+    offers[#offers + 1] = offer and offer[1] or nil
   end)
   if not ok then
     return nil, err
@@ -49,8 +53,9 @@ function _M.pending(job)
   elseif not list[1] then
     return job.options.all and "no orders" or "no open orders"
   end
-  return tables.text({ "state", "order", "task", "key" }, list,
-    { width = tables.width(job), flexible = { [4] = true } })
+  table.insert(offers, 1, tables.text({ "state", "order", "task", "key" }, list,
+    { width = tables.width(job), flexible = { [4] = true } }))
+  return table.concat(offers, "\n")
 end
 
 -- What is being waited for, in one line.

@@ -213,6 +213,10 @@ function Order:failed(problem, pause)
     and not self.row.order_key then
     state = "refused" -- no key leads back to it, and no worker claims it
   end
+  if state == "unknown" and problem.task_id then
+    problem.message = ("%s; if it is there, adopt it for the order %s"):format(
+      problem.message, self.row.order_id)
+  end
   local row, err = record_failure(self, state, problem, pause)
   if row then
     self.row = row
@@ -222,9 +226,6 @@ function Order:failed(problem, pause)
   end
   if state == "unknown" then
     problem.order = self.ledger.order_of(self.row)
-    problem.message = problem.task_id and ("%s; if it is there, adopt it for the"
-      .. " order %s"):format(problem.message, self.row.order_id)
-      or problem.message
     problem.next_take = self.row.order_key and self.next_take or nil
   elseif problem.kind == "task_failed" then
     refusal.with_next_take(problem, self.row, self.next_take)

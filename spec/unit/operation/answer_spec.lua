@@ -134,6 +134,7 @@ describe("an answer in part", function()
     local order = client:pending()[1]
     assert.equal("unknown", order.state)
     assert.equal("video_1", order.task_id)
+    assert.truthy(order.error:find("adopt it for the order " .. order.id, 1, true))
     local again
     again, err = client:create(ORDER, { key = "kite" })
     assert.is_nil(again)
@@ -227,5 +228,41 @@ describe("an answer in part", function()
       assert.equal(1, summary.unknown)
       assert.truthy(err:find("video_1", 1, true))
     end)
+  end
+
+  for name, answer in pairs { ["a 429"] = http(QUEUED, 429),
+    ["a body that was cut"] = broken(QUEUED:sub(1, -5)),
+    ["a conflict"] = http(QUEUED, 409), ["an odd number"] = http(
+      '{"id":video_9,"projectId":"video_1","status":queued}') } do
+    it("of a list is offered to adopt each time it is shown: " .. name,
+      function()
+        local list = folder .. "/list.jsonl"
+        files.write(list, ('{"path":"a.mp4",%s\n'):format(
+          json.encode(ORDER):sub(2)))
+        local posts = 0
+        local function transport(req)
+          posts = posts + (req.method == "POST" and 1 or 0)
+          return not answer.reason and answer or nil, answer
+        end
+        local given = { ledger = ledger, terminal = true,
+          transport = transport }
+        local words = { "batch", list, "--yes", "-o", folder }
+        local _, _, err = command.run(words, given)
+        local id = err:match "starvideos adopt (%x+) video_1"
+        assert.truthy(id, err)
+        local adopt = ("adopt %s video_1"):format(id)
+        local code
+        code, _, err = command.run(words, given)
+        assert.equal(6, code)
+        assert.truthy(err:find("a.mp4: it was sent before", 1, true), err)
+        assert.truthy(err:find("if its task is there: starvideos " .. adopt, 1,
+          true), err)
+        local _, out = command.run({ "pending" }, given)
+        assert.truthy(out:find("starvideos " .. adopt, 1, true), out)
+        given.terminal = nil
+        _, out = command.run({ "pending" }, given)
+        assert.equal("video_1", json.decode(out).orders[1].task_id)
+        assert.equal(1, posts)
+      end)
   end
 end)
