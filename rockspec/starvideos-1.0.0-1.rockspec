@@ -49,6 +49,7 @@ build = {
     ["starvideos.api.retry"] = "lua/starvideos/api/retry.lua",
     ["starvideos.api.task"] = "lua/starvideos/api/task.lua",
     ["starvideos.api.task_reader"] = "lua/starvideos/api/task_reader.lua",
+    ["starvideos.api.wire"] = "lua/starvideos/api/wire.lua",
     ["starvideos.c_locale"] = "lua/starvideos/c_locale.lua",
     ["starvideos.check"] = "lua/starvideos/check.lua",
     ["starvideos.cli.advice"] = "lua/starvideos/cli/advice.lua",

@@ -62,6 +62,7 @@ static int engine_submit(lua_State *L) {
   sv_transfer **box = lua_newuserdata(L, sizeof *box);
   *box = NULL;
   luaL_setmetatable(L, TRANSFER);
+  sv_guard_request(L, 2);
   *box = sv_engine_submit(open_engine(L), &request, &failure);
   if (*box && announced) {
     sv_push_integer(L, sv_engine_announce(open_engine(L), *box));
@@ -123,16 +124,37 @@ static int transfer_cancel(lua_State *L) {
   return 0;
 }
 
-/* Takes the result out, once: Lua's collector knows nothing of a body's size,
-** and may leave the transfer alone for long. */
+/* wait(seconds) -> whether it is done, once its engine was driven for so long at
+** most; nothing where it was never submitted. */
+static int transfer_wait(lua_State *L) {
+  sv_transfer *transfer = check_transfer(L);
+  double seconds = luaL_checknumber(L, 2);
+  luaL_argcheck(L, seconds >= 0 && seconds < 1e9, 2, "out of range");
+  if (!transfer) {
+    return 0;
+  }
+  if (!sv_transfer_done(transfer)) {
+    sv_engine_step(transfer->engine, seconds);
+  }
+  lua_pushboolean(L, sv_transfer_done(transfer));
+  sv_raise_interrupt(L);
+  return 1;
+}
+
+/* result(reads, keeps) takes the result out, once: Lua's collector knows nothing
+** of a body's size, and may leave the transfer alone for long. One that is kept
+** can be had again. */
 static int transfer_result(lua_State *L) {
+  bool keeps = lua_toboolean(L, 3);
   lua_settop(L, 2);
   sv_transfer *transfer = check_transfer(L);
   luaL_argcheck(L, transfer, 1, "its result was taken");
   luaL_argcheck(L, sv_transfer_done(transfer), 1, "still under way");
   int count = sv_push_result(L, 2, transfer, sv_transfer_outcome(transfer));
-  *(sv_transfer **)lua_touserdata(L, 1) = NULL;
-  sv_transfer_release(transfer);
+  if (!keeps) {
+    *(sv_transfer **)lua_touserdata(L, 1) = NULL;
+    sv_transfer_release(transfer);
+  }
   return count;
 }
 
@@ -212,8 +234,8 @@ static const luaL_Reg engine_methods[] = {
 static const luaL_Reg transfer_methods[] = {
     {"done", transfer_done},         {"result", transfer_result},
     {"answer", transfer_answer},     {"progress", transfer_progress},
-    {"cancel", transfer_cancel},     {"__gc", transfer_gc},
-    {NULL, NULL},
+    {"cancel", transfer_cancel},     {"wait", transfer_wait},
+    {"__gc", transfer_gc},           {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {

@@ -10,6 +10,7 @@
 #include "lua/notifier.h"
 #include "lua/request.h"
 #include "lua/response.h"
+#include "platform/clock.h"
 #include "platform/interrupt.h"
 
 #include "core/hidden.h"
@@ -85,6 +86,7 @@ static int driver_submit(lua_State *L) {
   check_driver(L);
   sv_read_request(L, 2, &request, few);
   sv_ticket **box = new_ticket(L);
+  sv_guard_request(L, 2);
   *box = sv_driver_submit(open_driver(L), &request, &failure);
   if (*box) {
     return push_number(L, *box);
@@ -191,16 +193,40 @@ static int push_result(lua_State *L, sv_ticket *ticket) {
   return job ? sv_push_disk_job(L, job) : push_lost(L);
 }
 
-/* Takes the result out, once: Lua's collector knows nothing of a body's size,
-** and may leave the ticket alone for long. */
+/* Of what is waited for here nobody is told by a descriptor: it may be the
+** host's that it is to wake, and he has to find it readable. */
+static const double LOOK_SECONDS = 0.002;
+
+/* wait(seconds) -> whether it is done, after so long at most; nothing where it
+** was never submitted. */
+static int ticket_wait(lua_State *L) {
+  sv_ticket *ticket = check_ticket(L);
+  double until = sv_now() + luaL_checknumber(L, 2);
+  if (!ticket) {
+    return 0;
+  }
+  while (!sv_ticket_done(ticket) && sv_now() < until) {
+    sv_sleep(LOOK_SECONDS);
+  }
+  lua_pushboolean(L, sv_ticket_done(ticket));
+  sv_raise_interrupt(L);
+  return 1;
+}
+
+/* result(reads, keeps) takes the result out, once: Lua's collector knows nothing
+** of a body's size, and may leave the ticket alone for long. One that is kept
+** can be had again. */
 static int ticket_result(lua_State *L) {
+  bool keeps = lua_toboolean(L, 3);
   lua_settop(L, 2);
   sv_ticket *ticket = check_ticket(L);
   luaL_argcheck(L, ticket, 1, "its result was taken");
   luaL_argcheck(L, sv_ticket_done(ticket), 1, "still under way");
   int count = push_result(L, ticket);
-  *(sv_ticket **)lua_touserdata(L, 1) = NULL;
-  sv_ticket_release(ticket);
+  if (!keeps) {
+    *(sv_ticket **)lua_touserdata(L, 1) = NULL;
+    sv_ticket_release(ticket);
+  }
   return count;
 }
 
@@ -228,8 +254,8 @@ static const luaL_Reg driver_methods[] = {
 static const luaL_Reg ticket_methods[] = {
     {"done", ticket_done},         {"result", ticket_result},
     {"answer", ticket_answer},     {"progress", ticket_progress},
-    {"cancel", ticket_cancel},     {"__gc", ticket_gc},
-    {NULL, NULL},
+    {"cancel", ticket_cancel},     {"wait", ticket_wait},
+    {"__gc", ticket_gc},           {NULL, NULL},
 };
 
 void sv_make_driver_classes(lua_State *L) {

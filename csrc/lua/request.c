@@ -176,3 +176,16 @@ const char *sv_read_engine(lua_State *L, int table, int *max_in_flight) {
   *max_in_flight = (int)most;
   return ca_file;
 }
+
+/* The guard may raise: nothing was sent yet. */
+void sv_guard_request(lua_State *L, int table) {
+  int box = lua_gettop(L);
+  luaL_checkstack(L, 4, "request");
+  lua_getfield(L, table, "guard");
+  if (lua_isfunction(L, -1)) {
+    lua_pushvalue(L, box);
+    lua_setfield(L, table, "ticket");
+    lua_call(L, 0, 0);
+  }
+  lua_settop(L, box);
+}

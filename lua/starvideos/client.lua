@@ -14,6 +14,7 @@ local pending = require "starvideos.operation.pending"
 local query = require "starvideos.operation.query"
 local validate = require "starvideos.operation.validate"
 local wait = require "starvideos.operation.wait"
+local wire = require "starvideos.api.wire"
 
 local _M = {}
 
@@ -31,6 +32,7 @@ local result, waiting = method.result, method.waiting
 local function looping(self, name)
   local context = check.runtime(contexts.of(self), name, "update",
     "frame or poll")
+  wire.collect()
   return context
 end
 
@@ -410,8 +412,10 @@ end
 function Client:close()
   local context = contexts.of(self) or check.client(nil, "close")
   if not context.closed then
+    wire.finish(context)
     context.closed = true
     context.runtime:close()
+    wire.finish(context, true)
     if context.ledger then
       context.ledger:close()
     end
@@ -433,6 +437,7 @@ end
 -- @function starvideos.new
 function _M.new(options)
   options = check.options(options)
+  wire.collect()
   local context, problem = contexts.new(options)
   if not context then
     return nil, errors.new { kind = "config", message = problem }

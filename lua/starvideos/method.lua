@@ -6,6 +6,7 @@ local check = require "starvideos.check"
 local contexts = require "starvideos.context"
 local errors = require "starvideos.errors"
 local redact = require "starvideos.redact"
+local wire = require "starvideos.api.wire"
 
 local _M = {}
 
@@ -48,6 +49,7 @@ function _M.waiting(call)
   return function(self, ...)
     local context = check.client(contexts.of(self), call.name)
     context.runtime:check(call.name)
+    wire.collect()
     return run(call, context, check.arguments(context, call, ...))
   end
 end

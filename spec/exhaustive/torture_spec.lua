@@ -10,6 +10,9 @@ local KILLS = 40
 -- Of the system calls of an order, this is how many lie between two kills.
 local EVERY = 29
 
+-- The same of the instructions after it was sent.
+local EVERY_INSTRUCTION = 37
+
 local function run(program, ...)
   local process = assert(io.popen(("%s spec/torture/%s 2>&1; echo $?")
     :format(interpreter, program:format(...))))
@@ -56,6 +59,19 @@ describe("a program that is killed at a system call", function()
     local figures, status, output = run("calls.lua %d late", EVERY)
     assert.equal("1", status, output)
     assert.is_true(figures.calls_lost + figures.calls_double > 0)
+  end)
+end)
+
+describe("a host's error at an instruction after an order was sent", function()
+  it("loses no order and buys none twice", function()
+    local figures, status, output = run("raise.lua %d", EVERY_INSTRUCTION)
+    assert.equal("0", status, output)
+    for _, way in ipairs { "block", "frame", "update" } do
+      assert.equal(0, figures["raised_in_" .. way .. "_lost"], output)
+      assert.is_true(figures["raised_in_" .. way] > 0, output)
+    end
+    assert.equal(0, figures.raise_lost, output)
+    assert.equal(0, figures.raise_double, output)
   end)
 end)
 

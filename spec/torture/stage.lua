@@ -1,4 +1,4 @@
--- What both programs of torture stand on: a sandbox on a server, a folder for what
+-- What the programs of torture stand on: a sandbox on a server, a folder for what
 -- they leave, the settings of the programs they kill, and figures with a goal.
 
 local audit = require "spec.torture.audit"

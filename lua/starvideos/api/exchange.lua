@@ -3,10 +3,12 @@
 -- @module starvideos.api.exchange
 
 local answer_json = require "starvideos.api.answer_json"
+local core = require "starvideos.core"
 local errors = require "starvideos.errors"
 local listener = require "starvideos.listener"
 local redact = require "starvideos.redact"
 local task_reader = require "starvideos.api.task_reader"
+local wire = require "starvideos.api.wire"
 
 local _M = {}
 
@@ -135,10 +137,9 @@ local function decode(response)
   return response
 end
 
--- Delivers a request: response; or nil, the transport's failure and an err.
--- Where enough of an answer came the response has its failure beside it.
-local function perform(context, operation, call, request)
-  local response, failure = deliver(context, request)
+-- What a request came to: response, or nil and an err. A failure with enough of
+-- an answer gives a response.
+local function received(context, operation, call, response, failure)
   local task_id
   if response then
     response.body = redact.key(response.body, context.api_key)
@@ -147,9 +148,9 @@ local function perform(context, operation, call, request)
     response, task_id = task_reader.salvage(operation, failure, call.task_id)
   end
   if response then
-    return decode(response), failure
+    return decode(response)
   end
-  return nil, failure, _M.error_of(operation, failure,
+  return nil, _M.error_of(operation, failure,
     { task_id = task_id or call.task_id })
 end
 
@@ -167,32 +168,63 @@ function _M.ask(context, operation, task_id, timeout, reads)
   local request = new_request(context, operation, timeout)
   request.task_id, request.reads = task_id, reads or READS
   request.url = operation.url(context.base_url, request)
-  local response, failure, err = perform(context, operation, request, request)
+  local response, failure = deliver(context, request)
+  local err
+  response, err = received(context, operation, request, response, failure)
   tell(context, operation, request, request, response, failure)
   return response, err
 end
 
+-- Sends one try. From before it is sent until its outcome is recorded whoever
+-- enters the library can settle it.
+local function send(context, operation, call, steps, one)
+  local ok, err = steps.begin()
+  if not ok then
+    one.outcome = { err = err }
+    return
+  end
+  one.request = order_of(context, operation, call)
+  if not context.runtime.transport then -- only the engine can be asked again
+    wire.add(one)
+  end
+  one.response, one.failure = deliver(context, one.request)
+  wire.add(one)
+  one.settle(one.response, one.failure)
+  wire.remove(one)
+end
+
+-- What was bought, where nobody waits for it any more.
+local function sentence_of(outcome)
+  local task, err = outcome.task, outcome.err or {}
+  local id = task and task.id or err.task_id
+  if id then
+    return ("task %s was created, but its caller has ended: wait for it by this"
+      .. " id"):format(id)
+  elseif err.kind == "outcome_unknown" then
+    return "the caller of an order has ended: " .. err.message
+  end
+end
+
 -- One try to send an order, in a table: its functions may run longer than the
--- caller, and nginx reuses the caller's variables then.
+-- caller, and nginx reuses the caller's variables then. It is a flight of
+-- `starvideos.api.wire`.
 local function new_try(context, operation, call, steps)
-  local one = {}
-  local function send()
-    local ok, err = steps.begin()
-    if not ok then
-      one.outcome = { err = err }
-      return
+  local one = { context = context, id = call.order,
+    process = core.process_id() }
+  function one.settle(response, failure, is_late)
+    if not one.outcome then
+      local read, err = received(context, operation, call, response, failure)
+      one.outcome = steps.take(read, err, is_late)
+      one.response, one.failure = read, failure
     end
-    one.request = order_of(context, operation, call)
-    one.response, one.failure, err = perform(context, operation, call,
-      one.request)
-    one.outcome = steps.take(one.response, err)
   end
   function one.send()
-    send()
+    send(context, operation, call, steps, one)
     steps.leave()
   end
   function one.send_on()
-    local ok, raised = pcall(send)
+    local ok, raised = pcall(send, context, operation, call, steps, one)
+    one.raised = not ok
     steps.leave()
     if not ok then
       error(raised, 0)
@@ -209,9 +241,7 @@ local function new_try(context, operation, call, steps)
   end
   function one.lost()
     one.tell()
-    local task = one.outcome and one.outcome.task
-    return task and ("task %s was created, but its caller has ended: wait for"
-      .. " it by this id"):format(task.id)
+    return one.outcome and sentence_of(one.outcome)
   end
   return one
 end
@@ -225,11 +255,12 @@ end
 --   `starvideos.core.boottime`: from then on it is not sent) may be set by
 --   `begin`
 -- @tparam table steps of the caller: `begin()` is called right before; where
---   it returns nil and an err, nothing is sent. `take(response, err)` returns
---   the outcome, before any listener is told: what a listener does must not
---   come between an order and its record. `leave()` is called in the end,
---   except where an error ended the coroutine. `tell()` is called after that, to
---   tell listeners what else has happened
+--   it returns nil and an err, nothing is sent. `take(response, err, is_late)`
+--   returns the outcome, before any listener is told: what a listener does must
+--   not come between an order and its record. It may be called again where an
+--   error ended it; `is_late`: the caller has ended, so that nothing is retried.
+--   `leave()` is called in the end, except where an error ended the coroutine.
+--   `tell()` is called after that, to tell listeners what else has happened
 -- @treturn table outcome as `take` made it; `err` alone where `begin` failed
 -- @treturn boolean whether Ctrl-C came while the listener ran
 function _M.order(context, operation, call, steps)

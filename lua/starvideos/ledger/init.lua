@@ -342,6 +342,13 @@ function Ledger.is_ours(row)
   return row.owner == owner.current()
 end
 
+--- What holds an order in this Lua state.
+-- @tparam table row
+-- @treturn ?table holder
+function Ledger.holder_of(row)
+  return row.order_id and sending[row.order_id]
+end
+
 --- The order is about to be sent.
 -- @tparam table row as `begin` gave it
 -- @treturn ?table row; nil where another process has claimed it

@@ -5,6 +5,7 @@
 local listener = require "starvideos.listener"
 local record = require "starvideos.ledger.record"
 local refusal = require "starvideos.ledger.refusal"
+local wire = require "starvideos.api.wire"
 
 local _M = {}
 
@@ -108,8 +109,9 @@ function Order:hold(retry_after)
 end
 
 -- Records how the sending ended. Where the ledger cannot be written, tries again
--- for some seconds; after that the ledger writes it before anything else.
-local function resolve(self, state, changes)
+-- for some seconds, but with `is_late` nobody waits for it; after that the ledger
+-- writes it before anything else.
+local function resolve(self, state, changes, is_late)
   local ledger, runtime = self.ledger, self.context.runtime
   local pause = _M.policy.write_pause
   local deadline = runtime:now() + _M.policy.write_patience
@@ -117,7 +119,7 @@ local function resolve(self, state, changes)
   repeat
     row, err = ledger:resolve(self.row, state, changes)
     pause = math.min(pause * 2, deadline - runtime:now())
-    local is_over = row or err.gone or err.interrupted or pause <= 0
+    local is_over = row or err.gone or err.interrupted or is_late or pause <= 0
     if not is_over then
       local slept, why = runtime:sleep(pause)
       err.interrupted = why == "interrupted" or nil
@@ -151,11 +153,12 @@ end
 
 --- The order was accepted.
 -- @tparam table task
+-- @tparam[opt] boolean is_late whether its caller has ended: nothing waits here
 -- @treturn ?boolean true
 -- @treturn ?table err of kind ledger that carries the task and the order
-function Order:accepted(task)
+function Order:accepted(task, is_late)
   local row, err = resolve(self, "accepted", { task_id = task.id,
-    task_created = task.created })
+    task_created = task.created }, is_late)
   if row then
     return true
   end
@@ -184,7 +187,7 @@ end
 
 -- Records an order that was not accepted, or whose outcome is unknown; returns
 -- the row, or nil and an err.
-local function record_failure(self, state, problem, pause)
+local function record_failure(self, state, problem, pause, is_late)
   if pause then
     return self.ledger:unsent(self.row, problem.message, pause)
   elseif state == "prepared" then
@@ -194,7 +197,7 @@ local function record_failure(self, state, problem, pause)
   end
   local task = problem.task or {}
   return resolve(self, state, { error = problem.message,
-    task_id = problem.task_id, task_created = task.created })
+    task_id = problem.task_id, task_created = task.created }, is_late)
 end
 
 --- The order was not accepted, its task failed at once, or its outcome is
@@ -202,7 +205,8 @@ end
 -- @tparam table problem the error; where the outcome is unknown it gets the
 --   order
 -- @tparam ?number pause seconds until the order is sent again
-function Order:failed(problem, pause)
+-- @tparam[opt] boolean is_late as of `accepted`
+function Order:failed(problem, pause, is_late)
   local state = state_after[problem.kind] or "unknown"
   if self.stays and state == "refused" and self.stays(problem) then
     state = "prepared" -- and so queued
@@ -217,7 +221,7 @@ function Order:failed(problem, pause)
     problem.message = ("%s; if it is there, adopt it for the order %s"):format(
       problem.message, self.row.order_id)
   end
-  local row, err = record_failure(self, state, problem, pause)
+  local row, err = record_failure(self, state, problem, pause, is_late)
   if row then
     self.row = row
   else
@@ -241,18 +245,58 @@ end
 
 local last_collection = -math.huge
 
--- An order of this Lua state may belong to a call that an error ended, or to a
--- light thread that was killed: only the collector can tell.
-local function collect(context, row)
+-- An order of this Lua state that is not on the wire may belong to a call that an
+-- error ended, or to a light thread that was killed: only the collector can tell.
+local function collect(context)
   local runtime = context.runtime
-  if not context.ledger.is_ours(row) then
-    return
-  elseif context.blocks then
-    collectgarbage()
-  elseif runtime.shield
+  if runtime.shield
     and runtime:now() - last_collection >= _M.policy.collection then
     last_collection = runtime:now()
     collectgarbage()
+  end
+end
+
+-- Collections after which an order that is still held is held by a living call.
+local ENOUGH = 2
+
+-- A call of this Lua state has the order. Where nothing else goes on while this
+-- one waits, the answer to one on the wire is recorded here; what is not on the
+-- wire yet never will be: an err.
+local function attend(context, wanted, row, look)
+  if not context.blocks or context.runtime:waiter() then
+    wire.collect()
+    return collect(context)
+  elseif wire.look(row.order_id, look) then
+    return nil
+  end
+  wanted.collections = (wanted.collections or 0) + 1
+  if wanted.collections > ENOUGH then
+    return refusal.held_here(wanted, row,
+      context.ledger.holder_of(row) or { context = context })
+  end
+  collectgarbage()
+end
+
+-- Lets time pass between two looks: an err where the wait is to end.
+local function pause(context, wanted, row, look)
+  local runtime = context.runtime
+  local ok, problem, why = true, nil, nil
+  if context.ledger.is_ours(row) then
+    ok, problem = pcall(attend, context, wanted, row, look)
+  end
+  if not ok and not (runtime.is_interrupt and runtime.is_interrupt(problem)) then
+    error(problem, 0)
+  elseif ok and problem then
+    return problem
+  elseif ok then
+    ok, why = runtime:sleep(look)
+  else
+    why = "interrupted"
+  end
+  if not ok then
+    local err = refusal.not_awaited("cancelled", wanted)
+    err.interrupted = why == "interrupted"
+    return err
   end
 end
 
@@ -269,18 +313,13 @@ local function begin(context, wanted, order)
     if verdict ~= "busy" then
       return verdict, row
     end
-    if not deadline or not context.blocks then
-      collect(context, row)
-    end
     wanted.waited = wanted.waited or row.state == "submitting"
     deadline = deadline or runtime:now() + patience(context, row)
     if runtime:now() >= deadline then
       return nil, refusal.not_awaited("ledger", wanted)
     end
-    local slept, why = runtime:sleep(look)
-    if not slept then
-      local err = refusal.not_awaited("cancelled", wanted)
-      err.interrupted = why == "interrupted"
+    local err = pause(context, wanted, row, look)
+    if err then
       return nil, err
     end
     look = math.min(look * policy.look_growth, policy.look_max)

@@ -107,6 +107,24 @@ function _M.not_awaited(kind, wanted)
   }
 end
 
+--- The error for an order that another call of this Lua state is about to send,
+-- which cannot go on while this one blocks.
+-- @tparam table wanted
+-- @tparam table row
+-- @tparam table holder of the order, with the `context` of its client
+-- @treturn table err
+function _M.held_here(wanted, row, holder)
+  return errors.new {
+    kind = "ledger",
+    message = ("the starvideos client of %s in this program is about to send the"
+      .. " order %s with the key %s, and cannot go on while this call waits; this"
+      .. " call ordered nothing: let that one end, then order it again to get its"
+      .. " task"):format(holder.context.base_url, row.order_id or "",
+      wanted.key),
+    sent = false,
+  }
+end
+
 --- Whether the task of an order ended without a video.
 -- @tparam table row
 -- @treturn boolean

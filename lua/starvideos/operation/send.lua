@@ -25,15 +25,15 @@ end
 
 -- The outcome of one try, which is recorded: a `task`; or an `err`, and the
 -- `pause` where it is to be sent again; `interrupted` where Ctrl-C came
--- meanwhile.
-local function outcome_of(context, order, tries, most, response, err)
+-- meanwhile. With `is_late` nobody is there who would send it again.
+local function outcome_of(context, order, tries, most, response, err, is_late)
   local task
   if response then
     task, err = task_reader.read(operations.create, response,
       context.wall_clock)
   end
   if task then
-    local ok, problem = order:accepted(task)
+    local ok, problem = order:accepted(task, is_late)
     return { task = ok and task, err = problem,
       interrupted = response.interrupted }
   elseif response then
@@ -45,9 +45,9 @@ local function outcome_of(context, order, tries, most, response, err)
     context.rate_limiter:limited(context.runtime:now(), err.retry_after)
     order:hold(err.retry_after)
   end
-  local pause = not err.interrupted and tries < most
+  local pause = not err.interrupted and not is_late and tries < most
     and retry.create_pause(err, tries, context.random) or nil
-  order:failed(err, pause)
+  order:failed(err, pause, is_late)
   return { err = err, pause = pause, interrupted = err.interrupted }
 end
 
@@ -90,10 +90,10 @@ local function steps_of(context, order, call, tries, slot)
   function steps.leave()
     context.slots:release(context.runtime, slot)
   end
-  function steps.take(response, err)
+  function steps.take(response, err, is_late)
     steps.leave()
     return outcome_of(context, order, tries, call.tries or math.huge, response,
-      err)
+      err, is_late)
   end
   function steps.tell()
     order:tell()

@@ -91,8 +91,8 @@ local function drive(self, req, transfer)
   until transfer:done()
 end
 
--- Drives one transfer to its end; an interrupt cancels it, but with `finish`
--- (an order on the wire).
+-- Drives one transfer to its end; an interrupt or an error cancels it, but with
+-- `finish` (an order on the wire): an error leaves that under way.
 local function drive_through(self, req, transfer)
   local interrupted, raised
   local ok = transfer:done() -- a finalizer may have driven it
@@ -100,7 +100,9 @@ local function drive_through(self, req, transfer)
   while not ok do
     ok, raised = pcall(drive, self, req, transfer)
     if not ok and not is_interrupt(raised) then
-      transfer:cancel()
+      if not req.finish then
+        transfer:cancel()
+      end
       end_drive(self)
       error(raised, 0)
     elseif not ok then
@@ -115,7 +117,7 @@ local function drive_through(self, req, transfer)
     ok = ok or transfer:done()
   end
   end_drive(self)
-  local response, failure = transfer:result(req.reads)
+  local response, failure = transfer:result(req.reads, req.guard ~= nil)
   if interrupted then
     (response or failure).interrupted = true
   end

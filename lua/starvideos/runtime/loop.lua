@@ -134,6 +134,10 @@ Pending.__index = Pending
 
 function Pending.result() end
 
+function Pending:done()
+  return self.message:done()
+end
+
 function Pending.progress() end
 
 -- Its coroutine goes on with the next update, as after an answer.
@@ -148,6 +152,17 @@ function Pending:cancel()
   abandon(self, "cancelled")
 end
 
+-- For a caller that is in no coroutine of this client: it records what came for
+-- another, whose coroutine does not go on.
+local function await_outside(self, message, patience)
+  while not message:done() do
+    if patience.left(true) <= 0 then
+      return "timeout"
+    end
+    self.inline.pause(CLOSING_SECONDS)
+  end
+end
+
 --- Wait for the answer to a message while the host goes on.
 -- @tparam table actor of `starvideos.core`, always the same one
 -- @tparam table message
@@ -156,7 +171,7 @@ end
 -- @treturn ?string why it is not waited for any more
 function Loop:await(actor, message, number, patience)
   if not self.scheduler:current() then
-    self:check "the ledger"
+    return await_outside(self, message, patience)
   end
   local one = setmetatable({ message = message, number = number,
     abandoned = self.abandoned }, Pending)
@@ -347,7 +362,7 @@ function Loop:close()
   self.closed = true
   self:cancel_all()
   while next(scheduler.waiting) or scheduler:is_ready() do
-    if not step(self, self.clock()) then
+    if not step(self, self.clock()) and not scheduler:recover() then
       self.inline.pause(CLOSING_SECONDS)
     end
   end

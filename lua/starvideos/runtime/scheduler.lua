@@ -352,7 +352,8 @@ function Scheduler:await(ticket, key, request, now)
   end
   yield()
   fiber.ticket, fiber.key, fiber.request = nil, nil, nil
-  return marked(fiber.operation, request, ticket:result(request.reads))
+  return marked(fiber.operation, request, ticket:result(request.reads,
+    request.guard ~= nil))
 end
 
 -- Tells the listeners: whether the fiber goes on. What one raises ends it.
@@ -382,6 +383,18 @@ function Scheduler:ended(key)
     resume(self, fiber)
   end
   return true
+end
+
+--- Let a fiber go on whose ticket has ended though nobody told so: an error came
+-- between the engine and the scheduler.
+-- @treturn boolean whether there was one
+function Scheduler:recover()
+  for key, fiber in pairs(self.waiting) do
+    if fiber.ticket:done() then
+      return self:ended(key)
+    end
+  end
+  return false
 end
 
 --- The next sleeper's time.

@@ -226,7 +226,7 @@ function Ngx:request(req)
     return nil, number
   end
   local cancelled = await(self, ticket, number, req)
-  local response, failure = ticket:result(req.reads)
+  local response, failure = ticket:result(req.reads, req.guard ~= nil)
   if failure and failure.reason == "cancelled" then
     failure.message = cancelled or reason_to_end(self, groups.of_running())
       or failure.message
