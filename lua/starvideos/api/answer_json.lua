@@ -216,6 +216,19 @@ local function text_of(tokens, at)
   return after and token and token:match "^-?%d[%d.eE+-]*$"
 end
 
+-- Where the object begins that something else stands before: the warning of a
+-- script, the words that keep others' pages from reading it, a stream of events.
+local starts = { "^data: ?(){", "^[%w_$.]+%((){", "\n(){", "\ndata: ?(){" }
+
+local function behind_junk(text)
+  for _, pattern in ipairs(starts) do
+    local at = text:match(pattern)
+    if at then
+      return text:sub(at)
+    end
+  end
+end
+
 local envelopes = { ['"data"'] = "data", ['"result"'] = "result" }
 
 --- The fields that certainly stand at the top of an object, or in its `data` or
@@ -224,8 +237,12 @@ local envelopes = { ['"data"'] = "data", ['"result"'] = "result" }
 -- @tparam string body
 -- @treturn table by name: texts, `data` and `result`; empty where nothing is
 --   certain
+-- @treturn boolean whether something else stands before the object: then it may
+--   be a quotation all the same
 function _M.fields(body)
-  local tokens = tokens_of(beginning(body))
+  local text = beginning(body)
+  local rest = not text:find "^%s*[{%[]" and behind_junk(text)
+  local tokens = tokens_of(rest or text)
   local found, braces, before = {}, 0, nil
   local object = found
   for at, token in ipairs(kind_of(tokens[1]) == "open" and tokens or {}) do
@@ -249,7 +266,7 @@ function _M.fields(body)
     end
     before = kind
   end
-  return found
+  return found, rest and true or false
 end
 
 return _M

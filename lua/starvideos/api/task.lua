@@ -2,7 +2,7 @@
 -- @module starvideos.api.task
 
 local c_locale = require "starvideos.c_locale"
-
+local json = require "starvideos.json"
 
 local _M = {}
 
@@ -99,8 +99,12 @@ local function link_of(value)
 end
 
 -- An id stands in addresses, databases and messages: no control characters; and
--- U+FFFD stands where it did not come through.
+-- U+FFFD stands where it did not come through. A number that cannot be written as
+-- it came would be the id of another task.
 local function id_of(value)
+  if type(value) == "number" and (value % 1 ~= 0 or not json.is_exact(value)) then
+    return nil
+  end
   local text = text_of(value)
   return text and text:find "%S" and not text:find "[%c\127]"
     and not text:find("\239\191\189", 1, true) and text or nil

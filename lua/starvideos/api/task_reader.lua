@@ -245,11 +245,16 @@ local function kind_of_purchase(operation, reading, seen)
 end
 
 -- What an answer that cannot be decoded certainly says of a task. Where it is a
--- refusal by its status, an id alone may be that of the request.
-local function seen_in_part(kind, body)
-  local fields = answer_json.fields(body)
+-- refusal by its status, an id alone may be that of the request; behind something
+-- else may stand what was ordered, in words that the order has too.
+local function seen_in_part(kind, body, ordered)
+  local fields, is_behind = answer_json.fields(body)
   local seen = tasks.new(unwrap(fields), fields)
   seen.id = seen.id or find_id(fields)
+  if is_behind then
+    return kind == "outcome_unknown" and names_task(seen)
+      and not (ordered or ""):find(seen.id, 1, true) and seen or nil
+  end
   local is_task = seen.id and seen.object ~= "error"
     and (kind == "outcome_unknown" or kind == "rate_limited")
   return (is_task or names_task(seen)) and seen or nil
@@ -314,7 +319,7 @@ end
 --- Read an answer.
 -- @tparam table operation one of `starvideos.api.operations`
 -- @tparam table response `status`, `headers` (lower-case names), `body`; its
---   `answer` where it was decoded before
+--   `answer` where it was decoded before, and `ordered`, the body of an order
 -- @tparam[opt=os.time] function wall_clock Unix seconds, for `Retry-After`
 -- @tparam[opt] string id the id asked for, which the task has whatever the answer
 --   says: by it the task was recorded, and can be asked for again
@@ -336,7 +341,8 @@ function _M.read(operation, response, wall_clock, id)
   if not reading.fields then
     local kind = kind_of_failure(operation, reading)
       or operation.kinds.unreadable
-    seen = operation.billable and seen_in_part(kind, response.body or "")
+    seen = operation.billable and seen_in_part(kind, response.body or "",
+      response.ordered)
     return fail(operation, seen and "outcome_unknown" or kind, reading,
       seen or nil)
   end
@@ -351,9 +357,10 @@ end
 -- @tparam table operation one of `starvideos.api.operations`
 -- @tparam table failure of a transport; its `status` and `body` count
 -- @tparam[opt] string id as of `read`
+-- @tparam[opt] string ordered the body of an order
 -- @treturn ?table response
 -- @treturn ?string the id of a task that it names otherwise
-function _M.salvage(operation, failure, id)
+function _M.salvage(operation, failure, id, ordered)
   local status, body = failure.status, failure.body
   if type(body) ~= "string" or type(status) ~= "number" or status < 200
     or status > 299
@@ -361,7 +368,7 @@ function _M.salvage(operation, failure, id)
     return nil
   end
   local response = { status = status, headers = {}, body = body,
-    bytes_sent = failure.bytes_sent, interrupted = failure.interrupted }
+    ordered = ordered, bytes_sent = failure.bytes_sent, interrupted = failure.interrupted }
   local task, err = _M.read(operation, response, nil, id)
   if task or err.kind == "task_failed" then
     return response

@@ -183,7 +183,8 @@ describe("an answer that nobody can read", function()
     end)
   end
 
-  local long = { "[", '"', "\\", '{"a":', '"a":', "\\u", '\\"', ",", "{}", "}",
+  local long = { "\n", "\ndata: ", "\n{",
+    "[", '"', "\\", '{"a":', '"a":', "\\u", '\\"', ",", "{}", "}",
     "\0", "\255", "\149\\", "a ", '["', '{"id":"a",', "NaN,", "1", "\\ud83d",
     '"id":', '"id"' }
   for _, piece in ipairs(long) do
@@ -211,6 +212,15 @@ describe("an id that is a number", function()
       assert.equal(id, err.task_id)
     end)
   end
+
+  it("is none where it cannot be written as it came", function()
+    local task, err = create [[{"i\u0064":1.5,"status":"queued"}]]
+    assert.is_nil(task)
+    assert.equal("outcome_unknown", err.kind)
+    assert.equal("1.5", err.task_id)
+    err = select(2, create [[{"i\u0064":12345678901234567891,"status":"queued"}]])
+    assert.equal("12345678901234567891", err.task_id)
+  end)
 
   it("leaves other numbers alone", function()
     local task = assert(create '{"id":1.5,"status":"queued","amount":0.5}')

@@ -145,6 +145,43 @@ describe("an answer in part", function()
     client:close()
   end)
 
+  -- What stands before an object, and how it is told from a quotation.
+  local before = { ["a warning of PHP"] = "<br />\n<b>Warning</b>: x\n",
+    ["words against other pages"] = ")]}',\n", ["a call"] = "callback(",
+    ["an event"] = "data: ", ["a named event"] = "event: done\ndata:",
+    ["a size"] = "34\r\n" }
+  for name, junk in pairs(before) do
+    it("behind something else names its task: " .. name, function()
+      for _, body in ipairs { QUEUED .. ")", QUEUED:sub(1, -3) } do
+        for _, answer in ipairs { http(junk .. body), broken(junk .. body) } do
+          world.posts = 0
+          local _, err = create(answer)
+          assert.equal("outcome_unknown", err.kind)
+          assert.equal("video_1", err.task_id)
+        end
+      end
+    end)
+  end
+
+  it("names no task that the order quotes, or that is none", function()
+    local prompt = "draw\n" .. QUEUED
+    local client = client_of(http("cannot make: " .. prompt))
+    local _, err = client:create { model = "videos", prompt = prompt,
+      duration = 4 }
+    assert.equal("outcome_unknown", err.kind)
+    assert.is_nil(err.task_id)
+    for _, body in ipairs { 'error\n{"id":"video_1"}', "prompt: " .. QUEUED,
+      'error\n{"id":"video_1","object":"error","status":"queued"}' } do
+      world.posts = 0
+      _, err = create(http(body))
+      assert.is_nil(err.task_id)
+    end
+    world.posts = 0
+    _, err = create(http("no\n" .. QUEUED, 400))
+    assert.equal("invalid_request", err.kind)
+    assert.is_nil(err.task_id)
+  end)
+
   it("is a query's task once it is whole, and a fault before", function()
     local client = client_of(broken(QUEUED))
     assert.equal("queued", assert(client:query "video_1").status)
