@@ -143,11 +143,11 @@ local function received(context, operation, call, response, failure)
   local task_id
   if response then
     response.body = redact.key(response.body, context.api_key)
-    response.ordered = request.body
+    response.ordered = call.body
   elseif type(failure.body) == "string" then
     failure.body = redact.key(failure.body, context.api_key)
     response, task_id = task_reader.salvage(operation, failure, call.task_id,
-      request.body)
+      call.body)
   end
   if response then
     return decode(response)
