@@ -6,6 +6,7 @@ local cli = require "starvideos.cli"
 local faults = require "spec.faults.table"
 local json = require "starvideos.json"
 local leaks = require "spec.faults.leaks"
+local memory = require "starvideos.ledger.memory"
 local servers = require "spec.faults.server"
 local shell = require "starvideos.nginx.shell"
 local trials = require "spec.faults.trial"
@@ -72,7 +73,9 @@ describe("no secret is shown", function()
     server:stop()
   end)
 
+  -- For another process: this one would write back what it knows.
   local function remove_ledger()
+    memory.clear()
     for _, suffix in ipairs { "", "-wal", "-shm" } do
       os.remove(ledger .. suffix)
     end

@@ -260,3 +260,25 @@ describe("a host that closes the descriptors of a connection to PostgreSQL",
       client:close()
     end)
   end)
+
+-- It was taken for one whose descriptors the host had closed, for the rest of the
+-- process.
+describe("a ledger that is removed and made again by one program", function()
+  it("opens though somebody still has the one before", function()
+    local folder = files.folder()
+    finally(function() files.remove(folder) end)
+    local address, clients = folder .. "/videos.db", {}
+    for round = 1, 4 do
+      clients[round] = assert(starvideos.new { api_key = "key",
+        ledger = address })
+      assert.same({}, (clients[round]:pending()))
+      if round > 1 then
+        clients[round]:close() -- the first stays open
+      end
+      for _, suffix in ipairs { "", "-wal", "-shm" } do
+        os.remove(address .. suffix)
+      end
+    end
+    clients[1]:close()
+  end)
+end)

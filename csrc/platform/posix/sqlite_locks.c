@@ -26,6 +26,7 @@ static const double TRY_SECONDS = 0.005;
 typedef struct sv_sqlite_locks {
   struct sv_sqlite_locks *next;
   char *path, *memory;
+  struct stat file;   /* another one at this path is another database */
   struct stat shared; /* of the memory, as the process that noted it had it */
   long process;
   int users;      /* noted and not dropped */
@@ -59,15 +60,15 @@ static bool is_same(const struct stat *a, const struct stat *b) {
   return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static database *find(const char *path) {
+static database *find(const char *path, const struct stat *file) {
   database *one = all;
-  while (one && strcmp(one->path, path) != 0) {
+  while (one && !(is_same(&one->file, file) && strcmp(one->path, path) == 0)) {
     one = one->next;
   }
   return one;
 }
 
-static database *add(const char *path) {
+static database *add(const char *path, const struct stat *file) {
   database *one = calloc(1, sizeof *one);
   if (!one || !(one->path = strdup(path)) ||
       !(one->memory = sv_sqlite_beside(path, "-shm"))) {
@@ -77,6 +78,7 @@ static database *add(const char *path) {
     free(one);
     return NULL;
   }
+  one->file = *file;
   one->next = all;
   all = one;
   return one;
@@ -95,9 +97,13 @@ static bool has_open(const struct stat *shared) {
 
 /* Where memory is short a child does not know; nothing else is lost. */
 database *sv_sqlite_locks_note(const char *path) {
+  struct stat file;
+  if (stat(path, &file) != 0) {
+    return NULL;
+  }
   hold_lock();
-  database *one = find(path);
-  one = one ? one : add(path);
+  database *one = find(path, &file);
+  one = one ? one : add(path, &file);
   bool is_seen = false;
   if (one && stat(one->memory, &one->shared) == 0) {
     one->process = sv_process_id();
@@ -169,9 +175,13 @@ static int claim(database *one) {
 
 int sv_sqlite_locks_claim(const char *path) {
   int problem = 0;
+  struct stat file;
   sv_sqlite_file_forget_inherited();
+  if (stat(path, &file) != 0) {
+    return 0; /* SQLite makes one, or says why it cannot */
+  }
   hold_lock();
-  database *one = find(path);
+  database *one = find(path, &file);
   bool is_foreign = one && one->process != sv_process_id();
   bool is_open = one && (is_foreign || one->users > 0) &&
                  has_open(&one->shared);
