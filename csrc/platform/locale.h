@@ -10,7 +10,6 @@
 typedef struct sv_locale {
   void *before; /* as the system names it */
   void *own;
-  int mode;
 } sv_locale;
 
 /* Whether the decimal point of the calling thread is a point. */

@@ -1,7 +1,7 @@
 /*
 ** A thread of the library's own, in somebody else's process: no target of
-** signals, with a small stack, in the locale "C" whatever the host's is, and
-** never in the way of the host's threads.
+** signals, with a small stack, on POSIX in the locale "C" whatever the host's is,
+** and never in the way of the host's threads.
 ** After a fork the child has none of them: it neither joins nor detaches one.
 */
 #ifndef SV_PLATFORM_THREAD_H

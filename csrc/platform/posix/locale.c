@@ -19,7 +19,7 @@ bool sv_locale_enter(sv_locale *locale) {
   if (!own) {
     return false;
   }
-  *locale = (sv_locale){(void *)uselocale(own), (void *)own, 0};
+  *locale = (sv_locale){(void *)uselocale(own), (void *)own};
   return true;
 }
 

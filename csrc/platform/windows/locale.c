@@ -10,20 +10,17 @@ bool sv_locale_has_point(void) {
   return strcmp(localeconv()->decimal_point, ".") == 0;
 }
 
+/* The system's C library has no locale of a thread: for as long as a text is read
+** the whole process writes its numbers with a point. */
 bool sv_locale_enter(sv_locale *locale) {
-  char *before = _strdup(setlocale(LC_ALL, NULL));
-  int mode = before ? _configthreadlocale(_ENABLE_PER_THREAD_LOCALE) : -1;
-  if (mode == -1) {
-    free(before);
-    return false;
+  *locale = (sv_locale){_strdup(setlocale(LC_NUMERIC, NULL)), NULL};
+  if (locale->before) {
+    setlocale(LC_NUMERIC, "C");
   }
-  setlocale(LC_ALL, "C");
-  *locale = (sv_locale){before, NULL, mode};
-  return true;
+  return locale->before != NULL;
 }
 
 void sv_locale_leave(sv_locale *locale) {
-  setlocale(LC_ALL, locale->before);
+  setlocale(LC_NUMERIC, locale->before);
   free(locale->before);
-  _configthreadlocale(locale->mode);
 }

@@ -140,7 +140,12 @@ static bool join(const char *name, const char *rest, char *real, size_t room) {
 /* Opens less and less of the path, until something is there. */
 int sv_path_real(const char *path, char *real, size_t room) {
   if (!sv_path_absolute(path, real, room)) {
-    return ENAMETOOLONG;
+    size_t size = strlen(path) + 1; /* what is no UTF-8 names no file */
+    if (size > room) {
+      return ENAMETOOLONG;
+    }
+    memcpy(real, path, size);
+    return 0;
   }
   int problem = 0;
   char *text = strdup(real), *there = strdup(real);

@@ -2,10 +2,8 @@
 
 #include <errno.h>
 #include <process.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
-#include "platform/locale.h"
 #include "platform/windows/win32.h"
 
 #include "core/hidden.h"
@@ -18,12 +16,7 @@ typedef struct start {
 static unsigned __stdcall run(void *argument) {
   start s = *(start *)argument;
   free(argument);
-  sv_locale locale;
-  bool entered = sv_locale_enter(&locale);
   s.body(s.self);
-  if (entered) {
-    sv_locale_leave(&locale);
-  }
   return 0;
 }
 

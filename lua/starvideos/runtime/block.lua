@@ -209,10 +209,19 @@ end
 --- Let go of a waiter: nobody wakes it any more.
 function Block.leave() end
 
+-- Lua 5.1 and LuaJIT would say of a second try only that the first has failed.
+local function load_curl()
+  local ok, curl = pcall(require, "starvideos.curl")
+  if not ok then
+    package.loaded["starvideos.curl"] = nil
+  end
+  return ok and curl
+end
+
 -- Does a job on the disk; without libcurl in plain Lua.
 local function disk_function()
-  local ok, curl = pcall(require, "starvideos.curl")
-  if ok then
+  local curl = load_curl()
+  if curl then
     return curl.disk
   end
   local disk = require "starvideos.runtime.disk"
@@ -369,7 +378,7 @@ end
 --   needs it
 -- @treturn table runtime
 function _M.new(options)
-  pcall(require, "starvideos.curl") -- later it may not be found; `check` says why
+  load_curl() -- later it may not be found
   local self = setmetatable({
     transport = options.transport,
     scheduler = schedulers.new(is_interrupt),
