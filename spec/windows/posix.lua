@@ -235,6 +235,12 @@ return {
       = PROC,
     ["a ledger in a file a file with several spellings is not ordered where a "
       .. "link leads nowhere"] = LINKS,
+    ["a ledger in a file a file with several spellings is not bought a third "
+      .. "time where it was bought twice"] = LINKS,
+    ["a ledger in a file a file with several spellings is one order of a list, "
+      .. "and two are a fault"] = LINKS,
+    ["the file of a ledger on a full disk sends nothing"]
+      = "it limits the size of files by the system",
     ["the file of a ledger copied while it is in use is for its owner alone"] = MODES,
     ["the file of a ledger on a disk that fills up meanwhile names the task"]
       = "it limits the size of files by the system",
