@@ -1,6 +1,7 @@
 /*
 ** The locale "C" for one thread, whatever the host has set for its process, and
-** may change at any time. Libraries write and read numbers by the locale.
+** may change at any time. Libraries write and read numbers by the locale. On
+** Windows it is the process's, and only for numbers: enter it for a moment.
 */
 #ifndef SV_PLATFORM_LOCALE_H
 #define SV_PLATFORM_LOCALE_H
