@@ -126,6 +126,20 @@ return worlds.behaviour("a database that forgot", function(each)
     end)
   end
 
+  it("is told nothing yet of an order whose answer is to come", function()
+    local claimed, states
+    world.before_request = function()
+      earlier["one that is queued"]()
+      claimed = contexts.of(client).ledger:reconcile(
+        world:rows "SELECT * FROM starvideos_orders")
+      states = world:states()
+    end
+    create "k"
+    assert.same({}, claimed)
+    assert.same({ "queued" }, states)
+    assert.same({ "accepted" }, world:states())
+  end)
+
   it("is told of an order that failed at once", function()
     local send = world.transport
     function world.transport(req)

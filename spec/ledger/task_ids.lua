@@ -5,6 +5,7 @@
 local assert = require "luassert"
 local busted = require "busted"
 local clip = require "spec.fixtures.clip"
+local crews = require "spec.fixtures.crew"
 local json = require "starvideos.json"
 local worlds = require "spec.ledger.world"
 
@@ -296,6 +297,39 @@ return worlds.behaviour("the id of a task", function(each)
       end
       assert.is_string(next(files))
       assert.is_string(next(files, (next(files))))
+    end)
+  end)
+
+  describe("that a provider gives to the orders of two workers", function()
+    local crew
+
+    busted.before_each(function()
+      crew = crews.new(world)
+    end)
+    busted.after_each(function()
+      crew.close()
+    end)
+
+    it("is each one's own", function()
+      crew:enqueue(2)
+      local a, b = crew:start { claims = 1 }, crew:start { claims = 1 }
+      crew:go(900, a, b)
+      for _, one in ipairs { a, b } do
+        assert.equal(1, crews.result_of(one).done)
+        assert.equal(rows()[one.done[1].key].path, one.done[1].file.path)
+      end
+    end)
+
+    it("ends each by its own worker", function()
+      ends["7"] = { status = "failed", error = "no" }
+      crew:enqueue(2)
+      local a = crew:start({ claims = 1, failures = false })
+      local b = crew:start({ claims = 1, failures = false })
+      crew:go(900, a, b)
+      for _, one in ipairs { a, b } do
+        assert.equal(1, #one.done)
+        assert.equal("task_failed", one.done[1].err.kind)
+      end
     end)
   end)
 
