@@ -212,6 +212,15 @@ export async function interrupted(visit, { token }) {
   await visit.page.click('#submit');
   await second.lose();
   await visit.see('#order-fault', 'the order is bought once');
+  // The price that is asked for when another video ends says nothing of it.
+  const priced = visit.page.waitForResponse((response) =>
+    response.url().endsWith('/v1/price'));
+  await visit.page.evaluate(() =>
+    document.dispatchEvent(new Event('spent')));
+  await priced;
+  await visit.videos(); // By then the page has read the price.
+  assert.match(await visit.page.$eval('#order-fault', (fault) => fault.innerText),
+    /the order is bought once/);
   await visit.page.click('#submit');
   await visit.see('#order-status', 'Ordered.');
   assert.equal((await visit.videos()).length, 2);

@@ -24,6 +24,10 @@ let touched = new Set();
 let wasSubmitted = false;
 let isSending = false;
 let quietUntil = 0;
+
+// What was said of an order that was refused or lost, until something changes.
+let refusedOrder = '';
+
 let timer, asked = 0;
 
 function draftOf() {
@@ -179,7 +183,7 @@ function showFaults(violations) {
       }
     }
   }
-  say(byId('order-fault'), (messages.get(null) ?? []).join(' '));
+  say(byId('order-fault'), (messages.get(null) ?? [refusedOrder]).join(' '));
 }
 
 function showPrice(answer) {
@@ -223,6 +227,7 @@ async function check() {
 }
 
 function changed() {
+  refusedOrder = '';
   write(DRAFT, { ...draftOf(), caller: account.caller });
   show();
   clearTimeout(timer);
@@ -260,10 +265,11 @@ function refused(refusal) {
     showPrice({});
     form.querySelector('[aria-invalid="true"]')?.focus();
   } else if (refusal.status !== 401) {
-    say(byId('order-fault'), refusal.status === 0
+    refusedOrder = refusal.status === 0
       ? `${refusal.message} Press the button again when it does: the order is`
         + ' bought once.'
-      : refusal.message);
+      : refusal.message;
+    say(byId('order-fault'), refusedOrder);
   }
 }
 
@@ -271,6 +277,7 @@ async function send(submission) {
   setSending(true);
   asked++;
   clearTimeout(timer);
+  refusedOrder = '';
   say(byId('order-fault'), '');
   say(byId('order-status'), 'Sending the order.');
   try {
