@@ -251,27 +251,47 @@ local function seen_in_part(kind, body, ordered)
   local fields, is_behind = answer_json.fields(body)
   local seen = tasks.new(unwrap(fields), fields)
   seen.id = seen.id or find_id(fields)
+  local is_open = kind == "outcome_unknown" or kind == "rate_limited"
   if is_behind then
-    return kind == "outcome_unknown" and names_task(seen)
+    return is_open and names_task(seen)
       and not (ordered or ""):find(seen.id, 1, true) and seen or nil
   end
-  local is_task = seen.id and seen.object ~= "error"
-    and (kind == "outcome_unknown" or kind == "rate_limited")
+  local is_task = seen.id and seen.object ~= "error" and is_open
   return (is_task or names_task(seen)) and seen or nil
 end
 
+-- The task to whose result an answer leads: it has been made, whatever the
+-- status says.
+local function seen_in_location(headers)
+  local path = tostring(headers.location or ""):match "^[^?#]*"
+  local id = path:match "/result/([^/%s]+)$"
+  id = id and id:gsub("%%(%x%x)", function(hex)
+    return string.char(tonumber(hex, 16))
+  end)
+  local seen = tasks.new({ id = id }, {})
+  return seen.id and seen or nil
+end
+
+-- What an answer of such a kind names a task with, where it has none in its
+-- place.
+local function seen_elsewhere(kind, response)
+  return seen_in_part(kind, response.body or "", response.ordered)
+    or seen_in_location(response.headers or {})
+end
+
 -- An id that it names is in the err too.
-local function read_purchase(operation, reading, seen)
+local function read_purchase(operation, reading, seen, response)
   seen.id = seen.id or find_id(reading.answer)
   local kind = kind_of_purchase(operation, reading, seen)
   if kind == "task_failed" then
     return nil, accepted_and_ended(seen, reading)
-  elseif kind == "outcome_unknown" and not seen.id then
-    seen = seen_in_part(kind, reading.body) or seen
-    if reading.status < 300 then
-      reading.text = excerpt.of(reading.body) -- it may show what was bought
-    end
   end
+  local named = kind and not seen.id and seen_elsewhere(kind, response)
+  kind = named and "outcome_unknown" or kind
+  if kind == "outcome_unknown" and not seen.id and reading.status < 300 then
+    reading.text = excerpt.of(reading.body) -- it may show what was bought
+  end
+  seen = named or seen
   if kind then
     return fail(operation, kind, reading, seen.id and seen)
   end
@@ -341,14 +361,13 @@ function _M.read(operation, response, wall_clock, id)
   if not reading.fields then
     local kind = kind_of_failure(operation, reading)
       or operation.kinds.unreadable
-    seen = operation.billable and seen_in_part(kind, response.body or "",
-      response.ordered)
+    seen = operation.billable and seen_elsewhere(kind, response)
     return fail(operation, seen and "outcome_unknown" or kind, reading,
       seen or nil)
   end
   seen = tasks.new(reading.fields, reading.answer, id)
   local read = operation.billable and read_purchase or read_state
-  return read(operation, reading, seen)
+  return read(operation, reading, seen, response)
 end
 
 --- Read what came of an answer before its transfer failed. An object whose
@@ -363,17 +382,17 @@ end
 function _M.salvage(operation, failure, id, ordered)
   local status, body = failure.status, failure.body
   if type(body) ~= "string" or type(status) ~= "number" or status < 200
-    or status > 299
     or failure.reason == "cancelled" and not operation.billable then
     return nil
   end
   local response = { status = status, headers = {}, body = body,
     ordered = ordered, bytes_sent = failure.bytes_sent, interrupted = failure.interrupted }
   local task, err = _M.read(operation, response, nil, id)
-  if task or err.kind == "task_failed" then
+  if status < 300 and (task or err.kind == "task_failed") then
     return response
   end
-  return nil, operation.billable and err.task_id or nil
+  local is_named = operation.billable and err.kind == "outcome_unknown"
+  return nil, is_named and err.task_id or nil
 end
 
 return _M

@@ -102,7 +102,12 @@ describe("an answer in part", function()
     { "cut behind the id", broken(QUEUED:sub(1, -5)), "video_1" },
     { "cut within the id", broken(QUEUED:sub(1, 10)) },
     { "with a refusal", broken '{"code":"204","msg":"登录验证失败"}' },
-    { "at another status", broken(QUEUED, { status = 502 }) },
+    { "at another status", broken(QUEUED, { status = 502 }), "video_1" },
+    { "at a refusal", broken(QUEUED, { status = 400 }), "video_1" },
+    { "at 429", broken('{"id":"video_1"}', { status = 429 }), "video_1" },
+    { "at a redirect", broken(QUEUED, { status = 303 }), "video_1" },
+    { "at a refusal with the id of a request",
+      broken('{"id":"video_1","error":"no"}', { status = 400 }) },
     { "at no status", broken(QUEUED, { status = false }) },
     { "whose body is no text", broken({}) },
     { "without a body", broken() },
@@ -210,6 +215,47 @@ describe("an answer in part", function()
     world.events, world.posts = {}, 0
     create(http(QUEUED))
     assert.is_nil(exchange().flaw)
+  end)
+
+  for _, status in ipairs { 200, 201, 202, 204, 301, 302, 307, 308, 429 } do
+    it(("names the task to whose result %d leads"):format(status), function()
+      for _, to in ipairs { "/v1/result/video_1", "../result/video%5f1",
+        "https://api.example/v1/result/video_1?wait=1#top" } do
+        world.posts = 0
+        local answer = http("", status)
+        answer.headers.location = to
+        local _, err = create(answer)
+        assert.equal("outcome_unknown", err.kind)
+        assert.equal("video_1", err.task_id)
+        assert.equal(1, world.posts)
+      end
+    end)
+  end
+
+  it("is the wrong address where a redirect leads elsewhere", function()
+    for _, to in ipairs { "https://api.example/v1/videos/videos", "/login",
+      "/login?next=/v1/result/video_1", "/v1/result/" } do
+      world.posts = 0
+      local answer = http("", 302)
+      answer.headers.location = to
+      local _, err = create(answer)
+      assert.equal("config", err.kind)
+      assert.is_nil(err.task_id)
+    end
+  end)
+
+  it("is sent once where a refusal names a task in a list or an event", function()
+    for _, body in ipairs { "[" .. QUEUED .. "]", "data: " .. QUEUED .. "\n\n",
+      '[{"id":"video_1"}]' } do
+      world.posts = 0
+      local _, err = create(http(body, 429))
+      assert.equal("outcome_unknown", err.kind)
+      assert.equal("video_1", err.task_id)
+      assert.equal(1, world.posts)
+    end
+    world.posts = 0
+    local _, err = create(http("[" .. QUEUED .. "]", 400))
+    assert.equal("video_1", err.task_id)
   end)
 
   for _, status in ipairs { 303, 304, 408, 409, 423, 425, 499, 500, 503 } do
