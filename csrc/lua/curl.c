@@ -62,8 +62,9 @@ static int engine_submit(lua_State *L) {
   sv_transfer **box = lua_newuserdata(L, sizeof *box);
   *box = NULL;
   luaL_setmetatable(L, TRANSFER);
-  sv_guard_request(L, 2);
-  *box = sv_engine_submit(open_engine(L), &request, &failure);
+  if (sv_guard_request(L, 2, &failure)) {
+    *box = sv_engine_submit(open_engine(L), &request, &failure);
+  }
   if (*box && announced) {
     sv_push_integer(L, sv_engine_announce(open_engine(L), *box));
     return 2;

@@ -86,8 +86,9 @@ static int driver_submit(lua_State *L) {
   check_driver(L);
   sv_read_request(L, 2, &request, few);
   sv_ticket **box = new_ticket(L);
-  sv_guard_request(L, 2);
-  *box = sv_driver_submit(open_driver(L), &request, &failure);
+  if (sv_guard_request(L, 2, &failure)) {
+    *box = sv_driver_submit(open_driver(L), &request, &failure);
+  }
   if (*box) {
     return push_number(L, *box);
   }

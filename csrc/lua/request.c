@@ -178,14 +178,22 @@ const char *sv_read_engine(lua_State *L, int table, int *max_in_flight) {
 }
 
 /* The guard may raise: nothing was sent yet. */
-void sv_guard_request(lua_State *L, int table) {
+bool sv_guard_request(lua_State *L, int table, sv_outcome *failure) {
   int box = lua_gettop(L);
+  bool is_revoked = false;
   luaL_checkstack(L, 4, "request");
   lua_getfield(L, table, "guard");
   if (lua_isfunction(L, -1)) {
     lua_pushvalue(L, box);
     lua_setfield(L, table, "ticket");
     lua_call(L, 0, 0);
+    is_revoked = boolean_field(L, table, "revoked");
   }
   lua_settop(L, box);
+  if (is_revoked) {
+    memset(failure, 0, sizeof *failure);
+    sv_outcome_say(failure, SV_REASON_CANCELLED,
+                   "its call ended before it was sent");
+  }
+  return !is_revoked;
 }

@@ -250,6 +250,44 @@ describe("an order on the wire", function()
     end)
   end
 
+  -- What a hook or a finalizer of the host's calls at each instruction before an
+  -- order leaves: it takes the order, whose call goes on, for one that has ended.
+  local calls = {
+    { "another client lists orders", "other:pending()" },
+    { "another client orders the same", 'other:create(params(""), key(name))' },
+    { "its client is closed", "client:close()" },
+  }
+  for _, case in ipairs(calls) do
+    it("is bought once where " .. case[1] .. " before it leaves", function()
+      local output = run(([[
+        local other, fired, met, name = new "block", nil, 0
+        local counted, client = wire.add, nil
+        function wire.add(flight)
+          counted(flight)
+          if fired == false and not flight.response then
+            fired = 1
+            debug.sethook(function()
+              debug.sethook()
+              met = met + (flight.request.ticket and 0 or 1)
+              %s
+            end, "", tonumber(name))
+          end
+        end
+        for steps = 1, 30 do
+          name, fired = tostring(steps), false
+          client = new "block"
+          pcall(client.create, client, params "", key(name))
+          debug.sethook()
+          fired = nil
+          local task = assert(other:create(params "", key(name)))
+          assert(task.id == other:order(name).task_id)
+        end
+        print(met > 0)]]):format(case[2]), true)
+      assert.equal("true\n0", output)
+      assert.equal(30, #books.of(server).tasks)
+    end)
+  end
+
   it("that another call is yet to send is not waited for", function()
     local output = run([[
       local client = new("frame", { max_creates = 1 })

@@ -25,7 +25,8 @@ _M.policy = {
 -- @field id of its order in the ledger; nil without one
 -- @field process that sends it
 -- @field request of the transport. Its `guard` is called right before it is
---   sent, and from then on its `ticket` tells of the answer
+--   sent, and from then on its `ticket` tells of the answer. With `revoked` it is
+--   not sent: it is on record as not sent, though its caller may go on
 -- @field response that its caller has got
 -- @field failure that its caller has got instead
 -- @field settle `(response, failure, is_late)` makes its `outcome`, which is
@@ -86,8 +87,11 @@ local function result_of(flight, seconds)
   if done then
     return ticket:result(nil, true)
   elseif done == nil then
+    -- A finalizer or a hook of the host's may have called while the caller of
+    -- this is about to send it.
+    flight.request.revoked = true
     return nil, { reason = "cancelled", sent = false, phase = "queue",
-      bytes_sent = 0, message = "an error ended its caller" }
+      bytes_sent = 0, message = "its call ended before it was sent" }
   end
 end
 
