@@ -297,6 +297,7 @@ build = {
     ["starvideos.types.starvideos.loop.cqueues"] = "lua/starvideos/types/starvideos/loop/cqueues.lua",
     ["starvideos.types.starvideos.loop.luv"] = "lua/starvideos/types/starvideos/loop/luv.lua",
     ["starvideos.types.starvideos.sandbox"] = "lua/starvideos/types/starvideos/sandbox.lua",
+    ["starvideos.version"] = "lua/starvideos/version.lua",
   },
   install = {
     bin = { starvideos = "bin/starvideos" },

@@ -5,6 +5,7 @@
 local address = require "starvideos.api.address"
 local core = require "starvideos.core"
 local create_slots = require "starvideos.api.create_slots"
+local exchange = require "starvideos.api.exchange"
 local listener = require "starvideos.listener"
 local random = require "starvideos.random"
 local rate_limiter = require "starvideos.polling.rate_limiter"
@@ -92,7 +93,8 @@ end
 
 local function headers_with(key)
   return { ["Authorization"] = key and "Bearer " .. key or nil,
-    ["Accept"] = "application/json" }
+    ["Accept"] = "application/json",
+    ["User-Agent"] = exchange.USER_AGENT }
 end
 
 local function ledger_for(context, options)

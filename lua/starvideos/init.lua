@@ -20,7 +20,7 @@ local errors = require "starvideos.errors"
 local _M = {}
 
 --- The version of this library.
-_M._VERSION = "1.0.0"
+_M._VERSION = require "starvideos.version"
 
 --- Make a client of your own; see `starvideos.client`.
 -- @function new

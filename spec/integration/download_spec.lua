@@ -105,6 +105,11 @@ location = /json.mp4 {
 }
 location = /lie.mp4 { default_type video/mp4; return 200 "<p>Sign in"; }
 location = /dead.mp4 { return 403; }
+location = /picky.mp4 {
+  if ($http_user_agent !~ "^starvideos/[0-9.]+$") { return 403; }
+  try_files /film.mp4 =404;
+}
+location = /far.mp4 { return 302 /picky.mp4; }
 location /kyyReactApiServer/v1/result/ {
   default_type application/json;
   content_by_lua_block {
@@ -222,6 +227,11 @@ describe("a download", function()
       assert.is_nil(file.resumed_from)
     end)
   end
+
+  it("names its program to a host that wants one, also behind a redirect",
+    function()
+      is_whole(client:download(task("far.mp4", server.tls_url), path))
+    end)
 
   it("goes on where the connection broke", function()
     local before = count "cut"

@@ -8,9 +8,13 @@ local errors = require "starvideos.errors"
 local listener = require "starvideos.listener"
 local redact = require "starvideos.redact"
 local task_reader = require "starvideos.api.task_reader"
+local version = require "starvideos.version"
 local wire = require "starvideos.api.wire"
 
 local _M = {}
+
+--- The name of this program in every request: some hosts refuse one without.
+_M.USER_AGENT = "starvideos/" .. version
 
 -- Reasons for which a transport refuses a request before it sends anything.
 local refusals = { invalid = true, insecure = true }
@@ -78,12 +82,13 @@ end
 -- @tparam table context of the client
 -- @tparam table operation one of `starvideos.api.operations`
 -- @tparam table call what it belongs to: `task_id`
--- @tparam table request see the transports
+-- @tparam table request see the transports; its `headers` get a `User-Agent`
 -- @treturn ?table response
 -- @treturn ?table failure
 function _M.send(context, operation, call, request)
   request.connect_timeout = request.connect_timeout or context.connect_timeout
   request.insecure_http = context.insecure_http
+  request.headers["User-Agent"] = _M.USER_AGENT
   local response, failure = deliver(context, request)
   tell(context, operation, call, request, response, failure)
   return response, failure

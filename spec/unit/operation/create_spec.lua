@@ -75,6 +75,11 @@ describe("the request of a create", function()
     assert.truthy(req.headers.Accept:find("application/json", 1, true))
   end)
 
+  it("says which program and version sends it", function()
+    local _, req = body_sent(text_order())
+    assert.equal("starvideos/" .. starvideos._VERSION, req.headers["User-Agent"])
+  end)
+
   it("keeps the key out of the URL and the body", function()
     local _, req = body_sent(text_order())
     assert.is_nil(req.url:find("test-key", 1, true))
