@@ -14,6 +14,7 @@
 --   key, not "no content";
 -- * `refused`: the message for each of these kinds, with a place for the facts.
 --   The words of an answer can mean only a kind that has a message here;
+-- * `between`: the message where a proxy or a firewall refused the request;
 -- * `refuses`, of a billable one: the statuses that leave open what was bought
 --   unless the answer is a refusal in the provider's own form (`object: "error"`);
 --   `named`: the message of an unknown outcome whose answer names a task, with
@@ -28,6 +29,11 @@
 local address = require "starvideos.api.address"
 
 local BASE_URL = "check base_url, which looks like " .. address.default
+
+local BETWEEN = "a proxy or firewall in front of the provider refused the %s"
+  .. " (%%s)"
+local LOOK_BETWEEN = "look at this network's proxy and its login, then at"
+  .. " base_url"
 
 local UNKNOWN = "the order was sent, but no answer says whether it was accepted"
   .. " (%s); it may have been bought: check your account with the provider"
@@ -84,6 +90,7 @@ _M.create = {
     [499] = "outcome_unknown",
   },
   refuses = { [409] = true, [423] = true },
+  between = BETWEEN:format "order" .. "; nothing was bought; " .. LOOK_BETWEEN,
   named = NAMED,
   refused = {
     auth = "the provider refused the API key (%s); nothing was bought; check"
@@ -117,6 +124,7 @@ _M.query = {
     ["3xx"] = "config", ["4xx"] = "invalid_request", ["5xx"] = "server",
     unreadable = "protocol",
   },
+  between = BETWEEN:format "request" .. "; " .. LOOK_BETWEEN,
   refused = {
     auth = "the provider refused the API key (%s); check STARVIDEOS_API_KEY or"
       .. " api_key",

@@ -123,10 +123,21 @@ local function facts_of(kind, reading)
     .. (text ~= "" and ": " .. text or "")
 end
 
+-- Whether something between here and the provider refused the request: 407 is a
+-- proxy's, and a page is no word of an API on a key.
+local function is_from_between(reading)
+  local status = reading.status
+  return status == 407 or (status == 401 or status == 403)
+    and not reading.answer and reading.text:find "^ ?<" ~= nil
+end
+
 local function describe(operation, kind, reading, seen)
   local facts = facts_of(kind, reading)
   if kind == "outcome_unknown" and seen then
     return operation.named:format(seen.id, facts)
+  end
+  if kind == "config" and is_from_between(reading) then
+    return operation.between:format(facts)
   end
   return operation.refused[kind]:format(facts, what_to_do(kind, reading))
 end
@@ -180,7 +191,8 @@ end
 local function kind_of_failure(operation, reading)
   local text = reading.text or ""
   if reading.status < 200 or reading.status > 299 then
-    if reading.answer and kind_of_text(operation, text) == "config" then
+    if is_from_between(reading)
+      or reading.answer and kind_of_text(operation, text) == "config" then
       return "config"
     end
     return kind_of_status(operation, reading.status)

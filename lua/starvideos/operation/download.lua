@@ -44,8 +44,9 @@ local function fail(self, kind, message, fields)
 end
 
 -- Beyond these: 5xx is `server`, anything else `protocol`.
-local kind_of = { [403] = "expired", [404] = "expired", [408] = "timeout",
-  [410] = "expired", [425] = "server", [429] = "rate_limited" }
+local kind_of = { [403] = "expired", [404] = "expired", [407] = "config",
+  [408] = "timeout", [410] = "expired", [425] = "server",
+  [429] = "rate_limited" }
 
 local function shown(self, body)
   local text = redact.key(redact.parts(body, self.url), self.api_key)
@@ -69,10 +70,15 @@ local function refused(self, context, response)
   local kind = kind_of[status] or status >= 500 and "server" or "protocol"
   local message = ("the media host answered HTTP %d"):format(status)
     .. (kind == "protocol" and "; the video stays bought" or "")
-  if kind == "expired" then
-    message = ("the download URL of task %s has expired (HTTP %d), and so has"
-      .. " the one before; the video stays bought: query the task later for a"
-      .. " new URL"):format(self.id, status)
+  if kind == "config" then
+    message = ("a proxy refused the download (HTTP %d); the video stays bought:"
+      .. " look at this network's proxy and its login"):format(status)
+  elseif kind == "expired" then
+    local words = shown(self, response.body or "")
+    message = ("the download URL of task %s %s (HTTP %d: %s), like the one"
+      .. " before; the video stays bought: query the task later for a new URL")
+      :format(self.id, (status == 410 or words:find "[Ee]xpired")
+      and "has expired" or "was refused by the media host", status, words)
   end
   return fail(self, kind, message, { status = status,
     retry_after = retry.retry_after(response.headers, context.wall_clock) })

@@ -191,6 +191,23 @@ describe("a download that fails", function()
         end)
     end
 
+    for said, words in pairs { ["Request has expired"] = "has expired",
+      ["<p>Who are you?"] = "was refused by the media host",
+      [""] = "was refused by the media host (HTTP 403: nothing)" } do
+      it("is not called so unless the host does: " .. said, function()
+        function world.answer()
+          return { status = 403, headers = {}, body = said }
+        end
+        world:fails("expired", "the download URL of task video_1 " .. words)
+      end)
+    end
+
+    it("is not what a proxy refuses", function()
+      world.answer = media.refusal(407)
+      world:fails("config", "a proxy refused the download (HTTP 407)")
+      assert.equal(0, world.queries)
+    end)
+
     it("does not cost what has come already", function()
       world.answer = media.in_turn(media.cut, media.refusal(403), function(req)
         assert.equal("bytes=1000-", req.headers["Range"])

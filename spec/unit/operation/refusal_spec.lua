@@ -62,6 +62,14 @@ describe("the error of an order", function()
     end)
   end
 
+  it("does not blame the key for what a proxy refused", function()
+    local _, err = task_reader.read(operations.create, { status = 403,
+      headers = {}, body = "<html>blocked</html>" })
+    assert.equal("config", err.kind)
+    assert.is_true(says(err, "; nothing was bought; look at"))
+    assert.is_false(says(err, "API key"))
+  end)
+
   it("does not say that nothing was bought where there is a task", function()
     local _, err = task_reader.read(operations.create, { status = 429,
       headers = {}, body = '{"id":"video_1"}' })
