@@ -73,6 +73,7 @@ build = {
     ["starvideos.cli.gateway_files"] = "lua/starvideos/cli/gateway_files.lua",
     ["starvideos.cli.gateway_options"] = "lua/starvideos/cli/gateway_options.lua",
     ["starvideos.cli"] = "lua/starvideos/cli/init.lua",
+    ["starvideos.cli.key"] = "lua/starvideos/cli/key.lua",
     ["starvideos.cli.ledger"] = "lua/starvideos/cli/ledger.lua",
     ["starvideos.cli.limits"] = "lua/starvideos/cli/limits.lua",
     ["starvideos.cli.log"] = "lua/starvideos/cli/log.lua",

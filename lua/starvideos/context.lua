@@ -87,6 +87,11 @@ local function check_key(key)
       .. " read from a file often ends in one"
   elseif key:find("^%s") or key:find("%s$") then
     return false, "the API key begins or ends with a blank"
+  elseif key:find "^[\"']" or key:find "^[Bb]earer%s" then
+    return false, "the API key begins with a quote or with Bearer: give the key"
+      .. " alone"
+  elseif key:find "[\128-\255]" then
+    return false, "the API key holds a character beyond ASCII"
   end
   return true, key
 end

@@ -5,7 +5,7 @@
 local arguments = require "starvideos.cli.arguments"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
-local files = require "starvideos.file"
+local keys = require "starvideos.cli.key"
 local log = require "starvideos.cli.log"
 local options = require "starvideos.options"
 local starvideos = require "starvideos"
@@ -24,28 +24,6 @@ local variables = { base_url = "STARVIDEOS_BASE_URL",
 local function setting(job, name)
   local value = job.options[name] or job.env.getenv(variables[name])
   return value ~= "" and value or nil
-end
-
-local function first_line(name)
-  local file, problem = files.open(name)
-  if not file then
-    return nil, problem
-  end
-  local text
-  text, problem = file:read "*a"
-  file:close()
-  return text and text:match "^[^\r\n]*", problem
-end
-
---- The key of a job.
--- @tparam table job
--- @treturn ?string key, nil where there is none
--- @treturn ?string why its file could not be read
-function _M.key(job)
-  if job.options.api_key_file then
-    return first_line(job.options.api_key_file)
-  end
-  return job.env.getenv "STARVIDEOS_API_KEY"
 end
 
 -- Sleeps in short steps, so that the time in the progress line goes on.
@@ -217,7 +195,7 @@ function _M.new(job)
   if wrong then
     return failure.usage(wrong)
   end
-  local key, problem = _M.key(job)
+  local key, problem = keys.of(job)
   if problem then
     return nil, failure.new("io", ("cannot read the key file (%s); nothing was"
       .. " sent"):format(problem))

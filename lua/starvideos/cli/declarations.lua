@@ -22,8 +22,9 @@ local common = {
   { "-v --verbose", "every exchange on stderr; never the key" },
   { "--base-url", "API address", "URL", kept = true,
     default = "STARVIDEOS_BASE_URL, else the provider's" },
-  { "--api-key-file", "file whose first line is the key; no option takes the key"
-    .. " itself, because others can read a program's arguments", "FILE",
+  { "--api-key-file", "file with the key on its first line, or with a line"
+    .. " STARVIDEOS_API_KEY=KEY; no option takes the key itself, because others can"
+    .. " read a program's arguments", "FILE",
     kept = true, values = "file",
     default = "the environment's STARVIDEOS_API_KEY" },
   { "--edition", "the provider documents its models twice, with different"

@@ -8,6 +8,7 @@ local core = require "starvideos.core"
 local exchange = require "starvideos.api.exchange"
 local exit_codes = require "starvideos.cli.exit_codes"
 local http_date = require "starvideos.api.http_date"
+local keys = require "starvideos.cli.key"
 local operations = require "starvideos.api.operations"
 local task_reader = require "starvideos.api.task_reader"
 
@@ -25,7 +26,7 @@ local NO_KEY = "no-key"
 local SKEW = 120
 
 local function look_at_key(job, add)
-  local key, problem = clients.key(job)
+  local key, problem = keys.of(job)
   local where = job.options.api_key_file and "in " .. job.options.api_key_file
     or "in STARVIDEOS_API_KEY"
   local cure = "set STARVIDEOS_API_KEY, or pass --api-key-file FILE"

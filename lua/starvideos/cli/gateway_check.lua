@@ -11,6 +11,7 @@ local daemon = require "starvideos.nginx.daemon"
 local failure = require "starvideos.cli.failure"
 local file = require "starvideos.nginx.file"
 local folders = require "starvideos.gateway.nginx.folder"
+local keys = require "starvideos.cli.key"
 local library = require "starvideos.gateway.nginx.library"
 local shell = require "starvideos.nginx.shell"
 
@@ -122,7 +123,7 @@ local function check_folder(wanted, server)
 end
 
 local function check_provider(job, wanted, account)
-  local key, problem = clients.key(job)
+  local key, problem = keys.of(job)
   if not problem and (key or "") == "" then
     return unstarted("config", "there is no API key: set STARVIDEOS_API_KEY, or"
       .. " pass --api-key-file FILE")

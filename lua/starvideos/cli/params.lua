@@ -8,17 +8,20 @@ local json = require "starvideos.json"
 
 local _M = {}
 
+-- Without the mark that editors of Windows put before a text in UTF-8.
 local function read_all(env, name)
-  if name == "-" then
-    return env.stdin:read("*a")
+  local file, problem = env.stdin, nil
+  if name ~= "-" then
+    file, problem = files.open(name)
   end
-  local file, problem = files.open(name)
   if not file then
     return nil, problem
   end
   local text, why = file:read("*a")
-  file:close()
-  return text, why
+  if name ~= "-" then
+    file:close()
+  end
+  return text and text:gsub("^\239\187\191", "") or nil, why
 end
 
 local function read_params(env, name)

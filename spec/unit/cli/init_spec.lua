@@ -578,19 +578,78 @@ describe("the command line", function()
     assert.truthy(out:find("videos_stable_fast", 1, true))
   end)
 
-  it("takes the first line of a key file", function()
+  local function with_key_file(text, transport)
     local name = os.tmpname()
     finally(function() os.remove(name) end)
-    for _, text in ipairs { "sk-of-the-file", "sk-of-the-file\n",
-      "sk-of-the-file\r\nno key\n" } do
-      local file = assert(io.open(name, "wb"))
-      file:write(text)
-      file:close()
+    files.write(name, text)
+    return run({ "query", "video_1", "--api-key-file", name },
+      { transport = transport })
+  end
+
+  for what, text in pairs {
+    ["a line without an end"] = "sk-of=the+file", ["a line"] = "sk-of=the+file\n",
+    ["further lines"] = "sk-of=the+file\r\nmade by Ann, for all\n",
+    ["a byte order mark"] = "\239\187\191sk-of=the+file\r\n",
+    ["blank lines and a note before it"] = "\n \t\r\n# ours\nsk-of=the+file",
+    ["blanks around it"] = " sk-of=the+file \t\n",
+    ["quotes"] = '"sk-of=the+file"\n', ["single quotes"] = "'sk-of=the+file'",
+    ["a scheme"] = "Bearer sk-of=the+file\n",
+    ["a header"] = "Authorization: bearer  sk-of=the+file\n",
+    ["a name"] = "STARVIDEOS_API_KEY=sk-of=the+file\n",
+    ["another name"] = "API_KEY = 'sk-of=the+file'\n",
+    ["an environment"] = "A=b\nexport STARVIDEOS_API_KEY=\"sk-of=the+file\"\nC=d",
+    ["old line ends of macOS"] = "sk-of=the+file\rmore",
+  } do
+    it("takes the key out of a file with " .. what, function()
       local transport, sent = answering(RUNNING)
-      local code, _, err = run({ "query", "video_1", "--api-key-file", name },
-        { transport = transport })
+      local code, _, err = with_key_file(text, transport)
       assert.equal(0, code, err)
-      assert.equal("Bearer sk-of-the-file", sent[1].headers.Authorization)
+      assert.equal("Bearer sk-of=the+file", sent[1].headers.Authorization)
+    end)
+  end
+
+  for what, row in pairs {
+    ["nothing"] = { " \r\n\n", "holds no key" },
+    ["a mark alone"] = { "\239\187\191", "holds no key" },
+    ["notes alone"] = { "# later\n", "holds no key" },
+    ["UTF-16"] = { "\255\254s\0e\0c\0r\0e\0t\0", "one in UTF-16" },
+    ["UTF-16 without a mark"] = { "\0s\0e\0c\0r\0e\0t", "one in UTF-16" },
+    ["other names"] = { "A=secret\nB=secret\n", "has several lines" },
+    ["two words"] = { "secret secret\n", "holds more than a key" },
+    ["one quote"] = { '"secret\n', "holds more than a key" },
+    ["quotes of a typesetter"] = { "“secret”\n", "holds more than a key" },
+    ["JSON"] = { '{"key":"secret"}', "holds more than a key" },
+    ["a page"] = { "<html>secret", "holds more than a key" },
+    ["an escape sequence"] = { "secret\27[31m", "holds more than a key" },
+  } do
+    it("refuses a key file with " .. what .. ", and shows none of it", function()
+      local code, _, err = with_key_file(row[1])
+      assert.equal(8, code)
+      assert.truthy(err:find(row[2], 1, true), err)
+      assert.is_nil(err:find("secret", 1, true))
+    end)
+  end
+
+  for key, problem in pairs { ['"secret"'] = "a quote", ["Bearer secret"] = "Bearer",
+    ["“secret”"] = "beyond ASCII", ["secret\n"] = "line break" } do
+    it("refuses the key of the environment for " .. problem, function()
+      local code, _, err = run({ "query", "video_1" }, { key = key })
+      assert.equal(2, code)
+      assert.truthy(err:find(problem, 1, true), err)
+      assert.is_nil(err:find("secret", 1, true))
+    end)
+  end
+
+  it("skips a byte order mark before parameters and before a prompt", function()
+    local name = os.tmpname()
+    finally(function() os.remove(name) end)
+    files.write(name, '\239\187\191{"model":"videos","duration":5}')
+    for _, words in ipairs { { "--prompt-file", "-" }, { "--prompt", "-" } } do
+      local transport, sent = answering(RUNNING)
+      local code, _, err = run({ "create", "--params", name, words[1], words[2] },
+        { transport = transport, stdin = "\239\187\191a kite\r\n" })
+      assert.equal(0, code, err)
+      assert.equal("a kite", json.decode(sent[1].body).prompt)
     end
   end)
 
