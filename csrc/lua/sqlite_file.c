@@ -68,7 +68,21 @@ static const luaL_Reg methods[] = {
     {"__gc", file_collect}, {NULL, NULL},
 };
 
+/* make_private(path) -> nil where others had no right to it, else whether they
+** lost it; see sqlite_file.h. */
+static int sqlite_make_private(lua_State *L) {
+  sv_sqlite_rights rights =
+      sv_sqlite_file_make_private(luaL_checkstring(L, 1));
+  if (rights != SV_SQLITE_PRIVATE) {
+    lua_pushboolean(L, rights == SV_SQLITE_MADE_PRIVATE);
+  } else {
+    lua_pushnil(L);
+  }
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
+    {"make_private", sqlite_make_private},
     {"sqlite_file", sqlite_file_new},
     {NULL, NULL},
 };

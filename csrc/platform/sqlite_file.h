@@ -42,6 +42,18 @@ void sv_sqlite_file_close(sv_sqlite_file *file);
 
 void sv_sqlite_file_free(sv_sqlite_file *file);
 
+typedef enum sv_sqlite_rights {
+  SV_SQLITE_PRIVATE,      /* others had no right to it */
+  SV_SQLITE_MADE_PRIVATE, /* they had, and lost it */
+  SV_SQLITE_OPEN          /* they have: it is not ours, or the system refused */
+} sv_sqlite_rights;
+
+/* To be called before SQLite opens a database: where there is none makes an empty
+** file for its owner alone, as SQLite makes the files beside it then; takes the
+** rights of others, not of the group, from one of ours and what is beside it. On
+** Windows what is there keeps its rights, and what is beside it has the folder's. */
+sv_sqlite_rights sv_sqlite_file_make_private(const char *path);
+
 /* To be called before SQLite opens a database: forgets the locks that a parent
 ** holds, while no lock of this process depends on their descriptors. */
 void sv_sqlite_file_forget_inherited(void);

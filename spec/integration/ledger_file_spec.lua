@@ -12,6 +12,7 @@ local kernel = require "spec.fixtures.kernel"
 local locations = require "starvideos.ledger.location"
 local process = require "spec.fixtures.process"
 local shell = require "starvideos.nginx.shell"
+local starvideos = require "starvideos"
 local worlds = require "spec.ledger.world"
 
 -- What somebody does to the ledger, as a shell command, and what is said of it.
@@ -196,6 +197,68 @@ describe("the file of a ledger", function()
       assert(create(one, name))
     end
     assert.equal(4, world:sent "POST")
+  end)
+
+  -- The modes of what is there, by the ends of the names.
+  local function modes()
+    return (shell.read(shell.fill("cd @folder@/in && stat -c '%n=%a' * | sort",
+      { folder = folder })):gsub("%s+", " "):gsub(" $", ""))
+  end
+
+  it("is for its owner alone, with all that lies beside it", function()
+    local client = world:client()
+    assert(create(client, "first"))
+    assert.equal("l.db-shm=600 l.db-wal=600 l.db=600", modes())
+    client:close()
+    assert.equal("l.db=600", modes())
+  end)
+
+  it("loses the rights of others when it is opened, not those of a group",
+    function()
+      local client = world:client()
+      assert(create(client, "first"))
+      sh "chmod 664 @db@ && chmod 666 @db@-wal @db@-shm"
+      local other = world:client()
+      assert(create(other, "second"))
+      assert.equal("l.db-shm=660 l.db-wal=660 l.db=660", modes())
+      order_elsewhere "third" -- the locks of both are held
+      assert.equal(3, #world:states())
+      client:close()
+      assert(create(other, "fourth"))
+    end)
+
+  it("loses them through a link, and what else has a link's name does not",
+    function()
+      sh "touch @folder@/other && chmod 666 @folder@/other && : >@db@"
+      sh "chmod 644 @db@ && ln -s @db@ @folder@/link.db"
+      -- Only its name is the log's.
+      sh "ln -s @folder@/other @folder@/link.db-wal"
+      assert(create(world:client { ledger = folder .. "/link.db" }, "first"))
+      assert.equal("640", files.mode(path))
+      assert.equal("666", files.mode(folder .. "/other"))
+    end)
+
+  it("that is a link to nothing is refused", function()
+    sh "ln -s nothing.db @folder@/in/link.db && ln -s loop.db @folder@/in/loop.db"
+    for name, words in pairs { link = "a link to something that does not exist",
+      loop = "symbolic links" } do
+      local client, err = starvideos.new { api_key = "key",
+        ledger = ("%s/in/%s.db"):format(folder, name) }
+      assert.is_nil(client)
+      assert.truthy(err.message:find(words, 1, true), err.message)
+    end
+    assert.is_nil(core.kind(folder .. "/in/nothing.db"))
+  end)
+
+  it("is one by all its names to what this process remembers", function()
+    sh "ln -s @folder@/in @folder@/link"
+    local one = world:client()
+    assert(create(one, "first"))
+    one:close()
+    sh "rm @db@*"
+    local other = world:client { ledger = folder .. "/link/l.db" }
+    assert(create(other, "first"))
+    assert.equal(1, world:sent "POST")
   end)
 
   it("that a client has not opened before takes its orders", function()

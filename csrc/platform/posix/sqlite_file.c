@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "platform/descriptor.h"
+#include "platform/file.h"
 #include "platform/module.h"
 #include "platform/posix/sqlite_format.h"
 #include "platform/process.h"
@@ -222,6 +223,36 @@ static seen look_beside(char **name, const char *path, const char *end) {
   free(*name);
   *name = sv_sqlite_beside(path, end);
   return *name ? look_at(*name) : (seen){0};
+}
+
+/* Through no descriptor: closing one would drop SQLite's locks on the file. */
+static sv_sqlite_rights take_from_others(const char *path) {
+  struct stat status;
+  if (lstat(path, &status) != 0 || !S_ISREG(status.st_mode) ||
+      !(status.st_mode & S_IRWXO)) {
+    return SV_SQLITE_PRIVATE;
+  }
+  mode_t mode = status.st_mode & (S_IRWXU | S_IRWXG);
+  bool is_done =
+      status.st_uid == geteuid() &&
+      (fchmodat(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW) == 0 ||
+       ((errno == ENOTSUP || errno == EINVAL) && chmod(path, mode) == 0));
+  return is_done ? SV_SQLITE_MADE_PRIVATE : SV_SQLITE_OPEN;
+}
+
+sv_sqlite_rights sv_sqlite_file_make_private(const char *path) {
+  static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+  sv_sqlite_rights most = SV_SQLITE_PRIVATE;
+  if (mknod(path, S_IFREG | S_IRUSR | S_IWUSR, 0) != 0 && errno != EEXIST) {
+    sv_file_create_private(path); /* root alone may call mknod on some systems */
+  }
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    char *name = sv_sqlite_beside(path, ends[i]);
+    sv_sqlite_rights found = name ? take_from_others(name) : SV_SQLITE_PRIVATE;
+    most = found > most ? found : most;
+    free(name);
+  }
+  return most;
 }
 
 sv_sqlite_file *sv_sqlite_file_new(const char *path) {

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "platform/file.h"
 #include "platform/windows/win32.h"
 
 #include "core/hidden.h"
@@ -47,6 +48,11 @@ void sv_sqlite_file_close(sv_sqlite_file *file) {
 void sv_sqlite_file_free(sv_sqlite_file *file) {
   free(file->path);
   free(file);
+}
+
+sv_sqlite_rights sv_sqlite_file_make_private(const char *path) {
+  sv_file_create_private(path); /* fails where there is one */
+  return SV_SQLITE_PRIVATE;
 }
 
 void sv_sqlite_file_forget_inherited(void) {

@@ -15,10 +15,10 @@ local _M = {}
 local FEW_BYTES = 500 * 1024 * 1024
 
 -- An empty file, or none, becomes a ledger with the first order: that is not ours
--- to do.
+-- to do. Of a link to nothing a client says what is wrong.
 local function is_new(location, address)
   local size = location.path and core.file_size(address)
-  return location.path and (not size or size == 0)
+  return location.path and (size == 0 or not size and core.real(address) ~= nil)
 end
 
 -- On what a ledger's file lies; a finding where no order can be sent by it.
@@ -33,7 +33,23 @@ local function look_at_file(location, address)
       place.what:format(name)) } or nil
 end
 
-local function open_ledger(job, address, shown, add)
+-- What the finding says of others' rights to a ledger's file, and a cure.
+local function rights_of(location, address)
+  local lost
+  if location.path then
+    lost = core.make_private(address)
+  end
+  if lost then
+    return "; other accounts had rights to it, and lost them just now"
+  elseif lost == false then
+    return "; other accounts may read or write it, and it is not this account's"
+      .. " to change", ("as its owner: chmod o= '%s'*"):format(address)
+  end
+  return ""
+end
+
+local function open_ledger(job, location, address, shown, add)
+  local rights, cure = rights_of(location, address)
   local client, err = clients.plain(job, nil, { ledger = address,
     account = job.options.account })
   local status
@@ -42,8 +58,8 @@ local function open_ledger(job, address, shown, add)
     client:close()
   end
   if status then
-    return add("ledger", { state = "ok", found = shown
-      .. " can be opened, its tables are this version's" })
+    return add("ledger", { state = cure and "optional" or "ok", found = shown
+      .. " can be opened, its tables are this version's" .. rights, cure = cure })
   end
   add("ledger", { state = "failed", found = err.message,
     exit = exit_codes.DISK, cure = "see the reason; where the file is locked, look"
@@ -69,7 +85,7 @@ local function look_at_ledger(job, add)
     return add("ledger", { state = "skipped", found = shown
       .. " was not asked: --offline" })
   end
-  open_ledger(job, address, shown .. disk, add)
+  open_ledger(job, location or {}, address, shown .. disk, add)
 end
 
 -- Bytes that are free where a folder lies; nil where that is not known.

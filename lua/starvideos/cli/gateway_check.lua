@@ -74,7 +74,7 @@ local function check_ledger(job, wanted, account)
   if not status then
     return unstarted(err.kind, err.message)
   elseif is_new then
-    shell.run(shell.fill("chmod 640 @path@ && { [ -z @owner@ ] || chown @owner@"
+    shell.run(shell.fill("chmod 600 @path@ && { [ -z @owner@ ] || chown @owner@"
       .. " @path@; }", { owner = account.owner or "", path = path }))
   end
   local folder = path and path:match "^(.+)/" or path and "/"

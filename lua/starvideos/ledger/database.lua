@@ -214,6 +214,9 @@ local function connect(self)
   core.fill_descriptors()
   core.heartbeat()
   self.completed = self.dialect.complete(self.address)
+  if self:file() then
+    core.make_private(self.address) -- SQLite would let everybody read it
+  end
   local called, connection, why = pcall(dbi.Connect, self.dialect.driver,
     self.completed)
   if not called or not connection then

@@ -568,7 +568,8 @@ end
 --   (without one everything is done on this thread), and `blocks`: whether this
 --   thread may wait for a file
 -- @treturn ?table ledger
--- @treturn ?string why not: an address that cannot be read
+-- @treturn ?string why not: an address that cannot be read, or a link to nothing,
+--   of which nobody can tell whether several machines share what it leads to
 function _M.new(options)
   local location, why = locations.read(options.address)
   if not location then
@@ -576,8 +577,16 @@ function _M.new(options)
   end
   local address = location.path and record.absolute(location.address)
     or location.address -- absolute, for the program may change its directory
+  local real, problem
+  if location.path then
+    real, problem = core.real(address)
+  end
+  if problem and not core.kind(address) then
+    return nil, ("%s: %s; make an empty file there, or name the file itself")
+      :format(address, problem)
+  end
   local self = setmetatable({
-    address = address,
+    address = real or address, -- one name of one file
     ids = {},
     is_shared = location.server,
     account = record.name(options.account or ""),

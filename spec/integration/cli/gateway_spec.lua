@@ -105,6 +105,7 @@ describe("the command gateway", function()
     assert.equal("750", modes "-maxdepth 0")
     assert.equal("640", modes "-name '*.mp4'")
     assert.equal("600", modes "-name secret -o -name settings.json")
+    assert.equal("600", modes "-name 'ledger.db*'")
     assert.equal("", modes "-perm /007")
   end)
 

@@ -75,6 +75,41 @@ describe("doctor", function()
     assert.is_nil(text:find("sk-very-secret", 1, true))
   end)
 
+  it("says who may read a ledger, and takes that from others", function()
+    if core.system() ~= "posix" then
+      return
+    end
+    local path = folder .. "/rights.db"
+    local function orders(mode, owner)
+      shell.run(shell.fill("rm -f @path@*; : >@path@", { path = path }))
+      command.run({ "pending" }, { ledger = path })
+      shell.run(shell.fill("chmod @mode@ @path@; chown @owner@ @path@", {
+        mode = mode, owner = owner or "+" .. shell.read "id -u", path = path }))
+      return examine { ledger = path }.ledger
+    end
+    assert.falsy(orders("600").found:find("other accounts", 1, true))
+    local finding = orders "644"
+    assert.equal("ok", finding.state)
+    assert.truthy(finding.found:find("lost them just now", 1, true))
+    assert.equal("640", files.mode(path))
+    if shell.read "id -u" == "0" then -- may open it, and leaves it as it is
+      finding = orders("644", "+65534")
+      assert.equal("optional", finding.state)
+      assert.truthy(finding.cure:find("chmod o=", 1, true))
+      assert.equal("644", files.mode(path))
+    end
+    shell.run(shell.fill("rm -f @path@*", { path = path }))
+  end)
+
+  it("says that a ledger is a link to nothing", function()
+    local path = folder .. "/dangling.db"
+    shell.run(shell.fill("ln -s nothing @path@", { path = path }))
+    local found = examine { ledger = path }.ledger
+    assert.equal("failed", found.state)
+    assert.truthy(found.found:find("a link to something", 1, true), found.found)
+    os.remove(path)
+  end)
+
   it("leaves nothing in the folder", function()
     examine { ledger = folder .. "/new.db" }
     assert.is_nil(core.kind(folder .. "/new.db"))
