@@ -78,7 +78,7 @@ function _M.new(fields)
   if fields.retryable == nil then
     fields.retryable = kind[1]
   end
-  fields.message = redact.urls(fields.message)
+  fields.message = redact.text(fields.message)
   fields.task = fields.task and without_links(fields.task)
   return setmetatable(fields, mt)
 end

@@ -160,7 +160,35 @@ function _M.address(text, with_user)
   end
   local user = with_user and address:match "^([^/:@]*)[^/]*@"
   local server = address:gsub("^.*@", "")
+  if server:gsub("%b[]", ""):find ":%d*[^%d,/\\]" then -- half of a password
+    server = "[redacted]"
+  end
   return (scheme or "") .. (user and user .. "@" or "") .. server
+end
+
+local PASSWORD = "([Pp][Aa][Ss][Ss][Ww]?[Oo]?[Rr]?[Dd]?%s?=%s?)"
+
+-- A word as `postgres:user:password@host`, which is neither a URL nor a path.
+local function without_login(word)
+  local before, rest = word:match "^([\"'(<]*)[%w+.~%%-]+:[^\\/].*@(.*)$"
+  return before and before .. "[redacted]@" .. rest
+end
+
+--- The same for a text that may quote an address that was mistyped, or is of
+-- another kind: also what stands before an @ behind a colon, and the value of
+-- `password=`.
+-- @tparam string text
+-- @treturn string
+function _M.text(text)
+  text = _M.urls(text)
+  if text:find("@", 1, true) then
+    text = text:gsub("%S+", without_login)
+  end
+  if text:find("=", 1, true) then
+    text = text:gsub(PASSWORD .. "'[^']*'?", "%1[redacted]")
+      :gsub(PASSWORD .. "[^%s'%[]%S*", "%1[redacted]")
+  end
+  return text
 end
 
 -- The values in what follows a path, and the password before a host.

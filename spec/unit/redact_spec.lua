@@ -65,12 +65,37 @@ describe("redaction", function()
     assert.equal("https://[redacted]", redact.address "https://u:p?SECRET@h")
   end)
 
+  for typed, shown in pairs {
+    ["open postgres:u:pw@h/d: no"] = "open [redacted]@h/d: no",
+    ["(u:p@w@h) u@h"] = "([redacted]@h) u@h",
+    ["host=h password=pw x"] = "host=h password=[redacted] x",
+    ["PGPASSWORD = 'p w'; x"] = "PGPASSWORD = [redacted]; x",
+    ["postgres://u:pw@h/d a@b"] = "postgres://[redacted]@h/d a@b",
+  } do
+    it("hides passwords of addresses that are no URLs: " .. typed, function()
+      assert.equal(shown, redact.text(typed))
+      assert.equal(shown, redact.text(shown))
+    end)
+  end
+
+  for _, text in ipairs { "C:\\Users\\a@b\\x.mp4: no", "./a:b@c.mp4",
+    "out/a:b@c.mp4", "mail ann@b.example: now", "pass=" } do
+    it("leaves in a text " .. text, function()
+      assert.equal(text, redact.text(text))
+    end)
+  end
+
   it("takes out of a text the parts of a URL that stand alone", function()
     assert.equal("no [redacted] for [redacted] of user", redact.parts(
       "no SE CRET for S3CRET of user", "db://user:S3CRET@h?sig=SE%20CRET&a=no"))
   end)
 
   it("is fast for any text of a hostile server", function()
+    for _, text in ipairs { "a:", "a:@", "@", "password=", "password='" } do
+      local start = os.clock()
+      redact.text(text:rep(40000))
+      assert.is_true(os.clock() - start < 1, text)
+    end
     local began = os.clock()
     for _, text in ipairs { ("a:/"):rep(20000), ("a:/b@"):rep(20000),
       "https://h/?" .. (")"):rep(100000) .. "x", ("https://h "):rep(10000),

@@ -2,6 +2,7 @@
 -- nothing that the library shows or writes down.
 
 local cli = require "starvideos.cli"
+local command = require "spec.fixtures.command"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 local locations = require "starvideos.ledger.location"
@@ -217,7 +218,10 @@ describe("the address of a ledger", function()
     "xyz://SECRET", "postgres:/u:SECRET@host/db", "u:SECRET@host/db",
     "host=db password=SECRET", "postgres://u:SE@SECRET@host/db",
     "postgres://u:p/SECRET@host/db", "postgres://host:SECRET/db",
-    "Sqlite:///SECRET.db" } do
+    "Sqlite:///SECRET.db", "postgres:u:SECRET@host/db", "//u:SECRET@host/db",
+    "DATABASE_URL=postgres://u:SECRET@host/db", "PGPASSWORD=SECRET",
+    "'postgres://u:SECRET@host/db'", "host=db pass='SECRET'",
+    "postgres://u@host/db password=SECRET" } do
     it("is refused and not shown: " .. address, function()
       local client, err = starvideos.new { api_key = KEY, ledger = address }
       assert.is_nil(client)
@@ -236,24 +240,60 @@ describe("the address of a ledger", function()
           return self
         end }
     end
-    local code = cli.main({ "pending", "--ledger", "xyz://SECRET" },
-      { stdin = io.stdin, stdout = sheet(), stderr = sheet(),
-        getenv = function() end, terminal = function() return false end,
-        stdout_terminal = function() return false end, client_options = {} })
-    assert.equal(2, code)
-    assert.truthy(text:find("postgres://", 1, true), text)
-    assert_hidden(text)
+    for _, address in ipairs { "xyz://SECRET", "host=db password=SECRET",
+      "postgres:u:SECRET@host/db" } do
+      text = ""
+      local code = cli.main({ "pending", "--ledger", address },
+        { stdin = io.stdin, stdout = sheet(), stderr = sheet(),
+          getenv = function() end, terminal = function() return false end,
+          stdout_terminal = function() return false end, client_options = {} })
+      assert.equal(2, code)
+      assert.truthy(text:find("postgres://", 1, true), text)
+      assert_hidden(text)
+    end
   end)
 end)
 
 describe("a base URL that is none", function()
   for _, url in ipairs { "htttps//user:SECRET@host", "https:/u:SECRET@h",
     "https://u:SECRET@h/ x", "u:SECRET@h", "https://u:p?SECRET@h",
-    "https://h/?SECRET", "https://h/#SECRET", "https://u:SECRET@h/v1" } do
+    "https://h/?SECRET", "https://h/#SECRET", "https://u:SECRET@h/v1",
+    "https://u:SECRET/x@host", "https://u:9/SECRET@host", "https://u:SECRET",
+    "https://u:9SECRET", "http://u:SECRET", "host=h password=SECRET" } do
     it("is refused without what is secret in it: " .. url, function()
       local client, err = starvideos.new { api_key = KEY, base_url = url }
       assert.is_nil(client)
       assert_hidden(tostring(err))
+    end)
+  end
+end)
+
+describe("an address in a place that is for something else", function()
+  local addresses = { "postgres://u:SECRET@h/d", "postgres:u:SECRET@h/d",
+    "host=h password=SECRET", "https://u:SECRET/x@h", "https://h/x?token=SECRET" }
+  local places = {
+    { "@" }, { "orders", "--ledgr", "@" }, { "batch", "@" },
+    { "generate", "-o", "x", "--prompt-file", "@" }, { "create", "--params", "@" },
+    { "query", "x", "--api-key-file", "@" }, { "doctor", "--offline", "--ca-file",
+      "@" }, { "query", "x", "--log", "@/x" },
+    { "query", "x", "--account", "@" }, { "query", "@" },
+    { "create", "--prompt", "x", "--model", "@" }, { "sandbox", "--scenario", "@" },
+    { "gateway", "--public-url", "@" }, { "gateway", "--host", "@" },
+  }
+  for _, place in ipairs(places) do
+    it("shows no password: " .. table.concat(place, " "), function()
+      for _, address in ipairs(addresses) do
+        local words = {}
+        for index, word in ipairs(place) do
+          words[index] = word == "@" and address or word:gsub("@", function()
+            return address
+          end)
+        end
+        local _, out, err = command.run(words, { transport = function()
+          return nil, { reason = "connect", message = "no connection" }
+        end })
+        assert_hidden(out .. err)
+      end
     end)
   end
 end)

@@ -70,13 +70,15 @@ function _M.normalise(url, insecure_http)
     return refuse(plain:gsub("[%c%s]+", " "), "contains spaces")
   elseif plain:find("[?#]") then
     return refuse(plain:match("^[^?#]*"), "has a query or fragment")
-  elseif plain:find("^%a[%w+.-]*://[^/]*@") then
+  elseif plain:find("@", 1, true) then -- a password may hold a slash
     return refuse(plain, "contains a user name or a password")
   end
   local scheme, authority, path = plain:match("^(%a+)://([^/]+)(.*)$")
   scheme = scheme and c_locale.lower(scheme)
   if scheme ~= "https" and scheme ~= "http" then
     return refuse(plain, "is not a complete https URL")
+  elseif authority:gsub("%b[]", ""):find ":%d*%D" then
+    return refuse(plain, "has a port that is not a number")
   elseif scheme == "http" and not insecure_http
     and not core.is_loopback((authority:gsub(":%d+$", ""))) then
     return refuse(plain, "would send the API key unencrypted (to do"

@@ -4,6 +4,7 @@
 local arguments = require "starvideos.cli.arguments"
 local core = require "starvideos.core"
 local locations = require "starvideos.ledger.location"
+local redact = require "starvideos.redact"
 
 local _M = {}
 
@@ -11,7 +12,8 @@ local about_tasks = { generate = true, create = true, query = true, wait = true,
   download = true }
 
 -- As the shell of this system takes a word; cmd.exe knows no single quotes.
-local function quoted(word)
+local function quoted(word, is_clean)
+  word = is_clean and word or redact.text(word)
   if word:find("^[%w_./:-]+$") then
     return word
   elseif core.system() == "windows" then
@@ -36,7 +38,8 @@ function _M.command(job, name, words)
       value = locations.shown(value, true) -- without its password
     end
     line[#line + 1] = long
-    line[#line + 1] = value ~= true and quoted(value) or nil
+    line[#line + 1] = value ~= true
+      and quoted(value, option_name == "ledger") or nil
   end
   if words.output then
     line[#line + 1] = "-o " .. quoted(words.output)

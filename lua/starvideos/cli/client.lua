@@ -6,8 +6,10 @@ local arguments = require "starvideos.cli.arguments"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
 local keys = require "starvideos.cli.key"
+local locations = require "starvideos.ledger.location"
 local log = require "starvideos.cli.log"
 local options = require "starvideos.options"
+local redact = require "starvideos.redact"
 local starvideos = require "starvideos"
 
 local _M = {}
@@ -76,8 +78,9 @@ end
 local function open_log(job)
   local path = job.options.log
   return path and log.new(path, function(why)
-    job.console:note(("the log %s cannot be written (%s); the command goes on"
-      .. " without it"):format(path, why), { event = "log", failure = why })
+    job.console:note(redact.text(("the log %s cannot be written (%s); the"
+      .. " command goes on without it"):format(path, why)),
+      { event = "log", failure = redact.text(why) })
   end)
 end
 
@@ -144,8 +147,8 @@ end
 local function choose_ledger(job)
   local has_default, makes, reads = arguments.default_ledger(job.options)
   local named = setting(job, "ledger")
-  if reads and named and not named:find("://", 1, true)
-    and not core.kind(named) then
+  local location = named and locations.read(named)
+  if reads and location and location.path and not core.kind(named) then
     return ("there is no ledger %s: is its name right?"):format(named)
   elseif not has_default or named then
     return nil

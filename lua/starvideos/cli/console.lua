@@ -5,6 +5,7 @@ local c_locale = require "starvideos.c_locale"
 local events = require "starvideos.events"
 local json = require "starvideos.json"
 local records = require "starvideos.cli.records"
+local redact = require "starvideos.redact"
 local screens = require "starvideos.cli.screen"
 
 local Console = {}
@@ -224,7 +225,7 @@ local function failure_text(self, err, advice, subject)
   local lines = { before .. (err.violations and heading(err)
     or err.plain and err.message or tostring(err)) }
   for _, violation in ipairs(err.violations or {}) do
-    lines[#lines + 1] = "  " .. violation_text(violation)
+    lines[#lines + 1] = "  " .. redact.text(violation_text(violation))
   end
   for _, line in ipairs(advice or {}) do
     lines[#lines + 1] = line

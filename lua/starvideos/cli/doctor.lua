@@ -7,6 +7,7 @@ local failure = require "starvideos.cli.failure"
 local doctor_places = require "starvideos.cli.doctor_places"
 local doctor_provider = require "starvideos.cli.doctor_provider"
 local records = require "starvideos.cli.records"
+local redact = require "starvideos.redact"
 local tables = require "starvideos.cli.table"
 local versions = require "starvideos.cli.versions"
 
@@ -122,7 +123,7 @@ end
 function _M.run(job)
   local list = {}
   local function add(name, finding)
-    finding.name = name
+    finding.name, finding.found = name, redact.text(finding.found)
     list[#list + 1] = finding
   end
   look_at_versions(add)

@@ -2,6 +2,8 @@
 -- without its kind.
 -- @module starvideos.cli.failure
 
+local redact = require "starvideos.redact"
+
 local _M = {}
 
 --- Make one.
@@ -12,7 +14,7 @@ local _M = {}
 -- @treturn table err
 function _M.new(kind, message, fields)
   local err = fields or {}
-  err.kind, err.message, err.plain = kind, message, true
+  err.kind, err.message, err.plain = kind, redact.text(message), true
   return err
 end
 

@@ -12,8 +12,8 @@ local servers = { postgres = true, postgresql = true }
 
 -- What looks like the address of something else: as the name of a file its
 -- password would be shown.
-local foreign = { "^%a[%w+.-]+:[\\/]", "^/*[^/]*:[^/]*@",
-  "%f[%w][Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd]%s*=" }
+local foreign = { "^%a[%w+.-]+:[\\/]", "://", "^/*[^/]*:[^/]*@",
+  "[Pp][Aa][Ss][Ss]%w*%s*=", "[Pp][Ww][Dd]%s*=" }
 
 local FOREIGN = "a ledger is the path of a SQLite file, or an address that"
   .. " begins with postgres://; this one looks like the address of something"
@@ -29,7 +29,7 @@ local function is_plain(rest)
   local authority, beyond = rest:match "^([^/]*)([^?]*)"
   local user, servers_part = authority:match "^(.-)@(.*)$"
   local hosts = (servers_part or authority):match("^[^?]*"):gsub("%b[]", "")
-  return not (servers_part or ""):match("^[^?]*"):find("@", 1, true)
+  return not (authority .. beyond):find "%s" and not (servers_part or ""):match("^[^?]*"):find("@", 1, true)
     and not beyond:find("@", 1, true) and not hosts:find ":[^%d,]"
     and not (user or ""):find ":.*:"
 end
@@ -55,8 +55,9 @@ function _M.read(address)
     end
     return { address = scheme .. "://" .. rest, server = true }
   end
+  local text = without_drive(address):match "^%s*(.*)$"
   for _, pattern in ipairs(foreign) do
-    if without_drive(address):match("^%s*(.*)$"):find(pattern) then
+    if not text:find "^%.%.?[/\\]" and text:find(pattern) then
       return nil, FOREIGN
     end
   end
