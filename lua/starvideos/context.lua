@@ -9,6 +9,7 @@ local exchange = require "starvideos.api.exchange"
 local listener = require "starvideos.listener"
 local random = require "starvideos.random"
 local rate_limiter = require "starvideos.polling.rate_limiter"
+local locations = require "starvideos.ledger.location"
 local runtimes = require "starvideos.runtime"
 
 local _M = {}
@@ -187,6 +188,11 @@ function _M.new(options)
   load_operations(options.ledger)
   if options.ledger then
     context.ledger, problem = ledger_for(context, options)
+    local warning = context.ledger and locations.unencrypted(options.ledger)
+    if warning then
+      listener.event(context, { name = "notice", notice = "unencrypted",
+        reason = warning })
+    end
     return context.ledger and context, problem
   end
   return context

@@ -83,14 +83,15 @@ _M.list = {
     { "state", "string", "", "the state that the order has" },
     task_id,
   } },
-  { "notice", "something about an order that you should know", {
+  { "notice", "something about an order, or the ledger, that you should know", {
     order, key, take, account, label,
     { "state", "string", "", "the state that the order has" },
     task_id,
     { "notice", "string", "", "`forgotten` (the ledger was put back to an earlier"
       .. " time, and the order is recorded again), `shared` (the provider gave its"
-      .. " task to another order, too) or `elsewhere` (its task was seen with"
-      .. " another base URL or account)" },
+      .. " task to another order, too), `elsewhere` (its task was seen with"
+      .. " another base URL or account) or `unencrypted` (nobody has said whether"
+      .. " the connection to the ledger's server is to be encrypted)" },
     { "reason", "string", "", "what happened, and what to do: a sentence" },
   } },
   { "ledger", "the ledger failed, and the call goes on without it", {

@@ -66,8 +66,9 @@ local function show_event(job, event)
   if event.name == "interrupt" then
     show_interrupt(job, event)
   elseif event.name == "notice" then
-    job.console:note(("the order %s: %s"):format(event.key or event.order,
-      event.reason), { event = "notice", notice = event.notice,
+    local about = event.key or event.order
+    job.console:note((about and ("the order %s: "):format(about) or "warning: ")
+      .. event.reason, { event = "notice", notice = event.notice,
       order = event.order, task_id = event.task_id })
   elseif job.options.verbose then
     job.console:event(event)

@@ -76,6 +76,11 @@ local function look_at_ledger(job, add)
   local location = locations.read(address)
   local shown = locations.shown(address)
   local disk, misplaced = look_at_file(location or {}, address)
+  local warning = locations.unencrypted(address)
+  if warning then
+    local found, cure = warning:match "^(.-): (.*)$"
+    add("encryption", { state = "optional", found = found, cure = cure })
+  end
   if misplaced then
     return add("ledger", misplaced)
   elseif location and is_new(location, address) then

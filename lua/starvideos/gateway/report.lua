@@ -65,8 +65,8 @@ function line_of.late_task(event)
 end
 
 function line_of.notice(event)
-  return "WARN", ("the order %s: %s"):format(event.order,
-    redact.urls(event.reason))
+  local about = event.order and ("the order %s: "):format(event.order) or ""
+  return "WARN", about .. redact.urls(event.reason)
 end
 
 local function failure(event)

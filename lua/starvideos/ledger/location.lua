@@ -29,7 +29,8 @@ local function is_plain(rest)
   local authority, beyond = rest:match "^([^/]*)([^?]*)"
   local user, servers_part = authority:match "^(.-)@(.*)$"
   local hosts = (servers_part or authority):match("^[^?]*"):gsub("%b[]", "")
-  return not (authority .. beyond):find "%s" and not (servers_part or ""):match("^[^?]*"):find("@", 1, true)
+  return not (authority .. beyond):find "%s"
+    and not (servers_part or ""):match("^[^?]*"):find("@", 1, true)
     and not beyond:find("@", 1, true) and not hosts:find ":[^%d,]"
     and not (user or ""):find ":.*:"
 end
@@ -74,6 +75,37 @@ function _M.shown(address, with_user)
     return "[redacted]"
   end
   return location.server and redact.address(address, with_user) or address
+end
+
+-- The hosts that libpq would connect to; nil where a service file names them.
+local function hosts_of(rest)
+  local authority, options = rest:match "^([^/?]*)[^?]*(.*)$"
+  if options:find "[?&]service=" or core.getenv "PGSERVICE" then
+    return nil
+  end
+  local hosts = authority:gsub("^.*@", "")
+  return hosts ~= "" and hosts or options:match "[?&]host=([^&]*)"
+    or options:match "[?&]hostaddr=([^&]*)" or core.getenv "PGHOST" or ""
+end
+
+--- What an operator should know of an address: whether the connection to a server
+-- on another machine may be unencrypted, because nobody has decided that.
+-- @tparam string address
+-- @treturn ?string a sentence with the cure
+function _M.unencrypted(address)
+  local location = _M.read(address)
+  local rest = location and location.server and location.address:match "://(.*)$"
+  if not rest or rest:find "[?&]sslmode=" or core.getenv "PGSSLMODE" then
+    return nil
+  end
+  for host in (hosts_of(rest) or ""):gmatch "[^,]+" do
+    local name = host:match "^(%[.*%])" or host:match "^[^:]*"
+    if not name:find "^[/@%%]" and not core.is_loopback(name) then
+      return ("the connection to the ledger's PostgreSQL server %s may be"
+        .. " unencrypted: add ?sslmode=verify-full (or require, or disable) to"
+        .. " its address, or set PGSSLMODE"):format(name)
+    end
+  end
 end
 
 -- File systems of several machines, by the names that Linux, macOS, the BSDs and

@@ -99,7 +99,7 @@
 ---@field state? string the state that the order has
 ---@field task_id? string the provider's id of the task
 
----Something about an order that you should know.
+---Something about an order, or the ledger, that you should know.
 ---@class starvideos.Event_notice
 ---@field name "notice" the event's name
 ---@field at number when it happened, by this machine's clock (Unix s)
@@ -110,7 +110,7 @@
 ---@field label? string the label that the order was given
 ---@field state? string the state that the order has
 ---@field task_id? string the provider's id of the task
----@field notice? string `forgotten` (the ledger was put back to an earlier time, and the order is recorded again), `shared` (the provider gave its task to another order, too) or `elsewhere` (its task was seen with another base URL or account)
+---@field notice? string `forgotten` (the ledger was put back to an earlier time, and the order is recorded again), `shared` (the provider gave its task to another order, too), `elsewhere` (its task was seen with another base URL or account) or `unencrypted` (nobody has said whether the connection to the ledger's server is to be encrypted)
 ---@field reason? string what happened, and what to do: a sentence
 
 ---The ledger failed, and the call goes on without it.
