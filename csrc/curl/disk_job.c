@@ -122,8 +122,8 @@ static sv_file_access access_of(const char *mode) {
 
 static int write_file(sv_disk_job *job) {
   int file;
-  int problem = sv_file_open(&file, job->path, access_of(job->mode),
-                             job->flag);
+  int problem = sv_file_open_own(&file, job->path, access_of(job->mode),
+                                 job->flag);
   if (problem) {
     return problem;
   }

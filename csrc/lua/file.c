@@ -141,8 +141,8 @@ void sv_make_file_class(lua_State *L) {
 
 /* --- files by name -------------------------------------------------------- */
 
-/* open(path, mode) -> a regular file, or nil, why and errno; the modes are
-** those of io.open that are here. */
+/* open(path, mode, own) -> a regular file, or nil, why and errno; the modes are
+** those of io.open that are here; `own` as of sv_file_open_own. */
 static int file_open(lua_State *L) {
   static const char *const modes[] = {"rb", "r+b", "wb", "ab", NULL};
   static const sv_file_access accesses[] = {SV_FILE_READ, SV_FILE_UPDATE,
@@ -153,7 +153,9 @@ static int file_open(lua_State *L) {
   int number;
   *file = sv_descriptor_of(-1);
   luaL_setmetatable(L, FILE_CLASS);
-  int problem = sv_file_open(&number, path, access, false);
+  int problem = lua_toboolean(L, 3)
+                    ? sv_file_open_own(&number, path, access, false)
+                    : sv_file_open(&number, path, access, false);
   *file = sv_descriptor_of(number);
   return problem ? failed(L, path, problem) : 1;
 }

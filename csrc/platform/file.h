@@ -15,8 +15,8 @@
 
 /* Beside the errnos, for not every system has one for it: what stands under the
 ** name, or in the file, is not what it was; the name is a link to something that
-** does not exist. */
-enum { SV_FILE_CHANGED = 10000, SV_FILE_DANGLING };
+** does not exist; what stands there is not ours, and cannot be removed. */
+enum { SV_FILE_CHANGED = 10000, SV_FILE_DANGLING, SV_FILE_FOREIGN };
 
 /* --- by name -------------------------------------------------------------- */
 
@@ -67,6 +67,17 @@ typedef enum sv_file_access {
 ** of a directory, ENXIO of what is no file at all. */
 int sv_file_open(int *file, const char *path, sv_file_access access,
                  bool is_private);
+
+/* The same of a file that this library keeps beside one of the user's, where
+** somebody else may have put something first: a link, by which we would write
+** elsewhere; a file with another name (a hard link); or, in a directory that
+** others may write to, a file of another account. That is never read (ENOENT) nor
+** written: it is removed, or SV_FILE_FOREIGN where we may not. EWOULDBLOCK where
+** somebody has it locked and so is using it; EACCES where nobody can tell. One
+** that `is_private` is never locked. Links in the path of the directory are the
+** user's choice. On Windows the owner is not looked at. */
+int sv_file_open_own(int *file, const char *path, sv_file_access access,
+                     bool is_private);
 int sv_file_close(int file);
 
 int sv_file_size(int file, long long *size);

@@ -11,8 +11,9 @@
 #include "platform/descriptor.h"
 #include "platform/file.h"
 
-/* Opens a file as sv_file_open does and locks it against other writers; `file`
-** is -1 where that fails. Closed only, it would stay locked by a child that
+/* Opens a file as sv_file_open does, or where it may have to be made as
+** sv_file_open_own, and locks it against other writers; `file` is -1 where that
+** fails. Closed only, it would stay locked by a child that
 ** was forked meanwhile: sv_lock_close unlocks it first. */
 int sv_lock_open(int *file, const char *path, sv_file_access access);
 void sv_lock_unlock(int file);

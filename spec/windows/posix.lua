@@ -39,6 +39,7 @@ return {
   ["spec/integration/libcurl_spec.lua"] = PRELOAD,
   ["spec/integration/limits_spec.lua"] = SERVER,
   ["spec/integration/sandbox_nginx_spec.lua"] = NGINX,
+  ["spec/integration/planted_spec.lua"] = "it plants links and pipes by a POSIX shell",
   ["spec/integration/signals_spec.lua"] = SIGNAL,
   ["spec/unit/cli/gateway_spec.lua"] = NGINX,
   ["spec/unit/lua/signals_spec.lua"] = FORK,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -180,6 +181,96 @@ int sv_file_open(int *file, const char *path, sv_file_access access,
   return problem;
 }
 
+/* --- files that may have been planted ------------------------------------- */
+
+/* With the lock of the former, by which removals and their makers agree. */
+enum { MOST_TRIES = 100 };
+
+/* Whether anybody but us and root may put files into the directory of a path. */
+static bool is_shared_directory(const char *path) {
+  struct stat status;
+  char *directory = sv_file_directory_of(path);
+  bool is_alone = directory && stat(directory, &status) == 0 &&
+                  (status.st_uid == geteuid() || status.st_uid == 0) &&
+                  !(status.st_mode & (S_IWGRP | S_IWOTH));
+  free(directory);
+  return !is_alone;
+}
+
+static bool is_own(const struct stat *status, const char *path) {
+  return status->st_nlink <= 1 &&
+         (status->st_uid == geteuid() || !is_shared_directory(path));
+}
+
+/* Removes what is not ours; `file` is -1 of a link, or where it may not even be
+** read. 0: the name is free, or was by now. */
+static int remove_foreign(int file, const char *path) {
+  struct stat opened, named;
+  if (file >= 0) {
+    if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+      return errno == EWOULDBLOCK ? EWOULDBLOCK : EACCES;
+    }
+    if (lstat(path, &named) != 0 || fstat(file, &opened) != 0 ||
+        named.st_ino != opened.st_ino || named.st_dev != opened.st_dev) {
+      return 0;
+    }
+  }
+  return unlink(path) == 0 || errno == ENOENT ? 0 : SV_FILE_FOREIGN;
+}
+
+/* Of a name that is taken: 0, an errno, or SV_FILE_CHANGED to look once more. */
+static int open_there(int *file, const char *path, int flags, bool is_private) {
+  struct stat status;
+  *file = open(path, flags);
+  int denied = *file < 0 && errno == EACCES ? EACCES : 0;
+  if (denied) {
+    *file = open(path, O_RDONLY | (flags & ~O_ACCMODE));
+  }
+  bool is_link = *file < 0 && (errno == ELOOP || errno == EMLINK);
+  if (*file < 0 && !is_link && !(denied && is_private)) {
+    return errno;
+  }
+  int problem = *file >= 0 ? look(*file) : 0;
+  if (problem || (*file >= 0 && fstat(*file, &status) == 0 &&
+                  is_own(&status, path))) {
+    return problem ? problem : denied;
+  }
+  if ((flags & O_ACCMODE) == O_RDONLY) {
+    return ENOENT;
+  }
+  problem = remove_foreign(*file, path);
+  return problem ? problem : SV_FILE_CHANGED;
+}
+
+static int open_own_once(int *file, const char *path, sv_file_access access,
+                         bool is_private) {
+  int flags = flags_of[access] | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW;
+  int problem = open_there(file, path, flags & ~(O_CREAT | O_TRUNC), is_private);
+  if (problem == ENOENT && (flags & O_CREAT)) {
+    *file = open(path, flags | O_EXCL, is_private ? 0600 : 0666);
+    problem = *file >= 0 ? 0 : errno == EEXIST ? SV_FILE_CHANGED : errno;
+  }
+  if (!problem && (flags & O_TRUNC)) {
+    problem = problem_of(ftruncate(*file, 0));
+  }
+  if (problem && *file >= 0) {
+    close(*file);
+    *file = -1;
+  }
+  return problem;
+}
+
+int sv_file_open_own(int *file, const char *path, sv_file_access access,
+                     bool is_private) {
+  int problem = SV_FILE_CHANGED;
+  sv_descriptor_fill_standard();
+  for (int tries = 0; tries < MOST_TRIES && problem == SV_FILE_CHANGED;
+       tries++) {
+    problem = open_own_once(file, path, access, is_private);
+  }
+  return problem == SV_FILE_CHANGED ? SV_FILE_FOREIGN : problem;
+}
+
 int sv_file_close(int file) {
   return problem_of(close(file));
 }
@@ -266,8 +357,12 @@ int sv_file_sync(int file) {
 
 const char *sv_file_problem(int problem) {
   return problem == ENXIO ? "it is a pipe, a socket or a device, not a file"
+         : problem == EWOULDBLOCK ? "another program has locked it"
          : problem == SV_FILE_CHANGED ? "it was changed meanwhile"
          : problem == SV_FILE_DANGLING
              ? "it is a link to something that does not exist"
+         : problem == SV_FILE_FOREIGN
+             ? "something of that name is a link or another account's, and may"
+               " not be removed"
              : strerror(problem);
 }

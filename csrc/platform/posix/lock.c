@@ -17,12 +17,12 @@ enum { MOST_TRIES = 100 };
 
 /* --- a file -------------------------------------------------------------- */
 
-/* Whether the path still leads to the file: its last writer may have given it
-** another name before it unlocked it. 0; SV_FILE_CHANGED where it does not, or
+/* Whether the path, which is no link, is still the file's: its last writer may
+** have given it another name before it unlocked it. 0; SV_FILE_CHANGED where it does not, or
 ** the errno of a look that failed. */
 static int look_again(int file, const char *path) {
   struct stat opened, named;
-  if (fstat(file, &opened) != 0 || stat(path, &named) != 0) {
+  if (fstat(file, &opened) != 0 || lstat(path, &named) != 0) {
     return errno == ENOENT ? SV_FILE_CHANGED : errno;
   }
   bool same = opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
@@ -30,7 +30,9 @@ static int look_again(int file, const char *path) {
 }
 
 static int lock_once(int *file, const char *path, sv_file_access access) {
-  int problem = sv_file_open(file, path, access, false);
+  int problem = access == SV_FILE_CREATE
+                    ? sv_file_open_own(file, path, access, false)
+                    : sv_file_open(file, path, access, false);
   if (problem) {
     return problem;
   }

@@ -216,7 +216,7 @@ static const struct {
 };
 
 static int open_handle(HANDLE *handle, const char *path, sv_file_access access,
-                       bool is_private) {
+                       bool is_private, DWORD disposition, DWORD flags) {
   sv_private owner;
   wchar_t *wide = sv_win32_path(path);
   if (!wide) {
@@ -224,7 +224,7 @@ static int open_handle(HANDLE *handle, const char *path, sv_file_access access,
   }
   *handle = CreateFileW(wide, modes[access].access, SHARED,
                         is_private ? sv_private_make(&owner) : NULL,
-                        modes[access].disposition, FILE_ATTRIBUTE_NORMAL, NULL);
+                        disposition, FILE_ATTRIBUTE_NORMAL | flags, NULL);
   int problem = sv_win32_problem(*handle != INVALID_HANDLE_VALUE);
   if (is_private) {
     sv_private_free(&owner);
@@ -233,23 +233,83 @@ static int open_handle(HANDLE *handle, const char *path, sv_file_access access,
   return problem == EACCES && is_directory(path) ? EISDIR : problem;
 }
 
-int sv_file_open(int *file, const char *path, sv_file_access access,
-                 bool is_private) {
-  HANDLE handle = INVALID_HANDLE_VALUE;
+/* Takes the handle over. */
+static int descriptor_of(int *file, HANDLE handle, int flags) {
+  int problem = 0;
   *file = -1;
-  int problem = open_handle(&handle, path, access, is_private);
-  if (problem) {
-    return problem;
-  }
   if (GetFileType(handle) == FILE_TYPE_DISK) {
-    *file = _open_osfhandle((intptr_t)handle,
-                            modes[access].flags | _O_BINARY | _O_NOINHERIT);
+    *file = _open_osfhandle((intptr_t)handle, flags | _O_BINARY | _O_NOINHERIT);
     problem = *file < 0 ? EMFILE : 0;
   } else {
     problem = ENXIO;
   }
   if (problem) {
     CloseHandle(handle);
+  }
+  return problem;
+}
+
+int sv_file_open(int *file, const char *path, sv_file_access access,
+                 bool is_private) {
+  HANDLE handle;
+  *file = -1;
+  int problem = open_handle(&handle, path, access, is_private,
+                            modes[access].disposition, 0);
+  return problem ? problem : descriptor_of(file, handle, modes[access].flags);
+}
+
+/* Other reparse points than links are files that a cloud or a compression
+** keeps. */
+static DWORD tag_of(HANDLE handle) {
+  FILE_ATTRIBUTE_TAG_INFO about = {0};
+  GetFileInformationByHandleEx(handle, FileAttributeTagInfo, &about,
+                               sizeof about);
+  return about.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT ? about.ReparseTag
+                                                             : 0;
+}
+
+static bool is_foreign(HANDLE handle) {
+  BY_HANDLE_FILE_INFORMATION about = {.nNumberOfLinks = 1};
+  GetFileInformationByHandle(handle, &about);
+  return IsReparseTagNameSurrogate(tag_of(handle)) || about.nNumberOfLinks > 1;
+}
+
+static int open_own(HANDLE *handle, const char *path, sv_file_access access,
+                    bool is_private) {
+  DWORD disposition = modes[access].disposition;
+  disposition = disposition == CREATE_ALWAYS ? OPEN_ALWAYS : disposition;
+  int problem = open_handle(handle, path, access, is_private, disposition,
+                            FILE_FLAG_OPEN_REPARSE_POINT);
+  if (problem) {
+    return problem;
+  } else if (is_foreign(*handle)) {
+    CloseHandle(*handle);
+    return access == SV_FILE_READ         ? ENOENT
+           : sv_file_remove(path) == 0 ? SV_FILE_CHANGED
+                                          : SV_FILE_FOREIGN;
+  } else if (tag_of(*handle) != 0) {
+    CloseHandle(*handle);
+    return open_handle(handle, path, access, is_private, disposition, 0);
+  }
+  return 0;
+}
+
+int sv_file_open_own(int *file, const char *path, sv_file_access access,
+                     bool is_private) {
+  HANDLE handle;
+  int problem = SV_FILE_CHANGED;
+  *file = -1;
+  for (int tries = 0; tries < MOST_TRIES && problem == SV_FILE_CHANGED;
+       tries++) {
+    problem = open_own(&handle, path, access, is_private);
+  }
+  problem = problem == SV_FILE_CHANGED ? SV_FILE_FOREIGN : problem;
+  problem = problem ? problem
+                    : descriptor_of(file, handle, modes[access].flags);
+  if (!problem && access == SV_FILE_REPLACE &&
+      (problem = sv_file_truncate(*file, 0)) != 0) {
+    _close(*file);
+    *file = -1;
   }
   return problem;
 }
@@ -331,5 +391,8 @@ const char *sv_file_problem(int problem) {
          : problem == SV_FILE_CHANGED ? "it was changed meanwhile"
          : problem == SV_FILE_DANGLING
              ? "it is a link to something that does not exist"
+         : problem == SV_FILE_FOREIGN
+             ? "something of that name is a link or another account's, and may"
+               " not be removed"
                                       : strerror(problem);
 }

@@ -44,7 +44,9 @@ static int look_again(int file, const char *path) {
 }
 
 static int lock_once(int *file, const char *path, sv_file_access access) {
-  int problem = sv_file_open(file, path, access, false);
+  int problem = access == SV_FILE_CREATE
+                    ? sv_file_open_own(file, path, access, false)
+                    : sv_file_open(file, path, access, false);
   if (problem) {
     return problem;
   }

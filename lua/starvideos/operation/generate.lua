@@ -40,7 +40,8 @@ local function take_lock(context, order)
     return nil, cannot_write(order, "another generate is making it right now",
       "busy")
   end
-  return nil, cannot_write(order, tostring(failure.message), "blocked")
+  return nil, cannot_write(order, name .. ": " .. tostring(failure.message),
+    "blocked")
 end
 
 -- The file of an earlier run, or whether this one may write its own.

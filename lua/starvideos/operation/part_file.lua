@@ -21,35 +21,45 @@ local HEAD_BYTES = 12
 -- byte of the video, so that a full disk still takes them.
 local NOTES_BYTES = 512
 
-local function may_be_file(kind)
-  return kind == nil or kind == "file"
+-- The same number on every system: no such file.
+local ENOENT = 2
+
+-- Whether a name is free, or a file of ours has it that can be written; a link, or
+-- what another account has put there, loses it.
+local function claim(runtime, path, is_private)
+  local ok, failure = runtime:disk("write", path, "", "r+b", is_private)
+  if ok or failure.errno == ENOENT then
+    return ok and "ours" or "free"
+  end
+  local kind = runtime:disk("kind", path)
+  failure.message = kind and kind ~= "file" and path .. " is not a regular file;"
+    .. " remove it or choose another path"
+    or path .. ": " .. tostring(failure.message)
+  return nil, failure
 end
 
-local function not_a_file(path)
-  return nil, { reason = "io", message = path .. " is not a regular file;"
-    .. " remove it or choose another path" }
-end
-
---- Whether a target can be written, without leaving a trace; a part that is
+--- Whether a target can be written, without leaving a trace; a part of ours that is
 -- there stays as it is.
 -- @tparam table runtime
 -- @tparam string path of the target
 -- @treturn ?boolean true
 -- @treturn ?table failure with `reason` and `message`
 function _M.probe(runtime, path)
-  local part, notes = path .. ".part", path .. ".part.json"
-  local kind = runtime:disk("kind", part)
-  if not may_be_file(kind) then
-    return not_a_file(part)
-  elseif not may_be_file(runtime:disk("kind", notes)) then
-    return not_a_file(notes)
-  elseif kind then
-    return runtime:disk("write", part, "", "r+b")
+  local part = path .. ".part"
+  local found, problem = claim(runtime, path .. ".part.json", true)
+  if found then
+    found, problem = claim(runtime, part)
+  end
+  if found ~= "free" then
+    return found and true, problem
   end
   -- Not the part itself: another process may begin to fill it right now.
   local trial = path .. ".part.test"
   local ok, failure = runtime:disk("write", trial, "", "ab")
   runtime:disk_later("remove", trial)
+  if not ok and not failure.errno then -- nothing but its name is at fault
+    failure.message = trial .. ": " .. tostring(failure.message)
+  end
   return ok, failure
 end
 

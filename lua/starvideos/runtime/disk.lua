@@ -70,7 +70,9 @@ function _M.read(path, bytes)
   return text or ""
 end
 
---- Write a file.
+--- Write a file that the library keeps beside one of the user's. What others may
+-- have put there, a link or a file of another account, is not written: it is
+-- removed, or that fails.
 -- @tparam string path
 -- @tparam string text
 -- @tparam string mode "wb": a new one, "ab": behind what is there, "r+b": over
@@ -79,7 +81,7 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table failure
 function _M.write(path, text, mode)
-  local file, problem, errno = core.open(path, mode)
+  local file, problem, errno = core.open(path, mode, true)
   if not file then
     return failed(path, problem, errno)
   end
