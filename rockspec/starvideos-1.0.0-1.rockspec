@@ -184,7 +184,6 @@ build = {
     ["starvideos.ledger.tally"] = "lua/starvideos/ledger/tally.lua",
     ["starvideos.ledger.transitions"] = "lua/starvideos/ledger/transitions.lua",
     ["starvideos.ledger.untold"] = "lua/starvideos/ledger/untold.lua",
-    ["starvideos.ledger.utf8"] = "lua/starvideos/ledger/utf8.lua",
     ["starvideos.ledger.workers"] = "lua/starvideos/ledger/workers.lua",
     ["starvideos.library"] = "lua/starvideos/library.lua",
     ["starvideos.listener"] = "lua/starvideos/listener.lua",
@@ -298,6 +297,7 @@ build = {
     ["starvideos.types.starvideos.loop.cqueues"] = "lua/starvideos/types/starvideos/loop/cqueues.lua",
     ["starvideos.types.starvideos.loop.luv"] = "lua/starvideos/types/starvideos/loop/luv.lua",
     ["starvideos.types.starvideos.sandbox"] = "lua/starvideos/types/starvideos/sandbox.lua",
+    ["starvideos.utf8"] = "lua/starvideos/utf8.lua",
     ["starvideos.version"] = "lua/starvideos/version.lua",
   },
   install = {

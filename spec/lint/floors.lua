@@ -23,7 +23,7 @@ _M.lua = {
   { { name = "transport", outside = { "ngx.", "resty." } } },
   { { name = "base", outside = { "cjson" }, files = { "errors", "events",
     "options", "check", "handle", "library", "listener", "json", "redact", "fingerprint", "random",
-    "deadlines", "c_locale", "path", "file", "version" } } },
+    "deadlines", "c_locale", "path", "file", "version", "utf8" } } },
   { { name = "C", files = { "core", "curl" } } },
 }
 

@@ -65,7 +65,7 @@ describe("redaction", function()
     assert.equal("https://[redacted]", redact.address "https://u:p?SECRET@h")
   end)
 
-  for typed, shown in pairs {
+  for typed, clean in pairs {
     ["open postgres:u:pw@h/d: no"] = "open [redacted]@h/d: no",
     ["(u:p@w@h) u@h"] = "([redacted]@h) u@h",
     ["host=h password=pw x"] = "host=h password=[redacted] x",
@@ -73,8 +73,8 @@ describe("redaction", function()
     ["postgres://u:pw@h/d a@b"] = "postgres://[redacted]@h/d a@b",
   } do
     it("hides passwords of addresses that are no URLs: " .. typed, function()
-      assert.equal(shown, redact.text(typed))
-      assert.equal(shown, redact.text(shown))
+      assert.equal(clean, redact.text(typed))
+      assert.equal(clean, redact.text(clean))
     end)
   end
 

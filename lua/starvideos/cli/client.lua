@@ -128,7 +128,7 @@ local function check_words(job)
     local ok, wanted = row[3](row[2])
     if row[2] and not ok then
       return ("%s must be %s, not %s"):format(row[1], wanted,
-        (tostring(row[2]):gsub("%c", "?")))
+        tostring(row[2]))
     end
   end
 end

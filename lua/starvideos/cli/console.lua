@@ -7,6 +7,7 @@ local json = require "starvideos.json"
 local records = require "starvideos.cli.records"
 local redact = require "starvideos.redact"
 local screens = require "starvideos.cli.screen"
+local utf8 = require "starvideos.utf8"
 
 local Console = {}
 Console.__index = Console
@@ -79,6 +80,12 @@ function Console:blanks(width, length)
   return (" "):rep(math.min(#self.drawn, width - 1) - length)
 end
 
+-- What others have written does nothing here but stand there: a further line of it
+-- is not taken for one of the command's.
+local function line_of(text)
+  return (utf8.shown(text, true):gsub("\n", "\n    "))
+end
+
 -- What is written while the command works. Nothing here ends it but a reader that is
 -- gone, and that one as Ctrl-C does: what is on the wire gets its answer.
 local function tell(self, ...)
@@ -100,12 +107,12 @@ function Console:progress(what, share, elapsed)
     return
   elseif self.terminal then
     local width = self.size() or USUAL_WIDTH
-    local text = progress_line(what:gsub("%c", "?"), share, elapsed, width)
+    local text = progress_line(utf8.shown(what), share, elapsed, width)
     self.drawn, text = text, text .. self:blanks(width, #text)
     tell(self, "\r", text)
   elseif what ~= self.last_told then
     self.last_told = what
-    tell(self, what, "\n")
+    tell(self, line_of(what), "\n")
   end
 end
 
@@ -136,7 +143,7 @@ function Console:note(text, object)
     return
   end
   self:clear()
-  tell(self, self.json and json.encode(object) or text, "\n")
+  tell(self, line_of(self.json and json.encode(object) or text), "\n")
 end
 
 --- The warnings of a call, a note each.
@@ -162,17 +169,18 @@ end
 -- @tparam table event
 function Console:event(event)
   self:clear()
+  local text
   if self.json then
-    tell(self, json.encode { event = event }, "\n")
-    return
+    text = json.encode { event = event }
   elseif not event.method then
-    tell(self, event.failure and event.name .. ": " .. event.failure
-      or event_text(event), "\n")
-    return
+    text = event.failure and event.name .. ": " .. event.failure
+      or event_text(event)
+  else
+    text = ("%s %s %s%s"):format(tostring(event.method), tostring(event.url),
+      tostring(event.status or event.failure), event.elapsed and " "
+      .. c_locale.number("%.3f", event.elapsed) .. " s" or "")
   end
-  tell(self, ("%s %s %s%s\n"):format(tostring(event.method),
-    tostring(event.url), tostring(event.status or event.failure),
-    event.elapsed and " " .. c_locale.number("%.3f", event.elapsed) .. " s" or ""))
+  tell(self, line_of(text), "\n")
 end
 
 --- The result, on stdout.
@@ -182,7 +190,7 @@ end
 -- @treturn ?boolean whether it is a reader that is gone
 function Console:result(text)
   self:clear()
-  local written, problem, errno = self.stdout:write(text, "\n")
+  local written, problem, errno = self.stdout:write(utf8.shown(text, true), "\n")
   if written then
     written, problem, errno = self.stdout:flush()
   end
@@ -215,7 +223,7 @@ end
 
 local function failure_json(err, subject)
   return '{"error":' .. records.text("error", records.error(err))
-    .. (subject and ',"order":' .. json.encode(subject) or "") .. "}\n"
+    .. (subject and ',"order":' .. json.encode(subject) or "") .. "}"
 end
 
 local function failure_text(self, err, advice, subject)
@@ -230,7 +238,10 @@ local function failure_text(self, err, advice, subject)
   for _, line in ipairs(advice or {}) do
     lines[#lines + 1] = line
   end
-  return table.concat(lines, "\n") .. "\n"
+  for index, line in ipairs(lines) do
+    lines[index] = line_of(line)
+  end
+  return table.concat(lines, "\n")
 end
 
 --- An error, as a sentence with a line for each violation, or as JSON. Where stderr
@@ -240,8 +251,8 @@ end
 -- @tparam ?string subject the order it happened to, where that is one of many
 function Console:failure(err, advice, subject)
   self:clear()
-  local text = self.json and failure_json(err, subject)
-    or failure_text(self, err, advice, subject)
+  local text = (self.json and line_of(failure_json(err, subject))
+    or failure_text(self, err, advice, subject)) .. "\n"
   local written, why = self.stderr:write(text)
   if not written and why then
     self.stdout:write(text)

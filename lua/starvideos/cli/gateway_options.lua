@@ -25,7 +25,7 @@ Reader.__index = Reader
 -- Notes what is wrong with an option. All of it is told at once.
 function Reader:refuse(name, wanted)
   self.faults[#self.faults + 1] = ("--%s must be %s, not %s"):format(
-    (name:gsub("_", "-")), wanted, (self.given[name]:gsub("%c", "?")))
+    (name:gsub("_", "-")), wanted, self.given[name])
 end
 
 function Reader:text(name)
@@ -123,7 +123,7 @@ function Reader:hosts(wanted)
     local host, port = host_and_port(text)
     if not host then
       self.faults[#self.faults + 1] = "--host must be a name or an address, such"
-        .. " as videos.example, not " .. text:gsub("%c", "?")
+        .. " as videos.example, not " .. text
     elseif port == "" then
       add(host, true)
     else

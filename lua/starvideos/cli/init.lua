@@ -18,6 +18,7 @@ local ledger = require "starvideos.cli.ledger"
 local limits = require "starvideos.cli.limits"
 local status = require "starvideos.cli.status"
 local terminals = require "starvideos.cli.terminal"
+local utf8 = require "starvideos.utf8"
 local versions = require "starvideos.cli.versions"
 local work = require "starvideos.cli.work"
 
@@ -52,7 +53,7 @@ local function real_environment()
     stdout_terminal = function() return core.is_terminal(1) end,
     can_ask = can_ask,
     ask = function(question)
-      stderr:write(question)
+      stderr:write(utf8.shown(question, true))
       stderr:flush()
       return terminals.read_line() or ""
     end,

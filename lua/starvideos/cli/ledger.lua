@@ -225,7 +225,7 @@ function _M.ledger(job)
   local options = job.options
   if options.action ~= "backup" then
     return failure.usage(("ledger takes backup FILE, not %s"):format(
-      (options.action:gsub("%c", "?"))))
+      options.action))
   end
   local copy, err = job.client:backup(options.file)
   return copy and records.text("copy", copy), err

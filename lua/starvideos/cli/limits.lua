@@ -58,7 +58,7 @@ local function removal_of(job, name)
   if not found or scope and scope ~= "account" and scope ~= "label" then
     return failure.usage(("there is no limit %s: limits lists them, as open,"
       .. " creates, polls, spend/day or spend/total; nothing was changed")
-      :format((name:gsub("%c", "?"))))
+      :format(name))
   end
   local options = { label = job.options.for_label,
     account = job.options.for_account }

@@ -8,7 +8,7 @@ local core = require "starvideos.core"
 local events = require "starvideos.events"
 local files = require "starvideos.file"
 local json = require "starvideos.json"
-local utf8 = require "starvideos.ledger.utf8"
+local utf8 = require "starvideos.utf8"
 
 local _M = {}
 
@@ -40,7 +40,7 @@ function _M.line(event)
       items[#items + 1] = ('"%s":%s'):format(field[1], encoded(value))
     end
   end
-  return "{" .. table.concat(items, ",") .. "}"
+  return utf8.shown("{" .. table.concat(items, ",") .. "}")
 end
 
 -- Without a buffer every write is one of the system's.

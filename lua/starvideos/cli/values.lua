@@ -22,7 +22,7 @@ function _M.number(options, name, wanted, check)
   if not number or number ~= number or number == math.huge
     or not check(number) then
     return failure.usage(("--%s must be %s, not %s; nothing was ordered"):format(
-      (name:gsub("_", "-")), wanted, (text:gsub("%c", "?"))))
+      (name:gsub("_", "-")), wanted, text))
   end
   return number
 end
@@ -56,7 +56,7 @@ function _M.spend(options)
     or text:find "/$" then
     return failure.usage(("--spend takes an amount for each day (UTC), as"
       .. " 200/day, or in all, as 200/total, not %s; nothing was ordered")
-      :format((text:gsub("%c", "?"))))
+      :format(text))
   end
   return { spend = number, per = per == "day" and "day" or "total" }
 end
@@ -104,7 +104,7 @@ function _M.time(options, name, now)
   if not time then
     return failure.usage(("--%s takes a time ago, as 30m, 12h or 7d, a date in"
       .. " UTC, as 2026-11-22 or 2026-11-22T18:30, or Unix seconds, not %s")
-      :format((name:gsub("_", "-")), (text:gsub("%c", "?"))))
+      :format((name:gsub("_", "-")), text))
   end
   return time
 end

@@ -2,7 +2,7 @@
 -- for a mark that stands over another.
 -- @module starvideos.cli.width
 
-local utf8s = require "starvideos.ledger.utf8"
+local utf8s = require "starvideos.utf8"
 
 local _M = {}
 
@@ -88,22 +88,6 @@ local function is_in(ranges, code)
   return false
 end
 
-local leads = { 0, 192, 224, 240 }
-
-local function code_of(character)
-  local code = character:byte() - leads[#character]
-  for index = 2, #character do
-    code = code * 64 + character:byte(index) - 128
-  end
-  return code
-end
-
--- What controls the terminal or turns the direction of a line.
-local function is_control(code)
-  return code < 0xA0 or code >= 0x200E and code <= 0x200F
-    or code >= 0x2028 and code <= 0x202E or code >= 0x2066 and code <= 0x2069
-end
-
 local function width_of(code)
   none, two = none or ranges_of(NONE), two or ranges_of(TWO)
   return is_in(none, code) and 0 or is_in(two, code) and 2 or 1
@@ -115,8 +99,8 @@ local known = {}
 local function shown(character)
   local found = known[character]
   if not found then
-    local code = code_of(character)
-    found = is_control(code) and { "?", 1 } or { character, width_of(code) }
+    local code = utf8s.code(character)
+    found = utf8s.is_control(code) and { "?", 1 } or { character, width_of(code) }
     known[character] = found
   end
   return found[1], found[2]

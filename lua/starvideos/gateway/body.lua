@@ -6,7 +6,7 @@ local c_locale = require "starvideos.c_locale"
 local json = require "starvideos.json"
 local multipart = require "starvideos.gateway.multipart"
 local refusals = require "starvideos.gateway.refusal"
-local utf8 = require "starvideos.ledger.utf8"
+local utf8 = require "starvideos.utf8"
 
 local _M = {}
 

@@ -7,7 +7,7 @@ local limit_sql = require "starvideos.ledger.limit_sql"
 local limits = require "starvideos.ledger.limits"
 local news = require "starvideos.ledger.news"
 local schema = require "starvideos.ledger.schema"
-local utf8 = require "starvideos.ledger.utf8"
+local utf8 = require "starvideos.utf8"
 
 local unpack = table.unpack or unpack
 

@@ -11,12 +11,12 @@ local _M = {}
 
 -- The modules that an actor requires and that are written in Lua.
 _M.names = { "DBI", "starvideos.api.address", "starvideos.c_locale",
-  "starvideos.json", "starvideos.redact" }
+  "starvideos.json", "starvideos.redact", "starvideos.utf8" }
 for name in (
   "actor archive columns database decision gates history id_list insertion lease"
   .. " limit_refusal limit_settings limit_sql limits location migration news orders"
   .. " owner placement queue requests restoration schema states store tally"
-  .. " transitions untold utf8 workers"
+  .. " transitions untold workers"
   ):gmatch "%S+" do
   _M.names[#_M.names + 1] = "starvideos.ledger." .. name
 end

@@ -10,7 +10,7 @@ local id_list = require "starvideos.ledger.id_list"
 local json = require "starvideos.json"
 local redact = require "starvideos.redact"
 local tasks = require "starvideos.api.task" -- a task for its readers: plain data
-local utf8 = require "starvideos.ledger.utf8"
+local utf8 = require "starvideos.utf8"
 
 local _M = {}
 

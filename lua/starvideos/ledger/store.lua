@@ -11,7 +11,7 @@ local locations = require "starvideos.ledger.location"
 local news = require "starvideos.ledger.news"
 local schema = require "starvideos.ledger.schema"
 local states = require "starvideos.ledger.states"
-local utf8 = require "starvideos.ledger.utf8"
+local utf8 = require "starvideos.utf8"
 
 local unpack = table.unpack or unpack
 

@@ -7,7 +7,7 @@
 local errors = require "starvideos.errors"
 local files = require "starvideos.file"
 local json = require "starvideos.json"
-local utf8 = require "starvideos.ledger.utf8"
+local utf8 = require "starvideos.utf8"
 
 local _M = {}
 

@@ -10,7 +10,7 @@ local output_path = require "starvideos.operation.output_path"
 local paths = require "starvideos.path"
 local saving = require "starvideos.operation.saving"
 local targets = require "starvideos.operation.target"
-local utf8 = require "starvideos.ledger.utf8"
+local utf8 = require "starvideos.utf8"
 local validate = require "starvideos.operation.validate"
 
 local _M = {}

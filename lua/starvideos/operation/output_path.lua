@@ -5,7 +5,7 @@
 local core = require "starvideos.core"
 local fingerprint = require "starvideos.fingerprint"
 local paths = require "starvideos.path"
-local utf8 = require "starvideos.ledger.utf8"
+local utf8 = require "starvideos.utf8"
 
 local _M = {}
 
