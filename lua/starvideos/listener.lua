@@ -7,6 +7,7 @@
 local core = require "starvideos.core"
 local errors = require "starvideos.errors"
 local redact = require "starvideos.redact"
+local utf8 = require "starvideos.utf8"
 
 local _M = {}
 
@@ -54,7 +55,8 @@ local function report(context, name, raised)
       .. " only the first error of each listener is reported: %s\n"):format(
       name, event.failure)
     -- The host may have closed it, or its reader may be gone.
-    pcall(core.with_signals_held, io.stderr.write, io.stderr, text)
+    pcall(core.with_signals_held, io.stderr.write, io.stderr,
+      utf8.shown(text, true))
   end
 end
 

@@ -9,6 +9,7 @@
 -- @module starvideos.api.wire
 
 local core = require "starvideos.core"
+local utf8 = require "starvideos.utf8"
 
 local _M = {}
 
@@ -101,7 +102,7 @@ local function tell(flight)
   local sentence = flight.lost()
   local is_recorded = context.ledger and not (err and err.kind == "ledger")
   if sentence and not is_recorded and not context.on_event then
-    io.stderr:write("starvideos: ", sentence, "\n")
+    io.stderr:write("starvideos: ", utf8.shown(sentence), "\n")
   end
 end
 

@@ -4,6 +4,7 @@
 local json = require "starvideos.json"
 local openai = require "starvideos.gateway.dialect.openai"
 local provider = require "starvideos.gateway.dialect.provider"
+local utf8 = require "starvideos.utf8"
 
 local _M = {}
 
@@ -21,7 +22,7 @@ function _M.json(status, value, headers)
   for name, content in pairs(headers or {}) do
     ngx.header[name] = content
   end
-  local text = json.encode(value)
+  local text = utf8.repaired(json.encode(value)) -- the provider's words may not be
   ngx.header["Content-Length"] = #text
   ngx.print(text)
 end

@@ -12,6 +12,7 @@ local reports = require "starvideos.gateway.report"
 local requests = require "starvideos.gateway.request"
 local router = require "starvideos.gateway.router"
 local workers = require "starvideos.gateway.worker"
+local utf8 = require "starvideos.utf8"
 
 local _M = {}
 
@@ -88,7 +89,7 @@ function _M.handle()
   set_headers(request)
   local ok, raised = pcall(serve, request)
   if not ok then
-    ngx.log(ngx.ERR, "request ", request.id, ": ", tostring(raised))
+    ngx.log(ngx.ERR, "request ", request.id, ": ", utf8.shown(tostring(raised)))
     if not ngx.headers_sent then
       answer.refuse(request.dialect or "openai", refusals.of { kind = "internal" })
     end

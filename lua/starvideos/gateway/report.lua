@@ -6,6 +6,7 @@
 local live = require "starvideos.gateway.live"
 local metrics = require "starvideos.gateway.metrics"
 local redact = require "starvideos.redact"
+local utf8 = require "starvideos.utf8"
 
 local _M = {}
 
@@ -37,10 +38,18 @@ function line_of.download(event)
   end
 end
 
+-- The words of the provider stand in brackets.
+local function without_words(text)
+  return (text:gsub("%(.*%)", function(words)
+    local status = words:match "^%((HTTP %d%d%d)"
+    return ("(%s; its words: starvideos status)"):format(status or "refused")
+  end))
+end
+
 function line_of.queue(event)
   if event.state == "halted" then
     return "ERR", "the queue has stopped, and nothing is ordered until the gateway"
-      .. " is reloaded (HUP): " .. redact.urls(event.reason or "")
+      .. " is reloaded (HUP): " .. redact.urls(without_words(event.reason or ""))
   end
   return "WARN", "the queue continues"
 end
@@ -82,7 +91,8 @@ line_of.ledger, line_of.listener = failure, failure
 function _M.line(event)
   local make = line_of[event.name]
   if make then
-    return make(event)
+    local level, line = make(event)
+    return level, line and utf8.shown(line)
   end
 end
 

@@ -10,6 +10,7 @@ local metrics = require "starvideos.gateway.metrics"
 local openai = require "starvideos.gateway.dialect.openai"
 local orders = require "starvideos.gateway.orders"
 local refusals = require "starvideos.gateway.refusal"
+local utf8 = require "starvideos.utf8"
 
 local _M = {}
 
@@ -59,7 +60,7 @@ function _M.event(app, entry, last_id)
   local id = ("%s.%d"):format(entry.status, entry.progress)
   return ("id: %s\nevent: %s\ndata: %s\n\n"):format(id,
     ranks[entry.status] == ENDED and entry.status or "progress",
-    json.encode(openai.object(entry, app.catalog))), id
+    utf8.repaired(json.encode(openai.object(entry, app.catalog)))), id
 end
 
 -- The streams of this nginx worker: of each caller, and in all.

@@ -8,6 +8,7 @@ local live = require "starvideos.gateway.live"
 local metrics = require "starvideos.gateway.metrics"
 local orders = require "starvideos.gateway.orders"
 local redact = require "starvideos.redact"
+local utf8 = require "starvideos.utf8"
 
 local _M = {}
 
@@ -79,7 +80,7 @@ local function run(app)
     end
     pause = ngx.now() > began + _M.policy.steady and _M.policy.pause or pause
     ngx.log(ngx.ERR, "no orders are sent or saved here for ", pause, " s: ",
-      redact.urls(tostring(err)))
+      utf8.shown(redact.urls(tostring(err))))
     runtime:sleep(pause)
     pause = math.min(pause * 2, _M.policy.longest_pause)
   end

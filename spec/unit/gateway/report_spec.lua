@@ -22,6 +22,33 @@ describe("the error log of a gateway", function()
     assert.is_nil(line:find("secret", 1, true))
   end)
 
+  for reason, logged in pairs {
+    ["the provider refused the order (no balance for 'a street (wet)'); nothing was"
+      .. " bought; top up"] = "refused the order (refused; its words: starvideos"
+      .. " status); nothing was bought; top up",
+    ["it refused the key (HTTP 401, code 9: a street); check"] =
+      "it refused the key (HTTP 401; its words: starvideos status); check",
+  } do
+    it("gets why the queue has stopped, without the provider's words", function()
+      local _, line = reports.line { name = "queue", state = "halted",
+        reason = reason }
+      assert.truthy(line:find(logged, 1, true), line)
+      assert.is_nil(line:find("street", 1, true))
+    end)
+  end
+
+  it("gets no line that somebody else has written, and nothing that a terminal"
+    .. " obeys", function()
+    for _, event in ipairs { { name = "ledger", failure = "a\n2026/11/26 [emerg]\27[2J" },
+      { name = "queue", state = "halted", reason = "a\n[emerg]\27[2J" },
+      { name = "notice", reason = "a\n[emerg]\27[2J" },
+      { name = "exchange", operation = "query", failure = "a\n[emerg]\27[2J" } } do
+      local _, line = reports.line(event)
+      assert.is_nil(line:find "%c", line)
+      assert.truthy(line:find("\\u000a", 1, true))
+    end
+  end)
+
   it("gets that an order failed, and nothing that may repeat its prompt", function()
     for _, state in ipairs { "failed", "refused", "unknown" } do
       local level, line = reports.line { name = "order", order = "abc",

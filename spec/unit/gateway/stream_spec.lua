@@ -28,14 +28,14 @@ describe("an event of a stream", function()
 
   it("has an id, and the video as one line of JSON", function()
     local entry = entry_of("failed")
-    entry.error.message = "no\nway"
+    entry.error.message = "no\nway \196\227"
     local event, id = stream.event(app, entry)
     local seen_id, data = event:match "^id: (.-)\nevent: failed\ndata: (.-)\n\n$"
     assert.equal(id, seen_id)
     local object = json.decode(data)
     assert.equal("video_1", object.id)
     assert.equal("failed", object.status)
-    assert.equal("no\nway", object.error.message)
+    assert.equal("no\nway " .. ("\239\191\189"):rep(2), object.error.message)
   end)
 
   it("is not told where the last one said that", function()
