@@ -41,6 +41,11 @@ return {
   ["spec/integration/sandbox_nginx_spec.lua"] = NGINX,
   ["spec/integration/planted_spec.lua"] = "it plants links and pipes by a POSIX shell",
   ["spec/integration/signals_spec.lua"] = SIGNAL,
+  ["spec/unit/cli/advice_spec.lua"] = {
+    ["a command to type has in escapes what a terminal obeys, and means the "
+      .. "same word"]
+      = "it types at bash",
+  },
   ["spec/unit/cli/gateway_spec.lua"] = NGINX,
   ["spec/unit/lua/signals_spec.lua"] = FORK,
 

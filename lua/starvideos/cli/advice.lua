@@ -5,6 +5,7 @@ local arguments = require "starvideos.cli.arguments"
 local core = require "starvideos.core"
 local locations = require "starvideos.ledger.location"
 local redact = require "starvideos.redact"
+local utf8 = require "starvideos.utf8"
 
 local _M = {}
 
@@ -18,6 +19,9 @@ local function quoted(word, is_clean)
     return word
   elseif core.system() == "windows" then
     return '"' .. word:gsub('(\\*)"', '%1%1\\"'):gsub("(\\*)$", "%1%1") .. '"'
+  elseif utf8.shown(word) ~= word then -- bash, zsh and ksh read the escapes
+    local valid = utf8.valid((word:gsub("[\\']", "\\%0")))
+    return "$'" .. utf8.shown(valid) .. "'"
   end
   return "'" .. word:gsub("'", "'\\''") .. "'"
 end

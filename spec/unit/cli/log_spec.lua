@@ -63,6 +63,9 @@ describe("the log of events", function()
     local line = log.line { name = "ledger", at = 1, failure = 'a"\n\255\0' }
     assert.equal('a"\n\\xFF\\x00', json.decode(line).failure)
     assert.is_nil(line:find "\n")
+    line = log.line { name = "ledger", failure = "\27[2J\194\1552J\226\128\174" }
+    assert.equal('{"at":null,"name":"ledger","failure":"\\u001b[2J\\u009b2J\\u202e"}',
+      line)
     assert.equal('{"at":null,"name":"ledger"}', log.line { name = "ledger",
       at = 0 / 0 })
   end)
