@@ -278,7 +278,8 @@ return worlds.behaviour("telling of orders", function(each)
   end)
 
   it("tells that the queue was stopped, why, and that it goes on", function()
-    assert(client:enqueue { world.params("create_401", { path = "a.mp4" }) })
+    assert(client:enqueue { world.params("create_401", { path = "a.mp4" }),
+      world.params("create_401", { path = "b.mp4" }) })
     local _, err = work()
     assert.equal("auth", err.kind, tostring(err))
     work { resume = true } -- which meets the same again

@@ -331,26 +331,77 @@ return worlds.behaviour("workers", function(each)
       local err = crews.err_of(a)
       assert.equal("auth", err.kind)
       assert.equal(3, err.result.left)
-      assert.equal(1, world:sent "POST")
+      assert.equal(2, world:sent "POST") -- one alone could be to blame itself
       assert.equal(3, crew:in_state "queued")
       assert.equal(1, #crew:heard("queue", "halted"))
       world.transport = transport
       local b = crew:start()
       crew:go(60, b)
       assert.equal("auth", crews.err_of(b).kind)
-      assert.equal(1, world:sent "POST")
+      assert.equal(2, world:sent "POST")
       local c = crew:start { resume = true }
       crew:go(300, c)
       assert.equal(3, crews.result_of(c).done)
     end)
 
   it("stop the queue where no money is left", function()
-    crew:enqueue(1, "create_quota")
+    crew:enqueue(2, "create_quota")
     crew:enqueue(1)
-    local a = crew:start()
+    local a = crew:start { claims = 1 }
     crew:go(60, a)
     assert.equal("invalid_request", crews.err_of(a).kind)
-    assert.same({ "queued", "queued" }, world:states())
+    assert.same({ "queued", "queued", "queued" }, world:states())
+  end)
+
+  describe("with an order that alone is refused as all would be", function()
+    for _, scenario in ipairs { "create_auth", "create_no_handler",
+      "create_402", "create_quota" } do
+      it("send the others, and give that one up: " .. scenario, function()
+        crew:enqueue(1, scenario)
+        crew:enqueue(3)
+        local a = crew:start()
+        crew:go(600, a)
+        local result = crews.result_of(a)
+        assert.same({ 3, 1, 0 }, { result.done, result.failed, result.left })
+        assert.same({}, crew:heard("queue", "halted"))
+        assert.same({ "refused", "downloaded", "downloaded", "downloaded" },
+          world:states())
+      end)
+    end
+
+    it("keep it where it is the only one, and say why it is not sent", function()
+      crew:enqueue(1, "create_402")
+      local a = crew:start()
+      crew:go(60, a)
+      local err = crews.err_of(a)
+      assert.same({ "invalid_request", true, 1 },
+        { err.kind, err.unpaid, err.result.left })
+      assert.same({ 1, { "queued" } }, { world:sent "POST", world:states() })
+    end)
+
+    it("stop the queue where two workers meet one each", function()
+      crew:enqueue(2, "create_auth")
+      crew:enqueue(2)
+      local a, b = crew:start { claims = 1 }, crew:start { claims = 1 }
+      crew:go(30, a, b)
+      assert.equal("auth", crews.err_of(a).kind)
+      assert.equal("auth", crews.err_of(b).kind)
+      assert.equal(2, world:sent "POST")
+    end)
+
+    it("do not begin with what has stopped the queue when they go on", function()
+      crew:enqueue(2, "create_auth")
+      crew:go(60, crew:start { claims = 1 })
+      crew:enqueue(2)
+      local sent = world:sent "POST"
+      crew:go(3600, crew:start())
+      assert.equal(sent, world:sent "POST")
+      local b = crew:start { resume = true }
+      crew:go(900, b)
+      local result = crews.result_of(b)
+      assert.same({ 2, 2 }, { result.done, result.failed })
+      assert.equal(1, #crew:heard("queue", "halted"))
+    end)
   end)
 
   it("stop the queue after five failed tasks in a row", function()
@@ -406,11 +457,11 @@ return worlds.behaviour("workers", function(each)
       local a = crew:start { accounts = "any", claims = 1 }
       crew:go(60, a)
       assert.equal("auth", crews.err_of(a).kind)
-      assert.equal(1, world:sent "POST")
+      assert.equal(2, world:sent "POST")
       world.transport = transport
       local client = crew:client { account = "blue" }
       assert.equal("auth", select(2, client:work()).kind)
-      assert.equal(1, world:sent "POST")
+      assert.equal(2, world:sent "POST")
       local b = crew:start { accounts = "any", resume = true }
       crew:go(600, b)
       assert.equal(4, crews.result_of(b).done)

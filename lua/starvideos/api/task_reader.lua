@@ -6,6 +6,7 @@ local answer_json = require "starvideos.api.answer_json"
 local c_locale = require "starvideos.c_locale"
 local errors = require "starvideos.errors"
 local excerpt = require "starvideos.api.excerpt"
+local json = require "starvideos.json"
 local retry = require "starvideos.api.retry"
 local tasks = require "starvideos.api.task"
 
@@ -38,20 +39,64 @@ end
 -- Parts of reports of a crash that read like one of these.
 local misleading = { "disk quota", "operation not supported" }
 
--- A single word matches whole words: a load balancer has no balance.
-local function says(text, words)
-  return text:find(words:find "^%a+$" and "%f[%a]" .. words .. "%f[%A]"
-    or words) ~= nil
+-- A text in lower case, its punctuation as single blanks: so a quotation is found
+-- however it was escaped, wrapped or cut.
+local function plain(text)
+  return (c_locale.lower(text):gsub("\\[nrt]", " ")
+    :gsub("[^%w\128-\255]+", " "))
 end
 
-local function kind_of_text(operation, text)
-  local lower = c_locale.lower(text)
+-- The texts of an order behind one another, each between bars.
+local function texts_of(ordered)
+  local list = {}
+  local function add(value)
+    if type(value) == "string" then
+      list[#list + 1] = plain(value):match "^ ?(.*)":gsub(" $", "")
+    elseif type(value) == "table" then
+      for _, part in pairs(value) do
+        add(part)
+      end
+    end
+  end
+  add(json.decode(ordered or ""))
+  return "|" .. table.concat(list, "|") .. "|"
+end
+
+-- The word, or the character of a script without blanks, before a place of a plain
+-- text, and the one behind another; empty where there is none.
+local function around(text, first, last)
+  local before = text:sub(math.max(first - 64, 1), first - 1)
+  local behind = text:sub(last + 1, last + 64)
+  return before:match "%w+ ?$" or before:match "[\194-\244][\128-\191]* ?$" or "",
+    behind:match "^ ?%w+" or behind:match "^ ?[\194-\244][\128-\191]*" or ""
+end
+
+-- Whether words of an answer are there in their own right. A single word matches
+-- whole words: a load balancer has no balance. And what stands in the order in the
+-- same company is a quotation of it, which says nothing.
+local function says(text, words, quoted)
+  local pattern = words:find "^%a+$" and "%f[%a]" .. words .. "%f[%A]" or words
+  local first, last = text:find(pattern)
+  while first do
+    local before, behind = around(text, first, last)
+    if not (quoted:find("|" .. words .. "|", 1, true)
+      or before ~= "" and quoted:find(before .. words, 1, true)
+      or behind ~= "" and quoted:find(words .. behind, 1, true)) then
+      return true
+    end
+    first, last = text:find(pattern, last + 1)
+  end
+  return false
+end
+
+local function kind_of_text(operation, reading)
+  local text, quoted = plain(reading.text or ""), texts_of(reading.ordered)
   for _, words in ipairs(misleading) do
-    lower = lower:gsub(words, "")
+    text = text:gsub(words, "")
   end
   for _, row in ipairs(said) do
     for _, words in ipairs(row[2]) do
-      if says(lower, words) then
+      if says(text, words, quoted) then
         return operation.refused[row[1]] and row[1]
       end
     end
@@ -95,9 +140,10 @@ local function find_id(answer)
 end
 
 local function is_unpaid(reading)
-  local text = c_locale.lower(reading.text or "")
+  local text, quoted = plain(reading.text or ""), texts_of(reading.ordered)
+  local code = c_locale.lower(tostring(reading.code or ""))
   for _, words in ipairs(unpaid) do
-    if says(text, words) then
+    if code:find(words, 1, true) or says(text, words, quoted) then
       return true
     end
   end
@@ -165,6 +211,7 @@ local function parse(response, answer, wall_clock)
       status = response.status,
       retry_after = retry_after,
       text = body:find("%S") and excerpt.of(body) or "an empty body",
+      ordered = response.ordered,
     }
   end
   local fields = unwrap(answer)
@@ -180,6 +227,7 @@ local function parse(response, answer, wall_clock)
     failure = failure,
     code = code or failure,
     body = body,
+    ordered = response.ordered,
     answer = answer,
     fields = fields,
   }
@@ -189,10 +237,9 @@ end
 -- The HTTP status speaks first, then the code in the body, which often comes
 -- at HTTP 200, then the words.
 local function kind_of_failure(operation, reading)
-  local text = reading.text or ""
   if reading.status < 200 or reading.status > 299 then
     if is_from_between(reading)
-      or reading.answer and kind_of_text(operation, text) == "config" then
+      or reading.answer and kind_of_text(operation, reading) == "config" then
       return "config"
     end
     return kind_of_status(operation, reading.status)
@@ -203,7 +250,7 @@ local function kind_of_failure(operation, reading)
   if not code and type(status) == "number" then
     code = status
   end
-  local kind = code and kind_of_text(operation, text)
+  local kind = code and kind_of_text(operation, reading)
   local number = tonumber(code)
   if kind or not number then
     return kind
@@ -214,7 +261,7 @@ end
 
 -- The kind of a 2xx that has no task: a refusal at HTTP 200, or unreadable.
 local function kind_without_task(operation, reading)
-  local kind = kind_of_text(operation, reading.text or "")
+  local kind = kind_of_text(operation, reading)
   reading.text = reading.text or excerpt.of(reading.body)
   return kind or operation.kinds.unreadable
 end

@@ -134,6 +134,16 @@ function _M:halt(reason, kind)
   return self:ask_with(false, "halt", here(self), reason, kind)
 end
 
+--- Note that an order was refused as all may be; or that another was accepted.
+-- @tparam ?string order_id nil: another was accepted
+-- @treturn ?table see `starvideos.ledger.gates`
+-- @treturn ?table err
+function _M:suspect(order_id)
+  local where = here(self)
+  where.order_id = order_id
+  return self:ask_with(false, "suspect", where)
+end
+
 --- Let the queue of this account continue.
 -- @treturn ?table `was_halted`
 -- @treturn ?table err

@@ -15,6 +15,7 @@ local _M = {}
 _M.policy = {
   failures = 5, -- failed tasks in a row, after which the queue stops
   lowering = 2, -- after a hold, in which further 429 do not lower the rates
+  behind = 30, -- for which others are sent first when a queue continues
   sweep = 60, -- between looks for holds that have no effect any more
 }
 
@@ -73,14 +74,33 @@ end)
 local RESET = "DELETE FROM starvideos_limits WHERE kind = 'failures' AND "
   .. OWN
 
+local SUSPECTED = "SELECT reason FROM starvideos_limits WHERE kind = 'suspect' AND "
+  .. OWN
+
+local CLEAR = "DELETE FROM starvideos_limits WHERE kind = 'suspect' AND " .. OWN
+
+local SUSPECT = [[INSERT INTO starvideos_limits (name, kind, scope, value,
+  base_url, reason, updated_at)
+  VALUES (:name, 'suspect', :scope, :account, :base_url, :id, :now)
+  ON CONFLICT (name) DO UPDATE SET reason = excluded.reason,
+  updated_at = excluded.updated_at]]
+
 local CONTINUE = [[DELETE FROM starvideos_limits
-  WHERE kind IN ('failures', 'halt')
+  WHERE kind IN ('failures', 'suspect', 'halt')
   AND (:scope = '' AND base_url = :base_url OR ]] .. OBEYED .. ")"
+
+-- What was handed back before, as what halted the queue was, is not the first to be
+-- sent again.
+local BEHIND = ([[UPDATE starvideos_orders SET not_before = :now + @behind@,
+  revision = revision + 1 WHERE state = 'queued' AND claim IS NULL
+  AND not_before < :now + @behind@ AND base_url = :base_url
+  AND (:scope = '' OR account = :account)]])
+  :gsub("@behind@", tostring(_M.policy.behind))
 
 local PULSE = [[SELECT kind, cap, full_until, reason, @own_factor@ AS factor,
   :now AS now FROM starvideos_limits WHERE kind = 'polls'
     AND (scope <> 'account' OR value = :account)
-  OR kind IN ('hold', 'halt') AND ]] .. OBEYED
+  OR kind IN ('hold', 'suspect', 'halt') AND ]] .. OBEYED
 
 local ALL = [[SELECT name, kind, value AS account, base_url, cap, used,
   full_until, factor, reason, updated_at FROM starvideos_limits
@@ -148,6 +168,26 @@ function _M.halt(store, caller, where, reason, kind)
   return count and true, err
 end
 
+--- Note an order that was refused as all may be, or forget such a one for another
+-- was accepted.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table where `account` (nil: all), `base_url`, `order_id` (nil: forget)
+-- @treturn ?table `is_second`: the last one was another order, and none has been
+--   accepted since
+-- @treturn ?table err
+function _M.suspect(store, caller, where)
+  local values = values_of(store, caller, where, "suspect")
+  return store:atomically(function()
+    local rows, err = limit_sql.rows(store, SUSPECTED, values)
+    local last, ok = rows and rows[1], nil
+    if rows then
+      ok, err = limit_sql.run(store, values.id and SUSPECT or CLEAR, values)
+    end
+    return ok and { is_second = last ~= nil and last.reason ~= values.id }, err
+  end)
+end
+
 --- Let the queue continue: that of an account, with what has halted all; or that
 -- of each.
 -- @tparam table store
@@ -159,7 +199,11 @@ function _M.continue(store, caller, where)
   local values = whose(store, caller, where)
   return store:atomically(function()
     local count, err = limit_sql.run(store, CONTINUE, values)
-    return count and { was_halted = count > 0 }, err
+    local ok = count
+    if count and count > 0 then
+      ok, err = limit_sql.run(store, BEHIND, values)
+    end
+    return ok and { was_halted = count > 0 }, err
   end)
 end
 
@@ -209,7 +253,8 @@ end
 -- @treturn ?table `rate` (polls a second that all may send together; nil: no
 --   limit), `factor` (the share of their rates that all have left), `hold`
 --   (seconds, for which nothing may be sent), `halted` (where the queue has
---   stopped: the `kind` of the error, and the `reason`)
+--   stopped: the `kind` of the error, and the `reason`), `suspects` (whether an
+--   order is noted by `suspect`)
 -- @treturn ?table err
 function _M.pulse(store, caller, where)
   local values = limit_sql.values(store, caller, where)
@@ -224,6 +269,8 @@ function _M.pulse(store, caller, where)
       pulse.rate = math.min(pulse.rate or math.huge, tonumber(row.cap) or 0)
     elseif row.kind == "halt" then
       pulse.halted = halt_of(row)
+    elseif row.kind == "suspect" then
+      pulse.suspects = true
     else
       local hold = tonumber(row.full_until) - tonumber(row.now)
       if hold > 0 and hold <= LONGEST_HOLD then

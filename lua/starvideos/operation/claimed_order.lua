@@ -11,6 +11,8 @@
 -- * `failure`: the error with which this run is to end
 -- * `stuck`: the error of a limit that will not lift
 -- * `why`: why all waits are to end
+-- * `suspect`: the last order that was refused as others may be, its `id` and `err`,
+--   until another is `accepted`
 -- * `batch`, `send_at`: how many orders are claimed at once to be sent, and before
 --   when none are (the runtime's seconds)
 -- * `gave_up`, `gave_up_count`: how often an order failed here, by its id
@@ -137,6 +139,42 @@ local function halt(job, err)
     reason = err.message })
 end
 
+-- Whether an order stays in the queue that was refused as others may be. It does not
+-- where it was refused so before, and others were accepted since: then that lies with
+-- the order. What the provider adds in brackets may differ each time.
+local function stays(job, one, err)
+  if one.stays == nil then
+    local before = (one.order.error or ""):match "^[^(]+"
+    local again = before and err.message:sub(1, #before) == before
+    one.stays = queued_order.stops_queue(err)
+      and not (again and job.accepted and not job.suspect)
+  end
+  return one.stays
+end
+
+-- Two orders in a row that are refused so, by whichever workers, stop the queue: one
+-- alone may be to blame itself. Both wait until others had their turn.
+local function suspect(job, one, err)
+  local id, last = one.order.id, job.suspect
+  job.suspect = { id = id, err = err }
+  local known = one.worker.ledger:suspect(id)
+    or { is_second = last and last.id ~= id }
+  if known.is_second and not job.halted then
+    halt(job, err)
+  end
+  give_up(job, one, err)
+end
+
+-- The provider takes orders.
+local function clear(job)
+  local worker = job.heart.worker
+  job.accepted = true
+  if job.suspect or worker.suspects then
+    job.suspect, worker.suspects = nil, nil
+    worker.ledger:suspect(nil)
+  end
+end
+
 local function note_saved(job, err)
   job.unsaved = err and err.kind == "io" and err.target ~= "exists"
     and job.unsaved + 1 or 0
@@ -226,9 +264,8 @@ local function fail(job, one, err)
 end
 
 local function take_error(job, one, err)
-  if queued_order.stops_queue(err) then
-    halt(job, err)
-    hand_back(job, one)
+  if stays(job, one, err) then
+    suspect(job, one, err)
   else
     (after_error[err.kind] or fail)(job, one, err)
   end
@@ -250,7 +287,9 @@ local function send(job, one, row)
   if file and is_made(job, one, file) then
     return hand_back(job, one, _M.policy.later)
   elseif ok and one.worker:may_act() then
-    task, err = queued_order.send(one.worker, row)
+    task, err = queued_order.send(one.worker, row, function(problem)
+      return stays(job, one, problem)
+    end)
   end
   if is_lost(job, one) then
     return
@@ -258,6 +297,7 @@ local function send(job, one, row)
     job.faults, job.unknowns, job.stuck = 0, 0, nil
     order.task_id, order.state = task.id, "accepted"
     watch(job, one, task)
+    clear(job)
   else
     take_error(job, one, err or workers.late())
   end
@@ -320,8 +360,7 @@ local function not_made(job, ended)
   elseif err.kind == "task_failed" then
     fail(job, one, err)
   elseif err.kind == "auth" then
-    halt(job, err)
-    give_up(job, one, err)
+    suspect(job, one, err)
   else
     saving.note_missing(one.worker.context, err)
     give_up(job, one, err)

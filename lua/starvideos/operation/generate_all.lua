@@ -53,7 +53,7 @@ local function options_of(self, entry)
   end
   local on_task = listener_of(self, "on_task", entry.order)
   function options.on_task(task)
-    entry.task = task
+    entry.task, self.refused = task, 0
     if on_task then
       on_task(task)
     end
@@ -61,15 +61,17 @@ local function options_of(self, entry)
   return options
 end
 
--- Why no further order is begun; nil where the err is of one order alone.
-local function obstacle(err)
+-- Why no further order is begun; nil where the err is of one order alone. Others may
+-- be refused as one was, and are where two in a row are.
+local function obstacle(self, err)
   if err.kind == "cancelled" then
     return { kind = "cancelled", message = "stopped before it was begun;"
       .. " nothing was ordered", interrupted = err.interrupted }
   elseif hopeless[err.kind] or err.unpaid then
-    return { kind = err.kind, status = err.status, code = err.code,
+    self.refused = self.refused + 1
+    return self.refused > 1 and { kind = err.kind, status = err.status, code = err.code,
       unpaid = err.unpaid,
-      message = "not begun, for another order was refused: " .. err.message }
+      message = "not begun, for other orders were refused: " .. err.message } or nil
   end
 end
 
@@ -78,7 +80,7 @@ local function finish(self, entry, task, file)
   self.results[entry.index] = { task = task, file = task and file or nil,
     err = err }
   self.ended = self.ended + 1
-  self.obstacle = self.obstacle or err and obstacle(err)
+  self.obstacle = self.obstacle or err and obstacle(self, err)
   if self.options.on_done then
     self.options.on_done(entry.order, task and file or nil, err)
   end
@@ -167,7 +169,7 @@ return function(context, list, options)
   if not checked then
     return nil, err
   end
-  local self = { context = context, options = options, results = {}, ended = 0,
+  local self = { context = context, options = options, results = {}, ended = 0, refused = 0,
     entries = checked.entries, directory = options.directory or "." }
   local ok
   ok, err = make_folders(self)

@@ -10,9 +10,8 @@ local _M = {}
 
 local stops = { auth = true, config = true }
 
---- Whether every other order of the queue would be refused with the same error:
--- the key is wrong, the base URL, or the account has no money left. Such an order
--- stays in the queue.
+--- Whether other orders of the queue may be refused with the same error: the key is
+-- wrong, the base URL, or the account has no money left.
 -- @tparam table err
 -- @treturn boolean
 function _M.stops_queue(err)
@@ -31,9 +30,10 @@ end
 --- Send an order, once.
 -- @tparam table of_worker the worker that has claimed it
 -- @tparam table row of the ledger, with `endpoint` and `body`
+-- @tparam function stays whether it stays in the queue though it was refused
 -- @treturn ?table task
 -- @treturn ?table err
-function _M.send(of_worker, row)
+function _M.send(of_worker, row, stays)
   local context = of_worker.context
   local function check()
     if of_worker:may_act() then
@@ -41,8 +41,7 @@ function _M.send(of_worker, row)
     end
     return nil, worker.late()
   end
-  local order = context.ledger.recorder.claimed(context, row, check,
-    _M.stops_queue)
+  local order = context.ledger.recorder.claimed(context, row, check, stays)
   return send(context, order, { endpoint = row.endpoint, body = row.body,
     process = context.process_id(), limit_timeout = 0, tries = 1 })
 end

@@ -98,7 +98,8 @@ end
 local function is_done(self, left)
   local sum = sum_of(left)
   if sum <= self.gave_up_count then
-    return true, sum > 0 and self.stuck or nil
+    return true, sum > 0 and (self.stuck or self.suspect and self.suspect.err)
+      or nil
   end
   local queued = left.queued and left.queued.orders or 0
   if queued < sum - self.gave_up_count then

@@ -72,6 +72,7 @@ local function obey(self, pulse)
     limiter:hold(now, pulse.hold)
   end
   self.halted, self.workers = pulse.halted, pulse.workers
+  self.suspects = pulse.suspects
   tell_rate(self, factor, rate)
 end
 

@@ -316,7 +316,9 @@ describe("an account that cannot order", function()
     it("takes no further orders, until it is started again: " .. why, function()
       gateway = start()
       local client = new { sleep = function() return nil, "stopped" end }
-      local task = assert(client:create(params(("[scenario:%s]"):format(scenario))))
+      local prompt = ("[scenario:%s]"):format(scenario)
+      local task = assert(client:create(params(prompt)))
+      assert(client:create(params(prompt .. " another"))) -- one may be to blame itself
       local give_up = core.now() + 20
       repeat
         engine:step(0.1)

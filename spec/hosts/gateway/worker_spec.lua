@@ -54,9 +54,9 @@ describe("the workers of a gateway", function()
     return status, json.decode(table.concat(parts)), headers
   end
 
-  local function place(scenario)
+  local function place(scenario, prompt)
     local status, video = ask("POST", "/v1/videos", { model = "videos",
-      duration = 4, prompt = "a street"
+      duration = 4, prompt = (prompt or "a street")
         .. (scenario and (" [scenario:%s]"):format(scenario) or "") })
     assert.equal(200, status, json.encode(video))
     return video.id
@@ -122,10 +122,20 @@ describe("the workers of a gateway", function()
     assert.equal(200, (ask("GET", "/healthz")))
   end)
 
+  it("go on after a refusal that quotes a prompt about a balance", function()
+    for _ = 1, 3 do
+      local video = await_end(place("create_quoted", "a yoga teacher in perfect balance"))
+      assert.equal("failed", video.status)
+    end
+    assert.equal("completed", await_end(place()).status)
+    assert.equal(200, (ask("GET", "/healthz")))
+  end)
+
   it("stop where there is no money, and go on after HUP, not after a crash",
     function()
       await_health(200)
       local id = place "create_quota"
+      place "create_quota"
       local value = await_health(503)
       assert.equal("halted", value.reasons[1].code)
       local status, refused, headers = ask("POST", "/v1/videos",

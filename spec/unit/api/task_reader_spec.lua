@@ -495,6 +495,71 @@ describe("a message", function()
   end)
 end)
 
+describe("words that the order has itself", function()
+  local function read(body, ordered)
+    return select(2, task_reader.read(operations.create, { status = 400,
+      headers = {}, body = body, ordered = ordered }))
+  end
+
+  local YOGA = [[{"prompt":"A yoga teacher\n in perfect Balance, \"seen\" from the sea",
+    "referenceImages":["https://a.test/No handler/quota-board.png"]}]]
+  local quotations = {
+    { "whole", [[{"msg":"no: A yoga teacher\n in perfect Balance, \"seen\" from the sea"}]] },
+    { "cut at its end", '{"msg":"not allowed: A yoga teacher in perfect balance, …"}' },
+    { "cut at its beginning", '{"msg":"not allowed: … Balance, \"seen\""}' },
+    { "in capitals", '{"msg":"NOT ALLOWED: IN PERFECT BALANCE"}' },
+    { "escaped twice", [[{"msg":"not allowed: teacher\\n in perfect Balance, \\\"seen\\\""}]] },
+    { "as HTML", '{"msg":"not allowed: perfect Balance, &quot;seen&quot; from"}' },
+    { "in a page", "<p>not allowed: <b>in perfect Balance</b>, seen</p>" },
+    { "in a link", '{"msg":"cannot read https://a.test/No handler/quota-board.png"}' },
+    { "in an encoded link", '{"msg":"cannot read https://a.test/No%20handler/quota-board.png"}' },
+  }
+  for _, case in ipairs(quotations) do
+    it("mean nothing where they are quoted " .. case[1], function()
+      local err = read(case[2], YOGA)
+      assert.same({ "invalid_request" }, { err.kind, err.unpaid })
+      assert.equal(true, read(case[2]:gsub("[Bb]alance", "of %0", 1), "{}").unpaid
+        or read(case[2], "{}").kind == "config" or nil)
+    end)
+  end
+
+  it("mean nothing as a single word, or in Chinese", function()
+    assert.is_nil(read('{"msg":"banned: \"balance\""}', '{"prompt":"balance"}').unpaid)
+    local prompt = '{"prompt":"他查看余额，然后离开"}'
+    assert.is_nil(read('{"msg":"提示词“他查看余额”违规"}', prompt).unpaid)
+    assert.is_nil(read('{"msg":"违规：余额，然后离开"}', prompt).unpaid)
+    assert.is_true(read('{"msg":"账户余额不足"}', prompt).unpaid)
+  end)
+
+  it("mean what they say where the provider says them as well", function()
+    for _, msg in ipairs { "insufficient balance", "insufficient balance for: a yoga"
+      .. " teacher in perfect balance", "in perfect balance: your balance is 0" } do
+      assert.is_true(read(('{"msg":"%s"}'):format(msg), YOGA).unpaid, msg)
+    end
+  end)
+
+  it("do not hide a status or a code that means money", function()
+    assert.is_true(read('{"code":402,"msg":"in perfect balance"}', YOGA).unpaid)
+    assert.is_true(read('{"error":{"code":"insufficient_quota","message":"no"}}',
+      YOGA).unpaid)
+    assert.is_true(read('{"error":{"code":"InsufficientBalance","message":"no"}}',
+      YOGA).unpaid)
+  end)
+
+  it("do not make an unknown outcome a refusal", function()
+    local function kind(msg, prompt)
+      return select(2, task_reader.read(operations.create, { status = 200,
+        headers = {}, body = ('{"code":500,"msg":"%s"}'):format(msg),
+        ordered = ('{"prompt":"%s"}'):format(prompt) })).kind
+    end
+    assert.equal("outcome_unknown", kind("crashed on: a sign that says unsupported,"
+      .. " in red", "A sign that says unsupported, in red"))
+    assert.equal("outcome_unknown", kind("crashed on: a door, unauthorized", "a door,"
+      .. " unauthorized"))
+    assert.equal("auth", kind("unauthorized", "a door"))
+  end)
+end)
+
 describe("fields of the wrong type", function()
   local odd = { "null", "true", "5", '"x"', "[]", "{}", '[["x"]]',
                 '{"message":{}}', '{"code":[]}' }
