@@ -70,6 +70,9 @@ local function unreachable(err)
     cure = cures[err.reason] or "look at the network, try again later" }
 end
 
+-- At these no setting of ours is wrong, where it is no matter of the key.
+local between = { [401] = true, [403] = true, [407] = true }
+
 -- What an answer about no task says of the key and the address.
 local function judged(err, key)
   if not err or err.kind == "not_found" or err.kind == "invalid_request" then
@@ -82,7 +85,9 @@ local function judged(err, key)
       cure = "get a key from the provider, and look for blanks in it" }
   elseif err.kind == "config" then
     return { state = "failed", found = err.message, exit = exit_codes.USAGE,
-      cure = "correct --base-url or STARVIDEOS_BASE_URL" }
+      cure = between[err.status] and "set https_proxy with its login, or have the firewall"
+        .. " let this program through"
+        or "correct --base-url or STARVIDEOS_BASE_URL" }
   end
   return unreachable(err)
 end

@@ -69,6 +69,16 @@ describe("doctor", function()
     assert.equal("skipped", found.provider.state)
   end)
 
+  for status, body in pairs { [403] = "<html>blocked", [407] = "" } do
+    it("blames neither key nor base URL for a proxy's HTTP " .. status, function()
+      local found, code = examine { transport = provider { status = status,
+        body = body } }
+      assert.equal(2, code)
+      assert.truthy(found.provider.found:find("a proxy or firewall", 1, true))
+      assert.truthy(found.provider.cure:find("https_proxy", 1, true))
+    end)
+  end
+
   it("never prints the key", function()
     local _, _, text = examine { key = "sk-very-secret", transport = provider {
       status = 401, body = '{"error":"no sk-very-secret"}' } }
