@@ -53,7 +53,7 @@ local function real_environment()
     stdout_terminal = function() return core.is_terminal(1) end,
     can_ask = can_ask,
     ask = function(question)
-      stderr:write(utf8.shown(question, true))
+      stderr:write(utf8.shown(question))
       stderr:flush()
       return terminals.read_line() or ""
     end,

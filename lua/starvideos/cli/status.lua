@@ -11,6 +11,7 @@ local outcomes = require "starvideos.cli.outcomes"
 local records = require "starvideos.cli.records"
 local states = require "starvideos.ledger.states"
 local tables = require "starvideos.cli.table"
+local utf8 = require "starvideos.utf8"
 local values = require "starvideos.cli.values"
 
 local _M = {}
@@ -87,7 +88,7 @@ local function queue_lines(job, status)
     lines[#lines + 1] = "stopped"
       .. (halt.account and " for the account " .. halt.account or "")
       .. (halt.since and ", " .. values.time_text(halt.since) .. " UTC" or "")
-      .. ": " .. halt.reason
+      .. ": " .. utf8.shown(halt.reason) -- in one line
     lines[#lines + 1] = "let it go on with: " .. advice.command(job, "work",
       { "--resume" })
   end

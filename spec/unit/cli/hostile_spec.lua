@@ -103,6 +103,27 @@ describe("what a hostile provider says", function()
       end
     end
   end)
+
+  it("does nothing as the reason of a queue that has stopped", function()
+    local ledger, list = folder .. "/h.db", folder .. "/h.jsonl"
+    local lines = {}
+    for index = 1, 3 do
+      lines[index] = ('{"model":"videos","duration":5,"prompt":"x","key":"%d"}\n')
+        :format(index)
+    end
+    files.write(list, table.concat(lines))
+    local body = ANSWERS.refusal:gsub("@", function() return IN_JSON end)
+    command.run({ "batch", list, "-o", folder, "--yes" }, { ledger = ledger,
+      transport = function()
+        return { status = 401, headers = {}, body = body }
+      end })
+    for _, more in ipairs { {}, { "--json" } } do
+      local _, out = command.run({ "status", more[1] }, { ledger = ledger,
+        terminal = true })
+      assert.truthy(out:find("refused the API key", 1, true), out)
+      assert_harmless(out)
+    end
+  end)
 end)
 
 describe("what a command line holds", function()
