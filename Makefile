@@ -16,7 +16,7 @@ CORE_SRC = $(addprefix csrc/lua/,core.c model.c value.c system.c file.c actor.c 
 	$(RULES_SRC)
 CURL_SRC = $(addprefix csrc/lua/,curl.c disk_job.c driver.c request.c \
 	response.c notifier.c interrupt.c class.c) $(wildcard csrc/curl/*.c csrc/platform/$(SYSTEM)/*.c) \
-	$(addprefix csrc/core/,buffer.c content_range.c list.c pending.c \
+	$(addprefix csrc/core/,buffer.c content_range.c ip.c list.c pending.c \
 	text.c value.c video.c)
 
 # CFLAGS, LIBFLAG and LUA_INCDIR are LuaRocks' names; whoever sets them keeps

@@ -339,6 +339,7 @@ build = {
             "csrc/core/content_range.c",
             "csrc/core/field.c",
             "csrc/core/frames.c",
+            "csrc/core/ip.c",
             "csrc/core/list.c",
             "csrc/core/media.c",
             "csrc/core/model.c",
@@ -400,6 +401,7 @@ build = {
           sources = {
             "csrc/core/buffer.c",
             "csrc/core/content_range.c",
+            "csrc/core/ip.c",
             "csrc/core/list.c",
             "csrc/core/pending.c",
             "csrc/core/text.c",
@@ -482,6 +484,7 @@ build = {
             "csrc/core/content_range.c",
             "csrc/core/field.c",
             "csrc/core/frames.c",
+            "csrc/core/ip.c",
             "csrc/core/list.c",
             "csrc/core/media.c",
             "csrc/core/model.c",
@@ -546,6 +549,7 @@ build = {
           sources = {
             "csrc/core/buffer.c",
             "csrc/core/content_range.c",
+            "csrc/core/ip.c",
             "csrc/core/list.c",
             "csrc/core/pending.c",
             "csrc/core/text.c",

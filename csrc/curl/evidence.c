@@ -65,8 +65,9 @@ static bool is_bad_proxy(const char *problem) {
 static void explain(sv_transfer *t, CURLcode code, const char *ca_file) {
   const char *problem = t->handle->problem;
   const char *what = *problem ? problem : curl_easy_strerror(code);
-  sv_reason reason =
-      is_bad_proxy(problem) ? SV_REASON_INVALID : reason_for(t, code);
+  sv_reason reason = is_bad_proxy(problem) ? SV_REASON_INVALID
+                     : t->turned_away      ? SV_REASON_PRIVATE
+                                           : reason_for(t, code);
   long system_error = 0;
   curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &system_error);
   if (reason == SV_REASON_CONNECT) { /* elsewhere it may be an older one */
@@ -76,6 +77,9 @@ static void explain(sv_transfer *t, CURLcode code, const char *ca_file) {
     sv_outcome_say(&t->outcome, reason, "the proxy that the environment names"
                    " (https_proxy, http_proxy or all_proxy) cannot be used:"
                    " write it like http://proxy.example:3128");
+  } else if (reason == SV_REASON_PRIVATE) {
+    sv_outcome_say(&t->outcome, reason, "its address is this machine's or a"
+                   " private network's");
   } else if (reason == SV_REASON_TLS) {
     sv_outcome_say(&t->outcome, reason, "no secure connection: %s (trusted"
                    " certificates: %s)", what,

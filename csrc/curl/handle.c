@@ -136,7 +136,7 @@ static void set_behaviour(CURL *easy) {
   curl_easy_setopt(easy, SV_OPT_QUICK_EXIT, 1L);
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, sv_pool_open_socket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, sv_transfer_open_socket);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, sv_pool_close_socket);
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, sv_transfer_on_connected);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, sv_transfer_on_head);
@@ -208,7 +208,7 @@ static bool set_own(CURL *easy, sv_transfer *t) {
                    milliseconds(t->options.connect_timeout));
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, time_left(t));
   curl_easy_setopt(easy, CURLOPT_SHARE, t->pool->cache);
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t->pool);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, t->pool);
   return set_address(easy, t);
 }

@@ -21,6 +21,7 @@
   X(NONE, "none")             /* there is one */                    \
   X(INVALID, "invalid")       /* the request itself is malformed */ \
   X(INSECURE, "insecure")     /* http where https is needed */      \
+  X(PRIVATE, "private")       /* not an address of the Internet */ \
   X(RESOLVE, "resolve")       /* name look-up */                    \
   X(CONNECT, "connect")                                             \
   X(TLS, "tls")               /* handshake or certificate */        \
@@ -28,7 +29,7 @@
   X(STALLED, "stalled")       /* too slow for too long */           \
   X(RESET, "reset")           /* dropped, truncated or empty */     \
   X(PROTOCOL, "protocol")     /* not what HTTP allows */            \
-  X(TOO_LARGE, "too_large")   /* over max_body, or 64 KiB of head */ \
+  X(TOO_LARGE, "too_large")   /* over max_body or sink_max, or 64 KiB of head */ \
   X(IO, "io")                 /* the local file */                  \
   X(BUSY, "busy")             /* another writes that file */        \
   X(CHANGED, "changed")       /* the server has another file now */ \

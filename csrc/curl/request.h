@@ -36,6 +36,7 @@ typedef struct sv_request {
                              once, also past max_in_flight, and its time begins
                              then */
   bool insecure_http;     /* allow http to a host that is not loopback */
+  bool public_only;       /* refuse addresses that are private (core/ip.h) */
   const char *sink_path;  /* body of a 200, 203 or 206 to this file, or NULL;
                              opened before anything is sent */
   long long sink_offset;  /* where a 206 must begin */
@@ -45,6 +46,7 @@ typedef struct sv_request {
   const char *sink_etag;     /* of the file whose rest a 206 must be: ETag and */
   const char *sink_modified; /* Last-Modified, or NULL; */
   long long sink_total;      /* and its whole size; 0: unknown */
+  long long sink_max;        /* bytes that the file may have; 0: any */
 } sv_request;
 
 /* Copies a request, and all it points to into one piece of memory. Returns

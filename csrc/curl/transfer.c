@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/ip.h"
 #include "core/video.h"
 #include "curl/head.h"
+#include "platform/address.h"
 #include "platform/clock.h"
 #include "platform/file.h"
 
@@ -144,7 +146,22 @@ static bool brings_file(long status) {
   return status == 200 || status == 203 || status == 206;
 }
 
+static bool fits(sv_transfer *t, long long bytes) {
+  if (t->options.sink_max > 0 && bytes > t->options.sink_max) {
+    sv_outcome_say(&t->outcome, SV_REASON_TOO_LARGE,
+                   "the file is larger than %lld bytes", t->options.sink_max);
+    return false;
+  }
+  return true;
+}
+
+/* Looks at the announced length before what is there is given up. */
 static bool begin_file(sv_transfer *t, bool resumed) {
+  curl_off_t length = -1;
+  curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+  if (!fits(t, (resumed ? t->sink.offset : 0) + (long long)length)) {
+    return false;
+  }
   t->outcome.to_file = true;
   return !failed_to_write(t, sv_sink_begin(&t->sink, resumed));
 }
@@ -190,14 +207,18 @@ static bool keep(sv_transfer *t, const char *bytes, size_t size) {
   return sv_buffer_add(&t->body, bytes, size) || out_of_memory(&t->outcome);
 }
 
+static bool write_file(sv_transfer *t, const char *bytes, size_t size) {
+  return fits(t, t->sink.offset + t->sink.written + (long long)size) &&
+         !failed_to_write(t, sv_sink_write(&t->sink, bytes, size));
+}
+
 /* Looks whether a body that is kept so far may go to the file. */
 static bool look_at_beginning(sv_transfer *t) {
   sv_buffer *body = &t->body;
   if (sv_video_container(body->data, body->size)) {
     t->undecided = false;
     bool taken = begin_file(t, false) &&
-                 !failed_to_write(t, sv_sink_write(&t->sink, body->data,
-                                                   body->size));
+                 write_file(t, body->data, body->size);
     sv_buffer_free(body);
     return taken;
   }
@@ -212,10 +233,51 @@ size_t sv_transfer_on_body(char *bytes, size_t one, size_t size, void *self) {
     return 0;
   }
   bool taken = t->outcome.to_file
-                   ? !failed_to_write(t, sv_sink_write(&t->sink, bytes, size))
+                   ? write_file(t, bytes, size)
                    : keep(t, bytes, size) &&
                          (!t->undecided || look_at_beginning(t));
   return taken ? size : 0;
+}
+
+/* The address connected to is a proxy's where its port is not that of the URL,
+** which redirects change; then the URL alone tells. What cannot be read counts
+** as private. */
+static bool is_private(sv_transfer *t, bool is_private_address, int port) {
+  char *text = NULL, *host = NULL, *own_port = NULL;
+  CURLU *url = curl_url();
+  bool is = true;
+  curl_easy_getinfo(t->easy, CURLINFO_EFFECTIVE_URL, &text);
+  if (url && text && !curl_url_set(url, CURLUPART_URL, text, 0) &&
+      !curl_url_get(url, CURLUPART_HOST, &host, 0) &&
+      !curl_url_get(url, CURLUPART_PORT, &own_port, CURLU_DEFAULT_PORT)) {
+    is = sv_host_is_private(host) ||
+         (is_private_address && port == atoi(own_port));
+  }
+  curl_free(host);
+  curl_free(own_port);
+  curl_url_cleanup(url);
+  return is;
+}
+
+static bool may_connect(sv_transfer *t, bool is_private_address, int port) {
+  if (!t->options.public_only || !is_private(t, is_private_address, port)) {
+    return true;
+  }
+  t->turned_away = true;
+  return false;
+}
+
+/* Nothing is sent to an address that is turned away, not even a handshake. */
+curl_socket_t sv_transfer_open_socket(void *self, curlsocktype purpose,
+                                      struct curl_sockaddr *address) {
+  sv_transfer *t = self;
+  unsigned char ip[SV_IP_ROOM];
+  int port = 0;
+  size_t size = sv_address_read(&address->addr, ip, &port);
+  if (!may_connect(t, size == 0 || sv_ip_is_private(ip, size), port)) {
+    return CURL_SOCKET_BAD;
+  }
+  return sv_pool_open_socket(t->pool, purpose, address);
 }
 
 /* An order is sent once, whatever makes libcurl repeat a request; and not at
@@ -239,7 +301,12 @@ static bool may_be_sent(sv_transfer *t) {
 int sv_transfer_on_connected(void *self, char *to, char *from, int to_port,
                              int from_port) {
   sv_transfer *t = self;
-  (void)to, (void)from, (void)to_port, (void)from_port;
+  (void)from, (void)from_port;
+  /* A connection that another request has opened. */
+  if (!may_connect(t, sv_host_is_private(to), to_port)) {
+    return CURL_PREREQFUNC_ABORT;
+  }
+  t->turned_away = false;
   t->sends++;
   return may_be_sent(t) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }

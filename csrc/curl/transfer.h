@@ -31,6 +31,7 @@ struct sv_transfer {
   double begun, connect_by, end_by;
   bool head_ended; /* by an empty line */
   bool answered;   /* the final answer's head is complete */
+  bool turned_away; /* an address was private; there may be others */
   bool undecided;  /* too little of its body has come to tell where that goes */
   sv_handle *handle; /* while running */
   CURL *easy;        /* the handle's, for as long */
@@ -69,6 +70,8 @@ void sv_transfer_forget(sv_transfer *transfer);
 bool sv_transfer_start(sv_transfer *transfer);
 
 /* What libcurl calls, with the transfer as `self`. */
+curl_socket_t sv_transfer_open_socket(void *self, curlsocktype purpose,
+                                      struct curl_sockaddr *address);
 size_t sv_transfer_on_head(char *line, size_t one, size_t size, void *self);
 size_t sv_transfer_on_body(char *bytes, size_t one, size_t size, void *self);
 int sv_transfer_on_connected(void *self, char *to, char *from, int to_port,

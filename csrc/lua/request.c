@@ -135,6 +135,7 @@ static void read_sink(lua_State *L, int table, sv_request *request) {
   request->sink_etag = text_field(L, sink, "etag", NULL);
   request->sink_modified = text_field(L, sink, "modified", NULL);
   request->sink_total = (long long)number_field(L, sink, "total", 0);
+  request->sink_max = (long long)number_field(L, sink, "max", 0);
 }
 
 void sv_read_request(lua_State *L, int table, sv_request *request,
@@ -159,6 +160,7 @@ void sv_read_request(lua_State *L, int table, sv_request *request,
   request->redirects = redirects < INT_MAX ? (int)redirects : INT_MAX;
   request->fresh = boolean_field(L, table, "fresh");
   request->insecure_http = boolean_field(L, table, "insecure_http");
+  request->public_only = boolean_field(L, table, "public_only");
   read_headers(L, table, request, few);
   read_sink(L, table, request);
 }

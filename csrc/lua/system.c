@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/ip.h"
 #include "lua/interrupt.h"
 #include "platform/address.h"
 #include "platform/clock.h"
@@ -387,6 +388,13 @@ static int system_is_loopback(lua_State *L) {
   return 1;
 }
 
+/* is_private(host) -> whether that of a URL is an address of this machine or of a
+** private network, or localhost. Looks no name up. */
+static int system_is_private(lua_State *L) {
+  lua_pushboolean(L, sv_host_is_private(luaL_checkstring(L, 1)));
+  return 1;
+}
+
 /* file_system(path) -> its name, or nil where it is not known; see
 ** file_system.h. */
 static int system_file_system(lua_State *L) {
@@ -468,6 +476,7 @@ static const luaL_Reg functions[] = {
     {"kind", system_kind},
     {"make_directory", system_make_directory},
     {"is_loopback", system_is_loopback},
+    {"is_private", system_is_private},
     {"file_system", system_file_system},
     {"call_in_c_locale", system_call_in_c_locale},
     {"claim_sqlite_locks", system_claim_sqlite_locks},

@@ -201,6 +201,9 @@ class("ClientOptions", "Options of `starvideos.new`.", {
     default = "SSL_CERT_FILE, then the system's" },
   { "insecure_http?", "boolean", "allow http to another host than this one",
     default = "false" },
+  { "private_links?", "boolean", "save videos also from this machine or a private"
+    .. " network, though the provider is elsewhere", default = "false" },
+  { "max_video?", "integer", "bytes that a video may have", default = "4 GiB" },
   { "on_event?", "fun(event: Event)", "called after each request, each change of an"
     .. " order, and with the bytes of a download" },
   { "interrupts?", quoted { "raise", "return" }, "whether Ctrl-C during a call"

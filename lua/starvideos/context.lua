@@ -14,6 +14,10 @@ local runtimes = require "starvideos.runtime"
 
 local _M = {}
 
+-- 4 GiB, this library's choice: the longest documented video, 15 s, has 0.2 GiB at
+-- 100 Mbit/s.
+local MAX_VIDEO = 4294967296
+
 --- The fields of a context, and who reads them. Only `closed` and `told`
 -- change.
 -- @table fields
@@ -46,6 +50,9 @@ local _M = {}
 -- @tfield number connect_timeout seconds that a connection may take (exchange)
 -- @tfield ?boolean insecure_http whether plain HTTP may leave this machine
 --   (exchange)
+-- @tfield boolean private_links whether links to videos may lead to this machine
+--   or a private network: as the caller says, or because `base_url` does (download)
+-- @tfield number max_video bytes that a video may have (download)
 -- @tfield table rate_limiter how many polls may be sent, see
 --   `starvideos.polling.rate_limiter` (send, watch, worker)
 -- @tfield table slots how many orders may be on the wire, see
@@ -167,6 +174,9 @@ function _M.new(options)
     timeout = options.timeout or 60,
     connect_timeout = options.connect_timeout or 10,
     insecure_http = options.insecure_http,
+    private_links = options.private_links
+      or core.is_private((base_url:match "//([^/]*)":gsub(":%d+$", ""))),
+    max_video = options.max_video or MAX_VIDEO,
     rate_limiter = rate_limiter.new(chance, options.poll_rate),
     slots = create_slots.new(options.max_creates),
     shared = options.shared,

@@ -16,7 +16,7 @@ local function peak()
   end
 end
 
-local client = assert(starvideos.new { api_key = "key" })
+local client = assert(starvideos.new { api_key = "key", private_links = true })
 
 local function fetch(from)
   assert(client:download({ id = "video_1", status = "completed",

@@ -53,6 +53,22 @@ describe("the engine", function()
       assert.equal(("0123456789"):rep(100000), read(path))
     end)
 
+    it("longer than the limit is not begun where its length is known", function()
+      write(path, "01234")
+      is_lost("too_large", download("/clip.mp4", { path = path, max = 999999 }))
+      is_lost("too_large", download("/clip.mp4",
+        { path = path, offset = 5, max = 999999 },
+        { headers = { Range = "bytes=5-" } }))
+      assert.equal("01234", read(path))
+      assert(download("/clip.mp4", { path = path, max = 1000000 }))
+    end)
+
+    it("without an end stops at the limit", function()
+      is_lost("too_large", download("/zeros", { path = path, any = true,
+        max = 100000 }))
+      assert.is_true(#read(path) <= 100000)
+    end)
+
     it("is continued where it ends", function()
       write(path, "01234")
       local response = assert(download("/clip.mp4", { path = path, offset = 5 },

@@ -444,7 +444,8 @@ describe("a download", function()
 
   it("notes its version when many are gathered, too", function()
     local runtime = block.new { clock = core.now }
-    local context = { runtime = runtime, connect_timeout = 5,
+    local context = { runtime = runtime, connect_timeout = 5, max_video = 2 ^ 32,
+      private_links = true,
       random = math.random, wall_clock = os.time }
     local file, early
     runtime:gather {
@@ -508,7 +509,8 @@ unshare -rm sh -c 'mount -t tmpfs -o size=400k none "$1" && shift &&
   exec "$@"' sh @folder@ @lua@ @script@ @url@ @folder@]]
 
     local SCRIPT = [[
-local client = assert(require("starvideos").new { api_key = "key" })
+local client = assert(require("starvideos").new { api_key = "key",
+  private_links = true })
 local task = { id = "video_1", status = "completed", video_url = arg[1] }
 local path = arg[2] .. "/film.mp4"
 local _, err = client:download(task, path)

@@ -37,6 +37,7 @@ return {
   ["spec/integration/ledger_outage_spec.lua"] = SERVER,
   ["spec/integration/ledger_spec.lua"] = SERVER,
   ["spec/integration/libcurl_spec.lua"] = PRELOAD,
+  ["spec/integration/private_spec.lua"] = PRELOAD,
   ["spec/integration/limits_spec.lua"] = SERVER,
   ["spec/integration/sandbox_nginx_spec.lua"] = NGINX,
   ["spec/integration/planted_spec.lua"] = "it plants links and pipes by a POSIX shell",

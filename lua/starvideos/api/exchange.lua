@@ -168,11 +168,13 @@ end
 -- @tparam[opt] number timeout seconds, at most the client's own
 -- @tparam[opt] table reads the headers that the caller reads, see
 --   `starvideos.runtime`; default those of `task_reader`
+-- @tparam[opt=false] boolean public_only as in a request
 -- @treturn ?table response
 -- @treturn ?table err
 -- @raise Ctrl-C that came while the listener ran
-function _M.ask(context, operation, task_id, timeout, reads)
+function _M.ask(context, operation, task_id, timeout, reads, public_only)
   local request = new_request(context, operation, timeout)
+  request.public_only = public_only
   request.task_id, request.reads = task_id, reads or READS
   request.url = operation.url(context.base_url, request)
   local response, failure = deliver(context, request)

@@ -47,11 +47,12 @@ local NOTHING_BOUGHT = "%s; nothing was sent, and nothing was bought"
 
 -- Time that ran out before anything was sent is a matter of the network.
 local reading = {
-  unsent = { invalid = "config", insecure = "config", too_large = "protocol",
-    protocol = "protocol", io = "io", busy = "io", late = "cancelled",
+  unsent = { invalid = "config", insecure = "config", private = "protocol",
+    too_large = "protocol", protocol = "protocol", io = "io", busy = "io", late = "cancelled",
     cancelled = "cancelled", other = "network" },
-  sent = { invalid = "config", insecure = "config", timeout = "timeout",
-    stalled = "timeout", too_large = "protocol", protocol = "protocol",
+  sent = { invalid = "config", insecure = "config", private = "protocol",
+    timeout = "timeout", stalled = "timeout", too_large = "protocol",
+    protocol = "protocol",
     io = "io", busy = "io", late = "cancelled", cancelled = "cancelled",
     other = "network" },
 }

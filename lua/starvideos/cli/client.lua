@@ -11,6 +11,7 @@ local log = require "starvideos.cli.log"
 local options = require "starvideos.options"
 local redact = require "starvideos.redact"
 local starvideos = require "starvideos"
+local values = require "starvideos.cli.values"
 
 local _M = {}
 
@@ -94,6 +95,8 @@ local function settings_of(job, key)
     validation = given.validation,
     ca_file = given.ca_file,
     insecure_http = given.insecure_http or nil,
+    private_links = given.private_links or nil,
+    max_video = given.max_video and values.bytes(given.max_video),
     ledger = setting(job, "ledger"),
     account = setting(job, "account"),
     prices = given.prices,
@@ -112,6 +115,11 @@ local function settings_of(job, key)
   return settings
 end
 
+local function size(text)
+  local bytes, wanted = values.bytes(text)
+  return bytes ~= nil and bytes > 0, wanted
+end
+
 -- Words at which the library raises, because a program that passes them is
 -- wrong: here it is the command line.
 local function check_words(job)
@@ -124,6 +132,7 @@ local function check_words(job)
     { "--take", given.take, accepted.create.take },
     { "--label", given.command ~= "label" and given.label or nil,
       accepted.create.label },
+    { "--max-video", given.max_video, size },
     { "--account", setting(job, "account"), accepted.new.account } } do
     local ok, wanted = row[3](row[2])
     if row[2] and not ok then

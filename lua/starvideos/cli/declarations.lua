@@ -35,6 +35,10 @@ local common = {
     default = "SSL_CERT_FILE, else the system's" },
   { "--insecure-http", "allow http to another host than this one",
     kept = true },
+  { "--private-links", "save videos also from this machine or a private network,"
+    .. " though the provider is elsewhere", kept = true },
+  { "--max-video", "largest video that is saved", "SIZE", kept = true,
+    default = "4G" },
 }
 
 local video = fields.rows()

@@ -6,6 +6,7 @@ local configuration = require "starvideos.gateway.nginx.configuration"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
 local file = require "starvideos.nginx.file"
+local values = require "starvideos.cli.values"
 
 local _M = {}
 
@@ -16,8 +17,6 @@ local defaults = { port = "8080", workers = "2", listen = "127.0.0.1",
 local INSTALLED_FOLDER = "/var/lib/starvideos"
 
 local everywhere = { ["0.0.0.0"] = true, ["[::]"] = true }
-
-local units = { [""] = 1, K = 2 ^ 10, M = 2 ^ 20, G = 2 ^ 30, T = 2 ^ 40 }
 
 local Reader = {}
 Reader.__index = Reader
@@ -51,11 +50,11 @@ function Reader:count(name, most)
 end
 
 function Reader:bytes(name)
-  local number, unit = self:text(name):match "^(%d+%.?%d*)([KMGT]?)$"
-  if not number then
-    return self:refuse(name, "a size, such as 500M or 20G")
+  local bytes, wanted = values.bytes(self:text(name))
+  if not bytes then
+    return self:refuse(name, wanted)
   end
-  return math.floor(c_locale.tonumber(number) * units[unit])
+  return bytes
 end
 
 local function absolute(path)
@@ -183,6 +182,8 @@ local function settings_of(job, reader, wanted)
     base_url = setting(job, "base_url", "STARVIDEOS_BASE_URL"),
     edition = given.edition,
     insecure_http = given.insecure_http,
+    private_links = given.private_links,
+    max_video = given.max_video and reader:bytes "max_video",
     ca_file = reader:file "ca_file",
     ledger = wanted.ledger, folder = wanted.folder,
     callers = wanted.print_config and given.callers and reader:path "callers"

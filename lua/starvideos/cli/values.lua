@@ -41,6 +41,18 @@ function _M.count(options, name, least)
     end)
 end
 
+local size_units = { [""] = 1, K = 2 ^ 10, M = 2 ^ 20, G = 2 ^ 30, T = 2 ^ 40 }
+
+--- A size: `500M`, `1.5G`, `100`.
+-- @tparam ?string text
+-- @treturn ?number bytes; nil where it is none
+-- @treturn string what it must be
+function _M.bytes(text)
+  local number, unit = (text or ""):match "^(%d+%.?%d*)([KMGT]?)$"
+  return number and math.floor(c_locale.tonumber(number) * size_units[unit]),
+    "a size, such as 500M or 20G"
+end
+
 --- An amount of money and what it is for: `200/day`, `200/total`, `200`.
 -- @tparam table options with `spend`
 -- @treturn ?table `spend` and `per`; nil where the option was not given

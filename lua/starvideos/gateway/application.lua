@@ -48,7 +48,8 @@ local function client_maker(app)
         edition = wanted.edition, ledger = wanted.ledger, prices = app.prices,
         ca_file = wanted.ca_file,
         account = name, on_event = app.on_event,
-        insecure_http = wanted.insecure_http })
+        insecure_http = wanted.insecure_http,
+        private_links = wanted.private_links, max_video = wanted.max_video })
       clients[name or ""] = client
     end
     return client

@@ -121,7 +121,8 @@ local function request_of(self, context)
       or _M.policy.stall_timeout,
     stall_bytes = 1,
     redirects = REDIRECTS,
-    sink = part:sink(),
+    public_only = not (context.private_links or self.private_links),
+    sink = part:sink(context.max_video),
     on_answer = function(status, headers, in_memory)
       before = status == 206 and before or 0
       if in_memory == nil then -- the transport does not know
@@ -264,9 +265,41 @@ end
 
 local function bad_link(self, failure)
   return fail(self, "protocol", ("the download URL of task %s cannot be used:"
-    .. " %s (%s); the video stays bought: query the task later for another URL")
-    :format(self.id, tostring(failure.message),
-    excerpt.of(redact.url(self.url))), { reason = failure.reason })
+    .. " %s (%s); the video stays bought: %s"):format(self.id,
+    tostring(failure.message), excerpt.of(redact.url(self.url)),
+    failure.reason == "private" and "its link is kept, and if you trust it,"
+    .. " private_links (--private-links) allows it"
+    or "query the task later for another URL"), { reason = failure.reason })
+end
+
+-- A provider that is named may have a private address, too: nothing is sent
+-- there where it has.
+local function provider_is_private(self, context)
+  local _, err = exchange.ask(context, operations.query, self.id,
+    time_left(self, context), nil, true)
+  return err ~= nil and err.reason == "private"
+end
+
+local function private_link(self, context, failure)
+  if not self.private_links and provider_is_private(self, context) then
+    self.private_links = true
+    local _, err = bad_link(self, failure)
+    return nil, err, true
+  end
+  return bad_link(self, failure)
+end
+
+-- What came of a body without an announced length is given up; a part of one
+-- that has a length can be continued with a higher limit.
+local function too_large(self, context)
+  local part = self.part
+  if part:size() > part.offset then
+    part:discard()
+  end
+  return fail(self, "protocol", ("the video of task %s is larger than %.0f"
+    .. " bytes, the limit max_video; the video stays bought: raise the limit"
+    .. " (--max-video), and download it again"):format(self.id,
+    context.max_video), { reason = "too_large" })
 end
 
 -- Takes a body that a transport handed over in memory.
@@ -297,6 +330,9 @@ local function take(self, context, response)
     return start_over(self)
   elseif not file_head.may_be_file(response.status) then
     return refused(self, context, response)
+  elseif response.body and #response.body > context.max_video
+    - (response.status == 206 and self.part.offset or 0) then
+    return too_large(self, context)
   elseif response.body and not may_be_saved(self, response) then
     return no_video(self, response, response.body)
   elseif response.body then
@@ -357,7 +393,11 @@ local function attempt(self, context)
     return start_over(self)
   end
   self.unopened = failure.phase == "queue"
-  if is_bad_link(failure) then
+  if failure.reason == "private" then
+    return private_link(self, context, failure)
+  elseif failure.reason == "too_large" then
+    return too_large(self, context)
+  elseif is_bad_link(failure) then
     return bad_link(self, failure)
   end
   return unanswered(self, failure)

@@ -179,9 +179,11 @@ function Part:headers()
 end
 
 --- Where a transport is to put the body.
+-- @tparam number max bytes that the whole file may have
 -- @treturn table
-function Part:sink()
+function Part:sink(max)
   return { path = self.path, offset = self.offset, any = self.any, sync = true,
+    max = max,
     etag = self.version.etag, modified = self.version.last_modified,
     total = self.version.total }
 end

@@ -104,10 +104,14 @@ local _M = {}
 --   `http_version` and `reused`; all
 -- @field fresh sent at most once, by a connection of its own, at once
 -- @field insecure_http whether http may leave this machine
+-- @field public_only whether an address of this machine or a private network is
+--   refused, at redirects too: the one connected to, or where that is a proxy's
+--   the one in the URL; resty_http sees the latter alone
 -- @field sink where the body of a 200, 203 or 206 goes instead of memory: `path`,
 --   `offset` (where a 206 must begin, 0), `any` (also what is called a page, and
---   does not begin as a video), `sync` (to the disk at the end), and of the file
---   that a 206 must continue `etag`, `modified` and `total` (bytes)
+--   does not begin as a video), `sync` (to the disk at the end), `max` (bytes
+--   that the file may have), and of the file that a 206 must continue `etag`,
+--   `modified` and `total` (bytes)
 -- @field finish whether it goes on to its answer though the caller is cancelled
 --   or interrupted: an order. The outcome has `interrupted` then
 -- @field on_interrupt called at the first Ctrl-C of a request with `finish`

@@ -13,7 +13,7 @@ describe("the disk under a download", function()
   local function start_over()
     runtime = stepped.new(world)
     context = { runtime = runtime, api_key = "test-key", timeout = 60,
-      base_url = "https://api.example", wall_clock = os.time,
+      base_url = "https://api.example", max_video = 2 ^ 32, wall_clock = os.time,
       random = function() return 0.5 end, ledger = context and context.ledger }
   end
 

@@ -21,7 +21,7 @@ describe("a download that fails", function()
         assert.equal("bytes=1000-", req.headers["Range"])
         assert.equal('"v1"', req.headers["If-Range"])
         assert.same({ path = world.path .. ".part", offset = 1000, sync = true,
-          etag = '"v1"', total = #FILM }, req.sink)
+          etag = '"v1"', total = #FILM, max = 4294967296 }, req.sink)
         return media.rest(1000)
       end)
       local file = assert(world:save())

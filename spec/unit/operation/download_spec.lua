@@ -270,7 +270,7 @@ describe("download", function()
         runtime = block.new { transport = function(req)
           return world:exchange(req)
         end },
-        ledger = ledger,
+        ledger = ledger, max_video = 2 ^ 32,
       }, world.task, world.path, {})
     end
 

@@ -117,7 +117,7 @@ describe("resume", function()
       clock = function() return now end,
       sleep = function(seconds) now = now + seconds end }
     context = { runtime = runtime, ledger = ledger, base_url = BASE,
-      api_key = "test-key", timeout = 60, wall_clock = os.time,
+      api_key = "test-key", timeout = 60, max_video = 2 ^ 32, wall_clock = os.time,
       boottime = function() return now end,
       process_id = function() return 1 end,
       random = function() return 0.5 end }

@@ -133,7 +133,7 @@ local function final(self)
     end
     self.http:close()
     self.target, failure = targets.follow(self.target, location,
-      self.req.insecure_http)
+      self.req.insecure_http, self.req.public_only)
     if not self.target then
       return nil, failure
     end
@@ -179,7 +179,8 @@ local function begin_file(self)
     return nil, { reason = "protocol", message = "the server does not tell how"
       .. " long the file is" }
   end
-  local ok, failure = self.sink:begin(answer.status, answer.headers)
+  local ok, failure = self.sink:begin(answer.status, answer.headers,
+    answer.length)
   self.pieces = nil
   return ok and tell_answer(self, to_file), failure
 end
@@ -252,7 +253,8 @@ local function prepare(self)
   if problem then
     return nil, { reason = "invalid", message = problem }
   end
-  local target, failure = targets.read(req.url, req.insecure_http)
+  local target, failure = targets.read(req.url, req.insecure_http,
+    req.public_only)
   self.library, self.target = library, target
   if target and req.sink then
     self.sink, failure = sinks.open(req.sink, {

@@ -69,13 +69,27 @@ function Sink:takes(status, headers)
     or file_head.is_file(status, headers)
 end
 
+-- Whether so many bytes are no more than the file may have.
+local function fits(self, bytes)
+  if bytes <= self.max then
+    return true
+  end
+  return nil, { reason = "too_large", message = ("the file is larger than %.0f"
+    .. " bytes"):format(self.max) }
+end
+
 --- Take a body: the whole of a file, which is emptied, or the rest of it.
 -- @tparam number status 200, 203 or 206
 -- @tparam table headers
+-- @tparam ?number length of the body, where it is announced
 -- @treturn ?boolean true
--- @treturn ?table failure with `reason` protocol, changed or io
-function Sink:begin(status, headers)
+-- @treturn ?table failure with `reason` protocol, changed, too_large or io
+function Sink:begin(status, headers, length)
   local is_rest = status == 206
+  local ok, failure = fits(self, (is_rest and self.offset or 0) + (length or 0))
+  if not ok then
+    return nil, failure
+  end
   local reason = is_rest
     and file_head.mismatch(headers, self.offset, self.version)
   if not reason and not (is_rest and self.offset > 0) then
@@ -95,6 +109,10 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table failure
 function Sink:write(bytes)
+  local ok, failure = fits(self, self.offset + self.written + #bytes)
+  if not ok then
+    return nil, failure
+  end
   self.written = self.written + #bytes
   return outcome(self, self.file:write(bytes))
 end
@@ -114,8 +132,8 @@ end
 
 --- Open a file.
 -- @tparam table wanted `path`, `offset` (where a 206 must begin), `any`
---   (whatever its body is), `etag`, `modified`, `total` (of what is there,
---   where known)
+--   (whatever its body is), `max` (bytes that the file may have), `etag`,
+--   `modified`, `total` (of what is there, where known)
 -- @tparam table options `clock`; `seconds` after which the claim of a writer
 --   that has crashed ends; `shared`, a dictionary in which other processes see
 --   it
@@ -124,7 +142,8 @@ end
 function _M.open(wanted, options)
   own.clock = options.clock
   local self = setmetatable({ path = wanted.path, written = 0,
-    offset = wanted.offset or 0, any = wanted.any, version = { etag = wanted.etag,
+    offset = wanted.offset or 0, any = wanted.any,
+    max = wanted.max or math.huge, version = { etag = wanted.etag,
       last_modified = wanted.modified, total = wanted.total },
     claims = options.shared or own, seconds = options.seconds,
     claim = "starvideos:writes:" .. wanted.path }, Sink)

@@ -25,12 +25,14 @@ end
 --- Read a URL.
 -- @tparam string url
 -- @tparam ?boolean insecure_http allow http to a host that is not loopback
+-- @tparam ?boolean public_only refuse addresses of this machine and of private
+--   networks. To nginx 127.1 is a name; what a name resolves to it does not tell
 -- @treturn ?table target with `scheme`, `host`, `port`, `name` (the one that
 --   the server's certificate must show), `origin`, `path` (with its query),
 --   `secure`
--- @treturn ?table failure with `reason` (invalid or insecure) and `message`,
---   which holds no query
-function _M.read(url, insecure_http)
+-- @treturn ?table failure with `reason` (invalid, insecure or private) and
+--   `message`, which holds no query
+function _M.read(url, insecure_http, public_only)
   local scheme, authority, rest = url:match "^(%a+)://([^/?#]*)([^#]*)"
   scheme = scheme and c_locale.lower(scheme)
   local host, port = split(authority or "")
@@ -43,6 +45,9 @@ function _M.read(url, insecure_http)
     and not core.is_loopback(host) then
     return refuse("insecure", ("http to %.60s would not be encrypted; use"
       .. " https, or allow it with insecure_http"):format(host))
+  elseif public_only and core.is_private(host) then
+    return refuse("private", "its address is this machine's or a private"
+      .. " network's")
   end
   return { scheme = scheme, secure = scheme == "https", host = host,
     port = port, name = host:match "^%[(.*)%]$" or host,
@@ -74,11 +79,14 @@ end
 -- @tparam table target
 -- @tparam string location as the answer has it
 -- @tparam ?boolean insecure_http
+-- @tparam ?boolean public_only
 -- @treturn ?table target
 -- @treturn ?table failure
-function _M.follow(target, location, insecure_http)
-  local next_one = _M.read(resolve(target, location), true)
-  if not next_one then
+function _M.follow(target, location, insecure_http, public_only)
+  local next_one, failure = _M.read(resolve(target, location), true, public_only)
+  if failure and failure.reason == "private" then
+    return nil, failure
+  elseif not next_one then
     return refuse("protocol", "the server redirects to something that is"
       .. " not a URL")
   elseif not next_one.secure and (target.secure or not insecure_http) then

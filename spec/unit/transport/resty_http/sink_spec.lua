@@ -33,6 +33,24 @@ describe("the file of a download", function()
     assert.equal(3, sink.written)
   end)
 
+  it("takes no more than it may have", function()
+    files.write(path, "old")
+    local sink = open { max = 5 }
+    local _, failure = sink:begin(200, {}, 6)
+    assert.equal("too_large", failure.reason)
+    assert.equal("old", files.read(path))
+    assert(sink:begin(200, {}))
+    assert(sink:write "12345")
+    _, failure = sink:write "6"
+    assert.equal("too_large", failure.reason)
+    sink:close()
+    sink = open { max = 7, offset = 5 }
+    _, failure = sink:begin(206, { ["content-range"] = "bytes 5-7/8" }, 3)
+    assert.equal("too_large", failure.reason)
+    assert.equal("12345", files.read(path))
+    sink:close()
+  end)
+
   it("is continued with the rest", function()
     files.write(path, "abc")
     local sink = open { offset = 3, etag = '"1"', total = 5 }

@@ -28,6 +28,20 @@ describe("the target of a request", function()
     end
   end)
 
+  it("is a public address where only that is allowed", function()
+    local public = targets.read("https://video.example/", false, true)
+    for _, host in ipairs { "127.0.0.1", "localhost", "[::1]", "10.0.0.1:8080",
+      "[::ffff:169.254.169.254]", "[64:ff9b::a00:1]" } do
+      local _, failure = targets.read("https://" .. host .. "/?secret", true, true)
+      assert.equal("private", failure.reason, host)
+      assert.is_nil(failure.message:find("secret", 1, true))
+      _, failure = targets.follow(public, "//" .. host .. "/", true, true)
+      assert.equal("private", failure.reason, host)
+      assert.truthy(targets.read("https://" .. host .. "/", true))
+    end
+    assert.truthy(targets.follow(public, "https://198.18.0.1/", false, true))
+  end)
+
   it("is none where the URL cannot be read", function()
     for _, url in ipairs { "", "x", "/a", "https:", "https://", "https:///a",
       "https://h:0/", "https://h:65536/", "https://h:1x/", "https://u@h/",
