@@ -76,10 +76,27 @@ static int read_into(sv_buffer *text, int file, double most) {
   return 0;
 }
 
+/* One that lies beside a file of the user's is read where it is our own. */
+static int open_to_read(int *file, const char *path, bool own) {
+  return own ? sv_file_open_own(file, path, SV_FILE_READ, false)
+             : sv_file_open(file, path, SV_FILE_READ, false);
+}
+
+static int digest_file(sv_disk_job *job, const int *stop) {
+  int file;
+  int problem = open_to_read(&file, job->path, job->end >= 0);
+  if (!problem) {
+    problem = sv_digest_file(file, (long long)job->bytes, (long long)job->end,
+                             job->sha256, stop);
+    sv_file_close(file);
+  }
+  return problem;
+}
+
 static int read_file(sv_disk_job *job) {
   sv_buffer text = {0};
   int file;
-  int problem = sv_file_open(&file, job->path, SV_FILE_READ, false);
+  int problem = open_to_read(&file, job->path, job->flag);
   if (problem) {
     return problem;
   }
@@ -128,7 +145,13 @@ static int write_file(sv_disk_job *job) {
     return problem;
   }
   size_t written;
-  problem = sv_file_write(file, job->text, job->size, &written);
+  long long at = (long long)job->bytes;
+  problem = at >= 0 ? sv_file_seek(file, at) : 0;
+  problem = problem ? problem
+                    : sv_file_write(file, job->text, job->size, &written);
+  if (!problem && at >= 0) {
+    problem = sv_file_truncate(file, at + (long long)job->size);
+  }
   int closing = sv_file_close(file);
   return problem ? problem : closing;
 }
@@ -155,7 +178,7 @@ static int run(sv_disk_job *job, const int *stop) {
     case SV_DISK_DISCARD:
       return sv_discard(job->path, job->flag);
     case SV_DISK_SHA256:
-      return sv_digest_file(job->path, job->sha256, stop);
+      return digest_file(job, stop);
     case SV_DISK_VIDEO:
       return look_at_video(job);
     case SV_DISK_MAKE_DIRECTORY:

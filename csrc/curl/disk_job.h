@@ -15,14 +15,15 @@
 /* What each takes besides a path, and what it gives. */
 #define SV_DISK_ACTIONS(X)                                                  \
   X(SIZE, "size")         /* bytes, -1: there is none */                    \
-  X(READ, "read")         /* `bytes` at most; the text */                   \
-  X(WRITE, "write")       /* a text, under a `mode`; `flag`: private */     \
+  X(READ, "read")         /* `bytes` at most; `flag`: own; the text */      \
+  X(WRITE, "write")       /* a text, under a `mode`; `flag`: private; own; */ \
+                          /* at `bytes`, where the file ends then; -1 */    \
   X(REMOVE, "remove")                                                       \
   X(KIND, "kind")         /* of file.h, NULL: there is none */              \
   X(REAL, "real")         /* of path.h: a path, in `text`; and KIND */      \
   X(COMMIT, "commit")     /* `other`, `bytes`, `flag`: overwrite */         \
   X(DISCARD, "discard")   /* `flag`: only an empty one */                   \
-  X(SHA256, "sha256")     /* lowercase hex */                               \
+  X(SHA256, "sha256")     /* from `bytes` to `end`, own; -1; lowercase hex */ \
   X(VIDEO, "video")       /* of video.h */                                  \
   X(MAKE_DIRECTORY, "make_directory") /* and those above it */              \
   X(LOCK, "lock")         /* a lock */                                      \
@@ -40,7 +41,7 @@ typedef struct sv_disk_job {
   char *path, *other;
   char *text; /* to write, or as read */
   size_t size;
-  double bytes;
+  double bytes, end;
   char mode[4]; /* of fopen(3); a private file is made for its owner alone */
   bool flag;
   int problem;  /* 0 or an errno: EWOULDBLOCK, EEXIST, SV_FILE_CHANGED as of commit.h */

@@ -20,7 +20,8 @@ static size_t room_for_all(const sv_request *request) {
   }
   return size + room_for(request->method) + room_for(request->url) +
          request->body_size + 1 + room_for(request->sink_path) +
-         room_for(request->sink_etag) + room_for(request->sink_modified);
+         room_for(request->sink_etag) + room_for(request->sink_modified) +
+         room_for(request->sink_notes) + room_for(request->sink_before);
 }
 
 static const char *put_bytes(char **at, const char *bytes, size_t size) {
@@ -57,6 +58,8 @@ void *sv_request_copy(sv_request *copy, const sv_request *request) {
   copy->sink_path = put(&at, request->sink_path);
   copy->sink_etag = put(&at, request->sink_etag);
   copy->sink_modified = put(&at, request->sink_modified);
+  copy->sink_notes = put(&at, request->sink_notes);
+  copy->sink_before = put(&at, request->sink_before);
   return headers;
 }
 

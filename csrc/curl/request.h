@@ -47,6 +47,8 @@ typedef struct sv_request {
   const char *sink_modified; /* Last-Modified, or NULL; */
   long long sink_total;      /* and its whole size; 0: unknown */
   long long sink_max;        /* bytes that the file may have; 0: any */
+  const char *sink_notes;    /* a file for notes, or NULL, and the SHA-256 of what */
+  const char *sink_before;   /* is before the offset, or NULL: see sink.h */
 } sv_request;
 
 /* Copies a request, and all it points to into one piece of memory. Returns

@@ -4,6 +4,12 @@
 ** against a second writer; and not truncated before a whole new body arrives.
 ** The body is digested while it is written; a file that is continued is read
 ** once more for that in the end.
+**
+** A sink may keep notes: a file of which it writes the first SV_SINK_NOTES bytes,
+** a line of JSON and blanks, and nothing behind them. It says how many `bytes` of
+** the body are in the file for certain, the `sha256` of those that came `from` an
+** offset on, and the one of all `before` it. A process that is killed leaves the
+** last but one that was due: at least half of what it has got, and all but 1 MiB.
 */
 #ifndef SV_CURL_SINK_H
 #define SV_CURL_SINK_H
@@ -14,18 +20,29 @@
 #include "platform/descriptor.h"
 #include "platform/digest.h"
 
+enum { SV_SINK_NOTES = 256 };
+
 typedef struct sv_sink {
   sv_descriptor file;
+  sv_descriptor notes; /* -1: none are kept */
+  char before[SV_SHA256_HEX];
+  long long noted; /* bytes of the file */
   bool sync;
   long process; /* that opened it */
-  sv_digest *digest; /* on the way; NULL of a file that is continued */
+  sv_digest *digest; /* of what comes; NULL where nobody needs it */
   long long offset;  /* where a continued body begins */
   long long written; /* by this transfer */
   long long given_to_disk; /* up to here, from the file's start */
 } sv_sink;
 
-/* 0, or an errno; EWOULDBLOCK where another writer holds the file. */
-int sv_sink_open(sv_sink *sink, const char *path, long long offset, bool sync);
+/* No file is open. */
+void sv_sink_init(sv_sink *sink);
+
+/* 0, or an errno; EWOULDBLOCK where another writer holds the file. `notes` is the
+** path of a file or NULL; `before` the SHA-256 of what is to be continued, or
+** NULL: no notes are kept of the rest then. */
+int sv_sink_open(sv_sink *sink, const char *path, long long offset, bool sync,
+                 const char *notes, const char *before);
 
 /* Take a whole body (resumed false: the file is emptied) or the rest of one;
 ** SV_FILE_CHANGED where less is there before it than was. */

@@ -32,7 +32,7 @@ sv_transfer *sv_transfer_copy(const sv_request *request) {
   t->owners = 1;
   t->end_by = request->fresh ? (double)INFINITY
                              : later(sv_now(), request->timeout);
-  t->sink.file = sv_descriptor_of(-1);
+  sv_sink_init(&t->sink);
   t->max_body = request->max_body;
   return t;
 }
@@ -319,7 +319,8 @@ static bool open_sink(sv_transfer *t) {
     return true;
   }
   int problem = sv_sink_open(&t->sink, path, t->options.sink_offset,
-                             t->options.sink_sync);
+                             t->options.sink_sync, t->options.sink_notes,
+                             t->options.sink_before);
   if (problem == EWOULDBLOCK) {
     sv_outcome_say(&t->outcome, SV_REASON_BUSY,
                    "another download is writing %s", path);

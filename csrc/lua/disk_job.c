@@ -43,7 +43,7 @@ sv_disk_job *sv_read_disk_job(lua_State *L, int index) {
   const char *path = lock ? "" : luaL_checkstring(L, index + 1);
   const char *other = NULL, *text = NULL, *mode = NULL;
   size_t size = 0;
-  double bytes = 0;
+  double bytes = 0, end = -1;
   bool flag = false;
   if (action == SV_DISK_COMMIT) {
     other = luaL_checkstring(L, index + 2);
@@ -53,15 +53,21 @@ sv_disk_job *sv_read_disk_job(lua_State *L, int index) {
     text = luaL_checklstring(L, index + 2, &size);
     mode = modes[luaL_checkoption(L, index + 3, NULL, modes)];
     flag = lua_toboolean(L, index + 4);
+    bytes = lua_isnoneornil(L, index + 5) ? -1 : check_bytes(L, index + 5);
   } else if (action == SV_DISK_READ) {
     bytes = lua_isnoneornil(L, index + 2) ? MOST_BYTES
                                           : check_bytes(L, index + 2);
+    flag = lua_toboolean(L, index + 3);
+  } else if (action == SV_DISK_SHA256 && !lua_isnoneornil(L, index + 2)) {
+    bytes = check_bytes(L, index + 2);
+    end = check_bytes(L, index + 3);
   } else {
     flag = lua_toboolean(L, index + 2);
   }
   sv_disk_job *job = sv_disk_job_new(action, path, other, text, size, mode);
   if (job) {
     job->bytes = bytes;
+    job->end = end;
     job->flag = flag;
   }
   if (job && lock) {
@@ -152,7 +158,7 @@ static int job_gc(lua_State *L) {
 
 /* In a box, for what is pushed of it may raise. */
 int sv_lua_disk(lua_State *L) {
-  lua_settop(L, 5);
+  lua_settop(L, 6);
   sv_disk_job **box = lua_newuserdata(L, sizeof *box);
   *box = NULL;
   luaL_setmetatable(L, DISK_JOB);

@@ -98,7 +98,7 @@ static int driver_submit(lua_State *L) {
 }
 
 static int driver_disk(lua_State *L) {
-  lua_settop(L, 6);
+  lua_settop(L, 7);
   sv_ticket **box = new_ticket(L);
   sv_driver *driver = open_driver(L);
   sv_disk_job *job = sv_read_disk_job(L, 2);

@@ -136,6 +136,8 @@ static void read_sink(lua_State *L, int table, sv_request *request) {
   request->sink_modified = text_field(L, sink, "modified", NULL);
   request->sink_total = (long long)number_field(L, sink, "total", 0);
   request->sink_max = (long long)number_field(L, sink, "max", 0);
+  request->sink_notes = text_field(L, sink, "notes", NULL);
+  request->sink_before = text_field(L, sink, "before", NULL);
 }
 
 void sv_read_request(lua_State *L, int table, sv_request *request,

@@ -22,6 +22,9 @@ int sv_digest_begin(sv_digest *digest);
 int sv_digest_add(sv_digest *digest, const void *bytes, size_t size);
 int sv_digest_end(sv_digest *digest, char hex[SV_SHA256_HEX]);
 
+/* The digest of what was added so far; more may follow. */
+int sv_digest_so_far(const sv_digest *digest, char hex[SV_SHA256_HEX]);
+
 /* The digest of bytes that are all there. */
 int sv_digest_bytes(const void *bytes, size_t size, char hex[SV_SHA256_HEX]);
 
@@ -33,9 +36,10 @@ int sv_digest_signed(const void *key, size_t key_size, const void *bytes,
 ** they differ. */
 bool sv_digest_same(const void *one, const void *other, size_t size);
 
-/* The digest of a whole file, open at whatever position, or by its name. Takes
-** its time: ECANCELED once `stop` (atomic; or NULL) is set. */
-int sv_digest_open_file(int file, char hex[SV_SHA256_HEX], const int *stop);
-int sv_digest_file(const char *path, char hex[SV_SHA256_HEX], const int *stop);
+/* The digest of what a file has from one position up to another, its end where
+** that is -1; wherever it stands. SV_FILE_CHANGED where it ends before. Takes its
+** time: ECANCELED once `stop` (atomic; or NULL) is set. */
+int sv_digest_file(int file, long long from, long long to,
+                   char hex[SV_SHA256_HEX], const int *stop);
 
 #endif

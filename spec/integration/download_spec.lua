@@ -8,7 +8,7 @@ local curl = require "starvideos.curl"
 local download = require "starvideos.operation.download"
 local files = require "spec.fixtures.files"
 local interpreter = require "spec.fixtures.interpreter"
-local json = require "starvideos.json"
+local media = require "spec.fixtures.media"
 local nginx = require "spec.fixtures.nginx"
 local process = require "spec.fixtures.process"
 local shell = require "starvideos.nginx.shell"
@@ -250,12 +250,12 @@ describe("a download", function()
     local kept
 
     -- A process downloads slowly and is killed when it has a part.
-    local function kill_one()
+    local function kill_one(bytes)
       local child = process.start(function()
         return save "slow.mp4"
       end)
       await(function()
-        return size_of(path .. ".part") > 100000
+        return size_of(path .. ".part") > (bytes or 100000)
           and size_of(path .. ".part.json") > 0
       end)
       shell.run("kill -9 " .. ("%d"):format(child))
@@ -267,10 +267,32 @@ describe("a download", function()
 
     it("is gone on with by the next", function()
       kill_one()
-      local notes = json.decode(read(path .. ".part.json"))
+      local notes = media.notes(path)
       assert.equal("video_1", notes.task_id)
       assert.equal(#FILM, notes.total)
-      assert.equal(kept, is_whole(save "film.mp4").resumed_from)
+      local resumed = is_whole(save "film.mp4").resumed_from
+      assert.is_true(resumed > kept / 2 and resumed <= kept, resumed)
+    end)
+
+    it("is gone on with by several that are killed, too", function()
+      kill_one()
+      kill_one(300000)
+      local _, record = media.notes(path)
+      assert.is_true(record.from > 50000 and record.bytes > record.from)
+      assert.equal(record.bytes, is_whole(save "film.mp4").resumed_from)
+    end)
+
+    it("is restarted where a byte of it has changed", function()
+      for _, second in ipairs { false, true } do
+        kill_one()
+        if second then
+          kill_one(300000)
+        end
+        local text = read(path .. ".part")
+        write(path .. ".part", text:sub(1, 3000) .. "?" .. text:sub(3002))
+        assert.is_nil(is_whole(save "film.mp4").resumed_from)
+        os.remove(path)
+      end
     end)
 
     it("is as open to others as other files, and its notes are not", function()
@@ -383,8 +405,7 @@ describe("a download", function()
     end)
 
     it("takes the place of another version's part", function()
-      write(path .. ".part", OTHER:sub(1, 1000))
-      write(path .. ".part.json", json.encode { task_id = "video_1",
+      media.leave(path, OTHER:sub(1, 1000), { task_id = "video_1",
         etag = '"other"' })
       is_whole(save "text.mp4")
     end)
@@ -393,8 +414,7 @@ describe("a download", function()
   for name, where in pairs { ["a part that does not say which it is"] =
     "nameless.mp4", ["another version"] = "film.mp4" } do
     it("begins again where the host sends " .. name, function()
-      write(path .. ".part", FILM:sub(1, #FILM / 2))
-      write(path .. ".part.json", json.encode { task_id = "video_1",
+      media.leave(path, FILM:sub(1, #FILM / 2), { task_id = "video_1",
         etag = '"other"' })
       assert.is_nil(is_whole(save(where)).resumed_from)
     end)
@@ -456,22 +476,28 @@ describe("a download", function()
         local give_up = core.now() + 10
         repeat
           runtime:sleep(0.02)
-          early = read(path .. ".part.json")
+          early = media.notes(path)
         until early or file or core.now() > give_up
       end,
     }
     runtime:close()
     is_whole(file)
-    assert.equal(#FILM, json.decode(early).total)
+    assert.equal(#FILM, early.total)
   end)
 
   it("lets a game draw on while a large file is digested", function()
     local total = 300 * 1000 * 1000
+    local function lengthen()
+      shell.run(("truncate -s %d -- %s"):format(total,
+        shell.quote(path .. ".part")))
+    end
     write(path .. ".part", FILM)
-    shell.run(("truncate -s %d -- %s"):format(total,
-      shell.quote(path .. ".part")))
-    write(path .. ".part.json", json.encode { task_id = "video_1",
-      etag = '"v1"', total = total })
+    lengthen()
+    local record = { bytes = total, from = 0,
+      sha256 = curl.disk("sha256", path .. ".part") }
+    media.leave(path, FILM, { task_id = "video_1", etag = '"v1"',
+      total = total }, record)
+    lengthen()
     local game = new { runtime = "frame", clock = core.now }
     local handle = game:async(function()
       return game:download(task "film.mp4", path)

@@ -61,28 +61,33 @@ int sv_digest_end(sv_digest *digest, char hex[SV_SHA256_HEX]) {
   return 0;
 }
 
+int sv_digest_so_far(const sv_digest *digest, char hex[SV_SHA256_HEX]) {
+  sv_digest *copy = sv_digest_new();
+  int problem = copy ? problem_of(EVP_MD_CTX_copy_ex(
+                           context_of(copy), (const EVP_MD_CTX *)digest))
+                     : ENOMEM;
+  problem = problem ? problem : sv_digest_end(copy, hex);
+  sv_digest_free(copy);
+  return problem;
+}
+
 static bool must_stop(const int *stop) {
   return stop && __atomic_load_n(stop, __ATOMIC_RELAXED);
 }
 
-static int add_blocks(sv_digest *digest, int file, char *block,
-                      const int *stop) {
-  off_t at = 0;
-  for (;;) {
-    ssize_t count = pread(file, block, BLOCK, at);
-    if (count < 0 && errno == EINTR) {
-      continue;
-    }
-    if (count <= 0) {
-      return count < 0 ? errno : 0;
-    }
-    int problem = must_stop(stop) ? ECANCELED
-                                  : sv_digest_add(digest, block, (size_t)count);
-    if (problem) {
-      return problem;
-    }
-    at += count;
+static int add_blocks(sv_digest *digest, int file, long long at, long long to,
+                      char *block, const int *stop) {
+  size_t count = 1;
+  int problem = 0;
+  while (!problem && count > 0 && (to < 0 || at < to)) {
+    size_t room = to >= 0 && to - at < BLOCK ? (size_t)(to - at) : BLOCK;
+    problem = sv_file_read_at(file, at, block, room, &count);
+    at += (long long)count;
+    problem = problem           ? problem
+              : must_stop(stop) ? ECANCELED
+                                : sv_digest_add(digest, block, count);
   }
+  return problem ? problem : at < to ? SV_FILE_CHANGED : 0;
 }
 
 /* Only here does libcrypto lock anything. */
@@ -126,23 +131,14 @@ bool sv_digest_same(const void *one, const void *other, size_t size) {
   return CRYPTO_memcmp(one, other, size) == 0;
 }
 
-int sv_digest_open_file(int file, char hex[SV_SHA256_HEX], const int *stop) {
+int sv_digest_file(int file, long long from, long long to,
+                   char hex[SV_SHA256_HEX], const int *stop) {
   char *block = malloc(BLOCK);
   sv_digest *digest = block ? begun_digest() : NULL;
-  int problem = digest ? add_blocks(digest, file, block, stop) : ENOMEM;
+  int problem = digest ? add_blocks(digest, file, from, to, block, stop)
+                       : ENOMEM;
   problem = problem ? problem : sv_digest_end(digest, hex);
   sv_digest_free(digest);
   free(block);
-  return problem;
-}
-
-int sv_digest_file(const char *path, char hex[SV_SHA256_HEX],
-                   const int *stop) {
-  int file;
-  int problem = sv_file_open(&file, path, SV_FILE_READ, false);
-  if (!problem) {
-    problem = sv_digest_open_file(file, hex, stop);
-    close(file);
-  }
   return problem;
 }

@@ -91,6 +91,16 @@ int sv_digest_end(sv_digest *digest, char hex[SV_SHA256_HEX]) {
   return problem;
 }
 
+int sv_digest_so_far(const sv_digest *digest, char hex[SV_SHA256_HEX]) {
+  sv_digest *copy = sv_digest_new();
+  int problem = copy ? problem_of(BCryptDuplicateHash(digest->hash, &copy->hash,
+                                                      NULL, 0, 0))
+                     : ENOMEM;
+  problem = problem ? problem : sv_digest_end(copy, hex);
+  sv_digest_free(copy);
+  return problem;
+}
+
 static int digest_whole(sv_digest *digest, const void *bytes, size_t size,
                         char hex[SV_SHA256_HEX]) {
   int problem = sv_digest_add(digest, bytes, size);
@@ -132,23 +142,26 @@ static bool must_stop(const int *stop) {
   return stop && __atomic_load_n(stop, __ATOMIC_RELAXED);
 }
 
-static int add_blocks(sv_digest *digest, int file, char *block,
-                      const int *stop) {
-  int problem = sv_file_seek(file, 0);
+static int add_blocks(sv_digest *digest, int file, long long at, long long to,
+                      char *block, const int *stop) {
   size_t count = 1;
-  while (!problem && count > 0) {
-    problem = sv_file_read(file, block, BLOCK, &count);
+  int problem = 0;
+  while (!problem && count > 0 && (to < 0 || at < to)) {
+    size_t room = to >= 0 && to - at < BLOCK ? (size_t)(to - at) : BLOCK;
+    problem = sv_file_read_at(file, at, block, room, &count);
+    at += (long long)count;
     problem = problem           ? problem
               : must_stop(stop) ? ECANCELED
                                 : sv_digest_add(digest, block, count);
   }
-  return problem;
+  return problem ? problem : at < to ? SV_FILE_CHANGED : 0;
 }
 
-static int add_file(sv_digest *digest, int file, const int *stop) {
+static int add_file(sv_digest *digest, int file, long long from, long long to,
+                    const int *stop) {
   char *block = malloc(BLOCK);
   long long position = _telli64(file);
-  int problem = block ? add_blocks(digest, file, block, stop) : ENOMEM;
+  int problem = block ? add_blocks(digest, file, from, to, block, stop) : ENOMEM;
   free(block);
   if (position >= 0) {
     sv_file_seek(file, position);
@@ -156,22 +169,12 @@ static int add_file(sv_digest *digest, int file, const int *stop) {
   return problem;
 }
 
-int sv_digest_open_file(int file, char hex[SV_SHA256_HEX], const int *stop) {
+int sv_digest_file(int file, long long from, long long to,
+                   char hex[SV_SHA256_HEX], const int *stop) {
   sv_digest *digest = sv_digest_new();
   int problem = digest ? sv_digest_begin(digest) : ENOMEM;
-  problem = problem ? problem : add_file(digest, file, stop);
+  problem = problem ? problem : add_file(digest, file, from, to, stop);
   problem = problem ? problem : sv_digest_end(digest, hex);
   sv_digest_free(digest);
-  return problem;
-}
-
-int sv_digest_file(const char *path, char hex[SV_SHA256_HEX],
-                   const int *stop) {
-  int file;
-  int problem = sv_file_open(&file, path, SV_FILE_READ, false);
-  if (!problem) {
-    problem = sv_digest_open_file(file, hex, stop);
-    sv_file_close(file);
-  }
   return problem;
 }

@@ -217,9 +217,12 @@ local function finish(self, whole, response)
   if container == nil then
     return nil, state
   end
-  local sha256 = response.sha256 or part:sha256()
+  local sha256 = response.sha256 -- false: nobody here can tell it
+  if sha256 == nil then
+    sha256 = part:sha256()
+  end
   local offset = response.file_offset or 0
-  local file = { path = part.target, bytes = size, sha256 = sha256,
+  local file = { path = part.target, bytes = size, sha256 = sha256 or nil,
     resumed_from = offset > 0 and offset or nil }
   if self.ledger then
     local noted, err = self.ledger:placing(self.id, file, self.options.order)
@@ -378,7 +381,8 @@ local function attempt(self, context)
   if self.is_all then
     part:forget()
   elseif part:is_whole() then
-    return finish(self, part.offset, { file_offset = part.offset })
+    return finish(self, part.offset, { file_offset = part.offset,
+      sha256 = part.before })
   end
   self.is_all = false
   part:reserve()
@@ -460,7 +464,7 @@ local function give_up(self, err)
   if err.part then
     return nil, err
   end
-  part:look()
+  part:look(true)
   part:discard(part.offset > 0 or self.unopened or is_cut)
   local unopened = err.kind == "io" and (self.unopened or err.reason == "busy")
   if not resumable[err.kind] or err.task or unopened then

@@ -1,7 +1,8 @@
 --- A video that is being downloaded: the `.part` file beside its target holds
--- what has come, and `.part.json` says of which task and which version it is,
--- so that another process can continue it; nobody but the owner may read it.
--- Every job on a file is the runtime's, which waits for it as its host does.
+-- what has come. The notes, `.part.json`, say how many bytes of it count and what
+-- their digest is (see `csrc/curl/sink.h`), and behind that of which task and which
+-- version they are, so that another process can continue it; nobody but the owner
+-- may read them. Every job on a file is the runtime's, which waits for it as its host does.
 -- @module starvideos.operation.part_file
 
 local c_locale = require "starvideos.c_locale"
@@ -17,9 +18,10 @@ Part.__index = Part
 -- Fewer bytes may be the beginning of anything.
 local HEAD_BYTES = 12
 
--- Room for all that the notes may come to hold. It is taken before the first
--- byte of the video, so that a full disk still takes them.
-local NOTES_BYTES = 512
+-- Of the notes: what a sink writes, and room for all that may come to stand behind
+-- it. That is taken before the first byte of the video, so that a full disk still
+-- takes them.
+local RECORD_BYTES, VERSION_BYTES = 256, 512
 
 -- The same number on every system: no such file.
 local ENOENT = 2
@@ -131,25 +133,56 @@ function Part:beginning(bytes)
   return disk(self, "read", self.path, bytes) or ""
 end
 
+-- How many bytes a record vouches for, and from where on by themselves; nil where
+-- it is none. A process that was killed may have written more.
+local function noted(record, size)
+  local bytes, from = record.bytes, record.from
+  if type(bytes) == "number" and type(from) == "number" and from >= 0
+    and from < bytes and bytes <= size and bytes % 1 == 0 and from % 1 == 0 then
+    return bytes, from
+  end
+end
+
 -- Whether the rest of the file can be appended to what is there.
-local function continues(self, size, version)
-  return size > 0 and version.task_id == self.task_id
+local function continues(self, size, version, total)
+  return version.task_id == self.task_id
     and validator_of(version) ~= nil
-    and (not version.total or size <= version.total)
+    and (not version.total or total <= version.total)
     and (self.any or size < HEAD_BYTES
       or core.container(self:beginning(core.BEGINNING)) ~= nil)
 end
 
---- Look what an earlier attempt has left. Sets `offset`, from where to
--- continue, and `version`.
-function Part:look()
-  local size, notes = self:size(), disk(self, "read", self.notes)
-  local version = known_of(notes)
-  self.room = notes and #notes
-  if continues(self, size, version) then
-    self.offset, self.version = size, version
-  else
-    self.offset, self.version = 0, {}
+-- The digest of what is there, where it is what the record says: somebody else may
+-- have written to it, or the disk lost it. False where nobody here can tell it, nor
+-- could who wrote the record; else nil.
+local function digest_of(self, record, bytes, from)
+  local sha256 = disk(self, "sha256", self.path, 0, bytes)
+  local is_same = sha256 == record.sha256
+  if sha256 and from > 0 then
+    is_same = disk(self, "sha256", self.path, 0, from) == record.before
+      and disk(self, "sha256", self.path, from, bytes) == record.sha256
+  end
+  if is_same then
+    return sha256
+  end
+end
+
+--- Look what an earlier attempt has left. Sets `offset`, from where to continue,
+-- `version`, and `before`, the digest of what counts.
+-- @tparam[opt] boolean unread the bytes are not compared with their digest
+function Part:look(unread)
+  local size, notes = self:size(), disk(self, "read", self.notes, nil, true)
+  local record = known_of(notes and notes:sub(1, RECORD_BYTES))
+  local version = known_of(notes and notes:sub(RECORD_BYTES + 1))
+  local bytes, from = noted(record, size)
+  self.room = notes and #notes - RECORD_BYTES
+  self.offset, self.version, self.before = 0, {}, nil
+  if bytes and continues(self, bytes, version, size) then
+    local digest = unread or digest_of(self, record, bytes, from)
+    if digest ~= nil then
+      self.offset, self.version = bytes, version
+      self.before = not unread and digest or nil
+    end
   end
 end
 
@@ -161,7 +194,7 @@ end
 
 --- Forget what is there, until a new body takes its place.
 function Part:forget()
-  self.offset, self.version = 0, {}
+  self.offset, self.version, self.before = 0, {}, nil
 end
 
 --- The headers of a request for the rest. What is compressed on its way is no
@@ -185,16 +218,12 @@ function Part:sink(max)
   return { path = self.path, offset = self.offset, any = self.any, sync = true,
     max = max,
     etag = self.version.etag, modified = self.version.last_modified,
-    total = self.version.total }
+    total = self.version.total, notes = self.notes, before = self.before }
 end
 
--- The notes of a version, as large as those that stand there: a full disk has
--- no room for more.
-local function notes_of(self, version)
-  version.task_id = self.task_id
-  local text = json.encode(version)
-  local blanks = math.max(NOTES_BYTES, self.room or 0) - #text
-  return text .. (" "):rep(blanks)
+local function padded(value, bytes)
+  local text = json.encode(value)
+  return text .. (" "):rep(bytes - #text)
 end
 
 --- Make sure that the notes can be written later. To be called after `look`.
@@ -202,21 +231,23 @@ function Part:reserve()
   if not self.room then
     -- Appended: where another process has just written its notes, this only
     -- adds blanks to them.
-    local blanks = (" "):rep(NOTES_BYTES)
+    local blanks = (" "):rep(RECORD_BYTES + VERSION_BYTES)
     self.room = disk(self, "write", self.notes, blanks, "ab", true)
-      and #blanks
+      and VERSION_BYTES
   end
 end
 
---- Note which version is coming, without waiting until that is done.
+--- Note which version is coming, without waiting until that is done; as large as
+-- what stands there, for a full disk has no room for more.
 -- @tparam number status of the answer
 -- @tparam table headers
 function Part:remember(status, headers)
   local version = file_head.version(status, headers)
-  local notes = notes_of(self, validator_of(version) and version or {})
-  self.runtime:disk_later("write", self.notes, notes,
-    self.room and "r+b" or "wb", true)
-  self.room = #notes
+  version = validator_of(version) and version or {}
+  version.task_id = self.task_id
+  local text = padded(version, math.max(VERSION_BYTES, self.room or 0))
+  self.runtime:disk_later("write", self.notes, text, "r+b", true, RECORD_BYTES)
+  self.room = #text
 end
 
 --- Save a body that a transport handed over in memory.
@@ -231,9 +262,17 @@ function Part:save(response)
   if reason then
     return nil, { reason = reason }
   end
-  local rest = is_part and self.offset > 0
-  response.file_offset = rest and self.offset or 0
-  return disk(self, "write", self.path, response.body, rest and "ab" or "wb")
+  local offset = is_part and self.offset > 0 and self.offset or nil
+  response.file_offset = offset or 0
+  local ok, failure = disk(self, "write", self.path, response.body,
+    offset and "r+b" or "wb", false, offset)
+  local bytes = response.file_offset + #response.body
+  if ok and not response.sha256 then
+    response.sha256 = disk(self, "sha256", self.path, 0, bytes) or false
+    self.runtime:disk_later("write", self.notes, padded({ bytes = bytes,
+      sha256 = response.sha256, from = 0 }, RECORD_BYTES), "r+b", true)
+  end
+  return ok, failure
 end
 
 --- Remove what is there, unless another process is writing it.

@@ -54,10 +54,11 @@ end
 --- Read a file.
 -- @tparam string path
 -- @tparam[opt] number bytes of its beginning; default all
+-- @tparam[opt] boolean own none that others may have put there
 -- @treturn ?string text
 -- @treturn ?table failure
-function _M.read(path, bytes)
-  local file, problem, errno = core.open(path, "rb")
+function _M.read(path, bytes, own)
+  local file, problem, errno = core.open(path, "rb", own)
   if not file then
     return failed(path, problem, errno)
   end
@@ -76,17 +77,25 @@ end
 -- @tparam string path
 -- @tparam string text
 -- @tparam string mode "wb": a new one, "ab": behind what is there, "r+b": over
---   the beginning of what is there. `starvideos.curl` takes one argument more,
---   for a new file that nobody but its owner may read
+--   the beginning of what is there
+-- @tparam ?boolean _ for a new file that nobody but its owner may read; here it is
+--   like others
+-- @tparam[opt] number at where to write over what is there; `starvideos.curl` ends
+--   the file behind that
 -- @treturn ?boolean true
 -- @treturn ?table failure
-function _M.write(path, text, mode)
+function _M.write(path, text, mode, _, at)
   local file, problem, errno = core.open(path, mode, true)
   if not file then
     return failed(path, problem, errno)
   end
-  local written
-  written, problem, errno = file:write(text)
+  local written = true
+  if at then
+    written, problem, errno = file:seek("set", at)
+  end
+  if written then
+    written, problem, errno = file:write(text)
+  end
   local closed, later, late_errno = file:close()
   if written and closed then
     return true
@@ -154,10 +163,21 @@ end
 
 --- The SHA-256 of a file: plain Lua cannot tell it.
 -- @tparam string path
--- @treturn nil
--- @treturn table failure
-function _M.sha256(path)
-  return failed(path, "no digest without starvideos.curl")
+-- @tparam[opt] number _ from which byte
+-- @tparam[opt] number to which byte; of a file that the library keeps beside one of
+--   the user's, and others cannot have put there
+-- @treturn ?boolean false where there is such a file
+-- @treturn ?table failure
+function _M.sha256(path, _, to)
+  local file, problem, errno = nil, "no digest without starvideos.curl", nil
+  if to then
+    file, problem, errno = core.open(path, "rb", true)
+  end
+  if not file then
+    return failed(path, problem, errno)
+  end
+  file:close()
+  return false
 end
 
 --- Look what a file is, by its bytes.

@@ -111,7 +111,8 @@ local _M = {}
 --   `offset` (where a 206 must begin, 0), `any` (also what is called a page, and
 --   does not begin as a video), `sync` (to the disk at the end), `max` (bytes
 --   that the file may have), and of the file that a 206 must continue `etag`,
---   `modified` and `total` (bytes)
+--   `modified`, `total` (bytes) and `before` (its digest so far); `notes` (a file
+--   that says how many bytes of it count)
 -- @field finish whether it goes on to its answer though the caller is cancelled
 --   or interrupted: an order. The outcome has `interrupted` then
 -- @field on_interrupt called at the first Ctrl-C of a request with `finish`

@@ -114,7 +114,7 @@ describe("the disk under a download", function()
       local room = #world:read ".part.json"
       req.on_answer(200, media.whole().headers)
       local job = runtime.later[#runtime.later]
-      assert.same({ "write", room, "r+b" }, { job[1], #job[3], job[4] })
+      assert.same({ "write", room, "r+b" }, { job[1], job[6] + #job[3], job[4] })
       return media.whole()
     end
     assert(save())

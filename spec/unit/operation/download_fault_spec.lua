@@ -1,3 +1,4 @@
+local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
 local media = require "spec.fixtures.media"
 local download = require "starvideos.operation.download"
@@ -21,7 +22,8 @@ describe("a download that fails", function()
         assert.equal("bytes=1000-", req.headers["Range"])
         assert.equal('"v1"', req.headers["If-Range"])
         assert.same({ path = world.path .. ".part", offset = 1000, sync = true,
-          etag = '"v1"', total = #FILM, max = 4294967296 }, req.sink)
+          etag = '"v1"', total = #FILM, notes = world.path .. ".part.json",
+          before = curl.sha256(FILM:sub(1, 1000)), max = 4294967296 }, req.sink)
         return media.rest(1000)
       end)
       local file = assert(world:save())
@@ -234,7 +236,7 @@ describe("a download that fails", function()
   it("says that the disk is full, what is kept and how to go on", function()
     function world.answer(req)
       req.on_answer(200, media.whole().headers)
-      write(world.path .. ".part", FILM:sub(1, 3000))
+      world:left_over(FILM:sub(1, 3000), (world:notes()))
       return nil, { reason = "io", errno = 28, sent = true, phase = "body",
         message = "cannot write the file: No space left on device" }
     end

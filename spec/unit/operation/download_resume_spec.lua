@@ -1,3 +1,4 @@
+local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
 local media = require "spec.fixtures.media"
 
@@ -22,6 +23,58 @@ describe("a download that continues", function()
         return media.rest(1000)
       end
       assert.equal(1000, world:save().resumed_from)
+      assert.equal(FILM, world:read())
+    end)
+
+    local VERSION = { task_id = "video_1", etag = '"v1"', total = #FILM }
+    local SHA256 = curl.sha256(FILM:sub(1, 1000))
+
+    local records = {
+      ["has another digest"] = { bytes = 1000, from = 0,
+        sha256 = curl.sha256 "x" },
+      ["has a digest that nobody has told"] = { bytes = 1000, from = 0,
+        sha256 = false },
+      ["has no digest"] = { bytes = 1000, from = 0 },
+      ["is shorter than its digest says"] = { bytes = 5000, from = 0,
+        sha256 = curl.sha256(FILM:sub(1, 5000)) },
+      ["has another digest in front"] = { bytes = 1000, from = 400,
+        before = SHA256, sha256 = curl.sha256(FILM:sub(401, 1000)) },
+      ["has another digest behind"] = { bytes = 1000, from = 400,
+        before = curl.sha256(FILM:sub(1, 400)), sha256 = SHA256 },
+      ["says nonsense"] = { bytes = -5, from = "x", sha256 = {} },
+      ["says half a byte"] = { bytes = 0.5, from = 0, sha256 = SHA256 },
+      ["is nothing"] = { bytes = 0, from = 0, sha256 = curl.sha256 "" },
+    }
+    for what, record in pairs(records) do
+      it("is started over where it " .. what, function()
+        world:left_over(FILM:sub(1, 1000), VERSION, record)
+        assert(world:save())
+        assert.is_nil(world.requests[1].headers["Range"])
+        assert.equal(FILM, world:read())
+      end)
+    end
+
+    it("counts as far as its digest goes, and the rest is cut off", function()
+      world:left_over(FILM:sub(1, 1000) .. ("?"):rep(500), VERSION,
+        { bytes = 1000, from = 0, sha256 = SHA256 })
+      world.answer = media.in_turn(function(req)
+        assert.equal("bytes=1000-", req.headers["Range"])
+        local response = media.rest(1000)
+        response.body = response.body:sub(1, 100)
+        return response
+      end, function(req)
+        assert.equal("bytes=1100-", req.headers["Range"])
+        return media.rest(1100)
+      end)
+      assert.equal(1100, world:save().resumed_from)
+      assert.equal(FILM, world:read())
+    end)
+
+    it("is not the video where somebody has put it there", function()
+      world:left_over(OTHER, { task_id = "video_1", etag = '"v2"',
+        total = #OTHER }, { bytes = #OTHER, from = 0 })
+      assert(world:save())
+      assert.equal(1, #world.requests)
       assert.equal(FILM, world:read())
     end)
 

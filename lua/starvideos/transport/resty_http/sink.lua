@@ -1,7 +1,8 @@
 --- The file that takes the body of an answer, in plain Lua: opened before
 -- anything is sent, so that a forbidden path costs no exchange; claimed
 -- against a second writer; not emptied until a whole new body arrives. There
--- is no fsync and no digest.
+-- is no fsync and no digest: the notes (see `csrc/curl/sink.h`) say how many bytes
+-- are there, once the file is closed.
 -- @module starvideos.transport.resty_http.sink
 
 local core = require "starvideos.core"
@@ -41,17 +42,22 @@ local function outcome(self, ok, message, errno)
     :format(self.path, (message:gsub("^.*: ", ""))) }
 end
 
--- Of a pipe it would wait for the process at the other end.
 local function open(self)
-  if core.kind(self.path) == "other" then
-    return outcome(self, nil, "it is a pipe, a socket or a device, not a file")
+  local message, errno
+  self.file, message, errno = core.open(self.path, "ab", true)
+  return outcome(self, self.file, message, errno)
+end
+
+-- Of the notes: what a sink writes.
+local RECORD_BYTES = 256
+
+-- What cannot be noted is fetched again.
+local function note(self, record)
+  local notes = self.notes and core.open(self.notes, "r+b", true)
+  if notes then
+    notes:write(record .. (" "):rep(RECORD_BYTES - #record))
+    notes:close()
   end
-  local file, message, errno = io.open(self.path, "ab")
-  if file then
-    file:setvbuf "no"
-    self.file = file
-  end
-  return outcome(self, file, message, errno)
 end
 
 --- Refresh the claim on the file; to be called before each step.
@@ -93,14 +99,16 @@ function Sink:begin(status, headers, length)
   local reason = is_rest
     and file_head.mismatch(headers, self.offset, self.version)
   if not reason and not (is_rest and self.offset > 0) then
-    self.offset = 0
-    local emptied, message, errno = io.open(self.path, "wb")
+    self.offset, self.begun = 0, true
+    note(self, "")
+    local emptied, message, errno = core.open(self.path, "wb", true)
     return outcome(self, emptied and emptied:close(), message, errno)
   end
-  reason = reason or self.file:seek "end" ~= self.offset and "changed"
+  reason = reason or core.file_size(self.path) ~= self.offset and "changed"
   if reason then
     return nil, { reason = reason, message = MISMATCHES[reason] }
   end
+  self.begun = true
   return true
 end
 
@@ -109,12 +117,14 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table failure
 function Sink:write(bytes)
-  local ok, failure = fits(self, self.offset + self.written + #bytes)
-  if not ok then
+  local fine, failure = fits(self, self.offset + self.written + #bytes)
+  if not fine then
     return nil, failure
   end
+  local ok, message, errno = self.file:write(bytes)
   self.written = self.written + #bytes
-  return outcome(self, self.file:write(bytes))
+  self.begun = self.begun and ok -- else nobody knows how much there is
+  return outcome(self, ok, message, errno)
 end
 
 --- Close the file and give up the claim. A second time does nothing.
@@ -126,6 +136,10 @@ function Sink:close()
     return true
   end
   self.file = nil
+  local bytes = self.offset + self.written
+  if self.begun and bytes > 0 then
+    note(self, ('{"bytes":%.0f,"from":0,"sha256":false}'):format(bytes))
+  end
   self.claims:set(self.claim, nil)
   return outcome(self, file:close())
 end
@@ -133,7 +147,7 @@ end
 --- Open a file.
 -- @tparam table wanted `path`, `offset` (where a 206 must begin), `any`
 --   (whatever its body is), `max` (bytes that the file may have), `etag`,
---   `modified`, `total` (of what is there, where known)
+--   `modified`, `total` (of what is there, where known), `notes`
 -- @tparam table options `clock`; `seconds` after which the claim of a writer
 --   that has crashed ends; `shared`, a dictionary in which other processes see
 --   it
@@ -145,7 +159,7 @@ function _M.open(wanted, options)
     offset = wanted.offset or 0, any = wanted.any,
     max = wanted.max or math.huge, version = { etag = wanted.etag,
       last_modified = wanted.modified, total = wanted.total },
-    claims = options.shared or own, seconds = options.seconds,
+    notes = wanted.notes, claims = options.shared or own, seconds = options.seconds,
     claim = "starvideos:writes:" .. wanted.path }, Sink)
   local ok, why = self.claims:add(self.claim, true, self.seconds)
   if not ok and why == "exists" then
