@@ -194,6 +194,7 @@ build = {
     ["starvideos.method"] = "lua/starvideos/method.lua",
     ["starvideos.nginx.daemon"] = "lua/starvideos/nginx/daemon.lua",
     ["starvideos.nginx.file"] = "lua/starvideos/nginx/file.lua",
+    ["starvideos.nginx.host"] = "lua/starvideos/nginx/host.lua",
     ["starvideos.nginx.shell"] = "lua/starvideos/nginx/shell.lua",
     ["starvideos.nginx.system"] = "lua/starvideos/nginx/system.lua",
     ["starvideos.operation.admit"] = "lua/starvideos/operation/admit.lua",

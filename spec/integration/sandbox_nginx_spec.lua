@@ -236,6 +236,20 @@ for _, tls in ipairs{ false, true } do
       assert.equal("ftyp", part.body)
     end)
 
+    it("answers no page of another name that leads here", function()
+      for host, expected in pairs { ["evil.example"] = 403, ["evil.example:80"] = 403,
+        ["127.0.0.1.evil.example"] = 403, ["10.0.0.1"] = 403,
+        localhost = 200, ["LOCALHOST:9"] = 200, ["[::1]:80"] = 200 } do
+        for _, path in ipairs { "/__sandbox/tasks", "/kyyReactApiServer/v1/result/x" } do
+          local response = assert(exchange(server, { headers = { Host = host },
+            url = server.base_url:match "^(%w+://[^/]+)" .. path }))
+          assert.equal(expected, response.status, host .. path .. response.body)
+        end
+      end
+      assert.equal(403, assert(exchange(server, { url = server.media_url .. "/x",
+        headers = { Host = "evil.example" } })).status)
+    end)
+
     it("refuses the key at the media origin, and logs it", function()
       local task = completed(server, made(server, "a kite"))
       local response = assert(exchange(server, { url = task.video_url,

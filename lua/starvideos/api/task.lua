@@ -126,6 +126,12 @@ local function number_of(value)
   return value and is_finite(value) and value or nil
 end
 
+-- Percent of the way: whatever comes, callers may show it as a bar.
+local function progress_of(value)
+  local number = number_of(value)
+  return number and math.max(0, math.min(100, number))
+end
+
 --- The reason that a failed answer gives: a text, or an object that has one.
 -- @param value what stands under `error`
 -- @treturn ?string message
@@ -156,7 +162,7 @@ function _M.new(fields, raw, id)
     status = status,
     video_url = fields.video_url and link_of(fields.video_url)
       or fields.url and link_of(fields.url) or nil,
-    progress = fields.progress and number_of(fields.progress) or nil,
+    progress = fields.progress and progress_of(fields.progress) or nil,
     raw = raw,
   }
   if fields.actualDuration then

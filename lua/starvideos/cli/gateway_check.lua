@@ -91,7 +91,9 @@ end
 local function check_key(job)
   job.told "asking the provider whether it takes the key"
   local _, err = job.client:query(NO_TASK)
-  if err.kind == "auth" then
+  if not err then -- it knows such a task
+    return true
+  elseif err.kind == "auth" then
     return unstarted("auth", err.message)
   elseif err.kind == "cancelled" then
     return nil, err

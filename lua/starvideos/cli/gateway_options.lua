@@ -156,13 +156,14 @@ local function setting(job, name, variable)
   return value ~= "" and value or nil
 end
 
--- What people connect to.
+-- What people connect to. The port of a --host is that of a proxy before us.
 local function url_of(wanted, given)
-  local host, port = host_and_port(given.host[1]
-    or everywhere[wanted.address] and "localhost" or wanted.address)
-  return wanted.public_url or ("%s://%s%s"):format(
-    wanted.tls and "https" or "http", host,
-    port ~= "" and port or ":" .. wanted.port)
+  local host, port = host_and_port(given.host[1] or "")
+  if not host or port ~= "" and port ~= ":" .. wanted.port then
+    host = everywhere[wanted.address] and "localhost" or wanted.address
+  end
+  return wanted.public_url or ("%s://%s:%d"):format(
+    wanted.tls and "https" or "http", host, wanted.port)
 end
 
 local function ledger_of(job, folder)

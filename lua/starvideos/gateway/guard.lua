@@ -9,6 +9,7 @@
 
 local c_locale = require "starvideos.c_locale"
 local callers = require "starvideos.gateway.callers"
+local hosts = require "starvideos.nginx.host"
 local refusals = require "starvideos.gateway.refusal"
 
 local _M = {}
@@ -26,15 +27,6 @@ local LOCAL = { name = "local", limits = {}, origins = {} }
 
 local function refused(code, message)
   return nil, refusals.new { status = 403, code = code, message = message }
-end
-
-local function is_configured(app, host)
-  for _, name in ipairs(app.settings.hosts) do
-    if host and c_locale.lower(host) == c_locale.lower(name) then
-      return true
-    end
-  end
-  return false
 end
 
 -- Where a proxy on this machine passes requests on, all the world is on it.
@@ -96,7 +88,7 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table refusal
 function _M.check(app, request)
-  if not is_configured(app, request.host) then
+  if not hosts.is_one_of(request.host, app.settings.hosts) then
     return refused("host_not_allowed", "this gateway is not for the host that"
       .. " the request names; nothing was ordered: whoever runs it adds a host"
       .. " by --host")

@@ -9,8 +9,10 @@ local _M = {}
 --- In seconds.
 -- @table policy
 _M.policy = {
-  look = 5, -- between two questions to the ledger
-  ledger = 20, -- after which an answer of the ledger says nothing any more
+  look = 1, -- between two questions to the ledger
+  answer = 5, -- for which one is waited for before another asks
+  ledger = 4, -- after which an answer of the ledger says nothing any more
+  retry = 5, -- after which whoever asked is to ask again
   worker = 10, -- the same of a sign of life of a worker
 }
 
@@ -29,7 +31,7 @@ end
 
 local function ask(app)
   local context = contexts.of(app.client())
-  local gates = context.ledger:gates()
+  local gates = context.ledger:probe()
   if not gates then
     shared():delete "ledger"
     return
@@ -56,8 +58,9 @@ end
 -- second by each nginx worker.
 -- @tparam table app
 function _M.look(app)
-  if shared():add("looked", true, _M.policy.look) then
+  if shared():add("looked", true, _M.policy.answer) then
     ask(app)
+    shared():set("looked", true, _M.policy.look)
   end
 end
 
@@ -105,7 +108,7 @@ end
 function _M.run()
   local status, value = _M.verdict(_M.seen())
   return status, value, { ["Retry-After"] = status == 503
-    and _M.policy.look or nil }
+    and _M.policy.retry or nil }
 end
 
 return _M

@@ -116,6 +116,14 @@ function _M:gates()
   return self:ask_with(false, "gates")
 end
 
+--- The same, where the ledger can also be written: SQLite reads what another
+-- process has locked.
+-- @treturn ?table rows
+-- @treturn ?table err
+function _M:probe()
+  return self:ask_with(false, "probe")
+end
+
 --- The provider said that there were too many requests: no process of this
 -- account sends an order, or polls, before that is over.
 -- @tparam ?number retry_after seconds

@@ -298,4 +298,14 @@ function _M.list(store)
   return rows, err
 end
 
+--- The same, where the database can be written.
+-- @tparam table store
+-- @treturn ?table rows
+-- @treturn ?table err
+function _M.probe(store)
+  return store:transaction(function()
+    return _M.list(store)
+  end)
+end
+
 return _M

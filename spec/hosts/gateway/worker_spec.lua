@@ -173,6 +173,28 @@ describe("the workers of a gateway", function()
     assert.equal("completed", await_end(place()).status)
   end)
 
+  it("say within five seconds that another process has locked the ledger",
+    function()
+      await_health(200)
+      local database = assert(require("DBI").Connect("SQLite3",
+        gateway.prefix .. "/ledger.db"))
+      local function run(sql)
+        local statement = assert(database:prepare(sql))
+        assert(statement:execute())
+        statement:close()
+      end
+      database:autocommit(true)
+      run "PRAGMA busy_timeout = 5000"
+      run "BEGIN EXCLUSIVE"
+      local began = core.now()
+      assert.equal("ledger", await_health(503).reasons[1].code)
+      assert.is_true(core.now() - began < 6)
+      run "ROLLBACK"
+      database:close()
+      await_health(200)
+      assert.equal("completed", await_end(place()).status)
+    end)
+
   it("hand on at a reload what they have: nothing is bought twice", function()
     local ids = {}
     for index = 1, 8 do

@@ -9,6 +9,7 @@ local file = require "starvideos.nginx.file"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
 local postgres = require "spec.fixtures.postgres"
+local servers = require "spec.fixtures.nginx"
 local shell = require "starvideos.nginx.shell"
 
 local JSON = "-H 'Content-Type: application/json' -d "
@@ -242,6 +243,25 @@ describe("the command gateway", function()
     command:start():ready()
     assert.truthy(command:read "err":find("did not say whether it takes the key",
       1, true))
+  end)
+
+  it("starts though the provider knows the task that it asks for", function()
+    local server = servers.start { body = [[location / {
+      default_type application/json;
+      return 200 '{"id":"video_1","status":"queued"}';
+    }]] }
+    command.url = server.url
+    command:start():ready()
+    assert.equal("", command:read "err")
+    server:stop()
+  end)
+
+  it("names the port that it listens on, whatever a --host names", function()
+    command:start("--json --host localhost:9"):ready()
+    local object = json.decode(command:read "out")
+    assert.equal(command.address, object.url)
+    assert.is_nil(object.url:find(":9$"))
+    assert.equal("200", select(2, command:ask("/v1/videos")))
   end)
 
   local function fails(code, sentence)

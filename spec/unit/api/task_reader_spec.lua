@@ -421,6 +421,9 @@ describe("a task that a query answers", function()
   for _, case in ipairs { { "45", 45 }, { '"45%"', 45 }, { '"45"', 45 },
                           { "0", 0 }, { '"100%"', 100 }, { "null", nil },
                           { '"soon"', nil }, { "{}", nil },
+                          { "1e308", 100 }, { "-5", 0 }, { '"150%"', 100 },
+                          { "100.5", 100 }, { '"NaN"', nil }, { "[50]", nil },
+                          { '"-5"', nil }, { "true", nil },
                           { "1e999", nil }, { "-1e999", nil } } do
     it("reads a progress of " .. case[1], function()
       local task = assert(query('{"status":"processing","progress":'

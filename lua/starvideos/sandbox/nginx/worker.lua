@@ -8,6 +8,7 @@ local daemon = require "starvideos.nginx.daemon"
 local dict = require "starvideos.sandbox.nginx.dict"
 local drawing = require "starvideos.sandbox.media.drawing"
 local ffi = require "ffi"
+local hosts = require "starvideos.nginx.host"
 local json = require "starvideos.json"
 local sandbox = require "starvideos.sandbox"
 local shell = require "starvideos.nginx.shell"
@@ -155,7 +156,21 @@ local function send_body(response)
   end
 end
 
+-- A tunnel may have another port than the sandbox.
+local OWN_HOSTS = { "127.0.0.1", "localhost", "[::1]" }
+
+local function refuse_host()
+  ngx.status = 403
+  ngx.header.content_type = "application/json"
+  ngx.print('{"code":403,"msg":"the sandbox is for this machine alone: use the'
+    .. ' address that it printed"}')
+end
+
 local function answer(handle)
+  local name = (ngx.var.http_host or ""):gsub(":%d+$", "")
+  if not hosts.is_one_of(name, OWN_HOSTS) then
+    return refuse_host()
+  end
   local request = read_request()
   local response = handle(provider, request)
   if response.delay then
