@@ -117,14 +117,13 @@ $(BUILD)/flags: FORCE
 	@echo '$(COMPILE) $(LDFLAGS)' | cmp -s - $@ || \
 	  echo '$(COMPILE) $(LDFLAGS)' > $@
 
-# The command finds its own modules, wherever LUA_PATH points: bin/starvideos, for
-# which LuaRocks does that, after lines that say where they lie.
+# The command finds its own modules, wherever LUA_PATH points: what of bin/starvideos
+# is not LuaRocks' alone, behind lines that say where they lie.
 absolute = $(if $(filter /%,$(1)),,$(CURDIR)/)$(1)
-launcher_paths = 'package.path = lua .. "/?.lua;" .. lua .. "/?/init.lua;" .. package.path' \
-	  'package.cpath = lib .. "/?.$(ENDING);" .. package.cpath'
+launcher_rest = sed '1,/^-- What the Makefile/d' bin/starvideos
 launcher = { printf '%s\n' '\#!/usr/bin/env $(notdir $(LUA))' \
-	  'local lua, lib = [==[$(call absolute,$(1))]==], [==[$(call absolute,$(2))]==]' \
-	  $(launcher_paths); sed 1d bin/starvideos; }
+	  'local lua, lib = [==[$(call absolute,$(1))]==], [==[$(call absolute,$(2))]==]'; \
+	  $(launcher_rest); }
 
 # On Windows a program of that name starts it; both find the rest from where they
 # lie themselves. A folder that the code page has no name for Lua cannot enter.
@@ -132,8 +131,8 @@ WINDOWS_LAUNCHER = $(BUILD)/bin/starvideos.bat
 $(WINDOWS_LAUNCHER): $(BUILD)/flags bin/starvideos
 	@mkdir -p $(@D)
 	@{ printf '%s\n' 'local here = arg[0]:match "^(.*[/\\])" or ""' \
-	  'local lua, lib = here .. "../../../../lua", here .. ".."' \
-	  $(launcher_paths); sed 1d bin/starvideos; } > $(@:.bat=.lua)
+	  'local lua, lib = here .. "../../../../lua", here .. ".."'; \
+	  $(launcher_rest); } > $(@:.bat=.lua)
 	@printf '%s\r\n' '@"$(LUA).exe" "%~dp0starvideos.lua" %*' > $@
 
 $(LAUNCHER): $(BUILD)/flags FORCE
@@ -481,6 +480,9 @@ check-docs: docs
 	@eval "$$($(MAKE) -s --no-print-directory env)" && \
 	  $(LUA) docs/reference/check.lua build/docs
 
+# LuaRocks sets IN_A_TREE, for it moves what was installed: the whole of bin/starvideos
+# finds that from where it lies.
+installed_launcher = $(if $(IN_A_TREE),cat bin/starvideos,$(call launcher,$(INST_LUADIR),$(INST_LIBDIR)))
 .PHONY: install
 install: build
 	cd lua && find starvideos -type d \
@@ -489,8 +491,7 @@ install: build
 	  -exec install -m 644 '{}' '$(DESTDIR)$(INST_LUADIR)/{}' \;
 	mkdir -p '$(DESTDIR)$(INST_LIBDIR)/starvideos' '$(DESTDIR)$(INST_BINDIR)'
 	install -m 755 $(MODULES) '$(DESTDIR)$(INST_LIBDIR)/starvideos'
-	$(call launcher,$(INST_LUADIR),$(INST_LIBDIR)) \
-	  > '$(DESTDIR)$(INST_BINDIR)/starvideos'
+	$(installed_launcher) > '$(DESTDIR)$(INST_BINDIR)/starvideos'
 	chmod 755 '$(DESTDIR)$(INST_BINDIR)/starvideos'
 	cd '$(BUILD)/share' && find . -type f ! -name '.*' | while read -r file; do \
 	  mkdir -p "$(DESTDIR)$(INST_SHAREDIR)/$${file%/*}" && \
@@ -510,7 +511,7 @@ uninstall:
 	for module in $(notdir $(MODULES)); do \
 	  gone / "$$root/lib" "$${lib#"$$prefix/lib/"}/starvideos/$$module"; done; \
 	command='$(DESTDIR)$(INST_BINDIR)/starvideos'; \
-	if $(call launcher,$(INST_LUADIR),$(INST_LIBDIR)) | cmp -s - "$$command"; then \
+	if $(installed_launcher) | cmp -s - "$$command"; then \
 	  rm -f "$$command"; \
 	  for file in $(SHELL_FILES:$(BUILD)/share/%=%); do \
 	    gone / '$(DESTDIR)$(INST_SHAREDIR)' "$$file"; done; \

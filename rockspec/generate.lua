@@ -144,6 +144,11 @@ external_dependencies = {
   },
 }
 
+-- The wrapper of LuaRocks would run what lies in the folder of whoever calls it.
+deploy = {
+  wrap_bin_scripts = false,
+}
+
 build = {
   type = "builtin",
   modules = {

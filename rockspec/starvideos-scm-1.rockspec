@@ -44,5 +44,11 @@ build = {
     INST_LUADIR = "$(LUADIR)",
     INST_LIBDIR = "$(LIBDIR)",
     INST_BINDIR = "$(BINDIR)",
+    IN_A_TREE = "yes",
   },
+}
+
+-- The wrapper of LuaRocks would run what lies in the folder of whoever calls it.
+deploy = {
+  wrap_bin_scripts = false,
 }

@@ -75,6 +75,17 @@ describe("the installed rock", function()
     assert.match("%d+%.%d+%.%d+", text)
   end)
 
+  it("has one that runs nothing of the folder that it is called in", function()
+    run(("mkdir -p %s/here/luarocks && cd %s/here && ln -s ../tree/bin/starvideos link"
+      .. " && for name in cjson argparse luarocks/loader; do echo 'os.exit(99)'"
+      .. " > $name.lua; done"):format(folder, folder))
+    for _, command in ipairs { "../tree/bin/starvideos", "./link",
+      "LUA_PATH='?.lua;./?.lua;;' ../tree/bin/starvideos" } do
+      local code, text = run(("cd %s/here && %s models"):format(folder, command))
+      assert.equal(0, code, text)
+    end
+  end)
+
   it("brings the clip that the sandbox falls back on", function()
     assert.equal(0, (run(("test -s %s/tree/share/lua/%s/starvideos/sandbox"
       .. "/media/clip.mp4"):format(folder, VERSION))))

@@ -41,6 +41,7 @@ return {
   ["spec/integration/limits_spec.lua"] = SERVER,
   ["spec/integration/sandbox_nginx_spec.lua"] = NGINX,
   ["spec/integration/planted_spec.lua"] = "it plants links and pipes by a POSIX shell",
+  ["spec/integration/search_path_spec.lua"] = "it starts the command in a POSIX shell",
   ["spec/integration/signals_spec.lua"] = SIGNAL,
   ["spec/unit/cli/advice_spec.lua"] = {
     ["a command to type has in escapes what a terminal obeys, and means the "

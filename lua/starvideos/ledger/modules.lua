@@ -60,22 +60,31 @@ local function code_of(name)
   end
 end
 
--- The libraries of modules in C, which this process has open already.
+-- What the other state looks for later it finds in no folder that the host has only
+-- entered.
+local function without_relative(path)
+  return (path:gsub("[^;]+", function(template)
+    return not paths.is_absolute(template) and "" or nil
+  end))
+end
+
+-- The modules in C, where the host finds them.
 local libraries = { "cjson", "starvideos.core", "dbd.sqlite3",
   "dbd.postgresql" }
 
 --- What the other state needs.
 -- @treturn table plain data for `starvideos.ledger.modules.source`
 function _M.here()
-  local path, cpath = absolute(package.path), absolute(package.cpath)
+  local cpath = absolute(package.cpath)
   local code, files = {}, {}
   for _, name in ipairs(_M.names) do
     code[name] = code_of(name)
   end
   for _, name in ipairs(libraries) do
-    files[name] = package.loaded[name] and file_of(name, cpath)
+    files[name] = file_of(name, cpath)
   end
-  return { path = path, cpath = cpath, code = code, files = files }
+  return { path = without_relative(package.path),
+    cpath = without_relative(package.cpath), code = code, files = files }
 end
 
 --- The first chunk of the other state: takes a table with `modules`, of `here`,
@@ -88,8 +97,9 @@ for name, code in pairs(modules.code) do
   package.preload[name] = assert((loadstring or load)(code, "=" .. name))
 end
 for name, file in pairs(modules.files) do
-  package.preload[name] = package.loadlib(file,
-    "luaopen_" .. name:gsub("%.", "_"))
+  package.preload[name] = function(...)
+    return assert(package.loadlib(file, "luaopen_" .. name:gsub("%.", "_")))(...)
+  end
 end
 return require "starvideos.ledger.actor" (setup.options, setup.retry)
 ]]
