@@ -124,6 +124,17 @@ return worlds.behaviour("the requests of a gateway", function(each)
       world:run "UPDATE starvideos_orders SET state = 'failed'"
       assert.is_true(contexts.of(alice).ledger:delete_request(row.order_id))
       assert.equal("known", verdict(alice, { key = "k" }))
+      assert.equal("conflict", verdict(alice, { key = "k" }, { duration = 6 }))
+      assert.equal(row.order_id, place(alice, { key = "k" }).row.order_id)
+    end)
+
+    it("is repeated by an attempt after its caller deleted it", function()
+      local row = place(alice).row
+      world:run "UPDATE starvideos_orders SET state = 'failed'"
+      assert.is_true(contexts.of(alice).ledger:delete_request(row.order_id))
+      local found = place(alice, { attempt = 1 })
+      assert.same({ "joined", row.order_id }, { found.verdict, found.row.order_id })
+      assert.equal("new", verdict(alice, { attempt = 1 }, { duration = 6 }))
     end)
   end)
 
@@ -161,8 +172,11 @@ return worlds.behaviour("the requests of a gateway", function(each)
       place(alice)
       place(alice)
       local barred = place(alice)
-      assert.same({ "spend", 2e6, 2e6, "USD" },
-        { barred.limit, barred.cap, barred.used, barred.currency })
+      assert.same({ "spend", 2e6, 2e6, "USD", true },
+        { barred.limit, barred.cap, barred.used, barred.currency, barred.is_own })
+      assert(world:client { prices = PRICES }:limits { spend = 1, per = "total" })
+      local other = world:client { account = "carl", prices = PRICES }
+      assert.is_false(place(other).is_own)
     end)
 
     it("says how much of it is used, sent or not", function()
@@ -250,6 +264,24 @@ return worlds.behaviour("the requests of a gateway", function(each)
         assert.is_true(ledger:removed(ids[1]))
         assert.same({ ids[2], ids[4] }, ended())
       end)
+  end)
+
+  it("leave nothing of their prompt when they are deleted", function()
+    local ledger = contexts.of(alice).ledger
+    local row = place(alice, { key = "k" }, { prompt = "a secret garden" }).row
+    world:run [[UPDATE starvideos_orders SET state = 'unknown',
+      error = 'the prompt "a secret garden" is odd']]
+    assert.is_true(ledger:delete_request(row.order_id))
+    for _, name in ipairs { "orders", "bodies", "limits", "workers" } do
+      for _, found in ipairs(world:rows("SELECT * FROM starvideos_" .. name)) do
+        for column, value in pairs(found) do
+          assert.is_nil(tostring(value):find("garden", 1, true), column)
+        end
+      end
+    end
+    assert.equal("known", verdict(alice, { key = "k" },
+      { prompt = "a secret garden" }))
+    assert.equal("conflict", verdict(alice, { key = "k" }, { prompt = "other" }))
   end)
 
   it("are deleted by their caller alone, once they have ended", function()

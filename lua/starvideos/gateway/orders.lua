@@ -13,7 +13,6 @@ local c_locale = require "starvideos.c_locale"
 local caps = require "starvideos.gateway.cap"
 local contexts = require "starvideos.context"
 local errors = require "starvideos.errors"
-local json = require "starvideos.json"
 local limit_refusal = require "starvideos.ledger.limit_refusal"
 local live = require "starvideos.gateway.live"
 local records = require "starvideos.ledger.record"
@@ -38,30 +37,24 @@ local failures = {
   unknown = "outcome_unknown",
 }
 
--- An error that is not the provider's text about the task.
+-- What a caller is told: the words of the provider may name the operator's account,
+-- and those of a limit its totals. They stand in the ledger.
 local sentences = {
+  task_failed = "the provider made no video of this order: change its prompt or its"
+    .. " references, or ask whoever runs the gateway, who finds the reason by this"
+    .. " id",
+  invalid_request = "this order was refused, and nothing was bought: change its"
+    .. " prompt or its references, or ask whoever runs the gateway, who finds the"
+    .. " reason by this id",
   outcome_unknown = "it is not known whether the provider took this order, which"
     .. " may have been paid; it was not sent again: ask whoever runs the gateway"
     .. " before you order it again",
   cancelled = "the order was cancelled",
 }
 
-local LINK = "%w[%w+.-]*:[\\/]+[^%s\"'<>(),]+"
-
--- Of the links in a text of the provider a caller sees those it gave itself.
-local function without_links(text, params)
-  local own = json.encode(params)
-  return (text:gsub(LINK, function(link)
-    local place = link:match "^[^?#;]*":gsub("[.:]+$", "")
-    return not own:find(place, 1, true) and "[link]" or nil
-  end))
-end
-
 local function error_of(order)
   local code = failures[order.state]
-  return code and { code = code, message = sentences[code]
-    or order.error and without_links(order.error, order.params or {})
-    or "the order failed, and no reason was given" } or nil
+  return code and { code = code, message = sentences[code] } or nil
 end
 
 -- The progress of an order that is not known to have one.
@@ -144,6 +137,12 @@ end
 
 function bars.spend(bar)
   local money = limit_refusal.money
+  if not bar.is_own then
+    return { status = 429, code = "insufficient_quota", retry = false,
+      message = "the gateway may spend no more now; nothing was ordered: "
+        .. (bar.retry_after and "a new day begins at midnight UTC"
+        or "ask whoever runs it"), retry_after = bar.retry_after }
+  end
   return { status = 429, code = "insufficient_quota", retry = false,
     message = ("this order would spend more than %s, of which %s is spent or"
       .. " ordered; nothing was ordered: %s"):format(
@@ -213,7 +212,9 @@ function _M.place(app, caller, wanted)
       app.control.wake()
     end
   end
-  return _M.entry_of(app, found.row)
+  local entry = _M.entry_of(app, found.row)
+  entry.params = next(entry.params) and entry.params or wanted.params -- deleted
+  return entry
 end
 
 local function rows_of(app, caller, filter)
@@ -287,7 +288,7 @@ function _M.list(app, caller, page)
   return list, #rows > page.limit
 end
 
---- Delete an order that has ended: its entry, and its file.
+--- Delete an order that has ended: its entry, its prompt, and its file.
 -- @tparam table app
 -- @tparam table caller
 -- @tparam string id

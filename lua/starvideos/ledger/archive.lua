@@ -24,7 +24,8 @@ local DROP_STALE_BODIES = [[DELETE FROM starvideos_bodies
   WHERE order_id IN (SELECT order_id]] .. STALE .. ")"
 local DROP_STALE = "DELETE" .. STALE
 
-local DROP_BODY = "DELETE FROM starvideos_bodies WHERE order_id = ?"
+--- What a worker would send for an order goes, too.
+_M.DROP_BODY = "DELETE FROM starvideos_bodies WHERE order_id = ?"
 
 -- Three sums of 31 bits each: two texts that people write do not share them all.
 -- Whoever can guess the whole text can tell that it is this one.
@@ -50,7 +51,7 @@ local function archive_row(store, row)
     row.revision)
   if count == 1 then
     local ok
-    ok, err = store:write(DROP_BODY, row.order_id)
+    ok, err = store:write(_M.DROP_BODY, row.order_id)
     count = ok and count
   end
   return count, err

@@ -57,7 +57,7 @@ local _M = {
   { "params", "TEXT NOT NULL", as = "params", show = "params",
     placed = "content" },
   -- How `params` was written: 2, or 1 by the first version of the ledger; `begin`.
-  -- 3: it is a digest of what it was; `archive`.
+  -- 3: it is a digest of what it was; `archive`, and when its caller deleted it.
   { "params_form", INTEGER .. " DEFAULT 2", listed = true },
   -- The client's base URL; `begin`.
   { "base_url", "TEXT NOT NULL", as = "base_url", placed = "content" },
@@ -71,7 +71,7 @@ local _M = {
   -- 64 hex digits, of the file; with `bytes`.
   { "sha256", TEXT, as = "sha256" },
   -- A sentence, why the order or its task failed; every step that knows one.
-  -- NULL again with `submitting`.
+  -- NULL again with `submitting`, and when its caller deleted it.
   { "error", TEXT, as = "error", show = "reason" },
   -- How often the order was sent; `submitting` adds one.
   { "attempts", INTEGER, as = "attempts", show = "whole" },

@@ -25,7 +25,7 @@ local DAY = 86400
 -- Where a ledger answers late an attempt may also be decided after those that were
 -- made later; what a first one could have to do with was placed since it began.
 local JOINABLE = [[WHERE request = ? AND account = ? AND base_url = ?
-  AND params = ? AND created_at > ?
+  AND (params = ? OR params_form = 3) AND created_at > ?
   AND (attempt < ? OR attempt > ? AND created_at >= ?)
   ORDER BY CASE WHEN attempt < ? THEN 0 ELSE 1 END, attempt DESC, order_id
   LIMIT 1]]
@@ -118,7 +118,7 @@ local function over(row, wanted, now)
     return nil
   end
   return { limit = "spend", name = row.name, cap = row.cap, used = row.used,
-    currency = row.currency,
+    is_own = row.scope == "account", currency = row.currency,
     retry_after = row.kind == "spend/day" and DAY - now % DAY or nil }
 end
 
@@ -219,7 +219,8 @@ end
 -- @treturn ?table `verdict`: "new", "known" (by its key), "joined", "conflict"
 --   (the key names another order), each with the `row`; or "barred" with
 --   `limit` (open, orders_per_minute, spend, unpriced, halt), and where they
---   apply `cap`, `used`, `retry_after` (seconds), `currency`, `reason`
+--   apply `cap`, `used`, `retry_after` (seconds), `currency`, `reason`, `is_own`
+--   (whether the limit of spend is the caller's alone)
 -- @treturn ?table err
 function _M.admit(store, caller, wanted, terms)
   wanted.request = archive.digest(wanted.params)
@@ -312,12 +313,14 @@ function _M.list(store, _, filter)
   return store:select_where(condition, unpack(values))
 end
 
-local DELETE = [[UPDATE starvideos_orders SET deleted_at = ?
-  WHERE order_id = ? AND account = ? AND ]] .. GONE .. [[
-  AND state IN ('downloaded', 'failed', 'cancelled', 'refused', 'unknown',
-    'abandoned')]]
+-- An error may quote the prompt.
+local DELETE = [[UPDATE starvideos_orders SET deleted_at = ?, params = request,
+  params_form = 3, error = NULL WHERE order_id = ? AND account = ? AND ]]
+  .. GONE .. [[ AND state IN ('downloaded', 'failed', 'cancelled', 'refused',
+    'unknown', 'abandoned')]]
 
---- A caller deletes an order: it is not listed any more. Its key stays.
+--- A caller deletes an order: it is not listed any more, and of what was asked for
+-- only the digest stays, by which its key and repeated attempts still name it.
 -- @tparam table store
 -- @tparam table caller
 -- @tparam string order_id
@@ -325,8 +328,14 @@ local DELETE = [[UPDATE starvideos_orders SET deleted_at = ?
 -- @treturn ?boolean whether it was there and had ended
 -- @treturn ?table err
 function _M.delete(store, caller, order_id, account)
-  local count, err = store:write(DELETE, caller.now, order_id, account)
-  return count and count == 1, err
+  return store:transaction(function()
+    local count, err = store:write(DELETE, caller.now, order_id, account)
+    if count == 1 then
+      count, err = store:write(archive.DROP_BODY, order_id)
+      return count and true, err
+    end
+    return count and false, err
+  end)
 end
 
 local REMOVED = [[UPDATE starvideos_orders SET removed_at = ?
