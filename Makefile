@@ -26,6 +26,21 @@ LIBFLAG = $(if $(filter Darwin,$(shell uname -s)),-bundle -undefined \
 	dynamic_lookup,-shared)
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 
+# Debian's hardening flags, those that the compiler knows; whoever sets CFLAGS and
+# LDFLAGS has the last word. A sanitizer watches more than these do, and FORTIFY needs
+# a compiler that optimizes.
+HARDENING_CFLAGS = -fstack-protector-strong -fstack-clash-protection \
+	-fcf-protection -Werror=format-security \
+	$(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+HARDENING_LDFLAGS = -Wl,-z,relro -Wl,-z,now
+known = $(shell mkdir -p $(BUILD); for flag in $(1); do \
+	$(CC) -Werror $$flag $(2) -x c /dev/null -o $(BUILD)/known 2>/dev/null && echo " $$flag"; \
+	done; rm -f $(BUILD)/known)
+# Each is asked for once, when it is first used.
+HARDENED_C = $(eval HARDENED_C := $(call known,$(HARDENING_CFLAGS),-c -Wformat))$(HARDENED_C)
+HARDENED_LD = $(eval HARDENED_LD := $(call known,$(HARDENING_LDFLAGS),-shared -fPIC))$(HARDENED_LD)
+has_sanitizer = $(findstring -fsanitize,$(CFLAGS))
+
 ifeq ($(SYSTEM),windows)
 # Made here for there; Win32 as of Windows 10, numbers written as C99 has them. A
 # DLL names the one of Lua; it needs no other that Windows does not have.
@@ -39,7 +54,8 @@ CURL_CFLAGS = -I$(WINDOWS_PARTS)/include
 CURL_LIBS = $(CORE_LIBS) -lcurl
 else
 ENDING = so
-SYSTEM_CFLAGS = -fPIC -pthread
+SYSTEM_CFLAGS = -fPIC -pthread $(if $(has_sanitizer),,$(HARDENED_C))
+SYSTEM_LDFLAGS = $(if $(has_sanitizer),,$(HARDENED_LD))
 CORE_LIBS = -pthread -ldl
 CURL_CFLAGS = $(shell pkg-config --cflags libcurl libcrypto 2>/dev/null)
 CURL_LIBS = $(shell pkg-config --libs libcurl libcrypto 2>/dev/null || \
@@ -97,11 +113,11 @@ $(BUILD)/share/.made: $(MODULES) $(LAUNCHER) $(shell find lua/starvideos -name '
 
 $(BUILD)/starvideos/core.$(ENDING): $(call object,$(CORE_SRC))
 	@mkdir -p $(@D)
-	$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
+	$(CC) $(LIBFLAG) $(CFLAGS) $(SYSTEM_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
 $(BUILD)/starvideos/curl.$(ENDING): $(call object,$(CURL_SRC))
 	@mkdir -p $(@D)
-	$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS)
+	$(CC) $(LIBFLAG) $(CFLAGS) $(SYSTEM_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS)
 
 $(BUILD)/obj/%.o: csrc/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -114,8 +130,8 @@ $(BUILD)/flags: FORCE
 	@$(if $(LUA_INCDIR),:,pkg-config --exists $(LUA)) || \
 	  { echo "No headers of $(LUA) found: 'make deps' installs them"; exit 1; }
 	@mkdir -p $(@D)
-	@echo '$(COMPILE) $(LDFLAGS)' | cmp -s - $@ || \
-	  echo '$(COMPILE) $(LDFLAGS)' > $@
+	@echo '$(COMPILE) $(SYSTEM_LDFLAGS) $(LDFLAGS)' | cmp -s - $@ || \
+	  echo '$(COMPILE) $(SYSTEM_LDFLAGS) $(LDFLAGS)' > $@
 
 # The command finds its own modules, wherever LUA_PATH points: what of bin/starvideos
 # is not LuaRocks' alone, behind lines that say where they lie.
@@ -248,6 +264,12 @@ lint-%:
 	@$(MAKE) -s --no-print-directory build CFLAGS='-O2 -Werror' \
 	  CC=$(word 1,$(subst -, ,$*)) LUA=$(word 2,$(subst -, ,$*)) \
 	  BUILD=build/lint/$*
+
+.PHONY: check-security
+check-security:
+	@$(DEPS) demo test security
+	@$(MAKE) -s --no-print-directory build-all
+	@eval "$$($(MAKE) -s --no-print-directory env)" && spec/security/check.sh
 
 .PHONY: check-memory
 check-memory:

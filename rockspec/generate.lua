@@ -92,7 +92,7 @@ end
 local TELLS = '"SV_TELL_LUA"'
 
 local unix = modules("posix", {
-  defines = '"_FILE_OFFSET_BITS=64", "_REENTRANT", ' .. TELLS,
+  defines = '"_FILE_OFFSET_BITS=64", "_REENTRANT", "_FORTIFY_SOURCE=2", ' .. TELLS,
   core = { incdirs = '"csrc"', libdirs = "", libraries = '"pthread", "dl"' },
   curl = { incdirs = '"csrc", "$(CURL_INCDIR)", "$(CRYPTO_INCDIR)"',
     libdirs = '"$(CURL_LIBDIR)", "$(CRYPTO_LIBDIR)"',

@@ -330,7 +330,7 @@ build = {
     unix = {
       modules = {
         ["starvideos.core"] = {
-          defines = { "_FILE_OFFSET_BITS=64", "_REENTRANT", "SV_TELL_LUA" },
+          defines = { "_FILE_OFFSET_BITS=64", "_REENTRANT", "_FORTIFY_SOURCE=2", "SV_TELL_LUA" },
           incdirs = { "csrc" },
           libdirs = {  },
           libraries = { "pthread", "dl" },
@@ -400,7 +400,7 @@ build = {
           },
         },
         ["starvideos.curl"] = {
-          defines = { "_FILE_OFFSET_BITS=64", "_REENTRANT", "SV_TELL_LUA" },
+          defines = { "_FILE_OFFSET_BITS=64", "_REENTRANT", "_FORTIFY_SOURCE=2", "SV_TELL_LUA" },
           incdirs = { "csrc", "$(CURL_INCDIR)", "$(CRYPTO_INCDIR)" },
           libdirs = { "$(CURL_LIBDIR)", "$(CRYPTO_LIBDIR)" },
           libraries = { "curl", "crypto", "pthread", "dl" },

@@ -16,6 +16,7 @@ packages_for() {
     lua-busted luarocks openssl curl procps locales-all \
     lua-dbi-postgresql postgresql \
     love xvfb zip neovim lua-luv lua-cqueues lua-copas zsh fish mandoc ;;
+  security) echo devscripts systemd cppcheck ;;
   lint) echo lua-check clang ;;
   # A Node.js from elsewhere brings an npm that apt knows nothing of.
   clients) echo chromium
