@@ -379,6 +379,8 @@ class("ResumeOptions", "Options of `resume`; `first_poll` is 0.", {
   { "directory?", "string", "folder for videos whose order has no path; where it is"
     .. " given also for those whose path is on another machine",
     default = '"."' },
+  { "any_path?", "boolean", "save orders of the queue also outside of `directory`:"
+    .. " at an absolute path, or through a link", default = "false" },
   { "path?", "fun(order: Order): string?", "gives where to save a video" },
   { "overwrite?", "boolean", "replace existing files", default = "false" },
   { "missing?", "boolean", "ask also for tasks that the provider has not known for a"
@@ -397,6 +399,8 @@ class("ResumeOptions", "Options of `resume`; `first_poll` is 0.", {
 class("WorkOptions", "Options of `work`.", {
   { "directory?", "string", "folder for the videos, each at its path below it",
     default = '"."' },
+  { "any_path?", "boolean", "save orders of the queue also outside of `directory`:"
+    .. " at an absolute path, or through a link", default = "false" },
   { "follow?", "boolean", "go on for ever; else until nothing is left",
     default = "false" },
   { "resume?", "boolean", "let a queue go on that stopped itself",
@@ -481,7 +485,7 @@ class("Error", "What went wrong. It prints as a sentence.", {
   { "unpaid?", "boolean", "refused for lack of money" },
   { "violations?", "Violation[]", "every limit that the order breaks" },
   { "warnings?", "Warning[]", "what the documentation only advises" },
-  { "target?", quoted { "exists", "blocked", "busy" }, "what keeps a file from being"
+  { "target?", quoted { "exists", "blocked", "busy", "outside" }, "what keeps a file from being"
     .. " written" },
   { "order?", "Order", "the order that it is about" },
   { "next_take?", "integer", "the take under which the key can be ordered again" },

@@ -197,6 +197,7 @@ _M.accepted = {
   backup = {},
   resume = extended(wait, {
     directory = text,
+    any_path = boolean,
     path = callback,
     overwrite = boolean,
     missing = boolean,
@@ -221,6 +222,7 @@ _M.accepted = {
   }),
   work = {
     directory = path,
+    any_path = boolean,
     follow = boolean,
     resume = boolean,
     claims = count,

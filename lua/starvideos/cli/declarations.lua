@@ -191,6 +191,9 @@ local accept = { "--accept", "what is saved: a video, told by its bytes, or"
   .. " anything that the media host sends", "WHAT",
   choices = { "video", "any" }, unlisted = true, default = "video" }
 
+local any_path = { "--any-path", "save orders of the queue also outside of the"
+  .. " folder: at an absolute path, or through a link" }
+
 local which_take = { "--take", "which take of a key", "N",
   needs_ledger = true, default = "1" }
 local every_order = { "-a --all", "also the orders that need nothing more:"
@@ -327,7 +330,7 @@ _M.commands = {
       "for a program" } } },
   { "batch", "order a list of videos, wait for them, save them; the same list"
     .. " again goes on", { "manifest" }, { batching, keeping, pricing,
-    waiting_for_all, common }, { folder_of_all, force, accept },
+    waiting_for_all, common }, { folder_of_all, any_path, force, accept },
     default_ledger = "makes", group = MANY, examples = {
       { "starvideos batch list.jsonl --dry-run --prices prices.json",
         "check the list and its cost; orders nothing" },
@@ -335,12 +338,12 @@ _M.commands = {
         "order it, after a question" } } },
   { "work", "send the orders of a queue, wait for them, save their videos; on as"
     .. " many machines as you like", {}, { working, keeping, waiting_for_all,
-    common }, { folder_of_all, force, accept }, default_ledger = true, group = MANY,
+    common }, { folder_of_all, any_path, force, accept }, default_ledger = true, group = MANY,
     examples = { { "starvideos work --follow -o videos",
       "a worker that waits for more" } } },
   { "resume", "wait for all open orders of a ledger and save their videos", {},
-    { keeping, waiting, common }, { folder, force, accept, also_missing },
-    default_ledger = true, group = MANY, examples = {
+    { keeping, waiting, common }, { folder, any_path, force, accept,
+    also_missing }, default_ledger = true, group = MANY, examples = {
       { "starvideos resume --ledger videos.db -o videos",
         "after a crash, a Ctrl-C or a night" } } },
   { "limits", "set limits of a ledger, and list them", {}, { limiting,

@@ -165,6 +165,7 @@ function _M.resume(job)
   local seen = watch(job)
   options.directory, options.overwrite = directory, job.options.force
   options.missing, options.accept = job.options.missing, job.options.accept
+  options.any_path = job.options.any_path
   options.on_progress, options.on_done = seen.on_progress, seen.on_done
   job.phase, job.began = "task", job.now()
   local result

@@ -31,7 +31,7 @@ function _M.options(job)
     return nil, err
   end
   options.directory, options.overwrite = job.options.output, job.options.force
-  options.accept = job.options.accept
+  options.accept, options.any_path = job.options.accept, job.options.any_path
   options.follow, options.resume = job.options.follow, job.options.resume
   return options
 end

@@ -176,7 +176,8 @@ local function clear(job)
 end
 
 local function note_saved(job, err)
-  job.unsaved = err and err.kind == "io" and err.target ~= "exists"
+  local is_order = err and (err.target == "exists" or err.target == "outside")
+  job.unsaved = err and err.kind == "io" and not is_order
     and job.unsaved + 1 or 0
   if job.unsaved >= _M.policy.in_a_row then
     job.failure = err
@@ -278,7 +279,7 @@ local function send(job, one, row)
   if not row.body then
     return give_up(job, one, queued_order.no_body(row))
   end
-  local ok, err = saving.make_folder(context.runtime, one.path)
+  local ok, err = saving.prepare(context, order, one.path, job.options)
   local file
   if ok then
     ok, err, file = saving.look(context, order, one.path, job.options)
@@ -307,7 +308,7 @@ end
 local function take_over(job, one)
   local context = one.worker.context
   local order, file = one.order, nil
-  local ok, err = saving.make_folder(context.runtime, one.path)
+  local ok, err = saving.prepare(context, order, one.path, job.options)
   if ok then
     file, err = saving.look(context, order, one.path, job.options)
   end

@@ -70,8 +70,8 @@ local function begin(self, order)
   self.count = self.count + 1
   self.open[order.task_id] = one
   local ok, err, file = true, nil, nil
-  if order.path and not paths.is_rooted(order.path) then
-    ok, err = saving.make_folder(self.context.runtime, one.path)
+  if order.queued_at or order.path and not paths.is_rooted(order.path) then
+    ok, err = saving.prepare(self.context, order, one.path, self.options)
   end
   if ok then
     file, err = saving.look(worker.context, order, one.path, self.options)

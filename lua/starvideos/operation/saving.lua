@@ -105,6 +105,47 @@ function _M.make_folder(runtime, path)
   }
 end
 
+-- What keeps an order of the queue, which others may have written, from being saved
+-- outside of the folder of who saves it: by its path, or by a link on the way.
+local function outside(context, order, path, options)
+  local directory = options.directory
+  if not order.queued_at or options.any_path or options.path
+    or not directory and paths.is_rooted(path) then
+    return nil
+  end
+  local runtime = context.runtime
+  local folder, err = targets.find(runtime, directory or ".")
+  local file
+  if folder then
+    file, err = targets.find(runtime, path)
+  end
+  if not file then
+    return err
+  end
+  folder = core.folded(folder):gsub("/$", "") .. "/"
+  if core.folded(file):sub(1, #folder) == folder then
+    return nil
+  end
+  return errors.new { kind = "io", target = "outside", message = ("%s is not below"
+    .. " the folder %s, but %s: pass another folder, or allow any path"
+    .. " (any_path, --any-path)"):format(path, directory or ".", file) }
+end
+
+--- Make ready to save a video: its folder is made, where its order may go there.
+-- @tparam table context
+-- @tparam table order
+-- @tparam string path
+-- @tparam table options `directory`, `any_path`, `path`
+-- @treturn ?boolean true
+-- @treturn ?table err of kind io or cancelled
+function _M.prepare(context, order, path, options)
+  local err = outside(context, order, path, options)
+  if err then
+    return nil, err
+  end
+  return _M.make_folder(context.runtime, path)
+end
+
 -- The video, where another process has saved it meanwhile.
 local function saved_meanwhile(context, order, path, err)
   return err.kind == "io"
@@ -144,6 +185,10 @@ function _M.look(context, order, path, options)
 end
 
 local function save(context, order, path, task, options)
+  local problem = outside(context, order, path, options) -- by now
+  if problem then
+    return nil, problem
+  end
   local file, err = download.save(context, task, path, {
     overwrite = options.overwrite,
     stall_timeout = options.stall_timeout,
@@ -181,7 +226,8 @@ end
 -- @tparam table order
 -- @tparam string path
 -- @tparam table task
--- @tparam table options `overwrite`, `stall_timeout`, `accept`
+-- @tparam table options `overwrite`, `stall_timeout`, `accept`; `directory`,
+--   `any_path`, `path`
 -- @tparam number deadline of that wait, the runtime's seconds
 -- @treturn ?table file
 -- @treturn ?table err

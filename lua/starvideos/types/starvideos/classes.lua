@@ -263,6 +263,7 @@
 ---Options of `resume`; `first_poll` is 0.
 ---@class starvideos.ResumeOptions
 ---@field directory? string folder for videos whose order has no path; where it is given also for those whose path is on another machine; default "."
+---@field any_path? boolean save orders of the queue also outside of `directory`: at an absolute path, or through a link; default false
 ---@field path? fun(order: starvideos.Order): string? gives where to save a video
 ---@field overwrite? boolean replace existing files; default false
 ---@field missing? boolean ask also for tasks that the provider has not known for a day; default false
@@ -278,6 +279,7 @@
 ---Options of `work`.
 ---@class starvideos.WorkOptions
 ---@field directory? string folder for the videos, each at its path below it; default "."
+---@field any_path? boolean save orders of the queue also outside of `directory`: at an absolute path, or through a link; default false
 ---@field follow? boolean go on for ever; else until nothing is left; default false
 ---@field resume? boolean let a queue go on that stopped itself; default false
 ---@field claims? integer orders at a time; default 64
@@ -391,7 +393,7 @@
 ---@field unpaid? boolean refused for lack of money
 ---@field violations? starvideos.Violation[] every limit that the order breaks
 ---@field warnings? starvideos.Warning[] what the documentation only advises
----@field target? "exists"|"blocked"|"busy" what keeps a file from being written
+---@field target? "exists"|"blocked"|"busy"|"outside" what keeps a file from being written
 ---@field order? starvideos.Order the order that it is about
 ---@field next_take? integer the take under which the key can be ordered again
 ---@field reason? string a word: why no answer came
