@@ -73,17 +73,18 @@ static bool set_text(CURL *easy, CURLoption option, const char *text) {
 
 /* Before 7.85. */
 static bool set_protocol_bits(CURL *easy, bool secure, bool may_stay_open) {
-  long first = secure ? CURLPROTO_HTTPS : CURLPROTO_HTTP;
+  long first = CURLPROTO_HTTPS | (secure ? 0 : CURLPROTO_HTTP);
   long then = CURLPROTO_HTTPS | (may_stay_open ? CURLPROTO_HTTP : 0);
   return curl_easy_setopt(easy, SV_OPT_PROTOCOLS, first) == CURLE_OK &&
          curl_easy_setopt(easy, SV_OPT_REDIR_PROTOCOLS, then) == CURLE_OK;
 }
 
+/* libcurl asks both lists of a redirect; the scheme of the first URL is known. */
 static bool set_protocols(CURL *easy, const sv_transfer *t) {
   bool secure = t->origin.secure;
   bool may_stay_open = !secure && t->options.insecure_http;
   CURLcode code = curl_easy_setopt(easy, SV_OPT_PROTOCOLS_STR,
-                                   secure ? "https" : "http");
+                                   secure ? "https" : "http,https");
   if (code == CURLE_UNKNOWN_OPTION) {
     return set_protocol_bits(easy, secure, may_stay_open);
   }

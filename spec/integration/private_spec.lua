@@ -86,7 +86,7 @@ describe("a request to public addresses alone", function()
 
   it("follows no redirect there", function()
     for _, to in ipairs { "http://127.0.0.1:%s/", "http://inside.test:%s/",
-      "//127.1:%s/" } do
+      "//127.1:%s/", "https://127.0.0.1:%s/" } do
       local list = ask({ "public http://public.test:@port@/" },
         { redirect(to:format(port)) })
       assert.same({ "private" }, list)

@@ -206,6 +206,18 @@ describe("a handle that sent a poll", function()
       lines_of(server:record()))
   end)
 
+  it("follows a redirect from http to https", function()
+    local there = { status = 302, body = "", headers = {
+      { "Location", server.tls_url .. "/there" } } }
+    for _, insecure in ipairs { false, true } do
+      server:plan { connection({ there }, { "fin" }),
+        { KNOWN, { http:request(), http:answer(ANSWER) }, { "fin" } } }
+      assert.equal(200, assert(send(server.url .. "/1",
+        { redirects = 1, insecure_http = insecure })).status)
+      assert.same({ "GET /1", "GET /there" }, lines_of(server:record()))
+    end
+  end)
+
   it("writes to the file of a download alone", function()
     server:plan { connection({ CLIP, CLIP, CLIP }, { "fin" }) }
     assert.equal("abcdefgh", assert(send(server.url)).body)
