@@ -218,7 +218,8 @@ test-lua5.5:
 	  $(MAKE) -s --no-print-directory build LUA=lua5.5 && \
 	  lua5.4 spec/run.lua unit:lua5.5
 
-# The gateway with clients of others, which npm installs below build.
+# The gateway with clients of others, which npm installs below build: these versions,
+# and no script of theirs.
 CLIENTS = build/clients/node_modules/.package-lock.json
 .PHONY: test-clients
 test-clients:
@@ -226,10 +227,10 @@ test-clients:
 	@$(MAKE) -s --no-print-directory build $(CLIENTS) LUA=lua5.4
 	@$(MAKE) -s --no-print-directory build LUA=luajit
 	@lua5.4 spec/run.lua clients:lua5.4
-$(CLIENTS): spec/clients/package.json
+$(CLIENTS): spec/clients/package.json spec/clients/package-lock.json
 	@mkdir -p build/clients
-	@cp spec/clients/package.json build/clients/
-	@cd build/clients && npm install --no-audit --no-fund --loglevel=error
+	@cp $^ build/clients/
+	@cd build/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # LuaRocks makes, packs and installs the release, from a server of its own.

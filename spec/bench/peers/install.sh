@@ -8,6 +8,6 @@ mkdir -p build/peers
     "CURL_INCDIR=$(pkg-config --variable=includedir libcurl)" >&2 ||
   echo "$0: no Lua-cURL 3 without LuaRocks' server" >&2
 [ -d build/peers/node_modules/openai ] ||
-  npm install --prefix build/peers --no-audit --no-fund --loglevel=error \
-    openai@7 >&2 ||
+  npm install --prefix build/peers --ignore-scripts --no-audit --no-fund \
+    --loglevel=error openai@7.57.0 >&2 ||
   echo "$0: no client of OpenAI's without npm's registry" >&2
