@@ -2,6 +2,7 @@
 -- it would write elsewhere, or a file of another account.
 
 local clip = require "spec.fixtures.clip"
+local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
 local interpreter = require "spec.fixtures.interpreter"
@@ -53,17 +54,25 @@ describe("beside a target", function()
     return shell.read(shell.fill(command, values))
   end
 
-  local function generate(options)
-    options = options or {}
-    options.path = path
+  local function client(ledger)
     return assert(starvideos.new { api_key = "key", sleep = function() end,
+      ledger = ledger,
       transport = function(req)
         posts = posts + (req.method == "POST" and 1 or 0)
         return req.method == "POST" and { status = 200, headers = {},
           body = json.encode { id = "v", status = "completed",
             video_url = "https://media.example/1.mp4" } }
           or { status = 200, headers = {}, body = FILM }
-      end }):generate({ model = "videos", prompt = "a", duration = 5 }, options)
+      end })
+  end
+
+  local PARAMS = { model = "videos", prompt = "a", duration = 5 }
+
+  local function generate(options)
+    options = options or {}
+    options.path = options.path or path
+    return client(options.ledger):generate(PARAMS, { path = options.path,
+      overwrite = options.overwrite })
   end
 
   local function is_made()
@@ -126,6 +135,46 @@ describe("beside a target", function()
     assert.is_nil((curl.disk("discard", name)))
     assert.equal("precious", files.read(victim))
     assert.is_nil(files.read(path))
+  end)
+
+  for _, ending in ipairs { ".part", ".part.json", ".lock", ".PART" } do
+    local name = "a target that ends in " .. ending
+    if ending ~= ".PART" or core.folded "A" == "a" then
+      it(name .. " is refused before the order", function()
+        local _, err = generate { path = path .. ending }
+        assert.same({ "io", "blocked", 0 }, { err.kind, err.target, posts })
+        assert.truthy(err.message:find("nothing was ordered", 1, true))
+        sh("touch @name@ && ln -s @name@ @folder@/y.mp4",
+          { name = path .. ending })
+        _, err = generate { path = folder .. "/y.mp4", overwrite = true }
+        assert.same({ "io", "blocked", 0 }, { err.kind, err.target, posts })
+      end)
+    end
+  end
+
+  it("a video that is to take the place of the ledger is refused", function()
+    local ledger = folder .. "/l.db"
+    local one = client(ledger)
+    assert(one:create(PARAMS, { key = "k" }))
+    sh "ln -s l.db @folder@/y.mp4"
+    for _, name in ipairs { "/l.db", "/l.db-wal", "/l.db-shm", "/l.db-journal",
+      "/y.mp4" } do
+      local _, err = generate { path = folder .. name, overwrite = true,
+        ledger = ledger }
+      assert.same({ "io", "blocked" }, { err.kind, err.target })
+      assert.truthy(err.message:find("is the ledger; choose another name; nothing"
+        .. " was ordered", 1, true), err.message)
+      local task
+      task, err = one:create(PARAMS, { path = folder .. name })
+      assert.same({ nil, "blocked" }, { task, err.target })
+      local file
+      file, err = one:download({ id = "v", status = "completed",
+        video_url = "https://media.example/1.mp4" }, folder .. name,
+        { overwrite = true })
+      assert.same({ nil, "blocked" }, { file, err.target })
+    end
+    assert.equal(1, posts)
+    assert.equal(1, #assert(one:pending()))
   end)
 
   describe("a file of another account", function()

@@ -21,7 +21,7 @@ local function place(context, fields, options, keeps, price)
     return unrecorded
   elseif options.path and not options.given then
     local err
-    options, err = targets.resolved(context.runtime, options)
+    options, err = targets.resolved(context, options)
     if not options then
       return nil, nil, err
     end

@@ -548,7 +548,7 @@ function _M.save(context, task_or_id, path, options)
   if before then
     return before
   end
-  local target, err = targets.check(context.runtime, path, options.overwrite)
+  local target, err = targets.check(context, path, options.overwrite)
   if not target then
     err.task_id = task.id
     return nil, err

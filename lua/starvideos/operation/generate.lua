@@ -50,7 +50,7 @@ local function look(context, order, unlocked)
   if before or unlocked then
     return before, unlocked
   end
-  local ok, err = targets.check(context.runtime, order.path, order.overwrite)
+  local ok, err = targets.check(context, order.path, order.overwrite)
   if not ok then
     err.message = err.message .. "; nothing was ordered"
   end
@@ -96,7 +96,7 @@ end
 -- @treturn ?table task
 -- @treturn ?table file, or err
 return function(context, params, options)
-  local order, err = targets.resolved(context.runtime, options)
+  local order, err = targets.resolved(context, options)
   if not order then
     return nil, err
   end

@@ -35,6 +35,19 @@ local function is_plain(path, system)
     and not path:find "/[./]"
 end
 
+--- Whether a path is one that the library needs for another video.
+-- @tparam string path
+-- @treturn ?string the end of a sentence that says so
+function _M.ending(path)
+  local folded = core.folded(path)
+  for _, ending in ipairs(ENDINGS) do
+    if folded:sub(-#ending) == ending then
+      return ("ends in %s, as the files do that are kept beside an unfinished"
+        .. " video"):format(ending)
+    end
+  end
+end
+
 -- What is wrong with the parts: a code and the end of a sentence.
 local function fault_of(parts, system)
   for index, part in ipairs(parts) do
@@ -66,12 +79,8 @@ local function fault_in(path)
   elseif path:find "/$" or path:find "^%.$" or path:find "/%.$" then
     return "bad_path", "names a folder, not a file"
   end
-  for _, ending in ipairs(ENDINGS) do
-    if path:sub(-#ending) == ending then
-      return "bad_path", ("ends in %s, as the files do that are kept beside an"
-        .. " unfinished video"):format(ending)
-    end
-  end
+  local problem = _M.ending(path)
+  return problem and "bad_path", problem
 end
 
 --- A path as it names a file, however it was written: with slashes.

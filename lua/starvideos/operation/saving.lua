@@ -176,7 +176,7 @@ function _M.look(context, order, path, options)
   if file then
     return file
   end
-  local target, err = targets.check(context.runtime, path, options.overwrite)
+  local target, err = targets.check(context, path, options.overwrite)
   if not target then
     return order.task_id and saved_meanwhile(context, order, path, err),
       name_machine(context, order, path, err)
