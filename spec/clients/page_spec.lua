@@ -18,7 +18,7 @@ local PRICES = { currency = "USD", models = {
   videos = { per_second = 0.1 }, videos_fast = { per_second = 0.05 },
   starvideos_o3 = { per_second = 0.2 } } }
 
-local RUN = [[@node@/node/bin/node spec/clients/page/run.mjs @module@ @name@ \
+local RUN = [[@node@/.bin/node spec/clients/page/run.mjs @module@ @name@ \
   <@input@ >@input@.log 2>&1; echo $?]]
 
 -- Each scenario has a caller of its own.
