@@ -94,19 +94,33 @@ local function plain(value)
   return value
 end
 
---- Decode a JSON text.
+-- cjson counts bytes from the beginning, which nobody finds in a text of lines.
+local function with_line(why, text)
+  return (why:gsub("at character (%d+)$", function(at)
+    local before = text:sub(1, at - 1)
+    local lines = before:match "^.*\n"
+    return lines and ("at line %d, column %d"):format(
+      select(2, lines:gsub("\n", "")) + 1, at - #lines) or nil
+  end))
+end
+
+--- Decode a JSON text: one value, with nothing but blanks around it.
 -- @tparam string text
 -- @return the value, JSON null as nil wherever it stands; for the text
 --   `null` itself just nil
--- @treturn ?string why the text could not be decoded
+-- @treturn ?string why the text could not be decoded, and where
 -- @treturn ?boolean whether a number in a list or object has more than 15
 --   digits: it may have been rounded
 function _M.decode(text)
   local ok, value = decode(text)
-  if not ok then
-    return nil, (tostring(value):gsub("^.-:%d+: ", ""))
+  local nul = ok and type(text) == "string" and text:find("\0", 1, true)
+  if ok and not nul then
+    return plain(value)
   end
-  return plain(value)
+  -- To cjson a NUL is the end, whatever follows.
+  local why = nul and "Expected the end but found a NUL at character " .. nul
+    or tostring(value):gsub("^.-:%d+: ", "")
+  return nil, with_line(why, text)
 end
 
 -- Up to this number a float can tell each whole number from the next one.

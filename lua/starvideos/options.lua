@@ -70,8 +70,8 @@ local function path(value)
 end
 
 local function not_blank(value)
-  return type(value) == "string" and value:find("%S") ~= nil,
-    "a text that is not blank"
+  return type(value) == "string" and value:find("%S") ~= nil
+    and not value:find("\0", 1, true), "a text without a NUL that is not blank"
 end
 
 -- A function of the caller's, or one of ours by its name.
@@ -147,7 +147,7 @@ _M.accepted = {
     clock = callback,
     sleep = callback,
     random = callback,
-    ca_file = text,
+    ca_file = path,
     insecure_http = boolean,
     private_links = boolean,
     max_video = count,
@@ -196,7 +196,7 @@ _M.accepted = {
   archive = { before = seconds },
   backup = {},
   resume = extended(wait, {
-    directory = text,
+    directory = path,
     any_path = boolean,
     path = callback,
     overwrite = boolean,

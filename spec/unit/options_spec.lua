@@ -19,6 +19,13 @@ describe("the options of a call", function()
     end
   end)
 
+  it("are refused where a NUL would end a path", function()
+    for _, option in ipairs { "ledger", "ca_file" } do
+      local _, message = pcall(starvideos.new, { [option] = "/tmp/a\0b" })
+      assert.truthy(tostring(message):find("option " .. option, 1, true), message)
+    end
+  end)
+
   for what, ledger in pairs { empty = "", blank = " \t\n" } do
     it("name a ledger, by no text that is " .. what, function()
       local ok, message = pcall(starvideos.new, { ledger = ledger })

@@ -238,15 +238,6 @@ function top.callers(given, report)
   return list
 end
 
-local function syntax_fault(text, why)
-  local at = tonumber(why:match "at character (%d+)")
-  if not at then
-    return "the file is not JSON: " .. why
-  end
-  local _, breaks = text:sub(1, at - 1):gsub("\n", "")
-  return ("line %d is not JSON: %s"):format(breaks + 1, why)
-end
-
 local function gateway_callers(list)
   local self = setmetatable({ list = {}, digests = {} }, Callers)
   for index, given in ipairs(list) do
@@ -269,7 +260,7 @@ end
 function _M.parse(text)
   local given, syntax = json.decode(text)
   if given == nil and syntax then
-    return nil, syntax_fault(text, syntax)
+    return nil, "the file is not JSON: " .. syntax
   end
   local faults = {}
   local function report(why, place)

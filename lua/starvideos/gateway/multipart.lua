@@ -1,7 +1,7 @@
 --- The parts of a body of multipart/form-data (RFC 7578, RFC 2046).
 -- Strict where leniency could turn half a request into an order: lines end with
--- CRLF, and the last boundary must be there. Each byte is looked at a bounded
--- number of times.
+-- CRLF, and the last boundary must be there, with nothing but blanks after it.
+-- Each byte is looked at a bounded number of times.
 -- @module starvideos.gateway.multipart
 
 local c_locale = require "starvideos.c_locale"
@@ -166,6 +166,11 @@ function _M.parse(body, boundary)
       return nil, at
     end
     parts[#parts + 1] = part
+  end
+  local rest = body:match("^%s*()[^%s]", at)
+  if rest then
+    return nil, ("the form goes on after its last boundary, at byte %d"):format(
+      rest - #"\r\n")
   end
   return parts
 end

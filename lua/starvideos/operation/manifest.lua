@@ -57,7 +57,8 @@ local function order_of(text)
   if type(order) == "table" and text:find "^%s*{" then
     return order
   elseif not utf8.is_valid(text) then
-    return nil, "encoding", "the line is not valid UTF-8"
+    return nil, "encoding", ("the line is not valid UTF-8 without a NUL (%s)")
+      :format(why or "no object")
   end
   return nil, "malformed", ("the line is no JSON object%s: a manifest has one"
     .. " object a line"):format(why and " (" .. why .. ")" or "")

@@ -160,7 +160,7 @@ describe("the callers of a gateway", function()
 
   it("says where a file is not JSON, and what it lacks", function()
     for text, wanted in pairs {
-      ['{\n"callers": [\n{ "name" }\n]}'] = "^line 3 is not JSON: ",
+      ['{\n"callers": [\n{ "name" }\n]}'] = "not JSON: .* at line 3, column 10$",
       [""] = "not JSON",
       ["null"] = "^the file is not an object$",
       ["[]"] = "^callers is missing$",

@@ -64,10 +64,21 @@ describe("a form", function()
         "--b--", ""))
   end)
 
-  it("may have text before and after it, and blanks behind a boundary", function()
+  local WHOLE = 'before\r\n--b \t\r\nContent-Disposition: form-data; name=a'
+    .. "\r\n\r\n1\r\n--b--"
+
+  it("may have text before it, and blanks behind a boundary", function()
     assert.same({ { name = "a", value = "1" } },
-      multipart.parse('before\r\n--b \t\r\nContent-Disposition: form-data; name=a'
-        .. "\r\n\r\n1\r\n--b-- \r\nbehind\r\n--b\r\n", "b"))
+      multipart.parse(WHOLE .. " \r\n\n", "b"))
+  end)
+
+  it("is refused where anything else follows it, with the place", function()
+    for rest, at in pairs { ["behind"] = 1, ["\r\nbehind"] = 3, [" \0"] = 2,
+      ["\r\n--b\r\n"] = 3 } do
+      local parts, why = multipart.parse(WHOLE .. rest, "b")
+      assert.is_nil(parts)
+      assert.truthy(why:find("at byte " .. #WHOLE + at .. "$"), why)
+    end
   end)
 
   it("may be empty", function()
