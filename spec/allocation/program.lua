@@ -26,7 +26,7 @@ local ok, why = pcall(scenario.run, t)
 local failed = driver.disarm()
 
 local checked, wrong = pcall(scenario.check, t, ok, driver.arrived())
-for _, ending in ipairs { "", ".db", ".db-wal", ".db-shm" } do
+for _, ending in ipairs { "", ".json", ".db", ".db-wal", ".db-shm" } do
   os.remove(path .. ending)
 end
 

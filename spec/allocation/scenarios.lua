@@ -217,7 +217,8 @@ local function download(t, part, offset)
   t.transfer, t.failure = t.engine:submit { url = URL, timeout = 5,
     redirects = 2, headers = { Range = "bytes=" .. offset .. "-" },
     sink = { path = t.path, offset = offset, sync = true, etag = '"a"',
-      modified = "Sat, 21 Nov 2026 07:00:00 GMT", total = #MOVIE } }
+      modified = "Sat, 21 Nov 2026 07:00:00 GMT", total = #MOVIE,
+      notes = t.path .. ".json", before = ("0"):rep(64) } }
   go(t)
 end
 
