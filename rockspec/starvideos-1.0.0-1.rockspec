@@ -200,6 +200,7 @@ build = {
     ["starvideos.nginx.daemon"] = "lua/starvideos/nginx/daemon.lua",
     ["starvideos.nginx.file"] = "lua/starvideos/nginx/file.lua",
     ["starvideos.nginx.host"] = "lua/starvideos/nginx/host.lua",
+    ["starvideos.nginx.search"] = "lua/starvideos/nginx/search.lua",
     ["starvideos.nginx.shell"] = "lua/starvideos/nginx/shell.lua",
     ["starvideos.nginx.system"] = "lua/starvideos/nginx/system.lua",
     ["starvideos.operation.admit"] = "lua/starvideos/operation/admit.lua",

@@ -2,6 +2,7 @@
 
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
+local daemon = require "starvideos.nginx.daemon"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"
@@ -461,6 +462,78 @@ describe("the server", function()
     shell.run("rm -rf " .. shell.quote(directory))
     assert.is_nil(other)
     assert.truthy(why:find("nobody cannot write to " .. directory, 1, true), why)
+  end)
+
+  it("looks for Lua modules in no folder that depends on where it runs", function()
+    server = assert(nginx.start{ drawn = false })
+    local paths = {}
+    for kind, path in io.open(server.prefix .. "/nginx.conf"):read "*a":gmatch
+      "lua_package_(%l+) \"([^\"]*)\"" do
+      paths[#paths + 1] = kind
+      for template in (path .. ";"):gmatch "([^;]*);" do
+        assert.truthy(template:find "^/" or template:find "^%$prefix/", path)
+      end
+    end
+    assert.same({ "path", "cpath" }, paths)
+  end)
+
+  describe("that root starts", function()
+    local directory, victim
+
+    before_each(function()
+      directory = new_directory()
+      victim = directory .. "/victim"
+      shell.run(shell.fill("chmod 755 @d@; echo mine >@v@; mkdir @d@/prefix",
+        { d = directory, v = victim }))
+    end)
+
+    after_each(function()
+      shell.run("rm -rf " .. shell.quote(directory))
+    end)
+
+    for what, plant in pairs {
+      ["a link for its configuration"] = "ln -s @v@ nginx.conf",
+      ["a link for what it prints"] = "mkdir logs; ln -s @v@ logs/start.log",
+      ["a link for its lock"] = "ln -s @v@ alive",
+      ["a link for a copy"] = "mkdir lua; ln -s @v@ lua/starvideos",
+      ["a folder of another account"] = "mkdir logs; chown nobody logs",
+      ["a folder that all may write"] = "mkdir logs; chmod 777 logs",
+    } do
+      it("takes no directory with " .. what, function()
+        if shell.read "id -u" ~= "0" then
+          return
+        end
+        shell.run(shell.fill("cd @d@/prefix; " .. plant, { d = directory,
+          v = victim }))
+        local other, why = nginx.start{ prefix = directory .. "/prefix",
+          drawn = false }
+        assert.is_nil(other)
+        assert.truthy(why:find("name a new directory", 1, true), why)
+        assert.equal("mine root", shell.read(shell.fill(
+          "cat @v@ | tr '\\n' ' '; stat -c %U @v@", { v = victim })))
+      end)
+    end
+
+    it("opens nothing as root in a directory that it has handed over", function()
+      if shell.read "id -u" ~= "0" then
+        return
+      end
+      local prefix = directory .. "/prefix"
+      local tries = 0
+      -- As another program of its account that is quick enough.
+      local function configure()
+        tries = tries + 1
+        shell.run(shell.fill("mkdir -p @p@/logs; for f in logs/start.log alive"
+          .. " nginx.pid logs/error.log; do rm -f @p@/$f; ln -s @v@ @p@/$f; done;"
+          .. " : >@p@/nginx.conf", { p = prefix, v = victim }))
+        return true
+      end
+      local pid = daemon.start(prefix, configure, 1)
+      assert.is_nil(pid)
+      assert.equal(1, tries)
+      assert.equal("mine root", shell.read(shell.fill(
+        "cat @v@ | tr '\\n' ' '; stat -c %U @v@", { v = victim })))
+    end)
   end)
 
   it("says that it may not write", function()

@@ -82,14 +82,19 @@ exec >@prefix@/logs/start.log 2>&1 </dev/null @lock@>@prefix@/alive &&
 flock -n @lock@ || { echo "a server runs there already"; exit 1; }
 unset LUA_PATH LUA_CPATH LUA_INIT
 cd / && rm -f @prefix@/nginx.pid || exit 1
-exec ]]
-local NGINX = [[nginx -p @prefix@/ -c @prefix@/nginx.conf \
-  -e @prefix@/logs/error.log]]
+exec nginx -p @prefix@/ -c @prefix@/nginx.conf -e @prefix@/logs/error.log]]
+
+-- Another program of the account may put a link where a file of the prefix was: root
+-- opens none of them.
+local function as_account(before, command, words)
+  command = shell.fill(command:gsub("@lock@", _M.LOCK), words)
+  return before .. "sh -c " .. shell.quote(command)
+end
 
 -- The account may have no access to a folder above the prefix.
 local function hand_over(prefix, before, owner)
   local places = { prefix = prefix, owner = owner }
-  if not owner or shell.run(shell.fill("chown -R @owner@ @prefix@ && cd / && "
+  if not owner or shell.run(shell.fill("chown -hR @owner@ @prefix@ && cd / && "
     .. before .. "test -w @prefix@", places)) then
     return true
   end
@@ -103,8 +108,7 @@ local function launch(prefix, before, owner)
   if not reachable then
     return nil, obstacle
   end
-  local command = (START .. before .. NGINX):gsub("@lock@", _M.LOCK)
-  if shell.run(shell.fill(command, { prefix = prefix })) then
+  if shell.run(as_account(before, START, { prefix = prefix })) then
     return true
   end
   return nil, file.read(prefix .. "/logs/start.log")
@@ -125,7 +129,8 @@ end
 --- Start nginx.
 -- @tparam string prefix
 -- @tparam function configure `() -> true | nil, what is wrong`: chooses the
---   ports and writes `nginx.conf`; called again where a port was taken
+--   ports and writes `nginx.conf`, which it removes before; called again where a
+--   port was taken
 -- @tparam[opt=10] number attempts
 -- @treturn ?number its process id, which is that of its process group too
 -- @treturn ?string what is wrong
@@ -136,6 +141,9 @@ function _M.start(prefix, configure, attempts)
   end
   local done, why
   for _ = 1, attempts or ATTEMPTS do
+    if owner then -- what configure writes is root's
+      shell.run(shell.fill("chown -h 0:0 @prefix@", { prefix = prefix }))
+    end
     done, why = configure()
     if done then
       done, why = launch(prefix, before, owner)
@@ -165,7 +173,7 @@ all_gone 2]]
 -- @tparam number pid
 -- @treturn string
 function _M.ending(prefix, pid)
-  return shell.fill(STOP, { prefix = prefix, pid = pid })
+  return as_account(demotion() or "", STOP, { prefix = prefix, pid = pid })
 end
 
 --- End a server and wait until the last of its processes is gone.

@@ -1,7 +1,9 @@
 --- The text of nginx.conf.
--- Paths are relative to the prefix directory, so that no path of the machine
--- has to be quoted for nginx.
+-- Paths are relative to the prefix directory, or the system's own, so that no path
+-- of a user has to be quoted for nginx.
 -- @module starvideos.sandbox.nginx.configuration
+
+local search = require "starvideos.nginx.search"
 
 local _M = {}
 
@@ -23,7 +25,8 @@ http {
   keepalive_requests 1000000;
   reset_timedout_connection on;
   @tls@
-  lua_package_path "$prefix/lua/?.lua;$prefix/lua/?/init.lua;;";
+  lua_package_path "$prefix/lua/?.lua;$prefix/lua/?/init.lua;@lua_path@";
+  lua_package_cpath "@c_path@";
   lua_shared_dict sandbox @memory@;
   lua_check_client_abort on;
   init_by_lua_block { require("starvideos.sandbox.nginx.worker").load() }
@@ -56,13 +59,14 @@ _M.connections = 4096
 -- @treturn string
 function _M.text(server)
   local modules = {}
+  local lua_path, c_path = search.paths()
   for _, path in ipairs(server.modules) do
     modules[#modules + 1] = ("load_module %s;"):format(path)
   end
   local values = {
     modules = table.concat(modules, "\n"), connections = _M.connections,
     workers = server.workers, max_body = server.max_body,
-    memory = server.memory, port = server.port,
+    lua_path = lua_path, c_path = c_path, memory = server.memory, port = server.port,
     media_port = server.media_port, tls = server.tls and TLS or "",
     listen = server.tls and " ssl http2" or "",
   }

@@ -60,11 +60,18 @@ local function lay_out(server, options)
   return true
 end
 
+-- Root writes there: nobody else may have put a link in its way.
+local FOREIGN = [[
+[ "$(id -u)" = 0 ] && find @p@/ -type l -o ! -uid 0 -o -type d -perm -2]]
+
 local function make_prefix(options)
   if options.prefix then
-    return shell.read(shell.fill(
-      "{ mkdir -p @p@ && cd @p@; } 2>/dev/null && pwd",
+    local prefix = shell.read(shell.fill(
+      "{ mkdir -p @p@ && cd @p@; } 2>/dev/null && pwd -P",
       { p = options.prefix }))
+    local foreign = prefix ~= ""
+      and shell.read(shell.fill(FOREIGN, { p = prefix })):match "[^\n]+"
+    return not foreign and prefix or "", foreign
   end
   return shell.read('cd "$(mktemp -d '
     .. '"${TMPDIR:-/tmp}/starvideos-sandbox.XXXXXX")" && pwd')
@@ -93,10 +100,13 @@ local function write_settings(server, options, modules)
     media_port = server.media_port, tls = options.tls, modules = modules,
     workers = options.workers or 2, memory = options.memory or "64m",
     max_body = options.max_body or 1048576 }
-  local done, why = file.write(server.prefix .. "/settings.json",
-    json.encode(settings))
+  local conf, data = server.prefix .. "/nginx.conf",
+    server.prefix .. "/settings.json"
+  os.remove(data)
+  os.remove(conf)
+  local done, why = file.write(data, json.encode(settings))
   if done then
-    done, why = file.write(server.prefix .. "/nginx.conf", text)
+    done, why = file.write(conf, text)
   end
   return done, why
 end
@@ -122,7 +132,8 @@ end
 -- @tparam[opt=false] boolean options.tls HTTPS and HTTP/2, with a throw-away
 --   authority
 -- @tparam ?string options.prefix its directory, which then stays after the
---   end; nil = a temporary one
+--   end; nil = a temporary one. Where root starts it the directory must be new, or
+--   root's with all that is in it
 -- @tparam ?number options.port of the API; nil = a free one
 -- @tparam ?number options.media_port of the media; nil = a free one
 -- @tparam[opt=2] number options.workers
@@ -155,9 +166,11 @@ function _M.start(options)
   if not modules then
     return nil, missing
   end
-  local prefix = make_prefix(given)
+  local prefix, foreign = make_prefix(given)
   if prefix == "" then
-    return nil, "the sandbox has no directory to write to"
+    return nil, foreign and ("root starts no sandbox where others could have put"
+      .. " files (%s): name a new directory"):format(foreign)
+      or "the sandbox has no directory to write to"
   end
   local server = setmetatable({ prefix = prefix, key = given.key,
     temporary = given.prefix == nil }, Server)
