@@ -76,6 +76,17 @@ describe("what follows a whole value", function()
     end)
   end
 
+  it("of a prompt is refused: a file of several, or one in UTF-16", function()
+    for text, at in pairs { ["a kite\0a dog\0"] = 7, ["a\0k\0"] = 2 } do
+      local stdin = { read = function() return text end }
+      for _, given in ipairs { { { prompt_file = written("prompt", text) }, {} },
+        { { prompt = "-" }, { stdin = stdin } } } do
+        local why = fault_of(params.read(given[1], given[2]))
+        assert.truthy(why and why:find("at byte " .. at, 1, true), why)
+      end
+    end
+  end)
+
   it("has a line and a column where there are several lines", function()
     for text, place in pairs { ["{}\n\n  \0{}"] = "line 3, column 3",
       ["{\n}\n{}"] = "line 3, column 1", ["{\n}x"] = "line 2, column 2" } do

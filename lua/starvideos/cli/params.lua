@@ -45,6 +45,11 @@ local function read_prompt(env, options)
     return nil, "give --prompt or --prompt-file, not both"
   elseif options.prompt == "-" or options.prompt_file then
     local text, problem = read_all(env, options.prompt_file or "-")
+    local nul = text and text:find("\0", 1, true)
+    if nul then
+      return nil, ("the prompt holds a NUL at byte %d: save it as UTF-8, one"
+        .. " prompt a file; nothing was sent"):format(nul)
+    end
     return text and text:gsub("[\r\n]+$", "") or nil, problem
   end
   return options.prompt
