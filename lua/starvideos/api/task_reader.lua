@@ -12,6 +12,10 @@ local tasks = require "starvideos.api.task"
 
 local _M = {}
 
+-- Of an id in words: bytes of its last part, for `videos_per_10s` is none, and of
+-- the whole.
+local ID_LEAST, ID_MOST = 8, 128
+
 -- Longer reasons are cut.
 local REASON_BYTES = 2000
 
@@ -331,11 +335,30 @@ local function seen_in_location(headers)
   return seen.id and seen or nil
 end
 
+-- The only task that the words of an answer name, or its page: an id as the
+-- provider makes them, and not one out of the order.
+local function seen_in_words(response)
+  local named
+  for id in (response.body or ""):gmatch "%f[%w]%a+_[%w_-]+" do
+    local is_id = (id:find "^videos?_" or id:find "^proj_") and #id <= ID_MOST
+    local last = is_id and id:match "[%w-]*$" or ""
+    if #last >= ID_LEAST and last:find "%d" and id ~= named
+      and not (response.ordered or ""):find(id, 1, true) then
+      if named then
+        return nil -- a list of tasks under way
+      end
+      named = id
+    end
+  end
+  return named and tasks.new({ id = named }, {})
+end
+
 -- What an answer of such a kind names a task with, where it has none in its
--- place.
+-- place. An order that was limited is sent again: what it names in any way counts.
 local function seen_elsewhere(kind, response)
   return seen_in_part(kind, response.body or "", response.ordered)
     or seen_in_location(response.headers or {})
+    or kind == "rate_limited" and seen_in_words(response) or nil
 end
 
 -- An id that it names is in the err too.

@@ -4,6 +4,8 @@
 local command = require "spec.fixtures.command"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
+local operations = require "starvideos.api.operations"
+local task_reader = require "starvideos.api.task_reader"
 local starvideos = require "starvideos"
 
 local ORDER = { model = "videos", prompt = "a kite", duration = 4 }
@@ -257,6 +259,31 @@ describe("an answer in part", function()
     local _, err = create(http("[" .. QUEUED .. "]", 400))
     assert.equal("video_1", err.task_id)
   end)
+
+  it("is sent once where a 429 names a task in words or on a page", function()
+    for _, body in ipairs { "Too many; task video_9f8e7d6c5b4a was created",
+      "<html><p>queued as <b>video_9f8e7d6c5b4a</b></p></html>",
+      '{"error":{"message":"slow down: video_9f8e7d6c5b4a waits"}}' } do
+      world.posts = 0
+      local _, err = create(http(body, 429))
+      assert.equal("outcome_unknown", err.kind)
+      assert.equal("video_9f8e7d6c5b4a", err.task_id)
+      assert.equal(1, world.posts)
+    end
+  end)
+
+  it("is limited where a 429 has a limit, tasks under way or the order's own words",
+    function()
+      for _, words in ipairs { "", "2 videos_per_60_seconds", "videos_per_10s",
+        "video_9f8e7d6c5b4a and video_00112233aabb are under way",
+        "of videos_stable_fast", "request req_9f8e7d6c5b4a", "as in video_7a7a7a7a",
+        "video_" .. ("1a"):rep(100) } do
+        local _, err = task_reader.read(operations.create, { status = 429,
+          body = "Too many: " .. words, headers = {},
+          ordered = '{"prompt":"as in video_7a7a7a7a"}' })
+        assert.equal("rate_limited", err.kind, words)
+      end
+    end)
 
   for _, status in ipairs { 303, 304, 408, 409, 423, 425, 499, 500, 503 } do
     it(("leaves the outcome open at %d"):format(status), function()
