@@ -304,6 +304,28 @@ static int system_with_signals_held(lua_State *L) {
   return status == 0 ? lua_gettop(L) : lua_error(L);
 }
 
+/* act_as(uid, gid, fn, ...) -> true and what fn returns, done with the rights of that
+** account; or nil and why that could not be. A coroutine cannot yield within. */
+static int system_act_as(lua_State *L) {
+  luaL_checktype(L, 3, LUA_TFUNCTION);
+  int problem = sv_process_act_as((unsigned)luaL_checknumber(L, 1),
+                                  (unsigned)luaL_checknumber(L, 2));
+  if (problem != 0) {
+    lua_pushnil(L);
+    lua_pushstring(L, strerror(problem));
+    return 2;
+  }
+  int status = lua_pcall(L, lua_gettop(L) - 3, LUA_MULTRET, 0);
+  sv_process_act_as_oneself();
+  if (status != 0) {
+    return lua_error(L);
+  }
+  lua_pushboolean(L, 1);
+  lua_replace(L, 1);
+  lua_remove(L, 2);
+  return lua_gettop(L);
+}
+
 /* begin_termination(), end_termination(), lose_reader(), termination_came() ->
 ** "signal", "reader" or nil: see termination.h. */
 static int system_begin_termination(lua_State *L) {
@@ -469,6 +491,7 @@ static const luaL_Reg functions[] = {
     {"lose_reader", system_lose_reader},
     {"termination_came", system_termination_came},
     {"with_signals_held", system_with_signals_held},
+    {"act_as", system_act_as},
     {"fill_descriptors", system_fill_descriptors},
     {"begin_hangup", system_begin_hangup},
     {"end_hangup", system_end_hangup},

@@ -25,4 +25,10 @@ size_t sv_process_namespace(const char *kind, char *name, size_t room);
 ** or does not fit. */
 const char *sv_process_directory(char *path, size_t room);
 
+/* From now on this process, root's, has the rights of that user and that group
+** alone; until sv_process_act_as_oneself(), which never fails. Other groups of root
+** are gone for good, for it needs none. 0, or the errno; ENOSYS on Windows. */
+int sv_process_act_as(unsigned user, unsigned group);
+void sv_process_act_as_oneself(void);
+
 #endif

@@ -33,7 +33,7 @@ _M.c = {
   { { name = "curl", outside = { "curl/" } }, { name = "actor" } },
   { { name = "platform", outside = { "openssl/", "arpa/", "dirent.h",
     "dispatch/", "dlfcn.h",
-    "fcntl.h", "linux/", "netdb.h", "netinet/", "poll.h", "pthread.h", "sched.h",
+    "fcntl.h", "grp.h", "linux/", "netdb.h", "netinet/", "poll.h", "pthread.h", "sched.h",
     "semaphore.h", "signal.h", "strings.h", "sys/", "termios.h", "unistd.h",
     "winsock2.h", "ws2tcpip.h", "windows.h", "bcrypt.h", "sddl.h", "direct.h", "io.h",
     "process.h", "share.h", "xlocale.h" } } },

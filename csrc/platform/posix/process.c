@@ -3,10 +3,12 @@
 #include "platform/process.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -99,4 +101,19 @@ size_t sv_process_namespace(const char *kind, char *name, size_t room) {
 
 const char *sv_process_directory(char *path, size_t room) {
   return getcwd(path, room);
+}
+
+int sv_process_act_as(unsigned user, unsigned group) {
+  if (setgroups(0, NULL) == 0 && setegid(group) == 0 && seteuid(user) == 0) {
+    return 0;
+  }
+  int problem = errno;
+  sv_process_act_as_oneself();
+  return problem;
+}
+
+void sv_process_act_as_oneself(void) {
+  if (seteuid(getuid()) != 0 || setegid(getgid()) != 0) {
+    abort(); /* the system lets a process return to what it was */
+  }
 }

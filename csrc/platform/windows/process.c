@@ -1,5 +1,6 @@
 #include "platform/process.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,4 +52,13 @@ const char *sv_process_directory(char *path, size_t room) {
   }
   free(text);
   return fits ? path : NULL;
+}
+
+int sv_process_act_as(unsigned user, unsigned group) {
+  (void)user;
+  (void)group;
+  return ENOSYS;
+}
+
+void sv_process_act_as_oneself(void) {
 }

@@ -246,8 +246,8 @@ local gating = {
     default = "20G" },
   { "--interval", "seconds between two polls of a task at first", "SECONDS",
     default = "30" },
-  { "--user", "account of its workers, where root starts it", "NAME",
-    default = "the owner of its folder" },
+  { "--user", "account of its workers, needed where root starts it: one that"
+    .. " nothing else runs as", "NAME" },
   { "--print-config", "write the configuration for an nginx of your own to a"
     .. " folder, with a systemd unit, and start nothing", "DIR",
     values = "folder" },

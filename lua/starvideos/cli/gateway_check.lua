@@ -21,8 +21,13 @@ local _M = {}
 -- key.
 local NO_TASK = "starvideos-gateway-start"
 
+-- What to do may follow in further lines.
+local function told(message)
+  return (message:gsub("^[^\n]*", "%0; nothing was started", 1))
+end
+
 local function unstarted(kind, message)
-  return nil, failure.new(kind, message .. "; nothing was started")
+  return nil, failure.new(kind, told(message))
 end
 
 -- Who may come in: with a file nobody else, without one nobody from elsewhere.
@@ -66,16 +71,11 @@ local function server_of(wanted)
     workers = wanted.workers, tls = wanted.tls }
 end
 
--- It belongs to the account of the workers, whoever opens it first.
 local function check_ledger(job, wanted, account)
   local path = wanted.ledger_file
-  local is_new = path and not core.kind(path)
   local status, err = job.client:status()
   if not status then
     return unstarted(err.kind, err.message)
-  elseif is_new then
-    shell.run(shell.fill("chmod 600 @path@ && { [ -z @owner@ ] || chown @owner@"
-      .. " @path@; }", { owner = account.owner or "", path = path }))
   end
   local folder = path and path:match "^(.+)/" or path and "/"
   for _, place in ipairs { path, folder } do
@@ -107,10 +107,9 @@ end
 
 -- Makes the folder, so that a ledger has a place.
 local function check_folder(wanted, server)
-  local account, why = accounts.find(wanted.user, wanted.folder,
-    wanted.ledger_file)
+  local account, why = accounts.find(wanted.user)
   if not account then
-    return failure.usage(why .. "; nothing was started")
+    return failure.usage(told(why))
   end
   local fine
   fine, why = folders.make(wanted.folder, account)
@@ -124,6 +123,20 @@ local function check_folder(wanted, server)
   return account
 end
 
+-- Where root starts the gateway, what touches the ledger is done by the account of
+-- the workers: it can write there, and so put links in the way.
+local function as_account(account, body)
+  if not account.uid then
+    return body()
+  end
+  local done, result, err = core.act_as(account.uid, account.gid, body)
+  if not done then
+    return unstarted("io", ("root cannot act as %s (%s)"):format(account.user,
+      result))
+  end
+  return result, err
+end
+
 local function check_provider(job, wanted, account)
   local key, problem = keys.of(job)
   if not problem and (key or "") == "" then
@@ -131,17 +144,19 @@ local function check_provider(job, wanted, account)
       .. " pass --api-key-file FILE")
   end
   local client, err = clients.new(job)
-  local fine = client
+  if not client then
+    return nil, err
+  end
   job.client = client
-  if fine then
-    fine, err = check_key(job)
-  end
-  if fine then
-    fine, err = check_ledger(job, wanted, account)
-  end
-  if client then
+  local fine
+  fine, err = as_account(account, function()
+    local done, failure_of = check_key(job)
+    if done then
+      done, failure_of = check_ledger(job, wanted, account)
+    end
     client:close()
-  end
+    return done, failure_of
+  end)
   return fine and key, err
 end
 

@@ -39,8 +39,9 @@ In an nginx.conf of your own instead: nothing of nginx.conf here, but
   1. at its top:    @modules@
                     env STARVIDEOS_API_KEY;
   2. in block http: include @dir@/gateway.conf;
-  3. make @folder@ and in it logs, tmp and
-     files, all owned by the account of its workers
+  3. make @folder@ and in it logs, both root's, and
+     files and the ledger's folder (name one with --ledger), both owned by the
+     account of its workers
   4. stop it with nginx -s quit, never with -s stop, which may leave an order
      unknown]]
 

@@ -1,6 +1,7 @@
 --- What the command `gateway` is asked for: its options, checked and completed.
 -- @module starvideos.cli.gateway_options
 
+local accounts = require "starvideos.gateway.nginx.account"
 local c_locale = require "starvideos.c_locale"
 local configuration = require "starvideos.gateway.nginx.configuration"
 local core = require "starvideos.core"
@@ -166,9 +167,11 @@ local function url_of(wanted, given)
     wanted.tls and "https" or "http", host, wanted.port)
 end
 
-local function ledger_of(job, folder)
+-- Whoever writes to a ledger must be able to write to its folder, too.
+local function ledger_of(job, wanted)
+  local is_apart = not wanted.print_config and accounts.is_apart(wanted.user)
   local ledger = setting(job, "ledger", "STARVIDEOS_LEDGER")
-    or folder .. "/ledger.db"
+    or wanted.folder .. (is_apart and "/ledger" or "") .. "/ledger.db"
   return ledger:find "^%a+://" and ledger or absolute(ledger)
 end
 
@@ -220,7 +223,7 @@ function _M.read(job)
     wanted.is_loopback = core.is_loopback(wanted.address)
     wanted.is_nameless = everywhere[wanted.address] and not given.host[1]
       and not given.public_url
-    wanted.ledger = ledger_of(job, wanted.folder)
+    wanted.ledger = ledger_of(job, wanted)
     wanted.ledger_file = not wanted.ledger:find "^%a+://" and wanted.ledger or nil
     wanted.settings = settings_of(job, reader, wanted)
   end

@@ -6,7 +6,6 @@ local commands = require "spec.fixtures.gateway_command"
 local curl = require "starvideos.curl"
 local daemon = require "starvideos.nginx.daemon"
 local file = require "starvideos.nginx.file"
-local interpreter = require "spec.fixtures.interpreter"
 local json = require "starvideos.json"
 local sandbox = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"
@@ -239,26 +238,5 @@ describe("a gateway's nginx", function()
         orders_and_saves(host .. " -H 'Authorization: Bearer token'")
       end)
     end)
-  end)
-
-  -- Installed, for the other account may not enter this folder.
-  it("runs its workers as another account where root starts it", function()
-    if shell.read "id -u" ~= "0" then
-      return pending "only root can"
-    end
-    local prefix = command.folder .. "/prefix"
-    for _, lua in ipairs { "luajit", interpreter } do
-      assert(shell.run(shell.fill("make -s install LUA=@lua@ PREFIX=@prefix@"
-        .. " >/dev/null", { lua = lua, prefix = prefix })))
-    end
-    shell.run(shell.fill("chmod o+rx @folder@", command))
-    command.program = "env -u LUA_PATH -u LUA_CPATH " .. prefix .. "/bin/starvideos"
-    command.own_account = ""
-    command:start():ready()
-    assert.equal("nobody", shell.read("ps -o user= --ppid "
-      .. command:nginx() .. " | sort -u"))
-    orders_and_saves()
-    assert.equal("nobody", shell.read(shell.fill("stat -c %U"
-      .. " @folder@/starvideos-gateway/ledger.db", command)))
   end)
 end)

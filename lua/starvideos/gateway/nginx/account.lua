@@ -1,7 +1,6 @@
---- Who nginx's workers run as: where root starts it, somebody else.
+--- Who nginx's workers run as: where root starts it, an account that was named.
 -- @module starvideos.gateway.nginx.account
 
-local daemon = require "starvideos.nginx.daemon"
 local shell = require "starvideos.nginx.shell"
 
 local _M = {}
@@ -9,51 +8,39 @@ local _M = {}
 -- How to run a command as an account.
 local AS = "setpriv --reuid=%s --regid=%s --clear-groups "
 
--- Of the folder; where it is not there of that of the ledger, or of its parent.
-local OWNER = [[
-for place in @folder@ @ledger@ @parent@; do
-  [ ! -d "$place" ] || exec stat -c %U "$place"
-done
-echo root]]
+-- Not one that is there already, such as nobody: other services run as it, and
+-- could write what this gateway reads.
+local UNNAMED = [[
+root starts this gateway: name an account for its workers with --user
+Nothing else should run as that account. To make one, and start the gateway with it:
+  useradd --system --no-create-home --shell /usr/sbin/nologin starvideos
+  starvideos gateway --user starvideos]]
 
-local function named(user)
-  local uid = shell.read(shell.fill("id -u -- @user@ 2>/dev/null", { user = user }))
-  if uid == "" then
-    return nil, "there is no account " .. user
-  end
-  local gid = shell.read(shell.fill("id -g -- @user@", { user = user }))
-  return { user = user, group = shell.read(shell.fill("id -gn -- @user@",
-    { user = user })), owner = uid .. ":" .. gid, as = AS:format(uid, gid) }
+local function asked(word, user)
+  return shell.read(shell.fill("id " .. word .. " -- @user@ 2>/dev/null",
+    { user = user }))
 end
 
 --- Find the account.
--- @tparam ?string user that was asked for; nil: who owns the gateway's folder,
---   or what it would be made in; where that is root the first of
---   `daemon.ACCOUNTS`
--- @tparam string folder absolute
--- @tparam ?string ledger absolute; nil where it is no file
+-- @tparam ?string user that was asked for; needed where this is root
 -- @treturn ?table account: `as` (what a shell command begins with so that it runs as
---   that account); and, where this is root, `user`, `group` and `owner`, as chown
---   takes it
+--   that account); and, where this is root, `user`, `group`, `uid` and `gid`
 -- @treturn ?string why there is none
-function _M.find(user, folder, ledger)
+function _M.find(user)
   if shell.read "id -u" ~= "0" then
     if user and user ~= shell.read "id -un" then
       return nil, "only root can start nginx as another account (--user)"
     end
     return { as = "" }
-  elseif user then
-    return named(user)
+  elseif not user then
+    return nil, UNNAMED
   end
-  local owner = shell.read(shell.fill(OWNER, { folder = folder,
-    ledger = ledger and ledger:match "^(.*)/" or "",
-    parent = folder:match "^(.*)/" }))
-  local account = owner ~= "root" and named(owner)
-  for _, name in ipairs(daemon.ACCOUNTS) do
-    account = account or named(name)
+  local uid, gid = asked("-u", user), asked("-g", user)
+  if uid == "" then
+    return nil, "there is no account " .. user
   end
-  return account or nil, "root starts this gateway: name an account for its"
-    .. " workers with --user"
+  return { user = asked("-un", user), group = asked("-gn", user),
+    uid = tonumber(uid), gid = tonumber(gid), as = AS:format(uid, gid) }
 end
 
 --- Whether an account may do something with a file.
@@ -64,6 +51,14 @@ end
 function _M.may(account, mode, path)
   return (shell.run(account.as .. shell.fill("test -" .. mode .. " @path@",
     { path = path })))
+end
+
+--- Whether root starts the gateway and its workers run as somebody else.
+-- @tparam ?string user see `find`
+-- @treturn boolean
+function _M.is_apart(user)
+  local uid = user and shell.read "id -u" == "0" and asked("-u", user) or ""
+  return uid ~= "" and uid ~= "0"
 end
 
 return _M

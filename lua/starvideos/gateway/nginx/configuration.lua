@@ -80,6 +80,8 @@ server {
 }
 ]]
 
+-- One folder of temporary files: nginx's master gives each to the account of its
+-- workers, which may not be able to put a link in its place.
 local MAIN = [[
 @modules@
 @user@
@@ -91,11 +93,11 @@ worker_processes @workers@;
 worker_shutdown_timeout @patience@s;
 events { worker_connections @connections@; }
 http {
-  client_body_temp_path "@folder@/tmp/body";
-  proxy_temp_path "@folder@/tmp/proxy";
-  fastcgi_temp_path "@folder@/tmp/fastcgi";
-  uwsgi_temp_path "@folder@/tmp/uwsgi";
-  scgi_temp_path "@folder@/tmp/scgi";
+  client_body_temp_path "@folder@/tmp";
+  proxy_temp_path "@folder@/tmp";
+  fastcgi_temp_path "@folder@/tmp";
+  uwsgi_temp_path "@folder@/tmp";
+  scgi_temp_path "@folder@/tmp";
 @http@}
 ]]
 

@@ -1,5 +1,7 @@
 --- The folder of a gateway: what nginx reads and writes. Nothing that is made here
--- is for others to read.
+-- is for others to read. Where root starts the gateway, the folder is root's, with
+-- all that root reads or writes there: the workers' account may change nothing but
+-- what is in `files`, `tmp` and `ledger`.
 -- @module starvideos.gateway.nginx.folder
 
 local accounts = require "starvideos.gateway.nginx.account"
@@ -9,15 +11,65 @@ local shell = require "starvideos.nginx.shell"
 
 local _M = {}
 
--- A folder that was there before keeps its mode and its owner.
+-- A folder that was there before keeps its mode. No command here follows a link:
+-- chown -h changes the link itself.
 local MAKE = [[
 exec 2>&1; umask 027; made=
 [ -d @folder@ ] || { mkdir -p @folder@ && made=.; } || exit
-cd @folder@ && mkdir -p logs tmp files &&
-{ [ -z @owner@ ] || chown @owner@ $made logs tmp files; }]]
+cd @folder@ && mkdir -p logs tmp files || exit
+[ -z @group@ ] || {
+  [ -z "$made" ] || chown -h ":"@group@ . || exit
+  mkdir -p ledger && chown -h "0:"@group@ logs && chown -h @owner@ tmp files ledger
+}]]
+
+-- What is there that is not root's alone: nothing, or the name of the first. nginx
+-- gives `tmp` to its account, and would follow a link there; and files of logs, when
+-- it opens them again.
+local FIND_FOREIGN = [[
+cd @folder@ 2>/dev/null || exit 0
+find . \( -path './tmp/*' -o -path './files/*' -o -path './ledger/*' \) -prune -o \
+  \( -type l ! -path ./files ! -path ./ledger -print \) -o \
+  \( ! -path ./tmp ! -path ./files ! -path ./ledger \
+     \( ! -user 0 ! -path './logs/*' -o ! -type l -perm /022 \) -print \) |
+  head -n 1]]
+
+-- Whether an account can put another folder in this one's place: the folder above,
+-- or one of those above that, is one that it may write to or owns.
+local IS_REPLACEABLE = [[
+sh -c 'place=$1
+while [ "$place" != / ]; do
+  place=$(dirname -- "$place")
+  { [ -O "$place" ] || [ -w "$place" ] && [ ! -k "$place" ]; } && exit 0
+done
+exit 1' sh @folder@]]
+
+local FOREIGN = [[
+root starts this gateway, and would trust what others can change in %s: %s
+If a gateway of an older version ran there, stop it, and hand the folder to root:
+  cd %s
+  chown -h root:%s . && chmod 750 .
+  rm -rf logs tmp nginx.conf settings.json nginx.pid alive run-*
+  [ ! -e secret ] || chown -h root:root secret
+  mkdir -p ledger && mv -n ledger.db* ledger/
+  chown -Rh %s:%s ledger files
+Otherwise choose another folder with --folder]]
 
 local UNREADABLE = "the account that nginx runs as cannot %s %s: give it access,"
   .. " also to the folders above it, or name another account with --user"
+
+-- nil, or what is wrong with a folder that root is about to trust.
+local function distrust(folder, account)
+  local foreign = shell.read(shell.fill(FIND_FOREIGN, { folder = folder }))
+  if foreign ~= "" then
+    foreign = foreign == "." and "the folder itself" or foreign:gsub("^%./", "")
+    return FOREIGN:format(folder, foreign, shell.quote(folder), account.group,
+      account.user, account.group)
+  elseif shell.run(account.as .. shell.fill(IS_REPLACEABLE, { folder = folder }))
+  then
+    return ("the account %s may change a folder above %s, and so put another one"
+      .. " in its place: choose another with --folder"):format(account.user, folder)
+  end
+end
 
 --- Make it, or complete it.
 -- @tparam string folder absolute
@@ -25,12 +77,21 @@ local UNREADABLE = "the account that nginx runs as cannot %s %s: give it access,
 -- @treturn ?boolean true
 -- @treturn ?string what is wrong
 function _M.make(folder, account)
+  local is_apart = accounts.is_apart(account.user)
+  local why = is_apart and distrust(folder, account)
+  if why then
+    return nil, why
+  end
   local trouble = shell.read(shell.fill(MAKE, { folder = folder,
-    owner = account.owner or "" }))
+    group = is_apart and account.gid or "",
+    owner = is_apart and account.uid .. ":" .. account.gid or "" }))
   if trouble ~= "" then
     return nil, ("the folder %s cannot be made (%s)"):format(folder, trouble)
-  elseif not accounts.may(account, "w", folder) then
-    return nil, UNREADABLE:format("write to", folder)
+  end
+  for _, place in ipairs { "tmp", "files" } do
+    if not accounts.may(account, "w", folder .. "/" .. place) then
+      return nil, UNREADABLE:format("write to", folder .. "/" .. place)
+    end
   end
   return true
 end

@@ -11,6 +11,13 @@ local MISSING = "nginx runs LuaJIT, for which the C part of this library is not"
   .. " there (looked for %s): make LUA=luajit builds it in a checkout, make"
   .. " install LUA=luajit installs it"
 
+-- What nginx's own search paths would have but for "./?.lua": LuaJIT's folders, and
+-- those of OpenResty, whose nginx cannot start without its Lua files.
+local USUAL_LUA = "/usr/local/share/lua/5.1/?.lua;/usr/share/lua/5.1/?.lua;"
+  .. "/usr/local/openresty/site/lualib/?.lua;/usr/local/openresty/lualib/?.lua"
+local USUAL_C = "/usr/local/lib/lua/5.1/?.so;/usr/lib/lua/5.1/?.so;"
+  .. "/usr/local/openresty/site/lualib/?.so;/usr/local/openresty/lualib/?.so"
+
 -- Of what lies in a folder for one Lua, the same in that for LuaJIT beside it: in
 -- the build of a checkout, and where modules are installed.
 local function for_luajit(path)
@@ -22,27 +29,31 @@ local function for_luajit(path)
   return in_build > 0 and built or is_installed > 0 and installed or nil
 end
 
-local function absolute(path)
-  return path:find "^/" and path or core.directory() .. "/"
-    .. path:gsub("^%./", "")
-end
-
--- The folders of a search path that are LuaJIT's too.
-local function folders(search)
+-- The folders of a search path that are LuaJIT's too. Not those that depend on
+-- where a program is called: nginx's master runs as root.
+local function folders(search, usual)
   local list, known = {}, {}
+  local function add(folder)
+    list[#list + 1] = not known[folder] and folder or nil
+    known[folder] = true
+  end
   for template in search:gmatch "[^;]+" do
-    local folder = for_luajit(absolute(template))
-    if folder and not known[folder] then
-      known[folder] = true
-      list[#list + 1] = folder
+    local folder = template:find "^/" and for_luajit(template)
+    if folder then
+      add(folder)
     end
+  end
+  for folder in usual:gmatch "[^;]+" do
+    add(folder)
   end
   return list
 end
 
 local function own_folder()
   local source = debug.getinfo(1, "S").source:gsub("^@", "")
-  return (absolute(source):gsub("/starvideos/gateway/nginx/[^/]*$", ""))
+  local path = source:find "^/" and source
+    or core.directory() .. "/" .. source:gsub("^%./", "")
+  return (path:gsub("/starvideos/gateway/nginx/[^/]*$", ""))
 end
 
 -- The first template by which a module is found.
@@ -59,7 +70,7 @@ end
 --   `lua_package_cpath`; `files`: some of the library's, for its account to read
 -- @treturn ?string what is missing, and what to do
 function _M.paths()
-  local own, c = own_folder(), folders(package.cpath)
+  local own, c = own_folder(), folders(package.cpath, USUAL_C)
   local template = found_by(c, "starvideos/core")
   local files = { own .. "/starvideos/init.lua" }
   for _, name in ipairs { "core", "curl" } do
@@ -69,10 +80,10 @@ function _M.paths()
     end
     files[#files + 1] = path
   end
-  local lua = folders(package.path)
+  local lua = folders(package.path, USUAL_LUA)
   table.insert(lua, 1, own .. "/?.lua;" .. own .. "/?/init.lua")
-  return { lua = table.concat(lua, ";") .. ";;",
-    c = table.concat(c, ";") .. ";;", files = files }
+  return { lua = table.concat(lua, ";"), c = table.concat(c, ";"),
+    files = files }
 end
 
 return _M
