@@ -202,6 +202,7 @@ build = {
     ["starvideos.nginx.host"] = "lua/starvideos/nginx/host.lua",
     ["starvideos.nginx.search"] = "lua/starvideos/nginx/search.lua",
     ["starvideos.nginx.shell"] = "lua/starvideos/nginx/shell.lua",
+    ["starvideos.nginx.syntax"] = "lua/starvideos/nginx/syntax.lua",
     ["starvideos.nginx.system"] = "lua/starvideos/nginx/system.lua",
     ["starvideos.operation.admit"] = "lua/starvideos/operation/admit.lua",
     ["starvideos.operation.claimed_order"] = "lua/starvideos/operation/claimed_order.lua",

@@ -536,6 +536,15 @@ describe("the server", function()
     end)
   end)
 
+  for name, value in pairs { memory = "1m; } env X; http {", port = "80 ssl",
+    media_port = "$p", workers = "1;", max_body = "1m\n" } do
+    it("refuses an option that nginx would read as more: " .. name, function()
+      local other, why = nginx.start { [name] = value }
+      assert.is_nil(other)
+      assert.truthy(why:find("the option " .. name, 1, true), why)
+    end)
+  end
+
   it("says that it may not write", function()
     local other, why = nginx.start{ prefix = "/proc/none" }
     assert.is_nil(other)

@@ -5,7 +5,6 @@
 local accounts = require "starvideos.gateway.nginx.account"
 local callers = require "starvideos.gateway.callers"
 local clients = require "starvideos.cli.client"
-local configuration = require "starvideos.gateway.nginx.configuration"
 local core = require "starvideos.core"
 local daemon = require "starvideos.nginx.daemon"
 local failure = require "starvideos.cli.failure"
@@ -14,6 +13,7 @@ local folders = require "starvideos.gateway.nginx.folder"
 local keys = require "starvideos.cli.key"
 local library = require "starvideos.gateway.nginx.library"
 local shell = require "starvideos.nginx.shell"
+local syntax = require "starvideos.nginx.syntax"
 
 local _M = {}
 
@@ -62,7 +62,7 @@ local function server_of(wanted)
   end
   if not paths then
     return unstarted("config", missing)
-  elseif not configuration.can_name(paths.lua:gsub("[;?]", "")) then
+  elseif not syntax.takes(((paths.lua .. paths.c):gsub("[;?]", ""))) then
     return unstarted("config", "nginx cannot be told where this library lies: its"
       .. " path has one of the characters \" $ \\")
   end

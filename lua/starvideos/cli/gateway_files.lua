@@ -13,6 +13,7 @@ local json = require "starvideos.json"
 local locations = require "starvideos.ledger.location"
 local records = require "starvideos.cli.records"
 local secrets = require "starvideos.gateway.secret"
+local syntax = require "starvideos.nginx.syntax"
 local units = require "starvideos.gateway.nginx.unit"
 
 local _M = {}
@@ -88,18 +89,34 @@ local function explain(wanted, dir, server, user)
   return (EXPLANATION:gsub("@(%l+)@", values))
 end
 
-local function texts(wanted, dir, server, user)
+local function service_of(wanted, dir, server, user)
   local ledger = wanted.ledger_file
+  return { configuration = dir, folder = wanted.folder, user = user,
+    port = wanted.port, ledger_folder = ledger and ledger:match "^(.*)/",
+    nginx = server.nginx, files = configuration.OPEN_FILES,
+    library = server.files[1] }
+end
+
+-- Of what stands in the unit, and in the lines to type.
+local function unfit(service)
+  for _, name in ipairs { "configuration", "folder", "ledger_folder", "nginx" } do
+    local path = service[name]
+    if path and not syntax.takes(path, true) then
+      return ("systemd's unit cannot name the path %s: it has a blank or one of"
+        .. " \" ' $ %% \\ ; ? { } #; nothing was written"):format(path)
+    end
+  end
+end
+
+local function texts(wanted, server, service)
+  local dir = service.configuration
   server.settings, server.open_files = dir, configuration.OPEN_FILES
   return {
     ["gateway.conf"] = configuration.http(server),
     ["nginx.conf"] = configuration.text(server, "include gateway.conf;\n"),
     ["settings.json"] = json.encode(wanted.settings) .. "\n",
     ["callers.example.json"] = example(),
-    ["starvideos-gateway.service"] = units.text { configuration = dir,
-      folder = wanted.folder, user = user, port = wanted.port,
-      ledger_folder = ledger and ledger:match "^(.*)/", nginx = server.nginx,
-      files = configuration.OPEN_FILES, library = server.files[1] },
+    ["starvideos-gateway.service"] = units.text(service),
   }
 end
 
@@ -118,8 +135,13 @@ function _M.print(wanted)
     return nil, err
   end
   local dir, user = wanted.print_config, wanted.user or ACCOUNT
+  local service = service_of(wanted, dir, server, user)
+  local fault = unfit(service)
+  if fault then
+    return failure.usage(fault)
+  end
   local made, why = core.make_directory(dir)
-  for name, text in pairs(made and texts(wanted, dir, server, user) or {}) do
+  for name, text in pairs(made and texts(wanted, server, service) or {}) do
     if made then
       made, why = file.write(dir .. "/" .. name, text)
     end

@@ -3,10 +3,10 @@
 
 local accounts = require "starvideos.gateway.nginx.account"
 local c_locale = require "starvideos.c_locale"
-local configuration = require "starvideos.gateway.nginx.configuration"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
 local file = require "starvideos.nginx.file"
+local syntax = require "starvideos.nginx.syntax"
 local values = require "starvideos.cli.values"
 
 local _M = {}
@@ -66,7 +66,7 @@ end
 -- A path that nginx.conf can name.
 function Reader:path(name)
   local path = absolute(self:text(name)):gsub("(.)/+$", "%1")
-  if not configuration.can_name(path) then
+  if not syntax.takes(path) then
     return self:refuse(name, 'a path without any of ; " $ ? \\')
   end
   return path
@@ -78,6 +78,14 @@ function Reader:file(name)
     return self:refuse(name, "a file that can be read")
   end
   return path
+end
+
+function Reader:account()
+  local name = self.given.user
+  if name and not syntax.takes(name, true) then
+    return self:refuse("user", "the name of an account")
+  end
+  return name
 end
 
 -- As it stands in a URL.
@@ -216,7 +224,7 @@ function _M.read(job)
   local wanted = { port = reader:count("port", 65535),
     workers = reader:count("workers", 64), folder = reader:path "folder",
     address = reader:address "listen", tls = reader:tls(),
-    public_url = reader:public_url(), user = given.user,
+    public_url = reader:public_url(), user = reader:account(),
     print_config = given.print_config and reader:path "print_config" }
   if not reader.faults[1] then
     wanted.listen = wanted.address .. ":" .. wanted.port

@@ -122,13 +122,6 @@ _M.OPEN_FILES = 8192
 -- Seconds that requests have to end in; nginx itself is given two minutes.
 local PATIENCE = 115
 
---- Whether nginx can be told a path: it takes a few characters for its own.
--- @tparam string path
--- @treturn boolean
-function _M.can_name(path)
-  return not path:find "[%c\"\\$;?]"
-end
-
 -- A line that is nothing but the place of a missing value is left out.
 local function fill(text, values)
   return (text:gsub("([^\n]*)(\n?)", function(line, ending)

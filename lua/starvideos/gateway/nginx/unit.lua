@@ -70,13 +70,6 @@ local function is_in_home(path)
   return path:find "^/home/" or path:find "^/root/"
 end
 
---- Whether a unit can name a path.
--- @tparam string path
--- @treturn boolean
-function _M.can_name(path)
-  return not path:find "[%s%%\"'\\]"
-end
-
 --- Write it.
 -- @tparam table service `configuration` (the folder of nginx.conf), `folder` (of
 --   the gateway's files), `ledger_folder` (nil: its ledger is no file), `nginx`

@@ -17,6 +17,7 @@ local file = require "starvideos.nginx.file"
 local json = require "starvideos.json"
 local sandbox = require "starvideos.sandbox"
 local shell = require "starvideos.nginx.shell"
+local syntax = require "starvideos.nginx.syntax"
 local system = require "starvideos.nginx.system"
 
 local _M = {}
@@ -27,6 +28,19 @@ Server.__index = Server
 local PROVIDER_OPTIONS = { "key", "seconds", "queued_seconds", "link_seconds",
   "edition", "scenario", "max_body", "open", "creates_per_minute",
   "polls_per_second", "price", "balance", "poll_interval", "accounts" }
+
+-- What nginx.conf has of them.
+local CONFIGURED = { "port", "media_port", "workers", "memory", "max_body" }
+
+local function unfit(options)
+  for _, name in ipairs(CONFIGURED) do
+    local value = options[name]
+    if value ~= nil and not syntax.takes(tostring(value), true) then
+      return ("nginx cannot be told the option %s: it has a character of nginx's"
+        .. " own"):format(name)
+    end
+  end
+end
 
 local function random_secret()
   return (assert(core.random_bytes(16)):gsub(".", function(byte)
@@ -149,7 +163,7 @@ end
 function _M.start(options)
   local refusal = system.refusal("this sandbox", "give starvideos.new the"
     .. " transport of starvideos.sandbox, which needs no server, or start it in"
-    .. " WSL")
+    .. " WSL") or unfit(options or {})
   if refusal then
     return nil, refusal
   end

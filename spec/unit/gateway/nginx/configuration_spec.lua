@@ -32,13 +32,4 @@ describe("the configuration of a gateway", function()
     assert.truthy(main:find("http {.-\n  include gateway.conf;\n}"))
     assert.is_nil(main:find("server {", 1, true))
   end)
-
-  it("can name a path with a space, and none that nginx would cut or fill in",
-    function()
-      assert.is_true(configuration.can_name "/srv/my videos/{x}")
-      for _, path in ipairs { '/a"b', "/a$b", "/a;b", "/a\\b", "/a\nb", "/a?b" }
-      do
-        assert.is_false(configuration.can_name(path), path)
-      end
-    end)
 end)

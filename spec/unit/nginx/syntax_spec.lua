@@ -1,0 +1,29 @@
+local syntax = require "starvideos.nginx.syntax"
+
+describe("a value of nginx.conf or a unit", function()
+  it("may have blanks and brackets where it is quoted", function()
+    assert.is_true(syntax.takes "/srv/my videos/{x}'s 100%#1")
+  end)
+
+  it("may be an account, a size, or a plain path", function()
+    for _, word in ipairs { "starvideos", "ann@EXAMPLE.COM", "64m", "8080",
+      "/var/lib/starvideos-2/ledger.db", "/srv/b\195\164r" } do
+      assert.is_true(syntax.takes(word, true), word)
+    end
+  end)
+
+  it("has nothing that would end it or be read as something else", function()
+    for _, text in ipairs { "", '/a"b', "/a$b", "/a;b", "/a\\b", "/a\nb", "/a\rb",
+      "/a?b", "/a\0b", "/a\27[m" } do
+      assert.is_false(syntax.takes(text), text)
+      assert.is_false(syntax.takes(text, true), text)
+    end
+  end)
+
+  it("has no blank, quote, bracket, comment or specifier where nothing quotes it",
+    function()
+      for _, text in ipairs { "a b", "a\tb", "a'b", "a{b", "a}b", "#a", "a%nb" } do
+        assert.is_false(syntax.takes(text, true), text)
+      end
+    end)
+end)
