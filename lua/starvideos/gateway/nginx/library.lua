@@ -4,19 +4,13 @@
 
 local core = require "starvideos.core"
 local file = require "starvideos.nginx.file"
+local search = require "starvideos.nginx.search"
 
 local _M = {}
 
 local MISSING = "nginx runs LuaJIT, for which the C part of this library is not"
   .. " there (looked for %s): make LUA=luajit builds it in a checkout, make"
   .. " install LUA=luajit installs it"
-
--- What nginx's own search paths would have but for "./?.lua": LuaJIT's folders, and
--- those of OpenResty, whose nginx cannot start without its Lua files.
-local USUAL_LUA = "/usr/local/share/lua/5.1/?.lua;/usr/share/lua/5.1/?.lua;"
-  .. "/usr/local/openresty/site/lualib/?.lua;/usr/local/openresty/lualib/?.lua"
-local USUAL_C = "/usr/local/lib/lua/5.1/?.so;/usr/lib/lua/5.1/?.so;"
-  .. "/usr/local/openresty/site/lualib/?.so;/usr/local/openresty/lualib/?.so"
 
 -- Of what lies in a folder for one Lua, the same in that for LuaJIT beside it: in
 -- the build of a checkout, and where modules are installed.
@@ -29,15 +23,15 @@ local function for_luajit(path)
   return in_build > 0 and built or is_installed > 0 and installed or nil
 end
 
--- The folders of a search path that are LuaJIT's too. Not those that depend on
--- where a program is called: nginx's master runs as root.
-local function folders(search, usual)
+-- The folders of a search path that are LuaJIT's too, and the system's. Not those
+-- that depend on where a program is called: nginx's master runs as root.
+local function folders(own, usual)
   local list, known = {}, {}
   local function add(folder)
     list[#list + 1] = not known[folder] and folder or nil
     known[folder] = true
   end
-  for template in search:gmatch "[^;]+" do
+  for template in own:gmatch "[^;]+" do
     local folder = template:find "^/" and for_luajit(template)
     if folder then
       add(folder)
@@ -70,7 +64,8 @@ end
 --   `lua_package_cpath`; `files`: some of the library's, for its account to read
 -- @treturn ?string what is missing, and what to do
 function _M.paths()
-  local own, c = own_folder(), folders(package.cpath, USUAL_C)
+  local own, usual_lua, usual_c = own_folder(), search.paths()
+  local c = folders(package.cpath, usual_c)
   local template = found_by(c, "starvideos/core")
   local files = { own .. "/starvideos/init.lua" }
   for _, name in ipairs { "core", "curl" } do
@@ -80,7 +75,7 @@ function _M.paths()
     end
     files[#files + 1] = path
   end
-  local lua = folders(package.path, USUAL_LUA)
+  local lua = folders(package.path, usual_lua)
   table.insert(lua, 1, own .. "/?.lua;" .. own .. "/?/init.lua")
   return { lua = table.concat(lua, ";"), c = table.concat(c, ";"),
     files = files }
