@@ -27,11 +27,10 @@ local LONG_SECONDS = 3600
 -- Such orders that are looked at each time.
 local LOOKS = 100
 
-local failures = { task_failed = true, expired = true }
-
 local function finish(self, order, file, err)
   local result = self.result
-  local count = file and "done" or failures[err.kind] and "failed" or "left"
+  local count = file and "done" or err.kind == "task_failed" and "failed"
+    or "left"
   result[count] = result[count] + 1
   result.orders[#result.orders + 1] = { order = order, file = file, err = err }
   if err and err.kind == "cancelled" then

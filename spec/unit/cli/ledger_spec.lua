@@ -401,18 +401,24 @@ describe("the command line with a ledger", function()
     assert.is_nil(err:find("go on with", 1, true))
   end)
 
-  it("exits 7 where a link has expired", function()
-    ordered "a"
-    local whole = provider()
-    local code = run({ "resume", "--ledger", ledger, "-o", folder }, {
-      transport = function(req)
-        if req.url:find("/result/", 1, true) then
-          return whole(req)
-        end
-        return { status = 410, headers = {}, body = "" }
-      end })
-    assert.equal(7, code)
-  end)
+  for _, status in ipairs { 403, 404, 410 } do
+    it("exits 7 where links are answered " .. status .. ", and has none failed",
+      function()
+        ordered "a"
+        local whole = provider()
+        local code, out = run({ "resume", "--ledger", ledger, "-o", folder,
+          "--json" }, { transport = function(req)
+            if req.url:find("/result/", 1, true) then
+              return whole(req)
+            end
+            return { status = status, headers = {}, body = "" }
+          end })
+        local result = json.decode(out)
+        assert.equal(7, code)
+        assert.same({ 0, 1 }, { result.failed, result.left })
+        assert.equal(1, select(2, resume()).done)
+      end)
+  end
 
   it("names in JSON too the order that an error is about", function()
     ordered "a"
