@@ -285,16 +285,30 @@ local function tell_places(job, list)
   end
 end
 
+-- What has become of an order; what was known of it, and an err, where the ledger
+-- does not say. Then nothing tells whether it was bought, and by whom.
+local function state_now(job, order)
+  if how_ended[order.state] then
+    return order
+  end
+  local now, err = job.client:order(order.id)
+  if now then
+    return now
+  end
+  return order, failure.new("ledger", ("it is not known what became of it: %s;"
+    .. " it may have been bought: see your account before you order it again")
+    :format(err.message), { untold = err.kind ~= "not_found" })
+end
+
 -- Tells and counts the end of orders that were not made here: of an earlier run, or
 -- by another worker.
 local function tell_others(job, monitor, list, orders, result)
   local elsewhere = {}
   for index, order in ipairs(orders) do
     if not monitor.outcomes:knows(order.id) then
-      local now = not how_ended[order.state] and job.client:order(order.id)
-        or order
+      local now, unread = state_now(job, order)
       local how, gone = how_ended[now.state], is_gone(now)
-      if gone then
+      if gone or unread and not unread.untold then
         result.left, monitor.gone = result.left + 1, monitor.gone + 1
       elseif how then
         result[how] = result[how] + 1
@@ -307,7 +321,7 @@ local function tell_others(job, monitor, list, orders, result)
         elsewhere[#elsewhere + 1] = is_elsewhere(job, now, list[index]) and now
           or nil
       else
-        monitor.outcomes:add(now, nil, err_of(now))
+        monitor.outcomes:add(now, nil, unread or err_of(now))
       end
     end
   end

@@ -451,6 +451,25 @@ describe("batch", function()
     assert.equal(2, posts)
   end)
 
+  it("exits with 8 where orders are gone from the ledger, and that they may be bought",
+    function()
+      scenes(3)
+      local code, out, err = batch("--yes --claims 1", { transport = function(req)
+        if req.method == "POST" and posts == 0 then
+          local database = require("starvideos.ledger.database").new(ledger)
+          assert(database:run "DELETE FROM starvideos_orders")
+          database:close()
+        end
+        return transport(req)
+      end })
+      local result = json.decode(out)
+      assert.equal(8, code)
+      assert.same({ 1, 2 }, { result.done, result.left })
+      assert.equal("ledger", result.orders[3].error.kind)
+      assert.truthy(err:find("it may have been bought", 1, true), err)
+      assert.is_nil(err:find("go on with", 1, true))
+    end)
+
   it("stops where no money is left, and says how to go on", function()
     scenes(3, { "unpaid", "unpaid", "unpaid" })
     local code, out, err = batch "--yes --claims 1"
