@@ -21,8 +21,12 @@ function _M.of(request)
         .. " characters of ASCII; nothing was ordered"):format(MAX_KEY) }
   end
   local attempt = request.header "X-Stainless-Retry-Count"
-  return { key = key, attempt = tonumber(attempt
-    and attempt:match "^%d%d?%d?$"), began = request.began }
+  if attempt and not attempt:find "^%d%d?%d?$" then -- else it were a new order
+    return nil, refusals.new { status = 400, code = "invalid_value",
+      param = "X-Stainless-Retry-Count", message = "X-Stainless-Retry-Count must"
+        .. " be a whole number of 3 digits at most; nothing was ordered" }
+  end
+  return { key = key, attempt = tonumber(attempt), began = request.began }
 end
 
 return _M

@@ -69,10 +69,19 @@ describe("a create", function()
       ["X-Stainless-Retry-Count"] = "2" })
     assert.same({ nil, 0 }, told { ["X-Stainless-Retry-Count"] = "0" })
     assert.same({}, told {})
-    for _, count in ipairs { "", "-1", "1.5", "x", "1e9", "99999999999" } do
-      assert.same({}, told { ["X-Stainless-Retry-Count"] = count })
-    end
   end)
+
+  it("is refused with an attempt that cannot be read, which would be a new order",
+    function()
+      local seen = answer("place", entry "video_1")
+      for _, count in ipairs { "", "-1", "1.5", "x", "1e9", "99999999999", "2 x",
+        "1, 1", "1\0" } do
+        assert.equal("X-Stainless-Retry-Count", refused(400, openai.create(app,
+          request { body = '{"model":"videos"}', headers = {
+            ["X-Stainless-Retry-Count"] = count } })).param)
+      end
+      assert.same({}, seen)
+    end)
 
   it("is refused with a key that is none", function()
     local seen = answer("place", entry "video_1")
