@@ -192,8 +192,21 @@ describe("a gateway that root starts", function()
   it("does not trust a folder that its workers could replace", function()
     shell.run(shell.fill("chown @a@ @f@", { f = command.folder, a = ACCOUNT }))
     command:start()
-    is_refused("a folder above")
+    is_refused("may change " .. command.folder)
+    shell.run(shell.fill("mkdir @f@/of-root @f@/open && chmod 755 @f@/of-root"
+      .. " && chown 0 @f@ && chown @a@ @f@/open && mkdir @f@/open/gateway && ln -s"
+      .. " ../open/gateway @f@/of-root/link", { f = command.folder, a = ACCOUNT }))
+    command:start "--folder of-root/link"
+    is_refused("may change " .. command.folder .. "/open")
   end)
+
+  it("does not trust a sticky folder of its workers, for they may rename there",
+    function()
+      shell.run(shell.fill("mkdir @f@/s && chown @a@ @f@/s && chmod 1755 @f@/s",
+        { f = command.folder, a = ACCOUNT }))
+      command:start "--folder s/gateway"
+      is_refused("may change " .. command.folder .. "/s")
+    end)
 
   it("goes on in a folder of an older version after the lines that it prints",
     function()

@@ -5,8 +5,8 @@ local shell = require "starvideos.nginx.shell"
 
 local _M = {}
 
--- How to run a command as an account.
-local AS = "setpriv --reuid=%s --regid=%s --clear-groups "
+-- How to run a command as an account: with all its groups, as nginx's workers run.
+local AS = "setpriv --reuid=%s --regid=%s --init-groups "
 
 -- Not one that is there already, such as nobody: other services run as it, and
 -- could write what this gateway reads.

@@ -33,15 +33,19 @@ find . \( -path './tmp/*' -o -path './files/*' -o -path './ledger/*' \) -prune -
      \( ! -user 0 ! -path './logs/*' -o ! -type l -perm /022 \) -print \) |
   head -n 1]]
 
--- Whether an account can put another folder in this one's place: the folder above,
--- or one of those above that, is one that it may write to or owns.
-local IS_REPLACEABLE = [[
-sh -c 'place=$1
-while [ "$place" != / ]; do
-  place=$(dirname -- "$place")
-  { [ -O "$place" ] || [ -w "$place" ] && [ ! -k "$place" ]; } && exit 0
-done
-exit 1' sh @folder@]]
+-- The first folder that an account may change though root trusts what is in it: the
+-- gateway's, its logs, and those above, by the names that were given and by those
+-- that links lead to. In a sticky folder others keep what is theirs.
+local FIND_OPEN = [[
+sh -c 'for place; do
+  while [ "$place" != / ]; do
+    place=$(dirname -- "$place")
+    if [ -O "$place" ] || { [ -w "$place" ] && [ ! -k "$place" ]; }; then
+      echo "$place"
+      exit
+    fi
+  done
+done' sh @logs@/x @real@/x]]
 
 local FOREIGN = [[
 root starts this gateway, and would trust what others can change in %s: %s
@@ -64,10 +68,13 @@ local function distrust(folder, account)
     foreign = foreign == "." and "the folder itself" or foreign:gsub("^%./", "")
     return FOREIGN:format(folder, foreign, shell.quote(folder), account.group,
       account.user, account.group)
-  elseif shell.run(account.as .. shell.fill(IS_REPLACEABLE, { folder = folder }))
-  then
-    return ("the account %s may change a folder above %s, and so put another one"
-      .. " in its place: choose another with --folder"):format(account.user, folder)
+  end
+  local logs = folder .. "/logs"
+  local open = shell.read(account.as .. shell.fill(FIND_OPEN, { logs = logs,
+    real = core.real(logs) or logs }))
+  if open ~= "" then
+    return ("the account %s may change %s, and so what root reads and writes in %s:"
+      .. " choose another folder with --folder"):format(account.user, open, folder)
   end
 end
 
