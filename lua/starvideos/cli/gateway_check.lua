@@ -116,7 +116,11 @@ local function check_folder(wanted, server)
   if fine then
     fine, why = folders.can_read(account, server.files)
   end
-  server.user = account.user and account.user .. " " .. account.group
+  if account.group and not syntax.takes(account.group) then
+    fine, why = nil, "nginx cannot be told the group of the account " .. account.user
+  end
+  server.user = account.user
+    and ('"%s" "%s"'):format(account.user, account.group)
   if not fine then
     return unstarted("io", why)
   end

@@ -7,6 +7,7 @@ local curl = require "starvideos.curl"
 local daemon = require "starvideos.nginx.daemon"
 local file = require "starvideos.nginx.file"
 local json = require "starvideos.json"
+local library = require "starvideos.gateway.nginx.library"
 local sandbox = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"
 local socket = require "socket"
@@ -51,6 +52,28 @@ describe("a gateway's nginx", function()
     assert.equal("200", status)
     assert.equal("ftyp", video:sub(5, 8))
   end
+
+  it("finds its modules whatever Lua the command runs, and in no relative folder",
+    function()
+      local path, c_path = package.path, package.cpath
+      finally(function()
+        package.path, package.cpath = path, c_path
+      end)
+      local build = package.searchpath("starvideos.core", c_path):gsub(
+        "starvideos/core", "?")
+      package.cpath = "./?.so;lib/?.so;" .. build
+      package.path = "./?.lua;lua/?.lua;;?.lua"
+      local paths = assert(library.paths())
+      for kind, templates in pairs { lua = paths.lua, c = paths.c } do
+        local found
+        for template in (templates .. ";"):gmatch "([^;]*);" do
+          assert.equal("/", template:sub(1, 1), kind)
+          found = found or file.exists((template:gsub("%?",
+            kind == "c" and "cjson" or "resty/core")))
+        end
+        assert.is_true(found, templates)
+      end
+    end)
 
   describe("that was started", function()
     it("listens on IPv6", function()

@@ -110,6 +110,9 @@ describe("a gateway that root starts", function()
 
   it("owns all but what its workers write: files, tmp and the ledger", function()
     command:start():ready()
+    -- Quoted, for groups of a domain have names with blanks.
+    assert.truthy(command:read "starvideos-gateway/nginx.conf":find(
+      ('user "%s" "%s";'):format(ACCOUNT, shell.read("id -gn " .. ACCOUNT)), 1, true))
     assert.equal(ACCOUNT, shell.read("ps -o user= --ppid " .. command:nginx()
       .. " | sort -u"))
     serves()
