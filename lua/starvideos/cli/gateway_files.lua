@@ -143,6 +143,7 @@ function _M.print(wanted)
   local made, why = core.make_directory(dir)
   for name, text in pairs(made and texts(wanted, server, service) or {}) do
     if made then
+      os.remove(dir .. "/" .. name) -- a link, whoever put it there
       made, why = file.write(dir .. "/" .. name, text)
     end
   end

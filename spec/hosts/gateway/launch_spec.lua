@@ -179,6 +179,17 @@ describe("a gateway's nginx", function()
       assert.is_nil(command:nginx "state")
     end)
 
+    it("takes the place of a link, and leaves what that leads to", function()
+      folder = command.folder
+      file.write(folder .. "/mine", "mine")
+      shell.run(shell.fill("mkdir @f@/etc; for name in nginx.conf settings.json"
+        .. " gateway.conf starvideos-gateway.service; do ln -s @f@/mine @f@/etc/$name;"
+        .. " done", { f = folder }))
+      printed()
+      assert.equal("mine", file.read(folder .. "/mine"))
+      assert.truthy(file.read(folder .. "/etc/nginx.conf"):find("include", 1, true))
+    end)
+
     it("has an example that can be used for callers", function()
       printed()
       command:start "--callers etc/callers.example.json":ready()
