@@ -2,7 +2,7 @@
 -- sentence, and nothing is started.
 -- @module starvideos.cli.gateway_check
 
-local accounts = require "starvideos.gateway.nginx.account"
+local accounts = require "starvideos.nginx.account"
 local callers = require "starvideos.gateway.callers"
 local clients = require "starvideos.cli.client"
 local core = require "starvideos.core"

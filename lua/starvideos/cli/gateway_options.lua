@@ -1,7 +1,7 @@
 --- What the command `gateway` is asked for: its options, checked and completed.
 -- @module starvideos.cli.gateway_options
 
-local accounts = require "starvideos.gateway.nginx.account"
+local accounts = require "starvideos.nginx.account"
 local c_locale = require "starvideos.c_locale"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"

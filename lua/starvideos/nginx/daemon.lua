@@ -4,6 +4,7 @@
 -- it starts.
 -- @module starvideos.nginx.daemon
 
+local accounts = require "starvideos.nginx.account"
 local file = require "starvideos.nginx.file"
 local shell = require "starvideos.nginx.shell"
 
@@ -24,8 +25,8 @@ local MODULES = { "ndk_http_module.so", "ngx_http_lua_module.so" }
 local LOWEST_PORT, PORTS = 10240, 22000
 local ATTEMPTS = 10
 
---- The accounts that a server may run as when root starts it.
-_M.ACCOUNTS = { "nobody", "www-data" }
+-- Who a sandbox runs as where root starts it: it has no secret to keep from others.
+local ACCOUNTS = { "nobody", "www-data" }
 
 --- Under this descriptor every process of the server, with the programs that it
 -- starts, holds the lock on the prefix's file `alive`. The system releases the
@@ -66,11 +67,10 @@ local function demotion()
   if shell.read "id -u" ~= "0" then
     return ""
   end
-  for _, account in ipairs(_M.ACCOUNTS) do
-    if shell.run(("id %s >/dev/null 2>&1"):format(account)) then
-      local group = shell.read(("id -g %s"):format(account))
-      return ("setpriv --reuid=%s --regid=%s --clear-groups "):format(account,
-        group), account .. ":" .. group
+  for _, name in ipairs(ACCOUNTS) do
+    local account = accounts.find(name)
+    if account then
+      return account.as, account.user .. ":" .. account.gid
     end
   end
   return nil, "nginx is not run as root here: make an account named nobody"

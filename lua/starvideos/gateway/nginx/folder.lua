@@ -4,7 +4,7 @@
 -- what is in `files`, `tmp` and `ledger`.
 -- @module starvideos.gateway.nginx.folder
 
-local accounts = require "starvideos.gateway.nginx.account"
+local accounts = require "starvideos.nginx.account"
 local core = require "starvideos.core"
 local file = require "starvideos.nginx.file"
 local shell = require "starvideos.nginx.shell"
@@ -80,7 +80,7 @@ end
 
 --- Make it, or complete it.
 -- @tparam string folder absolute
--- @tparam table account see `starvideos.gateway.nginx.account`
+-- @tparam table account see `starvideos.nginx.account`
 -- @treturn ?boolean true
 -- @treturn ?string what is wrong
 function _M.make(folder, account)

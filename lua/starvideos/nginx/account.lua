@@ -1,5 +1,5 @@
 --- Who nginx's workers run as: where root starts it, an account that was named.
--- @module starvideos.gateway.nginx.account
+-- @module starvideos.nginx.account
 
 local shell = require "starvideos.nginx.shell"
 
