@@ -110,8 +110,8 @@ function _M.check(app, request)
 end
 
 local function cookie_of(request)
-  for name, value in (request.header "Cookie" or ""):gmatch
-    "([^%s=;]+)=([^;%s]*)" do
+  for pair in (request.header "Cookie" or ""):gmatch "[^;]+" do
+    local name, value = pair:match "^%s*([^%s=]+)=(%S*)"
     if name == _M.COOKIE then
       return value
     end
@@ -133,9 +133,9 @@ end
 -- site send.
 local function sent_token(request, is_foreign)
   local scheme, token = (request.header "Authorization" or "")
-    :match "^(%a+) +(.-) *$"
+    :match "^(%a+) +(.*)$"
   if scheme and c_locale.lower(scheme) == "bearer" then
-    return token
+    return token:match "^.*[^ ]" or ""
   end
   return not is_foreign and cookie_of(request) or nil
 end

@@ -217,4 +217,26 @@ describe("the guard of a gateway", function()
         ["Access-Control-Request-Method"] = "POST" }))
     end)
   end)
+
+  it("reads headers in a time that grows with their length", function()
+    local shapes = { Cookie = { "a", " ", "a ", "=", "a=", ";", "\t", "a;" },
+      Authorization = { " ", " a", "  a", "\t" } }
+    local function seconds(header, shape, bytes)
+      local text = (header == "Authorization" and "Bearer a" or "")
+        .. shape:rep(math.floor(bytes / #shape)) .. "\t"
+      local asked, best = request { [header] = text }, math.huge
+      for _ = 1, 3 do
+        local began = os.clock()
+        guard.caller(app, asked)
+        best = math.min(best, os.clock() - began)
+      end
+      return best
+    end
+    for header, list in pairs(shapes) do
+      for _, shape in ipairs(list) do
+        local small = math.max(seconds(header, shape, 16384), 0.001)
+        assert.is_true(seconds(header, shape, 65536) <= 6 * small, header .. shape)
+      end
+    end
+  end)
 end)
