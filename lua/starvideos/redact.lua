@@ -31,13 +31,13 @@ end
 
 -- No digest of a password, which could be guessed from it.
 local function shown_authority(authority)
-  local host = authority:match ".*@(.*)$"
+  local host = authority:match "^.*@(.*)$"
   return host and "[redacted]@" .. host or authority
 end
 
 -- Where a password contains a slash, its beginning stands where a port would.
 local function is_odd(authority)
-  local host = authority:match("[^@]*$"):gsub("^%b[]", "")
+  local host = (authority:match "^.*@(.*)$" or authority):gsub("^%b[]", "")
   return host:match('^[^"<>]*'):find ":[^%d:]" ~= nil
 end
 
@@ -158,9 +158,11 @@ function _M.address(text, with_user)
   if beyond:find("@", 1, true) then -- of a password that holds such a character
     return (scheme or "") .. "[redacted]"
   end
-  local user = with_user and address:match "^([^/:@]*)[^/]*@"
+  local authority = address:match "^[^/]*"
+  local user = with_user and authority:find("@", 1, true)
+    and authority:match "^[^:@]*"
   local server = address:gsub("^.*@", "")
-  if server:gsub("%b[]", ""):find ":%d*[^%d,/\\]" then -- half of a password
+  if server:gsub("%[[%w.:%%]*%]", ""):find ":%d*[^%d,/\\]" then -- half of a password
     server = "[redacted]"
   end
   return (scheme or "") .. (user and user .. "@" or "") .. server
@@ -193,7 +195,8 @@ end
 
 -- The values in what follows a path, and the password before a host.
 local function parts_of(url)
-  local parts = { url:match "^[%w+.-]*:?/*[^:/@]*:(.*)@" }
+  local begins = select(2, url:find "^[%w+.-]*:/+") or 0
+  local parts = { url:match("^[^:/@]*:(.*)@", begins + 1) }
   for part in (url:match "[?#;](.*)" or ""):gmatch "[^&#?;]+" do
     parts[#parts + 1] = part:match "=(.*)$" or part
   end

@@ -65,7 +65,7 @@ end
 -- @treturn ?string base
 -- @treturn ?string what is wrong and what to write instead
 function _M.normalise(url, insecure_http)
-  local plain = url:match("^%s*(.-)%s*$")
+  local plain = url:find "%S" and url:match "^%s*(.*%S)" or ""
   if plain:find("[%c%s]") then
     return refuse(plain:gsub("[%c%s]+", " "), "contains spaces")
   elseif plain:find("[?#]") then

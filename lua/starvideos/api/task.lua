@@ -47,7 +47,7 @@ function _M.status(word)
   elseif type(word) ~= "string" or not word:find("%S") then
     return nil
   end
-  local plain = c_locale.lower(word):match("^%s*(.-)%s*$"):gsub("[%s-]+", "_")
+  local plain = c_locale.lower(word):match("^%s*(.*%S)"):gsub("[%s-]+", "_")
   return status_of[plain] or word
 end
 

@@ -1,0 +1,123 @@
+-- What others wrote costs in proportion to its length, whatever it looks like: four
+-- times as much of it at most six times as much.
+
+local answer_json = require "starvideos.api.answer_json"
+local callers = require "starvideos.gateway.callers"
+local errors = require "starvideos.errors"
+local excerpt = require "starvideos.api.excerpt"
+local http_date = require "starvideos.api.http_date"
+local json = require "starvideos.json"
+local link = require "starvideos.api.address"
+local manifest = require "starvideos.operation.manifest"
+local multipart = require "starvideos.gateway.multipart"
+local operations = require "starvideos.api.operations"
+local record = require "starvideos.ledger.record"
+local redact = require "starvideos.redact"
+local retry = require "starvideos.api.retry"
+local task_reader = require "starvideos.api.task_reader"
+local tasks = require "starvideos.api.task"
+local utf8 = require "starvideos.utf8"
+
+-- A beginning, what is repeated, and an end.
+local SHAPES = {
+  { "", "a" }, { "x", " ", "x" }, { "http://", "a" }, { "", "http://" },
+  { "http://", "a@" }, { "http://", "a", "@h" }, { "http://a:", "b:" }, { "http://a/", "?" }, { "", "://" },
+  { "", '"' }, { "", "\\" }, { "<", "<a " }, { "", "a=b;" }, { "", "%41" },
+  { "", "é" }, { "", "\n" }, { "", "1." }, { "", "password=" }, { "", "a:b@" },
+  { "", "[" }, { '{"', '{"id":' }, { "", "\t\r" }, { "", "\237\160" }, { "balance", " " },
+  { "", "balance " }, { "data: ", "data: {\n" }, { "", "--b\r\n" },
+}
+
+local function as_answer(field)
+  return function(text)
+    local body = json.encode { [field] = utf8.repaired(text) }
+    for _, operation in ipairs { operations.create, operations.query } do
+      for _, status in ipairs { 200, 400 } do
+        local _, err = task_reader.read(operation, { status = status, headers = {},
+          body = body, ordered = '{"prompt":"a balance"}' })
+        tostring(err)
+      end
+    end
+  end
+end
+
+local READERS = {
+  ["redact.urls"] = redact.urls, ["redact.url"] = redact.url,
+  ["redact.text"] = redact.text, ["redact.address"] = redact.address,
+  ["redact.key"] = function(text) redact.key(text, "abc/def\"ghi") end,
+  ["redact.parts"] = function(text) redact.parts("a page", text) end,
+  ["an error"] = function(text)
+    errors.new { kind = "protocol", message = text, task = { error = text,
+      video_url = text, raw = { text } } }
+  end,
+  ["a body"] = function(text)
+    for _, operation in ipairs { operations.create, operations.query } do
+      task_reader.read(operation, { status = 200, headers = {}, body = text })
+      task_reader.read(operation, { status = 500, headers = { location = text },
+        body = text })
+    end
+  end,
+  ["fields of a body"] = answer_json.fields, ["JSON"] = answer_json.decode,
+  ["an excerpt"] = excerpt.of, ["a status"] = tasks.status,
+  ["a date"] = http_date,
+  ["Retry-After"] = function(text)
+    retry.retry_after({ ["retry-after"] = text, date = text }, os.time)
+  end,
+  ["an order's text"] = function(text)
+    record.text({ prompt = text, error = text }, "a-key-of-ours")
+  end,
+  ["a base URL"] = link.normalise,
+  ["a list of orders"] = manifest.read, ["a file of callers"] = callers.parse,
+  ["a form"] = function(text) multipart.parse(text, "b") end,
+  ["a content type"] = multipart.boundary,
+  ["a shown text"] = utf8.shown, ["a repaired text"] = utf8.repaired,
+}
+for _, field in ipairs { "id", "status", "error", "video_url" } do
+  READERS["the field " .. field] = as_answer(field)
+end
+
+-- Seconds of the processor: less is quick enough, and not to be told from noise.
+local FLOOR = 0.02
+
+local function cost(reader, text)
+  collectgarbage()
+  local began = os.clock()
+  pcall(reader, text)
+  return os.clock() - began
+end
+
+local function text_of(shape, kilobytes)
+  return shape[1] .. shape[2]:rep(math.floor(kilobytes * 1024 / #shape[2]))
+    .. (shape[3] or "")
+end
+
+-- How often 64 KB a text of 256 KB costs, each at its best; and no more than a first
+-- look at one that grows with the square.
+local function growth(reader, shape)
+  local less, more = text_of(shape, 64), text_of(shape, 256)
+  local little, much = math.huge, math.huge
+  for _ = 1, 6 do
+    little = math.min(little, cost(reader, less))
+    if little > 1 then
+      return little
+    end
+    much = math.min(much, cost(reader, more))
+    if much < FLOOR or much / little <= 6 then
+      return 1
+    end
+  end
+  return much / little
+end
+
+describe("what others wrote costs no more than it is long:", function()
+  for name, reader in pairs(READERS) do
+    it(name, function()
+      assert.is_function(reader)
+      for _, shape in ipairs(SHAPES) do
+        local times = growth(reader, shape)
+        assert.is_true(times <= 6, ("%s%s…: %.1f times"):format(shape[1], shape[2],
+          times))
+      end
+    end)
+  end
+end)
