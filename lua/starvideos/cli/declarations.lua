@@ -236,6 +236,8 @@ local gating = {
     .. " repeated", "NAME", "*" },
   { "--public-url", "what callers connect to, where a proxy is before it:"
     .. " https://videos.example", "URL" },
+  { "--trusted-proxy", "address or network of a proxy whose X-Forwarded-For"
+    .. " says who asks; may be repeated", "CIDR", "*" },
   { "--tls-cert", "certificate, with those between it and its authority",
     "FILE", values = "file" },
   { "--tls-key", "its key", "FILE", values = "file" },

@@ -68,7 +68,8 @@ local function server_of(wanted)
   end
   return { modules = modules, lua_path = paths.lua, c_path = paths.c,
     files = paths.files, folder = wanted.folder, listen = wanted.listen,
-    workers = wanted.workers, tls = wanted.tls }
+    workers = wanted.workers, tls = wanted.tls,
+    trusted_proxies = wanted.trusted_proxies }
 end
 
 local function check_ledger(job, wanted, account)

@@ -142,6 +142,31 @@ function Reader:hosts(wanted)
   return list
 end
 
+-- The last bits of an address, by what it has.
+local function is_network(text)
+  local address, bits = text:match "^([%x:.]+)/?(%d?%d?%d?)$"
+  if not address or text:find "/$" then
+    return false
+  end
+  local is_new = address:find(":", 1, true)
+  local fine = is_new and address:find "^[%x:]+%.?[%d.]*$" and address:find ":.*:"
+  if not is_new then
+    local a, b, c, d = address:match "^(%d+)%.(%d+)%.(%d+)%.(%d+)$"
+    fine = a and math.max(a + 0, b + 0, c + 0, d + 0) <= 255
+  end
+  return fine and (bits == "" or tonumber(bits) <= (is_new and 128 or 32))
+end
+
+function Reader:trusted_proxies()
+  for _, text in ipairs(self.given.trusted_proxy or {}) do
+    if not is_network(text) then
+      self.faults[#self.faults + 1] = "--trusted-proxy must be an address or a"
+        .. " network, such as 10.0.0.7 or fd00::/8, not " .. text
+    end
+  end
+  return (self.given.trusted_proxy or {})[1] and self.given.trusted_proxy or nil
+end
+
 function Reader:public_url()
   local text = self.given.public_url
   local url = text and text:match "^(https?://[^/?#@%s]+)/?$"
@@ -214,7 +239,7 @@ end
 -- @treturn ?table wanted: `folder`, `address`, `port`, `listen`, `url`,
 --   `is_loopback`, `is_nameless` (who is elsewhere has no name for it), `workers`,
 --   `tls` (`cert` and `key`, or nil), `ledger`, `ledger_file` (nil: it is no file),
---   `user`, `print_config`, `settings`
+--   `trusted_proxies` (nil: none), `user`, `print_config`, `settings`
 -- @treturn ?table err that names every fault
 function _M.read(job)
   local given = job.options
@@ -224,7 +249,8 @@ function _M.read(job)
   local wanted = { port = reader:count("port", 65535),
     workers = reader:count("workers", 64), folder = reader:path "folder",
     address = reader:address "listen", tls = reader:tls(),
-    public_url = reader:public_url(), user = reader:account(),
+    public_url = reader:public_url(), trusted_proxies = reader:trusted_proxies(),
+    user = reader:account(),
     print_config = given.print_config and reader:path "print_config" }
   if not reader.faults[1] then
     wanted.listen = wanted.address .. ":" .. wanted.port

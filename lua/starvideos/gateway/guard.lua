@@ -9,6 +9,7 @@
 
 local c_locale = require "starvideos.c_locale"
 local callers = require "starvideos.gateway.callers"
+local curl = require "starvideos.curl"
 local hosts = require "starvideos.nginx.host"
 local refusals = require "starvideos.gateway.refusal"
 
@@ -21,6 +22,11 @@ _M.COOKIE = "starvideos_token"
 _M.CHALLENGE = 'Bearer realm="starvideos"'
 
 local TOKEN_BYTES = 256
+
+--- How many wrong tokens of one address are answered, in how many seconds; more
+-- get HTTP 429. A right token is let in all the same.
+-- @table policy
+_M.policy = { failures = 10, window = 60 }
 
 -- Of a gateway without a file of callers.
 local LOCAL = { name = "local", limits = {}, origins = {} }
@@ -140,7 +146,25 @@ local function sent_token(request, is_foreign)
   return not is_foreign and cookie_of(request) or nil
 end
 
-local function unknown_caller(was_sent)
+--- Count a wrong token.
+-- @tparam table app
+-- @tparam table request
+-- @treturn ?table refusal; nil while the address may try again
+function _M.wrong_token(app, request)
+  -- Addresses share 4096 counts, so that many of them do not fill the memory.
+  local key = "wrong " .. curl.sha256(request.remote or ""):sub(1, 3)
+  local count = app.shared:incr(key, 1, 0, _M.policy.window) or 0
+  return count > _M.policy.failures and refusals.new { status = 429,
+    code = "too_many_sign_ins", retry_after = _M.policy.window, message = "too many"
+      .. " wrong tokens came from this address; nothing was ordered: try again in"
+      .. " a minute, with a right one at once" } or nil
+end
+
+local function unknown_caller(app, request, was_sent)
+  local refusal = was_sent and _M.wrong_token(app, request)
+  if refusal then
+    return nil, refusal
+  end
   return nil, refusals.new { status = 401,
     code = was_sent and "invalid_api_key" or "missing_api_key",
     message = (was_sent and "no caller has this token"
@@ -164,7 +188,7 @@ function _M.caller(app, request)
   local token = _M.token(sent)
   local caller = token and app.callers:find(token)
   if not caller then
-    return unknown_caller(sent ~= nil)
+    return unknown_caller(app, request, sent ~= nil)
   elseif origin and not callers.allows(caller, origin) then
     return refused("origin_not_allowed", "this caller may not be used by pages of"
       .. " this origin; nothing was ordered: whoever runs the gateway allows an"

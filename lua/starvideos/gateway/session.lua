@@ -8,10 +8,6 @@ local refusals = require "starvideos.gateway.refusal"
 
 local _M = {}
 
---- How many sign-ins of one address may fail, in how many seconds.
--- @table policy
-_M.policy = { failures = 10, window = 60 }
-
 local DAY = 86400
 local KEPT = 30 * DAY
 
@@ -30,13 +26,6 @@ local function refused(status, code, message, more)
   return nil, refusals.new(fields)
 end
 
--- Each attempt counts as a failure until it has succeeded, so that many at the
--- same time are no way around.
-local function attempts(app, request, change)
-  return app.shared:incr("sign_in " .. request.remote, change, 0,
-    _M.policy.window) or 0
-end
-
 --- Sign in: `{"token": "…"}` gives the cookie.
 -- @tparam table app
 -- @tparam table request
@@ -49,9 +38,6 @@ function _M.create(app, request)
   elseif guard.is_foreign(app, request) then
     return refused(403, "origin_not_allowed", "a page signs in at its own gateway"
       .. " alone: send the token as the header Authorization: Bearer TOKEN")
-  elseif attempts(app, request, 1) > _M.policy.failures then
-    return refused(429, "too_many_sign_ins", "too many sign-ins of this address"
-      .. " have failed: try again in a minute", { retry_after = _M.policy.window })
   end
   local fields, refusal = body.read(request)
   if not fields then
@@ -60,10 +46,13 @@ function _M.create(app, request)
   local token = guard.token(fields.token)
   local caller = token and app.callers:find(token)
   if not caller then
+    refusal = guard.wrong_token(app, request)
+    if refusal then
+      return nil, refusal
+    end
     return refused(401, "invalid_api_key", "no caller has this token", {
       param = "token", headers = { ["WWW-Authenticate"] = guard.CHALLENGE } })
   end
-  attempts(app, request, -1)
   return 200, { caller = caller.name },
     { ["Set-Cookie"] = cookie(app, request, token, KEPT) }
 end

@@ -20,9 +20,9 @@ describe("the guard of a gateway in nginx", function()
   } }
 
   -- Nothing is ordered here, so that no provider is asked.
-  local function start(callers)
+  local function start(callers, trusted_proxies)
     gateway = gateways.start { base_url = "http://127.0.0.1:9", api_key = "key",
-      callers = callers }
+      callers = callers, trusted_proxies = trusted_proxies }
   end
 
   after_each(function()
@@ -55,6 +55,31 @@ describe("the guard of a gateway in nginx", function()
     assert.is_nil(headers["access-control-allow-credentials"])
     return headers
   end
+
+  local function guess(forwarded)
+    return (list { Authorization = "Bearer wrong", ["X-Forwarded-For"] = forwarded })
+  end
+
+  it("counts wrong tokens by the address that a trusted proxy names", function()
+    start(CALLERS, { "127.0.0.0/8", "fd00::/8", "10.0.0.7" })
+    for count = 1, 11 do
+      -- What stands before it may be forged.
+      assert.equal(count > 10 and 429 or 401,
+        guess(("192.0.2.%d, 192.0.2.1, fd00::1, 10.0.0.7"):format(100 + count)))
+    end
+    assert.equal(401, guess "192.0.2.2")
+    assert.equal(401, guess "2001:db8::1")
+    assert.equal(200, (list { Authorization = "Bearer token-of-ann",
+      ["X-Forwarded-For"] = "192.0.2.1" }))
+  end)
+
+  it("believes no other address than the peer's without a trusted proxy",
+    function()
+      start(CALLERS, { "10.0.0.7" })
+      for count = 1, 11 do
+        assert.equal(count > 10 and 429 or 401, guess("192.0.2." .. count))
+      end
+    end)
 
   describe("with a file of callers", function()
     before_each(function()
@@ -134,7 +159,8 @@ describe("the guard of a gateway in nginx", function()
           ["Content-Length"] = #text }, text))
       end
       headers = assert_refused(429, "too_many_sign_ins", ask("POST",
-        "/v1/session", { ["Content-Length"] = 1000 }))
+        "/v1/session", { ["Content-Type"] = "application/json",
+          ["Content-Length"] = #text }, text))
       assert.equal("60", headers["retry-after"])
       assert.equal(200, (ask("DELETE", "/v1/session", {})))
     end)

@@ -48,7 +48,8 @@ describe("the command gateway, before it starts anything,", function()
   end)
 
   for option, value in pairs { ["--keep-days"] = "soon", ["--keep-bytes"] = "20X",
-    ["--interval"] = "0", ["--host"] = "a b", ["--callers"] = "/missing.json",
+    ["--interval"] = "0", ["--host"] = "a b",
+    ["--trusted-proxy"] = "10.0.0.0/33", ["--callers"] = "/missing.json",
     ["--prices"] = "/missing.json", ["--ca-file"] = "/missing.pem" } do
     it("refuses " .. option .. " " .. value, function()
       is_refused(option .. " must be", option, value)

@@ -7,7 +7,12 @@ describe("the guard of a gateway", function()
   local app
 
   before_each(function()
+    local counts = {}
     app = { settings = { hosts = { "127.0.0.1:8080", "Videos.example" } },
+      shared = { incr = function(_, key, change, first)
+        counts[key] = (counts[key] or first) + change
+        return counts[key]
+      end },
       callers = assert(callers.parse(json.encode { callers = {
         { name = "ann", token_sha256 = curl.sha256 "token-of-ann" },
         { name = "bob", token_sha256 = curl.sha256 "token-of-bob",
@@ -217,6 +222,19 @@ describe("the guard of a gateway", function()
         ["Access-Control-Request-Method"] = "POST" }))
     end)
   end)
+
+  it("counts wrong tokens of headers and cookies, and lets right ones in",
+    function()
+      local wrong = { { Authorization = "Bearer wrong" },
+        { Cookie = guard.COOKIE .. "=wrong" }, { Authorization = "Bearer a b" } }
+      for count = 1, guard.policy.failures + 3 do
+        local _, refusal = guard.caller(app, request(wrong[count % 3 + 1]))
+        assert.equal(count > guard.policy.failures and 429 or 401, refusal.status)
+      end
+      assert.equal("ann", guard.caller(app,
+        request { Authorization = "Bearer token-of-ann" }).name)
+      assert.equal(401, select(2, guard.caller(app, request {})).status)
+    end)
 
   it("reads headers in a time that grows with their length", function()
     local shapes = { Cookie = { "a", " ", "a ", "=", "a=", ";", "\t", "a;" },

@@ -29,6 +29,7 @@ server {
   listen @listen@;
   server_name _;
   @tls@
+  @trusted@
   access_log "@folder@/logs/access.log" starvideos_gateway;
   server_tokens off;
   default_type application/json;
@@ -135,16 +136,31 @@ local function fill(text, values)
   end))
 end
 
+-- The address is then the last one that no trusted proxy has.
+local TRUSTED = "set_real_ip_from %s;"
+local FORWARDED = "real_ip_header X-Forwarded-For;\n  real_ip_recursive on;"
+
+local function trusted(proxies)
+  local lines = { FORWARDED }
+  for _, proxy in ipairs(proxies) do
+    lines[#lines + 1] = TRUSTED:format(proxy)
+  end
+  return table.concat(lines, "\n  ")
+end
+
 --- What stands in the block `http`.
 -- @tparam table server `folder` (its files), `settings` (the folder of
 --   settings.json; nil: the same), `listen` (address and port), `tls` (`cert` and
---   `key`, paths; nil: none), `lua_path` and `c_path` (of Lua's modules)
+--   `key`, paths; nil: none), `trusted_proxies` (addresses and CIDRs; nil: none),
+--   `lua_path` and `c_path` (of Lua's modules)
 -- @treturn string
 function _M.http(server)
   return fill(HTTP, { folder = server.folder,
     settings = server.settings or server.folder,
     listen = server.listen .. (server.tls and " ssl http2" or ""),
-    tls = server.tls and fill(TLS, server.tls), lua_path = server.lua_path,
+    tls = server.tls and fill(TLS, server.tls),
+    trusted = server.trusted_proxies and trusted(server.trusted_proxies),
+    lua_path = server.lua_path,
     c_path = server.c_path })
 end
 
