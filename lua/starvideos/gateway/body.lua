@@ -54,6 +54,7 @@ local function check(fields)
 end
 
 local function read_json(text)
+  text = text:gsub("^\239\187\191", "") -- a byte order mark
   local fields, why = json.decode(text)
   if why then
     return refuse(400, "invalid_json", "the body is no valid JSON: " .. why)
@@ -96,11 +97,13 @@ local function read_form(text, content_type)
   local fields = {}
   for _, part in ipairs(parts) do
     local name = utf8.valid(part.name)
-    if part.filename then
+    -- Browsers send what nobody filled in as empty.
+    local is_there = part.value ~= "" or (part.filename or "") ~= ""
+    if is_there and part.filename then
       return refuse(400, "upload_not_supported", name .. " is an uploaded file,"
         .. " and the provider takes media as URLs only: put the file on a web"
         .. " server and give its URL", name)
-    elseif not put(fields, part.name, part.value) then
+    elseif is_there and not put(fields, part.name, part.value) then
       return refuse(400, "invalid_form", name .. " does not go with the other"
         .. " parts of the form: give a field once, as name, name[] for each of"
         .. " a list, or name[field]", name)
@@ -112,6 +115,8 @@ end
 local readers = { ["application/json"] = read_json,
   ["multipart/form-data"] = read_form }
 
+local charsets = { ["utf-8"] = true, utf8 = true, ["us-ascii"] = true }
+
 --- Read fields.
 -- @tparam ?string content_type the header
 -- @tparam string text the body
@@ -120,7 +125,11 @@ local readers = { ["application/json"] = read_json,
 -- @treturn ?table refusal
 function _M.parse(content_type, text)
   local kind = c_locale.lower(content_type or ""):match "^%s*([^;%s]*)"
-  if not readers[kind] then
+  local charset = c_locale.lower(content_type or ""):match ';%s*charset="?([^";%s]*)'
+  if charset and not charsets[charset] then
+    return refuse(415, "unsupported_media_type", "the charset of the Content-Type"
+      .. " must be UTF-8")
+  elseif not readers[kind] then
     return refuse(415, "unsupported_media_type", "the Content-Type must be"
       .. " application/json or multipart/form-data")
   elseif #text > MAX_BYTES then
@@ -139,6 +148,11 @@ end
 -- @treturn ?table fields, see @{parse}
 -- @treturn ?table refusal
 function _M.read(request)
+  local encoding = request.header "Content-Encoding" or "identity"
+  if c_locale.lower(encoding) ~= "identity" then
+    return refuse(415, "unsupported_media_type", "the body is compressed, as its"
+      .. " Content-Encoding says: send it as it is")
+  end
   return _M.parse(request.header "Content-Type", request.body())
 end
 

@@ -27,6 +27,8 @@ local rows = {
     dialect = "provider" },
   { "GET", "^/v1/files/" .. ID .. "%.mp4$", "api.provider", "file",
     dialect = "provider", open = true },
+  { "GET", "^/v1/models$", "api.openai", "models" },
+  { "GET", "^/v1/models/([^/]+)$", "api.openai", "model" },
   { "POST", "^/v1/videos$", "api.openai", "create" },
   { "GET", "^/v1/videos$", "api.openai", "list" },
   { "GET", "^/v1/videos/" .. ID .. "$", "api.openai", "retrieve" },
@@ -68,7 +70,7 @@ end
 -- @return what the path names, or a refusal
 -- @treturn ?string the dialect of the path
 function _M.find(method, path)
-  path = path:gsub(PREFIX, "/v1/")
+  path = path:gsub(PREFIX, "/v1/"):gsub("(.)/$", "%1")
   local methods, dialect = {}, nil
   for _, route in ipairs(_M.routes) do
     local match = path:match(route.pattern)

@@ -217,6 +217,19 @@ describe("OpenAI's API of a gateway", function()
     assert.equal(200, (ask("GET", "/v1/videos/" .. id)))
   end)
 
+  it("lists the models, and takes a slash at the end of an address", function()
+    for _, path in ipairs { "/v1/models", "/v1/models/" } do
+      local status, value = ask("GET", path)
+      assert.same({ 200, "list", "model" },
+        { status, value.object, value.data[1].object })
+      assert.equal(value.data[1].id,
+        select(2, ask("GET", "/v1/models/" .. value.data[1].id .. "/")).id)
+    end
+    assert.equal(404, (ask("GET", "/v1/models/other")))
+    assert.equal(200, (ask("GET", "/v1/videos/")))
+    assert.equal(404, (ask("GET", "/v1/videos/video_" .. ("0"):rep(32) .. "/")))
+  end)
+
   it("deletes what has ended, and nothing that is being made", function()
     local video = created(order { prompt = "[scenario:takes=4] Rain over it" })
     local status, value, headers = ask("DELETE", "/v1/videos/" .. video.id)

@@ -113,6 +113,42 @@ describe("a body", function()
       .param)
   end)
 
+  it("leaves out what nobody filled in of a form", function()
+    local empty = '--b\r\nContent-Disposition: form-data; name="reference";'
+      .. ' filename=""\r\nContent-Type: application/octet-stream\r\n\r\n\r\n'
+    assert.same({ prompt = "Rain" }, body.parse(FORM, empty
+      .. form("prompt", "Rain", "size", "", "seconds", "", "a[]", "", "b[c]", "",
+        "size", "")))
+    refused(FORM, (empty:gsub("\r\n\r\n\r\n", "\r\n\r\nbytes\r\n")) .. form("a", "1"),
+      "upload_not_supported")
+    refused(FORM, (empty:gsub('filename=""', 'filename="a.png"')) .. form("a", "1"),
+      "upload_not_supported")
+  end)
+
+  it("may begin with a byte order mark", function()
+    assert.same({ a = 1 }, body.parse("application/json", '\239\187\191{"a":1}'))
+  end)
+
+  it("is refused in another charset", function()
+    for _, charset in ipairs { "utf-16", '"ISO-8859-1"', "" } do
+      assert.equal(415, refused("application/json; charset=" .. charset, "{}",
+        "unsupported_media_type").status)
+    end
+    assert.same({}, body.parse('application/json;charset="UTF-8"', "{}"))
+  end)
+
+  it("is refused compressed, and is told so", function()
+    for _, encoding in ipairs { "gzip", "deflate", "br", "GZIP", "identity" } do
+      local fields, refusal = body.read { body = function() return "{}" end,
+        header = function(name)
+          return name == "Content-Encoding" and encoding or "application/json"
+        end }
+      assert.equal(encoding == "identity", fields ~= nil)
+      assert.is_true(fields ~= nil or refusal.status == 415
+        and refusal.message:find "compressed" ~= nil)
+    end
+  end)
+
   it("is read of a request", function()
     local fields = body.read {
       header = function(name)

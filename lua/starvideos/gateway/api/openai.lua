@@ -20,6 +20,29 @@ local function refuse(param, message)
     message = message }
 end
 
+local function model_object(row)
+  return { id = row.name, object = "model", created = 0, owned_by = "starvideos" }
+end
+
+--- List the models.
+function _M.models(app)
+  local data = {}
+  for index, row in ipairs(app.catalog:models()) do
+    data[index] = model_object(row)
+  end
+  return 200, { object = "list", data = data }
+end
+
+--- Show a model.
+function _M.model(app, _, name)
+  local row = app.catalog:model(name)
+  if not row then
+    return nil, refusals.new { status = 404, code = "model_not_found",
+      param = "model", message = "there is no model of this name" }
+  end
+  return 200, model_object(row)
+end
+
 --- Place an order.
 function _M.create(app, request)
   local wanted, refusal = attempts.of(request)
