@@ -26,7 +26,10 @@ local TOKEN_BYTES = 256
 --- How many wrong tokens of one address are answered, in how many seconds; more
 -- get HTTP 429. A right token is let in all the same.
 -- @table policy
-_M.policy = { failures = 10, window = 60 }
+_M.policy = {
+  failures = 10, window = 60,
+  under_way = 64, -- requests of a caller in each nginx worker
+}
 
 -- Of a gateway without a file of callers.
 local LOCAL = { name = "local", limits = {}, origins = {} }
@@ -195,6 +198,28 @@ function _M.caller(app, request)
       .. " origin in the file of callers")
   end
   return caller
+end
+
+-- Of each caller, in this nginx worker.
+local under_way = {}
+
+--- Begin a request of a caller, whose `finish` must follow, also of a refused one.
+-- @tparam table caller
+-- @treturn ?table refusal
+function _M.begin(caller)
+  local count = (under_way[caller.name] or 0) + 1
+  under_way[caller.name] = count
+  return count > _M.policy.under_way and refusals.new { status = 429,
+    code = "rate_limit_exceeded", retry_after = 1, message = ("%d of your requests"
+      .. " are under way, and that is the most; nothing was ordered: wait for"
+      .. " their answers"):format(_M.policy.under_way) } or nil
+end
+
+--- A request that was begun has ended.
+-- @tparam string name of the caller
+function _M.finish(name)
+  local count = under_way[name] - 1
+  under_way[name] = count > 0 and count or nil
 end
 
 -- What a page may see of an answer beyond its body and its type.

@@ -79,6 +79,10 @@ local function serve(request)
       return answer.refuse(dialect, refusal)
     end
     note("caller", request.caller.name)
+    refusal = not route.lasting and guard.begin(request.caller)
+    if refusal then
+      return answer.refuse(dialect, refusal)
+    end
   end
   return send(dialect, route.run(app, request, match))
 end
@@ -98,7 +102,11 @@ end
 
 --- Count a request that was answered; in log_by_lua.
 function _M.log()
-  metrics.request(ngx.var.gateway_route, ngx.status)
+  local name, route = ngx.var.gateway_caller, ngx.var.gateway_route
+  if name ~= "" and not router.lasting[route] then
+    guard.finish(name) -- here, for a client may go away at any time
+  end
+  metrics.request(route, ngx.status)
 end
 
 local sentences = {

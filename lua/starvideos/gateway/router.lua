@@ -10,7 +10,8 @@ local PREFIX = "^/kyyReactApiServer/v1/"
 
 local ID = "(video_%x+)"
 
--- From the first that fits. `open`: it needs no caller. `module`: of
+-- From the first that fits. `open`: it needs no caller. `lasting`: it may last, and
+-- is none of the requests that a caller may have under way. `module`: of
 -- starvideos.gateway, whose function `run` takes app, request and what the path
 -- names, and returns a status, a table to send as JSON and headers; or nil and a
 -- refusal; or true where it has sent its answer.
@@ -35,20 +36,29 @@ local rows = {
   { "DELETE", "^/v1/videos/" .. ID .. "$", "api.openai", "delete" },
   { "POST", "^/v1/session$", "session", "create", open = true },
   { "DELETE", "^/v1/session$", "session", "delete", open = true },
-  { "GET", "^/v1/videos/" .. ID .. "/content$", "content", "run" },
-  { "GET", "^/v1/videos/" .. ID .. "/events$", "stream", "run" },
+  { "GET", "^/v1/videos/" .. ID .. "/content$", "content", "run",
+    lasting = true },
+  { "GET", "^/v1/videos/" .. ID .. "/events$", "stream", "run",
+    lasting = true },
   { "GET", "^/healthz$", "health", "run", open = true },
   { "GET", "^/metrics$", "metrics", "run", open = true },
 }
 
 --- All routes: `method`, `pattern`, `module`, `name` (of its function), `dialect`,
--- `open`, `label` (for logs and metrics, without ids).
+-- `open`, `lasting`, `label` (for logs and metrics, without ids).
 -- @table routes
 _M.routes = {}
 for index, row in ipairs(rows) do
   _M.routes[index] = { method = row[1], pattern = row[2], module = row[3],
     name = row[4], dialect = row.dialect or "openai", open = row.open,
-    label = row[1] .. " " .. row[2]:gsub("%([^)]*%)", "{id}"):gsub("[%^$%%]", "") }
+    lasting = row.lasting, label = row[1] .. " " .. row[2]:gsub("%([^)]*%)", "{id}"):gsub("[%^$%%]", "") }
+end
+
+--- Whether a request may last, by its route's label.
+-- @table lasting
+_M.lasting = {}
+for _, route in ipairs(_M.routes) do
+  _M.lasting[route.label] = route.lasting
 end
 
 local function allows(route, method)

@@ -20,8 +20,8 @@ describe("the guard of a gateway in nginx", function()
   } }
 
   -- Nothing is ordered here, so that no provider is asked.
-  local function start(callers, trusted_proxies)
-    gateway = gateways.start { base_url = "http://127.0.0.1:9", api_key = "key",
+  local function start(callers, trusted_proxies, workers)
+    gateway = gateways.start { workers = workers, base_url = "http://127.0.0.1:9", api_key = "key",
       callers = callers, trusted_proxies = trusted_proxies }
   end
 
@@ -55,6 +55,39 @@ describe("the guard of a gateway in nginx", function()
     assert.is_nil(headers["access-control-allow-credentials"])
     return headers
   end
+
+  it("limits what one caller has under way, until the client goes away",
+    function()
+      start(CALLERS, nil, 1)
+      local clients = {}
+      for index = 1, 64 do
+        local client = assert(socket.connect("127.0.0.1", gateway.port))
+        assert(client:send(raw_http.head("POST", "/v1/videos", {
+          Host = "127.0.0.1:" .. gateway.port, ["Content-Length"] = 1000,
+          ["Content-Type"] = "application/json",
+          Authorization = "Bearer token-of-ann" })))
+        clients[index] = client
+      end
+      local give_up = core.now() + 8
+      repeat
+        local status, _, headers = list { Authorization = "Bearer token-of-ann" }
+        assert(core.now() < give_up, status)
+        local is_full = status == 429 and headers["retry-after"] == "1"
+      until is_full
+      assert.equal(200, (list { Authorization = "Bearer token-of-bob" }))
+      for _, client in ipairs(clients) do
+        client:close()
+      end
+      repeat
+        assert(core.now() < give_up, gateway:logs())
+      until list { Authorization = "Bearer token-of-ann" } == 200
+      -- A body that nginx refuses, too.
+      for _ = 1, 70 do
+        assert.equal(413, (ask("POST", "/v1/videos", { ["Content-Length"] = 70000,
+          Authorization = "Bearer token-of-ann" })))
+      end
+      assert.equal(200, (list { Authorization = "Bearer token-of-ann" }))
+    end)
 
   local function guess(forwarded)
     return (list { Authorization = "Bearer wrong", ["X-Forwarded-For"] = forwarded })

@@ -15,6 +15,9 @@ local _M = {}
 local USUAL_LIMIT = 20
 local MAX_LIMIT = 100
 
+-- Of the orders on a page, which has one at least; the next page has the others.
+local MAX_BYTES = 524288
+
 local function refuse(param, message)
   return nil, refusals.new { status = 400, code = "invalid_value", param = param,
     message = message }
@@ -102,9 +105,15 @@ function _M.list(app, request)
   if not entries then
     return nil, more
   end
-  local data = {}
+  local data, bytes = {}, 0
   for index, entry in ipairs(entries) do
-    data[index] = openai.object(entry, app.catalog)
+    local object = openai.object(entry, app.catalog)
+    bytes = bytes + #json.encode(object)
+    if index > 1 and bytes > MAX_BYTES then
+      more = true
+      break
+    end
+    data[index] = object
   end
   return 200, { object = "list", data = data[1] and data or json.empty_list,
     first_id = data[1] and data[1].id or json.null,

@@ -151,3 +151,15 @@ it("an order is shown and deleted, or refused", function()
   refused(404, openai.retrieve(app, request {}, "video_1"))
   refused(404, openai.delete(app, request {}, "video_1"))
 end)
+
+describe("a list of long orders", function()
+  it("ends a page before it is too large, and says that more follow", function()
+    local first, second = entry "video_1", entry "video_2"
+    first.params = { prompt = ("x"):rep(600000) }
+    second.params = first.params
+    answer("list", { first, second }, false)
+    local status, value = openai.list(app, request {})
+    assert.same({ 200, 1, true, "video_1" },
+      { status, #value.data, value.has_more, value.last_id })
+  end)
+end)
