@@ -290,6 +290,18 @@ function Callers:find(token)
   return found
 end
 
+--- Find the caller of a token by the beginning of the token's SHA-256.
+-- @tparam string prefix 16 hex digits
+-- @treturn ?table caller; nil where no caller has that token any more
+-- @treturn ?string the whole digest
+function Callers:named(prefix)
+  for _, known in ipairs(self.digests) do
+    if known.text:sub(1, 16) == prefix then
+      return known.caller, known.text
+    end
+  end
+end
+
 --- Whether any caller's pages may come from an origin.
 -- @tparam string origin_text as a browser sends it
 -- @treturn boolean

@@ -10,13 +10,14 @@
 local c_locale = require "starvideos.c_locale"
 local callers = require "starvideos.gateway.callers"
 local curl = require "starvideos.curl"
+local secrets = require "starvideos.gateway.secret"
 local hosts = require "starvideos.nginx.host"
 local refusals = require "starvideos.gateway.refusal"
 
 local _M = {}
 
---- The name of the cookie that holds a token.
-_M.COOKIE = "starvideos_token"
+--- The name of the cookie of a session; over HTTPS `__Host-` stands before it.
+_M.COOKIE = "starvideos_session"
 
 --- What every 401 says of how to send one.
 _M.CHALLENGE = 'Bearer realm="starvideos"'
@@ -118,12 +119,75 @@ function _M.check(app, request)
   return true
 end
 
-local function cookie_of(request)
+-- What a caller connects to by HTTPS, with its port.
+local function secure_host(app, request)
+  local address = app.settings.public_url or request.scheme .. "://"
+    .. c_locale.lower(request.host or "")
+  return address:match "^https://(.*)$"
+end
+
+--- Whether a caller comes by HTTPS.
+-- @tparam table app
+-- @tparam table request
+-- @treturn boolean
+-- @treturn ?boolean whether by a public name, whose other ports are HTTPS, too
+function _M.is_secure(app, request)
+  local host = secure_host(app, request)
+  return host ~= nil, host and not host:find "^localhost:?%d*$"
+    and not host:find "^127%." and not host:find "^%["
+end
+
+--- The cookie's name for a request.
+-- @tparam table app
+-- @tparam table request
+-- @treturn string
+function _M.cookie_name(app, request)
+  return ((_M.is_secure(app, request)) and "__Host-" or "") .. _M.COOKIE
+end
+
+local function cookie_of(app, request)
+  local wanted = _M.cookie_name(app, request)
   for pair in (request.header "Cookie" or ""):gmatch "[^;]+" do
     local name, value = pair:match "^%s*([^%s=]+)=(%S*)"
-    if name == _M.COOKIE then
+    if name == wanted then
       return value
     end
+  end
+end
+
+local function signature(app, digest, text)
+  return curl.hmac_sha256(app.secret, "session " .. digest .. " " .. text)
+end
+
+--- A session of a caller: until when, whose token, and its own name, signed.
+-- @tparam table app
+-- @tparam string token a right one
+-- @tparam number seconds
+-- @treturn string
+function _M.session(app, token, seconds)
+  local digest = curl.sha256(token)
+  local text = ("%.0f.%s.%s"):format(app.now() + seconds, digest:sub(1, 16),
+    secrets.new():sub(1, 32))
+  return text .. "." .. signature(app, digest, text)
+end
+
+--- The caller of the session that a request's cookie has.
+-- @tparam table app
+-- @tparam table request
+-- @treturn ?table caller
+-- @treturn ?string the key by which the shared dict knows that it has ended
+-- @treturn ?number Unix seconds when it ends
+function _M.of_session(app, request)
+  local text, until_text, prefix, name, mac = (cookie_of(app, request) or "")
+    :match "^((%d+)%.(%x+)%.(%x+))%.(%x+)$"
+  local ends = tonumber(until_text)
+  if not text or #prefix ~= 16 or ends <= app.now() then
+    return nil
+  end
+  local caller, digest = app.callers:named(prefix)
+  if caller and curl.equal(signature(app, digest, text), mac)
+    and not app.shared:get("signed_out " .. name) then
+    return caller, "signed_out " .. name, ends
   end
 end
 
@@ -140,13 +204,15 @@ end
 -- What was sent as a token, if anything was. Another site's page sends its
 -- caller's token itself: a browser adds cookies to what pages of a neighbouring
 -- site send.
-local function sent_token(request, is_foreign)
+local function sent_token(app, request, is_foreign)
   local scheme, token = (request.header "Authorization" or "")
     :match "^(%a+) +(.*)$"
   if scheme and c_locale.lower(scheme) == "bearer" then
     return token:match "^.*[^ ]" or ""
   end
-  return not is_foreign and cookie_of(request) or nil
+  if not is_foreign then
+    return cookie_of(app, request), true
+  end
 end
 
 --- Count a wrong token.
@@ -187,9 +253,10 @@ function _M.caller(app, request)
     return LOCAL
   end
   local origin = foreign_origin(app, request)
-  local sent = sent_token(request, origin ~= nil)
-  local token = _M.token(sent)
+  local sent, is_session = sent_token(app, request, origin ~= nil)
+  local token = not is_session and _M.token(sent)
   local caller = token and app.callers:find(token)
+    or is_session and _M.of_session(app, request) or nil
   if not caller then
     return unknown_caller(app, request, sent ~= nil)
   elseif origin and not callers.allows(caller, origin) then

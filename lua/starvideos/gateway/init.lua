@@ -41,6 +41,9 @@ end
 -- What each answer has, whatever comes of its request.
 local function set_headers(request)
   ngx.header["X-Request-Id"] = request.id
+  if select(2, guard.is_secure(app, request)) then
+    ngx.header["Strict-Transport-Security"] = "max-age=31536000"
+  end
   for name, value in pairs(guard.headers(app, request)) do
     ngx.header[name] = value
   end

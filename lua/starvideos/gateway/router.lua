@@ -51,7 +51,8 @@ _M.routes = {}
 for index, row in ipairs(rows) do
   _M.routes[index] = { method = row[1], pattern = row[2], module = row[3],
     name = row[4], dialect = row.dialect or "openai", open = row.open,
-    lasting = row.lasting, label = row[1] .. " " .. row[2]:gsub("%([^)]*%)", "{id}"):gsub("[%^$%%]", "") }
+    lasting = row.lasting,
+    label = row[1] .. " " .. row[2]:gsub("%([^)]*%)", "{id}"):gsub("[%^$%%]", "") }
 end
 
 --- Whether a request may last, by its route's label.

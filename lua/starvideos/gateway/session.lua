@@ -14,10 +14,9 @@ local KEPT = 30 * DAY
 -- A cookie that scripts of the page cannot read, and that no other site's page
 -- sends.
 local function cookie(app, request, value, seconds)
-  local is_secure = request.scheme == "https"
-    or (app.settings.public_url or ""):find "^https:" ~= nil
   return ("%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict%s"):format(
-    guard.COOKIE, value, seconds, is_secure and "; Secure" or "")
+    guard.cookie_name(app, request), value, seconds,
+    guard.is_secure(app, request) and "; Secure" or "")
 end
 
 local function refused(status, code, message, more)
@@ -54,16 +53,25 @@ function _M.create(app, request)
       param = "token", headers = { ["WWW-Authenticate"] = guard.CHALLENGE } })
   end
   return 200, { caller = caller.name },
-    { ["Set-Cookie"] = cookie(app, request, token, KEPT) }
+    { ["Set-Cookie"] = cookie(app, request,
+      guard.session(app, token, KEPT), KEPT) }
 end
 
---- Sign out: the cookie goes.
+--- Sign out: the session ends for all workers of this gateway, until nginx is
+-- started again; another gateway with the same secret does not learn of it.
 -- @tparam table app
 -- @tparam table request
 -- @treturn number status
 -- @treturn table empty
 -- @treturn table headers
 function _M.delete(app, request)
+  local caller, name, ends
+  if app.callers and not guard.is_foreign(app, request) then
+    caller, name, ends = guard.of_session(app, request)
+  end
+  if caller then
+    app.shared:set(name, true, ends - app.now())
+  end
   return 200, {}, { ["Set-Cookie"] = cookie(app, request, "", 0) }
 end
 

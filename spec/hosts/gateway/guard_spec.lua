@@ -121,7 +121,7 @@ describe("the guard of a gateway in nginx", function()
 
     it("lets a caller in by the header or the cookie", function()
       assert.equal(200, (list { Authorization = "Bearer token-of-ann" }))
-      assert.equal(200, (list { Cookie = "starvideos_token=token-of-ann" }))
+      assert.equal(401, (list { Cookie = "starvideos_session=token-of-ann" }))
     end)
 
     it("refuses others before their body comes", function()
@@ -149,7 +149,10 @@ describe("the guard of a gateway in nginx", function()
       end)
 
     it("lets its own page and allowed ones in", function()
-      assert.equal(200, (list { Cookie = "starvideos_token=token-of-ann",
+      local text = json.encode { token = "token-of-ann" }
+      local signed_in = select(3, ask("POST", "/v1/session", {
+        ["Content-Type"] = "application/json", ["Content-Length"] = #text }, text))
+      assert.equal(200, (list { Cookie = signed_in["set-cookie"]:match "^[^;]+",
         Origin = "http://127.0.0.1:" .. gateway.port,
         ["Sec-Fetch-Site"] = "same-origin" }))
       local status, _, headers = list { Authorization = "Bearer token-of-bob",

@@ -8,8 +8,9 @@ describe("the guard of a gateway", function()
 
   before_each(function()
     local counts = {}
-    app = { settings = { hosts = { "127.0.0.1:8080", "Videos.example" } },
-      shared = { incr = function(_, key, change, first)
+    app = { secret = ("5e"):rep(32), now = function() return 1e9 end,
+      settings = { hosts = { "127.0.0.1:8080", "Videos.example" } },
+      shared = { get = function() end, incr = function(_, key, change, first)
         counts[key] = (counts[key] or first) + change
         return counts[key]
       end },
@@ -28,6 +29,10 @@ describe("the guard of a gateway", function()
       made[name] = value
     end
     return made
+  end
+
+  local function signed_in(token)
+    return guard.COOKIE .. "=" .. guard.session(app, token, 60)
   end
 
   local function assert_refused(status, code, ok, refusal)
@@ -143,17 +148,17 @@ describe("the guard of a gateway", function()
 
     it("knows them by the cookie", function()
       assert.equal("ann",
-        assert(caller { Cookie = "starvideos_token=token-of-ann" }).name)
+        assert(caller { Cookie = "" .. signed_in "token-of-ann" .. "" }).name)
       assert.equal("bob", assert(caller {
-        Cookie = "a=b; starvideos_token=token-of-bob; c=d" }).name)
+        Cookie = "a=b; " .. signed_in "token-of-bob" .. "; c=d" }).name)
       assert_refused(401, "missing_api_key", caller {
-        Cookie = "my_starvideos_token=token-of-bob" })
+        Cookie = "my_starvideos_session=token-of-bob" })
     end)
 
     it("goes by the header where there is a cookie too", function()
       assert_refused(401, "invalid_api_key", caller {
         Authorization = "Bearer wrong",
-        Cookie = "starvideos_token=token-of-ann" })
+        Cookie = "" .. signed_in "token-of-ann" .. "" })
     end)
 
     it("refuses others, and says how to send a token", function()
@@ -175,7 +180,7 @@ describe("the guard of a gateway", function()
 
     it("ignores the cookie for another origin's page", function()
       local headers = { Origin = "https://play.example",
-        Cookie = "starvideos_token=token-of-bob" }
+        Cookie = "" .. signed_in "token-of-bob" .. "" }
       assert_refused(401, "missing_api_key", caller(headers))
       headers.Authorization = "Bearer token-of-bob"
       assert.equal("bob", assert(caller(headers)).name)

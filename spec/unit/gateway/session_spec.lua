@@ -5,12 +5,16 @@ local json = require "starvideos.json"
 local session = require "starvideos.gateway.session"
 
 describe("signing in to a gateway", function()
-  local app, counts
+  local app, counts, now
 
   before_each(function()
-    counts = {}
-    app = { settings = { hosts = { "127.0.0.1:8080" } },
-      shared = { incr = function(_, key, change, first, seconds)
+    counts, now = {}, 1e9
+    app = { secret = ("5e"):rep(32), now = function() return now end,
+      settings = { hosts = { "127.0.0.1:8080" } },
+      shared = {
+        get = function(_, key) return counts[key] end,
+        set = function(_, key, value) counts[key] = value end,
+        incr = function(_, key, change, first, seconds)
         assert.equal(guard.policy.window, seconds)
         counts[key] = (counts[key] or first) + change
         return counts[key]
@@ -46,16 +50,56 @@ describe("signing in to a gateway", function()
     local status, answer, headers = sign_in "token-of-ann"
     assert.equal(200, status)
     assert.same({ caller = "ann" }, answer)
-    assert.equal("starvideos_token=token-of-ann; Path=/; Max-Age=2592000;"
-      .. " HttpOnly; SameSite=Strict", headers["Set-Cookie"])
+    local cookie = headers["Set-Cookie"]
+    assert.truthy(cookie:find("^starvideos_session=%S+; Path=/; Max%-Age=2592000;"
+      .. " HttpOnly; SameSite=Strict$"), cookie)
+    assert.is_nil(cookie:find("token-of", 1, true))
   end)
 
-  it("keeps the cookie off plain HTTP where there is TLS", function()
-    local _, _, headers = sign_in("token-of-ann", { scheme = "https" })
-    assert.truthy(headers["Set-Cookie"]:find "; Secure$")
+  it("keeps the cookie to HTTPS and to its host where it has that", function()
+    local function of(change)
+      return select(3, sign_in("token-of-ann", change))["Set-Cookie"]
+    end
+    for _, host in ipairs { "127.0.0.1:8080", "localhost:8080", "[::1]:8080" } do
+      assert.is_nil(of({ host = host }):find "Secure")
+      assert.is_false(select(2, guard.is_secure(app, request("",
+        { scheme = "https", host = host }))))
+    end
+    local named = of { scheme = "https", host = "videos.example" }
+    assert.truthy(named:find "^__Host%-starvideos_session=.*; Path=/;.*; Secure$")
     app.settings.public_url = "https://videos.example"
-    _, _, headers = sign_in "token-of-ann"
-    assert.truthy(headers["Set-Cookie"]:find "; Secure$")
+    assert.truthy(of():find "^__Host%-.*; Secure$")
+  end)
+
+  -- The name of the caller that a cookie's session is of.
+  local function caller_of(cookie)
+    local caller = guard.caller(app, request("", { header = function(name)
+      return name == "Cookie" and cookie or nil
+    end }))
+    return caller and caller.name
+  end
+
+  local function cookie_of(token)
+    return select(3, sign_in(token))["Set-Cookie"]:match "^[^;]+"
+  end
+
+  it("ends with its time, its token and the sign-out, and is not forged", function()
+    local cookie, other = cookie_of "token-of-ann", cookie_of "token-of-ann"
+    assert.equal("ann", caller_of(cookie))
+    session.delete(app, request("", { header = function(name)
+      return name == "Cookie" and cookie or nil
+    end }))
+    assert.is_nil(caller_of(cookie))
+    assert.equal("ann", caller_of(other))
+    assert.is_nil(caller_of((other:gsub("=1", "=2"))))
+    assert.is_nil(caller_of(other .. "0"))
+    assert.is_nil(caller_of(guard.COOKIE .. "=token-of-ann"))
+    now = now + 30 * 86400
+    assert.is_nil(caller_of(other))
+    other = cookie_of "token-of-ann"
+    app.callers = assert(callers.parse(json.encode { callers = {
+      { name = "ann", token_sha256 = curl.sha256 "another" } } }))
+    assert.is_nil(caller_of(other))
   end)
 
   it("refuses what is nobody's token", function()
@@ -106,7 +150,7 @@ describe("signing in to a gateway", function()
   it("ends with the cookie", function()
     local status, _, headers = session.delete(app, request "")
     assert.equal(200, status)
-    assert.equal("starvideos_token=; Path=/; Max-Age=0; HttpOnly;"
+    assert.equal("starvideos_session=; Path=/; Max-Age=0; HttpOnly;"
       .. " SameSite=Strict", headers["Set-Cookie"])
   end)
 end)
