@@ -180,13 +180,14 @@ describe("hostile callers of a gateway", function()
     for index = 1, 10000 do
       many["X-" .. index] = "a"
     end
-    for _ = 1, 20 do
+    for count = 1, 20 do
       assert.equal(431, (ask(head("GET", "/v1/videos", many))))
       assert.equal(431, (ask(head("GET", "/v1/videos",
         { Authorization = "Bearer " .. ("a"):rep(100000) }))))
       assert.equal(414, (ask(head("GET", "/" .. ("a"):rep(100000)))))
-      assert.equal(401, (ask(head("GET", "/v1/videos",
-        { Authorization = "Bearer " .. ("a"):rep(8000) }))))
+      local status = ask(head("GET", "/v1/videos",
+        { Authorization = "Bearer " .. ("a"):rep(8000) }))
+      assert.is_true(status == 429 or count <= 10 and status == 401, status)
     end
     assert_serves()
     assert_flat(before, "headers")
@@ -227,8 +228,9 @@ describe("hostile callers of a gateway", function()
     local before = memory()
     local slow = head("POST", "/v1/videos", { Authorization = ann,
       ["Content-Length"] = 60000 }) .. "{"
-    -- Who drips is not stopped, but cannot hold more than so many connections.
-    assert.equal(44, drip(300, slow, "a", 1))
+    -- Who drips is not stopped, but has 64 requests under way in each of two
+    -- workers at most.
+    assert.is_true(drip(300, slow, "a", 1) >= 300 - 2 * 64)
     local nobody = slow:gsub("Authorization[^\n]*\n", "")
     assert.equal(100, drip(100, nobody, "a", 0))
     -- Who stops is cut off; nginx gives no answer to that.
