@@ -286,11 +286,21 @@ return worlds.behaviour("the requests of a gateway", function(each)
 
   it("are deleted by their caller alone, once they have ended", function()
     local row, ledger = place(alice).row, contexts.of(alice).ledger
+    world:run "UPDATE starvideos_orders SET state = 'submitting'"
     assert.is_false(ledger:delete_request(row.order_id))
     world:run "UPDATE starvideos_orders SET state = 'downloaded'"
     assert.is_false(contexts.of(bob).ledger:delete_request(row.order_id))
     assert.is_true(ledger:delete_request(row.order_id))
     assert.is_false(ledger:delete_request(row.order_id))
+  end)
+
+  it("are deleted while they wait in the queue, and not sent", function()
+    local row, ledger = place(alice).row, contexts.of(alice).ledger
+    assert.is_false(contexts.of(bob).ledger:delete_request(row.order_id))
+    assert.is_true(ledger:delete_request(row.order_id))
+    assert.equal("abandoned",
+      world:rows("SELECT state FROM starvideos_orders")[1].state)
+    assert.same({}, listed(alice))
   end)
 
   describe("of many processes at the same time", function()

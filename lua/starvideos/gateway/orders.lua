@@ -288,7 +288,7 @@ function _M.list(app, caller, page)
   return list, #rows > page.limit
 end
 
---- Delete an order that has ended: its entry, its prompt, and its file.
+--- Delete an order that has ended, or that still waits in the queue: its entry, its prompt, and its file.
 -- @tparam table app
 -- @tparam table caller
 -- @tparam string id
@@ -298,14 +298,15 @@ function _M.delete(app, caller, id)
   local entry, refusal = _M.find(app, caller, id)
   if not entry then
     return nil, refusal
-  elseif entry.status == "queued" or entry.status == "in_progress" then
-    return nil, refusals.new { status = 409, code = "video_running",
-      retry = false, message = "the video is still being made, and no order can"
-        .. " be taken back: delete it when it has ended" }
   end
   local context = context_of(app, caller)
   local deleted, err = context.ledger:delete_request(entry.order_id)
-  if not deleted then
+  if deleted == false and (entry.status == "queued"
+    or entry.status == "in_progress") then
+    return nil, refusals.new { status = 409, code = "video_running",
+      retry = false, message = "the video is still being made, and no order can"
+        .. " be taken back: delete it when it has ended" }
+  elseif not deleted then
     return nil, err and refusals.of(err) or refusals.not_found()
   end
   live.note(entry.order_id, { state = "deleted" })

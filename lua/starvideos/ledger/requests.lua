@@ -3,6 +3,7 @@
 -- @module starvideos.ledger.requests
 
 local archive = require "starvideos.ledger.archive"
+local leases = require "starvideos.ledger.lease"
 local news = require "starvideos.ledger.news"
 local placement = require "starvideos.ledger.placement"
 local queue = require "starvideos.ledger.queue"
@@ -325,11 +326,23 @@ local DELETE = [[UPDATE starvideos_orders SET deleted_at = ?, params = request,
 -- @tparam table caller
 -- @tparam string order_id
 -- @tparam string account
--- @treturn ?boolean whether it was there and had ended
+-- @treturn ?boolean whether it was there and had ended, or waited in the queue
 -- @treturn ?table err
 function _M.delete(store, caller, order_id, account)
   return store:transaction(function()
-    local count, err = store:write(DELETE, caller.now, order_id, account)
+    local waiting, err = store:select_where("WHERE order_id = ? AND account = ? AND "
+      .. GONE .. " AND state = 'queued'", order_id, account)
+    local row = waiting and waiting[1]
+    -- A worker that claims it meanwhile changes its revision: then it is not deleted.
+    if row and not leases.is_busy(store, caller, row) then
+      waiting, err = store:transition(caller, row, "abandoned",
+        { owner = false, lease = false })
+    end
+    if waiting == nil then
+      return nil, err
+    end
+    local count
+    count, err = store:write(DELETE, caller.now, order_id, account)
     if count == 1 then
       count, err = store:write(archive.DROP_BODY, order_id)
       return count and true, err
