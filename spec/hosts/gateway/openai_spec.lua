@@ -232,6 +232,7 @@ describe("OpenAI's API of a gateway", function()
 
   it("deletes what has ended, and nothing that is being made", function()
     local video = created(order { prompt = "[scenario:takes=4] Rain over it" })
+    until_is("in_progress", video.id)
     local status, value, headers = ask("DELETE", "/v1/videos/" .. video.id)
     assert.same({ 409, "false" }, { status, headers["x-should-retry"] })
     assert.truthy(value.error.message)
