@@ -81,7 +81,8 @@ end
 -- @return what the path names, or a refusal
 -- @treturn ?string the dialect of the path
 function _M.find(method, path)
-  path = path:gsub(PREFIX, "/v1/"):gsub("(.)/$", "%1")
+  path = path:gsub(PREFIX, "/v1/")
+    :gsub("^(/v1/[^/]+/?[^/]*)/$", "%1") -- a file is at one address alone
   local methods, dialect = {}, nil
   for _, route in ipairs(_M.routes) do
     local match = path:match(route.pattern)
