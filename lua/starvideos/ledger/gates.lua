@@ -15,7 +15,7 @@ local _M = {}
 _M.policy = {
   failures = 5, -- failed tasks in a row, after which the queue stops
   lowering = 2, -- after a hold, in which further 429 do not lower the rates
-  behind = 30, -- for which others are sent first when a queue continues
+  behind = 2, -- for which others are sent first when a queue continues
   sweep = 60, -- between looks for holds that have no effect any more
 }
 
@@ -89,11 +89,11 @@ local CONTINUE = [[DELETE FROM starvideos_limits
   WHERE kind IN ('failures', 'suspect', 'halt')
   AND (:scope = '' AND base_url = :base_url OR ]] .. OBEYED .. ")"
 
--- What was handed back before, as what halted the queue was, is not the first to be
--- sent again.
+-- What was handed back before is due, but as what halted the queue not the first to
+-- be sent again.
 local BEHIND = ([[UPDATE starvideos_orders SET not_before = :now + @behind@,
   revision = revision + 1 WHERE state = 'queued' AND claim IS NULL
-  AND not_before < :now + @behind@ AND base_url = :base_url
+  AND not_before IS NOT NULL AND base_url = :base_url
   AND (:scope = '' OR account = :account)]])
   :gsub("@behind@", tostring(_M.policy.behind))
 
