@@ -288,7 +288,8 @@ function _M.list(app, caller, page)
   return list, #rows > page.limit
 end
 
---- Delete an order that has ended, or that still waits in the queue: its entry, its prompt, and its file.
+--- Delete an order that has ended, or that still waits in the queue: its entry, its
+-- prompt, and its file.
 -- @tparam table app
 -- @tparam table caller
 -- @tparam string id

@@ -6,6 +6,8 @@ local certificate = require "starvideos.sandbox.nginx.certificate"
 local commands = require "spec.fixtures.gateway_command"
 local curl = require "starvideos.curl"
 local file = require "starvideos.nginx.file"
+local files = require "spec.fixtures.files"
+local in_process = require "spec.fixtures.command"
 local json = require "starvideos.json"
 local nginx = require "starvideos.sandbox.nginx"
 local postgres = require "spec.fixtures.postgres"
@@ -344,6 +346,26 @@ describe("the command gateway", function()
         command.folder .. "/lua5.4/?.so;;" }) .. command.program
       command:start()
       fails(2, "make LUA=luajit")
+    end)
+  end
+end)
+
+describe("what the command gateway prints", function()
+  for what, words in pairs {
+    ["a folder with a blank"] = { "--folder", "/srv/a b" },
+    ["a folder with a specifier"] = { "--folder", "/srv/%H" },
+    ["the folder of a ledger with a blank"] = { "--folder", "/srv/a", "--ledger",
+      "/srv/a b/ledger.db" },
+  } do
+    it("is no unit that would name " .. what .. " otherwise", function()
+      local folder = files.folder()
+      local code, _, err = in_process.run { "gateway", "--print-config",
+        folder .. "/etc", (table.unpack or unpack)(words) }
+      assert.equal(2, code)
+      assert.truthy(err:find("systemd's unit cannot name the path /srv/", 1, true),
+        err)
+      assert.is_nil(files.read(folder .. "/etc/nginx.conf"))
+      files.remove(folder)
     end)
   end
 end)

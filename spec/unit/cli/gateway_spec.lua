@@ -1,6 +1,5 @@
 local commands = require "spec.fixtures.command"
 local curl = require "starvideos.curl"
-local daemon = require "starvideos.nginx.daemon"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.json"
 
@@ -59,28 +58,6 @@ describe("the command gateway, before it starts anything,", function()
   for _, name in ipairs { "x\nExecStartPre=/bin/false", "x y", "x;", "%n" } do
     it(("refuses the account %q"):format(name), function()
       is_refused("--user must be the name of an account", "--user", name)
-    end)
-  end
-
-  for what, words in pairs {
-    ["a folder with a blank"] = { "--folder", "/srv/a b" },
-    ["a folder with a specifier"] = { "--folder", "/srv/%H" },
-    ["the folder of a ledger with a blank"] = { "--folder", "/srv/a", "--ledger",
-      "/srv/a b/ledger.db" },
-  } do
-    it("writes no unit that would name " .. what .. " otherwise", function()
-      if not daemon.modules() then
-        return pending "nginx is not installed"
-      end
-      local etc = folder .. "/etc"
-      words[#words + 1] = "--print-config"
-      words[#words + 1] = etc
-      table.insert(words, 1, "gateway")
-      local code, _, err = commands.run(words)
-      assert.equal(2, code)
-      assert.truthy(err:find("systemd's unit cannot name the path /srv/", 1, true),
-        err)
-      assert.is_nil(files.read(etc .. "/nginx.conf"))
     end)
   end
 
