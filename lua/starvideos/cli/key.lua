@@ -17,8 +17,8 @@ end
 -- The line that holds the key. Others may follow it.
 local function line_in(text)
   local lines = {}
-  for line in text:gmatch "[^\r\n]+" do
-    line = line:match "^%s*(.-)%s*$"
+  for whole in text:gmatch "[^\r\n]+" do
+    local line = whole:match "^%s*(.-)%s*$"
     if assigned(line) == NAME then
       return line
     elseif line ~= "" and line:sub(1, 1) ~= "#" then
