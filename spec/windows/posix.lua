@@ -75,6 +75,8 @@ return {
     ["the command drains at SIGTERM: takes the answers on the wire, and "
       .. "hands the rest back"]
       = SIGNAL,
+    ["the command keeps the received part of a video when the disk is full"] =
+      "its disk is a limit of the shell's, under which no part is kept there",
     ["the command quits at a second Ctrl-C at once"] = ENDED,
     ["the command quits at a second SIGTERM at once"] = SIGNAL,
     ["the command says at SIGTERM which task goes on, and exits 143"] = SIGNAL,
@@ -105,7 +107,13 @@ return {
     ["a download of a process that was killed is as open to others as other "
       .. "files, and its notes are not"]
       = FORK,
+    ["a download of a process that was killed is gone on with by several that "
+      .. "are killed, too"]
+      = FORK,
     ["a download of a process that was killed is gone on with by the next"] = FORK,
+    ["a download of a process that was killed is restarted where a byte of it "
+      .. "has changed"]
+      = FORK,
     ["a download of a process that was killed is restarted where the server "
       .. "does not say so itself"]
       = FORK,
@@ -278,6 +286,9 @@ return {
     ["an actor marks no connection with what a host may have chosen for its "
       .. "own"]
       = "connections have no mark",
+  },
+  ["spec/unit/cli/doctor_spec.lua"] = {
+    ["doctor says that a ledger is a link to nothing"] = LINKS,
   },
   ["spec/unit/operation/download_spec.lua"] = {
     ["download the target may be no pipe, nor have one beside it, and "
