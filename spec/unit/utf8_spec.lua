@@ -39,9 +39,13 @@ describe("a text as it is shown", function()
     function()
       for _, piece in ipairs { "a", "\27", "\226\128\174", "\255", "一" } do
         local function cost(size)
-          local text, began = piece:rep(math.floor(size / #piece)), os.clock()
-          utf8.shown(text)
-          return os.clock() - began
+          local text, least = piece:rep(math.floor(size / #piece)), math.huge
+          for _ = 1, 3 do
+            local began = os.clock()
+            utf8.shown(text)
+            least = math.min(least, os.clock() - began)
+          end
+          return least
         end
         cost(65536)
         assert.is_true(cost(262144) < 6 * cost(65536) + 0.02, piece)
