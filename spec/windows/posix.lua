@@ -40,7 +40,6 @@ return {
   ["spec/integration/private_spec.lua"] = PRELOAD,
   ["spec/integration/limits_spec.lua"] = SERVER,
   ["spec/integration/sandbox_nginx_spec.lua"] = NGINX,
-  ["spec/integration/outside_spec.lua"] = "it makes links by a POSIX shell",
   ["spec/integration/planted_spec.lua"] = "it plants links and pipes by a POSIX shell",
   ["spec/integration/search_path_spec.lua"] = "it starts the command in a POSIX shell",
   ["spec/integration/signals_spec.lua"] = SIGNAL,
