@@ -291,7 +291,7 @@ return {
   },
   ["spec/unit/gateway/guard_spec.lua"] = {
     ["the guard of a gateway reads headers in a time that grows with their length"] =
-      PROCESSOR,
+      { PROCESSOR },
   },
   ["spec/unit/operation/download_spec.lua"] = {
     ["download the target may be no pipe, nor have one beside it, and "
@@ -311,6 +311,6 @@ return {
   ["spec/unit/utf8_spec.lua"] = {
     ["a text as it is shown costs as much again for four times the bytes as "
       .. "for one, times four"]
-      = PROCESSOR,
+      = { PROCESSOR },
   },
 }
