@@ -192,19 +192,22 @@ static bool decide(sv_transfer *t) {
   return t->undecided || begin_file(t, resumed);
 }
 
-/* Also refuses a body whose announced length is too long. */
+/* Of a body that is too long the beginning is kept: it says what the task is. What
+** is announced beyond that is not waited for. */
 static bool keep(sv_transfer *t, const char *bytes, size_t size) {
-  CURL *easy = t->easy;
+  size_t room = t->max_body - t->body.size;
   curl_off_t length = -1;
-  curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-  if (t->body.size + size > t->max_body ||
-      (length > (curl_off_t)t->max_body && !t->undecided)) {
+  curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+  if (!sv_buffer_add(&t->body, bytes, size < room ? size : room)) {
+    return out_of_memory(&t->outcome);
+  } else if (size > room ||
+             (size == room && length > (curl_off_t)t->max_body)) {
     sv_outcome_say(&t->outcome, SV_REASON_TOO_LARGE,
                    "the answer is larger than %.0f bytes",
                    (double)t->max_body);
     return false;
   }
-  return sv_buffer_add(&t->body, bytes, size) || out_of_memory(&t->outcome);
+  return true;
 }
 
 static bool write_file(sv_transfer *t, const char *bytes, size_t size) {

@@ -226,6 +226,8 @@ int sv_push_result(lua_State *L, int reads, const sv_transfer *transfer,
   sv_push_failure(L, outcome);
   if (outcome->phase == SV_PHASE_BODY && !outcome->to_file) {
     set_text(L, transfer); /* the id in it may be that of a task */
+    push_headers(L, transfer, &(names){.count = -1});
+    lua_setfield(L, -2, "headers");
   }
   return 2;
 }

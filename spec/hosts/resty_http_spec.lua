@@ -346,9 +346,12 @@ describe("the transport resty_http, against the provider,", function()
   it("refuses answers that are too large", function()
     outside("POST", "/__sandbox/scenario", '{"scenario":"query_huge"}')
     local results = send({ url = url "/v1/result/x", timeout = 20,
+      max_body = 100000,
       headers = { Authorization = "Bearer " .. provider.key } })
     outside("POST", "/__sandbox/scenario", "{}")
     assert.equal("too_large", results[1].failure.reason)
+    assert.equal(100000, #results[1].failure.body)
+    assert.is_string(results[1].failure.headers["content-type"])
     assert.equal("body", results[1].failure.phase)
     assert.equal(200, results[1].failure.status)
   end)

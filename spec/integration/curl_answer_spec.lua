@@ -178,7 +178,10 @@ describe("the engine", function()
       end
       local failure = is_lost("too_large",
         get(server.url .. "/zeros", { max_body = 100000 }))
-      assert.is_true(#failure.body <= 100000)
+      assert.equal(100000, #failure.body)
+      assert.is_string(failure.headers["content-type"])
+      assert.equal("hello", is_lost("too_large",
+        get(server.url .. "/hello", { max_body = 5 })).body)
       assert.is_nil(is_lost("reset", raw "HTTP/1.1 200 O").body)
     end)
 
@@ -197,9 +200,10 @@ describe("the engine", function()
       is_lost("too_large", get(server.url .. "/zeros"))
     end)
 
-    it("that announces more than max_body is not waited for", function()
+    it("that announces more than max_body is not waited for beyond it", function()
       assert.is_true(timed(function()
-        is_lost("too_large", get(server.url .. "/big", { timeout = 10 }))
+        is_lost("too_large", get(server.url .. "/big", { timeout = 10,
+          max_body = 1 }))
       end) < 5)
     end)
 

@@ -147,7 +147,9 @@ local _M = {}
 -- @field bytes_sent of the request
 -- @field received bytes of the body
 -- @field status of HTTP, where it is known
--- @field body what came of the answer's body, where it went into memory
+-- @field body what came of the answer's body, where it went into memory; of one that
+--   is `too_large` as much as `max_body` allows
+-- @field headers of the answer, where its head came; as in a response
 -- @field errno of the system, where it gave one
 -- @field interrupted whether Ctrl-C has ended it; of a request with `finish`,
 --   whether the caller was interrupted or cancelled meanwhile

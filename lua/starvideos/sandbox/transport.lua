@@ -33,11 +33,16 @@ local function failure(kind, req, response, received)
   }
 end
 
-local function collected(response)
+-- At most so many bytes of a body, and how many there are.
+local function collected(response, most)
   local pieces, total = {}, 0
   for piece in body.pieces(response) do
-    pieces[#pieces + 1] = piece
+    local is_over = total + #piece > most
+    pieces[#pieces + 1] = is_over and piece:sub(1, most - total) or piece
     total = total + #piece
+    if is_over then
+      break
+    end
   end
   return table.concat(pieces), total
 end
@@ -56,12 +61,15 @@ local function spend(provider, req, response)
 end
 
 local function answered(req, response, elapsed)
-  if not req.sink and body.length(response) > (req.max_body or MAX_BODY) then
-    return nil, failure({ "too_large", "the answer is too large" }, req,
-      response, 0)
-  end
-  local text = collected(response)
+  local most = req.sink and math.huge or req.max_body or MAX_BODY
+  local text, received = collected(response, most)
   local headers = lowered(response.headers)
+  if received > most then
+    local lost = failure({ "too_large", ("the answer is larger than %d bytes")
+      :format(most) }, req, response, received)
+    lost.body, lost.headers = text, headers
+    return nil, lost
+  end
   if not response.unsized then
     headers["content-length"] = tostring(#text)
   end
@@ -84,7 +92,7 @@ local function exchange(provider, client, req)
   local abort = ABORTS[response.abort]
   if abort then
     local has_head = response.abort == "cut" or response.abort == "stall"
-    local received = has_head and select(2, collected(response)) or nil
+    local received = has_head and select(2, collected(response, math.huge)) or nil
     return nil, failure(abort, req, response, received)
   end
   return answered(req, response, elapsed)

@@ -149,10 +149,13 @@ local function report(self, now)
   end
 end
 
+-- Of a body that is too long the beginning is kept. What is announced beyond that
+-- is not waited for.
 local function to_memory(self, piece)
-  self.pieces[#self.pieces + 1] = piece
   local most = self.req.max_body or MAX_BODY
-  if math.max(self.received, self.answer.length or 0) > most then
+  local over = self.received - most
+  self.pieces[#self.pieces + 1] = over > 0 and piece:sub(1, -1 - over) or piece
+  if over > 0 or over == 0 and (self.answer.length or 0) > most then
     return nil, { reason = "too_large",
       message = ("the answer is larger than %d bytes"):format(most) }
   end
@@ -302,6 +305,7 @@ local function tell(self, failure)
   failure.phase, failure.sent = self.phase, self.sent
   failure.bytes_sent, failure.received = self.bytes_sent, self.received
   failure.status = failure.status or self.answer and self.answer.status
+  failure.headers = self.answer and self.answer.headers
 end
 
 --- Make the transport.
