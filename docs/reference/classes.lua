@@ -204,6 +204,8 @@ class("ClientOptions", "Options of `starvideos.new`.", {
   { "private_links?", "boolean", "save videos also from this machine or a private"
     .. " network, though the provider is elsewhere", default = "false" },
   { "max_video?", "integer", "bytes that a video may have", default = "4 GiB" },
+  { "max_answer?", "integer", "bytes that are read of an answer of the API",
+    default = "256 KiB" },
   { "on_event?", "fun(event: Event)", "called after each request, each change of an"
     .. " order, and with the bytes of a download" },
   { "interrupts?", quoted { "raise", "return" }, "whether Ctrl-C during a call"

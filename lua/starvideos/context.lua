@@ -18,6 +18,10 @@ local _M = {}
 -- 100 Mbit/s.
 local MAX_VIDEO = 4294967296
 
+-- 256 KiB, this library's choice: a refusal may quote a whole order, which has 64 KiB
+-- at most; more would hold up a frame.
+local MAX_ANSWER = 262144
+
 --- The fields of a context, and who reads them. Only `closed` and `told`
 -- change.
 -- @table fields
@@ -53,6 +57,7 @@ local MAX_VIDEO = 4294967296
 -- @tfield boolean private_links whether links to videos may lead to this machine
 --   or a private network: as the caller says, or because `base_url` does (download)
 -- @tfield number max_video bytes that a video may have (download)
+-- @tfield number max_answer bytes that are kept of an answer (api.exchange)
 -- @tfield table rate_limiter how many polls may be sent, see
 --   `starvideos.polling.rate_limiter` (send, watch, worker)
 -- @tfield table slots how many orders may be on the wire, see
@@ -177,6 +182,7 @@ function _M.new(options)
     private_links = options.private_links
       or core.is_private((base_url:match "//([^/]*)":gsub(":%d+$", ""))),
     max_video = options.max_video or MAX_VIDEO,
+    max_answer = options.max_answer or MAX_ANSWER,
     rate_limiter = rate_limiter.new(chance, options.poll_rate),
     slots = create_slots.new(options.max_creates),
     shared = options.shared,

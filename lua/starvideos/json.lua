@@ -38,10 +38,12 @@ local function decode_anew(text)
 end
 
 -- cjson notes the decimal point when anybody in the process makes an instance: it
--- cannot read a fraction where that was done in another locale.
+-- cannot read a fraction, and stops at its point, where that was done in another
+-- locale.
 local function decode(text)
   local ok, value = call(codec.decode, text)
-  if not ok and type(text) == "string" and text:find "%d%.%d" then
+  local at = not ok and tonumber(tostring(value):match "at character (%d+)$")
+  if at and text:sub(math.max(1, at - 2), at + 1):find "%d%.%d" then
     ok, value = call(decode_anew, text)
     cjson.new() -- as the host's own instances need it
   end
@@ -98,7 +100,7 @@ end
 local function with_line(why, text)
   return (why:gsub("at character (%d+)$", function(at)
     local before = text:sub(1, at - 1)
-    local lines = before:match "^.*\n"
+    local lines = before:find("\n", 1, true) and before:match "^.*\n"
     return lines and ("at line %d, column %d"):format(
       select(2, lines:gsub("\n", "")) + 1, at - #lines) or nil
   end))

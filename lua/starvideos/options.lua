@@ -151,6 +151,7 @@ _M.accepted = {
     insecure_http = boolean,
     private_links = boolean,
     max_video = count,
+    max_answer = count,
     connect_timeout = seconds,
     timeout = seconds,
     max_creates = count,

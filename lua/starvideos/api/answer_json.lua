@@ -6,6 +6,10 @@
 -- Repaired are: a byte order mark, UTF-16, halves of surrogate pairs, unknown
 -- escapes, NUL bytes, NaN and infinity (null), values nested too deep (null),
 -- and whatever follows the first whole value.
+--
+-- Reading holds up the host, and an answer has as many bytes as `max_answer` allows.
+-- A long answer is decoded where it has few values, and is not repaired: of one that
+-- cannot be decoded so, the fields at its top are read.
 -- @module starvideos.api.answer_json
 
 local c_locale = require "starvideos.c_locale"
@@ -13,13 +17,19 @@ local json = require "starvideos.json"
 
 local _M = {}
 
--- Of a longer text only the beginning is repaired: the scan holds up the host.
-local MOST_BYTES, MOST_TOKENS = 256 * 1024, 20000
+-- Longer answers are not repaired. No answer in the provider's documents has 2,000
+-- bytes or 100 values.
+local SHORT = 16 * 1024
+local MOST_VALUES, MOST_TOKENS = 8000, 3000
+-- Bytes that are read of a text, and of anything else.
+local MOST_TEXT, MOST_WORD = 4096, 256
+-- That are looked at in one text, and before one quote.
+local MOST_QUOTES, MOST_ESCAPES = 4000, 64
 -- Deeper than any answer of the provider; cjson reads a hundred.
 local DEEPEST = 64
 
 local REPLACEMENT = "\239\191\189" -- U+FFFD
-local BACKSLASH = 92
+local QUOTE, BACKSLASH = 34, 92
 
 -- Turns UTF-16 into ASCII with escapes. Its first character is ASCII.
 local function without_utf16(text)
@@ -28,7 +38,7 @@ local function without_utf16(text)
   if not is_big and not text:find "^\255\254" and not text:find "^[^%z]%z" then
     return text
   end
-  return (text:sub(marked and 3 or 1):gsub("(.)(.)", function(one, two)
+  return (text:sub(marked and 3 or 1, SHORT):gsub("(.)(.)", function(one, two)
     local high, low = one:byte(), two:byte()
     if not is_big then
       high, low = low, high
@@ -64,47 +74,44 @@ local function string_of(text)
   return (text:gsub("%z", REPLACEMENT))
 end
 
--- Where a string ends that begins at `at`; nil where its end is missing.
-local function end_of_string(text, at)
-  repeat
-    at = text:find('["\\]', at + 1)
-    local escapes = at and text:byte(at) == BACKSLASH
-    at = escapes and at + 1 or at
-  until not escapes
-  return at
+-- Whether the quote at a place of a text is no end but escaped.
+local function is_escaped(text, at)
+  local first = at
+  while first > 1 and at - first < MOST_ESCAPES
+    and text:byte(first - 1) == BACKSLASH do
+    first = first - 1
+  end
+  return (at - first) % 2 == 1
 end
 
--- As JavaScript, Python and the printf of Unix and Windows write them.
-local no_numbers = { "^[+-]?nan$", "^[+-]?nan%(", "^[+-]?inf$",
-  "^[+-]?infinity$", "^[+-]?1%.#" }
-
-local function word_of(text)
-  local lower = c_locale.lower(text)
-  for _, pattern in ipairs(no_numbers) do
-    if lower:find(pattern) then
-      return "null"
+-- Where a string ends that begins at `at`; nil where its end is missing.
+local function end_of_string(text, at)
+  for _ = 1, MOST_QUOTES do
+    at = text:find('"', at + 1, true)
+    if not at or not is_escaped(text, at) then
+      return at
     end
   end
-  return text
 end
 
 local steps = { ["{"] = 1, ["["] = 1, ["}"] = -1, ["]"] = -1 }
 
--- The token that begins at `at`, and where it ends; nil where it is cut.
+-- The token that begins at `at`, and where it ends; a string without an end is left
+-- out.
 local function token_at(text, at)
   local first = text:sub(at, at)
   if first == '"' then
     local last = end_of_string(text, at)
-    return last and string_of(text:sub(at, last)), last
+    return last and text:sub(at, last), last
   elseif steps[first] or first == "," or first == ":" then
     return first, at
   end
-  local _, last = text:find('^[^%s"%[%]{},:]+', at)
-  return word_of(text:sub(at, last)), last
+  local word = text:sub(at, at + MOST_WORD):match '^[^%s"%[%]{},:]+'
+  return word, at + #word - 1
 end
 
 -- The tokens of the first value of a text, in order. Also whether the value is
--- whole.
+-- whole, and the string that is cut at the end.
 local function tokens_of(text)
   local tokens, depth, at = {}, 0, text:find "%S"
   for _ = 1, MOST_TOKENS do
@@ -113,7 +120,7 @@ local function tokens_of(text)
       token, last = token_at(text, at)
     end
     if not token then
-      return tokens, false
+      return tokens, false, at and text:sub(at)
     end
     local before = depth
     depth = depth + (steps[token] or 0)
@@ -131,20 +138,42 @@ local function tokens_of(text)
 end
 
 local function beginning(body)
-  return (without_utf16(body:sub(1, MOST_BYTES)):gsub("^\239\187\191", ""))
+  return (without_utf16(body):gsub("^\239\187\191", ""))
 end
 
 local function is_utf8(text)
   return not text:gsub("[\194-\244][\128-\191]+", ""):find "[\128-\255]"
 end
 
+-- As JavaScript, Python and the printf of Unix and Windows write them.
+local no_numbers = { "^[+-]?nan$", "^[+-]?nan%(", "^[+-]?inf$",
+  "^[+-]?infinity$", "^[+-]?1%.#" }
+
+local function word_of(text)
+  local lower = c_locale.lower(text)
+  for _, pattern in ipairs(no_numbers) do
+    if lower:find(pattern) then
+      return "null"
+    end
+  end
+  return text
+end
+
+local function value_of(tokens)
+  for at, token in ipairs(tokens) do
+    tokens[at] = token:byte() == QUOTE and string_of(token)
+      or not steps[token] and word_of(token) or token
+  end
+  return json.decode(table.concat(tokens))
+end
+
 local function repaired(body)
   local text = beginning(body)
   local tokens, is_whole = tokens_of(text)
-  local value = is_whole and json.decode(table.concat(tokens))
+  local value = is_whole and value_of(tokens)
   if not value and not is_utf8(text) then
     tokens, is_whole = tokens_of(without_gbk(text))
-    value = is_whole and json.decode(table.concat(tokens))
+    value = is_whole and value_of(tokens)
   end
   return value or nil, tokens
 end
@@ -176,20 +205,6 @@ local function exact(value, is_rounded, text)
   return value
 end
 
---- Decode an answer.
--- @tparam string body
--- @return the value; nil where it cannot be read
--- @treturn ?string what is wrong with the text
-function _M.decode(body)
-  local value, problem, is_rounded = json.decode(body)
-  if not problem then
-    return exact(value, is_rounded, body)
-  end
-  local tokens
-  value, tokens = repaired(body)
-  return value and exact(value, true, table.concat(tokens)), problem
-end
-
 local function kind_of(token)
   local first = token and token:sub(1, 1)
   return steps[first] == 1 and "open" or steps[first] and "close"
@@ -205,15 +220,28 @@ local function is_doubtful(before, kind)
   return ends and begins and (before == "string" or kind == "string")
 end
 
--- The text of a value; nil for one that is no text or number, or may be cut.
-local function text_of(tokens, at)
-  local token, after = tokens[at], kind_of(tokens[at + 1])
-  if after ~= nil and after ~= "," and after ~= "close" then
+-- What the end of a text may be missing from.
+local may_be_cut = { error = true, message = true, msg = true }
+
+local function text_in(token)
+  return json.decode(token) or json.decode(string_of(token))
+end
+
+-- The value of a field; nil for one that is no text or number, or may be cut. Of a
+-- reason the beginning is enough.
+local function field_of(name, tokens, at, cut)
+  local token = tokens[at] or at == #tokens + 1 and cut
+  local after = kind_of(tokens[at + 1])
+  if not token or after ~= nil and after ~= "," and after ~= "close" then
     return nil
-  elseif kind_of(token) == "string" then
-    return (json.decode(token))
+  elseif token:byte() ~= QUOTE then
+    local number = after and token:match "^-?%d[%d.eE+-]*$"
+    return name:find "[iI]d$" and number or c_locale.tonumber(number)
+  elseif tokens[at] and #token <= MOST_TEXT then
+    return text_in(token)
   end
-  return after and token and token:match "^-?%d[%d.eE+-]*$"
+  return may_be_cut[name]
+    and text_in(token:sub(1, MOST_TEXT):gsub('[\\"]+$', "") .. '"') or nil
 end
 
 -- Where the object begins that something else stands before: the warning of a
@@ -222,51 +250,94 @@ local starts = { "^data: ?(){", "^[%w_$.]+%((){", "\n(){", "\ndata: ?(){" }
 
 local function behind_junk(text)
   for _, pattern in ipairs(starts) do
-    local at = text:match(pattern)
+    local at = text:sub(1, MOST_TEXT):match(pattern)
     if at then
       return text:sub(at)
     end
   end
 end
 
-local envelopes = { ['"data"'] = "data", ['"result"'] = "result" }
+local fields_of_a_task = { id = true, projectId = true, object = true, created = true,
+  model = true, status = true, progress = true, video_url = true, url = true,
+  actualDuration = true, code = true, error = true, message = true, msg = true }
+local objects = { data = true, result = true, error = true }
 
---- The fields that certainly stand at the top of an object, or in its `data` or
--- `result`, where the whole cannot be decoded: no object that is quoted in a text,
--- and none that is deeper.
+-- The name that a token is of a field at the top, or in one of the objects there.
+local function name_at(tokens, at)
+  local name = tokens[at + 1] == ":" and #tokens[at] <= MOST_WORD
+    and (tokens[at]:match '^"([%w_]*)"$' or text_in(tokens[at]))
+  return (fields_of_a_task[name] or objects[name]) and name
+end
+
+--- The fields that certainly stand at the top of an object, or in its `data`,
+-- `result` or `error`, where the whole cannot be decoded: no object that is quoted in
+-- a text, and none that is deeper.
 -- @tparam string body
--- @treturn table by name: texts, `data` and `result`; empty where nothing is
---   certain
+-- @treturn table by name: those of a task, and `data`, `result` and `error`; empty
+--   where nothing is certain
 -- @treturn boolean whether something else stands before the object: then it may
 --   be a quotation all the same
 function _M.fields(body)
   local text = beginning(body)
   local rest = not text:find "^%s*[{%[]" and behind_junk(text)
-  local tokens = tokens_of(rest or text)
-  local found, braces, before = {}, 0, nil
-  local object = found
+  local tokens, _, cut = tokens_of(rest or text)
+  local found, open, before = {}, {}, nil
   for at, token in ipairs(kind_of(tokens[1]) == "open" and tokens or {}) do
-    local kind = kind_of(token)
+    local kind, object = kind_of(token), open[#open]
     if is_doubtful(before, kind) then
       break
     elseif token == "{" then
-      braces = braces + 1
-      local name = braces == 2 and before == ":" and envelopes[tokens[at - 2]]
-      object = braces == 1 and found or name and {} or nil
-      if name then
-        found[name] = object
+      local name = object and before == ":" and name_at(tokens, at - 2)
+      open[#open + 1] = #open == 0 and found
+        or objects[name] and not object[name] and {} or false
+      if open[#open] and name then
+        object[name] = open[#open]
       end
     elseif token == "}" then
-      braces = braces - 1
-      object = braces == 1 and found or nil
-    elseif object and kind == "string" and tokens[at + 1] == ":"
-      and (before == "," or before == "open") then
-      local name = json.decode(token) or token
-      object[name] = object[name] or text_of(tokens, at + 2)
+      open[#open] = nil
+    elseif object and kind == "string" and (before == "," or before == "open") then
+      local name = name_at(tokens, at)
+      if name then
+        object[name] = object[name] or field_of(name, tokens, at + 2, cut)
+      end
     end
     before = kind
   end
   return found, rest and true or false
+end
+
+-- Whether a long text ends as a whole one, and has few values, so that they are soon
+-- made.
+local function is_soon_read(text)
+  local values = 0
+  for mark in ("{[,"):gmatch "." do
+    local at = text:find(mark, 1, true)
+    while at and values < MOST_VALUES do
+      values, at = values + 1, text:find(mark, at + 1, true)
+    end
+  end
+  return values < MOST_VALUES and text:find("[%]}]%s*$", -MOST_ESCAPES) ~= nil
+end
+
+--- Decode an answer.
+-- @tparam string body
+-- @return the value; nil where it cannot be read
+-- @treturn ?string what is wrong with the text
+function _M.decode(body)
+  local is_short = #body <= SHORT
+  local value, problem, is_rounded = nil, "too long", nil
+  if is_short or is_soon_read(body) then
+    value, problem, is_rounded = json.decode(body)
+  end
+  if not problem then
+    return exact(value, is_rounded, body)
+  elseif is_short then
+    local tokens
+    value, tokens = repaired(body)
+    return value and exact(value, true, table.concat(tokens)), problem
+  end
+  local fields, is_behind = _M.fields(body)
+  return not is_behind and next(fields) and fields or nil, problem
 end
 
 return _M

@@ -5,6 +5,8 @@ local _M = {}
 
 -- Enough to recognise the error page of a gateway.
 local BYTES = 160
+-- Of which that is taken: a page may begin with blanks.
+local READ = 4096
 
 --- The beginning of a text, cut between characters, never inside one.
 -- @tparam string text
@@ -26,7 +28,7 @@ end
 -- @tparam string body
 -- @treturn string
 function _M.of(body)
-  local text = _M.shortened(body:gsub("[%c%s]+", " "), BYTES)
+  local text = _M.shortened(body:sub(1, READ):gsub("[%c%s]+", " "), BYTES)
   local beyond_utf8 = text:gsub("[\194-\244][\128-\191]+", "")
   if beyond_utf8:find("[\128-\255]") then
     text = text:gsub("[\128-\255]+", "?")

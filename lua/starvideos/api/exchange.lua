@@ -106,7 +106,7 @@ end
 -- The headers of an answer that `task_reader` looks at.
 local READS = { "retry-after", "date" }
 
--- Eight fields fill a table: what few requests need is added to it.
+-- What few requests need is added to it.
 local function new_request(context, operation, timeout)
   return {
     method = operation.method,
@@ -115,6 +115,7 @@ local function new_request(context, operation, timeout)
       or context.timeout,
     connect_timeout = context.connect_timeout,
     insecure_http = context.insecure_http,
+    max_body = context.max_answer,
     reads = READS,
     url = nil, task_id = nil,
   }
@@ -137,8 +138,10 @@ end
 
 -- Decodes an answer: what was repaired is told.
 local function decode(response)
-  local answer, flaw = answer_json.decode(response.body or "")
-  response.answer, response.flaw = answer, answer ~= nil and flaw or nil
+  if response.answer == nil then
+    local answer, flaw = answer_json.decode(response.body or "")
+    response.answer, response.flaw = answer, answer ~= nil and flaw or nil
+  end
   return response
 end
 

@@ -454,7 +454,9 @@ end
 
 --- Read what came of an answer before its transfer failed. An object whose
 -- last brace came is whole, whatever was to follow: where it tells what became
--- of the task, it is the answer. Of anything less only the id counts.
+-- of the task, it is the answer. Of anything less only the id counts, except of an
+-- answer that is longer than `max_answer`: what its beginning tells of the task, or
+-- its status of an error, is the answer.
 -- @tparam table operation one of `starvideos.api.operations`
 -- @tparam table failure of a transport; its `status` and `body` count
 -- @tparam[opt] string id as of `read`
@@ -467,10 +469,18 @@ function _M.salvage(operation, failure, id, ordered)
     or failure.reason == "cancelled" and not operation.billable then
     return nil
   end
-  local response = { status = status, headers = {}, body = body,
+  local response = { status = status, headers = failure.headers or {}, body = body,
     ordered = ordered, bytes_sent = failure.bytes_sent, interrupted = failure.interrupted }
+  local is_long = failure.reason == "too_large"
+  if is_long then
+    local fields, is_behind = answer_json.fields(body)
+    response.answer = not is_behind and next(fields) and fields or nil
+    response.flaw = failure.message
+    failure.message = failure.message .. ", the limit max_answer"
+  end
   local task, err = _M.read(operation, response, nil, id)
-  if status < 300 and (task or err.kind == "task_failed") then
+  if status < 300 and (task or err.kind == "task_failed")
+    or is_long and (status >= 300 or err.kind ~= operation.kinds.unreadable) then
     return response
   end
   local is_named = operation.billable and err.kind == "outcome_unknown"

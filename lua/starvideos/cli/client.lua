@@ -97,6 +97,7 @@ local function settings_of(job, key)
     insecure_http = given.insecure_http or nil,
     private_links = given.private_links or nil,
     max_video = given.max_video and values.bytes(given.max_video),
+    max_answer = given.max_answer and values.bytes(given.max_answer),
     ledger = setting(job, "ledger"),
     account = setting(job, "account"),
     prices = given.prices,
@@ -133,6 +134,7 @@ local function check_words(job)
     { "--label", given.command ~= "label" and given.label or nil,
       accepted.create.label },
     { "--max-video", given.max_video, size },
+    { "--max-answer", given.max_answer, size },
     { "--account", setting(job, "account"), accepted.new.account } } do
     local ok, wanted = row[3](row[2])
     if row[2] and not ok then

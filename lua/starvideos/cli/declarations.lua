@@ -39,6 +39,8 @@ local common = {
     .. " though the provider is elsewhere", kept = true },
   { "--max-video", "largest video that is saved", "SIZE", kept = true,
     default = "4G" },
+  { "--max-answer", "how much of an answer of the API is read", "SIZE",
+    kept = true, default = "256K" },
 }
 
 local video = fields.rows()

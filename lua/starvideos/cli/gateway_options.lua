@@ -221,6 +221,7 @@ local function settings_of(job, reader, wanted)
     insecure_http = given.insecure_http,
     private_links = given.private_links,
     max_video = given.max_video and reader:bytes "max_video",
+    max_answer = given.max_answer and reader:bytes "max_answer",
     ca_file = reader:file "ca_file",
     ledger = wanted.ledger, folder = wanted.folder,
     callers = wanted.print_config and given.callers and reader:path "callers"

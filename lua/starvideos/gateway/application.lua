@@ -49,7 +49,8 @@ local function client_maker(app)
         ca_file = wanted.ca_file,
         account = name, on_event = app.on_event,
         insecure_http = wanted.insecure_http,
-        private_links = wanted.private_links, max_video = wanted.max_video })
+        private_links = wanted.private_links, max_video = wanted.max_video,
+        max_answer = wanted.max_answer })
       clients[name or ""] = client
     end
     return client

@@ -1,7 +1,7 @@
 --- What a gateway was started with: settings.json, which the command `gateway`
 -- writes. Paths are absolute, times in seconds, sizes in bytes.
 --
--- * `base_url`, `edition`, `insecure_http`, `private_links`, `max_video`,
+-- * `base_url`, `edition`, `insecure_http`, `private_links`, `max_video`, `max_answer`,
 --   `ca_file`: of the provider, as `starvideos.new` takes them; nil: its defaults
 -- * `ledger`: a file or a URL
 -- * `callers`, `prices`: files, or nil
@@ -43,7 +43,7 @@ local function list_of_texts(value)
 end
 
 local fields = { base_url = text, edition = text, insecure_http = boolean,
-  private_links = boolean, max_video = number,
+  private_links = boolean, max_video = number, max_answer = number,
   ca_file = path, ledger = text, callers = path, prices = path,
   hosts = list_of_texts, public_url = text, is_tls = boolean, port = number,
   keep_days = number, keep_bytes = number, interval = number, folder = path }

@@ -199,6 +199,49 @@ describe("an answer that nobody can read", function()
   end
 end)
 
+describe("a long answer", function()
+  local TEXT = ("a kite, at sea and on the shore "):rep(4000)
+  local HEAD = '{"id":"video_1","status":"failed","error":"no"'
+
+  it("with few values is decoded whole", function()
+    local answer = answer_json.decode(HEAD .. ',"x":{"y":"' .. TEXT .. '"}}')
+    assert.equal(TEXT, answer.x.y)
+  end)
+
+  for what, rest in pairs {
+    ["many values"] = ',"x":[' .. ("1,"):rep(50000) .. "1]}",
+    ["many objects"] = ',"x":[' .. ('{"id":"video_2"},'):rep(9000) .. "1]}",
+    ["a flaw"] = ',"x":"' .. TEXT .. '\\q"}',
+    ["no end"] = ',"x":"' .. TEXT,
+    ["megabytes behind it"] = "}" .. TEXT:rep(30),
+    ["GBK"] = ',"x":"' .. ("\149\\"):rep(50000) .. '"}',
+  } do
+    it("with " .. what .. " has the fields at its top", function()
+      local answer, flaw = answer_json.decode(HEAD .. rest)
+      assert.same({ id = "video_1", status = "failed", error = "no" }, answer)
+      assert.is_string(flaw)
+    end)
+  end
+
+  it("has a field behind a long text", function()
+    local answer = answer_json.decode('{"error":"' .. ('\\"\\\\\\n'):rep(900)
+      .. TEXT .. '\\\\","id":"video_1","n":1\\}')
+    assert.equal("video_1", answer.id)
+    assert.equal('"\\\n"', answer.error:sub(1, 4))
+  end)
+
+  it("has no field of an object that is deeper, or quoted", function()
+    local answer = answer_json.decode('{"x":{"id":"video_2"},"list":[{"id":"a"}],'
+      .. '"y":"{\\"id\\":\\"video_3\\"}","status":"queued","z":"' .. TEXT)
+    assert.same({ status = "queued" }, answer)
+  end)
+
+  it("is none where something else stands before it", function()
+    assert.is_nil((answer_json.decode("\n<p>" .. HEAD .. ',"x":"' .. TEXT)))
+    assert.is_nil((answer_json.decode('error: "no"\n' .. HEAD .. ',"x":"' .. TEXT)))
+  end)
+end)
+
 describe("an id that is a number", function()
   for _, id in ipairs { "1.5", "1e3", "-7", "123", "0.1", "1E+2",
     "12345678901234567890", "1234567890123456" } do

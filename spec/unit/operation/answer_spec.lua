@@ -316,6 +316,113 @@ describe("an answer in part", function()
     end)
   end
 
+  describe("longer than max_answer", function()
+    local quoted = ([[the prompt \"a kite\nat sea\" ]]):rep(40000)
+
+    -- What the engine keeps of a body.
+    local function long(body, more)
+      more = more or {}
+      more.reason = "too_large"
+      more.message = "the answer is larger than 262144 bytes"
+      return broken(body:sub(1, 262144), more)
+    end
+
+    local function wait(body, more)
+      return client_of(long(body, more)):wait("video_1", { timeout = 100 })
+    end
+
+    for shape, format in pairs {
+      ["a text"] = '{"id":"video_1","status":"failed","error":"%s"}',
+      ["an object"] = '{"id":"video_1","status":"failed",'
+        .. '"error":{"code":"bad_prompt","message":"%s"}}',
+      ["an object with its code behind"] = '{"id":"video_1","status":"failed",'
+        .. '"error":{"message":"%s","code":"bad_prompt"}}',
+      ["an envelope"] = '{"code":0,"data":{"id":"video_1","status":"failed",'
+        .. '"error":{"message":"%s"}}}',
+    } do
+      it("is a failed task that quotes a megabyte, in " .. shape, function()
+        local task, err = wait(format:format(quoted))
+        assert.is_nil(task)
+        assert.equal("task_failed", err.kind)
+        assert.equal("video_1", err.task_id)
+        assert.truthy(err.message:find('the prompt "a kite', 1, true))
+        assert.is_true(#err.message < 8000)
+        assert.equal(1, world.gets)
+      end)
+    end
+
+    it("is a completed task with its link", function()
+      local task = assert(wait('{"id":"video_1","status":"completed",'
+        .. '"video_url":"https://media.example/1.mp4","progress":100,"x":"'
+        .. quoted))
+      assert.equal("https://media.example/1.mp4", task.video_url)
+      assert.equal(100, task.progress)
+    end)
+
+    it("is an order that was accepted, once", function()
+      local task, _, client = create(long('{"id":"video_1","status":"queued",'
+        .. '"prompt":"' .. quoted), { ledger = ledger })
+      assert.equal("video_1", task.id)
+      assert.equal("accepted", client:order("kite").state)
+      client:close()
+    end)
+
+    it("is a refusal where the status says so", function()
+      local _, err = create(long('{"error":{"message":"' .. quoted,
+        { status = 400 }))
+      assert.equal("invalid_request", err.kind)
+      assert.truthy(err.message:find("the prompt", 1, true), err.message)
+    end)
+
+    it("is waited for as its head says", function()
+      local client = client_of(long("<html>" .. quoted, { status = 429,
+        headers = { ["retry-after"] = "70" } }))
+      local _, err = client:query "video_1"
+      assert.equal("rate_limited", err.kind)
+      assert.equal(70, err.retry_after)
+    end)
+
+    it("names the limit where it tells nothing", function()
+      for _, body in ipairs { quoted, "[" .. quoted, '{"prompt":"' .. quoted,
+        '{"x":"' .. quoted .. '","id":"video_1"}' } do
+        local _, err = client_of(long(body)):query "video_1"
+        assert.equal("protocol", err.kind)
+        assert.truthy(tostring(err.message):find("max_answer", 1, true),
+          err.message)
+      end
+    end)
+
+    it("leaves an order open where it tells nothing", function()
+      local _, err = create(long('{"prompt":"' .. quoted))
+      assert.equal("outcome_unknown", err.kind)
+      assert.truthy(err.message:find("max_answer", 1, true), err.message)
+    end)
+
+    it("has no id, status or link of which the end is missing", function()
+      for _, field in ipairs { "id", "status", "video_url" } do
+        world.posts = 0
+        local _, err = create(long('{"' .. field .. '":"' .. ("v"):rep(300000)))
+        assert.equal("outcome_unknown", err.kind)
+        assert.is_nil(err.task_id)
+      end
+    end)
+
+    it("has 256 KiB, or what the client was told", function()
+      for _, most in ipairs { false, 1000 } do
+        local seen
+        local client = assert(starvideos.new { api_key = "key",
+          max_answer = most or nil, transport = function(req)
+            seen = req.max_body
+            return http(QUEUED)
+          end })
+        assert(client:query "video_1")
+        assert.equal(most or 262144, seen)
+        assert(client:create(ORDER))
+        assert.equal(most or 262144, seen)
+      end
+    end)
+  end)
+
   for _, case in ipairs { { 429, QUEUED }, { 429, '{"id":"video_1"}' },
     { 429, QUEUED:sub(1, -5) }, { 200, '{"code":429,"id":"video_1"}' },
     { 429, '{"data":{"id":"video_1"}}' } } do

@@ -123,6 +123,7 @@
 ---@field insecure_http? boolean allow http to another host than this one; default false
 ---@field private_links? boolean save videos also from this machine or a private network, though the provider is elsewhere; default false
 ---@field max_video? integer bytes that a video may have; default 4 GiB
+---@field max_answer? integer bytes that are read of an answer of the API; default 256 KiB
 ---@field on_event? fun(event: starvideos.Event) called after each request, each change of an order, and with the bytes of a download
 ---@field interrupts? "raise"|"return" whether Ctrl-C during a call raises an error of kind cancelled, or the call returns it; default "raise"
 ---@field ledger? string path of a SQLite file, or a `postgres://` URL: every order is recorded there; default none
