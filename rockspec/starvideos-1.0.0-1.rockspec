@@ -311,6 +311,9 @@ build = {
   install = {
     bin = { starvideos = "bin/starvideos" },
     lua = {
+      ["starvideos.gateway.nginx.gateway"] = "lua/starvideos/gateway/nginx/gateway.conf",
+      ["starvideos.gateway.nginx.nginx"] = "lua/starvideos/gateway/nginx/nginx.conf",
+      ["starvideos.gateway.nginx.starvideos-gateway"] = "lua/starvideos/gateway/nginx/starvideos-gateway.service",
       ["starvideos.gateway.page.api"] = "lua/starvideos/gateway/page/api.js",
       ["starvideos.gateway.page.dom"] = "lua/starvideos/gateway/page/dom.js",
       ["starvideos.gateway.page.fields"] = "lua/starvideos/gateway/page/fields.js",
@@ -326,6 +329,7 @@ build = {
       ["starvideos.gateway.page.submission"] = "lua/starvideos/gateway/page/submission.js",
       ["starvideos.gateway.page.text"] = "lua/starvideos/gateway/page/text.js",
       ["starvideos.sandbox.media.clip"] = "lua/starvideos/sandbox/media/clip.mp4",
+      ["starvideos.sandbox.nginx.sandbox"] = "lua/starvideos/sandbox/nginx/sandbox.conf",
     },
   },
   platforms = {

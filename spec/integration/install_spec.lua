@@ -98,6 +98,15 @@ describe("the installed rock", function()
     end
   end)
 
+  it("brings what nginx is started with", function()
+    for _, name in ipairs { "gateway/nginx/nginx.conf",
+      "gateway/nginx/gateway.conf", "gateway/nginx/starvideos-gateway.service",
+      "sandbox/nginx/sandbox.conf" } do
+      assert.equal(0, (run(("test -s %s/tree/share/lua/%s/starvideos/%s")
+        :format(folder, VERSION, name))), name)
+    end
+  end)
+
   it("links the core to nothing but libc", function()
     local _, text = run("readelf -d " .. module_file "core")
     for library in text:gmatch("NEEDED.-%[(.-)%]") do

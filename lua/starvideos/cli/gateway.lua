@@ -32,13 +32,15 @@ end
 
 local function write(wanted, server)
   server.open_files = open_files()
-  local path = wanted.folder .. "/nginx.conf"
-  local done, why = folders.write(wanted.folder .. "/settings.json",
-    json.encode(wanted.settings))
-  if done then
-    done, why = folders.write(path, configuration.text(server))
+  local texts = configuration.texts(server)
+  texts["settings.json"] = json.encode(wanted.settings)
+  for name, text in pairs(texts) do
+    local done, why = folders.write(wanted.folder .. "/" .. name, text)
+    if not done then
+      return nil, why
+    end
   end
-  return done and path, why
+  return wanted.folder .. "/nginx.conf"
 end
 
 local function announce(job, wanted, nginx)

@@ -120,8 +120,7 @@ local function check_folder(wanted, server)
   if account.group and not syntax.takes(account.group) then
     fine, why = nil, "nginx cannot be told the group of the account " .. account.user
   end
-  server.user = account.user
-    and ('"%s" "%s"'):format(account.user, account.group)
+  server.user, server.group = account.user, account.group
   if not fine then
     return unstarted("io", why)
   end

@@ -111,13 +111,11 @@ end
 local function texts(wanted, server, service)
   local dir = service.configuration
   server.settings, server.open_files = dir, configuration.OPEN_FILES
-  return {
-    ["gateway.conf"] = configuration.http(server),
-    ["nginx.conf"] = configuration.text(server, "include gateway.conf;\n"),
-    ["settings.json"] = json.encode(wanted.settings) .. "\n",
-    ["callers.example.json"] = example(),
-    ["starvideos-gateway.service"] = units.text(service),
-  }
+  local list = configuration.texts(server)
+  list["settings.json"] = json.encode(wanted.settings) .. "\n"
+  list["callers.example.json"] = example()
+  list["starvideos-gateway.service"] = units.text(service)
+  return list
 end
 
 --- Write a configuration.

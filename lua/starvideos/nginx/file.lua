@@ -23,6 +23,17 @@ function _M.read(path)
   return text
 end
 
+--- The content of a file of the library that lies beside the one that asks.
+-- @tparam string name
+-- @treturn string
+function _M.beside(name)
+  local source = debug.getinfo(2, "S").source:gsub("^@", "")
+  local file = assert(io.open(source:gsub("[^/\\]*$", "") .. name, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
 --- Write a file, or replace it.
 -- @tparam string path
 -- @tparam string text

@@ -80,7 +80,7 @@ describe("hostile callers of a gateway", function()
 
   -- Slow requests have three seconds, not ten.
   local function hurry()
-    local path = gateway.prefix .. "/nginx.conf"
+    local path = gateway.prefix .. "/gateway.conf"
     local text, count = file.read(path):gsub("(client_%l+_timeout) 10s",
       "%1 3s")
     assert.equal(2, count)

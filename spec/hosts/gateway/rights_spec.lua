@@ -131,6 +131,7 @@ describe("a gateway that root starts", function()
     .. " where root writes", function()
       command:start():ready()
       for _, line in ipairs { "echo x >>nginx.conf", "rm -f nginx.conf",
+        "echo x >>gateway.conf", "mv gateway.conf old",
         "mv nginx.conf old", "ln -sf /etc/passwd nginx.conf", "echo x >cjson.lua",
         "echo '{}' >settings.json", "echo 1 >nginx.pid", "cat secret",
         "ln -sfn " .. victim .. " logs", "mv logs old", "rm -rf tmp; test ! -e tmp",

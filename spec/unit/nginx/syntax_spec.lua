@@ -27,3 +27,26 @@ describe("a value of nginx.conf or a unit", function()
       end
     end)
 end)
+
+describe("a template", function()
+  it("leaves out a line whose value is missing, and repeats one for a list", function()
+    assert.equal("a 1\n\nc x;\nc y;\n  e\n", syntax.fill("a @a@\n\nb @b@ @a@\nc @c@;\n"
+      .. "d @none@\n  @c?@e\n@b?@f\n", { a = 1, b = false, c = { "x", "y" },
+      none = {} }))
+  end)
+
+  it("keeps what looks like a place in a value, and what is none", function()
+    assert.equal('"@a@ %1" x@y-z@\n', syntax.fill('"@a@" x@y-z@\n', { a = "@a@ %1" }))
+  end)
+
+  it("takes blanks and search paths between quotes alone", function()
+    assert.equal('p "/a b/?.lua;/c" "d";\n', syntax.fill('p "@p@" "@d@";\n',
+      { p = "/a b/?.lua;/c", d = "d" }))
+    for _, value in ipairs { "", "a b", "a;b", "a%nb", "a{", 'a"', "a\nb" } do
+      assert.has_error(function() syntax.fill("p @p@;\n", { p = value }) end)
+    end
+    for _, value in ipairs { 'a"', "a$b", "a\\", "a\nb" } do
+      assert.has_error(function() syntax.fill('p "@p@";\n', { p = value }) end)
+    end
+  end)
+end)

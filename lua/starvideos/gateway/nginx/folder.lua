@@ -52,7 +52,7 @@ root starts this gateway, and would trust what others can change in %s: %s
 If a gateway of an older version ran there, stop it, and hand the folder to root:
   cd %s
   chown -h root:%s . && chmod 750 .
-  rm -rf logs tmp nginx.conf settings.json nginx.pid alive run-*
+  rm -rf logs tmp nginx.conf gateway.conf settings.json nginx.pid alive run-*
   [ ! -e secret ] || chown -h root:root secret
   mkdir -p ledger && mv -n ledger.db* ledger/
   chown -Rh %s:%s ledger files

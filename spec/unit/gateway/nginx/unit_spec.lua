@@ -20,18 +20,21 @@ describe("the systemd unit of a gateway", function()
       "NoNewPrivileges=yes" } do
       assert.truthy(text():find("\n" .. line .. "\n", 1, true), line)
     end
-    assert.is_nil(text():find "@%l+@")
+    assert.is_nil(text { port = 80 }:find "@[%l_]+%??@")
   end)
 
   it("may listen below 1024 only where it has to", function()
     assert.truthy(text { port = 443 }:find("AmbientCapabilities=CAP_NET_BIND"))
     assert.is_nil(text():find("CAP_NET_BIND"))
+    assert.truthy(text():find "\nCapabilityBoundingSet=\n")
   end)
 
   it("may write to the folder of its ledger, and lets systemd make its own",
     function()
       local other = text { ledger_folder = "/srv/ledgers" }
-      assert.truthy(other:find "\nReadWritePaths=/var/lib/starvideos /srv/ledgers\n")
+      assert.truthy(other:find("\nReadWritePaths=/var/lib/starvideos\n"
+        .. "ReadWritePaths=/srv/ledgers\n", 1, true))
+      assert.equal(1, select(2, text():gsub("ReadWritePaths", "")))
       assert.truthy(other:find "\nStateDirectory=starvideos starvideos/logs ")
       assert.is_nil(text { folder = "/srv/gateway" }:find "StateDirectory")
     end)
