@@ -5,10 +5,16 @@ local admit = require "starvideos.operation.admit"
 local assert = require "luassert"
 local busted = require "busted"
 local contexts = require "starvideos.context"
+local crews = require "spec.fixtures.crew"
+local databases = require "starvideos.ledger.database"
+local new_orders = require("starvideos.ledger.orders").new
 local shell = require "starvideos.nginx.shell"
 local worlds = require "spec.ledger.world"
 
 local describe, it = busted.describe, busted.it
+
+-- More than a worker has for one order.
+local MANY_STATEMENTS = 500
 
 local PRICES = { currency = "USD", models = { videos = { per_video = 1 } } }
 
@@ -301,6 +307,111 @@ return worlds.behaviour("the requests of a gateway", function(each)
     assert.equal("abandoned",
       world:rows("SELECT state FROM starvideos_orders")[1].state)
     assert.same({}, listed(alice))
+  end)
+
+  describe("that are deleted while a worker is at them", function()
+    local crew
+    local Database = getmetatable(databases.new ":memory:").__index
+    local run, rows = Database.run, Database.rows
+
+    busted.before_each(function()
+      crew = crews.new(world)
+      alice = crew:client { account = "alice", prices = PRICES }
+    end)
+
+    busted.after_each(function()
+      Database.run, Database.rows = run, rows
+      crew.close()
+    end)
+
+    -- Calls a function before the n-th statement of what follows, outside of a
+    -- transaction or within one; returns how to end that and learn whether it came.
+    local function before_statement(n, begun, call)
+      local seen = 0
+      local function noticed(original)
+        return function(self, ...)
+          if n and (self.begun or false) == begun then
+            seen = seen + 1
+            if seen == n then
+              n = nil
+              call()
+            end
+          end
+          return original(self, ...)
+        end
+      end
+      Database.run, Database.rows = noticed(run), noticed(rows)
+      return function()
+        Database.run, Database.rows = run, rows
+        return n == nil
+      end
+    end
+
+    local function work()
+      local client = crew:client()
+      assert(client:work { accounts = "any", path = function(order)
+        return ("%s/%s.mp4"):format(world.folder, order.id)
+      end })
+      client:close()
+    end
+
+    it("are sent or deleted, whichever comes first, at each step", function()
+      local came, counts = true, { abandoned = 0, downloaded = 0 }
+      for n = 1, MANY_STATEMENTS do
+        local id, posts = place(alice).row.order_id, world:sent "POST"
+        local deleted, err, state
+        local ended = before_statement(n, false, function()
+          state = world:rows("SELECT state FROM starvideos_orders"
+            .. " WHERE order_id = ?", id)[1].state
+          deleted, err = contexts.of(alice).ledger:delete_request(id)
+        end)
+        work()
+        came = ended()
+        if not came then
+          break
+        end
+        assert.is_nil(err, tostring(err))
+        local row = world:rows("SELECT state, deleted_at FROM starvideos_orders"
+          .. " WHERE order_id = ?", id)[1]
+        assert.equal(deleted, row.deleted_at ~= nil)
+        assert.equal(deleted and state ~= "downloaded" and "abandoned"
+          or "downloaded", row.state)
+        assert.equal(row.state == "downloaded" and 1 or 0,
+          world:sent "POST" - posts)
+        counts[row.state] = counts[row.state] + 1
+      end
+      assert.is_false(came, "it has more statements than that")
+      assert.is_true(counts.abandoned > 3 and counts.downloaded > 3)
+    end)
+
+    it("are a worker's that claims them at any step of the deletion", function()
+      if not world.address:find "^postgres" then
+        return -- SQLite lets nobody write meanwhile
+      end
+      local here, counts = contexts.of(alice).base_url, { [true] = 0, [false] = 0 }
+      local orders = new_orders { address = world.address, lease = 120 }
+      local other = { owner = "elsewhere boot pid:[1] time:[1] 12 34 w",
+        now = os.time(), boottime = 1, clock = "elsewhere", held = {}, worker = "w" }
+      assert(orders:register(other, { id = "w", machine = "m", account = "",
+        base_url = here }))
+      for n = 1, MANY_STATEMENTS do
+        local id, claimed = place(alice).row.order_id, nil
+        local ended = before_statement(n, true, function()
+          claimed = assert(orders:claim(other, "w", { what = "queued", count = 1,
+            base_url = here }))[1]
+        end)
+        local deleted, err = contexts.of(alice).ledger:delete_request(id)
+        if not ended() then
+          break
+        end
+        assert.is_nil(err, tostring(err))
+        local sent = claimed and orders:submitting(other, claimed)
+        assert.are_not.equal(deleted, sent ~= nil)
+        counts[deleted] = counts[deleted] + 1
+      end
+      orders:close()
+      assert.is_true(counts[true] > 0 and counts[false] > 0)
+    end)
   end)
 
   describe("of many processes at the same time", function()

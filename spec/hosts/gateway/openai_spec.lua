@@ -11,6 +11,7 @@ local json = require "starvideos.json"
 local ltn12 = require "ltn12"
 local sandbox = require "starvideos.sandbox.nginx"
 local socket = require "socket"
+local starvideos = require "starvideos"
 
 local KEY = "key-of-the-gateway"
 local TOKENS = { ada = "token-of-ada", ben = "token-of-ben" }
@@ -246,6 +247,27 @@ describe("OpenAI's API of a gateway", function()
     for _, listed in ipairs(page.data) do
       assert.are_not.equal(video.id, listed.id)
     end
+  end)
+
+  it("deletes what waits in the queue, and nothing of it was sent", function()
+    local client = assert(starvideos.new { api_key = KEY,
+      base_url = provider.base_url, ledger = gateway.prefix .. "/ledger.db" })
+    assert(client:limits { open = 1 })
+    local first = created(order { prompt = "[scenario:takes=2] Rain over it" })
+    until_is("in_progress", first.id)
+    local video, key = order(), { ["Idempotency-Key"] = "deleted" }
+    local id = created(video, key).id
+    assert.equal("queued", until_is("queued", id).status)
+    local status, value = ask("DELETE", "/v1/videos/" .. id)
+    assert.same({ 200, { id = id, object = "video.deleted", deleted = true } },
+      { status, value })
+    assert.equal(404, (ask("GET", "/v1/videos/" .. id)))
+    assert.equal(id, created(video, key).id)
+    until_is("completed", first.id)
+    until_is("completed", created().id) -- the queue goes on
+    assert.same({}, made_of(video.prompt))
+    assert(client:limits { open = false })
+    client:close()
   end)
 
   it("orders once what a client repeats, and twice what it orders twice", function()
