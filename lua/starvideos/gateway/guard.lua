@@ -29,7 +29,9 @@ local TOKEN_BYTES = 256
 -- @table policy
 _M.policy = {
   failures = 10, window = 60,
-  under_way = 64, -- requests of a caller in each nginx worker
+  under_way = 64, -- requests of a caller, in all nginx workers
+  counted = 10, -- seconds for which the counts of an nginx worker stand that does
+    -- not repeat them
 }
 
 -- Of a gateway without a file of callers.
@@ -267,15 +269,53 @@ function _M.caller(app, request)
   return caller
 end
 
--- Of each caller, in this nginx worker.
-local under_way = {}
+-- The requests of this nginx worker, by their caller; and the number under which the
+-- others find that in the shared dict.
+local under_way, place = {}, nil
+
+local function key_of(index, name)
+  return ("under way %d %s"):format(index, name)
+end
+
+local function tell(app, name)
+  app.shared:set(key_of(place, name), under_way[name] or 0, _M.policy.counted)
+end
+
+--- Say that the requests of this nginx worker are still under way; to be called about
+-- every second. Those of a killed one end with its place.
+-- @tparam table app
+function _M.tick(app)
+  local shared, is_taken = app.shared, place ~= nil
+  place = place or 0
+  while not is_taken do
+    place = place + 1
+    local _, why = shared:add("place " .. place, true, _M.policy.counted)
+    is_taken = why ~= "exists"
+  end
+  shared:set("place " .. place, true, _M.policy.counted)
+  if place > (shared:get "places" or 0) then
+    shared:set("places", place)
+  end
+  for name in pairs(under_way) do
+    tell(app, name)
+  end
+end
 
 --- Begin a request of a caller, whose `finish` must follow, also of a refused one.
+-- @tparam table app
 -- @tparam table caller
 -- @treturn ?table refusal
-function _M.begin(caller)
-  local count = (under_way[caller.name] or 0) + 1
-  under_way[caller.name] = count
+function _M.begin(app, caller)
+  local name = caller.name
+  local count = (under_way[name] or 0) + 1
+  under_way[name] = count
+  if not place then
+    _M.tick(app)
+  end
+  tell(app, name)
+  for index = 1, app.shared:get "places" or 0 do
+    count = count + (index ~= place and app.shared:get(key_of(index, name)) or 0)
+  end
   return count > _M.policy.under_way and refusals.new { status = 429,
     code = "rate_limit_exceeded", retry_after = 1, message = ("%d of your requests"
       .. " are under way, and that is the most; nothing was ordered: wait for"
@@ -283,10 +323,12 @@ function _M.begin(caller)
 end
 
 --- A request that was begun has ended.
+-- @tparam table app
 -- @tparam string name of the caller
-function _M.finish(name)
+function _M.finish(app, name)
   local count = under_way[name] - 1
   under_way[name] = count > 0 and count or nil
+  tell(app, name)
 end
 
 -- What a page may see of an answer beyond its body and its type.

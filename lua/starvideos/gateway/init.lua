@@ -82,7 +82,7 @@ local function serve(request)
       return answer.refuse(dialect, refusal)
     end
     note("caller", request.caller.name)
-    refusal = not route.lasting and guard.begin(request.caller)
+    refusal = not route.lasting and guard.begin(app, request.caller)
     if refusal then
       return answer.refuse(dialect, refusal)
     end
@@ -107,7 +107,7 @@ end
 function _M.log()
   local name, route = ngx.var.gateway_caller, ngx.var.gateway_route
   if name ~= "" and not router.lasting[route] then
-    guard.finish(name) -- here, for a client may go away at any time
+    guard.finish(app, name) -- here, for a client may go away at any time
   end
   metrics.request(route, ngx.status)
 end

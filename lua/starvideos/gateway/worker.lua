@@ -3,6 +3,7 @@
 -- @module starvideos.gateway.worker
 
 local contexts = require "starvideos.context"
+local guard = require "starvideos.gateway.guard"
 local health = require "starvideos.gateway.health"
 local live = require "starvideos.gateway.live"
 local metrics = require "starvideos.gateway.metrics"
@@ -96,6 +97,7 @@ local function tick(app)
     end
   end
   metrics.tick()
+  guard.tick(app)
   health.beat(app)
   health.look(app)
 end

@@ -262,4 +262,87 @@ describe("the guard of a gateway", function()
       end
     end
   end)
+
+  describe("of nginx workers", function()
+    local NAME = "starvideos.gateway.guard"
+    local now, values, ends
+
+    -- What all of them share, on a clock of this spec's.
+    local function get(_, key)
+      return (ends[key] or 0) > now and values[key] or nil
+    end
+
+    local function set(_, key, value, seconds)
+      values[key], ends[key] = value, now + (seconds or 1e9)
+    end
+
+    before_each(function()
+      now, values, ends = 100, {}, {}
+      app.shared = { get = get, set = set, add = function(_, key, ...)
+        if get(nil, key) then
+          return false, "exists"
+        end
+        set(nil, key, ...)
+        return true
+      end }
+    end)
+
+    after_each(function()
+      package.loaded[NAME] = guard
+    end)
+
+    local function worker()
+      package.loaded[NAME] = nil
+      return require(NAME)
+    end
+
+    local function begin(one, count)
+      for _ = 1, count do
+        assert.is_nil(one.begin(app, { name = "ann" }))
+      end
+    end
+
+    local function assert_full(one)
+      local refusal = one.begin(app, { name = "ann" })
+      assert.same({ 429, "rate_limit_exceeded" }, { refusal.status, refusal.code })
+      one.finish(app, "ann")
+    end
+
+    it("counts what a caller has under way in all of them", function()
+      local one, other = worker(), worker()
+      begin(one, 40)
+      begin(other, 24)
+      assert_full(one)
+      assert_full(other)
+      assert.is_nil(other.begin(app, { name = "bob" }))
+      one.finish(app, "ann")
+      begin(other, 1)
+      assert_full(one)
+    end)
+
+    it("forgets what a killed one had, and not what goes on for long", function()
+      local killed, one = worker(), worker()
+      begin(killed, 40)
+      begin(one, 24)
+      for _ = 1, 20 do
+        now = now + 1
+        one.tick(app)
+      end
+      local started = worker()
+      begin(started, 40)
+      assert_full(one)
+      assert_full(started)
+      assert.equal(2, get(nil, "places"))
+    end)
+
+    it("counts again what the shared dict has lost", function()
+      local one, other = worker(), worker()
+      begin(one, 40)
+      begin(other, 24)
+      values = {}
+      one.tick(app)
+      other.tick(app)
+      assert_full(one)
+    end)
+  end)
 end)
