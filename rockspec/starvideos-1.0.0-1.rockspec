@@ -182,6 +182,7 @@ build = {
     ["starvideos.ledger.restoration"] = "lua/starvideos/ledger/restoration.lua",
     ["starvideos.ledger.saved_file"] = "lua/starvideos/ledger/saved_file.lua",
     ["starvideos.ledger.schema"] = "lua/starvideos/ledger/schema.lua",
+    ["starvideos.ledger.sessions"] = "lua/starvideos/ledger/sessions.lua",
     ["starvideos.ledger.sighting"] = "lua/starvideos/ledger/sighting.lua",
     ["starvideos.ledger.states"] = "lua/starvideos/ledger/states.lua",
     ["starvideos.ledger.store"] = "lua/starvideos/ledger/store.lua",

@@ -162,8 +162,22 @@ return worlds.behaviour("a ledger of the first version", function(each)
     assert.equal("task-1", assert(create "kite").id)
   end)
 
+  -- Takes away what the sessions of a gateway brought.
+  local function make_fourth()
+    world:run "DROP TABLE starvideos_sessions"
+    world:run "UPDATE ledger_meta SET version = 4"
+  end
+
+  it("gets the sessions of a gateway, as one of the fourth version does", function()
+    assert(create "kite")
+    make_fourth()
+    assert.equal("accepted", assert(world:client():order "kite").state)
+    assert.same({}, world:rows "SELECT * FROM starvideos_sessions")
+  end)
+
   -- Takes away what the gateway brought.
   local function make_third()
+    make_fourth()
     for _, statement in ipairs { "DROP INDEX starvideos_orders_by_request",
       "DROP INDEX starvideos_orders_by_caller",
       "DROP INDEX starvideos_orders_on_disk" } do

@@ -9,6 +9,7 @@
 
 local c_locale = require "starvideos.c_locale"
 local callers = require "starvideos.gateway.callers"
+local contexts = require "starvideos.context"
 local curl = require "starvideos.curl"
 local secrets = require "starvideos.gateway.secret"
 local hosts = require "starvideos.nginx.host"
@@ -32,6 +33,7 @@ _M.policy = {
   under_way = 64, -- requests of a caller, in all nginx workers
   counted = 10, -- seconds for which the counts of an nginx worker stand that does
     -- not repeat them
+  session = 5, -- seconds for which the ledger is not asked again for a session
 }
 
 -- Of a gateway without a file of callers.
@@ -157,40 +159,68 @@ local function cookie_of(app, request)
   end
 end
 
-local function signature(app, digest, text)
-  return curl.hmac_sha256(app.secret, "session " .. digest .. " " .. text)
+local function ledger_of(app)
+  return contexts.of(app.client()).ledger
 end
 
---- A session of a caller: until when, whose token, and its own name, signed.
+--- Begin a session of a caller: the ledger has its digest, so that all gateways on
+-- that know it, and also when it has ended.
 -- @tparam table app
 -- @tparam string token a right one
 -- @tparam number seconds
--- @treturn string
-function _M.session(app, token, seconds)
-  local digest = curl.sha256(token)
-  local text = ("%.0f.%s.%s"):format(app.now() + seconds, digest:sub(1, 16),
-    secrets.new():sub(1, 32))
-  return text .. "." .. signature(app, digest, text)
+-- @treturn ?string what the cookie has: the beginning of the token's digest, and a
+--   word that nobody can guess
+-- @treturn ?table refusal
+function _M.begin_session(app, token, seconds)
+  local text = curl.sha256(token):sub(1, 16) .. "." .. secrets.new()
+  local ok, err = ledger_of(app):begin_session(curl.sha256(text), seconds)
+  return ok and text, err and refusals.of(err)
 end
 
---- The caller of the session that a request's cookie has.
+local function session_key(text)
+  return "session " .. curl.sha256(text)
+end
+
+--- The caller of the session that a request's cookie has. It has none where the
+-- ledger does not answer: somebody may have signed out.
 -- @tparam table app
 -- @tparam table request
 -- @treturn ?table caller
--- @treturn ?string the key by which the shared dict knows that it has ended
--- @treturn ?number Unix seconds when it ends
+-- @treturn ?table refusal
 function _M.of_session(app, request)
-  local text, until_text, prefix, name, mac = (cookie_of(app, request) or "")
-    :match "^((%d+)%.(%x+)%.(%x+))%.(%x+)$"
-  local ends = tonumber(until_text)
-  if not text or #prefix ~= 16 or ends <= app.now() then
+  local text = cookie_of(app, request) or ""
+  local prefix = text:match "^(%x+)%.%x+$"
+  -- Whoever knows no token's digest makes the ledger do nothing.
+  local caller = prefix and #prefix == 16 and app.callers:named(prefix)
+  if not caller then
     return nil
   end
-  local caller, digest = app.callers:named(prefix)
-  if caller and curl.equal(signature(app, digest, text), mac)
-    and not app.shared:get("signed_out " .. name) then
-    return caller, "signed_out " .. name, ends
+  local goes_on, err = app.shared:get(session_key(text)), nil
+  if goes_on == nil then
+    goes_on, err = ledger_of(app):has_session(curl.sha256(text))
   end
+  if err then
+    return nil, refusals.of(err)
+  end
+  app.shared:add(session_key(text), goes_on, _M.policy.session)
+  return goes_on and caller or nil
+end
+
+--- End the session that a request's cookie has, if it has one.
+-- @tparam table app
+-- @tparam table request
+-- @treturn ?table refusal
+function _M.end_session(app, request)
+  local caller, refusal = _M.of_session(app, request)
+  if not caller then
+    return refusal
+  end
+  local text = cookie_of(app, request)
+  local ok, err = ledger_of(app):end_session(curl.sha256(text))
+  if not ok then
+    return refusals.of(err)
+  end
+  app.shared:set(session_key(text), false, _M.policy.session)
 end
 
 --- A token as it may be sent.
@@ -257,9 +287,13 @@ function _M.caller(app, request)
   local origin = foreign_origin(app, request)
   local sent, is_session = sent_token(app, request, origin ~= nil)
   local token = not is_session and _M.token(sent)
-  local caller = token and app.callers:find(token)
-    or is_session and _M.of_session(app, request) or nil
-  if not caller then
+  local caller, refusal = token and app.callers:find(token) or nil, nil
+  if is_session then
+    caller, refusal = _M.of_session(app, request)
+  end
+  if refusal then
+    return nil, refusal
+  elseif not caller then
     return unknown_caller(app, request, sent ~= nil)
   elseif origin and not callers.allows(caller, origin) then
     return refused("origin_not_allowed", "this caller may not be used by pages of"

@@ -52,25 +52,27 @@ function _M.create(app, request)
     return refused(401, "invalid_api_key", "no caller has this token", {
       param = "token", headers = { ["WWW-Authenticate"] = guard.CHALLENGE } })
   end
+  local value
+  value, refusal = guard.begin_session(app, token, KEPT)
+  if not value then
+    return nil, refusal
+  end
   return 200, { caller = caller.name },
-    { ["Set-Cookie"] = cookie(app, request,
-      guard.session(app, token, KEPT), KEPT) }
+    { ["Set-Cookie"] = cookie(app, request, value, KEPT) }
 end
 
---- Sign out: the session ends for all workers of this gateway, until nginx is
--- started again; another gateway with the same secret does not learn of it.
+--- Sign out: the session ends here at once, and a few seconds later at other gateways
+-- on the same ledger.
 -- @tparam table app
 -- @tparam table request
--- @treturn number status
--- @treturn table empty
--- @treturn table headers
+-- @treturn ?number status
+-- @treturn table empty; or a refusal: the session goes on
+-- @treturn ?table headers
 function _M.delete(app, request)
-  local caller, name, ends
-  if app.callers and not guard.is_foreign(app, request) then
-    caller, name, ends = guard.of_session(app, request)
-  end
-  if caller then
-    app.shared:set(name, true, ends - app.now())
+  local refusal = app.callers and not guard.is_foreign(app, request)
+    and guard.end_session(app, request)
+  if refusal then
+    return nil, refusal
   end
   return 200, {}, { ["Set-Cookie"] = cookie(app, request, "", 0) }
 end

@@ -135,8 +135,8 @@ local _M = {
 --- How many columns of a row have a value, at most, of nearly all rows.
 _M.FILLED = 32
 
---- The version of the tables.
-_M.version = 2
+--- The version of the tables; 5 brought one beside them, of sessions.
+_M.version = 5
 
 for _, column in ipairs(_M) do
   column.name, column.type = column[1], column[2]

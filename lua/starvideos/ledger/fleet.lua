@@ -243,6 +243,31 @@ function _M:removed(order_id)
   return self:ask_with(false, "removed", order_id)
 end
 
+--- Begin a session of a gateway's page.
+-- @tparam string id
+-- @tparam number seconds until it ends
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M:begin_session(id, seconds)
+  return self:ask_with(false, "begin_session", id, seconds)
+end
+
+--- Whether a session goes on.
+-- @tparam string id
+-- @treturn ?boolean
+-- @treturn ?table err
+function _M:has_session(id)
+  return self:ask_with(false, "has_session", id)
+end
+
+--- End a session.
+-- @tparam string id
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M:end_session(id)
+  return self:ask_with(false, "end_session", id)
+end
+
 --- List orders, oldest first.
 -- @tparam table filter see `starvideos.ledger.history`
 -- @treturn ?table rows

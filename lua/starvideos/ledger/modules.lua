@@ -15,7 +15,7 @@ _M.names = { "DBI", "starvideos.api.address", "starvideos.c_locale",
 for name in (
   "actor archive columns database decision gates history id_list insertion lease"
   .. " limit_refusal limit_settings limit_sql limits location migration news orders"
-  .. " owner placement queue requests restoration schema states store tally"
+  .. " owner placement queue requests restoration schema sessions states store tally"
   .. " transitions untold workers"
   ):gmatch "%S+" do
   _M.names[#_M.names + 1] = "starvideos.ledger." .. name

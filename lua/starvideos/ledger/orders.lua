@@ -29,6 +29,7 @@ local placement = require "starvideos.ledger.placement"
 local queue = require "starvideos.ledger.queue"
 local requests = require "starvideos.ledger.requests"
 local restoration = require "starvideos.ledger.restoration"
+local sessions = require "starvideos.ledger.sessions"
 local states = require "starvideos.ledger.states"
 local transitions = require "starvideos.ledger.transitions"
 local stores = require "starvideos.ledger.store"
@@ -438,7 +439,8 @@ for name, act in pairs { stage = queue.stage, enqueue_staged = queue.enqueue,
   history = history.list, states = history.states, status = history.status,
   archive = archive.page, admit = requests.admit, requests = requests.list,
   usage = requests.usage, delete_request = requests.delete,
-  removed = requests.removed } do
+  removed = requests.removed, begin_session = sessions.begin,
+  has_session = sessions.has, end_session = sessions.finish } do
   Orders[name] = function(self, ...)
     return act(self.store, ...)
   end

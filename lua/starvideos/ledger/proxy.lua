@@ -39,6 +39,7 @@ local methods = {
   limits = { awaited = true },
   set_limits = { awaited = true },
   delete_request = { awaited = true },
+  end_session = { kept = true },
 }
 local usual = {}
 

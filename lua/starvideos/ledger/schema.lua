@@ -7,7 +7,7 @@ local migration = require "starvideos.ledger.migration"
 local _M = {}
 
 --- The version this library reads and writes: 1 had another table, 3 brought
--- the queue, 4 the orders of a gateway.
+-- the queue, 4 the orders of a gateway, 5 its sessions.
 _M.version = columns.version
 
 --- What holds of a database of this version, as SQL: part of every statement
@@ -68,6 +68,11 @@ local REQUESTS = {
     WHERE request IS NOT NULL AND removed_at IS NULL]],
 }
 
+local SESSIONS = {
+  [[CREATE TABLE starvideos_sessions (
+    session_id TEXT PRIMARY KEY, ends_at DOUBLE PRECISION NOT NULL)]],
+}
+
 local function run_all(database, statements)
   for _, statement in ipairs(statements) do
     local ok, err = database:run(statement)
@@ -96,7 +101,11 @@ local function create(database)
   if not ok then
     return nil, err
   end
-  return run_all(database, REQUESTS)
+  ok, err = run_all(database, REQUESTS)
+  if not ok then
+    return nil, err
+  end
+  return run_all(database, SESSIONS)
 end
 
 local function add_columns(database, version)
@@ -113,6 +122,9 @@ local function add_columns(database, version)
   end
   if ok and version < 4 then
     ok, err = run_all(database, REQUESTS)
+  end
+  if ok and version < 5 then
+    ok, err = run_all(database, SESSIONS)
   end
   return ok, err
 end

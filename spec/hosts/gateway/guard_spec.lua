@@ -100,6 +100,41 @@ describe("the guard of a gateway in nginx", function()
     assert.equal(200, (list { Authorization = "Bearer token-of-ann" }))
   end)
 
+  it("takes a session at a second gateway and after a restart, until it ends",
+    function()
+      start(CALLERS)
+      local first = gateway
+      local text = json.encode { token = "token-of-ann" }
+      local cookie = select(3, ask("POST", "/v1/session", {
+        ["Content-Type"] = "application/json", ["Content-Length"] = #text }, text))
+        ["set-cookie"]:match "^[^;]+"
+      local second = gateways.start { base_url = "http://127.0.0.1:9",
+        api_key = "key", callers = CALLERS, ledger = first.prefix .. "/ledger.db",
+        before = 'require("starvideos.gateway.guard").policy.session = 0.5' }
+      local function status_at(one)
+        gateway = one
+        return (list { Cookie = cookie })
+      end
+      local ok, raised = pcall(function()
+        assert.equal(200, status_at(second))
+        first:signal "QUIT"
+        first:restart()
+        assert.equal(200, status_at(first))
+        assert.equal(200, (ask("DELETE", "/v1/session", { Cookie = cookie })))
+        assert.equal(401, status_at(first))
+        local give_up = core.now() + 10
+        while status_at(second) ~= 401 do
+          assert(core.now() < give_up)
+        end
+        first:signal "QUIT"
+        first:restart()
+        assert.equal(401, status_at(first))
+      end)
+      second:stop()
+      gateway = first
+      assert.is_true(ok, tostring(raised))
+    end)
+
   local function guess(forwarded)
     return (list { Authorization = "Bearer wrong", ["X-Forwarded-For"] = forwarded })
   end

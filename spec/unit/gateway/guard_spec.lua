@@ -1,16 +1,31 @@
 local callers = require "starvideos.gateway.callers"
 local curl = require "starvideos.curl"
+local files = require "spec.fixtures.files"
 local guard = require "starvideos.gateway.guard"
 local json = require "starvideos.json"
+local shell = require "starvideos.nginx.shell"
+local starvideos = require "starvideos"
 
 describe("the guard of a gateway", function()
-  local app
+  local app, client, folder
+
+  setup(function()
+    folder = files.folder()
+    client = assert(starvideos.new { api_key = "key",
+      ledger = folder .. "/ledger.db" })
+  end)
+
+  teardown(function()
+    client:close()
+    shell.run(shell.fill("rm -rf -- @folder@", { folder = folder }))
+  end)
 
   before_each(function()
     local counts = {}
-    app = { secret = ("5e"):rep(32), now = function() return 1e9 end,
+    app = { client = function() return client end,
       settings = { hosts = { "127.0.0.1:8080", "Videos.example" } },
-      shared = { get = function() end, incr = function(_, key, change, first)
+      shared = { get = function() end, add = function() end,
+        incr = function(_, key, change, first)
         counts[key] = (counts[key] or first) + change
         return counts[key]
       end },
@@ -32,7 +47,7 @@ describe("the guard of a gateway", function()
   end
 
   local function signed_in(token)
-    return guard.COOKIE .. "=" .. guard.session(app, token, 60)
+    return guard.COOKIE .. "=" .. guard.begin_session(app, token, 60)
   end
 
   local function assert_refused(status, code, ok, refusal)

@@ -1,19 +1,31 @@
 local callers = require "starvideos.gateway.callers"
+local contexts = require "starvideos.context"
 local curl = require "starvideos.curl"
+local files = require "spec.fixtures.files"
 local guard = require "starvideos.gateway.guard"
 local json = require "starvideos.json"
 local session = require "starvideos.gateway.session"
+local shell = require "starvideos.nginx.shell"
+local starvideos = require "starvideos"
 
 describe("signing in to a gateway", function()
-  local app, counts, now
+  local app, counts, now, folder, client
 
   before_each(function()
-    counts, now = {}, 1e9
-    app = { secret = ("5e"):rep(32), now = function() return now end,
+    counts, now, folder = {}, 1e9, files.folder()
+    client = assert(starvideos.new { api_key = "key",
+      ledger = folder .. "/ledger.db" })
+    contexts.of(client).ledger.clock = function() return now end
+    app = { client = function() return client end,
       settings = { hosts = { "127.0.0.1:8080" } },
       shared = {
         get = function(_, key) return counts[key] end,
         set = function(_, key, value) counts[key] = value end,
+        add = function(_, key, value)
+          if counts[key] == nil then
+            counts[key] = value
+          end
+        end,
         incr = function(_, key, change, first, seconds)
         assert.equal(guard.policy.window, seconds)
         counts[key] = (counts[key] or first) + change
@@ -22,6 +34,11 @@ describe("signing in to a gateway", function()
       callers = assert(callers.parse(json.encode { callers = {
         { name = "ann", token_sha256 = curl.sha256 "token-of-ann",
           origins = { "https://play.example" } } } })) }
+  end)
+
+  after_each(function()
+    client:close()
+    shell.run(shell.fill("rm -rf -- @folder@", { folder = folder }))
   end)
 
   local function request(text, change)
@@ -71,12 +88,16 @@ describe("signing in to a gateway", function()
     assert.truthy(of():find "^__Host%-.*; Secure$")
   end)
 
-  -- The name of the caller that a cookie's session is of.
-  local function caller_of(cookie)
-    local caller = guard.caller(app, request("", { header = function(name)
+  local function with(cookie)
+    return request("", { header = function(name)
       return name == "Cookie" and cookie or nil
-    end }))
-    return caller and caller.name
+    end })
+  end
+
+  -- The name of the caller that a cookie's session is of; or a refusal.
+  local function caller_of(cookie)
+    local caller, refusal = guard.caller(app, with(cookie))
+    return caller and caller.name, refusal
   end
 
   local function cookie_of(token)
@@ -86,20 +107,60 @@ describe("signing in to a gateway", function()
   it("ends with its time, its token and the sign-out, and is not forged", function()
     local cookie, other = cookie_of "token-of-ann", cookie_of "token-of-ann"
     assert.equal("ann", caller_of(cookie))
-    session.delete(app, request("", { header = function(name)
-      return name == "Cookie" and cookie or nil
-    end }))
+    assert.equal(200, (session.delete(app, with(cookie))))
     assert.is_nil(caller_of(cookie))
     assert.equal("ann", caller_of(other))
-    assert.is_nil(caller_of((other:gsub("=1", "=2"))))
+    assert.is_nil(caller_of((other:gsub("%x$", function(digit)
+      return digit == "0" and "1" or "0"
+    end))))
     assert.is_nil(caller_of(other .. "0"))
     assert.is_nil(caller_of(guard.COOKIE .. "=token-of-ann"))
-    now = now + 30 * 86400
+    now, counts = now + 30 * 86400, {}
     assert.is_nil(caller_of(other))
     other = cookie_of "token-of-ann"
     app.callers = assert(callers.parse(json.encode { callers = {
       { name = "ann", token_sha256 = curl.sha256 "another" } } }))
     assert.is_nil(caller_of(other))
+  end)
+
+  it("is known to all gateways on the ledger, and so is its end", function()
+    local cookie, here = cookie_of "token-of-ann", counts
+    counts = {} -- another gateway's
+    assert.equal("ann", caller_of(cookie))
+    session.delete(app, with(cookie))
+    counts = {}
+    assert.is_nil(caller_of(cookie))
+    counts = here
+    assert.is_nil(caller_of(cookie))
+  end)
+
+  it("opens nothing where the ledger does not answer, and does not seem to end",
+    function()
+      local cookie, asked = cookie_of "token-of-ann", 0
+      local ledger = contexts.of(client).ledger
+      local function silent()
+        asked = asked + 1
+        return nil, { kind = "ledger" }
+      end
+      ledger.has_session, ledger.begin_session, ledger.end_session = silent,
+        silent, silent
+      assert_refused(503, "ledger_unavailable", caller_of(cookie))
+      assert_refused(503, "ledger_unavailable", session.delete(app, with(cookie)))
+      assert_refused(503, "ledger_unavailable", sign_in "token-of-ann")
+      assert.equal(3, asked)
+      ledger.has_session = nil
+      assert.equal("ann", caller_of(cookie))
+      assert_refused(503, "ledger_unavailable", session.delete(app, with(cookie)))
+      assert.equal("ann", caller_of(cookie))
+    end)
+
+  it("makes the ledger look for nothing that was made up", function()
+    contexts.of(client).ledger.has_session = error
+    for _, made_up in ipairs { "", "x", ("0"):rep(64), ("0"):rep(16) .. "."
+      .. ("0"):rep(64), curl.sha256("token-of-ann"):sub(1, 15) .. ".0" } do
+      assert.is_nil(caller_of(guard.COOKIE .. "=" .. made_up))
+      assert.equal(200, (session.delete(app, with(guard.COOKIE .. "=" .. made_up))))
+    end
   end)
 
   it("refuses what is nobody's token", function()

@@ -1,0 +1,54 @@
+--- Who is signed in at the page of a gateway: what all gateways on one ledger know.
+-- Of each session only a digest is here, with which nobody can sign in.
+-- @module starvideos.ledger.sessions
+
+local _M = {}
+
+local SWEEP = "DELETE FROM starvideos_sessions WHERE ends_at <= ?"
+
+local BEGIN = [[INSERT INTO starvideos_sessions (session_id, ends_at)
+  VALUES (?, ?) ON CONFLICT DO NOTHING]]
+
+local FIND = "SELECT ends_at FROM starvideos_sessions"
+  .. " WHERE session_id = ? AND ends_at > ?"
+
+local FINISH = "DELETE FROM starvideos_sessions WHERE session_id = ?"
+
+--- Begin a session, and forget those that are over.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam string id
+-- @tparam number seconds until it ends
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M.begin(store, caller, id, seconds)
+  local count, err = store:write(SWEEP, caller.now)
+  if count then
+    count, err = store:write(BEGIN, id, caller.now + seconds)
+  end
+  return count and true, err
+end
+
+--- Whether a session goes on.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam string id
+-- @treturn ?boolean
+-- @treturn ?table err
+function _M.has(store, caller, id)
+  local rows, err = store:read(FIND, id, caller.now)
+  return rows and rows[1] ~= nil, err
+end
+
+--- End a session.
+-- @tparam table store
+-- @tparam table _ caller
+-- @tparam string id
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M.finish(store, _, id)
+  local count, err = store:write(FINISH, id)
+  return count and true, err
+end
+
+return _M
