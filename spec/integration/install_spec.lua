@@ -99,7 +99,7 @@ describe("the installed rock", function()
   end)
 
   it("brings what nginx is started with", function()
-    for _, name in ipairs { "gateway/nginx/nginx.conf",
+    for _, name in ipairs { "nginx/supervise.sh", "gateway/nginx/nginx.conf",
       "gateway/nginx/gateway.conf", "gateway/nginx/starvideos-gateway.service",
       "sandbox/nginx/sandbox.conf" } do
       assert.equal(0, (run(("test -s %s/tree/share/lua/%s/starvideos/%s")

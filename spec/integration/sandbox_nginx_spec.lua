@@ -2,8 +2,8 @@
 
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
-local daemon = require "starvideos.nginx.daemon"
 local json = require "starvideos.json"
+local launcher = require "starvideos.nginx.launcher"
 local nginx = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"
 
@@ -452,6 +452,19 @@ describe("the server", function()
     shell.run("rm -rf " .. shell.quote(directory))
   end)
 
+  it("lets no other run in its directory, and goes on", function()
+    server = assert(nginx.start{ drawn = false })
+    local tries = 0
+    local other, why = launcher.start { prefix = server.prefix, configure = function()
+      tries = tries + 1
+      return true
+    end }
+    assert.is_nil(other)
+    assert.truthy(why:find("runs in the folder " .. server.prefix, 1, true), why)
+    assert.equal(1, tries)
+    assert.equal("queued", query(server, made(server, "a kite")).status)
+  end)
+
   it("names the account that cannot write to the directory", function()
     if shell.read "id -u" ~= "0" then
       return
@@ -528,8 +541,8 @@ describe("the server", function()
           .. " : >@p@/nginx.conf", { p = prefix, v = victim }))
         return true
       end
-      local pid = daemon.start(prefix, configure, 1)
-      assert.is_nil(pid)
+      assert.is_nil((launcher.start { prefix = prefix, attempts = 1,
+        configure = configure }))
       assert.equal(1, tries)
       assert.equal("mine root", shell.read(shell.fill(
         "cat @v@ | tr '\\n' ' '; stat -c %U @v@", { v = victim })))

@@ -10,7 +10,7 @@ local gateway_check = require "starvideos.cli.gateway_check"
 local gateway_files = require "starvideos.cli.gateway_files"
 local gateway_options = require "starvideos.cli.gateway_options"
 local json = require "starvideos.json"
-local launch = require "starvideos.gateway.nginx.launch"
+local launcher = require "starvideos.nginx.launcher"
 local records = require "starvideos.cli.records"
 local shell = require "starvideos.nginx.shell"
 local system = require "starvideos.nginx.system"
@@ -40,7 +40,7 @@ local function write(wanted, server)
       return nil, why
     end
   end
-  return wanted.folder .. "/nginx.conf"
+  return true
 end
 
 local function announce(job, wanted, nginx)
@@ -67,18 +67,18 @@ end
 
 -- A reload that failed changes nothing; nginx tells only its log.
 local function reload(job, nginx, wait)
-  local log = io.open(nginx.folder .. "/logs/error.log", "rb")
+  local log = io.open(nginx.prefix .. "/logs/error.log", "rb")
   if log then
     log:seek "end"
   end
-  nginx:reload()
+  nginx:signal "HUP"
   wait(LOOK_SECONDS)
   local told = log and log:read "*a" or ""
   if log then
     log:close()
   end
   local why = (told:find("init_by_lua error", 1, true)
-    or told:find("[emerg]", 1, true)) and launch.reason(told)
+    or told:find("[emerg]", 1, true)) and launcher.reason(told)
   job.console:note(why and "nothing was read again: " .. why
     or "callers and settings were read again",
     { event = "reload", failure = why or nil })
@@ -108,11 +108,12 @@ local function finish(job, nginx)
   if has_ended then
     nginx:release()
     return nil, failure.new("io", ("nginx has ended with exit code %d: see"
-      .. " %s/logs/error.log"):format(code, nginx.folder))
+      .. " %s/logs/error.log"):format(code, nginx.prefix))
   end
   job.console:note("stopping: what is on the wire gets its answer, for two"
     .. " minutes at most; a second signal ends it at once", { event = "stop" })
-  if nginx:stop() then
+  local _, last = nginx:stop()
+  if last ~= "TERM" and last ~= "KILL" then
     return ""
   end
   return nil, failure.new("cancelled", "nginx had not finished after two minutes"
@@ -120,31 +121,17 @@ local function finish(job, nginx)
     .. " starvideos pending")
 end
 
-local function start(wanted, server, wait)
-  local nginx, why = launch.claim(wanted.folder, wait)
-  if not nginx then
-    return unstarted(why)
-  end
-  local path, started
-  path, why = write(wanted, server)
-  if path then
-    started, why = nginx:start(path, server.key)
-  end
-  if not started then
-    nginx:release()
-    return unstarted(why)
-  end
-  return nginx
-end
-
 local function run(job, wanted, server)
   local engine = require("starvideos.curl").engine {}
   local function wait(seconds)
     engine:step(seconds)
   end
-  local nginx, err = start(wanted, server, wait)
+  local nginx, reason = launcher.start { prefix = wanted.folder, key = server.key,
+    wait = wait, attempts = 1, configure = function()
+      return write(wanted, server)
+    end }
   if not nginx then
-    return nil, err
+    return unstarted(reason)
   end
   -- A Ctrl-C that comes while a program is asked would be lost; whoever reads the
   -- line may send one.

@@ -6,12 +6,12 @@ local accounts = require "starvideos.nginx.account"
 local callers = require "starvideos.gateway.callers"
 local clients = require "starvideos.cli.client"
 local core = require "starvideos.core"
-local daemon = require "starvideos.nginx.daemon"
 local failure = require "starvideos.cli.failure"
 local file = require "starvideos.nginx.file"
 local folders = require "starvideos.gateway.nginx.folder"
 local keys = require "starvideos.cli.key"
 local library = require "starvideos.gateway.nginx.library"
+local search = require "starvideos.nginx.search"
 local shell = require "starvideos.nginx.shell"
 local syntax = require "starvideos.nginx.syntax"
 
@@ -55,7 +55,7 @@ end
 
 -- What nginx.conf says: of what was asked for, and of this machine.
 local function server_of(wanted)
-  local modules, missing = daemon.modules()
+  local modules, missing = search.modules()
   local paths
   if modules then
     paths, missing = library.paths()
@@ -195,7 +195,7 @@ function _M.printable(wanted)
     server, err = server_of(wanted)
   end
   if server then
-    server.nginx = shell.read(daemon.SEARCH .. "command -v nginx")
+    server.nginx = shell.read(search.PATH .. "command -v nginx")
   end
   return server, err
 end

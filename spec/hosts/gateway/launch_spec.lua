@@ -4,11 +4,12 @@
 local certificate = require "starvideos.sandbox.nginx.certificate"
 local commands = require "spec.fixtures.gateway_command"
 local curl = require "starvideos.curl"
-local daemon = require "starvideos.nginx.daemon"
 local file = require "starvideos.nginx.file"
 local json = require "starvideos.json"
+local launcher = require "starvideos.nginx.launcher"
 local library = require "starvideos.gateway.nginx.library"
 local sandbox = require "starvideos.sandbox.nginx"
+local search = require "starvideos.nginx.search"
 local shell = require "starvideos.nginx.shell"
 local socket = require "socket"
 
@@ -146,7 +147,7 @@ describe("a gateway's nginx", function()
     local function free_port()
       local number, taken
       repeat
-        number = daemon.port()
+        number = launcher.port()
         taken = socket.connect("127.0.0.1", number)
         if taken then
           taken:close()
@@ -247,7 +248,7 @@ describe("a gateway's nginx", function()
         ["443 ssl http2"] = "127.0.0.1:" .. own, ["ssl_[^\n]*\n"] = "\n",
         ["127%.0%.0%.1:8080"] = "127.0.0.1:" .. port }
       local text = file.read "examples/nginx/nginx.conf"
-      for _, path in ipairs(assert(daemon.modules())) do
+      for _, path in ipairs(assert(search.modules())) do
         values["load_module [^\n]*/" .. path:match "[^/]*$" .. ";"] =
           "load_module " .. path .. ";"
       end

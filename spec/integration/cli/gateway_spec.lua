@@ -167,6 +167,24 @@ describe("the command gateway", function()
     assert.equal(1, arrived "killed")
   end)
 
+  it("takes along an nginx that does not hear signals yet", function()
+    file.write(command.folder .. "/nginx", shell.fill([[#!/bin/sh
+      : >@folder@/begun
+      until [ -e @folder@/go ]; do sleep 0.02; done
+      PATH="${PATH#*:}" exec nginx "$@"]], command))
+    shell.run(shell.fill("chmod +x @folder@/nginx", command))
+    command.program = shell.fill('env PATH=@folder@:"$PATH" ', command)
+      .. command.program
+    command:start()
+    assert.is_true(await(function()
+      return file.exists(command.folder .. "/begun")
+    end))
+    command:signal "KILL"
+    assert.equal(137, command:ended())
+    file.write(command.folder .. "/go", "")
+    assert.is_true(command:is_gone())
+  end)
+
   it("stops when its terminal is closed, rather than read its files again",
     function()
       file.write(command.folder .. "/terminal",

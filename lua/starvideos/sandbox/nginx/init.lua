@@ -12,10 +12,11 @@ local c_locale = require "starvideos.c_locale"
 local certificate = require "starvideos.sandbox.nginx.certificate"
 local configuration = require "starvideos.sandbox.nginx.configuration"
 local core = require "starvideos.core"
-local daemon = require "starvideos.nginx.daemon"
 local file = require "starvideos.nginx.file"
 local json = require "starvideos.json"
+local launcher = require "starvideos.nginx.launcher"
 local sandbox = require "starvideos.sandbox"
+local search = require "starvideos.nginx.search"
 local shell = require "starvideos.nginx.shell"
 local syntax = require "starvideos.nginx.syntax"
 local system = require "starvideos.nginx.system"
@@ -98,8 +99,8 @@ end
 
 local function write_settings(server, options, modules)
   local scheme = options.tls and "https" or "http"
-  server.port = options.port or daemon.port()
-  server.media_port = options.media_port or daemon.port()
+  server.port = options.port or launcher.port()
+  server.media_port = options.media_port or launcher.port()
   local origin = scheme .. "://127.0.0.1:"
   server.base_url = origin .. server.port .. "/kyyReactApiServer"
   server.media_url = origin .. server.media_port
@@ -134,10 +135,15 @@ local function build(server, options, modules)
   if not done then
     return nil, why
   end
-  server.pid, why = daemon.start(server.prefix, function()
-    return write_settings(server, options, modules)
-  end, options.port and 1)
-  return server.pid, why
+  server.nginx, why = launcher.start { prefix = server.prefix,
+    attempts = options.port and 1, configure = function()
+      return write_settings(server, options, modules)
+    end }
+  if server.nginx then
+    server.pid = server.nginx:pid()
+    return true
+  end
+  return nil, "nginx did not start: " .. why
 end
 
 --- Start a server.
@@ -176,7 +182,7 @@ function _M.start(options)
   end
   given.parent = given.parent or nil
   given.key = sandbox.new(given).key
-  local modules, missing = daemon.modules()
+  local modules, missing = search.modules()
   if not modules then
     return nil, missing
   end
@@ -200,18 +206,14 @@ end
 -- A second time does nothing.
 -- @treturn boolean
 function Server:stop()
-  local gone = not self.pid or daemon.stop(self.prefix, self.pid)
+  local gone = not self.nginx or self.nginx:stop()
   if gone then
-    self.pid = nil
+    self.nginx, self.pid = nil, nil
   end
   if self.temporary then
     shell.run(shell.fill("rm -rf -- @prefix@", { prefix = self.prefix }))
   end
   return gone
-end
-
-local function is_running(self)
-  return file.exists(self.prefix .. "/nginx.pid")
 end
 
 -- A signal ends it early; os.execute ignores Ctrl-C for the calling process and
@@ -230,7 +232,7 @@ end
 function Server:run(wait)
   wait = wait or sleep
   pcall(function()
-    while is_running(self) do
+    while self.nginx:pid() do
       wait(0.5)
     end
   end)

@@ -4,7 +4,6 @@
 
 local body = require "starvideos.sandbox.body"
 local clip = require "starvideos.sandbox.media.clip"
-local daemon = require "starvideos.nginx.daemon"
 local dict = require "starvideos.sandbox.nginx.dict"
 local drawing = require "starvideos.sandbox.media.drawing"
 local ffi = require "ffi"
@@ -26,6 +25,9 @@ local _M = {}
 -- The same on every system that nginx and LuaJIT run on.
 local F_SETFD, FD_CLOEXEC, ESRCH, SIGTERM = 2, 1, 3, 15
 
+-- See `nginx/supervise.sh`.
+local LOCK = 9
+
 -- Seconds after which a connection that hangs on purpose is closed.
 local PATIENCE = 3600
 
@@ -39,7 +41,7 @@ local provider, settings
 local function start(command)
   local flag = ffi.new("int", FD_CLOEXEC)
   for descriptor = 3, settings.connections + 256 do
-    if descriptor ~= daemon.LOCK then
+    if descriptor ~= LOCK then
       ffi.C.fcntl(descriptor, F_SETFD, flag)
     end
   end

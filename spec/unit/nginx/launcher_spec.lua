@@ -1,4 +1,4 @@
-local launch = require "starvideos.gateway.nginx.launch"
+local launcher = require "starvideos.nginx.launcher"
 
 describe("the reason why nginx did not start", function()
   for _, case in ipairs {
@@ -21,12 +21,15 @@ describe("the reason why nginx did not start", function()
       .. " function 'assert'", "/x/callers.json: callers[1] is no object" },
     { "nginx: [error] init_by_lua error: starvideos needs the Lua module cjson\n",
       "starvideos needs the Lua module cjson" },
+    { 'nginx: [warn] the "listen ... http2" directive is deprecated in x:3\nnginx:'
+      .. " [emerg] bind() to 127.0.0.1:8080 failed (98: Address already in use)",
+      "127.0.0.1:8080 is in use by another program" },
     { 'nginx: [emerg] unknown directive "wind" in /x/nginx.conf:3',
       'unknown directive "wind" in /x/nginx.conf:3' },
     { "sh: 1: setsid: not found", "sh: 1: setsid: not found" },
   } do
     it("is told as: " .. case[2], function()
-      local reason = launch.reason(case[1])
+      local reason = launcher.reason(case[1])
       assert.equal(case[2], reason:sub(1, #case[2]))
       assert.is_nil(reason:find("\n", 1, true))
       assert.is_nil(reason:find("stack traceback", 1, true))
