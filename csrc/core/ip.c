@@ -101,7 +101,9 @@ static bool read_ip6(const char *text, unsigned char ip[SV_IP_ROOM]) {
       read[at++] = (unsigned char)(group >> 8);
       read[at++] = (unsigned char)(group & 0xFF);
       text += digits;
-      text += text[0] == ':' && text[1] != ':' ? 1 : 0;
+      if (text[0] == ':' && text[1] != ':' && !*++text) {
+        return false;
+      }
     }
   }
   int before = gap < 0 ? at : gap;
@@ -109,7 +111,11 @@ static bool read_ip6(const char *text, unsigned char ip[SV_IP_ROOM]) {
   memcpy(ip, read, (size_t)before);
   memcpy(ip + SV_IP_ROOM - (at - before), read + before,
          (size_t)(at - before));
-  return at == SV_IP_ROOM || gap >= 0;
+  return gap < 0 ? at == SV_IP_ROOM : at < SV_IP_ROOM;
+}
+
+size_t sv_ip_read(const char *text, unsigned char ip[SV_IP_ROOM]) {
+  return read_ip4(text, ip) ? 4 : read_ip6(text, ip) ? SV_IP_ROOM : 0;
 }
 
 static bool is_localhost(const char *host, size_t size) {
@@ -140,7 +146,6 @@ bool sv_host_is_private(const char *host) {
   }
   memcpy(text, host, size);
   text[size] = '\0';
-  return read_ip4(text, ip)   ? sv_ip_is_private(ip, 4)
-         : read_ip6(text, ip) ? sv_ip_is_private(ip, SV_IP_ROOM)
-                              : false;
+  size = sv_ip_read(text, ip);
+  return size && sv_ip_is_private(ip, size);
 }

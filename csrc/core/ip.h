@@ -20,4 +20,9 @@ bool sv_ip_is_private(const unsigned char *ip, size_t size);
 ** false. */
 bool sv_host_is_private(const char *host);
 
+/* Read an address as people write it, without brackets or zone: 4 or 16 bytes.
+** Returns how many; 0 where the text is no address. Leading zeros of a decimal
+** count as nothing, as they do to nginx. */
+size_t sv_ip_read(const char *text, unsigned char ip[SV_IP_ROOM]);
+
 #endif

@@ -417,6 +417,18 @@ static int system_is_private(lua_State *L) {
   return 1;
 }
 
+/* read_ip(text) -> the 4 or 16 bytes of an address, or nil where it is none. */
+static int system_read_ip(lua_State *L) {
+  size_t size;
+  unsigned char ip[SV_IP_ROOM];
+  const char *text = luaL_checklstring(L, 1, &size);
+  size = strlen(text) == size ? sv_ip_read(text, ip) : 0;
+  if (size) {
+    lua_pushlstring(L, (const char *)ip, size);
+  }
+  return size ? 1 : 0;
+}
+
 /* file_system(path) -> its name, or nil where it is not known; see
 ** file_system.h. */
 static int system_file_system(lua_State *L) {
@@ -500,6 +512,7 @@ static const luaL_Reg functions[] = {
     {"make_directory", system_make_directory},
     {"is_loopback", system_is_loopback},
     {"is_private", system_is_private},
+    {"read_ip", system_read_ip},
     {"file_system", system_file_system},
     {"call_in_c_locale", system_call_in_c_locale},
     {"claim_sqlite_locks", system_claim_sqlite_locks},

@@ -8,6 +8,7 @@
 #include "platform/windows/win32.h"
 
 #include "core/hidden.h"
+#include "platform/address_read.h"
 
 /* Four numbers and nothing else, as inet_pton takes them; winsock's own would
 ** have to be started first. */
@@ -24,26 +25,6 @@ static bool is_in_loopback_net(const char *host) {
 bool sv_address_is_loopback(const char *host) {
   return _stricmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
          is_in_loopback_net(host);
-}
-
-size_t sv_address_read(const void *socket_address, unsigned char ip[16],
-                       int *port) {
-  struct sockaddr_in in4;
-  struct sockaddr_in6 in6;
-  ADDRESS_FAMILY family = ((const struct sockaddr *)socket_address)->sa_family;
-  if (family == AF_INET) {
-    memcpy(&in4, socket_address, sizeof in4);
-    memcpy(ip, &in4.sin_addr, 4);
-    *port = ntohs(in4.sin_port);
-    return 4;
-  }
-  if (family == AF_INET6) {
-    memcpy(&in6, socket_address, sizeof in6);
-    memcpy(ip, &in6.sin6_addr, 16);
-    *port = ntohs(in6.sin6_port);
-    return 16;
-  }
-  return 0;
 }
 
 /* In the words of other systems: this one has them in the language and the

@@ -88,14 +88,22 @@ function Reader:account()
   return name
 end
 
+-- The bytes of an address; nil where it is none, or where leading zeros make it
+-- another one to some programs.
+local function ip_of(text)
+  return not text:find "%f[%w]0%d+%." and not text:find "%.0%d"
+    and core.read_ip(text) or nil
+end
+
 -- As it stands in a URL.
 function Reader:address(name)
   local text = self:text(name)
-  local bare = text:gsub("^%[(.*)%]$", "%1")
-  if text == "localhost" or text:find "^%d+%.%d+%.%d+%.%d+$" then
+  local bare = text:match "^%[(.*)%]$"
+  local ip = ip_of(bare or text)
+  if text == "localhost" or ip and #ip == 4 and not bare then
     return text
-  elseif bare:find ":.*:" and bare:find "^[%x:.]+$" then
-    return "[" .. bare .. "]"
+  elseif ip and #ip == 16 then
+    return ip == ("\0"):rep(16) and "[::]" or "[" .. (bare or text) .. "]"
   end
   return self:refuse(name, "an address of this machine, such as 127.0.0.1,"
     .. " 0.0.0.0 or ::1")
@@ -105,6 +113,7 @@ local function host_and_port(text)
   local host, port = text:match "^(%w[%w.-]*)(:?%d*)$"
   if not host then
     host, port = text:match "^(%[[%x:.]+%])(:?%d*)$"
+    host = host and #(ip_of(host:sub(2, -2)) or "") == 16 and host
   end
   return port ~= ":" and host or nil, port
 end
@@ -142,19 +151,14 @@ function Reader:hosts(wanted)
   return list
 end
 
--- The last bits of an address, by what it has.
+-- IPv4 within IPv6: nginx takes such a peer for one of IPv4.
+local MAPPED = ("\0"):rep(10) .. "\255\255"
+
 local function is_network(text)
-  local address, bits = text:match "^([%x:.]+)/?(%d?%d?%d?)$"
-  if not address or text:find "/$" then
-    return false
-  end
-  local is_new = address:find(":", 1, true)
-  local fine = is_new and address:find "^[%x:]+%.?[%d.]*$" and address:find ":.*:"
-  if not is_new then
-    local a, b, c, d = address:match "^(%d+)%.(%d+)%.(%d+)%.(%d+)$"
-    fine = a and math.max(a + 0, b + 0, c + 0, d + 0) <= 255
-  end
-  return fine and (bits == "" or tonumber(bits) <= (is_new and 128 or 32))
+  local address, bits = text:match "^([^/]+)/(%d+)$"
+  local ip = ip_of(address or text)
+  return ip ~= nil and ip:sub(1, #MAPPED) ~= MAPPED
+    and (not bits or tonumber(bits) <= 8 * #ip)
 end
 
 function Reader:trusted_proxies()

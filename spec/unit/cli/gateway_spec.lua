@@ -55,6 +55,41 @@ describe("the command gateway, before it starts anything,", function()
     end)
   end
 
+  local function complaint(...)
+    return select(3, commands.run { "gateway", "--keep-days", "x", ... })
+  end
+
+  it("refuses what is no address", function()
+    for option, texts in pairs {
+      ["--trusted-proxy"] = "1::2::3 ::1: 1:2:3:4:5:6:7:8:9 12345:: fe80::1%eth0"
+        .. " 1.2.3 10.0.0.256 010.0.0.7 10.0.0.0/ 10.0.0.0/33 10.0.0.0/-1 /8"
+        .. " 10.0.0.0/8/8 fd00::/129 fd00::/x ::ffff:10.0.0.7 ::ffff:a00:0/104"
+        .. " 0:0:0:0:0:ffff:10.0.0.7 [::1] proxy.example unix:",
+      ["--listen"] = "1::2::3 ::: 1.2.3 256.0.0.1 127.0.0.01 [127.0.0.1] [::1 ::1]"
+        .. " fe80::1%lo example.com",
+      ["--host"] = "[1::2::3] [1.2.3.4] [::1 [::1]:",
+      ["--public-url"] = "https://[1::2::3] https://[1::2:]:8080" } do
+      for text in texts:gmatch "%S+" do
+        assert.truthy(complaint(option, text):find(option .. " must be", 1, true),
+          option .. " " .. text)
+      end
+    end
+  end)
+
+  it("takes addresses as people write them", function()
+    for option, texts in pairs {
+      ["--trusted-proxy"] = "10.0.0.7 10.0.0.0/8 0.0.0.0/0 ::1 fd00::/8 ::/0"
+        .. " 1:2:3:4:5:6:7:8/128 64:ff9b::1.2.3.4 2001:0db8::0001",
+      ["--listen"] = "127.0.0.1 localhost 0.0.0.0 ::1 [::1] 2001:db8::1",
+      ["--host"] = "[::1] [2001:db8::1]:80 192.0.2.1 videos.example:443",
+      ["--public-url"] = "https://[2001:db8::1]:8443" } do
+      for text in texts:gmatch "%S+" do
+        assert.is_nil(complaint(option, text):find(option .. " must be", 1, true),
+          option .. " " .. text)
+      end
+    end
+  end)
+
   for _, name in ipairs { "x\nExecStartPre=/bin/false", "x y", "x;", "%n" } do
     it(("refuses the account %q"):format(name), function()
       is_refused("--user must be the name of an account", "--user", name)
@@ -67,7 +102,7 @@ describe("the command gateway, before it starts anything,", function()
     assert.truthy(err:find("--folder must be a path without", 1, true), err)
   end)
 
-  for _, address in ipairs { "0.0.0.0", "::", "192.0.2.1", "[2001:db8::1]" } do
+  for _, address in ipairs { "0.0.0.0", "::", "0:0::0", "192.0.2.1", "[2001:db8::1]" } do
     it("lets nobody in from elsewhere without a file of callers: " .. address,
       function()
         is_refused("name who may order with --callers", "--listen", address)

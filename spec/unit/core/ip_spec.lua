@@ -19,7 +19,36 @@ fbff::1 fe00::1 1:2:3:4:5:6:7:8
 video.example localhost.example notlocalhost local 10.0.0.1.example dead beef.example
 256.0.0.1 1.2.3 1.2.3.4.5 10.0.0.1x : ]]
 
+-- Each in hexadecimal.
+local READ = [[
+1.2.3.4=01020304 010.0.0.255=0a0000ff 0.0.0.0=00000000
+::=00000000000000000000000000000000 ::1=00000000000000000000000000000001
+1::2=00010000000000000000000000000002 1:2:3:4:5:6:7::=00010002000300040005000600070000
+1:2:3:4:5:6:7:Ab=000100020003000400050006000700ab
+::ffff:1.2.3.4=00000000000000000000ffff01020304
+1:2:3:4:5:6:1.2.3.4=00010002000300040005000601020304]]
+
+local UNREADABLE = [[
+1::2::3 ::1: 1::2: :1::2 ::: 1:2:3:4:5:6:7 1:2:3:4:5:6:7:8: 1:2:3:4:5:6:7:8:9
+1:2:3:4:5:6:7::8 12345:: a::g ::1.2.3 ::1.2.3.4:5 1:2:3:4:5:6:7:1.2.3.4 1.2.3.4::
+::99999999999.1.1.1 1.2.3 1.2.3.4.5 1.2.3.256 1..2.3 -1.2.3.4 1.2.3.4x 1.2.3.4:
+fe80::1%eth0 [::1] : . localhost x]]
+
 describe("an address", function()
+  it("is read as its bytes, or not at all", function()
+    for text, bytes in READ:gmatch "(%S+)=(%x+)" do
+      assert.equal(bytes, (assert(core.read_ip(text), text):gsub(".", function(byte)
+        return ("%02x"):format(byte:byte())
+      end)))
+    end
+    for text in UNREADABLE:gmatch "%S+" do
+      assert.is_nil(core.read_ip(text), text)
+    end
+    for _, text in ipairs { "", "1.2.3.4\0", " ::1", "::1 ", ("1:"):rep(99) } do
+      assert.is_nil(core.read_ip(text))
+    end
+  end)
+
   it("of this machine, a private network or a group is private", function()
     for host in PRIVATE:gmatch "%S+" do
       assert.is_true(core.is_private(host), host)
