@@ -389,18 +389,19 @@ OVER_CURL = PKG_CONFIG_PATH='$(CURL_PREFIX)/lib/pkgconfig' \
 	LDFLAGS='-Wl,-rpath,$(CURL_PREFIX)/lib' \
 	BUILD=build/faults/$(notdir $(CURL_PREFIX))/lua5.4
 endif
-.PHONY: faults faults-table faults-specs libcurl-sid
+.PHONY: faults faults-table faults-figure faults-specs libcurl-sid
 faults:
 	@$(DEPS) demo test
 	@$(if $(filter sid,$(CURL)),$(MAKE) -s --no-print-directory libcurl-sid)
 	@$(MAKE) -s --no-print-directory faults-table CURL=$(CURL)
-faults-table:
+faults-table: faults-figure
+	@$(OVER_CURL) faults-specs
+faults-figure:
 	@test '$(CURL)' = debian || test -n '$(CURL_PREFIX)' || \
 	  { echo 'There is no libcurl in $(CURL)'; exit 1; }
 	@$(OVER_CURL) build
 	@eval "$$($(OVER_CURL) env)" && \
 	  lua5.4 spec/faults/figure.lua
-	@$(OVER_CURL) faults-specs
 faults-specs:
 	@BUILD=$(BUILD) lua5.4 spec/run.lua faults:lua5.4
 libcurl-sid:
