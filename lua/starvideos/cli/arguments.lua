@@ -216,7 +216,9 @@ end
 local function add_command(parser, row, given)
   -- Not by its own name, which an option may have as well.
   local command = parser:command(row[1], row[2]):target(row[1] .. " is called")
-  add_elements(command, row, given.see)
+  if not given.only or given.only == row[1] then
+    add_elements(command, row, given.see)
+  end
   add_help(command, given.asked)
   command:usage("Usage: " .. _M.usage(row))
   command:epilog(examples(row))
@@ -251,7 +253,8 @@ end
 --- Make the parser.
 -- @tparam table given `asked` (gets the `text` of help or of the version), `version`
 --   (a function that returns it), `width` (columns), `see` (a function that is
---   called with each option and argument, and the row it was made of)
+--   called with each option and argument, and the row it was made of), `only` (the
+--   one command that has its options and arguments; none: all have them)
 -- @treturn ?table parser of argparse
 -- @treturn ?string what is missing
 function _M.parser(given)
@@ -309,7 +312,8 @@ end
 function _M.parse(arguments, version, columns)
   local asked = {}
   local parser, missing = _M.parser { asked = asked, version = version,
-    width = math.min(columns or USUAL_WIDTH, MOST_WIDTH), see = function() end }
+    width = math.min(columns or USUAL_WIDTH, MOST_WIDTH), see = function() end,
+    only = _M.is_command(arguments[1]) and arguments[1] }
   if not parser then
     return nil, missing
   end
