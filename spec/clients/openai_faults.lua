@@ -181,9 +181,12 @@ local function try(scenario, provider, engine)
   assert(ok, raised)
 end
 
---- Try every scenario of some places of the sandbox.
+--- Try scenarios of some places of the sandbox: one in so many, for each waits for
+-- seconds, and files of specs run side by side.
 -- @tparam table places a set: `life`, `create`, `query`
-function _M.describe(places)
+-- @tparam number part which of them
+-- @tparam number parts how many there are
+function _M.describe(places, part, parts)
   busted.describe("OpenAI's client, cut off at every phase, buys once", function()
     local provider, engine
 
@@ -198,8 +201,10 @@ function _M.describe(places)
       provider:stop()
     end)
 
+    local count = 0
     for _, scenario in ipairs(scenarios.list()) do
-      if places[scenario.place] then
+      count = count + (places[scenario.place] and 1 or 0)
+      if places[scenario.place] and count % parts == part - 1 then
         busted.it("under " .. scenario.name, function()
           try(scenario.name, provider, engine)
         end)

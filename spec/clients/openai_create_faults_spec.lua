@@ -1,1 +1,0 @@
-require "spec.clients.openai_faults".describe { create = true }
