@@ -3,6 +3,7 @@
 -- user who can read more than nginx's workers can.
 -- @module starvideos.gateway.page
 
+local file = require "starvideos.nginx.file"
 local fingerprint = require "starvideos.fingerprint"
 local refusals = require "starvideos.gateway.refusal"
 
@@ -25,17 +26,9 @@ _M.names = { "index.html", "style.css", "icon.svg", "page.js", "api.js", "dom.js
   "fields.js", "form.js", "item.js", "kept.js", "orders.js", "streams.js",
   "submission.js", "text.js" }
 
-local function read(name)
-  local source = debug.getinfo(1, "S").source:gsub("^@", "")
-  local file = assert(io.open((source:gsub("%.lua$", "/")) .. name, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 local files = {}
 for _, name in ipairs(_M.names) do
-  local text = read(name)
+  local text = file.beside("page/" .. name)
   files[name] = { text = text, type = types[name:match "%l+$"],
     etag = ('"%x-%x"'):format(#text, fingerprint(text)) }
 end
@@ -56,23 +49,23 @@ end
 -- @treturn table headers by name, or a refusal
 -- @treturn ?string text, for 200
 function _M.file(name, known)
-  local file = files[name == "/" and "index.html" or name]
-  if not file then
+  local found = files[name == "/" and "index.html" or name]
+  if not found then
     return nil, refusals.new { status = 404, code = "not_found",
       message = "the page has no such file" }
   end
   local headers = {
-    ["Content-Type"] = file.type,
+    ["Content-Type"] = found.type,
     ["Content-Security-Policy"] = POLICY,
     ["X-Content-Type-Options"] = "nosniff",
     ["Referrer-Policy"] = "no-referrer",
     ["Cache-Control"] = "no-cache",
-    ETag = file.etag,
+    ETag = found.etag,
   }
-  if is_known(file.etag, known) then
+  if is_known(found.etag, known) then
     return 304, headers
   end
-  return 200, headers, file.text
+  return 200, headers, found.text
 end
 
 --- Serve a file of the page.

@@ -5,7 +5,6 @@
 -- @module starvideos.nginx.launcher
 
 local accounts = require "starvideos.nginx.account"
-local c_locale = require "starvideos.c_locale"
 local core = require "starvideos.core"
 local file = require "starvideos.nginx.file"
 local search = require "starvideos.nginx.search"
@@ -170,8 +169,9 @@ local function launch(self, key)
   return done, not done and (why or self:reason()) or nil
 end
 
-local function pause(seconds)
-  shell.run("sleep " .. c_locale.number("%g", seconds))
+-- A step, written so in every locale.
+local function pause()
+  shell.run "sleep 0.02"
 end
 
 local function try(self, options)
