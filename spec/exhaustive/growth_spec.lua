@@ -8,12 +8,15 @@ local excerpt = require "starvideos.api.excerpt"
 local http_date = require "starvideos.api.http_date"
 local json = require "starvideos.json"
 local link = require "starvideos.api.address"
+local locations = require "starvideos.ledger.location"
 local manifest = require "starvideos.operation.manifest"
 local multipart = require "starvideos.gateway.multipart"
 local operations = require "starvideos.api.operations"
 local record = require "starvideos.ledger.record"
 local redact = require "starvideos.redact"
+local reports = require "starvideos.gateway.report"
 local retry = require "starvideos.api.retry"
+local sandbox = require "starvideos.sandbox"
 local task_reader = require "starvideos.api.task_reader"
 local tasks = require "starvideos.api.task"
 local utf8 = require "starvideos.utf8"
@@ -28,7 +31,10 @@ local SHAPES = {
   { "", "[" }, { '{"', '{"id":' }, { "", "\t\r" }, { "", "\237\160" },
   { "balance", " " },
   { "", "balance " }, { "data: ", "data: {\n" }, { "", "--b\r\n" },
+  { "", "(" },
 }
+
+local provider = sandbox.new { key = "a-key" }
 
 local function as_answer(field)
   return function(text)
@@ -72,6 +78,20 @@ local READERS = {
   ["a list of orders"] = manifest.read, ["a file of callers"] = callers.parse,
   ["a form"] = function(text) multipart.parse(text, "b") end,
   ["a content type"] = multipart.boundary,
+  ["a token"] = function(text)
+    for _, header in ipairs { text, "Bearer " .. text, "Bearer x" .. text } do
+      provider:handle { method = "GET", path = "/kyyReactApiServer/v1/result/x",
+        headers = { authorization = header } }
+    end
+  end,
+  ["a line of a gateway's log"] = function(text)
+    reports.line { name = "queue", state = "halted", reason = text }
+    reports.line { name = "notice", reason = text }
+  end,
+  ["the address of a ledger"] = function(text)
+    locations.read(text)
+    locations.read("postgres://" .. text)
+  end,
   ["a shown text"] = utf8.shown, ["a repaired text"] = utf8.repaired,
 }
 for _, field in ipairs { "id", "status", "error", "video_url" } do

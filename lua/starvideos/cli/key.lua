@@ -18,7 +18,7 @@ end
 local function line_in(text)
   local lines = {}
   for whole in text:gmatch "[^\r\n]+" do
-    local line = whole:match "^%s*(.-)%s*$"
+    local line = (whole:match "^.*%S" or ""):gsub("^%s+", "")
     if assigned(line) == NAME then
       return line
     elseif line ~= "" and line:sub(1, 1) ~= "#" then

@@ -40,10 +40,10 @@ end
 
 -- The words of the provider stand in brackets.
 local function without_words(text)
-  return (text:gsub("%(.*%)", function(words)
-    local status = words:match "^%((HTTP %d%d%d)"
-    return ("(%s; its words: starvideos status)"):format(status or "refused")
-  end))
+  local before, words, after = text:match "^([^(]*)(%(.*%))(.*)$"
+  local status = words and words:match "^%((HTTP %d%d%d)" or "refused"
+  return words and ("%s(%s; its words: starvideos status)%s"):format(before,
+    status, after) or text
 end
 
 function line_of.queue(event)

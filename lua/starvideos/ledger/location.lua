@@ -48,9 +48,10 @@ end
 --   that goes with its connection)
 -- @treturn ?string why it cannot be read, with nothing of it
 function _M.read(address)
-  local scheme, rest = address:match "^%s*(%a+)://(.-)%s*$"
+  local scheme, rest = address:match "^%s*(%a+)://(.*)$"
   scheme = scheme and c_locale.lower(scheme)
   if servers[scheme] then
+    rest = rest:match "^.*%S" or ""
     if not is_plain(rest) then
       return nil, AMBIGUOUS
     end

@@ -111,9 +111,9 @@ end
 -- The name of the account that a request comes from, or nil.
 function Provider:account_of(request)
   local scheme, key = (request.headers.authorization or "")
-    :match("^(%a+) +(.-)%s*$")
+    :match "^(%a+) +(.*)$"
   return scheme ~= nil and c_locale.lower(scheme) == "bearer"
-    and self.accounts:of_key(key) or nil
+    and self.accounts:of_key(key:match "^.*%S" or "") or nil
 end
 
 --- What was created and billed; see `starvideos.sandbox.request_log`.
