@@ -115,7 +115,6 @@ end
 local sentences = {
   [400] = "the request is no valid HTTP, or not encrypted at a port for HTTPS",
   [404] = "there is nothing at this address",
-  [405] = "nothing at this address takes this method",
   [411] = "the request does not say how long its body is",
   [413] = "the request is too large (media are given as URLs, not as files)",
   [414] = "the address is too long",
@@ -129,10 +128,14 @@ function _M.refused()
   local request = requests.current()
   set_headers(request)
   local path = (ngx.var.request_uri or ""):match "^[^?]*"
-  local _, _, dialect = router.find(request.method, path)
-  answer.refuse(dialect or "openai", refusals.new { status = ngx.status,
-    message = (sentences[ngx.status] or "HTTP " .. ngx.status)
-      .. "; nothing was ordered by this request" })
+  local method = (ngx.var.request or ""):match "^%S*" -- now nginx says GET
+  local _, refusal, dialect = router.find(method, path)
+  if ngx.status ~= 405 then
+    refusal = refusals.new { status = ngx.status,
+      message = (sentences[ngx.status] or "HTTP " .. ngx.status)
+        .. "; nothing was ordered by this request" }
+  end
+  answer.refuse(dialect or "openai", refusal)
 end
 
 return _M

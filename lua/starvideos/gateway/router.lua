@@ -89,14 +89,16 @@ function _M.find(method, path)
     if match and allows(route, method) then
       return route, match, route.dialect
     elseif match then
-      methods[#methods + 1] = route.method
+      methods[#methods + 1] = route.method == "GET" and "GET, HEAD"
+        or route.method
       dialect = dialect or route.dialect
     end
   end
   if methods[1] then
     local allowed = table.concat(methods, ", ")
     return nil, refusals.new { status = 405, code = "method_not_allowed",
-      message = ("this address takes %s, not %s"):format(allowed, method),
+      message = ("this address takes %s, not %s; nothing was ordered"):format(
+        allowed, method),
       headers = { Allow = allowed } }, dialect
   end
   return nil, refusals.new { status = 404, code = "not_found",

@@ -66,7 +66,7 @@ describe("the page of a gateway over HTTP", function()
         assert.same({ 404, "not_found" }, { status, answer.error.code })
       end
       local status, _, headers = ask("POST", "/")
-      assert.same({ 405, "GET" }, { status, headers.allow })
+      assert.same({ 405, "GET, HEAD" }, { status, headers.allow })
     end)
 
     it("knows its caller by the cookie of a sign-in, and by nothing else",
