@@ -2,14 +2,15 @@
 --
 --   lua5.4 spec/run.lua unit:lua5.1 integration:luajit installed:lua5.4 ...
 --
--- Each file of specs has a process of its own. JOBS says how many run at a time
--- (two for each core, for many mostly wait), FILE_SECONDS after how long one is
--- taken for stuck, BUILD where the modules lie (build/$LUA). What a file printed
--- is shown where it failed, and kept in build/log. A file that failed beside
--- others is run once more at the end, alone, and what it does there counts: that
--- tells a fault from a machine that was busy. Both runs are shown, and who passed
--- only alone is named in the last lines. Faults and secrets, which no load
--- excuses, have one run; what Wine's server took with it when it ended has more.
+-- Each file of specs has a process of its own. JOBS says how many run at a time of
+-- those that compute (one for each core); twice as many run beside them that mostly
+-- wait. FILE_SECONDS is after how long one is taken for stuck, BUILD where the
+-- modules lie (build/$LUA). What a file printed is shown where it failed, and kept
+-- in build/log. A file that failed beside others is run once more at the end,
+-- alone, and what it does there counts: that tells a fault from a machine that was
+-- busy. Both runs are shown, and who passed only alone is named in the last lines.
+-- Faults and secrets, which no load excuses, have one run; what Wine's server took
+-- with it when it ended has more.
 -- `german` and `turkish` are the unit specs in such a locale.
 -- `windows` is for the Luas that Wine runs; there what spec/windows/posix.lua marks
 -- is run as well, must fail (a file within 20 s), and counts as skipped. The last
@@ -47,11 +48,15 @@ local kinds = {
     .. " spec/integration/*_spec.lua",
 }
 
+-- What mostly computes, beside the unit specs; in Wine all wait for its server.
+local COMPUTING = { allocation = true, growth = true, secrets = true }
+
 -- What takes longest comes first, or all would wait for it at the end.
 local LONGEST = { "secrets", "allocation", "faults", "torture", "service",
   "resty_http", "scenarios", "nginx_runtime", "fleet", "ledger", "ledger_outage",
   "provider_faults", "shipping", "worker", "cookbook", "sandbox_nginx", "gateway",
-  "stream", "command", "install", "love", "copas", "budget" }
+  "stream", "command", "install", "love", "copas", "budget", "growth", "init",
+  "answer_json" }
 
 -- What the interpreter is to see: the build tree, or an installed one alone.
 local BUILT = "MAKEFLAGS= make -s env LUA=%s BUILD=%s"
@@ -99,7 +104,7 @@ end
 
 local function job_count()
   local cores = assert(io.popen("getconf _NPROCESSORS_ONLN"))
-  local count = 2 * (tonumber((cores:read("l"))) or 1)
+  local count = tonumber((cores:read("l"))) or 1
   cores:close()
   return tonumber(os.getenv("JOBS")) or count
 end
@@ -130,9 +135,10 @@ local function add_suite(jobs, name)
     "find " .. pattern .. " -name '*_spec.lua' | LC_ALL=C sort"))
   for path in files:lines() do
     local place = path:match("^spec/(.*)_spec%.lua$")
+    local base = place:match "[^/]*$"
     jobs[#jobs + 1] = {
-      title = ("%s %s, %s"):format(path, kind, lua), base = place:match "[^/]*$",
-      kind = kind,
+      title = ("%s %s, %s"):format(path, kind, lua), base = base, kind = kind,
+      computes = kind ~= "windows" and (COMPUTING[base] or place:find "^unit/"),
       seconds = marked_whole(kind, path) and POSIX_SECONDS or FILE_SECONDS,
       lua = lua, path = path, environment = prefix .. ".env",
       log = ("%s-%s.log"):format(prefix, (place:gsub("/", "-"))),
@@ -231,28 +237,37 @@ local function finish(job, status)
     reason = failed > 0 and reason_in(job, output) or nil }
 end
 
--- Hands the jobs to workers in their order, so many at a time.
-local function launch(jobs, list, count)
-  local lines, worker = {}, LOGS .. "/worker.sh"
+-- Hands the jobs to workers in their order, so many that compute and so many that
+-- wait at a time. Side by side in a pipeline, not in the background, where specs
+-- would ignore Ctrl-C.
+local WORKERS = "{ xargs -P %d -I {} sh %s {} <%s >&3 3>&- |"
+  .. " xargs -P %d -I {} sh %s {} <%s >&3 3>&-; } 3>&1"
+
+local function launch(jobs, lists, computing, waiting)
+  local lines, worker = { {}, {} }, LOGS .. "/worker.sh"
   for index, job in ipairs(jobs) do
-    lines[index] = ("%d %s %s %s %s %d\n"):format(index, job.environment,
+    local own = lines[(job.computes or waiting == 0) and 1 or 2]
+    own[#own + 1] = ("%d %s %s %s %s %d\n"):format(index, job.environment,
       job.lua, job.path, job.log, job.seconds)
   end
-  write(list, table.concat(lines))
+  for index, list in ipairs(lists) do
+    write(list, table.concat(lines[index]))
+  end
   write(worker, WORKER)
-  return assert(io.popen(("xargs -P %d -I {} sh %s {} <%s"):format(count,
-    worker, list)))
+  return assert(io.popen(WORKERS:format(computing, worker, lists[1],
+    math.max(waiting, 1), worker, lists[2])))
 end
 
-local function run(jobs, count)
-  local results, list = {}, os.tmpname()
-  local workers = launch(jobs, list, count)
+local function run(jobs, computing, waiting)
+  local results, lists = {}, { os.tmpname(), os.tmpname() }
+  local workers = launch(jobs, lists, computing, waiting)
   for line in workers:lines() do
     local index, status = line:match("^(%d+) (%d+)$")
     results[#results + 1] = finish(jobs[tonumber(index)], status)
   end
   workers:close()
-  os.remove(list)
+  os.remove(lists[1])
+  os.remove(lists[2])
   assert(#results == #jobs, "the workers were stopped")
   return results
 end
@@ -270,7 +285,7 @@ local function run_again(results, is_due)
     return
   end
   print "== once more, alone"
-  for _, result in ipairs(run(jobs, 1)) do
+  for _, result in ipairs(run(jobs, 1, 0)) do
     local before = first[result.job]
     before.passed, before.failed = result.passed, result.failed
     before.skipped, before.is_lost = result.skipped, result.is_lost
@@ -293,7 +308,7 @@ for _, name in ipairs(arg) do
   add_suite(jobs, name)
 end
 longest_first(jobs)
-local results = run(jobs, job_count())
+local results = run(jobs, job_count(), 2 * job_count())
 run_again(results, may_be_late)
 for _ = 1, 3 do
   run_again(results, has_lost_wine)
