@@ -13,8 +13,9 @@
 -- with it when it ended has more.
 -- `german` and `turkish` are the unit specs in such a locale.
 -- `windows` is for the Luas that Wine runs; there what spec/windows/posix.lua marks
--- is run as well, must fail (a file within 20 s), and counts as skipped. The last
--- line is "N passed, N failed"; the exit code is 0 where nothing failed.
+-- is run as well, must fail, and counts as skipped: a whole file in the first of
+-- the Luas, for 20 s. The last line is "N passed, N failed"; the exit code is 0
+-- where nothing failed.
 
 local FILE_SECONDS = tonumber(os.getenv("FILE_SECONDS")) or 900
 local POSIX_SECONDS = 20
@@ -126,23 +127,32 @@ local function marked_whole(kind, path)
   return kind == "windows" and type(posix[path]) == "string"
 end
 
-local function add_suite(jobs, name)
+local function new_job(kind, lua, path)
+  local prefix = ("%s/%s-%s"):format(LOGS, kind, lua)
+  local place = path:match("^spec/(.*)_spec%.lua$")
+  local base = place:match "[^/]*$"
+  return {
+    title = ("%s %s, %s"):format(path, kind, lua), base = base, kind = kind,
+    computes = kind ~= "windows" and (COMPUTING[base] or place:find "^unit/"),
+    seconds = marked_whole(kind, path) and POSIX_SECONDS or FILE_SECONDS,
+    lua = lua, path = path, environment = prefix .. ".env",
+    log = ("%s-%s.log"):format(prefix, (place:gsub("/", "-"))),
+  }
+end
+
+-- A file that is marked as POSIX is so in each Lua: `marked` has those of the first.
+local function add_suite(jobs, marked, name)
   local kind, lua = name:match("^(%a+):(%w[%w.]*)$")
   local pattern = assert(kinds[kind], "no suite is called " .. name)
-  local prefix = ("%s/%s-%s"):format(LOGS, kind, lua)
-  assert(os.execute(("{ %s\n} >%s.env"):format(environment(kind, lua), prefix)))
+  assert(os.execute(("{ %s\n} >%s/%s-%s.env"):format(environment(kind, lua), LOGS,
+    kind, lua)))
   local files = assert(io.popen(
     "find " .. pattern .. " -name '*_spec.lua' | LC_ALL=C sort"))
   for path in files:lines() do
-    local place = path:match("^spec/(.*)_spec%.lua$")
-    local base = place:match "[^/]*$"
-    jobs[#jobs + 1] = {
-      title = ("%s %s, %s"):format(path, kind, lua), base = base, kind = kind,
-      computes = kind ~= "windows" and (COMPUTING[base] or place:find "^unit/"),
-      seconds = marked_whole(kind, path) and POSIX_SECONDS or FILE_SECONDS,
-      lua = lua, path = path, environment = prefix .. ".env",
-      log = ("%s-%s.log"):format(prefix, (place:gsub("/", "-"))),
-    }
+    if not marked[path] then
+      jobs[#jobs + 1] = new_job(kind, lua, path)
+    end
+    marked[path] = marked_whole(kind, path)
   end
   files:close()
 end
@@ -303,9 +313,9 @@ end
 
 os.execute("mkdir -p " .. LOGS)
 io.stdout:setvbuf("line")
-local jobs = {}
+local jobs, marked = {}, {}
 for _, name in ipairs(arg) do
-  add_suite(jobs, name)
+  add_suite(jobs, marked, name)
 end
 longest_first(jobs)
 local results = run(jobs, job_count(), 2 * job_count())
