@@ -309,6 +309,41 @@ return worlds.behaviour("the requests of a gateway", function(each)
     assert.same({}, listed(alice))
   end)
 
+  describe("to stay signed in", function()
+    local ledger
+
+    busted.before_each(function()
+      ledger = contexts.of(alice).ledger
+    end)
+
+    it("go on until they end, for whoever opens the ledger", function()
+      assert(ledger:begin_session("s", "a", 60))
+      assert(ledger:begin_session("t", "a", 60))
+      local other = contexts.of(bob).ledger
+      assert.is_true(other:has_session "s")
+      assert.is_false(other:has_session "u")
+      assert(ledger:end_session "s")
+      assert(ledger:end_session "s")
+      assert.is_false(other:has_session "s")
+      assert.is_true(other:has_session "t")
+      world:run "UPDATE starvideos_sessions SET ends_at = 1"
+      assert.is_false(other:has_session "t")
+      assert(ledger:begin_session("v", "b", 60))
+      assert.same({ { session_id = "v" } },
+        world:rows "SELECT session_id FROM starvideos_sessions")
+    end)
+
+    it("take no more room than the newest of each token", function()
+      for n = 1, 53 do
+        assert(ledger:begin_session("s" .. n, "a", 60 + n))
+      end
+      assert(ledger:begin_session("t", "b", 60))
+      assert.same({ false, true, true }, { ledger:has_session "s3",
+        ledger:has_session "s4", ledger:has_session "t" })
+      assert.equal(51, #world:rows "SELECT session_id FROM starvideos_sessions")
+    end)
+  end)
+
   describe("that are deleted while a worker is at them", function()
     local crew
     local Database = getmetatable(databases.new ":memory:").__index

@@ -172,8 +172,9 @@ end
 --   word that nobody can guess
 -- @treturn ?table refusal
 function _M.begin_session(app, token, seconds)
-  local text = curl.sha256(token):sub(1, 16) .. "." .. secrets.new()
-  local ok, err = ledger_of(app):begin_session(curl.sha256(text), seconds)
+  local holder = curl.sha256(token):sub(1, 16)
+  local text = holder .. "." .. secrets.new()
+  local ok, err = ledger_of(app):begin_session(curl.sha256(text), holder, seconds)
   return ok and text, err and refusals.of(err)
 end
 

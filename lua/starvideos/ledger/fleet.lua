@@ -245,11 +245,12 @@ end
 
 --- Begin a session of a gateway's page.
 -- @tparam string id
+-- @tparam string holder see `starvideos.ledger.sessions`
 -- @tparam number seconds until it ends
 -- @treturn ?boolean true
 -- @treturn ?table err
-function _M:begin_session(id, seconds)
-  return self:ask_with(false, "begin_session", id, seconds)
+function _M:begin_session(id, holder, seconds)
+  return self:ask_with(false, "begin_session", id, holder, seconds)
 end
 
 --- Whether a session goes on.

@@ -70,7 +70,8 @@ local REQUESTS = {
 
 local SESSIONS = {
   [[CREATE TABLE starvideos_sessions (
-    session_id TEXT PRIMARY KEY, ends_at DOUBLE PRECISION NOT NULL)]],
+    session_id TEXT PRIMARY KEY, holder TEXT NOT NULL,
+    ends_at DOUBLE PRECISION NOT NULL)]],
 }
 
 local function run_all(database, statements)

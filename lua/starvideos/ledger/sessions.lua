@@ -4,10 +4,16 @@
 
 local _M = {}
 
-local SWEEP = "DELETE FROM starvideos_sessions WHERE ends_at <= ?"
+--- Sessions of one holder; one more ends the oldest, so that nobody fills the ledger.
+_M.MOST = 50
 
-local BEGIN = [[INSERT INTO starvideos_sessions (session_id, ends_at)
-  VALUES (?, ?) ON CONFLICT DO NOTHING]]
+local SWEEP = ([[DELETE FROM starvideos_sessions WHERE ends_at <= ?
+  OR holder = ? AND session_id NOT IN (SELECT session_id
+    FROM starvideos_sessions WHERE holder = ?
+    ORDER BY ends_at DESC, session_id LIMIT %d)]]):format(_M.MOST)
+
+local BEGIN = [[INSERT INTO starvideos_sessions (session_id, holder, ends_at)
+  VALUES (?, ?, ?) ON CONFLICT DO NOTHING]]
 
 local FIND = "SELECT ends_at FROM starvideos_sessions"
   .. " WHERE session_id = ? AND ends_at > ?"
@@ -18,13 +24,14 @@ local FINISH = "DELETE FROM starvideos_sessions WHERE session_id = ?"
 -- @tparam table store
 -- @tparam table caller
 -- @tparam string id
+-- @tparam string holder who has it: the beginning of a token's digest
 -- @tparam number seconds until it ends
 -- @treturn ?boolean true
 -- @treturn ?table err
-function _M.begin(store, caller, id, seconds)
-  local count, err = store:write(SWEEP, caller.now)
+function _M.begin(store, caller, id, holder, seconds)
+  local count, err = store:write(BEGIN, id, holder, caller.now + seconds)
   if count then
-    count, err = store:write(BEGIN, id, caller.now + seconds)
+    count, err = store:write(SWEEP, caller.now, holder, holder)
   end
   return count and true, err
 end
