@@ -33,6 +33,7 @@ _M.policy = {
   under_way = 64, -- requests of a caller, in all nginx workers
   counted = 10, -- seconds for which the counts of an nginx worker stand that does
     -- not repeat them
+  ending = 120, -- the same of one that ends, which has so long for its requests
   session = 5, -- seconds for which the ledger is not asked again for a session
 }
 
@@ -305,29 +306,31 @@ function _M.caller(app, request)
 end
 
 -- The requests of this nginx worker, by their caller; and the number under which the
--- others find that in the shared dict.
-local under_way, place = {}, nil
+-- others find that in the shared dict, for so many seconds.
+local under_way, place, kept = {}, nil, nil
 
 local function key_of(index, name)
   return ("under way %d %s"):format(index, name)
 end
 
 local function tell(app, name)
-  app.shared:set(key_of(place, name), under_way[name] or 0, _M.policy.counted)
+  app.shared:set(key_of(place, name), under_way[name] or 0, kept)
 end
 
 --- Say that the requests of this nginx worker are still under way; to be called about
 -- every second. Those of a killed one end with its place.
 -- @tparam table app
-function _M.tick(app)
+-- @tparam ?boolean is_last whether nginx ends this worker: it ticks no more
+function _M.tick(app, is_last)
   local shared, is_taken = app.shared, place ~= nil
+  kept = is_last and _M.policy.ending or _M.policy.counted
   place = place or 0
   while not is_taken do
     place = place + 1
-    local _, why = shared:add("place " .. place, true, _M.policy.counted)
+    local _, why = shared:add("place " .. place, true, kept)
     is_taken = why ~= "exists"
   end
-  shared:set("place " .. place, true, _M.policy.counted)
+  shared:set("place " .. place, true, kept)
   if place > (shared:get "places" or 0) then
     shared:set("places", place)
   end

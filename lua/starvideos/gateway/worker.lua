@@ -112,7 +112,9 @@ function _M.begin(app)
     run(app)
   end)
   ngx.timer.every(_M.policy.tick, function(is_last)
-    if not is_last then
+    if is_last then
+      guard.tick(app, true)
+    else
       tick(app)
     end
   end)
