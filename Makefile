@@ -183,11 +183,12 @@ $(LUAS:%=build-%): build-%:
 
 ROCKSPEC = rockspec/starvideos-scm-1.rockspec
 # What takes servers and processes of its own, and what goes through every case
-# there is, is tried from one Lua here and from LuaJIT as well in .ci/run.
+# there is, is tried from one Lua here and from LuaJIT as well in .ci/run; of the
+# hosts only what runs in that Lua: nginx and LÖVE have a LuaJIT of their own.
 SUITES = $(LUAS:%=unit:%) integration:lua5.4 hosts:lua5.4 loops:luajit \
 	exhaustive:lua5.4 rockspec:lua5.4
-LONG_SUITES = integration:luajit exhaustive:luajit hosts:luajit installed:lua5.4 \
-	german:lua5.4 turkish:lua5.1
+LONG_SUITES = integration:luajit exhaustive:luajit scenarios:luajit \
+	installed:lua5.4 turkish:lua5.1
 
 # What LUA alone can find, in under a minute.
 .PHONY: check
@@ -240,7 +241,7 @@ test-rocks:
 	@$(MAKE) -s --no-print-directory build LUA=lua5.4
 	@lua5.4 spec/run.lua rocks:lua5.4
 
-# The unit specs against what LuaRocks installed, and nothing else.
+# The unit specs against what LuaRocks installed, and nothing else, in a German locale.
 .PHONY: test-installed rock
 test-installed:
 	@$(DEPS) demo test

@@ -11,7 +11,8 @@
 -- busy. Both runs are shown, and who passed only alone is named in the last lines.
 -- Faults and secrets, which no load excuses, have one run; what Wine's server took
 -- with it when it ended has more.
--- `german` and `turkish` are the unit specs in such a locale.
+-- `installed` are the unit specs against what LuaRocks installed, in a German
+-- locale; `turkish` are those of the build, in a Turkish one.
 -- `windows` is for the Luas that Wine runs; there what spec/windows/posix.lua marks
 -- is run as well, must fail, and counts as skipped: a whole file in the first of
 -- the Luas, for 20 s. The last line is "N passed, N failed"; the exit code is 0
@@ -28,6 +29,7 @@ local kinds = {
   integration = "spec/integration",
   exhaustive = "spec/exhaustive",
   hosts = "spec/hosts",
+  scenarios = "spec/hosts/scenarios_spec.lua",
   clients = "spec/clients",
   loops = "spec/hosts/copas_spec.lua spec/hosts/cqueues_spec.lua"
     .. " spec/hosts/luv_spec.lua",
@@ -40,7 +42,6 @@ local kinds = {
   faults = "spec/exhaustive/faults_spec.lua",
   secrets = "spec/exhaustive/secrets_spec.lua",
   installed = "spec/unit",
-  german = "spec/unit",
   turkish = "spec/unit",
   rocks = "spec/rocks",
   rockspec = "spec/rocks/rockspec_spec.lua",
@@ -69,8 +70,8 @@ end]]
 
 -- The locale of a user as a GUI toolkit sets it, but for the messages of the
 -- system, which specs read.
-local LOCALES = { german = "de_DE.UTF-8", turkish = "tr_TR.UTF-8" }
-local IN_LOCALE = BUILT .. [[
+local LOCALES = { installed = "de_DE.UTF-8", turkish = "tr_TR.UTF-8" }
+local IN_LOCALE = [[
 
 cat <<'end'
 export LUA_INIT="for kind in ('collate ctype monetary numeric time'):gmatch '%%a+' do
@@ -111,15 +112,13 @@ local function job_count()
 end
 
 local function environment(kind, lua)
+  local in_locale = LOCALES[kind] and IN_LOCALE:format(LOCALES[kind]) or ""
   if kind == "installed" then
-    return (INSTALLED:gsub("%%s", (lua:gsub("^lua", ""))))
+    return (INSTALLED:gsub("%%s", (lua:gsub("^lua", "")))) .. in_locale
   elseif kind == "windows" then
     return WINDOWS
-  elseif LOCALES[kind] then
-    return IN_LOCALE:format(lua, os.getenv("BUILD") or "build/" .. lua,
-      LOCALES[kind])
   end
-  return BUILT:format(lua, os.getenv("BUILD") or "build/" .. lua)
+  return BUILT:format(lua, os.getenv("BUILD") or "build/" .. lua) .. in_locale
 end
 
 -- Whether no spec of a file runs on Windows.
