@@ -10,6 +10,7 @@ local FDS = "it counts descriptors or threads in /proc"
 local SOCKET = "it wakes nginx by a unix socket"
 local SERVER = "LuaDBI's driver for PostgreSQL is not built for Windows"
 local NGINX = "it is about an nginx, which is started on POSIX alone"
+local NGINX_TOO = { NGINX }
 local ALPN = "libcurl offers no HTTP/2 to Wine's Schannel"
 local PROCESSOR = "os.clock is no processor time there"
 local NAMESPACES = "it needs Linux's namespaces"
@@ -78,6 +79,8 @@ return {
       "its disk is a limit of the shell's, under which no part is kept there",
     ["the command quits at a second Ctrl-C at once"] = ENDED,
     ["the command quits at a second SIGTERM at once"] = SIGNAL,
+    ["the command runs the sandbox until SIGINT, and leaves no file"] = NGINX_TOO,
+    ["the command runs the sandbox until SIGTERM, and leaves no file"] = NGINX_TOO,
     ["the command says at SIGTERM which task goes on, and exits 143"] = SIGNAL,
     ["the command takes the two SIGTERMs that timeout sends for one"] = SIGNAL,
     ["the command waits at SIGTERM for the answer to an order that was sent"] = SIGNAL,
