@@ -204,7 +204,9 @@ function _M.of_session(app, request)
   if err then
     return nil, refusals.of(err)
   end
-  app.shared:add(session_key(text), goes_on, _M.policy.session)
+  if goes_on then -- nobody fills the dict with what was made up
+    app.shared:add(session_key(text), true, _M.policy.session)
+  end
   return goes_on and caller or nil
 end
 

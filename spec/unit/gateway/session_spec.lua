@@ -154,6 +154,15 @@ describe("signing in to a gateway", function()
       assert.equal("ann", caller_of(cookie))
     end)
 
+  it("leaves nothing in the shared dict of what was made up", function()
+    local holder = curl.sha256("token-of-ann"):sub(1, 16)
+    for n = 1, 20 do
+      local cookie = ("%s=%s.%064x"):format(guard.COOKIE, holder, n)
+      assert.is_nil(guard.of_session(app, with(cookie)))
+    end
+    assert.same({}, counts)
+  end)
+
   it("makes the ledger look for nothing that was made up", function()
     contexts.of(client).ledger.has_session = error
     for _, made_up in ipairs { "", "x", ("0"):rep(64), ("0"):rep(16) .. "."
