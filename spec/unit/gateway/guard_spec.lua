@@ -3,7 +3,6 @@ local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
 local guard = require "starvideos.gateway.guard"
 local json = require "starvideos.json"
-local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 
 describe("the guard of a gateway", function()
@@ -17,7 +16,7 @@ describe("the guard of a gateway", function()
 
   teardown(function()
     client:close()
-    shell.run(shell.fill("rm -rf -- @folder@", { folder = folder }))
+    files.remove(folder)
   end)
 
   before_each(function()

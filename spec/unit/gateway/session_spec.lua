@@ -5,7 +5,6 @@ local files = require "spec.fixtures.files"
 local guard = require "starvideos.gateway.guard"
 local json = require "starvideos.json"
 local session = require "starvideos.gateway.session"
-local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 
 describe("signing in to a gateway", function()
@@ -38,7 +37,7 @@ describe("signing in to a gateway", function()
 
   after_each(function()
     client:close()
-    shell.run(shell.fill("rm -rf -- @folder@", { folder = folder }))
+    files.remove(folder)
   end)
 
   local function request(text, change)
