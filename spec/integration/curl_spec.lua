@@ -33,21 +33,33 @@ describe("the engine", function()
   after_each(engines.close)
 
   describe("time", function()
+    -- A busy machine adds what is not the engine's: one try of five is in time, and
+    -- none is too early.
+    local function assert_within(from, to, body)
+      local seconds
+      for _ = 1, 5 do
+        seconds = timed(body)
+        assert.is_true(seconds >= from, seconds)
+        if seconds < to then
+          return
+        end
+      end
+      assert.is_true(seconds < to, seconds)
+    end
+
     it("is up for a transfer that waits for another's connection", function()
       local url = "https://127.0.0.1:" .. silent .. "/"
       assert(engine:submit { url = url, timeout = 5 })
-      local second = assert(engine:submit { url = url, timeout = 0.2 })
-      local seconds = timed(function()
+      assert_within(0.15, 0.3, function()
+        local second = assert(engine:submit { url = url, timeout = 0.2 })
         is_lost("timeout", finish(second, engine))
       end)
-      assert.is_true(seconds > 0.15 and seconds < 0.3)
     end)
 
     it("is up 50 ms after the limit at the latest", function()
-      local seconds = timed(function()
+      assert_within(0.19, 0.25, function()
         is_lost("timeout", get(server.url .. "/hang", { timeout = 0.2 }))
       end)
-      assert.is_true(seconds >= 0.19 and seconds < 0.25)
     end)
 
     it("tells a stall from a time-out", function()
@@ -59,8 +71,9 @@ describe("the engine", function()
 
     it("passes in step when nothing is in flight", function()
       for _, seconds in ipairs { 0, 0.0004, 0.02 } do
-        local slept = timed(engine.step, engine, seconds)
-        assert.is_true(slept >= seconds and slept < seconds + 0.015)
+        assert_within(seconds, seconds + 0.015, function()
+          engine:step(seconds)
+        end)
       end
     end)
 
