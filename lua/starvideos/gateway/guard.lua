@@ -307,7 +307,7 @@ function _M.caller(app, request)
   return caller
 end
 
--- The requests of this nginx worker, by their caller; and the number under which the
+-- What is under way in this nginx worker, by whose it is; and the number under which the
 -- others find that in the shared dict, for so many seconds.
 local under_way, place, kept = {}, nil, nil
 
@@ -319,7 +319,7 @@ local function tell(app, name)
   app.shared:set(key_of(place, name), under_way[name] or 0, kept)
 end
 
---- Say that the requests of this nginx worker are still under way; to be called about
+--- Say that what this nginx worker has under way still is; to be called about
 -- every second. Those of a killed one end with its place.
 -- @tparam table app
 -- @tparam ?boolean is_last whether nginx ends this worker: it ticks no more
@@ -341,14 +341,14 @@ function _M.tick(app, is_last)
   end
 end
 
---- Begin a request of a caller, whose `finish` must follow, also of a refused one.
+--- Count what a caller has under way, in all nginx workers.
 -- @tparam table app
--- @tparam table caller
--- @treturn ?table refusal
-function _M.begin(app, caller)
-  local name = caller.name
-  local count = (under_way[name] or 0) + 1
-  under_way[name] = count
+-- @tparam string name of the caller; before it, and a blank, what else than requests
+-- @tparam number by 1 where one begins, -1 where one ends, or 0
+-- @treturn number how many there are then
+function _M.count(app, name, by)
+  local count = (under_way[name] or 0) + by
+  under_way[name] = count > 0 and count or nil
   if not place then
     _M.tick(app)
   end
@@ -356,19 +356,18 @@ function _M.begin(app, caller)
   for index = 1, app.shared:get "places" or 0 do
     count = count + (index ~= place and app.shared:get(key_of(index, name)) or 0)
   end
-  return count > _M.policy.under_way and refusals.new { status = 429,
-    code = "rate_limit_exceeded", retry_after = 1, message = ("%d of your requests"
-      .. " are under way, and that is the most; nothing was ordered: wait for"
-      .. " their answers"):format(_M.policy.under_way) } or nil
+  return count
 end
 
---- A request that was begun has ended.
+--- Begin a request of a caller, whose end must be counted, also of a refused one.
 -- @tparam table app
--- @tparam string name of the caller
-function _M.finish(app, name)
-  local count = under_way[name] - 1
-  under_way[name] = count > 0 and count or nil
-  tell(app, name)
+-- @tparam table caller
+-- @treturn ?table refusal
+function _M.begin(app, caller)
+  return _M.count(app, caller.name, 1) > _M.policy.under_way and refusals.new {
+    status = 429, code = "rate_limit_exceeded", retry_after = 1, message = ("%d of"
+      .. " your requests are under way, and that is the most; nothing was ordered:"
+      .. " wait for their answers"):format(_M.policy.under_way) } or nil
 end
 
 -- What a page may see of an answer beyond its body and its type.

@@ -107,7 +107,7 @@ end
 function _M.log()
   local name, route = ngx.var.gateway_caller, ngx.var.gateway_route
   if name ~= "" and not router.lasting[route] then
-    guard.finish(app, name) -- here, for a client may go away at any time
+    guard.count(app, name, -1) -- here, for a client may go away at any time
   end
   metrics.request(route, ngx.status)
 end

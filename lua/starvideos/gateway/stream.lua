@@ -4,6 +4,7 @@
 -- what it knows.
 -- @module starvideos.gateway.stream
 
+local guard = require "starvideos.gateway.guard"
 local json = require "starvideos.json"
 local live = require "starvideos.gateway.live"
 local metrics = require "starvideos.gateway.metrics"
@@ -14,11 +15,11 @@ local utf8 = require "starvideos.utf8"
 
 local _M = {}
 
---- Of each nginx worker, and in seconds.
+--- In seconds unless said otherwise.
 -- @table policy
 _M.policy = {
-  of_caller = 200, -- streams of one caller
-  of_all = 2000, -- streams
+  of_caller = 200, -- streams of one caller, in all nginx workers
+  of_all = 2000, -- streams in each
   retry_after = 30, -- after which a client may try again that got none
   heartbeat = 15, -- without an event, for proxies that close what is silent
   longest = 3600, -- after which a stream ends; the client connects again
@@ -63,26 +64,29 @@ function _M.event(app, entry, last_id)
     utf8.repaired(json.encode(openai.object(entry, app.catalog)))), id
 end
 
--- The streams of this nginx worker: of each caller, and in all.
-local open, total = {}, 0
+local total = 0 -- in this nginx worker
 
-local function change(name, by)
-  open[name] = (open[name] or 0) + by
-  open[name] = open[name] > 0 and open[name] or nil
+local function count(app, name, by)
+  return guard.count(app, "streams " .. name, by)
+end
+
+local function change(app, name, by)
+  count(app, name, by)
   total = total + by
   metrics.stream(by)
 end
 
-local function refusal_of(name)
-  local own = (open[name] or 0) >= _M.policy.of_caller
-  if not own and total < _M.policy.of_all then
+local function refusal_of(app, name)
+  local own = count(app, name, 0)
+  local is_full = own >= _M.policy.of_caller
+  if not is_full and total < _M.policy.of_all then
     return nil
   end
   return refusals.new { status = 429, code = "rate_limit_exceeded",
-    retry_after = _M.policy.retry_after, message = (own
+    retry_after = _M.policy.retry_after, message = (is_full
       and "you have %d event streams open, and that is the most"
       or "%d event streams are open, and that is the most"):format(
-      own and open[name] or total) .. "; the order goes on without one: close"
+      is_full and own or total) .. "; the order goes on without one: close"
       .. " some, or ask for the video now and then" }
 end
 
@@ -112,7 +116,10 @@ local function begin(request)
 end
 
 -- Sends what happens, until the order or the stream ends.
-local function follow(app, listener, last_id)
+local function follow(app, request, listener, last_id)
+  if not begin(request) then
+    return
+  end
   local ends_at, silent_since = ngx.now() + _M.policy.longest, ngx.now()
   local entry = listener:entry()
   while entry and not listener.is_gone and not ngx.worker.exiting()
@@ -130,16 +137,18 @@ local function follow(app, listener, last_id)
   end
 end
 
-local function listen(app, caller, entry, last_id)
-  change(caller.name, 1)
+-- Counted before it is begun, which may yield to others that are counted.
+local function listen(app, request, entry, last_id)
+  local caller = request.caller
+  change(app, caller.name, 1)
   local listener = live.listen(source_of(app), caller, entry, function()
-    change(caller.name, -1)
+    change(app, caller.name, -1)
   end)
   ngx.on_abort(function()
     listener.is_gone = true
     listener:wake()
   end)
-  local ok, raised = pcall(follow, app, listener, last_id)
+  local ok, raised = pcall(follow, app, request, listener, last_id)
   listener:leave()
   if not ok then
     error(raised, 0)
@@ -154,7 +163,7 @@ end
 -- @treturn ?table refusal
 function _M.run(app, request, id)
   local entry, refusal = orders.find(app, request.caller, id)
-  refusal = refusal or refusal_of(request.caller.name)
+  refusal = refusal or refusal_of(app, request.caller.name)
   if refusal and ngx.worker.exiting() then
     begin(request) -- an EventSource does not connect again after a 503
     return true
@@ -166,10 +175,10 @@ function _M.run(app, request, id)
   if ranks[entry.status] == ENDED and not event then
     ngx.status = 204 -- so that a client which knows it all connects no more
     return true
-  elseif begin(request) and ranks[entry.status] == ENDED then
+  elseif ranks[entry.status] ~= ENDED and request.method ~= "HEAD" then
+    listen(app, request, entry, last_id)
+  elseif begin(request) then
     send(event)
-  elseif request.method ~= "HEAD" then
-    listen(app, request.caller, entry, last_id)
   end
   return true
 end

@@ -246,6 +246,20 @@ describe("the events of an order", function()
     assert.same({ ["200 "] = most, ["429 30"] = 5 }, many)
   end)
 
+  it("are bounded over all nginx workers", function()
+    gateway:stop()
+    start { before = 'require("starvideos.gateway.stream").policy.of_caller = 20' }
+    local path = folder .. "/both"
+    local url = ("-o /dev/null %s/v1/videos/%s/events\n"):format(gateway.url,
+      order "never")
+    assert(file.write(path, url:rep(60)))
+    local text = shell.read(([[curl -sN -m 3 -Z --parallel-max 60 \
+      --parallel-immediate -w '%%{http_code}\n' $(cat %s) 2>/dev/null]]):format(path))
+    local served = select(2, text:gsub("200", ""))
+    -- Both may let one in at the same moment.
+    assert.is_true(served >= 20 and served <= 22, tostring(served))
+  end)
+
   it("bring 200 listeners their one end, though nginx is reloaded", function()
     local slow = assert(sandbox.start { key = KEY, seconds = 5, drawn = false })
     finally(function() slow:stop() end)
