@@ -260,7 +260,7 @@ lint-structure:
 lint:
 	@$(DEPS) test lint
 	@luacheck --quiet lua spec examples docs $(ROCKSPEC)
-	@$(MAKE) --no-print-directory lint-structure $(LUAS:%=lint-gcc-%) $(LUAS:%=lint-clang-%)
+	@$(MAKE) -j2 --no-print-directory lint-structure $(LUAS:%=lint-gcc-%) $(LUAS:%=lint-clang-%)
 	@echo "lint: nothing found"
 lint-%:
 	@$(MAKE) -s --no-print-directory build CFLAGS='-O2 -Werror' \
@@ -286,7 +286,7 @@ FUZZ_CFLAGS = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
 .PHONY: fuzz fuzz-targets
 fuzz:
 	@$(DEPS) demo test fuzz
-	@$(MAKE) -s --no-print-directory fuzz-targets LUA=lua5.4 CC=clang \
+	@$(MAKE) -j2 -s --no-print-directory fuzz-targets LUA=lua5.4 CC=clang \
 	  BUILD=build/fuzz CFLAGS='$(FUZZ_CFLAGS)'
 	@spec/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 fuzz-targets: $(FUZZ_TARGETS:%=$(BUILD)/target/%)
@@ -303,7 +303,7 @@ WRAPPED = malloc calloc realloc strdup strndup free curl_multi_wait \
 	luaL_newstate
 .PHONY: allocation
 allocation:
-	@$(MAKE) -s --no-print-directory build/allocation/$(LUA)/driver \
+	@$(MAKE) -j2 -s --no-print-directory build/allocation/$(LUA)/driver \
 	  BUILD=build/allocation/$(LUA) CFLAGS='$(ALLOCATION_CFLAGS)'
 $(BUILD)/driver: $(wildcard spec/allocation/*.[ch] spec/fuzz/peer.*) \
   $(call object,$(CORE_SRC) $(CURL_SRC))
@@ -321,7 +321,7 @@ check-threads:
 	  $(LUA) spec/threads/run.lua build/threads/$(LUA) \
 	    $(THREADS_SECONDS)
 threads:
-	@$(MAKE) -s --no-print-directory build/threads/$(LUA)/hammer \
+	@$(MAKE) -j2 -s --no-print-directory build/threads/$(LUA)/hammer \
 	  build/threads/$(LUA)/exit \
 	  BUILD=build/threads/$(LUA) CFLAGS='$(THREADS_CFLAGS)'
 $(BUILD)/hammer $(BUILD)/exit: $(BUILD)/%: spec/threads/%.c \
