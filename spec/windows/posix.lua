@@ -75,8 +75,6 @@ return {
     ["the command drains at SIGTERM: takes the answers on the wire, and "
       .. "hands the rest back"]
       = SIGNAL,
-    ["the command keeps the received part of a video when the disk is full"] =
-      "its disk is a limit of the shell's, under which no part is kept there",
     ["the command quits at a second Ctrl-C at once"] = ENDED,
     ["the command quits at a second SIGTERM at once"] = SIGNAL,
     ["the command runs the sandbox until SIGINT, and leaves no file"] = NGINX_TOO,
