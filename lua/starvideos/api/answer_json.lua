@@ -85,8 +85,8 @@ local function is_escaped(text, at)
 end
 
 -- Where a string ends that begins at `at`; nil where its end is missing.
-local function end_of_string(text, at)
-  for _ = 1, MOST_QUOTES do
+local function end_of_string(text, at, most)
+  for _ = 1, most do
     at = text:find('"', at + 1, true)
     if not at or not is_escaped(text, at) then
       return at
@@ -98,10 +98,10 @@ local steps = { ["{"] = 1, ["["] = 1, ["}"] = -1, ["]"] = -1 }
 
 -- The token that begins at `at`, and where it ends; a string without an end is left
 -- out.
-local function token_at(text, at)
+local function token_at(text, at, most_quotes)
   local first = text:sub(at, at)
   if first == '"' then
-    local last = end_of_string(text, at)
+    local last = end_of_string(text, at, most_quotes)
     return last and text:sub(at, last), last
   elseif steps[first] or first == "," or first == ":" then
     return first, at
@@ -110,14 +110,15 @@ local function token_at(text, at)
   return word, at + #word - 1
 end
 
--- The tokens of the first value of a text, in order. Also whether the value is
--- whole, and the string that is cut at the end.
-local function tokens_of(text)
+-- The tokens of the first value of a text, in order: all of them, or as many as are
+-- soon read. Also whether the value is whole, and the string that is cut at the end.
+local function tokens_of(text, all)
   local tokens, depth, at = {}, 0, text:find "%S"
-  for _ = 1, MOST_TOKENS do
+  local most_quotes = all and #text or MOST_QUOTES
+  for _ = 1, all and #text or MOST_TOKENS do
     local token, last = nil, nil
     if at then
-      token, last = token_at(text, at)
+      token, last = token_at(text, at, most_quotes)
     end
     if not token then
       return tokens, false, at and text:sub(at)
@@ -273,14 +274,17 @@ end
 -- `result` or `error`, where the whole cannot be decoded: no object that is quoted in
 -- a text, and none that is deeper.
 -- @tparam string body
+-- @tparam[opt=false] boolean all whether a long text is read to its end, however long
+--   that takes: no id of an order may be missed
 -- @treturn table by name: those of a task, and `data`, `result` and `error`; empty
 --   where nothing is certain
 -- @treturn boolean whether something else stands before the object: then it may
 --   be a quotation all the same
-function _M.fields(body)
+-- @treturn boolean whether it stands in a list, which is no answer
+function _M.fields(body, all)
   local text = beginning(body)
   local rest = not text:find "^%s*[{%[]" and behind_junk(text)
-  local tokens, _, cut = tokens_of(rest or text)
+  local tokens, _, cut = tokens_of(rest or text, all)
   local found, open, before = {}, {}, nil
   for at, token in ipairs(kind_of(tokens[1]) == "open" and tokens or {}) do
     local kind, object = kind_of(token), open[#open]
@@ -303,7 +307,7 @@ function _M.fields(body)
     end
     before = kind
   end
-  return found, rest and true or false
+  return found, rest and true or false, tokens[1] == "["
 end
 
 -- Whether a long text ends as a whole one, and has few values, so that they are soon
@@ -323,6 +327,7 @@ end
 -- @tparam string body
 -- @return the value; nil where it cannot be read
 -- @treturn ?string what is wrong with the text
+-- @treturn ?boolean whether the value has only what `fields` found
 function _M.decode(body)
   local is_short = #body <= SHORT
   local value, problem, is_rounded = nil, "too long", nil
@@ -336,8 +341,8 @@ function _M.decode(body)
     value, tokens = repaired(body)
     return value and exact(value, true, table.concat(tokens)), problem
   end
-  local fields, is_behind = _M.fields(body)
-  return not is_behind and next(fields) and fields or nil, problem
+  local fields, is_behind, is_list = _M.fields(body)
+  return not is_behind and not is_list and next(fields) and fields or nil, problem, true
 end
 
 return _M

@@ -139,8 +139,9 @@ end
 -- Decodes an answer: what was repaired is told.
 local function decode(response)
   if response.answer == nil then
-    local answer, flaw = answer_json.decode(response.body or "")
+    local answer, flaw, is_part = answer_json.decode(response.body or "")
     response.answer, response.flaw = answer, answer ~= nil and flaw or nil
+    response.is_part = is_part
   end
   return response
 end

@@ -311,7 +311,7 @@ end
 -- refusal by its status, an id alone may be that of the request; behind something
 -- else may stand what was ordered, in words that the order has too.
 local function seen_in_part(kind, body, ordered)
-  local fields, is_behind = answer_json.fields(body)
+  local fields, is_behind = answer_json.fields(body, true)
   local seen = tasks.new(unwrap(fields), fields)
   seen.id = seen.id or find_id(fields)
   local is_open = kind == "outcome_unknown" or kind == "rate_limited"
@@ -361,12 +361,22 @@ local function seen_elsewhere(kind, response)
     or kind == "rate_limited" and seen_in_words(response) or nil
 end
 
+-- Of an answer that was read in part: whether what it lacks may be the task, or that
+-- it is none.
+local function is_open(kind, seen, response)
+  return response.is_part and not names_task(seen)
+    and (response.status < 300 or kind == "rate_limited" and response.is_cut)
+    and not (seen.id and seen.status and seen.object ~= "error")
+end
+
 -- An id that it names is in the err too.
 local function read_purchase(operation, reading, seen, response)
   seen.id = seen.id or find_id(reading.answer)
   local kind = kind_of_purchase(operation, reading, seen)
   if kind == "task_failed" then
     return nil, accepted_and_ended(seen, reading)
+  elseif is_open(kind, seen, response) then
+    kind = "outcome_unknown"
   end
   local named = kind and not seen.id and seen_elsewhere(kind, response)
   kind = named and "outcome_unknown" or kind
@@ -432,7 +442,8 @@ end
 function _M.read(operation, response, wall_clock, id)
   local answer = response.answer
   if answer == nil then
-    answer = answer_json.decode(response.body or "")
+    local _
+    answer, _, response.is_part = answer_json.decode(response.body or "")
   end
   local seen = response.status == 200 and not operation.billable
     and type(answer) == "table" and read_plain(answer, id)
@@ -473,9 +484,9 @@ function _M.salvage(operation, failure, id, ordered)
     ordered = ordered, bytes_sent = failure.bytes_sent, interrupted = failure.interrupted }
   local is_long = failure.reason == "too_large"
   if is_long then
-    local fields, is_behind = answer_json.fields(body)
-    response.answer = not is_behind and next(fields) and fields or nil
-    response.flaw = failure.message
+    local fields, is_behind, is_list = answer_json.fields(body)
+    response.answer = not is_behind and not is_list and next(fields) and fields or nil
+    response.flaw, response.is_part, response.is_cut = failure.message, true, true
     failure.message = failure.message .. ", the limit max_answer"
   end
   local task, err = _M.read(operation, response, nil, id)

@@ -398,6 +398,40 @@ describe("an answer in part", function()
       assert.truthy(err.message:find("max_answer", 1, true), err.message)
     end)
 
+    it("is no refusal where the id may stand behind its end", function()
+      for body, status in pairs {
+        ['{"message":"unsupported: ' .. quoted] = 200,
+        ['{"code":400,"msg":"' .. quoted] = 200,
+        ['{"status":"failed","error":"' .. quoted] = 200,
+        ['{"error":{"message":"too many, not: ' .. quoted] = 429,
+      } do
+        world.posts = 0
+        local _, err = create(long(body, { status = status }))
+        assert.equal("outcome_unknown", err.kind, body:sub(1, 40))
+        assert.is_nil(err.task_id)
+      end
+    end)
+
+    it("is no purchase where its id may be a request's", function()
+      for body, id in pairs {
+        ['{"id":"req-1","message":"' .. quoted] = "req-1",
+        ['[{"id":"video_7","status":"completed","video_url":"https://a/b"},"'
+          .. quoted] = "video_7",
+      } do
+        world.posts = 0
+        local task, err = create(long(body))
+        assert.is_nil(task)
+        assert.equal("outcome_unknown", err.kind)
+        assert.equal(id, err.task_id)
+      end
+    end)
+
+    it("is no state of a task where it is a list", function()
+      local _, err = client_of(long('[{"id":"video_7","status":"failed"},"'
+        .. quoted)):query "video_1"
+      assert.equal("protocol", err.kind)
+    end)
+
     it("has no id, status or link of which the end is missing", function()
       for _, field in ipairs { "id", "status", "video_url" } do
         world.posts = 0
@@ -422,6 +456,19 @@ describe("an answer in part", function()
       end
     end)
   end)
+
+  -- Whole answers that are not decoded: they have too many values.
+  for name, echoed in pairs { ["values"] = "[" .. ("1,"):rep(20000) .. "1]",
+    ["quotes"] = '"' .. ('\\"a\\":1,'):rep(9000) .. '"' } do
+    for _, status in ipairs { 200, 429 } do
+      it(("names its task behind many %s at %d"):format(name, status), function()
+        local _, err = create(http('{"message":"unsupported","prompt":' .. echoed
+          .. ',"id":"task/1","status":"queued"}', status))
+        assert.equal("outcome_unknown", err.kind)
+        assert.equal("task/1", err.task_id)
+      end)
+    end
+  end
 
   for _, case in ipairs { { 429, QUEUED }, { 429, '{"id":"video_1"}' },
     { 429, QUEUED:sub(1, -5) }, { 200, '{"code":429,"id":"video_1"}' },
