@@ -310,4 +310,19 @@ describe("an order on the wire", function()
     assert.equal("nil\tledger\tfalse\ttrue\ntrue\ttrue\ntrue\n0", output)
     assert.equal(2, #books.of(server).tasks)
   end)
+
+  -- A loop over pairs() that LuaJIT had compiled before never ended there.
+  it("lets a program end, however often it was looked for", function()
+    files.write(folder .. "/looks.lua", [[
+      local core, wire = require "starvideos.core", require "starvideos.api.wire"
+      local flight = { process = core.process_id(), request = {},
+        context = { runtime = { shield = true } } }
+      wire.add(flight)
+      flight.request.guard()
+      for _ = 1, tonumber(arg[1]) do wire.collect() end]])
+    for looks = 40, 60 do
+      assert.is_true(shell.run(shell.fill("timeout 10 @lua@ @folder@/looks.lua @looks@",
+        { lua = interpreter, folder = folder, looks = tostring(looks) })), looks)
+    end
+  end)
 end)

@@ -131,15 +131,19 @@ local function settle_apart(flight, seconds)
   return ok and done
 end
 
--- Those of this process that `wanted` gives true for.
+-- Those of this process that `wanted` gives true for. LuaJIT before September 2023
+-- never leaves a compiled loop over pairs() in a finalizer, and the last one ends
+-- here.
 local function select_flights(wanted)
-  local list = {}
-  for flight in pairs(flights) do
+  local list, flight = {}, next(flights)
+  while flight do
+    local following = next(flights, flight)
     if flight.process ~= core.process_id() then
       flights[flight] = nil -- the parent has it
     elseif wanted(flight) then
       list[#list + 1] = flight
     end
+    flight = following
   end
   return list
 end
