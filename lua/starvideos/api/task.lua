@@ -2,9 +2,13 @@
 -- @module starvideos.api.task
 
 local c_locale = require "starvideos.c_locale"
+local excerpt = require "starvideos.api.excerpt"
 local json = require "starvideos.json"
 
 local _M = {}
+
+-- Longer reasons are cut, before they are searched for links: that holds up a frame.
+local MOST_REASON = 4096
 
 local mt = { __name = "starvideos.api.task" }
 
@@ -169,7 +173,8 @@ function _M.new(fields, raw, id)
     task.actualDuration = number_of(fields.actualDuration)
   end
   if terminal[status] and status ~= "completed" then
-    task.error = _M.reason(fields.error)
+    local reason = _M.reason(fields.error)
+    task.error = reason and excerpt.shortened(reason, MOST_REASON)
   end
   return setmetatable(task, mt)
 end

@@ -457,6 +457,14 @@ describe("an answer in part", function()
     end)
   end)
 
+  it("has a reason of 4 KiB at most, however much it quotes", function()
+    local body = '{"id":"video_1","status":"failed","error":"%s"}'
+    local _, err = client_of(http(body:format(("http://aa "):rep(9000))))
+      :wait("video_1", { timeout = 100 })
+    assert.equal("task_failed", err.kind)
+    assert.is_true(#err.task.error < 8192)
+  end)
+
   -- Whole answers that are not decoded: they have too many values.
   for name, echoed in pairs { ["values"] = "[" .. ("1,"):rep(20000) .. "1]",
     ["quotes"] = '"' .. ('\\"a\\":1,'):rep(9000) .. '"' } do
