@@ -34,23 +34,6 @@ describe("a text as it is shown", function()
     assert.equal("a\\u000a\\u0009b", (utf8.shown "a\n\tb"))
     assert.equal("a\n\tb\\u000d\n", (utf8.shown("a\n\tb\r\n", true)))
   end)
-
-  it("costs as much again for four times the bytes as for one, times four",
-    function()
-      for _, piece in ipairs { "a", "\27", "\226\128\174", "\255", "一" } do
-        local function cost(size)
-          local text, least = piece:rep(math.floor(size / #piece)), math.huge
-          for _ = 1, 3 do
-            local began = os.clock()
-            utf8.shown(text)
-            least = math.min(least, os.clock() - began)
-          end
-          return least
-        end
-        cost(65536)
-        assert.is_true(cost(262144) < 6 * cost(65536) + 0.02, piece)
-      end
-    end)
 end)
 
 describe("a text that is repaired", function()

@@ -309,9 +309,4 @@ return {
   ["spec/unit/transport/resty_http/sink_spec.lua"] = {
     ["the file of a download is closed once where it cannot be emptied"] = NGINX,
   },
-  ["spec/unit/utf8_spec.lua"] = {
-    ["a text as it is shown costs as much again for four times the bytes as "
-      .. "for one, times four"]
-      = { PROCESSOR },
-  },
 }
