@@ -188,13 +188,13 @@ describe("an answer that nobody can read", function()
     "\0", "\255", "\149\\", "a ", '["', '{"id":"a",', "NaN,", "1", "\\ud83d",
     '"id":', '"id"' }
   for _, piece in ipairs(long) do
-    it(("takes little time where it is %q a million times"):format(piece),
+    it(("takes little time where it is %q as long as it may be"):format(piece),
       function()
         local began = os.clock()
         for _, start in ipairs { "", "{", '{"', '{"id":"a","b":"' } do
-          create(start .. piece:rep(math.floor(1000000 / #piece)))
+          create(start .. piece:rep(math.floor(262144 / #piece)))
         end
-        assert.is_true(os.clock() - began < 10, os.clock() - began)
+        assert.is_true(os.clock() - began < 2.5, os.clock() - began)
       end)
   end
 end)
