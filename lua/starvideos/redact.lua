@@ -222,18 +222,22 @@ function _M.parts(text, url)
   return text
 end
 
---- Take what may be secret out of all URLs in a table of plain values.
--- @param value
--- @return the value itself where there is nothing to take out, else a copy
-function _M.tree(value)
-  if type(value) == "string" then
+-- Bytes of texts with URLs that are read of one table, for that holds up a frame.
+local MOST_BYTES = 16384
+
+local function tree(value, left)
+  if type(value) == "string" and has_slash(value) then
+    if #value > left.bytes then
+      return "[redacted]"
+    end
+    left.bytes = left.bytes - #value
     return _M.urls(value)
   elseif type(value) ~= "table" then
     return value
   end
   local copy = value
   for name, item in pairs(value) do
-    local clean = _M.tree(item)
+    local clean = tree(item, left)
     if clean ~= item and copy == value then
       copy = setmetatable({}, getmetatable(value))
       for other, kept in pairs(value) do
@@ -245,6 +249,14 @@ function _M.tree(value)
     end
   end
   return copy
+end
+
+--- Take what may be secret out of all URLs in a table of plain values. A text of more
+-- than 16 KiB that has one is taken out whole.
+-- @param value
+-- @return the value itself where there is nothing to take out, else a copy
+function _M.tree(value)
+  return tree(value, { bytes = MOST_BYTES })
 end
 
 -- A character that JSON gives by its number, as JSON writes it otherwise.

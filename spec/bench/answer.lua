@@ -17,6 +17,8 @@ local shapes = {
   { "numbers", "[", "1,", "1]}" },
   { "objects", "[", '{"id":1,"name":"a"},', "1]}" },
   { "flaw", '"', "\\q", '"}' },
+  { "status", '"","status":"', "ab ", '"}' },
+  { "progress", '"","progress":"', " ", '"}' },
   { "cut_text", '"', "a kite ", "" },
   { "cut_numbers", "[", "1,", "" },
 }

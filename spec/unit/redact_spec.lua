@@ -1,5 +1,15 @@
 local redact = require "starvideos.redact"
 
+describe("a table with secrets", function()
+  it("keeps short texts, and none of a long one with a link", function()
+    local long = ("https://h/?a=secret "):rep(1000)
+    assert.same({ error = "see https://h/?[redacted]", raw = { "[redacted]" },
+      plain = ("a"):rep(20000) },
+      redact.tree { error = "see https://h/?a=secret", raw = { long },
+        plain = ("a"):rep(20000) })
+  end)
+end)
+
 describe("redaction", function()
   local shown = {
     { "get https://cdn.example/a.mp4?sig=SECRET&exp=2 or http://x/y?SECRET now",

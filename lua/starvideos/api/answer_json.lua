@@ -283,7 +283,11 @@ end
 -- @treturn boolean whether it stands in a list, which is no answer
 function _M.fields(body, all)
   local text = beginning(body)
-  local rest = not text:find "^%s*[{%[]" and behind_junk(text)
+  local first = text:sub(1, SHORT):find "%S"
+  if not first then
+    return {}, false, false
+  end
+  local rest = not text:find("^[{%[]", first) and behind_junk(text)
   local tokens, _, cut = tokens_of(rest or text, all)
   local found, open, before = {}, {}, nil
   for at, token in ipairs(kind_of(tokens[1]) == "open" and tokens or {}) do

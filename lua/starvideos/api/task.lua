@@ -7,8 +7,9 @@ local json = require "starvideos.json"
 
 local _M = {}
 
--- Longer reasons are cut, before they are searched for links: that holds up a frame.
-local MOST_REASON = 4096
+-- Longer reasons and words are cut, longer links and numbers are none: to look at all
+-- of what an answer may have holds up a frame.
+local MOST_REASON, MOST_WORD, MOST_LINK = 4096, 64, 16384
 
 local mt = { __name = "starvideos.api.task" }
 
@@ -48,9 +49,10 @@ local terminal = { completed = true, failed = true, cancelled = true }
 function _M.status(word)
   if word ~= nil and status_of[word] then
     return status_of[word]
-  elseif type(word) ~= "string" or not word:find("%S") then
+  elseif type(word) ~= "string" or not word:sub(1, MOST_WORD):find("%S") then
     return nil
   end
+  word = excerpt.shortened(word, MOST_WORD)
   local plain = c_locale.lower(word):match("^%s*(.*%S)"):gsub("[%s-]+", "_")
   return status_of[plain] or word
 end
@@ -98,7 +100,7 @@ end
 -- Blanks around a link are none of it.
 local function link_of(value)
   local text = text_of(value)
-  local first = text and text:find "%S"
+  local first = text and #text <= MOST_LINK and text:find "%S"
   return first and text:match("^.*%S", first)
 end
 
@@ -124,7 +126,7 @@ end
 local function number_of(value)
   local kind = type(value)
   if kind ~= "number" then
-    value = kind == "string"
+    value = kind == "string" and #value <= MOST_WORD
       and c_locale.tonumber(value:match "^%s*([%d.]+)%s*%%?%s*$") or nil
   end
   return value and is_finite(value) and value or nil

@@ -214,7 +214,7 @@ local function parse(response, answer, wall_clock)
     return {
       status = response.status,
       retry_after = retry_after,
-      text = body:find("%S") and excerpt.of(body) or "an empty body",
+      text = excerpt.of(body):find "%S" and excerpt.of(body) or "an empty body",
       ordered = response.ordered,
     }
   end

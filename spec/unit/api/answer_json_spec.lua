@@ -199,6 +199,28 @@ describe("an answer that nobody can read", function()
   end
 end)
 
+describe("a long field", function()
+  local LONG = 200000
+
+  local function read(field, text)
+    return task_reader.read(operations.query, http('{"id":"video_1","status":"queued"'
+      .. ',"' .. field .. '":"' .. text .. '"}'), nil, ID)
+  end
+
+  it("is none where it is longer than any link or number", function()
+    assert.is_nil(assert(read("video_url", "https://a/" .. ("b"):rep(LONG))).video_url)
+    assert.is_nil(assert(read("progress", ("1"):rep(LONG))).progress)
+    assert.equal("https://a/" .. ("b"):rep(4000),
+      assert(read("video_url", "https://a/" .. ("b"):rep(4000))).video_url)
+  end)
+
+  it("is cut where it is the status", function()
+    local task = assert(query('{"id":"video_1","status":"' .. ("so "):rep(LONG) .. '"}'))
+    assert.is_true(#task.status < 80)
+    assert.is_nil((query('{"id":"video_1","status":"' .. (" "):rep(LONG) .. '"}')))
+  end)
+end)
+
 describe("a long answer", function()
   local TEXT = ("a kite, at sea and on the shore "):rep(4000)
   local HEAD = '{"id":"video_1","status":"failed","error":"no"'

@@ -2,7 +2,7 @@ local tasks = require "starvideos.api.task"
 
 describe("the link of a task", function()
   it("has no blanks around it", function()
-    for _, blank in ipairs { "", " ", "\n", "\t \r\n", (" "):rep(100000) } do
+    for _, blank in ipairs { "", " ", "\n", "\t \r\n", (" "):rep(4000) } do
       local link = "https://m.example/a%20b.mp4?s=x y"
       assert.equal(link, tasks.new({ video_url = blank .. link .. blank })
         .video_url)
