@@ -179,7 +179,7 @@ describe("a driver", function()
     while ticket:progress() == 0 do
       process.readable(idle:pollfd(), 0.01)
     end
-    local limit = core.now() + 5 -- OpenSSL may be reading its certificates
+    local limit = core.now() + 30 -- OpenSSL may be reading its certificates
     while lent() ~= before and core.now() < limit do
       process.readable(idle:pollfd(), 0.01)
     end
