@@ -330,7 +330,7 @@ $(BUILD)/hammer $(BUILD)/exit: $(BUILD)/%: spec/threads/%.c \
 	  $(LUA_LIBS)
 $(BUILD)/exit: OVERTAKEN = pthread_rwlock_unlock fsync
 
-# How often the ledger's program is killed or stopped; SEED repeats a run. After
+# How often the ledger's program is killed or stopped; SEED repeats a run. Beside
 # that an order is killed at each of its system calls, and a host's error is raised
 # at each instruction after it was sent.
 KILLS = 2000
@@ -339,10 +339,11 @@ SEED =
 torture:
 	@$(DEPS) demo test
 	@$(MAKE) -s --no-print-directory build LUA=lua5.4
-	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)" && \
-	  lua5.4 spec/torture/run.lua $(KILLS) $(SEED) && \
-	  lua5.4 spec/torture/calls.lua && lua5.4 spec/torture/places.lua && \
-	  lua5.4 spec/torture/signals.lua && lua5.4 spec/torture/raise.lua
+	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)"; \
+	{ lua5.4 spec/torture/calls.lua && lua5.4 spec/torture/places.lua && \
+	  lua5.4 spec/torture/signals.lua && lua5.4 spec/torture/raise.lua; } & \
+	lua5.4 spec/torture/run.lua $(KILLS) $(SEED); killed=$$?; \
+	wait $$! && exit $$killed
 
 # How often a gateway's nginx workers are killed; SEED repeats a run.
 torture-gateway: KILLS = 200
