@@ -198,14 +198,6 @@ local function has_number(object)
     or type(object.projectId) == "number")
 end
 
-local function exact(value, is_rounded, text)
-  if type(value) == "table" and (is_rounded or has_number(value)
-    or has_number(value.data) or has_number(value.result)) then
-    return json.decode(with_exact_ids(text)) or value
-  end
-  return value
-end
-
 local function kind_of(token)
   local first = token and token:sub(1, 1)
   return steps[first] == 1 and "open" or steps[first] and "close"
@@ -312,6 +304,27 @@ function _M.fields(body, all)
     before = kind
   end
   return found, rest and true or false, tokens[1] == "["
+end
+
+-- An id of a long text is found where it stands at the top: to look for others, and
+-- to decode it again, would take too long.
+local function exact(value, is_rounded, text)
+  if type(value) ~= "table" or not (is_rounded or has_number(value)
+    or has_number(value.data) or has_number(value.result)) then
+    return value
+  elseif #text <= SHORT then
+    return json.decode(with_exact_ids(text)) or value
+  end
+  local found = _M.fields(text)
+  for at, object in pairs { top = value, data = value.data, result = value.result } do
+    local source = at == "top" and found or found[at]
+    for _, name in ipairs { "id", "projectId" } do
+      if type(object) == "table" and type(object[name]) == "number" and source then
+        object[name] = source[name] or object[name]
+      end
+    end
+  end
+  return value
 end
 
 -- Whether a long text ends as a whole one, and has few values, so that they are soon

@@ -245,6 +245,19 @@ describe("a long answer", function()
     end)
   end
 
+  it("has a number as its id as it came", function()
+    for shape, id in pairs {
+      ['{"id":12345678901234567890,"x":"%s"}'] = "12345678901234567890",
+      ['{"x":"%s","id":1e3}'] = "1e3",
+      ['{"code":0,"data":{"projectId":12345678901234567891},"x":"%s"}'] =
+        "12345678901234567891",
+      ['{"result":{"id":7,"n":12345678901234567890},"x":"%s"}'] = "7",
+    } do
+      local body = shape:format(TEXT .. ('\\"id\\":1,'):rep(99))
+      assert.equal(id, assert(create(body)).id)
+    end
+  end)
+
   it("has a field behind a long text", function()
     local answer = answer_json.decode('{"error":"' .. ('\\"\\\\\\n'):rep(900)
       .. TEXT .. '\\\\","id":"video_1","n":1\\}')
