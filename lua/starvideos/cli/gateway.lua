@@ -85,8 +85,13 @@ local function reload(job, nginx, wait)
 end
 
 -- Until Ctrl-C, or until nginx ends; a terminal that was closed is a Ctrl-C.
-local function serve(job, nginx, wait, had_terminal)
+local function serve(job, nginx, wait)
+  local had_terminal = job.console.terminal or has_terminal() -- TERM may be dumb
   local ok, raised = pcall(function()
+    -- Its end is a Ctrl-C until now, which is lost while a program is asked.
+    if had_terminal and not has_terminal() then
+      return
+    end
     while not nginx:has_ended() do
       wait(LOOK_SECONDS)
       if core.hangup_came() then
@@ -133,14 +138,11 @@ local function run(job, wanted, server)
   if not nginx then
     return unstarted(reason)
   end
-  -- A Ctrl-C that comes while a program is asked would be lost; whoever reads the
-  -- line may send one.
-  local had_terminal = has_terminal()
   core.begin_hangup()
   note_name(job, wanted)
   local told, why = announce(job, wanted, nginx)
   if told then
-    serve(job, nginx, wait, had_terminal)
+    serve(job, nginx, wait)
   end
   core.end_hangup()
   if not told then

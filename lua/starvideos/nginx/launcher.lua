@@ -256,10 +256,12 @@ end
 function Server:stop()
   local last
   for _, step in ipairs(self.pipe and ATTACHED_END or DETACHED_END) do
-    if not self:has_ended() then
-      last = step[1]
-      self:signal(last)
-      self:has_ended(step[2])
+    for _ = 1, step[2] do -- an nginx that has just begun does not hear the first
+      if not self:has_ended() then
+        last = step[1]
+        self:signal(last)
+        self:has_ended(1)
+      end
     end
   end
   local has_ended = self:has_ended()
