@@ -319,7 +319,8 @@ local function exact(value, is_rounded, text)
   for at, object in pairs { top = value, data = value.data, result = value.result } do
     local source = at == "top" and found or found[at]
     for _, name in ipairs { "id", "projectId" } do
-      if type(object) == "table" and type(object[name]) == "number" and source then
+      if type(object) == "table" and type(object[name]) == "number"
+        and type(source) == "table" then -- a name that comes twice has two values
         object[name] = source[name] or object[name]
       end
     end

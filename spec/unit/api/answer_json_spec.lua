@@ -258,6 +258,12 @@ describe("a long answer", function()
     end
   end)
 
+  it("may have a name twice", function()
+    local _, err = create('{"data":5,"data":{"id":12345678901234567890},"x":"'
+      .. TEXT .. '"}')
+    assert.equal("outcome_unknown", err.kind)
+  end)
+
   it("has a field behind a long text", function()
     local answer = answer_json.decode('{"error":"' .. ('\\"\\\\\\n'):rep(900)
       .. TEXT .. '\\\\","id":"video_1","n":1\\}')
