@@ -89,16 +89,14 @@ local function serve(job, nginx, wait)
   local had_terminal = job.console.terminal or has_terminal() -- TERM may be dumb
   local ok, raised = pcall(function()
     -- Its end is a Ctrl-C until now, which is lost while a program is asked.
-    if had_terminal and not has_terminal() then
-      return
-    end
-    while not nginx:has_ended() do
+    local is_closed = had_terminal and not has_terminal()
+    while not is_closed and not nginx:has_ended() do
       wait(LOOK_SECONDS)
       if core.hangup_came() then
-        if had_terminal and not has_terminal() then
-          return
+        is_closed = had_terminal and not has_terminal()
+        if not is_closed then
+          reload(job, nginx, wait)
         end
-        reload(job, nginx, wait)
       end
     end
   end)
