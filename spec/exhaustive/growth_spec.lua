@@ -118,7 +118,7 @@ end
 local function growth(reader, shape)
   local less, more = text_of(shape, 64), text_of(shape, 256)
   local little, much = math.huge, math.huge
-  for _ = 1, 6 do
+  for _ = 1, 30 do
     little = math.min(little, cost(reader, less))
     if little > 1 then
       return little

@@ -268,7 +268,7 @@ describe("the guard of a gateway", function()
     -- Each at its best; 20 ms of the processor are quick enough.
     local function is_steep(header, shape)
       local little, much = math.huge, math.huge
-      for _ = 1, 6 do
+      for _ = 1, 30 do
         little = math.min(little, seconds(header, shape, 16384))
         much = math.min(much, seconds(header, shape, 65536))
         if much < 0.02 or much <= 6 * little then
