@@ -6,18 +6,18 @@ LUAS = lua5.1 lua5.2 lua5.3 lua5.4 luajit
 BUILD = build/$(LUA)
 
 # One line a floor of csrc; what needs libcurl or libcrypto is a module apart.
-RULES_SRC = $(wildcard csrc/core/*.c)
-# The half of csrc/platform that is built: posix or windows.
+RULES_SRC = $(wildcard csrc/rules/*.c)
+# The half of csrc/system that is built: posix or windows.
 SYSTEM = posix
-SYSTEM_SRC = $(filter-out csrc/platform/$(SYSTEM)/digest.c,\
-	$(wildcard csrc/platform/$(SYSTEM)/*.c))
-CORE_SRC = $(addprefix csrc/lua/,core.c model.c value.c system.c file.c actor.c \
-	sqlite_file.c watch.c marshal.c notifier.c interrupt.c class.c) $(wildcard csrc/actor/*.c) $(SYSTEM_SRC) \
-	$(RULES_SRC)
-CURL_SRC = $(addprefix csrc/lua/,curl.c disk_job.c driver.c request.c \
-	response.c notifier.c interrupt.c class.c) $(wildcard csrc/curl/*.c csrc/platform/$(SYSTEM)/*.c) \
-	$(addprefix csrc/core/,buffer.c content_range.c ip.c list.c pending.c \
-	text.c value.c video.c)
+SYSTEM_SRC = $(filter-out csrc/system/$(SYSTEM)/digest.c,\
+	$(wildcard csrc/system/$(SYSTEM)/*.c))
+CORE_SRC = $(addprefix csrc/binding/,core.c catalog.c value.c system.c file.c \
+	actor.c sqlite_file.c watch.c marshal.c outbox.c interrupt.c class.c) \
+	$(wildcard csrc/thread/*.c) $(SYSTEM_SRC) $(RULES_SRC)
+CURL_SRC = $(addprefix csrc/binding/,curl.c disk_job.c network.c request.c \
+	response.c outbox.c interrupt.c class.c) $(addprefix csrc/thread/,list.c outbox.c) \
+	$(wildcard csrc/http/*.c csrc/system/$(SYSTEM)/*.c) \
+	$(addprefix csrc/rules/,buffer.c content_range.c ip.c text.c value.c video.c)
 
 # CFLAGS, LIBFLAG and LUA_INCDIR are LuaRocks' names; whoever sets them keeps
 # what the sources rely on.

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/catalog.h"
-#include "core/validate.h"
-#include "core/value.h"
+#include "rules/catalog.h"
+#include "rules/validate.h"
+#include "rules/value.h"
 
 enum { ROUNDS = 15, COUNT = 200000, CHARACTERS = 200, FIELDS = 4 };
 

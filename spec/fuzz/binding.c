@@ -7,7 +7,7 @@
 #include <lualib.h>
 
 #include "bytes.h"
-#include "core/field.h"
+#include "rules/field.h"
 
 LUALIB_API int luaopen_starvideos_core(lua_State *L);
 

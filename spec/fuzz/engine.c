@@ -3,13 +3,13 @@
 */
 #define _GNU_SOURCE
 
-#include "curl/engine.h"
+#include "http/engine.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "bytes.h"
-#include "curl/head.h"
+#include "http/head.h"
 #include "peer.h"
 
 enum { MAX_BODY = 2000, STEPS = 100000 };

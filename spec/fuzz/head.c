@@ -2,7 +2,7 @@
 ** The head of an answer, of any bytes: the first line is a number that a
 ** range may name.
 */
-#include "curl/head.h"
+#include "http/head.h"
 
 #include "bytes.h"
 

@@ -1,7 +1,7 @@
 /*
 ** Text of any bytes, as it is counted, shown and corrected.
 */
-#include "core/text.h"
+#include "rules/text.h"
 
 #include "bytes.h"
 

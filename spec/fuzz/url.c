@@ -1,12 +1,12 @@
 /*
 ** URLs of any bytes: of media, and those the engine is to go to.
 */
-#include "core/url.h"
+#include "rules/url.h"
 
 #include <curl/curl.h>
 
 #include "bytes.h"
-#include "curl/origin.h"
+#include "http/origin.h"
 
 static void check_media(const char *text, size_t size) {
   char shown[SV_SHOWN];

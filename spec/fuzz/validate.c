@@ -2,10 +2,10 @@
 ** Requests of any fields and values against each edition's catalog, and against
 ** one with a row of the caller's.
 */
-#include "core/validate.h"
+#include "rules/validate.h"
 
 #include "bytes.h"
-#include "core/text.h"
+#include "rules/text.h"
 
 enum { ENTRIES = 96, TEXTS = 256, DEPTH = 3 };
 

@@ -2,7 +2,7 @@
 ** The top-level boxes of a file of any bytes; the first line is where a read
 ** fails, 0 for nowhere.
 */
-#include "core/video.h"
+#include "rules/video.h"
 
 #include <errno.h>
 

@@ -33,7 +33,7 @@ describe("a libcurl older than 7.81", function()
     run("mkdir " .. folder .. "/curl")
     write(folder .. "/curl/curl.h", "#define LIBCURL_VERSION_NUM 0x075000\n")
     local status, output = run(("gcc -fsyntax-only -Icsrc -I%s"
-      .. " csrc/curl/libcurl.c"):format(folder))
+      .. " csrc/http/libcurl.c"):format(folder))
     assert.is_true(status > 0)
     assert.truthy(output:find("starvideos needs libcurl 7.81 or newer", 1, true),
       output)

@@ -29,15 +29,16 @@ _M.lua = {
 
 --- The same of csrc. What no floor has is ISO C's, and everybody's.
 _M.c = {
-  { { name = "lua", outside = { "lua.h", "lauxlib.h", "lualib.h" } } },
-  { { name = "curl", outside = { "curl/" } }, { name = "actor" } },
-  { { name = "platform", outside = { "openssl/", "arpa/", "dirent.h",
+  { { name = "binding", outside = { "lua.h", "lauxlib.h", "lualib.h" } } },
+  { { name = "http", outside = { "curl/" } } },
+  { { name = "thread" } },
+  { { name = "system", outside = { "openssl/", "arpa/", "dirent.h",
     "dispatch/", "dlfcn.h",
     "fcntl.h", "grp.h", "linux/", "netdb.h", "netinet/", "poll.h", "pthread.h", "sched.h",
     "semaphore.h", "signal.h", "strings.h", "sys/", "termios.h", "unistd.h",
     "winsock2.h", "ws2tcpip.h", "windows.h", "bcrypt.h", "sddl.h", "direct.h", "io.h",
     "process.h", "share.h", "xlocale.h" } } },
-  { { name = "core" } },
+  { { name = "rules" } },
 }
 
 local ISO_C = {}

@@ -5,7 +5,7 @@
 local _M = {}
 
 local MAY = { ["lua/starvideos/c_locale.lua"] = true,
-  ["csrc/core/text.c"] = true }
+  ["csrc/rules/text.c"] = true }
 
 -- `%.0f` writes no point.
 local FORM = "%%[-+ #0-9.*]*l?[eEfgG]%f[%A]"

@@ -65,7 +65,7 @@ local function jobs()
   end
   for _, target in ipairs(TARGETS) do
     for _, file in ipairs(files) do
-      if file:find "^csrc/lua/" then
+      if file:find "^csrc/binding/" then
         for lua, flag in pairs(flags) do
           add(target, file, target .. lua .. file, flag)
         end

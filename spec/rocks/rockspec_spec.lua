@@ -35,13 +35,13 @@ describe("the rockspec of the release", function()
 end)
 
 describe("a source file in C", function()
-  local EXPORTS = { ["csrc/lua/core.c"] = true, ["csrc/lua/curl.c"] = true }
+  local EXPORTS = { ["csrc/binding/core.c"] = true, ["csrc/binding/curl.c"] = true }
 
   it("hides what it defines after its last header", function()
     local paths = shell.read "find csrc -name '*.c' | LC_ALL=C sort"
     for path in paths:gmatch "%S+" do
       local text = files.read(path)
-      local hides = text:find('#include "core/hidden.h"', 1, true)
+      local hides = text:find('#include "rules/visibility.h"', 1, true)
       if EXPORTS[path] then
         assert.is_nil(hides, path)
       else

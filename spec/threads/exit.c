@@ -12,15 +12,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "actor/actor.h"
-#include "curl/driver.h"
+#include "thread/actor.h"
+#include "http/network.h"
 
 enum { MOMENT = 1000, LONG = 50 * MOMENT }; /* microseconds */
 
 static pthread_t host;
 static sv_actor *actor;
 static sv_message *message;
-static sv_driver *driver;
+static sv_network *network;
 static sv_ticket *ticket;
 
 static int delayed(int result) {
@@ -79,8 +79,8 @@ static void close_late(void) {
   sv_actor_release(actor);
   sv_message_release(message);
   sv_ticket_done(ticket);
-  sv_driver_close(driver);
-  sv_driver_release(driver);
+  sv_network_close(network);
+  sv_network_release(network);
   sv_ticket_release(ticket);
   usleep(3 * LONG);
 }
@@ -90,7 +90,7 @@ static void download(const char *url, const char *path) {
   sv_outcome failure;
   const sv_request request = {.method = "GET", .url = url, .max_body = 1000,
                               .sink_path = path, .sink_sync = true};
-  ticket = sv_driver_submit(driver, &request, &failure);
+  ticket = sv_network_submit(network, &request, &failure);
   while (sv_ticket_progress(ticket).received < 2) {
     usleep(MOMENT);
   }
@@ -103,7 +103,7 @@ int main(int count, char **arguments) {
   }
   host = pthread_self();
   atexit(close_late);
-  driver = sv_driver_new(NULL, 4);
+  network = sv_network_new(NULL, 4);
   actor = sv_actor_new(&echo, &setup, 1, NULL);
   post();
   while (!sv_message_done(message)) {

@@ -1,5 +1,5 @@
 /*
-** Drivers and Lua states on several threads at once, each thread with its own,
+** Networks and Lua states on several threads at once, each thread with its own,
 ** doing at random whatever may be done to them, and forks in between. Built so
 ** that ThreadSanitizer sees every access.
 **
@@ -21,14 +21,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "platform/clock.h"
-#include "curl/driver.h"
-#include "curl/head.h"
+#include "system/clock.h"
+#include "http/network.h"
+#include "http/head.h"
 
 enum {
   THREADS = 3,  /* of each sort */
   HELD = 12,    /* tickets at a time */
-  TURNS = 60,   /* in a driver's life */
+  TURNS = 60,   /* in a network's life */
   PATIENCE = 30 /* seconds until a ticket must have ended */
 };
 
@@ -44,7 +44,7 @@ typedef struct worker {
   pthread_t thread;
   const world *world;
   unsigned seed;
-  sv_driver *driver;
+  sv_network *network;
   sv_ticket *held[HELD];
   int peer;
   long issued, taken, ended;
@@ -56,7 +56,7 @@ static unsigned pick(worker *w, unsigned count) {
   return (w->seed >> 16) % count;
 }
 
-/* --- what may be done to a driver --------------------------------------- */
+/* --- what may be done to a network --------------------------------------- */
 
 static void let(sv_ticket **ticket) {
   if (*ticket) {
@@ -79,7 +79,7 @@ static void submit(worker *w) {
   request.fresh = pick(w, 4) == 0;
   request.sink_sync = pick(w, 2) == 0;
   let(ticket);
-  *ticket = sv_driver_submit(w->driver, &request, &failure);
+  *ticket = sv_network_submit(w->network, &request, &failure);
   w->issued += *ticket != NULL;
 }
 
@@ -87,7 +87,7 @@ static void disk_job(worker *w) {
   sv_ticket **ticket = &w->held[pick(w, HELD)];
   sv_disk_action action = pick(w, 2) ? SV_DISK_SIZE : SV_DISK_SHA256;
   let(ticket);
-  *ticket = sv_driver_disk(w->driver,
+  *ticket = sv_network_disk(w->network,
                            sv_disk_job_new(action, w->world->ca_file, NULL,
                                            NULL, 0, NULL));
   w->issued += *ticket != NULL;
@@ -126,9 +126,9 @@ static void look(worker *w) {
 }
 
 static void take(worker *w) {
-  sv_notifier_clear(sv_driver_notifier(w->driver));
-  while (sv_driver_ready(w->driver)) {
-    w->taken += sv_driver_take(w->driver) > 0;
+  sv_wakeup_clear(sv_network_wakeup(w->network));
+  while (sv_network_ready(w->network)) {
+    w->taken += sv_network_take(w->network) > 0;
   }
   if (w->taken > w->issued) {
     w->complaint = "a ticket came out twice";
@@ -137,7 +137,7 @@ static void take(worker *w) {
 
 static void sleep_until_told(worker *w) {
   struct pollfd watch = {.events = POLLIN};
-  watch.fd = sv_notifier_descriptor(sv_driver_notifier(w->driver));
+  watch.fd = sv_wakeup_descriptor(sv_network_wakeup(w->network));
   poll(&watch, 1, 2);
   take(w);
 }
@@ -147,14 +147,14 @@ static void release(worker *w) {
 }
 
 static void wake(worker *w) {
-  sv_notifier_notify(sv_driver_notifier(w->driver));
+  sv_wakeup_notify(sv_network_wakeup(w->network));
 }
 
 static void connect_peer(worker *w) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  sv_notifier *notifier = sv_driver_notifier(w->driver);
+  sv_wakeup *wakeup = sv_network_wakeup(w->network);
   const char *path;
-  if (sv_notifier_listen(notifier, &path) != 0) {
+  if (sv_wakeup_listen(wakeup, &path) != 0) {
     w->complaint = "cannot listen";
     return;
   }
@@ -164,7 +164,7 @@ static void connect_peer(worker *w) {
   strcpy(address.sun_path, path);
   w->peer = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (connect(w->peer, (struct sockaddr *)&address, sizeof address) != 0 ||
-      sv_notifier_accept(notifier) != 0) {
+      sv_wakeup_accept(wakeup) != 0) {
     w->complaint = "cannot connect";
   }
 }
@@ -185,7 +185,7 @@ static void (*const actions[])(worker *w) = {
     connect_peer, fork_once,
 };
 
-/* --- a driver's life ----------------------------------------------------- */
+/* --- a network's life ----------------------------------------------------- */
 
 static void drain(worker *w) {
   double give_up = sv_now() + PATIENCE;
@@ -194,7 +194,7 @@ static void drain(worker *w) {
       sv_ticket_cancel(w->held[i]);
     }
   }
-  while (sv_driver_in_flight(w->driver) > 0 && !w->complaint) {
+  while (sv_network_in_flight(w->network) > 0 && !w->complaint) {
     sleep_until_told(w);
     if (sv_now() > give_up) {
       w->complaint = "a ticket never ends";
@@ -203,7 +203,7 @@ static void drain(worker *w) {
 }
 
 static void live(worker *w) {
-  w->driver = sv_driver_new(w->world->ca_file, 1 + (int)pick(w, 6));
+  w->network = sv_network_new(w->world->ca_file, 1 + (int)pick(w, 6));
   w->issued = w->taken = 0;
   w->peer = -1;
   for (int i = 0; i < TURNS && !w->complaint; i++) {
@@ -218,19 +218,19 @@ static void live(worker *w) {
   for (int i = 0; pick(w, 2) && i < HELD; i++) {
     let(&w->held[i]);
   }
-  sv_driver_close(w->driver);
+  sv_network_close(w->network);
   for (int i = 0; i < HELD; i++) {
     look(w);
     let(&w->held[i]);
   }
-  sv_driver_release(w->driver);
+  sv_network_release(w->network);
   if (w->peer >= 0) {
     close(w->peer);
   }
   w->ended += w->taken;
 }
 
-static void *run_drivers(void *self) {
+static void *run_networks(void *self) {
   worker *w = self;
   while (sv_now() < w->world->until && !w->complaint) {
     live(w);
@@ -291,7 +291,7 @@ int main(int count, char **arguments) {
     workers[i].world = &worlds[i];
     workers[i].seed = (unsigned)i * 7919 + 1;
     pthread_create(&workers[i].thread, NULL,
-                   i % 2 ? run_drivers : run_states, &workers[i]);
+                   i % 2 ? run_networks : run_states, &workers[i]);
   }
   for (int i = 0; i < 2 * THREADS; i++) {
     pthread_join(workers[i].thread, NULL);

@@ -50,7 +50,7 @@ return {
       = "it types at bash",
   },
   ["spec/unit/cli/gateway_spec.lua"] = NGINX,
-  ["spec/unit/lua/signals_spec.lua"] = FORK,
+  ["spec/unit/binding/signals_spec.lua"] = FORK,
 
   ["spec/hosts/luv_spec.lua"] = {
     ["inside luv ticks on while a TLS handshake gets no answer"] = "it needs LuaSocket",
@@ -232,7 +232,7 @@ return {
   ["spec/unit/cli/log_spec.lua"] = {
     ["the log of events has whole lines where several processes write to it"] = APPEND,
   },
-  ["spec/unit/core/validate_spec.lua"] = {
+  ["spec/unit/rules/validate_spec.lua"] = {
     ["the size of a terminal is what it is at present, and nothing where "
       .. "there is none"]
       = TERMINAL,
@@ -266,7 +266,7 @@ return {
       .. "its own"]
       = FORK,
   },
-  ["spec/unit/lua/system_spec.lua"] = {
+  ["spec/unit/binding/system_spec.lua"] = {
     ["real is none of a link to nothing, or in a circle, or too long"] = LINKS,
     ["real is not what a link of /proc is called, where that is no path"] = PROC,
   },
@@ -282,7 +282,7 @@ return {
     ["the process that has taken an order does not run where it is a zombie"]
       = "there are no zombies",
   },
-  ["spec/unit/lua/actor_spec.lua"] = {
+  ["spec/unit/binding/actor_spec.lua"] = {
     ["an actor marks no connection with what a host may have chosen for its "
       .. "own"]
       = "connections have no mark",

@@ -1,6 +1,6 @@
 --- A video that is being downloaded: the `.part` file beside its target holds
 -- what has come. The notes, `.part.json`, say how many bytes of it count and what
--- their digest is (see `csrc/curl/sink.h`), and behind that of which task and which
+-- their digest is (see `csrc/http/sink.h`), and behind that of which task and which
 -- version they are, so that another process can continue it; nobody but the owner
 -- may read them. Every job on a file is the runtime's, which waits for it as its host does.
 -- @module starvideos.operation.part_file

@@ -182,7 +182,7 @@ end
 
 --- Look what a file is, by its bytes.
 -- @tparam string path
--- @treturn ?string container, see `csrc/core/video.h`; false of what is no
+-- @treturn ?string container, see `csrc/rules/video.h`; false of what is no
 --   video that is known
 -- @treturn ?string `whole`, `cut` or `trailed`; or the failure
 function _M.video(path)

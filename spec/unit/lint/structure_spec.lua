@@ -15,9 +15,9 @@ describe("the floors", function()
   end)
 
   it("fail an include that climbs, naming both files", function()
-    assert.same({ "csrc/core/text.c includes csrc/curl/head.h: core may not use"
-      .. " curl" }, floors.faults("csrc/core/text.c",
-      '#include "core/text.h"\n\n#include "curl/head.h"\n'))
+    assert.same({ "csrc/rules/text.c includes csrc/http/head.h: rules may not"
+      .. " use http" }, floors.faults("csrc/rules/text.c",
+      '#include "rules/text.h"\n\n#include "http/head.h"\n'))
   end)
 
   it("fail a require of the floor beside", function()
@@ -38,9 +38,9 @@ describe("the floors", function()
     for path, line in pairs {
       ["lua/starvideos/operation/wait.lua"] = 'local s = require "ngx.semaphore"',
       ["lua/starvideos/ledger/book.lua"] = "local cjson = require'cjson'",
-      ["csrc/core/text.c"] = "#include <lua.h>",
-      ["csrc/curl/sink.c"] = "# include <unistd.h>",
-      ["csrc/platform/posix/file.c"] = "#include <curl/curl.h>",
+      ["csrc/rules/text.c"] = "#include <lua.h>",
+      ["csrc/http/sink.c"] = "# include <unistd.h>",
+      ["csrc/system/posix/file.c"] = "#include <curl/curl.h>",
     } do
       local list = floors.faults(path, line)
       assert.equal(1, #list, path)
@@ -63,11 +63,11 @@ describe("the floors", function()
       local errors = require "starvideos.errors"
       local query = require "starvideos.operation.query"
       local core = require "starvideos.core"]]))
-    assert.same({}, floors.faults("csrc/lua/core.c", [[
+    assert.same({}, floors.faults("csrc/binding/core.c", [[
       #include <lua.h>
       #include <string.h>
-      #include "core/validate.h"
-      #include "lua/class.h"]]))
+      #include "rules/validate.h"
+      #include "binding/class.h"]]))
   end)
 end)
 
@@ -103,16 +103,16 @@ end)
 
 describe("the seam", function()
   it("fails an #if outside of it, quoting the line", function()
-    assert.same({ "csrc/curl/sink.c asks '#ifdef __linux__': what differs between"
-      .. " systems belongs into csrc/platform" }, seam.faults("csrc/curl/sink.c",
+    assert.same({ "csrc/http/sink.c asks '#ifdef __linux__': what differs between"
+      .. " systems belongs into csrc/system" }, seam.faults("csrc/http/sink.c",
       "int one;\n#ifdef __linux__\n#endif\n"))
-    assert.equal(1, #seam.faults("csrc/lua/actor.c", "# if LUA_VERSION_NUM < 502"))
+    assert.equal(1, #seam.faults("csrc/binding/actor.c", "# if LUA_VERSION_NUM < 502"))
   end)
 
   it("lets a header have its guard, and the seam its questions", function()
-    assert.same({}, seam.faults("csrc/core/url.h", "#ifndef SV_CORE_URL_H\n"))
-    assert.same({}, seam.faults("csrc/platform/posix/clock.c", "#ifdef __APPLE__"))
-    assert.same({}, seam.faults("csrc/lua/compat.h", "#if LUA_VERSION_NUM < 502"))
+    assert.same({}, seam.faults("csrc/rules/url.h", "#ifndef SV_RULES_URL_H\n"))
+    assert.same({}, seam.faults("csrc/system/posix/clock.c", "#ifdef __APPLE__"))
+    assert.same({}, seam.faults("csrc/binding/compat.h", "#if LUA_VERSION_NUM < 502"))
   end)
 end)
 
@@ -128,7 +128,7 @@ describe("the locale of the host", function()
         .. " of the host wants it: starvideos.c_locale does not" },
         locales.faults("lua/starvideos/api/retry.lua", "\n" .. line))
     end
-    assert.equal(1, #locales.faults("csrc/core/media.c",
+    assert.equal(1, #locales.faults("csrc/rules/media.c",
       'snprintf(out, sizeof out, "%.6g s", seconds);'))
   end)
 

@@ -1,7 +1,7 @@
 --- A transport for nginx without libcurl: requests go out by lua-resty-http
 -- over nginx's own cosockets and its own OpenSSL.
 --
--- It keeps the promises of the engine (csrc/curl/engine.h) as far as the
+-- It keeps the promises of the engine (csrc/http/engine.h) as far as the
 -- documented calls of lua-resty-http can; docs/hosts.md says where an answer's
 -- head is beyond them, and what is nginx's to say. Also:
 --

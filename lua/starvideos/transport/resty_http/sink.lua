@@ -1,7 +1,7 @@
 --- The file that takes the body of an answer, in plain Lua: opened before
 -- anything is sent, so that a forbidden path costs no exchange; claimed
 -- against a second writer; not emptied until a whole new body arrives. There
--- is no fsync and no digest: the notes (see `csrc/curl/sink.h`) say how many bytes
+-- is no fsync and no digest: the notes (see `csrc/http/sink.h`) say how many bytes
 -- are there, once the file is closed.
 -- @module starvideos.transport.resty_http.sink
 

@@ -1,0 +1,74 @@
+/*
+** One source for Lua 5.1 to 5.5 and LuaJIT: what the 5.1 C API lacks,
+** under its later names. LuaJIT has a part of it, which is not used: Lua 5.1
+** and LuaJIT look for modules in the same folder, so what is built for one
+** must load in the other.
+*/
+#ifndef SV_BINDING_COMPAT_H
+#define SV_BINDING_COMPAT_H
+
+#include <lua.h>
+
+#include <lauxlib.h>
+
+#if LUA_VERSION_NUM < 502
+
+#define lua_rawlen(L, i) lua_objlen(L, i)
+#define lua_absindex(L, i) \
+  ((i) > 0 || (i) <= LUA_REGISTRYINDEX ? (i) : lua_gettop(L) + (i) + 1)
+
+#undef luaL_newlib
+#define luaL_setfuncs(L, l, n) ((void)(n), luaL_register(L, NULL, l))
+#define luaL_newlib(L, l) (lua_newtable(L), luaL_setfuncs(L, l, 0))
+#define luaL_setmetatable(L, name) \
+  (luaL_getmetatable(L, name), lua_setmetatable(L, -2))
+
+#endif
+
+#if LUA_VERSION_NUM < 503
+#define lua_isinteger(L, i) ((void)(L), (void)(i), 0)
+#endif
+
+/* The table of a userdata: sets it to what is on top, or pushes it. */
+#if LUA_VERSION_NUM < 502
+#define sv_set_user_table(L, i) lua_setfenv(L, i)
+#define sv_get_user_table(L, i) lua_getfenv(L, i)
+#else
+#define sv_set_user_table(L, i) lua_setuservalue(L, i)
+#define sv_get_user_table(L, i) lua_getuservalue(L, i)
+#endif
+
+/* Calls a C function with a pointer as its argument; gives lua_pcall's code. */
+static inline int sv_call(lua_State *L, lua_CFunction function,
+                          void *argument) {
+#if LUA_VERSION_NUM < 502
+  return lua_cpcall(L, function, argument);
+#else
+  lua_pushcfunction(L, function);
+  lua_pushlightuserdata(L, argument);
+  return lua_pcall(L, 1, 0, 0);
+#endif
+}
+
+/* LuaRocks builds for its own Lua, which need not be the one its user runs. */
+#ifdef SV_TELL_LUA
+#define SV_PRAGMA(text) _Pragma(#text)
+#define SV_TELL_VERSION                                     \
+  SV_PRAGMA(message("Building starvideos for " LUA_VERSION  \
+    "; for another one: luarocks --lua-version VERSION ..."))
+#else
+#define SV_TELL_VERSION
+#endif
+
+/* As an integer where Lua has them, and whole where those have 32 bits. */
+static inline void sv_push_integer(lua_State *L, long long number) {
+#if LUA_VERSION_NUM >= 503
+  if ((lua_Integer)number == number) {
+    lua_pushinteger(L, (lua_Integer)number);
+    return;
+  }
+#endif
+  lua_pushnumber(L, (lua_Number)number);
+}
+
+#endif

@@ -1,0 +1,267 @@
+#include "binding/network.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "http/network.h"
+#include "binding/class.h"
+#include "binding/disk_job.h"
+#include "binding/interrupt.h"
+#include "binding/outbox.h"
+#include "binding/request.h"
+#include "binding/response.h"
+#include "system/clock.h"
+#include "system/interrupt.h"
+
+#include "rules/visibility.h"
+
+#define NETWORK "starvideos.curl.driver"
+#define TICKET "starvideos.curl.ticket"
+
+/* --- arguments --------------------------------------------------------- */
+
+/* A NULL pointer is the closed flag. */
+static sv_network **check_network(lua_State *L) {
+  return luaL_checkudata(L, 1, NETWORK);
+}
+
+static sv_network *open_network(lua_State *L) {
+  sv_network **box = check_network(L);
+  if (!*box) {
+    luaL_error(L, "attempt to use a closed driver");
+  }
+  return *box;
+}
+
+/* NULL once the result was taken out. */
+static sv_ticket *check_ticket(lua_State *L) {
+  return *(sv_ticket **)luaL_checkudata(L, 1, TICKET);
+}
+
+/* --- network ------------------------------------------------------------ */
+
+int sv_lua_network(lua_State *L) {
+  int max_in_flight;
+  const char *ca_file = sv_read_engine(L, 1, &max_in_flight);
+  sv_network **box = lua_newuserdata(L, sizeof *box);
+  *box = NULL;
+  luaL_setmetatable(L, NETWORK);
+  *box = sv_network_new(ca_file, max_in_flight);
+  if (!*box) {
+    return luaL_error(L, "no driver: %s", strerror(errno));
+  }
+  return 1;
+}
+
+static int network_close(lua_State *L) {
+  sv_network **box = check_network(L);
+  sv_network *network = *box;
+  *box = NULL;
+  if (network) {
+    sv_network_close(network);
+    sv_network_release(network);
+  }
+  return 0;
+}
+
+static sv_ticket **new_ticket(lua_State *L) {
+  sv_ticket **box = lua_newuserdata(L, sizeof *box);
+  *box = NULL;
+  luaL_setmetatable(L, TICKET);
+  return box;
+}
+
+static int push_number(lua_State *L, const sv_ticket *ticket) {
+  sv_push_integer(L, sv_ticket_number(ticket));
+  return 2;
+}
+
+/* Whether it is open shows once no more Lua may run, finalizers among it. */
+static int network_submit(lua_State *L) {
+  sv_request request;
+  sv_header few[SV_FEW_HEADERS];
+  sv_outcome failure;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  check_network(L);
+  sv_read_request(L, 2, &request, few);
+  sv_ticket **box = new_ticket(L);
+  if (sv_guard_request(L, 2, &failure)) {
+    *box = sv_network_submit(open_network(L), &request, &failure);
+  }
+  if (*box) {
+    return push_number(L, *box);
+  }
+  lua_pushnil(L);
+  sv_push_failure(L, &failure);
+  return 2;
+}
+
+static int network_disk(lua_State *L) {
+  lua_settop(L, 7);
+  sv_ticket **box = new_ticket(L);
+  sv_network *network = open_network(L);
+  sv_disk_job *job = sv_read_disk_job(L, 2);
+  *box = job ? sv_network_disk(network, job) : NULL;
+  return *box ? push_number(L, *box)
+              : sv_push_problem(L, job ? errno : ENOMEM);
+}
+
+static int network_ready(lua_State *L) {
+  lua_pushboolean(L, sv_network_ready(open_network(L)));
+  return 1;
+}
+
+static int network_take(lua_State *L) {
+  long long number = sv_network_take(open_network(L));
+  if (number == 0) {
+    return 0;
+  }
+  sv_push_integer(L, number);
+  return 1;
+}
+
+static int network_in_flight(lua_State *L) {
+  lua_pushinteger(L, sv_network_in_flight(open_network(L)));
+  return 1;
+}
+
+static sv_wakeup *wakeup_of(lua_State *L) {
+  return sv_network_wakeup(open_network(L));
+}
+
+static int network_wake(lua_State *L) {
+  sv_wakeup_notify(wakeup_of(L));
+  return 0;
+}
+
+static int network_notifier(lua_State *L) {
+  sv_push_wakeup(L, wakeup_of);
+  return 1;
+}
+
+static int network_wait(lua_State *L) {
+  sv_wakeup *wakeup = wakeup_of(L);
+  double seconds = luaL_checknumber(L, 2);
+  luaL_argcheck(L, seconds >= 0, 2, "less than 0"); /* nor no number */
+  sv_wakeup_wait(wakeup, sv_interrupt_limit(seconds));
+  sv_raise_interrupt(L);
+  return 0;
+}
+
+/* --- ticket ------------------------------------------------------------ */
+
+static int ticket_gc(lua_State *L) {
+  sv_ticket **box = luaL_checkudata(L, 1, TICKET);
+  sv_ticket *ticket = *box;
+  *box = NULL;
+  if (ticket) {
+    sv_ticket_release(ticket);
+  }
+  return 0;
+}
+
+static int ticket_done(lua_State *L) {
+  sv_ticket *ticket = check_ticket(L);
+  lua_pushboolean(L, !ticket || sv_ticket_done(ticket));
+  return 1;
+}
+
+static int ticket_cancel(lua_State *L) {
+  sv_ticket *ticket = check_ticket(L);
+  if (ticket) {
+    sv_ticket_cancel(ticket);
+  }
+  return 0;
+}
+
+static int push_lost(lua_State *L) {
+  lua_pushnil(L);
+  lua_createtable(L, 0, 2);
+  lua_pushliteral(L, "cancelled");
+  lua_setfield(L, -2, "reason");
+  lua_pushliteral(L, "cancelled by a fork");
+  lua_setfield(L, -2, "message");
+  return 2;
+}
+
+static int push_result(lua_State *L, sv_ticket *ticket) {
+  if (!sv_ticket_is_disk_job(ticket)) {
+    return sv_push_result(L, 2, sv_ticket_transfer(ticket),
+                          sv_ticket_outcome(ticket));
+  }
+  sv_disk_job *job = sv_ticket_disk_job(ticket);
+  return job ? sv_push_disk_job(L, job) : push_lost(L);
+}
+
+/* Of what is waited for here nobody is told by a descriptor: it may be the
+** host's that it is to wake, and he has to find it readable. */
+static const double LOOK_SECONDS = 0.002;
+
+/* wait(seconds) -> whether it is done, after so long at most; nothing where it
+** was never submitted. */
+static int ticket_wait(lua_State *L) {
+  sv_ticket *ticket = check_ticket(L);
+  double until = sv_now() + luaL_checknumber(L, 2);
+  if (!ticket) {
+    return 0;
+  }
+  while (!sv_ticket_done(ticket) && sv_now() < until) {
+    sv_sleep(LOOK_SECONDS);
+  }
+  lua_pushboolean(L, sv_ticket_done(ticket));
+  sv_raise_interrupt(L);
+  return 1;
+}
+
+/* result(reads, keeps) takes the result out, once: Lua's collector knows nothing
+** of a body's size, and may leave the ticket alone for long. One that is kept
+** can be had again. */
+static int ticket_result(lua_State *L) {
+  bool keeps = lua_toboolean(L, 3);
+  lua_settop(L, 2);
+  sv_ticket *ticket = check_ticket(L);
+  luaL_argcheck(L, ticket, 1, "its result was taken");
+  luaL_argcheck(L, sv_ticket_done(ticket), 1, "still under way");
+  int count = push_result(L, ticket);
+  if (!keeps) {
+    *(sv_ticket **)lua_touserdata(L, 1) = NULL;
+    sv_ticket_release(ticket);
+  }
+  return count;
+}
+
+static int ticket_answer(lua_State *L) {
+  sv_ticket *ticket = check_ticket(L);
+  return ticket ? sv_push_answer(L, sv_ticket_transfer(ticket),
+                                 sv_ticket_status(ticket))
+                : 0;
+}
+
+static int ticket_progress(lua_State *L) {
+  sv_ticket *ticket = check_ticket(L);
+  return ticket ? sv_push_progress(L, sv_ticket_progress(ticket)) : 0;
+}
+
+static const luaL_Reg network_methods[] = {
+    {"submit", network_submit},       {"disk", network_disk},
+    {"ready", network_ready},         {"take", network_take},
+    {"in_flight", network_in_flight}, {"wake", network_wake},
+    {"notifier", network_notifier},   {"wait", network_wait},
+    {"close", network_close},         {"__gc", network_close},
+    {"__close", network_close},       {NULL, NULL},
+};
+
+static const luaL_Reg ticket_methods[] = {
+    {"done", ticket_done},         {"result", ticket_result},
+    {"answer", ticket_answer},     {"progress", ticket_progress},
+    {"cancel", ticket_cancel},     {"wait", ticket_wait},
+    {"__gc", ticket_gc},           {NULL, NULL},
+};
+
+void sv_make_network_classes(lua_State *L) {
+  sv_make_wakeup_class(L);
+  sv_make_class(L, NETWORK, network_methods);
+  sv_add_wakeup_methods(L, NETWORK, wakeup_of);
+  sv_make_class(L, TICKET, ticket_methods);
+}

@@ -1,0 +1,68 @@
+/*
+** Disk jobs as data, so that a thread can run them. A job owns copies of all
+** it was given, and belongs to one thread at a time.
+*/
+#ifndef SV_HTTP_DISK_JOB_H
+#define SV_HTTP_DISK_JOB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "rules/video.h"
+#include "system/digest.h"
+#include "system/lock.h"
+
+/* What each takes besides a path, and what it gives. */
+#define SV_DISK_ACTIONS(X)                                                  \
+  X(SIZE, "size")         /* bytes, -1: there is none */                    \
+  X(READ, "read")         /* `bytes` at most; `flag`: own; the text */      \
+  X(WRITE, "write")       /* a text, under a `mode`; `flag`: private; own; */ \
+                          /* at `bytes`, where the file ends then; -1 */    \
+  X(REMOVE, "remove")                                                       \
+  X(KIND, "kind")         /* of file.h, NULL: there is none */              \
+  X(REAL, "real")         /* of path.h: a path, in `text`; and KIND */      \
+  X(COMMIT, "commit")     /* `other`, `bytes`, `flag`: overwrite */         \
+  X(DISCARD, "discard")   /* `flag`: only an empty one */                   \
+  X(SHA256, "sha256")     /* from `bytes` to `end`, own; -1; lowercase hex */ \
+  X(VIDEO, "video")       /* of video.h */                                  \
+  X(MAKE_DIRECTORY, "make_directory") /* and those above it */              \
+  X(LOCK, "lock")         /* a lock */                                      \
+  X(UNLOCK, "unlock")     /* a `lock`, and no path */
+
+typedef enum sv_disk_action {
+#define X(name, text) SV_DISK_##name,
+  SV_DISK_ACTIONS(X)
+#undef X
+  SV_DISK_ACTION_COUNT
+} sv_disk_action;
+
+typedef struct sv_disk_job {
+  sv_disk_action action;
+  char *path, *other;
+  char *text; /* to write, or as read */
+  size_t size;
+  double bytes, end;
+  char mode[4]; /* of fopen(3); a private file is made for its owner alone */
+  bool flag;
+  int problem;  /* 0 or an errno: EWOULDBLOCK, EEXIST, SV_FILE_CHANGED as of commit.h */
+  double number;
+  const char *kind;
+  sv_video video;
+  char sha256[SV_SHA256_HEX];
+  sv_lock lock; /* to be cleared here by who takes it over */
+} sv_disk_job;
+
+const char *sv_disk_action_name(sv_disk_action action);
+
+/* `other`, `text` (of `size` bytes) and `mode` may be NULL. NULL where memory
+** is short. */
+sv_disk_job *sv_disk_job_new(sv_disk_action action, const char *path,
+                             const char *other, const char *text, size_t size,
+                             const char *mode);
+
+/* May take long. A digest ends with ECANCELED once `stop` (atomic; or NULL) is
+** set. */
+void sv_disk_job_run(sv_disk_job *job, const int *stop);
+void sv_disk_job_free(sv_disk_job *job);
+
+#endif

@@ -1,0 +1,76 @@
+#include "http/libcurl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "system/fork.h"
+#include "system/module.h"
+#include "system/thread.h"
+#include "system/ca_bundle.h"
+
+#include "rules/visibility.h"
+
+static int is_started; /* atomic */
+static bool is_silent; /* known once it is */
+
+bool sv_libcurl_is_old(char text[SV_LIBCURL_TEXT]) {
+  const curl_version_info_data *loaded = curl_version_info(CURLVERSION_NOW);
+  snprintf(text, SV_LIBCURL_TEXT,
+           "the libcurl that was loaded is %.40s, and starvideos needs 7.81 or"
+           " newer (it was built for " LIBCURL_VERSION "); nothing was sent."
+           " Install a newer libcurl, or let the loader find it",
+           loaded->version);
+  return loaded->version_num < 0x075100;
+}
+
+/* Other libraries for TLS are taken for loud: to hold a signal back is safe. */
+static bool look(const curl_version_info_data *loaded) {
+  return loaded->version_num >= 0x075700 && loaded->ssl_version &&
+         strncmp(loaded->ssl_version, "OpenSSL/", 8) == 0;
+}
+
+/* Never undone: the process may have other users of libcurl. The module stays
+** loaded too, for a thread of libcurl's may still look up a name when the Lua
+** state closes. */
+static void start_libcurl(void) {
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  is_silent = look(curl_version_info(CURLVERSION_NOW));
+  sv_fork_guard_exit();
+  sv_module_keep(&is_started);
+}
+
+void sv_libcurl_need(void) {
+  sv_thread_once(&is_started, start_libcurl);
+}
+
+bool sv_libcurl_is_silent(void) {
+  return is_silent;
+}
+
+const char *sv_libcurl_version(void) {
+  return curl_version();
+}
+
+/* Reachable, for a checker of memory, and by nobody. */
+typedef struct lost {
+  struct lost *next;
+  void *memory;
+} lost;
+
+static lost *all_lost; /* atomic */
+
+void sv_libcurl_abandon(void *memory) {
+  lost *one = malloc(sizeof *one);
+  if (one) {
+    *one = (lost){__atomic_load_n(&all_lost, __ATOMIC_RELAXED), memory};
+    while (!__atomic_compare_exchange_n(&all_lost, &one->next, one, true,
+                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+    }
+  }
+}
+
+const char *sv_libcurl_bundle(void) {
+  const char *named = getenv("SSL_CERT_FILE");
+  return named && *named ? named : sv_ca_bundle_file();
+}

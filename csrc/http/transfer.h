@@ -1,0 +1,108 @@
+/*
+** One exchange: its request, its answer as it arrives, and how it ended. On
+** the engine's thread, until it is detached from the engine. The struct is for
+** the files of this folder; others use the functions at the end.
+*/
+#ifndef SV_HTTP_TRANSFER_H
+#define SV_HTTP_TRANSFER_H
+
+#include <curl/curl.h>
+
+#include "rules/buffer.h"
+#include "http/origin.h"
+#include "http/pool.h"
+#include "http/request.h"
+#include "http/sink.h"
+#include "http/version.h"
+
+typedef struct sv_transfer sv_transfer;
+typedef struct sv_handle sv_handle;
+
+typedef enum sv_stage { SV_QUEUED, SV_RUNNING, SV_DONE } sv_stage;
+
+struct sv_transfer {
+  struct sv_engine *engine;
+  void *ticket; /* a network's, or NULL */
+  long long number; /* by which its engine tells of its end; 0: it does not */
+  sv_transfer *previous, *next; /* in one of the engine's lists */
+  sv_stage stage;
+  int owners;
+  int sends; /* how often libcurl was about to send it */
+  double begun, connect_by, end_by;
+  bool head_ended; /* by an empty line */
+  bool answered;   /* the final answer's head is complete */
+  bool turned_away; /* an address was private; there may be others */
+  bool undecided;  /* too little of its body has come to tell where that goes */
+  sv_handle *handle; /* while running */
+  CURL *easy;        /* the handle's, for as long */
+  sv_pool *pool;     /* likewise */
+  struct curl_slist *headers;
+  sv_request options; /* `body` is NULL unless it is a POST */
+  void *texts;        /* what `options` points to */
+  sv_origin origin;
+  size_t max_body;
+  size_t head_seen; /* bytes, of interim answers and redirects too */
+  sv_buffer head, body;
+  sv_sink sink;       /* open while running */
+  sv_version version; /* of what the sink holds already */
+  sv_outcome outcome;
+};
+
+/* A transfer with a copy of the request. Its time begins to run, unless it is
+** an order. NULL where memory is short. */
+sv_transfer *sv_transfer_copy(const sv_request *request);
+
+/* Makes it ready to be sent; false with the outcome filled in where it may not
+** be sent. Needs libcurl. `known` as of sv_origin_read. */
+bool sv_transfer_check(sv_transfer *transfer, sv_known_origin *known);
+
+/* Both; NULL with `failure` filled in. */
+sv_transfer *sv_transfer_new(const sv_request *request, sv_known_origin *known,
+                             sv_outcome *failure);
+void sv_transfer_free(sv_transfer *transfer);
+
+/* Frees the request, and the key in it, when no handle points there any more:
+** the caller may keep the transfer for long. */
+void sv_transfer_forget(sv_transfer *transfer);
+
+/* Opens the sink; the time of an order begins to run. False with the outcome
+** filled in. */
+bool sv_transfer_start(sv_transfer *transfer);
+
+/* What libcurl calls, with the transfer as `self`. */
+curl_socket_t sv_transfer_open_socket(void *self, curlsocktype purpose,
+                                      struct curl_sockaddr *address);
+size_t sv_transfer_on_head(char *line, size_t one, size_t size, void *self);
+size_t sv_transfer_on_body(char *bytes, size_t one, size_t size, void *self);
+int sv_transfer_on_connected(void *self, char *to, char *from, int to_port,
+                             int from_port);
+
+/* Ends a transfer whose evidence has been read; the handle is the engine's
+** again. */
+void sv_transfer_finish(sv_transfer *transfer);
+
+/* A transfer whose file has come whole is not settled before its sink is
+** finished, which may take long: sv_transfer_settle does that, on any thread,
+** with `stop` as of sv_sink_finish. */
+bool sv_transfer_is_settled(const sv_transfer *transfer);
+void sv_transfer_settle(sv_transfer *transfer, const int *stop);
+
+/* Ends a transfer that no longer has a handle, or never had one: as cancelled
+** where nothing else has been said. */
+void sv_transfer_abandon(sv_transfer *transfer, bool sent);
+
+/* How far it has come; `total` is what the answer announces. */
+sv_progress sv_transfer_progress(const sv_transfer *transfer);
+
+/* Valid once done. */
+const sv_outcome *sv_transfer_outcome(const sv_transfer *transfer);
+
+/* The status once the head of the final answer is known, and where its body
+** goes, else 0; then also whether that is the file; the head's lines as
+** received, and the body in memory. */
+long sv_transfer_status(const sv_transfer *transfer);
+bool sv_transfer_is_saved(const sv_transfer *transfer);
+const char *sv_transfer_head(const sv_transfer *transfer, size_t *size);
+const char *sv_transfer_body(const sv_transfer *transfer, size_t *size);
+
+#endif

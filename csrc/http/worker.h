@@ -1,0 +1,39 @@
+/*
+** What the network's thread does, and what it shares with its owner and the
+** disk's thread: lists of tickets. Only for those three.
+*/
+#ifndef SV_HTTP_WORKER_H
+#define SV_HTTP_WORKER_H
+
+#include "http/disk_thread.h"
+#include "http/engine.h"
+#include "system/wakeup.h"
+#include "system/semaphore.h"
+#include "system/thread.h"
+
+/* How the network's thread sleeps: while nothing is on the wire it needs no
+** descriptor, which the host could close. */
+typedef enum sv_sleeping { SV_AWAKE, SV_IDLE, SV_POLLING } sv_sleeping;
+
+typedef struct sv_worker {
+  sv_list inbox, ended; /* tickets, by their items */
+  sv_list cancels;      /* tickets, by `cancel` */
+  int stop;           /* atomic */
+  int asleep; /* atomic: an sv_sleeping; who clears it must wake the thread */
+  sv_semaphore *woken; /* posted where nothing is on the wire */
+  sv_engine *engine;    /* the network's */
+  sv_wakeup *wakeup;
+  sv_disk_thread *disk; /* NULL until the first that needs it */
+  sv_thread network;
+  bool has_network; /* the network's alone; the first request starts it */
+} sv_worker;
+
+/* Runs the network's thread until it is told to stop; the argument is the
+** worker. */
+void sv_worker_run(void *worker);
+
+/* Works on one ticket on the disk's thread: runs its job, or finishes the file
+** of its transfer. An sv_disk_work. */
+void sv_worker_finish(sv_ticket *ticket, void *worker, const int *stop);
+
+#endif

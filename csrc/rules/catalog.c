@@ -1,0 +1,218 @@
+#include "rules/catalog.h"
+
+#include <string.h>
+
+#include "rules/visibility.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* The lenient reading of the documents' MB. */
+#define MB 1048576.0
+
+#define TAKES_TEXT (SV_BIT(SV_PROMPT) | SV_BIT(SV_DURATION) | SV_BIT(SV_RATIO))
+#define TAKES_MEDIA (SV_BIT(SV_IMAGES) | SV_BIT(SV_VIDEOS))
+#define TAKES_VIDEOS \
+  (TAKES_TEXT | SV_FRAME_FIELDS | TAKES_MEDIA | SV_BIT(SV_RESOLUTION))
+
+/* What all texts of the Videos series agree about. */
+#define FOUR_TO_FIFTEEN .required = true, .min = 4, .max = 15
+#define THREE_RATIOS \
+  { .values = {"16:9", "9:16", "1:1"}, .standard = "16:9" }
+#define ONLY_720P { .values = {"720p"}, .standard = "720p" }
+#define THREE_VIDEOS \
+  { .max = 3, .max_with_video = 3, .total_duration = 15, \
+    .total_bytes = 200 * MB, .min_pixels = 720, .max_pixels = 2160 }
+
+/* The rows, for each name the newest text first; S0 to S4 are the provider's
+** documents as api-contract.md counts them. */
+static const sv_model rows[] = {
+    {
+        .name = "starvideos_o3", /* S0 */
+        .endpoint = "/v1/starvideos/videos",
+        .editions = SV_BIT(SV_XINGCHAO) | SV_BIT(SV_MINGYAN),
+        .takes = TAKES_TEXT | SV_FRAME_FIELDS | TAKES_MEDIA,
+        .duration = {.min = 3, .max = 15, .standard = 3},
+        .ratio = {.values = {"9:16", "1:1", "16:9"}, .standard = "9:16"},
+        .images = {.max = 7, .max_with_video = 4},
+        .videos = {.max = 1, .max_with_video = 1, .min_duration = 3,
+                   .max_duration = 10, .sets_output = true},
+    },
+    {
+        .name = "videos", /* S4 */
+        .endpoint = "/v1/videos/videos",
+        .editions = SV_BIT(SV_MINGYAN),
+        .takes = TAKES_VIDEOS | SV_BIT(SV_AUDIOS),
+        .duration = {FOUR_TO_FIFTEEN},
+        .ratio = {.values = {"21:9", "16:9", "4:3", "1:1", "3:4", "9:16"},
+                  .standard = "16:9"},
+        .resolution = ONLY_720P,
+        .frames = {.legacy_aliases = true},
+        .images = {.max = 9, .max_with_video = 9, .max_bytes = 20 * MB},
+        .videos = THREE_VIDEOS,
+        .audios = {.max = 3, .max_with_video = 3, .total_duration = 15},
+    },
+    {
+        .name = "videos", /* S1, S3 */
+        .endpoint = "/v1/videos/videos",
+        .editions = SV_BIT(SV_XINGCHAO),
+        .takes = TAKES_VIDEOS,
+        .prompt = {.max = 1500},
+        .duration = {FOUR_TO_FIFTEEN},
+        .ratio = THREE_RATIOS,
+        .resolution = ONLY_720P,
+        .frames = {.legacy_aliases = true},
+        .images = {.max = 4, .max_with_video = 4, .max_bytes = 20 * MB,
+                   .below = true},
+        .videos = THREE_VIDEOS,
+    },
+    {
+        .name = "videos_fast", /* S1, S3 */
+        .endpoint = "/v1/videos/videos",
+        .editions = SV_BIT(SV_XINGCHAO),
+        .takes = TAKES_VIDEOS,
+        .prompt = {.max = 1500},
+        .duration = {FOUR_TO_FIFTEEN},
+        .ratio = THREE_RATIOS,
+        .resolution = ONLY_720P,
+        .frames = {.legacy_aliases = true},
+        .images = {.max = 4, .max_with_video = 4, .max_bytes = 20 * MB,
+                   .below = true},
+        .videos = THREE_VIDEOS,
+    },
+    {
+        .name = "videos_stable", /* S4 */
+        .endpoint = "/v1/videos/videos",
+        .editions = SV_BIT(SV_MINGYAN),
+        .takes = TAKES_VIDEOS | SV_BIT(SV_AUDIOS),
+        .prompt = {.max = 5000},
+        .duration = {FOUR_TO_FIFTEEN},
+        .ratio = THREE_RATIOS,
+        .resolution = ONLY_720P,
+        .frames = {.legacy_aliases = true},
+        .images = {.max = 4, .max_with_video = 4, .max_bytes = 20 * MB},
+        .videos = THREE_VIDEOS,
+        .audios = {.max = 1, .max_with_video = 1, .total_duration = 15},
+    },
+    {
+        .name = "videos_stable_fast", /* S4; the advice: programs in use */
+        .endpoint = "/v1/videos/videos",
+        .editions = SV_BIT(SV_MINGYAN),
+        .takes = TAKES_VIDEOS | SV_BIT(SV_AUDIOS),
+        .prompt = {.max = 5000},
+        .duration = {FOUR_TO_FIFTEEN, .advised = {10, 15}},
+        .ratio = THREE_RATIOS,
+        .resolution = ONLY_720P,
+        .frames = {.legacy_aliases = true},
+        .images = {.max = 4, .max_with_video = 4, .max_bytes = 20 * MB},
+        .videos = THREE_VIDEOS,
+        .audios = {.max = 1, .max_with_video = 1, .total_duration = 15},
+    },
+};
+
+/* Copies the texts of a row to where `to` points and makes the row point
+** there; with NULL only measures them. Returns their bytes. */
+static size_t move_texts(sv_model *row, char *to) {
+  size_t bytes = 0, g, k, i;
+  for (g = 0; g < sv_row_group_count; g++) {
+    const sv_row_group *group = &sv_row_groups[g];
+    for (k = 0; k < group->count; k++) {
+      const sv_row_key *key = &group->keys[k];
+      size_t most = key->kind == SV_ROW_TEXTS  ? SV_MAX_CHOICES
+                    : key->kind == SV_ROW_TEXT ? 1
+                                               : 0;
+      const char **texts =
+          (const char **)(void *)((char *)row + group->place + key->place);
+      for (i = 0; i < most && texts[i]; i++) {
+        size_t size = strlen(texts[i]) + 1;
+        if (to) {
+          texts[i] = memcpy(to + bytes, texts[i], size);
+        }
+        bytes += size;
+      }
+    }
+  }
+  return bytes;
+}
+
+static sv_model *copy_row(sv_resize *resize, const sv_model *row) {
+  sv_model measured = *row;
+  sv_model *copy = resize(NULL, sizeof *copy + move_texts(&measured, NULL));
+  if (!copy) {
+    return NULL;
+  }
+  *copy = *row;
+  copy->takes |= SV_BIT(SV_PROMPT);
+  move_texts(copy, (char *)(copy + 1));
+  return copy;
+}
+
+static size_t find(const sv_catalog *catalog, const sv_value *name) {
+  size_t i = 0;
+  while (i < catalog->count && !sv_is_text(name, catalog->models[i]->name)) {
+    i++;
+  }
+  return i;
+}
+
+bool sv_catalog_add(sv_catalog *catalog, const sv_model *row) {
+  sv_value name = sv_text(row->name);
+  size_t at = find(catalog, &name);
+  sv_model *copy = copy_row(catalog->resize, row);
+  if (!copy) {
+    return false;
+  }
+  if (at < catalog->count) {
+    catalog->resize(catalog->models[at], 0);
+  } else {
+    sv_model **models =
+        catalog->resize(catalog->models, (at + 1) * sizeof *models);
+    if (!models) {
+      catalog->resize(copy, 0);
+      return false;
+    }
+    catalog->models = models;
+    catalog->count++;
+  }
+  catalog->models[at] = copy;
+  return true;
+}
+
+bool sv_catalog_open(sv_catalog *catalog, sv_edition edition) {
+  bool any = edition >= SV_EDITION_COUNT;
+  catalog->edition = any ? NULL : sv_edition_name(edition);
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    sv_value name = sv_text(rows[i].name);
+    if ((any || rows[i].editions & SV_BIT(edition)) &&
+        !sv_catalog_find(catalog, &name) &&
+        !sv_catalog_add(catalog, &rows[i])) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void sv_catalog_close(sv_catalog *catalog) {
+  for (size_t i = 0; i < catalog->count; i++) {
+    catalog->resize(catalog->models[i], 0);
+  }
+  if (catalog->models) {
+    catalog->resize(catalog->models, 0);
+  }
+  catalog->models = NULL;
+  catalog->count = 0;
+}
+
+const sv_model *sv_catalog_find(const sv_catalog *catalog,
+                                const sv_value *name) {
+  size_t at = find(catalog, name);
+  return at < catalog->count ? catalog->models[at] : NULL;
+}
+
+const sv_model *sv_built_in(const sv_value *name) {
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    if (sv_is_text(name, rows[i].name)) {
+      return &rows[i];
+    }
+  }
+  return NULL;
+}

@@ -1,0 +1,182 @@
+#include "rules/model.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "rules/visibility.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* --- the shape of a row ------------------------------------------------ */
+
+static const sv_row_key row_keys[] = {
+    {"name", SV_ROW_TEXT, offsetof(sv_model, name)},
+    {"endpoint", SV_ROW_TEXT, offsetof(sv_model, endpoint)},
+    {"editions", SV_ROW_EDITIONS, offsetof(sv_model, editions)},
+};
+
+static const sv_row_key prompt_keys[] = {
+    {"max", SV_ROW_NUMBER, 0},
+};
+
+static const sv_row_key duration_keys[] = {
+    {"required", SV_ROW_FLAG, offsetof(sv_duration_limits, required)},
+    {"min", SV_ROW_NUMBER, offsetof(sv_duration_limits, min)},
+    {"max", SV_ROW_NUMBER, offsetof(sv_duration_limits, max)},
+    {"default", SV_ROW_NUMBER, offsetof(sv_duration_limits, standard)},
+    {"advised", SV_ROW_NUMBERS, offsetof(sv_duration_limits, advised)},
+};
+
+static const sv_row_key choice_keys[] = {
+    {"values", SV_ROW_TEXTS, offsetof(sv_choice_limits, values)},
+    {"default", SV_ROW_TEXT, offsetof(sv_choice_limits, standard)},
+};
+
+static const sv_row_key frame_keys[] = {
+    {"legacy_aliases", SV_ROW_FLAG, 0},
+};
+
+#define MEDIA_KEY(kind, member) \
+  { #member, kind, offsetof(sv_media_limits, member) }
+
+static const sv_row_key media_keys[] = {
+    MEDIA_KEY(SV_ROW_NUMBER, max),
+    MEDIA_KEY(SV_ROW_NUMBER, max_with_video),
+    MEDIA_KEY(SV_ROW_NUMBER, max_bytes),
+    MEDIA_KEY(SV_ROW_FLAG, below),
+    MEDIA_KEY(SV_ROW_NUMBER, total_bytes),
+    MEDIA_KEY(SV_ROW_NUMBER, total_duration),
+    MEDIA_KEY(SV_ROW_NUMBER, min_duration),
+    MEDIA_KEY(SV_ROW_NUMBER, max_duration),
+    MEDIA_KEY(SV_ROW_NUMBER, min_pixels),
+    MEDIA_KEY(SV_ROW_NUMBER, max_pixels),
+    MEDIA_KEY(SV_ROW_FLAG, sets_output),
+};
+
+#define GROUP(id, name, kind, member) \
+  {name, SV_BIT(SV_##id), offsetof(sv_model, member), kind##_keys, \
+   COUNT(kind##_keys)},
+
+const sv_row_group sv_row_groups[] = {
+    {NULL, 0, 0, row_keys, COUNT(row_keys)},
+    SV_SCALARS(GROUP)
+    {"frames", SV_FRAME_FIELDS, offsetof(sv_model, frames), frame_keys,
+     COUNT(frame_keys)},
+    SV_REFERENCES(GROUP)
+};
+
+const size_t sv_row_group_count = COUNT(sv_row_groups);
+
+const void *sv_limits(const sv_model *model, sv_field field) {
+  static const size_t places[SV_FIELD_COUNT] = {
+#define X(id, name, kind, member) [SV_##id] = offsetof(sv_model, member),
+      SV_SCALARS(X)
+      SV_REFERENCES(X)
+#undef X
+  };
+  return (const char *)model + places[field];
+}
+
+/* --- editions ---------------------------------------------------------- */
+
+static const char *const edition_names[] = {
+#define X(id, name) name,
+    SV_EDITIONS(X)
+#undef X
+};
+
+const char *sv_edition_name(sv_edition edition) {
+  return edition_names[edition];
+}
+
+sv_edition sv_edition_find(const sv_value *name) {
+  unsigned edition = 0;
+  while (edition < SV_EDITION_COUNT &&
+         !sv_is_text(name, edition_names[edition])) {
+    edition++;
+  }
+  return (sv_edition)edition;
+}
+
+/* --- what a row may say ------------------------------------------------ */
+
+bool sv_takes(const sv_model *model, sv_field field) {
+  if (field == SV_MODEL) {
+    return true;
+  }
+  if (sv_is_in(field, SV_OLD_FRAME_FIELDS)) {
+    return model->takes & SV_FRAME_FIELDS && model->frames.legacy_aliases;
+  }
+  return sv_is_in(field, model->takes);
+}
+
+bool sv_is_word(const char *text, size_t length) {
+  for (size_t i = 0; i < length; i++) {
+    if (text[i] <= ' ' || text[i] > '~') {
+      return false;
+    }
+  }
+  return length > 0 && length <= SV_MAX_WORD;
+}
+
+bool sv_is_limit(double number) {
+  return isfinite(number) && number > 0;
+}
+
+static bool offers(const sv_choice_limits *choice) {
+  if (!choice->standard || !choice->values[0]) {
+    return true;
+  }
+  for (size_t i = 0; choice->values[i]; i++) {
+    if (strcmp(choice->values[i], choice->standard) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool crossed(double min, double max) {
+  return max > 0 && min > max;
+}
+
+static bool media_crossed(const sv_media_limits *limits) {
+  return crossed(limits->min_duration, limits->max_duration) ||
+         crossed(limits->min_pixels, limits->max_pixels);
+}
+
+static bool standard_outside(const sv_duration_limits *limits) {
+  return limits->standard > 0 && (limits->standard < limits->min ||
+                                  crossed(limits->standard, limits->max));
+}
+
+/* What can be wrong with the limits of a field, by its kind. */
+#define FAULTS_OF_prompt(name, limits)
+#define FAULTS_OF_duration(name, limits) \
+  {crossed(limits.min, limits.max), name ".min is above " name ".max"}, \
+  {standard_outside(&limits), \
+   name ".default is outside of " name ".min and " name ".max"},
+#define FAULTS_OF_choice(name, limits) \
+  {!offers(&limits), name ".default is none of " name ".values"},
+#define FAULTS_OF_media(name, limits) \
+  {media_crossed(&limits), name " has a min that is above its max"},
+#define FAULTS_OF(id, name, kind, member) FAULTS_OF_##kind(name, row->member)
+
+const char *sv_row_fault(const sv_model *row) {
+  const struct {
+    bool wrong;
+    const char *what;
+  } faults[] = {
+      {!row->name, "name is missing"},
+      {!row->endpoint, "endpoint is missing"},
+      {row->endpoint && row->endpoint[0] != '/',
+       "endpoint must begin with /"},
+      SV_SCALARS(FAULTS_OF)
+      SV_REFERENCES(FAULTS_OF)
+  };
+  for (size_t i = 0; i < COUNT(faults); i++) {
+    if (faults[i].wrong) {
+      return faults[i].what;
+    }
+  }
+  return NULL;
+}

@@ -1,0 +1,84 @@
+#include "system/socket_mark.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "system/descriptor.h"
+
+#include "rules/visibility.h"
+
+/* Odd ones, for others set round numbers. */
+enum { FIRST_MARK = 15001, MARKS = 10000 };
+
+static bool has_mark(int file, int mark) {
+#ifdef TCP_USER_TIMEOUT
+  int value = 0;
+  socklen_t size = sizeof value;
+  return getsockopt(file, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &size) == 0 &&
+         value == mark;
+#else
+  (void)file, (void)mark;
+  return false;
+#endif
+}
+
+/* A child of a fork has the sockets of its parent. */
+static bool is_taken(int mark) {
+  for (int file = 0, most = sv_descriptor_most(); file < most; file++) {
+    if (has_mark(file, mark)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+int sv_socket_mark_new(void) {
+  static unsigned count; /* atomic */
+  int mark;
+  do {
+    unsigned n = __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
+    mark = FIRST_MARK + 2 * (int)(n % MARKS);
+  } while (is_taken(mark));
+  return mark;
+}
+
+static bool leads_to_server(int file) {
+  struct sockaddr_un peer = {.sun_family = AF_UNSPEC};
+  socklen_t size = sizeof peer - 1;
+  return getpeername(file, (struct sockaddr *)&peer, &size) == 0 &&
+         peer.sun_family == AF_UNIX &&
+         size > offsetof(struct sockaddr_un, sun_path) &&
+         strstr(peer.sun_path, "/.s.PGSQL.");
+}
+
+sv_descriptor sv_socket_mark_find(int mark) {
+  int found = -1;
+  for (int file = 0, most = sv_descriptor_most(); file < most; file++) {
+    if (has_mark(file, mark)) {
+      return sv_descriptor_of(file);
+    }
+    found = leads_to_server(file) ? file : found;
+  }
+  return sv_descriptor_of(found);
+}
+
+/* By a descriptor of our own: the number of the other may be given to something
+** else meanwhile. */
+void sv_socket_mark_shut_down(int mark) {
+  for (int file = 0, most = sv_descriptor_most(); file < most; file++) {
+    int copy = has_mark(file, mark) ? fcntl(file, F_DUPFD_CLOEXEC, 0) : -1;
+    if (copy >= 0) {
+      if (has_mark(copy, mark)) {
+        shutdown(copy, SHUT_RDWR);
+      }
+      close(copy);
+    }
+  }
+}

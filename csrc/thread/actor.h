@@ -1,0 +1,83 @@
+/*
+** A thread that answers messages, one after another: work that may block runs
+** there, and the sender of a message waits as it likes. What a message asks
+** for is the business of a handler; here it is bytes. No Lua, and no libcurl.
+**
+** An actor belongs to one thread, its owner's. Nothing starts before the first
+** message. A thread that is stuck in a message is neither joined nor replaced:
+** what comes after waits behind it.
+**
+** After a fork the child finds what was under way lost, and starts a thread of
+** its own with the next message. Fork and exit wait for the message under way,
+** but not for long. Times are in seconds.
+*/
+#ifndef SV_THREAD_ACTOR_H
+#define SV_THREAD_ACTOR_H
+
+#include <stdbool.h>
+
+#include "thread/handler.h"
+#include "thread/message.h"
+#include "system/wakeup.h"
+
+typedef struct sv_actor sv_actor;
+
+/* Copies the setup, and takes a share of `wakeup`, which is somebody else's
+** to clear, or with NULL has one of its own. A fork waits for a message for
+** `fork_seconds` at most. NULL where memory or descriptors are short; errno
+** says which. */
+sv_actor *sv_actor_new(const sv_handler *handler, const sv_buffer *setup,
+                       double fork_seconds, sv_wakeup *wakeup);
+
+/* Gives up all messages. Waits until the thread has answered those that are
+** kept, no longer than `seconds`, and not at all where it has been at one of
+** them for so long already. A thread that is not done by then is left
+** running. */
+void sv_actor_close(sv_actor *actor, double seconds);
+void sv_actor_release(sv_actor *actor); /* after close */
+
+/* Takes the bytes of the question. A message that is kept is answered though
+** it was given up. NULL where memory or threads are short, which errno tells;
+** then the bytes are the caller's. */
+sv_message *sv_actor_post(sv_actor *actor, sv_buffer *question, bool kept);
+
+/* Whether sv_actor_take has something: one atomic load. */
+bool sv_actor_ready(sv_actor *actor);
+
+/* The number of a message that has ended, each once; 0: none. */
+long long sv_actor_take(sv_actor *actor);
+
+/* Messages neither taken nor given up. */
+int sv_actor_in_flight(const sv_actor *actor);
+
+/* Since the message under way was begun, or its last heartbeat; 0: none is. */
+double sv_actor_busy_seconds(sv_actor *actor);
+
+/* Where the thread is still at the same once it has been silent for so many
+** seconds, the connection it waits for is shut down: from a server that was
+** cut off nothing ever comes. False where nothing is under way, or no thread
+** can be started that sees to it. */
+bool sv_actor_disconnect(sv_actor *actor, double seconds);
+
+/* Clears the wakeup, and sleeps until something is ready, a signal was
+** handled or the time is up, for a second at most. */
+void sv_actor_wait(sv_actor *actor, double seconds);
+
+/* Notified of each message that ends. To be asked for each time: after a fork
+** it is reopened first. */
+sv_wakeup *sv_actor_wakeup(sv_actor *actor);
+
+long long sv_message_number(const sv_message *message);
+bool sv_message_done(sv_message *message); /* answered, given up or lost */
+
+/* False where it is too late: its answer is there. */
+bool sv_message_give_up(sv_message *message);
+
+/* Once done: the answer; NULL where it was given up, or lost in a fork. */
+const sv_buffer *sv_message_answer(const sv_message *message);
+bool sv_message_is_lost(const sv_message *message);
+
+/* Gives it up where it is not done. */
+void sv_message_release(sv_message *message);
+
+#endif
