@@ -17,7 +17,7 @@ CORE_SRC = $(addprefix csrc/binding/,core.c catalog.c value.c system.c file.c \
 CURL_SRC = $(addprefix csrc/binding/,curl.c disk_job.c network.c request.c \
 	response.c outbox.c interrupt.c class.c) $(addprefix csrc/thread/,list.c outbox.c) \
 	$(wildcard csrc/http/*.c csrc/system/$(SYSTEM)/*.c) \
-	$(addprefix csrc/rules/,buffer.c content_range.c ip.c text.c value.c video.c)
+	$(addprefix csrc/rules/,buffer.c ip.c text.c value.c video.c)
 
 # CFLAGS, LIBFLAG and LUA_INCDIR are LuaRocks' names; whoever sets them keeps
 # what the sources rely on.
@@ -74,7 +74,7 @@ LUA_LIBS = $(shell pkg-config --libs $(LUA) 2>/dev/null)
 # On 32 bits a file of more than 2 GiB could not even be looked at.
 LARGE_FILES = -D_FILE_OFFSET_BITS=64
 
-COMPILE = $(CC) -std=gnu99 -Icsrc $(LARGE_FILES) $(WARNINGS) $(SYSTEM_CFLAGS) \
+COMPILE = $(CC) -std=gnu11 -Icsrc $(LARGE_FILES) $(WARNINGS) $(SYSTEM_CFLAGS) \
 	$(CFLAGS) $(LUA_CFLAGS) $(CURL_CFLAGS)
 
 object = $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(1))
@@ -481,7 +481,7 @@ build/bench/query_plain build/bench/create_plain: \
 build/bench/objects: BENCH_LIBS = $(LUA_CFLAGS) $(LUA_LIBS) -Wl,-E
 build/bench/%: spec/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu99 $(WARNINGS) $(CFLAGS) -Icsrc -o $@ $^ $(BENCH_LIBS)
+	$(CC) -std=gnu11 $(WARNINGS) $(CFLAGS) -Icsrc -o $@ $^ $(BENCH_LIBS)
 
 .PHONY: types
 types: build

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "rules/catalog.h"
-#include "rules/content_range.h"
+#include "rules/text.h"
 #include "rules/report.h"
 #include "rules/validate.h"
 #include "rules/value.h"
@@ -169,17 +169,10 @@ static int catalog_validate(lua_State *L) {
   const sv_catalog *catalog = check_catalog(L);
   sv_entry entries[STACK_ENTRIES];
   arena a = {entries, 0, STACK_ENTRIES};
-  sv_report look = {0};
   luaL_checktype(L, PARAMS, LUA_TTABLE);
   lua_settop(L, ROOM);
-  sv_params params = to_params(L, &a);
-  sv_validate(catalog, &params, &look);
-  if (look.violations + look.warnings == 0) {
-    lua_pushboolean(L, 1);
-    return 1;
-  }
   sv_report *report = new_report(L);
-  params = to_params(L, &a);
+  sv_params params = to_params(L, &a);
   sv_validate(catalog, &params, report);
   if (report->out_of_memory) {
     return luaL_error(L, "not enough memory");
@@ -290,19 +283,23 @@ static int core_container(lua_State *L) {
   return 1;
 }
 
-/* fields() -> list of { name =, kind =, renamed = }, in the order in which
-** faults are reported: each field of a request, of which kind it is (model,
-** prompt, duration, choice, frame, old_frame or media), and of an old name the
-** field's name now. */
+/* fields() -> list of { name =, kind =, label =, help =, renamed = }, in the
+** order in which faults are reported: each field of a request, of which kind it
+** is (model, prompt, duration, choice, frame, old_frame or media), and what
+** people are shown; of an old name the field's name now instead. */
 static int core_fields(lua_State *L) {
   lua_createtable(L, SV_FIELD_COUNT, 0);
   for (int i = 0; i < SV_FIELD_COUNT; i++) {
     sv_field field = (sv_field)i, now = sv_field_renamed(field);
-    lua_createtable(L, 0, 3);
+    lua_createtable(L, 0, 4);
     lua_pushstring(L, sv_field_name(field));
     lua_setfield(L, -2, "name");
     lua_pushstring(L, sv_field_kind(field));
     lua_setfield(L, -2, "kind");
+    lua_pushstring(L, sv_field_label(field));
+    lua_setfield(L, -2, "label");
+    lua_pushstring(L, sv_field_help(field));
+    lua_setfield(L, -2, "help");
     if (now != field) {
       lua_pushstring(L, sv_field_name(now));
       lua_setfield(L, -2, "renamed");

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "rules/content_range.h"
+#include "rules/text.h"
 
 /* One header; its texts are the head's, and not ended by a NUL. */
 typedef struct sv_header_line {

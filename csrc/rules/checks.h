@@ -9,9 +9,6 @@
 #include "rules/catalog.h"
 #include "rules/report.h"
 
-/* Holds a choice's values or a catalog's names; what is longer is cut. */
-#define SV_LIST_SIZE 480
-
 /* One request under validation. */
 typedef struct sv_checked {
   const sv_catalog *catalog;
@@ -27,15 +24,5 @@ typedef void sv_check(const sv_checked *request, sv_field field);
 
 sv_check sv_check_model, sv_check_prompt, sv_check_duration, sv_check_choice;
 sv_check sv_check_frame, sv_check_old_frame, sv_check_media;
-
-/* Neither absent nor null. */
-bool sv_is_given(const sv_value *value);
-
-/* Whether there is anything in an array that the model takes; an empty one is
-** the same as none. */
-bool sv_has_references(const sv_checked *request, sv_field field);
-
-/* Puts a word behind a list of words; dots, once, where there is no room. */
-void sv_add_word(char list[SV_LIST_SIZE], const char *word);
 
 #endif

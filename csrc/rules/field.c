@@ -4,59 +4,50 @@
 
 #include "rules/visibility.h"
 
-static const char *const names[] = {
-#define X(id, name, kind, more) name,
-    SV_FIELDS(X)
-#undef X
+static const struct {
+  const char *name, *kind, *label, *help;
+  size_t length; /* of the name, which is looked up for each key of a request */
+} rows[] = {
+#define SV_FIELD(id, name, kind, more, label, help) \
+  {name, #kind, label, help, sizeof name - 1},
+#include "rules/products.inc"
 };
 
-/* A set of fields, and of all of them and one more, is an unsigned number; a
-** length is kept in a byte. What does not hold does not compile. */
-typedef char fields_fit_a_set[SV_FIELD_COUNT < 8 * sizeof(unsigned) ? 1 : -1];
-#define X(id, name, kind, more) \
-  typedef char id##_is_short[sizeof name <= 255 ? 1 : -1];
-SV_FIELDS(X)
-#undef X
+_Static_assert(SV_FIELD_COUNT < 8 * sizeof(unsigned),
+               "a set of fields, and of all and one more, is an unsigned");
 
-/* Nor does a kind in a list of others. */
+/* A kind in a list of others does not compile. */
 enum { SCALAR_prompt, SCALAR_duration, SCALAR_choice, REFERENCES_media };
-#define X(id, name, kind, more) \
-  typedef char id##_is_scalar[1 + 0 * SCALAR_##kind];
-SV_SCALARS(X)
-#undef X
-#define X(id, name, kind, more) \
-  typedef char id##_is_references[1 + 0 * REFERENCES_##kind];
-SV_REFERENCES(X)
-#undef X
+#define SV_SCALAR(id, name, kind, ...) \
+  _Static_assert(SCALAR_##kind >= 0, name " is a scalar");
+#define SV_REFERENCE(id, name, kind, ...) \
+  _Static_assert(REFERENCES_##kind >= 0, name " is a list of references");
+#include "rules/products.inc"
 
 const char *sv_field_name(sv_field field) {
-  return names[field];
+  return rows[field].name;
 }
 
 const char *sv_field_kind(sv_field field) {
-  static const char *const kinds[] = {
-#define X(id, name, kind, more) #kind,
-      SV_FIELDS(X)
-#undef X
-  };
-  return kinds[field];
+  return rows[field].kind;
 }
 
-/* Looked up for each key of each request, so the lengths are not counted each
-** time. */
+const char *sv_field_label(sv_field field) {
+  return rows[field].label;
+}
+
+const char *sv_field_help(sv_field field) {
+  return rows[field].help;
+}
+
 sv_field sv_field_find(const sv_value *name) {
-  static const unsigned char lengths[] = {
-#define X(id, name, kind, more) sizeof name - 1,
-      SV_FIELDS(X)
-#undef X
-  };
   unsigned field = 0;
   if (name->kind != SV_TEXT) {
     return SV_FIELD_COUNT;
   }
   while (field < SV_FIELD_COUNT &&
-         (name->as.text.length != lengths[field] ||
-          memcmp(name->as.text.at, names[field], lengths[field]))) {
+         (name->as.text.length != rows[field].length ||
+          memcmp(name->as.text.at, rows[field].name, rows[field].length))) {
     field++;
   }
   return (sv_field)field;
@@ -64,11 +55,10 @@ sv_field sv_field_find(const sv_value *name) {
 
 sv_field sv_field_renamed(sv_field field) {
   switch (field) {
-#define X(id, name, kind, frame) \
+#define SV_OLD_FRAME(id, name, kind, frame, ...) \
   case SV_##id: \
     return SV_##frame;
-    SV_OLD_FRAMES(X)
-#undef X
+#include "rules/products.inc"
     default:
       return field;
   }
@@ -76,11 +66,10 @@ sv_field sv_field_renamed(sv_field field) {
 
 sv_field sv_field_partner(sv_field frame) {
   switch (sv_field_renamed(frame)) {
-#define X(id, name, kind, other) \
+#define SV_FRAME(id, name, kind, other, ...) \
   case SV_##id: \
     return SV_##other;
-    SV_FRAMES(X)
-#undef X
+#include "rules/products.inc"
     default:
       return SV_FIELD_COUNT;
   }

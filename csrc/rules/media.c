@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "rules/text.h"
-#include "rules/url.h"
 
 #include "rules/visibility.h"
 

@@ -53,26 +53,28 @@ static const sv_row_key media_keys[] = {
     MEDIA_KEY(SV_ROW_FLAG, sets_output),
 };
 
-#define GROUP(id, name, kind, member) \
+#define GROUP(id, name, kind, member, ...) \
   {name, SV_BIT(SV_##id), offsetof(sv_model, member), kind##_keys, \
    COUNT(kind##_keys)},
 
 const sv_row_group sv_row_groups[] = {
     {NULL, 0, 0, row_keys, COUNT(row_keys)},
-    SV_SCALARS(GROUP)
+#define SV_SCALAR GROUP
+#include "rules/products.inc"
     {"frames", SV_FRAME_FIELDS, offsetof(sv_model, frames), frame_keys,
      COUNT(frame_keys)},
-    SV_REFERENCES(GROUP)
+#define SV_REFERENCE GROUP
+#include "rules/products.inc"
 };
 
 const size_t sv_row_group_count = COUNT(sv_row_groups);
 
 const void *sv_limits(const sv_model *model, sv_field field) {
   static const size_t places[SV_FIELD_COUNT] = {
-#define X(id, name, kind, member) [SV_##id] = offsetof(sv_model, member),
-      SV_SCALARS(X)
-      SV_REFERENCES(X)
-#undef X
+#define SV_SCALAR(id, name, kind, member, ...) \
+  [SV_##id] = offsetof(sv_model, member),
+#define SV_REFERENCE SV_SCALAR
+#include "rules/products.inc"
   };
   return (const char *)model + places[field];
 }
@@ -159,7 +161,6 @@ static bool standard_outside(const sv_duration_limits *limits) {
   {!offers(&limits), name ".default is none of " name ".values"},
 #define FAULTS_OF_media(name, limits) \
   {media_crossed(&limits), name " has a min that is above its max"},
-#define FAULTS_OF(id, name, kind, member) FAULTS_OF_##kind(name, row->member)
 
 const char *sv_row_fault(const sv_model *row) {
   const struct {
@@ -170,8 +171,10 @@ const char *sv_row_fault(const sv_model *row) {
       {!row->endpoint, "endpoint is missing"},
       {row->endpoint && row->endpoint[0] != '/',
        "endpoint must begin with /"},
-      SV_SCALARS(FAULTS_OF)
-      SV_REFERENCES(FAULTS_OF)
+#define SV_SCALAR(id, name, kind, member, ...) \
+  FAULTS_OF_##kind(name, row->member)
+#define SV_REFERENCE SV_SCALAR
+#include "rules/products.inc"
   };
   for (size_t i = 0; i < COUNT(faults); i++) {
     if (faults[i].wrong) {

@@ -67,14 +67,13 @@ typedef struct sv_model {
   const char *endpoint;
   unsigned editions; /* SV_BIT of each edition that lists it */
   unsigned takes;    /* SV_BIT of each field; sv_takes adds the old names */
-#define X(id, name, kind, member) sv_##kind##_limits member;
-  SV_SCALARS(X)
+#define SV_SCALAR(id, name, kind, member, ...) sv_##kind##_limits member;
+#define SV_REFERENCE SV_SCALAR
+#include "rules/products.inc"
   sv_frame_limits frames;
-  SV_REFERENCES(X)
-#undef X
 } sv_model;
 
-/* The limits of a field of SV_SCALARS or SV_REFERENCES, of its kind's type. */
+/* The limits of a scalar field, or of references, of its kind's type. */
 const void *sv_limits(const sv_model *model, sv_field field);
 
 /* The shape of a row, for reading and writing one: groups of keys, with the

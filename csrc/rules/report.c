@@ -105,7 +105,7 @@ void sv_report_add(sv_report *report, sv_code code, const char *field,
   } else {
     report->warnings++;
   }
-  if (!report->resize || report->out_of_memory) {
+  if (report->out_of_memory) {
     return;
   }
   start = snprintf(text, sizeof text / 2, "%s ", field);

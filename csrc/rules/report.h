@@ -58,9 +58,7 @@ typedef struct sv_issue {
   sv_value actual;     /* likewise */
 } sv_issue;
 
-/* Begin with { .resize = sv_heap }, end with sv_report_close. Without a
-** resize the report counts and keeps nothing: a look whether there is
-** anything to say, for the price of no memory. */
+/* Begin with { .resize = sv_heap }, end with sv_report_close. */
 typedef struct sv_report {
   sv_resize *resize;
   sv_issue *issues;

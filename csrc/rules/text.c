@@ -1,6 +1,8 @@
 #include "rules/text.h"
 
+#include <limits.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,4 +219,94 @@ void sv_guess_offer(sv_guess *guess, const char *candidate) {
     guess->best = candidate;
     guess->distance = apart;
   }
+}
+
+/* The length of "http://" or "https://" at the start of text, else 0. */
+static size_t scheme_length(const char *text, size_t length) {
+  static const char *const schemes[] = {"https://", "http://"};
+  for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+    if (sv_starts_with(text, length, schemes[i])) {
+      return strlen(schemes[i]);
+    }
+  }
+  return 0;
+}
+
+static bool has_host(const char *text, size_t length) {
+  size_t end = 0, start = 0, i;
+  while (end < length && !strchr("/?#", text[end])) {
+    end++;
+  }
+  for (i = 0; i < end; i++) {
+    if (text[i] == '@') {
+      start = i + 1;
+    }
+  }
+  return start < end && text[start] != ':';
+}
+
+static bool is_unbroken(const char *text, size_t length) {
+  size_t at = 0;
+  while (at < length) {
+    uint32_t point;
+    size_t step = sv_utf8_next(text + at, length - at, &point);
+    if (step == 0 || sv_is_blank_point(point)) {
+      return false;
+    }
+    at += step;
+  }
+  return true;
+}
+
+bool sv_is_url(const char *text, size_t length) {
+  size_t scheme = scheme_length(text, length);
+  return scheme > 0 && is_unbroken(text, length) &&
+         has_host(text + scheme, length - scheme);
+}
+
+const char *sv_show_url(char out[SV_SHOWN], const char *text, size_t length) {
+  size_t end = 0;
+  while (end < length && !strchr("?#;", text[end])) {
+    end++;
+  }
+  if (memchr(text, '@', length)) {
+    end = scheme_length(text, length);
+  }
+  return sv_show(out, text, end);
+}
+
+/* Reads the digits at the start of a text: the place after them, or NULL where
+** there are none, or more than the number holds. */
+static const char *read_number(const char *text, const char *end,
+                               long long *number) {
+  const char *at = text;
+  long long read = 0;
+  for (; at < end && *at >= '0' && *at <= '9'; at++) {
+    if (read > (LLONG_MAX - 9) / 10) {
+      return NULL;
+    }
+    read = read * 10 + (*at - '0');
+  }
+  *number = at > text ? read : *number;
+  return at > text ? at : NULL;
+}
+
+sv_content_range sv_content_range_read(const char *text, size_t size) {
+  static const char unit[] = "bytes ";
+  sv_content_range range = {-1, -1, -1};
+  if (!sv_starts_with(text, size, unit)) {
+    return range;
+  }
+  const char *end = text + size, *start = text + strlen(unit);
+  const char *dash = read_number(start, end, &range.first);
+  if (dash && dash < end && *dash == '-') {
+    read_number(dash + 1, end, &range.last);
+  } else {
+    range.first = -1;
+  }
+  const char *slash = memchr(text, '/', size);
+  if (slash) {
+    read_number(slash + 1, end, &range.total);
+  }
+  return range;
 }

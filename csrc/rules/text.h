@@ -56,4 +56,23 @@ typedef struct sv_guess {
 
 void sv_guess_offer(sv_guess *guess, const char *candidate);
 
+/* --- URLs ---------------------------------------------------------------- */
+
+/* Whether text is an http or https URL with a host, valid UTF-8, without
+** blanks and control characters. */
+bool sv_is_url(const char *text, size_t length);
+
+/* Writes what a message may say of a URL. Media links are often signed: the
+** query, the fragment and any user:password stay out. Returns out. */
+const char *sv_show_url(char out[SV_SHOWN], const char *text, size_t length);
+
+/* Which part of a file an answer holds, as its header Content-Range says it
+** (RFC 9110, 14.4), "bytes first-last/total": positions of bytes, and the size
+** of the whole file; -1 for what it does not say, or says malformed. */
+typedef struct sv_content_range {
+  long long first, last, total;
+} sv_content_range;
+
+sv_content_range sv_content_range_read(const char *text, size_t size);
+
 #endif

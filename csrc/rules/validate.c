@@ -33,9 +33,8 @@ static bool is_empty(const sv_checked *r, sv_field field) {
 
 static void check_fields(const sv_checked *r) {
   static sv_check *const checks[] = {
-#define X(id, name, kind, more) sv_check_##kind,
-      SV_FIELDS(X)
-#undef X
+#define SV_FIELD(id, name, kind, ...) sv_check_##kind,
+#include "rules/products.inc"
   };
   for (unsigned i = 0; i < SV_FIELD_COUNT; i++) {
     sv_field field = (sv_field)i;

@@ -1,6 +1,6 @@
 /*
 ** A request against the catalog: every fault at once, in the order of
-** SV_FIELDS, then the unknown fields bytewise. Allocates only to note a
+** products.inc, then the unknown fields bytewise. Allocates only to note a
 ** fault.
 */
 #ifndef SV_RULES_VALIDATE_H

@@ -14,9 +14,8 @@ LUALIB_API int luaopen_starvideos_core(lua_State *L);
 enum { DEPTH = 4 };
 
 static const char *const words[] = {
-#define X(id, name, kind, more) name,
-    SV_FIELDS(X)
-#undef X
+#define SV_FIELD(id, name, ...) name,
+#include "rules/products.inc"
     "url", "bytes", "width", "height", "name", "endpoint", "editions",
     "required", "min", "max", "default", "advised", "values", "frames",
     "legacy_aliases", "max_with_video", "max_bytes", "below", "total_bytes",

@@ -1,7 +1,7 @@
 /*
 ** URLs of any bytes: of media, and those the engine is to go to.
 */
-#include "rules/url.h"
+#include "rules/text.h"
 
 #include <curl/curl.h>
 

@@ -10,9 +10,8 @@
 enum { ENTRIES = 96, TEXTS = 256, DEPTH = 3 };
 
 static const char *const keys[] = {
-#define NAME(id, name, kind, more) name,
-    SV_FIELDS(NAME)
-#undef NAME
+#define SV_FIELD(id, name, ...) name,
+#include "rules/products.inc"
     "url", "bytes", "width", "height", "promt",
 };
 
@@ -169,16 +168,12 @@ static void check_same(const sv_report *a, const sv_report *b) {
   }
 }
 
-/* Looked at, noted, and noted from another order: each time the same. */
+/* In one order and in another: each time the same. */
 static void check(const sv_catalog *catalog, sv_params *params) {
-  sv_report look = {0}, noted = {.resize = sv_heap}, again = noted;
-  sv_validate(catalog, params, &look);
-  params->entries = reversed(params->entries);
+  sv_report noted = {.resize = sv_heap}, again = noted;
   sv_validate(catalog, params, &noted);
   params->entries = reversed(params->entries);
   sv_validate(catalog, params, &again);
-  HOLDS(look.violations == noted.violations);
-  HOLDS(look.warnings == noted.warnings);
   check_report(&noted);
   check_same(&noted, &again);
   sv_report_close(&noted);

@@ -14,7 +14,7 @@ local TARGETS = { "aarch64-macos", "x86_64-macos", "x86_64-linux-musl",
   "aarch64-linux-musl" }
 
 -- What the Makefile compiles with, but for the optimization.
-local FLAGS = "-std=gnu99 -fPIC -pthread -Icsrc -D_FILE_OFFSET_BITS=64 -O1 -Wall"
+local FLAGS = "-std=gnu11 -fPIC -pthread -Icsrc -D_FILE_OFFSET_BITS=64 -O1 -Wall"
   .. " -Wextra -Wpedantic -Wshadow -Wconversion -Werror -I" .. BUILD .. "/include"
 
 local LUAS = { "lua5.1", "lua5.2", "lua5.3", "lua5.4", "luajit" }
@@ -107,6 +107,6 @@ for _, line in ipairs(lines_of(
   end
 end
 print(("%d files for %s, %s"):format(#list, table.concat(TARGETS, ", "),
-  "each as C99 with all warnings as errors"))
+  "each as C11 with all warnings as errors"))
 print(("%d passed, %d failed"):format(passed, #list - passed))
 os.exit(passed == #list, true)

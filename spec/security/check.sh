@@ -34,12 +34,12 @@ done
 # With the usual depth it takes what a list holds for lost.
 find csrc -name '*.c' ! -path '*/windows/*' -print0 | xargs -0 -n 8 -P 2 sh -c '
   for file; do
-    ${CC:-gcc} -std=gnu99 -Icsrc -D_FILE_OFFSET_BITS=64 -fPIC -O2 -fanalyzer -Werror \
+    ${CC:-gcc} -std=gnu11 -Icsrc -D_FILE_OFFSET_BITS=64 -fPIC -O2 -fanalyzer -Werror \
       --param analyzer-max-svalue-depth=20 $(pkg-config --cflags lua5.4 libcurl) \
       -c "$file" -o /dev/null || exit 255
   done' sh || fail "gcc -fanalyzer found something"
 
-cppcheck --quiet -j 2 --std=c99 --enable=warning,performance,portability \
+cppcheck --quiet -j 2 --std=c11 --enable=warning,performance,portability \
   --inline-suppr --error-exitcode=1 -Icsrc csrc || fail "cppcheck found something"
 
 [ $status -ne 0 ] || echo "check-security: nothing found"

@@ -46,7 +46,6 @@ bool sv_semaphore_wait(sv_semaphore *semaphore, double seconds) {
 
 #include "system/clock.h"
 
-#include "rules/visibility.h"
 
 struct sv_semaphore {
   sem_t count;

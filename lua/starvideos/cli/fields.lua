@@ -10,24 +10,19 @@ local _M = {}
 
 local SERVERS_OWN = "the model's own"
 
--- By the field's name, an option as `starvideos.cli.declarations` has it; its first
--- word is the short one.
+-- By the field's name, what its option has beside the field's own help: a short
+-- word, more help, the word for its value.
 local described = {
-  model = { "-m", "model to use; see `starvideos models`", "NAME",
+  model = { "-m", "; see `starvideos models`", "NAME",
     required = true, choices = catalog.models },
-  prompt = { "-p", "what the video shows; - reads it from stdin", "TEXT",
-    required = true },
-  duration = { "-d", "length of the video in whole seconds; starvideos_o3 alone"
-    .. " has a default", "SECONDS" },
-  ratio = { nil, "width to height", "W:H", default = SERVERS_OWN,
+  prompt = { "-p", "; - reads it from stdin", "TEXT", required = true },
+  duration = { "-d", "; starvideos_o3 alone has a default", "SECONDS" },
+  ratio = { nil, "", "W:H", default = SERVERS_OWN,
     choices = catalog.values "ratio" },
-  resolution = { nil, "lines of the picture", "NAME", default = SERVERS_OWN,
+  resolution = { nil, "", "NAME", default = SERVERS_OWN,
     choices = catalog.values "resolution" },
-  first_image = { nil, "URL of the first frame; needs --last-image" },
-  last_image = { nil, "URL of the last frame; needs --first-image" },
-  referenceImages = { nil, "URL of a reference image; may be repeated" },
-  referenceVideos = { nil, "URL of a reference video; may be repeated" },
-  referenceAudios = { nil, "URL of a reference sound; may be repeated" },
+  first_image = { nil, "; needs --last-image" },
+  last_image = { nil, "; needs --first-image" },
 }
 
 -- By the kind of a field: how its text becomes a value.
@@ -49,11 +44,12 @@ local function option_of(field)
 end
 
 local function row_of(field)
-  local about = described[field.name] or { nil, "the field " .. field.name }
-  local long = option_of(field)
-  return { (about[1] and about[1] .. " " or "") .. long, about[2],
+  local about = described[field.name] or {}
+  local is_list = field.kind == "media"
+  return { (about[1] and about[1] .. " " or "") .. option_of(field),
+    field.help .. (about[2] or is_list and "; may be repeated" or ""),
     about[3] or arguments[field.kind] or "VALUE",
-    field.kind == "media" and "*" or nil, required = about.required,
+    is_list and "*" or nil, required = about.required,
     default = about.default, choices = about.choices }
 end
 

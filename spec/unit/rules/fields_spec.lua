@@ -27,6 +27,14 @@ describe("the fields of a request", function()
       old_frame = 2, media = 3 }, kinds)
   end)
 
+  it("say what people are shown of them, but for old names", function()
+    for _, field in ipairs(fields) do
+      local shown = not field.renamed
+      assert.equal(shown, field.label ~= nil, field.name)
+      assert.equal(shown, field.help ~= nil, field.name)
+    end
+  end)
+
   it("name the field that an old name stands for", function()
     local renamed = {}
     for _, field in ipairs(fields) do
