@@ -269,27 +269,8 @@ static int actor_post(lua_State *L) {
     lua_pushstring(L, strerror(errno));
     return 2;
   }
-  lua_pushinteger(L, (lua_Integer)sv_message_number(box->message));
+  sv_push_integer(L, box->message->item.number);
   return 2;
-}
-
-static int actor_ready(lua_State *L) {
-  lua_pushboolean(L, sv_actor_ready(open_actor(L)));
-  return 1;
-}
-
-static int actor_take(lua_State *L) {
-  long long number = sv_actor_take(open_actor(L));
-  if (number == 0) {
-    return 0;
-  }
-  lua_pushinteger(L, (lua_Integer)number);
-  return 1;
-}
-
-static int actor_in_flight(lua_State *L) {
-  lua_pushinteger(L, sv_actor_in_flight(open_actor(L)));
-  return 1;
 }
 
 static int actor_busy_seconds(lua_State *L) {
@@ -303,8 +284,8 @@ static int actor_disconnect(lua_State *L) {
   return 1;
 }
 
-static sv_wakeup *wakeup_of(lua_State *L) {
-  return sv_actor_wakeup(open_actor(L));
+static sv_outbox *outbox_of(lua_State *L) {
+  return sv_actor_outbox(open_actor(L));
 }
 
 static int actor_wait(lua_State *L) {
@@ -334,19 +315,19 @@ static int message_gc(lua_State *L) {
 }
 
 static int message_done(lua_State *L) {
-  lua_pushboolean(L, sv_message_done(check_message(L)));
+  lua_pushboolean(L, sv_item_done(&check_message(L)->item));
   return 1;
 }
 
 static int message_give_up(lua_State *L) {
-  lua_pushboolean(L, sv_message_give_up(check_message(L)));
+  lua_pushboolean(L, sv_item_give_up(&check_message(L)->item));
   return 1;
 }
 
 /* result() -> true and what was answered; or false and why nothing was. */
 static int message_result(lua_State *L) {
   sv_message *message = check_message(L);
-  luaL_argcheck(L, sv_message_done(message), 1, "not answered yet");
+  luaL_argcheck(L, sv_item_done(&message->item), 1, "not answered yet");
   const sv_buffer *answer = sv_message_answer(message);
   if (answer && answer->size > 0 && answer->data[0] == DONE) {
     lua_pushboolean(L, 1);
@@ -357,7 +338,7 @@ static int message_result(lua_State *L) {
     lua_pushlstring(L, answer->data + 1, answer->size - 1);
   } else {
     lua_pushstring(L, answer                        ? "not enough memory"
-                      : sv_message_is_lost(message) ? "lost in a fork"
+                      : message->item.lost ? "lost in a fork"
                                                     : "given up");
   }
   return 2;
@@ -365,9 +346,6 @@ static int message_result(lua_State *L) {
 
 static const luaL_Reg actor_methods[] = {
     {"post", actor_post},
-    {"ready", actor_ready},
-    {"take", actor_take},
-    {"in_flight", actor_in_flight},
     {"busy_seconds", actor_busy_seconds},
     {"disconnect", actor_disconnect},
     {"wait", actor_wait},
@@ -387,6 +365,6 @@ static const luaL_Reg message_methods[] = {
 void sv_make_actor_classes(lua_State *L) {
   sv_make_wakeup_class(L);
   sv_make_class(L, ACTOR, actor_methods);
-  sv_add_wakeup_methods(L, ACTOR, wakeup_of);
+  sv_add_outbox_methods(L, ACTOR, outbox_of);
   sv_make_class(L, MESSAGE, message_methods);
 }

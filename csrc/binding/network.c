@@ -72,7 +72,7 @@ static sv_ticket **new_ticket(lua_State *L) {
 }
 
 static int push_number(lua_State *L, const sv_ticket *ticket) {
-  sv_push_integer(L, sv_ticket_number(ticket));
+  sv_push_integer(L, ticket->item.number);
   return 2;
 }
 
@@ -107,41 +107,12 @@ static int network_disk(lua_State *L) {
               : sv_push_problem(L, job ? errno : ENOMEM);
 }
 
-static int network_ready(lua_State *L) {
-  lua_pushboolean(L, sv_network_ready(open_network(L)));
-  return 1;
-}
-
-static int network_take(lua_State *L) {
-  long long number = sv_network_take(open_network(L));
-  if (number == 0) {
-    return 0;
-  }
-  sv_push_integer(L, number);
-  return 1;
-}
-
-static int network_in_flight(lua_State *L) {
-  lua_pushinteger(L, sv_network_in_flight(open_network(L)));
-  return 1;
-}
-
-static sv_wakeup *wakeup_of(lua_State *L) {
-  return sv_network_wakeup(open_network(L));
-}
-
-static int network_wake(lua_State *L) {
-  sv_wakeup_notify(wakeup_of(L));
-  return 0;
-}
-
-static int network_notifier(lua_State *L) {
-  sv_push_wakeup(L, wakeup_of);
-  return 1;
+static sv_outbox *outbox_of(lua_State *L) {
+  return sv_network_outbox(open_network(L));
 }
 
 static int network_wait(lua_State *L) {
-  sv_wakeup *wakeup = wakeup_of(L);
+  sv_wakeup *wakeup = sv_outbox_wakeup(outbox_of(L));
   double seconds = luaL_checknumber(L, 2);
   luaL_argcheck(L, seconds >= 0, 2, "less than 0"); /* nor no number */
   sv_wakeup_wait(wakeup, sv_interrupt_limit(seconds));
@@ -156,14 +127,14 @@ static int ticket_gc(lua_State *L) {
   sv_ticket *ticket = *box;
   *box = NULL;
   if (ticket) {
-    sv_ticket_release(ticket);
+    sv_item_release(&ticket->item);
   }
   return 0;
 }
 
 static int ticket_done(lua_State *L) {
   sv_ticket *ticket = check_ticket(L);
-  lua_pushboolean(L, !ticket || sv_ticket_done(ticket));
+  lua_pushboolean(L, !ticket || sv_item_done(&ticket->item));
   return 1;
 }
 
@@ -206,10 +177,10 @@ static int ticket_wait(lua_State *L) {
   if (!ticket) {
     return 0;
   }
-  while (!sv_ticket_done(ticket) && sv_now() < until) {
+  while (!sv_item_done(&ticket->item) && sv_now() < until) {
     sv_sleep(LOOK_SECONDS);
   }
-  lua_pushboolean(L, sv_ticket_done(ticket));
+  lua_pushboolean(L, sv_item_done(&ticket->item));
   sv_raise_interrupt(L);
   return 1;
 }
@@ -222,11 +193,11 @@ static int ticket_result(lua_State *L) {
   lua_settop(L, 2);
   sv_ticket *ticket = check_ticket(L);
   luaL_argcheck(L, ticket, 1, "its result was taken");
-  luaL_argcheck(L, sv_ticket_done(ticket), 1, "still under way");
+  luaL_argcheck(L, sv_item_done(&ticket->item), 1, "still under way");
   int count = push_result(L, ticket);
   if (!keeps) {
     *(sv_ticket **)lua_touserdata(L, 1) = NULL;
-    sv_ticket_release(ticket);
+    sv_item_release(&ticket->item);
   }
   return count;
 }
@@ -244,12 +215,10 @@ static int ticket_progress(lua_State *L) {
 }
 
 static const luaL_Reg network_methods[] = {
-    {"submit", network_submit},       {"disk", network_disk},
-    {"ready", network_ready},         {"take", network_take},
-    {"in_flight", network_in_flight}, {"wake", network_wake},
-    {"notifier", network_notifier},   {"wait", network_wait},
-    {"close", network_close},         {"__gc", network_close},
-    {"__close", network_close},       {NULL, NULL},
+    {"submit", network_submit},  {"disk", network_disk},
+    {"wait", network_wait},      {"close", network_close},
+    {"__gc", network_close},     {"__close", network_close},
+    {NULL, NULL},
 };
 
 static const luaL_Reg ticket_methods[] = {
@@ -262,6 +231,6 @@ static const luaL_Reg ticket_methods[] = {
 void sv_make_network_classes(lua_State *L) {
   sv_make_wakeup_class(L);
   sv_make_class(L, NETWORK, network_methods);
-  sv_add_wakeup_methods(L, NETWORK, wakeup_of);
+  sv_add_outbox_methods(L, NETWORK, outbox_of);
   sv_make_class(L, TICKET, ticket_methods);
 }

@@ -384,7 +384,7 @@ sv_transfer *sv_engine_submit(sv_engine *engine, const sv_request *request,
     return NULL;
   }
   sv_engine_enqueue(engine, t);
-  if (t->stage == SV_DONE) { /* it could not begin */
+  if (t->stage == SV_ENDED) { /* it could not begin */
     *failure = t->outcome;
     drop(t);
     return NULL;
@@ -578,5 +578,5 @@ int sv_engine_in_flight(const sv_engine *engine) {
 }
 
 bool sv_transfer_done(const sv_transfer *t) {
-  return t->stage == SV_DONE || notice_fork(t->engine);
+  return t->stage == SV_ENDED || notice_fork(t->engine);
 }

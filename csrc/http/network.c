@@ -18,36 +18,68 @@
 enum { STACK_BYTES = 512 * 1024 };
 
 struct sv_network {
-  int owners; /* the caller, and every ticket */
-  bool closed;
-  unsigned forks; /* as counted when its thread was this process's */
-  sv_worker *worker; /* NULL until the first ticket */
-  sv_wakeup *wakeup;
+  sv_outbox outbox;  /* tickets */
+  sv_worker *worker; /* NULL until the first of these */
   char *ca_file;
   int max_in_flight;
-  sv_outbox outbox; /* tickets */
 };
+
+/* --- as an outbox ------------------------------------------------------- */
+
+static void forget_threads(sv_outbox *outbox) {
+  ((sv_network *)outbox)->worker = NULL;
+}
+
+/* The file's lock would otherwise outlive the parent in the child. After an
+** exit a thread of this process may still use it, so it is left open. */
+static void mark_lost(sv_item *item) {
+  sv_transfer *transfer = ((sv_ticket *)item)->transfer;
+  if (transfer && transfer->sink.process != sv_process_id()) {
+    sv_sink_close(&transfer->sink);
+  }
+}
+
+static void free_ticket(sv_item *item) {
+  sv_ticket *ticket = (sv_ticket *)item;
+  if (ticket->transfer) {
+    sv_transfer_release(ticket->transfer);
+  }
+  if (ticket->job) {
+    sv_disk_job_free(ticket->job);
+  }
+  free(ticket);
+}
+
+static void free_network(sv_outbox *outbox) {
+  sv_network *network = (sv_network *)outbox;
+  free(network->ca_file);
+  free(network);
+}
+
+static const sv_outbox_class tickets = {forget_threads, mark_lost, free_ticket,
+                                        free_network};
+
+sv_outbox *sv_network_outbox(sv_network *network) {
+  return &network->outbox;
+}
 
 /* --- start and end ----------------------------------------------------- */
 
 sv_network *sv_network_new(const char *ca_file, int max_in_flight) {
   sv_network *network = calloc(1, sizeof *network);
-  if (!network) {
-    return NULL;
+  int problem = ENOMEM;
+  if (network) {
+    network->max_in_flight = max_in_flight;
+    network->ca_file = ca_file ? strdup(ca_file) : NULL;
+    if (network->ca_file || !ca_file) {
+      problem = sv_outbox_open(&network->outbox, &tickets, NULL);
+    }
   }
-  network->owners = 1;
-  network->max_in_flight = max_in_flight;
-  network->forks = sv_fork_count();
-  network->ca_file = ca_file ? strdup(ca_file) : NULL;
-  network->wakeup = ca_file && !network->ca_file ? NULL : sv_wakeup_new();
-  if (!network->wakeup) {
-    int problem = errno;
-    free(network->ca_file);
-    free(network);
-    errno = problem;
-    return NULL;
+  if (problem && network) {
+    free_network(&network->outbox);
   }
-  return network;
+  errno = problem;
+  return problem ? NULL : network;
 }
 
 static void free_worker(sv_worker *worker) {
@@ -67,7 +99,7 @@ static int need_worker(sv_network *network) {
   if (!worker) {
     return ENOMEM;
   }
-  worker->wakeup = network->wakeup;
+  worker->outbox = &network->outbox;
   worker->woken = sv_semaphore_new();
   worker->engine = sv_engine_new(network->ca_file, network->max_in_flight);
   if (!worker->engine || !worker->woken) {
@@ -100,46 +132,6 @@ static int start_disk(sv_network *network) {
   return worker->disk ? 0 : errno;
 }
 
-/* Of what a ticket points to only the file is closed, whose lock would
-** otherwise outlive the parent in the child. After an exit a thread of this
-** process may still use it, so it is left open. */
-static void lose(sv_ticket *ticket) {
-  if (ticket->lost || __atomic_load_n(&ticket->done, __ATOMIC_ACQUIRE)) {
-    return;
-  }
-  ticket->lost = true;
-  ticket->done = 1;
-  if (ticket->transfer && ticket->transfer->sink.process != sv_process_id()) {
-    sv_sink_close(&ticket->transfer->sink);
-  }
-}
-
-/* At the fork the parent's threads were in no library (see atfork.h), but at
-** an unknown place of our own code: so what they work on counts as lost. What
-** had ended by then has ended in the child as well. */
-static void notice_fork(sv_network *network) {
-  if (network->forks == sv_fork_count() || network->closed) {
-    return;
-  }
-  network->forks = sv_fork_count();
-  network->worker = NULL;
-  sv_wakeup_reopen(network->wakeup);
-  for (sv_item *item = network->outbox.first; item; item = item->after) {
-    lose((sv_ticket *)item);
-  }
-  sv_outbox_end_all(&network->outbox);
-  if (network->outbox.ended) {
-    sv_wakeup_notify(network->wakeup);
-  }
-}
-
-void sv_network_release(sv_network *network) {
-  if (--network->owners == 0) {
-    free(network->ca_file);
-    free(network);
-  }
-}
-
 /* To be called after a post; a system call only where the thread sleeps. */
 static void wake(sv_worker *worker) {
   int asleep = __atomic_exchange_n(&worker->asleep, SV_AWAKE, __ATOMIC_SEQ_CST);
@@ -168,46 +160,33 @@ static void stop(sv_worker *worker) {
 }
 
 void sv_network_close(sv_network *network) {
-  if (network->closed) {
-    return;
-  }
-  notice_fork(network);
-  network->closed = true;
+  sv_outbox_look_for_fork(&network->outbox);
   if (network->worker) {
     stop(network->worker);
     network->worker = NULL;
   }
-  sv_outbox_end_all(&network->outbox);
-  sv_item *item;
-  while ((item = sv_outbox_take(&network->outbox, NULL))) {
-    sv_ticket_drop((sv_ticket *)item);
-  }
-  sv_wakeup_disconnect(network->wakeup);
-  sv_wakeup_drop(network->wakeup);
+  sv_outbox_close(&network->outbox);
+}
+
+void sv_network_release(sv_network *network) {
+  sv_outbox_release(&network->outbox);
 }
 
 /* --- tickets ----------------------------------------------------------- */
 
-static sv_ticket *new_ticket(sv_network *network) {
+static sv_ticket *new_ticket(void) {
   sv_ticket *ticket = calloc(1, sizeof *ticket);
   if (ticket) {
-    ticket->owners = 2;
     ticket->total = -1;
-    ticket->network = network;
   }
   return ticket;
 }
 
-static void add(sv_ticket *ticket) {
-  sv_outbox_add(&ticket->network->outbox, &ticket->item);
-  ticket->network->owners++;
-}
-
 sv_ticket *sv_network_submit(sv_network *network, const sv_request *request,
                             sv_outcome *failure) {
-  notice_fork(network);
+  sv_outbox_look_for_fork(&network->outbox);
   sv_transfer *transfer = sv_transfer_copy(request);
-  sv_ticket *ticket = transfer ? new_ticket(network) : NULL;
+  sv_ticket *ticket = transfer ? new_ticket() : NULL;
   int problem = ticket ? start_network(network) : ENOMEM;
   if (!problem && request->sink_path) {
     problem = start_disk(network);
@@ -225,15 +204,15 @@ sv_ticket *sv_network_submit(sv_network *network, const sv_request *request,
   }
   ticket->transfer = transfer;
   transfer->ticket = ticket;
-  add(ticket);
+  sv_outbox_add(&network->outbox, &ticket->item);
   sv_list_push(&network->worker->inbox, &ticket->item.link);
   wake(network->worker);
   return ticket;
 }
 
 sv_ticket *sv_network_disk(sv_network *network, sv_disk_job *job) {
-  notice_fork(network);
-  sv_ticket *ticket = new_ticket(network);
+  sv_outbox_look_for_fork(&network->outbox);
+  sv_ticket *ticket = new_ticket();
   int problem = ticket ? start_disk(network) : ENOMEM;
   if (problem) {
     free(ticket);
@@ -242,65 +221,26 @@ sv_ticket *sv_network_disk(sv_network *network, sv_disk_job *job) {
     return NULL;
   }
   ticket->job = job;
-  add(ticket);
+  sv_outbox_add(&network->outbox, &ticket->item);
   sv_disk_thread_post(network->worker->disk, ticket);
   return ticket;
 }
 
-static sv_list *ended_of(sv_network *network) {
-  return network->worker ? &network->worker->ended : NULL;
-}
-
-long long sv_network_take(sv_network *network) {
-  notice_fork(network);
-  sv_item *item = sv_outbox_take(&network->outbox, ended_of(network));
-  long long number = item ? item->number : 0;
-  if (item) {
-    sv_ticket_drop((sv_ticket *)item);
-  }
-  return number;
-}
-
-bool sv_network_ready(sv_network *network) {
-  notice_fork(network);
-  return sv_outbox_is_ready(&network->outbox, ended_of(network));
-}
-
-int sv_network_in_flight(const sv_network *network) {
-  return network->outbox.count;
-}
-
-sv_wakeup *sv_network_wakeup(sv_network *network) {
-  notice_fork(network);
-  return network->wakeup;
-}
-
 /* --- looking at tickets ------------------------------------------------ */
 
-bool sv_ticket_done(sv_ticket *ticket) {
-  notice_fork(ticket->network);
-  return __atomic_load_n(&ticket->done, __ATOMIC_ACQUIRE);
-}
-
 void sv_ticket_cancel(sv_ticket *ticket) {
-  sv_worker *worker = ticket->network->worker;
-  if (sv_ticket_done(ticket) || ticket->cancelled || ticket->job || !worker) {
+  bool is_done = sv_item_done(&ticket->item);
+  sv_worker *worker = ((sv_network *)ticket->item.outbox)->worker;
+  if (is_done || ticket->is_cancelled || ticket->job || !worker) {
     return;
   }
-  ticket->cancelled = true;
-  __atomic_add_fetch(&ticket->owners, 1, __ATOMIC_RELAXED);
-  sv_list_push(&worker->cancels, &ticket->cancel);
+  ticket->is_cancelled = true;
+  atomic_fetch_add(&ticket->item.owners, 1);
+  sv_list_push(&worker->cancels, &ticket->item.cancel);
   wake(worker);
 }
 
-void sv_ticket_release(sv_ticket *ticket) {
-  sv_network *network = ticket->network;
-  notice_fork(network);
-  sv_ticket_drop(ticket);
-  sv_network_release(network);
-}
-
 long sv_ticket_status(sv_ticket *ticket) {
-  notice_fork(ticket->network);
-  return ticket->lost ? 0 : __atomic_load_n(&ticket->status, __ATOMIC_ACQUIRE);
+  sv_outbox_look_for_fork(ticket->item.outbox);
+  return ticket->item.lost ? 0 : atomic_load(&ticket->status);
 }

@@ -6,7 +6,7 @@
 **
 ** All functions are for one thread, the owner's; the threads share only the
 ** lists of worker.h with it. A ticket has two owners: the network until the
-** ticket is taken out, and the caller until sv_ticket_release. Releasing it
+** ticket is taken out, and the caller until sv_item_release. Releasing it
 ** early does not end its request. A thread starts with the first ticket that
 ** needs it.
 **
@@ -18,7 +18,6 @@
 #define SV_HTTP_NETWORK_H
 
 #include "http/ticket.h"
-#include "system/wakeup.h"
 
 typedef struct sv_network sv_network;
 
@@ -42,23 +41,11 @@ sv_ticket *sv_network_submit(sv_network *network, const sv_request *request,
 ** which they are submitted, independently of the requests. */
 sv_ticket *sv_network_disk(sv_network *network, sv_disk_job *job);
 
-/* Whether sv_network_take has something: one atomic load. */
-bool sv_network_ready(sv_network *network);
-
-/* The number of a ticket that has ended, each once; 0: none. */
-long long sv_network_take(sv_network *network);
-
-/* Tickets that have not been taken out. */
-int sv_network_in_flight(const sv_network *network);
-
-/* Notified of each ticket that ends; the network's, but others may share it. To
-** be asked for each time: after a fork it is reopened first. */
-sv_wakeup *sv_network_wakeup(sv_network *network);
+/* Its tickets, by their items: what is asked and told of these as such. */
+sv_outbox *sv_network_outbox(sv_network *network);
 
 /* Cancels a request; a disk job runs to its end. */
 void sv_ticket_cancel(sv_ticket *ticket);
-bool sv_ticket_done(sv_ticket *ticket);
-void sv_ticket_release(sv_ticket *ticket);
 
 /* The status once the head of the final answer is known, else 0. From then on
 ** that head of the transfer may be read, and all of it once it is done. */

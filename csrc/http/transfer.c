@@ -358,7 +358,7 @@ static void end(sv_transfer *t) {
   }
   t->outcome.file_offset = t->sink.offset;
   t->outcome.file_bytes = t->sink.written;
-  t->stage = SV_DONE;
+  t->stage = SV_ENDED;
   t->handle = NULL;
   t->easy = NULL;
 }
@@ -407,7 +407,7 @@ sv_progress sv_transfer_progress(const sv_transfer *t) {
     curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &total);
     curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
     progress = (sv_progress){received, total, sent};
-  } else if (t->stage == SV_DONE && t->outcome.reason == SV_REASON_NONE) {
+  } else if (t->stage == SV_ENDED && t->outcome.reason == SV_REASON_NONE) {
     progress.total = progress.received;
   }
   return progress;

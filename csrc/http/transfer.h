@@ -18,7 +18,7 @@
 typedef struct sv_transfer sv_transfer;
 typedef struct sv_handle sv_handle;
 
-typedef enum sv_stage { SV_QUEUED, SV_RUNNING, SV_DONE } sv_stage;
+typedef enum sv_stage { SV_QUEUED, SV_RUNNING, SV_ENDED } sv_stage;
 
 struct sv_transfer {
   struct sv_engine *engine;

@@ -1,6 +1,7 @@
 #include "http/worker.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "system/fork.h"
@@ -15,35 +16,33 @@ static const double LONG_SECONDS = 3600;
 
 static void publish_status(sv_ticket *ticket) {
   long status = sv_transfer_status(ticket->transfer);
-  __atomic_store_n(&ticket->status, status, __ATOMIC_RELEASE);
+  atomic_store(&ticket->status, status);
+}
+
+static void put(_Atomic long long *place, long long number) {
+  atomic_store_explicit(place, number, memory_order_relaxed);
 }
 
 static void publish_progress(sv_ticket *ticket) {
   sv_progress progress = sv_transfer_progress(ticket->transfer);
-  __atomic_store_n(&ticket->received, progress.received, __ATOMIC_RELAXED);
-  __atomic_store_n(&ticket->total, progress.total, __ATOMIC_RELAXED);
-  __atomic_store_n(&ticket->sent, progress.sent, __ATOMIC_RELAXED);
-}
-
-/* Once the ticket is in the list the network may take it out and free it. */
-static void end(sv_worker *worker, sv_ticket *ticket) {
-  __atomic_store_n(&ticket->done, 1, __ATOMIC_RELEASE);
-  sv_list_push(&worker->ended, &ticket->item.link);
-  sv_wakeup_notify(worker->wakeup);
+  put(&ticket->received, progress.received);
+  put(&ticket->total, progress.total);
+  put(&ticket->sent, progress.sent);
 }
 
 /* --- on the disk's thread ------------------------------------------------ */
 
 /* sv_fork_hold does not return once the process exits: the ticket may have
 ** been freed by then. */
-void sv_worker_finish(sv_ticket *ticket, void *worker, const int *stop) {
+void sv_worker_finish(sv_ticket *ticket, void *self, const int *stop) {
+  sv_worker *worker = self;
   if (ticket->job) {
     sv_disk_job_run(ticket->job, stop);
   } else {
     sv_transfer_settle(ticket->transfer, stop);
   }
   sv_fork_hold();
-  end(worker, ticket);
+  sv_outbox_end(worker->outbox, &ticket->item);
   sv_fork_release();
 }
 
@@ -54,7 +53,7 @@ static void end_transfer(sv_worker *worker, sv_ticket *ticket) {
   publish_status(ticket);
   publish_progress(ticket);
   if (sv_transfer_is_settled(ticket->transfer)) {
-    end(worker, ticket);
+    sv_outbox_end(worker->outbox, &ticket->item);
   } else {
     sv_disk_thread_post(worker->disk, ticket);
   }
@@ -79,12 +78,16 @@ static void begin(sv_worker *worker, sv_ticket *ticket) {
   }
 }
 
+static sv_ticket *ticket_of_cancel(sv_link *link) {
+  return (sv_ticket *)((char *)link - offsetof(sv_item, cancel));
+}
+
 /* A transfer that has ended, or is being settled, has no engine any more. */
 static void cancel(sv_ticket *ticket) {
   if (ticket->transfer->engine) {
     sv_transfer_cancel(ticket->transfer);
   }
-  sv_ticket_drop(ticket);
+  sv_item_drop(&ticket->item);
 }
 
 /* The cancels are taken first: each of their tickets was put into the inbox
@@ -98,7 +101,7 @@ static void do_work(sv_worker *worker) {
   }
   while ((link = cancels)) {
     cancels = link->next;
-    cancel(sv_ticket_of_cancel(link));
+    cancel(ticket_of_cancel(link));
   }
 }
 

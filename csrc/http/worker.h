@@ -7,7 +7,6 @@
 
 #include "http/disk_thread.h"
 #include "http/engine.h"
-#include "system/wakeup.h"
 #include "system/semaphore.h"
 #include "system/thread.h"
 
@@ -16,13 +15,13 @@
 typedef enum sv_sleeping { SV_AWAKE, SV_IDLE, SV_POLLING } sv_sleeping;
 
 typedef struct sv_worker {
-  sv_list inbox, ended; /* tickets, by their items */
-  sv_list cancels;      /* tickets, by `cancel` */
+  sv_list inbox;   /* tickets, by their items */
+  sv_list cancels; /* the same, by `cancel` */
   int stop;           /* atomic */
   int asleep; /* atomic: an sv_sleeping; who clears it must wake the thread */
   sv_semaphore *woken; /* posted where nothing is on the wire */
   sv_engine *engine;    /* the network's */
-  sv_wakeup *wakeup;
+  sv_outbox *outbox;
   sv_disk_thread *disk; /* NULL until the first that needs it */
   sv_thread network;
   bool has_network; /* the network's alone; the first request starts it */

@@ -41,14 +41,8 @@ void sv_actor_release(sv_actor *actor); /* after close */
 ** then the bytes are the caller's. */
 sv_message *sv_actor_post(sv_actor *actor, sv_buffer *question, bool kept);
 
-/* Whether sv_actor_take has something: one atomic load. */
-bool sv_actor_ready(sv_actor *actor);
-
-/* The number of a message that has ended, each once; 0: none. */
-long long sv_actor_take(sv_actor *actor);
-
-/* Messages neither taken nor given up. */
-int sv_actor_in_flight(const sv_actor *actor);
+/* Its messages, by their items: what is asked and told of these as such. */
+sv_outbox *sv_actor_outbox(sv_actor *actor);
 
 /* Since the message under way was begun, or its last heartbeat; 0: none is. */
 double sv_actor_busy_seconds(sv_actor *actor);
@@ -63,19 +57,8 @@ bool sv_actor_disconnect(sv_actor *actor, double seconds);
 ** handled or the time is up, for a second at most. */
 void sv_actor_wait(sv_actor *actor, double seconds);
 
-/* Notified of each message that ends. To be asked for each time: after a fork
-** it is reopened first. */
-sv_wakeup *sv_actor_wakeup(sv_actor *actor);
-
-long long sv_message_number(const sv_message *message);
-bool sv_message_done(sv_message *message); /* answered, given up or lost */
-
-/* False where it is too late: its answer is there. */
-bool sv_message_give_up(sv_message *message);
-
 /* Once done: the answer; NULL where it was given up, or lost in a fork. */
 const sv_buffer *sv_message_answer(const sv_message *message);
-bool sv_message_is_lost(const sv_message *message);
 
 /* Gives it up where it is not done. */
 void sv_message_release(sv_message *message);

@@ -17,7 +17,7 @@ enum { STACK_BYTES = 1024 * 1024 };
 
 struct sv_mailbox {
   int owners;           /* atomic */
-  sv_list inbox, ended; /* messages, by their items */
+  sv_list inbox;        /* messages, by their items */
   int stop;             /* atomic */
   int is_watched;       /* atomic: a thread sees to disconnect it */
   sv_activity activity; /* the thread's */
@@ -25,7 +25,7 @@ struct sv_mailbox {
   sv_semaphore *over;   /* posted by the thread at its end */
   const sv_handler *handler;
   sv_buffer setup;
-  sv_wakeup *wakeup;
+  sv_outbox *outbox;
   sv_thread thread;
 };
 
@@ -33,15 +33,10 @@ static void drop(sv_mailbox *mailbox) {
   if (__atomic_sub_fetch(&mailbox->owners, 1, __ATOMIC_ACQ_REL) > 0) {
     return;
   }
-  sv_link *ended = sv_list_take(&mailbox->ended), *link;
-  while ((link = ended)) {
-    ended = link->next;
-    sv_message_drop((sv_message *)link);
-  }
   sv_semaphore_free(mailbox->posted);
   sv_semaphore_free(mailbox->over);
   sv_buffer_free(&mailbox->setup);
-  sv_wakeup_drop(mailbox->wakeup);
+  sv_outbox_drop(mailbox->outbox);
   free(mailbox);
 }
 
@@ -55,17 +50,15 @@ static void answer(sv_mailbox *mailbox, void *self, sv_message *message) {
   bool is_undone = false;
   sv_fork_hold();
   sv_activity_begin(&mailbox->activity);
-  if (self && (message->kept || sv_message_fate(message) == SV_OPEN)) {
+  if (self && (message->kept || atomic_load(&message->item.fate) == SV_OPEN)) {
     handler->answer(self, &message->question, &message->answer);
-    is_undone = !sv_message_settle(message, SV_ANSWERED) && !message->kept;
+    is_undone = !sv_item_settle(&message->item, SV_DONE) && !message->kept;
   }
   if (is_undone) {
     handler->undo(self);
   }
   sv_activity_end(&mailbox->activity);
-  sv_message_settle(message, SV_ANSWERED);
-  sv_list_push(&mailbox->ended, &message->item.link);
-  sv_wakeup_notify(mailbox->wakeup);
+  sv_outbox_end(mailbox->outbox, &message->item);
   sv_fork_release();
 }
 
@@ -130,7 +123,7 @@ static void run(void *argument) {
 /* --- start and end ------------------------------------------------------- */
 
 int sv_mailbox_open(sv_mailbox **opened, const sv_handler *handler,
-                    const sv_buffer *setup, sv_wakeup *wakeup) {
+                    const sv_buffer *setup, sv_outbox *outbox) {
   sv_mailbox *mailbox = calloc(1, sizeof *mailbox);
   if (!mailbox || !sv_buffer_add(&mailbox->setup, setup->data, setup->size)) {
     free(mailbox);
@@ -138,7 +131,8 @@ int sv_mailbox_open(sv_mailbox **opened, const sv_handler *handler,
   }
   mailbox->owners = 2;
   mailbox->handler = handler;
-  mailbox->wakeup = sv_wakeup_share(wakeup);
+  mailbox->outbox = outbox;
+  sv_outbox_share(outbox);
   mailbox->posted = sv_semaphore_new();
   mailbox->over = sv_semaphore_new();
   int problem = ENOMEM;
@@ -169,10 +163,6 @@ void sv_mailbox_leave(sv_mailbox *mailbox, double seconds) {
 void sv_mailbox_post(sv_mailbox *mailbox, sv_message *message) {
   sv_list_push(&mailbox->inbox, &message->item.link);
   sv_semaphore_post(mailbox->posted);
-}
-
-sv_list *sv_mailbox_ended(sv_mailbox *mailbox) {
-  return &mailbox->ended;
 }
 
 double sv_mailbox_busy_seconds(sv_mailbox *mailbox) {

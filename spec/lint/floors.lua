@@ -43,7 +43,7 @@ _M.c = {
 
 local ISO_C = {}
 for name in ("assert complex ctype errno float inttypes iso646 limits locale"
-  .. " math setjmp stdarg stdbool stddef stdint stdio stdlib string time wchar wctype")
+  .. " math setjmp stdarg stdatomic stdbool stddef stdint stdio stdlib string time wchar wctype")
   :gmatch "%a%w*" do
   ISO_C[name .. ".h"] = true
 end

@@ -74,14 +74,14 @@ static void post(void) {
 /* --- the exit -------------------------------------------------------------- */
 
 static void close_late(void) {
-  sv_message_done(message);
+  sv_item_done(&message->item);
   sv_actor_close(actor, 0);
   sv_actor_release(actor);
   sv_message_release(message);
-  sv_ticket_done(ticket);
+  sv_item_done(&ticket->item);
   sv_network_close(network);
   sv_network_release(network);
-  sv_ticket_release(ticket);
+  sv_item_release(&ticket->item);
   usleep(3 * LONG);
 }
 
@@ -106,7 +106,7 @@ int main(int count, char **arguments) {
   network = sv_network_new(NULL, 4);
   actor = sv_actor_new(&echo, &setup, 1, NULL);
   post();
-  while (!sv_message_done(message)) {
+  while (!sv_item_done(&message->item)) {
     usleep(MOMENT);
   }
   sv_message_release(message);

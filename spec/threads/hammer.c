@@ -60,7 +60,7 @@ static unsigned pick(worker *w, unsigned count) {
 
 static void let(sv_ticket **ticket) {
   if (*ticket) {
-    sv_ticket_release(*ticket);
+    sv_item_release(&(*ticket)->item);
     *ticket = NULL;
   }
 }
@@ -116,7 +116,7 @@ static void look(worker *w) {
     const char *head = sv_transfer_head(sv_ticket_transfer(ticket), &size);
     sv_head_find(head, size, "content-type", &line);
   }
-  if (sv_ticket_done(ticket) && !sv_ticket_is_disk_job(ticket)) {
+  if (sv_item_done(&ticket->item) && !sv_ticket_is_disk_job(ticket)) {
     const sv_outcome *outcome = sv_ticket_outcome(ticket);
     sv_transfer_body(sv_ticket_transfer(ticket), &size);
     if (outcome->reason == SV_REASON_NONE && !outcome->status) {
@@ -126,9 +126,9 @@ static void look(worker *w) {
 }
 
 static void take(worker *w) {
-  sv_wakeup_clear(sv_network_wakeup(w->network));
-  while (sv_network_ready(w->network)) {
-    w->taken += sv_network_take(w->network) > 0;
+  sv_wakeup_clear(sv_outbox_wakeup(sv_network_outbox(w->network)));
+  while (sv_outbox_is_ready(sv_network_outbox(w->network))) {
+    w->taken += sv_outbox_take(sv_network_outbox(w->network)) > 0;
   }
   if (w->taken > w->issued) {
     w->complaint = "a ticket came out twice";
@@ -137,7 +137,7 @@ static void take(worker *w) {
 
 static void sleep_until_told(worker *w) {
   struct pollfd watch = {.events = POLLIN};
-  watch.fd = sv_wakeup_descriptor(sv_network_wakeup(w->network));
+  watch.fd = sv_wakeup_descriptor(sv_outbox_wakeup(sv_network_outbox(w->network)));
   poll(&watch, 1, 2);
   take(w);
 }
@@ -147,12 +147,12 @@ static void release(worker *w) {
 }
 
 static void wake(worker *w) {
-  sv_wakeup_notify(sv_network_wakeup(w->network));
+  sv_wakeup_notify(sv_outbox_wakeup(sv_network_outbox(w->network)));
 }
 
 static void connect_peer(worker *w) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  sv_wakeup *wakeup = sv_network_wakeup(w->network);
+  sv_wakeup *wakeup = sv_outbox_wakeup(sv_network_outbox(w->network));
   const char *path;
   if (sv_wakeup_listen(wakeup, &path) != 0) {
     w->complaint = "cannot listen";
@@ -194,7 +194,7 @@ static void drain(worker *w) {
       sv_ticket_cancel(w->held[i]);
     }
   }
-  while (sv_network_in_flight(w->network) > 0 && !w->complaint) {
+  while (sv_outbox_in_flight(sv_network_outbox(w->network)) > 0 && !w->complaint) {
     sleep_until_told(w);
     if (sv_now() > give_up) {
       w->complaint = "a ticket never ends";
