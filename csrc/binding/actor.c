@@ -13,7 +13,7 @@
 #include "binding/interrupt.h"
 #include "binding/marshal.h"
 #include "binding/outbox.h"
-#include "system/module.h"
+#include "system/process.h"
 
 #include "rules/visibility.h"
 

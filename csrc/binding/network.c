@@ -11,7 +11,7 @@
 #include "binding/request.h"
 #include "binding/response.h"
 #include "system/clock.h"
-#include "system/interrupt.h"
+#include "system/signals.h"
 
 #include "rules/visibility.h"
 

@@ -4,7 +4,7 @@
 
 #include "binding/class.h"
 #include "system/descriptor.h"
-#include "system/socket_mark.h"
+#include "system/network.h"
 #include "system/sqlite_locks.h"
 
 #include "rules/visibility.h"

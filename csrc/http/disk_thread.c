@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "system/fork.h"
-#include "system/semaphore.h"
 #include "system/thread.h"
 
 #include "rules/visibility.h"

@@ -10,10 +10,9 @@
 #include "http/libcurl.h"
 #include "system/fork.h"
 #include "system/clock.h"
-#include "system/interrupt.h"
+#include "system/signals.h"
 #include "system/wakeup.h"
 #include "system/process.h"
-#include "system/signals.h"
 
 #include "rules/visibility.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "system/fork.h"
-#include "system/module.h"
+#include "system/process.h"
 #include "system/thread.h"
 #include "system/ca_bundle.h"
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "system/address.h"
+#include "system/network.h"
 
 #include "rules/visibility.h"
 

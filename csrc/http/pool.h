@@ -17,7 +17,7 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
-#include "system/socket.h"
+#include "system/network.h"
 
 typedef struct sv_pool {
   struct sv_pool *next;

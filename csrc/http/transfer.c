@@ -9,7 +9,7 @@
 #include "rules/ip.h"
 #include "rules/video.h"
 #include "http/head.h"
-#include "system/address.h"
+#include "system/network.h"
 #include "system/clock.h"
 #include "system/file.h"
 

@@ -7,7 +7,6 @@
 
 #include "http/disk_thread.h"
 #include "http/engine.h"
-#include "system/semaphore.h"
 #include "system/thread.h"
 
 /* How the network's thread sleeps: while nothing is on the wire it needs no

@@ -106,4 +106,10 @@ int sv_file_sync(int file);
 /* What an errno of these means, in words. */
 const char *sv_file_problem(int problem);
 
+enum { SV_FILE_SYSTEM_ROOM = 64 };
+
+/* Writes the system's name of the file system that a path is on, or would be:
+** "ext4", "nfs", "fuse.sshfs"; empty where that is not known. */
+void sv_file_system_of(const char *path, char name[SV_FILE_SYSTEM_ROOM]);
+
 #endif

@@ -1,10 +1,12 @@
 /*
-** This process, and what can be told of others. All may be called on any
-** thread.
+** This process, what can be told of others, and the machine. All may be called
+** on any thread. What gives a size_t gives the length of what it has written, or
+** 0 where that cannot be told or does not fit.
 */
 #ifndef SV_SYSTEM_PROCESS_H
 #define SV_SYSTEM_PROCESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { SV_PATH_ROOM = 4096 };
@@ -17,8 +19,7 @@ long sv_process_id(void);
 int sv_process_exists(long number);
 
 /* The name of this process's namespace, `pid` or `time`, which tells it from
-** any other that exists at the same time on this machine. The length, or 0
-** where it has none that can be told or that fits. */
+** any other that exists at the same time on this machine. */
 size_t sv_process_namespace(const char *kind, char *name, size_t room);
 
 /* The working directory, in `path`; NULL where it was removed, cannot be told
@@ -30,5 +31,28 @@ const char *sv_process_directory(char *path, size_t room);
 ** are gone for good, for it needs none. 0, or the errno; ENOSYS on Windows. */
 int sv_process_act_as(unsigned user, unsigned group);
 void sv_process_act_as_oneself(void);
+
+enum { SV_LIFETIME_ROOM = 32 };
+
+/* 1 where a process of this number runs, 0 where it has ended and is still
+** listed (a zombie), -1 where that cannot be told. `start` is a word, the same
+** whoever asks on this machine until it starts again; empty where that is not
+** known. */
+int sv_lifetime_of(long number, char start[SV_LIFETIME_ROOM]);
+
+/* The host name, in UTF-8. */
+size_t sv_machine_name(char *text, size_t room);
+
+/* What is the same for all processes until the machine starts again, and
+** another afterwards. */
+size_t sv_machine_boot(char *text, size_t room);
+
+/* Keeps the library in which an address lies loaded until the process ends: a
+** thread may still be running there when the Lua state that loaded it
+** closes. */
+void sv_module_keep(const void *address);
+
+/* Fills in all bytes; false where the system gives none. */
+bool sv_random_bytes(void *bytes, size_t size);
 
 #endif

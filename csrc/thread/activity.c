@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 #include "system/clock.h"
-#include "system/socket_mark.h"
+#include "system/network.h"
 
 #include "rules/visibility.h"
 

@@ -6,7 +6,7 @@
 
 #include "thread/mailbox.h"
 #include "system/fork.h"
-#include "system/interrupt.h"
+#include "system/signals.h"
 
 #include "rules/visibility.h"
 

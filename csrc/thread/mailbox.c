@@ -7,7 +7,6 @@
 #include "thread/activity.h"
 #include "system/fork.h"
 #include "system/clock.h"
-#include "system/semaphore.h"
 #include "system/thread.h"
 
 #include "rules/visibility.h"

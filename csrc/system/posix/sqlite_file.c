@@ -17,9 +17,8 @@
 
 #include "system/descriptor.h"
 #include "system/file.h"
-#include "system/module.h"
-#include "system/posix/sqlite_format.h"
 #include "system/process.h"
+#include "system/posix/sqlite_format.h"
 
 #include "rules/visibility.h"
 

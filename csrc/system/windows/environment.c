@@ -4,9 +4,7 @@
 #include <string.h>
 #include <wchar.h>
 
-#include <windows.h>
-
-#include "system/windows/wide.h"
+#include "system/windows/win32.h"
 
 #include "rules/visibility.h"
 

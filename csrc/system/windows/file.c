@@ -4,12 +4,12 @@
 #include <fcntl.h>
 #include <io.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "system/windows/private.h"
 #include "system/windows/win32.h"
 
 #include "rules/visibility.h"
@@ -395,4 +395,14 @@ const char *sv_file_problem(int problem) {
              ? "something of that name is a link or another account's, and may"
                " not be removed"
                                       : strerror(problem);
+}
+
+/* Tells alone whether the drive is another machine's. */
+void sv_file_system_of(const char *path, char name[SV_FILE_SYSTEM_ROOM]) {
+  wchar_t volume[MAX_PATH];
+  wchar_t *wide = sv_win32_path(path);
+  bool is_remote = wide && GetVolumePathNameW(wide, volume, MAX_PATH) &&
+                   GetDriveTypeW(volume) == DRIVE_REMOTE;
+  snprintf(name, SV_FILE_SYSTEM_ROOM, "%s", is_remote ? "network" : "");
+  free(wide);
 }

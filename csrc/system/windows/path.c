@@ -6,7 +6,6 @@
 #include <wchar.h>
 
 #include "system/file.h"
-#include "system/windows/wide.h"
 #include "system/windows/win32.h"
 
 #include "rules/visibility.h"

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "system/windows/wide.h"
 #include "system/windows/win32.h"
 
 #include "rules/visibility.h"

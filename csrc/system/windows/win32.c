@@ -2,10 +2,11 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <wchar.h>
 
-#include "system/windows/wide.h"
+#include <sddl.h>
 
 #include "rules/visibility.h"
 
@@ -113,4 +114,69 @@ int sv_win32_errno(DWORD error) {
 
 int sv_win32_problem(BOOL returned) {
   return returned ? 0 : sv_win32_errno(GetLastError());
+}
+
+wchar_t *sv_wide(const char *text) {
+  int size = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, NULL,
+                                 0);
+  wchar_t *wide = size > 0 ? malloc((size_t)size * sizeof *wide) : NULL;
+  if (!wide) {
+    errno = size > 0 ? ENOMEM : EILSEQ;
+    return NULL;
+  }
+  MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, wide, size);
+  return wide;
+}
+
+char *sv_narrow(const wchar_t *wide) {
+  int size = WideCharToMultiByte(CP_UTF8, 0, wide, -1, NULL, 0, NULL, NULL);
+  char *text = size > 0 ? malloc((size_t)size) : NULL;
+  if (text) {
+    WideCharToMultiByte(CP_UTF8, 0, wide, -1, text, size, NULL, NULL);
+  } else {
+    errno = ENOMEM;
+  }
+  return text;
+}
+
+enum { USER_ROOM = 256, RIGHTS_ROOM = 256 };
+
+/* The user's identifier as text, by LocalAlloc; NULL where it cannot be had. */
+static wchar_t *user(void) {
+  union {
+    TOKEN_USER user;
+    char room[USER_ROOM];
+  } about;
+  DWORD size;
+  HANDLE token;
+  wchar_t *text = NULL;
+  if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token)) {
+    return NULL;
+  }
+  if (GetTokenInformation(token, TokenUser, &about, sizeof about, &size)) {
+    ConvertSidToStringSidW(about.user.User.Sid, &text);
+  }
+  CloseHandle(token);
+  return text;
+}
+
+/* Inherits nothing; all rights for the user, none for anybody else. */
+SECURITY_ATTRIBUTES *sv_private_make(sv_private *owner) {
+  wchar_t rights[RIGHTS_ROOM];
+  wchar_t *name = user();
+  owner->descriptor = NULL;
+  if (name && swprintf(rights, RIGHTS_ROOM, L"D:P(A;;FA;;;%ls)", name) > 0) {
+    ConvertStringSecurityDescriptorToSecurityDescriptorW(
+        rights, SDDL_REVISION_1, &owner->descriptor, NULL);
+  }
+  LocalFree(name);
+  owner->attributes = (SECURITY_ATTRIBUTES){
+      .nLength = sizeof owner->attributes,
+      .lpSecurityDescriptor = owner->descriptor,
+  };
+  return owner->descriptor ? &owner->attributes : NULL;
+}
+
+void sv_private_free(sv_private *owner) {
+  LocalFree(owner->descriptor);
 }

@@ -1,18 +1,67 @@
-#include "system/socket_mark.h"
+#include "system/network.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdbool.h>
-#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "system/descriptor.h"
-
 #include "rules/visibility.h"
+
+size_t sv_address_read(const void *socket_address, unsigned char ip[16],
+                       int *port) {
+  struct sockaddr_in in4;
+  struct sockaddr_in6 in6;
+  int family = ((const struct sockaddr *)socket_address)->sa_family;
+  if (family == AF_INET) {
+    memcpy(&in4, socket_address, sizeof in4);
+    memcpy(ip, &in4.sin_addr, 4);
+    *port = ntohs(in4.sin_port);
+    return 4;
+  }
+  if (family == AF_INET6) {
+    memcpy(&in6, socket_address, sizeof in6);
+    memcpy(ip, &in6.sin6_addr, 16);
+    *port = ntohs(in6.sin6_port);
+    return 16;
+  }
+  return 0;
+}
+
+bool sv_address_is_loopback(const char *host) {
+  struct in_addr address;
+  return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+         (inet_pton(AF_INET, host, &address) == 1 &&
+          ntohl(address.s_addr) >> 24 == 127);
+}
+
+void sv_address_problem(int problem, char *text, size_t size) {
+  snprintf(text, size, "%s", strerror(problem));
+}
+
+sv_descriptor sv_socket_open(int family, int kind, int protocol) {
+  sv_descriptor_fill_standard();
+#ifdef SOCK_CLOEXEC
+  int file = socket(family, kind | SOCK_CLOEXEC, protocol);
+#else
+  int file = socket(family, kind, protocol);
+#endif
+  sv_descriptor_keep_private(file);
+  return sv_descriptor_of(file);
+}
+
+bool sv_socket_holds(const sv_descriptor *socket) {
+  return sv_descriptor_holds(socket);
+}
+
+void sv_socket_close(sv_descriptor *socket) {
+  sv_descriptor_close(socket);
+}
 
 /* Odd ones, for others set round numbers. */
 enum { FIRST_MARK = 15001, MARKS = 10000 };

@@ -1,4 +1,4 @@
-#include "system/address.h"
+#include "system/network.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,26 @@
 #include "system/windows/win32.h"
 
 #include "rules/visibility.h"
-#include "system/address_read.h"
+
+size_t sv_address_read(const void *socket_address, unsigned char ip[16],
+                       int *port) {
+  struct sockaddr_in in4;
+  struct sockaddr_in6 in6;
+  int family = ((const struct sockaddr *)socket_address)->sa_family;
+  if (family == AF_INET) {
+    memcpy(&in4, socket_address, sizeof in4);
+    memcpy(ip, &in4.sin_addr, 4);
+    *port = ntohs(in4.sin_port);
+    return 4;
+  }
+  if (family == AF_INET6) {
+    memcpy(&in6, socket_address, sizeof in6);
+    memcpy(ip, &in6.sin6_addr, 16);
+    *port = ntohs(in6.sin6_port);
+    return 16;
+  }
+  return 0;
+}
 
 /* Four numbers and nothing else, as inet_pton takes them; winsock's own would
 ** have to be started first. */
@@ -57,4 +76,40 @@ void sv_address_problem(int problem, char *text, size_t size) {
     }
   }
   snprintf(text, size, "error %d of Windows Sockets", problem);
+}
+
+/* A handle of the system's has 32 bits that count. */
+sv_descriptor sv_socket_open(int family, int kind, int protocol) {
+  SOCKET opened = WSASocketW(family, kind, protocol, NULL, 0,
+                             WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+  return (sv_descriptor){.number = opened == INVALID_SOCKET ? -1 : (int)opened};
+}
+
+bool sv_socket_holds(const sv_descriptor *socket) {
+  return socket->number != -1;
+}
+
+void sv_socket_close(sv_descriptor *socket) {
+  if (socket->number != -1) {
+    closesocket((SOCKET)(UINT_PTR)(unsigned)socket->number);
+    socket->number = -1;
+  }
+}
+
+/* No option of a socket here is left alone by everybody else, so that none
+** finds a library's connection: one that does not answer lasts as long as the
+** system's own limits. */
+enum { MARK = 15001 };
+
+int sv_socket_mark_new(void) {
+  return MARK;
+}
+
+sv_descriptor sv_socket_mark_find(int mark) {
+  (void)mark;
+  return (sv_descriptor){.number = -1};
+}
+
+void sv_socket_mark_shut_down(int mark) {
+  (void)mark;
 }
