@@ -13,8 +13,8 @@ files["spec/**/*_spec.lua"].std = "+busted"
 files["**/*.rockspec"].std = "rockspec"
 
 -- What hosts bring along.
-for _, pattern in ipairs { "lua/starvideos/runtime/ngx/*.lua",
-  "lua/starvideos/transport/resty_http/*.lua", "spec/hosts/nginx/*.lua",
+for _, pattern in ipairs { "lua/starvideos/host/ngx/*.lua",
+  "lua/starvideos/host/resty_http/*.lua", "spec/hosts/nginx/*.lua",
   "spec/hosts/scenarios.lua", "spec/fixtures/resty/*.lua" } do
   files[pattern].read_globals = { "ngx" }
 end

@@ -543,9 +543,9 @@ uninstall:
 	    gone / '$(DESTDIR)$(INST_SHAREDIR)' "$$file"; done; \
 	fi
 
-# What a release is made of: the version stands in lua/starvideos/version.lua alone.
+# What a release is made of: the version stands in lua/starvideos/base/version.lua alone.
 # DIST_URL is where the tarball will lie.
-VERSION = $(shell sed -n 's/^return "\(.*\)"$$/\1/p' lua/starvideos/version.lua)
+VERSION = $(shell sed -n 's/^return "\(.*\)"$$/\1/p' lua/starvideos/base/version.lua)
 DIST_URL = https://starvideos.example/releases
 RELEASE_ROCKSPEC = rockspec/starvideos-$(VERSION)-1.rockspec
 

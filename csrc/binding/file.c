@@ -12,7 +12,7 @@
 
 #include "rules/visibility.h"
 
-#define FILE_CLASS "starvideos.file"
+#define FILE_CLASS "starvideos.base.file"
 
 /* --- results -------------------------------------------------------------- */
 

@@ -4,7 +4,7 @@
 
 local _M = {}
 
-local SOURCES = { "init", "client", "fleet", "handle", "sandbox/init",
+local SOURCES = { "init", "client", "client_fleet", "host/handle", "sandbox/init",
   "loop/luv", "loop/cqueues", "loop/copas" }
 
 -- What the owner of a function is called in the reference, by its name in a file.
@@ -12,8 +12,8 @@ local OWNERS = {
   ["init"] = { _M = "starvideos." },
   ["client"] = { Client = "client:", _M = "starvideos.",
     starvideos = "starvideos." },
-  ["fleet"] = { Client = "client:" },
-  ["handle"] = { Handle = "handle:" },
+  ["client_fleet"] = { Client = "client:" },
+  ["host/handle"] = { Handle = "handle:" },
   ["sandbox/init"] = { Provider = "sandbox:", _M = "sandbox." },
   ["loop/luv"] = { ["starvideos.loop"] = "loop." },
   ["loop/cqueues"] = { ["starvideos.loop"] = "loop." },

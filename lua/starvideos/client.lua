@@ -1,20 +1,20 @@
 --- A client: one key, one base URL, one way of waiting.
 -- @classmod starvideos.client
 
-local check = require "starvideos.check"
+local arguments = require "starvideos.arguments"
 local contexts = require "starvideos.context"
-local create = require "starvideos.operation.create"
-local download = require "starvideos.operation.download"
+local create = require "starvideos.order.create"
+local download = require "starvideos.order.download"
 local errors = require "starvideos.errors"
-local generate = require "starvideos.operation.generate"
-local fleet = require "starvideos.fleet"
-local handles = require "starvideos.handle"
+local generate = require "starvideos.order.generate"
+local client_fleet = require "starvideos.client_fleet"
+local handles = require "starvideos.host.handle"
 local method = require "starvideos.method"
-local pending = require "starvideos.operation.pending"
-local query = require "starvideos.operation.query"
-local validate = require "starvideos.operation.validate"
-local wait = require "starvideos.operation.wait"
-local wire = require "starvideos.api.wire"
+local pending = require "starvideos.order.pending"
+local query = require "starvideos.wait.query"
+local validate = require "starvideos.order.validate"
+local wait = require "starvideos.wait"
+local wire = require "starvideos.provider.wire"
 
 local _M = {}
 
@@ -30,7 +30,7 @@ local result, waiting = method.result, method.waiting
 
 -- The context of a client whose host has a loop of its own.
 local function looping(self, name)
-  local context = check.runtime(contexts.of(self), name, "update",
+  local context = arguments.runtime(contexts.of(self), name, "update",
     "frame or poll")
   wire.collect()
   return context
@@ -38,7 +38,7 @@ end
 
 -- The same where that loop watches a descriptor.
 local function polling(self, name)
-  local context = check.runtime(contexts.of(self), name, "pollfd", "poll")
+  local context = arguments.runtime(contexts.of(self), name, "pollfd", "poll")
   return context
 end
 
@@ -189,7 +189,7 @@ Client.order = waiting { name = "order", takes = { "order" }, ledger = true,
 -- @function Client:resume
 Client.resume = waiting { name = "resume", takes = {}, ledger = true,
   key = true, run = function(...)
-    return require("starvideos.operation.resume").all(...) -- when it is called
+    return require("starvideos.fleet.resume").all(...) -- when it is called
   end }
 
 --- Abandon an order of the ledger: it is not pending any more, and its take is
@@ -250,8 +250,8 @@ Client.adopt = waiting { name = "adopt", takes = { "order", "task_id" },
 -- local ok, err = client:validate { model = "videos", prompt = "A kitten", duration = 99 }
 -- assert(not ok and err.violations[1].field == "duration")
 function Client:validate(params)
-  local context = check.client(contexts.of(self), "validate")
-  check.params("validate", params)
+  local context = arguments.client(contexts.of(self), "validate")
+  arguments.params("validate", params)
   local ok, found = validate.check(context, params)
   if not ok or not context.prices then
     return ok, found
@@ -267,7 +267,7 @@ end
 --   print(model.name, model.duration.min, model.duration.max)
 -- end
 function Client:models()
-  local context = check.client(contexts.of(self), "models")
+  local context = arguments.client(contexts.of(self), "models")
   return context.catalog:models()
 end
 
@@ -349,7 +349,7 @@ end
 function Client:run(seconds)
   local context = looping(self, "run")
   if seconds ~= nil then
-    check.seconds("run", seconds)
+    arguments.seconds("run", seconds)
   end
   context.runtime:check_outside "run"
   local done, why = context.runtime:run(seconds)
@@ -365,8 +365,8 @@ end
 -- @treturn ?boolean ok true
 -- @treturn ?Error err of kind cancelled, after Ctrl-C, `cancel` or `close`
 function Client:sleep(seconds)
-  local context = check.client(contexts.of(self), "sleep")
-  check.seconds("sleep", seconds)
+  local context = arguments.client(contexts.of(self), "sleep")
+  arguments.seconds("sleep", seconds)
   local runtime = context.runtime
   local slept, why
   if runtime.sleep_outside and not runtime:current() then
@@ -410,7 +410,7 @@ end
 -- cannot stand still. A listener may call it: what waits then ends as
 -- cancelled. Using the client afterwards raises.
 function Client:close()
-  local context = contexts.of(self) or check.client(nil, "close")
+  local context = contexts.of(self) or arguments.client(nil, "close")
   if not context.closed then
     wire.finish(context)
     context.closed = true
@@ -422,7 +422,7 @@ function Client:close()
   end
 end
 
-for name, run in pairs(fleet) do
+for name, run in pairs(client_fleet) do
   Client[name] = run
 end
 
@@ -436,7 +436,7 @@ end
 -- client:close()
 -- @function starvideos.new
 function _M.new(options)
-  options = check.options(options)
+  options = arguments.options(options)
   wire.collect()
   local context, problem = contexts.new(options)
   if not context then

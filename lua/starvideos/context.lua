@@ -2,15 +2,15 @@
 -- found again by its client. No other field is added later.
 -- @module starvideos.context
 
-local address = require "starvideos.api.address"
+local address = require "starvideos.provider.address"
 local core = require "starvideos.core"
-local create_slots = require "starvideos.api.create_slots"
-local exchange = require "starvideos.api.exchange"
-local listener = require "starvideos.listener"
-local random = require "starvideos.random"
-local rate_limiter = require "starvideos.polling.rate_limiter"
+local create_limit = require "starvideos.order.create_limit"
+local exchange = require "starvideos.provider.exchange"
+local listener = require "starvideos.base.listener"
+local random = require "starvideos.base.random"
+local rate_limit = require "starvideos.wait.rate_limit"
 local locations = require "starvideos.ledger.location"
-local runtimes = require "starvideos.runtime"
+local hosts = require "starvideos.host"
 
 local _M = {}
 
@@ -35,9 +35,9 @@ local MAX_ANSWER = 262144
 --   obstacle, ledger)
 -- @tfield userdata catalog of `starvideos.core`: models and their limits
 --   (client, create, validate, order_list)
--- @tfield ?table prices the caller's, see `starvideos.api.prices` (validate)
+-- @tfield ?table prices the caller's, see `starvideos.provider.prices` (validate)
 -- @tfield string validation `strict`, `advisory` or `off` (create)
--- @tfield table runtime see `starvideos.runtime` (everything that waits)
+-- @tfield table runtime see `starvideos.host` (everything that waits)
 -- @tfield boolean blocks whether the runtime is `block`: nothing else goes on
 --   in this thread while a call waits (generate, ledger)
 -- @tfield string interrupts what Ctrl-C does to a call: `raise`, or `return` an
@@ -59,12 +59,12 @@ local MAX_ANSWER = 262144
 -- @tfield number max_video bytes that a video may have (download)
 -- @tfield number max_answer bytes that are kept of an answer (api.exchange)
 -- @tfield table rate_limiter how many polls may be sent, see
---   `starvideos.polling.rate_limiter` (send, watch, worker)
+--   `starvideos.wait.rate_limit` (send, watch, worker)
 -- @tfield table slots how many orders may be on the wire, see
---   `starvideos.api.create_slots` (send)
+--   `starvideos.order.create_limit` (send)
 -- @tfield ?table shared the caller's dictionary (check, shared_cache)
 -- @tfield ?table shared_cache what the processes that share it know of tasks,
---   see `starvideos.polling.shared_cache` (polling)
+--   see `starvideos.wait.shared_cache` (polling)
 -- @tfield ?table ledger see `starvideos.ledger` (check, client, operations,
 --   polling, recorder)
 -- @tfield ?function on_event the caller's listener (listener, ledger, download,
@@ -138,7 +138,7 @@ end
 local function load_operations(with_ledger)
   for name in ("generate_all order_list" .. (with_ledger
     and " enqueue history limits resume work" or "")):gmatch "%S+" do
-    require("starvideos.operation." .. name)
+    require("starvideos.fleet." .. name)
   end
 end
 
@@ -159,7 +159,7 @@ function _M.new(options)
     return nil, problem
   end
   local chance = options.random or random()
-  local runtime, host = runtimes.new(options, 3)
+  local runtime, host = hosts.new(options, 3)
   local blocks = host == "block"
   local context = {
     api_key = key,
@@ -183,8 +183,8 @@ function _M.new(options)
       or core.is_private((base_url:match "//([^/]*)":gsub(":%d+$", ""))),
     max_video = options.max_video or MAX_VIDEO,
     max_answer = options.max_answer or MAX_ANSWER,
-    rate_limiter = rate_limiter.new(chance, options.poll_rate),
-    slots = create_slots.new(options.max_creates),
+    rate_limiter = rate_limit.new(chance, options.poll_rate),
+    slots = create_limit.new(options.max_creates),
     shared = options.shared,
     on_event = options.on_event,
     told = {},
@@ -192,10 +192,10 @@ function _M.new(options)
   }
   if options.shared then
     context.shared_cache =
-      require("starvideos.polling.shared_cache").new(context)
+      require("starvideos.wait.shared_cache").new(context)
   end
   if options.prices then
-    context.prices, problem = require("starvideos.api.prices").load(
+    context.prices, problem = require("starvideos.provider.prices").load(
       options.prices, context.catalog)
     if not context.prices then
       return nil, problem

@@ -2,7 +2,7 @@
 -- Programs branch on `kind`; people read `tostring(err)`.
 -- @module starvideos.errors
 
-local redact = require "starvideos.redact"
+local redact = require "starvideos.base.redact"
 
 local _M = {}
 

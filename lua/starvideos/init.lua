@@ -11,7 +11,7 @@
 -- further clients.
 -- @module starvideos
 
-require "starvideos.library"
+require "starvideos.base.library"
 
 local core = require "starvideos.core"
 local client = require "starvideos.client"
@@ -20,19 +20,19 @@ local errors = require "starvideos.errors"
 local _M = {}
 
 --- The version of this library.
-_M._VERSION = require "starvideos.version"
+_M._VERSION = require "starvideos.base.version"
 
 --- Make a client of your own; see `starvideos.client`.
 -- @function new
 _M.new = client.new
 
 --- Read a list of orders from a file of JSON lines, for `enqueue` and
--- `generate_all`; see `starvideos.operation.manifest`.
+-- `generate_all`; see `starvideos.fleet.manifest`.
 -- @tparam string path
 -- @treturn ?ListedOrder[] list
 -- @treturn ?Error err of kind io or validation
 function _M.manifest(path)
-  return require("starvideos.operation.manifest").load(path)
+  return require("starvideos.fleet.manifest").load(path)
 end
 
 local function environment(name)

@@ -2,11 +2,11 @@
 -- operation, hand over its result.
 -- @module starvideos.method
 
-local check = require "starvideos.check"
+local arguments = require "starvideos.arguments"
 local contexts = require "starvideos.context"
 local errors = require "starvideos.errors"
-local redact = require "starvideos.redact"
-local wire = require "starvideos.api.wire"
+local redact = require "starvideos.base.redact"
+local wire = require "starvideos.provider.wire"
 
 local _M = {}
 
@@ -47,10 +47,10 @@ end
 -- @treturn function
 function _M.waiting(call)
   return function(self, ...)
-    local context = check.client(contexts.of(self), call.name)
+    local context = arguments.client(contexts.of(self), call.name)
     context.runtime:check(call.name)
     wire.collect()
-    return run(call, context, check.arguments(context, call, ...))
+    return run(call, context, arguments.arguments(context, call, ...))
   end
 end
 

@@ -114,7 +114,7 @@ local function whole_limit(value)
     "a whole number, 0 or more, or false to remove the limit"
 end
 
--- As `starvideos.api.prices` reads them.
+-- As `starvideos.provider.prices` reads them.
 local function prices(value)
   return not_blank(value) or type(value) == "table"
     or type(value) == "function", "the path of a file, a table or a function"

@@ -1,7 +1,7 @@
 -- A figure is one line of JSON: what was measured, its goal, whether it is
 -- met.
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 
 local _M = {}
 

@@ -6,7 +6,7 @@ local books = require "spec.fixtures.books"
 local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
 local gateways = require "spec.fixtures.gateway"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local sandbox = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"
 

@@ -2,7 +2,7 @@
 -- runs no script of a package's.
 
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 
 local function read(path)
   return assert(json.decode(assert(files.read(path), path)))

@@ -1,25 +1,25 @@
 -- What others wrote costs in proportion to its length, whatever it looks like: four
 -- times as much of it at most six times as much.
 
-local answer_json = require "starvideos.api.answer_json"
+local answer_json = require "starvideos.provider.answer_json"
 local callers = require "starvideos.gateway.callers"
 local errors = require "starvideos.errors"
-local excerpt = require "starvideos.api.excerpt"
-local http_date = require "starvideos.api.http_date"
-local json = require "starvideos.json"
-local link = require "starvideos.api.address"
+local excerpt = require "starvideos.base.body_preview"
+local http_date = require "starvideos.base.http_date"
+local json = require "starvideos.base.json"
+local link = require "starvideos.provider.address"
 local locations = require "starvideos.ledger.location"
-local manifest = require "starvideos.operation.manifest"
+local manifest = require "starvideos.fleet.manifest"
 local multipart = require "starvideos.gateway.multipart"
-local operations = require "starvideos.api.operations"
+local operations = require "starvideos.provider.operations"
 local record = require "starvideos.ledger.record"
-local redact = require "starvideos.redact"
-local reports = require "starvideos.gateway.report"
-local retry = require "starvideos.api.retry"
+local redact = require "starvideos.base.redact"
+local reports = require "starvideos.gateway.event_log"
+local retry = require "starvideos.provider.retry"
 local sandbox = require "starvideos.sandbox"
-local task_reader = require "starvideos.api.task_reader"
-local tasks = require "starvideos.api.task"
-local utf8 = require "starvideos.utf8"
+local task_reader = require "starvideos.provider.answer"
+local tasks = require "starvideos.base.task"
+local utf8 = require "starvideos.base.utf8"
 
 -- A beginning, what is repeated, and an end.
 local SHAPES = {

@@ -4,7 +4,7 @@
 local answers = require "spec.faults.answers"
 local cli = require "starvideos.cli"
 local faults = require "spec.faults.table"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local leaks = require "spec.faults.leaks"
 local memory = require "starvideos.ledger.memory"
 local servers = require "spec.faults.server"

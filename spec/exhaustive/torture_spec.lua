@@ -3,7 +3,7 @@
 
 local audit = require "spec.torture.audit"
 local interpreter = require "spec.fixtures.interpreter"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 
 local KILLS = 40
 

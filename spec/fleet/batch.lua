@@ -4,7 +4,7 @@
 
 local core = require "starvideos.core"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local stages = require "spec.fleet.stage"
 
 local _M = {}

@@ -7,7 +7,7 @@
 -- many failures of the ledger in a row it goes on. Exits with 0 where each order
 -- was bought, may have been, or did not fit.
 
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local process = require "spec.fixtures.process"
 local starvideos = require "starvideos"
 

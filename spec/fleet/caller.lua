@@ -8,7 +8,7 @@
 -- of them took more than a second or got no answer, and the seconds of the slowest.
 
 local core = require "starvideos.core"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local starvideos = require "starvideos"
 
 local path, name = ...

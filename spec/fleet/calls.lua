@@ -1,10 +1,10 @@
 -- Six processes ask a PostgreSQL ledger at once: an answer whose wake-up was lost
 -- is seen late, a second or more. The figures of these have no goals, for where
 -- more runs than there are processors the kernel leaves a process of PostgreSQL
--- alone for seconds, too; spec/unit/runtime/block_spec.lua tries each moment.
+-- alone for seconds, too; spec/unit/host/block_spec.lua tries each moment.
 
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local stages = require "spec.fleet.stage"
 
 local _M = {}

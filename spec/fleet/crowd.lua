@@ -55,7 +55,7 @@ end
 local function work(stage, orders)
   local settings = stage:write_settings {
     client = stage:client_options(),
-    policies = { ["starvideos.operation.work"] = { look = 0.5 } },
+    policies = { ["starvideos.fleet.work"] = { look = 0.5 } },
     work = { directory = stage.folder .. "/videos", interval = INTERVAL,
       max_interval = 2 * INTERVAL },
   }

@@ -34,10 +34,10 @@ local LAST_SECONDS = 150
 local INTERVAL, CLAIMS = 0.15, 6
 
 local POLICIES = {
-  ["starvideos.operation.work"] = { look = 0.3, look_longest = 0.6 },
-  ["starvideos.operation.claimed_order"] = { later = 1, later_longest = 2,
+  ["starvideos.fleet.work"] = { look = 0.3, look_longest = 0.6 },
+  ["starvideos.fleet.claimed_order"] = { later = 1, later_longest = 2,
     in_a_row = 1e9 },
-  ["starvideos.operation.worker"] = { retry = 0.2, look = 0.1 },
+  ["starvideos.fleet.worker"] = { retry = 0.2, look = 0.1 },
 }
 
 -- What happens to some of the orders, by the last digits of their numbers.

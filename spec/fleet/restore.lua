@@ -20,10 +20,10 @@ local LEASE, HEARTBEAT = 4, 1
 local LONGEST, INTERVAL = 120, 0.2
 
 local POLICIES = {
-  ["starvideos.operation.work"] = { look = 0.3, look_longest = 0.6 },
-  ["starvideos.operation.claimed_order"] = { later = 1, later_longest = 2,
+  ["starvideos.fleet.work"] = { look = 0.3, look_longest = 0.6 },
+  ["starvideos.fleet.claimed_order"] = { later = 1, later_longest = 2,
     in_a_row = 1e9 },
-  ["starvideos.operation.worker"] = { retry = 0.2, look = 0.1 },
+  ["starvideos.fleet.worker"] = { retry = 0.2, look = 0.1 },
 }
 
 local DUMP = [[cd @folder@ && @bin@/pg_dump --host=@server@ --username=specs

@@ -7,7 +7,7 @@
 -- in its policy) and `folder`, where what happens is written to NAME.events.
 -- PostgreSQL knows its connection by NAME. Exits with 0 where nothing is left.
 
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local starvideos = require "starvideos"
 
 local path, name = ...

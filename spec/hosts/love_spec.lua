@@ -3,7 +3,7 @@
 
 local books = require "spec.fixtures.books"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local love = require "spec.fixtures.love"
 local nginx = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"

@@ -4,7 +4,7 @@
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local host = require "spec.fixtures.nginx_host"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local postgres = require "spec.fixtures.postgres"
 local sandbox = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"

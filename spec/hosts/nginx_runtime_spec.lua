@@ -3,7 +3,7 @@
 local core = require "starvideos.core"
 local file = require "starvideos.nginx.file"
 local host = require "spec.fixtures.nginx_host"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local sandbox = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"
 

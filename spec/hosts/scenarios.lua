@@ -270,7 +270,7 @@ _M.list = {
 
 local function new_world(scenario)
   local prefix = ngx.config.prefix()
-  local json = require "starvideos.json"
+  local json = require "starvideos.base.json"
   local file = assert(io.open(prefix .. "settings.json"))
   local settings = json.decode(file:read "*a")
   file:close()
@@ -292,7 +292,7 @@ function _M.answer()
   local world = new_world(scenario)
   local outcome = scenario.run(world)
   world.client:close()
-  ngx.print(require("starvideos.json").encode(outcome))
+  ngx.print(require("starvideos.base.json").encode(outcome))
 end
 
 return _M

@@ -4,7 +4,7 @@
 
 local document = require "spec.fixtures.document"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local kitchens = require "spec.fixtures.kitchen"
 local love = require "spec.fixtures.love"
 local postgres = require "spec.fixtures.postgres"

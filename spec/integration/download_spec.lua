@@ -1,11 +1,11 @@
 -- Downloads over real sockets onto a real disk: broken off by the server, by
 -- the disk and by `kill -9`, and gone on with.
 
-local block = require "starvideos.runtime.block"
+local block = require "starvideos.host.block"
 local clip = require "spec.fixtures.clip"
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
-local download = require "starvideos.operation.download"
+local download = require "starvideos.order.download"
 local files = require "spec.fixtures.files"
 local interpreter = require "spec.fixtures.interpreter"
 local media = require "spec.fixtures.media"

@@ -1,7 +1,7 @@
 -- What a host may do once it has a client: enter another root, where no module is
 -- found, use up its descriptors, or take `debug` away.
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local files = require "spec.fixtures.files"
 local interpreter = require "spec.fixtures.interpreter"
 local shell = require "starvideos.nginx.shell"
@@ -12,7 +12,7 @@ local shell = require "starvideos.nginx.shell"
 local PROGRAM = [==[
 @before@
 local starvideos = require "starvideos"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local answers = { POST = { id = "video_1", status = "queued" },
   GET = { id = "video_1", status = "failed", error = "too dark" } }
 local client = assert(starvideos.new { api_key = "key", runtime = "@runtime@",

@@ -1,7 +1,7 @@
 -- A ledger's file that is not what it was, while a program has it open: whoever
 -- opens it by its path then sees other orders, and would buy the same again.
 
-local admit = require "starvideos.operation.admit"
+local admit = require "starvideos.fleet.admit"
 local contexts = require "starvideos.context"
 local core = require "starvideos.core"
 local crews = require "spec.fixtures.crew"

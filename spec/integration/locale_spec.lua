@@ -4,7 +4,7 @@
 
 local command = require "spec.fixtures.command"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local locale = require "spec.fixtures.locale"
 local postgres = require "spec.fixtures.postgres"
 local starvideos = require "starvideos"

@@ -6,7 +6,7 @@ local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
 local interpreter = require "spec.fixtures.interpreter"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 

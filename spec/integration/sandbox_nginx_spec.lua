@@ -2,7 +2,7 @@
 
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local launcher = require "starvideos.nginx.launcher"
 local nginx = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"

@@ -6,7 +6,7 @@
 -- It places COUNT orders of the account alice, who may have OPEN at a time, with
 -- the key KEY (empty: without), and writes a line for each verdict.
 
-local admit = require "starvideos.operation.admit"
+local admit = require "starvideos.fleet.admit"
 local contexts = require "starvideos.context"
 local starvideos = require "starvideos"
 

@@ -10,7 +10,7 @@
 
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 

@@ -1,7 +1,7 @@
 -- What becomes of a ledger that the first version wrote: specs to be run over
 -- each database.
 
-local address = require "starvideos.api.address"
+local address = require "starvideos.provider.address"
 local assert = require "luassert"
 local busted = require "busted"
 local columns = require "starvideos.ledger.columns"

@@ -3,7 +3,7 @@
 
 local assert = require "luassert"
 local busted = require "busted"
-local new_orders = require("starvideos.ledger.orders").new
+local new_orders = require("starvideos.ledger.tasks").new
 local owner = require "starvideos.ledger.owner"
 local workers = require "starvideos.ledger.workers"
 local worlds = require "spec.ledger.world"
@@ -370,7 +370,7 @@ return worlds.behaviour("the queue", function(each)
     local body = wanted("kite", {
       params = '{"duration":5,"model":"videos","prompt":"a kite"}',
       base_url = "https://api.example" })
-    body.base_url = require("starvideos.api.address").default
+    body.base_url = require("starvideos.provider.address").default
     stage("batch", body)
     assert(orders:enqueue_staged(caller(), "batch"))
     assert.equal("kite", assert(client:order "kite").key)
@@ -384,7 +384,7 @@ return worlds.behaviour("the queue", function(each)
     local client = world:client()
     stage("batch", wanted("kite", {
       params = '{"duration":5,"model":"videos","prompt":"a kite"}',
-      base_url = require("starvideos.api.address").default }))
+      base_url = require("starvideos.provider.address").default }))
     assert(orders:enqueue_staged(caller(), "batch"))
     assert(client:generate(world.params(), { key = "kite", first_poll = 0,
       interval = 10, path = world.folder .. "/kite.mp4" }))
@@ -396,7 +396,7 @@ return worlds.behaviour("the queue", function(each)
   it("keeps an order that whoever creates its key would change", function()
     local client = world:client()
     stage("batch", wanted("kite", {
-      base_url = require("starvideos.api.address").default }))
+      base_url = require("starvideos.provider.address").default }))
     assert(orders:enqueue_staged(caller(), "batch"))
     local task, err = client:create(world.params(), { key = "kite" })
     assert.is_nil(task)

@@ -2,7 +2,7 @@
 
 local assert = require "luassert"
 local busted = require "busted"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local shell = require "starvideos.nginx.shell"
 local worlds = require "spec.ledger.world"
 

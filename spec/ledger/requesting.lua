@@ -1,13 +1,13 @@
 -- What callers of a gateway ask of a ledger, whatever database it lies in: specs
 -- to be run over each.
 
-local admit = require "starvideos.operation.admit"
+local admit = require "starvideos.fleet.admit"
 local assert = require "luassert"
 local busted = require "busted"
 local contexts = require "starvideos.context"
 local crews = require "spec.fixtures.crew"
 local databases = require "starvideos.ledger.database"
-local new_orders = require("starvideos.ledger.orders").new
+local new_orders = require("starvideos.ledger.tasks").new
 local shell = require "starvideos.nginx.shell"
 local worlds = require "spec.ledger.world"
 

@@ -2,7 +2,7 @@
 
 local assert = require "luassert"
 local busted = require "busted"
-local claimed_orders = require "starvideos.operation.claimed_order"
+local claimed_orders = require "starvideos.fleet.claimed_order"
 local core = require "starvideos.core"
 local files = require "spec.fixtures.files"
 local memory = require "starvideos.ledger.memory"

@@ -8,7 +8,7 @@
 -- bought leaves a line in FOLDER/bought, what became of each order one in
 -- FOLDER/outcomes.
 
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 

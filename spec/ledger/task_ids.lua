@@ -6,7 +6,7 @@ local assert = require "luassert"
 local busted = require "busted"
 local clip = require "spec.fixtures.clip"
 local crews = require "spec.fixtures.crew"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local worlds = require "spec.ledger.world"
 
 local describe, it = busted.describe, busted.it

@@ -3,7 +3,7 @@
 local assert = require "luassert"
 local busted = require "busted"
 local crews = require "spec.fixtures.crew"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local worlds = require "spec.ledger.world"
 
 local describe, it = busted.describe, busted.it

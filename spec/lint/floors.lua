@@ -7,23 +7,20 @@
 local _M = {}
 
 --- The Lua modules, from top to bottom. `name` is a folder of lua/starvideos, or
--- of `files` in it; `outside`: beginnings of the names of foreign modules.
+-- beside it its `files`; `outside`: beginnings of the names of foreign modules.
 _M.lua = {
   { { name = "types" } },
   { { name = "cli", outside = { "argparse" } } },
   { { name = "sandbox", outside = { "ffi" } },
     { name = "gateway", outside = { "ffi", "ngx.", "resty." } },
     { name = "loop", outside = { "luv", "cqueues", "copas", "socket" } } },
-  { { name = "face", files = { "init", "client", "context", "method",
-    "fleet" } }, { name = "nginx" } },
-  { { name = "operation" } },
-  { { name = "ledger", outside = { "DBI" } }, { name = "polling" } },
-  { { name = "api" } },
-  { { name = "runtime", outside = { "ngx." } } },
-  { { name = "transport", outside = { "ngx.", "resty." } } },
-  { { name = "base", outside = { "cjson" }, files = { "errors", "events",
-    "options", "check", "handle", "library", "listener", "json", "redact", "fingerprint", "random",
-    "deadlines", "c_locale", "path", "file", "version", "utf8" } } },
+  { { name = "face", files = { "init", "client", "client_fleet", "context",
+    "arguments", "method" } }, { name = "nginx" } },
+  { { name = "fleet" } },
+  { { name = "order" } },
+  { { name = "wait" }, { name = "ledger", outside = { "DBI" } } },
+  { { name = "provider" }, { name = "host", outside = { "ngx.", "resty." } } },
+  { { name = "base", outside = { "cjson" }, files = { "errors", "events", "options" } } },
   { { name = "C", files = { "core", "curl" } } },
 }
 
@@ -53,7 +50,7 @@ local function floor_of(house, place)
   local folder, file = place:match "^([^/]*)/", place:match "^[^/]*$"
   for depth, row in ipairs(house) do
     for _, floor in ipairs(row) do
-      if not floor.files and floor.name == (folder or file) then
+      if floor.name == (folder or not floor.files and file) then
         return floor, depth
       end
       for _, name in ipairs(floor.files or {}) do

@@ -4,7 +4,7 @@
 
 local _M = {}
 
-local MAY = { ["lua/starvideos/c_locale.lua"] = true,
+local MAY = { ["lua/starvideos/base/c_locale.lua"] = true,
   ["csrc/rules/text.c"] = true }
 
 -- `%.0f` writes no point.
@@ -38,7 +38,7 @@ function _M.faults(path, text)
     if fault then
       faults[#faults + 1] = ("%s:%d %s as the locale of the host wants it: %s"
         .. " does not"):format(path, number, fault, path:find "%.lua$"
-        and "starvideos.c_locale" or "sv_show_number")
+        and "starvideos.base.c_locale" or "sv_show_number")
     end
   end
   return faults

@@ -14,7 +14,7 @@ function _M.faults(path, text)
     .. "[\"']%)?([%w_.]*)"
   for name, module, part in ("\n" .. text):gmatch(pattern) do
     local last = (module .. part):match "[^.]*$"
-    if name ~= last and name ~= last .. "s" then
+    if name ~= last and not (name == last .. "s" or name == last:gsub("y$", "ies")) then
       list[#list + 1] = ("%s calls %s %s, not %s"):format(path,
         module .. part, name, last)
     end

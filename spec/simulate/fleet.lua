@@ -17,7 +17,7 @@ local PAGE = 4000
 
 -- All clients share one connection, for a database in memory belongs to it.
 local function share_ledger()
-  local orders = require "starvideos.ledger.orders"
+  local orders = require "starvideos.ledger.tasks"
   local new, shared = orders.new, nil
   function orders.new(options)
     shared = shared or new(options)
@@ -35,7 +35,7 @@ end
 
 -- There is no disk: a video is saved when its time is over.
 local function save_nowhere()
-  local saving = require "starvideos.operation.saving"
+  local saving = require "starvideos.fleet.saving"
   function saving.make_folder()
     return true
   end

@@ -2,7 +2,7 @@
 -- hours take as long as what is done in them. It stands in the place of the runtime
 -- `block` for every client that is made after `install`.
 
-local deadlines = require "starvideos.deadlines"
+local deadlines = require "starvideos.base.deadlines"
 
 local _M = {}
 
@@ -133,7 +133,7 @@ end
 -- @tparam number epoch Unix seconds at which it begins
 function _M.install(epoch)
   local core = require "starvideos.core"
-  local block = require "starvideos.runtime.block"
+  local block = require "starvideos.host.block"
   core.now = _M.now
   core.boottime = _M.now
   core.time = function() return epoch + world.now end

@@ -8,7 +8,7 @@
 -- begins and ends. Exits with 0, unless something happened that must not.
 
 local faults = require "spec.torture.faults"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local starvideos = require "starvideos"
 
 local path, ledger, key, watched = ...

@@ -12,7 +12,7 @@
 local core = require "starvideos.core"
 local ending = require "spec.torture.ending"
 local faults = require "spec.torture.faults"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local phases = require "spec.torture.phases"
 local starvideos = require "starvideos"
 

@@ -112,17 +112,17 @@ function _M.watch(path)
     placing = "placing",
     downloaded = "saved",
   })
-  wrap(require "starvideos.ledger.recorder", {
+  wrap(require "starvideos.order.recorder", {
     place = function(_, _, options)
       key = options.key
       return "place", key
     end,
   })
-  wrap(require "starvideos.api.exchange", {
+  wrap(require "starvideos.provider.exchange", {
     call = "poll",
     order = function() return "create", key end,
   })
-  wrap(require "starvideos.api.task_reader", {
+  wrap(require "starvideos.provider.answer", {
     read = function(operation)
       if operation.billable then
         return "answered", key
@@ -130,10 +130,10 @@ function _M.watch(path)
       return current, subject
     end,
   })
-  wrap(require "starvideos.operation.resume", { all = "resume" })
-  wrap(require "starvideos.operation.wait", { one = "wait" })
-  wrap(require "starvideos.operation.download", { save = "download" })
-  wrap_new(require "starvideos.operation.part_file", { place = "rename" })
+  wrap(require "starvideos.fleet.resume", { all = "resume" })
+  wrap(require "starvideos.wait", { one = "wait" })
+  wrap(require "starvideos.order.download", { save = "download" })
+  wrap_new(require "starvideos.order.part_file", { place = "rename" })
 end
 
 return _M

@@ -10,7 +10,7 @@
 
 local audit = require "spec.torture.audit"
 local figure = require "spec.bench.figure"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local shell = require "starvideos.nginx.shell"
 local stage = require "spec.torture.stage"
 

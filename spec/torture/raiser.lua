@@ -11,9 +11,9 @@
 
 local core = require "starvideos.core"
 local faults = require "spec.torture.faults"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local starvideos = require "starvideos"
-local wire = require "starvideos.api.wire"
+local wire = require "starvideos.provider.wire"
 
 local jit = rawget(_G, "jit")
 if jit then

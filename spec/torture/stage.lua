@@ -4,7 +4,7 @@
 local audit = require "spec.torture.audit"
 local books = require "spec.fixtures.books"
 local figure = require "spec.bench.figure"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local nginx = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"
 

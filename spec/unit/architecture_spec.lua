@@ -4,7 +4,7 @@ local columns = require "starvideos.ledger.columns"
 local databases = require "starvideos.ledger.database"
 local files = require "spec.fixtures.files"
 local floors = require "spec.lint.floors"
-local operations = require "starvideos.api.operations"
+local operations = require "starvideos.provider.operations"
 local schema = require "starvideos.ledger.schema"
 
 describe("the map of the house", function()

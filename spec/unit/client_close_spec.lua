@@ -2,7 +2,7 @@
 
 local announced = require "spec.fixtures.announced"
 local clip = require "spec.fixtures.clip"
-local disk = require "starvideos.runtime.disk"
+local disk = require "starvideos.base.disk"
 local drivers = require "spec.fixtures.driver"
 local starvideos = require "starvideos"
 

@@ -1,4 +1,4 @@
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
 local starvideos = require "starvideos"
 

@@ -2,7 +2,7 @@
 
 local arguments = require "starvideos.cli.arguments"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local sandbox = require "starvideos.sandbox"
 local starvideos = require "starvideos"
 

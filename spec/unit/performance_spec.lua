@@ -3,7 +3,7 @@
 local document = require "spec.fixtures.document"
 local figure = require "spec.bench.figure"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local list = require "spec.bench.peers.list"
 local page = require "spec.bench.peers.page"
 

@@ -4,7 +4,7 @@
 local cli = require "starvideos.cli"
 local command = require "spec.fixtures.command"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local locations = require "starvideos.ledger.location"
 local record = require "starvideos.ledger.record"
 local starvideos = require "starvideos"

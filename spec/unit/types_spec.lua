@@ -11,7 +11,7 @@ local pages = require "docs.reference.pages"
 local sandbox = require "starvideos.sandbox"
 local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
-local tasks = require "starvideos.api.task"
+local tasks = require "starvideos.base.task"
 
 local load = loadstring or load
 

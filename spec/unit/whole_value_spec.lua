@@ -5,10 +5,10 @@ local body = require "starvideos.gateway.body"
 local callers = require "starvideos.gateway.callers"
 local catalog = require "starvideos.core"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
-local manifest = require "starvideos.operation.manifest"
+local json = require "starvideos.base.json"
+local manifest = require "starvideos.fleet.manifest"
 local params = require "starvideos.cli.params"
-local prices = require "starvideos.api.prices"
+local prices = require "starvideos.provider.prices"
 local settings = require "starvideos.gateway.settings"
 
 describe("what follows a whole value", function()

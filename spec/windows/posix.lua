@@ -44,7 +44,7 @@ return {
   ["spec/integration/planted_spec.lua"] = "it plants links and pipes by a POSIX shell",
   ["spec/integration/search_path_spec.lua"] = "it starts the command in a POSIX shell",
   ["spec/integration/signals_spec.lua"] = SIGNAL,
-  ["spec/unit/cli/advice_spec.lua"] = {
+  ["spec/unit/cli/next_steps_spec.lua"] = {
     ["a command to type has in escapes what a terminal obeys, and means the "
       .. "same word"]
       = "it types at bash",
@@ -222,7 +222,7 @@ return {
       .. "wakes it"]
       = PROCESSOR,
   },
-  ["spec/unit/api/create_slots_spec.lua"] = {
+  ["spec/unit/order/create_limit_spec.lua"] = {
     ["an order of a client is sent by the parent of a fork, not by the child"] = FORK,
   },
   ["spec/unit/architecture_spec.lua"] = {
@@ -290,23 +290,23 @@ return {
   ["spec/unit/cli/doctor_spec.lua"] = {
     ["doctor says that a ledger is a link to nothing"] = LINKS,
   },
-  ["spec/unit/gateway/guard_spec.lua"] = {
+  ["spec/unit/gateway/access_spec.lua"] = {
     ["the guard of a gateway reads headers in a time that grows with their length"] =
       { PROCESSOR },
   },
-  ["spec/unit/operation/download_spec.lua"] = {
+  ["spec/unit/order/download_spec.lua"] = {
     ["download the target may be no pipe, nor have one beside it, and "
       .. "nobody waits for one"]
       = PIPE,
   },
-  ["spec/unit/runtime/disk_spec.lua"] = {
+  ["spec/unit/host/disk_spec.lua"] = {
     ["the jobs on files in plain Lua make a directory with all above it"] = LIMITS,
     ["the jobs on files of starvideos.curl leave a lock to the process that "
       .. "took it"]
       = FORK,
     ["the jobs on files of starvideos.curl make a directory with all above it"] = LIMITS,
   },
-  ["spec/unit/transport/resty_http/sink_spec.lua"] = {
+  ["spec/unit/host/resty_http/sink_spec.lua"] = {
     ["the file of a download is closed once where it cannot be emptied"] = NGINX,
   },
 }

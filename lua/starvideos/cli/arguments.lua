@@ -1,7 +1,7 @@
 --- Reads a command line, as `starvideos.cli.declarations` says what it may hold.
 -- @module starvideos.cli.arguments
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local declarations = require "starvideos.cli.declarations"
 local exit_codes = require "starvideos.cli.exit_codes"
 local suggestions = require "starvideos.cli.suggestion"

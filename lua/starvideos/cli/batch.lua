@@ -1,11 +1,11 @@
 --- The command `batch`: order a list of videos, wait for them and save them.
 -- @module starvideos.cli.batch
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
 local exit_codes = require "starvideos.cli.exit_codes"
 local failure = require "starvideos.cli.failure"
-local manifests = require "starvideos.operation.manifest"
+local manifests = require "starvideos.fleet.manifest"
 local money = require "starvideos.cli.money"
 local outcomes = require "starvideos.cli.outcomes"
 local owner = require "starvideos.ledger.owner"

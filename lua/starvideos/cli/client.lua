@@ -9,7 +9,7 @@ local keys = require "starvideos.cli.key"
 local locations = require "starvideos.ledger.location"
 local log = require "starvideos.cli.log"
 local options = require "starvideos.options"
-local redact = require "starvideos.redact"
+local redact = require "starvideos.base.redact"
 local starvideos = require "starvideos"
 local values = require "starvideos.cli.values"
 

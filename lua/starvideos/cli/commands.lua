@@ -3,14 +3,14 @@
 -- of an error; it returns its result, or nil, and an error, or nil.
 -- @module starvideos.cli.commands
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local consoles = require "starvideos.cli.console"
 local errors = require "starvideos.errors"
 local failure = require "starvideos.cli.failure"
 local params = require "starvideos.cli.params"
 local records = require "starvideos.cli.records"
 local tables = require "starvideos.cli.table"
-local tasks = require "starvideos.api.task"
+local tasks = require "starvideos.base.task"
 local wait_options = require "starvideos.cli.wait_options"
 
 local _M = {}

@@ -1,13 +1,13 @@
 --- Where results, notes and progress go: JSON on stdout, the rest on stderr.
 -- @module starvideos.cli.console
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local events = require "starvideos.events"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local records = require "starvideos.cli.records"
-local redact = require "starvideos.redact"
+local redact = require "starvideos.base.redact"
 local screens = require "starvideos.cli.screen"
-local utf8 = require "starvideos.utf8"
+local utf8 = require "starvideos.base.utf8"
 
 local Console = {}
 Console.__index = Console

@@ -7,7 +7,7 @@ local failure = require "starvideos.cli.failure"
 local doctor_places = require "starvideos.cli.doctor_places"
 local doctor_provider = require "starvideos.cli.doctor_provider"
 local records = require "starvideos.cli.records"
-local redact = require "starvideos.redact"
+local redact = require "starvideos.base.redact"
 local tables = require "starvideos.cli.table"
 local versions = require "starvideos.cli.versions"
 

@@ -1,7 +1,7 @@
 --- What `doctor` finds on this machine: ledger, folder, programs, terminal.
 -- @module starvideos.cli.doctor_places
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local clients = require "starvideos.cli.client"
 local core = require "starvideos.core"
 local exit_codes = require "starvideos.cli.exit_codes"

@@ -5,12 +5,12 @@
 local clients = require "starvideos.cli.client"
 local contexts = require "starvideos.context"
 local core = require "starvideos.core"
-local exchange = require "starvideos.api.exchange"
+local exchange = require "starvideos.provider.exchange"
 local exit_codes = require "starvideos.cli.exit_codes"
-local http_date = require "starvideos.api.http_date"
+local http_date = require "starvideos.base.http_date"
 local keys = require "starvideos.cli.key"
-local operations = require "starvideos.api.operations"
-local task_reader = require "starvideos.api.task_reader"
+local operations = require "starvideos.provider.operations"
+local answers = require "starvideos.provider.answer"
 
 local _M = {}
 
@@ -119,7 +119,7 @@ local function look_at_answer(job, client, key, add)
   elseif not response then
     return add("provider", unreachable(err))
   end
-  local _, refused = task_reader.read(operations.query, response,
+  local _, refused = answers.read(operations.query, response,
     context.wall_clock, NO_TASK)
   add("provider", judged(refused, key))
   look_at_clock(response, add)

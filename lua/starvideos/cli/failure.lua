@@ -2,7 +2,7 @@
 -- without its kind.
 -- @module starvideos.cli.failure
 
-local redact = require "starvideos.redact"
+local redact = require "starvideos.base.redact"
 
 local _M = {}
 

@@ -2,7 +2,7 @@
 -- new field needs no change here, but may be described better.
 -- @module starvideos.cli.fields
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local catalog = require "starvideos.cli.catalog"
 local core = require "starvideos.core"
 

@@ -2,7 +2,7 @@
 -- @module starvideos.cli.gateway_options
 
 local accounts = require "starvideos.nginx.account"
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
 local file = require "starvideos.nginx.file"

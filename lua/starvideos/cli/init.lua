@@ -5,7 +5,7 @@
 -- First, for it says best what to do where the part in C is missing.
 require "starvideos"
 
-local advice = require "starvideos.cli.advice"
+local next_steps = require "starvideos.cli.next_steps"
 local arguments = require "starvideos.cli.arguments"
 local batch = require "starvideos.cli.batch"
 local clients = require "starvideos.cli.client"
@@ -18,7 +18,7 @@ local ledger = require "starvideos.cli.ledger"
 local limits = require "starvideos.cli.limits"
 local status = require "starvideos.cli.status"
 local terminals = require "starvideos.cli.terminal"
-local utf8 = require "starvideos.utf8"
+local utf8 = require "starvideos.base.utf8"
 local versions = require "starvideos.cli.versions"
 local work = require "starvideos.cli.work"
 
@@ -95,7 +95,7 @@ local function new_job(options, env)
 end
 
 local function report(job, err)
-  job.console:failure(err, err.advice or advice.of(job, err))
+  job.console:failure(err, err.advice or next_steps.of(job, err))
   return exit_codes.code(err, job.phase)
 end
 
@@ -140,9 +140,9 @@ local function unwritten(job, problem)
   elseif id and job.options.command == "create" then
     text = ("%s; task %s was ordered"):format(text, id)
   elseif id then
-    lines = { "to see it again: " .. advice.command(job, "query", { id }) }
+    lines = { "to see it again: " .. next_steps.command(job, "query", { id }) }
   elseif buys[job.options.command] then
-    lines = { "what became of the orders: " .. advice.command(job, "orders",
+    lines = { "what became of the orders: " .. next_steps.command(job, "orders",
       {}) }
   end
   return failure.new("io", text, { advice = lines, task_id = id })

@@ -2,8 +2,8 @@
 -- or out of the environment.
 -- @module starvideos.cli.key
 
-local c_locale = require "starvideos.c_locale"
-local files = require "starvideos.file"
+local c_locale = require "starvideos.base.c_locale"
+local files = require "starvideos.base.file"
 
 local _M = {}
 

@@ -3,13 +3,13 @@
 -- returns its result and an error.
 -- @module starvideos.cli.ledger
 
-local advice = require "starvideos.cli.advice"
+local next_steps = require "starvideos.cli.next_steps"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
 local outcomes = require "starvideos.cli.outcomes"
 local records = require "starvideos.cli.records"
 local tables = require "starvideos.cli.table"
-local tasks = require "starvideos.api.task"
+local tasks = require "starvideos.base.task"
 local values = require "starvideos.cli.values"
 local wait_options = require "starvideos.cli.wait_options"
 
@@ -43,7 +43,7 @@ function _M.pending(job)
   local ok, err = each_order(job, function(order)
     list[#list + 1] = people and row_of(order) or order
     local offer = people and order.state == "unknown"
-      and advice.adoption(job, order)
+      and next_steps.adoption(job, order)
     offers[#offers + 1] = offer and offer[1] or nil
   end)
   if not ok then

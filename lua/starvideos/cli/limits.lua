@@ -1,7 +1,7 @@
 --- The command `limits`: set limits of a ledger, and list them.
 -- @module starvideos.cli.limits
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local failure = require "starvideos.cli.failure"
 local money = require "starvideos.cli.money"
 local records = require "starvideos.cli.records"

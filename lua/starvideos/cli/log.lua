@@ -6,9 +6,9 @@
 
 local core = require "starvideos.core"
 local events = require "starvideos.events"
-local files = require "starvideos.file"
-local json = require "starvideos.json"
-local utf8 = require "starvideos.utf8"
+local files = require "starvideos.base.file"
+local json = require "starvideos.base.json"
+local utf8 = require "starvideos.base.utf8"
 
 local _M = {}
 

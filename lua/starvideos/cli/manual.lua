@@ -2,7 +2,7 @@
 -- @module starvideos.cli.manual
 
 local arguments = require "starvideos.cli.arguments"
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local declarations = require "starvideos.cli.declarations"
 local exit_codes = require "starvideos.cli.exit_codes"
 local starvideos = require "starvideos"

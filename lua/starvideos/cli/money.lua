@@ -1,7 +1,7 @@
 --- Amounts of money as people read them.
 -- @module starvideos.cli.money
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 
 
 local _M = {}

@@ -2,7 +2,7 @@
 -- place, and above it what went wrong; elsewhere a line for each change.
 -- @module starvideos.cli.monitor
 
-local boards = require "starvideos.cli.board"
+local progress_view = require "starvideos.cli.progress_view"
 local outcomes = require "starvideos.cli.outcomes"
 local overviews = require "starvideos.cli.overview"
 local values = require "starvideos.cli.values"
@@ -41,7 +41,7 @@ local function draw(self)
   end
   self.drawn_at = job.now()
   job.console:show(function(columns, rows)
-    return boards.lines(self.overview, columns, rows)
+    return progress_view.lines(self.overview, columns, rows)
   end)
 end
 
@@ -259,7 +259,7 @@ end
 --- The line for the whole, as it stands in the end.
 -- @treturn string
 function Monitor:summary()
-  return boards.whole(self.overview, math.huge)
+  return progress_view.whole(self.overview, math.huge)
 end
 
 --- Monitor the orders of a job, whose `tick` and events are for it from now on.

@@ -2,7 +2,7 @@
 -- each, and what is to be done about those that are left.
 -- @module starvideos.cli.outcomes
 
-local advice = require "starvideos.cli.advice"
+local next_steps = require "starvideos.cli.next_steps"
 local exit_codes = require "starvideos.cli.exit_codes"
 local failure = require "starvideos.cli.failure"
 local records = require "starvideos.cli.records"
@@ -63,7 +63,7 @@ local function tell_left(self, order, err)
   self.undecided[#self.undecided + 1] = code == exit_codes.UNKNOWN
     and order or nil
   if not err.untold then
-    self.job.console:failure(err, advice.of_order(self.job, order, err),
+    self.job.console:failure(err, next_steps.of_order(self.job, order, err),
       _M.name_of(order))
   end
 end

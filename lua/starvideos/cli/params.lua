@@ -3,8 +3,8 @@
 
 local failure = require "starvideos.cli.failure"
 local fields = require "starvideos.cli.fields"
-local files = require "starvideos.file"
-local json = require "starvideos.json"
+local files = require "starvideos.base.file"
+local json = require "starvideos.base.json"
 
 local _M = {}
 

@@ -2,7 +2,7 @@
 -- they are printed, and what each means. docs/command-line.md has the same rows.
 -- @module starvideos.cli.records
 
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 
 local _M = {}
 

@@ -1,7 +1,7 @@
 --- The command `sandbox`: a provider in the foreground.
 -- @module starvideos.cli.serve
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local failure = require "starvideos.cli.failure"
 local records = require "starvideos.cli.records"
 

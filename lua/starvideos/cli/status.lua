@@ -2,8 +2,8 @@
 -- people, JSON for programs.
 -- @module starvideos.cli.status
 
-local advice = require "starvideos.cli.advice"
-local c_locale = require "starvideos.c_locale"
+local next_steps = require "starvideos.cli.next_steps"
+local c_locale = require "starvideos.base.c_locale"
 local failure = require "starvideos.cli.failure"
 local limits = require "starvideos.cli.limits"
 local money = require "starvideos.cli.money"
@@ -11,7 +11,7 @@ local outcomes = require "starvideos.cli.outcomes"
 local records = require "starvideos.cli.records"
 local states = require "starvideos.ledger.states"
 local tables = require "starvideos.cli.table"
-local utf8 = require "starvideos.utf8"
+local utf8 = require "starvideos.base.utf8"
 local values = require "starvideos.cli.values"
 
 local _M = {}
@@ -89,7 +89,7 @@ local function queue_lines(job, status)
       .. (halt.account and " for the account " .. halt.account or "")
       .. (halt.since and ", " .. values.time_text(halt.since) .. " UTC" or "")
       .. ": " .. utf8.shown(halt.reason) -- in one line
-    lines[#lines + 1] = "let it go on with: " .. advice.command(job, "work",
+    lines[#lines + 1] = "let it go on with: " .. next_steps.command(job, "work",
       { "--resume" })
   end
   return lines[1] and lines or { "not stopped" }

@@ -1,7 +1,7 @@
 --- Values of options as people type them: numbers, amounts, times.
 -- @module starvideos.cli.values
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local failure = require "starvideos.cli.failure"
 
 local _M = {}

@@ -1,7 +1,7 @@
 --- How long to wait and how often to poll, from the command line's options.
 -- @module starvideos.cli.wait_options
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local failure = require "starvideos.cli.failure"
 
 local _M = {}

@@ -2,7 +2,7 @@
 -- for a mark that stands over another.
 -- @module starvideos.cli.width
 
-local utf8s = require "starvideos.utf8"
+local utf8s = require "starvideos.base.utf8"
 
 local _M = {}
 

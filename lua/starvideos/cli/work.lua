@@ -2,7 +2,7 @@
 -- the same with what it has enqueued.
 -- @module starvideos.cli.work
 
-local advice = require "starvideos.cli.advice"
+local next_steps = require "starvideos.cli.next_steps"
 local records = require "starvideos.cli.records"
 local tables = require "starvideos.cli.table"
 local values = require "starvideos.cli.values"
@@ -72,7 +72,7 @@ local function open_lines(job, monitor, result)
   end
   table.insert(lines, 1, count .. " still open" .. (lines[1] and ", among them:"
     or ""))
-  lines[#lines + 1] = "go on with: " .. advice.command(job, "work", {
+  lines[#lines + 1] = "go on with: " .. next_steps.command(job, "work", {
     job.options.follow and "--follow" or nil, output = job.options.output })
   return lines
 end
@@ -88,13 +88,13 @@ local function advise(job, monitor, result, err)
   if err.kind == "cancelled" then
     lines = open_lines(job, monitor, result)
   elseif is_halted(job) then
-    lines = { "when that is put right, go on with: " .. advice.command(job,
+    lines = { "when that is put right, go on with: " .. next_steps.command(job,
       "work", { "--resume", output = job.options.output }) }
   elseif result.left > monitor.gone then
-    lines = { "go on with: " .. advice.command(job, "work",
+    lines = { "go on with: " .. next_steps.command(job, "work",
       { output = job.options.output }) }
   end
-  for _, line in ipairs(advice.of(job, err) or {}) do
+  for _, line in ipairs(next_steps.of(job, err) or {}) do
     lines = lines or {}
     lines[#lines + 1] = line
   end

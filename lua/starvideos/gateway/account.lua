@@ -5,10 +5,10 @@
 local body = require "starvideos.gateway.body"
 local caps = require "starvideos.gateway.cap"
 local contexts = require "starvideos.context"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local openai = require "starvideos.gateway.dialect.openai"
 local refusals = require "starvideos.gateway.refusal"
-local validate = require "starvideos.operation.validate"
+local validate = require "starvideos.order.validate"
 
 local _M = {}
 

@@ -1,10 +1,10 @@
 --- What is sent back to a caller.
 -- @module starvideos.gateway.answer
 
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local openai = require "starvideos.gateway.dialect.openai"
 local provider = require "starvideos.gateway.dialect.provider"
-local utf8 = require "starvideos.utf8"
+local utf8 = require "starvideos.base.utf8"
 
 local _M = {}
 

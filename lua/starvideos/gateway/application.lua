@@ -9,7 +9,7 @@
 -- * `catalog`: of `starvideos.core`, the models of the edition
 -- * `now()`: Unix seconds
 -- * `shared`: the dictionary of all nginx workers, whose content may be lost
--- * `on_event`: what the clients tell, see `starvideos.gateway.report`
+-- * `on_event`: what the clients tell, see `starvideos.gateway.event_log`
 -- * `generation`: of the start or reload that made it; `control`: of the worker in
 --   this nginx worker, see `client:work`
 -- * `client(name)`: the client whose account is a caller, nil: of no account
@@ -18,8 +18,8 @@
 local callers = require "starvideos.gateway.callers"
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
-local json = require "starvideos.json"
-local prices = require "starvideos.api.prices"
+local json = require "starvideos.base.json"
+local prices = require "starvideos.provider.prices"
 local secrets = require "starvideos.gateway.secret"
 local settings = require "starvideos.gateway.settings"
 local starvideos = require "starvideos"

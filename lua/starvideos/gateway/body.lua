@@ -2,11 +2,11 @@
 -- announces itself as anything else is not looked at.
 -- @module starvideos.gateway.body
 
-local c_locale = require "starvideos.c_locale"
-local json = require "starvideos.json"
+local c_locale = require "starvideos.base.c_locale"
+local json = require "starvideos.base.json"
 local multipart = require "starvideos.gateway.multipart"
 local refusals = require "starvideos.gateway.refusal"
-local utf8 = require "starvideos.utf8"
+local utf8 = require "starvideos.base.utf8"
 
 local _M = {}
 

@@ -14,9 +14,9 @@
 -- origins are refused.
 -- @module starvideos.gateway.callers
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local curl = require "starvideos.curl"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 
 local _M = {}
 

@@ -3,7 +3,7 @@
 -- @module starvideos.gateway.content
 
 local core = require "starvideos.core"
-local live = require "starvideos.gateway.live"
+local order_feed = require "starvideos.gateway.order_feed"
 local orders = require "starvideos.gateway.orders"
 local refusals = require "starvideos.gateway.refusal"
 
@@ -56,7 +56,7 @@ function _M.send(entry)
   elseif entry.is_removed then
     return nil, removed()
   elseif core.kind(entry.file) ~= "file" then
-    return nil, live.is_removed(entry.order_id) and removed() or missing(entry)
+    return nil, order_feed.is_removed(entry.order_id) and removed() or missing(entry)
   end
   ngx.header["Content-Disposition"] = ('inline; filename="%s.mp4"'):format(
     entry.id)

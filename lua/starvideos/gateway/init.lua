@@ -3,16 +3,16 @@
 -- @module starvideos.gateway
 
 local answer = require "starvideos.gateway.answer"
-local guard = require "starvideos.gateway.guard"
+local access = require "starvideos.gateway.access"
 local metrics = require "starvideos.gateway.metrics"
 local applications = require "starvideos.gateway.application"
 local janitor = require "starvideos.gateway.janitor"
 local refusals = require "starvideos.gateway.refusal"
-local reports = require "starvideos.gateway.report"
+local event_log = require "starvideos.gateway.event_log"
 local requests = require "starvideos.gateway.request"
 local router = require "starvideos.gateway.router"
 local workers = require "starvideos.gateway.worker"
-local utf8 = require "starvideos.utf8"
+local utf8 = require "starvideos.base.utf8"
 
 local _M = {}
 
@@ -28,7 +28,7 @@ function _M.begin(folder)
   if not app then
     error(why, 0) -- LuaJIT's assert puts a place before the sentence
   end
-  app.on_event, app.generation = reports.hear, tostring(ngx.now())
+  app.on_event, app.generation = event_log.hear, tostring(ngx.now())
   router.load()
 end
 
@@ -41,10 +41,10 @@ end
 -- What each answer has, whatever comes of its request.
 local function set_headers(request)
   ngx.header["X-Request-Id"] = request.id
-  if select(2, guard.is_secure(app, request)) then
+  if select(2, access.is_secure(app, request)) then
     ngx.header["Strict-Transport-Security"] = "max-age=31536000"
   end
-  for name, value in pairs(guard.headers(app, request)) do
+  for name, value in pairs(access.headers(app, request)) do
     ngx.header[name] = value
   end
 end
@@ -64,10 +64,10 @@ local function note(name, value)
 end
 
 local function serve(request)
-  local ok, refusal = guard.check(app, request)
+  local ok, refusal = access.check(app, request)
   local route, match, dialect = router.find(request.method, request.path)
   request.dialect = dialect
-  local allowed = ok and guard.preflight(request)
+  local allowed = ok and access.preflight(request)
   if not ok then
     return answer.refuse(dialect, refusal)
   elseif allowed then
@@ -77,12 +77,12 @@ local function serve(request)
   end
   note("route", route.label)
   if not route.open then
-    request.caller, refusal = guard.caller(app, request)
+    request.caller, refusal = access.caller(app, request)
     if not request.caller then
       return answer.refuse(dialect, refusal)
     end
     note("caller", request.caller.name)
-    refusal = not route.lasting and guard.begin(app, request.caller)
+    refusal = not route.lasting and access.begin(app, request.caller)
     if refusal then
       return answer.refuse(dialect, refusal)
     end
@@ -107,7 +107,7 @@ end
 function _M.log()
   local name, route = ngx.var.gateway_caller, ngx.var.gateway_route
   if name ~= "" and not router.lasting[route] then
-    guard.count(app, name, -1) -- here, for a client may go away at any time
+    access.count(app, name, -1) -- here, for a client may go away at any time
   end
   metrics.request(route, ngx.status)
 end

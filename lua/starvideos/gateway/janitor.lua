@@ -8,7 +8,7 @@
 -- @module starvideos.gateway.janitor
 
 local contexts = require "starvideos.context"
-local live = require "starvideos.gateway.live"
+local order_feed = require "starvideos.gateway.order_feed"
 local orders = require "starvideos.gateway.orders"
 local records = require "starvideos.ledger.record"
 
@@ -133,7 +133,7 @@ local function tools_of(app, may_go_on)
       return context.ledger:requests { ended = true, after = after,
         limit = _M.policy.page }
     end,
-    announce = live.note_removal,
+    announce = order_feed.note_removal,
     remove = function(path)
       return context.runtime:disk("remove", path)
     end,

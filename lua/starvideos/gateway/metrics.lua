@@ -3,8 +3,8 @@
 -- as that text has them.
 -- @module starvideos.gateway.metrics
 
-local c_locale = require "starvideos.c_locale"
-local guard = require "starvideos.gateway.guard"
+local c_locale = require "starvideos.base.c_locale"
+local access = require "starvideos.gateway.access"
 local health = require "starvideos.gateway.health"
 local refusals = require "starvideos.gateway.refusal"
 
@@ -177,7 +177,7 @@ end
 -- @treturn ?boolean true, where it was sent
 -- @treturn ?table refusal
 function _M.run(app, request)
-  if not guard.is_of_this_machine(request) then
+  if not access.is_of_this_machine(request) then
     return nil, refusals.new { status = 404, code = "not_found",
       message = "there is nothing at this address" }
   end

@@ -4,7 +4,7 @@
 -- Each byte is looked at a bounded number of times.
 -- @module starvideos.gateway.multipart
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 
 local _M = {}
 

@@ -8,13 +8,13 @@
 -- (its path), `is_removed` (whether that was removed).
 -- @module starvideos.gateway.orders
 
-local admit = require "starvideos.operation.admit"
-local c_locale = require "starvideos.c_locale"
+local admit = require "starvideos.fleet.admit"
+local c_locale = require "starvideos.base.c_locale"
 local caps = require "starvideos.gateway.cap"
 local contexts = require "starvideos.context"
 local errors = require "starvideos.errors"
-local limit_refusal = require "starvideos.ledger.limit_refusal"
-local live = require "starvideos.gateway.live"
+local limit_kinds = require "starvideos.ledger.limit_kinds"
+local order_feed = require "starvideos.gateway.order_feed"
 local records = require "starvideos.ledger.record"
 local refusals = require "starvideos.gateway.refusal"
 
@@ -100,7 +100,7 @@ function _M.entry_of(app, row)
     model = order.model,
     params = order.params or {},
     status = status,
-    progress = progress_of[status] or live.progress(order.id) or 0,
+    progress = progress_of[status] or order_feed.progress(order.id) or 0,
     created_at = order.created_at,
     completed_at = ended,
     expires_at = _M.expires_at(app, ended),
@@ -136,7 +136,7 @@ function bars.orders_per_minute(bar)
 end
 
 function bars.spend(bar)
-  local money = limit_refusal.money
+  local money = limit_kinds.money
   if not bar.is_own then
     return { status = 429, code = "insufficient_quota", retry = false,
       message = "the gateway may spend no more now; nothing was ordered: "
@@ -207,7 +207,7 @@ function _M.place(app, caller, wanted)
   elseif found.verdict == "barred" then
     return nil, refusals.new(bars[found.limit](found))
   elseif found.verdict == "new" then
-    live.note(found.row.order_id, { state = "queued" })
+    order_feed.note(found.row.order_id, { state = "queued" })
     if app.control then
       app.control.wake()
     end
@@ -310,7 +310,7 @@ function _M.delete(app, caller, id)
   elseif not deleted then
     return nil, err and refusals.of(err) or refusals.not_found()
   end
-  live.note(entry.order_id, { state = "deleted" })
+  order_feed.note(entry.order_id, { state = "deleted" })
   context.runtime:disk("remove", entry.file)
   return entry
 end

@@ -4,7 +4,7 @@
 -- @module starvideos.gateway.page
 
 local file = require "starvideos.nginx.file"
-local fingerprint = require "starvideos.fingerprint"
+local fingerprint = require "starvideos.base.fingerprint"
 local refusals = require "starvideos.gateway.refusal"
 
 local _M = {}

@@ -10,7 +10,7 @@
 -- * `caller`: who asks; set when that is known
 -- @module starvideos.gateway.request
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 
 local _M = {}
 

@@ -3,7 +3,7 @@
 -- @module starvideos.gateway.session
 
 local body = require "starvideos.gateway.body"
-local guard = require "starvideos.gateway.guard"
+local access = require "starvideos.gateway.access"
 local refusals = require "starvideos.gateway.refusal"
 
 local _M = {}
@@ -15,8 +15,8 @@ local KEPT = 30 * DAY
 -- sends.
 local function cookie(app, request, value, seconds)
   return ("%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict%s"):format(
-    guard.cookie_name(app, request), value, seconds,
-    guard.is_secure(app, request) and "; Secure" or "")
+    access.cookie_name(app, request), value, seconds,
+    access.is_secure(app, request) and "; Secure" or "")
 end
 
 local function refused(status, code, message, more)
@@ -34,7 +34,7 @@ end
 function _M.create(app, request)
   if not app.callers then
     return 200, { caller = "local" }
-  elseif guard.is_foreign(app, request) then
+  elseif access.is_foreign(app, request) then
     return refused(403, "origin_not_allowed", "a page signs in at its own gateway"
       .. " alone: send the token as the header Authorization: Bearer TOKEN")
   end
@@ -42,18 +42,18 @@ function _M.create(app, request)
   if not fields then
     return nil, refusal
   end
-  local token = guard.token(fields.token)
+  local token = access.token(fields.token)
   local caller = token and app.callers:find(token)
   if not caller then
-    refusal = guard.wrong_token(app, request)
+    refusal = access.wrong_token(app, request)
     if refusal then
       return nil, refusal
     end
     return refused(401, "invalid_api_key", "no caller has this token", {
-      param = "token", headers = { ["WWW-Authenticate"] = guard.CHALLENGE } })
+      param = "token", headers = { ["WWW-Authenticate"] = access.CHALLENGE } })
   end
   local value
-  value, refusal = guard.begin_session(app, token, KEPT)
+  value, refusal = access.begin_session(app, token, KEPT)
   if not value then
     return nil, refusal
   end
@@ -69,8 +69,8 @@ end
 -- @treturn table empty; or a refusal: the session goes on
 -- @treturn ?table headers
 function _M.delete(app, request)
-  local refusal = app.callers and not guard.is_foreign(app, request)
-    and guard.end_session(app, request)
+  local refusal = app.callers and not access.is_foreign(app, request)
+    and access.end_session(app, request)
   if refusal then
     return nil, refusal
   end

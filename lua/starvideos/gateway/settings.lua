@@ -14,7 +14,7 @@
 --   settings.json
 -- @module starvideos.gateway.settings
 
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 
 local _M = {}
 

@@ -4,14 +4,14 @@
 -- what it knows.
 -- @module starvideos.gateway.stream
 
-local guard = require "starvideos.gateway.guard"
-local json = require "starvideos.json"
-local live = require "starvideos.gateway.live"
+local access = require "starvideos.gateway.access"
+local json = require "starvideos.base.json"
+local order_feed = require "starvideos.gateway.order_feed"
 local metrics = require "starvideos.gateway.metrics"
 local openai = require "starvideos.gateway.dialect.openai"
 local orders = require "starvideos.gateway.orders"
 local refusals = require "starvideos.gateway.refusal"
-local utf8 = require "starvideos.utf8"
+local utf8 = require "starvideos.base.utf8"
 
 local _M = {}
 
@@ -67,7 +67,7 @@ end
 local total = 0 -- in this nginx worker
 
 local function count(app, name, by)
-  return guard.count(app, "streams " .. name, by)
+  return access.count(app, "streams " .. name, by)
 end
 
 local function change(app, name, by)
@@ -141,7 +141,7 @@ end
 local function listen(app, request, entry, last_id)
   local caller = request.caller
   change(app, caller.name, 1)
-  local listener = live.listen(source_of(app), caller, entry, function()
+  local listener = order_feed.listen(source_of(app), caller, entry, function()
     change(app, caller.name, -1)
   end)
   ngx.on_abort(function()

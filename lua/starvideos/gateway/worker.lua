@@ -3,13 +3,13 @@
 -- @module starvideos.gateway.worker
 
 local contexts = require "starvideos.context"
-local guard = require "starvideos.gateway.guard"
+local access = require "starvideos.gateway.access"
 local health = require "starvideos.gateway.health"
-local live = require "starvideos.gateway.live"
+local order_feed = require "starvideos.gateway.order_feed"
 local metrics = require "starvideos.gateway.metrics"
 local orders = require "starvideos.gateway.orders"
-local redact = require "starvideos.redact"
-local utf8 = require "starvideos.utf8"
+local redact = require "starvideos.base.redact"
+local utf8 = require "starvideos.base.utf8"
 
 local _M = {}
 
@@ -51,7 +51,7 @@ local function options_of(app, on_begin)
       return orders.path_of(app, order.id)
     end,
     on_progress = function(order, task)
-      live.note(order.id, { state = "accepted", progress = task.progress })
+      order_feed.note(order.id, { state = "accepted", progress = task.progress })
     end,
     on_begin = on_begin,
   }
@@ -97,7 +97,7 @@ local function tick(app)
     end
   end
   metrics.tick()
-  guard.tick(app)
+  access.tick(app)
   health.beat(app)
   health.look(app)
 end
@@ -113,7 +113,7 @@ function _M.begin(app)
   end)
   ngx.timer.every(_M.policy.tick, function(is_last)
     if is_last then
-      guard.tick(app, true)
+      access.tick(app, true)
     else
       tick(app)
     end

@@ -15,7 +15,7 @@
 --   table, where there is none. The newest is the version of them all.
 --
 -- Above each row stands its unit, who writes it, and when. The writers are
--- methods of `starvideos.ledger.orders`. Numbers are floats where they may
+-- methods of `starvideos.ledger.tasks`. Numbers are floats where they may
 -- exceed 32 bits, for LuaDBI reads no longer integers from PostgreSQL.
 -- @module starvideos.ledger.columns
 

@@ -4,7 +4,7 @@
 
 local core = require "starvideos.core"
 local locations = require "starvideos.ledger.location"
-local redact = require "starvideos.redact"
+local redact = require "starvideos.base.redact"
 
 local unpack = table.unpack or unpack
 

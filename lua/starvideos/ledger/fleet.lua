@@ -110,7 +110,7 @@ function _M:limits()
 end
 
 --- What keeps orders back beside the limits, of all accounts.
--- @treturn ?table rows, see `starvideos.ledger.gates`
+-- @treturn ?table rows, see `starvideos.ledger.queue_stops`
 -- @treturn ?table err
 function _M:gates()
   return self:ask_with(false, "gates")
@@ -144,7 +144,7 @@ end
 
 --- Note that an order was refused as all may be; or that another was accepted.
 -- @tparam ?string order_id nil: another was accepted
--- @treturn ?table see `starvideos.ledger.gates`
+-- @treturn ?table see `starvideos.ledger.queue_stops`
 -- @treturn ?table err
 function _M:suspect(order_id)
   local where = here(self)
@@ -161,7 +161,7 @@ end
 
 --- What limits and gates ask of a worker of this account; its heartbeat tells it,
 -- too.
--- @treturn ?table see `starvideos.ledger.gates`
+-- @treturn ?table see `starvideos.ledger.queue_stops`
 -- @treturn ?table err
 function _M:pulse()
   return self:ask_with(false, "pulse", here(self))

@@ -1,7 +1,7 @@
 --- What has become of the orders of a ledger: lists, and sums.
 -- @module starvideos.ledger.history
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local transitions = require "starvideos.ledger.transitions"
 local workers = require "starvideos.ledger.workers"
 

@@ -3,7 +3,7 @@
 --
 -- This is the face that operations see: it knows the caller, the time, and which
 -- orders this Lua state is sending. Decisions are made by
--- `starvideos.ledger.orders`, which it asks through one function. It knows no
+-- `starvideos.ledger.tasks`, which it asks through one function. It knows no
 -- host and no HTTP.
 -- @classmod starvideos.ledger
 
@@ -11,13 +11,12 @@ local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local errors = require "starvideos.errors"
 local fleet = require "starvideos.ledger.fleet"
-local hearings = require "starvideos.ledger.hearing"
+local event_outbox = require "starvideos.ledger.event_outbox"
 local owner = require "starvideos.ledger.owner"
 local locations = require "starvideos.ledger.location"
 local memory = require "starvideos.ledger.memory"
 local record = require "starvideos.ledger.record"
-local recorder = require "starvideos.ledger.recorder"
-local proxy = require "starvideos.ledger.proxy"
+local thread = require "starvideos.ledger.thread"
 local sighting = require "starvideos.ledger.sighting"
 
 local unpack = table.unpack or unpack
@@ -209,11 +208,6 @@ local function record_surely(self, method, row, ...)
   end
   return received(nil, not ok and err or entry.err)
 end
-
---- What is recorded of an order at each step; see `starvideos.ledger.recorder`.
--- It comes with the ledger, so that a program without one need not load it.
--- @table recorder
-Ledger.recorder = recorder
 
 --- A row as its readers get it; see `starvideos.ledger.record`.
 -- @function Ledger.order_of
@@ -551,8 +545,8 @@ end
 -- beyond its limit must not end the process.
 local function inline(_, options)
   databases.check(options.address) -- loads LuaDBI: later it may not be found
-  local news = require "starvideos.ledger.news"
-  local orders = require("starvideos.ledger.orders").new(options)
+  local news = require "starvideos.ledger.changes"
+  local orders = require("starvideos.ledger.tasks").new(options)
   return function(...)
     local result, problem, list = core.with_signals_held(news.during, orders, ...)
     return result, problem, list and { list = list }
@@ -594,11 +588,11 @@ function _M.new(options)
     clock = options.clock,
     boottime = options.boottime or core.boottime,
     random = options.random,
-    hearing = hearings.new(options.tell, options.base_url or ""),
+    hearing = event_outbox.new(options.tell, options.base_url or ""),
     lease = options.timeout + LEASE_MARGIN,
   }, Ledger)
   local is_away = options.runtime and (location.server or not options.blocks)
-  local connect = is_away and proxy.new or inline
+  local connect = is_away and thread.new or inline
   self.call, self.orders = connect(options.runtime, { address = address,
     fsync = options.fsync, lease = self.lease }, location.server)
   return self

@@ -5,9 +5,9 @@ local columns = require "starvideos.ledger.columns"
 local core = require "starvideos.core"
 local limit_sql = require "starvideos.ledger.limit_sql"
 local limits = require "starvideos.ledger.limits"
-local news = require "starvideos.ledger.news"
+local changes = require "starvideos.ledger.changes"
 local schema = require "starvideos.ledger.schema"
-local utf8 = require "starvideos.utf8"
+local utf8 = require "starvideos.base.utf8"
 
 local unpack = table.unpack or unpack
 
@@ -83,7 +83,7 @@ function _M.insert(store, caller, row)
     row = nil
   end
   if row then
-    news.note(store, caller, row)
+    changes.note(store, caller, row)
   end
   return row, err
 end
@@ -109,7 +109,7 @@ function _M.insert_submitting(store, caller, row)
   if count ~= 1 then
     return count and false, err
   end
-  news.note_submitting(store, caller, row)
+  changes.note_submitting(store, caller, row)
   return row
 end
 

@@ -3,7 +3,7 @@
 -- @module starvideos.ledger.limit_settings
 
 local limit_sql = require "starvideos.ledger.limit_sql"
-local tally = require "starvideos.ledger.tally"
+local recount = require "starvideos.ledger.recount"
 
 local _M = {}
 
@@ -70,7 +70,7 @@ local function set_all(store, caller, list)
     end
   end
   if ok and counts then
-    ok, err = tally.recount(store, values)
+    ok, err = recount.recount(store, values)
   end
   return ok and true, err
 end

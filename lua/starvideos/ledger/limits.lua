@@ -5,13 +5,13 @@
 --
 -- The order's row says what it has: `slot` (an open task) and `spent_in` (its
 -- cost is part of the spend of that day). What a limit has `used` is the sum of
--- these, so it can always be counted again: `starvideos.ledger.tally`.
+-- these, so it can always be counted again: `starvideos.ledger.recount`.
 -- @module starvideos.ledger.limits
 
-local gates = require "starvideos.ledger.gates"
-local limit_refusal = require "starvideos.ledger.limit_refusal"
+local queue_stops = require "starvideos.ledger.queue_stops"
+local limit_kinds = require "starvideos.ledger.limit_kinds"
 local limit_sql = require "starvideos.ledger.limit_sql"
-local tally = require "starvideos.ledger.tally"
+local recount = require "starvideos.ledger.recount"
 
 local _M = {}
 
@@ -173,14 +173,14 @@ end
 -- Why the order does not fit; false where it does now, for slots of orders whose
 -- outcome is unknown were overdue, or another order has given back.
 local function refusal_of(store, caller, values)
-  local err, problem = limit_refusal.find(store, caller, values)
+  local err, problem = limit_kinds.find(store, caller, values)
   if problem then
     return nil, problem
   elseif not err then
     return false
   end
   local freed
-  freed, problem = tally.free_overdue(store, values)
+  freed, problem = recount.free_overdue(store, values)
   if not freed then
     return nil, problem
   end
@@ -213,7 +213,7 @@ local function reserve(store, caller, row, change)
     store.limited_at = caller.now
   end
   local values = limit_sql.values(store, caller, row)
-  gates.sweep(store, values)
+  queue_stops.sweep(store, values)
   for _ = 1, TRIES do
     local after, err = store:atomically(function()
       return reserve_all(store, row, change, values)
@@ -278,7 +278,7 @@ local function settle_all(store, caller, row, change, values)
     count, err = limit_sql.run(store, SETTLE, values)
   end
   if count then
-    count, err = gates.count(store, caller, after)
+    count, err = queue_stops.count(store, caller, after)
   end
   return count and store:changed(row, change), err
 end

@@ -2,9 +2,9 @@
 -- may hold a password and is never shown with it.
 -- @module starvideos.ledger.location
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
-local redact = require "starvideos.redact"
+local redact = require "starvideos.base.redact"
 
 local _M = {}
 

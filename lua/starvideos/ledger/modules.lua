@@ -5,17 +5,17 @@
 -- @module starvideos.ledger.modules
 
 local core = require "starvideos.core"
-local paths = require "starvideos.path"
+local paths = require "starvideos.base.path"
 
 local _M = {}
 
 -- The modules that an actor requires and that are written in Lua.
-_M.names = { "DBI", "starvideos.api.address", "starvideos.c_locale",
-  "starvideos.json", "starvideos.redact", "starvideos.utf8" }
+_M.names = { "DBI", "starvideos.provider.address", "starvideos.base.c_locale",
+  "starvideos.base.json", "starvideos.base.redact", "starvideos.base.utf8" }
 for name in (
-  "actor archive columns database decision gates history id_list insertion lease"
-  .. " limit_refusal limit_settings limit_sql limits location migration news orders"
-  .. " owner placement queue requests restoration schema sessions states store tally"
+  "archive changes columns database executor history id_list insertion lease"
+  .. " limit_kinds limit_settings limit_sql limits location manual_changes migration orders"
+  .. " owner queue queue_stops recount requests restoration schema sessions states store tasks"
   .. " transitions untold workers"
   ):gmatch "%S+" do
   _M.names[#_M.names + 1] = "starvideos.ledger." .. name
@@ -88,7 +88,7 @@ function _M.here()
 end
 
 --- The first chunk of the other state: takes a table with `modules`, of `here`,
--- and the arguments of `starvideos.ledger.actor`.
+-- and the arguments of `starvideos.ledger.executor`.
 _M.source = [[
 local setup = ...
 local modules = setup.modules
@@ -101,7 +101,7 @@ for name, file in pairs(modules.files) do
     return assert(package.loadlib(file, "luaopen_" .. name:gsub("%.", "_")))(...)
   end
 end
-return require "starvideos.ledger.actor" (setup.options, setup.retry)
+return require "starvideos.ledger.executor" (setup.options, setup.retry)
 ]]
 
 return _M

@@ -1,478 +1,266 @@
---- The orders: every decision about them, and the database that holds them.
--- This may run on another thread than its callers, in a Lua state of its own: its
--- arguments and results are plain data.
---
--- The first argument of every method is the `caller`: `owner` (a name of
--- `starvideos.ledger.owner`), `worker` (the id of the worker that it is, if it is
--- one), `tolerates` (whether failed tasks do not halt its queue), `base_url` and
--- `account` (of its client; no account: it serves all), `now` (Unix
--- seconds), `boottime` (seconds of the clock that goes on while the machine
--- sleeps), `clock` (the name of that clock) and, where orders are listed or
--- decided about, `held` (true under the id of each order that the owner is
--- sending). A method that fails returns nil and an err, a table with `kind` and
--- `message`.
---
--- Every write names the order, the revision that was read and, where it records
--- the outcome of an attempt, that attempt: another one stays unchanged. But the
--- id of a task is always recorded.
--- @classmod starvideos.ledger.orders
+--- How an order is placed: recorded, or found under its key and take.
+-- @module starvideos.ledger.orders
 
-local address = require "starvideos.api.address"
 local archive = require "starvideos.ledger.archive"
-local decision = require "starvideos.ledger.decision"
-local gates = require "starvideos.ledger.gates"
-local history = require "starvideos.ledger.history"
+local columns = require "starvideos.ledger.columns"
+local core = require "starvideos.core"
 local id_list = require "starvideos.ledger.id_list"
-local limit_settings = require "starvideos.ledger.limit_settings"
-local news = require "starvideos.ledger.news"
-local placement = require "starvideos.ledger.placement"
-local queue = require "starvideos.ledger.queue"
-local requests = require "starvideos.ledger.requests"
-local restoration = require "starvideos.ledger.restoration"
-local sessions = require "starvideos.ledger.sessions"
-local states = require "starvideos.ledger.states"
+local insertion = require "starvideos.ledger.insertion"
+local leases = require "starvideos.ledger.lease"
 local transitions = require "starvideos.ledger.transitions"
-local stores = require "starvideos.ledger.store"
-local workers = require "starvideos.ledger.workers"
 
 local _M = {}
 
-local SHARED = "the provider has given the task %s to this order, and to the order"
-  .. " %s before: both are kept; look in your account what was bought"
+-- How much two orders of one file count, whose paths were once taken for two: what
+-- was saved, then what may have been bought.
+local weights = { downloaded = 2, refused = 0, staged = 0, queued = 0,
+  prepared = 0 }
 
-local ELSEWHERE = "the task %s was seen with another base URL or account than its"
-  .. " order was placed with (%s): it is the only order of that task, so it was"
-  .. " taken for this one"
-
-local Orders = {}
-Orders.__index = Orders
-
---- Record an order, or find the one that was placed under its key and take.
--- @tparam table caller
--- @tparam table wanted `id` (of a new order), `key` (or nil), `take`,
---   `account` (empty for none), `model`, `params` and `former` (see
---   `starvideos.ledger.record`), `base_url`, `path` and `machine` (or nil),
---   `waited` (true: another process was seen sending it, so this call must not),
---   `at_once` (true: the caller sends it as soon as it may, so a new one may be
---   `submitting` already)
--- @treturn ?string "send": the caller may send it; "known": it was accepted
---   before; "busy": another process is sending it; "unsent": another process was,
---   and it was not accepted; "unknown"; "spent": it was dismissed;
---   "conflict": key and take name another order; "unlabelled": the key's
---   orders have no account, this one has; "no_account": the other way round
--- @treturn table the order's row, with `next_take` of its key; or err of kind
---   ledger
-function Orders:begin(caller, wanted)
-  return placement.begin(self.store, caller, wanted)
+local function heavier(row, other, key)
+  local weight = weights[row.state] or 1
+  local its = other and (weights[other.state] or 1) or -1
+  return weight > its or weight == its and row.order_key == key
 end
 
---- The order is about to be sent.
+--- Of the orders of a key: the one of this take and account; one that rules this
+-- one out, since only one of both has an account; and the next free take.
+-- @tparam table rows
+-- @tparam table wanted `key`, `take`, `account`
+-- @treturn ?table row
+-- @treturn ?table row
+-- @treturn number
+function _M.choose(rows, wanted)
+  local found, other
+  local is_new, next_take = true, wanted.take + 1
+  for _, row in ipairs(rows) do
+    if row.account == wanted.account then
+      is_new = false
+      next_take = math.max(next_take, (row.take or 0) + 1)
+      found = row.take == wanted.take and heavier(row, found, wanted.key)
+        and row or found
+    elseif row.account == "" or wanted.account == "" then
+      other = other or row
+    end
+  end
+  return found, is_new and other or nil, next_take
+end
+
+local placed = columns.where(function(column)
+  return column.placed
+end)
+local content = columns.where(function(column)
+  return column.placed == "content"
+end)
+
+-- Columns that an order is placed with, from what is wanted.
+local function row_of(wanted, list)
+  local row = core.sized(0, columns.FILLED)
+  for index = 1, #list do
+    local column = list[index]
+    row[column.name] = wanted[column.as]
+  end
+  return row
+end
+
+--- Record an order that is not there.
+-- @tparam table store
 -- @tparam table caller
--- @tparam table row as `begin` gave it
--- @treturn ?table row; nil where another process has claimed it
+-- @tparam table wanted see `orders:begin`
+-- @tparam string state `prepared`, held by the caller, or `staged`
+-- @tparam ?string batch that it is staged by
+-- @treturn ?table row; false where the key and take have been used meanwhile
 -- @treturn ?table err
-function Orders:submitting(caller, row)
-  local is_there, misplaced = self.store:look()
-  if not is_there then
-    return nil, misplaced
-  end
-  local after, err = self.store:transition(caller, row, "submitting", {
-    attempts = (row.attempts or 0) + 1, owner = caller.owner,
-    lease = self.store.lease, error = false })
-  if after == false then
-    return nil, self.store:failure("written", "another process has claimed the"
-      .. " order " .. row.order_id)
-  end
-  return after, err
+function _M.insert(store, caller, wanted, state, batch)
+  local row = row_of(wanted, placed)
+  row.state, row.claim = state, batch
+  return insertion.insert(store, caller, row)
 end
 
---- The order still waits for its turn to be sent: begin a new lease.
--- @tparam table caller
--- @tparam table row prepared
--- @treturn ?table row; nil where another process has claimed it
--- @treturn ?table err
-function Orders:renew(caller, row)
-  local is_there, misplaced = self.store:look()
-  if not is_there then
-    return nil, misplaced
+-- One that certainly was not accepted may be corrected. The id of a refused
+-- task must not pass for that of the next one.
+local function correction(row, wanted)
+  local changes = row_of(wanted, content)
+  for _, name in ipairs { "model", "label", "cost", "currency" } do
+    changes[name] = changes[name] or false
   end
-  local after, err = self.store:transition(caller, row, "prepared", { owner = caller.owner,
-    lease = self.store.lease })
-  if after == false then
-    return nil, self.store:failure("written", "another process has claimed the"
-      .. " order " .. row.order_id)
-  end
-  return after, err
+  changes.params_form, changes.error, changes.task_id = 2, false, false
+  changes.refused_tasks = row.task_id
+    and id_list.with(row.refused_tasks, row.task_id) or nil
+  return changes
 end
 
---- The order was not accepted, that is certain.
+-- A queued order that somebody sends now is the same one.
+local function keep_queued(changes, row, wanted)
+  if row.cost then
+    changes.cost, changes.currency = nil, nil
+  end
+  changes.label = wanted.label
+end
+
+local function place_again(store, caller, row, wanted)
+  local changes = correction(row, wanted)
+  if row.state == "queued" then
+    keep_queued(changes, row, wanted)
+  end
+  changes.owner, changes.lease, changes.claim = caller.owner, store.lease, false
+  if wanted.keeps then
+    changes.queued_at = false
+  end
+  return store:transition(caller, row, "prepared", changes)
+end
+
+--- Stage an order that is there, and certainly was not accepted.
+-- @tparam table store
 -- @tparam table caller
 -- @tparam table row
--- @tparam string why
--- @tparam ?number pause seconds until the caller sends it again; nil: it does not
--- @treturn ?table row
+-- @tparam table wanted see `orders:begin`
+-- @tparam string batch
+-- @treturn ?table row; false where another process has changed it meanwhile
 -- @treturn ?table err
-function Orders:unsent(caller, row, why, pause)
-  local state = row.queued_at and not pause and "queued" or "prepared"
-  local after, err = self.store:transition(caller, row, state, { error = why,
-    owner = pause and caller.owner or false,
-    lease = pause and pause + self.store.lease or false })
-  -- Another process that has taken it since may be sending it.
-  return after == false and row or after, err
+function _M.restage(store, caller, row, wanted, batch)
+  local changes = correction(row, wanted)
+  changes.claim, changes.owner, changes.lease = batch, false, false
+  return store:transition(caller, row, "staged", changes)
 end
 
--- Whether an answer is that of the order as it stands.
-local function is_answer_to(now, row, state, task_id)
-  return now.attempts == row.attempts and states.allows(now.state, state)
-    and (not now.task_id or not task_id or now.task_id == task_id)
+local function has_params(row, wanted)
+  local former = wanted.former or wanted.params
+  if row.params_form == archive.FORM then
+    return row.params == archive.digest(wanted.params)
+      or row.params == archive.digest(former)
+  end
+  return row.params == (row.params_form == 1 and former or wanted.params)
 end
 
--- A task that was bought for an order that has moved on is recorded beside its
--- own, and the order listed as open until a person dismisses it.
-local function record_late(store, caller, row, task_id)
-  if row.task_id == task_id or not task_id then
-    return row
-  end
-  local late_tasks = id_list.with(row.late_tasks, task_id)
-  if late_tasks == row.late_tasks then
-    return row
-  end
-  local after, err = store:update(caller, row, { closed_at = false,
-    late_tasks = late_tasks })
-  if after then
-    news.note_late(store, caller, after, task_id)
-  end
-  return after, err
+local function differs(row, wanted)
+  return row.base_url ~= wanted.base_url or not has_params(row, wanted)
 end
 
-local bought = { accepted = true, completed = true, failed = true,
-  cancelled = true }
+-- The verdicts about a take that is spent.
+local verdicts = { unknown = "unknown", abandoned = "spent" }
 
--- The states of an order whose request somebody will still send.
-local to_be_sent = { staged = true, queued = true, prepared = true,
-  submitting = true }
-
--- Another order of the same provider and account has the task, too.
-local function note_shared(store, caller, row)
-  local rows = store.news and store:all("task", row.task_id)
-  for _, other in ipairs(rows or {}) do
-    if other.order_id ~= row.order_id and other.account == row.account
-      and address.are_same(other.base_url, row.base_url) then
-      return news.note_notice(store, caller, row, "shared", row.task_id,
-        SHARED:format(row.task_id, other.order_key or other.order_id))
-    end
+--- What an order that is there, and is not to be sent now, is to one that is
+-- wanted under its key and take.
+-- @tparam table row
+-- @tparam table wanted
+-- @treturn string verdict of `orders:begin`
+function _M.verdict_on(row, wanted)
+  if differs(row, wanted) then
+    return "conflict"
+  elseif row.state == "prepared" or row.state == "submitting" then
+    return "busy"
   end
+  return verdicts[row.state] or "known"
 end
 
-local function resolve(self, caller, row, state, changes)
-  local store, now, err = self.store, row, nil
-  if not row.revision then
-    now, err = transitions.reload(store, row)
-    if not now and not err.gone then
-      return nil, err
-    end
-  end
-  local outcome = { owner = false, lease = false, task_id = changes.task_id,
-    task_created = changes.task_created,
-    accepted_at = bought[state] and caller.now or nil,
-    error = changes.error or false }
-  for _ = 1, transitions.ATTEMPTS do
-    local after
-    if not now then
-      after, err = restoration.write_back(store, caller, row, state, outcome,
-        record_late)
-    elseif restoration.has_gone_back(now, row) and state ~= "refused" then
-      after, err = restoration.bring_forward(store, caller, now, row, state,
-        outcome)
-    elseif is_answer_to(now, row, state, changes.task_id) then
-      after, err = store:transition(caller, now, state, outcome)
-    elseif bought[state] then
-      after, err = record_late(store, caller, now, changes.task_id)
-    else
-      after = now
-    end
-    if after ~= false then
-      return after, err
-    end
-    now, err = transitions.reload(store, row)
-    if not now and (not err.gone or state == "refused") then
-      return nil, err
-    end
-  end
-  return transitions.contended(store, row.order_id)
+-- Whether an order may be sent by whoever creates it by its key. A queued one
+-- is the same order: to change it there would be another.
+local function is_free(row, wanted, busy)
+  local state = row.state
+  return state == "refused" or state == "staged" or state == "prepared"
+    and not busy or state == "queued" and not differs(row, wanted)
 end
 
---- How the sending of an order ended.
--- @tparam table caller
--- @tparam table row as `submitting` gave it; without its revision where the database
---   may have been put back since
--- @tparam string state accepted, failed, cancelled, refused or unknown
--- @tparam table changes `task_id`, `task_created`, `error`
--- @treturn ?table row; where the order had moved on, the task was recorded beside
---   its own, and where the ledger had forgotten it, it was written back
--- @treturn ?table err; with `gone` where it was refused and the ledger does not
---   hold it any more, or where its file is one that nobody else reads (`misplaced`)
-function Orders:resolve(caller, row, state, changes)
-  local after, err = resolve(self, caller, row, state, changes)
-  local kept, lost = true, nil
-  if after and changes.task_id then
-    note_shared(self.store, caller, after)
-    kept, lost = self.store:check_kept()
-  end
-  if not kept then
-    return nil, lost
-  elseif after and after.queued_at and not to_be_sent[after.state] then
-    queue.drop_body(self.store, after) -- where that fails `archive` does it
-  end
-  return after, err
-end
-
--- Whether an order is of the caller's provider and account; one that serves all
--- accounts names none.
-local function is_of(caller, row)
-  return (not caller.account or row.account == caller.account)
-    and (not caller.base_url
-      or address.are_same(row.base_url, caller.base_url))
-end
-
-local function which_are(rows, holds)
-  local list = {}
-  for _, row in ipairs(rows) do
-    list[#list + 1] = holds(row) and row or nil
-  end
-  return list
-end
-
--- The orders of a task: those of its provider and account; or the only one that
--- there is, for somebody may have corrected a base URL. Of several that a provider
--- has given the same task a worker may change those that it has claimed.
-local function rows_of(store, caller, id, order_id)
-  local rows, err = store:all("task", id)
-  if not rows then
-    return nil, err
-  end
-  local fit = which_are(rows, function(row) return is_of(caller, row) end)
-  if not fit[1] and #rows == 1 then
-    fit = rows
-  end
-  if order_id then
-    fit = which_are(fit, function(row) return row.order_id == order_id end)
-  end
-  local own = which_are(fit, function(row)
-    return caller.worker and row.claim == caller.worker
-  end)
-  return own[1] and own or fit
-end
-
--- Of several orders of one task the one that a file is of: that which has its path,
--- else one that has none, else one whose video is not saved yet.
-local function of_file(rows, path)
-  if #rows < 2 then
-    return rows
-  end
-  for _, holds in ipairs {
-    function(row) return row.path == path end,
-    function(row) return row.path == nil end,
-    function(row) return row.state ~= "downloaded" end } do
-    local found = which_are(rows, holds)
-    if found[1] then
-      return { found[1] }
-    end
-  end
-  return {}
-end
-
-local function note_elsewhere(store, caller, row)
-  if not is_of(caller, row) then
-    news.note_notice(store, caller, row, "elsewhere", row.task_id,
-      ELSEWHERE:format(row.task_id, row.base_url))
-  end
-end
-
--- What came of an update of all orders of a task: "none" where there are none.
-local function outcome_of(rows, err)
-  return rows and (rows[1] and true or "none"), err
-end
-
-local function update_task(self, caller, rows, state, changes)
-  for _, row in ipairs(rows or {}) do
-    local is_so = row.state == state and not changes.path
-    local ok, err = transitions.check_claim(caller, row)
-    if not ok then
-      return nil, err
-    elseif states.allows(row.state, state) and not is_so then
-      ok, err = transitions.apply(self.store, caller, row, state, changes)
-      note_elsewhere(self.store, caller, row)
-    elseif row.missing_since then
-      ok, err = self.store:update(caller, row, { missing_since = false })
-    end
-    if ok == nil then
-      return nil, err
-    end
-  end
-  return outcome_of(rows)
-end
-
---- A task was seen: it has ended, or the order it is of was accepted.
--- @tparam table caller
--- @tparam string id the task's
--- @tparam string state accepted, completed, failed or cancelled
--- @tparam ?string why it failed
--- @treturn ?boolean|string true; "none" where the ledger has no order of it
--- @treturn ?table err
-function Orders:seen(caller, id, state, why)
-  local rows, err = rows_of(self.store, caller, id)
-  if not rows then
-    return nil, err
-  end
-  return update_task(self, caller, rows, state, { error = why or false,
-    missing_since = false })
-end
-
-local function save(self, caller, state, id, file, order_id)
-  local rows, err = rows_of(self.store, caller, id, order_id)
-  if not rows then
-    return nil, err
-  end
-  return update_task(self, caller, of_file(rows, file.path), state,
-    { path = file.path, machine = file.machine, bytes = file.bytes,
-      sha256 = file.sha256, missing_since = false })
-end
-
---- The video of a task is on disk and about to be renamed: where the process ends
--- during that, the next one recognises the file by what is recorded here.
--- @tparam table caller
--- @tparam string id the task's
--- @tparam table file `path`, `machine`, `bytes`, `sha256`
--- @tparam ?string order_id of the order that the file is of, where that is known
--- @treturn ?boolean|string see `seen`
--- @treturn ?table err
-function Orders:placing(caller, id, file, order_id)
-  return save(self, caller, "completed", id, file, order_id)
-end
-
---- The video of a task is on disk.
--- @tparam table caller
--- @tparam string id the task's
--- @tparam table file `path`, `machine`, `bytes`, `sha256`
--- @tparam ?string order_id see `placing`
--- @treturn ?boolean|string see `seen`
--- @treturn ?table err
-function Orders:downloaded(caller, id, file, order_id)
-  return save(self, caller, "downloaded", id, file, order_id)
-end
-
---- The provider does not know a task any more.
--- @tparam table caller
--- @tparam string id the task's
--- @treturn ?boolean|string see `seen`
--- @treturn ?table err
-function Orders:missing(caller, id)
-  local rows, err = rows_of(self.store, caller, id)
-  for _, row in ipairs(rows or {}) do
-    local ok
-    ok, err = transitions.check_claim(caller, row)
-    if ok and not row.missing_since and states.is_open(row.state) then
-      ok, err = self.store:update(caller, row, { missing_since = caller.now })
-    end
-    if ok == nil then
-      return nil, err
-    end
-  end
-  return outcome_of(rows, err)
-end
-
---- The order of a task.
--- @tparam table caller
--- @tparam string id the task's
--- @tparam ?string path of a file that is to be its video's
--- @tparam ?string order_id of the order, where that is known
--- @tparam ?boolean strictly whether one of another provider or account is none
--- @treturn ?table row; nil where there is none
--- @treturn ?table err
-function Orders:of_task(caller, id, path, order_id, strictly)
-  local rows, err = rows_of(self.store, caller, id, order_id)
-  local row = rows and (path and of_file(rows, path) or rows)[1]
-  return row and (not strictly or is_of(caller, row)) and row or nil, err
-end
-
---- List the open orders, or all, oldest first. Those whose process ended are
--- recovered first.
--- @tparam table caller
--- @tparam number limit rows at most
--- @tparam ?string after id of the last order of the page before
--- @tparam ?boolean all also those about which nothing is to be done
--- @treturn ?table rows
--- @treturn ?string|table where more may follow the `after` of the next page;
---   or err
-function Orders:pending(caller, limit, after, all)
-  local page, err = self.store:list(all and "all" or "open", limit, after)
-  if not page then
-    return nil, err
-  end
-  local rows = {}
-  for _, row in ipairs(page) do
-    row, err = transitions.recover_listed(self.store, caller, row)
+-- What is to be done where the order is there; see `begin`. False where it has
+-- changed meanwhile. By a `failure` of `store:look` nothing is placed.
+local function decide(store, caller, row, wanted, failure)
+  local busy = leases.is_busy(store, caller, row)
+  local err
+  if row.state == "submitting" and not busy then
+    row, err = transitions.mark_unknown(store, caller, row)
     if not row then
-      return nil, err
-    elseif all or row.late_tasks or states.is_open(row.state) then
-      rows[#rows + 1] = row
+      return row, err
     end
   end
-  return rows, #page == limit and page[limit].order_id or nil
-end
-
--- `look_up`, `dismiss`, `adopt` and `label`, each with the `caller` first.
-for name, decide in pairs(decision) do
-  Orders[name] = function(self, ...)
-    return decide(self.store, ...)
+  local free = is_free(row, wanted, busy)
+  if free and wanted.waited then
+    return "unsent", row
+  elseif free and failure and failure.misplaced then
+    return nil, failure
+  elseif free then
+    local taken
+    taken, err = place_again(store, caller, row, wanted)
+    return taken and "send" or taken, taken or err
   end
+  return _M.verdict_on(row, wanted), row
 end
 
--- Each with the `caller` first.
-for name, act in pairs { stage = queue.stage, enqueue_staged = queue.enqueue,
-  unstage = queue.unstage, claim = queue.claim, unclaim = queue.unclaim,
-  left = queue.left, heartbeat = queue.heartbeat, register = workers.register,
-  retire = workers.retire, set_limits = limit_settings.set,
-  limits = limit_settings.list, gates = gates.list, probe = gates.probe, hold = gates.hold,
-  halt = gates.halt, suspect = gates.suspect, continue = gates.continue, pulse = gates.pulse,
-  history = history.list, states = history.states, status = history.status,
-  archive = archive.page, admit = requests.admit, requests = requests.list,
-  usage = requests.usage, delete_request = requests.delete,
-  removed = requests.removed, begin_session = sessions.begin,
-  has_session = sessions.has, end_session = sessions.finish } do
-  Orders[name] = function(self, ...)
-    return act(self.store, ...)
+-- The verdict where only one of two orders of a key has an account.
+local function verdict_on_account(wanted)
+  return wanted.account == "" and "no_account" or "unlabelled"
+end
+
+--- The order that is there under a key, take and account.
+-- @tparam table store
+-- @tparam table wanted
+-- @treturn ?table row, with `next_take` of its key
+-- @treturn ?string a verdict that rules the order out
+-- @treturn ?table err
+function _M.look_up(store, wanted)
+  local rows, err = store:of_key(wanted.key, wanted.other_key)
+  if not rows then
+    return nil, nil, err
   end
+  local row, other, next_take = _M.choose(rows, wanted)
+  row = other or row
+  if row then
+    row.next_take = next_take
+  end
+  return row, other and verdict_on_account(wanted)
 end
 
---- Whether what is recorded can be read by others; see `starvideos.ledger.store`.
--- @treturn ?boolean true
--- @treturn ?table err
-function Orders:check_kept()
-  return self.store:check_kept()
+-- `failure` is that of `store:look`, or of an insert which has been tried.
+local function look(store, caller, wanted, failure)
+  local rows, err = {}, nil
+  if wanted.key then
+    rows, err = store:of_key(wanted.key, wanted.other_key)
+  end
+  if not rows then
+    return nil, err
+  end
+  local row, other, next_take = _M.choose(rows, wanted)
+  local verdict, result
+  if other then
+    verdict, result = verdict_on_account(wanted), other
+  elseif row then
+    verdict, result = decide(store, caller, row, wanted, failure)
+  elseif failure then
+    return nil, failure
+  else
+    result, err = _M.insert(store, caller, wanted, "prepared")
+    verdict, result = result and "send" or result, result or err
+  end
+  if verdict then
+    result.next_take = next_take
+  end
+  return verdict, result
 end
 
---- Copy a ledger in a file while others use it.
--- @tparam table _ caller
--- @tparam string path of the copy, which must not be there
--- @treturn ?boolean true
--- @treturn ?table err
-function Orders:backup(_, path)
-  return self.store:copy_to(path)
-end
-
---- Close the connection.
-function Orders:close()
-  self.store:close()
-end
-
---- The orders; nothing is opened before it is needed.
--- @tparam table options plain data: `address` (absolute path of a SQLite file,
---   or a `postgres://` URL), `fsync`, `lease` (seconds that an order is held)
--- @treturn table orders
-function _M.new(options)
-  return setmetatable({ store = stores.new(options) }, Orders)
+--- Record an order, or find the one that was placed under its key and take.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table wanted see `orders:begin`
+-- @treturn ?string see `orders:begin`
+-- @treturn table row, or err
+function _M.begin(store, caller, wanted)
+  local is_there, failure = store:look()
+  local row
+  if is_there and wanted.at_once and not wanted.other_key then
+    row, failure = insertion.insert_submitting(store, caller,
+      row_of(wanted, placed))
+  end
+  if row then
+    row.next_take = wanted.take + 1
+    return "send", row
+  end
+  for _ = 1, transitions.ATTEMPTS do
+    local verdict
+    verdict, row = look(store, caller, wanted, failure)
+    if verdict ~= false then
+      return verdict, row
+    end
+  end
+  return transitions.contended(store, tostring(wanted.key))
 end
 
 return _M

@@ -3,11 +3,11 @@
 -- wait for or save.
 -- @module starvideos.ledger.queue
 
-local gates = require "starvideos.ledger.gates"
+local queue_stops = require "starvideos.ledger.queue_stops"
 local leases = require "starvideos.ledger.lease"
 local limit_sql = require "starvideos.ledger.limit_sql"
-local news = require "starvideos.ledger.news"
-local placement = require "starvideos.ledger.placement"
+local changes = require "starvideos.ledger.changes"
+local orders = require "starvideos.ledger.orders"
 local transitions = require "starvideos.ledger.transitions"
 local workers = require "starvideos.ledger.workers"
 
@@ -115,9 +115,9 @@ local function stage_row(store, caller, batch, wanted, row)
   if not after then
     return nil, err
   elseif row then
-    after, err = placement.restage(store, caller, row, wanted, batch)
+    after, err = orders.restage(store, caller, row, wanted, batch)
   else
-    after, err = placement.insert(store, caller, wanted, "staged", batch)
+    after, err = orders.insert(store, caller, wanted, "staged", batch)
   end
   if not after then
     return after, err
@@ -130,7 +130,7 @@ end
 -- A queued order keeps the price it was placed at. One that had none, which a
 -- limit of spend holds back, gets one; false where it has changed meanwhile.
 local function known(store, caller, row, wanted)
-  local verdict = placement.verdict_on(row, wanted)
+  local verdict = orders.verdict_on(row, wanted)
   local err
   if verdict == "known" and row.state == "queued" and not row.claim
     and not row.cost and wanted.cost then
@@ -148,7 +148,7 @@ end
 -- What becomes of one order of a batch; false where another process has changed
 -- it meanwhile.
 local function stage_one(store, caller, batch, wanted)
-  local row, verdict, err = placement.look_up(store, wanted)
+  local row, verdict, err = orders.look_up(store, wanted)
   if err or verdict then
     return verdict and { verdict = verdict, row = row }, err
   elseif row then
@@ -226,7 +226,7 @@ function _M.enqueue(store, caller, batch, expected)
     if not ok then
       return nil, problem
     end
-    ok, problem = news.note_all(store, caller, "queued",
+    ok, problem = changes.note_all(store, caller, "queued",
       "claim = ? AND state = 'staged'", batch)
     if not ok then
       return nil, problem
@@ -401,10 +401,10 @@ end
 -- @tparam string id
 -- @tparam table beaten see `starvideos.ledger.workers`; and `account`, `base_url`
 -- @treturn ?table see there; and `factor`, `hold` and `halted` of
---   `starvideos.ledger.gates`
+--   `starvideos.ledger.queue_stops`
 -- @treturn ?table err
 function _M.heartbeat(store, caller, id, beaten)
-  local pulse, err = gates.pulse(store, caller, beaten)
+  local pulse, err = queue_stops.pulse(store, caller, beaten)
   if not pulse then
     return nil, err
   end

@@ -3,14 +3,14 @@
 -- and it holds no secrets.
 -- @module starvideos.ledger.record
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local columns = require "starvideos.ledger.columns"
 local core = require "starvideos.core"
 local id_list = require "starvideos.ledger.id_list"
-local json = require "starvideos.json"
-local redact = require "starvideos.redact"
-local tasks = require "starvideos.api.task" -- a task for its readers: plain data
-local utf8 = require "starvideos.utf8"
+local json = require "starvideos.base.json"
+local redact = require "starvideos.base.redact"
+local tasks = require "starvideos.base.task" -- a task for its readers: plain data
+local utf8 = require "starvideos.base.utf8"
 
 local _M = {}
 

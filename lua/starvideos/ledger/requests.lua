@@ -4,8 +4,8 @@
 
 local archive = require "starvideos.ledger.archive"
 local leases = require "starvideos.ledger.lease"
-local news = require "starvideos.ledger.news"
-local placement = require "starvideos.ledger.placement"
+local changes = require "starvideos.ledger.changes"
+local orders = require "starvideos.ledger.orders"
 local queue = require "starvideos.ledger.queue"
 
 local unpack = table.unpack or unpack
@@ -150,12 +150,12 @@ end
 
 -- The order of the key that is there.
 local function find_keyed(store, wanted)
-  local row, verdict, err = placement.look_up(store, wanted)
+  local row, verdict, err = orders.look_up(store, wanted)
   if not row then
     return nil, err
   end
   local same = not verdict
-    and placement.verdict_on(row, wanted) ~= "conflict"
+    and orders.verdict_on(row, wanted) ~= "conflict"
   return { verdict = same and "known" or "conflict", row = row }
 end
 
@@ -186,7 +186,7 @@ end
 local function enqueue(store, caller, wanted)
   local row, err = store:look()
   if row then
-    row, err = placement.insert(store, caller, wanted, "staged", wanted.id)
+    row, err = orders.insert(store, caller, wanted, "staged", wanted.id)
   end
   if not row then
     return nil, err or store:failure("written", "another order has its key")
@@ -201,7 +201,7 @@ local function enqueue(store, caller, wanted)
     return nil, err
   end
   row.state, row.queued_at = "queued", caller.now
-  news.note(store, caller, row)
+  changes.note(store, caller, row)
   return { verdict = "new", row = row }
 end
 

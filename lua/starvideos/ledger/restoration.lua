@@ -4,7 +4,7 @@
 
 local columns = require "starvideos.ledger.columns"
 local insertion = require "starvideos.ledger.insertion"
-local news = require "starvideos.ledger.news"
+local changes = require "starvideos.ledger.changes"
 
 local _M = {}
 
@@ -53,31 +53,31 @@ end
 -- @treturn ?table the new row; false where another process has changed it
 -- @treturn ?table err
 function _M.bring_forward(store, caller, now, row, state, outcome)
-  local changes = {}
+  local values = {}
   for _, column in ipairs(columns) do
     if not of_a_moment[column.name] then
-      changes[column.name] = row[column.name]
+      values[column.name] = row[column.name]
     end
   end
   for name, value in pairs(outcome) do
-    changes[name] = value
+    values[name] = value
   end
-  changes.claim = not now.claim and claim_of(store, row, state) or nil
-  local after, err = store:update(caller, now, changes, state)
+  values.claim = not now.claim and claim_of(store, row, state) or nil
+  local after, err = store:update(caller, now, values, state)
   if after then
-    news.note_notice(store, caller, after, "forgotten", after.task_id, FORGOTTEN)
+    changes.note_notice(store, caller, after, "forgotten", after.task_id, FORGOTTEN)
   end
   return after, err
 end
 
 local function insert(store, caller, row, state, outcome)
   return store:atomically(function()
-    local fresh, noted = { state = "prepared" }, news.count(store)
+    local fresh, noted = { state = "prepared" }, changes.count(store)
     for _, column in ipairs(placed) do
       fresh[column.name] = row[column.name]
     end
     local made, err = insertion.insert(store, caller, fresh)
-    news.forget(store, noted) -- nobody placed it now
+    changes.forget(store, noted) -- nobody placed it now
     if not made then
       return made, err
     end

@@ -1,13 +1,13 @@
 --- What a ledger is told of a task, by its id: these are methods of a ledger. The
 -- orders of a task are those of its provider (by base URL) and account; see
--- `starvideos.ledger.orders`.
+-- `starvideos.ledger.tasks`.
 -- @module starvideos.ledger.sighting
 
 local memory = require "starvideos.ledger.memory"
 local owner = require "starvideos.ledger.owner"
 local record = require "starvideos.ledger.record"
-local redact = require "starvideos.redact"
-local tasks = require "starvideos.api.task"
+local redact = require "starvideos.base.redact"
+local tasks = require "starvideos.base.task"
 
 local _M = {}
 

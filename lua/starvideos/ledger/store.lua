@@ -2,16 +2,16 @@
 -- revision it has read, so that of two processes only one can make the next.
 -- @classmod starvideos.ledger.store
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local columns = require "starvideos.ledger.columns"
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local limits = require "starvideos.ledger.limits"
 local locations = require "starvideos.ledger.location"
-local news = require "starvideos.ledger.news"
+local changes = require "starvideos.ledger.changes"
 local schema = require "starvideos.ledger.schema"
 local states = require "starvideos.ledger.states"
-local utf8 = require "starvideos.utf8"
+local utf8 = require "starvideos.base.utf8"
 
 local unpack = table.unpack or unpack
 
@@ -330,7 +330,7 @@ local function put(change, name, value)
   end
 end
 
--- `lease` in the changes begins a new lease, or ends it where it is false.
+-- `lease` in the values begins a new lease, or ends it where it is false.
 local function put_lease(self, caller, change, lease)
   local clock = self.database:clock()
   local here = lease and not clock
@@ -344,9 +344,9 @@ local function put_lease(self, caller, change, lease)
 end
 
 -- An order with late tasks is open until a person dismisses them.
-local function closing_time(row, state, changes, now)
-  if changes.closed_at ~= nil then
-    return changes.closed_at or nil
+local function closing_time(row, state, values, now)
+  if values.closed_at ~= nil then
+    return values.closed_at or nil
   end
   local is_open = states.is_open(state)
     or row.late_tasks ~= nil and row.closed_at == nil
@@ -359,7 +359,7 @@ local function is_over(state)
   return state == "unknown" or state ~= "staged" and not states.is_open(state)
 end
 
-local function change_of(self, caller, row, state, changes)
+local function change_of(self, caller, row, state, values)
   local after = core.sized(0, columns.FILLED)
   for name, value in pairs(row) do
     after[name] = value
@@ -369,11 +369,11 @@ local function change_of(self, caller, row, state, changes)
   local now = self.rounded(caller.now)
   put(change, "state", state)
   put(change, "updated_at", now)
-  put(change, "closed_at", closing_time(row, state, changes, now))
+  put(change, "closed_at", closing_time(row, state, values, now))
   if row.claim and is_over(state) then
     put(change, "claim", nil)
   end
-  for name, value in pairs(changes) do
+  for name, value in pairs(values) do
     if name == "lease" then
       put_lease(self, caller, change, value)
     elseif name ~= "closed_at" then
@@ -394,7 +394,7 @@ end
 --- Write a change of an order, if no other process has changed that.
 -- @tparam table row as it was read
 -- @tparam table change
--- @tparam ?table more `set` and `where`: what it changes beside, and what must
+-- @tparam ?table more `set` and `where`: what it sets beside, and what must
 --   hold; each `sql`, its `values` and their `count`
 -- @treturn ?number how many rows were changed
 -- @treturn ?table err
@@ -445,8 +445,8 @@ function Store.changed(_, row, change)
   return change.after
 end
 
-local function update(self, caller, row, changes, state)
-  local change = change_of(self, caller, row, state, changes)
+local function update(self, caller, row, values, state)
+  local change = change_of(self, caller, row, state, values)
   local effect = limits.effect(row, change.after)
   if effect then
     return limits.carry_out(self, caller, row, change, effect)
@@ -468,14 +468,14 @@ end
 -- step uses.
 -- @tparam table caller
 -- @tparam table row as it was read
--- @tparam table changes by column; false for none
+-- @tparam table values by column; false for none
 -- @tparam[opt] string state
 -- @treturn ?table the new row; false where another process has changed it
 -- @treturn ?table err
-function Store:update(caller, row, changes, state)
-  local after, err = update(self, caller, row, changes, state or row.state)
+function Store:update(caller, row, values, state)
+  local after, err = update(self, caller, row, values, state or row.state)
   if after then
-    news.note(self, caller, after, row.state)
+    changes.note(self, caller, after, row.state)
   end
   return after, err
 end
@@ -484,15 +484,15 @@ end
 -- @tparam table caller
 -- @tparam table row as it was read
 -- @tparam string state
--- @tparam table changes by column; false for none
+-- @tparam table values by column; false for none
 -- @treturn ?table the new row; false where another process has changed it, or
 --   where its state does not lead to that one
 -- @treturn ?table err
-function Store:transition(caller, row, state, changes)
+function Store:transition(caller, row, state, values)
   if not states.allows(row.state, state) then
     return false
   end
-  return self:update(caller, row, changes, state)
+  return self:update(caller, row, values, state)
 end
 
 --- Record when the caller first saw an order whose lease is on a clock that it
@@ -515,15 +515,15 @@ function Store:transaction(body)
     return nil, problem
   end
   local tried, result, err
-  local noted = news.count(self)
+  local noted = changes.count(self)
   local done, why = self.database:transaction(function()
-    news.forget(self, noted)
+    changes.forget(self, noted)
     tried = true
     result, err = body()
     return result, "undone"
   end)
   if not done then
-    news.forget(self, noted)
+    changes.forget(self, noted)
   end
   if done or tried and not result then
     return result, err

@@ -4,7 +4,7 @@
 -- @module starvideos.ledger.workers
 
 local leases = require "starvideos.ledger.lease"
-local news = require "starvideos.ledger.news"
+local changes = require "starvideos.ledger.changes"
 local owners = require "starvideos.ledger.owner"
 
 local unpack = table.unpack or unpack
@@ -109,7 +109,7 @@ function _M.is_dead(store, caller, row)
 end
 
 local function free(store, caller, id)
-  local ok, err = news.note_all(store, caller, "queued",
+  local ok, err = changes.note_all(store, caller, "queued",
     "claim = ? AND state = 'prepared'", id)
   if not ok then
     return nil, err

@@ -2,7 +2,7 @@
 -- this machine (DNS rebinding) names its own host.
 -- @module starvideos.nginx.host
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 
 local _M = {}
 

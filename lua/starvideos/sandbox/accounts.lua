@@ -3,9 +3,9 @@
 -- account without limits shows how far its clients go.
 -- @classmod starvideos.sandbox.accounts
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local heap = require "starvideos.sandbox.heap"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local responses = require "starvideos.sandbox.response"
 local window = require "starvideos.sandbox.window"
 

@@ -15,7 +15,7 @@
 -- @module starvideos.sandbox.control
 
 local responses = require "starvideos.sandbox.response"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local scenarios = require "starvideos.sandbox.scenario"
 
 local _M = {}

@@ -2,7 +2,7 @@
 -- @module starvideos.sandbox.create
 
 local responses = require "starvideos.sandbox.response"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local refusal = require "starvideos.sandbox.refusal"
 local effects = require "starvideos.sandbox.scenario.effect"
 local scenarios = require "starvideos.sandbox.scenario"

@@ -5,7 +5,7 @@
 -- @module starvideos.sandbox
 
 local accounts = require "starvideos.sandbox.accounts"
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local responses = require "starvideos.sandbox.response"
 local clip = require "starvideos.sandbox.media.clip"
 local control = require "starvideos.sandbox.control"

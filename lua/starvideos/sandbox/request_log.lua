@@ -3,7 +3,7 @@
 -- with.
 -- @classmod starvideos.sandbox.request_log
 
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local tasks = require "starvideos.sandbox.task"
 
 local Log = {}

@@ -2,7 +2,7 @@
 -- A response is `{ status, headers, body }`, header names in lower case.
 -- @module starvideos.sandbox.response
 
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 
 local _M = {}
 

@@ -1,7 +1,7 @@
 --- Links that expire and cannot be guessed.
 -- A keyed digest of simple arithmetic, the same in every Lua: enough to refuse
 -- an altered or invented link of the sandbox, but not cryptography. It is no
--- `starvideos.fingerprint`, which is short and has no secret.
+-- `starvideos.base.fingerprint`, which is short and has no secret.
 -- @module starvideos.sandbox.signature
 
 local _M = {}

@@ -3,7 +3,7 @@
 -- @module starvideos.sandbox.task
 
 local clip = require "starvideos.sandbox.media.clip"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local refusal = require "starvideos.sandbox.refusal"
 local scenarios = require "starvideos.sandbox.scenario"
 local signature = require "starvideos.sandbox.signature"

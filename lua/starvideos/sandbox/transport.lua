@@ -2,7 +2,7 @@
 -- @module starvideos.sandbox.transport
 
 local body = require "starvideos.sandbox.body"
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local url = require "starvideos.sandbox.url"
 
 local _M = {}

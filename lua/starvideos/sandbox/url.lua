@@ -1,7 +1,7 @@
 --- URLs: percent-coding, parts, and the facts a reference may carry.
 -- @module starvideos.sandbox.url
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 
 
 local _M = {}

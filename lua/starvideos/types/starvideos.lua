@@ -273,7 +273,7 @@ function starvideos.work(options) end
 function starvideos.limits(options) end
 
 ---Read a list of orders from a file of JSON lines, for `enqueue` and `generate_all`; see
----`starvideos.operation.manifest`.
+---`starvideos.fleet.manifest`.
 ---@param path string
 ---@return starvideos.ListedOrder[]? list
 ---@return starvideos.Error? err of kind io or validation

@@ -4,7 +4,7 @@
 -- goal is met.
 
 local figure = require "spec.bench.figure"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local provider = require "spec.bench.hosts.provider"
 local shell = require "starvideos.nginx.shell"
 

@@ -3,7 +3,7 @@
 
 local figure = require "spec.bench.figure"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local love = require "spec.fixtures.love"
 local provider = require "spec.bench.hosts.provider"
 local shell = require "starvideos.nginx.shell"

@@ -4,7 +4,7 @@
 local figure = require "spec.bench.figure"
 local files = require "spec.fixtures.files"
 local host = require "spec.fixtures.nginx_host"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local nginx = require "spec.fixtures.nginx"
 local pingers = require "spec.bench.hosts.pinger"
 local shell = require "starvideos.nginx.shell"

@@ -2,7 +2,7 @@
 -- it made when this was first counted.
 
 local figure = require "spec.bench.figure"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local provider = require "spec.bench.hosts.provider"
 local shell = require "starvideos.nginx.shell"
 

@@ -4,7 +4,7 @@
 
 -- luacheck: globals objects
 
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local starvideos = require "starvideos"
 
 local base_url, ca_file, how = arg[1], arg[2], arg[3]

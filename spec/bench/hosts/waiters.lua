@@ -3,7 +3,7 @@
 
 local figure = require "spec.bench.figure"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 
 local _M = {}
 

@@ -4,7 +4,7 @@
 
 local curl = require "starvideos.curl"
 local figure = require "spec.bench.figure"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local sandbox = require "starvideos.sandbox.nginx"
 local waiters = require "spec.bench.hosts.waiters"
 

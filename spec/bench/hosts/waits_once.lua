@@ -7,9 +7,9 @@
 
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local starvideos = require "starvideos"
-local watch = require "starvideos.polling.watch"
+local watch = require "starvideos.wait.watch"
 
 local base_url, ca_file, ids_file, how = arg[1], arg[2], arg[3], arg[4]
 

@@ -1,9 +1,9 @@
 --- docs/performance.md, from the lines of docs/performance.jsonl and page.md, in
 -- which places stand as @name@.
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local list = require "spec.bench.peers.list"
 
 local _M = {}

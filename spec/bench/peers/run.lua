@@ -9,7 +9,7 @@
 
 local figure = require "spec.bench.figure"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local list = require "spec.bench.peers.list"
 local machine = require "spec.bench.peers.machine"
 local page = require "spec.bench.peers.page"

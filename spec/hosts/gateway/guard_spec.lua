@@ -5,7 +5,7 @@ local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
 local gateways = require "spec.fixtures.gateway"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local raw_http = require "spec.fixtures.raw_http"
 local shell = require "starvideos.nginx.shell"
 local socket = require "socket"
@@ -58,7 +58,7 @@ describe("the guard of a gateway in nginx", function()
   end
 
   it("limits what one caller has under way in all nginx workers", function()
-    start(CALLERS, nil, 'require("starvideos.gateway.guard").policy.counted = 3')
+    start(CALLERS, nil, 'require("starvideos.gateway.access").policy.counted = 3')
     local clients = {}
     local give_up = core.now() + 30
     local function open(count)
@@ -116,7 +116,7 @@ describe("the guard of a gateway in nginx", function()
         ["set-cookie"]:match "^[^;]+"
       local second = gateways.start { base_url = "http://127.0.0.1:9",
         api_key = "key", callers = CALLERS, ledger = first.prefix .. "/ledger.db",
-        before = 'require("starvideos.gateway.guard").policy.session = 0.5' }
+        before = 'require("starvideos.gateway.access").policy.session = 0.5' }
       local function status_at(one)
         gateway = one
         return (list { Cookie = cookie })

@@ -4,7 +4,7 @@ local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
 local gateways = require "spec.fixtures.gateway"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local raw_http = require "spec.fixtures.raw_http"
 local socket = require "socket"
 

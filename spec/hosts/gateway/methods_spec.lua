@@ -3,7 +3,7 @@
 local books = require "spec.fixtures.books"
 local curl = require "starvideos.curl"
 local gateways = require "spec.fixtures.gateway"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local raw_http = require "spec.fixtures.raw_http"
 local sandbox = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"

@@ -4,7 +4,7 @@
 local gateways = require "spec.fixtures.gateway"
 local core = require "starvideos.core"
 local http = require "socket.http"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local ltn12 = require "ltn12"
 local sandbox = require "starvideos.sandbox.nginx"
 local socket = require "socket"

@@ -5,7 +5,7 @@ local commands = require "spec.fixtures.gateway_command"
 local file = require "starvideos.nginx.file"
 local files = require "spec.fixtures.files"
 local interpreter = require "spec.fixtures.interpreter"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local sandbox = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"
 

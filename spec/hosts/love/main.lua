@@ -6,7 +6,7 @@
 -- luacheck: globals love
 
 local core = require "starvideos.core"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local starvideos = require "starvideos"
 
 local example, name, result_file, scenario = unpack(arg, 2)

@@ -1,7 +1,7 @@
 -- What nginx runs in nginx_runtime_spec.lua and the benchmark: one action a
 -- request, named in its path, with its arguments in the query.
 
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local starvideos = require "starvideos"
 
 local _M = {}
@@ -32,7 +32,7 @@ end
 
 -- How many pumps this worker has had.
 local function count_pumps()
-  local pump = require "starvideos.runtime.ngx.pump"
+  local pump = require "starvideos.host.ngx.wakeups"
   for name, value in pairs(settings().limits or {}) do
     pump.limits[name] = value
   end
@@ -46,7 +46,7 @@ end
 -- As the spec wants the ledger's thread to be waited for.
 local function set_policy()
   for name, value in pairs(settings().policy or {}) do
-    require("starvideos.ledger.proxy").policy[name] = value
+    require("starvideos.ledger.thread").policy[name] = value
   end
 end
 
@@ -334,7 +334,7 @@ end
 function actions.held()
   collectgarbage()
   collectgarbage()
-  local pump = require "starvideos.runtime.ngx.pump"
+  local pump = require "starvideos.host.ngx.wakeups"
   local known = settings()
   local source = pump.source(known.ca_file)
   local waiting = 0

@@ -4,9 +4,9 @@
 -- luacheck: read globals ngx
 
 local core = require "starvideos.core"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local starvideos = require "starvideos"
-local transports = require "starvideos.transport.resty_http"
+local transports = require "starvideos.host.resty_http"
 
 local _M = {}
 

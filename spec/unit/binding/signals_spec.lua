@@ -34,7 +34,7 @@ describe("a host's", function()
       return core.with_signals_held(file.write, file, TEXT)
     end,
     ["the runtime without libcurl"] = function(path)
-      return require("starvideos.runtime.disk").write(path, TEXT, "wb")
+      return require("starvideos.base.disk").write(path, TEXT, "wb")
     end,
   }
 
@@ -103,7 +103,7 @@ describe("a host's", function()
 
   it("life does not depend on who reads the report of a listener", function()
     assert.equal("alive\n", shell.read(shell.fill([[{ @lua@ -e '
-      local listener = require "starvideos.listener"
+      local listener = require "starvideos.base.listener"
       local context = { told = {}, wall_clock = os.time, runtime = {} }
       os.execute "sleep 0.1"
       for index = 1, 3 do

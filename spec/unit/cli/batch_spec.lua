@@ -1,10 +1,10 @@
 -- Lists of videos from the command line, in simulated time.
 
-local boards = require "starvideos.cli.board"
+local boards = require "starvideos.cli.progress_view"
 local clip = require "spec.fixtures.clip"
 local command = require "spec.fixtures.command"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local monitors = require "starvideos.cli.monitor"
 local shell = require "starvideos.nginx.shell"
 

@@ -1,7 +1,7 @@
 local command = require "spec.fixtures.command"
 local core = require "starvideos.core"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local shell = require "starvideos.nginx.shell"
 local versions = require "starvideos.cli.versions"
 

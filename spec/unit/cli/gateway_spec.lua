@@ -1,7 +1,7 @@
 local commands = require "spec.fixtures.command"
 local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 
 describe("the command gateway, before it starts anything,", function()
   local folder

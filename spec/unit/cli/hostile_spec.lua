@@ -3,8 +3,8 @@
 
 local command = require "spec.fixtures.command"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
-local utf8 = require "starvideos.utf8"
+local json = require "starvideos.base.json"
+local utf8 = require "starvideos.base.utf8"
 
 -- A title, a cleared screen, eight bits of the same in both forms, a return, a
 -- turned direction, a line that reads like one of ours, GBK and half a character.

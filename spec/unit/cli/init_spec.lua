@@ -6,7 +6,7 @@ local errors = require "starvideos.errors"
 local exit_codes = require "starvideos.cli.exit_codes"
 local fields = require "starvideos.cli.fields"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 
 local run, answering = command.run, command.answering
 local unpack = table.unpack or unpack

@@ -4,7 +4,7 @@ local clip = require "spec.fixtures.clip"
 local command = require "spec.fixtures.command"
 local core = require "starvideos.core"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local starvideos = require "starvideos"
 
 local run, answering = command.run, command.answering
@@ -191,7 +191,7 @@ describe("the command line with a ledger", function()
   end)
 
   it("shows no password of a ledger", function()
-    local advice = require "starvideos.cli.advice"
+    local advice = require "starvideos.cli.next_steps"
     for _, address in ipairs { "postgres://me:s3cr3t@db/videos",
       "postgresql://me@db/videos?password=s3cr3t" } do
       local lines = advice.of({ options = { ledger = address } },
@@ -209,7 +209,7 @@ describe("the command line with a ledger", function()
   end)
 
   it("says how a bought task comes to be on record after an outage", function()
-    local advice = require "starvideos.cli.advice"
+    local advice = require "starvideos.cli.next_steps"
     local lines = advice.of({ options = { ledger = "v.db", output = "k.mp4",
       command = "generate", account = "a b" } }, { kind = "ledger", task_id = "video_1",
       order = { id = "1f" } })

@@ -2,7 +2,7 @@ local command = require "spec.fixtures.command"
 local core = require "starvideos.core"
 local events = require "starvideos.events"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local log = require "starvideos.cli.log"
 local shell = require "starvideos.nginx.shell"
 

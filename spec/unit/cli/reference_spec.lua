@@ -2,7 +2,7 @@
 -- manual page does.
 
 local arguments = require "starvideos.cli.arguments"
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local declarations = require "starvideos.cli.declarations"
 local document = require "spec.fixtures.document"
 local exit_codes = require "starvideos.cli.exit_codes"

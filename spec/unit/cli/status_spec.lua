@@ -2,7 +2,7 @@
 
 local command = require "spec.fixtures.command"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local starvideos = require "starvideos"
 local tables = require "starvideos.cli.table"
 local values = require "starvideos.cli.values"

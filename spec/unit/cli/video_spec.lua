@@ -3,7 +3,7 @@
 local clip = require "spec.fixtures.clip"
 local command = require "spec.fixtures.command"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 
 local PAGE = "<html>Sign in</html>"
 local WEBM = "\26\69\223\163\66\130\132webm"

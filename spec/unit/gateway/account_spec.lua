@@ -2,7 +2,7 @@ local accounts = require "starvideos.gateway.account"
 local contexts = require "starvideos.context"
 local core = require "starvideos.core"
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local starvideos = require "starvideos"
 
 local PRICES = { currency = "USD", models = { videos = { per_second = 0.1 },
@@ -40,7 +40,7 @@ describe("the account of a gateway's caller", function()
   end
 
   local function place(cost_seconds)
-    assert(require "starvideos.operation.admit".run(
+    assert(require "starvideos.fleet.admit".run(
       contexts.of(app.client "ann"), { model = "videos", prompt = "Rain",
         duration = cost_seconds }, {}))
   end

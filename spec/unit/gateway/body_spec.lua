@@ -1,7 +1,7 @@
 -- The fields of a request, from JSON and from a form.
 
 local body = require "starvideos.gateway.body"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 
 local FORM = "multipart/form-data; boundary=b"
 

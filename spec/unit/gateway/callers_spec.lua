@@ -1,6 +1,6 @@
 local callers = require "starvideos.gateway.callers"
 local curl = require "starvideos.curl"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 
 describe("the callers of a gateway", function()
   local ANN, BOB = curl.sha256 "token-of-ann", curl.sha256 "token-of-bob"

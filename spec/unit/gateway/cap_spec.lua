@@ -1,4 +1,4 @@
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local caps = require "starvideos.gateway.cap"
 local files = require "spec.fixtures.files"
 local starvideos = require "starvideos"

@@ -1,6 +1,6 @@
 -- What a caller is told where an order was not placed, or may have been.
 
-local admit = require "starvideos.operation.admit"
+local admit = require "starvideos.fleet.admit"
 local caps = require "starvideos.gateway.cap"
 local contexts = require "starvideos.context"
 local errors = require "starvideos.errors"

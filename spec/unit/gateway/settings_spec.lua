@@ -1,5 +1,5 @@
 local files = require "spec.fixtures.files"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local settings = require "starvideos.gateway.settings"
 
 describe("the settings of a gateway", function()

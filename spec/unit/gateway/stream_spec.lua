@@ -1,7 +1,7 @@
 -- Which event tells where an order stands, and whether a client needs it.
 
 local core = require "starvideos.core"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local stream = require "starvideos.gateway.stream"
 
 local app = { catalog = core.catalog {} }

@@ -72,8 +72,8 @@ end)
 
 describe("a column that a later version brings", function()
   local MODULES = { "columns", "schema", "store", "record", "orders",
-    "insertion",
-    "placement", "decision" }
+    "insertion", "tasks",
+    "manual_changes" }
   local loaded, world, client
 
   before_each(function()
@@ -99,7 +99,7 @@ describe("a column that a later version brings", function()
     columns[#columns + 1] = { "note", "TEXT NOT NULL DEFAULT 'none'",
       name = "note", type = "TEXT NOT NULL DEFAULT 'none'", as = "note",
       placed = "content", since = columns.version }
-    local orders = require("starvideos.ledger.orders").new {
+    local orders = require("starvideos.ledger.tasks").new {
       address = world.address, lease = 60 }
     finally(function() orders:close() end)
     local record = require "starvideos.ledger.record"

@@ -3,13 +3,13 @@
 
 local columns = require "starvideos.ledger.columns"
 local errors = require "starvideos.errors"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local ledgers = require "starvideos.ledger"
 local mutation = require "spec.fixtures.mutation"
-local operations = require "starvideos.api.operations"
+local operations = require "starvideos.provider.operations"
 local record = require "starvideos.ledger.record"
-local task_reader = require "starvideos.api.task_reader"
-local tasks = require "starvideos.api.task"
+local task_reader = require "starvideos.provider.answer"
+local tasks = require "starvideos.base.task"
 
 local CASES = 2000
 

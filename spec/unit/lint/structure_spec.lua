@@ -8,10 +8,10 @@ local seam = require "spec.lint.seam"
 
 describe("the floors", function()
   it("fail a require that climbs, naming both files", function()
-    assert.same({ "lua/starvideos/api/retry.lua requires"
-      .. " lua/starvideos/operation/create.lua: api may not use operation" },
-      floors.faults("lua/starvideos/api/retry.lua",
-        'local create = require "starvideos.operation.create"\n'))
+    assert.same({ "lua/starvideos/provider/retry.lua requires"
+      .. " lua/starvideos/order/create.lua: provider may not use order" },
+      floors.faults("lua/starvideos/provider/retry.lua",
+        'local create = require "starvideos.order.create"\n'))
   end)
 
   it("fail an include that climbs, naming both files", function()
@@ -21,22 +21,22 @@ describe("the floors", function()
   end)
 
   it("fail a require of the floor beside", function()
-    assert.same({ "lua/starvideos/polling/watch.lua requires"
-      .. " lua/starvideos/ledger/init.lua: polling may not use ledger" },
-      floors.faults("lua/starvideos/polling/watch.lua",
+    assert.same({ "lua/starvideos/wait/watch.lua requires"
+      .. " lua/starvideos/ledger/init.lua: wait may not use ledger" },
+      floors.faults("lua/starvideos/wait/watch.lua",
         'local ledger = require("starvideos.ledger")'))
   end)
 
   it("fail a require whose name is put together", function()
-    assert.same({ "lua/starvideos/api/retry.lua requires"
-      .. " lua/starvideos/operation/.lua: api may not use operation" },
-      floors.faults("lua/starvideos/api/retry.lua",
-        'return require("starvideos.operation." .. name)'))
+    assert.same({ "lua/starvideos/provider/retry.lua requires"
+      .. " lua/starvideos/order/.lua: provider may not use order" },
+      floors.faults("lua/starvideos/provider/retry.lua",
+        'return require("starvideos.order." .. name)'))
   end)
 
   it("fail what is foreign and not the floor's", function()
     for path, line in pairs {
-      ["lua/starvideos/operation/wait.lua"] = 'local s = require "ngx.semaphore"',
+      ["lua/starvideos/wait/init.lua"] = 'local s = require "ngx.semaphore"',
       ["lua/starvideos/ledger/book.lua"] = "local cjson = require'cjson'",
       ["csrc/rules/text.c"] = "#include <lua.h>",
       ["csrc/http/sink.c"] = "# include <unistd.h>",
@@ -57,11 +57,11 @@ describe("the floors", function()
   end)
 
   it("let pass what goes down or sideways, and comments", function()
-    assert.same({}, floors.faults("lua/starvideos/operation/wait.lua", [[
+    assert.same({}, floors.faults("lua/starvideos/wait/init.lua", [[
       --    local luv = require "luv"
-      local watch = require "starvideos.polling.watch"
+      local watch = require "starvideos.wait.watch"
       local errors = require "starvideos.errors"
-      local query = require "starvideos.operation.query"
+      local query = require "starvideos.wait.query"
       local core = require "starvideos.core"]]))
     assert.same({}, floors.faults("csrc/binding/core.c", [[
       #include <lua.h>
@@ -72,17 +72,17 @@ describe("the floors", function()
 end)
 
 describe("the names", function()
-  local path = "lua/starvideos/api/retry.lua"
+  local path = "lua/starvideos/provider/retry.lua"
 
   it("fail a local that is called otherwise than its module", function()
-    assert.same({ path .. " calls starvideos.polling.watch eyes, not watch" },
-      names.faults(path, 'local eyes = require "starvideos.polling.watch"'))
+    assert.same({ path .. " calls starvideos.wait.watch eyes, not watch" },
+      names.faults(path, 'local eyes = require "starvideos.wait.watch"'))
   end)
 
   it("let pass the name, and its plural", function()
     assert.same({}, names.faults(path, [[
-local watch = require "starvideos.polling.watch"
-local tasks = require "starvideos.api.task"
+local watch = require "starvideos.wait.watch"
+local tasks = require "starvideos.base.task"
 local ledger = require("starvideos.ledger")
 local accepted = require("starvideos.options").accepted
 ]]))
@@ -124,9 +124,9 @@ describe("the locale of the host", function()
       ["return name:lower()"] = "changes the case of letters",
       ["text:gsub('^%l', string.upper)"] = "changes the case of letters",
     } do
-      assert.same({ "lua/starvideos/api/retry.lua:2 " .. what .. " as the locale"
-        .. " of the host wants it: starvideos.c_locale does not" },
-        locales.faults("lua/starvideos/api/retry.lua", "\n" .. line))
+      assert.same({ "lua/starvideos/provider/retry.lua:2 " .. what .. " as the locale"
+        .. " of the host wants it: starvideos.base.c_locale does not" },
+        locales.faults("lua/starvideos/provider/retry.lua", "\n" .. line))
     end
     assert.equal(1, #locales.faults("csrc/rules/media.c",
       'snprintf(out, sizeof out, "%.6g s", seconds);'))
@@ -135,8 +135,8 @@ describe("the locale of the host", function()
   it("may write whole numbers, and be asked in one place", function()
     for _, line in ipairs { '("%d of %.0f"):format(1, 2)',
       'c_locale.number("%.3f", seconds)', "-- as %g", 'text:match "%f[%w]x"' } do
-      assert.same({}, locales.faults("lua/starvideos/api/retry.lua", line))
+      assert.same({}, locales.faults("lua/starvideos/provider/retry.lua", line))
     end
-    assert.same({}, locales.faults("lua/starvideos/c_locale.lua", "text:lower()"))
+    assert.same({}, locales.faults("lua/starvideos/base/c_locale.lua", "text:lower()"))
   end)
 end)

@@ -3,7 +3,7 @@ package.preload["starvideos.nginx.system"] = nil
 
 local gateway = require "starvideos.cli.gateway"
 local core = require "starvideos.core"
-local runtime = require "starvideos.runtime"
+local runtime = require "starvideos.host"
 local sandbox = require "starvideos.sandbox.nginx"
 local systems = require "starvideos.nginx.system"
 

@@ -1,6 +1,6 @@
 -- Limits, prices and the record of who broke which.
 
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local sandbox = require "starvideos.sandbox"
 local starvideos = require "starvideos"
 

@@ -1,7 +1,7 @@
 -- The sandbox against the provider's documents: what stands at a limit is
 -- taken, what is one past it is refused, in every edition that has the model.
 
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local sandbox = require "starvideos.sandbox"
 
 local MB = 1048576

@@ -1,7 +1,7 @@
 -- The media origin of the sandbox: links that expire, ranges, and no key.
 
 local body_of = require "starvideos.sandbox.body"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local sandbox = require "starvideos.sandbox"
 local tasks = require "starvideos.sandbox.task"
 local url = require "starvideos.sandbox.url"

@@ -1,7 +1,7 @@
 -- The sandbox as the provider: who may ask, what is answered, what becomes of
 -- a task, and what its books say.
 
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local sandbox = require "starvideos.sandbox"
 
 local BASE = "/kyyReactApiServer"

@@ -1,7 +1,7 @@
 -- Scenarios, in process: what each sends, how often, and what the transport
 -- makes of the faults.
 
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local sandbox = require "starvideos.sandbox"
 
 local HOST = "https://zcbservice.aizfw.cn/kyyReactApiServer"

@@ -2,9 +2,9 @@
 -- names, and returns a status and what to send, or nil and a refusal.
 -- @module starvideos.gateway.api.openai
 
-local attempts = require "starvideos.gateway.attempt"
+local idempotency = require "starvideos.gateway.idempotency"
 local body = require "starvideos.gateway.body"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local openai = require "starvideos.gateway.dialect.openai"
 local orders = require "starvideos.gateway.orders"
 local refusals = require "starvideos.gateway.refusal"
@@ -48,7 +48,7 @@ end
 
 --- Place an order.
 function _M.create(app, request)
-  local wanted, refusal = attempts.of(request)
+  local wanted, refusal = idempotency.of(request)
   if not wanted then
     return nil, refusal
   end

@@ -2,10 +2,10 @@
 -- order through the gateway.
 -- @module starvideos.gateway.api.provider
 
-local attempts = require "starvideos.gateway.attempt"
+local idempotency = require "starvideos.gateway.idempotency"
 local body = require "starvideos.gateway.body"
 local content = require "starvideos.gateway.content"
-local links = require "starvideos.gateway.link"
+local signed_url = require "starvideos.gateway.signed_url"
 local orders = require "starvideos.gateway.orders"
 local provider = require "starvideos.gateway.dialect.provider"
 
@@ -16,7 +16,7 @@ local BEARER = {}
 
 local function shown(app, request, entry)
   local link = entry.status == "completed"
-    and links.url(app, request, entry) or nil
+    and signed_url.url(app, request, entry) or nil
   return 200, provider.object(entry, link)
 end
 
@@ -27,7 +27,7 @@ end
 -- @treturn ?number status
 -- @treturn table task; or a refusal
 function _M.create(app, request, endpoint)
-  local wanted, refusal = attempts.of(request)
+  local wanted, refusal = idempotency.of(request)
   local fields, entry
   if wanted then
     fields, refusal = body.read(request)
@@ -65,7 +65,7 @@ end
 -- @treturn nil
 -- @treturn table refusal; it does not return where there is a file
 function _M.file(app, request, id)
-  local ok, refusal = links.check(app, id, request.args(), app.now())
+  local ok, refusal = signed_url.check(app, id, request.args(), app.now())
   local entry
   if ok then
     entry, refusal = orders.find(app, BEARER, id)

@@ -2,7 +2,7 @@
 -- them. What cannot be said in the provider's fields is refused, never guessed.
 -- @module starvideos.gateway.dialect.openai
 
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local refusals = require "starvideos.gateway.refusal"
 local sizes = require "starvideos.gateway.dialect.size"
 

@@ -2,7 +2,7 @@
 -- makes of them is what it would make of the provider's.
 -- @module starvideos.gateway.dialect.provider
 
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local refusals = require "starvideos.gateway.refusal"
 
 local _M = {}

@@ -8,12 +8,12 @@
 -- print(server.base_url, server.key)
 -- server:stop()
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local certificate = require "starvideos.sandbox.nginx.certificate"
 local configuration = require "starvideos.sandbox.nginx.configuration"
 local core = require "starvideos.core"
 local file = require "starvideos.nginx.file"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local launcher = require "starvideos.nginx.launcher"
 local sandbox = require "starvideos.sandbox"
 local search = require "starvideos.nginx.search"

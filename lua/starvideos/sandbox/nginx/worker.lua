@@ -8,7 +8,7 @@ local dict = require "starvideos.sandbox.nginx.dict"
 local drawing = require "starvideos.sandbox.media.drawing"
 local ffi = require "ffi"
 local hosts = require "starvideos.nginx.host"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local sandbox = require "starvideos.sandbox"
 local shell = require "starvideos.nginx.shell"
 

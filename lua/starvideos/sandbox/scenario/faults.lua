@@ -15,7 +15,7 @@
 -- @module starvideos.sandbox.scenario.faults
 
 local date = require "starvideos.sandbox.date"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 
 local null = json.null
 

@@ -26,7 +26,7 @@
 --   * `media`: see `starvideos.sandbox.media`.
 -- @module starvideos.sandbox.scenario
 
-local c_locale = require "starvideos.c_locale"
+local c_locale = require "starvideos.base.c_locale"
 local faults = require "starvideos.sandbox.scenario.faults"
 local places = require "starvideos.sandbox.scenario.places"
 

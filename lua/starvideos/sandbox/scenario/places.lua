@@ -3,8 +3,8 @@
 -- row.
 -- @module starvideos.sandbox.scenario.places
 
-local c_locale = require "starvideos.c_locale"
-local json = require "starvideos.json"
+local c_locale = require "starvideos.base.c_locale"
+local json = require "starvideos.base.json"
 
 local null = json.null
 

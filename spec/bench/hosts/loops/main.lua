@@ -8,7 +8,7 @@ local burden = require "spec.bench.hosts.loops.burden"
 local clocks = require "spec.bench.hosts.love.clocks"
 local core = require "starvideos.core"
 local ffi = require "ffi"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local timers = require "spec.bench.hosts.loops.timers"
 
 local name, url, folder, rounds, seconds = arg[1], arg[2], arg[3],

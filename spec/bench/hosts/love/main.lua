@@ -8,7 +8,7 @@
 -- luacheck: globals love
 
 local clocks = require "clocks"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 
 local load_name, rate, seconds, result_file = unpack(arg, 2)
 rate, seconds = tonumber(rate), tonumber(seconds)

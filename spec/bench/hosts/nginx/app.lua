@@ -1,7 +1,7 @@
 -- What nginx runs in the benchmark.
 
 -- luacheck: read globals ngx
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local starvideos = require "starvideos"
 
 local _M = {}

@@ -1,7 +1,7 @@
 -- What OpenAI's requests become, before orders that answer as they are told.
 
 local core = require "starvideos.core"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local openai = require "starvideos.gateway.api.openai"
 local orders = require "starvideos.gateway.orders"
 local refusals = require "starvideos.gateway.refusal"

@@ -3,8 +3,8 @@
 
 local content = require "starvideos.gateway.content"
 local core = require "starvideos.core"
-local json = require "starvideos.json"
-local links = require "starvideos.gateway.link"
+local json = require "starvideos.base.json"
+local links = require "starvideos.gateway.signed_url"
 local orders = require "starvideos.gateway.orders"
 local provider = require "starvideos.gateway.api.provider"
 local refusals = require "starvideos.gateway.refusal"

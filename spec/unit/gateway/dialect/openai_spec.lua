@@ -1,7 +1,7 @@
 -- OpenAI's fields and objects, against what the catalog has.
 
 local core = require "starvideos.core"
-local json = require "starvideos.json"
+local json = require "starvideos.base.json"
 local openai = require "starvideos.gateway.dialect.openai"
 local refusals = require "starvideos.gateway.refusal"
 

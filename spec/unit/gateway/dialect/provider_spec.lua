@@ -2,11 +2,11 @@
 -- provider.
 
 local core = require "starvideos.core"
-local json = require "starvideos.json"
-local operations = require "starvideos.api.operations"
+local json = require "starvideos.base.json"
+local operations = require "starvideos.provider.operations"
 local provider = require "starvideos.gateway.dialect.provider"
 local refusals = require "starvideos.gateway.refusal"
-local task_reader = require "starvideos.api.task_reader"
+local task_reader = require "starvideos.provider.answer"
 
 local ID = "video_00000199000000000000000000000001"
 

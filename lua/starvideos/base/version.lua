@@ -1,0 +1,4 @@
+--- The version of this library.
+-- @module starvideos.base.version
+
+return "1.0.0"

@@ -1,0 +1,475 @@
+--- What a worker does with one order that it has claimed: sends it, waits for it,
+-- saves its video, and decides what becomes of it where one of these fails.
+--
+-- `job` is what the orders of one run have in common: `context`, `options`,
+-- `heart` (see `starvideos.fleet.heartbeat`), `also` (starts a coroutine), `pool`
+-- (see `starvideos.wait`), `keep` (has a video saved), `result`, and what
+-- a run learns:
+--
+-- * `halted`: why the queue has stopped, as `kind` and `reason`; `unwritten` the
+--   same, where the ledger does not know it yet
+-- * `failure`: the error with which this run is to end
+-- * `stuck`: the error of a limit that will not lift
+-- * `why`: why all waits are to end
+-- * `suspect`: the last order that was refused as others may be, its `id` and `err`,
+--   until another is `accepted`
+-- * `batch`, `send_at`: how many orders are claimed at once to be sent, and before
+--   when none are (the runtime's seconds)
+-- * `gave_up`, `gave_up_count`: how often an order failed here, by its id
+-- @module starvideos.fleet.claimed_order
+
+local errors = require "starvideos.errors"
+local listener = require "starvideos.base.listener"
+local policy = require "starvideos.wait.policy"
+local queued_order = require "starvideos.fleet.queued_order"
+local recorder = require "starvideos.order.recorder"
+local retry = require "starvideos.provider.retry"
+local saving = require "starvideos.fleet.saving"
+local tasks = require "starvideos.base.task"
+local wait = require "starvideos.wait"
+local workers = require "starvideos.fleet.worker"
+
+local _M = {}
+
+--- In seconds unless said otherwise.
+-- @table policy
+_M.policy = {
+  spread = 0.05, -- of a worker, in the time in which all try again when a limit is
+    -- lifted
+  hold_min = 0.05, -- between two tries at a limit
+  hold_max = 30, -- after which a limit is looked at again though it holds longer:
+    -- somebody may have raised it
+  unrecorded = 10, -- after which a video is saved whose place could not be
+    -- recorded
+  in_a_row = 5, -- orders of unknown outcome after which the queue stops, and
+    -- videos that could not be saved after which the worker ends
+  later = 60, -- after which an order is claimed again that failed here
+  later_longest = 900, -- the same after many failures
+}
+
+-- Of what a worker does after it was taken for dead, nothing counts.
+local function is_lost(job, one)
+  return one.worker ~= job.heart.worker or one.worker.is_over
+end
+
+-- Whether another order of this run makes the same file; else this one does. What
+-- that saves would be in the way of this one's video.
+local function is_made(job, one, file)
+  local other = job.files[file]
+  if other and not is_lost(job, other) then
+    return true
+  end
+  job.files[file], one.file = one, file
+end
+
+local function leave_file(job, one)
+  if one.file and job.files[one.file] == one then
+    job.files[one.file] = nil
+  end
+end
+
+-- An order has ended, or this run has: `count` is the field of the result.
+local function finish(job, one, count, file, err)
+  job.result[count] = job.result[count] + 1
+  leave_file(job, one)
+  local id = one.order.id
+  if count ~= "left" then
+    one.worker:forget(id)
+    job.gave_up_count = job.gave_up_count - (job.gave_up[id] and 1 or 0)
+    job.gave_up[id] = nil
+  end
+  if job.options.on_done then
+    job.options.on_done(one.order, file, err)
+  end
+  job.heart:wake "claim"
+end
+
+local function later(job, tries)
+  local seconds = math.min(_M.policy.later * 2 ^ math.min(tries, 10),
+    _M.policy.later_longest)
+  return job.context.ledger.clock() + seconds
+end
+
+-- Hands an order back that another run, or a later one, may do better with.
+local function give_up(job, one, err)
+  local id = one.order.id
+  if err.fenced then -- it is another's already
+    leave_file(job, one)
+    return one.worker:forget(id)
+  end
+  local tries = job.gave_up[id]
+  job.gave_up_count = job.gave_up_count + (tries and 0 or 1)
+  job.gave_up[id] = (tries or -1) + 1
+  one.worker:release(id, later(job, job.gave_up[id]))
+  finish(job, one, "left", nil, err)
+end
+
+-- Hands an order back that is to be sent as soon as that is possible.
+local function hand_back(job, one, seconds)
+  leave_file(job, one)
+  one.worker:release(one.order.id,
+    seconds and job.context.ledger.clock() + seconds)
+  job.heart:wake "claim"
+end
+
+-- Claims nothing to be sent for so long.
+local function hold_back(job, seconds)
+  job.batch = 1
+  job.send_at = math.max(job.send_at, job.context.runtime:now()
+    + math.min(math.max(seconds, _M.policy.hold_min), _M.policy.hold_max))
+end
+
+local function spread(job)
+  return job.context.random() * _M.policy.spread * job.heart.worker.workers
+end
+
+--- Stop the queue for all workers; to be called again with the next heartbeat where
+-- the ledger cannot be written now.
+-- @tparam table job with `unwritten`
+function _M.write_halt(job)
+  local halted = job.unwritten
+  local ok = job.heart.worker.ledger:halt(halted.reason, halted.kind)
+  job.unwritten = not ok and halted or nil
+end
+
+local function halt(job, err)
+  job.halted = { kind = err.kind, reason = err.message }
+  job.unwritten = job.halted
+  _M.write_halt(job)
+  listener.event(job.context, { name = "queue", state = "halted",
+    reason = err.message })
+end
+
+-- Whether an order stays in the queue that was refused as others may be. It does not
+-- where it was refused so before, and others were accepted since: then that lies with
+-- the order. What the provider adds in brackets may differ each time.
+local function stays(job, one, err)
+  if one.stays == nil then
+    local before = (one.order.error or ""):match "^[^(]+"
+    local again = before and err.message:sub(1, #before) == before
+    one.stays = queued_order.stops_queue(err)
+      and not (again and job.accepted and not job.suspect)
+  end
+  return one.stays
+end
+
+-- Two orders in a row that are refused so, by whichever workers, stop the queue: one
+-- alone may be to blame itself. Both wait until others had their turn.
+local function suspect(job, one, err)
+  local id, last = one.order.id, job.suspect
+  job.suspect = { id = id, err = err }
+  local known = one.worker.ledger:suspect(id)
+    or { is_second = last and last.id ~= id }
+  if known.is_second and not job.halted then
+    halt(job, err)
+  end
+  give_up(job, one, err)
+end
+
+-- The provider takes orders.
+local function clear(job)
+  local worker = job.heart.worker
+  job.accepted = true
+  if job.suspect or worker.suspects then
+    job.suspect, worker.suspects = nil, nil
+    worker.ledger:suspect(nil)
+  end
+end
+
+local function note_saved(job, err)
+  local is_order = err and (err.target == "exists" or err.target == "outside")
+  job.unsaved = err and err.kind == "io" and not is_order
+    and job.unsaved + 1 or 0
+  if job.unsaved >= _M.policy.in_a_row then
+    job.failure = err
+  end
+end
+
+-- Waits for a task, and has its video saved then.
+local function watch(job, one, task, first_poll)
+  local other = job.waits[task.id]
+  if other and other.order.id ~= one.order.id then
+    return give_up(job, one, saving.shared(one.order, other.order))
+  end
+  one.task_id = task.id
+  job.waits[task.id] = one
+  job.pool:add(task, first_poll)
+end
+
+-- What becomes of an order whose sending ended with an error, by its kind.
+local after_error = {}
+
+function after_error.limited(job, one, err)
+  if err.never then
+    job.stuck = job.stuck or err
+    return give_up(job, one, err)
+  end
+  job.stuck = err.retryable == false and err or nil
+  if err.others then -- which cost less
+    return hand_back(job, one, _M.policy.later)
+  end
+  local seconds = err.retry_after or 0
+  hold_back(job, seconds + spread(job))
+  hand_back(job, one)
+end
+
+function after_error.rate_limited(job, one, err)
+  hold_back(job, err.retry_after or retry.backoff(1, job.context.random))
+  hand_back(job, one)
+end
+
+function after_error.network(job, one)
+  job.faults = job.faults + 1
+  local pause = retry.backoff(job.faults, job.context.random)
+  hold_back(job, pause)
+  hand_back(job, one, pause)
+end
+
+-- Ctrl-C hands everything back in the end.
+function after_error.cancelled(job, one, err)
+  if not (job.why or err.interrupted) then
+    hand_back(job, one)
+  end
+end
+
+function after_error.ledger(job, one, err)
+  if err.task then -- which the ledger will know as soon as it can be written
+    one.order.task_id = err.task.id
+    job.unrecorded[#job.unrecorded + 1] = { order = one.order, err = err }
+    return watch(job, one, err.task)
+  end
+  hold_back(job, retry.backoff(1, job.context.random))
+  hand_back(job, one)
+end
+
+function after_error.io(job, one, err)
+  note_saved(job, err)
+  give_up(job, one, err)
+end
+
+function after_error.outcome_unknown(job, one, err)
+  job.unknowns = job.unknowns + 1
+  if job.unknowns < _M.policy.in_a_row then
+    return finish(job, one, "unknown", nil, err)
+  elseif job.options.failures == false then
+    hold_back(job, _M.policy.hold_max)
+  else
+    halt(job, errors.new { kind = "outcome_unknown", message = ("of %d"
+      .. " orders in a row nobody knows whether they were bought; the last one"
+      .. " said: %s"):format(job.unknowns, err.message) })
+  end
+  finish(job, one, "unknown", nil, err)
+end
+
+local function fail(job, one, err)
+  finish(job, one, "failed", nil, err)
+end
+
+local function take_error(job, one, err)
+  if stays(job, one, err) then
+    suspect(job, one, err)
+  else
+    (after_error[err.kind] or fail)(job, one, err)
+  end
+end
+
+-- Whether its video can be saved is looked at before anything is bought.
+local function send(job, one, row)
+  local context = one.worker.context
+  local order, task = one.order, nil
+  if not row.body then
+    return give_up(job, one, queued_order.no_body(row))
+  end
+  local ok, err = saving.prepare(context, order, one.path, job.options)
+  local file
+  if ok then
+    ok, err, file = saving.look(context, order, one.path, job.options)
+    ok = ok or not err
+  end
+  if file and is_made(job, one, file) then
+    return hand_back(job, one, _M.policy.later)
+  elseif ok and one.worker:may_act() then
+    task, err = queued_order.send(one.worker, row, function(problem)
+      return stays(job, one, problem)
+    end)
+  end
+  if is_lost(job, one) then
+    return
+  elseif task then
+    job.faults, job.unknowns, job.stuck = 0, 0, nil
+    order.task_id, order.state = task.id, "accepted"
+    watch(job, one, task)
+    clear(job)
+  else
+    take_error(job, one, err or workers.late())
+  end
+end
+
+-- Waits for what was bought before, by whomever.
+local function take_over(job, one)
+  local context = one.worker.context
+  local order, file = one.order, nil
+  local ok, err = saving.prepare(context, order, one.path, job.options)
+  if ok then
+    file, err = saving.look(context, order, one.path, job.options)
+  end
+  if is_lost(job, one) then
+    return
+  elseif file then
+    finish(job, one, "done", file)
+  elseif err then
+    take_error(job, one, err)
+  else
+    watch(job, one, { id = order.task_id, created = tasks.created_at(order) },
+      0)
+  end
+end
+
+local function save(job, ended)
+  local one = job.waits[ended.id]
+  job.waits[ended.id] = nil
+  if not one or is_lost(job, one) then
+    return
+  end
+  local file, err = saving.save(one.worker.context, one.order, one.path,
+    ended.task, job.options, job.context.runtime:now()
+      + (job.options.timeout or policy.timeout))
+  job.waits[ended.id] = err and err.kind == "cancelled" and one or nil
+  if is_lost(job, one) then
+    return
+  end
+  note_saved(job, err)
+  if file then
+    finish(job, one, "done", file)
+  elseif err.kind == "task_failed" then
+    fail(job, one, err)
+  elseif err.kind == "ledger" and not err.fenced then
+    hand_back(job, one, _M.policy.unrecorded) -- all of it is in the part file
+  elseif err.kind ~= "cancelled" then
+    give_up(job, one, err)
+  end
+end
+
+-- The wait for an order has ended without a video.
+local function not_made(job, ended)
+  local one, err = job.waits[ended.id], ended.err
+  if err.kind == "cancelled" then
+    return -- it is still waited for, by whoever works next
+  end
+  job.waits[ended.id] = nil
+  if not one or is_lost(job, one) then
+    return
+  elseif err.kind == "task_failed" then
+    fail(job, one, err)
+  elseif err.kind == "auth" then
+    suspect(job, one, err)
+  else
+    saving.note_missing(one.worker.context, err)
+    give_up(job, one, err)
+  end
+end
+
+local function on_end(job, ended)
+  if ended.task then
+    job.heart:wake "claim" -- another task may be open now
+    job.keep(ended)
+  else
+    job.also(function()
+      not_made(job, ended)
+    end)
+  end
+end
+
+--- Make the heap of all waits.
+-- @tparam table job
+-- @treturn table pool
+function _M.new_pool(job)
+  local options = saving.wait_options(job.options, function(id)
+    return job.waits[id]
+  end)
+  return wait.pool(job.heart.worker.context, options, job.also,
+    function(ended)
+      on_end(job, ended)
+    end)
+end
+
+--- Begin the run: from now on orders are sent, waited for and saved.
+-- @tparam table job
+-- @tparam function also starts a coroutine beside the caller
+function _M.begin(job, also)
+  job.also = also
+  job.keep = saving.queue(also, function(ended)
+    save(job, ended)
+  end)
+  job.pool = _M.new_pool(job)
+end
+
+local function new_one(job, row)
+  local order = job.context.ledger.order_of(row)
+  return { worker = job.heart.worker, order = order,
+    path = saving.path_of(job.context, order, job.options) }
+end
+
+--- Send an order of the queue, in a coroutine of its own.
+-- @tparam table job
+-- @tparam table row as it was claimed
+function _M.send(job, row)
+  job.also(function()
+    send(job, new_one(job, row), row)
+  end)
+end
+
+--- Wait for what was bought before; some side by side.
+-- @tparam table job
+-- @tparam table rows as they were claimed
+function _M.take_over(job, rows)
+  saving.each(job.context.runtime, rows, function(row)
+    take_over(job, new_one(job, row))
+  end)
+end
+
+local function tell_task(job, one, err)
+  job.failure = job.failure or err
+  if job.options.on_done then
+    job.options.on_done(one.order, nil, err)
+  end
+end
+
+--- Tell of the tasks that the ledger does not know, or that nobody else finds in
+-- its file: where this process ends their orders are of unknown outcome.
+-- @tparam table job
+function _M.tell_unrecorded(job)
+  local ledger = job.context.ledger
+  local lost = ledger:lost()
+  for _, one in ipairs(job.unrecorded) do
+    if not lost and not ledger:of_task(one.err.task_id, nil, one.order.id) then
+      job.result.unknown = job.result.unknown + 1
+      tell_task(job, one, one.err)
+    end
+  end
+  for id, one in pairs(lost and job.waits or {}) do
+    tell_task(job, one, errors.new { kind = "ledger", task_id = id,
+      message = recorder.orphaned(id, lost) })
+  end
+  job.lost = lost
+end
+
+--- What the orders of a run have in common.
+-- @tparam table context of a client with a ledger
+-- @tparam table options see `client:work`
+-- @treturn table job, to which a `heart` is added, and by `begin` the rest
+function _M.new_job(context, options)
+  return {
+    context = context,
+    options = options,
+    result = { done = 0, failed = 0, unknown = 0, left = 0 },
+    waits = {}, -- by the ids of their tasks
+    files = {}, -- what is being made, by the paths of the files themselves
+    gave_up = {}, gave_up_count = 0,
+    unrecorded = {}, -- tasks that the ledger could not be told of
+    batch = 1, send_at = -math.huge,
+    faults = 0, unknowns = 0, unsaved = 0, -- in a row
+  }
+end
+
+return _M

@@ -1,0 +1,135 @@
+--- The orders of a ledger for those who look: lists, sums, the archive and a
+-- copy.
+-- @module starvideos.fleet.history
+
+local errors = require "starvideos.errors"
+local limits = require "starvideos.fleet.limits"
+
+local _M = {}
+
+-- Orders of a list, unless its caller says otherwise.
+local LIMIT = 1000
+
+-- Orders count as old enough to be archived after so many seconds.
+local OLD = 30 * 86400
+
+local function in_units(millionths)
+  return millionths / 1e6
+end
+
+--- List orders, oldest first.
+-- @tparam table context of a client with a ledger
+-- @tparam table options see `client:orders`
+-- @treturn ?table list of orders
+-- @treturn ?string|table the `after` of the next page, if there is one; or err
+function _M.orders(context, options)
+  local states = options.state
+  local rows, more = context.ledger:history {
+    states = type(states) == "string" and { states } or states,
+    since = options.since, before = options.before, label = options.label,
+    account = options.account, key = options.key, after = options.after,
+    limit = options.limit or LIMIT }
+  if not rows then
+    return nil, more
+  end
+  local list = {}
+  for index, row in ipairs(rows) do
+    list[index] = context.ledger.order_of(row)
+  end
+  return list, more
+end
+
+local function number(value)
+  return value and tonumber(value) or nil
+end
+
+-- Where the queue has stopped, and where a 429 has lowered the rates.
+local function add_gates(context, status)
+  local gates, err = context.ledger:gates()
+  status.halted, status.rates = {}, {}
+  for _, gate in ipairs(gates or {}) do
+    local account = gate.account ~= "" and gate.account or nil
+    if gate.halted then
+      table.insert(status.halted, { account = account, base_url = gate.base_url,
+        kind = gate.halted.kind, reason = gate.halted.reason,
+        since = number(gate.updated_at) })
+    elseif gate.kind == "hold" then
+      local until_ = number(gate.full_until)
+      table.insert(status.rates, { account = account, base_url = gate.base_url,
+        factor = number(gate.factor),
+        until_ = until_ and until_ > context.wall_clock() and until_ or nil })
+    end
+  end
+  return gates and status, err
+end
+
+--- What the ledger holds, in sums.
+-- @tparam table context of a client with a ledger
+-- @treturn ?table see `client:status`
+-- @treturn ?table err
+function _M.status(context)
+  local status, err = context.ledger:status()
+  if not status then
+    return nil, err
+  end
+  for _, spend in pairs(status.spend) do
+    spend.total, spend.today = in_units(spend.total), in_units(spend.today)
+  end
+  status.limits, err = limits.list(context.ledger)
+  if not status.limits then
+    return nil, err
+  end
+  return add_gates(context, status)
+end
+
+--- Drop what is private of orders that ended some time ago.
+-- @tparam table context of a client with a ledger
+-- @tparam table options `before` (Unix seconds)
+-- @treturn ?number how many orders
+-- @treturn ?table err
+function _M.archive(context, options)
+  local before = options.before or context.wall_clock() - OLD
+  local total, after = 0, nil
+  repeat
+    local count, more = context.ledger:archive(before, after)
+    if not count then
+      return nil, more
+    end
+    total, after = total + count, more
+  until not after
+  return total
+end
+
+local function not_copied(path, failure)
+  return errors.new { kind = "io", message = ("the copy of the ledger could not"
+    .. " be made as %s: %s; the ledger is as it was"):format(path,
+    failure.reason == "exists" and "there is such a file already"
+      or tostring(failure.message)) }
+end
+
+--- Copy a ledger in a file while others use it. A copy that bears its name is
+-- whole.
+-- @tparam table context of a client with a ledger
+-- @tparam string path which must not be there
+-- @treturn ?table `path`, `bytes`
+-- @treturn ?table err
+function _M.backup(context, path)
+  local runtime = context.runtime
+  if runtime:disk("kind", path) then
+    return nil, not_copied(path, { reason = "exists" })
+  end
+  local part = path .. ".part"
+  local done, err = context.ledger:backup(part)
+  if not done then
+    return nil, err
+  end
+  local bytes = runtime:disk("size", part)
+  local ok, failure = runtime:disk("commit", part, path, bytes, false)
+  if not ok then
+    runtime:disk("remove", part)
+    return nil, not_copied(path, failure)
+  end
+  return { path = path, bytes = bytes }
+end
+
+return _M

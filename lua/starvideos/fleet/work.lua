@@ -1,0 +1,262 @@
+--- Work off the queue of the ledger: claim orders, send them, wait for them and
+-- save their videos, beside any number of other workers.
+--
+-- One coroutine sends heartbeats, one claims; each order has one while it is sent;
+-- all waits are one heap, and a few coroutines save what is completed.
+-- @module starvideos.fleet.work
+
+local claimed_order = require "starvideos.fleet.claimed_order"
+local errors = require "starvideos.errors"
+local heartbeat = require "starvideos.fleet.heartbeat"
+local listener = require "starvideos.base.listener"
+
+local _M = {}
+
+--- In seconds unless said otherwise.
+-- @table policy
+_M.policy = {
+  claims = 64, -- orders at a time
+  page = 1000, -- accepted orders taken over at a time
+  look = 5, -- between looks at the queue where there is nothing to do
+  look_longest = 30, -- the same where many workers look
+  look_share = 0.1, -- of a worker in that
+}
+
+-- It was taken for dead: what it had is another's.
+local function start_over(self)
+  if self.pool then
+    self.pool:stop()
+  end
+  self.waits = {}
+  self.pool = claimed_order.new_pool(self)
+  self.heart:wake "claim"
+end
+
+local function beat(self)
+  if self.unwritten then
+    claimed_order.write_halt(self)
+  end
+  local ok = self.heart:beat()
+  if ok then
+    self.halted = self.unwritten or self.heart.worker.halted
+  end
+  return ok
+end
+
+local function begin_all(self, rows)
+  local open = {}
+  for _, row in ipairs(rows) do
+    if row.state == "queued" then
+      claimed_order.send(self, row)
+    else
+      open[#open + 1] = row
+    end
+  end
+  self.heart:grow()
+  claimed_order.take_over(self, open)
+  return #rows
+end
+
+-- Takes over what dead workers have left, however much that is.
+local function claim_open(self)
+  local now = self.context.runtime:now()
+  if now < self.open_at then
+    return 0
+  end
+  local rows = self.heart.worker:claim("open", _M.policy.page)
+  if not rows or #rows < _M.policy.page then
+    self.open_at = now + _M.policy.look * (0.5 + self.context.random())
+  end
+  return rows and begin_all(self, rows)
+end
+
+-- More with every claim of which everything could be sent.
+local function claim_queued(self)
+  local free = (self.options.claims or _M.policy.claims) - self.heart.worker.count
+  if self.halted or free <= 0
+    or self.context.runtime:now() < self.send_at then
+    return 0
+  end
+  local rows, err = self.heart.worker:claim("queued",
+    math.min(free, self.batch))
+  self.misplaced = err and err.misplaced and err or nil
+  if rows and #rows == self.batch then
+    self.batch = self.batch * 2
+  end
+  return rows and begin_all(self, rows)
+end
+
+local function sum_of(left)
+  local sum = 0
+  for _, row in pairs(left) do
+    sum = sum + row.orders
+  end
+  return sum
+end
+
+-- Whether there is nothing more to do, and the error why not all is done.
+local function is_done(self, left)
+  local sum = sum_of(left)
+  if sum <= self.gave_up_count then
+    return true, sum > 0 and (self.stuck or self.suspect and self.suspect.err)
+      or nil
+  end
+  local queued = left.queued and left.queued.orders or 0
+  if queued < sum - self.gave_up_count then
+    return false -- others have the rest, and may die
+  elseif self.halted then
+    return true, self.halted
+  end
+  local why = self.misplaced or self.stuck
+  return why ~= nil, why
+end
+
+-- Whether this run ends; sets why.
+local function is_over(self)
+  if self.failure then
+    return true
+  elseif self.heart.worker.is_over or self.heart.worker.count > 0 then
+    return false
+  elseif self.misplaced and (self.misplaced.orphaned or self.options.follow) then
+    self.failure = self.misplaced
+    return true
+  elseif self.options.follow then
+    return false
+  end
+  local left = self.heart.worker.ledger:left(self.heart.worker.where)
+  local done, err = false, nil
+  if left then
+    done, err = is_done(self, left)
+  end
+  if done and err then
+    self.failure = errors.is(err) and err or errors.new { kind = err.kind,
+      message = err.reason }
+  end
+  return done
+end
+
+-- Seconds until the next look: when a limit may be lifted, or now and then. The
+-- more workers look, the less often each does.
+local function until_next_look(self)
+  local limits = _M.policy
+  local look = math.min(math.max(limits.look,
+    self.heart.worker.workers * limits.look_share * limits.look),
+    limits.look_longest) * (0.5 + self.context.random())
+  local left = self.send_at - self.context.runtime:now()
+  if left > 0 and left < look then
+    return left
+  end
+  return look
+end
+
+local function claim_all(self)
+  repeat
+    local found = 0
+    if self.heart.worker:may_act() then
+      found = (claim_open(self) or 0) + (claim_queued(self) or 0)
+    end
+    local ok, why = true, nil
+    if found == 0 and not is_over(self) then
+      ok, why = self.heart:doze("claim", until_next_look(self))
+    elseif found == 0 then
+      self.is_ending = true
+    end
+    if not ok then
+      self.why = why
+    end
+  until self.why or self.is_ending
+  if self.failure then
+    self.pool:stop()
+  end
+  self.heart:stop()
+end
+
+-- What a program may do to a worker while it works.
+local function control_of(self)
+  return {
+    wake = function()
+      self.open_at = -math.huge
+      self.heart:wake "claim"
+    end,
+    is_alive = function()
+      return self.heart.worker:may_act()
+    end,
+  }
+end
+
+local function run(self)
+  if self.options.on_begin then
+    self.options.on_begin(control_of(self))
+  end
+  self.context.runtime:gather {
+    function(also)
+      claimed_order.begin(self, also)
+      local alive = beat(self)
+      also(function()
+        claim_all(self)
+      end)
+      self.why = self.heart:run(alive, function()
+        return beat(self)
+      end) or self.why
+    end,
+  }
+end
+
+local function stopped(self)
+  local result = self.result
+  return errors.new {
+    kind = "cancelled",
+    message = ("%s; %d saved, %d failed, %d left; %s"):format(
+      self.why == "interrupted" and "interrupted" or "cancelled", result.done,
+      result.failed, result.left, self.lost and self.lost.message
+        or "nothing is lost: work again for the rest"),
+    interrupted = self.why == "interrupted" or nil,
+  }
+end
+
+-- Counts what is left, and ends.
+local function conclude(self)
+  local left = self.heart.worker.ledger:left(self.heart.worker.where)
+  self.result.left = left and sum_of(left) or self.result.left
+  self.heart.worker:retire()
+  claimed_order.tell_unrecorded(self)
+  local err = self.why and stopped(self) or self.failure
+  if err then
+    err.result = self.result
+    return nil, err
+  end
+  return self.result
+end
+
+--- Work off the queue.
+-- @tparam table context of a client with a ledger
+-- @tparam table options see `client:work`
+-- @treturn ?table result
+-- @treturn ?table err; with `result`, as far as it came
+function _M.run(context, options)
+  context = setmetatable({ ledger = context.ledger:with {
+    serves_all = options.accounts == "any",
+    tolerates = options.failures == false,
+  } }, { __index = context })
+  local self = claimed_order.new_job(context, options)
+  self.open_at = -math.huge -- before which nothing is taken over
+  if options.resume then
+    local done, err = context.ledger:continue()
+    if not done then
+      return nil, err
+    elseif done.was_halted then
+      listener.event(context, { name = "queue", state = "continued" })
+    end
+  end
+  local heart, err = heartbeat.new(context, function()
+    start_over(self)
+  end)
+  if not heart then
+    return nil, err
+  end
+  self.heart = heart
+  run(self)
+  return conclude(self)
+end
+
+return _M

@@ -1,0 +1,275 @@
+--- A worker: its place among those of a ledger, its heartbeat, and the orders that
+-- it has claimed, which nobody else sends, waits for or saves. One whose heartbeat
+-- is late does nothing until it has another one; one that was taken for dead is
+-- over, and changes nothing any more.
+-- @classmod starvideos.fleet.worker
+
+local errors = require "starvideos.errors"
+local listener = require "starvideos.base.listener"
+local shares = require "starvideos.wait.share"
+local workers = require "starvideos.ledger.workers"
+
+local _M = {}
+
+--- In seconds.
+-- @table policy
+_M.policy = {
+  heartbeat = workers.policy.heartbeat, -- between two
+  retry = 3, -- after one that failed
+  late = workers.policy.lease - workers.policy.heartbeat, -- without one, after
+    -- which a worker does nothing: others may soon take it for dead
+  look = 2, -- between looks of one that is late whether it is still
+}
+
+local Worker = {}
+Worker.__index = Worker
+
+local function event(self, state)
+  listener.event(self.context, { name = "worker", worker = self.id,
+    state = state, claims = self.count })
+end
+
+-- Seconds for which it must not poll; nil where it may.
+local function pause_of(self)
+  if self:may_act() then
+    return nil
+  end
+  return _M.policy.look * (0.5 + self.context.random())
+end
+
+-- After a fork the worker is the parent's.
+local function notice_fork(self)
+  self.is_over = self.is_over or self.context.process_id() ~= self.process
+  return self.is_over
+end
+
+--- Whether it may send and poll: others cannot have taken it for dead.
+-- @treturn boolean
+function Worker:may_act()
+  return not notice_fork(self)
+    and self.context.boottime() < self.beat_at + _M.policy.late
+end
+
+-- Tells that another's 429 has lowered the rate, and that it is whole again.
+local function tell_rate(self, factor, rate)
+  local state = factor < self.factor and "lowered"
+    or factor == 1 and self.factor < 1 and "raised"
+  self.factor = state and factor or math.max(self.factor, factor)
+  if state then
+    listener.event(self.context, { name = "rate", what = "polls",
+      state = state, rate = rate, factor = factor })
+    listener.event(self.context, { name = "rate", what = "creates",
+      state = state, factor = factor })
+  end
+end
+
+-- The share of a limit is less already after a 429.
+local function obey(self, pulse)
+  local limiter, now = self.limiter, self.context.runtime:now()
+  local factor = pulse.factor or 1
+  local rate = limiter:share(now, pulse.polls, pulse.polls and 1 or factor)
+  if pulse.hold then
+    limiter:hold(now, pulse.hold)
+  end
+  self.halted, self.workers = pulse.halted, pulse.workers
+  self.suspects = pulse.suspects
+  tell_rate(self, factor, rate)
+end
+
+-- A claim that came late to the server, or was made twice, gave it orders that it
+-- knows nothing of. One such count may be that of a moment.
+local function compare(self, claimed)
+  local has_more = claimed > self.count + #self.unreleased
+  self.is_uncertain = self.is_uncertain or has_more and self.had_more
+  self.had_more = has_more
+end
+
+-- Hands back what could not be handed back before.
+local function release_rest(self)
+  local list = self.unreleased
+  self.unreleased = {}
+  for _, entry in ipairs(list) do
+    self:release(entry.id, entry.not_before)
+  end
+end
+
+local function report_limited(self)
+  local limited = self.limited
+  self.limited = nil
+  if limited then
+    self.ledger:hold(limited.retry_after)
+  end
+end
+
+--- Send a heartbeat; and tell the others of a 429.
+-- @tparam[opt] boolean is_draining whether it claims nothing more
+-- @treturn ?boolean true
+-- @treturn ?table err; with `fenced` where it is over
+function Worker:beat(is_draining)
+  if notice_fork(self) then
+    return workers.fenced()
+  end
+  local began = self.context.boottime()
+  report_limited(self)
+  local pulse, err = self.ledger:heartbeat { claims = self.count,
+    draining = is_draining, base_url = self.where.base_url,
+    account = self.where.account }
+  if pulse then
+    self.beat_at = began
+    obey(self, pulse)
+    compare(self, pulse.claims)
+    release_rest(self)
+    return true
+  elseif err.fenced and not self.is_over then
+    self.is_over = true
+    event(self, "fenced")
+  end
+  return nil, err
+end
+
+-- Forgets that orders are still to be handed back: it has claimed them again.
+local function keep(self, rows)
+  local claimed = {}
+  for _, row in ipairs(self.unreleased[1] and rows or {}) do
+    claimed[row.order_id] = true
+  end
+  for index = #self.unreleased, 1, -1 do
+    if claimed[self.unreleased[index].id] then
+      table.remove(self.unreleased, index)
+    end
+  end
+end
+
+-- Those of a list that it does not have yet; each is its own from now on.
+local function adopt(self, rows)
+  keep(self, rows)
+  local list = {}
+  for _, row in ipairs(rows) do
+    if not self.claims[row.order_id] then
+      self.claims[row.order_id], self.count = true, self.count + 1
+      list[#list + 1] = row
+    end
+  end
+  return list
+end
+
+-- The states of an order with which a worker has something to do.
+local is_to_do = { queued = true, accepted = true, completed = true }
+
+-- What the ledger knows it has claimed though the answer was lost.
+local function recover(self)
+  local rows, err = self.ledger:claim { what = "mine" }
+  if not rows then
+    return nil, err
+  end
+  self.is_uncertain = false
+  local list, leaving = {}, {}
+  for _, entry in ipairs(self.unreleased) do
+    leaving[entry.id] = true
+  end
+  for _, row in ipairs(rows) do
+    if is_to_do[row.state] and not leaving[row.order_id] then
+      list[#list + 1] = row
+    end
+  end
+  return list
+end
+
+--- Claim orders.
+-- @tparam string what `queued`, `open` or `any`; see `starvideos.ledger.queue`
+-- @tparam number count at most
+-- @treturn ?table rows
+-- @treturn ?table err
+function Worker:claim(what, count)
+  local rows, err
+  if notice_fork(self) then
+    return workers.fenced()
+  elseif self.is_uncertain then
+    rows, err = recover(self)
+  else
+    rows, err = self.ledger:claim { what = what, count = count,
+      base_url = self.where.base_url, account = self.where.account }
+    self.is_uncertain = not rows and not err.fenced and not err.misplaced
+  end
+  return rows and adopt(self, rows), err
+end
+
+--- It has nothing more to do with an order.
+-- @tparam string id the order's
+function Worker:forget(id)
+  if self.claims[id] then
+    self.claims[id], self.count = nil, self.count - 1
+  end
+end
+
+--- Hand an order back.
+-- @tparam string id the order's
+-- @tparam[opt] number not_before Unix seconds, before which no worker claims it
+function Worker:release(id, not_before)
+  self:forget(id)
+  if notice_fork(self) then
+    return
+  end
+  local ok = self.ledger:unclaim({ order_id = id }, not_before)
+  if ok == nil then
+    self.unreleased[#self.unreleased + 1] = { id = id, not_before = not_before }
+  end
+end
+
+--- It ends: all that it has claimed is free.
+function Worker:retire()
+  self.limiter:share(self.context.runtime:now(), nil)
+  if not notice_fork(self) then
+    self.is_over = true
+    self.ledger:retire()
+    event(self, "stopped")
+  end
+end
+
+--- Say that it claims nothing more, and finishes what is on the wire.
+function Worker:drain()
+  if self.is_over then
+    return
+  end
+  event(self, "draining")
+  self:beat(true)
+end
+
+--- The error of what a worker that is late, or over, must not do.
+-- @treturn table err
+function _M.late()
+  return errors.new { kind = "ledger", fenced = true, message = "the heartbeat of"
+    .. " this worker is late, so that others may take its orders; nothing was"
+    .. " sent, and nothing was bought" }
+end
+
+--- Add a worker to those of the ledger.
+-- @tparam table context of the client
+-- @tparam function on_limited called where the provider has answered 429
+-- @treturn ?table worker; its `context` is to be used for all it does
+-- @treturn ?table err
+function _M.new(context, on_limited)
+  local began = context.boottime()
+  local where = { base_url = context.base_url,
+    account = not context.ledger.serves_all and context.ledger.account or nil }
+  local ledger, err = context.ledger:register(where)
+  if not ledger then
+    return nil, err
+  end
+  local self = setmetatable({ id = ledger.worker, ledger = ledger, where = where,
+    process = context.process_id(),
+    limiter = context.rate_limiter, beat_at = began, factor = 1, workers = 1,
+    claims = {}, count = 0, unreleased = {}, is_over = false,
+    is_uncertain = false, had_more = false }, Worker)
+  self.context = setmetatable({ ledger = ledger,
+    rate_limiter = shares.new(context.rate_limiter, function()
+      return pause_of(self)
+    end, function(retry_after)
+      self.limited = { retry_after = retry_after }
+      on_limited(retry_after)
+    end) }, { __index = context })
+  event(self, "started")
+  return self
+end
+
+return _M

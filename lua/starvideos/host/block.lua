@@ -1,0 +1,402 @@
+--- The runtime of scripts: a call returns when its work is done. The engine
+-- is driven on the calling thread; no other thread exists.
+-- @module starvideos.host.block
+
+local schedulers = require "starvideos.host.scheduler"
+local yieldable = require "starvideos.host.yieldable"
+
+local _M = {}
+
+local Block = {}
+Block.__index = Block
+
+--- The methods, for runtimes that share some.
+_M.methods = Block
+
+-- How long the engine may wait before listeners are told again how far it is.
+local PROGRESS_SECONDS = 0.1
+-- The same where none listens: a finalizer of the host's may have driven the
+-- engine to the very end that is waited for.
+local LOOK_SECONDS = 1
+local LONG_SECONDS = 3600
+
+-- Fibers that are resumed before the engine has a turn: where thousands are due,
+-- the first requests leave at once.
+local TURNS = 16
+
+-- What the stand-alone interpreter raises at Ctrl-C, between any two
+-- instructions.
+local function is_interrupt(raised)
+  return type(raised) == "string" and raised:find("interrupted!$") ~= nil
+end
+
+--- Whether what was raised is Ctrl-C.
+-- @param raised
+-- @treturn boolean
+Block.is_interrupt = is_interrupt
+
+--- Seconds of a clock that only goes forward.
+-- @treturn number
+function Block:now()
+  return self.clock()
+end
+
+-- Whether a fiber runs that can let others go on while it waits: there are some
+-- only while others are gathered. Where Lua does not let it, the call works all
+-- the same, but the others stand still meanwhile.
+local function is_fiber(self)
+  return self.driving > 0 and self.scheduler:current() and yieldable.now()
+end
+
+--- Make sure that the caller can wait here: it can, but for a metamethod of Lua
+-- 5.1 while other calls are under way, and where libcurl cannot be loaded.
+-- @raise there, before anything is sent
+function Block:check()
+  if is_fiber(self) then
+    self.scheduler.probe()
+  end
+  if not (self.transport or self.made) then
+    require "starvideos.curl"
+  end
+end
+
+local function is_watched(req)
+  return req.on_progress ~= nil or req.on_answer ~= nil
+end
+
+-- A listener may close the client while the engine is driven: the engine is
+-- closed when the last drive has ended.
+local function begin_drive(self)
+  self.driving = self.driving + 1
+end
+
+local function end_drive(self)
+  self.driving = self.driving - 1
+  if self.closed then
+    self:close()
+  end
+end
+
+local function drive(self, req, transfer)
+  local watched = is_watched(req)
+  local seconds = watched and PROGRESS_SECONDS or LOOK_SECONDS
+  repeat
+    self.engine():step(seconds)
+    if watched then
+      schedulers.report(req, transfer)
+    end
+    if self.closed and not req.finish then
+      transfer:cancel()
+    end
+  until transfer:done()
+end
+
+-- Drives one transfer to its end; an interrupt or an error cancels it, but with
+-- `finish` (an order on the wire): an error leaves that under way.
+local function drive_through(self, req, transfer)
+  local interrupted, raised
+  local ok = transfer:done() -- a finalizer may have driven it
+  begin_drive(self)
+  while not ok do
+    ok, raised = pcall(drive, self, req, transfer)
+    if not ok and not is_interrupt(raised) then
+      if not req.finish then
+        transfer:cancel()
+      end
+      end_drive(self)
+      error(raised, 0)
+    elseif not ok then
+      local first = not interrupted
+      interrupted = true
+      if not req.finish then
+        transfer:cancel()
+      elseif first and req.on_interrupt then
+        req.on_interrupt()
+      end
+    end
+    ok = ok or transfer:done()
+  end
+  end_drive(self)
+  local response, failure = transfer:result(req.reads, req.guard ~= nil)
+  if interrupted then
+    (response or failure).interrupted = true
+  end
+  return response, failure
+end
+
+--- Send a request and wait for its answer.
+-- @tparam table req see `starvideos.host`
+-- @treturn ?table response
+-- @treturn ?table failure
+function Block:request(req)
+  if self.closed then
+    return schedulers.refused()
+  elseif self.transport then
+    return self.transport(req)
+  end
+  local in_fiber = is_fiber(self)
+  local transfer, number = self.engine():submit(req, in_fiber)
+  if not transfer then
+    return nil, number
+  elseif in_fiber then
+    return self.scheduler:await(transfer, number, req)
+  end
+  return drive_through(self, req, transfer)
+end
+
+local function sleep_until(self, due)
+  while true do
+    local left = due - self.clock()
+    if left <= 0 then
+      return true
+    end
+    local ok, why = self.pause(left)
+    if ok == nil and why then
+      return nil, why
+    end
+  end
+end
+
+--- Let time pass.
+-- @tparam number seconds
+-- @treturn ?boolean true
+-- @treturn ?string "interrupted" after Ctrl-C, "cancelled" where the runtime
+--   was closed, or why the caller's own `sleep` ended
+function Block:sleep(seconds)
+  local due = self.clock() + seconds
+  if self.closed then
+    return nil, "cancelled"
+  elseif is_fiber(self) then
+    return self.scheduler:sleep(due)
+  end
+  local ok, raised, why = pcall(sleep_until, self, due)
+  if ok then
+    return raised, why
+  elseif is_interrupt(raised) then
+    return nil, "interrupted"
+  end
+  error(raised, 0)
+end
+
+--- The running fiber as one that `wake` can wake.
+-- @return nil where nobody else goes on while one waits
+function Block:waiter()
+  return is_fiber(self) and self.scheduler:current() or nil
+end
+
+--- Let time pass, until `wake` is called at the latest.
+-- @param waiter
+-- @tparam number seconds
+-- @treturn ?boolean true
+-- @treturn ?string as of `sleep`
+function Block:wait(waiter, seconds) -- luacheck: no unused args
+  return self:sleep(seconds)
+end
+
+--- End the wait of a waiter, where it waits.
+-- @param waiter
+function Block:wake(waiter)
+  self.scheduler:wake(waiter)
+end
+
+--- Whether a waiter has ended and will never go on.
+-- @param waiter
+-- @treturn boolean
+function Block:has_ended(waiter) -- luacheck: no self
+  return waiter.ended == true
+end
+
+--- Let go of a waiter: nobody wakes it any more.
+function Block.leave() end
+
+-- Lua 5.1 and LuaJIT would say of a second try only that the first has failed.
+local function load_curl()
+  local ok, curl = pcall(require, "starvideos.curl")
+  if not ok then
+    package.loaded["starvideos.curl"] = nil
+  end
+  return ok and curl
+end
+
+-- Does a job on the disk; without libcurl in plain Lua.
+local function disk_function()
+  local curl = load_curl()
+  if curl then
+    return curl.disk
+  end
+  local disk = require "starvideos.base.disk"
+  return function(name, ...)
+    return disk[name](...)
+  end
+end
+
+--- Do a job on the disk.
+-- @tparam string name of the job, see `starvideos.base.disk`
+-- @param ... its arguments
+-- @return its results
+function Block:disk(name, ...)
+  self.do_job = self.do_job or disk_function()
+  return self.do_job(name, ...)
+end
+
+--- The same for a caller that cannot wait: here it is done at once.
+Block.disk_later = Block.disk
+
+local function collect(self)
+  local scheduler = self.scheduler
+  local number = next(scheduler.waiting) and self.made:take()
+  while number do
+    scheduler:ended(number)
+    number = self.made:take()
+  end
+end
+
+-- Lets time pass until something may have happened: true, or nil and why the
+-- waits are to end.
+local function idle(self, left)
+  local scheduler = self.scheduler
+  if next(scheduler.waiting) then
+    local look = next(scheduler.watched) and PROGRESS_SECONDS or LOOK_SECONDS
+    self.engine():step(math.min(left, look))
+  elseif left > 0 then
+    return self.pause(left)
+  end
+  return true
+end
+
+local function turn(self, operation)
+  local scheduler = self.scheduler
+  collect(self) -- what a cancel has ended: the engine does not tell
+  if not scheduler:is_busy() then
+    return
+  end
+  local due = scheduler:due()
+  local left = due and math.max(0, due - self.clock()) or LONG_SECONDS
+  local ok, why = idle(self, scheduler:is_ready() and 0 or left)
+  if ok == nil and why then
+    scheduler:cancel(operation, why)
+  end
+  for fiber in pairs(scheduler.watched) do
+    schedulers.report(fiber.request, fiber.ticket)
+  end
+  collect(self)
+  local now, turns = self.clock(), TURNS
+  while turns > 0 and scheduler:turn(now) do
+    turns = turns - 1
+  end
+end
+
+local function run(self, group, operation)
+  while not group.ended and self.scheduler:is_busy() do
+    turn(self, operation)
+  end
+end
+
+-- The actor's wait does not end for what was taken before: so the message is
+-- looked at behind the takes, which may have met its very answer.
+local function wait_for(actor, message, patience)
+  while true do
+    while actor:take() do
+    end
+    local left = patience.left()
+    if message:done() then
+      return
+    elseif left <= 0 then
+      return "timeout"
+    end
+    actor:wait(left)
+  end
+end
+
+--- Wait for the answer to a message; what runs side by side stands still.
+-- @tparam table actor of `starvideos.core`
+-- @tparam table message
+-- @tparam number _ its number
+-- @tparam table patience see `starvideos.host`
+-- @treturn ?string why it is not waited for any more
+function Block:await(actor, message, _, patience)
+  local ok, raised = pcall(wait_for, actor, message, patience)
+  if ok then
+    return raised
+  elseif not is_interrupt(raised) then
+    error(raised, 0)
+  end
+  self:interrupt()
+  return "interrupted"
+end
+
+--- Ctrl-C came in the running fiber, and was caught there: it ends the waits of the
+-- others as well. LuaJIT raises it in whichever fiber runs.
+function Block:interrupt()
+  local fiber = self.scheduler:current()
+  if fiber then
+    self.scheduler:cancel(fiber.operation, "interrupted")
+  end
+end
+
+--- Run functions side by side until all have returned; while one sleeps or
+-- waits for an answer the others go on.
+-- @tparam table functions each is called with `also(fn)`, which adds one
+-- @raise what one of them raises; the others are abandoned then
+function Block:gather(functions)
+  local scheduler = self.scheduler
+  if is_fiber(self) then
+    return scheduler:gather(functions)
+  end
+  local operation = { fibers = {} }
+  begin_drive(self)
+  self.operations[operation] = true
+  local group = scheduler:gather(functions, operation)
+  local ok, raised = pcall(run, self, group, operation)
+  while not ok and is_interrupt(raised) do
+    scheduler:cancel(operation, "interrupted")
+    ok, raised = pcall(run, self, group, operation)
+  end
+  self.operations[operation] = nil
+  end_drive(self)
+  scheduler:abandon(group) -- an interrupt may have ended one in its turn
+  if not ok or group.failed then
+    error(not ok and raised or group.raised, 0)
+  end
+end
+
+--- Cancel what is under way and close the connections. Called by a listener, it
+-- ends the waits around it as cancelled.
+function Block:close()
+  self.closed = true
+  for operation in pairs(self.operations) do
+    self.scheduler:cancel(operation, "cancelled")
+  end
+  if self.made and self.driving == 0 then
+    self.made:close()
+  end
+end
+
+--- Make a block runtime.
+-- @tparam table options `transport` (function), `clock`, `sleep` (functions),
+--   `ca_file`, `max_in_flight`; the engine starts with the first request that
+--   needs it
+-- @treturn table runtime
+function _M.new(options)
+  load_curl() -- later it may not be found
+  local self = setmetatable({
+    transport = options.transport,
+    scheduler = schedulers.new(is_interrupt),
+    operations = {}, -- one for each `gather` under way
+    driving = 0, -- requests and gathers under way
+  }, Block)
+  function self.engine()
+    self.made = self.made or require("starvideos.curl").engine {
+      ca_file = options.ca_file,
+      max_in_flight = options.max_in_flight,
+    }
+    return self.made
+  end
+  self.clock = options.clock or require("starvideos.core").now
+  self.pause = options.sleep or function(seconds)
+    self.engine():step(math.min(seconds, LONG_SECONDS))
+  end
+  return self
+end
+
+return _M

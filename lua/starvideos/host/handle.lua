@@ -1,0 +1,177 @@
+--- What `client:async` gives: an operation that is under way, to be looked at
+-- once a frame.
+-- @classmod starvideos.host.handle
+
+local _M = {}
+
+local Handle = {}
+local mt = {}
+
+-- Made when it is read: progress that nobody shows costs nothing.
+function mt:__index(name)
+  if name == "progress" then
+    local look = rawget(self, "look")
+    return look and look()
+  end
+  return Handle[name]
+end
+
+-- What a listener raises ends neither the loop nor the other listeners.
+local function tell(self, listener)
+  local ok, raised = pcall(listener, self)
+  if not ok and not self.listener_error then
+    self.listener_error = raised
+  end
+end
+
+local function settle(self, ok, value, second)
+  self.done, self.stop = true, nil
+  if not ok then
+    self.err = value or "it raised " .. tostring(value)
+  elseif value then
+    self.result = value
+  else
+    self.err = second
+  end
+  local listeners = self.listeners
+  self.listeners = nil
+  for _, listener in ipairs(listeners or {}) do
+    tell(self, listener)
+  end
+end
+
+local function ended(group, ...)
+  settle(group.handle, ...)
+end
+
+local function check(self, name)
+  if getmetatable(self) ~= mt then
+    error(name .. ": call it with a colon on a handle of client:async", 3)
+  end
+end
+
+--- Stop waiting. What is under way ends at the next updates, with an error of
+-- kind cancelled. An order on the wire is not interrupted: its answer is waited
+-- for, and the error has its task.
+function Handle:cancel()
+  check(self, "cancel")
+  if self.stop then
+    self.stop()
+  end
+end
+
+--- Have a function called when it is done; at once where it is.
+-- @tparam fun(handle:Handle) listener what it raises is kept in
+--   `listener_error`, and ends nothing
+-- @treturn Handle handle
+-- @raise where the listener is no function
+-- @usage
+-- client:async(function()
+--   return client:query "video_123"
+-- end):on_done(function(handle)
+--   print(handle.result, handle.err)
+-- end)
+function Handle:on_done(listener)
+  check(self, "on_done")
+  if type(listener) ~= "function" then
+    error("on_done takes a function, not a " .. type(listener), 2)
+  elseif self.done then
+    tell(self, listener)
+  else
+    self.listeners = self.listeners or {}
+    self.listeners[#self.listeners + 1] = listener
+  end
+  return self
+end
+
+--- Start an operation.
+-- @tparam table runtime frame or poll
+-- @tparam function body
+-- @param ... its arguments
+-- @treturn table handle with `done` (boolean), `result` (the first value that
+--   the body returned), `err` (the second where the first is nil or false, or
+--   what the body raised) and `progress`: nil, or a table of how far it has
+--   come, with `task`, `elapsed`, `remaining`, `polls` and `error` (of the last
+--   poll, where it failed) of a wait, `ended` and
+--   `count` of a wait for many or a list, `received` and `total` (bytes) of a download
+function _M.start(runtime, body, ...)
+  local self = setmetatable({ done = false }, mt)
+  local group
+  -- In a function, so that a dump of the handle shows no request's key.
+  function self.stop()
+    if group then
+      runtime:cancel(group)
+    end
+  end
+  local function run(...)
+    runtime:current().handle = self
+    return body(...)
+  end
+  group = runtime:start(ended, run, ...)
+  return self
+end
+
+-- The handle of the running operation, unless it shows one thing already.
+local function shown(runtime)
+  local group = runtime.current and runtime:current()
+  if group and not group.is_held then
+    return group.handle, group
+  end
+end
+
+--- Let the handle of the running operation show how far it has come.
+-- @tparam table runtime
+-- @tparam function look returns a table, or nil
+function _M.show(runtime, look)
+  local self = shown(runtime)
+  if self then
+    self.look = look
+  end
+end
+
+--- Let it show one thing, whatever the parts of the operation show.
+-- @tparam table runtime
+-- @tparam function look returns a table
+-- @treturn function ends that
+function _M.hold(runtime, look)
+  local handle, group = shown(runtime)
+  if not handle then
+    return function() end
+  end
+  handle.look, group.is_held = look, true
+  return function()
+    group.is_held = nil
+  end
+end
+
+--- Let it show what a listener is told.
+-- @tparam table runtime
+-- @tparam table options of a call; left as they are
+-- @tparam string name of the listener
+-- @tparam function note makes a table of its first two arguments
+-- @treturn table options
+function _M.follow(runtime, options, name, note)
+  local handle = shown(runtime)
+  if not handle then
+    return options
+  end
+  local copy = {}
+  for key, value in pairs(options) do
+    copy[key] = value
+  end
+  local listener = options[name]
+  local first, second
+  local function look()
+    return note(first, second)
+  end
+  copy[name] = function(...)
+    first, second = ...
+    handle.look = look
+    if listener then
+      listener(...)
+    end
+  end
+  return copy
+end
+
+return _M

@@ -1,0 +1,408 @@
+--- What the runtimes `frame` and `poll` have in common: operations run in
+-- coroutines and go on when the host calls `update`. Threads of the engine do
+-- the network and the disk.
+-- @module starvideos.host.loop
+
+local block = require "starvideos.host.block"
+local own_loop = require "starvideos.host.own_loop"
+local schedulers = require "starvideos.host.scheduler"
+local yieldable = require "starvideos.host.yieldable"
+
+local _M = {}
+
+local Loop = {}
+Loop.__index = Loop
+
+--- The methods, for runtimes that have more.
+_M.methods = Loop
+
+-- Updates after which a queue that does not drain gets twice the time.
+local PATIENCE = 16
+
+-- Between looks at what is still under way when the runtime is closed.
+local CLOSING_SECONDS = 0.001
+
+--- Seconds of a clock that only goes forward.
+-- @treturn number
+function Loop:now()
+  return self.clock()
+end
+
+--- Make sure that the caller can wait here: in a coroutine of `start`.
+-- @tparam string call that is about to wait, for the message
+-- @tparam[opt=2] number level where a misuse is reported, as in `error`
+-- @raise anywhere else, and where Lua lets no coroutine wait
+function Loop:check(call, level)
+  if not self.scheduler:current() then
+    error(("%s would block the loop: call it inside client:async(function()"
+      .. " ... end) of the same client"):format(call), (level or 2) + 1)
+  end
+  yieldable.check(call, (level or 2) + 1)
+  self.scheduler.probe()
+end
+
+--- Send a request and wait for its answer while the host goes on.
+-- @tparam table req see `starvideos.host`; its listeners are called from
+--   `update` and must not wait
+-- @treturn ?table response
+-- @treturn ?table failure
+function Loop:request(req)
+  self:check "a request"
+  if self.scheduler:refusal() or self.closed then
+    return schedulers.refused()
+  elseif self.transport then
+    return self.transport(req)
+  end
+  local ticket, number = self.driver():submit(req)
+  if not ticket then
+    return nil, number
+  end
+  return self.scheduler:await(ticket, number, req, self.clock())
+end
+
+--- Let time pass.
+-- @tparam number seconds
+-- @treturn ?boolean true
+-- @treturn ?string "cancelled" after `cancel` or `close`, "interrupted" after
+--   Ctrl-C in `run`
+function Loop:sleep(seconds)
+  self:check "a pause"
+  if self.closed then
+    return nil, "cancelled"
+  end
+  return self.scheduler:sleep(self.clock() + seconds)
+end
+
+--- Let time pass without the running coroutine, which must end with this call.
+-- @tparam number seconds
+-- @tparam function body goes on in another coroutine; gets the argument, and
+--   what `sleep` returns
+-- @param argument
+-- @return what the body does, where no time passes
+function Loop:rest(seconds, body, argument)
+  self:check "a pause"
+  if self.closed then
+    return body(argument, nil, "cancelled")
+  end
+  return self.scheduler:rest(self.clock() + seconds, body, argument)
+end
+
+--- The running coroutine as one that `wake` can wake.
+-- @treturn ?table
+function Loop:waiter()
+  return self.scheduler:current()
+end
+
+Loop.wait, Loop.wake = block.methods.wait, block.methods.wake
+Loop.has_ended, Loop.leave = block.methods.has_ended, block.methods.leave
+
+-- Whether the engine was closed; until then its thread keeps jobs on the disk
+-- in their order.
+local function is_over(self)
+  return self.closed and not self.made
+end
+
+--- Have a job on the disk done by the engine's thread.
+-- @tparam string name of the job, see `starvideos.base.disk`
+-- @param ... its arguments
+-- @return its results
+function Loop:disk(name, ...)
+  if is_over(self) or not self.scheduler:current() then
+    return self.inline:disk(name, ...)
+  end
+  local ticket, number = self.driver():disk(name, ...)
+  if not ticket then
+    return nil, number
+  end
+  return self.scheduler:await(ticket, number, schedulers.uncancelled)
+end
+
+--- The same for a caller that cannot wait.
+-- @tparam string name
+-- @param ... its arguments
+function Loop:disk_later(name, ...)
+  if is_over(self) then
+    self.inline:disk(name, ...)
+  else
+    self.driver():disk(name, ...)
+  end
+end
+
+-- A message that a coroutine waits for, in the shape of a ticket.
+local Pending = {}
+Pending.__index = Pending
+
+function Pending.result() end
+
+function Pending:done()
+  return self.message:done()
+end
+
+function Pending.progress() end
+
+-- Its coroutine goes on with the next update, as after an answer.
+local function abandon(self, why)
+  if not self.why and self.message:give_up() then
+    self.why = why
+    self.abandoned[#self.abandoned + 1] = self.number
+  end
+end
+
+function Pending:cancel()
+  abandon(self, "cancelled")
+end
+
+-- For a caller that is in no coroutine of this client: it records what came for
+-- another, whose coroutine does not go on.
+local function await_outside(self, message, patience)
+  while not message:done() do
+    if patience.left(true) <= 0 then
+      return "timeout"
+    end
+    self.inline.pause(CLOSING_SECONDS)
+  end
+end
+
+--- Wait for the answer to a message while the host goes on.
+-- @tparam table actor of `starvideos.core`, always the same one
+-- @tparam table message
+-- @tparam number number of the message
+-- @tparam table patience see `starvideos.host`
+-- @treturn ?string why it is not waited for any more
+function Loop:await(actor, message, number, patience)
+  if not self.scheduler:current() then
+    return await_outside(self, message, patience)
+  end
+  local one = setmetatable({ message = message, number = number,
+    abandoned = self.abandoned }, Pending)
+  self.actor, self.pending[number] = actor, one
+  self.scheduler:await(one, one, { finish = patience.finish,
+    on_progress = function()
+      if patience.left(self.closed) <= 0 then
+        abandon(one, "timeout")
+      end
+    end }, self.clock())
+  return one.why
+end
+
+-- The next message that was answered or abandoned: its number, and what waits
+-- for it.
+local function next_message(self)
+  local actor = self.actor
+  local number = table.remove(self.abandoned, 1)
+    or actor and actor:ready() and actor:take()
+  local one = number and self.pending[number]
+  if one then
+    self.pending[number] = nil
+  end
+  return number, one
+end
+
+--- Run functions side by side until all have returned.
+-- @tparam table functions each is called with `also(fn)`, which adds one
+-- @raise what one of them raises; the others are abandoned then
+function Loop:gather(functions)
+  self:check "a gathering"
+  self.scheduler:gather(functions)
+end
+
+--- Called for work that a sleeping host knows nothing of.
+function Loop.notify() end
+
+local function changed(self)
+  if not self.updating and not self.closed then
+    self:notify()
+  end
+end
+
+--- Start a coroutine; it runs up to its first wait.
+-- @tparam function on_end see `starvideos.host.scheduler`
+-- @tparam function body
+-- @param ... its arguments
+-- @treturn table operation, for `cancel`
+function Loop:start(on_end, body, ...)
+  local operation = self.scheduler:start(on_end, body, ...)
+  changed(self)
+  return operation
+end
+
+--- End the waits of a coroutine and of all it has started.
+-- @tparam table operation
+function Loop:cancel(operation)
+  self.scheduler:cancel(operation, "cancelled")
+  changed(self)
+end
+
+--- The same for all coroutines that were started.
+-- @tparam[opt="cancelled"] string why
+function Loop:cancel_all(why)
+  for operation in pairs(self.scheduler.operations) do
+    self.scheduler:cancel(operation, why or "cancelled")
+  end
+  changed(self)
+end
+
+--- Whether any coroutine that was started has not ended.
+-- @treturn boolean
+function Loop:is_busy()
+  return next(self.scheduler.operations) ~= nil
+end
+
+--- What the running coroutine was started as.
+-- @treturn ?table operation
+function Loop:current()
+  local fiber = self.scheduler:current()
+  return fiber and fiber.operation
+end
+
+-- Resumes one coroutine: false where none may go on. Sleepers that are due and
+-- requests that have ended take turns, or the ones would starve the others.
+local function step(self, now)
+  local scheduler = self.scheduler
+  self.timers_first = not self.timers_first
+  if self.timers_first and scheduler:turn(now) then
+    return true
+  end
+  local number = self.made and self.made:take()
+  if number then
+    scheduler:ended(number)
+    return true
+  end
+  local message, one = next_message(self)
+  if message then
+    scheduler:ended(one)
+    return true
+  end
+  return scheduler:turn(now)
+end
+
+-- Resumes coroutines for so many seconds: none that would end too late if it
+-- took as long as the one before. A queue that does not drain gets more time
+-- with every update.
+local function resume_for(self, seconds)
+  local now = self.clock()
+  local until_then = now + seconds * (1 + self.behind / PATIENCE)
+  while step(self, now) do
+    local before = now
+    now = self.clock()
+    if 2 * now - before >= until_then then
+      self.behind = self.behind + 1
+      return
+    end
+  end
+  self.behind = 0
+end
+
+-- A coroutine that closed the runtime goes on after that, and so do those that
+-- wait for it; no update comes any more.
+local function drain(self)
+  while self.closed and self.scheduler:turn(self.clock()) do
+  end
+end
+
+--- Resume coroutines that may go on, until the time is up; at least one.
+-- @tparam[opt] number seconds
+function Loop:update(seconds)
+  if self.updating then
+    return -- called by one of those that are resumed
+  end
+  self.updating = true
+  local ok, raised = pcall(resume_for, self, seconds or self.budget)
+  self.updating = false
+  drain(self)
+  if not ok then
+    error(raised, 0)
+  end
+end
+
+--- How long the host may sleep before it calls `update`, where nothing ends
+-- meanwhile.
+-- @treturn ?number seconds; nil where nothing is to be expected
+function Loop:timeout()
+  local scheduler = self.scheduler
+  if scheduler:is_ready() or self.made and self.made:ready()
+    or self.abandoned[1] or self.actor and self.actor:ready() then
+    return 0
+  end
+  local due = scheduler:due()
+  return due and math.max(0, due - self.clock())
+end
+
+--- What wakes the host when something has ended; others may use it too.
+-- @return notifier of the driver, nil where there is none
+function Loop:notifier()
+  return self.made and self.made:notifier()
+end
+
+--- Make sure that the caller is the program itself, which then waits.
+-- @tparam string call that is about to wait, for the message
+-- @raise in a coroutine, and within an update
+function Loop:check_outside(call)
+  local thread, is_main = coroutine.running()
+  if self.updating or thread and not is_main then
+    error(("%s would block the loop: it is for a program that has none, outside"
+      .. " of client:async and of listeners"):format(call), 3)
+  end
+end
+
+--- Let operations go on until none is under way; see
+-- `starvideos.host.own_loop`.
+-- @function Loop:run
+Loop.run = own_loop.run
+
+--- Let time pass outside of all operations, which go on meanwhile; see
+-- `starvideos.host.own_loop`.
+-- @function Loop:sleep_outside
+Loop.sleep_outside = own_loop.sleep
+
+--- Cancel what is under way and close the engine. Orders on the wire get their
+-- answers first, which takes as long as an exchange may.
+function Loop:close()
+  local scheduler = self.scheduler
+  self.closed = true
+  self:cancel_all()
+  while next(scheduler.waiting) or scheduler:is_ready() do
+    if not step(self, self.clock()) and not scheduler:recover() then
+      self.inline.pause(CLOSING_SECONDS)
+    end
+  end
+  if self.made then
+    self.made:close()
+    self.made = nil -- an update may be under way
+  end
+  self.inline:close()
+end
+
+--- Make a runtime.
+-- @tparam table options `transport` (function), `clock` (function), `ca_file`,
+--   `max_in_flight`; the engine's threads start with the first request
+-- @tparam number budget seconds that an update takes where its caller does not
+--   say
+-- @tparam[opt] table methods default those that both runtimes have
+-- @treturn table runtime
+function _M.new(options, budget, methods)
+  local self = setmetatable({
+    budget = budget,
+    behind = 0, -- updates in a row that left something to do
+    transport = options.transport,
+    pause = options.sleep,
+    clock = options.clock or require("starvideos.core").now,
+    scheduler = schedulers.new(),
+    inline = block.new(options),
+    pending = {}, -- messages that are waited for, by their numbers
+    abandoned = {}, -- the numbers of those whose waits have ended early
+  }, methods or Loop)
+  function self.driver()
+    self.made = self.made or require("starvideos.curl").driver {
+      ca_file = options.ca_file,
+      max_in_flight = options.max_in_flight,
+    }
+    return self.made
+  end
+  if not options.transport then
+    self.driver() -- now: to load libcurl takes longer than a frame
+  end
+  return self
+end
+
+return _M

@@ -1,0 +1,179 @@
+--- The file that takes the body of an answer, in plain Lua: opened before
+-- anything is sent, so that a forbidden path costs no exchange; claimed
+-- against a second writer; not emptied until a whole new body arrives. There
+-- is no fsync and no digest: the notes (see `csrc/http/sink.h`) say how many bytes
+-- are there, once the file is closed.
+-- @module starvideos.host.resty_http.sink
+
+local core = require "starvideos.core"
+local file_head = require "starvideos.base.file_head"
+
+local _M = {}
+
+local Sink = {}
+Sink.__index = Sink
+
+local MISMATCHES = {
+  protocol = "the server sent another part of the file than was asked for",
+  changed = "the file on the server is not the one whose first part was saved",
+}
+
+-- The claims of this process, where no dictionary is shared with others.
+local own = { ends = {} }
+
+function own:add(name, value, seconds)
+  if (self.ends[name] or 0) > self.clock() then
+    return false, "exists"
+  end
+  return self:set(name, value, seconds)
+end
+
+function own:set(name, value, seconds)
+  self.ends[name] = value and self.clock() + seconds
+  return true
+end
+
+-- What came of a job on the file; io.open puts the path before its message.
+local function outcome(self, ok, message, errno)
+  if ok then
+    return true
+  end
+  return nil, { reason = "io", errno = errno, message = ("cannot write %s: %s")
+    :format(self.path, (message:gsub("^.*: ", ""))) }
+end
+
+local function open(self)
+  local message, errno
+  self.file, message, errno = core.open(self.path, "ab", true)
+  return outcome(self, self.file, message, errno)
+end
+
+-- Of the notes: what a sink writes.
+local RECORD_BYTES = 256
+
+-- What cannot be noted is fetched again.
+local function note(self, record)
+  local notes = self.notes and core.open(self.notes, "r+b", true)
+  if notes then
+    notes:write(record .. (" "):rep(RECORD_BYTES - #record))
+    notes:close()
+  end
+end
+
+--- Refresh the claim on the file; to be called before each step.
+function Sink:hold()
+  self.claims:set(self.claim, true, self.seconds)
+end
+
+--- Whether a body is to be taken that may be a page, before its beginning shows
+-- that it is a video.
+-- @tparam number status 200, 203 or 206
+-- @tparam table headers
+-- @treturn boolean
+function Sink:takes(status, headers)
+  return self.any or self.offset > 0 and status == 206
+    or file_head.is_file(status, headers)
+end
+
+-- Whether so many bytes are no more than the file may have.
+local function fits(self, bytes)
+  if bytes <= self.max then
+    return true
+  end
+  return nil, { reason = "too_large", message = ("the file is larger than %.0f"
+    .. " bytes"):format(self.max) }
+end
+
+--- Take a body: the whole of a file, which is emptied, or the rest of it.
+-- @tparam number status 200, 203 or 206
+-- @tparam table headers
+-- @tparam ?number length of the body, where it is announced
+-- @treturn ?boolean true
+-- @treturn ?table failure with `reason` protocol, changed, too_large or io
+function Sink:begin(status, headers, length)
+  local is_rest = status == 206
+  local ok, failure = fits(self, (is_rest and self.offset or 0) + (length or 0))
+  if not ok then
+    return nil, failure
+  end
+  local reason = is_rest
+    and file_head.mismatch(headers, self.offset, self.version)
+  if not reason and not (is_rest and self.offset > 0) then
+    self.offset, self.begun = 0, true
+    note(self, "")
+    local emptied, message, errno = core.open(self.path, "wb", true)
+    return outcome(self, emptied and emptied:close(), message, errno)
+  end
+  reason = reason or core.file_size(self.path) ~= self.offset and "changed"
+  if reason then
+    return nil, { reason = reason, message = MISMATCHES[reason] }
+  end
+  self.begun = true
+  return true
+end
+
+--- Write the next piece.
+-- @tparam string bytes
+-- @treturn ?boolean true
+-- @treturn ?table failure
+function Sink:write(bytes)
+  local fine, failure = fits(self, self.offset + self.written + #bytes)
+  if not fine then
+    return nil, failure
+  end
+  local ok, message, errno = self.file:write(bytes)
+  self.written = self.written + #bytes
+  self.begun = self.begun and ok -- else nobody knows how much there is
+  return outcome(self, ok, message, errno)
+end
+
+--- Close the file and give up the claim. A second time does nothing.
+-- @treturn ?boolean true
+-- @treturn ?table failure
+function Sink:close()
+  local file = self.file
+  if not file then
+    return true
+  end
+  self.file = nil
+  local bytes = self.offset + self.written
+  if self.begun and bytes > 0 then
+    note(self, ('{"bytes":%.0f,"from":0,"sha256":false}'):format(bytes))
+  end
+  self.claims:set(self.claim, nil)
+  return outcome(self, file:close())
+end
+
+--- Open a file.
+-- @tparam table wanted `path`, `offset` (where a 206 must begin), `any`
+--   (whatever its body is), `max` (bytes that the file may have), `etag`,
+--   `modified`, `total` (of what is there, where known), `notes`
+-- @tparam table options `clock`; `seconds` after which the claim of a writer
+--   that has crashed ends; `shared`, a dictionary in which other processes see
+--   it
+-- @treturn ?table sink with `offset` and `written` (bytes)
+-- @treturn ?table failure of reason io or busy
+function _M.open(wanted, options)
+  own.clock = options.clock
+  local self = setmetatable({ path = wanted.path, written = 0,
+    offset = wanted.offset or 0, any = wanted.any,
+    max = wanted.max or math.huge, version = { etag = wanted.etag,
+      last_modified = wanted.modified, total = wanted.total },
+    notes = wanted.notes, claims = options.shared or own, seconds = options.seconds,
+    claim = "starvideos:writes:" .. wanted.path }, Sink)
+  local ok, why = self.claims:add(self.claim, true, self.seconds)
+  if not ok and why == "exists" then
+    return nil, { reason = "busy", message = "another download is writing "
+      .. self.path }
+  elseif not ok then
+    return outcome(self, nil, why)
+  end
+  local opened, failure = open(self)
+  if not opened then
+    self.claims:set(self.claim, nil)
+    return nil, failure
+  end
+  return self
+end
+
+return _M

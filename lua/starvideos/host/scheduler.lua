@@ -1,0 +1,506 @@
+--- Coroutines that take turns. Each runs until it has to wait: for a time, for
+-- the end of a ticket (a request, a job on the disk) or for others that it has
+-- started. Those that may go on are resumed one at a time, so that a host can
+-- stop whenever its time is up. Knows no engine: it is told what has ended.
+--
+-- A fiber is one coroutine. An operation is what one caller has started and may
+-- cancel as a whole; a group is what one `gather` waits for. What is started is
+-- one table, for most have no other: the operation, its first fiber and the
+-- group of that. Few fields have a value at the same time, and eight fill a table:
+-- one is only cleared where it stands, for LuaJIT gives nil a place, too.
+-- @module starvideos.host.scheduler
+
+local deadlines = require "starvideos.base.deadlines"
+local yieldable = require "starvideos.host.yieldable"
+
+-- Asked for at each turn.
+local resume_thread, running = coroutine.resume, coroutine.running
+local yield = coroutine.yield
+
+local _M = {}
+
+local Scheduler = {}
+Scheduler.__index = Scheduler
+
+-- How often the listeners of a request are told.
+local PROGRESS_SECONDS = 0.1
+
+-- What a fiber yields that wants to know whether it could wait, and what a
+-- coroutine does before the results of what it ran.
+local PROBE, DONE = {}, {}
+
+local FOREIGN_YIELD = "this coroutine.yield would never return: inside"
+  .. " client:async, and in listeners, only calls of the client can wait"
+
+--- In the place of a request, for `await`: the wait for a job on the disk goes
+-- on until the job has ended, also where the operation was cancelled.
+_M.uncancelled = { finish = true }
+
+--- Tell the listeners of a request how far it is.
+-- @tparam table request with `on_answer`, told once, and `on_progress`
+-- @tparam table ticket of the engine
+function _M.report(request, ticket)
+  if request.on_answer then
+    local status, headers, in_memory = ticket:answer()
+    if status then
+      request.on_answer(status, headers, in_memory)
+      request.on_answer = nil
+    end
+  end
+  if request.on_progress then
+    request.on_progress(ticket:progress())
+  end
+end
+
+--- What comes of a request that is not sent because its operation was
+-- cancelled.
+-- @tparam[opt] string why
+-- @treturn nil
+-- @treturn table failure
+function _M.refused(why)
+  return nil, { reason = "cancelled", sent = false, phase = "queue",
+    bytes_sent = 0, message = why or "the operation was cancelled" }
+end
+
+--- The fiber that is running.
+-- @treturn ?table nil outside of all
+function Scheduler:current()
+  return self.fibers[running() or false]
+end
+
+-- Queues a fiber that may go on, and what it is resumed with.
+local function make_ready(self, fiber, first, second)
+  self.ready_last = self.ready_last + 1
+  self.ready[self.ready_last] = { fiber, first, second }
+end
+
+local function next_ready(self)
+  if self.ready_first > self.ready_last then
+    return nil
+  end
+  local entry = self.ready[self.ready_first]
+  self.ready[self.ready_first] = nil
+  self.ready_first = self.ready_first + 1
+  return entry
+end
+
+local function forget(self, fiber)
+  fiber.ended, fiber.sleeping, fiber.reports_at = true, nil, nil
+  if fiber.operation ~= fiber then
+    fiber.operation.fibers[fiber] = nil
+    fiber.group.fibers[fiber] = nil
+  end
+  if fiber.thread then
+    self.fibers[fiber.thread] = nil
+  end
+  if fiber.key then
+    self.waiting[fiber.key], self.watched[fiber] = nil, nil
+  end
+end
+
+-- Ends a fiber where it waits, and those it waits for; none is resumed again.
+local function kill(self, fiber)
+  forget(self, fiber)
+  if fiber.ticket and not fiber.request.finish then
+    fiber.ticket:cancel()
+  end
+  if fiber.waits_for then
+    for other in pairs(fiber.waits_for.fibers) do
+      kill(self, other)
+    end
+  end
+end
+
+-- Called for the last of a group, and for the first that raised: resumes the
+-- fiber that waits for the group.
+local function end_group(self, group, ok, raised)
+  if group.ended then
+    return
+  end
+  group.ended, group.failed, group.raised = true, not ok, raised
+  for other in pairs(group.fibers) do
+    kill(self, other)
+  end
+  local parent = group.parent
+  if parent and parent.waits_for == group and not parent.ended then
+    parent.waits_for = nil
+    make_ready(self, parent, ok, raised)
+  end
+end
+
+local function leave(self, fiber, ok, ...)
+  local group = fiber.group
+  forget(self, fiber)
+  if not ok and self.is_interrupt and self.is_interrupt((...)) then
+    self:cancel(fiber.operation, "interrupted")
+    ok = true
+  end
+  if group.on_end then
+    self.operations[group] = nil
+    group.on_end(group, ok, ...)
+    return
+  end
+  group.count = group.count - 1
+  if not ok or group.count == 0 then
+    end_group(self, group, ok, (...))
+  end
+end
+
+-- Coroutines that have run a part of an operation, and may run the next one:
+-- to make one takes longer than most of what they do. One that ran a function
+-- of the host's is not used again, for the host may know it.
+local MOST_IDLE = 256
+
+-- A tail call would do, but Lua 5.1 counts each as a level of its stack.
+local function work(body, ...)
+  local one, two, three
+  body, one, two, three = yield(DONE, body(...))
+  while true do
+    body, one, two, three = yield(DONE, body(one, two, three))
+  end
+end
+
+local function keep(self, fiber, thread)
+  local is_ours = fiber.body or fiber.group ~= fiber.operation
+  if is_ours and #self.idle < MOST_IDLE then
+    self.idle[#self.idle + 1] = thread
+  end
+end
+
+local function after(self, fiber, thread, ok, first, ...)
+  if not ok then
+    leave(self, fiber, false, first)
+  elseif first == DONE then
+    keep(self, fiber, thread)
+    if not fiber.body then -- it rests
+      leave(self, fiber, true, ...)
+    end
+  elseif first == PROBE then
+    after(self, fiber, thread, resume_thread(thread))
+  elseif not (fiber.sleeping or fiber.key or fiber.waits_for
+    or fiber.ended) then
+    leave(self, fiber, false, FOREIGN_YIELD)
+  end
+end
+
+local function resume(self, fiber, ...)
+  local thread, body = fiber.thread, fiber.body
+  if fiber.sleeping then
+    fiber.sleeping = nil
+  end
+  if not body then
+    return after(self, fiber, thread, resume_thread(thread, ...))
+  end
+  thread = table.remove(self.idle) or coroutine.create(work)
+  self.fibers[thread] = fiber
+  fiber.thread, fiber.body = thread, nil
+  local argument = fiber.argument
+  if argument then
+    fiber.argument = nil
+    return after(self, fiber, thread,
+      resume_thread(thread, body, argument, ...))
+  end
+  return after(self, fiber, thread, resume_thread(thread, body, ...))
+end
+
+local function begin(self, operation, group, body, ...)
+  local fiber = { body = body, thread = nil, operation = operation,
+    group = group, sleeping = nil, ticket = nil, key = nil, request = nil }
+  operation.fibers = operation.fibers or {} -- all but the first
+  operation.fibers[fiber], group.fibers[fiber] = true, true
+  group.count = group.count + 1
+  return resume(self, fiber, ...)
+end
+
+--- Start a coroutine; it runs up to its first wait.
+-- @tparam function on_end gets the operation, then `true` and what the body
+--   returned, or `false` and what it raised
+-- @tparam function body
+-- @param ... its arguments
+-- @treturn table operation, for `cancel`
+function Scheduler:start(on_end, body, ...)
+  local operation = { body = body, thread = nil, on_end = on_end, handle = nil,
+    operation = nil, group = nil, sleeping = nil, argument = nil }
+  operation.operation, operation.group = operation, operation
+  self.operations[operation] = true
+  resume(self, operation, ...)
+  return operation
+end
+
+--- Run functions side by side. In a fiber this waits until all have returned.
+-- A caller that hands in an operation gets the group at once; the group has
+-- `ended` when all have, and `failed` and `raised` where one has raised.
+-- @tparam table functions each is called with `also(fn)`, which adds one
+-- @tparam[opt] table operation default the running fiber's
+-- @treturn ?table group
+-- @raise what one of them raises; the others are abandoned
+function Scheduler:gather(functions, operation)
+  local parent = not operation and self:current() or nil
+  operation = operation or parent.operation
+  local group = { count = 1, fibers = {}, parent = parent }
+  local function also(body)
+    local caller = self:current()
+    begin(self, operation, group, body, group.also)
+    if caller and caller.ended then
+      yield() -- for ever: what it added raised, which ended it too
+    end
+  end
+  group.also = also
+  for _, body in ipairs(functions) do
+    if not group.ended then
+      also(body)
+    end
+  end
+  group.count = group.count - 1 -- held until here, or the first would end it
+  if group.count == 0 then
+    group.parent = nil
+    end_group(self, group, true)
+  end
+  if not parent then
+    return group
+  elseif not group.ended then
+    parent.waits_for = group
+    yield()
+  end
+  if group.failed then
+    error(group.raised, 0)
+  end
+end
+
+--- Make sure that the running fiber can wait, where `yieldable` may not know:
+-- in a metamethod of Lua 5.1.
+-- @raise what Lua raises there
+function Scheduler.probe()
+  if not yieldable.is_certain then
+    yield(PROBE)
+  end
+end
+
+--- Let the running fiber sleep.
+-- @tparam number due of the clock that `wake` is told
+-- @treturn ?boolean true: the time is up, or `wake` was called
+-- @treturn ?string why it was cancelled: "cancelled" or "interrupted"
+function Scheduler:sleep(due)
+  local fiber = self:current()
+  if fiber.operation.why then
+    return nil, fiber.operation.why
+  end
+  fiber.sleeping = due
+  self.sleepers:push(due, fiber)
+  return yield()
+end
+
+--- Let the running fiber sleep without its coroutine, which must end with this
+-- call: a coroutine takes as much memory as all else that a wait needs.
+-- @tparam number due as of `sleep`
+-- @tparam function body goes on in another coroutine; gets the argument, and
+--   what `sleep` returns
+-- @param argument
+-- @return what the body does, where the fiber may not sleep
+function Scheduler:rest(due, body, argument)
+  local fiber = self:current()
+  if fiber.operation.why then
+    return body(argument, nil, fiber.operation.why)
+  end
+  self.fibers[fiber.thread] = nil
+  fiber.thread, fiber.body, fiber.argument = nil, body, argument
+  fiber.sleeping = due
+  self.sleepers:push(due, fiber)
+end
+
+--- End the sleep of a fiber; nothing where it does not sleep.
+-- @tparam table fiber
+function Scheduler:wake(fiber)
+  if fiber.sleeping then
+    fiber.sleeping = nil
+    make_ready(self, fiber, true)
+  end
+end
+
+-- Marks the outcome of a request whose operation was cancelled meanwhile.
+local function marked(operation, request, first, second)
+  local outcome, why = first or second, operation.why
+  if why and type(outcome) == "table" then
+    outcome.interrupted = request.finish or why == "interrupted" or nil
+  end
+  return first, second
+end
+
+-- When a request's listeners are next told stands among the sleepers, so that
+-- telling takes its turn and its share of the time.
+local function report_later(self, fiber, now)
+  fiber.reports_at = now + PROGRESS_SECONDS
+  self.sleepers:push(fiber.reports_at, fiber)
+end
+
+--- Let the running fiber wait for a ticket.
+-- @tparam table ticket with the methods `result` and `cancel`
+-- @param key under which its end will be told
+-- @tparam table request with `finish`: whether the wait for its outcome goes on
+--   where the operation is cancelled; `on_answer` and `on_progress`
+-- @tparam[opt] number now where the scheduler is to tell the listeners
+-- @return the results of the ticket
+function Scheduler:await(ticket, key, request, now)
+  local fiber = self:current()
+  fiber.ticket, fiber.key, fiber.request = ticket, key, request
+  self.waiting[key] = fiber
+  if request.on_answer or request.on_progress then
+    self.watched[fiber] = true
+    if now then
+      report_later(self, fiber, now)
+    end
+  end
+  yield()
+  fiber.ticket, fiber.key, fiber.request = nil, nil, nil
+  return marked(fiber.operation, request, ticket:result(request.reads,
+    request.guard ~= nil))
+end
+
+-- Tells the listeners: whether the fiber goes on. What one raises ends it.
+local function tell(self, fiber)
+  local ok, raised = pcall(_M.report, fiber.request, fiber.ticket)
+  if not ok and not fiber.ended then
+    fiber.ticket:cancel()
+    leave(self, fiber, false, raised)
+  end
+  return ok and not fiber.ended -- a listener may have closed the client
+end
+
+--- Tell that a ticket has ended: its fiber may go on.
+-- @param key as of `await`
+-- @treturn boolean whether somebody waits for it
+function Scheduler:ended(key)
+  local fiber = self.waiting[key]
+  if not fiber then
+    return false
+  end
+  self.waiting[key], self.watched[fiber] = nil, nil
+  if not fiber.reports_at then
+    fiber.key = nil
+    resume(self, fiber)
+  elseif tell(self, fiber) then
+    fiber.key, fiber.reports_at = nil, nil
+    resume(self, fiber)
+  end
+  return true
+end
+
+--- Let a fiber go on whose ticket has ended though nobody told so: an error came
+-- between the engine and the scheduler.
+-- @treturn boolean whether there was one
+function Scheduler:recover()
+  for key, fiber in pairs(self.waiting) do
+    if fiber.ticket:done() then
+      return self:ended(key)
+    end
+  end
+  return false
+end
+
+--- The next sleeper's time.
+-- @treturn ?number
+function Scheduler:due()
+  local due, fiber = self.sleepers:earliest()
+  while due and fiber.sleeping ~= due and fiber.reports_at ~= due do
+    self.sleepers:pop() -- it was woken before, or has ended
+    due, fiber = self.sleepers:earliest()
+  end
+  return due
+end
+
+--- Resume one fiber that may go on, or tell the listeners of one.
+-- @tparam number now
+-- @treturn boolean whether there was one
+function Scheduler:turn(now)
+  local entry = next_ready(self)
+  while entry and entry[1].ended do
+    entry = next_ready(self)
+  end
+  if entry then
+    resume(self, entry[1], entry[2], entry[3])
+    return true
+  end
+  local due = self:due()
+  if not due or due > now then
+    return false
+  end
+  local fiber = self.sleepers:pop()
+  if fiber.sleeping then
+    resume(self, fiber, true)
+  elseif tell(self, fiber) then
+    report_later(self, fiber, now)
+  end
+  return true
+end
+
+--- Whether a fiber may go on at once.
+-- @treturn boolean
+function Scheduler:is_ready()
+  return self.ready_first <= self.ready_last
+end
+
+--- Whether any fiber may still go on.
+-- @treturn boolean
+function Scheduler:is_busy()
+  return self:is_ready() or next(self.waiting) ~= nil or self:due() ~= nil
+end
+
+--- End all fibers of a group; none is resumed again.
+-- @tparam table group
+function Scheduler:abandon(group)
+  group.ended = true
+  for fiber in pairs(group.fibers) do
+    kill(self, fiber)
+  end
+end
+
+-- Ends the wait of a fiber, if it waits.
+local function cut_short(self, fiber, why)
+  if fiber.sleeping then
+    fiber.sleeping = nil
+    make_ready(self, fiber, nil, why)
+  elseif fiber.key and not fiber.request.finish and not fiber.ended then
+    fiber.ticket:cancel()
+  end
+end
+
+--- End all waits of an operation, but for an order on the wire: that gets its
+-- answer. What its fibers begin afterwards is refused.
+-- @tparam table operation
+-- @tparam string why "cancelled" or "interrupted"
+function Scheduler:cancel(operation, why)
+  if operation.why then
+    return
+  end
+  operation.why = why
+  cut_short(self, operation, why)
+  for fiber in pairs(operation.fibers or {}) do
+    cut_short(self, fiber, why)
+  end
+end
+
+--- Why the running fiber may begin nothing any more.
+-- @treturn ?string "cancelled" or "interrupted"; nil where it may
+function Scheduler:refusal()
+  local fiber = self:current()
+  return fiber and fiber.operation.why
+end
+
+--- Make a scheduler.
+-- @tparam[opt] function is_interrupt whether what a fiber raised is Ctrl-C,
+--   which cancels its whole operation
+-- @treturn table scheduler
+function _M.new(is_interrupt)
+  return setmetatable({
+    is_interrupt = is_interrupt,
+    fibers = setmetatable({}, { __mode = "k" }),
+    operations = {}, -- that were started and have not ended
+    waiting = {}, -- fibers under the keys of their tickets
+    watched = {}, -- fibers whose requests have listeners
+    sleepers = deadlines(),
+    ready = {}, ready_first = 1, ready_last = 0,
+    idle = {}, -- coroutines
+  }, Scheduler)
+end
+
+return _M

@@ -1,0 +1,165 @@
+--- What has changed in a ledger, as the events that a listener is told: plain
+-- data, made where the change is written. See `starvideos.events`.
+-- @module starvideos.ledger.changes
+
+local redact = require "starvideos.base.redact"
+
+local _M = {}
+
+local MILLION = 1e6
+
+local MANY = [[SELECT order_id, order_key, take, account, label, state, task_id,
+  attempts, cost, currency, created_at, error FROM starvideos_orders WHERE %s
+  ORDER BY order_id%s]]
+
+-- Whole numbers come out of a database as floats.
+local function whole(number)
+  number = math.floor(tonumber(number) or 0)
+  return math.tointeger and math.tointeger(number) or number
+end
+
+-- What every event of an order says of it.
+local function event_of(name, row, at)
+  return {
+    name = name,
+    at = at,
+    order = row.order_id,
+    key = row.order_key,
+    take = whole(row.take),
+    account = row.account ~= "" and row.account or nil,
+    label = row.label,
+    state = row.state,
+    task_id = row.task_id,
+  }
+end
+
+-- Of an order that is staged nobody is told before it is enqueued.
+local function is_told(from, state)
+  return state ~= from and state ~= "staged"
+    and not (from == "staged" and state == "refused")
+end
+
+--- Note that the state of an order has changed.
+-- @tparam table store with a list `news` where somebody listens; see `during`
+-- @tparam table caller see `starvideos.ledger.tasks`
+-- @tparam table row as it is now
+-- @tparam ?string from the state before; nil where it was placed
+function _M.note(store, caller, row, from)
+  local list = store.news
+  if not list or not is_told(from, row.state) then
+    return
+  end
+  local at = row.updated_at or caller.now
+  local event = event_of("order", row, at)
+  event.from = from
+  event.attempt = whole(row.attempts)
+  event.cost = row.cost and row.cost / MILLION
+  event.currency = row.currency
+  event.elapsed = math.max(0, at - (row.created_at or at))
+  event.worker = caller.worker
+  event.error = row.error and redact.urls(tostring(row.error)) or nil
+  list[#list + 1] = event
+end
+
+--- Note that an order was placed and is about to be sent, in one change.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table row as it is now
+function _M.note_submitting(store, caller, row)
+  if store.news then
+    row.state, row.attempts = "prepared", 0
+    _M.note(store, caller, row)
+    row.state, row.attempts = "submitting", 1
+    _M.note(store, caller, row, "prepared")
+  end
+end
+
+--- Note that a task came for an order that had moved on.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table row
+-- @tparam string task_id
+function _M.note_late(store, caller, row, task_id)
+  local list = store.news
+  if list then
+    local event = event_of("late_task", row, row.updated_at or caller.now)
+    event.task_id = task_id
+    list[#list + 1] = event
+  end
+end
+
+--- Note something that a person should know of an order.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table row
+-- @tparam string what a word, see `starvideos.events`
+-- @tparam ?string task_id
+-- @tparam string reason a sentence
+function _M.note_notice(store, caller, row, what, task_id, reason)
+  local list = store.news
+  if list then
+    local event = event_of("notice", row, caller.now)
+    event.notice, event.task_id, event.reason = what, task_id, reason
+    list[#list + 1] = event
+  end
+end
+
+--- Note that one statement is about to change the state of many orders. To be
+-- called in its transaction.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam string state
+-- @tparam string condition SQL that the orders meet, with `?` for each value
+-- @param ... the values
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M.note_all(store, caller, state, condition, ...)
+  if not store.news then
+    return true
+  end
+  local lock = store.database:clock() and " FOR UPDATE" or ""
+  local rows, err = store:read(MANY:format(condition, lock), ...)
+  for _, row in ipairs(rows or {}) do
+    local from = row.state
+    row.state, row.updated_at = state, caller.now
+    _M.note(store, caller, row, from)
+  end
+  return rows and true, err
+end
+
+--- How much is noted.
+-- @tparam table store
+-- @treturn number
+function _M.count(store)
+  return #(store.news or "")
+end
+
+--- Forget what was noted since: it was not committed.
+-- @tparam table store
+-- @tparam number count as it was before
+function _M.forget(store, count)
+  for index = _M.count(store), count + 1, -1 do
+    store.news[index] = nil
+  end
+end
+
+--- Call the orders, and note what changes.
+-- @tparam table orders see `starvideos.ledger.tasks`
+-- @tparam string method of theirs
+-- @tparam table caller with `listener` where somebody is to be told
+-- @param ... its other arguments
+-- @return its two results
+-- @treturn ?table list of events, in the order of the changes; nil where nobody
+--   listens
+function _M.during(orders, method, caller, ...)
+  if not caller.listener then
+    return orders[method](orders, caller, ...)
+  end
+  local list = {}
+  orders.store.news = list
+  local result, problem = orders[method](orders, caller, ...)
+  orders.store.news = nil
+  return result, problem, list
+end
+
+return _M

@@ -1,0 +1,200 @@
+--- What a ledger's thread runs, in a Lua state of its own: it answers messages
+-- by calling the orders, and retries what could not be written. Nothing here
+-- belongs to the Lua state that asks; `starvideos.ledger.thread` is the other end.
+-- @module starvideos.ledger.executor
+
+local core = require "starvideos.core"
+local changes = require "starvideos.ledger.changes"
+local tasks = require "starvideos.ledger.tasks"
+local untold = require "starvideos.ledger.untold"
+
+local unpack = table.unpack or unpack
+
+-- After how many tries a write is dropped, each while another one succeeded.
+local TRIES = 3
+
+-- A failure that took longer has waited for a server: one wait is enough.
+local LONG_SECONDS = 1
+
+-- What the provider has answered, or a file shows: no later call repeats it.
+local facts = { resolve = true, unsent = true, seen = true, downloaded = true }
+
+local ABANDONED = "its process had stopped waiting for the ledger"
+
+local function is_outage(result, problem)
+  return result == nil and type(problem) == "table"
+    and problem.kind == "ledger" and not problem.gone and not problem.fenced
+end
+
+-- The row as it is where the database made the change and its answer was lost.
+local function submitted(row)
+  local after = {}
+  for name, value in pairs(row) do
+    after[name] = value
+  end
+  after.state = "submitting"
+  after.revision = (tonumber(row.revision) or 0) + 1
+  return after
+end
+
+-- The request that undoes one: it names the revision that one made, so that it
+-- changes nothing else.
+local undo_of = {}
+
+function undo_of.begin(caller, _, verdict, row)
+  return verdict == "send" and { "unsent", caller, row, ABANDONED } or nil
+end
+
+function undo_of.renew(caller, _, after)
+  return { "unsent", caller, after, ABANDONED }
+end
+
+function undo_of.submitting(caller, row, after)
+  return { "unsent", caller, after or submitted(row), ABANDONED }
+end
+
+local Actor = {}
+Actor.__index = Actor
+
+-- A request is the name of a method, the caller, and the other arguments.
+local function perform(self, request)
+  local result, problem, list = changes.during(self.orders,
+    unpack(request, 1, request.count or #request))
+  self.untold:add(request[2], list)
+  return result, problem
+end
+
+-- Writes the backlog, the oldest first: nil and why where the ledger fails.
+local function flush(self)
+  while self.backlog[1] do
+    local result, problem = perform(self, self.backlog[1])
+    if is_outage(result, problem) then
+      return nil, problem
+    end
+    table.remove(self.backlog, 1)
+  end
+  return true
+end
+
+-- What can never be written must not keep everything else waiting.
+local function count_try(self)
+  local request = self.backlog[1]
+  request.tries = (request.tries or 0) + 1
+  if request.tries >= TRIES then
+    table.remove(self.backlog, 1)
+  end
+end
+
+-- The order or the task that a request is about.
+local function subject_of(request)
+  local subject = request[3]
+  return type(subject) == "table" and subject.order_id
+    or request[1] .. " " .. tostring(subject)
+end
+
+-- Replaces what is in the backlog about the same order.
+local function enqueue(self, request)
+  for index = #self.backlog, 1, -1 do
+    if subject_of(self.backlog[index]) == subject_of(request) then
+      table.remove(self.backlog, index)
+    end
+  end
+  self.backlog[#self.backlog + 1] = request
+end
+
+-- Enqueues what a failed request needs: to be retried, or undone in case the
+-- database has made the change.
+local function recover(self, request, result, problem)
+  if not is_outage(result, problem) then
+    return
+  elseif facts[request[1]] then
+    enqueue(self, request)
+  elseif request[1] == "submitting" then
+    enqueue(self, undo_of.submitting(request[2], request[3]))
+  end
+end
+
+local function finish(self, request, ...)
+  local result, problem = ...
+  local undo = result and undo_of[request[1]]
+  self.undo_request = undo
+    and undo(request[2], request[3], result, problem) or nil
+  recover(self, request, result, problem)
+  return ...
+end
+
+local function answer(self, ...)
+  self.undo_request = nil -- the last answer arrived, so it stays though this raises
+  local start = core.now()
+  local flushed, problem = flush(self)
+  local request = { count = select("#", ...), ... }
+  if not flushed and request[1] == "submitting" then
+    return nil, problem -- what was bought before is not recorded yet
+  elseif not flushed and core.now() - start > LONG_SECONDS then
+    return finish(self, request, nil, problem)
+  end
+  local function check(...)
+    if not flushed and (...) ~= nil then
+      count_try(self)
+    end
+    return ...
+  end
+  return check(finish(self, request, perform(self, request)))
+end
+
+--- Answer a message.
+-- @tparam string method of the orders
+-- @tparam table caller see `starvideos.ledger.tasks`; where it listens,
+--   `listener` (the number of its client) and `heard` (the number of the last
+--   event that this has got)
+-- @param ... its other arguments
+-- @return the two results of the method
+-- @treturn ?table events that the client has not got, see
+--   `starvideos.ledger.untold`
+function Actor:answer(method, caller, ...)
+  self.untold:confirm(caller)
+  local result, problem = answer(self, method, caller, ...)
+  return result, problem, self.untold:of(caller)
+end
+
+--- Undo what the last message did, for its caller did not wait for the answer.
+function Actor:undo()
+  local request = self.undo_request
+  if request then
+    local result, problem = perform(self, request)
+    if is_outage(result, problem) then
+      enqueue(self, request)
+    end
+  end
+end
+
+--- Retry what is in the backlog.
+-- @treturn ?number seconds until the next retry; nil where the backlog is empty
+function Actor:rest()
+  flush(self)
+  return self.backlog[1] and self.retry
+end
+
+--- Write what can be written, and close the connection.
+function Actor:leave()
+  flush(self)
+  self.orders:close()
+end
+
+--- Make an actor.
+-- @tparam table options see `starvideos.ledger.tasks`
+-- @tparam number retry seconds between two tries to write the backlog
+-- @treturn function answers a message
+-- @treturn function undoes the last answer
+-- @treturn function rests
+-- @treturn function leaves
+return function(options, retry)
+  local self = setmetatable({ orders = tasks.new(options), backlog = {},
+    untold = untold.new(), retry = retry }, Actor)
+  local function method(name)
+    return function(...)
+      return self[name](self, ...)
+    end
+  end
+  return method "answer", method "undo", method "rest", method "leave"
+end

@@ -1,0 +1,479 @@
+--- The orders: every decision about them, and the database that holds them.
+-- This may run on another thread than its callers, in a Lua state of its own: its
+-- arguments and results are plain data.
+--
+-- The first argument of every method is the `caller`: `owner` (a name of
+-- `starvideos.ledger.owner`), `worker` (the id of the worker that it is, if it is
+-- one), `tolerates` (whether failed tasks do not halt its queue), `base_url` and
+-- `account` (of its client; no account: it serves all), `now` (Unix
+-- seconds), `boottime` (seconds of the clock that goes on while the machine
+-- sleeps), `clock` (the name of that clock) and, where orders are listed or
+-- decided about, `held` (true under the id of each order that the owner is
+-- sending). A method that fails returns nil and an err, a table with `kind` and
+-- `message`.
+--
+-- Every write names the order, the revision that was read and, where it records
+-- the outcome of an attempt, that attempt: another one stays unchanged. But the
+-- id of a task is always recorded.
+-- @classmod starvideos.ledger.tasks
+
+local address = require "starvideos.provider.address"
+local archive = require "starvideos.ledger.archive"
+local manual_changes = require "starvideos.ledger.manual_changes"
+local queue_stops = require "starvideos.ledger.queue_stops"
+local history = require "starvideos.ledger.history"
+local id_list = require "starvideos.ledger.id_list"
+local limit_settings = require "starvideos.ledger.limit_settings"
+local changes = require "starvideos.ledger.changes"
+local orders = require "starvideos.ledger.orders"
+local queue = require "starvideos.ledger.queue"
+local requests = require "starvideos.ledger.requests"
+local restoration = require "starvideos.ledger.restoration"
+local sessions = require "starvideos.ledger.sessions"
+local states = require "starvideos.ledger.states"
+local transitions = require "starvideos.ledger.transitions"
+local stores = require "starvideos.ledger.store"
+local workers = require "starvideos.ledger.workers"
+
+local _M = {}
+
+local SHARED = "the provider has given the task %s to this order, and to the order"
+  .. " %s before: both are kept; look in your account what was bought"
+
+local ELSEWHERE = "the task %s was seen with another base URL or account than its"
+  .. " order was placed with (%s): it is the only order of that task, so it was"
+  .. " taken for this one"
+
+local Orders = {}
+Orders.__index = Orders
+
+--- Record an order, or find the one that was placed under its key and take.
+-- @tparam table caller
+-- @tparam table wanted `id` (of a new order), `key` (or nil), `take`,
+--   `account` (empty for none), `model`, `params` and `former` (see
+--   `starvideos.ledger.record`), `base_url`, `path` and `machine` (or nil),
+--   `waited` (true: another process was seen sending it, so this call must not),
+--   `at_once` (true: the caller sends it as soon as it may, so a new one may be
+--   `submitting` already)
+-- @treturn ?string "send": the caller may send it; "known": it was accepted
+--   before; "busy": another process is sending it; "unsent": another process was,
+--   and it was not accepted; "unknown"; "spent": it was dismissed;
+--   "conflict": key and take name another order; "unlabelled": the key's
+--   orders have no account, this one has; "no_account": the other way round
+-- @treturn table the order's row, with `next_take` of its key; or err of kind
+--   ledger
+function Orders:begin(caller, wanted)
+  return orders.begin(self.store, caller, wanted)
+end
+
+--- The order is about to be sent.
+-- @tparam table caller
+-- @tparam table row as `begin` gave it
+-- @treturn ?table row; nil where another process has claimed it
+-- @treturn ?table err
+function Orders:submitting(caller, row)
+  local is_there, misplaced = self.store:look()
+  if not is_there then
+    return nil, misplaced
+  end
+  local after, err = self.store:transition(caller, row, "submitting", {
+    attempts = (row.attempts or 0) + 1, owner = caller.owner,
+    lease = self.store.lease, error = false })
+  if after == false then
+    return nil, self.store:failure("written", "another process has claimed the"
+      .. " order " .. row.order_id)
+  end
+  return after, err
+end
+
+--- The order still waits for its turn to be sent: begin a new lease.
+-- @tparam table caller
+-- @tparam table row prepared
+-- @treturn ?table row; nil where another process has claimed it
+-- @treturn ?table err
+function Orders:renew(caller, row)
+  local is_there, misplaced = self.store:look()
+  if not is_there then
+    return nil, misplaced
+  end
+  local after, err = self.store:transition(caller, row, "prepared", { owner = caller.owner,
+    lease = self.store.lease })
+  if after == false then
+    return nil, self.store:failure("written", "another process has claimed the"
+      .. " order " .. row.order_id)
+  end
+  return after, err
+end
+
+--- The order was not accepted, that is certain.
+-- @tparam table caller
+-- @tparam table row
+-- @tparam string why
+-- @tparam ?number pause seconds until the caller sends it again; nil: it does not
+-- @treturn ?table row
+-- @treturn ?table err
+function Orders:unsent(caller, row, why, pause)
+  local state = row.queued_at and not pause and "queued" or "prepared"
+  local after, err = self.store:transition(caller, row, state, { error = why,
+    owner = pause and caller.owner or false,
+    lease = pause and pause + self.store.lease or false })
+  -- Another process that has taken it since may be sending it.
+  return after == false and row or after, err
+end
+
+-- Whether an answer is that of the order as it stands.
+local function is_answer_to(now, row, state, task_id)
+  return now.attempts == row.attempts and states.allows(now.state, state)
+    and (not now.task_id or not task_id or now.task_id == task_id)
+end
+
+-- A task that was bought for an order that has moved on is recorded beside its
+-- own, and the order listed as open until a person dismisses it.
+local function record_late(store, caller, row, task_id)
+  if row.task_id == task_id or not task_id then
+    return row
+  end
+  local late_tasks = id_list.with(row.late_tasks, task_id)
+  if late_tasks == row.late_tasks then
+    return row
+  end
+  local after, err = store:update(caller, row, { closed_at = false,
+    late_tasks = late_tasks })
+  if after then
+    changes.note_late(store, caller, after, task_id)
+  end
+  return after, err
+end
+
+local bought = { accepted = true, completed = true, failed = true,
+  cancelled = true }
+
+-- The states of an order whose request somebody will still send.
+local to_be_sent = { staged = true, queued = true, prepared = true,
+  submitting = true }
+
+-- Another order of the same provider and account has the task, too.
+local function note_shared(store, caller, row)
+  local rows = store.news and store:all("task", row.task_id)
+  for _, other in ipairs(rows or {}) do
+    if other.order_id ~= row.order_id and other.account == row.account
+      and address.are_same(other.base_url, row.base_url) then
+      return changes.note_notice(store, caller, row, "shared", row.task_id,
+        SHARED:format(row.task_id, other.order_key or other.order_id))
+    end
+  end
+end
+
+local function resolve(self, caller, row, state, values)
+  local store, now, err = self.store, row, nil
+  if not row.revision then
+    now, err = transitions.reload(store, row)
+    if not now and not err.gone then
+      return nil, err
+    end
+  end
+  local outcome = { owner = false, lease = false, task_id = values.task_id,
+    task_created = values.task_created,
+    accepted_at = bought[state] and caller.now or nil,
+    error = values.error or false }
+  for _ = 1, transitions.ATTEMPTS do
+    local after
+    if not now then
+      after, err = restoration.write_back(store, caller, row, state, outcome,
+        record_late)
+    elseif restoration.has_gone_back(now, row) and state ~= "refused" then
+      after, err = restoration.bring_forward(store, caller, now, row, state,
+        outcome)
+    elseif is_answer_to(now, row, state, values.task_id) then
+      after, err = store:transition(caller, now, state, outcome)
+    elseif bought[state] then
+      after, err = record_late(store, caller, now, values.task_id)
+    else
+      after = now
+    end
+    if after ~= false then
+      return after, err
+    end
+    now, err = transitions.reload(store, row)
+    if not now and (not err.gone or state == "refused") then
+      return nil, err
+    end
+  end
+  return transitions.contended(store, row.order_id)
+end
+
+--- How the sending of an order ended.
+-- @tparam table caller
+-- @tparam table row as `submitting` gave it; without its revision where the database
+--   may have been put back since
+-- @tparam string state accepted, failed, cancelled, refused or unknown
+-- @tparam table values `task_id`, `task_created`, `error`
+-- @treturn ?table row; where the order had moved on, the task was recorded beside
+--   its own, and where the ledger had forgotten it, it was written back
+-- @treturn ?table err; with `gone` where it was refused and the ledger does not
+--   hold it any more, or where its file is one that nobody else reads (`misplaced`)
+function Orders:resolve(caller, row, state, values)
+  local after, err = resolve(self, caller, row, state, values)
+  local kept, lost = true, nil
+  if after and values.task_id then
+    note_shared(self.store, caller, after)
+    kept, lost = self.store:check_kept()
+  end
+  if not kept then
+    return nil, lost
+  elseif after and after.queued_at and not to_be_sent[after.state] then
+    queue.drop_body(self.store, after) -- where that fails `archive` does it
+  end
+  return after, err
+end
+
+-- Whether an order is of the caller's provider and account; one that serves all
+-- accounts names none.
+local function is_of(caller, row)
+  return (not caller.account or row.account == caller.account)
+    and (not caller.base_url
+      or address.are_same(row.base_url, caller.base_url))
+end
+
+local function which_are(rows, holds)
+  local list = {}
+  for _, row in ipairs(rows) do
+    list[#list + 1] = holds(row) and row or nil
+  end
+  return list
+end
+
+-- The orders of a task: those of its provider and account; or the only one that
+-- there is, for somebody may have corrected a base URL. Of several that a provider
+-- has given the same task a worker may change those that it has claimed.
+local function rows_of(store, caller, id, order_id)
+  local rows, err = store:all("task", id)
+  if not rows then
+    return nil, err
+  end
+  local fit = which_are(rows, function(row) return is_of(caller, row) end)
+  if not fit[1] and #rows == 1 then
+    fit = rows
+  end
+  if order_id then
+    fit = which_are(fit, function(row) return row.order_id == order_id end)
+  end
+  local own = which_are(fit, function(row)
+    return caller.worker and row.claim == caller.worker
+  end)
+  return own[1] and own or fit
+end
+
+-- Of several orders of one task the one that a file is of: that which has its path,
+-- else one that has none, else one whose video is not saved yet.
+local function of_file(rows, path)
+  if #rows < 2 then
+    return rows
+  end
+  for _, holds in ipairs {
+    function(row) return row.path == path end,
+    function(row) return row.path == nil end,
+    function(row) return row.state ~= "downloaded" end } do
+    local found = which_are(rows, holds)
+    if found[1] then
+      return { found[1] }
+    end
+  end
+  return {}
+end
+
+local function note_elsewhere(store, caller, row)
+  if not is_of(caller, row) then
+    changes.note_notice(store, caller, row, "elsewhere", row.task_id,
+      ELSEWHERE:format(row.task_id, row.base_url))
+  end
+end
+
+-- What came of an update of all orders of a task: "none" where there are none.
+local function outcome_of(rows, err)
+  return rows and (rows[1] and true or "none"), err
+end
+
+local function update_task(self, caller, rows, state, values)
+  for _, row in ipairs(rows or {}) do
+    local is_so = row.state == state and not values.path
+    local ok, err = transitions.check_claim(caller, row)
+    if not ok then
+      return nil, err
+    elseif states.allows(row.state, state) and not is_so then
+      ok, err = transitions.apply(self.store, caller, row, state, values)
+      note_elsewhere(self.store, caller, row)
+    elseif row.missing_since then
+      ok, err = self.store:update(caller, row, { missing_since = false })
+    end
+    if ok == nil then
+      return nil, err
+    end
+  end
+  return outcome_of(rows)
+end
+
+--- A task was seen: it has ended, or the order it is of was accepted.
+-- @tparam table caller
+-- @tparam string id the task's
+-- @tparam string state accepted, completed, failed or cancelled
+-- @tparam ?string why it failed
+-- @treturn ?boolean|string true; "none" where the ledger has no order of it
+-- @treturn ?table err
+function Orders:seen(caller, id, state, why)
+  local rows, err = rows_of(self.store, caller, id)
+  if not rows then
+    return nil, err
+  end
+  return update_task(self, caller, rows, state, { error = why or false,
+    missing_since = false })
+end
+
+local function save(self, caller, state, id, file, order_id)
+  local rows, err = rows_of(self.store, caller, id, order_id)
+  if not rows then
+    return nil, err
+  end
+  return update_task(self, caller, of_file(rows, file.path), state,
+    { path = file.path, machine = file.machine, bytes = file.bytes,
+      sha256 = file.sha256, missing_since = false })
+end
+
+--- The video of a task is on disk and about to be renamed: where the process ends
+-- during that, the next one recognises the file by what is recorded here.
+-- @tparam table caller
+-- @tparam string id the task's
+-- @tparam table file `path`, `machine`, `bytes`, `sha256`
+-- @tparam ?string order_id of the order that the file is of, where that is known
+-- @treturn ?boolean|string see `seen`
+-- @treturn ?table err
+function Orders:placing(caller, id, file, order_id)
+  return save(self, caller, "completed", id, file, order_id)
+end
+
+--- The video of a task is on disk.
+-- @tparam table caller
+-- @tparam string id the task's
+-- @tparam table file `path`, `machine`, `bytes`, `sha256`
+-- @tparam ?string order_id see `placing`
+-- @treturn ?boolean|string see `seen`
+-- @treturn ?table err
+function Orders:downloaded(caller, id, file, order_id)
+  return save(self, caller, "downloaded", id, file, order_id)
+end
+
+--- The provider does not know a task any more.
+-- @tparam table caller
+-- @tparam string id the task's
+-- @treturn ?boolean|string see `seen`
+-- @treturn ?table err
+function Orders:missing(caller, id)
+  local rows, err = rows_of(self.store, caller, id)
+  for _, row in ipairs(rows or {}) do
+    local ok
+    ok, err = transitions.check_claim(caller, row)
+    if ok and not row.missing_since and states.is_open(row.state) then
+      ok, err = self.store:update(caller, row, { missing_since = caller.now })
+    end
+    if ok == nil then
+      return nil, err
+    end
+  end
+  return outcome_of(rows, err)
+end
+
+--- The order of a task.
+-- @tparam table caller
+-- @tparam string id the task's
+-- @tparam ?string path of a file that is to be its video's
+-- @tparam ?string order_id of the order, where that is known
+-- @tparam ?boolean strictly whether one of another provider or account is none
+-- @treturn ?table row; nil where there is none
+-- @treturn ?table err
+function Orders:of_task(caller, id, path, order_id, strictly)
+  local rows, err = rows_of(self.store, caller, id, order_id)
+  local row = rows and (path and of_file(rows, path) or rows)[1]
+  return row and (not strictly or is_of(caller, row)) and row or nil, err
+end
+
+--- List the open orders, or all, oldest first. Those whose process ended are
+-- recovered first.
+-- @tparam table caller
+-- @tparam number limit rows at most
+-- @tparam ?string after id of the last order of the page before
+-- @tparam ?boolean all also those about which nothing is to be done
+-- @treturn ?table rows
+-- @treturn ?string|table where more may follow the `after` of the next page;
+--   or err
+function Orders:pending(caller, limit, after, all)
+  local page, err = self.store:list(all and "all" or "open", limit, after)
+  if not page then
+    return nil, err
+  end
+  local rows = {}
+  for _, row in ipairs(page) do
+    row, err = transitions.recover_listed(self.store, caller, row)
+    if not row then
+      return nil, err
+    elseif all or row.late_tasks or states.is_open(row.state) then
+      rows[#rows + 1] = row
+    end
+  end
+  return rows, #page == limit and page[limit].order_id or nil
+end
+
+-- `look_up`, `dismiss`, `adopt` and `label`, each with the `caller` first.
+for name, decide in pairs(manual_changes) do
+  Orders[name] = function(self, ...)
+    return decide(self.store, ...)
+  end
+end
+
+-- Each with the `caller` first.
+for name, act in pairs { stage = queue.stage, enqueue_staged = queue.enqueue,
+  unstage = queue.unstage, claim = queue.claim, unclaim = queue.unclaim,
+  left = queue.left, heartbeat = queue.heartbeat, register = workers.register,
+  retire = workers.retire, set_limits = limit_settings.set,
+  limits = limit_settings.list, gates = queue_stops.list,
+  probe = queue_stops.probe, hold = queue_stops.hold, halt = queue_stops.halt,
+  suspect = queue_stops.suspect, continue = queue_stops.continue, pulse = queue_stops.pulse,
+  history = history.list, states = history.states, status = history.status,
+  archive = archive.page, admit = requests.admit, requests = requests.list,
+  usage = requests.usage, delete_request = requests.delete,
+  removed = requests.removed, begin_session = sessions.begin,
+  has_session = sessions.has, end_session = sessions.finish } do
+  Orders[name] = function(self, ...)
+    return act(self.store, ...)
+  end
+end
+
+--- Whether what is recorded can be read by others; see `starvideos.ledger.store`.
+-- @treturn ?boolean true
+-- @treturn ?table err
+function Orders:check_kept()
+  return self.store:check_kept()
+end
+
+--- Copy a ledger in a file while others use it.
+-- @tparam table _ caller
+-- @tparam string path of the copy, which must not be there
+-- @treturn ?boolean true
+-- @treturn ?table err
+function Orders:backup(_, path)
+  return self.store:copy_to(path)
+end
+
+--- Close the connection.
+function Orders:close()
+  self.store:close()
+end
+
+--- The orders; nothing is opened before it is needed.
+-- @tparam table options plain data: `address` (absolute path of a SQLite file,
+--   or a `postgres://` URL), `fsync`, `lease` (seconds that an order is held)
+-- @treturn table orders
+function _M.new(options)
+  return setmetatable({ store = stores.new(options) }, Orders)
+end
+
+return _M

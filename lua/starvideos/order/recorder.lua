@@ -1,0 +1,399 @@
+--- An order on its way: what is recorded of it at each step. An answer is known
+-- here by the kind of its error alone.
+-- @module starvideos.order.recorder
+
+local listener = require "starvideos.base.listener"
+local record = require "starvideos.ledger.record"
+local refusal = require "starvideos.order.refusal"
+local wire = require "starvideos.provider.wire"
+
+local _M = {}
+
+--- In seconds unless said otherwise.
+-- @table policy
+_M.policy = {
+  write_patience = 10, -- for which a create tries to record its task
+  write_pause = 0.1, -- half of the first pause between two such tries
+  look = 0.05, -- between looks at an order that another process sends
+  look_growth = 1.5, -- factor from one such look to the next
+  look_max = 1, -- between them in the end
+  collection = 1, -- between garbage collections, which hold up a whole host
+}
+
+local Order = {}
+Order.__index = Order
+
+-- The state of an order after an error; every other kind leaves it unknown, for
+-- it may have arrived.
+local state_after = {
+  auth = "refused",
+  config = "refused",
+  invalid_request = "refused",
+  rate_limited = "prepared",
+  network = "prepared",
+  io = "prepared",
+  cancelled = "prepared",
+  limited = "prepared",
+}
+
+-- Takes a step, unless another process has claimed the order.
+local function step(self, method)
+  local row, err = self.ledger[method](self.ledger, self.row)
+  if not row and err.kind == "limited" then
+    return nil, err -- the order is still this one's, and may be tried again
+  elseif not row then
+    self.ledger:release(self.row)
+    err.message = err.message
+      .. (err.misplaced and "" or "; the order was not sent")
+    return nil, err
+  end
+  self.row = row
+  return true
+end
+
+-- When the order must have been sent, if its lease begins now: long enough before
+-- it ends for an answer to come.
+local function send_by(context)
+  return context.boottime() + context.ledger.lease - context.timeout
+end
+
+--- The order is about to be sent: until `send_by`. One that was recorded so when
+-- it was placed needs no step.
+-- @treturn ?boolean true
+-- @treturn ?table err of kind ledger: then it must not be sent; or limited: then
+--   it may be tried again
+function Order:submitting()
+  if self.is_submitting then
+    self.is_submitting = nil -- for this try alone
+    return true
+  elseif self.check then
+    local ok, err = self.check()
+    if not ok then
+      self.ledger:release(self.row)
+      return nil, err
+    end
+  end
+  self.send_by = send_by(self.context)
+  return step(self, "submitting")
+end
+
+--- The order is not sent yet after all, for it has to wait.
+-- @treturn ?boolean true
+-- @treturn ?table err of kind ledger: then it must not be sent
+function Order:postpone()
+  if not self.is_submitting then
+    return true
+  end
+  self.is_submitting = nil
+  return step(self, "renew")
+end
+
+--- The order still waits for its turn to be sent: to be called well within
+-- its ledger's `lease`, in seconds. One of the queue is its worker's for as long as
+-- that lives.
+-- @treturn ?boolean true
+-- @treturn ?table err of kind ledger: then it must not be sent
+function Order:renew()
+  if self.row.state == "queued" then
+    return true
+  end
+  return step(self, "renew")
+end
+
+--- The provider said that there were too many requests: that holds for all
+-- processes of the ledger.
+-- @tparam ?number retry_after seconds
+function Order:hold(retry_after)
+  local ok, err = self.ledger:hold(retry_after)
+  self.unheld = not ok and err or nil
+end
+
+-- Records how the sending ended. Where the ledger cannot be written, tries again
+-- for some seconds, but with `is_late` nobody waits for it; after that the ledger
+-- writes it before anything else.
+local function resolve(self, state, changes, is_late)
+  local ledger, runtime = self.ledger, self.context.runtime
+  local pause = _M.policy.write_pause
+  local deadline = runtime:now() + _M.policy.write_patience
+  local row, err
+  repeat
+    row, err = ledger:resolve(self.row, state, changes)
+    pause = math.min(pause * 2, deadline - runtime:now())
+    local is_over = row or err.gone or err.interrupted or is_late or pause <= 0
+    if not is_over then
+      local slept, why = runtime:sleep(pause)
+      err.interrupted = why == "interrupted" or nil
+      is_over = not slept
+    end
+  until is_over
+  ledger:release(self.row)
+  self.row = row or self.row
+  return row, err
+end
+
+--- Tell listeners what has become of the order.
+-- @raise Ctrl-C, and nothing else
+function Order:tell()
+  self.ledger:tell()
+  if self.unheld then
+    listener.event(self.context, { name = "ledger", failure =
+      "other programs do not know of the 429: " .. tostring(self.unheld) })
+    self.unheld = nil
+  end
+end
+
+--- What to say of a task that is recorded in a file that nobody else reads.
+-- @tparam string id the task's
+-- @tparam table lost see `starvideos.ledger.store`
+-- @treturn string
+function _M.orphaned(id, lost)
+  return ("task %s was bought, but %s; keep its id: by it the video can be waited"
+    .. " for and downloaded"):format(id, lost.message)
+end
+
+--- The order was accepted.
+-- @tparam table task
+-- @tparam[opt] boolean is_late whether its caller has ended: nothing waits here
+-- @treturn ?boolean true
+-- @treturn ?table err of kind ledger that carries the task and the order
+function Order:accepted(task, is_late)
+  local row, err = resolve(self, "accepted", { task_id = task.id,
+    task_created = task.created }, is_late)
+  if row then
+    return true
+  end
+  err.message = err.misplaced and _M.orphaned(task.id, err)
+    or ("task %s was bought, but %s; keep its id: this program records it as soon"
+      .. " as the ledger can be written; if the program ends before that, adopt"
+      .. " the task for the order %s"):format(task.id, err.message,
+      self.row.order_id)
+  err.task, err.task_id = task, task.id
+  err.order = self.ledger.order_of(self.row)
+  err.order.task_id = task.id
+  return nil, err
+end
+
+--- Say in the error of a failed task how to order another video.
+-- @tparam table context of a client with a ledger
+-- @tparam table options `key`, `take`, `path`
+-- @tparam table problem the error of a wait
+-- @treturn table problem
+function _M.name_next_take(context, options, problem)
+  local ledger = context.ledger
+  local row = problem.kind == "task_failed"
+    and ledger:placed(options)
+  return row and refusal.with_next_take(problem, row) or problem
+end
+
+-- Records an order that was not accepted, or whose outcome is unknown; returns
+-- the row, or nil and an err.
+local function record_failure(self, state, problem, pause, is_late)
+  if pause then
+    return self.ledger:unsent(self.row, problem.message, pause)
+  elseif state == "prepared" then
+    local row, err = self.ledger:unsent(self.row, problem.message)
+    self.ledger:release(self.row)
+    return row, err
+  end
+  local task = problem.task or {}
+  return resolve(self, state, { error = problem.message,
+    task_id = problem.task_id, task_created = task.created }, is_late)
+end
+
+--- The order was not accepted, its task failed at once, or its outcome is
+-- unknown.
+-- @tparam table problem the error; where the outcome is unknown it gets the
+--   order
+-- @tparam ?number pause seconds until the order is sent again
+-- @tparam[opt] boolean is_late as of `accepted`
+function Order:failed(problem, pause, is_late)
+  local state = state_after[problem.kind] or "unknown"
+  if self.stays and state == "refused" and self.stays(problem) then
+    state = "prepared" -- and so queued
+  end
+  if problem.kind == "task_failed" then
+    state = problem.task.status
+  elseif state == "prepared" and not pause and not self.stays
+    and not self.row.order_key then
+    state = "refused" -- no key leads back to it, and no worker claims it
+  end
+  if state == "unknown" and problem.task_id then
+    problem.message = ("%s; if it is there, adopt it for the order %s"):format(
+      problem.message, self.row.order_id)
+  end
+  local row, err = record_failure(self, state, problem, pause, is_late)
+  if row then
+    self.row = row
+  else
+    listener.event(self.context, { name = "ledger",
+      failure = tostring(err) })
+  end
+  if state == "unknown" then
+    problem.order = self.ledger.order_of(self.row)
+    problem.next_take = self.row.order_key and self.next_take or nil
+  elseif problem.kind == "task_failed" then
+    refusal.with_next_take(problem, self.row, self.next_take)
+  end
+end
+
+-- How long another may be about to send the same order: a reader of another
+-- clock takes its lease as valid from now on.
+local function patience(context, row)
+  return math.max(context.ledger.lease, row.lease or 0)
+    + 2 * _M.policy.look_max
+end
+
+local last_collection = -math.huge
+
+-- An order of this Lua state that is not on the wire may belong to a call that an
+-- error ended, or to a light thread that was killed: only the collector can tell.
+local function collect(context)
+  local runtime = context.runtime
+  if runtime.shield
+    and runtime:now() - last_collection >= _M.policy.collection then
+    last_collection = runtime:now()
+    collectgarbage()
+  end
+end
+
+-- Collections after which an order that is still held is held by a living call.
+local ENOUGH = 2
+
+-- A call of this Lua state has the order. Where nothing else goes on while this
+-- one waits, the answer to one on the wire is recorded here; what is not on the
+-- wire yet never will be: an err.
+local function attend(context, wanted, row, look)
+  if not context.blocks or context.runtime:waiter() then
+    wire.collect()
+    return collect(context)
+  elseif wire.look(row.order_id, look) then
+    return nil
+  end
+  wanted.collections = (wanted.collections or 0) + 1
+  if wanted.collections > ENOUGH then
+    return refusal.held_here(wanted, row,
+      context.ledger.holder_of(row) or { context = context })
+  end
+  collectgarbage()
+end
+
+-- Lets time pass between two looks: an err where the wait is to end.
+local function pause(context, wanted, row, look)
+  local runtime = context.runtime
+  local ok, problem, why = true, nil, nil
+  if context.ledger.is_ours(row) then
+    ok, problem = pcall(attend, context, wanted, row, look)
+  end
+  if not ok and not (runtime.is_interrupt and runtime.is_interrupt(problem)) then
+    error(problem, 0)
+  elseif ok and problem then
+    return problem
+  elseif ok then
+    ok, why = runtime:sleep(look)
+  else
+    why = "interrupted"
+  end
+  if not ok then
+    local err = refusal.not_awaited("cancelled", wanted)
+    err.interrupted = why == "interrupted"
+    return err
+  end
+end
+
+-- Where another process is about to send the same order, its outcome is the
+-- answer here too. Once it was seen being sent, this process does not send it.
+local function begin(context, wanted, order)
+  local runtime, policy = context.runtime, _M.policy
+  local look = policy.look
+  local deadline
+  while true do
+    order.send_by = send_by(context)
+    wanted.at_once = context.slots:is_free(runtime)
+    local verdict, row = context.ledger:begin(wanted, order)
+    if verdict ~= "busy" then
+      return verdict, row
+    end
+    wanted.waited = wanted.waited or row.state == "submitting"
+    deadline = deadline or runtime:now() + patience(context, row)
+    if runtime:now() >= deadline then
+      return nil, refusal.not_awaited("ledger", wanted)
+    end
+    local err = pause(context, wanted, row, look)
+    if err then
+      return nil, err
+    end
+    look = math.min(look * policy.look_growth, policy.look_max)
+  end
+end
+
+local function wanted_of(context, fields, options, keeps, price)
+  local ledger = context.ledger
+  local params, former = ledger.text_of(fields, context.api_key)
+  local key, other_key = ledger:key_of(options)
+  return {
+    key = key,
+    other_key = other_key,
+    take = options.take or 1,
+    path = ledger.path_of(options.path),
+    model = type(fields.model) == "string" and fields.model or nil,
+    base_url = context.base_url,
+    params = params,
+    former = former,
+    label = options.label and record.name(options.label),
+    cost = price and price.millionths,
+    currency = price and price.currency,
+    keeps = keeps,
+  }
+end
+
+--- An order of the queue that a worker has claimed, to be sent.
+-- @tparam table context with the worker's ledger
+-- @tparam table row
+-- @tparam function check whether the worker may send it now: true, or nil and err
+-- @tparam function stays whether it stays in the queue though it was refused with
+--   an error, for that does not lie with the order
+-- @treturn table order, see `place`
+function _M.claimed(context, row, check, stays)
+  local order = setmetatable({ context = context, ledger = context.ledger,
+    row = row, check = check, stays = stays }, Order)
+  context.ledger:keep(row, order)
+  return order
+end
+
+--- Record an order before it is sent.
+-- @tparam table context of a client with a ledger
+-- @tparam table fields of the request
+-- @tparam table options `key`, `take`, `path` and how it was `given`, `label`
+-- @tparam ?boolean keeps whether the caller waits for the video itself: a queued
+--   order is then no worker's any more
+-- @tparam ?table price of the order, see `starvideos.order.validate`
+-- @treturn ?table order with the methods `submitting`, `renew`, `accepted`,
+--   `failed`; nil where nothing is to be sent
+-- @treturn ?table the task, where it was ordered before
+-- @treturn ?table err
+function _M.place(context, fields, options, keeps, price)
+  local ledger = context.ledger
+  local wanted = wanted_of(context, fields, options, keeps, price)
+  local order = setmetatable({ context = context, ledger = ledger }, Order)
+  local verdict, row = begin(context, wanted, order)
+  if verdict ~= "send" then
+    ledger:tell()
+  end
+  if verdict == "send" then
+    order.row, order.next_take = row, row.next_take
+    order.is_submitting = row.state == "submitting"
+    return order
+  elseif verdict == "known" and refusal.has_ended(row) then
+    return nil, nil, refusal.ended(context, row)
+  elseif verdict == "known" then
+    return nil, record.task(row)
+  elseif verdict then
+    return nil, nil, refusal.new(verdict, context, row, wanted)
+  end
+  if row.sent == nil and (row.kind == "ledger" or row.kind == "cancelled") then
+    row.message = row.message .. "; nothing was ordered"
+  end
+  return nil, nil, row
+end
+
+return _M

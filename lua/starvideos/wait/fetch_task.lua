@@ -1,0 +1,110 @@
+--- What is known of a task: the provider's answer, or one that another process
+-- got a moment ago. Of every new status the ledger is told.
+-- @module starvideos.wait.fetch_task
+
+local errors = require "starvideos.errors"
+local exchange = require "starvideos.provider.exchange"
+local listener = require "starvideos.base.listener"
+local operations = require "starvideos.provider.operations"
+local answers = require "starvideos.provider.answer"
+
+local _M = {}
+
+-- Where the ledger cannot write it down, the caller still gets the answer.
+local function tell_ledger(context, task)
+  local ok, err = context.ledger:seen(task)
+  if not ok then
+    listener.event(context, { name = "ledger", failure = tostring(err) })
+  end
+end
+
+-- Some gateways name a task in another way than the provider did. But where the
+-- answer names the task of another order, it is not this one's.
+local function check_name(context, task, id)
+  local named = answers.named(task)
+  local other = context.ledger and named and named ~= id
+    and context.ledger:own_of_task(named)
+  if not other then
+    return task
+  end
+  return nil, errors.new { kind = "protocol", message = ("the provider was asked"
+    .. " for the task %s and answered with the task %s, which is that of the order"
+    .. " %s: the answer was not taken"):format(id, named, other.order_key
+    or other.order_id) }
+end
+
+-- Makes a task of an answer.
+local function read(context, id, response, told)
+  local task, refused = answers.read(operations.query, response,
+    context.wall_clock, id)
+  if task then
+    task, refused = check_name(context, task, id)
+  end
+  if not task then
+    refused.task_id = refused.task_id or id
+    return nil, refused
+  end
+  if context.ledger and task.status ~= told then
+    tell_ledger(context, task)
+  end
+  return task
+end
+
+local function read_cached(context, id, text, told)
+  return (read(context, id, { status = 200, headers = {}, body = text }, told))
+end
+
+--- Ask the provider once. Where processes share what they know, the others
+-- can read the answer.
+-- @tparam table context of the client
+-- @tparam string id
+-- @tparam[opt] number timeout seconds, at most the client's own
+-- @tparam[opt] string told the status that the ledger was told last; it is not
+--   told the same again
+-- @treturn ?table task, a failed one too
+-- @treturn ?table err
+-- @treturn ?number when the answer came, as the shared cache has it
+function _M.ask(context, id, timeout, told)
+  local response, err = exchange.ask(context, operations.query, id, timeout)
+  if not response then
+    return nil, err
+  end
+  local task, refused = read(context, id, response, told)
+  if not task then
+    return nil, refused
+  end
+  local cache = context.shared_cache
+  return task, nil, cache and cache:put(id, response.body)
+end
+
+--- Read what the shared cache has of a task.
+-- @tparam table context of the client
+-- @tparam string id
+-- @tparam number max_age seconds
+-- @treturn ?table task, nil where nothing is known or it is older
+function _M.cached(context, id, max_age)
+  local cache = context.shared_cache
+  if not cache then
+    return nil
+  end
+  local text, at = cache:get(id)
+  return text and cache:age(at) <= max_age and read_cached(context, id, text)
+    or nil
+end
+
+--- Read what the shared cache has got of a task since the caller last heard.
+-- @tparam table context of a client with a shared cache
+-- @tparam string id
+-- @tparam ?number since as of `ask`, or the time that this returned
+-- @tparam ?string told as of `ask`
+-- @treturn ?table task, nil where there is nothing new
+-- @treturn ?number when the answer came
+function _M.newer(context, id, since, told)
+  local text, at = context.shared_cache:get(id)
+  if not text or since and at <= since then
+    return nil
+  end
+  return read_cached(context, id, text, told), at
+end
+
+return _M

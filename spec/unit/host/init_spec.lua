@@ -1,0 +1,84 @@
+-- The methods that the docstring of starvideos.runtime lists are those that the
+-- runtimes have, and that their callers look for.
+
+local runtimes = require "starvideos.host"
+local loop = require "starvideos.host.loop"
+local shell = require "starvideos.nginx.shell"
+
+local NAMES = { "block", "frame", "poll", "ngx" }
+
+-- The fields of a table in the docstring: by name, the text behind it.
+local function documented(name)
+  local file = assert(io.open("lua/starvideos/host/init.lua", "rb"))
+  local text, fields = file:read "*a", {}
+  file:close()
+  local block = text:match("\n%-%- @table " .. name .. "\n(.-)\n\n")
+  for field, rest in block:gmatch "%-%- @field ([%w_]+) ([^\n]*)" do
+    fields[field] = rest
+  end
+  return fields
+end
+
+-- The methods of a runtime; of nginx's those in its source, for elsewhere it
+-- cannot be made.
+local function methods_of(name)
+  local methods = {}
+  if name == "ngx" then
+    for line in io.lines "lua/starvideos/host/ngx/init.lua" do
+      local method = line:match "^function Ngx[:.]([%w_]+)"
+      methods[method or false] = true
+    end
+    return methods
+  end
+  local runtime = runtimes.new({ runtime = name, transport = function() end }, 1)
+  local place = getmetatable(runtime).__index
+  while place do
+    for method in pairs(place) do
+      methods[method] = true
+    end
+    place = place ~= loop.methods and (getmetatable(place) or {}).__index
+  end
+  return methods
+end
+
+describe("the runtime", function()
+  local every, optional = documented "methods", documented "optional"
+
+  for _, name in ipairs(NAMES) do
+    it(name .. " has the methods of all and its own, and no other's", function()
+      local has = methods_of(name)
+      for method in pairs(every) do
+        assert.is_true(has[method], method)
+      end
+      for method, text in pairs(optional) do
+        local owners = " " .. text:match "^%(([%l ]+)%)" .. " "
+        assert.equal(owners:find(" " .. name .. " ", 1, true) ~= nil,
+          has[method] or false, method)
+      end
+    end)
+  end
+
+  it("is asked for no method that is not listed", function()
+    local paths = shell.read(
+      "find lua/starvideos -name '*.lua' -not -path '*/host/*'")
+    for path in paths:gmatch "[^\n]+" do
+      local file = assert(io.open(path, "rb"))
+      for method in file:read("*a"):gmatch "runtime[:.]([%l_]+)%(" do
+        assert.is_truthy(every[method] or optional[method]
+          or method == "new", path .. ": " .. method)
+      end
+      file:close()
+    end
+  end)
+
+  it("ngx is for nginx alone", function()
+    assert.error_matches(function() runtimes.new({ runtime = "ngx" }, 1) end,
+      "is for nginx")
+  end)
+
+  it("is not looked for under a transport that it cannot have", function()
+    assert.error_matches(function()
+      runtimes.new({ runtime = "frame", transport = "resty_http" }, 1)
+    end, "needs the runtime ngx")
+  end)
+end)
