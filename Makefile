@@ -15,7 +15,7 @@ CORE_SRC = $(addprefix csrc/binding/,core.c catalog.c value.c system.c file.c \
 	actor.c sqlite_file.c watch.c marshal.c outbox.c interrupt.c class.c) \
 	$(wildcard csrc/thread/*.c) $(SYSTEM_SRC) $(RULES_SRC)
 CURL_SRC = $(addprefix csrc/binding/,curl.c disk_job.c network.c request.c \
-	response.c outbox.c interrupt.c class.c) csrc/thread/outbox.c \
+	response.c outbox.c interrupt.c class.c) $(addprefix csrc/thread/,outbox.c service.c) \
 	$(wildcard csrc/http/*.c csrc/system/$(SYSTEM)/*.c) \
 	$(addprefix csrc/rules/,buffer.c ip.c text.c value.c video.c)
 

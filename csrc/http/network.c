@@ -1,7 +1,7 @@
 #include "http/network.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,8 +128,7 @@ static int start_disk(sv_network *network) {
   if (problem || worker->disk) {
     return problem;
   }
-  worker->disk = sv_disk_thread_new(sv_worker_finish, worker);
-  return worker->disk ? 0 : errno;
+  return sv_service_start(&worker->disk, &sv_disk_duty, NULL, &network->outbox);
 }
 
 /* To be called after a post; a system call only where the thread sleeps. */
@@ -154,7 +153,7 @@ static void stop(sv_worker *worker) {
     stop_network(worker);
   }
   if (worker->disk) {
-    sv_disk_thread_close(worker->disk);
+    sv_service_stop(worker->disk, (double)INFINITY);
   }
   free_worker(worker);
 }
@@ -222,7 +221,7 @@ sv_ticket *sv_network_disk(sv_network *network, sv_disk_job *job) {
   }
   ticket->job = job;
   sv_outbox_add(&network->outbox, &ticket->item);
-  sv_disk_thread_post(network->worker->disk, ticket);
+  sv_service_post(network->worker->disk, &ticket->item);
   return ticket;
 }
 

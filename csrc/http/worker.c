@@ -9,6 +9,8 @@
 
 #include "rules/visibility.h"
 
+enum { DISK_STACK = 256 * 1024 };
+
 static const double PROGRESS_SECONDS = 0.02;
 static const double LONG_SECONDS = 3600;
 
@@ -32,19 +34,19 @@ static void publish_progress(sv_ticket *ticket) {
 
 /* --- on the disk's thread ------------------------------------------------ */
 
-/* sv_fork_hold does not return once the process exits: the ticket may have
-** been freed by then. */
-void sv_worker_finish(sv_ticket *ticket, void *self, const int *stop) {
-  sv_worker *worker = self;
+/* No fork waits for the disk. */
+static bool finish(void *self, sv_item *item, const int *stop) {
+  sv_ticket *ticket = (sv_ticket *)item;
+  (void)self;
   if (ticket->job) {
     sv_disk_job_run(ticket->job, stop);
   } else {
     sv_transfer_settle(ticket->transfer, stop);
   }
-  sv_fork_hold();
-  sv_outbox_end(worker->outbox, &ticket->item);
-  sv_fork_release();
+  return true;
 }
+
+const sv_duty sv_disk_duty = {.stack_bytes = DISK_STACK, .take = finish};
 
 /* --- on the network's thread --------------------------------------------- */
 
@@ -55,7 +57,7 @@ static void end_transfer(sv_worker *worker, sv_ticket *ticket) {
   if (sv_transfer_is_settled(ticket->transfer)) {
     sv_outbox_end(worker->outbox, &ticket->item);
   } else {
-    sv_disk_thread_post(worker->disk, ticket);
+    sv_service_post(worker->disk, &ticket->item);
   }
 }
 

@@ -5,9 +5,9 @@
 #ifndef SV_HTTP_WORKER_H
 #define SV_HTTP_WORKER_H
 
-#include "http/disk_thread.h"
-#include "http/engine.h"
+#include "http/ticket.h"
 #include "system/thread.h"
+#include "thread/service.h"
 
 /* How the network's thread sleeps: while nothing is on the wire it needs no
 ** descriptor, which the host could close. */
@@ -21,7 +21,7 @@ typedef struct sv_worker {
   sv_semaphore *woken; /* posted where nothing is on the wire */
   sv_engine *engine;    /* the network's */
   sv_outbox *outbox;
-  sv_disk_thread *disk; /* NULL until the first that needs it */
+  sv_service *disk; /* NULL until the first that needs it */
   sv_thread network;
   bool has_network; /* the network's alone; the first request starts it */
 } sv_worker;
@@ -30,8 +30,7 @@ typedef struct sv_worker {
 ** worker. */
 void sv_worker_run(void *worker);
 
-/* Works on one ticket on the disk's thread: runs its job, or finishes the file
-** of its transfer. An sv_disk_work. */
-void sv_worker_finish(sv_ticket *ticket, void *worker, const int *stop);
+/* What the disk's thread does: runs jobs, and finishes files that have come. */
+extern const sv_duty sv_disk_duty;
 
 #endif
