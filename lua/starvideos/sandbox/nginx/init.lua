@@ -52,10 +52,10 @@ end
 -- Copied, for the account of the server may not be allowed to read the
 -- originals, such as those in root's home.
 local LAY_OUT = [[
-mkdir -p @prefix@/logs @prefix@/tmp @prefix@/media @prefix@/lua/starvideos &&
+mkdir -p @prefix@/logs @prefix@/tmp @prefix@/media @prefix@/lua/starvideos/base &&
 cp -R @own@/.. @prefix@/lua/starvideos/sandbox &&
 cp -R @own@/../../nginx @prefix@/lua/starvideos/ &&
-cp @own@/../../json.lua @own@/../../c_locale.lua @prefix@/lua/starvideos/ ]]
+cp @own@/../../base/json.lua @own@/../../base/c_locale.lua @prefix@/lua/starvideos/base/ ]]
 
 local function lay_out(server, options)
   local own = debug.getinfo(1, "S").source:gsub("^@", "")
