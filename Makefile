@@ -9,14 +9,14 @@ BUILD = build/$(LUA)
 RULES_SRC = $(wildcard csrc/rules/*.c)
 # The half of csrc/system that is built: posix or windows.
 SYSTEM = posix
-SYSTEM_SRC = $(filter-out csrc/system/$(SYSTEM)/digest.c,\
-	$(wildcard csrc/system/$(SYSTEM)/*.c))
-CORE_SRC = $(addprefix csrc/binding/,core.c catalog.c value.c system.c file.c \
+SYSTEM_SRC = $(filter-out %/digest.c,\
+	$(wildcard csrc/system/*.c csrc/system/$(SYSTEM)/*.c))
+CORE_SRC = $(addprefix csrc/binding/,core.c catalog.c value.c system.c disk.c \
 	actor.c sqlite_file.c watch.c marshal.c outbox.c interrupt.c class.c) \
 	$(wildcard csrc/thread/*.c) $(SYSTEM_SRC) $(RULES_SRC)
-CURL_SRC = $(addprefix csrc/binding/,curl.c disk_job.c network.c request.c \
+CURL_SRC = $(addprefix csrc/binding/,curl.c disk.c network.c request.c \
 	response.c outbox.c interrupt.c class.c) $(addprefix csrc/thread/,outbox.c service.c) \
-	$(wildcard csrc/http/*.c csrc/system/$(SYSTEM)/*.c) \
+	$(wildcard csrc/http/*.c csrc/system/*.c csrc/system/$(SYSTEM)/*.c) \
 	$(addprefix csrc/rules/,buffer.c ip.c text.c value.c video.c)
 
 # CFLAGS, LIBFLAG and LUA_INCDIR are LuaRocks' names; whoever sets them keeps

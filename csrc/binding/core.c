@@ -13,7 +13,7 @@
 #include "rules/video.h"
 #include "binding/actor.h"
 #include "binding/class.h"
-#include "binding/file.h"
+#include "binding/disk.h"
 #include "binding/compat.h"
 #include "binding/catalog.h"
 #include "binding/sqlite_file.h"
@@ -353,12 +353,11 @@ LUALIB_API int luaopen_starvideos_core(lua_State *L) {
   sv_make_class(L, CATALOG, catalog_methods);
   sv_make_class(L, REPORT, report_methods);
   sv_make_actor_classes(L);
-  sv_make_file_class(L);
   luaL_newlib(L, functions);
   sv_add_system_functions(L);
   sv_add_sqlite_file(L);
   sv_add_watch(L);
-  sv_add_file_functions(L);
+  sv_add_disk(L, NULL);
   lua_pushinteger(L, SV_VIDEO_BEGINNING);
   lua_setfield(L, -2, "BEGINNING");
   set_codes(L, "codes", 0, SV_FIRST_WARNING);

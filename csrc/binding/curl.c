@@ -6,7 +6,7 @@
 #include "binding/class.h"
 #include "binding/compat.h"
 #include "binding/interrupt.h"
-#include "binding/disk_job.h"
+#include "binding/disk.h"
 #include "binding/network.h"
 #include "binding/request.h"
 #include "binding/response.h"
@@ -242,7 +242,6 @@ static const luaL_Reg transfer_methods[] = {
 static const luaL_Reg functions[] = {
     {"engine", curl_engine},
     {"driver", sv_lua_network},
-    {"disk", sv_lua_disk},
     {"sha256", curl_sha256},
     {"hmac_sha256", curl_hmac_sha256},
     {"equal", curl_equal},
@@ -260,8 +259,8 @@ LUALIB_API int luaopen_starvideos_curl(lua_State *L) {
   }
   sv_make_class(L, ENGINE, engine_methods);
   sv_make_class(L, TRANSFER, transfer_methods);
-  sv_make_disk_job_classes(L);
   sv_make_network_classes(L);
   luaL_newlib(L, functions);
+  sv_add_disk(L, sv_digest_file);
   return 1;
 }

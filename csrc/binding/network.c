@@ -5,7 +5,7 @@
 
 #include "http/network.h"
 #include "binding/class.h"
-#include "binding/disk_job.h"
+#include "binding/disk.h"
 #include "binding/interrupt.h"
 #include "binding/outbox.h"
 #include "binding/request.h"

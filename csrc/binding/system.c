@@ -381,20 +381,6 @@ static int system_kind(lua_State *L) {
   return 1;
 }
 
-/* make_directory(path) -> true where it is there, with all above it; or nil,
-** why not and the errno. */
-static int system_make_directory(lua_State *L) {
-  int problem = sv_file_make_directory(luaL_checkstring(L, 1));
-  if (problem == 0) {
-    lua_pushboolean(L, 1);
-    return 1;
-  }
-  lua_pushnil(L);
-  lua_pushstring(L, strerror(problem));
-  lua_pushinteger(L, problem);
-  return 3;
-}
-
 /* is_loopback(host) -> whether the host of a URL is this machine; none is with
 ** a NUL in it, which would hide the rest. */
 static int system_is_loopback(lua_State *L) {
@@ -503,7 +489,6 @@ static const luaL_Reg functions[] = {
     {"end_hangup", system_end_hangup},
     {"hangup_came", system_hangup_came},
     {"kind", system_kind},
-    {"make_directory", system_make_directory},
     {"is_loopback", system_is_loopback},
     {"is_private", system_is_private},
     {"read_ip", system_read_ip},

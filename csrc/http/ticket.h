@@ -9,7 +9,7 @@
 #ifndef SV_HTTP_TICKET_H
 #define SV_HTTP_TICKET_H
 
-#include "http/disk_job.h"
+#include "system/disk_job.h"
 #include "http/engine.h"
 #include "thread/outbox.h"
 

@@ -39,7 +39,7 @@ static bool finish(void *self, sv_item *item, const int *stop) {
   sv_ticket *ticket = (sv_ticket *)item;
   (void)self;
   if (ticket->job) {
-    sv_disk_job_run(ticket->job, stop);
+    sv_disk_job_run(ticket->job, sv_digest_file, stop);
   } else {
     sv_transfer_settle(ticket->transfer, stop);
   }

@@ -505,7 +505,7 @@ describe("the file of a ledger", function()
       client = world:client { ledger = folder .. "/new.db" }
       local _, problem = client:create(world.params())
       assert.equal("ledger", problem.kind)
-      assert.is_nil(core.file_size(folder .. "/new.db"))
+      assert.is_nil(core.disk("size", folder .. "/new.db"))
     end)
 
   it("is refused where the system says that it is on a network", function()

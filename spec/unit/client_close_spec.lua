@@ -2,7 +2,7 @@
 
 local announced = require "spec.fixtures.announced"
 local clip = require "spec.fixtures.clip"
-local disk = require "starvideos.base.disk"
+local core = require "starvideos.core"
 local drivers = require "spec.fixtures.driver"
 local starvideos = require "starvideos"
 
@@ -55,7 +55,7 @@ describe("a listener that closes its client", function()
     engine = new_engine()
     package.loaded["starvideos.curl"] = {
       engine = function() return engine end,
-      disk = function(name, ...) return disk[name](...) end,
+      disk = core.disk,
     }
     client = assert(starvideos.new { api_key = "key",
       clock = function() return now end,

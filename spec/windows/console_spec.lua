@@ -41,7 +41,7 @@ for _, lua in ipairs { "lua5.4", "luajit" } do
     setup(function()
       server = assert(nginx.start { seconds = VIDEO_SECONDS })
       folder = files.folder() .. "/Müller 影片"
-      assert(core.make_directory(folder))
+      assert(core.disk("make_directory", folder))
       files.write(folder .. "/script.lua", SCRIPT)
       files.write(folder .. "/list.jsonl",
         '{"model":"videos","prompt":"asked","duration":5,"path":"a.mp4"}\n')

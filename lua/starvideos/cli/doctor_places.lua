@@ -17,7 +17,7 @@ local FEW_BYTES = 500 * 1024 * 1024
 -- An empty file, or none, becomes a ledger with the first order: that is not ours
 -- to do. Of a link to nothing a client says what is wrong.
 local function is_new(location, address)
-  local size = location.path and core.file_size(address)
+  local size = location.path and core.disk("size", address)
   return location.path and (size == 0 or not size and core.real(address) ~= nil)
 end
 
@@ -114,7 +114,7 @@ local function look_at_folder(job, add)
         .. " to write there, or name another with -o" })
   end
   file:close()
-  core.remove(probe)
+  core.disk("remove", probe)
   local bytes = free_bytes(folder)
   if bytes and bytes < FEW_BYTES then
     return add("folder", { state = "failed", exit = exit_codes.DISK,

@@ -138,7 +138,8 @@ function _M.print(wanted)
   if fault then
     return failure.usage(fault)
   end
-  local made, why = core.make_directory(dir)
+  local made, problem = core.disk("make_directory", dir)
+  local why = problem and problem.message
   for name, text in pairs(made and texts(wanted, server, service) or {}) do
     if made then
       os.remove(dir .. "/" .. name) -- a link, whoever put it there

@@ -2,6 +2,7 @@
 -- is driven on the calling thread; no other thread exists.
 -- @module starvideos.host.block
 
+local core = require "starvideos.core"
 local schedulers = require "starvideos.host.scheduler"
 local yieldable = require "starvideos.host.yieldable"
 
@@ -218,24 +219,12 @@ local function load_curl()
   return ok and curl
 end
 
--- Does a job on the disk; without libcurl in plain Lua.
-local function disk_function()
-  local curl = load_curl()
-  if curl then
-    return curl.disk
-  end
-  local disk = require "starvideos.base.disk"
-  return function(name, ...)
-    return disk[name](...)
-  end
-end
-
 --- Do a job on the disk.
--- @tparam string name of the job, see `starvideos.base.disk`
+-- @tparam string name of the job, see `csrc/system/disk_job.h`
 -- @param ... its arguments
 -- @return its results
 function Block:disk(name, ...)
-  self.do_job = self.do_job or disk_function()
+  self.do_job = self.do_job or (load_curl() or core).disk -- that has no digest
   return self.do_job(name, ...)
 end
 

@@ -32,7 +32,7 @@ local _M = {}
 --   first of them raises, and ends the others where they wait (wait,
 --   saving, resume, work)
 -- @field disk `(name, ...)` does a job on the disk, see
---   `starvideos.base.disk`; gives its results (download, generate, ledger)
+--   `csrc/system/disk_job.h`; gives its results (download, generate, ledger)
 -- @field disk_later `(name, ...)` the same for a caller that cannot wait, which
 --   gets no results (download, generate)
 -- @field await `(actor, message, number, patience)` waits for the answer to a

@@ -103,7 +103,7 @@ local function is_over(self)
 end
 
 --- Have a job on the disk done by the engine's thread.
--- @tparam string name of the job, see `starvideos.base.disk`
+-- @tparam string name of the job, see `csrc/system/disk_job.h`
 -- @param ... its arguments
 -- @return its results
 function Loop:disk(name, ...)

@@ -81,7 +81,7 @@ local function make_copy(database)
   ok, why = reader:run("VACUUM INTO ?", path)
   reader:close()
   if not ok then
-    core.remove(path)
+    core.disk("remove", path)
     return nil, "it could not be copied to " .. path .. ": " .. tostring(why)
   end
   return true

@@ -276,7 +276,7 @@ local function copy_file(self, path)
   if done then
     done, why = self.database:run("VACUUM INTO ?", path)
     if not done then
-      core.remove(path)
+      core.disk("remove", path)
     end
   end
   return done and true, is_there and "another program is making it, or was ended"

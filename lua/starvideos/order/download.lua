@@ -190,7 +190,7 @@ local function cut_short(self, size, whole)
 end
 
 -- What is wrong with the bytes that have come: nil and an err; or the container
--- and the state, see `starvideos.base.disk`.
+-- and the state, see `csrc/system/disk_job.h`.
 local function examine(self, size, whole, response)
   local part = self.part
   local container, state = part:video()

@@ -93,7 +93,7 @@ function Part:size()
 end
 
 --- What is there, by its bytes.
--- @treturn ?string container, see `starvideos.base.disk`; false of what is no
+-- @treturn ?string container, see `csrc/system/disk_job.h`; false of what is no
 --   video; nil where it cannot be read
 -- @treturn string `whole`, `cut` or `trailed`; or the failure
 function Part:video()

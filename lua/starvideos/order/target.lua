@@ -28,7 +28,7 @@ end
 -- @tparam table runtime
 -- @tparam string path
 -- @treturn ?string path
--- @treturn ?string|table kind of what is there, see `starvideos.base.disk`; or
+-- @treturn ?string|table kind of what is there, see `csrc/system/disk_job.h`; or
 --   err of kind io (a link to nothing, links in a circle, a path of a folder) or
 --   cancelled
 function _M.find(runtime, path)

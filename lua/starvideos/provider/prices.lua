@@ -17,7 +17,6 @@
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
-local disk = require "starvideos.base.disk"
 local json = require "starvideos.base.json"
 
 local _M = {}
@@ -306,7 +305,7 @@ local function read_table(given, catalog)
 end
 
 local function read_file(path, catalog)
-  local text, failure = disk.read(path)
+  local text, failure = core.disk("read", path)
   if not text then
     return nil, ("the prices cannot be read: %s: %s"):format(path,
       failure.message)

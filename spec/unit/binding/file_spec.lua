@@ -33,7 +33,7 @@ describe("a file", function()
     local text = ("\0\r\n\26é"):rep(20000)
     write(text)
     assert.equal(text, content())
-    assert.equal(#text, core.file_size(path))
+    assert.equal(#text, core.disk("size", path))
   end)
 
   it("is appended to, overwritten and replaced", function()
@@ -74,21 +74,6 @@ describe("a file", function()
     assert.equal(path .. ": ", why:sub(1, #path + 2))
     assert.equal(2, errno)
     assert.is_nil((core.open(folder)))
-    assert.is_nil((core.remove(path)))
-    assert.is_nil(core.file_size(path))
-  end)
-
-  it("is renamed over another only where that is wanted", function()
-    local other = folder .. "/other"
-    write "new"
-    files.write(other, "old")
-    assert.is_nil((core.rename(path, other, false)))
-    assert.equal("old", files.read(other))
-    assert.is_true(core.rename(path, other, true))
-    assert.equal("new", files.read(other))
-    assert.is_nil(core.kind(path))
-    assert.is_true(core.remove(other))
-    assert.is_nil(core.kind(other))
   end)
 
   it("is removed by a job on the disk", function()
@@ -101,8 +86,7 @@ describe("a file", function()
   end)
 
   it("has no name with a NUL in it", function()
-    for _, name in ipairs { "open", "remove", "file_size" } do
-      assert.has_error(function() core[name](path .. "\0") end)
-    end
+    assert.has_error(function() core.open(path .. "\0") end)
+    assert.has_error(function() core.disk("remove", path .. "\0") end)
   end)
 end)

@@ -34,7 +34,7 @@ describe("a host's", function()
       return core.with_signals_held(file.write, file, TEXT)
     end,
     ["the runtime without libcurl"] = function(path)
-      return require("starvideos.base.disk").write(path, TEXT, "wb")
+      return core.disk("write", path, TEXT, "wb")
     end,
   }
 

@@ -30,9 +30,7 @@ describe("the bytes of a file", function()
   -- What both modules say of it.
   local function look(text)
     files.write(path, text)
-    local file = assert(core.open(path, "rb"))
-    local container, state = file:video()
-    file:close()
+    local container, state = core.disk("video", path)
     assert.same({ container, state }, { curl.disk("video", path) })
     return container, state
   end

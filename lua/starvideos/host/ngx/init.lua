@@ -2,6 +2,7 @@
 -- serves others meanwhile. Threads of the engine do the network and the disk.
 -- @module starvideos.host.ngx
 
+local core = require "starvideos.core"
 local groups = require "starvideos.host.ngx.group"
 local wakeups = require "starvideos.host.ngx.wakeups"
 local schedulers = require "starvideos.host.scheduler"
@@ -235,12 +236,12 @@ function Ngx:request(req)
 end
 
 --- Have a job on the disk done by the engine's thread.
--- @tparam string name of the job, see `starvideos.base.disk`
+-- @tparam string name of the job, see `csrc/system/disk_job.h`
 -- @param ... its arguments
 -- @return its results
 function Ngx:disk(name, ...)
   if self.transport then
-    return require("starvideos.base.disk")[name](...)
+    return core.disk(name, ...)
   elseif self.closed then
     return require("starvideos.curl").disk(name, ...)
   end
@@ -257,7 +258,7 @@ end
 -- @param ... its arguments
 function Ngx:disk_later(name, ...)
   if self.transport then
-    require("starvideos.base.disk")[name](...)
+    core.disk(name, ...)
   else
     driver_of(self):disk(name, ...)
   end

@@ -104,7 +104,7 @@ function Sink:begin(status, headers, length)
     local emptied, message, errno = core.open(self.path, "wb", true)
     return outcome(self, emptied and emptied:close(), message, errno)
   end
-  reason = reason or core.file_size(self.path) ~= self.offset and "changed"
+  reason = reason or core.disk("size", self.path) ~= self.offset and "changed"
   if reason then
     return nil, { reason = reason, message = MISMATCHES[reason] }
   end

@@ -1,6 +1,6 @@
 #define _GNU_SOURCE /* strdup */
 
-#include "http/disk_job.h"
+#include "system/disk_job.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "rules/buffer.h"
-#include "http/commit.h"
 #include "system/file.h"
 #include "system/path.h"
 #include "system/process.h"
@@ -55,10 +54,6 @@ void sv_disk_job_free(sv_disk_job *job) {
   free(job);
 }
 
-static void find_size(sv_disk_job *job) {
-  job->number = (double)sv_file_size_at(job->path);
-}
-
 static int read_into(sv_buffer *text, int file, double most) {
   char bytes[8192];
   while ((double)text->size < most) {
@@ -82,14 +77,18 @@ static int open_to_read(int *file, const char *path, bool own) {
              : sv_file_open(file, path, SV_FILE_READ, false);
 }
 
-static int digest_file(sv_disk_job *job, const int *stop) {
+static int digest_file(sv_disk_job *job, sv_disk_digest *digest,
+                       const int *stop) {
   int file;
   int problem = open_to_read(&file, job->path, job->end >= 0);
-  if (!problem) {
-    problem = sv_digest_file(file, (long long)job->bytes, (long long)job->end,
-                             job->sha256, stop);
-    sv_file_close(file);
+  if (problem) {
+    return problem;
   }
+  if (digest) {
+    problem = digest(file, (long long)job->bytes, (long long)job->end,
+                     job->sha256, stop);
+  }
+  sv_file_close(file);
   return problem;
 }
 
@@ -156,10 +155,58 @@ static int write_file(sv_disk_job *job) {
   return problem ? problem : closing;
 }
 
-static int run(sv_disk_job *job, const int *stop) {
+static int rename_whole(int file, const char *part, const char *path,
+                        long long size, bool overwrite) {
+  long long now;
+  int problem = sv_file_size(file, &now);
+  if (!problem && now != size) {
+    problem = SV_FILE_CHANGED;
+  }
+  problem = problem ? problem : sv_file_sync(file);
+  return problem ? problem : sv_file_rename(part, path, overwrite);
+}
+
+/* The last step of a download: fsyncs `part`, which must hold `size` bytes,
+** renames it and fsyncs the directory. Like `discard` it does not touch a file
+** that another download is writing. */
+static int commit(const char *part, const char *path, long long size,
+                  bool overwrite) {
+  char *directory = sv_file_directory_of(path); /* first, for memory may be short */
+  int file;
+  int problem = directory ? sv_lock_open(&file, part, SV_FILE_UPDATE) : ENOMEM;
+  if (problem == 0) {
+    problem = rename_whole(file, part, path, size, overwrite);
+    sv_lock_close(file);
+    problem = problem ? problem : sv_file_sync_directory(directory);
+  }
+  free(directory);
+  return problem;
+}
+
+static int remove_open(int file, const char *part, bool only_empty) {
+  long long size;
+  int problem = sv_file_size(file, &size);
+  if (problem || (only_empty && size > 0)) {
+    return problem;
+  }
+  return sv_file_remove(part);
+}
+
+static int discard(const char *part, bool only_empty) {
+  int file;
+  int problem = sv_lock_open(&file, part, SV_FILE_UPDATE);
+  if (problem) {
+    return problem == ENOENT ? 0 : problem;
+  }
+  problem = remove_open(file, part, only_empty);
+  sv_lock_close(file);
+  return problem;
+}
+
+static int run(sv_disk_job *job, sv_disk_digest *digest, const int *stop) {
   switch (job->action) {
     case SV_DISK_SIZE:
-      find_size(job);
+      job->number = (double)sv_file_size_at(job->path);
       return 0;
     case SV_DISK_KIND:
       job->kind = sv_file_kind(job->path);
@@ -173,12 +220,11 @@ static int run(sv_disk_job *job, const int *stop) {
     case SV_DISK_REMOVE:
       return sv_file_remove(job->path);
     case SV_DISK_COMMIT:
-      return sv_commit(job->path, job->other, (long long)job->bytes,
-                       job->flag);
+      return commit(job->path, job->other, (long long)job->bytes, job->flag);
     case SV_DISK_DISCARD:
-      return sv_discard(job->path, job->flag);
+      return discard(job->path, job->flag);
     case SV_DISK_SHA256:
-      return digest_file(job, stop);
+      return digest_file(job, digest, stop);
     case SV_DISK_VIDEO:
       return look_at_video(job);
     case SV_DISK_MAKE_DIRECTORY:
@@ -193,6 +239,7 @@ static int run(sv_disk_job *job, const int *stop) {
   }
 }
 
-void sv_disk_job_run(sv_disk_job *job, const int *stop) {
-  job->problem = run(job, stop);
+void sv_disk_job_run(sv_disk_job *job, sv_disk_digest *digest,
+                     const int *stop) {
+  job->problem = run(job, digest, stop);
 }

@@ -2,8 +2,8 @@
 ** Disk jobs as data, so that a thread can run them. A job owns copies of all
 ** it was given, and belongs to one thread at a time.
 */
-#ifndef SV_HTTP_DISK_JOB_H
-#define SV_HTTP_DISK_JOB_H
+#ifndef SV_SYSTEM_DISK_JOB_H
+#define SV_SYSTEM_DISK_JOB_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,9 +21,10 @@
   X(REMOVE, "remove")                                                       \
   X(KIND, "kind")         /* of file.h, NULL: there is none */              \
   X(REAL, "real")         /* of path.h: a path, in `text`; and KIND */      \
-  X(COMMIT, "commit")     /* `other`, `bytes`, `flag`: overwrite */         \
-  X(DISCARD, "discard")   /* `flag`: only an empty one */                   \
-  X(SHA256, "sha256")     /* from `bytes` to `end`, own; -1; lowercase hex */ \
+  X(COMMIT, "commit")     /* `other`, `bytes`, `flag`: overwrite; synced */ \
+  X(DISCARD, "discard")   /* `flag`: only an empty one; none is fine */     \
+  X(SHA256, "sha256")     /* from `bytes` to `end`, own; -1; lowercase hex, */ \
+                          /* "" where there is no digest */                 \
   X(VIDEO, "video")       /* of video.h */                                  \
   X(MAKE_DIRECTORY, "make_directory") /* and those above it */              \
   X(LOCK, "lock")         /* a lock */                                      \
@@ -44,7 +45,10 @@ typedef struct sv_disk_job {
   double bytes, end;
   char mode[4]; /* of fopen(3); a private file is made for its owner alone */
   bool flag;
-  int problem;  /* 0 or an errno: EWOULDBLOCK, EEXIST, SV_FILE_CHANGED as of commit.h */
+  /* 0 or an errno. Of a commit EWOULDBLOCK where another writes the file, EEXIST
+  ** where `other` exists and is not to be overwritten, also when another process
+  ** has made it just now; SV_FILE_CHANGED where it has not `bytes`. */
+  int problem;
   double number;
   const char *kind;
   sv_video video;
@@ -60,9 +64,14 @@ sv_disk_job *sv_disk_job_new(sv_disk_action action, const char *path,
                              const char *other, const char *text, size_t size,
                              const char *mode);
 
+/* sv_digest_file of digest.h, for who has it; or NULL. */
+typedef int sv_disk_digest(int file, long long from, long long to,
+                           char hex[SV_SHA256_HEX], const int *stop);
+
 /* May take long. A digest ends with ECANCELED once `stop` (atomic; or NULL) is
 ** set. */
-void sv_disk_job_run(sv_disk_job *job, const int *stop);
+void sv_disk_job_run(sv_disk_job *job, sv_disk_digest *digest,
+                     const int *stop);
 void sv_disk_job_free(sv_disk_job *job);
 
 #endif

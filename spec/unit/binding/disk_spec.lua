@@ -1,6 +1,6 @@
 local clip = require "spec.fixtures.clip"
+local core = require "starvideos.core"
 local curl = require "starvideos.curl"
-local disk = require "starvideos.base.disk"
 local files = require "spec.fixtures.files"
 local shell = require "starvideos.nginx.shell"
 
@@ -157,14 +157,26 @@ local function jobs_of(do_job)
 end
 
 describe("the jobs on files", function()
-  describe("in plain Lua", function()
-    jobs_of(function(name, ...)
-      return disk[name](...)
+  describe("of starvideos.core", function()
+    jobs_of(core.disk)
+
+    it("tell no digest, but whether there is such a file", function()
+      local path = os.tmpname()
+      write(path, "abc")
+      assert.is_false(core.disk("sha256", path))
+      assert.is_false(core.disk("sha256", path, 0, 3))
+      os.remove(path)
+      local digest, failure = core.disk("sha256", path)
+      assert.same({ nil, "io" }, { digest, failure.reason })
     end)
 
-    it("cannot tell a digest", function()
-      local digest, failure = disk.sha256 "/tmp/any"
-      assert.same({ nil, "io" }, { digest, failure.reason })
+    it("take locks that hold against the others", function()
+      local path = os.tmpname()
+      local lock = assert(core.disk("lock", path))
+      local _, failure = curl.disk("lock", path)
+      assert.equal("busy", failure.reason)
+      assert.is_true(curl.disk("unlock", lock))
+      assert.is_nil(read(path))
     end)
   end)
 
