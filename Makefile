@@ -11,11 +11,11 @@ RULES_SRC = $(wildcard csrc/rules/*.c)
 SYSTEM = posix
 SYSTEM_SRC = $(filter-out %/digest.c,\
 	$(wildcard csrc/system/*.c csrc/system/$(SYSTEM)/*.c))
-CORE_SRC = $(addprefix csrc/binding/,core.c catalog.c value.c system.c disk.c \
-	actor.c sqlite_file.c watch.c marshal.c outbox.c interrupt.c class.c) \
+CORE_SRC = $(addprefix csrc/binding/,core.c catalog.c compat.c system.c disk.c \
+	actor.c sqlite_file.c watch.c marshal.c outbox.c) \
 	$(wildcard csrc/thread/*.c) $(SYSTEM_SRC) $(RULES_SRC)
-CURL_SRC = $(addprefix csrc/binding/,curl.c disk.c network.c request.c \
-	response.c outbox.c interrupt.c class.c) $(addprefix csrc/thread/,outbox.c service.c) \
+CURL_SRC = $(addprefix csrc/binding/,curl.c compat.c disk.c network.c request.c \
+	response.c outbox.c) $(addprefix csrc/thread/,outbox.c service.c) \
 	$(wildcard csrc/http/*.c csrc/system/*.c csrc/system/$(SYSTEM)/*.c) \
 	$(addprefix csrc/rules/,buffer.c ip.c text.c value.c video.c)
 

@@ -8,9 +8,7 @@
 
 #include "thread/activity.h"
 #include "thread/actor.h"
-#include "binding/class.h"
 #include "binding/compat.h"
-#include "binding/interrupt.h"
 #include "binding/marshal.h"
 #include "binding/outbox.h"
 #include "system/process.h"

@@ -1,6 +1,6 @@
 /*
-** One source for Lua 5.1 to 5.5 and LuaJIT: what the 5.1 C API lacks,
-** under its later names. LuaJIT has a part of it, which is not used: Lua 5.1
+** What all bindings share, and one source for Lua 5.1 to 5.5 and LuaJIT: what the
+** 5.1 C API lacks, under its later names. LuaJIT has a part of it, which is not used: Lua 5.1
 ** and LuaJIT look for modules in the same folder, so what is built for one
 ** must load in the other.
 */
@@ -10,6 +10,8 @@
 #include <lua.h>
 
 #include <lauxlib.h>
+
+#include "rules/value.h"
 
 #if LUA_VERSION_NUM < 502
 
@@ -39,16 +41,7 @@
 #endif
 
 /* Calls a C function with a pointer as its argument; gives lua_pcall's code. */
-static inline int sv_call(lua_State *L, lua_CFunction function,
-                          void *argument) {
-#if LUA_VERSION_NUM < 502
-  return lua_cpcall(L, function, argument);
-#else
-  lua_pushcfunction(L, function);
-  lua_pushlightuserdata(L, argument);
-  return lua_pcall(L, 1, 0, 0);
-#endif
-}
+int sv_call(lua_State *L, lua_CFunction function, void *argument);
 
 /* LuaRocks builds for its own Lua, which need not be the one its user runs. */
 #ifdef SV_TELL_LUA
@@ -60,15 +53,23 @@ static inline int sv_call(lua_State *L, lua_CFunction function,
 #define SV_TELL_VERSION
 #endif
 
+/* Makes the metatable of a class of userdata, which is its own index. Of a class
+** that both modules have, the first to be loaded has made it: it is the last to
+** be unloaded. */
+void sv_make_class(lua_State *L, const char *name, const luaL_Reg *methods);
+
+/* The value at an index; a table without its entries. Its text is Lua's. */
+sv_value sv_to_value(lua_State *L, int index);
+
 /* As an integer where Lua has them, and whole where those have 32 bits. */
-static inline void sv_push_integer(lua_State *L, long long number) {
-#if LUA_VERSION_NUM >= 503
-  if ((lua_Integer)number == number) {
-    lua_pushinteger(L, (lua_Integer)number);
-    return;
-  }
-#endif
-  lua_pushnumber(L, (lua_Number)number);
-}
+void sv_push_integer(lua_State *L, long long number);
+
+/* An integer where the number is whole, for Lua 5.3 and later. */
+void sv_push_number(lua_State *L, double number);
+
+/* To be called after a wait that Ctrl-C ends, for which the interpreter's handler
+** sets a hook that raises an error: raises it where the hook is set. LuaJIT may go
+** on for ever without it where another thread has set it, as on Windows. */
+void sv_raise_interrupt(lua_State *L);
 
 #endif

@@ -3,9 +3,7 @@
 */
 #include "http/engine.h"
 #include "http/libcurl.h"
-#include "binding/class.h"
 #include "binding/compat.h"
-#include "binding/interrupt.h"
 #include "binding/disk.h"
 #include "binding/network.h"
 #include "binding/request.h"

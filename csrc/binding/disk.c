@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "binding/class.h"
+#include "binding/compat.h"
 #include "system/descriptor.h"
 #include "system/file.h"
 #include "system/signals.h"

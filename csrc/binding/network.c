@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include "http/network.h"
-#include "binding/class.h"
+#include "binding/compat.h"
 #include "binding/disk.h"
-#include "binding/interrupt.h"
 #include "binding/outbox.h"
 #include "binding/request.h"
 #include "binding/response.h"

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "binding/class.h"
+#include "binding/compat.h"
 
 #include "rules/visibility.h"
 

@@ -1,6 +1,6 @@
 #include "binding/sqlite_file.h"
 
-#include "binding/class.h"
+#include "binding/compat.h"
 #include "system/sqlite_file.h"
 
 #include "rules/visibility.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "rules/ip.h"
-#include "binding/interrupt.h"
+#include "binding/compat.h"
 #include "system/network.h"
 #include "system/clock.h"
 #include "system/descriptor.h"

@@ -2,7 +2,7 @@
 
 #include <stdbool.h>
 
-#include "binding/class.h"
+#include "binding/compat.h"
 #include "system/descriptor.h"
 #include "system/network.h"
 #include "system/sqlite_locks.h"

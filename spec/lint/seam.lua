@@ -1,12 +1,13 @@
 -- The seam between systems, and a check that nothing else asks which one it is.
 --
 -- What differs between systems stands in csrc/system; what differs between Luas,
--- libcurls and compilers in a header each. No other file of csrc has an #if, but
+-- libcurls and compilers in one place each. No other file of csrc has an #if, but
 -- for names of our own: the guard of a header, and what a rockspec defines.
 
 local _M = {}
 
-local MAY_ASK = { ["csrc/binding/compat.h"] = true, ["csrc/http/libcurl.h"] = true,
+local MAY_ASK = { ["csrc/binding/compat.h"] = true,
+  ["csrc/binding/compat.c"] = true, ["csrc/http/libcurl.h"] = true,
   ["csrc/rules/visibility.h"] = true }
 
 --- What is wrong with a file.

@@ -67,7 +67,7 @@ describe("the floors", function()
       #include <lua.h>
       #include <string.h>
       #include "rules/validate.h"
-      #include "binding/class.h"]]))
+      #include "binding/compat.h"]]))
   end)
 end)
 
