@@ -156,12 +156,11 @@ static int push_lost(lua_State *L) {
 }
 
 static int push_result(lua_State *L, sv_ticket *ticket) {
-  if (!sv_ticket_is_disk_job(ticket)) {
-    return sv_push_result(L, 2, sv_ticket_transfer(ticket),
+  if (!ticket->job) {
+    return sv_push_result(L, 2, ticket->transfer,
                           sv_ticket_outcome(ticket));
   }
-  sv_disk_job *job = sv_ticket_disk_job(ticket);
-  return job ? sv_push_disk_job(L, job) : push_lost(L);
+  return ticket->item.lost ? push_lost(L) : sv_push_disk_job(L, ticket->job);
 }
 
 /* Of what is waited for here nobody is told by a descriptor: it may be the
@@ -203,7 +202,7 @@ static int ticket_result(lua_State *L) {
 
 static int ticket_answer(lua_State *L) {
   sv_ticket *ticket = check_ticket(L);
-  return ticket ? sv_push_answer(L, sv_ticket_transfer(ticket),
+  return ticket ? sv_push_answer(L, ticket->transfer,
                                  sv_ticket_status(ticket))
                 : 0;
 }

@@ -1,3 +1,5 @@
+#define _GNU_SOURCE /* strdup */
+
 #include "http/network.h"
 
 #include <errno.h>
@@ -5,29 +7,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/outcome.h"
-#include "http/worker.h"
-#include "system/fork.h"
+#include "system/clock.h"
 #include "system/process.h"
-#include "system/thread.h"
 
 #include "rules/visibility.h"
 
 /* A TLS handshake of libcurl with OpenSSL takes less than 64 KiB; name
 ** look-ups have threads of libcurl's. */
-enum { STACK_BYTES = 512 * 1024 };
+enum { WIRE_STACK = 512 * 1024, DISK_STACK = 256 * 1024 };
+
+static const double PROGRESS_SECONDS = 0.02;
+static const double LONG_SECONDS = 3600;
+
+/* What the network's thread has. */
+typedef struct wire {
+  sv_engine *engine;
+  sv_outbox *outbox;
+  double published; /* when the progress was */
+} wire;
 
 struct sv_network {
-  sv_outbox outbox;  /* tickets */
-  sv_worker *worker; /* NULL until the first of these */
+  sv_outbox outbox; /* tickets */
   char *ca_file;
   int max_in_flight;
+  wire *wire;           /* NULL like: */
+  sv_service *requests; /* NULL until the first request */
+  sv_service *disk;     /* the same of what needs it */
 };
 
 /* --- as an outbox ------------------------------------------------------- */
 
 static void forget_threads(sv_outbox *outbox) {
-  ((sv_network *)outbox)->worker = NULL;
+  sv_network *network = (sv_network *)outbox;
+  network->wire = NULL;
+  network->requests = network->disk = NULL;
 }
 
 /* The file's lock would otherwise outlive the parent in the child. After an
@@ -63,6 +76,138 @@ sv_outbox *sv_network_outbox(sv_network *network) {
   return &network->outbox;
 }
 
+/* --- on the disk's thread ------------------------------------------------ */
+
+static bool finish(void *self, sv_item *item, const int *stop) {
+  sv_ticket *ticket = (sv_ticket *)item;
+  (void)self;
+  if (ticket->job) {
+    sv_disk_job_run(ticket->job, sv_digest_file, stop);
+  } else {
+    sv_transfer_settle(ticket->transfer, stop);
+  }
+  return true;
+}
+
+/* No fork waits for the disk. */
+static const sv_duty on_disk = {.stack_bytes = DISK_STACK, .take = finish};
+
+/* --- on the network's thread --------------------------------------------- */
+
+static void publish_status(sv_ticket *ticket) {
+  atomic_store(&ticket->status, sv_transfer_status(ticket->transfer));
+}
+
+static void put(_Atomic long long *place, long long number) {
+  atomic_store_explicit(place, number, memory_order_relaxed);
+}
+
+static void publish_progress(sv_ticket *ticket) {
+  sv_progress progress = sv_transfer_progress(ticket->transfer);
+  put(&ticket->received, progress.received);
+  put(&ticket->total, progress.total);
+  put(&ticket->sent, progress.sent);
+}
+
+static void on_end(sv_transfer *transfer, void *self) {
+  sv_ticket *ticket = transfer->ticket;
+  sv_transfer_detach(transfer);
+  publish_status(ticket);
+  publish_progress(ticket);
+  if (sv_transfer_is_settled(transfer)) {
+    sv_outbox_end(((wire *)self)->outbox, &ticket->item);
+  } else {
+    sv_service_post(ticket->disk, &ticket->item);
+  }
+}
+
+static bool take(void *self, sv_item *item, const int *stop) {
+  sv_engine *engine = ((wire *)self)->engine;
+  sv_ticket *ticket = (sv_ticket *)item;
+  if (!__atomic_load_n(stop, __ATOMIC_RELAXED) &&
+      sv_transfer_check(ticket->transfer, sv_engine_known(engine))) {
+    sv_engine_enqueue(engine, ticket->transfer);
+    return false;
+  }
+  sv_transfer_abandon(ticket->transfer, false);
+  return true;
+}
+
+/* A transfer that has ended, or is being settled, has no engine any more. */
+static void cancel(void *self, sv_item *item) {
+  sv_transfer *transfer = ((sv_ticket *)item)->transfer;
+  (void)self;
+  if (transfer->engine) {
+    sv_transfer_cancel(transfer);
+  }
+}
+
+/* Publishes how far the running transfers have come; lowers `next` to when
+** that is due again. */
+static void publish(wire *w, double now, double *next) {
+  double due = w->published + PROGRESS_SECONDS;
+  bool is_due = now >= due;
+  sv_transfer *first = sv_engine_running(w->engine);
+  for (sv_transfer *each = first; each; each = each->next) {
+    publish_status(each->ticket);
+    if (is_due) {
+      publish_progress(each->ticket);
+    }
+  }
+  if (is_due) {
+    w->published = now;
+  } else if (first && due < *next) {
+    *next = due;
+  }
+}
+
+/* The progress is published last, so that it is up to date for as long as
+** nothing more comes. */
+static double perform(void *self) {
+  wire *w = self;
+  double next = sv_now() + LONG_SECONDS;
+  if (sv_engine_in_flight(w->engine) == 0) {
+    return -1;
+  }
+  sv_engine_begin(w->engine);
+  bool more = sv_engine_perform(w->engine, &next);
+  double now = sv_now();
+  publish(w, now, &next);
+  if (sv_engine_in_flight(w->engine) == 0) {
+    return -1;
+  }
+  return more || next <= now ? 0 : next - now;
+}
+
+static void wait(void *self, double seconds) {
+  sv_engine *engine = ((wire *)self)->engine;
+  if (sv_engine_begin(engine)) {
+    sv_engine_poll(engine, sv_now() + seconds);
+  } else {
+    sv_sleep(0.01); /* there may be memory or descriptors then */
+  }
+}
+
+static void wake(void *self) {
+  sv_engine_wake(((wire *)self)->engine);
+}
+
+static void end(void *self) {
+  sv_engine_close(((wire *)self)->engine);
+}
+
+static const sv_duty on_wire = {
+    .stack_bytes = WIRE_STACK,
+    .holds = true,
+    .take = take,
+    .cancel = cancel,
+    .rest = perform,
+    .wait = wait, /* while nothing is on the wire it needs no descriptor, which
+                     the host could close */
+    .wake = wake,
+    .end = end,
+};
+
 /* --- start and end ----------------------------------------------------- */
 
 sv_network *sv_network_new(const char *ca_file, int max_in_flight) {
@@ -82,88 +227,54 @@ sv_network *sv_network_new(const char *ca_file, int max_in_flight) {
   return problem ? NULL : network;
 }
 
-static void free_worker(sv_worker *worker) {
-  sv_semaphore_free(worker->woken);
-  if (worker->engine) {
-    sv_engine_close(worker->engine);
-    sv_engine_release(worker->engine);
+static void free_wire(wire *w) {
+  if (w->engine) {
+    sv_engine_close(w->engine);
+    sv_engine_release(w->engine);
   }
-  free(worker);
+  free(w);
 }
 
-static int need_worker(sv_network *network) {
-  if (network->worker) {
+static int start_requests(sv_network *network) {
+  if (network->requests) {
     return 0;
   }
-  sv_worker *worker = calloc(1, sizeof *worker);
-  if (!worker) {
+  wire *w = calloc(1, sizeof *w);
+  if (!w) {
     return ENOMEM;
   }
-  worker->outbox = &network->outbox;
-  worker->woken = sv_semaphore_new();
-  worker->engine = sv_engine_new(network->ca_file, network->max_in_flight);
-  if (!worker->engine || !worker->woken) {
-    free_worker(worker);
-    return ENOMEM;
+  int problem = ENOMEM;
+  w->outbox = &network->outbox;
+  w->engine = sv_engine_new(network->ca_file, network->max_in_flight);
+  if (w->engine) {
+    sv_engine_listen(w->engine, on_end, w);
+    problem = sv_service_start(&network->requests, &on_wire, w, w->outbox);
   }
-  network->worker = worker;
+  if (problem) {
+    free_wire(w);
+    return problem;
+  }
+  network->wire = w;
   return 0;
 }
 
-static int start_network(sv_network *network) {
-  int problem = need_worker(network);
-  sv_worker *worker = network->worker;
-  if (problem || worker->has_network) {
-    return problem;
-  }
-  problem = sv_thread_start(&worker->network, STACK_BYTES, sv_worker_run,
-                            worker);
-  worker->has_network = !problem;
-  return problem;
-}
-
 static int start_disk(sv_network *network) {
-  int problem = need_worker(network);
-  sv_worker *worker = network->worker;
-  if (problem || worker->disk) {
-    return problem;
-  }
-  return sv_service_start(&worker->disk, &sv_disk_duty, NULL, &network->outbox);
-}
-
-/* To be called after a post; a system call only where the thread sleeps. */
-static void wake(sv_worker *worker) {
-  int asleep = __atomic_exchange_n(&worker->asleep, SV_AWAKE, __ATOMIC_SEQ_CST);
-  if (asleep == SV_POLLING) {
-    sv_engine_wake(worker->engine);
-  } else if (asleep == SV_IDLE) {
-    sv_semaphore_post(worker->woken);
-  }
-}
-
-static void stop_network(sv_worker *worker) {
-  __atomic_store_n(&worker->stop, 1, __ATOMIC_SEQ_CST);
-  wake(worker);
-  sv_thread_join(worker->network);
+  return network->disk ? 0
+                       : sv_service_start(&network->disk, &on_disk, NULL,
+                                          &network->outbox);
 }
 
 /* The network's thread ends first: it may post something for the disk's. */
-static void stop(sv_worker *worker) {
-  if (worker->has_network) {
-    stop_network(worker);
-  }
-  if (worker->disk) {
-    sv_service_stop(worker->disk, (double)INFINITY);
-  }
-  free_worker(worker);
-}
-
 void sv_network_close(sv_network *network) {
   sv_outbox_look_for_fork(&network->outbox);
-  if (network->worker) {
-    stop(network->worker);
-    network->worker = NULL;
+  if (network->requests) {
+    sv_service_stop(network->requests, (double)INFINITY);
+    free_wire(network->wire);
   }
+  if (network->disk) {
+    sv_service_stop(network->disk, (double)INFINITY);
+  }
+  forget_threads(&network->outbox);
   sv_outbox_close(&network->outbox);
 }
 
@@ -182,11 +293,11 @@ static sv_ticket *new_ticket(void) {
 }
 
 sv_ticket *sv_network_submit(sv_network *network, const sv_request *request,
-                            sv_outcome *failure) {
+                             sv_outcome *failure) {
   sv_outbox_look_for_fork(&network->outbox);
   sv_transfer *transfer = sv_transfer_copy(request);
   sv_ticket *ticket = transfer ? new_ticket() : NULL;
-  int problem = ticket ? start_network(network) : ENOMEM;
+  int problem = ticket ? start_requests(network) : ENOMEM;
   if (!problem && request->sink_path) {
     problem = start_disk(network);
   }
@@ -202,10 +313,10 @@ sv_ticket *sv_network_submit(sv_network *network, const sv_request *request,
     return NULL;
   }
   ticket->transfer = transfer;
+  ticket->disk = network->disk;
   transfer->ticket = ticket;
   sv_outbox_add(&network->outbox, &ticket->item);
-  sv_list_push(&network->worker->inbox, &ticket->item.link);
-  wake(network->worker);
+  sv_service_post(network->requests, &ticket->item);
   return ticket;
 }
 
@@ -221,25 +332,42 @@ sv_ticket *sv_network_disk(sv_network *network, sv_disk_job *job) {
   }
   ticket->job = job;
   sv_outbox_add(&network->outbox, &ticket->item);
-  sv_service_post(network->worker->disk, &ticket->item);
+  sv_service_post(network->disk, &ticket->item);
   return ticket;
 }
 
-/* --- looking at tickets ------------------------------------------------ */
-
 void sv_ticket_cancel(sv_ticket *ticket) {
   bool is_done = sv_item_done(&ticket->item);
-  sv_worker *worker = ((sv_network *)ticket->item.outbox)->worker;
-  if (is_done || ticket->is_cancelled || ticket->job || !worker) {
-    return;
+  sv_service *requests = ((sv_network *)ticket->item.outbox)->requests;
+  if (!is_done && !ticket->is_cancelled && !ticket->job && requests) {
+    ticket->is_cancelled = true;
+    sv_service_cancel(requests, &ticket->item);
   }
-  ticket->is_cancelled = true;
-  atomic_fetch_add(&ticket->item.owners, 1);
-  sv_list_push(&worker->cancels, &ticket->item.cancel);
-  wake(worker);
 }
 
 long sv_ticket_status(sv_ticket *ticket) {
   sv_outbox_look_for_fork(ticket->item.outbox);
   return ticket->item.lost ? 0 : atomic_load(&ticket->status);
+}
+
+static long long get(const _Atomic long long *place) {
+  return atomic_load_explicit(place, memory_order_relaxed);
+}
+
+sv_progress sv_ticket_progress(const sv_ticket *ticket) {
+  sv_progress progress = {get(&ticket->received), get(&ticket->total),
+                          get(&ticket->sent)};
+  return progress;
+}
+
+/* The parent may yet send what it has queued. */
+static const sv_outcome lost = {
+    .reason = SV_REASON_CANCELLED,
+    .phase = SV_PHASE_ANSWER,
+    .message = "cancelled by a fork",
+    .sent = true,
+};
+
+const sv_outcome *sv_ticket_outcome(const sv_ticket *ticket) {
+  return ticket->item.lost ? &lost : sv_transfer_outcome(ticket->transfer);
 }

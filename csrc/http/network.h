@@ -1,25 +1,41 @@
 /*
-** An engine driven by a thread of its own, and a second thread for the disk:
-** neither libcurl nor disk jobs ever run on the caller's thread, and no
-** request waits for the disk. The caller submits requests and jobs, and takes
-** out the numbers of those that have ended.
+** Requests and jobs for the disk, done by two threads: neither libcurl nor the
+** disk ever holds up the caller's thread, and no request waits for the disk.
+** The caller submits, and takes the numbers of the tickets that have ended out
+** of the network's outbox.
 **
-** All functions are for one thread, the owner's; the threads share only the
-** lists of worker.h with it. A ticket has two owners: the network until the
-** ticket is taken out, and the caller until sv_item_release. Releasing it
-** early does not end its request. A thread starts with the first ticket that
-** needs it.
+** All functions are for one thread, the owner's. A ticket has two owners: the
+** outbox until the ticket is taken out, and the caller until sv_item_release.
+** Releasing it early does not end its request. A thread starts with the first
+** ticket that needs it.
 **
-** After a fork the child's first call ends all that was under way, as
-** cancelled, and the child's next ticket starts a thread of its own; the
-** parent is not affected. Times are in seconds, sizes in bytes.
+** After a fork all that was under way has ended in the child, as cancelled, and
+** the child's next ticket starts a thread of its own; the parent is not
+** affected. Times are in seconds, sizes in bytes.
 */
 #ifndef SV_HTTP_NETWORK_H
 #define SV_HTTP_NETWORK_H
 
-#include "http/ticket.h"
+#include "http/engine.h"
+#include "system/disk_job.h"
+#include "thread/service.h"
 
 typedef struct sv_network sv_network;
+
+/* One request or one disk job. The network's thread owns what it points to,
+** then the disk's thread where the ticket is handed on to it; once the ticket
+** is done the caller does. */
+typedef struct sv_ticket {
+  sv_item item;
+  sv_transfer *transfer; /* one of both */
+  sv_disk_job *job;
+
+  /* For the functions below. */
+  _Atomic long status; /* of the final answer, whose head stays */
+  _Atomic long long received, total, sent;
+  sv_service *disk;  /* finishes its file */
+  bool is_cancelled; /* the owner's alone */
+} sv_ticket;
 
 /* Arguments as of sv_engine_new. NULL where memory or descriptors are short;
 ** errno says which. */
@@ -30,19 +46,19 @@ sv_network *sv_network_new(const char *ca_file, int max_in_flight);
 void sv_network_close(sv_network *network);
 void sv_network_release(sv_network *network); /* after close */
 
+/* Its tickets, by their items: what is asked and told of these as such. */
+sv_outbox *sv_network_outbox(sv_network *network);
+
 /* A ticket, or NULL with `failure` filled in where memory or threads are
 ** short. The network's thread checks the request: where it may not be sent,
 ** the ticket ends with that outcome. */
 sv_ticket *sv_network_submit(sv_network *network, const sv_request *request,
-                            sv_outcome *failure);
+                             sv_outcome *failure);
 
 /* Takes over the job. NULL where memory or threads are short; errno says
 ** which, and the job is freed without having run. Jobs run in the order in
 ** which they are submitted, independently of the requests. */
 sv_ticket *sv_network_disk(sv_network *network, sv_disk_job *job);
-
-/* Its tickets, by their items: what is asked and told of these as such. */
-sv_outbox *sv_network_outbox(sv_network *network);
 
 /* Cancels a request; a disk job runs to its end. */
 void sv_ticket_cancel(sv_ticket *ticket);
@@ -50,5 +66,11 @@ void sv_ticket_cancel(sv_ticket *ticket);
 /* The status once the head of the final answer is known, else 0. From then on
 ** that head of the transfer may be read, and all of it once it is done. */
 long sv_ticket_status(sv_ticket *ticket);
+
+/* How far a request has come, as its thread last published it. */
+sv_progress sv_ticket_progress(const sv_ticket *ticket);
+
+/* Of a request that is done: how it ended. */
+const sv_outcome *sv_ticket_outcome(const sv_ticket *ticket);
 
 #endif

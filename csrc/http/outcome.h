@@ -2,12 +2,12 @@
 ** The outcome of an exchange: how it ended, how far it came, and a sentence
 ** that says so. Plain data. Times are in seconds, sizes in bytes.
 **
-** This is the lowest file of curl/, in which each includes only files that
+** This is the lowest file of http/, in which each includes only files that
 ** stand before it in this list:
 **
 **   outcome request | head version origin libcurl | sink commit |
-**   pool transfer handle evidence engine |
-**   disk_job ticket disk_thread worker network
+**   pool transfer handle sent_check engine |
+**   disk_job network
 */
 #ifndef SV_HTTP_OUTCOME_H
 #define SV_HTTP_OUTCOME_H

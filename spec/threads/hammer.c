@@ -113,12 +113,12 @@ static void look(worker *w) {
     w->complaint = "less than nothing was received";
   }
   if (sv_ticket_status(ticket)) {
-    const char *head = sv_transfer_head(sv_ticket_transfer(ticket), &size);
+    const char *head = sv_transfer_head(ticket->transfer, &size);
     sv_head_find(head, size, "content-type", &line);
   }
-  if (sv_item_done(&ticket->item) && !sv_ticket_is_disk_job(ticket)) {
+  if (sv_item_done(&ticket->item) && !ticket->job) {
     const sv_outcome *outcome = sv_ticket_outcome(ticket);
-    sv_transfer_body(sv_ticket_transfer(ticket), &size);
+    sv_transfer_body(ticket->transfer, &size);
     if (outcome->reason == SV_REASON_NONE && !outcome->status) {
       w->complaint = "an answer has no status";
     }
