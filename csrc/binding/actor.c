@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "thread/activity.h"
 #include "thread/actor.h"
 #include "binding/compat.h"
 #include "binding/marshal.h"
@@ -229,12 +228,12 @@ int sv_lua_actor(lua_State *L) {
 int sv_lua_heartbeat(lua_State *L) {
   double seconds = luaL_optnumber(L, 1, 0);
   luaL_argcheck(L, seconds >= 0 && seconds < 1e6, 1, "out of range");
-  sv_activity_heartbeat(seconds);
+  sv_service_heartbeat(seconds);
   return 0;
 }
 
 int sv_lua_socket_mark(lua_State *L) {
-  lua_pushinteger(L, sv_activity_socket_mark());
+  lua_pushinteger(L, sv_actor_socket_mark());
   return 1;
 }
 

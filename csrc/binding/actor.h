@@ -14,7 +14,7 @@
 ** or nil; and one that is called at the end. */
 int sv_lua_actor(lua_State *L);
 
-/* heartbeat([seconds]), socket_mark() -> number: see activity.h. */
+/* heartbeat([seconds]), socket_mark() -> number: see thread/service.h and thread/actor.h. */
 int sv_lua_heartbeat(lua_State *L);
 int sv_lua_socket_mark(lua_State *L);
 

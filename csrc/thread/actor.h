@@ -16,11 +16,32 @@
 
 #include <stdbool.h>
 
-#include "thread/handler.h"
-#include "thread/message.h"
-#include "system/wakeup.h"
+#include "rules/buffer.h"
+#include "thread/service.h"
 
 typedef struct sv_actor sv_actor;
+
+/* What an actor does, on its thread. Each gets what `begin` gave; what waits
+** for others calls sv_service_heartbeat before. */
+typedef struct sv_handler {
+  /* NULL where memory is short; tried again with the next message. `setup`
+  ** stays where it is until `end`. */
+  void *(*begin)(const sv_buffer *setup);
+  void (*answer)(void *self, const sv_buffer *question, sv_buffer *answer);
+  /* Undo the last answer: nobody got it. */
+  void (*undo)(void *self);
+  /* There are no messages: seconds until this is to be called again, less than
+  ** 0: after the next message. */
+  double (*idle)(void *self);
+  void (*end)(void *self);
+} sv_handler;
+
+/* The question and the answer are the thread's until the message is done. */
+typedef struct sv_message {
+  sv_item item;
+  sv_buffer question, answer;
+  bool kept; /* answered though it was given up */
+} sv_message;
 
 /* Copies the setup, and takes a share of `wakeup`, which is somebody else's
 ** to clear, or with NULL has one of its own. A fork waits for a message for
@@ -62,5 +83,10 @@ const sv_buffer *sv_message_answer(const sv_message *message);
 
 /* Gives it up where it is not done. */
 void sv_message_release(sv_message *message);
+
+/* The mark (see system/network.h) of the connection that the actor's thread is
+** about to make, which sv_actor_disconnect is to shut down. On any other thread
+** just a mark. */
+int sv_actor_socket_mark(void);
 
 #endif
