@@ -7,7 +7,7 @@
 **
 **   outcome request | head version origin libcurl | sink commit |
 **   pool transfer handle sent_check engine |
-**   disk_job network
+**   network
 */
 #ifndef SV_HTTP_OUTCOME_H
 #define SV_HTTP_OUTCOME_H
