@@ -12,7 +12,7 @@ SYSTEM = posix
 SYSTEM_SRC = $(filter-out %/digest.c,\
 	$(wildcard csrc/system/*.c csrc/system/$(SYSTEM)/*.c))
 CORE_SRC = $(addprefix csrc/binding/,core.c catalog.c compat.c system.c disk.c \
-	actor.c sqlite_file.c watch.c marshal.c outbox.c) \
+	actor.c watch.c marshal.c outbox.c) \
 	$(wildcard csrc/thread/*.c) $(SYSTEM_SRC) $(RULES_SRC)
 CURL_SRC = $(addprefix csrc/binding/,curl.c compat.c disk.c network.c request.c \
 	response.c outbox.c) $(addprefix csrc/thread/,outbox.c service.c) \

@@ -8,7 +8,6 @@
 #include "binding/disk.h"
 #include "binding/compat.h"
 #include "binding/catalog.h"
-#include "binding/sqlite_file.h"
 #include "binding/system.h"
 #include "binding/watch.h"
 
@@ -63,7 +62,6 @@ LUALIB_API int luaopen_starvideos_core(lua_State *L) {
   luaL_newlib(L, functions);
   sv_add_catalog(L);
   sv_add_system_functions(L);
-  sv_add_sqlite_file(L);
   sv_add_watch(L);
   sv_add_disk(L, NULL);
   lua_pushinteger(L, SV_VIDEO_BEGINNING);

@@ -11,16 +11,51 @@
 #include "system/network.h"
 #include "system/clock.h"
 #include "system/descriptor.h"
-#include "system/environment.h"
+#include "system/process.h"
 #include "system/file.h"
 #include "system/signals.h"
-#include "system/process.h"
 #include "system/thread.h"
 #include "system/path.h"
-#include "system/sqlite_locks.h"
 #include "system/terminal.h"
 
 #include "rules/visibility.h"
+
+/* What takes nothing and gives nothing, see its header. */
+#define SV_DOES(name, function)            \
+  static int system_##name(lua_State *L) { \
+    (void)L;                               \
+    function();                            \
+    return 0;                              \
+  }
+
+SV_DOES(begin_terminal, sv_terminal_begin)
+SV_DOES(end_terminal, sv_terminal_end)
+SV_DOES(begin_termination, sv_termination_begin)
+SV_DOES(end_termination, sv_termination_end)
+SV_DOES(lose_reader, sv_termination_lose_reader)
+SV_DOES(begin_hangup, sv_hangup_begin)
+SV_DOES(end_hangup, sv_hangup_end)
+SV_DOES(fill_descriptors, sv_descriptor_fill_standard)
+
+/* Seconds of a clock: of Unix time with a fraction, which os.time() leaves out;
+** of one that only goes forward; and of one that goes on in the machine's sleep. */
+#define SV_TELLS(name, function)           \
+  static int system_##name(lua_State *L) { \
+    lua_pushnumber(L, function());         \
+    return 1;                              \
+  }
+
+SV_TELLS(time, sv_time)
+SV_TELLS(now, sv_now)
+SV_TELLS(boottime, sv_boottime)
+
+/* nil, why and the errno. */
+static int failed(lua_State *L, int problem) {
+  lua_pushnil(L);
+  lua_pushstring(L, sv_file_problem(problem));
+  lua_pushinteger(L, problem);
+  return 3;
+}
 
 /* process_id() -> number. What was opened before a fork is another's after. */
 static int system_process_id(lua_State *L) {
@@ -96,24 +131,6 @@ static int system_private_file(lua_State *L) {
   return 3;
 }
 
-/* time() -> Unix seconds with a fraction, which os.time() leaves out. */
-static int system_time(lua_State *L) {
-  lua_pushnumber(L, sv_time());
-  return 1;
-}
-
-/* now() -> seconds of a clock that only goes forward. */
-static int system_now(lua_State *L) {
-  lua_pushnumber(L, sv_now());
-  return 1;
-}
-
-/* boottime() -> the same of one that goes on while the machine sleeps. */
-static int system_boottime(lua_State *L) {
-  lua_pushnumber(L, sv_boottime());
-  return 1;
-}
-
 /* random_bytes(count) -> that many of the system's, 64 at most; nil where it
 ** gives none. */
 static int system_random_bytes(lua_State *L) {
@@ -159,10 +176,7 @@ static int system_real(lua_State *L) {
     lua_pushstring(L, real);
     return 1;
   }
-  lua_pushnil(L);
-  lua_pushstring(L, sv_file_problem(problem));
-  lua_pushinteger(L, problem);
-  return 3;
+  return failed(L, problem);
 }
 
 /* folded(path) -> the path in small letters where this system does not tell
@@ -235,12 +249,9 @@ static int system_is_terminal(lua_State *L) {
 static int system_write_terminal(lua_State *L) {
   size_t size;
   const char *text = luaL_checklstring(L, 2, &size);
-  int problem =
-      sv_terminal_write((int)luaL_checknumber(L, 1), text, size);
+  int problem = sv_terminal_write((int)luaL_checknumber(L, 1), text, size);
   if (problem) {
-    lua_pushnil(L);
-    lua_pushstring(L, sv_file_problem(problem));
-    return 2;
+    return failed(L, problem);
   }
   lua_pushboolean(L, 1);
   return 1;
@@ -274,19 +285,6 @@ static int system_read_terminal(lua_State *L) {
   return 1;
 }
 
-/* begin_terminal(), end_terminal(): see terminal.h. */
-static int system_begin_terminal(lua_State *L) {
-  (void)L;
-  sv_terminal_begin();
-  return 0;
-}
-
-static int system_end_terminal(lua_State *L) {
-  (void)L;
-  sv_terminal_end();
-  return 0;
-}
-
 /* with_signals_held(fn, ...) -> what fn returns: its writes end this process with no
 ** signal. A coroutine cannot yield within. */
 static int system_with_signals_held(lua_State *L) {
@@ -305,9 +303,7 @@ static int system_act_as(lua_State *L) {
   int problem = sv_process_act_as((unsigned)luaL_checknumber(L, 1),
                                   (unsigned)luaL_checknumber(L, 2));
   if (problem != 0) {
-    lua_pushnil(L);
-    lua_pushstring(L, strerror(problem));
-    return 2;
+    return failed(L, problem);
   }
   int status = lua_pcall(L, lua_gettop(L) - 3, LUA_MULTRET, 0);
   sv_process_act_as_oneself();
@@ -320,26 +316,7 @@ static int system_act_as(lua_State *L) {
   return lua_gettop(L);
 }
 
-/* begin_termination(), end_termination(), lose_reader(), termination_came() ->
-** "signal", "reader" or nil: see termination.h. */
-static int system_begin_termination(lua_State *L) {
-  (void)L;
-  sv_termination_begin();
-  return 0;
-}
-
-static int system_end_termination(lua_State *L) {
-  (void)L;
-  sv_termination_end();
-  return 0;
-}
-
-static int system_lose_reader(lua_State *L) {
-  (void)L;
-  sv_termination_lose_reader();
-  return 0;
-}
-
+/* termination_came() -> "signal", "reader" or nil: see signals.h. */
 static int system_termination_came(lua_State *L) {
   static const char *const names[] = {
       [SV_TERMINATION_NONE] = NULL,
@@ -350,26 +327,7 @@ static int system_termination_came(lua_State *L) {
   return 1;
 }
 
-/* fill_descriptors(): see descriptor.h. */
-static int system_fill_descriptors(lua_State *L) {
-  (void)L;
-  sv_descriptor_fill_standard();
-  return 0;
-}
-
-/* begin_hangup(), end_hangup(), hangup_came() -> boolean: see hangup.h. */
-static int system_begin_hangup(lua_State *L) {
-  (void)L;
-  sv_hangup_begin();
-  return 0;
-}
-
-static int system_end_hangup(lua_State *L) {
-  (void)L;
-  sv_hangup_end();
-  return 0;
-}
-
+/* hangup_came() -> boolean: see signals.h. */
 static int system_hangup_came(lua_State *L) {
   lua_pushboolean(L, sv_hangup_came());
   return 1;
@@ -432,27 +390,6 @@ static int system_call_in_c_locale(lua_State *L) {
   return lua_gettop(L);
 }
 
-/* claim_sqlite_locks(path) -> true, or nil and why: see sqlite_locks.h. */
-static int system_claim_sqlite_locks(lua_State *L) {
-  int problem = sv_sqlite_locks_claim(luaL_checkstring(L, 1));
-  if (!problem) {
-    lua_pushboolean(L, 1);
-    return 1;
-  }
-  lua_pushnil(L);
-  lua_pushstring(L, problem == EBADF
-                        ? "this program has closed descriptors that it had not"
-                          " opened, and SQLite's among them, which cannot open"
-                          " it here any more; make the client after that, or"
-                          " close it before, and start this program again"
-                    : problem == ENOENT
-                        ? "the process that forked this one has closed it, and"
-                          " SQLite cannot open it here any more; start this"
-                          " program as a process of its own"
-                        : strerror(problem));
-  return 2;
-}
-
 static const luaL_Reg functions[] = {
     {"process_id", system_process_id},
     {"process_exists", system_process_exists},
@@ -494,7 +431,6 @@ static const luaL_Reg functions[] = {
     {"read_ip", system_read_ip},
     {"file_system", system_file_system},
     {"call_in_c_locale", system_call_in_c_locale},
-    {"claim_sqlite_locks", system_claim_sqlite_locks},
     {NULL, NULL},
 };
 

@@ -1,5 +1,5 @@
 /*
-** What csrc/platform tells of the system, as functions of starvideos.core.
+** What csrc/system tells of the system, as functions of starvideos.core.
 */
 #ifndef SV_BINDING_SYSTEM_H
 #define SV_BINDING_SYSTEM_H

@@ -1,17 +1,19 @@
 #include "binding/watch.h"
 
+#include <errno.h>
 #include <stdbool.h>
+#include <string.h>
 
-#include "binding/compat.h"
 #include "system/descriptor.h"
 #include "system/network.h"
-#include "system/sqlite_locks.h"
+#include "system/sqlite_file.h"
 
 #include "rules/visibility.h"
 
 #define WATCH "starvideos.watch"
 #define FINALIZER "starvideos.finalizer"
 #define LOCKS "starvideos.sqlite_locks"
+#define SQLITE_FILE "starvideos.sqlite_file"
 
 enum { MOST = 3 };
 
@@ -119,6 +121,27 @@ static int locks_lose(lua_State *L) {
   return 0;
 }
 
+/* claim_sqlite_locks(path) -> true, or nil and why: see sqlite_file.h. */
+static int locks_claim(lua_State *L) {
+  int problem = sv_sqlite_locks_claim(luaL_checkstring(L, 1));
+  if (!problem) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, problem == EBADF
+                        ? "this program has closed descriptors that it had not"
+                          " opened, and SQLite's among them, which cannot open"
+                          " it here any more; make the client after that, or"
+                          " close it before, and start this program again"
+                    : problem == ENOENT
+                        ? "the process that forked this one has closed it, and"
+                          " SQLite cannot open it here any more; start this"
+                          " program as a process of its own"
+                        : strerror(problem));
+  return 2;
+}
+
 static const luaL_Reg locks_methods[] = {
     {"drop", locks_drop},
     {"lose", locks_lose},
@@ -136,11 +159,90 @@ static const luaL_Reg finalizer_methods[] = {
     {NULL, NULL},
 };
 
+/* --- the file of a ledger, see sqlite_file.h -------------------------------- */
+
+static sv_sqlite_file *check_file(lua_State *L) {
+  sv_sqlite_file **file = luaL_checkudata(L, 1, SQLITE_FILE);
+  luaL_argcheck(L, *file != NULL, 1, "memory was short");
+  return *file;
+}
+
+/* sqlite_file(path) -> a file that is not open yet. */
+static int sqlite_file_new(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  sv_sqlite_file **file = lua_newuserdata(L, sizeof *file);
+  *file = NULL;
+  luaL_setmetatable(L, SQLITE_FILE);
+  *file = sv_sqlite_file_new(path);
+  if (!*file) {
+    return luaL_error(L, "not enough memory");
+  }
+  return 1;
+}
+
+/* file:open(): SQLite has opened it. */
+static int file_open(lua_State *L) {
+  sv_sqlite_file_open(check_file(L));
+  return 0;
+}
+
+/* file:look() -> nil where its path still leads to what was opened, else what
+** is wrong: a word. */
+static int file_look(lua_State *L) {
+  static const char *const words[] = {
+      [SV_SQLITE_SAME] = NULL,
+      [SV_SQLITE_MISSING] = "missing",
+      [SV_SQLITE_REPLACED] = "replaced",
+      [SV_SQLITE_LOG] = "log",
+      [SV_SQLITE_LINKED] = "linked",
+      [SV_SQLITE_MOUNTED] = "mounted",
+  };
+  lua_pushstring(L, words[sv_sqlite_file_look(check_file(L))]);
+  return 1;
+}
+
+/* file:close(): SQLite is about to close it. */
+static int file_close(lua_State *L) {
+  sv_sqlite_file_close(check_file(L));
+  return 0;
+}
+
+/* Made after its connection, it is collected before that. */
+static int file_collect(lua_State *L) {
+  sv_sqlite_file **file = luaL_checkudata(L, 1, SQLITE_FILE);
+  if (*file) {
+    sv_sqlite_file_free(*file);
+    *file = NULL;
+  }
+  return 0;
+}
+
+static const luaL_Reg file_methods[] = {
+    {"open", file_open},   {"look", file_look}, {"close", file_close},
+    {"__gc", file_collect}, {NULL, NULL},
+};
+
+/* make_private(path) -> nil where others had no right to it, else whether they
+** lost it; see sqlite_file.h. */
+static int sqlite_make_private(lua_State *L) {
+  sv_sqlite_rights rights =
+      sv_sqlite_file_make_private(luaL_checkstring(L, 1));
+  if (rights != SV_SQLITE_PRIVATE) {
+    lua_pushboolean(L, rights == SV_SQLITE_MADE_PRIVATE);
+  } else {
+    lua_pushnil(L);
+  }
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"watch", watch_new},
     {"finalizer", finalizer_new},
     {"abandon", abandon},
     {"note_sqlite_locks", locks_new},
+    {"claim_sqlite_locks", locks_claim},
+    {"make_private", sqlite_make_private},
+    {"sqlite_file", sqlite_file_new},
     {NULL, NULL},
 };
 
@@ -148,5 +250,6 @@ void sv_add_watch(lua_State *L) {
   sv_make_class(L, WATCH, watch_methods);
   sv_make_class(L, FINALIZER, finalizer_methods);
   sv_make_class(L, LOCKS, locks_methods);
+  sv_make_class(L, SQLITE_FILE, file_methods);
   luaL_setfuncs(L, functions, 0);
 }

@@ -7,7 +7,7 @@
 #include "system/fork.h"
 #include "system/process.h"
 #include "system/thread.h"
-#include "system/ca_bundle.h"
+#include "system/network.h"
 
 #include "rules/visibility.h"
 

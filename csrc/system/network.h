@@ -1,5 +1,6 @@
 /*
-** Addresses of hosts, and sockets. All may be called on any thread.
+** Addresses of hosts, sockets, and whom the system trusts. All may be called on
+** any thread.
 */
 #ifndef SV_SYSTEM_NETWORK_H
 #define SV_SYSTEM_NETWORK_H
@@ -21,6 +22,10 @@ size_t sv_address_read(const void *socket_address, unsigned char ip[16],
 /* What the system calls the error of a connection that failed: words, cut to
 ** the size of `text`. */
 void sv_address_problem(int problem, char *text, size_t size);
+
+/* The file with the certificates that the system trusts; NULL where there is
+** none, or where whoever speaks TLS asks the system itself. */
+const char *sv_ca_bundle_file(void);
 
 /* Sockets are descriptors that know what they were opened for; on Windows nobody
 ** reuses the number of one that is open: there each still is what it was.

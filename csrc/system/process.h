@@ -55,4 +55,17 @@ void sv_module_keep(const void *address);
 /* Fills in all bytes; false where the system gives none. */
 bool sv_random_bytes(void *bytes, size_t size);
 
+/* --- what whoever started it has told it, in UTF-8 ------------------------ */
+
+/* Whether there is a variable of this name, while none changes the
+** environment. `size` is what its value takes with its ending zero; it is copied
+** where that fits. */
+bool sv_environment_get(const char *name, char *value, size_t room,
+                        size_t *size);
+
+/* The words of the command line, the program's name first, each with its ending
+** zero; malloc'd, the caller's. NULL where memory is short, or what main() gets
+** is UTF-8 already. */
+char *sv_environment_words(int *count);
+
 #endif

@@ -54,8 +54,26 @@ typedef enum sv_sqlite_rights {
 ** Windows what is there keeps its rights, and what is beside it has the folder's. */
 sv_sqlite_rights sv_sqlite_file_make_private(const char *path);
 
-/* To be called before SQLite opens a database: forgets the locks that a parent
-** holds, while no lock of this process depends on their descriptors. */
-void sv_sqlite_file_forget_inherited(void);
+/* --- in a child of a fork ------------------------------------------------- */
+
+/* SQLite remembers in the memory of the process which locks it has, and a child
+** inherits the memory but no lock: it would write to a log that other processes,
+** which see no lock, remove. Where there is no fork, there is nothing to do. */
+typedef struct sv_sqlite_locks sv_sqlite_locks; /* never freed */
+
+/* The database at a path was opened, in WAL mode; NULL where memory is short, or
+** the database is no file. What was noted is to be dropped once SQLite has closed
+** it. */
+sv_sqlite_locks *sv_sqlite_locks_note(const char *path);
+void sv_sqlite_locks_drop(sv_sqlite_locks *noted);
+
+/* The host has closed its descriptors: SQLite would go on with their numbers. */
+void sv_sqlite_locks_lose(sv_sqlite_locks *noted);
+
+/* To be called before it is opened: forgets what a parent holds of its files, and
+** where that had this one open takes the locks that the child lacks. 0; ENOENT: the parent has closed it since, and
+** in this process it cannot be opened any more; EBADF: its descriptors were
+** closed while it was open, which is the same; or another errno. */
+int sv_sqlite_locks_claim(const char *path);
 
 #endif

@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "system/file.h"
+
 #include "rules/visibility.h"
 
 size_t sv_address_read(const void *socket_address, unsigned char ip[16],
@@ -130,4 +132,21 @@ void sv_socket_mark_shut_down(int mark) {
       close(copy);
     }
   }
+}
+
+/* Debian and Ubuntu; Fedora; openSUSE; Alpine, FreeBSD, macOS. */
+static const char *const bundles[] = {
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+};
+
+const char *sv_ca_bundle_file(void) {
+  for (size_t i = 0; i < sizeof bundles / sizeof *bundles; i++) {
+    if (sv_file_is_readable(bundles[i])) {
+      return bundles[i];
+    }
+  }
+  return NULL;
 }

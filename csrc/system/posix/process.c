@@ -196,3 +196,20 @@ bool sv_random_bytes(void *bytes, size_t size) {
   }
   return count == size;
 }
+
+/* --- what whoever started it has told it ---------------------------------- */
+
+bool sv_environment_get(const char *name, char *value, size_t room,
+                        size_t *size) {
+  const char *found = getenv(name);
+  *size = found ? strlen(found) + 1 : 0;
+  if (found && *size <= room) {
+    memcpy(value, found, *size);
+  }
+  return found != NULL;
+}
+
+char *sv_environment_words(int *count) {
+  *count = 0;
+  return NULL;
+}

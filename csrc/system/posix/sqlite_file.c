@@ -18,9 +18,13 @@
 #include "system/descriptor.h"
 #include "system/file.h"
 #include "system/process.h"
-#include "system/posix/sqlite_format.h"
+#include "system/clock.h"
 
 #include "rules/visibility.h"
+
+/* What SQLite's file formats say: what a reader locks of a database, and the byte
+** of its shared memory that every user of it has locked. */
+enum { SHARED_FIRST = 0x40000002, SHARED_SIZE = 510, IN_USE = 128 };
 
 /* --- what a path leads to -------------------------------------------------- */
 
@@ -128,17 +132,11 @@ static void forget(bool is_inherited) {
   }
 }
 
-void sv_sqlite_file_forget_inherited(void) {
-  take_lock();
-  forget(true);
-  pthread_mutex_unlock(&lock);
-}
-
 static void set_lock(const hold *one, short type) {
 #ifdef F_OFD_SETLK
   struct flock range = {.l_type = type, .l_whence = SEEK_SET,
-                        .l_start = SV_SQLITE_SHARED_FIRST,
-                        .l_len = SV_SQLITE_SHARED_SIZE};
+                        .l_start = SHARED_FIRST,
+                        .l_len = SHARED_SIZE};
   if (sv_descriptor_holds(&one->file)) {
     fcntl(one->file.number, F_OFD_SETLK, &range);
   }
@@ -206,7 +204,10 @@ struct sv_sqlite_file {
   long process;
 };
 
-char *sv_sqlite_beside(const char *path, const char *end) {
+/* The path of the log ("-wal") or the shared memory ("-shm") of a database;
+** SQLite names them by what a link points to. NULL where memory is short; the
+** caller frees it. */
+static char *beside(const char *path, const char *end) {
   char *real = realpath(path, NULL);
   const char *name = real ? real : path;
   size_t size = strlen(name) + strlen(end) + 1;
@@ -220,7 +221,7 @@ char *sv_sqlite_beside(const char *path, const char *end) {
 
 static seen look_beside(char **name, const char *path, const char *end) {
   free(*name);
-  *name = sv_sqlite_beside(path, end);
+  *name = beside(path, end);
   return *name ? look_at(*name) : (seen){0};
 }
 
@@ -246,7 +247,7 @@ sv_sqlite_rights sv_sqlite_file_make_private(const char *path) {
     sv_file_create_private(path); /* root alone may call mknod on some systems */
   }
   for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-    char *name = sv_sqlite_beside(path, ends[i]);
+    char *name = beside(path, ends[i]);
     sv_sqlite_rights found = name ? take_from_others(name) : SV_SQLITE_PRIVATE;
     most = found > most ? found : most;
     free(name);
@@ -329,4 +330,164 @@ void sv_sqlite_file_free(sv_sqlite_file *file) {
   free(file->log);
   free(file->memory);
   free(file);
+}
+
+/* --- in a child of a fork -------------------------------------------------- */
+
+enum { TRIES = 200 };
+
+static const double TRY_SECONDS = 0.005;
+
+typedef struct sv_sqlite_locks {
+  struct sv_sqlite_locks *next;
+  char *path, *memory;
+  struct stat file;   /* another one at this path is another database */
+  struct stat shared; /* of the memory, as the process that noted it had it */
+  long process;
+  int users;      /* noted and not dropped */
+  bool is_lost;   /* to this process */
+  bool is_closed; /* by the host */
+} database;
+
+static database *databases; /* under the lock */
+
+static bool is_same_file(const struct stat *a, const struct stat *b) {
+  return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static database *find_database(const char *path, const struct stat *file) {
+  database *one = databases;
+  while (one && !(is_same_file(&one->file, file) &&
+                  strcmp(one->path, path) == 0)) {
+    one = one->next;
+  }
+  return one;
+}
+
+static database *add_database(const char *path, const struct stat *file) {
+  database *one = calloc(1, sizeof *one);
+  if (!one || !(one->path = strdup(path)) ||
+      !(one->memory = beside(path, "-shm"))) {
+    if (one) {
+      free(one->path);
+    }
+    free(one);
+    return NULL;
+  }
+  one->file = *file;
+  one->next = databases;
+  databases = one;
+  return one;
+}
+
+/* Whether SQLite still has it open in this process. */
+static bool has_open(const struct stat *shared) {
+  struct stat status;
+  for (int file = 0, most = sv_descriptor_most(); file < most; file++) {
+    if (fstat(file, &status) == 0 && is_same_file(&status, shared)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* Where memory is short a child does not know; nothing else is lost. */
+database *sv_sqlite_locks_note(const char *path) {
+  struct stat file;
+  if (stat(path, &file) != 0) {
+    return NULL;
+  }
+  take_lock();
+  database *one = find_database(path, &file);
+  one = one ? one : add_database(path, &file);
+  bool is_seen = false;
+  if (one && stat(one->memory, &one->shared) == 0) {
+    one->process = sv_process_id();
+    is_seen = has_open(&one->shared); /* else its inode is not one that stays */
+    one->users += is_seen;
+  }
+  pthread_mutex_unlock(&lock);
+  return is_seen ? one : NULL;
+}
+
+void sv_sqlite_locks_drop(database *noted) {
+  take_lock();
+  noted->users--;
+  pthread_mutex_unlock(&lock);
+}
+
+void sv_sqlite_locks_lose(database *noted) {
+  take_lock();
+  noted->is_closed = true;
+  pthread_mutex_unlock(&lock);
+}
+
+static int lock_range(int file, off_t from, off_t size) {
+  struct flock range = {.l_type = F_RDLCK, .l_whence = SEEK_SET,
+                        .l_start = from, .l_len = size};
+  for (int i = 0; i < TRIES; i++) {
+    if (fcntl(file, F_SETLK, &range) == 0) {
+      return 0;
+    } else if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
+      break;
+    }
+    sv_sleep(TRY_SECONDS);
+  }
+  return errno;
+}
+
+static int take(int *file, const char *path, off_t from, off_t size) {
+  *file = open(path, O_RDWR | O_CLOEXEC);
+  return *file < 0 ? errno : lock_range(*file, from, size);
+}
+
+static void close_open(int file) {
+  if (file >= 0) {
+    close(file);
+  }
+}
+
+/* With the first lock the parent cannot remove the memory any more; by then it
+** may have done so. The descriptors stay open, for closing any descriptor of a
+** file releases all locks on it; unless the child got none. */
+static int claim(database *one) {
+  int file, memory = -1;
+  struct stat there;
+  int problem = take(&file, one->path, SHARED_FIRST, SHARED_SIZE);
+  if (!problem && stat(one->memory, &there) != 0) {
+    problem = errno;
+  }
+  if (!problem && !is_same_file(&there, &one->shared)) {
+    problem = ENOENT;
+  }
+  problem = problem ? problem : take(&memory, one->memory, IN_USE, 1);
+  if (problem) {
+    close_open(memory);
+    close_open(file);
+  }
+  return problem;
+}
+
+int sv_sqlite_locks_claim(const char *path) {
+  int problem = 0;
+  struct stat file;
+  take_lock();
+  forget(true);
+  /* Where there is none SQLite makes one, or says why it cannot. */
+  database *one = stat(path, &file) == 0 ? find_database(path, &file) : NULL;
+  bool is_foreign = one && one->process != sv_process_id();
+  bool is_open = one && (is_foreign || one->users > 0) &&
+                 has_open(&one->shared);
+  if (one && one->users > 0 && (one->is_closed || !is_open)) {
+    one->is_closed = true;
+    problem = EBADF;
+  } else if (is_open && is_foreign) {
+    problem = one->is_lost ? ENOENT : claim(one);
+    one->is_lost = problem == ENOENT;
+  }
+  if (one && !problem) {
+    one->process = sv_process_id();
+  }
+  pthread_mutex_unlock(&lock);
+  return problem;
 }

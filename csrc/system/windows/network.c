@@ -113,3 +113,9 @@ sv_descriptor sv_socket_mark_find(int mark) {
 void sv_socket_mark_shut_down(int mark) {
   (void)mark;
 }
+
+/* Schannel asks the system. A path from the root of the drive is no answer:
+** every user of the machine may put a file there. */
+const char *sv_ca_bundle_file(void) {
+  return NULL;
+}
