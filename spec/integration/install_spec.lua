@@ -192,7 +192,7 @@ describe("what make install installs", function()
     install("lua5.4", place)
     local _, put = run(("cd '%s' && find . -type f"):format(prefix))
     assert.truthy(put:find("./opt/share/man/man1/starvideos.1", 1, true), put)
-    run(([[cd '%s/opt/share' && echo >lua/5.4/starvideos/api/mine.lua
+    run(([[cd '%s/opt/share' && echo >lua/5.4/starvideos/base/mine.lua
       echo >man/man1/other.1]]):format(prefix))
     local code, text = run("make -s uninstall LUA=lua5.4 " .. place)
     assert.equal(0, code, text)
@@ -207,8 +207,8 @@ describe("what make install installs", function()
 ./opt/share/lua
 ./opt/share/lua/5.4
 ./opt/share/lua/5.4/starvideos
-./opt/share/lua/5.4/starvideos/api
-./opt/share/lua/5.4/starvideos/api/mine.lua
+./opt/share/lua/5.4/starvideos/base
+./opt/share/lua/5.4/starvideos/base/mine.lua
 ./opt/share/man
 ./opt/share/man/man1
 ./opt/share/man/man1/other.1
