@@ -256,6 +256,16 @@ rock:
 lint-structure:
 	@lua5.4 spec/lint/run.lua
 
+# The files that a warm create runs in.
+.PHONY: touched
+touched:
+	@$(DEPS) demo test
+	@$(MAKE) -s --no-print-directory build LUA=lua5.4
+	@$(MAKE) -j2 -s --no-print-directory modules LUA=lua5.4 BUILD=build/touched \
+	  CFLAGS='-O0 --coverage'
+	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)" && \
+	  BUILD=build/touched lua5.4 spec/touched/run.lua
+
 .PHONY: lint
 lint:
 	@$(DEPS) test lint

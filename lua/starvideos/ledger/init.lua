@@ -3,8 +3,7 @@
 --
 -- This is the face that operations see: it knows the caller, the time, and which
 -- orders this Lua state is sending. Decisions are made by
--- `starvideos.ledger.tasks`, which it asks through one function. It knows no
--- host and no HTTP.
+-- `ledger.tasks`, asked through one function. It knows no host and no HTTP.
 -- @classmod starvideos.ledger
 
 local core = require "starvideos.core"

@@ -5,6 +5,7 @@ local floors = require "spec.lint.floors"
 local locales = require "spec.lint.locales"
 local names = require "spec.lint.names"
 local seam = require "spec.lint.seam"
+local weight = require "spec.lint.weight"
 
 describe("the floors", function()
   it("fail a require that climbs, naming both files", function()
@@ -138,5 +139,26 @@ describe("the locale of the host", function()
       assert.same({}, locales.faults("lua/starvideos/provider/retry.lua", line))
     end
     assert.same({}, locales.faults("lua/starvideos/base/c_locale.lua", "text:lower()"))
+  end)
+end)
+
+describe("the weight of the house", function()
+  it("fails a file of more than 600 lines, and no other", function()
+    assert.same({}, weight.faults("csrc/rules/text.c", ("\n"):rep(600)))
+    assert.same({ "csrc/rules/text.c has 601 lines, more than 600" },
+      weight.faults("csrc/rules/text.c", ("\n"):rep(601)))
+  end)
+
+  it("counts files, lines, modules with one user and short ones", function()
+    local one, two = "lua/starvideos/one.lua", "lua/starvideos/base/two.lua"
+    assert.same({
+      "csrc/rules                   1 files      2 lines",
+      "lua/starvideos               1 files     70 lines",
+      "lua/starvideos/base          1 files      3 lines",
+      "all of lua                   2 files     73 lines",
+      "all of c                     1 files      2 lines",
+      "modules with one user: 1; of fewer than 60 lines: 1",
+    }, weight.totals({ [one] = ("\n"):rep(70), [two] = "\n\n\n",
+      ["csrc/rules/text.c"] = "\n\n" }, { [one] = { two, two, "csrc/rules/text" } }))
   end)
 end)
