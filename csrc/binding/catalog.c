@@ -339,7 +339,6 @@ static int report_gc(lua_State *L) {
 static sv_report *new_report(lua_State *L) {
   sv_report *report = lua_newuserdata(L, sizeof *report);
   memset(report, 0, sizeof *report);
-  report->resize = sv_heap;
   luaL_setmetatable(L, REPORT);
   return report;
 }
@@ -483,7 +482,6 @@ static int core_catalog(lua_State *L) {
   sv_edition edition = read_edition(L);
   sv_catalog *catalog = lua_newuserdata(L, sizeof *catalog);
   memset(catalog, 0, sizeof *catalog);
-  catalog->resize = sv_heap;
   luaL_setmetatable(L, CATALOG);
   if (!sv_catalog_open(catalog, edition)) {
     return luaL_error(L, "not enough memory");

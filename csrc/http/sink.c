@@ -11,7 +11,6 @@
 #include "rules/visibility.h"
 
 enum {
-  WRITE_BACK = 8 * 1024 * 1024,
   FIRST_NOTE = 16 * 1024,
   MOST_UNNOTED = 1024 * 1024
 };
@@ -132,19 +131,7 @@ int sv_sink_begin(sv_sink *sink, bool resumed) {
   if (!problem && size > sink->offset) {
     problem = sv_file_truncate(file, sink->offset);
   }
-  sink->given_to_disk = sink->offset;
   return problem ? problem : sv_file_seek(file, sink->offset);
-}
-
-/* Lets the disk write while more is received, so that the sync in the end
-** takes little time. */
-static void write_back(sv_sink *sink) {
-  long long written = sink->offset + sink->written;
-  if (sink->sync && written - sink->given_to_disk >= WRITE_BACK) {
-    sv_file_write_back(sink->file.number, sink->given_to_disk,
-                       written - sink->given_to_disk);
-    sink->given_to_disk = written;
-  }
 }
 
 int sv_sink_write(sv_sink *sink, const char *bytes, size_t size) {
@@ -158,7 +145,6 @@ int sv_sink_write(sv_sink *sink, const char *bytes, size_t size) {
     problem = problem ? problem : digesting;
   }
   if (!problem) {
-    write_back(sink);
     note_if_due(sink);
   }
   return problem;

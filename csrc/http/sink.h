@@ -32,7 +32,6 @@ typedef struct sv_sink {
   sv_digest *digest; /* of what comes; NULL where nobody needs it */
   long long offset;  /* where a continued body begins */
   long long written; /* by this transfer */
-  long long given_to_disk; /* up to here, from the file's start */
 } sv_sink;
 
 /* No file is open. */

@@ -1,5 +1,6 @@
 #include "rules/catalog.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "rules/visibility.h"
@@ -36,9 +37,9 @@ static size_t move_texts(sv_model *row, char *to) {
   return bytes;
 }
 
-static sv_model *copy_row(sv_resize *resize, const sv_model *row) {
+static sv_model *copy_row(const sv_model *row) {
   sv_model measured = *row;
-  sv_model *copy = resize(NULL, sizeof *copy + move_texts(&measured, NULL));
+  sv_model *copy = malloc(sizeof *copy + move_texts(&measured, NULL));
   if (!copy) {
     return NULL;
   }
@@ -59,17 +60,17 @@ static size_t find(const sv_catalog *catalog, const sv_value *name) {
 bool sv_catalog_add(sv_catalog *catalog, const sv_model *row) {
   sv_value name = sv_text(row->name);
   size_t at = find(catalog, &name);
-  sv_model *copy = copy_row(catalog->resize, row);
+  sv_model *copy = copy_row(row);
   if (!copy) {
     return false;
   }
   if (at < catalog->count) {
-    catalog->resize(catalog->models[at], 0);
+    free(catalog->models[at]);
   } else {
     sv_model **models =
-        catalog->resize(catalog->models, (at + 1) * sizeof *models);
+        realloc(catalog->models, (at + 1) * sizeof *models);
     if (!models) {
-      catalog->resize(copy, 0);
+      free(copy);
       return false;
     }
     catalog->models = models;
@@ -95,11 +96,9 @@ bool sv_catalog_open(sv_catalog *catalog, sv_edition edition) {
 
 void sv_catalog_close(sv_catalog *catalog) {
   for (size_t i = 0; i < catalog->count; i++) {
-    catalog->resize(catalog->models[i], 0);
+    free(catalog->models[i]);
   }
-  if (catalog->models) {
-    catalog->resize(catalog->models, 0);
-  }
+  free(catalog->models);
   catalog->models = NULL;
   catalog->count = 0;
 }

@@ -8,11 +8,10 @@
 #include "rules/model.h"
 #include "rules/report.h"
 
-/* Begin with { .resize = sv_heap } and sv_catalog_open; end with
-** sv_catalog_close, whatever opening or adding said. Owns its rows. Read
+/* Begin with all zero and sv_catalog_open; end with sv_catalog_close, whatever
+** opening or adding said. Owns its rows. Read
 ** only, and fit for any thread, once the last row is added. */
 typedef struct sv_catalog {
-  sv_resize *resize;
   const char *edition; /* NULL: for each model the newest text with it */
   sv_model **models;
   size_t count;

@@ -25,21 +25,13 @@ const char *sv_code_name(sv_code code) {
   return names[code];
 }
 
-void *sv_heap(void *block, size_t size) {
-  if (size > 0) {
-    return realloc(block, size);
-  }
-  free(block);
-  return NULL;
-}
-
 static bool grow(sv_report *report) {
   size_t capacity = report->capacity > 0 ? report->capacity * 2 : 8;
   sv_issue *issues;
   if (report->kept < report->capacity) {
     return true;
   }
-  issues = report->resize(report->issues, capacity * sizeof *issues);
+  issues = realloc(report->issues, capacity * sizeof *issues);
   if (!issues) {
     return false;
   }
@@ -73,8 +65,8 @@ static bool keep(sv_report *report, sv_issue issue) {
   if (!grow(report)) {
     return false;
   }
-  end = report->resize(NULL, field + message + 2 + text_size(&issue.limit) +
-                                 text_size(&issue.actual));
+  end = malloc(field + message + 2 + text_size(&issue.limit) +
+               text_size(&issue.actual));
   if (!end) {
     return false;
   }
@@ -134,10 +126,8 @@ void sv_report_type(sv_report *report, const char *field, const char *wanted,
 void sv_report_close(sv_report *report) {
   static const sv_report closed;
   for (size_t i = 0; i < report->kept; i++) {
-    report->resize((char *)report->issues[i].field, 0);
+    free((char *)report->issues[i].field);
   }
-  if (report->issues) {
-    report->resize(report->issues, 0);
-  }
+  free(report->issues);
   *report = closed;
 }

@@ -46,10 +46,6 @@ typedef enum sv_code {
 
 #define SV_FIRST_WARNING SV_IGNORED_FIELD
 
-/* Where memory comes from: realloc's contract, but that size 0 frees. */
-typedef void *sv_resize(void *block, size_t size);
-void *sv_heap(void *block, size_t size);
-
 typedef struct sv_issue {
   sv_code code;
   const char *field;
@@ -58,9 +54,8 @@ typedef struct sv_issue {
   sv_value actual;     /* likewise */
 } sv_issue;
 
-/* Begin with { .resize = sv_heap }, end with sv_report_close. */
+/* All zero: empty. To be ended with sv_report_close. */
 typedef struct sv_report {
-  sv_resize *resize;
   sv_issue *issues;
   size_t kept;
   size_t capacity;

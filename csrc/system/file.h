@@ -95,9 +95,6 @@ int sv_file_read_at(int file, long long position, void *bytes, size_t room,
 /* Writes all; `written` is what went through, also where that fails. */
 int sv_file_write(int file, const char *bytes, size_t size, size_t *written);
 
-/* Lets the disk begin with what was written, without waiting for it. */
-void sv_file_write_back(int file, long long position, long long size);
-
 /* Waits until the disk has all of it. Where that fails the file is empty: the
 ** next sync would know nothing of what this one has lost, and what is read
 ** still comes from memory. 0 also where the file system cannot do that. */

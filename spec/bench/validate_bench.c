@@ -48,7 +48,7 @@ static double measure(const sv_catalog *catalog, sv_entry *entries) {
   double rounds[ROUNDS];
   int round, i;
   for (round = 0; round < ROUNDS; round++) {
-    sv_report report = { .resize = sv_heap };
+    sv_report report = { 0 };
     double start = now();
     for (i = 0; i < COUNT; i++) {
       sv_params params = { entries };
@@ -71,7 +71,7 @@ static double cost(const sv_catalog *catalog, const char *character) {
 }
 
 int main(void) {
-  sv_catalog catalog = { .resize = sv_heap };
+  sv_catalog catalog = { 0 };
   double plain, wide;
   if (!sv_catalog_open(&catalog, SV_EDITION_COUNT)) return 2;
   plain = cost(&catalog, "k");

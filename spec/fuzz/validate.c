@@ -170,7 +170,7 @@ static void check_same(const sv_report *a, const sv_report *b) {
 
 /* In one order and in another: each time the same. */
 static void check(const sv_catalog *catalog, sv_params *params) {
-  sv_report noted = {.resize = sv_heap}, again = noted;
+  sv_report noted = {0}, again = {0};
   sv_validate(catalog, params, &noted);
   params->entries = reversed(params->entries);
   sv_validate(catalog, params, &again);
@@ -197,7 +197,7 @@ static void add_row(sv_catalog *catalog, bytes *b) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   bytes b = {data, size};
   request *r = calloc(1, sizeof *r);
-  sv_catalog catalog = {.resize = sv_heap};
+  sv_catalog catalog = {0};
   unsigned edition = choose(&b, SV_EDITION_COUNT + 2);
   HOLDS(r != NULL);
   HOLDS(sv_catalog_open(&catalog, edition));

@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* renameat2, sync_file_range, O_DIRECTORY, strndup, makedev */
+#define _GNU_SOURCE /* renameat2, O_DIRECTORY, strndup, makedev */
 
 #include "system/file.h"
 
@@ -329,15 +329,6 @@ int sv_file_write(int file, const char *bytes, size_t size, size_t *written) {
     *written += count > 0 ? (size_t)count : 0;
   }
   return 0;
-}
-
-/* A failure shows at the sync. */
-void sv_file_write_back(int file, long long position, long long size) {
-#ifdef SYNC_FILE_RANGE_WRITE
-  sync_file_range(file, (off_t)position, (off_t)size, SYNC_FILE_RANGE_WRITE);
-#else
-  (void)file, (void)position, (void)size;
-#endif
 }
 
 /* On macOS fsync leaves it in the memory of the disk. */

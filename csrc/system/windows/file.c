@@ -366,11 +366,6 @@ int sv_file_write(int file, const char *bytes, size_t size, size_t *written) {
   return 0;
 }
 
-/* There is no call that only begins. */
-void sv_file_write_back(int file, long long position, long long size) {
-  (void)file, (void)position, (void)size;
-}
-
 int sv_file_sync(int file) {
   int problem = sv_win32_problem(
       FlushFileBuffers((HANDLE)_get_osfhandle(file)));
