@@ -14,8 +14,8 @@
 #define LOCK "starvideos.lock"
 #define FILE_CLASS "starvideos.file"
 
-/* The module's own, see disk_job.h. */
-static sv_disk_digest *digest_of_module;
+/* The module's own, see disk_job.h; each Lua state sets the same. */
+static sv_disk_digest *_Atomic digest_of_module;
 
 /* --- jobs ------------------------------------------------------------------ */
 

@@ -1,5 +1,6 @@
 #include "http/libcurl.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 
 #include "rules/visibility.h"
 
-static int is_started; /* atomic */
+static _Atomic bool is_started;
 static bool is_silent; /* known once it is */
 
 bool sv_libcurl_is_old(char text[SV_LIBCURL_TEXT]) {
@@ -58,14 +59,13 @@ typedef struct lost {
   void *memory;
 } lost;
 
-static lost *all_lost; /* atomic */
+static lost *_Atomic all_lost;
 
 void sv_libcurl_abandon(void *memory) {
   lost *one = malloc(sizeof *one);
   if (one) {
-    *one = (lost){__atomic_load_n(&all_lost, __ATOMIC_RELAXED), memory};
-    while (!__atomic_compare_exchange_n(&all_lost, &one->next, one, true,
-                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+    *one = (lost){all_lost, memory};
+    while (!atomic_compare_exchange_weak(&all_lost, &one->next, one)) {
     }
   }
 }

@@ -78,7 +78,7 @@ sv_outbox *sv_network_outbox(sv_network *network) {
 
 /* --- on the disk's thread ------------------------------------------------ */
 
-static bool finish(void *self, sv_item *item, const int *stop) {
+static bool finish(void *self, sv_item *item, const _Atomic int *stop) {
   sv_ticket *ticket = (sv_ticket *)item;
   (void)self;
   if (ticket->job) {
@@ -121,10 +121,10 @@ static void on_end(sv_transfer *transfer, void *self) {
   }
 }
 
-static bool take(void *self, sv_item *item, const int *stop) {
+static bool take(void *self, sv_item *item, const _Atomic int *stop) {
   sv_engine *engine = ((wire *)self)->engine;
   sv_ticket *ticket = (sv_ticket *)item;
-  if (!__atomic_load_n(stop, __ATOMIC_RELAXED) &&
+  if (!*stop &&
       sv_transfer_check(ticket->transfer, sv_engine_known(engine))) {
     sv_engine_enqueue(engine, ticket->transfer);
     return false;

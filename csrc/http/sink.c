@@ -165,7 +165,7 @@ int sv_sink_close(sv_sink *sink) {
 
 /* Takes the digest out of the sink first: a child frees what is in there. */
 static int end_digest(sv_sink *sink, char hex[SV_SHA256_HEX],
-                      const int *stop) {
+                      const _Atomic int *stop) {
   note(sink);
   sv_digest *digest = sink->digest;
   sink->digest = NULL;
@@ -176,7 +176,7 @@ static int end_digest(sv_sink *sink, char hex[SV_SHA256_HEX],
   return problem;
 }
 
-int sv_sink_finish(sv_sink *sink, char hex[SV_SHA256_HEX], const int *stop) {
+int sv_sink_finish(sv_sink *sink, char hex[SV_SHA256_HEX], const _Atomic int *stop) {
   int lost = look(sink);
   int problem = lost ? lost : end_digest(sink, hex, stop);
   int syncing = sink->sync && !lost ? sv_file_sync(sink->file.number) : 0;

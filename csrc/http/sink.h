@@ -52,7 +52,7 @@ int sv_sink_write(sv_sink *sink, const char *bytes, size_t size);
 ** syncs where asked for, and closes. May take long: not to be called between
 ** sv_fork_hold and sv_fork_release. 0 or an errno; ECANCELED of a digest once
 ** `stop` is set. */
-int sv_sink_finish(sv_sink *sink, char hex[SV_SHA256_HEX], const int *stop);
+int sv_sink_finish(sv_sink *sink, char hex[SV_SHA256_HEX], const _Atomic int *stop);
 
 /* Closes, whatever has come. */
 int sv_sink_close(sv_sink *sink);

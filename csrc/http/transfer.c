@@ -367,7 +367,7 @@ bool sv_transfer_is_settled(const sv_transfer *t) {
   return t->sink.file.number < 0;
 }
 
-void sv_transfer_settle(sv_transfer *t, const int *stop) {
+void sv_transfer_settle(sv_transfer *t, const _Atomic int *stop) {
   failed_to_write(t, sv_sink_finish(&t->sink, t->outcome.sha256, stop));
 }
 

@@ -85,7 +85,7 @@ void sv_transfer_finish(sv_transfer *transfer);
 ** finished, which may take long: sv_transfer_settle does that, on any thread,
 ** with `stop` as of sv_sink_finish. */
 bool sv_transfer_is_settled(const sv_transfer *transfer);
-void sv_transfer_settle(sv_transfer *transfer, const int *stop);
+void sv_transfer_settle(sv_transfer *transfer, const _Atomic int *stop);
 
 /* Ends a transfer that no longer has a handle, or never had one: as cancelled
 ** where nothing else has been said. */

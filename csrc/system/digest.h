@@ -38,8 +38,8 @@ bool sv_digest_same(const void *one, const void *other, size_t size);
 
 /* The digest of what a file has from one position up to another, its end where
 ** that is -1; wherever it stands. SV_FILE_CHANGED where it ends before. Takes its
-** time: ECANCELED once `stop` (atomic; or NULL) is set. */
+** time: ECANCELED once `stop` (or NULL) is set. */
 int sv_digest_file(int file, long long from, long long to,
-                   char hex[SV_SHA256_HEX], const int *stop);
+                   char hex[SV_SHA256_HEX], const _Atomic int *stop);
 
 #endif

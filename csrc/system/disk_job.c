@@ -78,7 +78,7 @@ static int open_to_read(int *file, const char *path, bool own) {
 }
 
 static int digest_file(sv_disk_job *job, sv_disk_digest *digest,
-                       const int *stop) {
+                       const _Atomic int *stop) {
   int file;
   int problem = open_to_read(&file, job->path, job->end >= 0);
   if (problem) {
@@ -203,7 +203,7 @@ static int discard(const char *part, bool only_empty) {
   return problem;
 }
 
-static int run(sv_disk_job *job, sv_disk_digest *digest, const int *stop) {
+static int run(sv_disk_job *job, sv_disk_digest *digest, const _Atomic int *stop) {
   switch (job->action) {
     case SV_DISK_SIZE:
       job->number = (double)sv_file_size_at(job->path);
@@ -240,6 +240,6 @@ static int run(sv_disk_job *job, sv_disk_digest *digest, const int *stop) {
 }
 
 void sv_disk_job_run(sv_disk_job *job, sv_disk_digest *digest,
-                     const int *stop) {
+                     const _Atomic int *stop) {
   job->problem = run(job, digest, stop);
 }

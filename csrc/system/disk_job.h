@@ -66,12 +66,12 @@ sv_disk_job *sv_disk_job_new(sv_disk_action action, const char *path,
 
 /* sv_digest_file of digest.h, for who has it; or NULL. */
 typedef int sv_disk_digest(int file, long long from, long long to,
-                           char hex[SV_SHA256_HEX], const int *stop);
+                           char hex[SV_SHA256_HEX], const _Atomic int *stop);
 
-/* May take long. A digest ends with ECANCELED once `stop` (atomic; or NULL) is
+/* May take long. A digest ends with ECANCELED once `stop` (or NULL) is
 ** set. */
 void sv_disk_job_run(sv_disk_job *job, sv_disk_digest *digest,
-                     const int *stop);
+                     const _Atomic int *stop);
 void sv_disk_job_free(sv_disk_job *job);
 
 #endif

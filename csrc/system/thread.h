@@ -25,9 +25,9 @@ void sv_thread_join(sv_thread thread);
 void sv_thread_detach(sv_thread thread);
 
 /* Calls a function unless that was done before; on whatever thread, and others
-** that come meanwhile wait until it has returned. `done` is static, and 0 at
-** first. The function must not call this one. */
-void sv_thread_once(int *done, void (*function)(void));
+** that come meanwhile wait until it has returned. `done` is static, and false
+** at first. The function must not call this one. */
+void sv_thread_once(_Atomic bool *done, void (*function)(void));
 
 /* A counting semaphore: a thread waits until another one has posted, as often
 ** as it has posted. Any thread may post and wait. */

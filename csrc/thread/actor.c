@@ -67,11 +67,11 @@ sv_outbox *sv_actor_outbox(sv_actor *actor) {
 static __thread sv_actor *own;
 
 /* What the libraries do at exit they have asked for by the first answer. */
-static int is_guarded; /* atomic */
+static _Atomic bool is_guarded;
 
 /* An answer that nobody waits for any more is undone at once, before any other
 ** message. Where memory is short the answer stays empty. */
-static bool take(void *self, sv_item *item, const int *stop) {
+static bool take(void *self, sv_item *item, const _Atomic int *stop) {
   sv_actor *actor = self;
   const sv_handler *handler = actor->handler;
   sv_message *message = (sv_message *)item;

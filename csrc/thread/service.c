@@ -20,7 +20,7 @@ struct sv_service {
   sv_outbox *outbox;
   sv_list inbox;   /* items, by `link` */
   sv_list cancels; /* the same, by `cancel` */
-  int stop;        /* atomic */
+  _Atomic int stop;
   _Atomic int asleep;
   _Atomic long long begun;
   sv_semaphore *posted; /* to wake the thread */
@@ -46,7 +46,7 @@ void sv_service_drop(sv_service *service) {
 /* --- on the thread --------------------------------------------------------- */
 
 static bool must_stop(const sv_service *service) {
-  return __atomic_load_n(&service->stop, __ATOMIC_SEQ_CST);
+  return service->stop;
 }
 
 static void set_begun(sv_service *service, double now) {
@@ -217,7 +217,7 @@ void sv_service_cancel(sv_service *service, sv_item *item) {
 
 void sv_service_stop(sv_service *service, double seconds) {
   double left = seconds - sv_service_busy(service);
-  __atomic_store_n(&service->stop, 1, __ATOMIC_SEQ_CST);
+  service->stop = 1;
   wake(service);
   if (sv_semaphore_wait(service->over, left)) {
     sv_thread_join(service->thread);

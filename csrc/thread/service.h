@@ -25,8 +25,8 @@ typedef struct sv_duty {
   bool holds;
 
   /* Whether the item has ended; else that is told later, by sv_outbox_end.
-  ** `stop` (atomic) is set from when the thread is to end. */
-  bool (*take)(void *self, sv_item *item, const int *stop);
+  ** `stop` is set from when the thread is to end. */
+  bool (*take)(void *self, sv_item *item, const _Atomic int *stop);
 
   /* Of an item that was taken, and may have ended. */
   void (*cancel)(void *self, sv_item *item);

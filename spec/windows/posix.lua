@@ -299,8 +299,8 @@ return {
       .. "nobody waits for one"]
       = PIPE,
   },
-  ["spec/unit/host/disk_spec.lua"] = {
-    ["the jobs on files in plain Lua make a directory with all above it"] = LIMITS,
+  ["spec/unit/binding/disk_spec.lua"] = {
+    ["the jobs on files of starvideos.core make a directory with all above it"] = LIMITS,
     ["the jobs on files of starvideos.curl leave a lock to the process that "
       .. "took it"]
       = FORK,

@@ -71,12 +71,12 @@ int sv_digest_so_far(const sv_digest *digest, char hex[SV_SHA256_HEX]) {
   return problem;
 }
 
-static bool must_stop(const int *stop) {
-  return stop && __atomic_load_n(stop, __ATOMIC_RELAXED);
+static bool must_stop(const _Atomic int *stop) {
+  return stop && *stop;
 }
 
 static int add_blocks(sv_digest *digest, int file, long long at, long long to,
-                      char *block, const int *stop) {
+                      char *block, const _Atomic int *stop) {
   size_t count = 1;
   int problem = 0;
   while (!problem && count > 0 && (to < 0 || at < to)) {
@@ -132,7 +132,7 @@ bool sv_digest_same(const void *one, const void *other, size_t size) {
 }
 
 int sv_digest_file(int file, long long from, long long to,
-                   char hex[SV_SHA256_HEX], const int *stop) {
+                   char hex[SV_SHA256_HEX], const _Atomic int *stop) {
   char *block = malloc(BLOCK);
   sv_digest *digest = block ? begun_digest() : NULL;
   int problem = digest ? add_blocks(digest, file, from, to, block, stop)

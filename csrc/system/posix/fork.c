@@ -3,6 +3,7 @@
 #include "system/fork.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
@@ -19,25 +20,19 @@
 #endif
 
 /* How long a fork and an exit wait; 0: a fork waits for as long as it takes.
-** Atomic, for each Lua state may have its thread. */
-static double fork_seconds = 0, exit_seconds = 1;
+** Each Lua state may have its thread. */
+static _Atomic double fork_seconds = 0, exit_seconds = 1;
 
 /* The process's own, as its forks are: read-locked by threads that are inside,
 ** write-locked by one that forks or exits. */
 static pthread_rwlock_t inside = FREE;
 
-static unsigned forks; /* atomic */
+static _Atomic unsigned forks;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* Of the fork under way: whether nobody is inside. */
 static __thread bool is_alone;
-
-static double read_limit(const double *limit) {
-  double seconds;
-  __atomic_load(limit, &seconds, __ATOMIC_RELAXED);
-  return seconds;
-}
 
 #ifdef __APPLE__
 
@@ -67,7 +62,7 @@ static bool shut_out(double seconds) {
 #endif
 
 static void before(void) {
-  double seconds = read_limit(&fork_seconds);
+  double seconds = fork_seconds;
   is_alone = seconds > 0 ? shut_out(seconds)
                          : pthread_rwlock_wrlock(&inside) == 0;
 }
@@ -81,13 +76,13 @@ static void in_parent(void) {
 static void in_child(void) {
   const pthread_rwlock_t free_again = FREE;
   inside = free_again;
-  __atomic_add_fetch(&forks, 1, __ATOMIC_RELAXED);
+  forks++;
 }
 
 /* Nobody gets in any more. */
 static void at_exit(void) {
-  if (shut_out(read_limit(&exit_seconds))) {
-    __atomic_add_fetch(&forks, 1, __ATOMIC_RELAXED);
+  if (shut_out(exit_seconds)) {
+    forks++;
   }
 }
 
@@ -97,17 +92,16 @@ static void start(void) {
 
 unsigned sv_fork_count(void) {
   pthread_once(&once, start);
-  return __atomic_load_n(&forks, __ATOMIC_RELAXED);
+  return forks;
 }
 
 void sv_fork_limit(double for_fork, double for_exit) {
   sv_fork_count();
-  double longest = read_limit(&fork_seconds);
+  double longest = fork_seconds;
   while (for_fork > longest &&
-         !__atomic_compare_exchange(&fork_seconds, &longest, &for_fork, true,
-                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+         !atomic_compare_exchange_weak(&fork_seconds, &longest, for_fork)) {
   }
-  __atomic_store(&exit_seconds, &for_exit, __ATOMIC_RELAXED);
+  exit_seconds = for_exit;
 }
 
 void sv_fork_guard_exit(void) {

@@ -91,11 +91,10 @@ static bool is_taken(int mark) {
 }
 
 int sv_socket_mark_new(void) {
-  static unsigned count; /* atomic */
+  static _Atomic unsigned count;
   int mark;
   do {
-    unsigned n = __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
-    mark = FIRST_MARK + 2 * (int)(n % MARKS);
+    mark = FIRST_MARK + 2 * (int)(count++ % MARKS);
   } while (is_taken(mark));
   return mark;
 }

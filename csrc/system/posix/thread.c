@@ -103,16 +103,16 @@ static void watch_forks(void) {
   pthread_atfork(NULL, NULL, in_child);
 }
 
-void sv_thread_once(int *done, void (*function)(void)) {
+void sv_thread_once(_Atomic bool *done, void (*function)(void)) {
   static pthread_once_t watched = PTHREAD_ONCE_INIT;
-  if (__atomic_load_n(done, __ATOMIC_ACQUIRE)) {
+  if (*done) {
     return;
   }
   pthread_once(&watched, watch_forks);
   pthread_mutex_lock(&lock);
   if (!*done) {
     function();
-    __atomic_store_n(done, 1, __ATOMIC_RELEASE);
+    *done = true;
   }
   pthread_mutex_unlock(&lock);
 }

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,12 +29,12 @@
 static const char SOCKET_NAME[] = "/wake";
 
 struct sv_wakeup {
-  int owners;             /* atomic */
+  _Atomic int owners;
   long process;           /* whose descriptors these are */
   sv_descriptor reader;   /* to be watched; none where descriptors are short */
   sv_descriptor writer;   /* its other end */
   sv_descriptor listener; /* or none */
-  int is_set;             /* atomic: notified, and not cleared */
+  _Atomic int is_set;     /* notified, and not cleared */
   long unread;            /* bytes that were or will be written */
   pthread_mutex_t lock; /* held to write, and to change where that goes */
   sv_descriptor peer;   /* who has connected, or none */
@@ -86,7 +87,7 @@ sv_wakeup *sv_wakeup_new(void) {
 }
 
 sv_wakeup *sv_wakeup_share(sv_wakeup *wakeup) {
-  __atomic_add_fetch(&wakeup->owners, 1, __ATOMIC_RELAXED);
+  wakeup->owners++;
   return wakeup;
 }
 
@@ -101,7 +102,7 @@ static void stop_listening(sv_wakeup *wakeup) {
 }
 
 void sv_wakeup_drop(sv_wakeup *wakeup) {
-  if (__atomic_sub_fetch(&wakeup->owners, 1, __ATOMIC_ACQ_REL) > 0) {
+  if (--wakeup->owners > 0) {
     return;
   }
   stop_listening(wakeup);
@@ -157,11 +158,11 @@ static void send_byte(const sv_descriptor *to) {
 ** a closed descriptor to whatever is opened next: so nobody closes one of these
 ** while a thread is about to write there. */
 void sv_wakeup_notify(sv_wakeup *wakeup) {
-  if (__atomic_load_n(&wakeup->is_set, __ATOMIC_SEQ_CST)) {
+  if (wakeup->is_set) {
     return;
   }
   pthread_mutex_lock(&wakeup->lock);
-  if (!__atomic_exchange_n(&wakeup->is_set, 1, __ATOMIC_SEQ_CST)) {
+  if (!atomic_exchange(&wakeup->is_set, 1)) {
     send_byte(&wakeup->writer);
     send_byte(&wakeup->peer);
   }
@@ -183,7 +184,7 @@ static bool replace(sv_wakeup *wakeup) {
     move_reader(wakeup, number);
   }
   wakeup->unread = 0;
-  __atomic_store_n(&wakeup->is_set, 0, __ATOMIC_SEQ_CST);
+  wakeup->is_set = 0;
   pthread_mutex_unlock(&wakeup->lock);
   return opened;
 }
@@ -203,8 +204,7 @@ int sv_wakeup_descriptor(sv_wakeup *wakeup) {
 }
 
 static void clear_flag(sv_wakeup *wakeup) {
-  wakeup->unread += __atomic_exchange_n(&wakeup->is_set, 0,
-                                          __ATOMIC_SEQ_CST);
+  wakeup->unread += atomic_exchange(&wakeup->is_set, 0);
 }
 
 /* Waits for nobody: what a thread is just about to write stays counted as

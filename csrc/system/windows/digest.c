@@ -23,7 +23,7 @@ struct sv_digest {
 /* Opened once, and open until the process ends: that takes far longer than a
 ** short digest. NULL where the system has none. */
 static BCRYPT_ALG_HANDLE plain, keyed;
-static int is_open; /* atomic */
+static _Atomic bool is_open;
 
 static void open_algorithms(void) {
   BCryptOpenAlgorithmProvider(&plain, BCRYPT_SHA256_ALGORITHM, NULL, 0);
@@ -138,12 +138,12 @@ bool sv_digest_same(const void *one, const void *other, size_t size) {
 
 /* --- files ---------------------------------------------------------------- */
 
-static bool must_stop(const int *stop) {
-  return stop && __atomic_load_n(stop, __ATOMIC_RELAXED);
+static bool must_stop(const _Atomic int *stop) {
+  return stop && *stop;
 }
 
 static int add_blocks(sv_digest *digest, int file, long long at, long long to,
-                      char *block, const int *stop) {
+                      char *block, const _Atomic int *stop) {
   size_t count = 1;
   int problem = 0;
   while (!problem && count > 0 && (to < 0 || at < to)) {
@@ -158,7 +158,7 @@ static int add_blocks(sv_digest *digest, int file, long long at, long long to,
 }
 
 static int add_file(sv_digest *digest, int file, long long from, long long to,
-                    const int *stop) {
+                    const _Atomic int *stop) {
   char *block = malloc(BLOCK);
   long long position = _telli64(file);
   int problem = block ? add_blocks(digest, file, from, to, block, stop) : ENOMEM;
@@ -170,7 +170,7 @@ static int add_file(sv_digest *digest, int file, long long from, long long to,
 }
 
 int sv_digest_file(int file, long long from, long long to,
-                   char hex[SV_SHA256_HEX], const int *stop) {
+                   char hex[SV_SHA256_HEX], const _Atomic int *stop) {
   sv_digest *digest = sv_digest_new();
   int problem = digest ? sv_digest_begin(digest) : ENOMEM;
   problem = problem ? problem : add_file(digest, file, from, to, stop);

@@ -12,12 +12,12 @@
 ** before any library is told: one of ours that was inside of TLS may leave a
 ** lock behind that a library wants, or half a call to the system. */
 
-static double exit_seconds = 1; /* atomic */
+static _Atomic double exit_seconds = 1;
 
 /* Shared by threads that are inside, exclusive to one that exits. */
 static SRWLOCK inside = SRWLOCK_INIT;
 
-static unsigned exits; /* atomic */
+static _Atomic unsigned exits;
 
 static bool shut_out(double seconds) {
   double until = sv_now() + seconds;
@@ -31,16 +31,14 @@ static bool shut_out(double seconds) {
 
 /* Nobody gets in any more. */
 static int at_exit(void) {
-  double seconds;
-  __atomic_load(&exit_seconds, &seconds, __ATOMIC_RELAXED);
-  if (shut_out(seconds)) {
-    __atomic_add_fetch(&exits, 1, __ATOMIC_RELAXED);
+  if (shut_out(exit_seconds)) {
+    exits++;
   }
   return 0;
 }
 
 unsigned sv_fork_count(void) {
-  return __atomic_load_n(&exits, __ATOMIC_RELAXED);
+  return exits;
 }
 
 /* That of the C library itself, which exit(3) calls while our threads run; what
@@ -60,7 +58,7 @@ void sv_fork_guard_exit(void) {
 
 void sv_fork_limit(double for_fork, double for_exit) {
   (void)for_fork;
-  __atomic_store(&exit_seconds, &for_exit, __ATOMIC_RELAXED);
+  exit_seconds = for_exit;
 }
 
 void sv_fork_hold(void) {

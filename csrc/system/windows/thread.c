@@ -52,15 +52,15 @@ void sv_thread_detach(sv_thread thread) {
   CloseHandle(thread.handle);
 }
 
-void sv_thread_once(int *done, void (*function)(void)) {
+void sv_thread_once(_Atomic bool *done, void (*function)(void)) {
   static SRWLOCK lock = SRWLOCK_INIT;
-  if (__atomic_load_n(done, __ATOMIC_ACQUIRE)) {
+  if (*done) {
     return;
   }
   AcquireSRWLockExclusive(&lock);
   if (!*done) {
     function();
-    __atomic_store_n(done, 1, __ATOMIC_RELEASE);
+    *done = true;
   }
   ReleaseSRWLockExclusive(&lock);
 }

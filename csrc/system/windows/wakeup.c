@@ -1,6 +1,7 @@
 #include "system/wakeup.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -12,15 +13,15 @@
 /* Two datagram sockets of this machine that hear each other alone, for a loop
 ** can watch nothing but a socket. */
 struct sv_wakeup {
-  int owners; /* atomic */
+  _Atomic int owners;
   SOCKET reader, writer;
-  int is_set;  /* atomic: notified, and not cleared */
+  _Atomic int is_set; /* notified, and not cleared */
   long unread; /* datagrams that were or will be sent */
 };
 
 /* --- start and end -------------------------------------------------------- */
 
-static int is_started; /* atomic */
+static _Atomic bool is_started;
 
 /* Never undone: others in this process use sockets, too. */
 static void start_winsock(void) {
@@ -106,12 +107,12 @@ sv_wakeup *sv_wakeup_new(void) {
 }
 
 sv_wakeup *sv_wakeup_share(sv_wakeup *wakeup) {
-  __atomic_add_fetch(&wakeup->owners, 1, __ATOMIC_RELAXED);
+  wakeup->owners++;
   return wakeup;
 }
 
 void sv_wakeup_drop(sv_wakeup *wakeup) {
-  if (__atomic_sub_fetch(&wakeup->owners, 1, __ATOMIC_ACQ_REL) == 0) {
+  if (--wakeup->owners == 0) {
     closesocket(wakeup->writer);
     closesocket(wakeup->reader);
     free(wakeup);
@@ -138,7 +139,7 @@ int sv_wakeup_descriptor(sv_wakeup *wakeup) {
 
 /* Each time the flag is set one datagram is sent. */
 void sv_wakeup_notify(sv_wakeup *wakeup) {
-  if (!__atomic_exchange_n(&wakeup->is_set, 1, __ATOMIC_SEQ_CST)) {
+  if (!atomic_exchange(&wakeup->is_set, 1)) {
     send(wakeup->writer, "!", 1, 0);
   }
 }
@@ -147,8 +148,7 @@ void sv_wakeup_notify(sv_wakeup *wakeup) {
 ** unread, until the next time. */
 void sv_wakeup_clear(sv_wakeup *wakeup) {
   char byte;
-  wakeup->unread += __atomic_exchange_n(&wakeup->is_set, 0,
-                                          __ATOMIC_SEQ_CST);
+  wakeup->unread += atomic_exchange(&wakeup->is_set, 0);
   while (wakeup->unread > 0 && recv(wakeup->reader, &byte, 1, 0) == 1) {
     wakeup->unread--;
   }
