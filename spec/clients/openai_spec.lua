@@ -11,7 +11,7 @@ local sandbox = require "starvideos.sandbox.nginx"
 
 local KEY = "key-of-the-gateway"
 local TOKEN = "token-of-ada"
-local CLIP = file.read "lua/starvideos/sandbox/media/clip.mp4"
+local CLIP = file.read "lua/starvideos/sandbox/clip.mp4"
 local unpack = table.unpack or unpack
 local PROXY = "127.0.1.1"
 local REFERENCE = "https://a.example/b.png"

@@ -2,7 +2,7 @@
 -- free ports of 127.0.0.1, with throw-away certificates. It ends with the
 -- process that started it.
 
-local certificate = require "starvideos.sandbox.nginx.certificate"
+local nginx = require "starvideos.sandbox.nginx"
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local file = require "starvideos.nginx.file"
@@ -71,7 +71,7 @@ local function launch(self)
   assert(shell.run(shell.fill(COMPILE, { folder = self.folder, here = here })),
     "the server was not compiled")
   for _, name in ipairs { "known", "stranger" } do
-    assert(certificate.make(self.folder .. "/" .. name))
+    assert(nginx.certificate(self.folder .. "/" .. name))
   end
   assert(shell.run(shell.fill(CERTIFY, self)), "openssl made no certificate")
   self.stdin = run(self)

@@ -277,7 +277,7 @@ local FINDINGS = 20
 -- What every video is.
 local function clip()
   local own = debug.getinfo(nginx.start, "S").source:match "^@(.*)/[^/]*$"
-  return (select(2, next(audit.digests(own .. "/../media/clip.mp4"))))
+  return (select(2, next(audit.digests(own .. "/../clip.mp4"))))
 end
 
 --- Compare the sandbox's record with the ledger and the files.

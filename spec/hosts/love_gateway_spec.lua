@@ -11,7 +11,7 @@ local sandbox = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"
 
 local KEY, TOKEN = "key-of-the-provider", "token-of-the-player"
-local CLIP_BYTES = #files.read "lua/starvideos/sandbox/media/clip.mp4"
+local CLIP_BYTES = #files.read "lua/starvideos/sandbox/clip.mp4"
 
 describe("a game in LÖVE before a gateway", function()
   local provider, gateway, folder, data

@@ -17,7 +17,7 @@ local SLOW_ANSWER, NOT_BLOCKED = 1, 0.4
 local MEGABYTES = 3
 
 local function write_clip(path)
-  local bundled = files.read "lua/starvideos/sandbox/media/clip.mp4"
+  local bundled = files.read "lua/starvideos/sandbox/clip.mp4"
   files.write(path, bundled .. ("\0%c\0\0free"):format(16 * MEGABYTES)
     .. ("\0"):rep(MEGABYTES * 1048576 - 8))
 end

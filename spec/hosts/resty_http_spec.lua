@@ -90,7 +90,7 @@ end)
 local MEGABYTES = 3
 
 local function write_clip(path)
-  local text = file.read "lua/starvideos/sandbox/media/clip.mp4"
+  local text = file.read "lua/starvideos/sandbox/clip.mp4"
     .. ("\0%c\0\0free"):format(16 * MEGABYTES)
     .. ("\0"):rep(MEGABYTES * 1048576 - 8)
   assert(file.write(path, text))

@@ -60,7 +60,7 @@ describe("a game that brings the library along", function()
       make() { :; } && ]] .. block("LÖVE", "sh", 1) .. [[
 
       cp "$(luajit -e 'print(package.searchpath("cjson", package.cpath))')" game/ &&
-      cp lua/starvideos/sandbox/media/clip.mp4 city.mp4]],
+      cp lua/starvideos/sandbox/clip.mp4 city.mp4]],
       { from = from, root = ROOT })
     assert.equal(0, code, output)
     code, output = run("cd @from@ && "

@@ -88,7 +88,7 @@ describe("the installed rock", function()
 
   it("brings the clip that the sandbox falls back on", function()
     assert.equal(0, (run(("test -s %s/tree/share/lua/%s/starvideos/sandbox"
-      .. "/media/clip.mp4"):format(folder, VERSION))))
+      .. "/clip.mp4"):format(folder, VERSION))))
   end)
 
   it("brings the page of the gateway", function()

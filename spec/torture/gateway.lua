@@ -178,7 +178,7 @@ local function audited(provider)
   local record = books.of(provider)
   local rows, health = audit.rows(torture.gateway.prefix .. "/ledger.db")
   local own = debug.getinfo(nginx.start, "S").source:match "^@(.*)/[^/]*$"
-  local clip = select(2, next(audit.digests(own .. "/../media/clip.mp4")))
+  local clip = select(2, next(audit.digests(own .. "/../clip.mp4")))
   return audit.compare { tasks = record.tasks, rows = rows, health = health,
     clip = clip, digests = audit.digests(torture.gateway.prefix .. "/files") }
 end

@@ -152,7 +152,7 @@ end
 -- The books of all parts as one; keys and paths do not overlap.
 local function joined(server, all)
   local own = debug.getinfo(nginx.start, "S").source:match "^@(.*)/[^/]*$"
-  local clip = audit.digests(own .. "/../media/clip.mp4")
+  local clip = audit.digests(own .. "/../clip.mp4")
   local whole = stage.books(server)
   whole.clip = select(2, next(clip))
   for _, torture in ipairs(all) do

@@ -4,13 +4,100 @@
 -- @classmod starvideos.sandbox.accounts
 
 local c_locale = require "starvideos.base.c_locale"
-local heap = require "starvideos.sandbox.heap"
 local json = require "starvideos.base.json"
 local responses = require "starvideos.sandbox.response"
-local window = require "starvideos.sandbox.window"
 
 local Accounts = {}
 Accounts.__index = Accounts
+
+-- A heap: when the open tasks of an account end.
+local function heap_size(store, name)
+  return store:get(name) or 0
+end
+
+local function key_of(name, place)
+  return name .. ":" .. place
+end
+
+local function heap_first(store, name)
+  return store:get(key_of(name, 1))
+end
+
+local function heap_push(store, name, value)
+  local place = heap_size(store, name) + 1
+  store:set(name, place)
+  while place > 1 do
+    local above = math.floor(place / 2)
+    local other = store:get(key_of(name, above))
+    if other <= value then
+      break
+    end
+    store:set(key_of(name, place), other)
+    place = above
+  end
+  store:set(key_of(name, place), value)
+end
+
+-- The smaller of the two below a place.
+local function below(store, name, place, size)
+  local left = 2 * place
+  local value = left <= size and store:get(key_of(name, left))
+  local other = left < size and store:get(key_of(name, left + 1))
+  if other and other < value then
+    return left + 1, other
+  end
+  return left, value
+end
+
+local function heap_pop(store, name)
+  local size = heap_size(store, name)
+  local value, place = store:get(key_of(name, size)), 1
+  store:set(key_of(name, size), nil)
+  size = size - 1
+  store:set(name, size)
+  local lower, other = below(store, name, place, size)
+  while other and other < value do
+    store:set(key_of(name, place), other)
+    place = lower
+    lower, other = below(store, name, place, size)
+  end
+  if size > 0 then
+    store:set(key_of(name, place), value)
+  end
+end
+
+-- A window: what happened within the last so many seconds. Whoever calls these holds
+-- the store's lock, where several workers share it.
+local function forget_until(store, name, time)
+  local first = store:get(name .. ":first") or 1
+  local at = store:get(name .. ":" .. first)
+  while at and at <= time do
+    store:set(name .. ":" .. first, nil)
+    first = first + 1
+    at = store:get(name .. ":" .. first)
+  end
+  store:set(name .. ":first", first)
+  return first, at
+end
+
+-- The most that there were in any such time.
+local function most_within(store, name)
+  return store:get(name .. ":most") or 0
+end
+
+-- How often it was in the last so many seconds, and when the oldest of these was.
+local function count_within(store, name, now, seconds)
+  local first, at = forget_until(store, name, now - seconds)
+  return (store:get(name .. ":last") or 0) - first + 1, at
+end
+
+local function add_within(store, name, now, seconds)
+  local last = (store:get(name .. ":last") or 0) + 1
+  store:set(name .. ":last", last)
+  store:set(name .. ":" .. last, now)
+  local count = count_within(store, name, now, seconds)
+  store:set(name .. ":most", math.max(most_within(store, name), count))
+end
 
 -- The account of the provider's own key.
 local MAIN = "main"
@@ -129,9 +216,9 @@ end
 local function admit(self, name, what, limit, seconds)
   local now, key = self.provider.clock(), what .. ":" .. name
   self.store:count("all " .. key)
-  local count, oldest = window.count(self.store, key, now, seconds)
+  local count, oldest = count_within(self.store, key, now, seconds)
   if not limit or count < limit then
-    window.add(self.store, key, now, seconds)
+    add_within(self.store, key, now, seconds)
     return nil
   end
   broken(self, name, what)
@@ -155,10 +242,10 @@ end
 
 local function open_tasks(self, name)
   local key, now = "open:" .. name, self.provider.clock()
-  while (heap.first(self.store, key) or math.huge) <= now do
-    heap.pop(self.store, key)
+  while (heap_first(self.store, key) or math.huge) <= now do
+    heap_pop(self.store, key)
   end
-  return heap.size(self.store, key), heap.first(self.store, key)
+  return heap_size(self.store, key), heap_first(self.store, key)
 end
 
 -- Why an account cannot have another task.
@@ -191,7 +278,7 @@ function Accounts:order(name, make)
     end
     local task, ends = make()
     local most = "most open:" .. name
-    heap.push(self.store, "open:" .. name, ends)
+    heap_push(self.store, "open:" .. name, ends)
     self.store:set(most, math.max(self.store:get(most) or 0, open + 1))
     self.store:set("spent:" .. name, spent)
     self.store:count("billed:" .. name)
@@ -236,9 +323,9 @@ local function report_on(self, name)
     open = open_tasks(self, name), most_open = store:get("most open:" .. name)
       or 0,
     creates = store:get("all creates:" .. name) or 0,
-    most_creates = window.most(store, "creates:" .. name),
+    most_creates = most_within(store, "creates:" .. name),
     polls = store:get("all polls:" .. name) or 0,
-    most_polls = window.most(store, "polls:" .. name),
+    most_polls = most_within(store, "polls:" .. name),
     duplicate_polls = store:get("duplicates:" .. name) or 0,
     billed = store:get("billed:" .. name) or 0,
     spent = (store:get("spent:" .. name) or 0) / MILLION,

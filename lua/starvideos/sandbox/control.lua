@@ -14,11 +14,104 @@
 --   * `POST /__sandbox/reset`: forget all, as after the start.
 -- @module starvideos.sandbox.control
 
-local responses = require "starvideos.sandbox.response"
 local json = require "starvideos.base.json"
+local responses = require "starvideos.sandbox.response"
 local scenarios = require "starvideos.sandbox.scenario"
+local tasks = require "starvideos.sandbox.tasks"
 
 local _M = {}
+
+-- Every create that arrived, every task that was made and billed, every request to the
+-- media origin: the truth that specs compare a client's belief with.
+local Log = {}
+Log.__index = Log
+
+--- The log of a provider, kept in the provider's store.
+function _M.new_log(provider)
+  return setmetatable({ provider = provider, store = provider.store }, Log)
+end
+
+--- Log a create as it arrived, with any outcome.
+-- @tparam table request
+-- @tparam table post `{ path =, digest =, outcome =, id =, scenario = }`
+function Log:post(request, post)
+  post.at = self.provider.clock()
+  post.bytes = #(request.body or "")
+  post.protocol = request.protocol
+  post.connection = request.connection
+  self.store:count("posts:" .. post.digest)
+  self.store:push("posts", json.encode(post))
+end
+
+--- Log a query.
+function Log:query(id)
+  self.store:count "queries"
+  self.store:count("queries:" .. id)
+end
+
+--- Log a request to the media origin.
+-- @tparam ?string id of the task it is about
+-- @tparam table request
+function Log:media(id, request)
+  self.store:count "media"
+  if id then
+    self.store:count("media:" .. id)
+  end
+  if request.headers.authorization then
+    self.store:count "media_authorization"
+  end
+end
+
+local function each(store, list)
+  local position = 0
+  return function()
+    position = position + 1
+    return store:item(list, position)
+  end
+end
+
+function Log:task(id)
+  local task = tasks.find(self.provider, id)
+  local store = self.store
+  return {
+    id = id, model = task.model, prompt = task.params.prompt,
+    params = task.params, created = task.created,
+    status = tasks.now(self.provider, task).status, scenario = task.scenario,
+    billed = 1, posts = store:get("posts:" .. task.digest),
+    queries = store:get("queries:" .. id) or 0,
+    media_requests = store:get("media:" .. id) or 0,
+  }
+end
+
+--- Everything, as `GET /__sandbox/tasks` tells it.
+--
+--   * `tasks`: in order of creation: `id`, `model`, `prompt`, `params`,
+--     `created`, `status`, `scenario`, `billed` (how often: 1),
+--     `posts` (creates with the very same body that arrived, those with
+--     faults included), `queries`, `media_requests`;
+--   * `creates`: every POST in order: `path`, `at`, `bytes`, `outcome`
+--     ("created", "refused", "auth", "unreadable", "too_large", "limited" or "fault"),
+--     `id`, `scenario`, `account`, and where the host knows them `protocol` and
+--     `connection` (`{ number =, requests = }`: which one, and how many
+--     requests it has carried);
+--   * `posts`, `billed`, `queries`: totals;
+--   * `media`: `requests`, and `with_authorization`, which must stay 0.
+-- @treturn table
+function Log:all()
+  local store, made, posts = self.store, {}, {}
+  for id in each(store, "tasks") do
+    made[#made + 1] = self:task(id)
+  end
+  for text in each(store, "posts") do
+    posts[#posts + 1] = json.decode(text)
+  end
+  return {
+    tasks = made, creates = posts, posts = #posts, billed = #made,
+    queries = store:get "queries" or 0,
+    media = { requests = store:get "media" or 0,
+      with_authorization = store:get "media_authorization" or 0 },
+  }
+end
 
 local function set_scenario(provider, request)
   local wanted = json.decode(request.body or "")

@@ -7,16 +7,13 @@
 local accounts = require "starvideos.sandbox.accounts"
 local c_locale = require "starvideos.base.c_locale"
 local responses = require "starvideos.sandbox.response"
-local clip = require "starvideos.sandbox.media.clip"
+local clips = require "starvideos.sandbox.clips"
 local control = require "starvideos.sandbox.control"
-local create = require "starvideos.sandbox.create"
 local limits = require "starvideos.sandbox.limits"
 local media = require "starvideos.sandbox.media"
-local query = require "starvideos.sandbox.query"
-local request_log = require "starvideos.sandbox.request_log"
 local scenarios = require "starvideos.sandbox.scenario"
 local store = require "starvideos.sandbox.store"
-local tasks = require "starvideos.sandbox.task"
+local tasks = require "starvideos.sandbox.tasks"
 local transport = require "starvideos.sandbox.transport"
 local url = require "starvideos.sandbox.url"
 
@@ -69,9 +66,9 @@ function _M.new(options)
     error("unknown scenario: " .. unknown, 2)
   end
   provider.store = options.store or store.new()
-  provider.clips = options.clips or clip.same(options.clip)
+  provider.clips = options.clips or clips.same(options.clip)
   provider.first_scenario = options.scenario
-  provider.log = request_log.new(provider)
+  provider.log = control.new_log(provider)
   provider.accounts = accounts.new(provider, options)
   return provider
 end
@@ -116,7 +113,7 @@ function Provider:account_of(request)
     and self.accounts:of_key(key:match "^.*%S" or "") or nil
 end
 
---- What was created and billed; see `starvideos.sandbox.request_log`.
+--- What was created and billed; see `starvideos.sandbox.control`.
 -- @treturn SandboxRecord record
 function Provider:tasks()
   return self.log:all()
@@ -166,10 +163,10 @@ function Provider:handle(request)
   local below = path:sub(1, #PREFIX) == PREFIX and path:sub(#PREFIX + 1)
   local id = below and below:match("^/v1/result/(.+)$")
   if id and request.method == "GET" then
-    return query.handle(self, request, url.decode(id))
+    return tasks.query(self, request, url.decode(id))
   end
   if CREATES[below] and request.method == "POST" then
-    return create.handle(self, request, below)
+    return tasks.create(self, request, below)
   end
   return responses.no_handler(request.method, path)
 end

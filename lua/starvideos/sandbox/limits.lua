@@ -5,6 +5,24 @@
 
 local _M = {}
 
+--- Every field but `model`, and of which kind it is: `text`, `integer`, `choice`,
+-- `frame` or `references`. A model takes the fields whose limits its row has, and those
+-- that are `everywhere`. `required`: where the row has no default; `led`: a reference
+-- video decides in its place; `alias`: its old name.
+-- @table fields
+_M.fields = {
+  { name = "prompt", kind = "text", everywhere = true, required = true },
+  { name = "duration", kind = "integer", required = true, led = true },
+  { name = "ratio", kind = "choice", led = true },
+  { name = "resolution", kind = "choice" },
+  { name = "referenceImages", kind = "references" },
+  { name = "referenceVideos", kind = "references" },
+  { name = "referenceAudios", kind = "references" },
+  { name = "first_image", kind = "frame", everywhere = true, alias = "image" },
+  { name = "last_image", kind = "frame", everywhere = true,
+    alias = "lastFrameImage" },
+}
+
 -- The documents say "MB" without saying which; the larger one refuses less.
 local MB = 1048576
 

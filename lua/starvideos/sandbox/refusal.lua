@@ -1,14 +1,12 @@
 --- Why the provider would refuse the parameters of a create.
 -- @module starvideos.sandbox.refusal
 
+local limits = require "starvideos.sandbox.limits"
 local responses = require "starvideos.sandbox.response"
-local text = require "starvideos.sandbox.text"
 local url = require "starvideos.sandbox.url"
+local utf8 = require "starvideos.base.utf8"
 
 local _M = {}
-
-local REFERENCES = { "referenceImages", "referenceVideos", "referenceAudios" }
-local ALIASES = { image = "first_image", lastFrameImage = "last_image" }
 
 local function contains(list, value)
   for _, item in ipairs(list) do
@@ -28,75 +26,100 @@ local function given(params, field)
   return value
 end
 
-local function required(params, row)
-  local prompt = params.prompt
-  if prompt == nil or type(prompt) == "string" and not prompt:find("%S") then
-    return "prompt"
-  end
-  if params.duration == nil and not row.duration.default then
-    return "duration"
+-- The name of a field that must be there and is not.
+local function missing(params, row)
+  for _, field in ipairs(limits.fields) do
+    local value, limit = params[field.name], row[field.name]
+    local is_blank = value == nil or field.kind == "text"
+      and type(value) == "string" and not value:find "%S"
+    if field.required and is_blank
+      and not (type(limit) == "table" and limit.default) then
+      return field.name
+    end
   end
 end
 
 local function unknown_field(params, row)
-  local known = { model = true, prompt = true, duration = true, ratio = true,
-    first_image = true, last_image = true,
-    resolution = row.resolution ~= nil }
-  for _, field in ipairs(REFERENCES) do
-    known[field] = row[field] ~= nil
+  local known = { model = true }
+  for _, field in ipairs(limits.fields) do
+    known[field.name] = field.everywhere or row[field.name] ~= nil
+    known[field.alias or field.name] = known[field.name]
+      and (not field.alias or row.aliases)
   end
-  for alias in pairs(ALIASES) do
-    known[alias] = row.aliases
-  end
-  for field in pairs(params) do
-    if not known[field] then
-      return ("Unsupported parameter: %s"):format(tostring(field))
+  for name in pairs(params) do
+    if not known[name] then
+      return ("Unsupported parameter: %s"):format(tostring(name))
     end
   end
 end
 
-local function prompt(params, row)
-  local length = type(params.prompt) == "string" and text.length(params.prompt)
+-- Characters of valid UTF-8; nil where it is none.
+local function length_of(text)
+  if type(text) == "string" and utf8.is_valid((text:gsub("%z", ""))) then
+    return select(2, text:gsub("[^\128-\191]", ""))
+  end
+end
+
+-- What is wrong with a value, by the kind of its field.
+local of_kind = {}
+
+function of_kind.text(name, value, most)
+  local length = length_of(value)
   if not length then
-    return "Unsupported value: prompt must be a string of valid UTF-8"
-  end
-  if row.prompt and length > row.prompt then
-    return ("Unsupported value: prompt has %d characters, at most %d")
-      :format(length, row.prompt)
+    return ("Unsupported value: %s must be a string of valid UTF-8"):format(name)
+  elseif most and length > most then
+    return ("Unsupported value: %s has %d characters, at most %d")
+      :format(name, length, most)
   end
 end
 
-local function duration(params, row)
-  local value = params.duration
-  if value == nil or _M.video_leads(params, row) then
-    return nil
-  end
-  local low, high = row.duration[1], row.duration[2]
+function of_kind.integer(name, value, range)
   if type(value) ~= "number" or value % 1 ~= 0
-    or value < low or value > high then
-    return ("Unsupported value: duration must be an integer from %d to %d")
-      :format(low, high)
+    or value < range[1] or value > range[2] then
+    return ("Unsupported value: %s must be an integer from %d to %d")
+      :format(name, range[1], range[2])
   end
 end
 
-local function choice(field)
-  return function(params, row)
-    local value = params[field]
-    if value == nil or field == "ratio" and _M.video_leads(params, row) then
-      return nil
-    end
-    if not contains(row[field], value) then
-      return ("Unsupported value: %s must be one of %s")
-        :format(field, table.concat(row[field], ", "))
+function of_kind.choice(name, value, choices)
+  if not contains(choices, value) then
+    return ("Unsupported value: %s must be one of %s")
+      :format(name, table.concat(choices, ", "))
+  end
+end
+
+local function values(params, row)
+  for _, field in ipairs(limits.fields) do
+    local check, value = of_kind[field.kind], params[field.name]
+    if check and value ~= nil
+      and not (field.led and _M.video_leads(params, row)) then
+      local fault = check(field.name, value, row[field.name])
+      if fault then
+        return fault
+      end
     end
   end
 end
 
 local function aliases(params)
-  for alias, field in pairs(ALIASES) do
-    local old, new = params[alias], params[field]
+  for _, field in ipairs(limits.fields) do
+    local old, new = params[field.alias], params[field.name]
     if old ~= nil and new ~= nil and old ~= new then
-      return ("Parameter conflict: %s and %s differ"):format(field, alias)
+      return ("Parameter conflict: %s and %s differ"):format(field.name,
+        field.alias)
+    end
+  end
+end
+
+-- The first fault that `check` finds in the lists of references.
+local function in_references(check)
+  return function(params, row)
+    for _, field in ipairs(limits.fields) do
+      local limit = field.kind == "references" and row[field.name]
+      local fault = limit and check(params, field.name, limit)
+      if fault then
+        return fault
+      end
     end
   end
 end
@@ -115,10 +138,10 @@ local function frames(params)
   if not url.is_web(first) or not url.is_web(last) then
     return "Unsupported value: first_image and last_image must be URLs"
   end
-  for _, field in ipairs(REFERENCES) do
-    if given(params, field) ~= nil then
+  for _, field in ipairs(limits.fields) do
+    if field.kind == "references" and given(params, field.name) ~= nil then
       return ("Parameter conflict: first_image and last_image exclude %s")
-        :format(field)
+        :format(field.name)
     end
   end
 end
@@ -137,23 +160,18 @@ local function is_list_of_urls(value)
   return count == #value
 end
 
-local function references(field)
-  return function(params, row)
-    local list, limit = given(params, field), row[field]
-    if list == nil then
-      return nil
-    end
-    if not is_list_of_urls(list) then
-      return ("Unsupported value: %s must be an array of URLs"):format(field)
-    end
-    local max = limit.max
-    if limit.beside_video and given(params, "referenceVideos") ~= nil then
-      max = limit.beside_video
-    end
-    if #list > max then
-      return ("Unsupported value: %s holds %d, at most %d")
-        :format(field, #list, max)
-    end
+local function count(params, field, limit)
+  local list = given(params, field)
+  if list == nil then
+    return nil
+  elseif not is_list_of_urls(list) then
+    return ("Unsupported value: %s must be an array of URLs"):format(field)
+  end
+  local max = limit.beside_video and given(params, "referenceVideos") ~= nil
+    and limit.beside_video or limit.max
+  if #list > max then
+    return ("Unsupported value: %s holds %d, at most %d")
+      :format(field, #list, max)
   end
 end
 
@@ -183,33 +201,27 @@ local function media_of(params, field)
   return list
 end
 
-local function media(field)
-  return function(params, row)
-    local limit, bytes, seconds = row[field], 0, 0
-    for _, item in ipairs(limit and media_of(params, field) or {}) do
-      local facts = url.facts(item)
-      if one_medium(facts, limit) then
-        return ("Unsupported value: %s is too large, too small, too long or "
-          .. "too short: %s"):format(field, item)
-      end
-      bytes = bytes + (facts.bytes or 0)
-      seconds = seconds + (facts.duration or 0)
+local function media(params, field, limit)
+  local bytes, seconds = 0, 0
+  for _, item in ipairs(media_of(params, field)) do
+    local facts = url.facts(item)
+    if one_medium(facts, limit) then
+      return ("Unsupported value: %s is too large, too small, too long or "
+        .. "too short: %s"):format(field, item)
     end
-    if limit and (bytes > (limit.total_bytes or bytes)
-      or seconds > (limit.total_seconds or seconds)) then
-      return ("Unsupported value: %s are too large or too long together")
-        :format(field)
-    end
+    bytes = bytes + (facts.bytes or 0)
+    seconds = seconds + (facts.duration or 0)
+  end
+  if bytes > (limit.total_bytes or bytes)
+    or seconds > (limit.total_seconds or seconds) then
+    return ("Unsupported value: %s are too large or too long together")
+      :format(field)
   end
 end
 
 -- In this order; the first that finds a fault answers.
-local CHECKS = {
-  unknown_field, prompt, duration, choice "ratio", choice "resolution",
-  aliases, references "referenceImages", references "referenceVideos",
-  references "referenceAudios", frames, media "referenceImages",
-  media "referenceVideos", media "referenceAudios",
-}
+local CHECKS = { unknown_field, values, aliases, in_references(count), frames,
+  in_references(media) }
 
 --- Does a reference video decide the length and shape of the output?
 -- @tparam table params
@@ -234,7 +246,7 @@ function _M.of(params, path, models)
     return responses.refused(("Unsupported value: model %s is not served at %s")
       :format(tostring(params.model), path))
   end
-  local field = required(params, row)
+  local field = missing(params, row)
   if field then
     return responses.missing(field)
   end

@@ -10,7 +10,7 @@ local shell = require "starvideos.nginx.shell"
 local transfers = require "spec.fixtures.transfer"
 
 local KEY = "key-of-the-gateway"
-local CLIP = file.read "lua/starvideos/sandbox/media/clip.mp4"
+local CLIP = file.read "lua/starvideos/sandbox/clip.mp4"
 
 describe("the video of an order", function()
   local provider, gateway, engine, id

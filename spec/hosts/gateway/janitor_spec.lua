@@ -10,7 +10,7 @@ local shell = require "starvideos.nginx.shell"
 local transfers = require "spec.fixtures.transfer"
 
 local KEY = "key-of-the-gateway"
-local CLIP_BYTES = #file.read "lua/starvideos/sandbox/media/clip.mp4"
+local CLIP_BYTES = #file.read "lua/starvideos/sandbox/clip.mp4"
 
 -- A sweep follows the other at once. When nginx starts, a worker that was killed
 -- seems to be sweeping.

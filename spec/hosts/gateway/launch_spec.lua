@@ -1,7 +1,6 @@
 -- What the command `gateway` prints for an nginx of one's own, in a real one; and
 -- how the one it starts listens.
 
-local certificate = require "starvideos.sandbox.nginx.certificate"
 local commands = require "spec.fixtures.gateway_command"
 local curl = require "starvideos.curl"
 local file = require "starvideos.nginx.file"
@@ -87,7 +86,7 @@ describe("a gateway's nginx", function()
 
     it("speaks TLS 1.2 and later, and HTTP/2, with the certificate it was given",
       function()
-        assert(certificate.make(command.folder .. "/tls"))
+        assert(sandbox.certificate(command.folder .. "/tls"))
         command:start "--tls-cert tls/server.pem --tls-key tls/server.key":ready()
         command.address = "https://127.0.0.1:" .. command.port
         local trust = "--cacert " .. command.folder .. "/tls/ca.pem "

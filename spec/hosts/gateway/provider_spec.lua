@@ -14,7 +14,7 @@ local starvideos = require "starvideos"
 local transfers = require "spec.fixtures.transfer"
 
 local KEY, TOKEN, OTHER = "key-of-the-provider", "token-of-ann", "token-of-bob"
-local CLIP_BYTES = #files.read "lua/starvideos/sandbox/media/clip.mp4"
+local CLIP_BYTES = #files.read "lua/starvideos/sandbox/clip.mp4"
 local O3 = "starvideos_o3"
 
 local function callers(limits)

@@ -2,7 +2,6 @@
 -- does not start.
 
 local books = require "spec.fixtures.books"
-local certificate = require "starvideos.sandbox.nginx.certificate"
 local commands = require "spec.fixtures.gateway_command"
 local curl = require "starvideos.curl"
 local file = require "starvideos.nginx.file"
@@ -349,7 +348,7 @@ describe("the command gateway", function()
 
   it("does not start with the key of another certificate", function()
     for _, name in ipairs { "a", "b" } do
-      assert(certificate.make(command.folder .. "/" .. name))
+      assert(nginx.certificate(command.folder .. "/" .. name))
     end
     command:start "--tls-cert a/server.pem --tls-key b/server.key"
     fails(8, "--tls-key is not the key of --tls-cert")

@@ -1,4 +1,4 @@
-local dates = require "starvideos.sandbox.date"
+local response = require "starvideos.sandbox.response"
 local http_date = require "starvideos.base.http_date"
 
 describe("the date of a header", function()
@@ -27,7 +27,7 @@ describe("the date of a header", function()
   it("agrees with the calendar on every day of eighty years", function()
     for day = 0, 80 * 365, 7 do
       local seconds = day * 86400 + day % 86400
-      assert.equal(seconds, (http_date(dates.http(seconds), 0)))
+      assert.equal(seconds, (http_date(response.date(seconds), 0)))
     end
   end)
 end)

@@ -1,4 +1,4 @@
-local dates = require "starvideos.sandbox.date"
+local responses = require "starvideos.sandbox.response"
 local errors = require "starvideos.errors"
 local operations = require "starvideos.provider.operations"
 local task_reader = require "starvideos.provider.answer"
@@ -272,7 +272,7 @@ describe("whether to try again", function()
   end)
 
   it("comes with the seconds until the date that Retry-After names", function()
-    local date = dates.http(os.time() + 120)
+    local date = responses.date(os.time() + 120)
     local _, err = read_query(http(429, "", { ["retry-after"] = date }))
     assert.is_near(120, err.retry_after, 2)
   end)

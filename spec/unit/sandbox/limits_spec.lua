@@ -2,6 +2,7 @@
 -- taken, what is one past it is refused, in every edition that has the model.
 
 local json = require "starvideos.base.json"
+local limits = require "starvideos.sandbox.limits"
 local sandbox = require "starvideos.sandbox"
 
 local MB = 1048576
@@ -242,8 +243,20 @@ describe("the sandbox", function()
 
   it("refuses a prompt that is blank, no text or no UTF-8", function()
     for _, prompt in ipairs{ "", " \t\n", 7, "a\255", "\237\160\128",
-      "\192\175", "\244\144\128\128", "\228\184" } do
+      "\192\175", "\244\144\128\128", "\228\184", "\128", "\224\128\128",
+      "\240\128\128\128", "\245\128\128\128", "\228\184z" } do
       assert.is_false(takes(nil, "videos", { prompt = prompt }))
     end
+  end)
+
+  it("takes a new field of a known kind by its row alone", function()
+    local row = limits.of().videos
+    table.insert(limits.fields, { name = "seed", kind = "integer" })
+    row.seed = { 0, 9 }
+    local taken = { takes(nil, "videos", { seed = 9 }),
+      takes(nil, "videos", { seed = 10 }), (takes(nil, "starvideos_o3", { seed = 9 })) }
+    row.seed = nil
+    table.remove(limits.fields)
+    assert.same({ true, false, false }, taken)
   end)
 end)

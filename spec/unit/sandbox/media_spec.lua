@@ -1,9 +1,9 @@
 -- The media origin of the sandbox: links that expire, ranges, and no key.
 
-local body_of = require "starvideos.sandbox.body"
+local transport = require "starvideos.sandbox.transport"
 local json = require "starvideos.base.json"
 local sandbox = require "starvideos.sandbox"
-local tasks = require "starvideos.sandbox.task"
+local tasks = require "starvideos.sandbox.tasks"
 local url = require "starvideos.sandbox.url"
 
 local function contents(path)
@@ -13,11 +13,11 @@ local function contents(path)
   return text
 end
 
-local CLIP = contents(require("starvideos.sandbox.media.clip").bundled_path())
+local CLIP = contents(require("starvideos.sandbox.clips").bundled_path())
 
 local function sent(response)
   local pieces = {}
-  for piece in body_of.pieces(response) do
+  for piece in transport.pieces(response) do
     pieces[#pieces + 1] = piece
   end
   return table.concat(pieces)
@@ -53,7 +53,7 @@ describe("the media origin", function()
     assert.equal("bytes", response.headers["accept-ranges"])
     assert.truthy(response.headers.etag:find '^"%x+"$')
     assert.truthy(response.headers["last-modified"]:find " GMT$")
-    assert.equal(#CLIP, body_of.length(response))
+    assert.equal(#CLIP, transport.length(response))
     assert.equal(CLIP, sent(response))
   end)
 
@@ -150,7 +150,7 @@ describe("the media origin", function()
   it("cuts a file half-way, once, and then sends the rest", function()
     task = order "[scenario:media_truncated]"
     local response = get()
-    assert.equal(#CLIP, body_of.length(response))
+    assert.equal(#CLIP, transport.length(response))
     assert.equal(CLIP:sub(1, math.floor(#CLIP / 2)), sent(response))
     local rest = get{ range = ("bytes=%d-"):format(math.floor(#CLIP / 2)),
       ["if-range"] = response.headers.etag }
@@ -164,7 +164,7 @@ describe("the media origin", function()
       task = order "[scenario:media_half]"
       local half = math.floor(#CLIP / 2)
       local response = get()
-      assert.equal(half, body_of.length(response))
+      assert.equal(half, transport.length(response))
       assert.is_nil(response.abort)
       assert.equal(CLIP:sub(1, half), sent(response))
       assert.equal(CLIP, sent(get()))

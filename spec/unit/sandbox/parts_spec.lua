@@ -1,39 +1,17 @@
--- The sandbox's smaller nouns: text, dates, URLs, signatures, clips, and the
+-- The sandbox's smaller nouns: dates, URLs, signatures, clips, and the
 -- queue of drawings.
 
-local clip = require "starvideos.sandbox.media.clip"
-local date = require "starvideos.sandbox.date"
-local drawing = require "starvideos.sandbox.media.drawing"
+local clips = require "starvideos.sandbox.clips"
+local response = require "starvideos.sandbox.response"
 local files = require "spec.fixtures.files"
 local shell = require "starvideos.nginx.shell"
-local signature = require "starvideos.sandbox.signature"
 local store = require "starvideos.sandbox.store"
-local text = require "starvideos.sandbox.text"
 local url = require "starvideos.sandbox.url"
-
-describe("text", function()
-  it("is counted by code points, and only where it is UTF-8", function()
-    assert.equal(0, text.length "")
-    assert.equal(7, text.length "a生é😀z\0\n")
-    for _, wrong in ipairs{ "\128", "\255", "a\228\184", "\192\128",
-      "\224\128\128", "\237\160\128", "\240\128\128\128", "\244\144\128\128",
-      "\245\128\128\128", "\228\184z" } do
-      assert.is_nil(text.length(wrong))
-    end
-  end)
-
-  it("is wrapped to fit, a Chinese character taking two columns", function()
-    assert.equal("abcd\nef", text.wrap("abcdef", 4, 9))
-    assert.equal("生生\n生", text.wrap("生生生", 5, 9))
-    assert.equal("a b c", text.wrap("a\r\n\tb\0c", 9, 9))
-    assert.equal("ab\ncd", text.wrap("abcdefgh", 2, 2))
-  end)
-end)
 
 describe("a date", function()
   it("is written as HTTP has it", function()
-    assert.equal("Sun, 06 Nov 1994 08:49:37 GMT", date.http(784111777))
-    assert.equal("Thu, 01 Jan 1970 00:00:00 GMT", date.http(0.9))
+    assert.equal("Sun, 06 Nov 1994 08:49:37 GMT", response.date(784111777))
+    assert.equal("Thu, 01 Jan 1970 00:00:00 GMT", response.date(0.9))
   end)
 end)
 
@@ -73,7 +51,7 @@ describe("a signature", function()
     local seen = {}
     for _, given in ipairs{ { "a", "b" }, { "a", "c" }, { "b", "b" },
       { "ab", "" }, { "a", "b\0" }, { "a", ("b"):rep(1000) } } do
-      local digest = signature.digest(given[1], given[2])
+      local digest = url.digest(given[1], given[2])
       assert.equal(32, #digest)
       assert.truthy(digest:find "^%x+$")
       assert.is_nil(seen[digest])
@@ -83,39 +61,39 @@ describe("a signature", function()
 
   it("is the same in every Lua", function()
     assert.equal("expires=1760000001&signature=DIGEST",
-      (signature.sign("secret", "/media/x.mp4", 1760000000.5)
+      (url.sign("secret", "/media/x.mp4", 1760000000.5)
         :gsub("=%x+$", "=DIGEST")))
-    assert.equal("2fb15c4934a5bdbb4799922a0e09884b", signature.digest("secret", "/media/x.mp4"))
+    assert.equal("2fb15c4934a5bdbb4799922a0e09884b", url.digest("secret", "/media/x.mp4"))
   end)
 end)
 
 describe("a clip", function()
   it("has 720 pixels on its shorter side, in every ratio", function()
     for _, ratio in ipairs{ "21:9", "16:9", "4:3", "1:1", "3:4", "9:16" } do
-      local width, height = clip.size(ratio)
+      local width, height = clips.size(ratio)
       local w, h = ratio:match "(%d+):(%d+)"
       assert.equal(720, math.min(width, height))
       assert.is_near(w / h, width / height, 1e-9)
-      assert.equal(ratio, clip.nearest(width * 2, height * 2))
+      assert.equal(ratio, clips.nearest(width * 2, height * 2))
     end
   end)
 
   it("comes bundled, is small, and says how long it plays", function()
-    local file = assert(io.open(clip.bundled_path(), "rb"))
+    local file = assert(io.open(clips.bundled_path(), "rb"))
     assert.is_true(file:seek "end" < 30000)
     file:close()
-    assert.equal(3, clip.seconds(clip.bundled_path()))
+    assert.equal(3, clips.seconds(clips.bundled_path()))
   end)
 
   it("has no length if it is not an MP4 file", function()
-    assert.is_nil(clip.seconds "/nowhere")
+    assert.is_nil(clips.seconds "/nowhere")
     local path = os.tmpname()
     for _, content in ipairs{ "", "hello, this is text", ("\0"):rep(99),
       "\0\0\0\16moov\0\0\0\8free" } do
       local file = assert(io.open(path, "wb"))
       file:write(content)
       file:close()
-      assert.is_nil(clip.seconds(path))
+      assert.is_nil(clips.seconds(path))
     end
     os.remove(path)
   end)
@@ -143,7 +121,7 @@ describe("drawings", function()
   before_each(function()
     directory = files.folder()
     commands, now = {}, 0
-    queue = drawing.new{ store = store.new(), directory = directory,
+    queue = clips.drawn{ store = store.new(), directory = directory,
       fallback = "/the/bundled.mp4", clock = function() return now end,
       run = function(command) commands[#commands + 1] = command end }
   end)
@@ -190,6 +168,17 @@ describe("drawings", function()
     assert.is_nil(queue:find{ id = "t1" })
     finish "t1"
     assert.equal(directory .. "/t1.mp4", queue:find{ id = "t1" })
+  end)
+
+  it("wrap the prompt, a Chinese character taking two columns", function()
+    local function wrapped(prompt)
+      order("t1", prompt)
+      return (files.read(directory .. "/t1.txt"))
+    end
+    assert.equal(("a"):rep(51) .. "\n" .. ("a"):rep(9), wrapped(("a"):rep(60)))
+    assert.equal(("生"):rep(25) .. "\n生", wrapped(("生"):rep(26)))
+    assert.equal("a b c", wrapped "a\r\n\tb\0c")
+    assert.equal(8, select(2, (wrapped(("a"):rep(1000)) .. "\n"):gsub("\n", "")))
   end)
 
   it("never pass the prompt to the shell", function()

@@ -79,7 +79,7 @@ describe("a scenario", function()
       provider:scenario(row.name)
       now = now + 10
       check(query(id))
-      local link = require("starvideos.sandbox.task").link(provider, provider:task(id))
+      local link = require("starvideos.sandbox.tasks").link(provider, provider:task(id))
       check(send{ method = "GET", url = link, sink = {} })
     end
   end)

@@ -1,4 +1,4 @@
-local dates = require "starvideos.sandbox.date"
+local response = require "starvideos.sandbox.response"
 local starvideos = require "starvideos"
 
 local START = 1000
@@ -235,7 +235,7 @@ describe("Retry-After", function()
   it("may be a date", function()
     local client, world = stage(function(n)
       if n > 1 then return DONE end
-      return slow(dates.http(os.time() + 200))
+      return slow(response.date(os.time() + 200))
     end)
     assert(client:wait "video_1")
     assert.is_true(world.at[2] - world.at[1] >= 198)

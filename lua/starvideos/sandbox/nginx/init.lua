@@ -9,8 +9,6 @@
 -- server:stop()
 
 local c_locale = require "starvideos.base.c_locale"
-local certificate = require "starvideos.sandbox.nginx.certificate"
-local configuration = require "starvideos.sandbox.nginx.configuration"
 local core = require "starvideos.core"
 local file = require "starvideos.nginx.file"
 local json = require "starvideos.base.json"
@@ -22,6 +20,48 @@ local syntax = require "starvideos.nginx.syntax"
 local system = require "starvideos.nginx.system"
 
 local _M = {}
+
+local TEMPLATE = file.beside "sandbox.conf"
+
+-- More than the descriptors that a worker can have open; see `worker`.
+local CONNECTIONS = 4096
+
+local function configuration(server)
+  local lua_path, c_path = search.paths()
+  return syntax.fill(TEMPLATE, { port = server.port, media_port = server.media_port,
+    plain = not server.tls, tls = server.tls, workers = server.workers,
+    max_body = server.max_body, memory = server.memory, modules = server.modules,
+    connections = CONNECTIONS, lua_path = lua_path, c_path = c_path })
+end
+
+-- The authority's key is deleted at once, so that it signs nothing else.
+-- nginx's cosockets look for an address among the names.
+local COMMANDS = [[
+mkdir -p @directory@ && cd @directory@ && exec 2>openssl.log >&2 &&
+printf '%s\n' \
+  'subjectAltName = DNS:localhost, DNS:127.0.0.1, IP:127.0.0.1' \
+  'extendedKeyUsage = serverAuth' >server.ext &&
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+  -days 2 -subj '/CN=starvideos sandbox authority' -keyout ca.key \
+  -out ca.pem &&
+openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+  -subj '/CN=localhost' -keyout server.key -out server.csr &&
+openssl x509 -req -days 2 -in server.csr -CA ca.pem -CAkey ca.key \
+  -CAcreateserial -extfile server.ext -out server.pem &&
+rm ca.key]]
+
+--- Make a temporary authority, and a certificate for the loopback address: `ca.pem`,
+-- `server.pem`, `server.key`.
+-- @tparam string directory
+-- @treturn ?boolean true, or nil
+-- @treturn ?string what is wrong
+function _M.certificate(directory)
+  if shell.run(shell.fill(COMMANDS, { directory = directory })) then
+    return true
+  end
+  return nil, "openssl made no certificate: is the package openssl installed?"
+    .. " See " .. directory .. "/openssl.log"
+end
 
 local Server = {}
 Server.__index = Server
@@ -55,7 +95,9 @@ local LAY_OUT = [[
 mkdir -p @prefix@/logs @prefix@/tmp @prefix@/media @prefix@/lua/starvideos/base &&
 cp -R @own@/.. @prefix@/lua/starvideos/sandbox &&
 cp -R @own@/../../nginx @prefix@/lua/starvideos/ &&
-cp @own@/../../base/json.lua @own@/../../base/c_locale.lua @prefix@/lua/starvideos/base/ ]]
+for name in c_locale json utf8; do
+  cp @own@/../../base/$name.lua @prefix@/lua/starvideos/base/ || exit
+done ]]
 
 local function lay_out(server, options)
   local own = debug.getinfo(1, "S").source:gsub("^@", "")
@@ -70,7 +112,7 @@ local function lay_out(server, options)
   end
   if options.tls then
     server.ca_file = server.prefix .. "/tls/ca.pem"
-    return certificate.make(server.prefix .. "/tls")
+    return _M.certificate(server.prefix .. "/tls")
   end
   return true
 end
@@ -110,8 +152,8 @@ local function write_settings(server, options, modules)
   end
   local settings = { provider = provider, temporary = server.temporary,
     drawn = drawn(options), clip = options.clip and "clip.mp4",
-    parent = options.parent, connections = configuration.connections }
-  local text = configuration.text{ port = server.port,
+    parent = options.parent, connections = CONNECTIONS }
+  local text = configuration{ port = server.port,
     media_port = server.media_port, tls = options.tls, modules = modules,
     workers = options.workers or 2, memory = options.memory or "64m",
     max_body = options.max_body or 1048576 }

@@ -1,16 +1,15 @@
 --- What nginx runs: the logic of the sandbox over a shared dict.
--- Called by the directives of `starvideos.sandbox.nginx.configuration`.
+-- Called by the directives of `sandbox.conf`.
 -- @module starvideos.sandbox.nginx.worker
 
-local body = require "starvideos.sandbox.body"
-local clip = require "starvideos.sandbox.media.clip"
-local dict = require "starvideos.sandbox.nginx.dict"
-local drawing = require "starvideos.sandbox.media.drawing"
+local clips = require "starvideos.sandbox.clips"
 local ffi = require "ffi"
 local hosts = require "starvideos.nginx.host"
 local json = require "starvideos.base.json"
 local sandbox = require "starvideos.sandbox"
 local shell = require "starvideos.nginx.shell"
+local stores = require "starvideos.sandbox.store"
+local transport = require "starvideos.sandbox.transport"
 
 -- luacheck: globals ngx
 local ngx = ngx
@@ -50,11 +49,11 @@ end
 
 local function new_clips(prefix, store)
   local fallback = settings.clip and prefix .. settings.clip
-    or clip.bundled_path()
+    or clips.bundled_path()
   if not settings.drawn then
-    return clip.same(fallback)
+    return clips.same(fallback)
   end
-  return drawing.new{ store = store, directory = prefix .. "media",
+  return clips.drawn{ store = store, directory = prefix .. "media",
     fallback = fallback, clock = ngx.now, run = start }
 end
 
@@ -66,7 +65,7 @@ function _M.load()
   file:close()
   local options = settings.provider
   options.clock = ngx.now
-  options.store = dict.new(ngx.shared.sandbox)
+  options.store = stores.shared(ngx.shared.sandbox)
   options.clips = new_clips(prefix, options.store)
   provider = sandbox.new(options)
 end
@@ -142,13 +141,13 @@ local function send_head(response)
     ngx.header[name] = value
   end
   if not response.unsized then
-    ngx.header["content-length"] = body.length(response)
+    ngx.header["content-length"] = transport.length(response)
   end
 end
 
 local function send_body(response)
-  local total = math.max(1, body.length(response))
-  for piece in body.pieces(response) do
+  local total = math.max(1, transport.length(response))
+  for piece in transport.pieces(response) do
     if not ngx.print(piece) or not ngx.flush(true) then
       return
     end

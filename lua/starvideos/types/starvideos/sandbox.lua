@@ -51,7 +51,7 @@ local sandbox = {}
 ---@param spec? string `NAME`, `NAME=N`, several with commas; none: no fault
 function Provider:scenario(spec) end
 
----What was created and billed; see `starvideos.sandbox.request_log`.
+---What was created and billed; see `starvideos.sandbox.control`.
 ---@return starvideos.SandboxRecord record
 function Provider:tasks() end
 

@@ -1,12 +1,12 @@
 --- Tasks: made once, never changed; their status follows from the clock, so
 -- that all workers see the same.
--- @module starvideos.sandbox.task
+-- @module starvideos.sandbox.tasks
 
-local clip = require "starvideos.sandbox.media.clip"
+local clips = require "starvideos.sandbox.clips"
 local json = require "starvideos.base.json"
 local refusal = require "starvideos.sandbox.refusal"
+local responses = require "starvideos.sandbox.response"
 local scenarios = require "starvideos.sandbox.scenario"
-local signature = require "starvideos.sandbox.signature"
 local url = require "starvideos.sandbox.url"
 
 local _M = {}
@@ -22,7 +22,7 @@ local function shape(params, row)
   local facts = url.facts(params.referenceVideos[1])
   local ratio = row.ratio.default
   if facts.width and facts.height then
-    ratio = clip.nearest(facts.width, facts.height)
+    ratio = clips.nearest(facts.width, facts.height)
   end
   return facts.duration or REFERENCE_SECONDS, ratio
 end
@@ -113,7 +113,7 @@ function _M.now(provider, task)
   local now = { status = status(provider, task, life, n) }
   if now.status == "completed" then
     now.path = provider.clips:find(task)
-    now.seconds = clip.seconds(now.path)
+    now.seconds = clips.seconds(now.path)
   elseif now.status == "failed" then
     now.error = life.error
   end
@@ -129,7 +129,118 @@ function _M.link(provider, task, expired)
   local path = "/media/" .. url.encode(task.id) .. ".mp4"
   local expires = provider.clock() + (expired and -60 or provider.link_seconds)
   return provider.media_url .. path .. "?"
-    .. signature.sign(provider.secret, path, math.max(0, expires))
+    .. url.sign(provider.secret, path, math.max(0, expires))
+end
+
+-- Reads the order: params, or nil, the response and its outcome.
+local function read(provider, request, post)
+  if #(request.body or "") > provider.max_body then
+    return nil, responses.page(413, "413 Request Entity Too Large"), "too_large"
+  end
+  post.account = provider:account_of(request)
+  if not post.account then
+    return nil, responses.bad_key(), "auth"
+  end
+  local late = provider.accounts:create(post.account)
+  if late then
+    return nil, late, "limited"
+  end
+  local params = json.decode(request.body or "")
+  if type(params) ~= "table" then
+    return nil, responses.bad_request "The body is not valid JSON", "unreadable"
+  end
+  return params
+end
+
+local function accept(provider, params, marked, effect, post)
+  local refused = refusal.of(params, post.path, provider.models)
+  if refused then
+    post.outcome = "refused"
+    return refused
+  end
+  local task, full = provider.accounts:order(post.account, function()
+    return _M.make(provider, params, marked, effect.id_prefix, post)
+  end)
+  if not task then
+    post.outcome = "limited"
+    return full
+  end
+  post.outcome, post.id = "created", task.id
+  return scenarios.alter(provider, effect, responses.created(task))
+end
+
+local function outcome(provider, request, post)
+  local params, unreadable, why = read(provider, request, post)
+  if not params then
+    post.outcome = why
+    return unreadable
+  end
+  local marked = scenarios.marked(params.prompt)
+  local list, unknown = provider:scenarios_in(marked)
+  if not list then
+    post.outcome = "refused"
+    return responses.bad_request("There is no scenario " .. unknown)
+  end
+  local effect, n, name = scenarios.effect_on(provider.store, list, "create",
+    post.digest)
+  post.scenario = name
+  if not effect or effect.made then
+    local response = accept(provider, params, marked, effect or {}, post)
+    return post.id and scenarios.apply(provider, effect, n, response) or response
+  end
+  post.outcome = "fault"
+  return scenarios.apply(provider, effect, n)
+end
+
+--- Answer a create.
+-- @tparam table provider
+-- @tparam table request
+-- @tparam string path the endpoint, below the base
+-- @treturn table response
+function _M.create(provider, request, path)
+  local text = (request.body or ""):sub(1, provider.max_body)
+  local post = { path = path, digest = url.digest("body", text) }
+  local response = outcome(provider, request, post)
+  provider.log:post(request, post)
+  return response
+end
+
+local function regular(provider, task, now, effect)
+  if not task then
+    return nil
+  end
+  if now.status == "completed" then
+    now.video_url = _M.link(provider, task, effect and effect.expired)
+  end
+  return scenarios.alter(provider, effect, responses.result(task, now))
+end
+
+local function client_of(request)
+  return tostring(request.client
+    or request.connection and request.connection.number)
+end
+
+--- Answer a query.
+-- @tparam table provider
+-- @tparam table request
+-- @tparam string id decoded
+-- @treturn table response
+function _M.query(provider, request, id)
+  local account = provider:account_of(request)
+  if not account then
+    return responses.bad_key()
+  end
+  provider.log:query(id)
+  local late = provider.accounts:poll(account, id, client_of(request))
+  if late then
+    return late
+  end
+  local task = provider:task(id, account)
+  local now = task and _M.now(provider, task)
+  local effect, n = scenarios.effect_on(provider.store,
+    provider:scenarios_of(task), "query", id, now and now.status)
+  local response = regular(provider, task, now, effect) or responses.no_task(id)
+  return scenarios.apply(provider, effect, n, response)
 end
 
 return _M

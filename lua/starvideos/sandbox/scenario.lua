@@ -8,50 +8,42 @@
 -- regular again (left out: the row's default, else all of them); for a scenario
 -- that counts seconds, such as all those of a task's life, it is the seconds.
 --
--- To add a scenario, add one row: to `starvideos.sandbox.scenario.faults` if a
--- create and a query can have it alike, else to
--- `starvideos.sandbox.scenario.places`. Its name then works in prompts, in
--- `starvideos sandbox --scenario` and `--list-scenarios`, and
--- spec/unit/sandbox/scenario_spec.lua tries it; nothing else changes. A row of
--- `places` has a `name`; `what`, one line for the list; where wanted `counts`
--- ("seconds") and `default` (N); and an effect under the place it has it in:
+-- To add a scenario, add one row to `starvideos.sandbox.scenarios`. Its name then
+-- works in prompts, in `starvideos sandbox --scenario` and `--list-scenarios`, and
+-- spec/unit/sandbox/scenario_spec.lua tries it; nothing else changes. A row has a
+-- `name`; `what`, one line for the list; where wanted `counts` ("seconds") and
+-- `default` (N); and an effect under the place it has it in:
 --
 --   * `life`: `ends`, the last status; `error`; `varies`: the task takes a
 --     random part of N seconds;
---   * `create`, `query`: the fields that `faults` lists, and
---     `alter(body, provider)`, which changes the regular answer before it is
---     encoded; `only`, the one status of the task in which a query is affected;
---     `id_prefix`, with which a created task's id begins; `expired`: a query
---     answers with a link that has expired;
+--   * `create`, `query`:
+--     * `made`: on a create, the order was accepted and billed although its
+--       answer is lost;
+--     * `status`, `headers`, `body`: the answer. The body may be a string, a
+--       table (sent as JSON) or a function of the provider; without one the
+--       regular answer is sent;
+--     * `delay`: "all" = the answer waits for the scenario's N seconds, "some" =
+--       for a random part of them;
+--     * `abort`: "reset" = closed without an answer, "hang" = left without
+--       one, "cut" = closed after half of the body;
+--     * `repeats`: how many times the body is sent;
+--     * `alter(body, provider)` changes the regular answer before it is encoded;
+--     * `only`, the one status of the task in which a query is affected;
+--       `id_prefix`, with which a created task's id begins; `expired`: a query
+--       answers with a link that has expired;
 --   * `media`: see `starvideos.sandbox.media`.
 -- @module starvideos.sandbox.scenario
 
 local c_locale = require "starvideos.base.c_locale"
-local faults = require "starvideos.sandbox.scenario.faults"
-local places = require "starvideos.sandbox.scenario.places"
+local responses = require "starvideos.sandbox.response"
+local scenarios = require "starvideos.sandbox.scenarios"
 
 local _M = {}
 
 local PLACES = { "life", "create", "query", "media" }
 
-local function fault_rows(list)
-  for _, fault in ipairs(faults) do
-    for _, place in ipairs{ "create", "query" } do
-      list[#list + 1] = { name = place .. "_" .. fault.name,
-        what = fault.what, counts = fault.counts, default = fault.default,
-        [place] = fault }
-    end
-  end
-end
-
-local ROWS, BY_NAME = {}, {}
-for _, group in ipairs(places) do
-  for _, row in ipairs(group) do
-    ROWS[#ROWS + 1] = row
-  end
-end
-fault_rows(ROWS)
-for _, row in ipairs(ROWS) do
+local BY_NAME = {}
+for _, row in ipairs(scenarios) do
   BY_NAME[row.name] = row
 end
 
@@ -61,7 +53,7 @@ end
 function _M.list()
   local list = {}
   for _, place in ipairs(PLACES) do
-    for _, row in ipairs(ROWS) do
+    for _, row in ipairs(scenarios) do
       if row[place] then
         list[#list + 1] = { name = row.name, what = row.what, place = place,
           counts = row.life and "seconds" or row.counts or "requests",
@@ -141,6 +133,79 @@ function _M.life(list)
       return found.row.life, found.n
     end
   end
+end
+
+--- The regular response, altered if the effect says how.
+-- @tparam table provider
+-- @tparam ?table effect
+-- @tparam table body not yet encoded
+-- @treturn table response
+function _M.alter(provider, effect, body)
+  if effect and effect.alter then
+    body = effect.alter(body, provider)
+  end
+  return responses.json(body)
+end
+
+local function value_of(value, provider)
+  if type(value) == "function" then
+    return value(provider)
+  end
+  return value
+end
+
+-- The effect's own body if it has one, else the regular response.
+local function base(effect, provider, regular)
+  local body = value_of(effect.body, provider)
+  if body == nil then
+    return regular or responses.json{}
+  end
+  if type(body) == "table" then
+    return responses.json(body)
+  end
+  local response = responses.json{}
+  response.body = body
+  return response
+end
+
+local delays = {
+  all = function(n)
+    return n
+  end,
+  some = function(n, provider)
+    return n * provider.random()
+  end,
+}
+
+--- How long a response is delayed.
+-- @tparam table provider
+-- @tparam table effect
+-- @tparam ?number n the scenario's N
+-- @treturn ?number seconds
+function _M.delay(provider, effect, n)
+  local delay = delays[effect.delay]
+  return delay and delay(n, provider)
+end
+
+--- The response that an effect makes of the regular one.
+-- @tparam table provider
+-- @tparam ?table effect nil = none
+-- @tparam ?number n the scenario's N
+-- @tparam ?table regular the response without it
+-- @treturn table response
+function _M.apply(provider, effect, n, regular)
+  if not effect then
+    return regular
+  end
+  local response = base(effect, provider, regular)
+  response.status = effect.status or response.status
+  for name, value in pairs(value_of(effect.headers, provider) or {}) do
+    response.headers[name] = value
+  end
+  response.delay = _M.delay(provider, effect, n)
+  response.abort = effect.abort
+  response.repeats = effect.repeats
+  return response
 end
 
 return _M

@@ -2,14 +2,12 @@
 -- Serves `/media/ID.mp4` by signed links that expire, whole or by Range. A
 -- scenario's `media` table may hold `refuse` (a status), `body` with `type`,
 -- `abort`, `other_file`, `pace` (the file takes N seconds), `delay` (as in
--- `starvideos.sandbox.scenario.faults`), `no_range`, `unsized` (no
+-- `starvideos.sandbox.scenario`), `no_range`, `unsized` (no
 -- Content-Length), `half` (all that the host has of the file), `type`, `redirect`.
 -- @module starvideos.sandbox.media
 
-local date = require "starvideos.sandbox.date"
-local effects = require "starvideos.sandbox.scenario.effect"
+local responses = require "starvideos.sandbox.response"
 local scenarios = require "starvideos.sandbox.scenario"
-local signature = require "starvideos.sandbox.signature"
 local url = require "starvideos.sandbox.url"
 
 local _M = {}
@@ -58,9 +56,9 @@ end
 
 local function validators(provider, task, other)
   return {
-    etag = '"' .. signature.digest("etag", task.id .. (other and "x" or ""))
+    etag = '"' .. url.digest("etag", task.id .. (other and "x" or ""))
       .. '"',
-    ["last-modified"] = date.http(task.at + provider.seconds
+    ["last-modified"] = responses.date(task.at + provider.seconds
       - (other and 60 or 0)),
   }
 end
@@ -125,7 +123,7 @@ local function served(provider, request, task)
   response.abort = effect.abort
   response.unsized = effect.unsized
   response.pace = effect.pace and n
-  response.delay = effects.delay(provider, effect, n)
+  response.delay = scenarios.delay(provider, effect, n)
   return response
 end
 
@@ -144,7 +142,7 @@ function _M.handle(provider, request)
   if not task or request.method ~= "GET" and request.method ~= "HEAD" then
     return denied(404)
   end
-  if not signature.verify(provider.secret, path, query, provider.clock()) then
+  if not url.verify(provider.secret, path, query, provider.clock()) then
     return denied(403)
   end
   return served(provider, request, task)
