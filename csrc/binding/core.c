@@ -2,14 +2,14 @@
 ** Module starvideos.core: all of the library for Lua but what needs libcurl or
 ** libcrypto. Decides nothing.
 */
-#include "rules/text.h"
-#include "rules/video.h"
 #include "binding/actor.h"
-#include "binding/disk.h"
-#include "binding/compat.h"
 #include "binding/catalog.h"
+#include "binding/compat.h"
+#include "binding/disk.h"
 #include "binding/system.h"
 #include "binding/watch.h"
+#include "rules/text.h"
+#include "rules/video.h"
 
 SV_TELL_VERSION
 

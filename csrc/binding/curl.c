@@ -1,13 +1,13 @@
 /*
 ** Module starvideos.curl: the engine for Lua. Converts, and decides nothing.
 */
-#include "http/engine.h"
-#include "http/libcurl.h"
 #include "binding/compat.h"
 #include "binding/disk.h"
 #include "binding/network.h"
 #include "binding/request.h"
 #include "binding/response.h"
+#include "http/engine.h"
+#include "http/libcurl.h"
 #include "system/digest.h"
 
 #define ENGINE "starvideos.curl.engine"

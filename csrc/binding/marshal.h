@@ -5,8 +5,8 @@
 #ifndef SV_BINDING_MARSHAL_H
 #define SV_BINDING_MARSHAL_H
 
-#include "rules/buffer.h"
 #include "binding/compat.h"
+#include "rules/buffer.h"
 
 /* Adds the values in the slots `first` to `last` of the stack. Raises where
 ** one holds something else, or tables deeper than 16, or memory is short; the

@@ -6,17 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rules/ip.h"
 #include "binding/compat.h"
-#include "system/network.h"
+#include "rules/ip.h"
 #include "system/clock.h"
 #include "system/descriptor.h"
-#include "system/process.h"
 #include "system/file.h"
-#include "system/signals.h"
-#include "system/thread.h"
+#include "system/network.h"
 #include "system/path.h"
+#include "system/process.h"
+#include "system/signals.h"
 #include "system/terminal.h"
+#include "system/thread.h"
 
 #include "rules/visibility.h"
 

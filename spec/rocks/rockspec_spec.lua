@@ -46,6 +46,10 @@ describe("a source file in C", function()
         assert.is_nil(hides, path)
       else
         assert.truthy(hides, path)
+        for name in text:sub(hides + 1):gmatch '#%s*include ["<]([^">]+)' do
+          assert.truthy(name:find "visibility%.h$" or name:find "%.inc$",
+            path .. " includes " .. name .. " behind it")
+        end
       end
     end
   end)

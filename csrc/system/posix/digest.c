@@ -11,8 +11,8 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "system/fork.h"
 #include "system/file.h"
+#include "system/fork.h"
 
 #include "rules/visibility.h"
 

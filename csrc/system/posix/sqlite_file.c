@@ -15,10 +15,10 @@
 #endif
 #include <unistd.h>
 
+#include "system/clock.h"
 #include "system/descriptor.h"
 #include "system/file.h"
 #include "system/process.h"
-#include "system/clock.h"
 
 #include "rules/visibility.h"
 
