@@ -20,6 +20,12 @@ enum {
 enum { PARAMS = 2, ROOM = 3 };
 enum { OPTIONS = 1, NEW_CATALOG = 2, WORDS = 3 };
 
+/* NULL is nil. */
+static void set_text(lua_State *L, const char *name, const char *text) {
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, name);
+}
+
 /* --- rows --------------------------------------------------------------- */
 
 static void push_texts(lua_State *L, const char *const *texts) {
@@ -356,12 +362,9 @@ static void set_value(lua_State *L, const char *name, const sv_value *value) {
 
 static void push_issue(lua_State *L, const sv_issue *issue) {
   lua_createtable(L, 0, 5);
-  lua_pushstring(L, issue->field);
-  lua_setfield(L, -2, "field");
-  lua_pushstring(L, sv_code_name(issue->code));
-  lua_setfield(L, -2, "code");
-  lua_pushstring(L, issue->message);
-  lua_setfield(L, -2, "message");
+  set_text(L, "field", issue->field);
+  set_text(L, "code", sv_code_name(issue->code));
+  set_text(L, "message", issue->message);
   set_value(L, "limit", &issue->limit);
   set_value(L, "actual", &issue->actual);
 }
@@ -501,17 +504,12 @@ static int core_fields(lua_State *L) {
   for (int i = 0; i < SV_FIELD_COUNT; i++) {
     sv_field field = (sv_field)i, now = sv_field_renamed(field);
     lua_createtable(L, 0, 4);
-    lua_pushstring(L, sv_field_name(field));
-    lua_setfield(L, -2, "name");
-    lua_pushstring(L, sv_field_kind(field));
-    lua_setfield(L, -2, "kind");
-    lua_pushstring(L, sv_field_label(field));
-    lua_setfield(L, -2, "label");
-    lua_pushstring(L, sv_field_help(field));
-    lua_setfield(L, -2, "help");
+    set_text(L, "name", sv_field_name(field));
+    set_text(L, "kind", sv_field_kind(field));
+    set_text(L, "label", sv_field_label(field));
+    set_text(L, "help", sv_field_help(field));
     if (now != field) {
-      lua_pushstring(L, sv_field_name(now));
-      lua_setfield(L, -2, "renamed");
+      set_text(L, "renamed", sv_field_name(now));
     }
     lua_rawseti(L, -2, i + 1);
   }

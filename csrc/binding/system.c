@@ -63,12 +63,16 @@ static int system_process_id(lua_State *L) {
   return 1;
 }
 
+/* That of a process; -1 of what is none. */
+static long check_process(lua_State *L) {
+  lua_Number number = luaL_checknumber(L, 1);
+  return number > 0 && number <= (lua_Number)INT_MAX ? (long)number : -1;
+}
+
 /* process_exists(number) -> whether there is one; nil where that cannot be
 ** told from here. */
 static int system_process_exists(lua_State *L) {
-  lua_Number number = luaL_checknumber(L, 1);
-  bool fits = number > 0 && number <= (lua_Number)INT_MAX;
-  int exists = fits ? sv_process_exists((long)number) : -1;
+  int exists = sv_process_exists(check_process(L));
   if (exists < 0) {
     return 0;
   }
@@ -79,10 +83,8 @@ static int system_process_exists(lua_State *L) {
 /* lifetime(number) -> whether the process runs (nil where that cannot be told
 ** from here), and the word for when it started, or nil. */
 static int system_lifetime(lua_State *L) {
-  char start[SV_LIFETIME_ROOM] = "";
-  lua_Number number = luaL_checknumber(L, 1);
-  bool fits = number > 0 && number <= (lua_Number)INT_MAX;
-  int runs = fits ? sv_lifetime_of((long)number, start) : -1;
+  char start[SV_LIFETIME_ROOM];
+  int runs = sv_lifetime_of(check_process(L), start);
   if (runs < 0) {
     lua_pushnil(L);
   } else {
@@ -110,11 +112,8 @@ static int system_namespace(lua_State *L) {
   char name[64];
   const char *kind = kinds[luaL_checkoption(L, 1, NULL, kinds)];
   size_t length = sv_process_namespace(kind, name, sizeof name);
-  if (length == 0) {
-    return 0;
-  }
   lua_pushlstring(L, name, length);
-  return 1;
+  return length > 0;
 }
 
 /* private_file(path) -> true where an empty file was made that its owner alone

@@ -51,7 +51,7 @@ static void list_models(const sv_catalog *catalog, char list[LIST_SIZE]) {
 
 static const char *nearest_model(const sv_catalog *catalog,
                                  const sv_value *name) {
-  sv_guess guess = {name->as.text.at, name->as.text.length, NULL, 0};
+  sv_guess guess = sv_guess_of(name);
   for (size_t i = 0; i < catalog->count; i++) {
     sv_guess_offer(&guess, catalog->models[i]->name);
   }

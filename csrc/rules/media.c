@@ -143,11 +143,7 @@ static bool is_known_key(const sv_value *key) {
 static void report_key(const sv_value *key, const char *path,
                        sv_report *report) {
   char field[PATH_SIZE];
-  sv_guess guess = {"", 0, NULL, 0};
-  if (key->kind == SV_TEXT) {
-    guess.word = key->as.text.at;
-    guess.length = key->as.text.length;
-  }
+  sv_guess guess = sv_guess_of(key);
   sv_guess_offer(&guess, "url");
   for (int i = 0; i < FACT_COUNT; i++) {
     sv_guess_offer(&guess, facts[i].name);

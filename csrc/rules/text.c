@@ -206,6 +206,12 @@ static size_t distance(const char *a, size_t a_length, const char *b,
   return row[b_length];
 }
 
+sv_guess sv_guess_of(const sv_value *word) {
+  return word->kind == SV_TEXT
+             ? (sv_guess){word->as.text.at, word->as.text.length, NULL, 0}
+             : (sv_guess){"", 0, NULL, 0};
+}
+
 void sv_guess_offer(sv_guess *guess, const char *candidate) {
   size_t length = strlen(candidate);
   size_t longer = length > guess->length ? length : guess->length;

@@ -44,9 +44,9 @@ const char *sv_show_rounded(char out[SV_SHOWN], double number);
 /* Whether text begins with a word of ASCII, in capitals or small letters. */
 bool sv_starts_with(const char *text, size_t length, const char *word);
 
-/* Looks for what a word was meant to be. Set word and length, offer the
-** candidates; best is the nearest one that could be a slip of the pen, or
-** NULL. Candidates must outlive the guess. */
+/* Looks for what a word was meant to be: best is the nearest of the candidates
+** offered that could be a slip of the pen, or NULL. They must outlive the guess,
+** as must the word. */
 typedef struct sv_guess {
   const char *word;
   size_t length;
@@ -54,6 +54,8 @@ typedef struct sv_guess {
   size_t distance;
 } sv_guess;
 
+/* Of what is no text nothing is guessed. */
+sv_guess sv_guess_of(const sv_value *word);
 void sv_guess_offer(sv_guess *guess, const char *candidate);
 
 /* --- URLs ---------------------------------------------------------------- */

@@ -47,12 +47,8 @@ static void check_fields(const sv_checked *r) {
 }
 
 static void report_unknown(const sv_checked *r, const sv_value *key) {
-  sv_guess guess = {"", 0, NULL, 0};
+  sv_guess guess = sv_guess_of(key);
   char shown[SV_SHOWN];
-  if (key->kind == SV_TEXT) {
-    guess.word = key->as.text.at;
-    guess.length = key->as.text.length;
-  }
   for (unsigned i = 0; i < SV_FIELD_COUNT; i++) {
     sv_guess_offer(&guess, sv_field_name((sv_field)i));
   }
