@@ -39,21 +39,12 @@ static int core_container(lua_State *L) {
   return 1;
 }
 
-/* sized(items, fields) -> an empty table with room for so many: one that grows
-** while it is filled is made anew each time. */
-static int core_sized(lua_State *L) {
-  int items = (int)luaL_checkinteger(L, 1);
-  lua_createtable(L, items, (int)luaL_checkinteger(L, 2));
-  return 1;
-}
-
 static const luaL_Reg functions[] = {
     {"actor", sv_lua_actor},
     {"heartbeat", sv_lua_heartbeat},
     {"socket_mark", sv_lua_socket_mark},
     {"content_range", core_content_range},
     {"container", core_container},
-    {"sized", core_sized},
     {NULL, NULL},
 };
 

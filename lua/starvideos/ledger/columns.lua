@@ -132,9 +132,6 @@ local _M = {
   { "closed_at", FLOAT },
 }
 
---- How many columns of a row have a value, at most, of nearly all rows.
-_M.FILLED = 32
-
 --- The version of the tables; 5 brought one beside them, of sessions.
 _M.version = 5
 

@@ -2,7 +2,6 @@
 -- @module starvideos.ledger.insertion
 
 local columns = require "starvideos.ledger.columns"
-local core = require "starvideos.core"
 local limit_sql = require "starvideos.ledger.limit_sql"
 local limits = require "starvideos.ledger.limits"
 local changes = require "starvideos.ledger.changes"
@@ -32,9 +31,6 @@ local INSERT_FREE = "INSERT OR IGNORE " .. INTO .. HERE .. ", (SELECT 1 WHERE "
   .. schema.condition .. " AND " .. limits.unlimited .. [[ AND NOT EXISTS
   (SELECT 1 FROM starvideos_orders WHERE order_key = ?)))]]
 
--- Values of the longest of these statements.
-local MOST = #placed + 11
-
 -- Completes a new row; its columns as the statements above have them, and how many.
 local function new_values(store, caller, row)
   local is_held = row.state ~= "staged"
@@ -43,7 +39,7 @@ local function new_values(store, caller, row)
   row.created_at, row.updated_at = caller.now, caller.now
   row.revision, row.params_form = 1, 2
   row.model = utf8.valid(row.model)
-  local values, given = core.sized(MOST, 0), #placed
+  local values, given = {}, #placed
   for index = 1, given do
     values[index] = row[placed[index].name]
   end

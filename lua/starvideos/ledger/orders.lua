@@ -3,7 +3,6 @@
 
 local archive = require "starvideos.ledger.archive"
 local columns = require "starvideos.ledger.columns"
-local core = require "starvideos.core"
 local id_list = require "starvideos.ledger.id_list"
 local insertion = require "starvideos.ledger.insertion"
 local leases = require "starvideos.ledger.lease"
@@ -54,7 +53,7 @@ end)
 
 -- Columns that an order is placed with, from what is wanted.
 local function row_of(wanted, list)
-  local row = core.sized(0, columns.FILLED)
+  local row = {}
   for index = 1, #list do
     local column = list[index]
     row[column.name] = wanted[column.as]

@@ -310,9 +310,6 @@ function Store.rounded(seconds)
   return math.floor(seconds * 1e4) / 1e4
 end
 
--- Columns that a change names, at most for most; with its condition.
-local CHANGED = 16
-
 local assignments = {}
 for _, column in ipairs(columns) do
   assignments[column.name] = column.name .. " = ?"
@@ -360,12 +357,11 @@ local function is_over(state)
 end
 
 local function change_of(self, caller, row, state, values)
-  local after = core.sized(0, columns.FILLED)
+  local after = {}
   for name, value in pairs(row) do
     after[name] = value
   end
-  local change = { after = after, names = core.sized(CHANGED, 0),
-    values = core.sized(CHANGED, 0), count = 0 }
+  local change = { after = after, names = {}, values = {}, count = 0 }
   local now = self.rounded(caller.now)
   put(change, "state", state)
   put(change, "updated_at", now)
