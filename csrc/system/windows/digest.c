@@ -1,12 +1,10 @@
 #include "system/digest.h"
 
 #include <errno.h>
-#include <io.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "system/file.h"
 #include "system/thread.h"
 #include "system/windows/win32.h"
 
@@ -35,8 +33,6 @@ static void open_algorithms(void) {
 static int problem_of(NTSTATUS status) {
   return BCRYPT_SUCCESS(status) ? 0 : ENOMEM;
 }
-
-/* --- bytes ---------------------------------------------------------------- */
 
 sv_digest *sv_digest_new(void) {
   sv_thread_once(&is_open, open_algorithms);
@@ -101,20 +97,6 @@ int sv_digest_so_far(const sv_digest *digest, char hex[SV_SHA256_HEX]) {
   return problem;
 }
 
-static int digest_whole(sv_digest *digest, const void *bytes, size_t size,
-                        char hex[SV_SHA256_HEX]) {
-  int problem = sv_digest_add(digest, bytes, size);
-  return problem ? problem : sv_digest_end(digest, hex);
-}
-
-int sv_digest_bytes(const void *bytes, size_t size, char hex[SV_SHA256_HEX]) {
-  sv_digest *digest = sv_digest_new();
-  int problem = digest ? sv_digest_begin(digest) : ENOMEM;
-  problem = problem ? problem : digest_whole(digest, bytes, size, hex);
-  sv_digest_free(digest);
-  return problem;
-}
-
 int sv_digest_signed(const void *key, size_t key_size, const void *bytes,
                      size_t size, char hex[SV_SHA256_HEX]) {
   if (key_size > INT_MAX) {
@@ -122,58 +104,7 @@ int sv_digest_signed(const void *key, size_t key_size, const void *bytes,
   }
   sv_digest *digest = sv_digest_new();
   int problem = digest ? begin(digest, keyed, key, key_size) : ENOMEM;
-  problem = problem ? problem : digest_whole(digest, bytes, size, hex);
-  sv_digest_free(digest);
-  return problem;
-}
-
-bool sv_digest_same(const void *one, const void *other, size_t size) {
-  const volatile unsigned char *a = one, *b = other;
-  unsigned char different = 0;
-  for (size_t i = 0; i < size; i++) {
-    different |= (unsigned char)(a[i] ^ b[i]);
-  }
-  return different == 0;
-}
-
-/* --- files ---------------------------------------------------------------- */
-
-static bool must_stop(const _Atomic int *stop) {
-  return stop && *stop;
-}
-
-static int add_blocks(sv_digest *digest, int file, long long at, long long to,
-                      char *block, const _Atomic int *stop) {
-  size_t count = 1;
-  int problem = 0;
-  while (!problem && count > 0 && (to < 0 || at < to)) {
-    size_t room = to >= 0 && to - at < BLOCK ? (size_t)(to - at) : BLOCK;
-    problem = sv_file_read_at(file, at, block, room, &count);
-    at += (long long)count;
-    problem = problem           ? problem
-              : must_stop(stop) ? ECANCELED
-                                : sv_digest_add(digest, block, count);
-  }
-  return problem ? problem : at < to ? SV_FILE_CHANGED : 0;
-}
-
-static int add_file(sv_digest *digest, int file, long long from, long long to,
-                    const _Atomic int *stop) {
-  char *block = malloc(BLOCK);
-  long long position = _telli64(file);
-  int problem = block ? add_blocks(digest, file, from, to, block, stop) : ENOMEM;
-  free(block);
-  if (position >= 0) {
-    sv_file_seek(file, position);
-  }
-  return problem;
-}
-
-int sv_digest_file(int file, long long from, long long to,
-                   char hex[SV_SHA256_HEX], const _Atomic int *stop) {
-  sv_digest *digest = sv_digest_new();
-  int problem = digest ? sv_digest_begin(digest) : ENOMEM;
-  problem = problem ? problem : add_file(digest, file, from, to, stop);
+  problem = problem ? problem : sv_digest_add(digest, bytes, size);
   problem = problem ? problem : sv_digest_end(digest, hex);
   sv_digest_free(digest);
   return problem;

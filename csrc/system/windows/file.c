@@ -344,9 +344,13 @@ int sv_file_read(int file, void *bytes, size_t room, size_t *count) {
 int sv_file_read_at(int file, long long position, void *bytes, size_t room,
                     size_t *count) {
   size_t got = 1;
+  long long before = _telli64(file);
   int problem = sv_file_seek(file, position);
   for (*count = 0; !problem && got > 0 && *count < room; *count += got) {
     problem = sv_file_read(file, (char *)bytes + *count, room - *count, &got);
+  }
+  if (before >= 0) {
+    sv_file_seek(file, before);
   }
   return problem;
 }
