@@ -191,6 +191,7 @@ static int disk(lua_State *L) {
   }
   sv_signals held;
   sv_signals_hold(&held); /* this is the host's thread */
+  (*box)->is_quick = !digest_of_module; /* in nginx, the worker's */
   sv_disk_job_run(*box, digest_of_module, NULL);
   sv_signals_release(&held);
   int results = sv_push_disk_job(L, *box);

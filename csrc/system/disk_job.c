@@ -156,13 +156,13 @@ static int write_file(sv_disk_job *job) {
 }
 
 static int rename_whole(int file, const char *part, const char *path,
-                        long long size, bool overwrite) {
+                        long long size, bool overwrite, bool is_quick) {
   long long now;
   int problem = sv_file_size(file, &now);
   if (!problem && now != size) {
     problem = SV_FILE_CHANGED;
   }
-  problem = problem ? problem : sv_file_sync(file);
+  problem = problem || is_quick ? problem : sv_file_sync(file);
   return problem ? problem : sv_file_rename(part, path, overwrite);
 }
 
@@ -170,14 +170,15 @@ static int rename_whole(int file, const char *part, const char *path,
 ** renames it and fsyncs the directory. Like `discard` it does not touch a file
 ** that another download is writing. */
 static int commit(const char *part, const char *path, long long size,
-                  bool overwrite) {
+                  bool overwrite, bool is_quick) {
   char *directory = sv_file_directory_of(path); /* first, for memory may be short */
   int file;
   int problem = directory ? sv_lock_open(&file, part, SV_FILE_UPDATE) : ENOMEM;
   if (problem == 0) {
-    problem = rename_whole(file, part, path, size, overwrite);
+    problem = rename_whole(file, part, path, size, overwrite, is_quick);
     sv_lock_close(file);
-    problem = problem ? problem : sv_file_sync_directory(directory);
+    problem =
+        problem || is_quick ? problem : sv_file_sync_directory(directory);
   }
   free(directory);
   return problem;
@@ -220,7 +221,8 @@ static int run(sv_disk_job *job, sv_disk_digest *digest, const _Atomic int *stop
     case SV_DISK_REMOVE:
       return sv_file_remove(job->path);
     case SV_DISK_COMMIT:
-      return commit(job->path, job->other, (long long)job->bytes, job->flag);
+      return commit(job->path, job->other, (long long)job->bytes, job->flag,
+                    job->is_quick);
     case SV_DISK_DISCARD:
       return discard(job->path, job->flag);
     case SV_DISK_SHA256:

@@ -45,6 +45,7 @@ typedef struct sv_disk_job {
   double bytes, end;
   char mode[4]; /* of fopen(3); a private file is made for its owner alone */
   bool flag;
+  bool is_quick; /* a commit waits for no disk: a loss of power may undo it */
   /* 0 or an errno. Of a commit EWOULDBLOCK where another writes the file, EEXIST
   ** where `other` exists and is not to be overwritten, also when another process
   ** has made it just now; SV_FILE_CHANGED where it has not `bytes`. */
