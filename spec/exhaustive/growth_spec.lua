@@ -10,11 +10,11 @@ local json = require "starvideos.base.json"
 local link = require "starvideos.provider.address"
 local locations = require "starvideos.ledger.location"
 local manifest = require "starvideos.fleet.manifest"
-local multipart = require "starvideos.gateway.multipart"
+local bodies = require "starvideos.gateway.body"
 local operations = require "starvideos.provider.operations"
 local record = require "starvideos.ledger.record"
 local redact = require "starvideos.base.redact"
-local reports = require "starvideos.gateway.event_log"
+local workers = require "starvideos.gateway.worker"
 local retry = require "starvideos.provider.retry"
 local sandbox = require "starvideos.sandbox"
 local task_reader = require "starvideos.provider.answer"
@@ -76,8 +76,8 @@ local READERS = {
   end,
   ["a base URL"] = link.normalise,
   ["a list of orders"] = manifest.read, ["a file of callers"] = callers.parse,
-  ["a form"] = function(text) multipart.parse(text, "b") end,
-  ["a content type"] = multipart.boundary,
+  ["a form"] = function(text) bodies.parts(text, "b") end,
+  ["a content type"] = bodies.boundary,
   ["a token"] = function(text)
     for _, header in ipairs { text, "Bearer " .. text, "Bearer x" .. text } do
       provider:handle { method = "GET", path = "/kyyReactApiServer/v1/result/x",
@@ -85,8 +85,8 @@ local READERS = {
     end
   end,
   ["a line of a gateway's log"] = function(text)
-    reports.line { name = "queue", state = "halted", reason = text }
-    reports.line { name = "notice", reason = text }
+    workers.line { name = "queue", state = "halted", reason = text }
+    workers.line { name = "notice", reason = text }
   end,
   ["the address of a ledger"] = function(text)
     locations.read(text)

@@ -9,7 +9,7 @@ local json = require "starvideos.base.json"
 local manifest = require "starvideos.fleet.manifest"
 local params = require "starvideos.cli.params"
 local prices = require "starvideos.provider.prices"
-local settings = require "starvideos.gateway.settings"
+local applications = require "starvideos.gateway.application"
 
 describe("what follows a whole value", function()
   local folder
@@ -50,7 +50,7 @@ describe("what follows a whole value", function()
     ["the settings of a gateway"] = { '{"hosts":["h:1"],"ledger":"/x.db"}',
       function(text)
         written("settings.json", text)
-        return fault_of(settings.read(folder))
+        return fault_of(applications.read_settings(folder))
       end },
     ["the body of a request"] = { '{"prompt":"a kite"}', function(text)
       return fault_of(body.parse("application/json", text))

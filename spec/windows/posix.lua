@@ -237,7 +237,7 @@ return {
       .. "there is none"]
       = TERMINAL,
   },
-  ["spec/unit/gateway/secret_spec.lua"] = {
+  ["spec/unit/gateway/callers_secret_spec.lua"] = {
     ["the secret of a gateway stays the same in its folder, for its owner alone"] = MODES,
   },
   ["spec/unit/ledger/init_spec.lua"] = {

@@ -12,7 +12,6 @@ local gateway_check = require "starvideos.cli.gateway_check"
 local json = require "starvideos.base.json"
 local locations = require "starvideos.ledger.location"
 local records = require "starvideos.cli.records"
-local secrets = require "starvideos.gateway.secret"
 local syntax = require "starvideos.nginx.syntax"
 local units = require "starvideos.gateway.nginx.unit"
 
@@ -49,7 +48,7 @@ In an nginx.conf of your own instead: nothing of nginx.conf here, but
 local CALLERS = "     who may order: cp %s/callers.example.json %s, and edit it\n"
 
 local function token_for(name)
-  local token = secrets.new()
+  local token = callers.new_token()
   return token, { name = name, token_sha256 = curl.sha256(token) }
 end
 

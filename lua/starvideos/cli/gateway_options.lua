@@ -216,7 +216,7 @@ local function kept(number)
   return number ~= 0 and number or nil
 end
 
--- What stands in settings.json, see `starvideos.gateway.settings`.
+-- What stands in settings.json, see `starvideos.gateway.application`.
 local function settings_of(job, reader, wanted)
   local given = job.options
   return {

@@ -7,13 +7,13 @@
 -- from no page at all.
 -- @module starvideos.gateway.access
 
+local body = require "starvideos.gateway.body"
 local c_locale = require "starvideos.base.c_locale"
 local callers = require "starvideos.gateway.callers"
 local contexts = require "starvideos.context"
 local curl = require "starvideos.curl"
-local secrets = require "starvideos.gateway.secret"
 local hosts = require "starvideos.nginx.host"
-local refusals = require "starvideos.gateway.refusal"
+local requests = require "starvideos.gateway.request"
 
 local _M = {}
 
@@ -41,7 +41,7 @@ _M.policy = {
 local LOCAL = { name = "local", limits = {}, origins = {} }
 
 local function refused(code, message)
-  return nil, refusals.new { status = 403, code = code, message = message }
+  return nil, requests.refusal { status = 403, code = code, message = message }
 end
 
 -- Where a proxy on this machine passes requests on, all the world is on it.
@@ -174,9 +174,9 @@ end
 -- @treturn ?table refusal
 function _M.begin_session(app, token, seconds)
   local holder = curl.sha256(token):sub(1, 16)
-  local text = holder .. "." .. secrets.new()
+  local text = holder .. "." .. callers.new_token()
   local ok, err = ledger_of(app):begin_session(curl.sha256(text), holder, seconds)
-  return ok and text, err and refusals.of(err)
+  return ok and text, err and requests.refusal_of(err)
 end
 
 local function session_key(text)
@@ -202,7 +202,7 @@ function _M.of_session(app, request)
     goes_on, err = ledger_of(app):has_session(curl.sha256(text))
   end
   if err then
-    return nil, refusals.of(err)
+    return nil, requests.refusal_of(err)
   end
   if goes_on then -- nobody fills the dict with what was made up
     app.shared:add(session_key(text), true, _M.policy.session)
@@ -222,7 +222,7 @@ function _M.end_session(app, request)
   local text = cookie_of(app, request)
   local ok, err = ledger_of(app):end_session(curl.sha256(text))
   if not ok then
-    return refusals.of(err)
+    return requests.refusal_of(err)
   end
   app.shared:set(session_key(text), false, _M.policy.session)
 end
@@ -259,7 +259,7 @@ function _M.wrong_token(app, request)
   -- Addresses share 4096 counts, so that many of them do not fill the memory.
   local key = "wrong " .. curl.sha256(request.remote or ""):sub(1, 3)
   local count = app.shared:incr(key, 1, 0, _M.policy.window) or 0
-  return count > _M.policy.failures and refusals.new { status = 429,
+  return count > _M.policy.failures and requests.refusal { status = 429,
     code = "too_many_sign_ins", retry_after = _M.policy.window, message = "too many"
       .. " wrong tokens came from this address; nothing was ordered: try again in"
       .. " a minute, with a right one at once" } or nil
@@ -270,7 +270,7 @@ local function unknown_caller(app, request, was_sent)
   if refusal then
     return nil, refusal
   end
-  return nil, refusals.new { status = 401,
+  return nil, requests.refusal { status = 401,
     code = was_sent and "invalid_api_key" or "missing_api_key",
     message = (was_sent and "no caller has this token"
       or "the request has no token") .. "; nothing was ordered: send yours as"
@@ -364,7 +364,7 @@ end
 -- @tparam table caller
 -- @treturn ?table refusal
 function _M.begin(app, caller)
-  return _M.count(app, caller.name, 1) > _M.policy.under_way and refusals.new {
+  return _M.count(app, caller.name, 1) > _M.policy.under_way and requests.refusal {
     status = 429, code = "rate_limit_exceeded", retry_after = 1, message = ("%d of"
       .. " your requests are under way, and that is the most; nothing was ordered:"
       .. " wait for their answers"):format(_M.policy.under_way) } or nil
@@ -399,6 +399,71 @@ function _M.preflight(request)
         .. " Idempotency-Key, Last-Event-ID, Range, *",
       ["Access-Control-Max-Age"] = "600" }
   end
+end
+
+-- For how long a session goes on: 30 days.
+local SESSION = 30 * 86400
+
+-- The cookie by which a page shows whose it is: a video element and an event stream
+-- can send no header, and no address holds a token. Scripts of the page cannot read it,
+-- and no other site's page sends it.
+local function cookie(app, request, value, seconds)
+  return ("%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict%s"):format(
+    _M.cookie_name(app, request), value, seconds,
+    _M.is_secure(app, request) and "; Secure" or "")
+end
+
+--- Sign in: `{"token": "…"}` gives the cookie.
+-- @tparam table app
+-- @tparam table request
+-- @treturn ?number status
+-- @treturn table `caller`, its name; or a refusal
+-- @treturn ?table headers
+function _M.sign_in(app, request)
+  if not app.callers then
+    return 200, { caller = "local" }
+  elseif _M.is_foreign(app, request) then
+    return refused("origin_not_allowed", "a page signs in at its own gateway"
+      .. " alone: send the token as the header Authorization: Bearer TOKEN")
+  end
+  local fields, refusal = body.read(request)
+  if not fields then
+    return nil, refusal
+  end
+  local token = _M.token(fields.token)
+  local caller = token and app.callers:find(token)
+  if not caller then
+    refusal = _M.wrong_token(app, request)
+    if refusal then
+      return nil, refusal
+    end
+    return nil, requests.refusal { status = 401, code = "invalid_api_key",
+      param = "token", message = "no caller has this token",
+      headers = { ["WWW-Authenticate"] = _M.CHALLENGE } }
+  end
+  local value
+  value, refusal = _M.begin_session(app, token, SESSION)
+  if not value then
+    return nil, refusal
+  end
+  return 200, { caller = caller.name },
+    { ["Set-Cookie"] = cookie(app, request, value, SESSION) }
+end
+
+--- Sign out: the session ends here at once, and a few seconds later at other gateways
+-- on the same ledger.
+-- @tparam table app
+-- @tparam table request
+-- @treturn ?number status
+-- @treturn table empty; or a refusal: the session goes on
+-- @treturn ?table headers
+function _M.sign_out(app, request)
+  local refusal = app.callers and not _M.is_foreign(app, request)
+    and _M.end_session(app, request)
+  if refusal then
+    return nil, refusal
+  end
+  return 200, {}, { ["Set-Cookie"] = cookie(app, request, "", 0) }
 end
 
 return _M

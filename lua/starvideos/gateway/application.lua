@@ -1,7 +1,7 @@
 --- What the handlers of a gateway share: its settings, callers and clients. Made
 -- before nginx starts its workers, and again at a reload.
 --
--- * `folder`: where everything lies; `settings`: see `starvideos.gateway.settings`
+-- * `folder`: where everything lies; `settings`: see `read_settings`
 -- * `callers`: see `starvideos.gateway.callers`; nil without a file of them
 -- * `secret`: of links, 64 hex digits
 -- * `api_key`: of the provider
@@ -9,7 +9,7 @@
 -- * `catalog`: of `starvideos.core`, the models of the edition
 -- * `now()`: Unix seconds
 -- * `shared`: the dictionary of all nginx workers, whose content may be lost
--- * `on_event`: what the clients tell, see `starvideos.gateway.event_log`
+-- * `on_event`: what the clients tell, see `starvideos.gateway.worker`
 -- * `generation`: of the start or reload that made it; `control`: of the worker in
 --   this nginx worker, see `client:work`
 -- * `client(name)`: the client whose account is a caller, nil: of no account
@@ -20,11 +20,95 @@ local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local json = require "starvideos.base.json"
 local prices = require "starvideos.provider.prices"
-local secrets = require "starvideos.gateway.secret"
-local settings = require "starvideos.gateway.settings"
 local starvideos = require "starvideos"
 
 local _M = {}
+
+local function is_text(value)
+  return type(value) == "string" and value ~= "", "a text"
+end
+
+local function is_path(value)
+  return type(value) == "string" and value:find "^/" ~= nil, "an absolute path"
+end
+
+local function is_number(value)
+  return type(value) == "number" and value > 0, "a number above 0"
+end
+
+local function is_boolean(value)
+  return type(value) == "boolean", "true or false"
+end
+
+local function are_texts(value)
+  local fine = type(value) == "table" and value[1] ~= nil
+  for _, item in pairs(fine and value or {}) do
+    fine = fine and is_text(item)
+  end
+  return fine, "a list of names"
+end
+
+local fields = { base_url = is_text, edition = is_text, insecure_http = is_boolean,
+  private_links = is_boolean, max_video = is_number, max_answer = is_number,
+  ca_file = is_path, ledger = is_text, callers = is_path, prices = is_path,
+  hosts = are_texts, public_url = is_text, is_tls = is_boolean, port = is_number,
+  keep_days = is_number, keep_bytes = is_number, interval = is_number, folder = is_path }
+
+local required = { "hosts", "ledger" }
+
+local function fault_in(settings)
+  for name, value in pairs(settings) do
+    if not fields[name] then
+      return ("%s is no setting"):format(tostring(name))
+    end
+    local fine, wanted = fields[name](value)
+    if not fine then
+      return ("%s must be %s"):format(name, wanted)
+    end
+  end
+  for _, name in ipairs(required) do
+    if settings[name] == nil then
+      return name .. " is missing"
+    end
+  end
+end
+
+--- Read what a gateway was started with: settings.json, which the command `gateway`
+-- writes. Paths are absolute, times in seconds, sizes in bytes.
+--
+-- * `base_url`, `edition`, `insecure_http`, `private_links`, `max_video`, `max_answer`,
+--   `ca_file`: of the provider, as `starvideos.new` takes them; nil: its defaults
+-- * `ledger`: a file or a URL
+-- * `callers`, `prices`: files, or nil
+-- * `hosts`: list of names that requests may be for, with their ports
+-- * `public_url`: what callers see, nil: as they asked
+-- * `is_tls`, `port`: how nginx listens
+-- * `keep_days`, `keep_bytes`: of videos, nil: for ever, and as much as there is
+-- * `interval`: between two polls of a task, nil: the library's
+-- * `folder`: of the videos, the secret and nginx's own files; nil: that of
+--   settings.json
+-- @tparam string folder of settings.json
+-- @treturn ?table settings, with `folder` always
+-- @treturn ?string what is wrong
+function _M.read_settings(folder)
+  local name = folder .. "/settings.json"
+  local file, why = io.open(name, "rb")
+  if not file then
+    return nil, "cannot read " .. why
+  end
+  local found, fault = json.decode(file:read "*a")
+  file:close()
+  if type(found) ~= "table" then
+    fault = fault and "no JSON: " .. fault or "no JSON object"
+  else
+    fault = fault_in(found)
+  end
+  if fault then
+    return nil, name .. ": " .. fault
+  end
+  found.folder = found.folder or folder
+  return found
+end
 
 local function read(path)
   local file, why = io.open(path, "rb")
@@ -77,7 +161,7 @@ end
 local function read_files(app)
   local wanted = app.settings
   local why
-  app.secret, why = secrets.of(app.folder)
+  app.secret, why = callers.secret_of(app.folder)
   if not why and wanted.callers then
     app.callers, why = parsed(wanted.callers, callers.parse)
   end
@@ -94,7 +178,7 @@ end
 -- @treturn ?table app
 -- @treturn ?string what is wrong
 function _M.new(folder)
-  local wanted, why = settings.read(folder)
+  local wanted, why = _M.read_settings(folder)
   local fine = wanted
   if wanted then
     fine, why = databases.check(wanted.ledger)

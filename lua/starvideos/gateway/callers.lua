@@ -15,6 +15,7 @@
 -- @module starvideos.gateway.callers
 
 local c_locale = require "starvideos.base.c_locale"
+local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local json = require "starvideos.base.json"
 
@@ -336,6 +337,88 @@ function Callers:need_prices()
     end
   end
   return false
+end
+
+-- What a caller may spend is made a limit of the ledger: that counts what was sent, and
+-- holds for all who use it. The callers whose caps this process has seen there:
+local held = setmetatable({}, { __mode = "k" })
+
+-- The cap in the ledger in millionths; nil where there is none.
+local function cap_there(list, name, per)
+  for _, limit in ipairs(list) do
+    if limit.kind == "spend" and limit.account == name and limit.per == per then
+      return math.floor(limit.cap * MILLION + 0.5)
+    end
+  end
+end
+
+-- The calls of `client:limits` by which the ledger gets the caps of a caller.
+local function changes_of(caller, list)
+  local changes = {}
+  for _, per in ipairs { "day", "total" } do
+    local cap = caller.limits.per == per and caller.limits.spend or nil
+    if cap ~= cap_there(list, caller.name, per) then
+      -- What is set comes before what is removed.
+      table.insert(changes, cap and 1 or #changes + 1, { account = caller.name,
+        per = per, spend = cap and cap / MILLION or false })
+    end
+  end
+  return changes
+end
+
+--- See that the ledger has the caps of a caller. Once it has them, it is not
+-- asked again before the file is read again.
+-- @tparam table app
+-- @tparam table caller
+-- @treturn ?boolean true
+-- @treturn ?table err of the ledger
+function _M.hold_cap(app, caller)
+  if held[caller] or not app.callers then
+    return true
+  end
+  local client = app.client(caller.name)
+  local list, err = client:limits()
+  if not list then
+    return nil, err
+  end
+  for _, change in ipairs(changes_of(caller, list)) do
+    list, err = client:limits(change)
+    if not list then
+      return nil, err
+    end
+  end
+  held[caller] = true
+  return true
+end
+
+local BYTES = 32
+
+--- A word that nobody can guess.
+-- @treturn string 64 hex digits
+function _M.new_token()
+  return (assert(core.random_bytes(BYTES)):gsub(".", function(byte)
+    return ("%02x"):format(byte:byte())
+  end))
+end
+
+--- The word by which a gateway signs its links; made where it is not there, and then the
+-- same for ever: a link outlives a restart.
+-- @tparam string folder
+-- @treturn ?string 64 hex digits
+-- @treturn ?string what is wrong
+function _M.secret_of(folder)
+  local path = folder .. "/secret"
+  local file, why = io.open(path, "rb")
+  local text = file and file:read "*a"
+  if not file and core.private_file(path) then
+    file, why = io.open(path, "wb")
+    text = _M.new_token()
+    why = file and not file:write(text) and "it cannot be written" or why
+  end
+  if not file or not file:close() or #text ~= 2 * BYTES then
+    return nil, ("%s is no secret (%s): remove it"):format(path, why or "cut off")
+  end
+  return text
 end
 
 return _M

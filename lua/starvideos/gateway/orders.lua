@@ -10,13 +10,13 @@
 
 local admit = require "starvideos.fleet.admit"
 local c_locale = require "starvideos.base.c_locale"
-local caps = require "starvideos.gateway.cap"
+local callers = require "starvideos.gateway.callers"
 local contexts = require "starvideos.context"
 local errors = require "starvideos.errors"
 local limit_kinds = require "starvideos.ledger.limit_kinds"
 local order_feed = require "starvideos.gateway.order_feed"
 local records = require "starvideos.ledger.record"
-local refusals = require "starvideos.gateway.refusal"
+local requests = require "starvideos.gateway.request"
 
 local _M = {}
 
@@ -166,7 +166,7 @@ function bars.halt()
 end
 
 local function conflict()
-  return refusals.new { status = 409, code = "idempotency_conflict",
+  return requests.refusal { status = 409, code = "idempotency_conflict",
     retry = false, message = "an order of this Idempotency-Key is there, with"
       .. " other parameters; nothing was ordered: take another key for another"
       .. " order" }
@@ -177,7 +177,7 @@ local uncertain = { ledger = true, cancelled = true }
 
 -- Not 503: programs repeat that, and without a key that is another order.
 local function not_known()
-  return refusals.new { status = 507, code = "outcome_unknown",
+  return requests.refusal { status = 507, code = "outcome_unknown",
     message = "the orders cannot be written now, and it is not known whether this"
       .. " one was: look for it among yours, or repeat it with the same"
       .. " Idempotency-Key, before you order it again" }
@@ -191,7 +191,7 @@ end
 -- @treturn ?table entry
 -- @treturn ?table refusal
 function _M.place(app, caller, wanted)
-  local ok, err = caps.hold(app, caller)
+  local ok, err = callers.hold_cap(app, caller)
   local found
   if ok then
     found, err = admit.run(context_of(app, caller), wanted.params, {
@@ -201,11 +201,11 @@ function _M.place(app, caller, wanted)
   if ok and not found and uncertain[err.kind] and not err.misplaced then
     return nil, not_known()
   elseif not found then
-    return nil, refusals.of(errors.is(err) and err or { kind = "internal" })
+    return nil, requests.refusal_of(errors.is(err) and err or { kind = "internal" })
   elseif found.verdict == "conflict" then
     return nil, conflict()
   elseif found.verdict == "barred" then
-    return nil, refusals.new(bars[found.limit](found))
+    return nil, requests.refusal(bars[found.limit](found))
   elseif found.verdict == "new" then
     order_feed.note(found.row.order_id, { state = "queued" })
     if app.control then
@@ -220,7 +220,7 @@ end
 local function rows_of(app, caller, filter)
   filter.account = caller.name
   local rows, err = context_of(app, caller).ledger:requests(filter)
-  return rows, err and refusals.of(err)
+  return rows, err and requests.refusal_of(err)
 end
 
 -- The order's id in a gateway's.
@@ -238,13 +238,13 @@ end
 function _M.find(app, caller, id)
   local order_id = order_id_of(id)
   if not order_id then
-    return nil, refusals.not_found()
+    return nil, requests.not_found()
   end
   local rows, refusal = rows_of(app, caller, { ids = { order_id }, limit = 1 })
   if not rows then
     return nil, refusal
   elseif not rows[1] then
-    return nil, refusals.not_found()
+    return nil, requests.not_found()
   end
   return _M.entry_of(app, rows[1])
 end
@@ -273,7 +273,7 @@ function _M.list(app, caller, page)
   if page.after then
     after = order_id_of(page.after)
     if not after then
-      return nil, refusals.not_found()
+      return nil, requests.not_found()
     end
   end
   local rows, refusal = rows_of(app, caller, { after = after,
@@ -304,15 +304,39 @@ function _M.delete(app, caller, id)
   local deleted, err = context.ledger:delete_request(entry.order_id)
   if deleted == false and (entry.status == "queued"
     or entry.status == "in_progress") then
-    return nil, refusals.new { status = 409, code = "video_running",
+    return nil, requests.refusal { status = 409, code = "video_running",
       retry = false, message = "the video is still being made, and no order can"
         .. " be taken back: delete it when it has ended" }
   elseif not deleted then
-    return nil, err and refusals.of(err) or refusals.not_found()
+    return nil, err and requests.refusal_of(err) or requests.not_found()
   end
   order_feed.note(entry.order_id, { state = "deleted" })
   context.runtime:disk("remove", entry.file)
   return entry
+end
+
+local MAX_KEY = 255
+
+--- Which order a create repeats, as its head says.
+-- @tparam table request
+-- @treturn ?table `key` (the caller's own of the order, or nil), `attempt` (how
+--   often the client has tried before, or nil), `began` (Unix seconds, of the
+--   request)
+-- @treturn ?table refusal
+function _M.idempotency(request)
+  local key = request.header "Idempotency-Key"
+  if key and (key == "" or #key > MAX_KEY or key:find "[^\32-\126]") then
+    return nil, requests.refusal { status = 400, code = "invalid_value",
+      param = "Idempotency-Key", message = ("Idempotency-Key must be 1 to %d"
+        .. " characters of ASCII; nothing was ordered"):format(MAX_KEY) }
+  end
+  local attempt = request.header "X-Stainless-Retry-Count"
+  if attempt and not attempt:find "^%d%d?%d?$" then -- else it were a new order
+    return nil, requests.refusal { status = 400, code = "invalid_value",
+      param = "X-Stainless-Retry-Count", message = "X-Stainless-Retry-Count must"
+        .. " be a whole number of 3 digits at most; nothing was ordered" }
+  end
+  return { key = key, attempt = tonumber(attempt), began = request.began }
 end
 
 return _M

@@ -8,9 +8,9 @@ local access = require "starvideos.gateway.access"
 local json = require "starvideos.base.json"
 local order_feed = require "starvideos.gateway.order_feed"
 local metrics = require "starvideos.gateway.metrics"
-local openai = require "starvideos.gateway.dialect.openai"
+local openai = require "starvideos.gateway.openai"
 local orders = require "starvideos.gateway.orders"
-local refusals = require "starvideos.gateway.refusal"
+local requests = require "starvideos.gateway.request"
 local utf8 = require "starvideos.base.utf8"
 
 local _M = {}
@@ -82,7 +82,7 @@ local function refusal_of(app, name)
   if not is_full and total < _M.policy.of_all then
     return nil
   end
-  return refusals.new { status = 429, code = "rate_limit_exceeded",
+  return requests.refusal { status = 429, code = "rate_limit_exceeded",
     retry_after = _M.policy.retry_after, message = (is_full
       and "you have %d event streams open, and that is the most"
       or "%d event streams are open, and that is the most"):format(

@@ -7,7 +7,7 @@ local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
 local gateways = require "spec.fixtures.gateway"
 local json = require "starvideos.base.json"
-local links = require "starvideos.gateway.signed_url"
+local contents = require "starvideos.gateway.content"
 local sandbox = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
@@ -345,7 +345,7 @@ describe("this library before a gateway", function()
     end)
 
     it("asks for another one when it has expired", function()
-      local expired = gateway.url .. links.sign({ secret = ("5e"):rep(32) },
+      local expired = gateway.url .. contents.signed_path({ secret = ("5e"):rep(32) },
         video, os.time() - 7200)
       assert.equal(410, ask(expired).status)
       assert(new():download({ id = video.id, status = "completed",

@@ -1,7 +1,7 @@
 -- What a caller is told where an order was not placed, or may have been.
 
 local admit = require "starvideos.fleet.admit"
-local caps = require "starvideos.gateway.cap"
+local callers = require "starvideos.gateway.callers"
 local contexts = require "starvideos.context"
 local errors = require "starvideos.errors"
 local orders = require "starvideos.gateway.orders"
@@ -12,7 +12,7 @@ describe("an order that the ledger did not answer for", function()
   before_each(function()
     snapshot = assert:snapshot()
     stub(contexts, "of", {})
-    stub(caps, "hold", true)
+    stub(callers, "hold_cap", true)
   end)
   after_each(function() snapshot:revert() end)
 
@@ -37,7 +37,7 @@ describe("an order that the ledger did not answer for", function()
 
   it("is not there where it was not even begun", function()
     local err = errors.new { kind = "ledger", message = "away" }
-    stub(caps, "hold", nil, err)
+    stub(callers, "hold_cap", nil, err)
     local refusal = refusal_of(err)
     assert.truthy(refusal.message:find("nothing was ordered", 1, true))
   end)
@@ -55,7 +55,7 @@ describe("an order that is barred by a limit of spend", function()
   before_each(function()
     snapshot = assert:snapshot()
     stub(contexts, "of", {})
-    stub(caps, "hold", true)
+    stub(callers, "hold_cap", true)
   end)
   after_each(function() snapshot:revert() end)
 
@@ -82,7 +82,7 @@ describe("a repeated order whose parameters were deleted", function()
   it("is shown as it was asked for", function()
     local snapshot = assert:snapshot()
     stub(contexts, "of", {})
-    stub(caps, "hold", true)
+    stub(callers, "hold_cap", true)
     stub(records, "order", { id = ("0a"):rep(16), state = "failed", params = {} })
     stub(admit, "run", { verdict = "known", row = {} })
     local entry = orders.place({ folder = "/f", settings = {},

@@ -1,12 +1,68 @@
 --- OpenAI's `/v1/videos`: its fields and objects, and the provider's fields beside
 -- them. What cannot be said in the provider's fields is refused, never guessed.
--- @module starvideos.gateway.dialect.openai
+-- @module starvideos.gateway.openai
 
+local body = require "starvideos.gateway.body"
 local json = require "starvideos.base.json"
-local refusals = require "starvideos.gateway.refusal"
-local sizes = require "starvideos.gateway.dialect.size"
+local orders = require "starvideos.gateway.orders"
+local requests = require "starvideos.gateway.request"
 
 local _M = {}
+
+-- In pixels; the shorter side is the resolution's number. nil where the ratio
+-- gives no whole number of them.
+local function size_of(resolution, ratio)
+  local short = tonumber(resolution:match "^(%d+)p$")
+  local across, down = ratio:match "^(%d+):(%d+)$"
+  if not short or not across then
+    return nil
+  end
+  across, down = tonumber(across), tonumber(down)
+  local least = math.min(across, down)
+  local width, height = short * across / least, short * down / least
+  if width % 1 == 0 and height % 1 == 0 then
+    return ("%.0fx%.0f"):format(width, height)
+  end
+end
+
+--- The sizes of a model.
+-- @tparam table row the model's row of the catalog
+-- @treturn table list of `size`, `resolution`, `ratio`, maybe empty
+function _M.sizes(row)
+  local sizes = {}
+  for _, resolution in ipairs(row.resolution and row.resolution.values or {}) do
+    for _, ratio in ipairs(row.ratio and row.ratio.values or {}) do
+      sizes[#sizes + 1] = { size = size_of(resolution, ratio),
+        resolution = resolution, ratio = ratio }
+    end
+  end
+  return sizes
+end
+
+--- What a size is for the provider.
+-- @tparam table row the model's row of the catalog
+-- @param size as the caller gave it
+-- @treturn ?table of `resolution` and `ratio`; nil where the model does not have
+--   that size
+function _M.find_size(row, size)
+  for _, found in ipairs(_M.sizes(row)) do
+    if found.size and found.size == size then
+      return found
+    end
+  end
+end
+
+--- The size of what was ordered; what the order leaves out is as the provider
+-- documents it.
+-- @tparam table row the model's row of the catalog
+-- @tparam table params
+-- @treturn ?string nil where nobody knows
+function _M.size(row, params)
+  local resolution = params.resolution or row.resolution
+    and row.resolution.default
+  local ratio = params.ratio or row.ratio and row.ratio.default
+  return resolution and ratio and size_of(resolution, ratio)
+end
 
 local NOTHING = "; nothing was ordered"
 
@@ -47,7 +103,7 @@ end
 -- What to say instead of a size that the model does not have.
 local function size_refusal(row, size)
   local names = {}
-  for _, found in ipairs(sizes.list(row)) do
+  for _, found in ipairs(_M.sizes(row)) do
     names[#names + 1] = found.size
   end
   if names[1] then
@@ -60,7 +116,7 @@ local function size_refusal(row, size)
 end
 
 function put.size(params, size, row)
-  local found = row and sizes.find(row, size)
+  local found = row and _M.find_size(row, size)
   if found then
     params.resolution, params.ratio = found.resolution, found.ratio
   elseif row then
@@ -126,7 +182,7 @@ local function sentence(violations)
 end
 
 local function refuse(violations)
-  return refusals.new { status = 400, code = violations[1].code,
+  return requests.refusal { status = 400, code = violations[1].code,
     param = violations[1].field, message = sentence(violations),
     violations = violations }
 end
@@ -209,18 +265,136 @@ function _M.object(entry, catalog)
     error = or_null(entry.error),
     prompt = or_null(params.prompt),
     seconds = or_null(seconds_of(row, params)),
-    size = or_null(row and sizes.of(row, params)),
+    size = or_null(row and _M.size(row, params)),
     remixed_from_video_id = json.null,
   }
 end
 
 --- A refusal as OpenAI's API shows it.
--- @tparam table refusal see `starvideos.gateway.refusal`
+-- @tparam table refusal see `starvideos.gateway.request`
 -- @treturn table
 function _M.error(refusal)
   return { error = { message = refusal.message, type = refusal.type,
     code = or_null(refusal.code), param = or_null(refusal.param),
     violations = refusal.violations } }
+end
+
+-- Of orders on a page.
+local USUAL_LIMIT = 20
+local MAX_LIMIT = 100
+
+-- Of the orders on a page, which has one at least; the next page has the others.
+local MAX_BYTES = 524288
+
+local function refuse_argument(param, message)
+  return nil, requests.refusal { status = 400, code = "invalid_value", param = param,
+    message = message }
+end
+
+local function model_object(row)
+  return { id = row.name, object = "model", created = 0, owned_by = "starvideos" }
+end
+
+--- List the models.
+function _M.models(app)
+  local data = {}
+  for index, row in ipairs(app.catalog:models()) do
+    data[index] = model_object(row)
+  end
+  return 200, { object = "list", data = data }
+end
+
+--- Show a model.
+function _M.model(app, _, name)
+  local row = app.catalog:model(name)
+  if not row then
+    return nil, requests.refusal { status = 404, code = "model_not_found",
+      param = "model", message = "there is no model of this name" }
+  end
+  return 200, model_object(row)
+end
+
+--- Place an order.
+function _M.create(app, request)
+  local wanted, refusal = orders.idempotency(request)
+  if not wanted then
+    return nil, refusal
+  end
+  local fields, entry
+  fields, refusal = body.read(request)
+  if fields then
+    wanted.params, refusal = _M.params_of(fields, app.catalog)
+  end
+  if not wanted.params then
+    return nil, refusal
+  end
+  entry, refusal = orders.place(app, request.caller, wanted)
+  if not entry then
+    return nil, _M.retold(refusal, fields)
+  end
+  return 200, _M.object(entry, app.catalog)
+end
+
+--- Show an order.
+function _M.retrieve(app, request, id)
+  local entry, refusal = orders.find(app, request.caller, id)
+  if not entry then
+    return nil, refusal
+  end
+  return 200, _M.object(entry, app.catalog)
+end
+
+local directions = { asc = true, desc = true }
+
+-- Which page is asked for.
+local function page_of(args)
+  local limit = args.limit == nil and USUAL_LIMIT
+    or tonumber(tostring(args.limit):match "^%d%d?%d?$")
+  local order = args.order == nil and "desc" or args.order
+  if not limit or limit < 1 or limit > MAX_LIMIT then
+    return refuse_argument("limit", ("limit must be a whole number from 1 to %d"):format(
+      MAX_LIMIT))
+  elseif not directions[order] then
+    return refuse_argument("order", "order must be asc or desc, by the time of the order")
+  elseif args.after == true then
+    return refuse_argument("after", "after must be the id of the last video of the page"
+      .. " before")
+  end
+  return { limit = limit, order = order, after = args.after }
+end
+
+--- List a caller's orders, a page at a time.
+function _M.list(app, request)
+  local page, refusal = page_of(request.args())
+  if not page then
+    return nil, refusal
+  end
+  local entries, more = orders.list(app, request.caller, page)
+  if not entries then
+    return nil, more
+  end
+  local data, bytes = {}, 0
+  for index, entry in ipairs(entries) do
+    local object = _M.object(entry, app.catalog)
+    bytes = bytes + #json.encode(object)
+    if index > 1 and bytes > MAX_BYTES then
+      more = true
+      break
+    end
+    data[index] = object
+  end
+  return 200, { object = "list", data = data[1] and data or json.empty_list,
+    first_id = data[1] and data[1].id or json.null,
+    last_id = data[1] and data[#data].id or json.null, has_more = more }
+end
+
+--- Delete an order that has ended, with its video.
+function _M.delete(app, request, id)
+  local entry, refusal = orders.delete(app, request.caller, id)
+  if not entry then
+    return nil, refusal
+  end
+  return 200, { id = entry.id, object = "video.deleted", deleted = true }
 end
 
 return _M

@@ -1,6 +1,6 @@
 -- Links to videos, which expire and cannot be made by others.
 
-local links = require "starvideos.gateway.signed_url"
+local contents = require "starvideos.gateway.content"
 
 local NOW = 1700000000
 
@@ -19,21 +19,21 @@ describe("a link", function()
   end
 
   local function why(id, args, now)
-    local ok, refusal = links.check(app, id, args, now or NOW)
+    local ok, refusal = contents.check_signed(app, id, args, now or NOW)
     return not ok and refusal.status or nil, refusal and refusal.message
   end
 
   it("names the video, and is good for an hour", function()
-    local path, args = parts(links.sign(app, entry, NOW))
+    local path, args = parts(contents.signed_path(app, entry, NOW))
     assert.equal("/v1/files/" .. entry.id .. ".mp4", path)
     assert.equal(tostring(NOW + 3600), args.expires)
-    assert.is_true(links.check(app, entry.id, args, NOW))
-    assert.is_true(links.check(app, entry.id, args, NOW + 3599.9))
+    assert.is_true(contents.check_signed(app, entry.id, args, NOW))
+    assert.is_true(contents.check_signed(app, entry.id, args, NOW + 3599.9))
     assert.equal(410, (why(entry.id, args, NOW + 3600)))
   end)
 
   it("is good for no other video, and no other time", function()
-    local _, args = parts(links.sign(app, entry, NOW))
+    local _, args = parts(contents.signed_path(app, entry, NOW))
     assert.equal(403, (why("video_" .. ("0b"):rep(16), args)))
     assert.equal(403, (why(entry.id, { expires = "9999999999",
       signature = args.signature })))
@@ -44,12 +44,12 @@ describe("a link", function()
   end)
 
   it("cannot be made without the secret", function()
-    local _, args = parts(links.sign({ secret = ("ac"):rep(32) }, entry, NOW))
+    local _, args = parts(contents.signed_path({ secret = ("ac"):rep(32) }, entry, NOW))
     assert.equal(403, (why(entry.id, args)))
   end)
 
   it("is refused where a part of it is missing or altered", function()
-    local _, args = parts(links.sign(app, entry, NOW))
+    local _, args = parts(contents.signed_path(app, entry, NOW))
     local signature = args.signature
     local last = signature:sub(-1) == "0" and "1" or "0"
     for _, case in ipairs { {}, { expires = args.expires },
@@ -66,20 +66,20 @@ describe("a link", function()
   end)
 
   it("shows nothing of the secret", function()
-    assert.is_nil(links.sign(app, entry, NOW):find(app.secret, 1, true))
+    assert.is_nil(contents.signed_path(app, entry, NOW):find(app.secret, 1, true))
   end)
 
   it("has the address that the caller asked at", function()
-    local url = links.url(app, { scheme = "http", host = "127.0.0.1:8080" },
+    local url = contents.signed_url(app, { scheme = "http", host = "127.0.0.1:8080" },
       entry)
-    assert.equal("http://127.0.0.1:8080" .. links.sign(app, entry, NOW), url)
+    assert.equal("http://127.0.0.1:8080" .. contents.signed_path(app, entry, NOW), url)
   end)
 
   it("has the public address where there is one", function()
     local public = { secret = app.secret, now = app.now,
       settings = { public_url = "https://videos.example/team/" } }
-    local url = links.url(public, { scheme = "http", host = "10.0.0.1" }, entry)
-    assert.equal("https://videos.example/team" .. links.sign(app, entry, NOW),
+    local url = contents.signed_url(public, { scheme = "http", host = "10.0.0.1" }, entry)
+    assert.equal("https://videos.example/team" .. contents.signed_path(app, entry, NOW),
       url)
   end)
 end)

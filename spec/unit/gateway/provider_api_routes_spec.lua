@@ -4,11 +4,10 @@
 local content = require "starvideos.gateway.content"
 local core = require "starvideos.core"
 local json = require "starvideos.base.json"
-local links = require "starvideos.gateway.signed_url"
 local orders = require "starvideos.gateway.orders"
-local provider = require "starvideos.gateway.api.provider"
-local refusals = require "starvideos.gateway.refusal"
-local router = require "starvideos.gateway.router"
+local provider_api = require "starvideos.gateway.provider_api"
+local requests = require "starvideos.gateway.request"
+local gateways = require "starvideos.gateway"
 
 local NOW, ENDPOINT = 1700000000, "/v1/videos/videos"
 local ID = "video_" .. ("0a"):rep(16)
@@ -41,7 +40,7 @@ local function answer(room, name, ...)
 end
 
 local function none()
-  return refusals.not_found()
+  return requests.not_found()
 end
 
 local snapshot
@@ -52,8 +51,8 @@ describe("a create of the provider's", function()
   it("has an address for every endpoint of the catalog", function()
     for _, row in ipairs(app.catalog:models()) do
       for _, prefix in ipairs { "", "/kyyReactApiServer" } do
-        local route, match = router.find("POST", prefix .. row.endpoint)
-        assert.equal("create", route.name)
+        local route, match = gateways.find_route("POST", prefix .. row.endpoint)
+        assert.equal(provider_api.create, route.run)
         assert.equal(row.endpoint, match)
       end
     end
@@ -62,7 +61,7 @@ describe("a create of the provider's", function()
   it("places the order that the fields say", function()
     local seen = answer(orders, "place", entry())
     local fields = { model = "videos", prompt = "Rain", duration = 4 }
-    local status, task = provider.create(app, request { fields = fields },
+    local status, task = provider_api.create(app, request { fields = fields },
       ENDPOINT)
     assert.same({ 200, ID, "queued" }, { status, task.id, task.status })
     assert.equal(json.null, task.video_url)
@@ -71,7 +70,7 @@ describe("a create of the provider's", function()
 
   it("tells the orders its key", function()
     local seen = answer(orders, "place", entry())
-    provider.create(app, request { headers = { ["Idempotency-Key"] = "k",
+    provider_api.create(app, request { headers = { ["Idempotency-Key"] = "k",
       ["Content-Type"] = "application/json" } }, ENDPOINT)
     assert.equal("k", seen[1][3].key)
   end)
@@ -83,7 +82,7 @@ describe("a create of the provider's", function()
       { 400, { headers = { ["Idempotency-Key"] = "" } } },
       { 415, { headers = { ["Content-Type"] = "text/plain" } } },
     } do
-      local status, refusal = provider.create(app, request(case[2]), ENDPOINT)
+      local status, refusal = provider_api.create(app, request(case[2]), ENDPOINT)
       assert.is_nil(status)
       assert.equal(case[1], refusal.status)
     end
@@ -93,7 +92,7 @@ describe("a create of the provider's", function()
   it("is refused as the orders refuse it", function()
     local refusal = none()
     answer(orders, "place", nil, refusal)
-    local status, value = provider.create(app, request {}, ENDPOINT)
+    local status, value = provider_api.create(app, request {}, ENDPOINT)
     assert.is_nil(status)
     assert.equal(refusal, value)
   end)
@@ -102,7 +101,7 @@ end)
 describe("a query of the provider's", function()
   local function queried(status)
     local seen = answer(orders, "find", entry(status))
-    local code, task = provider.query(app, request {}, ID)
+    local code, task = provider_api.query(app, request {}, ID)
     assert.equal(200, code)
     assert.same({ app, caller, ID }, seen[1])
     orders.find:revert()
@@ -110,7 +109,7 @@ describe("a query of the provider's", function()
   end
 
   it("has a link to a completed video, and to no other", function()
-    assert.equal("http://localhost:8080" .. links.sign(app, entry(), NOW),
+    assert.equal("http://localhost:8080" .. content.signed_path(app, entry(), NOW),
       queried("completed").video_url)
     for _, status in ipairs { "queued", "in_progress", "failed" } do
       assert.equal(json.null, queried(status).video_url)
@@ -120,7 +119,7 @@ describe("a query of the provider's", function()
   it("finds nothing where there is nothing", function()
     local refusal = none()
     answer(orders, "find", nil, refusal)
-    assert.equal(refusal, select(2, provider.query(app, request {}, "x")))
+    assert.equal(refusal, select(2, provider_api.query(app, request {}, "x")))
   end)
 end)
 
@@ -139,8 +138,8 @@ describe("a link's video", function()
     stub(content, "send", function(given)
       sent = given
     end)
-    local args = args_of(links.sign(app, made, NOW))
-    provider.file(app, request { args = args }, ID)
+    local args = args_of(content.signed_path(app, made, NOW))
+    provider_api.file(app, request { args = args }, ID)
     assert.equal(made, sent)
     assert.is_nil(seen[1][2].name)
     assert.equal(ID, seen[1][3])
@@ -148,9 +147,9 @@ describe("a link's video", function()
 
   it("is not even looked for without one", function()
     local seen = answer(orders, "find", entry "completed")
-    local expired = args_of(links.sign(app, entry(), NOW - 3600))
+    local expired = args_of(content.signed_path(app, entry(), NOW - 3600))
     for status, args in pairs { [403] = {}, [410] = expired } do
-      local code, refusal = provider.file(app, request { args = args }, ID)
+      local code, refusal = provider_api.file(app, request { args = args }, ID)
       assert.is_nil(code)
       assert.equal(status, refusal.status)
     end
@@ -159,8 +158,8 @@ describe("a link's video", function()
 
   it("is not found once its order is deleted", function()
     answer(orders, "find", nil, none())
-    local args = args_of(links.sign(app, entry(), NOW))
-    local _, refusal = provider.file(app, request { args = args }, ID)
+    local args = args_of(content.signed_path(app, entry(), NOW))
+    local _, refusal = provider_api.file(app, request { args = args }, ID)
     assert.equal(404, refusal.status)
   end)
 end)

@@ -2,9 +2,9 @@
 
 local core = require "starvideos.core"
 local json = require "starvideos.base.json"
-local openai = require "starvideos.gateway.api.openai"
+local openai = require "starvideos.gateway.openai"
 local orders = require "starvideos.gateway.orders"
-local refusals = require "starvideos.gateway.refusal"
+local requests = require "starvideos.gateway.request"
 
 local app = { catalog = core.catalog() }
 local caller = { name = "ada" }
@@ -93,7 +93,7 @@ describe("a create", function()
   end)
 
   it("is refused by the body, by OpenAI's fields and by the orders", function()
-    local seen = answer("place", nil, refusals.new { status = 400, message = "m",
+    local seen = answer("place", nil, requests.refusal { status = 400, message = "m",
       violations = { { field = "duration", code = "required",
         message = "duration is required" } } })
     assert.equal("invalid_json", refused(400, openai.create(app,
@@ -127,7 +127,7 @@ describe("a list", function()
   end)
 
   it("is refused where the page makes no sense, or orders say no", function()
-    local seen = answer("list", nil, refusals.not_found())
+    local seen = answer("list", nil, requests.not_found())
     for _, args in ipairs { { limit = "0" }, { limit = "101" }, { limit = "x" },
       { limit = "" }, { limit = true }, { limit = "1.5" }, { order = "up" },
       { order = true }, { after = true } } do
@@ -146,8 +146,8 @@ it("an order is shown and deleted, or refused", function()
   assert.same({ 200, "video_1" }, { status, value.id })
   assert.same({ 200, { id = "video_1", object = "video.deleted",
     deleted = true } }, { openai.delete(app, request {}, "video_1") })
-  answer("find", nil, refusals.not_found())
-  answer("delete", nil, refusals.not_found())
+  answer("find", nil, requests.not_found())
+  answer("delete", nil, requests.not_found())
   refused(404, openai.retrieve(app, request {}, "video_1"))
   refused(404, openai.delete(app, request {}, "video_1"))
 end)

@@ -4,7 +4,6 @@ local curl = require "starvideos.curl"
 local files = require "spec.fixtures.files"
 local guard = require "starvideos.gateway.access"
 local json = require "starvideos.base.json"
-local session = require "starvideos.gateway.session"
 local starvideos = require "starvideos"
 
 describe("signing in to a gateway", function()
@@ -53,7 +52,7 @@ describe("signing in to a gateway", function()
   end
 
   local function sign_in(token, change)
-    return session.create(app, request(json.encode { token = token }, change))
+    return guard.sign_in(app, request(json.encode { token = token }, change))
   end
 
   local function assert_refused(status, code, got, refusal)
@@ -106,7 +105,7 @@ describe("signing in to a gateway", function()
   it("ends with its time, its token and the sign-out, and is not forged", function()
     local cookie, other = cookie_of "token-of-ann", cookie_of "token-of-ann"
     assert.equal("ann", caller_of(cookie))
-    assert.equal(200, (session.delete(app, with(cookie))))
+    assert.equal(200, (guard.sign_out(app, with(cookie))))
     assert.is_nil(caller_of(cookie))
     assert.equal("ann", caller_of(other))
     assert.is_nil(caller_of((other:gsub("%x$", function(digit)
@@ -126,7 +125,7 @@ describe("signing in to a gateway", function()
     local cookie, here = cookie_of "token-of-ann", counts
     counts = {} -- another gateway's
     assert.equal("ann", caller_of(cookie))
-    session.delete(app, with(cookie))
+    guard.sign_out(app, with(cookie))
     counts = {}
     assert.is_nil(caller_of(cookie))
     counts = here
@@ -144,12 +143,12 @@ describe("signing in to a gateway", function()
       ledger.has_session, ledger.begin_session, ledger.end_session = silent,
         silent, silent
       assert_refused(503, "ledger_unavailable", caller_of(cookie))
-      assert_refused(503, "ledger_unavailable", session.delete(app, with(cookie)))
+      assert_refused(503, "ledger_unavailable", guard.sign_out(app, with(cookie)))
       assert_refused(503, "ledger_unavailable", sign_in "token-of-ann")
       assert.equal(3, asked)
       ledger.has_session = nil
       assert.equal("ann", caller_of(cookie))
-      assert_refused(503, "ledger_unavailable", session.delete(app, with(cookie)))
+      assert_refused(503, "ledger_unavailable", guard.sign_out(app, with(cookie)))
       assert.equal("ann", caller_of(cookie))
     end)
 
@@ -167,7 +166,7 @@ describe("signing in to a gateway", function()
     for _, made_up in ipairs { "", "x", ("0"):rep(64), ("0"):rep(16) .. "."
       .. ("0"):rep(64), curl.sha256("token-of-ann"):sub(1, 15) .. ".0" } do
       assert.is_nil(caller_of(guard.COOKIE .. "=" .. made_up))
-      assert.equal(200, (session.delete(app, with(guard.COOKIE .. "=" .. made_up))))
+      assert.equal(200, (guard.sign_out(app, with(guard.COOKIE .. "=" .. made_up))))
     end
   end)
 
@@ -180,7 +179,7 @@ describe("signing in to a gateway", function()
       assert.truthy(refusal.headers["WWW-Authenticate"])
       assert.is_nil(refusal.message:find("token-of", 1, true))
     end
-    assert_refused(400, "invalid_json", session.create(app, request "{"))
+    assert_refused(400, "invalid_json", guard.sign_in(app, request "{"))
   end)
 
   it("lets a right token in however often its address has guessed", function()
@@ -217,7 +216,7 @@ describe("signing in to a gateway", function()
   end)
 
   it("ends with the cookie", function()
-    local status, _, headers = session.delete(app, request "")
+    local status, _, headers = guard.sign_out(app, request "")
     assert.equal(200, status)
     assert.equal("starvideos_session=; Path=/; Max-Age=0; HttpOnly;"
       .. " SameSite=Strict", headers["Set-Cookie"])

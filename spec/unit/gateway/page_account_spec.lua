@@ -1,4 +1,4 @@
-local accounts = require "starvideos.gateway.account"
+local page = require "starvideos.gateway.page"
 local contexts = require "starvideos.context"
 local core = require "starvideos.core"
 local files = require "spec.fixtures.files"
@@ -34,7 +34,7 @@ describe("the account of a gateway's caller", function()
   end
 
   local function show(who)
-    local status, value = accounts.show(app, { caller = who })
+    local status, value = page.show(app, { caller = who })
     assert.equal(200, status)
     return value
   end
@@ -46,7 +46,7 @@ describe("the account of a gateway's caller", function()
   end
 
   local function price(text, content_type)
-    return accounts.price(app, { caller = caller(),
+    return page.price(app, { caller = caller(),
       header = function(name)
         return name == "Content-Type" and (content_type or "application/json")
           or nil
@@ -100,7 +100,7 @@ describe("the account of a gateway's caller", function()
     stub(contexts.of(app.client "ann").ledger, "usage", function()
       return nil, { kind = "ledger", message = "gone" }
     end)
-    local status, refusal = accounts.show(app, { caller = caller() })
+    local status, refusal = page.show(app, { caller = caller() })
     assert.is_nil(status)
     assert.equal(503, refusal.status)
   end)

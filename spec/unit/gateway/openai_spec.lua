@@ -2,8 +2,8 @@
 
 local core = require "starvideos.core"
 local json = require "starvideos.base.json"
-local openai = require "starvideos.gateway.dialect.openai"
-local refusals = require "starvideos.gateway.refusal"
+local openai = require "starvideos.gateway.openai"
+local requests = require "starvideos.gateway.request"
 
 local catalog = core.catalog()
 
@@ -107,7 +107,7 @@ end)
 describe("a refusal of the catalog", function()
   local function retold(fields)
     local _, violations = catalog:validate(assert(params(fields)))
-    return openai.retold(refusals.new { status = 400, message = "",
+    return openai.retold(requests.refusal { status = 400, message = "",
       violations = violations }, fields)
   end
 
@@ -133,7 +133,7 @@ describe("a refusal of the catalog", function()
   end)
 
   it("without fields is left as it is", function()
-    local refusal = refusals.not_found()
+    local refusal = requests.not_found()
     assert.equal(refusal, openai.retold(refusal, {}))
   end)
 end)
@@ -183,11 +183,11 @@ describe("an order", function()
 end)
 
 it("a refusal is shown as OpenAI's error, with its nulls", function()
-  local text = json.encode(openai.error(refusals.not_found()))
+  local text = json.encode(openai.error(requests.not_found()))
   assert.same({ error = { message = "there is no video of this id",
     type = "invalid_request_error", code = "not_found" } }, json.decode(text))
   assert.truthy(text:find('"param":null', 1, true))
-  local shown = openai.error(refusals.new { status = 400, code = "type",
+  local shown = openai.error(requests.refusal { status = 400, code = "type",
     param = "a", message = "m", violations = { { field = "a" } } })
   assert.same({ { field = "a" } }, shown.error.violations)
 end)

@@ -4,8 +4,8 @@
 local core = require "starvideos.core"
 local json = require "starvideos.base.json"
 local operations = require "starvideos.provider.operations"
-local provider = require "starvideos.gateway.dialect.provider"
-local refusals = require "starvideos.gateway.refusal"
+local provider = require "starvideos.gateway.provider_api"
+local requests = require "starvideos.gateway.request"
 local task_reader = require "starvideos.provider.answer"
 
 local ID = "video_00000199000000000000000000000001"
@@ -101,7 +101,7 @@ end)
 describe("error", function()
   local function reading(name, fields, headers)
     fields.message = fields.message or "a reason"
-    local value, status = provider.error(refusals.new(fields))
+    local value, status = provider.error(requests.refusal(fields))
     local task, err = read(name, status, value, headers)
     assert.is_nil(task)
     assert.is_nil(err.task_id)
@@ -154,7 +154,7 @@ describe("error", function()
   it("shows each field that is wrong", function()
     local violations = { { field = "prompt", code = "required",
       message = "prompt is missing" } }
-    local value = provider.error(refusals.new { status = 400,
+    local value = provider.error(requests.refusal { status = 400,
       message = "prompt is missing", violations = violations })
     assert.same(violations, value.violations)
   end)

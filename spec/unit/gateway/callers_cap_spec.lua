@@ -1,5 +1,5 @@
 local c_locale = require "starvideos.base.c_locale"
-local caps = require "starvideos.gateway.cap"
+local callers = require "starvideos.gateway.callers"
 local files = require "spec.fixtures.files"
 local starvideos = require "starvideos"
 
@@ -38,17 +38,17 @@ describe("the caps of a gateway's callers", function()
   end
 
   it("become limits of the ledger", function()
-    assert.is_true(caps.hold(app, caller(20250000, "day")))
+    assert.is_true(callers.hold_cap(app, caller(20250000, "day")))
     assert.same({ "ann spend day 20.25 USD" }, limits())
   end)
 
   it("are set again when the file of callers says something else", function()
-    assert.is_true(caps.hold(app, caller(20250000, "day")))
-    assert.is_true(caps.hold(app, caller(0, "day")))
+    assert.is_true(callers.hold_cap(app, caller(20250000, "day")))
+    assert.is_true(callers.hold_cap(app, caller(0, "day")))
     assert.same({ "ann spend day 0 USD" }, limits())
-    assert.is_true(caps.hold(app, caller(5000000, "total")))
+    assert.is_true(callers.hold_cap(app, caller(5000000, "total")))
     assert.same({ "ann spend total 5 USD" }, limits())
-    assert.is_true(caps.hold(app, caller()))
+    assert.is_true(callers.hold_cap(app, caller()))
     assert.same({}, limits())
   end)
 
@@ -56,7 +56,7 @@ describe("the caps of a gateway's callers", function()
     assert(client:limits { spend = 7, per = "day", account = "bob" })
     assert(client:limits { spend = 9, per = "day" })
     local before = limits()
-    assert.is_true(caps.hold(app, caller()))
+    assert.is_true(callers.hold_cap(app, caller()))
     assert.same(before, limits())
     assert.equal(2, #limits())
   end)
@@ -64,7 +64,7 @@ describe("the caps of a gateway's callers", function()
   it("are looked for in the ledger once", function()
     local ann = caller(1000000, "total")
     for _ = 1, 3 do
-      assert.is_true(caps.hold(app, ann))
+      assert.is_true(callers.hold_cap(app, ann))
     end
     assert.equal(1, asked)
   end)
@@ -72,7 +72,7 @@ describe("the caps of a gateway's callers", function()
   it("are none without a file of callers", function()
     app.callers = nil
     assert(client:limits { spend = 7, account = "ann" })
-    assert.is_true(caps.hold(app, caller()))
+    assert.is_true(callers.hold_cap(app, caller()))
     assert.equal(0, asked)
     assert.equal(1, #limits())
   end)
@@ -81,11 +81,11 @@ describe("the caps of a gateway's callers", function()
     local ann = caller(1000000, "total")
     local real = client
     client = { limits = function() return nil, { kind = "ledger" } end }
-    local ok, err = caps.hold(app, ann)
+    local ok, err = callers.hold_cap(app, ann)
     client = real
     assert.is_nil(ok)
     assert.equal("ledger", err.kind)
-    assert.is_true(caps.hold(app, ann))
+    assert.is_true(callers.hold_cap(app, ann))
     assert.equal(1, #limits())
   end)
 end)

@@ -1,9 +1,12 @@
 --- The provider's own API: its fields, tasks and errors. What this library
 -- makes of them is what it would make of the provider's.
--- @module starvideos.gateway.dialect.provider
+-- @module starvideos.gateway.provider_api
 
+local body = require "starvideos.gateway.body"
+local content = require "starvideos.gateway.content"
 local json = require "starvideos.base.json"
-local refusals = require "starvideos.gateway.refusal"
+local orders = require "starvideos.gateway.orders"
+local requests = require "starvideos.gateway.request"
 
 local _M = {}
 
@@ -18,7 +21,7 @@ function _M.params_of(fields, catalog, endpoint)
   local model = fields.model
   local row = type(model) == "string" and catalog:model(model)
   if row and row.endpoint ~= endpoint then
-    return nil, refusals.new { status = 400, code = "wrong_endpoint",
+    return nil, requests.refusal { status = 400, code = "wrong_endpoint",
       param = "model", message = ("model %s is ordered by POST %s, not by POST"
         .. " %s; nothing was ordered"):format(model, row.endpoint, endpoint) }
   end
@@ -53,7 +56,7 @@ end
 local status_of = { insufficient_quota = 402, upstream_unavailable = 429 }
 
 --- A refusal as the provider shows it.
--- @tparam table refusal see `starvideos.gateway.refusal`
+-- @tparam table refusal see `starvideos.gateway.request`
 -- @treturn table
 -- @treturn number status of HTTP
 function _M.error(refusal)
@@ -61,6 +64,71 @@ function _M.error(refusal)
   return { id = json.null, object = "error", status = "failed",
     error = refusal.message, code = status, violations = refusal.violations },
     status
+end
+
+-- Who has a link needs no name.
+local BEARER = {}
+
+local function shown(app, request, entry)
+  local link = entry.status == "completed"
+    and content.signed_url(app, request, entry) or nil
+  return 200, _M.object(entry, link)
+end
+
+--- Order a video.
+-- @tparam table app
+-- @tparam table request
+-- @tparam string endpoint the path, below the provider's prefix
+-- @treturn ?number status
+-- @treturn table task; or a refusal
+function _M.create(app, request, endpoint)
+  local wanted, refusal = orders.idempotency(request)
+  local fields, entry
+  if wanted then
+    fields, refusal = body.read(request)
+  end
+  if fields then
+    wanted.params, refusal = _M.params_of(fields, app.catalog, endpoint)
+  end
+  if wanted and wanted.params then
+    entry, refusal = orders.place(app, request.caller, wanted)
+  end
+  if not entry then
+    return nil, refusal
+  end
+  return shown(app, request, entry)
+end
+
+--- Look at an order.
+-- @tparam table app
+-- @tparam table request
+-- @tparam string id
+-- @treturn ?number status
+-- @treturn table task; or a refusal
+function _M.query(app, request, id)
+  local entry, refusal = orders.find(app, request.caller, id)
+  if not entry then
+    return nil, refusal
+  end
+  return shown(app, request, entry)
+end
+
+--- Send the video that a link is for.
+-- @tparam table app
+-- @tparam table request
+-- @tparam string id
+-- @treturn nil
+-- @treturn table refusal; it does not return where there is a file
+function _M.file(app, request, id)
+  local ok, refusal = content.check_signed(app, id, request.args(), app.now())
+  local entry
+  if ok then
+    entry, refusal = orders.find(app, BEARER, id)
+  end
+  if not entry then
+    return nil, refusal
+  end
+  return content.send(entry)
 end
 
 return _M

@@ -1,8 +1,8 @@
-local health = require "starvideos.gateway.health"
+local metrics = require "starvideos.gateway.metrics"
 
 describe("the health of a gateway", function()
   local function codes(seen)
-    local status, value = health.verdict(seen)
+    local status, value = metrics.verdict(seen)
     local list = {}
     for index, reason in ipairs(value.reasons or {}) do
       list[index] = reason.code

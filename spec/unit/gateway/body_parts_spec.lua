@@ -1,6 +1,6 @@
 -- Forms as clients write them, and as somebody writes them who means harm.
 
-local multipart = require "starvideos.gateway.multipart"
+local bodies = require "starvideos.gateway.body"
 
 local unpack = table.unpack or unpack
 
@@ -14,7 +14,7 @@ local function field(name, value)
 end
 
 local function parse(...)
-  return multipart.parse(form(...), "b")
+  return bodies.parts(form(...), "b")
 end
 
 local function why_not(...)
@@ -33,7 +33,7 @@ describe("the boundary", function()
         "----formdata-undici-012345678901",
       ["multipart/form-data; boundary=" .. ("x"):rep(70)] = ("x"):rep(70),
     } do
-      assert.equal(boundary, multipart.boundary(given))
+      assert.equal(boundary, bodies.boundary(given))
     end
   end)
 
@@ -44,7 +44,7 @@ describe("the boundary", function()
       "multipart/form-data; boundary=a; boundary=b",
       'multipart/form-data; boundary="a "', 'multipart/form-data; boundary="a\r\n"',
       "multipart/form-data; boundary=" .. ("x"):rep(71) } do
-      local boundary, why = multipart.boundary(given)
+      local boundary, why = bodies.boundary(given)
       assert.is_nil(boundary)
       assert.truthy(why:find "boundary")
     end
@@ -69,13 +69,13 @@ describe("a form", function()
 
   it("may have text before it, and blanks behind a boundary", function()
     assert.same({ { name = "a", value = "1" } },
-      multipart.parse(WHOLE .. " \r\n\n", "b"))
+      bodies.parts(WHOLE .. " \r\n\n", "b"))
   end)
 
   it("is refused where anything else follows it, with the place", function()
     for rest, at in pairs { ["behind"] = 1, ["\r\nbehind"] = 3, [" \0"] = 2,
       ["\r\n--b\r\n"] = 3 } do
-      local parts, why = multipart.parse(WHOLE .. rest, "b")
+      local parts, why = bodies.parts(WHOLE .. rest, "b")
       assert.is_nil(parts)
       assert.truthy(why:find("at byte " .. #WHOLE + at .. "$"), why)
     end
@@ -140,7 +140,7 @@ describe("a form", function()
 
   it("is refused, or is one, whatever was sent", function()
     for _ = 1, 5000 do
-      local parts, why = multipart.parse(random_text() .. random_text(), "b")
+      local parts, why = bodies.parts(random_text() .. random_text(), "b")
       assert.equal(parts and "nil" or "string", type(why))
     end
   end)
@@ -148,11 +148,11 @@ describe("a form", function()
   it("is refused where it was cut off, wherever that was", function()
     local whole = form(field("prompt", "Rain"), field("model", "videos"), "--b--")
     for length = 0, #whole - 1 do
-      local parts, why = multipart.parse(whole:sub(1, length), "b")
+      local parts, why = bodies.parts(whole:sub(1, length), "b")
       assert.is_nil(parts)
       assert.equal("string", type(why))
     end
-    assert.equal(2, #multipart.parse(whole, "b"))
+    assert.equal(2, #bodies.parts(whole, "b"))
   end)
 
   it("is refused with another boundary than it has", function()
@@ -196,17 +196,17 @@ describe("a form", function()
       "\r\n\r\n", "--b\r\n", " ", '\\"' } do
       local junk = piece:rep(math.floor(1e6 / #piece))
       local began = os.clock()
-      multipart.parse(junk, "b")
+      bodies.parts(junk, "b")
       parse(field("a", junk), "--b--")
-      multipart.boundary("multipart/form-data; boundary=" .. junk)
-      multipart.boundary('multipart/form-data; boundary="' .. junk)
-      multipart.boundary("multipart/form-data;" .. junk)
+      bodies.boundary("multipart/form-data; boundary=" .. junk)
+      bodies.boundary('multipart/form-data; boundary="' .. junk)
+      bodies.boundary("multipart/form-data;" .. junk)
       assert.is_true(os.clock() - began < 5)
     end
     local blanks = "--b\r\nX: " .. ("a "):rep(2000) .. "\r\nContent-Disposition:"
       .. " form-data; name=a\r\n\r\n\r\n"
     local began = os.clock()
-    assert.equal(100, #multipart.parse(blanks:rep(100) .. "--b--", "b"))
+    assert.equal(100, #bodies.parts(blanks:rep(100) .. "--b--", "b"))
     assert.is_true(os.clock() - began < 5)
   end)
 end)

@@ -1,6 +1,6 @@
 local files = require "spec.fixtures.files"
 local json = require "starvideos.base.json"
-local settings = require "starvideos.gateway.settings"
+local applications = require "starvideos.gateway.application"
 
 describe("the settings of a gateway", function()
   local folder
@@ -17,7 +17,7 @@ describe("the settings of a gateway", function()
     local file = assert(io.open(folder .. "/settings.json", "wb"))
     file:write(type(text) == "table" and json.encode(text) or text)
     file:close()
-    return settings.read(folder)
+    return applications.read_settings(folder)
   end
 
   local function given(more)
@@ -50,7 +50,7 @@ describe("the settings of a gateway", function()
       if case[2] then
         found, why = read(case[2])
       else
-        found, why = settings.read(folder)
+        found, why = applications.read_settings(folder)
       end
       assert.is_nil(found)
       assert.truthy(why:find(case[3], 1, true), why)
