@@ -9,7 +9,6 @@
 #include "binding/outbox.h"
 #include "binding/request.h"
 #include "binding/response.h"
-#include "system/clock.h"
 #include "system/signals.h"
 
 #include "rules/visibility.h"
@@ -27,7 +26,7 @@ static sv_network **check_network(lua_State *L) {
 static sv_network *open_network(lua_State *L) {
   sv_network **box = check_network(L);
   if (!*box) {
-    luaL_error(L, "attempt to use a closed driver");
+    luaL_error(L, "attempt to use a closed network");
   }
   return *box;
 }
@@ -41,13 +40,14 @@ static sv_ticket *check_ticket(lua_State *L) {
 
 int sv_lua_network(lua_State *L) {
   int max_in_flight;
-  const char *ca_file = sv_read_engine(L, 1, &max_in_flight);
+  bool is_inline;
+  const char *ca_file = sv_read_network(L, 1, &max_in_flight, &is_inline);
   sv_network **box = lua_newuserdata(L, sizeof *box);
   *box = NULL;
   luaL_setmetatable(L, NETWORK);
-  *box = sv_network_new(ca_file, max_in_flight);
+  *box = sv_network_new(ca_file, max_in_flight, is_inline);
   if (!*box) {
-    return luaL_error(L, "no driver: %s", strerror(errno));
+    return luaL_error(L, "no network: %s", strerror(errno));
   }
   return 1;
 }
@@ -110,13 +110,26 @@ static sv_outbox *outbox_of(lua_State *L) {
   return sv_network_outbox(open_network(L));
 }
 
-static int network_wait(lua_State *L) {
-  sv_wakeup *wakeup = sv_outbox_wakeup(outbox_of(L));
+static double check_seconds(lua_State *L) {
   double seconds = luaL_checknumber(L, 2);
-  luaL_argcheck(L, seconds >= 0, 2, "less than 0"); /* nor no number */
-  sv_wakeup_wait(wakeup, sv_interrupt_limit(seconds));
+  luaL_argcheck(L, seconds >= 0 && seconds < 1e9, 2, "out of range");
+  return seconds;
+}
+
+/* wait(seconds): until its wake-up is notified. */
+static int network_wait(lua_State *L) {
+  sv_wakeup *wakeup = sv_check_wakeup(L, outbox_of(L));
+  sv_wakeup_wait(wakeup, sv_interrupt_limit(check_seconds(L)));
   sv_raise_interrupt(L);
   return 0;
+}
+
+/* step(seconds) -> whether a ticket has ended: drives one that is inline. */
+static int network_step(lua_State *L) {
+  sv_network *network = open_network(L);
+  lua_pushboolean(L, sv_network_step(network, check_seconds(L)));
+  sv_raise_interrupt(L);
+  return 1;
 }
 
 /* --- ticket ------------------------------------------------------------ */
@@ -157,28 +170,21 @@ static int push_lost(lua_State *L) {
 
 static int push_result(lua_State *L, sv_ticket *ticket) {
   if (!ticket->job) {
-    return sv_push_result(L, 2, ticket->transfer,
+    return sv_push_result(L, 2, &ticket->transfer,
                           sv_ticket_outcome(ticket));
   }
   return ticket->item.lost ? push_lost(L) : sv_push_disk_job(L, ticket->job);
 }
 
-/* Of what is waited for here nobody is told by a descriptor: it may be the
-** host's that it is to wake, and he has to find it readable. */
-static const double LOOK_SECONDS = 0.002;
-
 /* wait(seconds) -> whether it is done, after so long at most; nothing where it
 ** was never submitted. */
 static int ticket_wait(lua_State *L) {
   sv_ticket *ticket = check_ticket(L);
-  double until = sv_now() + luaL_checknumber(L, 2);
+  double seconds = check_seconds(L);
   if (!ticket) {
     return 0;
   }
-  while (!sv_item_done(&ticket->item) && sv_now() < until) {
-    sv_sleep(LOOK_SECONDS);
-  }
-  lua_pushboolean(L, sv_item_done(&ticket->item));
+  lua_pushboolean(L, sv_ticket_wait(ticket, seconds));
   sv_raise_interrupt(L);
   return 1;
 }
@@ -202,7 +208,7 @@ static int ticket_result(lua_State *L) {
 
 static int ticket_answer(lua_State *L) {
   sv_ticket *ticket = check_ticket(L);
-  return ticket ? sv_push_answer(L, ticket->transfer,
+  return ticket ? sv_push_answer(L, &ticket->transfer,
                                  sv_ticket_status(ticket))
                 : 0;
 }
@@ -214,7 +220,8 @@ static int ticket_progress(lua_State *L) {
 
 static const luaL_Reg network_methods[] = {
     {"submit", network_submit},  {"disk", network_disk},
-    {"wait", network_wait},      {"close", network_close},
+    {"wait", network_wait},      {"step", network_step},
+    {"close", network_close},
     {"__gc", network_close},     {"__close", network_close},
     {NULL, NULL},
 };

@@ -43,8 +43,16 @@ static sv_outbox *own(lua_State *L) {
   return (*of)(L);
 }
 
+sv_wakeup *sv_check_wakeup(lua_State *L, sv_outbox *outbox) {
+  sv_wakeup *wakeup = sv_outbox_wakeup(outbox);
+  if (!wakeup) {
+    luaL_error(L, "it is inline, and wakes nobody");
+  }
+  return wakeup;
+}
+
 static sv_wakeup *own_wakeup(lua_State *L) {
-  return sv_outbox_wakeup(own(L));
+  return sv_check_wakeup(L, own(L));
 }
 
 static int own_ready(lua_State *L) {

@@ -14,6 +14,9 @@ void sv_make_wakeup_class(lua_State *L);
 /* The wake-up at an index, or NULL for nil; raises for anything else. */
 sv_wakeup *sv_read_wakeup(lua_State *L, int index);
 
+/* Its wake-up; raises where it has none. */
+sv_wakeup *sv_check_wakeup(lua_State *L, sv_outbox *outbox);
+
 /* Gives the outbox of the object in the first slot; raises where that is
 ** closed, or something else. */
 typedef sv_outbox *sv_outbox_of(lua_State *L);

@@ -167,12 +167,15 @@ void sv_read_request(lua_State *L, int table, sv_request *request,
   read_sink(L, table, request);
 }
 
-const char *sv_read_engine(lua_State *L, int table, int *max_in_flight) {
+const char *sv_read_network(lua_State *L, int table, int *max_in_flight,
+                            bool *is_inline) {
   *max_in_flight = MAX_IN_FLIGHT;
+  *is_inline = false;
   if (lua_isnoneornil(L, table)) {
     return NULL;
   }
   luaL_checktype(L, table, LUA_TTABLE);
+  *is_inline = boolean_field(L, table, "inline");
   const char *ca_file = text_field(L, table, "ca_file", NULL);
   double most = number_field(L, table, "max_in_flight", MAX_IN_FLIGHT);
   luaL_argcheck(L, most >= 1 && most <= INT_MAX, table,

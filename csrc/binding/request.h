@@ -15,15 +15,16 @@ enum { SV_FEW_HEADERS = 8 };
 void sv_read_request(lua_State *L, int table, sv_request *request,
                      sv_header few[SV_FEW_HEADERS]);
 
-/* The box on top is about to get the transfer or the ticket of the request: where
+/* The box on top is about to get the ticket of the request: where
 ** the table has a function `guard`, the box becomes its field `ticket`, so that
 ** its answer is found though an error ends the caller, and the guard is
 ** called. Nothing of the submit that follows may raise. False, and a failure,
 ** where the table has a true field `revoked` behind that: it must not be sent. */
 bool sv_guard_request(lua_State *L, int table, sv_outcome *failure);
 
-/* Reads the options of an engine, which may be absent: `ca_file` (left on the
-** stack; NULL: none) and `max_in_flight` (64). Raises likewise. */
-const char *sv_read_engine(lua_State *L, int table, int *max_in_flight);
+/* Reads the options of a network, which may be absent: `ca_file` (left on the
+** stack; NULL: none), `max_in_flight` (64) and `inline`. Raises likewise. */
+const char *sv_read_network(lua_State *L, int table, int *max_in_flight,
+                            bool *is_inline);
 
 #endif

@@ -8,7 +8,6 @@
 
 #include "http/sent_check.h"
 #include "http/libcurl.h"
-#include "system/fork.h"
 #include "system/clock.h"
 #include "system/signals.h"
 #include "system/wakeup.h"
@@ -30,25 +29,21 @@ typedef struct list {
 } list;
 
 struct sv_engine {
-  int owners; /* the caller, and every ticket */
   bool closed;
   bool ended;    /* transfers did since the last step */
   long process;   /* that made the multi handle */
-  unsigned forks; /* as counted then */
   CURLM *multi;  /* NULL until the first request */
   sv_wakeup *alarm; /* the same; ends its wait, and shows what is ours still */
   sv_pools pools;
   char *ca_file;
   int max_in_flight;
   list queue, running;
-  list done; /* announced and not taken; the engine's share is theirs */
-  long long announced;
   int orders; /* running, and not counted among those in flight */
   int sinks;  /* open */
   sv_known_origin known;
   double queue_end_by; /* no queued transfer is out of time before */
   sv_handles handles; /* unused ones */
-  sv_listener *listener; /* NULL, or called with each that ends */
+  sv_listener *listener;
   void *self;            /* the listener's */
 };
 
@@ -71,16 +66,17 @@ static void take_out(list *l, sv_transfer *t) {
 
 /* --- start and end ------------------------------------------------------ */
 
-sv_engine *sv_engine_new(const char *ca_file, int max_in_flight) {
+sv_engine *sv_engine_new(const char *ca_file, int max_in_flight,
+                         sv_listener *listener, void *self) {
   sv_engine *engine = calloc(1, sizeof *engine);
   if (!engine) {
     return NULL;
   }
   ca_file = ca_file ? ca_file : sv_libcurl_bundle();
-  engine->owners = 1;
+  engine->listener = listener;
+  engine->self = self;
   engine->max_in_flight = max_in_flight;
   engine->process = sv_process_id();
-  engine->forks = sv_fork_count();
   engine->queue_end_by = INFINITY;
   engine->ca_file = ca_file ? strdup(ca_file) : NULL;
   if (ca_file && !engine->ca_file) {
@@ -90,80 +86,26 @@ sv_engine *sv_engine_new(const char *ca_file, int max_in_flight) {
   return engine;
 }
 
-void sv_engine_release(sv_engine *engine) {
-  if (--engine->owners == 0) {
-    if (engine->alarm) {
-      sv_wakeup_drop(engine->alarm);
-    }
-    sv_origin_forget(&engine->known);
-    free(engine->ca_file);
-    free(engine);
+void sv_engine_free(sv_engine *engine) {
+  if (engine->alarm) {
+    sv_wakeup_drop(engine->alarm);
   }
+  sv_origin_forget(&engine->known);
+  free(engine->ca_file);
+  free(engine);
 }
 
-static void drop(sv_transfer *t) {
-  if (--t->owners == 0) {
-    sv_engine *engine = t->engine;
-    sv_transfer_free(t);
-    if (engine) {
-      sv_engine_release(engine);
-    }
-  }
-}
-
-/* Gives up the engine's share of a transfer. A listener still has one of its
-** own, and settles the transfer. */
-static void end_share(sv_transfer *t) {
-  sv_engine *engine = t->engine;
-  if (t->number > 0) {
-    append(&engine->done, t);
-    return;
-  }
-  drop(t);
-  if (engine->listener) {
-    engine->listener(t, engine->self);
-  }
-}
-
-void sv_engine_listen(sv_engine *engine, sv_listener *listener, void *self) {
-  engine->listener = listener;
-  engine->self = self;
-}
-
-void sv_transfer_detach(sv_transfer *t) {
-  sv_engine *engine = t->engine;
+static void tell(sv_engine *engine, sv_transfer *t) {
   t->engine = NULL;
-  sv_engine_release(engine);
-}
-
-void sv_transfer_release(sv_transfer *t) {
-  drop(t);
-}
-
-long long sv_engine_announce(sv_engine *engine, sv_transfer *t) {
-  t->number = ++engine->announced;
-  return t->number;
-}
-
-long long sv_engine_take(sv_engine *engine) {
-  sv_transfer *t = engine->done.first;
-  if (!t) {
-    return 0;
-  }
-  long long number = t->number;
-  take_out(&engine->done, t);
-  drop(t);
-  return number;
+  engine->listener(t, engine->self);
 }
 
 /* After a fork handles and sockets are still the parent's. They are not
 ** cleaned up, for that would write on its connections; and what is queued the
-** parent may yet send. True where transfers ended because of the fork. */
-static bool abandon(sv_engine *engine) {
-  bool ended = sv_engine_in_flight(engine) > 0;
-  engine->ended = engine->ended || ended;
+** parent may yet send. */
+static void abandon(sv_engine *engine) {
+  engine->ended = engine->ended || sv_engine_in_flight(engine) > 0;
   engine->process = sv_process_id();
-  engine->forks = sv_fork_count();
   engine->multi = NULL;
   engine->alarm = NULL;
   engine->pools.first = NULL;
@@ -177,20 +119,15 @@ static bool abandon(sv_engine *engine) {
       /* libcurl's handle keeps pointing at these */
       t->headers = NULL;
       sv_transfer_abandon(t, true);
-      end_share(t);
+      tell(engine, t);
     }
   }
-  return ended;
 }
 
-static bool notice_fork(sv_engine *engine) {
-  return engine->forks != sv_fork_count() && abandon(engine);
-}
-
-/* The same for what is to be right at any price: _Fork and clone(2) call
-** nobody, so that nothing counts them. */
-static void notice_any_fork(sv_engine *engine) {
-  if (!notice_fork(engine) && engine->process != sv_process_id()) {
+/* A fork that calls nobody, as _Fork and clone(2) do; of others the owner of the
+** engine knows. */
+static void notice_fork(sv_engine *engine) {
+  if (engine->process != sv_process_id()) {
     abandon(engine);
   }
 }
@@ -205,7 +142,7 @@ static void fail_lost(sv_engine *engine, sv_transfer *t) {
   sv_transfer_finish(t);
   t->pool = NULL;
   sv_transfer_forget(t);
-  end_share(t);
+  tell(engine, t);
 }
 
 /* What the host has closed of ours may be its own by now: whatever goes on over
@@ -261,10 +198,7 @@ static void finish(sv_engine *engine, sv_transfer *t, CURLcode code) {
   }
   leave_pool(engine, t);
   sv_transfer_forget(t);
-  if (!engine->listener && !sv_transfer_is_settled(t)) {
-    sv_transfer_settle(t, NULL);
-  }
-  end_share(t);
+  tell(engine, t);
 }
 
 /* Orders have a pool of their own: in a common one polls would wait for the
@@ -318,7 +252,7 @@ static bool begin(sv_engine *engine, sv_transfer *t) {
                                  : "too many open files, or out of memory");
   }
   sv_transfer_abandon(t, false);
-  end_share(t);
+  tell(engine, t);
   return false;
 }
 
@@ -355,15 +289,11 @@ sv_known_origin *sv_engine_known(sv_engine *engine) {
 
 void sv_engine_enqueue(sv_engine *engine, sv_transfer *t) {
   if (t->options.fresh) {
-    notice_any_fork(engine);
-  } else {
     notice_fork(engine);
   }
   notice_loss(engine);
   sv_engine_begin(engine);
   t->engine = engine;
-  engine->owners++;
-  t->owners++;
   if (t->options.fresh) {
     engine->ended = !begin(engine, t) || engine->ended;
     return;
@@ -375,30 +305,18 @@ void sv_engine_enqueue(sv_engine *engine, sv_transfer *t) {
   engine->ended = admit(engine) || engine->ended;
 }
 
-sv_transfer *sv_engine_submit(sv_engine *engine, const sv_request *request,
-                              sv_outcome *failure) {
-  sv_libcurl_need();
-  sv_transfer *t = sv_transfer_new(request, &engine->known, failure);
-  if (!t) {
-    return NULL;
-  }
-  sv_engine_enqueue(engine, t);
-  if (t->stage == SV_ENDED) { /* it could not begin */
-    *failure = t->outcome;
-    drop(t);
-    return NULL;
-  }
-  return t;
-}
-
 void sv_transfer_cancel(sv_transfer *t) {
   sv_engine *engine = t->engine;
-  notice_fork(engine);
-  notice_loss(engine);
+  if (engine) {
+    notice_loss(engine); /* which may end it */
+  }
+  if (!t->engine) {
+    return;
+  }
   if (t->stage == SV_QUEUED) {
     take_out(&engine->queue, t);
     sv_transfer_abandon(t, false);
-    end_share(t);
+    tell(engine, t);
   } else if (t->stage == SV_RUNNING) {
     t->outcome.reason = SV_REASON_CANCELLED;
     strcpy(t->outcome.message, "cancelled");
@@ -410,14 +328,11 @@ void sv_engine_close(sv_engine *engine) {
   if (engine->closed) {
     return;
   }
-  notice_fork(engine);
   notice_loss(engine);
   engine->closed = true;
   sv_transfer *t;
   while ((t = engine->queue.first) || (t = engine->running.first)) {
     sv_transfer_cancel(t);
-  }
-  while (sv_engine_take(engine) > 0) {
   }
   sv_handles_free(&engine->handles);
   curl_multi_cleanup(engine->multi);
@@ -474,7 +389,7 @@ static bool expire_queue(sv_engine *engine, double now, double *next) {
     if (!may_begin(t)) {
       take_out(&engine->queue, t);
       sv_transfer_abandon(t, false);
-      end_share(t);
+      tell(engine, t);
       ended = true;
     } else if (t->end_by < engine->queue_end_by) {
       engine->queue_end_by = t->end_by;
@@ -547,7 +462,6 @@ static bool drive(sv_engine *engine, double seconds, double until) {
 bool sv_engine_step(sv_engine *engine, double seconds) {
   seconds = sv_interrupt_limit(seconds);
   double until = sv_now() + seconds;
-  notice_fork(engine);
   if (engine->ended) {
     engine->ended = false;
     return true;
@@ -574,8 +488,4 @@ sv_transfer *sv_engine_running(const sv_engine *engine) {
 
 int sv_engine_in_flight(const sv_engine *engine) {
   return engine->queue.count + engine->running.count;
-}
-
-bool sv_transfer_done(const sv_transfer *t) {
-  return t->stage == SV_ENDED || notice_fork(t->engine);
 }

@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "system/clock.h"
 #include "system/process.h"
+#include "system/signals.h"
 
 #include "rules/visibility.h"
 
@@ -18,6 +20,7 @@ enum { WIRE_STACK = 512 * 1024, DISK_STACK = 256 * 1024 };
 
 static const double PROGRESS_SECONDS = 0.02;
 static const double LONG_SECONDS = 3600;
+static const double LOOK_SECONDS = 0.002;
 
 /* What the network's thread has. */
 typedef struct wire {
@@ -30,9 +33,10 @@ struct sv_network {
   sv_outbox outbox; /* tickets */
   char *ca_file;
   int max_in_flight;
-  wire *wire;           /* NULL like: */
-  sv_service *requests; /* NULL until the first request */
-  sv_service *disk;     /* the same of what needs it */
+  bool is_inline;
+  wire *wire;           /* NULL until the first request, like: */
+  sv_service *requests; /* NULL if inline */
+  sv_service *disk;     /* NULL if inline, and until something needs it */
 };
 
 /* --- as an outbox ------------------------------------------------------- */
@@ -46,19 +50,18 @@ static void forget_threads(sv_outbox *outbox) {
 /* The file's lock would otherwise outlive the parent in the child. After an
 ** exit a thread of this process may still use it, so it is left open. */
 static void mark_lost(sv_item *item) {
-  sv_transfer *transfer = ((sv_ticket *)item)->transfer;
-  if (transfer && transfer->sink.process != sv_process_id()) {
-    sv_sink_close(&transfer->sink);
+  sv_ticket *ticket = (sv_ticket *)item;
+  if (!ticket->job && ticket->transfer.sink.process != sv_process_id()) {
+    sv_sink_close(&ticket->transfer.sink);
   }
 }
 
 static void free_ticket(sv_item *item) {
   sv_ticket *ticket = (sv_ticket *)item;
-  if (ticket->transfer) {
-    sv_transfer_release(ticket->transfer);
-  }
   if (ticket->job) {
     sv_disk_job_free(ticket->job);
+  } else {
+    sv_transfer_clear(&ticket->transfer);
   }
   free(ticket);
 }
@@ -84,7 +87,7 @@ static bool finish(void *self, sv_item *item, const _Atomic int *stop) {
   if (ticket->job) {
     sv_disk_job_run(ticket->job, sv_digest_file, stop);
   } else {
-    sv_transfer_settle(ticket->transfer, stop);
+    sv_transfer_settle(&ticket->transfer, stop);
   }
   return true;
 }
@@ -95,7 +98,7 @@ static const sv_duty on_disk = {.stack_bytes = DISK_STACK, .take = finish};
 /* --- on the network's thread --------------------------------------------- */
 
 static void publish_status(sv_ticket *ticket) {
-  atomic_store(&ticket->status, sv_transfer_status(ticket->transfer));
+  atomic_store(&ticket->status, sv_transfer_status(&ticket->transfer));
 }
 
 static void put(_Atomic long long *place, long long number) {
@@ -103,18 +106,26 @@ static void put(_Atomic long long *place, long long number) {
 }
 
 static void publish_progress(sv_ticket *ticket) {
-  sv_progress progress = sv_transfer_progress(ticket->transfer);
+  sv_progress progress = sv_transfer_progress(&ticket->transfer);
   put(&ticket->received, progress.received);
   put(&ticket->total, progress.total);
   put(&ticket->sent, progress.sent);
 }
 
+static sv_ticket *ticket_of(sv_transfer *transfer) {
+  return (sv_ticket *)((char *)transfer - offsetof(sv_ticket, transfer));
+}
+
 static void on_end(sv_transfer *transfer, void *self) {
-  sv_ticket *ticket = transfer->ticket;
-  sv_transfer_detach(transfer);
+  sv_ticket *ticket = ticket_of(transfer);
+  bool is_settled = sv_transfer_is_settled(transfer);
+  if (!is_settled && !ticket->disk) { /* inline */
+    sv_transfer_settle(transfer, NULL);
+    is_settled = true;
+  }
   publish_status(ticket);
   publish_progress(ticket);
-  if (sv_transfer_is_settled(transfer)) {
+  if (is_settled) {
     sv_outbox_end(((wire *)self)->outbox, &ticket->item);
   } else {
     sv_service_post(ticket->disk, &ticket->item);
@@ -123,23 +134,19 @@ static void on_end(sv_transfer *transfer, void *self) {
 
 static bool take(void *self, sv_item *item, const _Atomic int *stop) {
   sv_engine *engine = ((wire *)self)->engine;
-  sv_ticket *ticket = (sv_ticket *)item;
+  sv_transfer *transfer = &((sv_ticket *)item)->transfer;
   if (!*stop &&
-      sv_transfer_check(ticket->transfer, sv_engine_known(engine))) {
-    sv_engine_enqueue(engine, ticket->transfer);
+      sv_transfer_check(transfer, sv_engine_known(engine))) {
+    sv_engine_enqueue(engine, transfer);
     return false;
   }
-  sv_transfer_abandon(ticket->transfer, false);
+  sv_transfer_abandon(transfer, false);
   return true;
 }
 
-/* A transfer that has ended, or is being settled, has no engine any more. */
 static void cancel(void *self, sv_item *item) {
-  sv_transfer *transfer = ((sv_ticket *)item)->transfer;
   (void)self;
-  if (transfer->engine) {
-    sv_transfer_cancel(transfer);
-  }
+  sv_transfer_cancel(&((sv_ticket *)item)->transfer);
 }
 
 /* Publishes how far the running transfers have come; lowers `next` to when
@@ -149,9 +156,9 @@ static void publish(wire *w, double now, double *next) {
   bool is_due = now >= due;
   sv_transfer *first = sv_engine_running(w->engine);
   for (sv_transfer *each = first; each; each = each->next) {
-    publish_status(each->ticket);
+    publish_status(ticket_of(each));
     if (is_due) {
-      publish_progress(each->ticket);
+      publish_progress(ticket_of(each));
     }
   }
   if (is_due) {
@@ -210,58 +217,63 @@ static const sv_duty on_wire = {
 
 /* --- start and end ----------------------------------------------------- */
 
-sv_network *sv_network_new(const char *ca_file, int max_in_flight) {
+sv_network *sv_network_new(const char *ca_file, int max_in_flight,
+                           bool is_inline) {
   sv_network *network = calloc(1, sizeof *network);
-  int problem = ENOMEM;
-  if (network) {
-    network->max_in_flight = max_in_flight;
-    network->ca_file = ca_file ? strdup(ca_file) : NULL;
-    if (network->ca_file || !ca_file) {
-      problem = sv_outbox_open(&network->outbox, &tickets, NULL);
-    }
+  sv_wakeup *wakeup = NULL;
+  if (!network || (ca_file && !(network->ca_file = strdup(ca_file)))) {
+    free(network);
+    errno = ENOMEM;
+    return NULL;
   }
-  if (problem && network) {
+  network->max_in_flight = max_in_flight;
+  network->is_inline = is_inline;
+  if (!is_inline && !(wakeup = sv_wakeup_new())) {
+    int problem = errno;
     free_network(&network->outbox);
+    errno = problem;
+    return NULL;
   }
-  errno = problem;
-  return problem ? NULL : network;
+  sv_outbox_open(&network->outbox, &tickets, wakeup, true);
+  return network;
 }
 
 static void free_wire(wire *w) {
-  if (w->engine) {
-    sv_engine_close(w->engine);
-    sv_engine_release(w->engine);
-  }
+  sv_engine_close(w->engine);
+  sv_engine_free(w->engine);
   free(w);
 }
 
 static int start_requests(sv_network *network) {
-  if (network->requests) {
+  if (network->wire) {
     return 0;
   }
   wire *w = calloc(1, sizeof *w);
-  if (!w) {
+  sv_engine *engine = w ? sv_engine_new(network->ca_file,
+                                        network->max_in_flight, on_end, w)
+                        : NULL;
+  if (!engine) {
+    free(w);
     return ENOMEM;
   }
-  int problem = ENOMEM;
+  w->engine = engine;
   w->outbox = &network->outbox;
-  w->engine = sv_engine_new(network->ca_file, network->max_in_flight);
-  if (w->engine) {
-    sv_engine_listen(w->engine, on_end, w);
-    problem = sv_service_start(&network->requests, &on_wire, w, w->outbox);
-  }
+  int problem = network->is_inline
+                    ? 0
+                    : sv_service_start(&network->requests, &on_wire, w,
+                                       w->outbox);
   if (problem) {
     free_wire(w);
-    return problem;
+  } else {
+    network->wire = w;
   }
-  network->wire = w;
-  return 0;
+  return problem;
 }
 
 static int start_disk(sv_network *network) {
-  return network->disk ? 0
-                       : sv_service_start(&network->disk, &on_disk, NULL,
-                                          &network->outbox);
+  return network->disk || network->is_inline
+             ? 0
+             : sv_service_start(&network->disk, &on_disk, NULL, &network->outbox);
 }
 
 /* The network's thread ends first: it may post something for the disk's. */
@@ -269,10 +281,12 @@ void sv_network_close(sv_network *network) {
   sv_outbox_look_for_fork(&network->outbox);
   if (network->requests) {
     sv_service_stop(network->requests, (double)INFINITY);
-    free_wire(network->wire);
   }
   if (network->disk) {
     sv_service_stop(network->disk, (double)INFINITY);
+  }
+  if (network->wire) {
+    free_wire(network->wire);
   }
   forget_threads(&network->outbox);
   sv_outbox_close(&network->outbox);
@@ -292,31 +306,48 @@ static sv_ticket *new_ticket(void) {
   return ticket;
 }
 
+static sv_ticket *refuse(sv_network *network, int problem,
+                         sv_outcome *failure) {
+  memset(failure, 0, sizeof *failure);
+  if (network->is_inline) {
+    sv_outcome_say(failure, SV_REASON_IO, "out of memory");
+  } else {
+    sv_outcome_say(failure, SV_REASON_IO, "no thread for the engine: %s",
+                   strerror(problem));
+  }
+  failure->system_error = problem;
+  return NULL;
+}
+
+static void hand_over(sv_network *network, sv_service *service,
+                      const sv_duty *duty, sv_ticket *ticket) {
+  static const _Atomic int goes_on = 0;
+  sv_outbox_add(&network->outbox, &ticket->item);
+  if (service) {
+    sv_service_post(service, &ticket->item);
+  } else if (duty->take(network->wire, &ticket->item, &goes_on)) {
+    sv_outbox_end(&network->outbox, &ticket->item);
+  }
+}
+
 sv_ticket *sv_network_submit(sv_network *network, const sv_request *request,
                              sv_outcome *failure) {
   sv_outbox_look_for_fork(&network->outbox);
-  sv_transfer *transfer = sv_transfer_copy(request);
-  sv_ticket *ticket = transfer ? new_ticket() : NULL;
-  int problem = ticket ? start_requests(network) : ENOMEM;
+  sv_ticket *ticket = new_ticket();
+  int problem = ticket && sv_transfer_init(&ticket->transfer, request)
+                    ? start_requests(network)
+                    : ENOMEM;
   if (!problem && request->sink_path) {
     problem = start_disk(network);
   }
   if (problem) {
-    memset(failure, 0, sizeof *failure);
-    sv_outcome_say(failure, SV_REASON_IO, "no thread for the engine: %s",
-                   strerror(problem));
-    failure->system_error = problem;
-    if (transfer) {
-      sv_transfer_release(transfer);
+    if (ticket) {
+      free_ticket(&ticket->item);
     }
-    free(ticket);
-    return NULL;
+    return refuse(network, problem, failure);
   }
-  ticket->transfer = transfer;
   ticket->disk = network->disk;
-  transfer->ticket = ticket;
-  sv_outbox_add(&network->outbox, &ticket->item);
-  sv_service_post(network->requests, &ticket->item);
+  hand_over(network, network->requests, &on_wire, ticket);
   return ticket;
 }
 
@@ -331,22 +362,58 @@ sv_ticket *sv_network_disk(sv_network *network, sv_disk_job *job) {
     return NULL;
   }
   ticket->job = job;
-  sv_outbox_add(&network->outbox, &ticket->item);
-  sv_service_post(network->disk, &ticket->item);
+  hand_over(network, network->disk, &on_disk, ticket);
   return ticket;
+}
+
+bool sv_network_step(sv_network *network, double seconds) {
+  bool has_ended = sv_outbox_is_ready(&network->outbox);
+  if (network->wire) {
+    return sv_engine_step(network->wire->engine, seconds);
+  }
+  sv_sleep(has_ended ? 0 : sv_interrupt_limit(seconds));
+  return has_ended; /* in a fork */
+}
+
+bool sv_ticket_wait(sv_ticket *ticket, double seconds) {
+  sv_network *network = (sv_network *)ticket->item.outbox;
+  double until = sv_now() + seconds;
+  if (network->is_inline && !sv_item_done(&ticket->item)) {
+    sv_network_step(network, seconds);
+    return sv_item_done(&ticket->item);
+  }
+  while (!sv_item_done(&ticket->item) && sv_now() < until) {
+    sv_sleep(LOOK_SECONDS);
+  }
+  return sv_item_done(&ticket->item);
 }
 
 void sv_ticket_cancel(sv_ticket *ticket) {
   bool is_done = sv_item_done(&ticket->item);
-  sv_service *requests = ((sv_network *)ticket->item.outbox)->requests;
-  if (!is_done && !ticket->is_cancelled && !ticket->job && requests) {
-    ticket->is_cancelled = true;
-    sv_service_cancel(requests, &ticket->item);
+  sv_network *network = (sv_network *)ticket->item.outbox;
+  if (is_done || ticket->is_cancelled || ticket->job) {
+    return;
+  }
+  ticket->is_cancelled = true;
+  if (network->requests) {
+    sv_service_cancel(network->requests, &ticket->item);
+  } else {
+    sv_transfer_cancel(&ticket->transfer);
+  }
+}
+
+/* Of an inline network nobody else does. */
+static void look(sv_ticket *ticket) {
+  const sv_network *network = (sv_network *)ticket->item.outbox;
+  sv_outbox_look_for_fork(ticket->item.outbox);
+  if (network->is_inline && !ticket->item.lost && !ticket->job) {
+    publish_status(ticket);
+    publish_progress(ticket);
   }
 }
 
 long sv_ticket_status(sv_ticket *ticket) {
-  sv_outbox_look_for_fork(ticket->item.outbox);
+  look(ticket);
   return ticket->item.lost ? 0 : atomic_load(&ticket->status);
 }
 
@@ -354,7 +421,8 @@ static long long get(const _Atomic long long *place) {
   return atomic_load_explicit(place, memory_order_relaxed);
 }
 
-sv_progress sv_ticket_progress(const sv_ticket *ticket) {
+sv_progress sv_ticket_progress(sv_ticket *ticket) {
+  look(ticket);
   sv_progress progress = {get(&ticket->received), get(&ticket->total),
                           get(&ticket->sent)};
   return progress;
@@ -369,5 +437,5 @@ static const sv_outcome lost = {
 };
 
 const sv_outcome *sv_ticket_outcome(const sv_ticket *ticket) {
-  return ticket->item.lost ? &lost : sv_transfer_outcome(ticket->transfer);
+  return ticket->item.lost ? &lost : sv_transfer_outcome(&ticket->transfer);
 }

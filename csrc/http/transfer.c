@@ -23,18 +23,13 @@ static double later(double now, double seconds) {
   return seconds > 0 ? now + seconds : (double)INFINITY;
 }
 
-sv_transfer *sv_transfer_copy(const sv_request *request) {
-  sv_transfer *t = calloc(1, sizeof *t);
-  if (!t || !(t->texts = sv_request_copy(&t->options, request))) {
-    free(t);
-    return NULL;
-  }
-  t->owners = 1;
+bool sv_transfer_init(sv_transfer *t, const sv_request *request) {
+  sv_sink_init(&t->sink);
+  t->texts = sv_request_copy(&t->options, request);
   t->end_by = request->fresh ? (double)INFINITY
                              : later(sv_now(), request->timeout);
-  sv_sink_init(&t->sink);
   t->max_body = request->max_body;
-  return t;
+  return t->texts != NULL;
 }
 
 /* --- whether it may be sent --------------------------------------------- */
@@ -57,20 +52,6 @@ bool sv_transfer_check(sv_transfer *t, sv_known_origin *known) {
           out_of_memory(&t->outcome));
 }
 
-sv_transfer *sv_transfer_new(const sv_request *request, sv_known_origin *known,
-                             sv_outcome *failure) {
-  sv_transfer *t = sv_transfer_copy(request);
-  memset(failure, 0, sizeof *failure);
-  if (!t) {
-    out_of_memory(failure);
-  } else if (!sv_transfer_check(t, known)) {
-    *failure = t->outcome;
-    sv_transfer_free(t);
-    t = NULL;
-  }
-  return t;
-}
-
 void sv_transfer_forget(sv_transfer *t) {
   curl_url_cleanup(t->origin.url);
   free(t->headers);
@@ -80,13 +61,12 @@ void sv_transfer_forget(sv_transfer *t) {
   t->texts = NULL;
 }
 
-void sv_transfer_free(sv_transfer *t) {
+void sv_transfer_clear(sv_transfer *t) {
   sv_transfer_forget(t);
   sv_sink_close(&t->sink);
   sv_version_free(&t->version);
   sv_buffer_free(&t->head);
   sv_buffer_free(&t->body);
-  free(t);
 }
 
 /* --- what libcurl calls ------------------------------------------------- */

@@ -21,12 +21,9 @@ typedef struct sv_handle sv_handle;
 typedef enum sv_stage { SV_QUEUED, SV_RUNNING, SV_ENDED } sv_stage;
 
 struct sv_transfer {
-  struct sv_engine *engine;
-  void *ticket; /* a network's, or NULL */
-  long long number; /* by which its engine tells of its end; 0: it does not */
+  struct sv_engine *engine; /* while queued or running */
   sv_transfer *previous, *next; /* in one of the engine's lists */
   sv_stage stage;
-  int owners;
   int sends; /* how often libcurl was about to send it */
   double begun, connect_by, end_by;
   bool head_ended; /* by an empty line */
@@ -48,18 +45,16 @@ struct sv_transfer {
   sv_outcome outcome;
 };
 
-/* A transfer with a copy of the request. Its time begins to run, unless it is
-** an order. NULL where memory is short. */
-sv_transfer *sv_transfer_copy(const sv_request *request);
+/* A zeroed transfer gets a copy of the request. Its time begins to run, unless
+** it is an order. False where memory is short. */
+bool sv_transfer_init(sv_transfer *transfer, const sv_request *request);
 
 /* Makes it ready to be sent; false with the outcome filled in where it may not
 ** be sent. Needs libcurl. `known` as of sv_origin_read. */
 bool sv_transfer_check(sv_transfer *transfer, sv_known_origin *known);
 
-/* Both; NULL with `failure` filled in. */
-sv_transfer *sv_transfer_new(const sv_request *request, sv_known_origin *known,
-                             sv_outcome *failure);
-void sv_transfer_free(sv_transfer *transfer);
+/* Frees what it has; also of one that was never made. */
+void sv_transfer_clear(sv_transfer *transfer);
 
 /* Frees the request, and the key in it, when no handle points there any more:
 ** the caller may keep the transfer for long. */

@@ -118,17 +118,22 @@ int sv_actor_socket_mark(void) {
 sv_actor *sv_actor_new(const sv_handler *handler, const sv_buffer *setup,
                        double fork_seconds, sv_wakeup *wakeup) {
   sv_actor *actor = calloc(1, sizeof *actor);
-  int problem = ENOMEM;
-  if (actor && sv_buffer_add(&actor->setup, setup->data, setup->size)) {
-    actor->handler = handler;
-    actor->fork_seconds = fork_seconds;
-    problem = sv_outbox_open(&actor->outbox, &messages, wakeup);
+  if (!actor || !sv_buffer_add(&actor->setup, setup->data, setup->size)) {
+    free(actor);
+    errno = ENOMEM;
+    return NULL;
   }
-  if (problem && actor) {
+  actor->handler = handler;
+  actor->fork_seconds = fork_seconds;
+  sv_wakeup *its = wakeup ? sv_wakeup_share(wakeup) : sv_wakeup_new();
+  if (!its) {
+    int problem = errno;
     free_actor(&actor->outbox);
+    errno = problem;
+    return NULL;
   }
-  errno = problem;
-  return problem ? NULL : actor;
+  sv_outbox_open(&actor->outbox, &messages, its, !wakeup);
+  return actor;
 }
 
 static int start(sv_actor *actor) {

@@ -1,6 +1,5 @@
 #include "thread/outbox.h"
 
-#include <errno.h>
 #include <stddef.h>
 
 #include "system/fork.h"
@@ -68,16 +67,15 @@ void sv_item_release(sv_item *item) {
 
 /* --- start and end --------------------------------------------------------- */
 
-int sv_outbox_open(sv_outbox *outbox, const sv_outbox_class *class,
-                   sv_wakeup *shared) {
+void sv_outbox_open(sv_outbox *outbox, const sv_outbox_class *class,
+                    sv_wakeup *wakeup, bool is_own) {
   outbox->class = class;
   outbox->owners = 1;
   outbox->shares = 1;
   outbox->process = sv_process_id();
   outbox->forks = sv_fork_count();
-  outbox->has_own_wakeup = !shared;
-  outbox->wakeup = shared ? sv_wakeup_share(shared) : sv_wakeup_new();
-  return outbox->wakeup ? 0 : errno;
+  outbox->wakeup = wakeup;
+  outbox->has_own_wakeup = wakeup && is_own;
 }
 
 void sv_outbox_share(sv_outbox *outbox) {
@@ -125,7 +123,9 @@ void sv_outbox_look_for_fork(sv_outbox *outbox) {
     outbox->shares = 1;
   }
   outbox->class->forget_threads(outbox);
-  sv_wakeup_reopen(outbox->wakeup);
+  if (outbox->wakeup) {
+    sv_wakeup_reopen(outbox->wakeup);
+  }
   outbox->taken = NULL;
   atomic_store(&outbox->ended.last, NULL);
   outbox->last_lost = outbox->last_number;
@@ -138,7 +138,7 @@ void sv_outbox_look_for_fork(sv_outbox *outbox) {
       }
     }
   }
-  if (outbox->first) {
+  if (outbox->first && outbox->wakeup) {
     sv_wakeup_notify(outbox->wakeup);
   }
 }
@@ -208,7 +208,9 @@ sv_wakeup *sv_outbox_wakeup(sv_outbox *outbox) {
 void sv_outbox_end(sv_outbox *outbox, sv_item *item) {
   sv_item_settle(item, SV_DONE);
   sv_list_push(&outbox->ended, &item->link);
-  sv_wakeup_notify(outbox->wakeup);
+  if (outbox->wakeup) {
+    sv_wakeup_notify(outbox->wakeup);
+  }
 }
 
 void sv_outbox_close(sv_outbox *outbox) {
@@ -220,5 +222,7 @@ void sv_outbox_close(sv_outbox *outbox) {
   if (outbox->has_own_wakeup) {
     sv_wakeup_disconnect(outbox->wakeup);
   }
-  sv_wakeup_drop(outbox->wakeup);
+  if (outbox->wakeup) {
+    sv_wakeup_drop(outbox->wakeup);
+  }
 }

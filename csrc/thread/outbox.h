@@ -96,10 +96,10 @@ struct sv_outbox {
   sv_list ended;
 };
 
-/* Zeroed before. Has a wake-up of its own, or a share of another, which is
-** somebody else's to clear. 0 or an errno; then there is nothing to free. */
-int sv_outbox_open(sv_outbox *outbox, const sv_outbox_class *class,
-                   sv_wakeup *shared);
+/* Zeroed before. Takes over a share of a wake-up that is its own, or else is
+** somebody else's to clear; NULL: it tells nobody, and has no thread. */
+void sv_outbox_open(sv_outbox *outbox, const sv_outbox_class *class,
+                    sv_wakeup *wakeup, bool is_own);
 
 /* Forgets what has not been taken; its threads have ended, or give back what
 ** they have when they do. Then the caller releases its share. */
@@ -121,8 +121,8 @@ long long sv_outbox_take(sv_outbox *outbox);
 /* Neither taken nor given up. */
 int sv_outbox_in_flight(const sv_outbox *outbox);
 
-/* Notified of each item that ends. To be asked for each time: after a fork it
-** is reopened first. */
+/* Notified of each item that ends; or NULL. To be asked for each time: after a
+** fork it is reopened first. */
 sv_wakeup *sv_outbox_wakeup(sv_outbox *outbox);
 
 /* --- for its threads, which have a share ----------------------------------- */

@@ -6,7 +6,7 @@ local curl = require "starvideos.curl"
 local figure = require "spec.bench.figure"
 local starvideos = require "starvideos"
 
-local pause = curl.engine {} -- without transfers it sleeps
+local pause = curl.network { inline = true } -- without transfers it sleeps
 
 local ROUNDS, BYTES, FRAME = 15, 256 * 1024, 1 / 120
 

@@ -31,7 +31,7 @@ local function percentile(values, share)
 end
 
 local function sleep(seconds)
-  local engine = curl.engine {}
+  local engine = curl.network { inline = true }
   local due = core.now() + seconds
   while core.now() < due do
     engine:step(due - core.now())

@@ -193,7 +193,7 @@ function _M.describe(places, part, parts)
     busted.setup(function()
       provider = assert(sandbox.start { key = KEY, seconds = 0.2,
         queued_seconds = 0.1, drawn = false })
-      engine = curl.engine()
+      engine = curl.network { inline = true }
     end)
 
     busted.teardown(function()

@@ -55,7 +55,7 @@ function _M.order(server, cancelled)
   local client = assert(starvideos.new { api_key = answers.key,
     base_url = server.url, ledger = ledger, runtime = "frame",
     timeout = LIMIT, max_creates = _M.slots, max_in_flight = _M.slots })
-  local handles, clock = order_all(client), curl.engine()
+  local handles, clock = order_all(client), curl.network { inline = true }
   for index = 1, cancelled do
     handles[_M.orders + 1 - index]:cancel()
   end

@@ -82,7 +82,7 @@ end
 -- @treturn table server with `url`, `tls_url` (of the same port), `ca_file`
 --   and `folder`, where specs may write too
 function _M.start()
-  local self = setmetatable({ engine = curl.engine() }, Server)
+  local self = setmetatable({ engine = curl.network { inline = true } }, Server)
   self.folder = files.folder()
   local ok, why = pcall(launch, self)
   if not ok then

@@ -3,7 +3,7 @@
 */
 #define _GNU_SOURCE
 
-#include "http/engine.h"
+#include "http/network.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -106,20 +106,20 @@ static void check_end(const sv_transfer *transfer, const sv_request *request,
 }
 
 static void check_engine(const sv_request *request, int file) {
-  sv_engine *engine = sv_engine_new("/dev/null", 4);
+  sv_network *network = sv_network_new("/dev/null", 4, true);
   sv_outcome failure;
-  HOLDS(engine != NULL);
-  sv_transfer *transfer = sv_engine_submit(engine, request, &failure);
-  HOLDS(transfer != NULL);
-  for (int i = 0; !sv_transfer_done(transfer); i++) {
+  HOLDS(network != NULL);
+  sv_ticket *ticket = sv_network_submit(network, request, &failure);
+  HOLDS(ticket != NULL);
+  for (int i = 0; !sv_item_done(&ticket->item); i++) {
     HOLDS(i < STEPS);
-    sv_engine_step(engine, 0);
+    sv_network_step(network, 0);
     peer_go_on();
   }
-  check_end(transfer, request, file);
-  sv_transfer_release(transfer);
-  sv_engine_close(engine);
-  sv_engine_release(engine);
+  check_end(&ticket->transfer, request, file);
+  sv_item_release(&ticket->item);
+  sv_network_close(network);
+  sv_network_release(network);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

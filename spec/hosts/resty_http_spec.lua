@@ -79,7 +79,7 @@ local function run(nginx, action, arguments)
 end
 
 setup(function()
-  engine = curl.engine()
+  engine = curl.network { inline = true }
 end)
 
 teardown(function()

@@ -16,7 +16,7 @@ local starvideos = require "starvideos"
 local sandbox, folder
 
 local function pause(seconds)
-  local engine = curl.engine()
+  local engine = curl.network { inline = true }
   engine:step(seconds)
   engine:close()
 end

@@ -96,7 +96,7 @@ describe("an actor", function()
 
   -- Whatever was written there, nobody would read it.
   it("that shares an notifier wakes nobody in the parent of who looks", function()
-    local driver = curl.driver()
+    local driver = curl.network()
     actor:close()
     actor = actors.new(nil, nil, driver:notifier())
     local pipe, message = stick()

@@ -161,7 +161,7 @@ describe("the engine", function()
     end)
 
     it("is opened only when its turn comes", function()
-      local small = curl.engine { max_in_flight = 1,
+      local small = curl.network { inline = true, max_in_flight = 1,
         ca_file = server.ca_file }
       local first = assert(small:submit { url = server.url .. "/later" })
       local second = assert(small:submit { url = server.url .. "/clip.mp4",

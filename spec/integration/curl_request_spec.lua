@@ -10,7 +10,8 @@ local transfers = require "spec.fixtures.transfer"
 
 local get, order, send, posts =
   engines.get, engines.order, engines.send, engines.posts
-local is_lost, timed = transfers.is_lost, transfers.timed
+local is_lost, timed, under_way =
+  transfers.is_lost, transfers.timed, transfers.under_way
 
 describe("the engine", function()
   local server, engine, silent, silent_fd
@@ -115,8 +116,8 @@ describe("the engine", function()
       assert.has_error(function() engine:submit() end)
       assert.has_error(function() engine:step() end)
       assert.has_error(function() engine:step(0 / 0) end)
-      assert.has_error(function() curl.engine { max_in_flight = 0 } end)
-      assert.has_error(function() curl.engine(5) end)
+      assert.has_error(function() curl.network { inline = true, max_in_flight = 0 } end)
+      assert.has_error(function() curl.network(5) end)
     end)
 
     it("bears numbers beyond all reason", function()
@@ -190,7 +191,7 @@ describe("the engine", function()
     end)
 
     it("says not sent when the certificate is not trusted", function()
-      local other = curl.engine()
+      local other = curl.network { inline = true }
       local failure = is_lost("tls", send({ method = "POST", body = "x",
         url = server.tls_url .. "/echo", fresh = true }, other))
       other:close()
@@ -198,7 +199,7 @@ describe("the engine", function()
     end)
 
     it("says not sent when the CA file is missing", function()
-      local other = curl.engine { ca_file = "/nonexistent" }
+      local other = curl.network { inline = true, ca_file = "/nonexistent" }
       local failure = is_lost("tls", send({ url = server.tls_url .. "/echo" },
         other))
       other:close()
@@ -258,16 +259,16 @@ describe("the engine", function()
     end)
 
     it("says not sent when cancelled in the queue", function()
-      local small = curl.engine { max_in_flight = 1 }
+      local small = curl.network { inline = true, max_in_flight = 1 }
       local first = assert(small:submit { url = server.url .. "/hang" })
       local second = assert(small:submit { url = server.url .. "/hello" })
       small:step(0.05)
-      assert.equal(2, small:in_flight())
+      assert.equal(2, under_way(small))
       second:cancel()
       local failure = is_lost("cancelled", second:result())
       assert.is_false(failure.sent)
       assert.equal("queue", failure.phase)
-      assert.equal(1, small:in_flight())
+      assert.equal(1, under_way(small))
       small:close()
       assert.is_true(is_lost("cancelled", first:result()).sent)
     end)

@@ -12,8 +12,8 @@ local shell = require "starvideos.nginx.shell"
 local transfers = require "spec.fixtures.transfer"
 
 local get, send, posts = engines.get, engines.send, engines.posts
-local finish, is_lost, timed =
-  transfers.finish, transfers.is_lost, transfers.timed
+local finish, is_lost, timed, under_way =
+  transfers.finish, transfers.is_lost, transfers.timed, transfers.under_way
 
 describe("the engine", function()
   local server, engine, silent, silent_fd, folder
@@ -103,18 +103,18 @@ describe("the engine", function()
 
   describe("many at once", function()
     it("run side by side, no more than allowed", function()
-      local small = curl.engine { max_in_flight = 4 }
+      local small = curl.network { inline = true, max_in_flight = 4 }
       local tickets = {}
       for i = 1, 12 do
         tickets[i] = assert(small:submit { url = server.url .. "/later" })
       end
-      assert.equal(12, small:in_flight())
+      assert.equal(12, under_way(small))
       local seconds = timed(function()
         for i = 1, 12 do
           assert.equal("later", assert(finish(tickets[i], small)).body)
         end
       end)
-      assert.equal(0, small:in_flight())
+      assert.equal(0, under_way(small))
       assert.is_true(seconds > 0.55 and seconds < 2)
       small:close()
     end)
@@ -125,7 +125,7 @@ describe("the engine", function()
         url = server.url .. "/drop?as=" .. mark })
       collectgarbage()
       collectgarbage()
-      while engine:in_flight() > 0 do
+      while under_way(engine) > 0 do
         engine:step(1)
       end
       assert.equal(1, posts(mark))
@@ -133,7 +133,7 @@ describe("the engine", function()
 
     local shared = libcurl.since(87) and it or pending
     shared("share one reading of the CA file", function()
-      local bundle = curl.engine {
+      local bundle = curl.network { inline = true,
         ca_file = "/etc/ssl/certs/ca-certificates.crt" }
       local function connect(driver)
         local start = os.clock()
@@ -216,7 +216,7 @@ describe("the engine", function()
     end)
 
     it("comes with the garbage collector when nobody refers to it", function()
-      local other = curl.engine()
+      local other = curl.network { inline = true }
       local transfer = assert(other:submit { url = server.url .. "/hang" })
       other:step(0.05)
       other = nil -- luacheck: ignore
@@ -238,7 +238,7 @@ describe("the engine", function()
     local output = lookup.run(folder, [[
       local core = require("starvideos.core")
       local curl = require("starvideos.curl")
-      local engine = curl.engine()
+      local engine = curl.network { inline = true }
       local function since(start) return core.now() - start < 0.4 end
       local one = engine:submit { url = "https://one.invalid/" }
       engine:step(0.02)
@@ -253,14 +253,14 @@ describe("the engine", function()
       engine:step(0.02)
       engine:close()
       io.write(tostring(since(start)))
-      curl.engine():step(0.7)]])
+      curl.network { inline = true }:step(0.7)]])
     assert.equal("true true timeout true", output)
   end)
 
   it("shows no proxy what goes to this machine", function()
     local output = shell.read(("http_proxy=http://127.0.0.1:%d %s -e '%s'")
       :format(silent, interpreter, ([[
-      local engine = require("starvideos.curl").engine()
+      local engine = require("starvideos.curl").network { inline = true }
       local transfer = engine:submit { url = "%s/hello", timeout = 2 }
       while not transfer:done() do engine:step(1) end
       io.write((transfer:result() or {}).body or "nothing")]]):format(

@@ -86,7 +86,7 @@ describe("a host that closes our descriptors", function()
   end)
 
   local function driver_of()
-    return curl.driver { ca_file = server.ca_file }
+    return curl.network { ca_file = server.ca_file }
   end
 
   local function post(url, fresh)
@@ -174,7 +174,7 @@ describe("a host that closes our descriptors", function()
   end)
 
   each("ends a step of the engine", function(seize)
-    local engine = curl.engine { ca_file = server.ca_file }
+    local engine = curl.network { inline = true, ca_file = server.ca_file }
     local transfer = assert(engine:submit(post(server.tls_url, true)))
     await(function()
       engine:step(0.01)
@@ -232,7 +232,7 @@ describe("a host that closes our descriptors", function()
   describe("with a client", function()
     -- How many requests have come whole.
     local function seen(name)
-      local engine = curl.engine()
+      local engine = curl.network { inline = true }
       local transfer = assert(engine:submit { url = server.url
         .. "/seen?name=" .. name })
       local response = assert(transfers.finish(transfer, engine))

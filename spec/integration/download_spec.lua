@@ -179,7 +179,7 @@ describe("a download", function()
   end
 
   local function ask(where)
-    local engine = curl.engine()
+    local engine = curl.network { inline = true }
     local transfer = assert(engine:submit { url = server.url .. where })
     while not transfer:done() do
       engine:step(1)
@@ -380,7 +380,7 @@ describe("a download", function()
       local handle = game:async(function()
         return game:download(cut(99, ""), path)
       end)
-      local engine = curl.engine()
+      local engine = curl.network { inline = true }
       while not handle.done do
         game:update()
         skipped = skipped + 0.1
@@ -502,7 +502,7 @@ describe("a download", function()
     local handle = game:async(function()
       return game:download(task "film.mp4", path)
     end)
-    local engine, frames = curl.engine(), 0
+    local engine, frames = curl.network { inline = true }, 0
     while not handle.done do
       game:update()
       frames = frames + 1

@@ -33,7 +33,7 @@ describe("a driver", function()
   before_each(function()
     folder = files.folder()
     path = folder .. "/clip.mp4"
-    driver = curl.driver { ca_file = server.ca_file }
+    driver = curl.network { ca_file = server.ca_file }
   end)
   after_each(function()
     driver:close()

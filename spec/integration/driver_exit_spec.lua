@@ -11,7 +11,7 @@ local shell = require "starvideos.nginx.shell"
 -- Exits without closing its Lua state, a few handshakes later.
 local PROGRAM = [[
 local core, curl = require "starvideos.core", require "starvideos.curl"
-local driver = curl.driver { ca_file = arg[2] }
+local driver = curl.network { ca_file = arg[2] }
 local stop = core.now() + arg[3]
 while core.now() < stop do
   while driver:in_flight() < 32 do
@@ -28,7 +28,7 @@ local EXITS = 16
 local CROWDED = [[
 local core, curl = require "starvideos.core", require "starvideos.curl"
 local tickets = require "spec.fixtures.tickets"
-local driver, files = curl.driver(), {}
+local driver, files = curl.network(), {}
 local function ask()
   local _, failure = tickets.finish(driver, driver:submit { url = arg[1] })
   return failure and failure.reason or "answered", failure and failure.sent
@@ -63,7 +63,7 @@ describe("a driver", function()
   end)
   before_each(function()
     folder = files.folder()
-    driver = curl.driver { ca_file = server.ca_file }
+    driver = curl.network { ca_file = server.ca_file }
   end)
   after_each(function()
     driver:close()

@@ -21,7 +21,7 @@ local url, path = arg[1], arg[2]
 local core, curl = require "starvideos.core", require "starvideos.curl"
 local process = require "spec.fixtures.process"
 local tickets = require "spec.fixtures.tickets"
-local driver = curl.driver()
+local driver = curl.network()
 local function hello()
   local ticket, number = driver:submit { url = url .. "/hello", timeout = 20 }
   local response = tickets.finish(driver, ticket, number)

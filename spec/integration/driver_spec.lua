@@ -84,7 +84,7 @@ describe("a driver", function()
     server:stop()
   end)
   before_each(function()
-    driver = curl.driver { ca_file = server.ca_file }
+    driver = curl.network { ca_file = server.ca_file }
   end)
   after_each(function()
     driver:close()
@@ -124,22 +124,22 @@ describe("a driver", function()
   -- As a finalizer may do, which runs whenever memory is taken.
   it("or an engine that is closed while a request is read takes none",
     function()
-      for name, one in pairs { driver = driver, engine = curl.engine() } do
+      for _, one in ipairs { driver, curl.network { inline = true } } do
         local request = setmetatable({ url = server.url .. "/hello" }, {
           __index = function() one:close() end })
         assert.has_error(function() one:submit(request) end,
-          "attempt to use a closed " .. name)
+          "attempt to use a closed network")
       end
     end)
 
   it("gives out neither notifier nor path once a finalizer has closed it",
     function()
       for _, method in ipairs { "notifier", "listen" } do
-        local one = curl.driver()
+        local one = curl.network()
         local ok, message = call_with_finalizer(function() one:close() end,
           one[method], one)
         assert.is_false(ok)
-        assert.equal("attempt to use a closed driver", message)
+        assert.equal("attempt to use a closed network", message)
       end
     end)
 
@@ -185,7 +185,7 @@ describe("a driver", function()
 
   it("answers many, each number once, with its own answer", function()
     driver:close()
-    driver = curl.driver { max_in_flight = 8 }
+    driver = curl.network { max_in_flight = 8 }
     local expected, count = {}, 200
     for index = 1, count do
       local ticket, number = submit(index % 2 == 0 and "/hello" or "/count?of=x")
@@ -247,7 +247,7 @@ describe("a driver", function()
 
   it("holds to the time of what waits for its turn", function()
     driver:close()
-    driver = curl.driver { max_in_flight = 1 }
+    driver = curl.network { max_in_flight = 1 }
     local first = submit "/hang"
     local second, number = submit("/hello", { timeout = 0.2 })
     assert.equal(number, take(driver))
@@ -348,7 +348,7 @@ describe("a driver", function()
 
     it("can be cancelled before it was begun", function()
       driver:close()
-      driver = curl.driver { max_in_flight = 1 }
+      driver = curl.network { max_in_flight = 1 }
       submit "/hang"
       local ticket, number = submit "/hello"
       ticket:cancel()
@@ -379,7 +379,7 @@ describe("a driver", function()
   it("is indifferent to the collector at any point", function()
     -- All but the server's address is garbage where it can be.
     local function live(turn)
-      local held = { driver = curl.driver() }
+      local held = { driver = curl.network() }
       local steps = {
         function()
           held.ticket = held.driver:submit { url = server.url .. "/hello",
@@ -424,7 +424,7 @@ describe("a driver", function()
 
   it("leaves no file of what was never begun", function()
     driver:close()
-    driver = curl.driver { max_in_flight = 1 }
+    driver = curl.network { max_in_flight = 1 }
     submit "/hang"
     submit("/clip.mp4", { sink = { path = folder .. "/unborn" } })
     driver:close()
@@ -435,13 +435,13 @@ describe("a driver", function()
     local output = lookup.run(folder, [[
       local core = require("starvideos.core")
       local curl = require("starvideos.curl")
-      local driver = curl.driver()
+      local driver = curl.network()
       driver:submit { url = "https://one.invalid/" }
-      curl.engine():step(0.1)
+      curl.network { inline = true }:step(0.1)
       local start = core.now()
       driver:close()
       io.write(tostring(core.now() - start < 0.3))
-      curl.engine():step(0.7)]])
+      curl.network { inline = true }:step(0.7)]])
     assert.equal("true", output)
   end)
 
@@ -450,13 +450,13 @@ describe("a driver", function()
       local curl = require "starvideos.curl"
       kept = {}
       for _ = 1, 2 do
-        local driver = curl.driver()
+        local driver = curl.network()
         kept[#kept + 1] = driver
         kept[#kept + 1] = driver:submit { url = arg[1] .. "/hang" }
         kept[#kept + 1] = driver:submit { url = arg[1] .. "/hello" }
         driver:disk("size", "/")
       end
-      curl.engine():step(0.05)
+      curl.network { inline = true }:step(0.05)
       print "ended"
 END]])
     assert.equal("ended", output)
@@ -465,7 +465,7 @@ END]])
   it("leaves others alone", function()
     local others = {}
     for index = 1, 4 do
-      others[index] = curl.driver()
+      others[index] = curl.network()
       others[index]:submit { url = server.url .. "/hang" }
     end
     local mine, number = submit "/slow"

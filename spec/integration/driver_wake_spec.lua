@@ -33,7 +33,7 @@ describe("a driver", function()
     server:stop()
   end)
   before_each(function()
-    driver = curl.driver { ca_file = server.ca_file }
+    driver = curl.network { ca_file = server.ca_file }
   end)
   after_each(function()
     driver:close()
@@ -159,7 +159,7 @@ describe("a driver", function()
     local function lent()
       return tonumber(shell.read "ls /proc/self/fd | wc -l")
     end
-    local idle = curl.driver()
+    local idle = curl.network()
     idle:submit { url = server.url .. "/hello" }
     take(idle)
     local before = lent()
@@ -167,7 +167,7 @@ describe("a driver", function()
       idle:disk("size", "/")
       take(idle)
     end
-    local more, part = curl.driver(), server.prefix .. "/drip.part"
+    local more, part = curl.network(), server.prefix .. "/drip.part"
     driver = more
     local peer = process.connect(assert(more:listen()))
     assert.equal(before, lent())
@@ -287,7 +287,7 @@ describe("a driver", function()
     it("leaves alone what the child has put in the place of its files",
       function()
         local log, last = server.prefix .. "/log", 63
-        local listening = curl.driver()
+        local listening = curl.network()
         listening:listen()
         local peer = process.connect(assert(driver:listen()))
         driver:accept()

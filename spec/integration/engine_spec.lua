@@ -22,7 +22,7 @@ local ANSWER = { status = 200, body = "{}" }
 local ORDER = [[
 local curl = require "starvideos.curl"
 local url, ca_file, size, timeout = ...
-local engine = curl.engine { ca_file = ca_file }
+local engine = curl.network { inline = true, ca_file = ca_file }
 local transfer = assert(engine:submit { method = "POST", url = url,
   fresh = true, body = ("x"):rep(tonumber(size)), timeout = tonumber(timeout) })
 while not transfer:done() do engine:step(1) end
@@ -46,7 +46,7 @@ print(ok or failure.reason .. " " .. failure.errno .. " " .. failure.message)]]
 
 local DOWNLOAD = [[
 local curl = require "starvideos.curl"
-local engine = curl.engine()
+local engine = curl.network { inline = true }
 local transfer = assert(engine:submit { url = arg[1], timeout = 10,
   sink = { path = arg[2], sync = true } })
 while not transfer:done() do engine:step(1) end
@@ -68,7 +68,7 @@ describe("the engine", function()
     server:stop()
   end)
   before_each(function()
-    engine = curl.engine { ca_file = server.ca_file }
+    engine = curl.network { inline = true, ca_file = server.ca_file }
   end)
   after_each(function()
     engine:close()
@@ -310,7 +310,7 @@ describe("the engine", function()
     local narrow
 
     before_each(function()
-      narrow = curl.engine { max_in_flight = 1 }
+      narrow = curl.network { inline = true, max_in_flight = 1 }
     end)
     after_each(function()
       narrow:close()

@@ -28,7 +28,8 @@ end
 local ways = { inline = {}, threaded = {} }
 
 function ways.inline.new(options)
-  local engine = curl.engine(options)
+  options.inline = true
+  local engine = curl.network(options)
   return {
     close = function() engine:close() end,
     send = function(req) return assert(engine:submit(req)) end,
@@ -37,7 +38,7 @@ function ways.inline.new(options)
 end
 
 function ways.threaded.new(options)
-  local driver = curl.driver(options)
+  local driver = curl.network(options)
   return {
     close = function() driver:close() end,
     send = function(req) return (assert(driver:submit(req))) end,

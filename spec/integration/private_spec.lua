@@ -7,7 +7,7 @@ local servers = require "spec.faults.server"
 
 -- Prints what becomes of each request: its body, or why there is none.
 local PROGRAM = [[
-local engine = require("starvideos.curl").engine()
+local engine = require("starvideos.curl").network { inline = true }
 for line in ("%s"):gmatch "[^|]+" do
   local flag, url = line:match "^(%%a+) (.*)$"
   local transfer, failure = engine:submit { url = url, timeout = 2, redirects = 3,

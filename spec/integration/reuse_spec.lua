@@ -20,7 +20,7 @@ local STRANGER = { "tls", 0, "stranger/server" }
 -- A proxy that does not answer: whoever asks it is not on this machine.
 local PROXIED = [[
 env -u no_proxy -u NO_PROXY http_proxy=@proxy@ @lua@ - @url@ <<'END'
-local engine = require("starvideos.curl").engine()
+local engine = require("starvideos.curl").network { inline = true }
 for _, url in ipairs { arg[1], "http://video.example/", arg[1] } do
   local transfer = assert(engine:submit { url = url, timeout = 0.3,
     insecure_http = true })
@@ -41,7 +41,7 @@ describe("a handle that sent a poll", function()
     server:stop()
   end)
   before_each(function()
-    engine = curl.engine { ca_file = server.ca_file }
+    engine = curl.network { inline = true, ca_file = server.ca_file }
     os.remove(path)
   end)
   after_each(function()
@@ -124,7 +124,7 @@ describe("a handle that sent a poll", function()
     assert(send(server.url, { headers = { Authorization = "Bearer sk-1" } }))
     is_lost("tls", send(other.tls_url)) -- its authority is another's
     engine:close()
-    engine = curl.engine { ca_file = other.ca_file }
+    engine = curl.network { inline = true, ca_file = other.ca_file }
     assert(send(other.tls_url))
     engine:close()
     local record = other:record()

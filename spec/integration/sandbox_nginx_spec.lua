@@ -8,7 +8,7 @@ local nginx = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"
 
 local function exchange(server, req)
-  local engine = curl.engine{ ca_file = server.ca_file }
+  local engine = curl.network { inline = true, ca_file = server.ca_file }
   req.method = req.method or "GET"
   req.timeout = req.timeout or 20
   local transfer = assert(engine:submit(req))
@@ -303,7 +303,7 @@ for _, tls in ipairs{ false, true } do
     end)
 
     it("serves others while one request hangs", function()
-      local engine = curl.engine{ ca_file = server.ca_file }
+      local engine = curl.network { inline = true, ca_file = server.ca_file }
       for _ = 1, 8 do
         assert(engine:submit{ method = "POST", body = json.encode{
           model = "videos", prompt = "[scenario:create_hang]",
@@ -333,7 +333,7 @@ describe("limits that all workers of the sandbox share", function()
 
   -- Requests that arrive side by side, each on a connection of its own.
   local function at_once(count, request_of)
-    local engine = curl.engine {}
+    local engine = curl.network { inline = true }
     local transfers, statuses = {}, {}
     for index = 1, count do
       local req = request_of(index)

@@ -103,7 +103,7 @@ int main(int count, char **arguments) {
   }
   host = pthread_self();
   atexit(close_late);
-  network = sv_network_new(NULL, 4);
+  network = sv_network_new(NULL, 4, false);
   actor = sv_actor_new(&echo, &setup, 1, NULL);
   post();
   while (!sv_item_done(&message->item)) {

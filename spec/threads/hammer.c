@@ -113,12 +113,12 @@ static void look(worker *w) {
     w->complaint = "less than nothing was received";
   }
   if (sv_ticket_status(ticket)) {
-    const char *head = sv_transfer_head(ticket->transfer, &size);
+    const char *head = sv_transfer_head(&ticket->transfer, &size);
     sv_head_find(head, size, "content-type", &line);
   }
   if (sv_item_done(&ticket->item) && !ticket->job) {
     const sv_outcome *outcome = sv_ticket_outcome(ticket);
-    sv_transfer_body(ticket->transfer, &size);
+    sv_transfer_body(&ticket->transfer, &size);
     if (outcome->reason == SV_REASON_NONE && !outcome->status) {
       w->complaint = "an answer has no status";
     }
@@ -203,7 +203,7 @@ static void drain(worker *w) {
 }
 
 static void live(worker *w) {
-  w->network = sv_network_new(w->world->ca_file, 1 + (int)pick(w, 6));
+  w->network = sv_network_new(w->world->ca_file, 1 + (int)pick(w, 6), false);
   w->issued = w->taken = 0;
   w->peer = -1;
   for (int i = 0; i < TURNS && !w->complaint; i++) {

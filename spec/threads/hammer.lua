@@ -11,7 +11,7 @@ math.randomseed(seed)
 local PATHS = { "/hello", "/hello", "/slow", "/drip" }
 local TURNS, HELD = 60, 12
 
-local driver = curl.driver { ca_file = ca_file, max_in_flight = 4 }
+local driver = curl.network { ca_file = ca_file, max_in_flight = 4 }
 local held, messages, ended = {}, {}, 0
 
 -- Rests often, and sees to it that there is something to end.

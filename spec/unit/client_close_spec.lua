@@ -54,7 +54,7 @@ describe("a listener that closes its client", function()
     now, loaded = 0, package.loaded["starvideos.curl"]
     engine = new_engine()
     package.loaded["starvideos.curl"] = {
-      engine = function() return engine end,
+      network = function() return engine end,
       disk = core.disk,
     }
     client = assert(starvideos.new { api_key = "key",

@@ -18,7 +18,7 @@ exec wine @parts@/bin/@lua@.exe ]]
 
 -- A host's own loop: nothing of ours handles Ctrl-C in it.
 local SCRIPT = [[
-local engine = require("starvideos.curl").engine {}
+local engine = require("starvideos.curl").network { inline = true }
 io.stderr:write "waiting"
 local _, why = pcall(function()
   while true do

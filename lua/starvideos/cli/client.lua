@@ -33,7 +33,7 @@ end
 local function ticking_sleep(job)
   local engine
   return function(seconds)
-    engine = engine or require("starvideos.curl").engine {}
+    engine = engine or require("starvideos.curl").network { inline = true }
     job.tick()
     local until_then = core.now() + math.min(seconds, TICK_SECONDS)
     repeat

@@ -125,7 +125,7 @@ local function finish(job, nginx)
 end
 
 local function run(job, wanted, server)
-  local engine = require("starvideos.curl").engine {}
+  local engine = require("starvideos.curl").network { inline = true }
   local function wait(seconds)
     engine:step(seconds)
   end

@@ -74,7 +74,7 @@ return function(options, console)
     return nil, failure.new("io", "cannot write the result: "
       .. tostring(why))
   end
-  local engine = require("starvideos.curl").engine {}
+  local engine = require("starvideos.curl").network { inline = true }
   server:run(function(seconds)
     engine:step(seconds)
   end)

@@ -78,31 +78,39 @@ local function end_drive(self)
   end
 end
 
-local function drive(self, req, transfer)
+local function drive(self, req, ticket)
   local watched = is_watched(req)
   local seconds = watched and PROGRESS_SECONDS or LOOK_SECONDS
   repeat
-    self.engine():step(seconds)
+    self.network():step(seconds)
     if watched then
-      schedulers.report(req, transfer)
+      schedulers.report(req, ticket)
     end
     if self.closed and not req.finish then
-      transfer:cancel()
+      ticket:cancel()
     end
-  until transfer:done()
+  until ticket:done()
 end
 
--- Drives one transfer to its end; an interrupt or an error cancels it, but with
+-- What has ended and nobody waits for; what others wait for is told by `collect`.
+local function take_out(self)
+  if not next(self.scheduler.waiting) then
+    while self.made and self.made:take() do
+    end
+  end
+end
+
+-- Drives one request to its end; an interrupt or an error cancels it, but with
 -- `finish` (an order on the wire): an error leaves that under way.
-local function drive_through(self, req, transfer)
+local function drive_through(self, req, ticket)
   local interrupted, raised
-  local ok = transfer:done() -- a finalizer may have driven it
+  local ok = ticket:done() -- a finalizer may have driven it
   begin_drive(self)
   while not ok do
-    ok, raised = pcall(drive, self, req, transfer)
+    ok, raised = pcall(drive, self, req, ticket)
     if not ok and not is_interrupt(raised) then
       if not req.finish then
-        transfer:cancel()
+        ticket:cancel()
       end
       end_drive(self)
       error(raised, 0)
@@ -110,15 +118,16 @@ local function drive_through(self, req, transfer)
       local first = not interrupted
       interrupted = true
       if not req.finish then
-        transfer:cancel()
+        ticket:cancel()
       elseif first and req.on_interrupt then
         req.on_interrupt()
       end
     end
-    ok = ok or transfer:done()
+    ok = ok or ticket:done()
   end
+  take_out(self)
   end_drive(self)
-  local response, failure = transfer:result(req.reads, req.guard ~= nil)
+  local response, failure = ticket:result(req.reads, req.guard ~= nil)
   if interrupted then
     (response or failure).interrupted = true
   end
@@ -135,14 +144,13 @@ function Block:request(req)
   elseif self.transport then
     return self.transport(req)
   end
-  local in_fiber = is_fiber(self)
-  local transfer, number = self.engine():submit(req, in_fiber)
-  if not transfer then
+  local ticket, number = self.network():submit(req)
+  if not ticket then
     return nil, number
-  elseif in_fiber then
-    return self.scheduler:await(transfer, number, req)
+  elseif is_fiber(self) then
+    return self.scheduler:await(ticket, number, req)
   end
-  return drive_through(self, req, transfer)
+  return drive_through(self, req, ticket)
 end
 
 local function sleep_until(self, due)
@@ -246,7 +254,7 @@ local function idle(self, left)
   local scheduler = self.scheduler
   if next(scheduler.waiting) then
     local look = next(scheduler.watched) and PROGRESS_SECONDS or LOOK_SECONDS
-    self.engine():step(math.min(left, look))
+    self.network():step(math.min(left, look))
   elseif left > 0 then
     return self.pause(left)
   end
@@ -374,8 +382,9 @@ function _M.new(options)
     operations = {}, -- one for each `gather` under way
     driving = 0, -- requests and gathers under way
   }, Block)
-  function self.engine()
-    self.made = self.made or require("starvideos.curl").engine {
+  function self.network()
+    self.made = self.made or require("starvideos.curl").network {
+      inline = true,
       ca_file = options.ca_file,
       max_in_flight = options.max_in_flight,
     }
@@ -383,7 +392,7 @@ function _M.new(options)
   end
   self.clock = options.clock or require("starvideos.core").now
   self.pause = options.sleep or function(seconds)
-    self.engine():step(math.min(seconds, LONG_SECONDS))
+    self.network():step(math.min(seconds, LONG_SECONDS))
   end
   return self
 end

@@ -393,7 +393,7 @@ function _M.new(options, budget, methods)
     abandoned = {}, -- the numbers of those whose waits have ended early
   }, methods or Loop)
   function self.driver()
-    self.made = self.made or require("starvideos.curl").driver {
+    self.made = self.made or require("starvideos.curl").network {
       ca_file = options.ca_file,
       max_in_flight = options.max_in_flight,
     }

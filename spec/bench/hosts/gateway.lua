@@ -21,7 +21,7 @@ local CALLERS, ORDERS, STREAMS, DOWNLOADS = 5, 40, 5, 16
 local LISTENERS, VIDEO_SECONDS = 200, 12
 local INTERVAL = 10
 
-local engine = curl.engine { max_in_flight = LISTENERS }
+local engine = curl.network { inline = true, max_in_flight = LISTENERS }
 
 local function token_of(caller)
   return ("token-of-caller-%d-which-is-long-enough"):format(caller)

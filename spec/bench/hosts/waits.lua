@@ -29,7 +29,7 @@ end
 
 -- Orders so many videos over a few connections, as no client would.
 local function order_all(server)
-  local engine = curl.engine { ca_file = server.ca_file,
+  local engine = curl.network { inline = true, ca_file = server.ca_file,
     max_in_flight = AT_A_TIME }
   local request = { method = "POST", body = ORDER, timeout = 60,
     url = server.base_url .. "/v1/starvideos/videos",

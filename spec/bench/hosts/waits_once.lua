@@ -85,7 +85,7 @@ local function percentile(values, share)
   return values[math.ceil(#values * share)]
 end
 
-local engine = curl.engine {}
+local engine = curl.network { inline = true }
 local client = assert(starvideos.new { api_key = "sandbox-key",
   base_url = base_url, ca_file = ca_file, runtime = "frame",
   poll_rate = math.max(250, ROOM * #ids / INTERVAL) })

@@ -48,7 +48,7 @@ describe("the video of an order", function()
   end
 
   setup(function()
-    engine = curl.engine()
+    engine = curl.network { inline = true }
     provider = assert(sandbox.start { key = KEY, seconds = 0.3,
       queued_seconds = 0.1, drawn = false })
     gateway = gateways.start { base_url = provider.base_url, api_key = KEY }

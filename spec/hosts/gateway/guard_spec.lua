@@ -295,7 +295,7 @@ describe("the guard of a gateway in nginx", function()
     before_each(function()
       gateway = gateways.start { base_url = "http://127.0.0.1:9",
         api_key = "key", callers = CALLERS, tls = true }
-      engine = curl.engine { ca_file = gateway.ca_file }
+      engine = curl.network { inline = true, ca_file = gateway.ca_file }
     end)
 
     after_each(function()

@@ -95,7 +95,7 @@ describe("hostile callers of a gateway", function()
   end
 
   setup(function()
-    engine = curl.engine()
+    engine = curl.network { inline = true }
     provider = assert(sandbox.start { key = "key-of-the-gateway", seconds = 1,
       queued_seconds = 0.2, drawn = false })
     gateway = gateways.start { base_url = provider.base_url,

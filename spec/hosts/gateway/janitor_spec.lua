@@ -32,7 +32,7 @@ describe("the janitor of a gateway", function()
   local provider, gateway, engine
 
   setup(function()
-    engine = curl.engine()
+    engine = curl.network { inline = true }
     provider = assert(sandbox.start { key = KEY, seconds = 0.3,
       queued_seconds = 0.1, drawn = false })
   end)

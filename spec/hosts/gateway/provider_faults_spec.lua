@@ -30,7 +30,7 @@ local function start(more)
 end
 
 setup(function()
-  engine = curl.engine()
+  engine = curl.network { inline = true }
   provider = assert(sandbox.start { key = KEY, seconds = 0.4,
     queued_seconds = 0.1, drawn = false })
 end)

@@ -189,7 +189,7 @@ describe("this library before a gateway", function()
       return client:generate(params "frames", { path = path "frames",
         interval = 0.2 })
     end)
-    local engine = curl.engine()
+    local engine = curl.network { inline = true }
     while not handle.done do
       client:update()
       engine:step(0.005)
@@ -294,7 +294,7 @@ describe("this library before a gateway", function()
     local engine, video
 
     setup(function()
-      engine = curl.engine()
+      engine = curl.network { inline = true }
       local client = assert(starvideos.new { base_url = gateway.url,
         api_key = TOKEN })
       video = assert(client:wait(assert(client:create(params "linked")), WAIT))

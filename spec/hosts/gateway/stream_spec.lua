@@ -265,7 +265,7 @@ describe("the events of an order", function()
     finally(function() slow:stop() end)
     gateway:stop()
     start { base_url = slow.base_url }
-    local urls, engine = {}, curl.engine { max_in_flight = 200 }
+    local urls, engine = {}, curl.network { inline = true, max_in_flight = 200 }
     for index = 1, 4 do
       local id = order()
       for each = 1, 50 do

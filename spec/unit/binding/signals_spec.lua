@@ -119,9 +119,9 @@ describe("a host's", function()
     for _, gap in ipairs { "<&-", ">&-", "2>&-", "<&- >&- 2>&-" } do
       shell.run(shell.fill([[@lua@ -e '
         local curl = require "starvideos.curl"
-        local engine = curl.engine {}
+        local engine = curl.network { inline = true }
         engine:submit { method = "GET", url = "http://127.0.0.1:1/", timeout = 5 }
-        local driver = curl.driver and curl.driver {}
+        local driver = curl.network and curl.network {}
         local file = require("starvideos.core").open("@file@", "wb")
         print "who reads this?"
         io.stderr:write "or this?"

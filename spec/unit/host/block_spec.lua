@@ -188,7 +188,7 @@ describe("a request that is watched", function()
       end
     end
     package.loaded["starvideos.curl"] = {
-      engine = function() return announced.add(engine) end,
+      network = function() return announced.add(engine) end,
     }
   end)
   after_each(function()
@@ -234,7 +234,7 @@ describe("a request that is watched", function()
   it("is cancelled at an interrupt, and so are sleeps when gathered",
     function()
       local host, steps, failure = runtime(), 0, nil
-      package.loaded["starvideos.curl"].engine = function()
+      package.loaded["starvideos.curl"].network = function()
         return announced.add {
           submit = function() return transfer(math.huge) end,
           step = function()

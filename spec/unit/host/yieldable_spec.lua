@@ -125,7 +125,7 @@ describe("an order of a script, in a listener of wait_all", function()
   before_each(function()
     local now, made = 0, nil
     posts, loaded = 0, package.loaded["starvideos.curl"]
-    package.loaded["starvideos.curl"] = { engine = function()
+    package.loaded["starvideos.curl"] = { network = function()
       made = made or engine()
       return made
     end }

@@ -295,7 +295,7 @@ end
 function _M.source(ca_file, max_in_flight)
   local name = ("%s\0%s"):format(ca_file or "", max_in_flight or "")
   sources[name] = sources[name] or {
-    driver = require("starvideos.curl").driver {
+    driver = require("starvideos.curl").network {
       ca_file = ca_file,
       max_in_flight = max_in_flight,
     },

@@ -14,7 +14,7 @@ end
 local _M = {}
 
 function _M.begin(url, folder)
-  engine, base = curl.engine {}, url
+  engine, base = curl.network { inline = true }, url
   for index = 1, DOWNLOADS do
     submit { method = "GET", url = url .. "/large.mp4",
       sink = { path = ("%s/%d.mp4"):format(folder, index) } }
