@@ -1,7 +1,7 @@
 #include "binding/response.h"
 
 #include "rules/text.h"
-#include "http/head.h"
+#include "http/answer.h"
 
 #include "rules/visibility.h"
 

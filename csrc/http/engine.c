@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/sent_check.h"
+#include "http/connection.h"
 #include "http/libcurl.h"
+#include "http/sent_check.h"
 #include "system/clock.h"
+#include "system/process.h"
 #include "system/signals.h"
 #include "system/wakeup.h"
-#include "system/process.h"
 
 #include "rules/visibility.h"
 
@@ -40,9 +41,7 @@ struct sv_engine {
   list queue, running;
   int orders; /* running, and not counted among those in flight */
   int sinks;  /* open */
-  sv_known_origin known;
   double queue_end_by; /* no queued transfer is out of time before */
-  sv_handles handles; /* unused ones */
   sv_listener *listener;
   void *self;            /* the listener's */
 };
@@ -90,7 +89,6 @@ void sv_engine_free(sv_engine *engine) {
   if (engine->alarm) {
     sv_wakeup_drop(engine->alarm);
   }
-  sv_origin_forget(&engine->known);
   free(engine->ca_file);
   free(engine);
 }
@@ -109,7 +107,6 @@ static void abandon(sv_engine *engine) {
   engine->multi = NULL;
   engine->alarm = NULL;
   engine->pools.first = NULL;
-  engine->handles.count = 0;
   engine->orders = engine->sinks = 0;
   list *lists[] = {&engine->running, &engine->queue};
   for (int i = 0; i < 2; i++) {
@@ -183,19 +180,14 @@ static void leave_pool(sv_engine *engine, sv_transfer *t) {
 }
 
 static void finish(sv_engine *engine, sv_transfer *t, CURLcode code) {
-  sv_handle *handle = t->handle;
+  CURL *easy = t->easy;
   take_out(&engine->running, t);
   engine->orders -= t->options.fresh;
   engine->sinks -= t->options.sink_path != NULL;
   sv_sent_check_read(t, code, engine->ca_file);
   sv_transfer_finish(t);
-  curl_multi_remove_handle(engine->multi, handle->easy);
-  if (t->options.fresh || engine->closed) {
-    sv_handle_free(handle);
-  } else {
-    sv_handles_give(&engine->handles, handle,
-                    t->outcome.reason == SV_REASON_NONE && t->sends == 1);
-  }
+  curl_multi_remove_handle(engine->multi, easy);
+  curl_easy_cleanup(easy);
   leave_pool(engine, t);
   sv_transfer_forget(t);
   tell(engine, t);
@@ -203,22 +195,20 @@ static void finish(sv_engine *engine, sv_transfer *t, CURLcode code) {
 
 /* Orders have a pool of their own: in a common one polls would wait for the
 ** answer to an order, and share no connection after it (libcurl 7.88). */
-static bool prepare(sv_engine *engine, sv_transfer *t, sv_handle *handle) {
+static bool prepare(sv_engine *engine, sv_transfer *t) {
   t->pool = sv_pool_take(&engine->pools,
                          t->options.fresh ? "" : t->options.url);
-  return t->pool && sv_transfer_start(t) &&
-         sv_handle_prepare(handle, t, engine->ca_file) &&
-         curl_multi_add_handle(engine->multi, handle->easy) == CURLM_OK;
+  if (!t->pool || !sv_transfer_start(t)) {
+    return false;
+  }
+  t->easy = sv_handle_new(t, engine->ca_file);
+  return t->easy && curl_multi_add_handle(engine->multi, t->easy) == CURLM_OK;
 }
 
 static bool start(sv_engine *engine, sv_transfer *t) {
-  sv_handle *handle = t->options.fresh ? sv_handle_new()
-                                       : sv_handles_take(&engine->handles);
-  if (!handle) {
-    return false;
-  }
-  if (!prepare(engine, t, handle)) {
-    sv_handle_free(handle);
+  if (!prepare(engine, t)) {
+    curl_easy_cleanup(t->easy);
+    t->easy = NULL;
     if (t->pool) {
       leave_pool(engine, t);
     }
@@ -283,10 +273,6 @@ void sv_engine_wake(sv_engine *engine) {
   sv_wakeup_notify(engine->alarm);
 }
 
-sv_known_origin *sv_engine_known(sv_engine *engine) {
-  return &engine->known;
-}
-
 void sv_engine_enqueue(sv_engine *engine, sv_transfer *t) {
   if (t->options.fresh) {
     notice_fork(engine);
@@ -334,7 +320,6 @@ void sv_engine_close(sv_engine *engine) {
   while ((t = engine->queue.first) || (t = engine->running.first)) {
     sv_transfer_cancel(t);
   }
-  sv_handles_free(&engine->handles);
   curl_multi_cleanup(engine->multi);
   sv_pools_free(&engine->pools);
   engine->multi = NULL;

@@ -45,9 +45,6 @@ bool sv_engine_step(sv_engine *engine, double seconds);
 /* Queued and running transfers. */
 int sv_engine_in_flight(const sv_engine *engine);
 
-/* What sv_transfer_check keeps of one request for the next. */
-sv_known_origin *sv_engine_known(sv_engine *engine);
-
 /* Makes ready what sv_engine_wake needs; false where memory is short, or
 ** descriptors are. */
 bool sv_engine_begin(sv_engine *engine);

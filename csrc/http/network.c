@@ -135,8 +135,7 @@ static void on_end(sv_transfer *transfer, void *self) {
 static bool take(void *self, sv_item *item, const _Atomic int *stop) {
   sv_engine *engine = ((wire *)self)->engine;
   sv_transfer *transfer = &((sv_ticket *)item)->transfer;
-  if (!*stop &&
-      sv_transfer_check(transfer, sv_engine_known(engine))) {
+  if (!*stop && sv_transfer_check(transfer)) {
     sv_engine_enqueue(engine, transfer);
     return false;
   }

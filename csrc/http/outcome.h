@@ -5,9 +5,8 @@
 ** This is the lowest file of http/, in which each includes only files that
 ** stand before it in this list:
 **
-**   outcome request | head version origin libcurl | sink commit |
-**   pool transfer handle sent_check engine |
-**   network
+**   outcome request | answer libcurl sink | transfer |
+**   connection sent_check | engine | network
 */
 #ifndef SV_HTTP_OUTCOME_H
 #define SV_HTTP_OUTCOME_H

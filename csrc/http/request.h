@@ -1,6 +1,6 @@
 /*
-** A request, as the caller describes it. Times are in seconds, sizes in bytes;
-** what it points to is the caller's.
+** A request, as the caller describes it, and where it goes. Times are in
+** seconds, sizes in bytes; what it points to is the caller's.
 */
 #ifndef SV_HTTP_REQUEST_H
 #define SV_HTTP_REQUEST_H
@@ -65,5 +65,21 @@ bool sv_request_lines(const sv_request *request, struct curl_slist **lines);
 ** is SV_REASON_INVALID. */
 bool sv_request_check_method(const sv_request *request, sv_outcome *outcome);
 bool sv_request_check_headers(const sv_request *request, sv_outcome *outcome);
+
+typedef struct sv_origin {
+  CURLU *url;  /* the caller's to clean up, also where sv_origin_read fails */
+  bool secure; /* https */
+  bool local;  /* a loopback address or localhost */
+} sv_origin;
+
+/* How much of a URL is its scheme, host and port. */
+size_t sv_origin_size(const char *url);
+
+/* Whether a request may go there: https anywhere, http only to this machine,
+** unless the caller allows more. False with the outcome filled in, as INVALID,
+** INSECURE or, for want of memory, IO; its sentence never holds the URL's
+** query. */
+bool sv_origin_read(sv_origin *origin, const char *text, bool insecure_http,
+                    sv_outcome *outcome);
 
 #endif

@@ -37,7 +37,7 @@ static const struct {
 
 static sv_reason reason_for(const sv_transfer *t, CURLcode code) {
   if (code == CURLE_OPERATION_TIMEDOUT &&
-      strncmp(t->handle->problem, "Operation too slow", 18) == 0) {
+      strncmp(t->problem, "Operation too slow", 18) == 0) {
     return SV_REASON_STALLED;
   }
   /* What libcurl says where a line has no end. */
@@ -63,7 +63,7 @@ static bool is_bad_proxy(const char *problem) {
 }
 
 static void explain(sv_transfer *t, CURLcode code, const char *ca_file) {
-  const char *problem = t->handle->problem;
+  const char *problem = t->problem;
   const char *what = *problem ? problem : curl_easy_strerror(code);
   sv_reason reason = is_bad_proxy(problem) ? SV_REASON_INVALID
                      : t->turned_away      ? SV_REASON_PRIVATE

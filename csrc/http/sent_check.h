@@ -6,7 +6,7 @@
 #ifndef SV_HTTP_SENT_CHECK_H
 #define SV_HTTP_SENT_CHECK_H
 
-#include "http/handle.h"
+#include "http/transfer.h"
 
 /* Fills in the outcome; where libcurl ended with an error and no reason stands
 ** there yet, that too, with its sentence. `ca_file`: for that sentence, the

@@ -8,10 +8,9 @@
 
 #include "rules/ip.h"
 #include "rules/video.h"
-#include "http/head.h"
-#include "system/network.h"
 #include "system/clock.h"
 #include "system/file.h"
+#include "system/network.h"
 
 #include "rules/visibility.h"
 
@@ -40,11 +39,11 @@ static bool out_of_memory(sv_outcome *outcome) {
   return false;
 }
 
-bool sv_transfer_check(sv_transfer *t, sv_known_origin *known) {
+bool sv_transfer_check(sv_transfer *t) {
   const sv_request *options = &t->options;
   return sv_request_check_method(options, &t->outcome) &&
-         sv_origin_read(&t->origin, known, options->url,
-                        options->insecure_http, &t->outcome) &&
+         sv_origin_read(&t->origin, options->url, options->insecure_http,
+                        &t->outcome) &&
          sv_request_check_headers(options, &t->outcome) &&
          ((sv_request_lines(options, &t->headers) &&
            sv_version_copy(&t->version, options->sink_etag,
@@ -250,17 +249,11 @@ static bool may_connect(sv_transfer *t, bool is_private_address, int port) {
   return false;
 }
 
-/* Nothing is sent to an address that is turned away, not even a handshake. */
-curl_socket_t sv_transfer_open_socket(void *self, curlsocktype purpose,
-                                      struct curl_sockaddr *address) {
-  sv_transfer *t = self;
+bool sv_transfer_may_reach(sv_transfer *t, const struct sockaddr *address) {
   unsigned char ip[SV_IP_ROOM];
   int port = 0;
-  size_t size = sv_address_read(&address->addr, ip, &port);
-  if (!may_connect(t, size == 0 || sv_ip_is_private(ip, size), port)) {
-    return CURL_SOCKET_BAD;
-  }
-  return sv_pool_open_socket(t->pool, purpose, address);
+  size_t size = sv_address_read(address, ip, &port);
+  return may_connect(t, size == 0 || sv_ip_is_private(ip, size), port);
 }
 
 /* An order is sent once, whatever makes libcurl repeat a request; and not at
@@ -339,7 +332,6 @@ static void end(sv_transfer *t) {
   t->outcome.file_offset = t->sink.offset;
   t->outcome.file_bytes = t->sink.written;
   t->stage = SV_ENDED;
-  t->handle = NULL;
   t->easy = NULL;
 }
 

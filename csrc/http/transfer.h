@@ -9,14 +9,11 @@
 #include <curl/curl.h>
 
 #include "rules/buffer.h"
-#include "http/origin.h"
-#include "http/pool.h"
+#include "http/answer.h"
 #include "http/request.h"
 #include "http/sink.h"
-#include "http/version.h"
 
 typedef struct sv_transfer sv_transfer;
-typedef struct sv_handle sv_handle;
 
 typedef enum sv_stage { SV_QUEUED, SV_RUNNING, SV_ENDED } sv_stage;
 
@@ -30,9 +27,9 @@ struct sv_transfer {
   bool answered;   /* the final answer's head is complete */
   bool turned_away; /* an address was private; there may be others */
   bool undecided;  /* too little of its body has come to tell where that goes */
-  sv_handle *handle; /* while running */
-  CURL *easy;        /* the handle's, for as long */
-  sv_pool *pool;     /* likewise */
+  CURL *easy;    /* while running */
+  struct sv_pool *pool; /* likewise */
+  char problem[CURL_ERROR_SIZE]; /* what libcurl says about it */
   struct curl_slist *headers;
   sv_request options; /* `body` is NULL unless it is a POST */
   void *texts;        /* what `options` points to */
@@ -50,8 +47,8 @@ struct sv_transfer {
 bool sv_transfer_init(sv_transfer *transfer, const sv_request *request);
 
 /* Makes it ready to be sent; false with the outcome filled in where it may not
-** be sent. Needs libcurl. `known` as of sv_origin_read. */
-bool sv_transfer_check(sv_transfer *transfer, sv_known_origin *known);
+** be sent. Needs libcurl. */
+bool sv_transfer_check(sv_transfer *transfer);
 
 /* Frees what it has; also of one that was never made. */
 void sv_transfer_clear(sv_transfer *transfer);
@@ -64,9 +61,12 @@ void sv_transfer_forget(sv_transfer *transfer);
 ** filled in. */
 bool sv_transfer_start(sv_transfer *transfer);
 
+/* Whether it may connect to an address. To one that is turned away nothing is
+** sent, not even a handshake. */
+bool sv_transfer_may_reach(sv_transfer *transfer,
+                           const struct sockaddr *address);
+
 /* What libcurl calls, with the transfer as `self`. */
-curl_socket_t sv_transfer_open_socket(void *self, curlsocktype purpose,
-                                      struct curl_sockaddr *address);
 size_t sv_transfer_on_head(char *line, size_t one, size_t size, void *self);
 size_t sv_transfer_on_body(char *bytes, size_t one, size_t size, void *self);
 int sv_transfer_on_connected(void *self, char *to, char *from, int to_port,

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "bytes.h"
-#include "http/head.h"
+#include "http/answer.h"
 #include "peer.h"
 
 enum { MAX_BODY = 2000, STEPS = 100000 };

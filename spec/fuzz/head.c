@@ -2,7 +2,7 @@
 ** The head of an answer, of any bytes: the first line is a number that a
 ** range may name.
 */
-#include "http/head.h"
+#include "http/answer.h"
 
 #include "bytes.h"
 

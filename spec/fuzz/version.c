@@ -2,7 +2,7 @@
 ** The head of a partial answer, of any bytes, against what is known of the
 ** file: the first line is its size, the second its ETag.
 */
-#include "http/version.h"
+#include "http/answer.h"
 
 #include "bytes.h"
 

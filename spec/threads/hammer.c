@@ -23,7 +23,7 @@
 
 #include "system/clock.h"
 #include "http/network.h"
-#include "http/head.h"
+#include "http/answer.h"
 
 enum {
   THREADS = 3,  /* of each sort */

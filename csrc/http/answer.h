@@ -1,8 +1,9 @@
 /*
-** The head of an HTTP answer, as its lines stand in memory.
+** The head of an HTTP answer, as its lines stand in memory; and which version of
+** a file it speaks of.
 */
-#ifndef SV_HTTP_HEAD_H
-#define SV_HTTP_HEAD_H
+#ifndef SV_HTTP_ANSWER_H
+#define SV_HTTP_ANSWER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,5 +30,21 @@ bool sv_head_says_file(const char *head, size_t size);
 
 /* What its Content-Range says; each -1 where it has none. */
 sv_content_range sv_head_range(const char *head, size_t size);
+
+/* The version of a file of which an earlier download saved the first part: the
+** rest of another one must not be appended to it. */
+typedef struct sv_version {
+  char *etag, *modified; /* as the headers had them, or NULL */
+  long long total;       /* bytes of the whole file; 0: unknown */
+} sv_version;
+
+/* Copies; false where memory is short. To be freed in either case. */
+bool sv_version_copy(sv_version *version, const char *etag,
+                     const char *modified, long long total);
+void sv_version_free(sv_version *version);
+
+/* Whether nothing in the head of a partial answer contradicts the version. */
+bool sv_version_matches(const sv_version *version, const char *head,
+                        size_t size);
 
 #endif

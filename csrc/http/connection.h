@@ -1,5 +1,6 @@
 /*
-** Connections that may be used again: one cache of libcurl's for each origin.
+** Connections that may be used again, one cache of libcurl's for each origin;
+** and the handles of libcurl's that send a request over one.
 **
 ** Where an HTTP/2 stream stops answering, libcurl ends the stream and keeps
 ** the connection, on which the next streams would not be answered either. So a
@@ -11,12 +12,13 @@
 ** have something of its own there by now. libcurl would read it, write to it
 ** and close it.
 */
-#ifndef SV_HTTP_POOL_H
-#define SV_HTTP_POOL_H
+#ifndef SV_HTTP_CONNECTION_H
+#define SV_HTTP_CONNECTION_H
 
 #include <curl/curl.h>
 #include <stdbool.h>
 
+#include "http/transfer.h"
 #include "system/network.h"
 
 typedef struct sv_pool {
@@ -50,13 +52,16 @@ bool sv_pools_hold(sv_pools *pools);
 /* Abandons all of them. */
 void sv_pools_abandon(sv_pools *pools);
 
-/* CURLOPT_OPENSOCKETFUNCTION and CURLOPT_CLOSESOCKETFUNCTION; the data is the
-** pool. */
-curl_socket_t sv_pool_open_socket(void *pool, curlsocktype purpose,
-                                  struct curl_sockaddr *address);
-int sv_pool_close_socket(void *pool, curl_socket_t socket);
-
 /* Only when none is in use. */
 void sv_pools_free(sv_pools *pools);
+
+/* A new handle that is to send a transfer's request over a connection of its
+** pool, and writes what it says about it to the transfer's `problem`; to be
+** cleaned up by curl_easy_cleanup. NULL where memory is short.
+**
+** None is used twice: libcurl counts how often a handle has repeated a request,
+** and one whose HTTP/2 stream was refused keeps a mark by which it repeats the
+** next; neither an option nor curl_easy_reset removes that. */
+CURL *sv_handle_new(sv_transfer *transfer, const char *ca_file);
 
 #endif

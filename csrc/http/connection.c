@@ -1,68 +1,195 @@
-#include "http/handle.h"
+#include "http/connection.h"
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "http/libcurl.h"
+#include "system/clock.h"
 
 #include "rules/visibility.h"
 
+/* About as long as libcurl considers an idle connection usable. */
+static const double IDLE_SECONDS = 120;
+
 enum {
+  SOCKETS_AT_ONCE = 4,
   SINK_BUFFER = 512 * 1024, /* a bigger read costs fewer system calls */
 };
 
-sv_handle *sv_handle_new(void) {
-  sv_handle *handle = calloc(1, sizeof *handle);
-  if (handle && !(handle->easy = curl_easy_init())) {
-    free(handle);
+static CURLSH *new_cache(void) {
+  CURLSH *cache = curl_share_init();
+  if (cache && curl_share_setopt(cache, CURLSHOPT_SHARE,
+                                 CURL_LOCK_DATA_CONNECT) != CURLSHE_OK) {
+    curl_share_cleanup(cache);
     return NULL;
   }
-  return handle;
+  return cache;
 }
 
-void sv_handle_free(sv_handle *handle) {
-  curl_easy_cleanup(handle->easy);
-  free(handle);
+static sv_pool *new_pool(const char *origin, size_t size) {
+  sv_pool *pool = calloc(1, sizeof *pool + size + 1);
+  if (pool && !(pool->cache = new_cache())) {
+    free(pool);
+    return NULL;
+  }
+  if (pool) {
+    memcpy(pool->origin, origin, size);
+  }
+  return pool;
 }
 
-static void reset(sv_handle *handle) {
-  curl_easy_reset(handle->easy);
-  handle->polls = false;
+static bool holds(const sv_pool *pool) {
+  for (int i = 0; i < pool->count; i++) {
+    if (!sv_socket_holds(&pool->sockets[i])) {
+      return false;
+    }
+  }
+  return true;
 }
 
-/* libcurl counts how often a handle has repeated a request, over its whole
-** life, and fails at the sixth time; a reset clears the count. */
-static void detach(sv_handle *handle, bool well) {
-  curl_easy_setopt(handle->easy, CURLOPT_SHARE, NULL);
-  if (handle->polls && well) {
-    curl_easy_setopt(handle->easy, CURLOPT_HTTPHEADER, NULL);
-    curl_easy_setopt(handle->easy, CURLOPT_CURLU, NULL);
-  } else {
-    reset(handle);
+/* Closes its connections, which writes to them. */
+static void free_pool(sv_pool *pool) {
+  if (!holds(pool)) {
+    sv_libcurl_abandon(pool);
+    return;
+  }
+  curl_share_cleanup(pool->cache);
+  free(pool->sockets);
+  free(pool);
+}
+
+static void take_out(sv_pools *pools, sv_pool *pool) {
+  sv_pool **at = &pools->first;
+  while (*at != pool) {
+    at = &(*at)->next;
+  }
+  *at = pool->next;
+}
+
+static void free_idle(sv_pools *pools) {
+  double since = sv_now() - IDLE_SECONDS;
+  for (sv_pool *pool = pools->first, *next; pool; pool = next) {
+    next = pool->next;
+    if (pool->users == 0 && pool->left < since) {
+      take_out(pools, pool);
+      free_pool(pool);
+    }
   }
 }
 
-sv_handle *sv_handles_take(sv_handles *handles) {
-  return handles->count > 0 ? handles->idle[--handles->count]
-                            : sv_handle_new();
+static bool is_of(const sv_pool *pool, const char *url, size_t size) {
+  return !pool->retired && strncmp(pool->origin, url, size) == 0 &&
+         pool->origin[size] == '\0';
 }
 
-void sv_handles_give(sv_handles *handles, sv_handle *handle, bool well) {
-  if (handles->count < SV_IDLE_HANDLES) {
-    detach(handle, well);
-    handles->idle[handles->count++] = handle;
-  } else {
-    sv_handle_free(handle);
+/* For the sockets of a transfer, of which libcurl tries several at once. */
+static bool make_room(sv_pool *pool, int more) {
+  if (pool->count + more <= pool->room) {
+    return true;
+  }
+  int room = 2 * pool->room + more;
+  sv_descriptor *sockets = realloc(pool->sockets,
+                                   (size_t)room * sizeof *sockets);
+  if (sockets) {
+    pool->sockets = sockets;
+    pool->room = room;
+  }
+  return sockets != NULL;
+}
+
+sv_pool *sv_pool_take(sv_pools *pools, const char *url) {
+  size_t size = sv_origin_size(url);
+  free_idle(pools);
+  sv_pool *pool = pools->first;
+  while (pool && !is_of(pool, url, size)) {
+    pool = pool->next;
+  }
+  if (!pool && (pool = new_pool(url, size))) {
+    pool->next = pools->first;
+    pools->first = pool;
+  }
+  if (!pool || !make_room(pool, SOCKETS_AT_ONCE)) {
+    return NULL;
+  }
+  pool->users++;
+  return pool;
+}
+
+void sv_pool_leave(sv_pools *pools, sv_pool *pool) {
+  pool->left = sv_now();
+  if (--pool->users == 0 && pool->retired) {
+    take_out(pools, pool);
+    free_pool(pool);
   }
 }
 
-void sv_handles_free(sv_handles *handles) {
-  while (handles->count > 0) {
-    sv_handle_free(handles->idle[--handles->count]);
+void sv_pool_retire(sv_pool *pool) {
+  pool->retired = true;
+}
+
+void sv_pools_free(sv_pools *pools) {
+  while (pools->first) {
+    sv_pool *pool = pools->first;
+    pools->first = pool->next;
+    free_pool(pool);
   }
 }
 
-/* --- options that polls share ------------------------------------------ */
+/* --- sockets -------------------------------------------------------------- */
+
+bool sv_pools_hold(sv_pools *pools) {
+  for (sv_pool *pool = pools->first, *next; pool; pool = next) {
+    next = pool->next;
+    if (!holds(pool) && pool->users > 0) {
+      return false;
+    } else if (!holds(pool)) {
+      take_out(pools, pool);
+      sv_libcurl_abandon(pool);
+    }
+  }
+  return true;
+}
+
+void sv_pools_abandon(sv_pools *pools) {
+  if (pools->first) {
+    sv_libcurl_abandon(pools->first);
+    pools->first = NULL;
+  }
+}
+
+/* CURLOPT_OPENSOCKETFUNCTION, with the transfer. */
+static curl_socket_t open_socket(void *self, curlsocktype purpose,
+                                 struct curl_sockaddr *address) {
+  sv_transfer *transfer = self;
+  sv_pool *pool = transfer->pool;
+  (void)purpose;
+  if (!sv_transfer_may_reach(transfer, &address->addr) || !make_room(pool, 1)) {
+    return CURL_SOCKET_BAD;
+  }
+  sv_descriptor opened = sv_socket_open(address->family, address->socktype,
+                                        address->protocol);
+  if (opened.number == -1) {
+    return CURL_SOCKET_BAD;
+  }
+  pool->sockets[pool->count++] = opened;
+  return (curl_socket_t)opened.number;
+}
+
+/* CURLOPT_CLOSESOCKETFUNCTION, with the pool: it may outlive the transfer. */
+static int close_socket(void *self, curl_socket_t number) {
+  sv_pool *pool = self;
+  for (int i = 0; i < pool->count; i++) {
+    if (pool->sockets[i].number == (int)number) {
+      sv_socket_close(&pool->sockets[i]);
+      pool->sockets[i] = pool->sockets[--pool->count];
+      break;
+    }
+  }
+  return 0;
+}
+
+/* --- handles ---------------------------------------------------------------- */
 
 /* Setting a text takes memory. Where that is short the request must fail, for
 ** these options decide where it may go and which certificates it trusts. */
@@ -137,8 +264,8 @@ static void set_behaviour(CURL *easy) {
   curl_easy_setopt(easy, SV_OPT_QUICK_EXIT, 1L);
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, sv_transfer_open_socket);
-  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, sv_pool_close_socket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, sv_transfer_on_connected);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, sv_transfer_on_head);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, sv_transfer_on_body);
@@ -167,19 +294,6 @@ static void set_content(CURL *easy, const sv_transfer *t) {
   }
 }
 
-static bool set_shared(sv_handle *handle, const sv_transfer *t,
-                       const char *ca_file) {
-  CURL *easy = handle->easy;
-  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handle->problem);
-  set_behaviour(easy);
-  set_content(easy, t);
-  set_connection(easy, t);
-  return set_protocols(easy, t) && set_proxy(easy, t) &&
-         set_trust(easy, t, ca_file);
-}
-
-/* --- options in which requests differ ---------------------------------- */
-
 static long milliseconds(double seconds) {
   return seconds < INT_MAX / 1000 ? (long)(seconds * 1000 + 0.999) : INT_MAX;
 }
@@ -192,15 +306,15 @@ static long time_left(const sv_transfer *t) {
   return t->end_by > t->begun ? milliseconds(t->end_by - t->begun) : 1;
 }
 
-/* libcurl (7.88) derives the text of a parsed URL only once in a handle's
-** life, and would take it for the text of all later ones: so both are set. */
+/* What was judged, and its text, which libcurl would derive from it. */
 static bool set_address(CURL *easy, const sv_transfer *t) {
   return set_text(easy, CURLOPT_URL, t->options.url) &&
          curl_easy_setopt(easy, CURLOPT_CURLU, t->origin.url) == CURLE_OK;
 }
 
-static bool set_own(CURL *easy, sv_transfer *t) {
+static void set_transfer(CURL *easy, sv_transfer *t) {
   curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->problem);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
@@ -211,33 +325,21 @@ static bool set_own(CURL *easy, sv_transfer *t) {
   curl_easy_setopt(easy, CURLOPT_SHARE, t->pool->cache);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, t->pool);
-  return set_address(easy, t);
 }
 
-static bool is_poll(const sv_transfer *t) {
-  const sv_request *options = &t->options;
-  return !t->options.body && !options->fresh && options->redirects == 0 &&
-         options->stall_seconds <= 0 && t->sink.file.number < 0;
-}
-
-bool sv_handle_prepare(sv_handle *handle, sv_transfer *t,
-                       const char *ca_file) {
-  bool polls = is_poll(t);
-  bool ready = handle->polls && polls && handle->secure == t->origin.secure &&
-               handle->local == t->origin.local;
-  t->handle = handle;
-  t->easy = handle->easy;
-  *handle->problem = '\0';
-  if (!ready && handle->polls) {
-    reset(handle);
+CURL *sv_handle_new(sv_transfer *t, const char *ca_file) {
+  CURL *easy = curl_easy_init();
+  if (!easy) {
+    return NULL;
   }
-  if (!ready) {
-    if (!set_shared(handle, t, ca_file)) {
-      return false;
-    }
-    handle->polls = polls;
-    handle->secure = t->origin.secure;
-    handle->local = t->origin.local;
+  set_behaviour(easy);
+  set_transfer(easy, t);
+  set_content(easy, t);
+  set_connection(easy, t);
+  if (set_protocols(easy, t) && set_proxy(easy, t) &&
+      set_trust(easy, t, ca_file) && set_address(easy, t)) {
+    return easy;
   }
-  return set_own(handle->easy, t);
+  curl_easy_cleanup(easy);
+  return NULL;
 }
