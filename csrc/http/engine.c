@@ -98,6 +98,12 @@ static void tell(sv_engine *engine, sv_transfer *t) {
   engine->listener(t, engine->self);
 }
 
+/* What was never sent, for want of time or memory or because it was cancelled. */
+static void end_unsent(sv_engine *engine, sv_transfer *t) {
+  sv_transfer_abandon(t, false);
+  tell(engine, t);
+}
+
 /* After a fork handles and sockets are still the parent's. They are not
 ** cleaned up, for that would write on its connections; and what is queued the
 ** parent may yet send. */
@@ -241,8 +247,7 @@ static bool begin(sv_engine *engine, sv_transfer *t) {
                    engine->multi ? "out of memory"
                                  : "too many open files, or out of memory");
   }
-  sv_transfer_abandon(t, false);
-  tell(engine, t);
+  end_unsent(engine, t);
   return false;
 }
 
@@ -301,8 +306,7 @@ void sv_transfer_cancel(sv_transfer *t) {
   }
   if (t->stage == SV_QUEUED) {
     take_out(&engine->queue, t);
-    sv_transfer_abandon(t, false);
-    tell(engine, t);
+    end_unsent(engine, t);
   } else if (t->stage == SV_RUNNING) {
     t->outcome.reason = SV_REASON_CANCELLED;
     strcpy(t->outcome.message, "cancelled");
@@ -373,8 +377,7 @@ static bool expire_queue(sv_engine *engine, double now, double *next) {
     sv_transfer *after = t->next;
     if (!may_begin(t)) {
       take_out(&engine->queue, t);
-      sv_transfer_abandon(t, false);
-      tell(engine, t);
+      end_unsent(engine, t);
       ended = true;
     } else if (t->end_by < engine->queue_end_by) {
       engine->queue_end_by = t->end_by;

@@ -1,17 +1,30 @@
 /*
 ** One exchange: its request, its answer as it arrives, and how it ended. On
-** the engine's thread, until it is detached from the engine. The struct is for
-** the files of this folder; others use the functions at the end.
+** the engine's thread, until it has ended. The struct is for the files of this
+** folder; others use the functions at the end.
+**
+**   made ......... init, check --------------------------------> SV_QUEUED
+**   made ......... check refuses it: abandon ------------------> SV_ENDED
+**   SV_QUEUED .... out of time, or cancelled: abandon ---------> SV_ENDED
+**   SV_QUEUED .... its turn: start ----------------------------> SV_RUNNING
+**   SV_QUEUED .... its turn, and start fails: abandon ---------> SV_ENDED
+**   SV_RUNNING ... ended by anything: finish ------------------> SV_ENDED
+**   any .......... in the child of a fork: abandon, as sent ---> SV_ENDED
+**   SV_ENDED ..... its file has come whole: settle ------------> SV_ENDED
+**
+** An answer, a failure, a cancel, a time limit and the loss of a descriptor all
+** end a running one by `finish`: it alone has evidence of what was sent. What
+** the outcome says by then stays.
 */
 #ifndef SV_HTTP_TRANSFER_H
 #define SV_HTTP_TRANSFER_H
 
 #include <curl/curl.h>
 
-#include "rules/buffer.h"
 #include "http/answer.h"
 #include "http/request.h"
 #include "http/sink.h"
+#include "rules/buffer.h"
 
 typedef struct sv_transfer sv_transfer;
 
@@ -72,8 +85,7 @@ size_t sv_transfer_on_body(char *bytes, size_t one, size_t size, void *self);
 int sv_transfer_on_connected(void *self, char *to, char *from, int to_port,
                              int from_port);
 
-/* Ends a transfer whose evidence has been read; the handle is the engine's
-** again. */
+/* Ends a transfer that ran, once its outcome says what was sent. */
 void sv_transfer_finish(sv_transfer *transfer);
 
 /* A transfer whose file has come whole is not settled before its sink is
@@ -82,8 +94,8 @@ void sv_transfer_finish(sv_transfer *transfer);
 bool sv_transfer_is_settled(const sv_transfer *transfer);
 void sv_transfer_settle(sv_transfer *transfer, const _Atomic int *stop);
 
-/* Ends a transfer that no longer has a handle, or never had one: as cancelled
-** where nothing else has been said. */
+/* Ends one of which there is no evidence, for libcurl has never had it, or only
+** the parent of a fork: as cancelled where nothing else has been said. */
 void sv_transfer_abandon(sv_transfer *transfer, bool sent);
 
 /* How far it has come; `total` is what the answer announces. */
