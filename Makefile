@@ -14,8 +14,8 @@ SYSTEM_SRC = $(filter-out %/digest.c,\
 CORE_SRC = $(addprefix csrc/binding/,core.c catalog.c compat.c system.c disk.c \
 	actor.c watch.c marshal.c outbox.c) \
 	$(wildcard csrc/thread/*.c) $(SYSTEM_SRC) $(RULES_SRC)
-CURL_SRC = $(addprefix csrc/binding/,curl.c compat.c disk.c network.c request.c \
-	response.c outbox.c) $(addprefix csrc/thread/,outbox.c service.c) \
+CURL_SRC = $(addprefix csrc/binding/,curl.c compat.c disk.c network.c exchange.c \
+	outbox.c) $(addprefix csrc/thread/,outbox.c service.c) \
 	$(wildcard csrc/http/*.c csrc/system/*.c csrc/system/$(SYSTEM)/*.c) \
 	$(addprefix csrc/rules/,buffer.c ip.c text.c value.c video.c)
 

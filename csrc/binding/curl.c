@@ -1,12 +1,9 @@
 /*
-** Module starvideos.curl: the engine for Lua. Converts, and decides nothing.
+** Module starvideos.curl: the network for Lua. Converts, and decides nothing.
 */
 #include "binding/compat.h"
 #include "binding/disk.h"
 #include "binding/network.h"
-#include "binding/request.h"
-#include "binding/response.h"
-#include "http/engine.h"
 #include "http/libcurl.h"
 #include "system/digest.h"
 

@@ -3,12 +3,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "http/network.h"
-#include "binding/compat.h"
 #include "binding/disk.h"
+#include "binding/exchange.h"
 #include "binding/outbox.h"
-#include "binding/request.h"
-#include "binding/response.h"
+#include "http/network.h"
 #include "system/signals.h"
 
 #include "rules/visibility.h"

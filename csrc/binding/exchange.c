@@ -1,9 +1,214 @@
-#include "binding/response.h"
+#include "binding/exchange.h"
 
-#include "rules/text.h"
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
+
 #include "http/answer.h"
+#include "rules/text.h"
 
 #include "rules/visibility.h"
+
+enum { MAX_BODY = 4 * 1024 * 1024, MAX_IN_FLIGHT = 64 };
+
+static void wrong_field(lua_State *L, const char *name, const char *wanted) {
+  luaL_error(L, "field '%s' of the request must be a %s, not a %s", name,
+             wanted, luaL_typename(L, -1));
+}
+
+/* A text stays on the stack, so that its bytes stay where they are; `size` may
+** be NULL. NULL where the field is absent. */
+static const char *text_field(lua_State *L, int table, const char *name,
+                              size_t *size) {
+  lua_getfield(L, table, name);
+  if (lua_isnil(L, -1)) {
+    return NULL;
+  }
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    wrong_field(L, name, "string");
+  }
+  return lua_tolstring(L, -1, size);
+}
+
+static double number_field(lua_State *L, int table, const char *name,
+                           double otherwise) {
+  double number = otherwise;
+  lua_getfield(L, table, name);
+  if (!lua_isnil(L, -1)) {
+    if (lua_type(L, -1) != LUA_TNUMBER) {
+      wrong_field(L, name, "number");
+    }
+    number = lua_tonumber(L, -1);
+    if (!(number >= 0 && number < 1e15)) {
+      luaL_error(L, "field '%s' of the request is out of range", name);
+    }
+  }
+  lua_pop(L, 1);
+  return number;
+}
+
+/* What a narrow type cannot hold is as good as its largest value. */
+static long long_field(lua_State *L, int table, const char *name,
+                       double otherwise) {
+  double number = number_field(L, table, name, otherwise);
+  return number < (double)LONG_MAX ? (long)number : LONG_MAX;
+}
+
+static size_t size_field(lua_State *L, int table, const char *name,
+                         double otherwise) {
+  double number = number_field(L, table, name, otherwise);
+  return number < (double)SIZE_MAX ? (size_t)number : SIZE_MAX;
+}
+
+/* Absent is without a limit; a limit of zero is over at once, and not that. */
+static double time_field(lua_State *L, int table, const char *name) {
+  double seconds = number_field(L, table, name, -1);
+  return seconds < 0 ? 0 : seconds < 0.001 ? 0.001 : seconds;
+}
+
+static bool boolean_field(lua_State *L, int table, const char *name) {
+  lua_getfield(L, table, name);
+  bool is = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return is;
+}
+
+static size_t count_fields(lua_State *L, int table) {
+  size_t count = 0;
+  lua_pushnil(L);
+  while (lua_next(L, table)) {
+    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) {
+      luaL_error(L, "headers must be strings under their names");
+    }
+    lua_pop(L, 1);
+    count++;
+  }
+  return count;
+}
+
+/* A NUL inside would cut the text short: it is passed on as a control
+** character, which the engine refuses. */
+static const char *whole_text(lua_State *L, int index) {
+  size_t size;
+  const char *text = lua_tolstring(L, index, &size);
+  return strlen(text) == size ? text : "\1";
+}
+
+static void read_headers(lua_State *L, int table, sv_request *request,
+                         sv_header few[SV_FEW_HEADERS]) {
+  lua_getfield(L, table, "headers");
+  if (lua_isnil(L, -1)) {
+    return;
+  }
+  if (!lua_istable(L, -1)) {
+    wrong_field(L, "headers", "table");
+  }
+  int headers_table = lua_gettop(L);
+  size_t count = count_fields(L, headers_table), i = 0;
+  sv_header *headers = count <= SV_FEW_HEADERS
+                           ? few
+                           : lua_newuserdata(L, count * sizeof *headers);
+  /* A finalizer may have added some since they were counted. */
+  lua_pushnil(L);
+  while (i < count && lua_next(L, headers_table)) {
+    headers[i].name = whole_text(L, -2);
+    headers[i++].value = whole_text(L, -1);
+    lua_pop(L, 1);
+  }
+  request->headers = headers;
+  request->header_count = i;
+}
+
+static void read_sink(lua_State *L, int table, sv_request *request) {
+  lua_getfield(L, table, "sink");
+  if (lua_isnil(L, -1)) {
+    return;
+  }
+  if (!lua_istable(L, -1)) {
+    wrong_field(L, "sink", "table");
+  }
+  int sink = lua_gettop(L);
+  request->sink_path = text_field(L, sink, "path", NULL);
+  if (!request->sink_path) {
+    luaL_error(L, "field 'path' of the sink is missing");
+  }
+  request->sink_offset = (long long)number_field(L, sink, "offset", 0);
+  request->sink_any = boolean_field(L, sink, "any");
+  request->sink_sync = boolean_field(L, sink, "sync");
+  request->sink_etag = text_field(L, sink, "etag", NULL);
+  request->sink_modified = text_field(L, sink, "modified", NULL);
+  request->sink_total = (long long)number_field(L, sink, "total", 0);
+  request->sink_max = (long long)number_field(L, sink, "max", 0);
+  request->sink_notes = text_field(L, sink, "notes", NULL);
+  request->sink_before = text_field(L, sink, "before", NULL);
+}
+
+void sv_read_request(lua_State *L, int table, sv_request *request,
+                     sv_header few[SV_FEW_HEADERS]) {
+  memset(request, 0, sizeof *request);
+  luaL_checkstack(L, 20, "request");
+  request->method = text_field(L, table, "method", NULL);
+  request->url = text_field(L, table, "url", NULL);
+  if (!request->url) {
+    luaL_error(L, "field 'url' of the request is missing");
+  }
+  request->url = whole_text(L, -1);
+  request->method = request->method ? request->method : "GET";
+  request->body = text_field(L, table, "body", &request->body_size);
+  request->connect_timeout = time_field(L, table, "connect_timeout");
+  request->timeout = time_field(L, table, "timeout");
+  request->send_by = number_field(L, table, "send_by", 0);
+  request->stall_seconds = number_field(L, table, "stall_seconds", 0);
+  request->stall_bytes = long_field(L, table, "stall_bytes", 1);
+  request->max_body = size_field(L, table, "max_body", MAX_BODY);
+  double redirects = number_field(L, table, "redirects", 0);
+  request->redirects = redirects < INT_MAX ? (int)redirects : INT_MAX;
+  request->fresh = boolean_field(L, table, "fresh");
+  request->insecure_http = boolean_field(L, table, "insecure_http");
+  request->public_only = boolean_field(L, table, "public_only");
+  read_headers(L, table, request, few);
+  read_sink(L, table, request);
+}
+
+const char *sv_read_network(lua_State *L, int table, int *max_in_flight,
+                            bool *is_inline) {
+  *max_in_flight = MAX_IN_FLIGHT;
+  *is_inline = false;
+  if (lua_isnoneornil(L, table)) {
+    return NULL;
+  }
+  luaL_checktype(L, table, LUA_TTABLE);
+  *is_inline = boolean_field(L, table, "inline");
+  const char *ca_file = text_field(L, table, "ca_file", NULL);
+  double most = number_field(L, table, "max_in_flight", MAX_IN_FLIGHT);
+  luaL_argcheck(L, most >= 1 && most <= INT_MAX, table,
+                "max_in_flight is out of range");
+  *max_in_flight = (int)most;
+  return ca_file;
+}
+
+/* The guard may raise: nothing was sent yet. */
+bool sv_guard_request(lua_State *L, int table, sv_outcome *failure) {
+  int box = lua_gettop(L);
+  bool is_revoked = false;
+  luaL_checkstack(L, 4, "request");
+  lua_getfield(L, table, "guard");
+  if (lua_isfunction(L, -1)) {
+    lua_pushvalue(L, box);
+    lua_setfield(L, table, "ticket");
+    lua_call(L, 0, 0);
+    is_revoked = boolean_field(L, table, "revoked");
+  }
+  lua_settop(L, box);
+  if (is_revoked) {
+    memset(failure, 0, sizeof *failure);
+    sv_outcome_say(failure, SV_REASON_CANCELLED,
+                   "its call ended before it was sent");
+  }
+  return !is_revoked;
+}
+
+/* --- what came of it ------------------------------------------------------ */
 
 enum {
   USUAL_HEADERS = 8, /* of an answer; more make a table that grows */
