@@ -75,9 +75,12 @@ LUA_LIBS = $(shell pkg-config --libs $(LUA) 2>/dev/null)
 LARGE_FILES = -D_FILE_OFFSET_BITS=64
 
 COMPILE = $(CC) -std=gnu11 -Icsrc $(LARGE_FILES) $(WARNINGS) $(SYSTEM_CFLAGS) \
-	$(CFLAGS) $(LUA_CFLAGS) $(CURL_CFLAGS)
+	$(CFLAGS) $(CURL_CFLAGS)
 
-object = $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(1))
+# Below the bindings no C knows Lua: builds that differ in LUA alone share its objects.
+COMMON = $(if $(filter $(LUA),$(notdir $(BUILD))),$(dir $(BUILD)),$(BUILD)/)common
+object = $(patsubst csrc/binding/%.c,$(BUILD)/obj/%.o,$(filter csrc/binding/%,$(1))) \
+	$(patsubst csrc/%.c,$(COMMON)/%.o,$(filter-out csrc/binding/%,$(1)))
 MODULES = $(BUILD)/starvideos/core.$(ENDING) $(BUILD)/starvideos/curl.$(ENDING)
 LAUNCHER = $(BUILD)/bin/starvideos
 
@@ -119,19 +122,28 @@ $(BUILD)/starvideos/curl.$(ENDING): $(call object,$(CURL_SRC))
 	@mkdir -p $(@D)
 	$(CC) $(LIBFLAG) $(CFLAGS) $(SYSTEM_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS)
 
-$(BUILD)/obj/%.o: csrc/%.c $(BUILD)/flags
+$(BUILD)/obj/%.o: csrc/binding/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) $(LUA_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(COMMON)/%.o: csrc/%.c $(COMMON)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
--include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d)
+# What all Luas share, before several are built side by side.
+.PHONY: common
+common: $(call object,$(filter-out csrc/binding/%,$(CORE_SRC) $(CURL_SRC)))
+
+-include $(wildcard $(BUILD)/obj/*.d $(COMMON)/*/*.d $(COMMON)/*/*/*.d)
 
 # Newer than the objects exactly when they were made otherwise.
+note = mkdir -p $(@D) && { echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@; }
 $(BUILD)/flags: FORCE
 	@$(if $(LUA_INCDIR),:,pkg-config --exists $(LUA)) || \
 	  { echo "No headers of $(LUA) found: 'make deps' installs them"; exit 1; }
-	@mkdir -p $(@D)
-	@echo '$(COMPILE) $(SYSTEM_LDFLAGS) $(LDFLAGS)' | cmp -s - $@ || \
-	  echo '$(COMPILE) $(SYSTEM_LDFLAGS) $(LDFLAGS)' > $@
+	@$(call note,$(COMPILE) $(LUA_CFLAGS) $(SYSTEM_LDFLAGS) $(LDFLAGS))
+$(COMMON)/flags: FORCE
+	@$(call note,$(COMPILE))
 
 # The command finds its own modules, wherever LUA_PATH points: what of bin/starvideos
 # is not LuaRocks' alone, behind lines that say where they lie.
@@ -176,18 +188,20 @@ demo:
 	@spec/demo.sh
 
 # One name for each Lua: build-lua5.1 ... build-luajit.
-.PHONY: build-all $(LUAS:%=build-%)
+.PHONY: build-all build-common $(LUAS:%=build-%)
 build-all: $(LUAS:%=build-%)
-$(LUAS:%=build-%): build-%:
+build-common:
+	@$(MAKE) --no-print-directory common
+$(LUAS:%=build-%): build-%: build-common
 	@$(MAKE) --no-print-directory build LUA=$*
 
 ROCKSPEC = rockspec/starvideos-scm-1.rockspec
-# What takes servers and processes of its own, and what goes through every case
-# there is, is tried from one Lua here and from LuaJIT as well in .ci/run; of the
+# What takes servers and processes of its own is tried from one Lua here, and from
+# LuaJIT as well in .ci/run, where also goes what tries every case there is; of the
 # hosts only what runs in that Lua: nginx and LÖVE have a LuaJIT of their own.
 SUITES = $(LUAS:%=unit:%) integration:lua5.4 hosts:lua5.4 loops:luajit \
-	exhaustive:lua5.4 rockspec:lua5.4
-LONG_SUITES = integration:luajit exhaustive:luajit scenarios:luajit \
+	rockspec:lua5.4
+LONG_SUITES = exhaustive:lua5.4 exhaustive:luajit integration:luajit scenarios:luajit \
 	installed:lua5.4 turkish:lua5.1
 
 # What LUA alone can find, in under a minute.
@@ -196,7 +210,7 @@ check:
 	@$(DEPS) demo test lint
 	@luacheck --quiet lua spec examples docs $(ROCKSPEC)
 	@$(MAKE) --no-print-directory lint-structure lint-gcc-$(LUA)
-	@BUILD=build/lint/gcc-$(LUA) lua5.4 spec/run.lua unit:$(LUA)
+	@BUILD=build/lint/gcc/$(LUA) lua5.4 spec/run.lua unit:$(LUA)
 
 .PHONY: test
 test:
@@ -272,10 +286,13 @@ lint:
 	@luacheck --quiet lua spec examples docs $(ROCKSPEC)
 	@$(MAKE) -j2 --no-print-directory lint-structure $(LUAS:%=lint-gcc-%) $(LUAS:%=lint-clang-%)
 	@echo "lint: nothing found"
-lint-%:
-	@$(MAKE) -s --no-print-directory build CFLAGS='-O2 -Werror' \
-	  CC=$(word 1,$(subst -, ,$*)) LUA=$(word 2,$(subst -, ,$*)) \
-	  BUILD=build/lint/$*
+$(LUAS:%=lint-gcc-%): lint-gcc-%: lint-common-gcc
+	@$(LINT_BUILD) build CC=gcc LUA=$* BUILD=build/lint/gcc/$*
+$(LUAS:%=lint-clang-%): lint-clang-%: lint-common-clang
+	@$(LINT_BUILD) build CC=clang LUA=$* BUILD=build/lint/clang/$*
+lint-common-%:
+	@$(LINT_BUILD) common CC=$* BUILD=build/lint/$*/$(LUA)
+LINT_BUILD = $(MAKE) -s --no-print-directory CFLAGS='-O2 -Werror'
 
 .PHONY: check-security
 check-security:
@@ -303,7 +320,7 @@ fuzz-targets: $(FUZZ_TARGETS:%=$(BUILD)/target/%)
 $(BUILD)/target/%: spec/fuzz/%.c spec/fuzz/peer.c $(wildcard spec/fuzz/*.h) \
   $(call object,$(CORE_SRC) $(CURL_SRC))
 	@mkdir -p $(@D)
-	$(COMPILE) -fsanitize=fuzzer -o $@ $(filter-out %.h,$^) \
+	$(COMPILE) $(LUA_CFLAGS) -fsanitize=fuzzer -o $@ $(filter-out %.h,$^) \
 	  $(CURL_LIBS) $(LUA_LIBS)
 
 # The program of the allocation spec, in which memory runs out when told to.
@@ -317,7 +334,7 @@ allocation:
 	  BUILD=build/allocation/$(LUA) CFLAGS='$(ALLOCATION_CFLAGS)'
 $(BUILD)/driver: $(wildcard spec/allocation/*.[ch] spec/fuzz/peer.*) \
   $(call object,$(CORE_SRC) $(CURL_SRC))
-	$(COMPILE) $(WRAPPED:%=-Wl,--wrap=%) -Ispec/fuzz -o $@ \
+	$(COMPILE) $(LUA_CFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -Ispec/fuzz -o $@ \
 	  $(filter-out %.h,$^) $(CURL_LIBS) $(LUA_LIBS)
 
 # Drivers and Lua states on several threads, under ThreadSanitizer.
@@ -336,7 +353,7 @@ threads:
 	  BUILD=build/threads/$(LUA) CFLAGS='$(THREADS_CFLAGS)'
 $(BUILD)/hammer $(BUILD)/exit: $(BUILD)/%: spec/threads/%.c \
   $(call object,$(CORE_SRC) $(CURL_SRC))
-	$(COMPILE) $(OVERTAKEN:%=-Wl,--wrap=%) -o $@ $^ $(CURL_LIBS) \
+	$(COMPILE) $(LUA_CFLAGS) $(OVERTAKEN:%=-Wl,--wrap=%) -o $@ $^ $(CURL_LIBS) \
 	  $(LUA_LIBS)
 $(BUILD)/exit: OVERTAKEN = pthread_rwlock_unlock fsync
 

@@ -16,8 +16,8 @@ end
 -- @treturn table list of sentences
 function _M.faults(path, text)
   local _, lines = text:gsub("\n", "")
-  return lines > LONGEST and not path:find "/types/" and { ("%s has %d lines, more than %d"):format(path,
-    lines, LONGEST) } or {}
+  return lines > LONGEST and not path:find "/types/"
+    and { ("%s has %d lines, more than %d"):format(path, lines, LONGEST) } or {}
 end
 
 --- The totals of a tree.
