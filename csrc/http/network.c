@@ -185,7 +185,7 @@ static double perform(void *self) {
   return more || next <= now ? 0 : next - now;
 }
 
-static void wait(void *self, double seconds) {
+static void wait_for_work(void *self, double seconds) {
   sv_engine *engine = ((wire *)self)->engine;
   if (sv_engine_begin(engine)) {
     sv_engine_poll(engine, sv_now() + seconds);
@@ -208,8 +208,8 @@ static const sv_duty on_wire = {
     .take = take,
     .cancel = cancel,
     .rest = perform,
-    .wait = wait, /* while nothing is on the wire it needs no descriptor, which
-                     the host could close */
+    .wait = wait_for_work, /* while nothing is on the wire it needs no
+                              descriptor, which the host could close */
     .wake = wake,
     .end = end,
 };
