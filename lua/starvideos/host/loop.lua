@@ -53,7 +53,7 @@ function Loop:request(req)
   elseif self.transport then
     return self.transport(req)
   end
-  local ticket, number = self.driver():submit(req)
+  local ticket, number = self.network():submit(req)
   if not ticket then
     return nil, number
   end
@@ -110,7 +110,7 @@ function Loop:disk(name, ...)
   if is_over(self) or not self.scheduler:current() then
     return self.inline:disk(name, ...)
   end
-  local ticket, number = self.driver():disk(name, ...)
+  local ticket, number = self.network():disk(name, ...)
   if not ticket then
     return nil, number
   end
@@ -124,7 +124,7 @@ function Loop:disk_later(name, ...)
   if is_over(self) then
     self.inline:disk(name, ...)
   else
-    self.driver():disk(name, ...)
+    self.network():disk(name, ...)
   end
 end
 
@@ -329,7 +329,7 @@ function Loop:timeout()
 end
 
 --- What wakes the host when something has ended; others may use it too.
--- @return notifier of the driver, nil where there is none
+-- @return notifier of the network, nil where there is none
 function Loop:notifier()
   return self.made and self.made:notifier()
 end
@@ -392,7 +392,7 @@ function _M.new(options, budget, methods)
     pending = {}, -- messages that are waited for, by their numbers
     abandoned = {}, -- the numbers of those whose waits have ended early
   }, methods or Loop)
-  function self.driver()
+  function self.network()
     self.made = self.made or require("starvideos.curl").network {
       ca_file = options.ca_file,
       max_in_flight = options.max_in_flight,
@@ -400,7 +400,7 @@ function _M.new(options, budget, methods)
     return self.made
   end
   if not options.transport then
-    self.driver() -- now: to load libcurl takes longer than a frame
+    self.network() -- now: to load libcurl takes longer than a frame
   end
   return self
 end

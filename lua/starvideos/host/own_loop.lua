@@ -28,7 +28,7 @@ local function rest(runtime, longest)
   elseif runtime.pause then
     return runtime.pause(seconds)
   end
-  (runtime.made or runtime.actor or runtime.driver()):wait(seconds)
+  (runtime.made or runtime.actor or runtime.network()):wait(seconds)
   return true
 end
 

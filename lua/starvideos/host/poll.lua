@@ -14,16 +14,16 @@ local BUDGET_SECONDS = 0.001
 
 --- Wake the host for work that it knows nothing of.
 function Poll:notify()
-  self.driver():wake()
+  self.network():wake()
   if self.host then
     self.host.wake()
   end
 end
 
 --- What wakes the host; others may use it too.
--- @return notifier of the driver
+-- @return notifier of the network
 function Poll:notifier()
-  return self.driver():notifier()
+  return self.network():notifier()
 end
 
 --- Attach the adapter of a loop, or detach it.
@@ -52,7 +52,7 @@ end
 --- The descriptor that becomes readable when there is something to do.
 -- @treturn number
 function Poll:pollfd()
-  return self.driver():pollfd()
+  return self.network():pollfd()
 end
 
 --- Cancel what is under way and close the engine.

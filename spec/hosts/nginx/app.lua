@@ -342,7 +342,7 @@ function actions.held()
     waiting = waiting + 1
   end
   return { kilobytes = collectgarbage "count", waiting = waiting,
-    in_flight = source.driver:in_flight(), pid = ngx.worker.pid(),
+    in_flight = source.outbox:in_flight(), pid = ngx.worker.pid(),
     pumps = kept.pumps, running = pump.is_running(), timers = ngx.timer.running_count() }
 end
 

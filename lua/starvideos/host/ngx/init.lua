@@ -176,9 +176,9 @@ local function await(self, ticket, number, req)
   return cancelled
 end
 
-local function driver_of(self)
+local function network_of(self)
   self.source = self.source or wakeups.source(self.ca_file, self.max_in_flight)
-  return self.source.driver
+  return self.source.outbox
 end
 
 -- Runs a transport of the host's in a light thread, which can be killed.
@@ -222,7 +222,7 @@ function Ngx:request(req)
   elseif self.transport then
     return send_by_transport(self, req)
   end
-  local ticket, number = driver_of(self):submit(req)
+  local ticket, number = network_of(self):submit(req)
   if not ticket then
     return nil, number
   end
@@ -245,7 +245,7 @@ function Ngx:disk(name, ...)
   elseif self.closed then
     return require("starvideos.curl").disk(name, ...)
   end
-  local ticket, number = driver_of(self):disk(name, ...)
+  local ticket, number = network_of(self):disk(name, ...)
   if not ticket then
     return nil, number
   end
@@ -260,7 +260,7 @@ function Ngx:disk_later(name, ...)
   if self.transport then
     core.disk(name, ...)
   else
-    driver_of(self):disk(name, ...)
+    network_of(self):disk(name, ...)
   end
 end
 

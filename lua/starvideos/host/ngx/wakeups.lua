@@ -1,9 +1,10 @@
---- What the light threads of one nginx worker share: the engine's drivers and
+--- What the light threads of one nginx worker share: the engine's networks and
 -- the ledger's actors, and one timer's context that wakes the threads that wait
 -- for them, cancels what killed threads have left, and runs what must not be
 -- killed.
 --
--- A source is a driver or an actor, which number what is under way and tell
+-- A source is the outbox of a network or of an actor, which number what is
+-- under way and tell
 -- which numbers have ended, and the waiters of those numbers.
 -- @module starvideos.host.ngx.wakeups
 
@@ -37,21 +38,21 @@ local function now()
 end
 
 local function drain(source)
-  local driver, waiting = source.driver, source.waiting
-  driver:clear()
-  local number = driver:take()
+  local outbox, waiting = source.outbox, source.waiting
+  outbox:clear()
+  local number = outbox:take()
   while number do
     local waiter = waiting[number]
     waiting[number] = nil
     if waiter then
       waiter:wake()
     end
-    number = driver:take()
+    number = outbox:take()
   end
 end
 
-local function connect(driver)
-  local path, why = driver:listen()
+local function connect(outbox)
+  local path, why = outbox:listen()
   if not path then
     return nil, why
   end
@@ -60,7 +61,7 @@ local function connect(driver)
   local ok
   ok, why = socket:connect("unix:" .. path)
   if ok then
-    ok, why = driver:accept()
+    ok, why = outbox:accept()
   end
   if not ok then
     socket:close()
@@ -71,7 +72,7 @@ end
 
 -- The light thread that listens to one source.
 local function listen(pump, source)
-  local socket, why = connect(source.driver)
+  local socket, why = connect(source.outbox)
   if not socket then
     source.silent_in = pump
     ngx.log(ngx.WARN, "starvideos: no socket to the engine: ", why,
@@ -114,7 +115,7 @@ end
 
 local function listen_to_all(pump)
   for _, source in pairs(sources) do
-    if source.silent_in == pump or source.driver:ready() then
+    if source.silent_in == pump or source.outbox:ready() then
       drain(source)
     elseif not source.has_listener then
       source.has_listener = true
@@ -174,7 +175,7 @@ end
 
 local function is_needed()
   for _, source in pairs(sources) do
-    if source.driver:in_flight() > 0 then
+    if source.outbox:in_flight() > 0 then
       return true
     end
   end
@@ -291,11 +292,11 @@ end
 --- The source of this worker for requests and jobs on the disk.
 -- @tparam ?string ca_file
 -- @tparam ?number max_in_flight
--- @treturn table source with `driver`, and `waiting`: waiters by number
+-- @treturn table source with `outbox`, and `waiting`: waiters by number
 function _M.source(ca_file, max_in_flight)
   local name = ("%s\0%s"):format(ca_file or "", max_in_flight or "")
   sources[name] = sources[name] or {
-    driver = require("starvideos.curl").network {
+    outbox = require("starvideos.curl").network {
       ca_file = ca_file,
       max_in_flight = max_in_flight,
     },
@@ -305,10 +306,10 @@ function _M.source(ca_file, max_in_flight)
 end
 
 --- The source for the messages of an actor.
--- @tparam table actor of `starvideos.core`, which has the methods of a driver
+-- @tparam table actor of `starvideos.core`, which has the methods of an outbox
 -- @treturn table source
 function _M.source_of(actor)
-  sources[actor] = sources[actor] or { driver = actor, waiting = {} }
+  sources[actor] = sources[actor] or { outbox = actor, waiting = {} }
   return sources[actor]
 end
 
