@@ -99,8 +99,8 @@ describe("the installed rock", function()
   end)
 
   it("brings what nginx is started with", function()
-    for _, name in ipairs { "nginx/supervise.sh", "gateway/nginx/nginx.conf",
-      "gateway/nginx/gateway.conf", "gateway/nginx/starvideos-gateway.service",
+    for _, name in ipairs { "nginx/supervise.sh", "gateway/nginx.conf",
+      "gateway/gateway.conf", "gateway/starvideos-gateway.service",
       "sandbox/nginx/sandbox.conf" } do
       assert.equal(0, (run(("test -s %s/tree/share/lua/%s/starvideos/%s")
         :format(folder, VERSION, name))), name)

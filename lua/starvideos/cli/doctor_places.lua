@@ -6,7 +6,7 @@ local clients = require "starvideos.cli.client"
 local core = require "starvideos.core"
 local exit_codes = require "starvideos.cli.exit_codes"
 local locations = require "starvideos.ledger.location"
-local search = require "starvideos.nginx.search"
+local launcher = require "starvideos.nginx.launcher"
 local shell = require "starvideos.nginx.shell"
 
 local _M = {}
@@ -131,7 +131,7 @@ local function look_at_programs(add)
     return add("nginx", { state = "optional", found = "not on this system; gateway"
       .. " and sandbox need it" })
   end
-  local modules, missing = search.modules()
+  local modules, missing = launcher.modules()
   add("nginx", modules and { state = "ok", found = "found, with its Lua module" }
     or { state = "optional", found = missing:match "^[^:]*"
       .. "; gateway and sandbox need it",

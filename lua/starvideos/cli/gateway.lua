@@ -2,10 +2,10 @@
 -- foreground.
 -- @module starvideos.cli.gateway
 
-local configuration = require "starvideos.gateway.nginx.configuration"
+local configuration = require "starvideos.gateway.configuration"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
-local folders = require "starvideos.gateway.nginx.folder"
+local accounts = require "starvideos.nginx.account"
 local gateway_check = require "starvideos.cli.gateway_check"
 local gateway_files = require "starvideos.cli.gateway_files"
 local gateway_options = require "starvideos.cli.gateway_options"
@@ -13,7 +13,6 @@ local json = require "starvideos.base.json"
 local launcher = require "starvideos.nginx.launcher"
 local records = require "starvideos.cli.records"
 local shell = require "starvideos.nginx.shell"
-local system = require "starvideos.nginx.system"
 
 local LOOK_SECONDS = 0.5
 
@@ -35,7 +34,7 @@ local function write(wanted, server)
   local texts = configuration.texts(server)
   texts["settings.json"] = json.encode(wanted.settings)
   for name, text in pairs(texts) do
-    local done, why = folders.write(wanted.folder .. "/" .. name, text)
+    local done, why = accounts.write_private(wanted.folder .. "/" .. name, text)
     if not done then
       return nil, why
     end
@@ -155,7 +154,7 @@ end
 -- @treturn ?string a result to print, maybe empty
 -- @treturn ?table err
 return function(job)
-  local refusal = system.refusal("the gateway", "start it in WSL or on another"
+  local refusal = shell.refusal(core.system(), "the gateway", "start it in WSL or on another"
     .. " machine")
   if refusal then
     return unstarted(refusal)

@@ -8,12 +8,10 @@ local clients = require "starvideos.cli.client"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
 local file = require "starvideos.nginx.file"
-local folders = require "starvideos.gateway.nginx.folder"
 local keys = require "starvideos.cli.key"
-local library = require "starvideos.gateway.nginx.library"
-local search = require "starvideos.nginx.search"
+local configuration = require "starvideos.gateway.configuration"
+local launcher = require "starvideos.nginx.launcher"
 local shell = require "starvideos.nginx.shell"
-local syntax = require "starvideos.nginx.syntax"
 
 local _M = {}
 
@@ -55,14 +53,14 @@ end
 
 -- What nginx.conf says: of what was asked for, and of this machine.
 local function server_of(wanted)
-  local modules, missing = search.modules()
+  local modules, missing = launcher.modules()
   local paths
   if modules then
-    paths, missing = library.paths()
+    paths, missing = configuration.search_paths()
   end
   if not paths then
     return unstarted("config", missing)
-  elseif not syntax.takes(((paths.lua .. paths.c):gsub("[;?]", ""))) then
+  elseif not file.takes(((paths.lua .. paths.c):gsub("[;?]", ""))) then
     return unstarted("config", "nginx cannot be told where this library lies: its"
       .. " path has one of the characters \" $ \\")
   end
@@ -113,11 +111,11 @@ local function check_folder(wanted, server)
     return failure.usage(told(why))
   end
   local fine
-  fine, why = folders.make(wanted.folder, account)
+  fine, why = accounts.make_folder(wanted.folder, account)
   if fine then
-    fine, why = folders.can_read(account, server.files)
+    fine, why = accounts.can_read(account, server.files)
   end
-  if account.group and not syntax.takes(account.group) then
+  if account.group and not file.takes(account.group) then
     fine, why = nil, "nginx cannot be told the group of the account " .. account.user
   end
   server.user, server.group = account.user, account.group
@@ -167,7 +165,7 @@ end
 --- Check all of it.
 -- @tparam table job
 -- @tparam table wanted see `starvideos.cli.gateway_options`
--- @treturn ?table server for `starvideos.gateway.nginx.configuration`, with `key`
+-- @treturn ?table server for `starvideos.gateway.configuration`, with `key`
 -- @treturn ?table err
 function _M.run(job, wanted)
   local fine, err = check_callers(wanted)
@@ -195,7 +193,7 @@ function _M.printable(wanted)
     server, err = server_of(wanted)
   end
   if server then
-    server.nginx = shell.read(search.PATH .. "command -v nginx")
+    server.nginx = shell.read(launcher.PATH .. "command -v nginx")
   end
   return server, err
 end

@@ -3,7 +3,7 @@
 -- @module starvideos.cli.gateway_files
 
 local callers = require "starvideos.gateway.callers"
-local configuration = require "starvideos.gateway.nginx.configuration"
+local configuration = require "starvideos.gateway.configuration"
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local failure = require "starvideos.cli.failure"
@@ -12,8 +12,6 @@ local gateway_check = require "starvideos.cli.gateway_check"
 local json = require "starvideos.base.json"
 local locations = require "starvideos.ledger.location"
 local records = require "starvideos.cli.records"
-local syntax = require "starvideos.nginx.syntax"
-local units = require "starvideos.gateway.nginx.unit"
 
 local _M = {}
 
@@ -100,7 +98,7 @@ end
 local function unfit(service)
   for _, name in ipairs { "configuration", "folder", "ledger_folder", "nginx" } do
     local path = service[name]
-    if path and not syntax.takes(path, true) then
+    if path and not file.takes(path, true) then
       return ("systemd's unit cannot name the path %s: it has a blank or one of"
         .. " \" ' $ %% \\ ; ? { } #; nothing was written"):format(path)
     end
@@ -113,7 +111,7 @@ local function texts(wanted, server, service)
   local list = configuration.texts(server)
   list["settings.json"] = json.encode(wanted.settings) .. "\n"
   list["callers.example.json"] = example()
-  list["starvideos-gateway.service"] = units.text(service)
+  list["starvideos-gateway.service"] = configuration.unit(service)
   return list
 end
 

@@ -6,7 +6,6 @@ local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
 local file = require "starvideos.nginx.file"
-local syntax = require "starvideos.nginx.syntax"
 local values = require "starvideos.cli.values"
 
 local _M = {}
@@ -66,7 +65,7 @@ end
 -- A path that nginx.conf can name.
 function Reader:path(name)
   local path = absolute(self:text(name)):gsub("(.)/+$", "%1")
-  if not syntax.takes(path) then
+  if not file.takes(path) then
     return self:refuse(name, 'a path without any of ; " $ ? \\')
   end
   return path
@@ -82,7 +81,7 @@ end
 
 function Reader:account()
   local name = self.given.user
-  if name and not syntax.takes(name, true) then
+  if name and not file.takes(name, true) then
     return self:refuse("user", "the name of an account")
   end
   return name

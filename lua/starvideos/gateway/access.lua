@@ -12,7 +12,6 @@ local c_locale = require "starvideos.base.c_locale"
 local callers = require "starvideos.gateway.callers"
 local contexts = require "starvideos.context"
 local curl = require "starvideos.curl"
-local hosts = require "starvideos.nginx.host"
 local requests = require "starvideos.gateway.request"
 
 local _M = {}
@@ -97,13 +96,23 @@ local function follows_link(request)
     and request.header "Sec-Fetch-Dest" == "document"
 end
 
+-- A page whose name suddenly leads to this machine (DNS rebinding) names its own host.
+local function is_own_host(host, names)
+  for _, name in ipairs(names) do
+    if host and c_locale.lower(host) == c_locale.lower(name) then
+      return true
+    end
+  end
+  return false
+end
+
 --- Whether a request may come in at all; before its body is read.
 -- @tparam table app
 -- @tparam table request
 -- @treturn ?boolean true
 -- @treturn ?table refusal
 function _M.check(app, request)
-  if not hosts.is_one_of(request.host, app.settings.hosts) then
+  if not is_own_host(request.host, app.settings.hosts) then
     return refused("host_not_allowed", "this gateway is not for the host that"
       .. " the request names; nothing was ordered: whoever runs it adds a host"
       .. " by --host")

@@ -43,4 +43,16 @@ function _M.read(command)
   return (text:gsub("\n$", ""))
 end
 
+--- Why nginx cannot be started here: that takes the programs of a POSIX system.
+-- @tparam string system as `core.system()` names it
+-- @tparam string what runs in it
+-- @tparam string instead what to do
+-- @treturn ?string nil where it can
+function _M.refusal(system, what, instead)
+  if system == "windows" then
+    return ("%s runs in an nginx that this library does not start on Windows:"
+      .. " %s"):format(what, instead)
+  end
+end
+
 return _M

@@ -6,9 +6,8 @@ local curl = require "starvideos.curl"
 local file = require "starvideos.nginx.file"
 local json = require "starvideos.base.json"
 local launcher = require "starvideos.nginx.launcher"
-local library = require "starvideos.gateway.nginx.library"
+local configuration = require "starvideos.gateway.configuration"
 local sandbox = require "starvideos.sandbox.nginx"
-local search = require "starvideos.nginx.search"
 local shell = require "starvideos.nginx.shell"
 local socket = require "socket"
 
@@ -63,7 +62,7 @@ describe("a gateway's nginx", function()
         "starvideos/core", "?")
       package.cpath = "./?.so;lib/?.so;" .. build
       package.path = "./?.lua;lua/?.lua;;?.lua"
-      local paths = assert(library.paths())
+      local paths = assert(configuration.search_paths())
       for kind, templates in pairs { lua = paths.lua, c = paths.c } do
         local found
         for template in (templates .. ";"):gmatch "([^;]*);" do
@@ -250,7 +249,7 @@ describe("a gateway's nginx", function()
         ["443 ssl http2"] = "127.0.0.1:" .. own, ["ssl_[^\n]*\n"] = "\n",
         ["127%.0%.0%.1:8080"] = "127.0.0.1:" .. port }
       local text = file.read "examples/nginx/nginx.conf"
-      for _, path in ipairs(assert(search.modules())) do
+      for _, path in ipairs(assert(launcher.modules())) do
         values["load_module [^\n]*/" .. path:match "[^/]*$" .. ";"] =
           "load_module " .. path .. ";"
       end

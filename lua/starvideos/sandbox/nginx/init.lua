@@ -14,10 +14,7 @@ local file = require "starvideos.nginx.file"
 local json = require "starvideos.base.json"
 local launcher = require "starvideos.nginx.launcher"
 local sandbox = require "starvideos.sandbox"
-local search = require "starvideos.nginx.search"
 local shell = require "starvideos.nginx.shell"
-local syntax = require "starvideos.nginx.syntax"
-local system = require "starvideos.nginx.system"
 
 local _M = {}
 
@@ -27,8 +24,8 @@ local TEMPLATE = file.beside "sandbox.conf"
 local CONNECTIONS = 4096
 
 local function configuration(server)
-  local lua_path, c_path = search.paths()
-  return syntax.fill(TEMPLATE, { port = server.port, media_port = server.media_port,
+  local lua_path, c_path = launcher.paths()
+  return file.fill_template(TEMPLATE, { port = server.port, media_port = server.media_port,
     plain = not server.tls, tls = server.tls, workers = server.workers,
     max_body = server.max_body, memory = server.memory, modules = server.modules,
     connections = CONNECTIONS, lua_path = lua_path, c_path = c_path })
@@ -76,7 +73,7 @@ local CONFIGURED = { "port", "media_port", "workers", "memory", "max_body" }
 local function unfit(options)
   for _, name in ipairs(CONFIGURED) do
     local value = options[name]
-    if value ~= nil and not syntax.takes(tostring(value), true) then
+    if value ~= nil and not file.takes(tostring(value), true) then
       return ("nginx cannot be told the option %s: it has a character of nginx's"
         .. " own"):format(name)
     end
@@ -209,7 +206,7 @@ end
 --   `stop` and `run`
 -- @treturn ?string what is wrong
 function _M.start(options)
-  local refusal = system.refusal("this sandbox", "give starvideos.new the"
+  local refusal = shell.refusal(core.system(), "this sandbox", "give starvideos.new the"
     .. " transport of starvideos.sandbox, which needs no server, or start it in"
     .. " WSL") or unfit(options or {})
   if refusal then
@@ -224,7 +221,7 @@ function _M.start(options)
   end
   given.parent = given.parent or nil
   given.key = sandbox.new(given).key
-  local modules, missing = search.modules()
+  local modules, missing = launcher.modules()
   if not modules then
     return nil, missing
   end

@@ -2,9 +2,9 @@
 -- Called by the directives of `sandbox.conf`.
 -- @module starvideos.sandbox.nginx.worker
 
+local c_locale = require "starvideos.base.c_locale"
 local clips = require "starvideos.sandbox.clips"
 local ffi = require "ffi"
-local hosts = require "starvideos.nginx.host"
 local json = require "starvideos.base.json"
 local sandbox = require "starvideos.sandbox"
 local shell = require "starvideos.nginx.shell"
@@ -157,8 +157,9 @@ local function send_body(response)
   end
 end
 
+-- A page whose name suddenly leads to this machine (DNS rebinding) names its own host.
 -- A tunnel may have another port than the sandbox.
-local OWN_HOSTS = { "127.0.0.1", "localhost", "[::1]" }
+local OWN_HOSTS = { ["127.0.0.1"] = true, localhost = true, ["[::1]"] = true }
 
 local function refuse_host()
   ngx.status = 403
@@ -169,7 +170,7 @@ end
 
 local function answer(handle)
   local name = (ngx.var.http_host or ""):gsub(":%d+$", "")
-  if not hosts.is_one_of(name, OWN_HOSTS) then
+  if not OWN_HOSTS[c_locale.lower(name)] then
     return refuse_host()
   end
   local request = read_request()

@@ -1,4 +1,4 @@
-local configuration = require "starvideos.gateway.nginx.configuration"
+local configuration = require "starvideos.gateway.configuration"
 
 describe("the configuration of a gateway", function()
   local function texts(more)

@@ -1,5 +1,5 @@
 local shell = require "starvideos.nginx.shell"
-local units = require "starvideos.gateway.nginx.unit"
+local configuration = require "starvideos.gateway.configuration"
 local files = require "spec.fixtures.files"
 
 describe("the systemd unit of a gateway", function()
@@ -11,7 +11,7 @@ describe("the systemd unit of a gateway", function()
     for name, value in pairs(more or {}) do
       service[name] = value
     end
-    return units.text(service)
+    return configuration.unit(service)
   end
 
   it("stops with QUIT and two minutes' patience, and reloads with HUP", function()

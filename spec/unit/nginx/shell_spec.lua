@@ -1,11 +1,12 @@
 -- The specs' own Wine lets Linux's nginx be started: here is what users meet.
-package.preload["starvideos.nginx.system"] = nil
+package.preload["starvideos.nginx.shell"] = nil
+package.loaded["starvideos.nginx.shell"] = nil
 
 local gateway = require "starvideos.cli.gateway"
 local core = require "starvideos.core"
 local runtime = require "starvideos.host"
 local sandbox = require "starvideos.sandbox.nginx"
-local systems = require "starvideos.nginx.system"
+local shell = require "starvideos.nginx.shell"
 
 describe("on Windows", function()
   local system
@@ -41,7 +42,7 @@ describe("on Windows", function()
   end)
 
   it("an nginx is refused, and nowhere else", function()
-    assert.is_nil(systems.refusal("it", "wait", "posix"))
-    assert.matches("^it runs .* wait$", systems.refusal("it", "wait"))
+    assert.is_nil(shell.refusal("posix", "it", "wait"))
+    assert.matches("^it runs .* wait$", shell.refusal("windows", "it", "wait"))
   end)
 end)
