@@ -287,11 +287,11 @@ lint:
 	@$(MAKE) -j2 --no-print-directory lint-structure $(LUAS:%=lint-gcc-%) $(LUAS:%=lint-clang-%)
 	@echo "lint: nothing found"
 $(LUAS:%=lint-gcc-%): lint-gcc-%: lint-common-gcc
-	@$(LINT_BUILD) build CC=gcc LUA=$* BUILD=build/lint/gcc/$*
+	@+$(LINT_BUILD) build CC=gcc LUA=$* BUILD=build/lint/gcc/$*
 $(LUAS:%=lint-clang-%): lint-clang-%: lint-common-clang
-	@$(LINT_BUILD) build CC=clang LUA=$* BUILD=build/lint/clang/$*
+	@+$(LINT_BUILD) build CC=clang LUA=$* BUILD=build/lint/clang/$*
 lint-common-%:
-	@$(LINT_BUILD) common CC=$* BUILD=build/lint/$*/$(LUA)
+	@+$(LINT_BUILD) common CC=$* BUILD=build/lint/$*/$(LUA)
 LINT_BUILD = $(MAKE) -s --no-print-directory CFLAGS='-O2 -Werror'
 
 .PHONY: check-security

@@ -3,7 +3,7 @@
 --   lua5.4 spec/run.lua unit:lua5.1 integration:luajit installed:lua5.4 ...
 --
 -- Each file of specs has a process of its own. JOBS says how many run at a time of
--- those that compute (one for each core); twice as many run beside them that mostly
+-- those that compute (one for each core); three times as many run beside them that mostly
 -- wait. FILE_SECONDS is after how long one is taken for stuck, BUILD where the
 -- modules lie (build/$LUA). What a file printed is shown where it failed, and kept
 -- in build/log. A file that failed beside others is run once more at the end,
@@ -317,7 +317,7 @@ for _, name in ipairs(arg) do
   add_suite(jobs, marked, name)
 end
 longest_first(jobs)
-local results = run(jobs, job_count(), 2 * job_count())
+local results = run(jobs, job_count(), 3 * job_count())
 run_again(results, may_be_late)
 for _ = 1, 3 do
   run_again(results, has_lost_wine)
