@@ -179,7 +179,6 @@ build = {
     ["starvideos.ledger.location"] = "lua/starvideos/ledger/location.lua",
     ["starvideos.ledger.manual_changes"] = "lua/starvideos/ledger/manual_changes.lua",
     ["starvideos.ledger.memory"] = "lua/starvideos/ledger/memory.lua",
-    ["starvideos.ledger.migration"] = "lua/starvideos/ledger/migration.lua",
     ["starvideos.ledger.modules"] = "lua/starvideos/ledger/modules.lua",
     ["starvideos.ledger.orders"] = "lua/starvideos/ledger/orders.lua",
     ["starvideos.ledger.owner"] = "lua/starvideos/ledger/owner.lua",

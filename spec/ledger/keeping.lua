@@ -358,35 +358,68 @@ return worlds.behaviour("keeping orders", function(each)
   end)
 
   describe("a ledger's tables", function()
-    it("are left alone where a newer version wrote them", function()
-      assert(create())
-      world:run "UPDATE ledger_meta SET version = version + 1"
-      local other = world:client()
-      local list, err = other:pending()
-      assert.is_nil(list)
-      assert.equal("ledger", err.kind)
-      assert.truthy(err.message:find("newer", 1, true))
-      local task, problem = other:create(world.params(), { key = "new" })
-      assert.is_nil(task)
-      assert.equal("ledger", problem.kind)
-      assert.equal(1, world:sent())
-    end)
+    -- How another version is told from this one, and what to do about it.
+    for age, other in pairs { newer = { "+ 1", "update this library" },
+      older = { "- 1", "read it with that version" } } do
+      local change = "UPDATE ledger_meta SET version = version " .. other[1]
 
-    it("are left alone by a program that has them open when they become a"
-      .. " newer version's", function()
-        assert(create())
-        world:run "UPDATE starvideos_orders SET state = 'refused'"
-        world:run "UPDATE ledger_meta SET version = version + 1"
-        local before = world:dump()
-        for _, key in ipairs { "kite", "new" } do
-          local task, err = create(nil, { key = key })
-          assert.is_nil(task)
-          assert.equal("ledger", err.kind)
-          assert.truthy(err.message:find("newer", 1, true), err.message)
+      local function assert_refused(result, err)
+        assert.is_nil(result)
+        assert.equal("ledger", err.kind)
+        for _, words in ipairs { age .. " version", other[2],
+          "name another ledger" } do
+          assert.truthy(err.message:find(words, 1, true), err.message)
         end
+      end
+
+      it(("are left alone where a version %s wrote them"):format(age), function()
+        assert(create())
+        world:run(change)
+        local before = world:dump()
+        local another = world:client()
+        assert_refused(another:pending())
+        assert_refused(another:create(world.params(), { key = "new" }))
         assert.equal(before, world:dump())
         assert.equal(1, world:sent())
       end)
+
+      it(("are left alone by a program that has them open when they become those"
+        .. " of a version %s"):format(age), function()
+          assert(create())
+          world:run "UPDATE starvideos_orders SET state = 'refused'"
+          world:run(change)
+          local before = world:dump()
+          for _, key in ipairs { "kite", "new" } do
+            assert_refused(create(nil, { key = key }))
+          end
+          assert.equal(before, world:dump())
+          assert.equal(1, world:sent())
+        end)
+    end
+
+    it("are refused whole where the first version wrote them", function()
+      world:run [[CREATE TABLE ledger_meta (name TEXT PRIMARY KEY,
+        version INTEGER NOT NULL)]]
+      world:run "INSERT INTO ledger_meta (name, version) VALUES ('orders', 1)"
+      world:run "CREATE TABLE orders (order_id TEXT PRIMARY KEY)"
+      local task, err = create()
+      assert.is_nil(task)
+      assert.truthy(err.message:find("schema 1,", 1, true), err.message)
+      assert.same({ { version = 1 } },
+        world:rows "SELECT version FROM ledger_meta")
+      assert.has_error(function() world:run "SELECT 1 FROM starvideos_orders" end)
+      assert.equal(0, world:sent())
+    end)
+
+    it("are made whole or not at all", function()
+      world:run "CREATE TABLE starvideos_workers (mine TEXT)"
+      local task, err = create()
+      assert.is_nil(task)
+      assert.equal("ledger", err.kind)
+      assert.has_error(function() world:run "SELECT 1 FROM starvideos_orders" end)
+      world:run "DROP TABLE starvideos_workers"
+      assert(create())
+    end)
 
     it("hold a key and take once, even for other programs", function()
       assert(create())

@@ -16,12 +16,6 @@ local function assert_hidden(text)
   assert.is_nil(text:find("SECRET", 1, true), text)
 end
 
--- As the first version of the ledger wrote it down.
-local function former_text(fields)
-  local text, former = record.text(fields)
-  return former or text
-end
-
 describe("a reference with a secret", function()
   local world
 
@@ -71,29 +65,10 @@ describe("a reference with a secret", function()
     end)
   end
 
-  it("is shown of no order that an older version wrote down", function()
-    local row = { order_id = "1", state = "unknown", error =
-      "cannot read https://h/a#SECRET", params = former_text {
-        first_image = "https://user:SECRET@host/a.png",
-        referenceImages = { 'https://host/a.png?x="SECRET' },
-        prompt = 'as in https://host/a.png?x="SECRET, and so on' } }
-    assert.truthy(row.params:find("SECRET", 1, true))
-    local order = record.order(row)
-    assert_hidden(order.error .. order.params.first_image
-      .. order.params.referenceImages[1])
-    assert.equal("as in https://host/a.png?[redacted], and so on", order.prompt)
-  end)
-
-  it("makes the same text as ever where it is a query", function()
-    local fields = { first_image = "https://host/a.png?sig=1", duration = 5,
-      prompt = "as in https://host/b.png?sig=2 here" }
-    assert.equal(former_text(fields), record.text(fields))
-  end)
-
-  it("stands beside numbers with all their digits", function()
-    local fields = { seed = 1234567890123456 }
-    assert.equal('{"seed":1234567890123456}', record.text(fields))
-    assert.equal('{"seed":1.2345678901235e+15}', former_text(fields))
+  it("is shown of no error that another program wrote down", function()
+    local order = record.order { order_id = "1", state = "unknown",
+      error = "cannot read https://h/a#SECRET", params = "{}" }
+    assert_hidden(order.error)
   end)
 end)
 

@@ -270,14 +270,6 @@ return {
     ["real is none of a link to nothing, or in a circle, or too long"] = LINKS,
     ["real is not what a link of /proc is called, where that is no path"] = PROC,
   },
-  ["spec/unit/ledger/migration_spec.lua"] = {
-    ["a ledger of the first version in which an order is being sent waits "
-      .. "for it on this machine while its process runs"]
-      = "it starts a process of Linux's",
-    ["the file of a ledger of the first version is copied whole, for its "
-      .. "owner alone"]
-      = MODES,
-  },
   ["spec/unit/ledger/owner_spec.lua"] = {
     ["the process that has taken an order does not run where it is a zombie"]
       = "there are no zombies",

@@ -12,7 +12,6 @@ local _M = {}
 -- @treturn table wanted, see `orders:begin`; with `endpoint` and `body`
 function _M.wanted(context, entry, request)
   local ledger = context.ledger
-  local params, former = ledger.text_of(request.fields, context.api_key)
   local is_here = entry.path ~= nil and paths.is_absolute(entry.path)
   local key, other_key = entry.key, entry.other_key
   if is_here and not entry.order.key then
@@ -28,8 +27,7 @@ function _M.wanted(context, entry, request)
     model = type(request.fields.model) == "string" and request.fields.model
       or nil,
     base_url = context.base_url,
-    params = params,
-    former = former,
+    params = ledger.text_of(request.fields, context.api_key),
     body = request.body,
     endpoint = request.endpoint,
     cost = entry.price and entry.price.millionths,

@@ -1,6 +1,6 @@
 --- The columns of the table of orders. A row here is all that a new column
--- needs: the table is made of them, an older one gets those it lacks, and what
--- is read, and shown to readers of an order, follows from them.
+-- needs: the table is made of them, and what is read, and shown to readers of an
+-- order, follows from them.
 --
 -- Each row has the column's name and type, and where they apply:
 --
@@ -11,8 +11,6 @@
 -- * `placed`: given when an order is placed; `name` columns then name it, and
 --   `content` columns change where an order that was not accepted is placed again
 -- * `verbatim`: a number that is only compared, and never repaired
--- * `since`: the version of the tables that brought it; 2, the first of this
---   table, where there is none. The newest is the version of them all.
 --
 -- Above each row stands its unit, who writes it, and when. The writers are
 -- methods of `starvideos.ledger.tasks`. Numbers are floats where they may
@@ -56,8 +54,8 @@ local _M = {
   -- JSON without secrets, fit to be compared; `begin`.
   { "params", "TEXT NOT NULL", as = "params", show = "params",
     placed = "content" },
-  -- How `params` was written: 2, or 1 by the first version of the ledger; `begin`.
-  -- 3: it is a digest of what it was; `archive`, and when its caller deleted it.
+  -- How `params` was written: 2; `begin`. 3: it is a digest of what it was;
+  -- `archive`, and when its caller deleted it.
   { "params_form", INTEGER .. " DEFAULT 2", listed = true },
   -- The client's base URL; `begin`.
   { "base_url", "TEXT NOT NULL", as = "base_url", placed = "content" },
@@ -108,18 +106,18 @@ local _M = {
   { "spent_in", FLOAT },
   -- Unix seconds until which the order counts as an open task, at the longest;
   -- `submitting`, and every step that ends that. NULL: it does not.
-  { "slot", FLOAT, since = 3 },
+  { "slot", FLOAT },
   -- What a caller of a gateway asked for, as a digest of `params`; `admit`. NULL:
   -- the order came in another way.
-  { "request", TEXT, since = 4 },
+  { "request", TEXT },
   -- The highest number of a repeated attempt that has joined the order, 0 for
   -- none; `admit`.
-  { "attempt", "INTEGER", verbatim = true, since = 4 },
+  { "attempt", "INTEGER", verbatim = true },
   -- Unix seconds; when its caller deleted it. NULL: it is listed.
-  { "deleted_at", FLOAT, as = "deleted_at", show = "whole", since = 4 },
+  { "deleted_at", FLOAT, as = "deleted_at", show = "whole" },
   -- Unix seconds; when a gateway removed the file, or what a download that never
   -- ended had left; `removed`. NULL: it has not.
-  { "removed_at", FLOAT, as = "removed_at", show = "whole", since = 4 },
+  { "removed_at", FLOAT, as = "removed_at", show = "whole" },
   -- Counts the changes of the row, from 1: a change names the revision it has
   -- read, so that it cannot undo another's; with every change.
   { "revision", INTEGER, verbatim = true },
@@ -132,13 +130,8 @@ local _M = {
   { "closed_at", FLOAT },
 }
 
---- The version of the tables; 5 brought one beside them, of sessions.
-_M.version = 5
-
 for _, column in ipairs(_M) do
   column.name, column.type = column[1], column[2]
-  column.since = column.since or 2
-  _M.version = math.max(_M.version, column.since)
 end
 
 --- The columns of which something holds.

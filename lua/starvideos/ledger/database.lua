@@ -23,9 +23,6 @@ local STOPPED_SECONDS = 5
 -- A statement that took longer is not retried.
 local LONG_SECONDS = 4
 
--- For a statement that reads or writes all orders.
-local UPGRADE_SECONDS = 3600
-
 -- Pages of the write-ahead log after which SQLite copies them to the file, and
 -- waits for the disk; its own 1,000 are few orders.
 local CHECKPOINT_PAGES = 4000
@@ -52,7 +49,6 @@ local postgres = {
   is_server = true,
   -- A number of our own among the advisory locks of a database.
   lock = "SELECT pg_advisory_xact_lock(7827364)",
-  no_timeout = "SET LOCAL statement_timeout TO 0",
   lock_table = "LOCK TABLE %s IN ACCESS EXCLUSIVE MODE",
   clock = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)",
 }
@@ -322,7 +318,7 @@ local function perform(self, sql, reads, ...)
   end
   local values, count = { ... }, select("#", ...)
   local start = core.now()
-  core.heartbeat(self.is_upgrading and UPGRADE_SECONDS or 0)
+  core.heartbeat()
   local result, why = execute(self, sql, reads, values, count)
   if not result and self.dialect.is_server and self.connection
     and not self.begun and not self.connecting
@@ -378,12 +374,6 @@ function Database:misplaced()
   return word
 end
 
---- The same database over a connection of its own.
--- @treturn table database
-function Database:another()
-  return _M.new(self.address, self.fsync)
-end
-
 --- Keep others from a table for the rest of a transaction.
 -- @tparam string name
 -- @treturn ?number
@@ -413,17 +403,6 @@ function Database:rows(sql, ...)
   return perform(self, sql, true, ...)
 end
 
---- Let the statements of this transaction run for as long as they need.
--- @treturn ?boolean true
--- @treturn ?string why not
-function Database:take_time()
-  self.is_upgrading = true
-  if not self.dialect.no_timeout then
-    return true
-  end
-  return self:run(self.dialect.no_timeout)
-end
-
 local function undo(self)
   if not self:run "ROLLBACK" then
     self:close()
@@ -448,7 +427,7 @@ local function attempt(self, body)
   if self.begun and not result then
     undo(self)
   end
-  self.begun, self.is_upgrading, self.is_broken = false, false, false
+  self.begun, self.is_broken = false, false
   return result, why
 end
 
@@ -459,7 +438,7 @@ function Database:transaction(body)
   local called, result, problem = pcall(attempt, self, body)
   if not called then
     undo(self)
-    self.begun, self.is_upgrading, self.is_broken = false, false, false
+    self.begun, self.is_broken = false, false
     error(result, 0)
   end
   return result, problem

@@ -123,12 +123,10 @@ function _M.restage(store, caller, row, wanted, batch)
 end
 
 local function has_params(row, wanted)
-  local former = wanted.former or wanted.params
   if row.params_form == archive.FORM then
     return row.params == archive.digest(wanted.params)
-      or row.params == archive.digest(former)
   end
-  return row.params == (row.params_form == 1 and former or wanted.params)
+  return row.params == wanted.params
 end
 
 local function differs(row, wanted)

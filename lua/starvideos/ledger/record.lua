@@ -3,7 +3,6 @@
 -- and it holds no secrets.
 -- @module starvideos.ledger.record
 
-local c_locale = require "starvideos.base.c_locale"
 local columns = require "starvideos.ledger.columns"
 local core = require "starvideos.core"
 local id_list = require "starvideos.ledger.id_list"
@@ -26,49 +25,17 @@ local function digest(text)
   return ("%08x"):format(sum)
 end
 
--- How a text and a number are written, by the version of the ledger.
-local styles = {}
-
--- Slightly less was taken for a secret, and numbers had 14 digits.
-styles.former = {
-  text = function(text)
-    return (text:gsub("(%f[%w+.-][%w+.-]*:\\?/\\?/[^%s\"<>?]*)%?([^%s\"<>]*)",
-      function(address, query)
-        return address .. "?[redacted-" .. digest(query) .. "]"
-      end))
-  end,
-  number = function(number)
-    return c_locale.number("%.14g", number)
-  end,
-}
-
--- Numbers that were written with so many characters that the former style may write
--- them otherwise.
-local LONG, long_numbers = 10, 0
-
--- A prompt is a sentence with URLs in it at most.
-styles.present = {
-  text = function(text, name)
-    return redact[name == "prompt" and "urls" or "url"](text, digest)
-  end,
-  number = function(number)
-    local text = json.encode(number)
-    long_numbers = long_numbers + (#text >= LONG and 1 or 0)
-    return text
-  end,
-}
-
 local write
 
-local function write_list(list, style, api_key)
+local function write_list(list, api_key)
   local items = {}
   for index, value in ipairs(list) do
-    items[index] = write(value, style, api_key)
+    items[index] = write(value, api_key)
   end
   return "[" .. table.concat(items, ",") .. "]"
 end
 
-local function write_object(object, style, api_key)
+local function write_object(object, api_key)
   local names, values, items = {}, {}, {}
   for key, value in pairs(object) do
     local name = tostring(key)
@@ -76,50 +43,29 @@ local function write_object(object, style, api_key)
   end
   table.sort(names)
   for index, name in ipairs(names) do
-    items[index] = json.name(name) .. ":"
-      .. write(values[name], style, api_key, name)
+    items[index] = json.name(name) .. ":" .. write(values[name], api_key, name)
   end
   return "{" .. table.concat(items, ",") .. "}"
 end
 
-function write(value, style, api_key, name)
+-- A prompt is a sentence with URLs in it at most.
+function write(value, api_key, name)
   if type(value) == "string" then
-    return json.encode(redact.key(style.text(value, name), api_key))
-  elseif type(value) == "number" then
-    return style.number(value)
+    local text = redact[name == "prompt" and "urls" or "url"](value, digest)
+    return json.encode(redact.key(text, api_key))
   elseif type(value) ~= "table" then
     return json.encode(value)
   end
-  return #value > 0 and write_list(value, style, api_key)
-    or write_object(value, style, api_key)
+  return #value > 0 and write_list(value, api_key)
+    or write_object(value, api_key)
 end
 
 --- The text for the fields of a request.
 -- @tparam table fields as they are sent
 -- @tparam ?string api_key which must not be in it
 -- @treturn string JSON
--- @treturn ?string how the first version of the ledger wrote them, by which an
---   order of its time is recognised; nil where that is the same
 function _M.text(fields, api_key)
-  local before = long_numbers
-  local text = utf8.valid(write(fields, styles.present, api_key))
-  local may_differ = long_numbers > before
-    or text:find("[redacted", 1, true) or text:find("\\x", 1, true)
-  return text, may_differ and write(fields, styles.former, api_key) or nil
-end
-
--- A ledger of the first version may hold what counts as secret by now.
-local function without_secrets(value, name)
-  if type(value) == "string" then
-    return redact[name == "prompt" and "urls" or "url"](value)
-  elseif type(value) ~= "table" then
-    return value
-  end
-  local copy = {}
-  for field, item in pairs(value) do
-    copy[field] = without_secrets(item, field)
-  end
-  return copy
+  return utf8.valid(write(fields, api_key))
 end
 
 -- How the value of a column is shown; see `starvideos.ledger.columns`.
@@ -144,10 +90,10 @@ function show.label(text)
   return text ~= "" and text or nil
 end
 
-function show.params(text, row)
+-- A digest is no table.
+function show.params(text)
   local params = json.decode(text)
-  params = type(params) == "table" and params or {}
-  return row.params_form == 2 and params or without_secrets(params)
+  return type(params) == "table" and params or {}
 end
 
 function show.reason(text)
@@ -173,7 +119,7 @@ function _M.order(row)
     local value = row[names[index]]
     if value then
       local convert = converts[index]
-      order[fields[index]] = not convert and value or convert(value, row)
+      order[fields[index]] = not convert and value or convert(value)
     end
   end
   order.params = order.params or {}

@@ -2,21 +2,22 @@
 -- @module starvideos.ledger.schema
 
 local columns = require "starvideos.ledger.columns"
-local migration = require "starvideos.ledger.migration"
 
 local _M = {}
 
---- The version this library reads and writes: 1 had another table, 3 brought
--- the queue, 4 the orders of a gateway, 5 its sessions.
-_M.version = columns.version
+--- The version of the tables that this library reads and writes.
+_M.version = 5
 
 --- What holds of a database of this version, as SQL: part of every statement
 -- that changes an order, for another program may have changed the tables since.
 _M.condition = ("EXISTS (SELECT 1 FROM ledger_meta WHERE name = 'orders'"
   .. " AND version = %d)"):format(_M.version)
 
--- A change leaves an index alone whose columns it does not touch.
-local INDEXES = {
+-- What is made beside the table of orders. A change leaves an index alone whose
+-- columns it does not touch, and an order that never was in the queue pays nothing
+-- for the queue's. The bodies stand apart, for they may be long, and an order is
+-- written several times.
+local BESIDE = {
   [[CREATE UNIQUE INDEX starvideos_orders_by_name
     ON starvideos_orders (order_key, take, account)
     WHERE order_key IS NOT NULL]],
@@ -24,12 +25,6 @@ local INDEXES = {
     WHERE task_id IS NOT NULL]],
   [[CREATE INDEX starvideos_orders_open ON starvideos_orders (order_id)
     WHERE closed_at IS NULL]],
-}
-
--- What came with the queue; an order that never was in it pays nothing for its
--- index. The bodies stand apart, for they may be long, and an
--- order is written several times.
-local QUEUE = {
   [[CREATE INDEX starvideos_orders_by_state
     ON starvideos_orders (state, order_id) WHERE queued_at IS NOT NULL]],
   [[CREATE INDEX starvideos_orders_by_claim ON starvideos_orders (claim)
@@ -56,76 +51,29 @@ local QUEUE = {
     began DOUBLE PRECISION NOT NULL DEFAULT 0, full_until DOUBLE PRECISION,
     factor DOUBLE PRECISION, refunds INTEGER NOT NULL DEFAULT 0, reason TEXT,
     updated_at DOUBLE PRECISION NOT NULL)]],
-}
-
--- What came with the gateway.
-local REQUESTS = {
   [[CREATE INDEX starvideos_orders_by_request ON starvideos_orders (request)
     WHERE request IS NOT NULL]],
   [[CREATE INDEX starvideos_orders_by_caller
     ON starvideos_orders (account, order_id) WHERE request IS NOT NULL]],
   [[CREATE INDEX starvideos_orders_on_disk ON starvideos_orders (order_id)
     WHERE request IS NOT NULL AND removed_at IS NULL]],
-}
-
-local SESSIONS = {
   [[CREATE TABLE starvideos_sessions (
     session_id TEXT PRIMARY KEY, holder TEXT NOT NULL,
     ends_at DOUBLE PRECISION NOT NULL)]],
 }
-
-local function run_all(database, statements)
-  for _, statement in ipairs(statements) do
-    local ok, err = database:run(statement)
-    if not ok then
-      return nil, err
-    end
-  end
-  return true
-end
 
 local function create(database)
   local definitions = {}
   for index, column in ipairs(columns) do
     definitions[index] = column.name .. " " .. column.type
   end
-  local ok, err = run_all(database, { ("CREATE TABLE starvideos_orders (%s)%s")
-    :format(table.concat(definitions, ", "), database:table_options()) })
-  if not ok then
-    return nil, err
-  end
-  ok, err = run_all(database, INDEXES)
-  if not ok then
-    return nil, err
-  end
-  ok, err = run_all(database, QUEUE)
-  if not ok then
-    return nil, err
-  end
-  ok, err = run_all(database, REQUESTS)
-  if not ok then
-    return nil, err
-  end
-  return run_all(database, SESSIONS)
-end
-
-local function add_columns(database, version)
-  local statements = {}
-  for index, column in ipairs(columns.where(function(column)
-    return column.since > version
-  end)) do
-    statements[index] = ("ALTER TABLE starvideos_orders ADD COLUMN %s %s")
-      :format(column.name, column.type)
-  end
-  local ok, err = run_all(database, statements)
-  if ok and version < 3 then
-    ok, err = run_all(database, QUEUE)
-  end
-  if ok and version < 4 then
-    ok, err = run_all(database, REQUESTS)
-  end
-  if ok and version < 5 then
-    ok, err = run_all(database, SESSIONS)
+  local ok, err = database:run(("CREATE TABLE starvideos_orders (%s)%s")
+    :format(table.concat(definitions, ", "), database:table_options()))
+  for _, statement in ipairs(BESIDE) do
+    if not ok then
+      return nil, err
+    end
+    ok, err = database:run(statement)
   end
   return ok, err
 end
@@ -153,35 +101,17 @@ local function create_meta(database)
     VALUES ('orders', 0) ON CONFLICT DO NOTHING]]
 end
 
--- From the version that a database has; any other lacks what came since.
-local upgrades = {
-  [0] = create,
-  function(database)
-    local ok, err = migration.prepare(database)
-    if ok then
-      ok, err = create(database)
-    end
-    if ok then
-      ok, err = migration.move(database)
-    end
-    return ok, err
-  end,
-}
-
 -- Another process may have done it all while this one waited for the lock.
-local function upgrade(database)
+local function make(database)
   local ok, err = create_meta(database)
   local found
   if ok then
     found, err = _M.version_of(database)
   end
-  if not found or found >= _M.version then
+  if found ~= 0 then
     return found, err
   end
-  ok, err = database:take_time()
-  if ok then
-    ok, err = (upgrades[found] or add_columns)(database, found)
-  end
+  ok, err = create(database)
   if ok then
     ok, err = database:run(
       "UPDATE ledger_meta SET version = ? WHERE name = 'orders'", _M.version)
@@ -189,17 +119,17 @@ local function upgrade(database)
   return ok and _M.version or nil, err
 end
 
---- Bring a database to this version.
+--- Make the tables where there are none.
 -- @tparam table database
--- @treturn ?number the version that it has now, which is higher than `version`
---   where a newer library wrote it
+-- @treturn ?number the version that the database has, which differs from `version`
+--   where another version of this library made them
 -- @treturn ?string why it could not be done
 function _M.prepare(database)
   local found = _M.version_of(database)
-  if found and found >= _M.version then
+  if found and found ~= 0 then
     return found
   end
-  return database:transaction(upgrade)
+  return database:transaction(make)
 end
 
 return _M

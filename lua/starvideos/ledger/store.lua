@@ -81,10 +81,12 @@ function Store:failure(verb, why)
   }
 end
 
-local function newer(self, version)
-  return self:failure("opened", ("it was written by a newer version of this"
-    .. " library (schema %d, known %d); nothing was sent"):format(version,
-    schema.version))
+local function of_another_version(self, version)
+  local is_newer = version > schema.version
+  return self:failure("opened", ("%s version of this library wrote it (schema %d,"
+    .. " known %d); nothing was sent; %s, or name another ledger"):format(
+    is_newer and "a newer" or "an older", version, schema.version,
+    is_newer and "update this library" or "read it with that version"))
 end
 
 local function ready(self)
@@ -94,8 +96,8 @@ local function ready(self)
   local version, why = schema.prepare(self.database)
   if not version then
     return nil, self:failure("opened", why)
-  elseif version > schema.version then
-    return nil, newer(self, version)
+  elseif version ~= schema.version then
+    return nil, of_another_version(self, version)
   end
   self.is_ready = true
   return true
@@ -146,7 +148,9 @@ local function failed(self, verb, why)
   local version = schema.version_of(self.database)
   if version and version ~= schema.version then
     self.is_ready = false
-    return newer(self, version)
+    if version ~= 0 then
+      return of_another_version(self, version)
+    end
   end
   return self:failure(verb, why)
 end

@@ -50,7 +50,7 @@ Orders.__index = Orders
 --- Record an order, or find the one that was placed under its key and take.
 -- @tparam table caller
 -- @tparam table wanted `id` (of a new order), `key` (or nil), `take`,
---   `account` (empty for none), `model`, `params` and `former` (see
+--   `account` (empty for none), `model`, `params` (see
 --   `starvideos.ledger.record`), `base_url`, `path` and `machine` (or nil),
 --   `waited` (true: another process was seen sending it, so this call must not),
 --   `at_once` (true: the caller sends it as soon as it may, so a new one may be

@@ -328,8 +328,7 @@ end
 
 local function wanted_of(context, fields, options, keeps, price)
   local ledger = context.ledger
-  local params, former = ledger.text_of(fields, context.api_key)
-  local key, other_key = ledger:key_of(options)
+    local key, other_key = ledger:key_of(options)
   return {
     key = key,
     other_key = other_key,
@@ -337,8 +336,7 @@ local function wanted_of(context, fields, options, keeps, price)
     path = ledger.path_of(options.path),
     model = type(fields.model) == "string" and fields.model or nil,
     base_url = context.base_url,
-    params = params,
-    former = former,
+    params = ledger.text_of(fields, context.api_key),
     label = options.label and record.name(options.label),
     cost = price and price.millionths,
     currency = price and price.currency,
