@@ -14,7 +14,7 @@ local pending = require "starvideos.order.pending"
 local query = require "starvideos.wait.query"
 local validate = require "starvideos.order.validate"
 local wait = require "starvideos.wait"
-local wire = require "starvideos.provider.wire"
+local wire = require "starvideos.order.wire"
 
 local _M = {}
 

@@ -6,7 +6,7 @@ local arguments = require "starvideos.arguments"
 local contexts = require "starvideos.context"
 local errors = require "starvideos.errors"
 local redact = require "starvideos.base.redact"
-local wire = require "starvideos.provider.wire"
+local wire = require "starvideos.order.wire"
 
 local _M = {}
 

@@ -14,7 +14,7 @@ local HEAD = [[
 local base_url, api_key, ca_file, ledger = ...
 ledger = ledger ~= "" and ledger or nil
 local core, starvideos = require "starvideos.core", require "starvideos"
-local wire = require "starvideos.provider.wire"
+local wire = require "starvideos.order.wire"
 local on_wire = 0
 local add = wire.add
 function wire.add(flight)
@@ -314,7 +314,7 @@ describe("an order on the wire", function()
   -- A loop over pairs() that LuaJIT had compiled before never ended there.
   it("lets a program end, however often it was looked for", function()
     files.write(folder .. "/looks.lua", [[
-      local core, wire = require "starvideos.core", require "starvideos.provider.wire"
+      local core, wire = require "starvideos.core", require "starvideos.order.wire"
       local flight = { process = core.process_id(), request = {},
         context = { runtime = { shield = true } } }
       wire.add(flight)

@@ -4,13 +4,8 @@ local _M = {}
 
 -- Recorded only after the answer has come.
 local function late(ledger)
-  local begin, submitting, resolve = ledger.begin, ledger.submitting,
-    ledger.resolve
+  local submitting, resolve = ledger.submitting, ledger.resolve
   local held
-  function ledger:begin(wanted, holder)
-    wanted.at_once = false
-    return begin(self, wanted, holder)
-  end
   function ledger.submitting(_, row)
     held = row
     return row

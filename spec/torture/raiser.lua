@@ -13,7 +13,7 @@ local core = require "starvideos.core"
 local faults = require "spec.torture.faults"
 local json = require "starvideos.base.json"
 local starvideos = require "starvideos"
-local wire = require "starvideos.provider.wire"
+local wire = require "starvideos.order.wire"
 
 local jit = rawget(_G, "jit")
 if jit then

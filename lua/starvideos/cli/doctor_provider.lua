@@ -112,8 +112,7 @@ end
 local function look_at_answer(job, client, key, add)
   local context = contexts.of(client)
   job.told "asking the provider about a task that does not exist"
-  local response, err = exchange.ask(context, operations.query, NO_TASK, nil,
-    { "date" })
+  local response, err = exchange.ask(context, operations.query, NO_TASK)
   if err and err.kind == "cancelled" then
     error("interrupted!", 0)
   elseif not response then

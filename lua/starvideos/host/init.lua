@@ -54,9 +54,9 @@ local _M = {}
 --   error of a listener is (listener)
 -- @field interrupt (block) `()` ends what runs side by side, after such an error
 --   was caught (exchange)
--- @field shield (ngx) `(body, lost)` runs a function to its end though its
---   caller is killed, and then `lost`. Without it a caller cannot be killed
---   while it waits (exchange, ledger)
+-- @field shield (ngx) `(body, lost, argument)` runs a function to its end though
+--   its caller is killed, and then `lost`; both get the argument. Without it a
+--   caller cannot be killed while it waits (send)
 -- @field actor (ngx) `(name, make)` gives the actor that all clients share for
 --   a name. Without it each client makes and closes its own (ledger)
 -- @field notifier (frame poll) `()` gives what wakes the host, for an actor to

@@ -14,8 +14,8 @@ local function succeed()
 end
 
 -- Without a ledger the steps of an order are the same, and nothing is written.
-local unrecorded = { submitting = succeed, postpone = succeed, renew = succeed,
-  accepted = succeed, tell = succeed, failed = succeed, hold = succeed }
+local unrecorded = { submitting = succeed, renew = succeed, accepted = succeed,
+  failed = succeed, hold = succeed, tell = succeed }
 
 local function place(context, fields, options, keeps, price)
   if not context.ledger then

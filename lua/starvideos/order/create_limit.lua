@@ -58,25 +58,25 @@ end
 
 -- Renews what must not expire during the wait: when it was renewed last, or nil
 -- and an err.
-local function keep(runtime, renewed, renew)
+local function keep(runtime, renewed, renew, argument)
   local now = runtime:now()
   if now < renewed + RENEWAL then
     return renewed
   end
-  local ok, err = renew()
+  local ok, err = renew(argument)
   return ok and now, err
 end
 
 -- Waits until the first of the queue may have a slot: true; or nil and an err
 -- of `renew`, or nil, nil and why the wait ended.
-local function wait(self, runtime, entry, renew)
+local function wait(self, runtime, entry, renew, argument)
   local renewed = runtime:now()
   while clear(self, runtime) ~= entry or self.held >= self.limit do
     local ok, why = runtime:wait(entry.who, LOOK)
     if not ok then
       return nil, nil, why
     end
-    renewed, why = keep(runtime, renewed, renew)
+    renewed, why = keep(runtime, renewed, renew, argument)
     if not renewed then
       return nil, why
     end
@@ -85,27 +85,21 @@ local function wait(self, runtime, entry, renew)
   return true
 end
 
---- Whether `take` would not wait.
--- @tparam table runtime
--- @treturn boolean
-function Slots:is_free(runtime)
-  return not clear(self, runtime) and self.held < self.limit
-end
-
 --- Wait for a slot.
 -- @tparam table runtime
 -- @tparam function renew called from time to time; where it returns nil and an
 --   err the wait ends
+-- @param[opt] argument of it
 -- @treturn ?table slot, for `release`
 -- @treturn ?table err of `renew`
 -- @treturn ?string why the wait ended, as of the runtime's `sleep`
-function Slots:take(runtime, renew)
+function Slots:take(runtime, renew, argument)
   local who = runtime:waiter()
   if not who or self.holders[who] then -- an error ended its call
     return who or self
   end
   local entry = join(self, who)
-  local ok, err, why = wait(self, runtime, entry, renew)
+  local ok, err, why = wait(self, runtime, entry, renew, argument)
   runtime:leave(who)
   leave(self, runtime, entry)
   return ok and who, err, why

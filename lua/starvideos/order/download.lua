@@ -279,7 +279,7 @@ end
 -- there where it has.
 local function provider_is_private(self, context)
   local _, err = exchange.ask(context, operations.query, self.id,
-    time_left(self, context), nil, true)
+    time_left(self, context), true)
   return err ~= nil and err.reason == "private"
 end
 

@@ -5,7 +5,7 @@
 local listener = require "starvideos.base.listener"
 local record = require "starvideos.ledger.record"
 local refusal = require "starvideos.order.refusal"
-local wire = require "starvideos.provider.wire"
+local wire = require "starvideos.order.wire"
 
 local _M = {}
 
@@ -51,41 +51,22 @@ local function step(self, method)
   return true
 end
 
--- When the order must have been sent, if its lease begins now: long enough before
--- it ends for an answer to come.
-local function send_by(context)
-  return context.boottime() + context.ledger.lease - context.timeout
-end
-
---- The order is about to be sent: until `send_by`. One that was recorded so when
--- it was placed needs no step.
+--- The order is about to be sent: until `send_by`, long enough before its lease ends
+-- for an answer to come.
 -- @treturn ?boolean true
 -- @treturn ?table err of kind ledger: then it must not be sent; or limited: then
 --   it may be tried again
 function Order:submitting()
-  if self.is_submitting then
-    self.is_submitting = nil -- for this try alone
-    return true
-  elseif self.check then
+  if self.check then
     local ok, err = self.check()
     if not ok then
       self.ledger:release(self.row)
       return nil, err
     end
   end
-  self.send_by = send_by(self.context)
+  local context = self.context
+  self.send_by = context.boottime() + context.ledger.lease - context.timeout
   return step(self, "submitting")
-end
-
---- The order is not sent yet after all, for it has to wait.
--- @treturn ?boolean true
--- @treturn ?table err of kind ledger: then it must not be sent
-function Order:postpone()
-  if not self.is_submitting then
-    return true
-  end
-  self.is_submitting = nil
-  return step(self, "renew")
 end
 
 --- The order still waits for its turn to be sent: to be called well within
@@ -307,8 +288,6 @@ local function begin(context, wanted, order)
   local look = policy.look
   local deadline
   while true do
-    order.send_by = send_by(context)
-    wanted.at_once = context.slots:is_free(runtime)
     local verdict, row = context.ledger:begin(wanted, order)
     if verdict ~= "busy" then
       return verdict, row
@@ -379,7 +358,6 @@ function _M.place(context, fields, options, keeps, price)
   end
   if verdict == "send" then
     order.row, order.next_take = row, row.next_take
-    order.is_submitting = row.state == "submitting"
     return order
   elseif verdict == "known" and refusal.has_ended(row) then
     return nil, nil, refusal.ended(context, row)

@@ -1,36 +1,101 @@
---- Send an order that is recorded: with what it holds, until it has arrived, may
--- have arrived, or must not be sent again.
+--- Send an order that is recorded: until it has arrived, may have arrived, or must
+-- not be sent again.
+--
+-- All that belongs to it stands in one table, the flight, and no function of it is
+-- a closure: an attempt goes on though its caller was killed, whose variables nginx
+-- uses for something else then. `starvideos.order.wire` settles what nobody else
+-- does.
 -- @module starvideos.order.send
 
+local answers = require "starvideos.provider.answer"
+local core = require "starvideos.core"
 local errors = require "starvideos.errors"
 local exchange = require "starvideos.provider.exchange"
-local limit_wait = require "starvideos.order.limit_wait"
+local listener = require "starvideos.base.listener"
 local operations = require "starvideos.provider.operations"
 local rate_event = require "starvideos.wait.rate_event"
 local retry = require "starvideos.provider.retry"
-local answers = require "starvideos.provider.answer"
+local wire = require "starvideos.order.wire"
 
--- `before` is the error of the last try, if there was one.
-local function stopped(before, why)
-  return errors.new {
-    kind = "cancelled",
-    message = before and "stopped before the order was retried; nothing was"
-      .. " bought (" .. before.message .. ")"
-      or "stopped while the order waited for a free slot (max_creates);"
-      .. " nothing was sent, and nothing was bought",
-    sent = false,
-    interrupted = why == "interrupted",
-  }
+-- Waiting for a limit of the ledger that keeps an order back. In seconds unless
+-- said otherwise.
+local policy = {
+  timeout = 60, -- how long an order waits for all its limits
+  look = 0.25, -- between looks at a limit of which nobody knows when it lifts
+  look_growth = 1.5, -- factor from one such look to the next
+  look_max = 5, -- between them in the end
+  spread = 0.5, -- within which those that wait for the same moment look, at
+    -- first; it grows with each look, for there may be many, and one can be sent
+  renewal = 20, -- between renewals of the order's lease
+}
+
+local Flight = {}
+Flight.__index = Flight
+
+local function cancelled(message, why)
+  return errors.new { kind = "cancelled", message = message, sent = false,
+    interrupted = why == "interrupted" }
 end
 
--- The outcome of one try, which is recorded: a `task`; or an `err`, and the
--- `pause` where it is to be sent again; `interrupted` where Ctrl-C came
--- meanwhile. With `is_late` nobody is there who would send it again.
-local function outcome_of(context, order, tries, most, response, err, is_late)
-  local task
+-- `before` is the error of the last attempt, if there was one.
+local function stopped(before, why)
+  return cancelled(before and "stopped before the order was retried; nothing was"
+    .. " bought (" .. before.message .. ")"
+    or "stopped while the order waited for a free slot (max_creates);"
+    .. " nothing was sent, and nothing was bought", why)
+end
+
+-- Records that the order is not sent again: nil and the err.
+local function give_up(self, err)
+  self.order:failed(err)
+  return nil, err
+end
+
+-- After a fork both processes continue what waits in a loop, but only the
+-- parent may send the order.
+local function check_process(self)
+  if self.context.process_id() == self.call.process then
+    return true
+  end
+  return nil, cancelled("the order belongs to the process that this one was forked"
+    .. " from, which continues it; this process sent nothing")
+end
+
+-- Takes a step of the order, unless it is the parent's.
+local function step(self, method)
+  local ok, err = check_process(self)
+  if ok then
+    ok, err = self.order[method](self.order)
+  end
+  return ok, err
+end
+
+local function renew(self)
+  return step(self, "renew")
+end
+
+-- An order that has no slot was certainly not sent.
+local function take_slot(self)
+  local context = self.context
+  local slot, err, why = context.slots:take(context.runtime, renew, self)
+  if not slot and not err then
+    err = stopped(self.outcome and self.outcome.err, why)
+    self.order:failed(err)
+  end
+  self.slot = slot
+  return slot, err
+end
+
+local function release(self)
+  self.context.slots:release(self.context.runtime, self.slot)
+end
+
+-- What came of an attempt, which is recorded: a `task`; or an `err`, and the
+-- `pause` before the next one; `interrupted` where Ctrl-C came meanwhile.
+local function outcome_of(self, response, err, is_late)
+  local context, order, task = self.context, self.order, nil
   if response then
-    task, err = answers.read(operations.create, response,
-      context.wall_clock)
+    task, err = answers.read(operations.create, response, context.wall_clock)
   end
   if task then
     local ok, problem = order:accepted(task, is_late)
@@ -45,99 +110,200 @@ local function outcome_of(context, order, tries, most, response, err, is_late)
     context.rate_limiter:limited(context.runtime:now(), err.retry_after)
     order:hold(err.retry_after)
   end
-  local pause = not err.interrupted and not is_late and tries < most
-    and retry.create_pause(err, tries, context.random) or nil
+  local is_last = err.interrupted or is_late
+    or self.tries >= (self.call.tries or math.huge)
+  local pause = not is_last
+    and retry.create_pause(err, self.tries, context.random) or nil
   order:failed(err, pause, is_late)
   return { err = err, pause = pause, interrupted = err.interrupted }
 end
 
--- After a fork both processes continue what waits in a loop, but only the
--- parent may send the order.
-local function check_process(context, call)
-  if context.process_id() == call.process then
-    return true
+--- Record what came of the attempt, before any listener is told: what a listener
+-- does must not come between an order and its record. Again where an error ended it.
+-- @tparam ?table response
+-- @tparam ?table failure of the transport
+-- @tparam[opt] boolean is_late whether its caller does not go on: nothing waits, and
+--   nothing is retried
+function Flight:settle(response, failure, is_late)
+  if not self.outcome then
+    local read, err = exchange.received(self.context, operations.create, self.call,
+      response, failure)
+    release(self)
+    self.outcome = outcome_of(self, read, err, is_late)
+    self.response, self.failure = read, failure
   end
-  return nil, errors.new {
-    kind = "cancelled",
-    message = "the order belongs to the process that this one was forked from,"
-      .. " which continues it; this process sent nothing",
-    sent = false,
-  }
 end
 
--- Takes a step of an order, unless it is the parent's.
-local function step(context, order, call, method)
-  local ok, err = check_process(context, call)
+-- Records that the order is sent: true, or nil and why it must not be. The time in
+-- which it may be sent and answered has begun with its slot.
+local function begin(self)
+  local begun = self.context.boottime()
+  local ok, err = step(self, "submitting")
   if ok then
-    ok, err = order[method](order)
+    ok, err = check_process(self)
   end
+  self.send_by = self.order.send_by or begun + self.context.timeout
   return ok, err
 end
 
--- What `exchange.order` calls, even if the caller has ended by then. The time
--- in which the order may be sent and answered begins with its slot.
-local function steps_of(context, order, call, tries, slot)
-  local steps = {}
-  function steps.begin()
-    local begun = context.boottime()
-    local ok, err = step(context, order, call, "submitting")
-    call.send_by = order.send_by or begun + context.timeout
-    if ok then
-      ok, err = check_process(context, call)
-    end
-    return ok, err
+-- From before an order is sent until its outcome is recorded whoever enters the
+-- library can settle it.
+local function send(self)
+  local context = self.context
+  local ok, err = begin(self)
+  if not ok then
+    self.outcome = { err = err }
+    return
   end
-  function steps.leave()
-    context.slots:release(context.runtime, slot)
+  self.tries = self.tries + 1
+  self.request = exchange.order_request(context, operations.create, self.call,
+    self.send_by)
+  if not context.runtime.transport then -- only the engine can be asked again
+    wire.add(self)
   end
-  function steps.take(response, err, is_late)
-    steps.leave()
-    return outcome_of(context, order, tries, call.tries or math.huge, response,
-      err, is_late)
-  end
-  function steps.tell()
-    order:tell()
-    rate_event(context)
-  end
-  return steps
+  self.response, self.failure = exchange.perform(context, self.request)
+  wire.add(self)
+  self:settle(self.response, self.failure)
+  wire.remove(self)
 end
 
--- An order that has no slot was certainly not sent.
-local function wait_for_slot(context, order, call, problem)
-  local slots, runtime = context.slots, context.runtime
-  if not slots:is_free(runtime) then
-    local ok, err = step(context, order, call, "postpone")
-    if not ok then
-      return nil, err
-    end
-  end
-  local slot, err, why = slots:take(runtime, function()
-    return step(context, order, call, "renew")
-  end)
-  if not slot and not err then
-    err = stopped(problem, why)
-    order:failed(err)
-  end
-  return slot, err
+local function attempt(self)
+  send(self)
+  release(self)
 end
 
--- Lets time pass before the next try: true, or nil and an err.
-local function pause(context, order, outcome)
-  local slept, why = false, "interrupted"
+-- The same where an error does not end the caller's coroutine. Lua 5.1 cannot wait
+-- within pcall.
+local function attempt_surely(self)
+  local ok, raised = pcall(send, self)
+  self.raised = not ok
+  release(self)
+  if not ok then
+    error(raised, 0)
+  end
+end
+
+local function tell(self)
+  if self.request then
+    local task = self.outcome and self.outcome.task
+    exchange.tell(self.context, operations.create, { order = self.call.order,
+      key = self.call.key, task_id = task and task.id or nil }, self.request,
+      self.response, self.failure)
+  end
+  self.order:tell()
+  rate_event(self.context)
+end
+
+-- What was bought, where nobody waits for it any more.
+local function sentence_of(outcome)
+  local task, err = outcome.task, outcome.err or {}
+  local id = task and task.id or err.task_id
+  if id then
+    return ("task %s was created, but its caller has ended: wait for it by this"
+      .. " id"):format(id)
+  elseif err.kind == "outcome_unknown" then
+    return "the caller of an order has ended: " .. err.message
+  end
+end
+
+--- Tell listeners of an attempt whose caller has ended.
+-- @treturn ?string a sentence about what was bought
+function Flight:lost()
+  tell(self)
+  return self.outcome and sentence_of(self.outcome)
+end
+
+-- One attempt, completed and recorded though the caller is killed.
+local function run(self)
+  local context = self.context
+  self.outcome, self.request, self.response, self.failure = nil, nil, nil, nil
+  if context.runtime.shield then
+    context.runtime:shield(attempt_surely, Flight.lost, self)
+  else
+    attempt(self)
+  end
+  local ok, raised = pcall(tell, self)
+  if not ok and listener.is_interrupt(context, raised) then
+    context.runtime:interrupt()
+    self.outcome.interrupted = true
+  end
+end
+
+-- Seconds until the next look at a limit; nil where it lifts too late, if at all.
+local function next_look(self, problem, left)
+  local pause, random = problem.retry_after, self.context.random
+  if problem.retryable == false or left <= 0 or pause and pause > left then
+    return nil
+  elseif pause then
+    pause = pause + random() * self.spread
+    self.spread = math.min(self.spread * policy.look_growth, policy.look_max)
+  else
+    pause = self.look * (1 + random()) / 2
+    self.look = math.min(self.look * policy.look_growth, policy.look_max)
+  end
+  return math.min(pause, left)
+end
+
+-- Sleeps, and renews the order's lease meanwhile: true; or nil and an err.
+local function sleep_renewing(self, problem, seconds)
+  local runtime = self.context.runtime
+  local ends = runtime:now() + seconds
+  repeat
+    local slept, why = runtime:sleep(math.min(policy.renewal,
+      ends - runtime:now()))
+    if not slept then
+      return give_up(self, cancelled("stopped while the order waited for a limit;"
+        .. " nothing was sent, and nothing was bought (" .. problem.message .. ")",
+        why))
+    end
+    if runtime:now() >= self.renewed + policy.renewal then
+      local ok, err = renew(self)
+      if not ok then
+        return nil, err
+      end
+      self.renewed = runtime:now()
+    end
+  until runtime:now() >= ends
+  return true
+end
+
+-- A limit has kept the order back: nothing was sent, and it is no attempt.
+local function wait_for_limit(self)
+  local problem, now = self.outcome.err, self.context.runtime:now()
+  if self.outcome.interrupted then
+    return give_up(self, stopped(problem, "interrupted"))
+  end
+  self.deadline = self.deadline
+    or now + (self.call.limit_timeout or policy.timeout)
+  self.renewed = self.renewed or now
+  if self.limit ~= problem.limit then
+    self.limit, self.look, self.spread = problem.limit, policy.look,
+      policy.spread
+  end
+  local seconds = next_look(self, problem, self.deadline - now)
+  if not seconds then
+    return give_up(self, problem)
+  end
+  self.outcome = nil
+  return sleep_renewing(self, problem, seconds)
+end
+
+local function wait_to_retry(self)
+  local outcome, slept, why = self.outcome, false, "interrupted"
   if not outcome.interrupted then
-    slept, why = context.runtime:sleep(outcome.pause)
+    slept, why = self.context.runtime:sleep(outcome.pause)
   end
   if slept then
     return true
   end
-  local err = stopped(outcome.err, why)
-  order:failed(err)
-  return nil, err
+  return give_up(self, stopped(outcome.err, why))
 end
 
--- Whether a limit has kept the order back: nothing was sent.
-local function is_limited(outcome)
-  return outcome.err ~= nil and outcome.err.kind == "limited"
+-- The wait before the next attempt; nil where the order has an outcome.
+local function waits_for(self)
+  local err = self.outcome.err
+  return err and err.kind == "limited" and wait_for_limit
+    or self.outcome.pause and wait_to_retry or nil
 end
 
 local function result_of(outcome)
@@ -150,42 +316,37 @@ local function result_of(outcome)
   return task, err
 end
 
+local function new(context, order, call)
+  local row = order.row or {}
+  call.order, call.key = row.order_id, row.order_key
+  return setmetatable({ context = context, order = order, call = call,
+    id = call.order, process = core.process_id(), tries = 0 }, Flight)
+end
+
 --- Send an order.
 -- @tparam table context of the client
--- @tparam table order with the methods `submitting`, `postpone`, `renew`,
---   `accepted`, `failed`, `hold` and `tell`; see `starvideos.order.recorder`
+-- @tparam table order with the methods `submitting`, `renew`, `accepted`, `failed`,
+--   `hold` and `tell`; see `starvideos.order.recorder`
 -- @tparam table call `endpoint`, `body`, `process` (the id of the one that may
 --   send it), `limit_timeout` (seconds that it waits for a limit; 60) and, where a
 --   caller retries an order itself, `tries`: how often it is sent here at most
 -- @treturn ?table task
 -- @treturn ?table err
 return function(context, order, call)
-  local row = order.row or {}
-  call.order, call.key = row.order_id, row.order_key
-  local tries, outcome = 0, {}
-  local turn = limit_wait.new(context, order, call.limit_timeout)
-  repeat
-    local slot, err = wait_for_slot(context, order, call, outcome.err)
+  local self = new(context, order, call)
+  while true do
+    local slot, err = take_slot(self)
     if not slot then
       return nil, err
     end
-    local interrupted
-    outcome, interrupted = exchange.order(context, operations.create, call,
-      steps_of(context, order, call, tries + 1, slot))
-    outcome.interrupted = outcome.interrupted or interrupted or nil
-    local ok, problem, again = true, nil, outcome.pause
-    if is_limited(outcome) and not outcome.interrupted then
-      ok, problem = turn:wait(outcome.err)
-      outcome, again = {}, true
-    else
-      tries = tries + 1
+    run(self)
+    local wait = waits_for(self)
+    if not wait then
+      return result_of(self.outcome)
     end
-    if outcome.pause or is_limited(outcome) then
-      ok, problem = pause(context, order, outcome)
-    end
+    local ok, problem = wait(self)
     if not ok then
       return nil, problem
     end
-  until not again
-  return result_of(outcome)
+  end
 end

@@ -3,13 +3,11 @@
 -- @module starvideos.provider.exchange
 
 local answer_json = require "starvideos.provider.answer_json"
-local core = require "starvideos.core"
 local errors = require "starvideos.errors"
 local listener = require "starvideos.base.listener"
 local redact = require "starvideos.base.redact"
 local answers = require "starvideos.provider.answer"
 local version = require "starvideos.base.version"
-local wire = require "starvideos.provider.wire"
 
 local _M = {}
 
@@ -49,8 +47,15 @@ function _M.error_of(operation, failure, fields)
   return errors.new(err)
 end
 
--- `call` says what the exchange belongs to.
-local function tell(context, operation, call, request, response, failure)
+--- Tell the listener of an exchange.
+-- @tparam table context of the client
+-- @tparam table operation one of `starvideos.provider.operations`
+-- @tparam table call what it belongs to: `order`, `key`, `task_id`
+-- @tparam table request
+-- @tparam ?table response
+-- @tparam ?table failure of the transport, or the err that was made of it
+-- @raise Ctrl-C, and nothing else
+function _M.tell(context, operation, call, request, response, failure)
   if not context.on_event then
     return -- most have none, and to redact a URL costs more than the rest
   end
@@ -69,7 +74,12 @@ local function tell(context, operation, call, request, response, failure)
   })
 end
 
-local function deliver(context, request)
+--- Send a request by the client's runtime.
+-- @tparam table context of the client
+-- @tparam table request see `starvideos.host`
+-- @treturn ?table response
+-- @treturn ?table failure, without the key
+function _M.perform(context, request)
   local response, failure = context.runtime:request(request)
   if not response then
     failure = failure or { reason = "network" }
@@ -89,9 +99,21 @@ function _M.send(context, operation, call, request)
   request.connect_timeout = request.connect_timeout or context.connect_timeout
   request.insecure_http = context.insecure_http
   request.headers["User-Agent"] = _M.USER_AGENT
-  local response, failure = deliver(context, request)
-  tell(context, operation, call, request, response, failure)
+  local response, failure = _M.perform(context, request)
+  _M.tell(context, operation, call, request, response, failure)
   return response, failure
+end
+
+local function new_request(context, operation, call)
+  return {
+    method = operation.method,
+    url = operation.url(context.base_url, call),
+    headers = context.headers,
+    timeout = context.timeout,
+    connect_timeout = context.connect_timeout,
+    insecure_http = context.insecure_http,
+    max_body = context.max_answer,
+  }
 end
 
 -- Once an order is on its way Ctrl-C does not interrupt it, nor does a second
@@ -103,34 +125,20 @@ local function interrupt_listener(context)
   end
 end
 
--- The headers of an answer that `task_reader` looks at.
-local READS = { "retry-after", "date" }
-
--- What few requests need is added to it.
-local function new_request(context, operation, timeout)
-  return {
-    method = operation.method,
-    headers = context.headers,
-    timeout = timeout and timeout < context.timeout and timeout
-      or context.timeout,
-    connect_timeout = context.connect_timeout,
-    insecure_http = context.insecure_http,
-    max_body = context.max_answer,
-    reads = READS,
-    url = nil, task_id = nil,
-  }
-end
-
--- Of an order all evidence is kept.
-local function order_of(context, operation, call)
-  local request = new_request(context, operation)
-  request.reads = nil
-  request.url = operation.url(context.base_url, call)
+--- Make the request of an order: sent at most once, and awaited to its end.
+-- @tparam table context of the client
+-- @tparam table operation one of `starvideos.provider.operations`
+-- @tparam table call what the operation's path needs, and `body`
+-- @tparam ?number send_by of `starvideos.core.boottime`: from then on it is not
+--   sent
+-- @treturn table request
+function _M.order_request(context, operation, call, send_by)
+  local request = new_request(context, operation, call)
   request.headers = { ["Content-Type"] = "application/json" }
   for name, value in pairs(context.headers) do
     request.headers[name] = value
   end
-  request.body, request.send_by = call.body, call.send_by
+  request.body, request.send_by = call.body, send_by
   request.fresh, request.finish = true, true
   request.on_interrupt = interrupt_listener(context)
   return request
@@ -146,9 +154,15 @@ local function decode(response)
   return response
 end
 
--- What a request came to: response, or nil and an err. A failure with enough of
--- an answer gives a response.
-local function received(context, operation, call, response, failure)
+--- What a request came to. A failure with enough of an answer gives a response.
+-- @tparam table context of the client
+-- @tparam table operation one of `starvideos.provider.operations`
+-- @tparam table call its `task_id`, and the `body` of an order
+-- @tparam ?table response
+-- @tparam ?table failure of the transport
+-- @treturn ?table response, its `answer` decoded
+-- @treturn ?table err
+function _M.received(context, operation, call, response, failure)
   local task_id
   if response then
     response.body = redact.key(response.body, context.api_key)
@@ -170,125 +184,20 @@ end
 -- @tparam table operation one of `starvideos.provider.operations` that costs nothing
 -- @tparam string task_id
 -- @tparam[opt] number timeout seconds, at most the client's own
--- @tparam[opt] table reads the headers that the caller reads, see
---   `starvideos.host`; default those of `task_reader`
 -- @tparam[opt=false] boolean public_only as in a request
 -- @treturn ?table response
 -- @treturn ?table err
 -- @raise Ctrl-C that came while the listener ran
-function _M.ask(context, operation, task_id, timeout, reads, public_only)
-  local request = new_request(context, operation, timeout)
+function _M.ask(context, operation, task_id, timeout, public_only)
+  local call = { task_id = task_id }
+  local request = new_request(context, operation, call)
+  request.timeout = math.min(timeout or context.timeout, context.timeout)
   request.public_only = public_only
-  request.task_id, request.reads = task_id, reads or READS
-  request.url = operation.url(context.base_url, request)
-  local response, failure = deliver(context, request)
+  local response, failure = _M.perform(context, request)
   local err
-  response, err = received(context, operation, request, response, failure)
-  tell(context, operation, request, request, response, failure)
+  response, err = _M.received(context, operation, call, response, failure)
+  _M.tell(context, operation, call, request, response, failure)
   return response, err
-end
-
--- Sends one try. From before it is sent until its outcome is recorded whoever
--- enters the library can settle it.
-local function send(context, operation, call, steps, one)
-  local ok, err = steps.begin()
-  if not ok then
-    one.outcome = { err = err }
-    return
-  end
-  one.request = order_of(context, operation, call)
-  if not context.runtime.transport then -- only the engine can be asked again
-    wire.add(one)
-  end
-  one.response, one.failure = deliver(context, one.request)
-  wire.add(one)
-  one.settle(one.response, one.failure)
-  wire.remove(one)
-end
-
--- What was bought, where nobody waits for it any more.
-local function sentence_of(outcome)
-  local task, err = outcome.task, outcome.err or {}
-  local id = task and task.id or err.task_id
-  if id then
-    return ("task %s was created, but its caller has ended: wait for it by this"
-      .. " id"):format(id)
-  elseif err.kind == "outcome_unknown" then
-    return "the caller of an order has ended: " .. err.message
-  end
-end
-
--- One try to send an order, in a table: its functions may run longer than the
--- caller, and nginx reuses the caller's variables then. It is a flight of
--- `starvideos.provider.wire`.
-local function new_try(context, operation, call, steps)
-  local one = { context = context, id = call.order,
-    process = core.process_id() }
-  function one.settle(response, failure, is_late)
-    if not one.outcome then
-      local read, err = received(context, operation, call, response, failure)
-      one.outcome = steps.take(read, err, is_late)
-      one.response, one.failure = read, failure
-    end
-  end
-  function one.send()
-    send(context, operation, call, steps, one)
-    steps.leave()
-  end
-  function one.send_on()
-    local ok, raised = pcall(send, context, operation, call, steps, one)
-    one.raised = not ok
-    steps.leave()
-    if not ok then
-      error(raised, 0)
-    end
-  end
-  function one.tell()
-    if one.request then
-      local task = one.outcome and one.outcome.task
-      tell(context, operation, { order = call.order, key = call.key,
-        task_id = task and task.id or nil }, one.request, one.response,
-        one.failure)
-    end
-    steps.tell()
-  end
-  function one.lost()
-    one.tell()
-    return one.outcome and sentence_of(one.outcome)
-  end
-  return one
-end
-
---- Send an order, once. Where the caller may be killed while it waits, the
--- exchange and its record are completed without it.
--- @tparam table context of the client
--- @tparam table operation one of `starvideos.provider.operations`
--- @tparam table call what the operation's path needs, and `body`; `order` and
---   `key`, where it is in the ledger; `send_by` (of
---   `starvideos.core.boottime`: from then on it is not sent) may be set by
---   `begin`
--- @tparam table steps of the caller: `begin()` is called right before; where
---   it returns nil and an err, nothing is sent. `take(response, err, is_late)`
---   returns the outcome, before any listener is told: what a listener does must
---   not come between an order and its record. It may be called again where an
---   error ended it; `is_late`: the caller has ended, so that nothing is retried.
---   `leave()` is called in the end, except where an error ended the coroutine.
---   `tell()` is called after that, to tell listeners what else has happened
--- @treturn table outcome as `take` made it; `err` alone where `begin` failed
--- @treturn boolean whether Ctrl-C came while the listener ran
-function _M.order(context, operation, call, steps)
-  local one = new_try(context, operation, call, steps)
-  if context.runtime.shield then
-    context.runtime:shield(one.send_on, one.lost)
-  else
-    one.send()
-  end
-  local ok, raised = pcall(one.tell)
-  local interrupted = not ok and listener.is_interrupt(context, raised)
-  if interrupted then
-    context.runtime:interrupt()
-  end
-  return one.outcome, interrupted
 end
 
 return _M

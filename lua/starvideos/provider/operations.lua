@@ -5,8 +5,8 @@
 -- * `name`, by which events call it;
 -- * `method`, and `url(base_url, call)`;
 -- * `billable`: whether it may cost money. Such an operation is sent by
---   `exchange.order`: on a connection of its own, and not interrupted once it
---   is on its way. Its answer must tell the id of what was bought, that to
+--   `order/send`: on a connection of its own, and not interrupted once it is on
+--   its way. Its answer must tell the id of what was bought, that to
 --   another operation the status of a task;
 -- * `kinds`: the error kind of an HTTP status, or of a `code` in the body;
 --   `3xx` to `5xx` for all that are not listed, `unreadable` for an answer

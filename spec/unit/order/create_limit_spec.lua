@@ -1,11 +1,11 @@
 -- Orders that wait for a slot: in a loop whose engine and clock the spec
 -- drives.
 
+local core = require "starvideos.core"
 local drivers = require "spec.fixtures.driver"
-local exchange = require "starvideos.provider.exchange"
-local operations = require "starvideos.provider.operations"
 local frame = require "starvideos.host.frame"
 local handles = require "starvideos.host.handle"
+local send = require "starvideos.order.send"
 local slots = require "starvideos.order.create_limit"
 local starvideos = require "starvideos"
 
@@ -160,16 +160,18 @@ describe("a slot", function()
   end)
 
   it("is free again when an error ended a shielded order", function()
-    local left = 0
-    local ok, raised = pcall(exchange.order, { base_url = "", api_key = "",
-      headers = {}, timeout = 1, runtime = { request = fail, shield = function(_, body)
-        body()
-      end } }, operations.create, { endpoint = "" }, {
-        begin = function() return true end,
-        leave = function() left = left + 1 end })
-    assert.is_false(ok)
-    assert.equal("mine", raised)
-    assert.equal(1, left)
+    local function succeed() return true end
+    local shielding = setmetatable({ request = fail, shield = function(_, body, _, one)
+      body(one)
+    end }, { __index = runtime })
+    local ended = start(function()
+      return send({ base_url = "", api_key = "", headers = {}, timeout = 1,
+        slots = queue, runtime = shielding, process_id = core.process_id,
+        boottime = core.boottime }, { submitting = succeed },
+        { endpoint = "", process = core.process_id() })
+    end)
+    assert.equal("mine", ended.err)
+    assert.is_table(start(take).result)
   end)
 
   it("is taken once by a coroutine that lost it to an error and continues", function()

@@ -316,10 +316,12 @@ end
 -- @tparam function body
 -- @tparam[opt] function lost called after it where the caller was killed; may
 --   return a sentence for the error log
+-- @param[opt] argument of both: a closure would see the stack slots of a killed
+--   caller, which nginx reuses
 -- @raise what the body raises
-function Ngx:shield(body, lost) -- luacheck: no self
+function Ngx:shield(body, lost, argument) -- luacheck: no self
   local waiter = waiters.new()
-  local ok, raised = wakeups.run(body, lost, waiter)
+  local ok, raised = wakeups.run(body, lost, waiter, argument)
   waiter:leave()
   if not ok then
     error(raised, 0)

@@ -125,10 +125,10 @@ local function listen_to_all(pump)
 end
 
 local function run_job(job)
-  job.ok, job.raised = pcall(job.body)
+  job.ok, job.raised = pcall(job.body, job.argument)
   job.done = true
   if job.lost and job.waiter:has_ended() then
-    local note = job.lost()
+    local note = job.lost(job.argument)
     if note then
       ngx.log(ngx.WARN, "starvideos: ", note)
     end
@@ -346,10 +346,11 @@ end
 -- @tparam ?function lost called after it where that thread was killed; may
 --   return a sentence for the error log
 -- @tparam table waiter of that thread
+-- @param[opt] argument of both functions
 -- @treturn boolean whether the body returned
 -- @return what it raised
-function _M.run(body, lost, waiter)
-  local job = { body = body, lost = lost, waiter = waiter }
+function _M.run(body, lost, waiter, argument)
+  local job = { body = body, lost = lost, waiter = waiter, argument = argument }
   jobs[#jobs + 1] = job
   local there = _M.ensure()
   while not job.done do

@@ -6,7 +6,7 @@
 -- that call, or nobody updates its client, the next call of any client does it,
 -- and at the latest the end of the Lua state, which waits for the answer as
 -- `close` does. To record an answer twice changes nothing.
--- @module starvideos.provider.wire
+-- @module starvideos.order.wire
 
 local core = require "starvideos.core"
 local utf8 = require "starvideos.base.utf8"
@@ -20,7 +20,7 @@ _M.policy = {
   late = 1, -- for which a caller that waits may leave its answer alone
 }
 
---- An order on the wire. `starvideos.provider.exchange` makes it.
+--- An order on the wire. `starvideos.order.send` makes it.
 -- @table flight
 -- @field context of its client
 -- @field id of its order in the ledger; nil without one
@@ -30,9 +30,10 @@ _M.policy = {
 --   not sent: it is on record as not sent, though its caller may go on
 -- @field response that its caller has got
 -- @field failure that its caller has got instead
--- @field settle `(response, failure, is_late)` makes its `outcome`, which is
---   recorded; `is_late`: its caller does not go on, nothing waits and is retried
--- @field lost `()` tells listeners; gives a sentence about what was bought
+-- @field outcome of its attempt, recorded
+-- @field settle `(self, response, failure, is_late)` records its outcome; `is_late`:
+--   its caller does not go on, nothing waits and is retried
+-- @field lost `(self)` tells listeners; gives a sentence about what was bought
 -- @field raised whether an error ended its caller in nginx
 -- @field fiber that sends it, where the scheduler of its runtime has one
 
@@ -99,7 +100,7 @@ end
 -- The ledger has it, or a listener does; else nobody but the reader of stderr.
 local function tell(flight)
   local context, err = flight.context, flight.outcome.err
-  local sentence = flight.lost()
+  local sentence = flight:lost()
   local is_recorded = context.ledger and not (err and err.kind == "ledger")
   if sentence and not is_recorded and not context.on_event then
     io.stderr:write("starvideos: ", utf8.shown(sentence), "\n")
@@ -112,7 +113,7 @@ local function settle(flight, seconds)
     if not response and not failure then
       return false
     end
-    flight.settle(response, failure, true)
+    flight:settle(response, failure, true)
   end
   tell(flight)
   flights[flight] = nil
@@ -152,7 +153,7 @@ end
 -- @tparam table flight
 function _M.add(flight)
   local scheduler = flight.context.runtime.scheduler
-  flight.fiber = scheduler and scheduler:current()
+  flight.fiber, flight.done_at = scheduler and scheduler:current(), nil
   flight.request.guard = guard
   flights[flight] = true
 end
