@@ -48,7 +48,7 @@ local MAX_ANSWER = 262144
 -- @tfield function boottime seconds since the machine started, the same in all
 --   its processes (send, worker, ledger)
 -- @tfield function process_id of this process, to notice a fork (create,
---   queued_order, send, worker)
+--   claimed_order, send, worker)
 -- @tfield number timeout seconds that one exchange may take (create, exchange,
 --   watch, ledger)
 -- @tfield number connect_timeout seconds that a connection may take (exchange)

@@ -4,8 +4,7 @@
 local answer_json = require "starvideos.provider.answer_json"
 local callers = require "starvideos.gateway.callers"
 local errors = require "starvideos.errors"
-local excerpt = require "starvideos.base.body_preview"
-local http_date = require "starvideos.base.http_date"
+local http = require "starvideos.base.http"
 local json = require "starvideos.base.json"
 local link = require "starvideos.provider.address"
 local locations = require "starvideos.ledger.location"
@@ -66,8 +65,8 @@ local READERS = {
     end
   end,
   ["fields of a body"] = answer_json.fields, ["JSON"] = answer_json.decode,
-  ["an excerpt"] = excerpt.of, ["a status"] = tasks.status,
-  ["a date"] = http_date,
+  ["an excerpt"] = http.preview, ["a status"] = tasks.status,
+  ["a date"] = http.date,
   ["Retry-After"] = function(text)
     retry.retry_after({ ["retry-after"] = text, date = text }, os.time)
   end,

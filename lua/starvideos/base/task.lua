@@ -2,7 +2,7 @@
 -- @module starvideos.base.task
 
 local c_locale = require "starvideos.base.c_locale"
-local body_preview = require "starvideos.base.body_preview"
+local http = require "starvideos.base.http"
 local json = require "starvideos.base.json"
 
 local _M = {}
@@ -52,7 +52,7 @@ function _M.status(word)
   elseif type(word) ~= "string" or not word:sub(1, MOST_WORD):find("%S") then
     return nil
   end
-  word = body_preview.shortened(word, MOST_WORD)
+  word = http.shortened(word, MOST_WORD)
   local plain = c_locale.lower(word):match("^%s*(.*%S)"):gsub("[%s-]+", "_")
   return status_of[plain] or word
 end
@@ -176,7 +176,7 @@ function _M.new(fields, raw, id)
   end
   if terminal[status] and status ~= "completed" then
     local reason = _M.reason(fields.error)
-    task.error = reason and body_preview.shortened(reason, MOST_REASON)
+    task.error = reason and http.shortened(reason, MOST_REASON)
   end
   return setmetatable(task, mt)
 end

@@ -7,7 +7,7 @@ local contexts = require "starvideos.context"
 local core = require "starvideos.core"
 local exchange = require "starvideos.provider.exchange"
 local exit_codes = require "starvideos.cli.exit_codes"
-local http_date = require "starvideos.base.http_date"
+local http = require "starvideos.base.http"
 local keys = require "starvideos.cli.key"
 local operations = require "starvideos.provider.operations"
 local answers = require "starvideos.provider.answer"
@@ -95,7 +95,7 @@ end
 local function look_at_clock(response, add)
   local now = core.time()
   local header = response.headers and response.headers.date
-  local date = header and http_date(header, now)
+  local date = header and http.date(header, now)
   local skew = date and now - date
   if not skew then
     return add("clock", { state = "skipped", found = "the provider sent no date" })

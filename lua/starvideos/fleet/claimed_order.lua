@@ -21,10 +21,10 @@
 local errors = require "starvideos.errors"
 local listener = require "starvideos.base.listener"
 local policy = require "starvideos.wait.policy"
-local queued_order = require "starvideos.fleet.queued_order"
 local recorder = require "starvideos.order.recorder"
 local retry = require "starvideos.provider.retry"
 local saving = require "starvideos.fleet.saving"
+local send = require "starvideos.order.send"
 local tasks = require "starvideos.base.task"
 local wait = require "starvideos.wait"
 local workers = require "starvideos.fleet.worker"
@@ -46,6 +46,35 @@ _M.policy = {
   later = 60, -- after which an order is claimed again that failed here
   later_longest = 900, -- the same after many failures
 }
+
+-- With such an error other orders of the queue may be refused, too: the key is wrong,
+-- the base URL, or the account has no money left.
+local stops = { auth = true, config = true }
+
+local function stops_queue(err)
+  return stops[err.kind] or err.unpaid or false
+end
+
+local function no_body(row)
+  return errors.new { kind = "ledger", sent = false, message = ("the ledger holds"
+    .. " no request for the order %s; nothing was sent: dismiss it, and enqueue it"
+    .. " with another take"):format(row.order_key or row.order_id) }
+end
+
+-- Sends an order, once, as it was stored; `stays` tells whether it stays in the
+-- queue though it was refused. The task, or nil and an err.
+local function send_once(worker, row, stays)
+  local context = worker.context
+  local function check()
+    if worker:may_act() then
+      return true
+    end
+    return nil, workers.late()
+  end
+  local order = recorder.claimed(context, row, check, stays)
+  return send(context, order, { endpoint = row.endpoint, body = row.body,
+    process = context.process_id(), limit_timeout = 0, tries = 1 })
+end
 
 -- Of what a worker does after it was taken for dead, nothing counts.
 local function is_lost(job, one)
@@ -147,7 +176,7 @@ local function stays(job, one, err)
   if one.stays == nil then
     local before = (one.order.error or ""):match "^[^(]+"
     local again = before and err.message:sub(1, #before) == before
-    one.stays = queued_order.stops_queue(err)
+    one.stays = stops_queue(err)
       and not (again and job.accepted and not job.suspect)
   end
   return one.stays
@@ -274,11 +303,11 @@ local function take_error(job, one, err)
 end
 
 -- Whether its video can be saved is looked at before anything is bought.
-local function send(job, one, row)
+local function send_order(job, one, row)
   local context = one.worker.context
   local order, task = one.order, nil
   if not row.body then
-    return give_up(job, one, queued_order.no_body(row))
+    return give_up(job, one, no_body(row))
   end
   local ok, err = saving.prepare(context, order, one.path, job.options)
   local file
@@ -289,7 +318,7 @@ local function send(job, one, row)
   if file and is_made(job, one, file) then
     return hand_back(job, one, _M.policy.later)
   elseif ok and one.worker:may_act() then
-    task, err = queued_order.send(one.worker, row, function(problem)
+    task, err = send_once(one.worker, row, function(problem)
       return stays(job, one, problem)
     end)
   end
@@ -415,7 +444,7 @@ end
 -- @tparam table row as it was claimed
 function _M.send(job, row)
   job.also(function()
-    send(job, new_one(job, row), row)
+    send_order(job, new_one(job, row), row)
   end)
 end
 

@@ -8,8 +8,7 @@ local core = require "starvideos.core"
 local download_events = require "starvideos.order.download_events"
 local errors = require "starvideos.errors"
 local exchange = require "starvideos.provider.exchange"
-local body_preview = require "starvideos.base.body_preview"
-local file_head = require "starvideos.base.file_head"
+local http = require "starvideos.base.http"
 local handle = require "starvideos.host.handle"
 local operations = require "starvideos.provider.operations"
 local part_file = require "starvideos.order.part_file"
@@ -50,7 +49,7 @@ local kind_of = { [403] = "expired", [404] = "expired", [407] = "config",
 
 local function shown(self, body)
   local text = redact.key(redact.parts(body, self.url), self.api_key)
-  return text:find("%S") and body_preview.of(text) or "nothing"
+  return text:find("%S") and http.preview(text) or "nothing"
 end
 
 -- What came by its bytes is none that is known.
@@ -126,7 +125,7 @@ local function request_of(self, context)
     on_answer = function(status, headers, in_memory)
       before = status == 206 and before or 0
       if in_memory == nil then -- the transport does not know
-        in_memory = not file_head.is_file(status, headers)
+        in_memory = not http.is_file(status, headers)
       end
       if not self.over and not in_memory then
         part:remember(status, headers)
@@ -269,7 +268,7 @@ end
 local function bad_link(self, failure)
   return fail(self, "protocol", ("the download URL of task %s cannot be used:"
     .. " %s (%s); the video stays bought: %s"):format(self.id,
-    tostring(failure.message), body_preview.of(redact.url(self.url)),
+    tostring(failure.message), http.preview(redact.url(self.url)),
     failure.reason == "private" and "its link is kept, and if you trust it,"
     .. " private_links (--private-links) allows it"
     or "query the task later for another URL"), { reason = failure.reason })
@@ -320,18 +319,18 @@ end
 
 -- What is called a page is given up for a video alone.
 local function may_be_saved(self, response)
-  return self.part.any or file_head.is_file(response.status, response.headers)
+  return self.part.any or http.is_file(response.status, response.headers)
     or self.part.offset > 0 and response.status == 206
     or core.container(response.body) ~= nil
 end
 
 local function take(self, context, response)
-  local version = file_head.version(response.status, response.headers)
+  local version = http.file_version(response.status, response.headers)
   if kind_of[response.status] == "expired" then
     return renew_url(self, context, response)
   elseif response.status == 416 and self.part.offset > 0 then
     return start_over(self)
-  elseif not file_head.may_be_file(response.status) then
+  elseif not http.may_be_file(response.status) then
     return refused(self, context, response)
   elseif response.body and #response.body > context.max_video
     - (response.status == 206 and self.part.offset or 0) then

@@ -7,7 +7,7 @@
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
-local file_head = require "starvideos.base.file_head"
+local http = require "starvideos.base.http"
 local json = require "starvideos.base.json"
 
 local _M = {}
@@ -242,7 +242,7 @@ end
 -- @tparam number status of the answer
 -- @tparam table headers
 function Part:remember(status, headers)
-  local version = file_head.version(status, headers)
+  local version = http.file_version(status, headers)
   version = validator_of(version) and version or {}
   version.task_id = self.task_id
   local text = padded(version, math.max(VERSION_BYTES, self.room or 0))
@@ -257,7 +257,7 @@ end
 --   not the rest of what is there; else io or cancelled) and `message`
 function Part:save(response)
   local is_part = response.status == 206
-  local reason = is_part and file_head.mismatch(response.headers, self.offset,
+  local reason = is_part and http.mismatch(response.headers, self.offset,
     self.version)
   if reason then
     return nil, { reason = reason }

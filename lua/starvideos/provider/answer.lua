@@ -5,7 +5,7 @@
 local answer_json = require "starvideos.provider.answer_json"
 local c_locale = require "starvideos.base.c_locale"
 local errors = require "starvideos.errors"
-local body_preview = require "starvideos.base.body_preview"
+local http = require "starvideos.base.http"
 local json = require "starvideos.base.json"
 local retry = require "starvideos.provider.retry"
 local tasks = require "starvideos.base.task"
@@ -214,7 +214,7 @@ local function parse(response, answer, wall_clock)
     return {
       status = response.status,
       retry_after = retry_after,
-      text = body_preview.of(body):find "%S" and body_preview.of(body) or "an empty body",
+      text = http.preview(body):find "%S" and http.preview(body) or "an empty body",
       ordered = response.ordered,
     }
   end
@@ -227,7 +227,7 @@ local function parse(response, answer, wall_clock)
     status = response.status,
     retry_after = retry_after,
     complaint = complaint,
-    text = text and body_preview.shortened(text, REASON_BYTES),
+    text = text and http.shortened(text, REASON_BYTES),
     failure = failure,
     code = code or failure,
     body = body,
@@ -266,7 +266,7 @@ end
 -- The kind of a 2xx that has no task: a refusal at HTTP 200, or unreadable.
 local function kind_without_task(operation, reading)
   local kind = kind_of_text(operation, reading)
-  reading.text = reading.text or body_preview.of(reading.body)
+  reading.text = reading.text or http.preview(reading.body)
   return kind or operation.kinds.unreadable
 end
 
@@ -381,7 +381,7 @@ local function read_purchase(operation, reading, seen, response)
   local named = kind and not seen.id and seen_elsewhere(kind, response)
   kind = named and "outcome_unknown" or kind
   if kind == "outcome_unknown" and not seen.id and reading.status < 300 then
-    reading.text = body_preview.of(reading.body) -- it may show what was bought
+    reading.text = http.preview(reading.body) -- it may show what was bought
   end
   seen = named or seen
   if kind then

@@ -3,7 +3,7 @@
 -- @module starvideos.provider.retry
 
 local c_locale = require "starvideos.base.c_locale"
-local http_date = require "starvideos.base.http_date"
+local http = require "starvideos.base.http"
 
 local _M = {}
 
@@ -91,8 +91,8 @@ function _M.retry_after(headers, wall_clock)
   local seconds = c_locale.tonumber(text:match("^%s*(%d+%.?%d*)%s*$"))
   if not seconds then
     local now = wall_clock()
-    local at = http_date(text, now)
-    seconds = at and at - (date and http_date(tostring(date), now) or now)
+    local at = http.date(text, now)
+    seconds = at and at - (date and http.date(tostring(date), now) or now)
   end
   return seconds and seconds < math.huge and math.max(0, seconds) or nil
 end

@@ -17,7 +17,7 @@
 
 local answers = require "starvideos.host.resty_http.answer"
 local core = require "starvideos.core"
-local file_head = require "starvideos.base.file_head"
+local http = require "starvideos.base.http"
 local message = require "starvideos.host.resty_http.message"
 local sinks = require "starvideos.host.resty_http.sink"
 local targets = require "starvideos.host.resty_http.target"
@@ -202,7 +202,7 @@ end
 -- Finds what takes the pieces of the body.
 local function begin(self)
   local status, headers = self.answer.status, self.answer.headers
-  local is_file = self.sink and file_head.may_be_file(status)
+  local is_file = self.sink and http.may_be_file(status)
   if is_file and self.sink:takes(status, headers) then
     return begin_file(self)
   end

@@ -6,7 +6,7 @@
 -- @module starvideos.host.resty_http.sink
 
 local core = require "starvideos.core"
-local file_head = require "starvideos.base.file_head"
+local http = require "starvideos.base.http"
 
 local _M = {}
 
@@ -72,7 +72,7 @@ end
 -- @treturn boolean
 function Sink:takes(status, headers)
   return self.any or self.offset > 0 and status == 206
-    or file_head.is_file(status, headers)
+    or http.is_file(status, headers)
 end
 
 -- Whether so many bytes are no more than the file may have.
@@ -97,7 +97,7 @@ function Sink:begin(status, headers, length)
     return nil, failure
   end
   local reason = is_rest
-    and file_head.mismatch(headers, self.offset, self.version)
+    and http.mismatch(headers, self.offset, self.version)
   if not reason and not (is_rest and self.offset > 0) then
     self.offset, self.begun = 0, true
     note(self, "")
