@@ -61,19 +61,6 @@ function _M.note(store, caller, row, from)
   list[#list + 1] = event
 end
 
---- Note that an order was placed and is about to be sent, in one change.
--- @tparam table store
--- @tparam table caller
--- @tparam table row as it is now
-function _M.note_submitting(store, caller, row)
-  if store.news then
-    row.state, row.attempts = "prepared", 0
-    _M.note(store, caller, row)
-    row.state, row.attempts = "submitting", 1
-    _M.note(store, caller, row, "prepared")
-  end
-end
-
 --- Note that a task came for an order that had moved on.
 -- @tparam table store
 -- @tparam table caller

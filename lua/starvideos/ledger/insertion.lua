@@ -2,8 +2,6 @@
 -- @module starvideos.ledger.insertion
 
 local columns = require "starvideos.ledger.columns"
-local limit_sql = require "starvideos.ledger.limit_sql"
-local limits = require "starvideos.ledger.limits"
 local changes = require "starvideos.ledger.changes"
 local schema = require "starvideos.ledger.schema"
 local utf8 = require "starvideos.base.utf8"
@@ -21,17 +19,11 @@ end)
 local INTO = "INTO starvideos_orders (" .. columns.names(placed)
   .. [[, state, claim, owner, lease, created_at, updated_at, attempts, spent_in,
   lease_clock, lease_began, revision) VALUES (]] .. ("?, "):rep(#placed + 8)
-local HERE = "?, ?"
 local INSERT = "INSERT " .. INTO .. "%s, (SELECT 1 WHERE "
   .. schema.condition .. ")) ON CONFLICT DO NOTHING"
-local INSERT_HERE = INSERT:format(HERE)
+local INSERT_HERE = INSERT:format("?, ?")
 
--- Any order of its key may rule a new one out.
-local INSERT_FREE = "INSERT OR IGNORE " .. INTO .. HERE .. ", (SELECT 1 WHERE "
-  .. schema.condition .. " AND " .. limits.unlimited .. [[ AND NOT EXISTS
-  (SELECT 1 FROM starvideos_orders WHERE order_key = ?)))]]
-
--- Completes a new row; its columns as the statements above have them, and how many.
+-- Completes a new row; its columns as the statement above has them, and how many.
 local function new_values(store, caller, row)
   local is_held = row.state ~= "staged"
   row.owner = is_held and caller.owner or nil
@@ -82,31 +74,6 @@ function _M.insert(store, caller, row)
     changes.note(store, caller, row)
   end
   return row, err
-end
-
---- Add an order that its caller sends at once: `prepared` and `submitting` are one
--- change. Not over a network, where a change may be made and its answer be lost:
--- nobody could tell then that the order was not sent.
--- @tparam table store
--- @tparam table caller
--- @tparam table row the columns that are given when an order is placed
--- @treturn ?table the row; false where it must be placed step by step: there are
---   limits, or orders of its key
--- @treturn ?table err
-function _M.insert_submitting(store, caller, row)
-  if store.database:clock() or limits.is_limited(store, caller) then
-    return false
-  end
-  row.state, row.attempts = "submitting", 1
-  row.spent_in = limit_sql.day(caller.now)
-  local values, given = new_values(store, caller, row)
-  values[given + 1] = row.order_key
-  local count, err = store:write(INSERT_FREE, unpack(values, 1, given + 1))
-  if count ~= 1 then
-    return count and false, err
-  end
-  changes.note_submitting(store, caller, row)
-  return row
 end
 
 return _M

@@ -48,11 +48,9 @@ end
 local NONE = " NOT EXISTS (SELECT 1 FROM starvideos_limits WHERE %s"
   .. " AND @applies@)"
 
---- What holds of a ledger that has no limit of any kind, as SQL: it is asked no
+-- What holds of a ledger that has no limit of any kind: it is asked no
 -- more than that.
-_M.unlimited = "NOT EXISTS (SELECT 1 FROM starvideos_limits)"
-
-local UNLIMITED = { count = 0, sql = _M.unlimited }
+local UNLIMITED = { count = 0, sql = "NOT EXISTS (SELECT 1 FROM starvideos_limits)" }
 
 local RESERVE = ([[UPDATE starvideos_limits SET
   used = CASE WHEN kind = 'open' THEN used + 1
@@ -187,11 +185,8 @@ local function refusal_of(store, caller, values)
   return freed == 0 and err
 end
 
---- Whether the ledger had limits a moment ago.
--- @tparam table store
--- @tparam table caller
--- @treturn boolean
-function _M.is_limited(store, caller)
+-- Whether the ledger had limits a moment ago.
+local function is_limited(store, caller)
   local since = store.limited_at
   return since ~= nil and caller.now >= since
     and caller.now < since + REMEMBERED
@@ -205,7 +200,7 @@ local function reserve_nothing(store, caller, row, change)
 end
 
 local function reserve(store, caller, row, change)
-  if not _M.is_limited(store, caller) then
+  if not is_limited(store, caller) then
     local after, err, is_same = reserve_nothing(store, caller, row, change)
     if not is_same then
       return after, err

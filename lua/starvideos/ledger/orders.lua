@@ -240,19 +240,9 @@ end
 -- @treturn ?string see `orders:begin`
 -- @treturn table row, or err
 function _M.begin(store, caller, wanted)
-  local is_there, failure = store:look()
-  local row
-  if is_there and wanted.at_once and not wanted.other_key then
-    row, failure = insertion.insert_submitting(store, caller,
-      row_of(wanted, placed))
-  end
-  if row then
-    row.next_take = wanted.take + 1
-    return "send", row
-  end
+  local _, failure = store:look()
   for _ = 1, transitions.ATTEMPTS do
-    local verdict
-    verdict, row = look(store, caller, wanted, failure)
+    local verdict, row = look(store, caller, wanted, failure)
     if verdict ~= false then
       return verdict, row
     end

@@ -52,9 +52,7 @@ Orders.__index = Orders
 -- @tparam table wanted `id` (of a new order), `key` (or nil), `take`,
 --   `account` (empty for none), `model`, `params` (see
 --   `starvideos.ledger.record`), `base_url`, `path` and `machine` (or nil),
---   `waited` (true: another process was seen sending it, so this call must not),
---   `at_once` (true: the caller sends it as soon as it may, so a new one may be
---   `submitting` already)
+--   `waited` (true: another process was seen sending it, so this call must not)
 -- @treturn ?string "send": the caller may send it; "known": it was accepted
 --   before; "busy": another process is sending it; "unsent": another process was,
 --   and it was not accepted; "unknown"; "spent": it was dismissed;

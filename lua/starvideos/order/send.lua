@@ -77,6 +77,10 @@ end
 -- An order that has no slot was certainly not sent.
 local function take_slot(self)
   local context = self.context
+  local ok, foreign = check_process(self)
+  if not ok then
+    return nil, foreign
+  end
   local slot, err, why = context.slots:take(context.runtime, renew, self)
   if not slot and not err then
     err = stopped(self.outcome and self.outcome.err, why)

@@ -156,7 +156,7 @@ describe("the ledger of a game", function()
       local task, err = create "child"
       assert.is_nil(task)
       assert.equal("cancelled", err.kind)
-      assert.same({ "submitting" }, states())
+      assert.same({ "prepared" }, states())
       assert.equal(0, posts)
     end)
 
@@ -194,7 +194,7 @@ describe("the ledger of a game", function()
       end
       return true
     end))
-    assert.same({ begin = 10, resolve = 10 }, asked)
+    assert.same({ begin = 10, submitting = 10, resolve = 10 }, asked)
   end)
 
   it("raises outside of async", function()
