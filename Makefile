@@ -275,10 +275,10 @@ lint-structure:
 touched:
 	@$(DEPS) demo test
 	@$(MAKE) -s --no-print-directory build LUA=lua5.4
-	@$(MAKE) -j2 -s --no-print-directory modules LUA=lua5.4 BUILD=build/touched \
+	@$(MAKE) -j2 -s --no-print-directory modules LUA=lua5.4 BUILD=build/touched/lua5.4 \
 	  CFLAGS='-O0 --coverage'
 	@eval "$$($(MAKE) -s --no-print-directory env LUA=lua5.4)" && \
-	  BUILD=build/touched lua5.4 spec/touched/run.lua
+	  BUILD=build/touched/lua5.4 lua5.4 spec/touched/run.lua
 
 .PHONY: lint
 lint:

@@ -4,7 +4,7 @@
 -- orders than with one, as gcov counts in the build that BUILD names. Prints one
 -- JSON object a line.
 --
---   BUILD=build/touched lua5.4 spec/touched/run.lua
+--   BUILD=build/touched/lua5.4 lua5.4 spec/touched/run.lua
 
 local json = require "cjson"
 local nginx = require "starvideos.sandbox.nginx"
