@@ -10,6 +10,7 @@ local json = require "cjson"
 local nginx = require "starvideos.sandbox.nginx"
 
 local BUILD = assert(os.getenv "BUILD", "BUILD names no build with --coverage")
+local OBJECTS = BUILD:match "^(.*)/" -- those of the bindings, and the common ones
 local COVERED = "LUA_CPATH='" .. BUILD .. "/?.so;;' lua5.4 spec/touched/create.lua"
 
 local function lines_of(command)
@@ -23,11 +24,11 @@ end
 
 -- How often each function of ours ran, by file and name.
 local function calls_of(command)
-  os.execute(("find %s -name '*.gcda' -delete"):format(BUILD))
+  os.execute(("find %s -name '*.gcda' -delete"):format(OBJECTS))
   lines_of(command)
   local calls = {}
   for _, line in ipairs(lines_of(("find %s -name '*.gcda' -exec gcov --json-format"
-    .. " --stdout {} +"):format(BUILD))) do
+    .. " --stdout {} +"):format(OBJECTS))) do
     for _, file in ipairs(json.decode(line).files) do
       for _, call in ipairs(file.file:find "^csrc/" and file.functions or {}) do
         local name = file.file .. " " .. call.name
