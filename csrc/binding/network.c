@@ -11,7 +11,7 @@
 
 #include "rules/visibility.h"
 
-#define NETWORK "starvideos.curl.driver"
+#define NETWORK "starvideos.curl.network"
 #define TICKET "starvideos.curl.ticket"
 
 /* --- arguments --------------------------------------------------------- */

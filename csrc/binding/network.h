@@ -8,6 +8,6 @@
 
 void sv_make_network_classes(lua_State *L);
 
-int sv_lua_network(lua_State *L); /* curl.driver */
+int sv_lua_network(lua_State *L); /* curl.network */
 
 #endif
