@@ -3,7 +3,7 @@
 local arguments = require "starvideos.cli.arguments"
 local document = require "spec.fixtures.document"
 local errors = require "starvideos.errors"
-local exit_codes = require "starvideos.cli.exit_codes"
+local failure = require "starvideos.cli.failure"
 local options = require "starvideos.options"
 local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
@@ -110,12 +110,12 @@ describe("the documents", function()
 
   it("list the exit codes as the help does", function()
     local text = page "command-line"
-    for _, row in ipairs(exit_codes.rows) do
+    for _, row in ipairs(failure.rows) do
       local line = ("\n| %d | %s |\n"):format(row[2], row[3])
       assert.truthy(text:find(line, 1, true), line)
     end
     assert.truthy(text:find(("most severe: %d before %d, %d, %d, %d, %d, %d"
-      .. " and %d."):format((table.unpack or unpack)(exit_codes.by_severity)),
+      .. " and %d."):format((table.unpack or unpack)(failure.by_severity)),
       1, true))
   end)
 

@@ -3,10 +3,52 @@
 
 local c_locale = require "starvideos.base.c_locale"
 local declarations = require "starvideos.cli.declarations"
-local exit_codes = require "starvideos.cli.exit_codes"
-local suggestions = require "starvideos.cli.suggestion"
+local failure = require "starvideos.cli.failure"
 
 local _M = {}
+
+-- How many letters are added, left out, changed or exchanged with their neighbour
+-- between two words.
+local function distance(one, other)
+  local rows = { [0] = {} }
+  for column = 0, #other do
+    rows[0][column] = column
+  end
+  for row = 1, #one do
+    rows[row] = { [0] = row }
+    for column = 1, #other do
+      local same = one:byte(row) == other:byte(column)
+      local least = math.min(rows[row - 1][column] + 1, rows[row][column - 1] + 1,
+        rows[row - 1][column - 1] + (same and 0 or 1))
+      if row > 1 and column > 1 and one:byte(row) == other:byte(column - 1)
+        and one:byte(row - 1) == other:byte(column) then
+        least = math.min(least, rows[row - 2][column - 2] + 1)
+      end
+      rows[row][column] = least
+    end
+  end
+  return rows[#one][#other]
+end
+
+--- The nearest of some words.
+-- @tparam string wrong
+-- @tparam table words a list
+-- @treturn ?string nil where none is near: a third of its letters may differ, or it
+--   goes on where the wrong one ends
+function _M.suggestion(wrong, words)
+  local best, fewest
+  for _, word in ipairs(words) do
+    local letters = #word:gsub("^%-+", "")
+    local faults = distance(wrong:sub(1, 40), word)
+    if #wrong >= 3 and word:sub(1, #wrong) == wrong then
+      faults = 0.5
+    end
+    if faults <= math.max(1, letters / 3) and (not fewest or faults < fewest) then
+      best, fewest = word, faults
+    end
+  end
+  return best
+end
 
 --- The commands, see `starvideos.cli.declarations`.
 _M.commands = declarations.commands
@@ -141,7 +183,7 @@ end
 local function epilog()
   local lines = { "starvideos COMMAND --help shows a command's options and an"
     .. " example.", "", "Exit codes:" }
-  for _, row in ipairs(exit_codes.rows) do
+  for _, row in ipairs(failure.rows) do
     lines[#lines + 1] = ("  %3d  %s"):format(row[2], row[3])
   end
   lines[#lines + 1] = ""
@@ -298,7 +340,7 @@ end
 local function explained(problem, words)
   problem = problem:match "^[^\n]*"
   local wrong = problem:match "^unknown %l+ '(.*)'$"
-  local nearest = wrong and suggestions.of(wrong, known_words(words))
+  local nearest = wrong and _M.suggestion(wrong, known_words(words))
   return problem .. (nearest and "; did you mean " .. nearest .. "?" or "")
 end
 

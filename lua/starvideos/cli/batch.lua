@@ -3,10 +3,8 @@
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
-local exit_codes = require "starvideos.cli.exit_codes"
 local failure = require "starvideos.cli.failure"
 local manifests = require "starvideos.fleet.manifest"
-local money = require "starvideos.cli.money"
 local outcomes = require "starvideos.cli.outcomes"
 local owner = require "starvideos.ledger.owner"
 local records = require "starvideos.cli.records"
@@ -49,7 +47,7 @@ local function priced_lines(checked)
     local price = entry.price
     rows[index] = { tostring(entry.line),
       outcomes.full_key { key = entry.key, take = entry.take },
-      price and money.text(price.cost, price.currency) or entry.unpriced }
+      price and values.money(price.cost, price.currency) or entry.unpriced }
   end
   return rows
 end
@@ -59,7 +57,7 @@ local function total_of(checked)
   if not checked.price then
     return count .. ", no prices given"
   end
-  local total = money.text(checked.price.cost, checked.price.currency)
+  local total = values.money(checked.price.cost, checked.price.currency)
   return checked.unpriced > 0 and ("%s, at least %s: %d without a price"):format(
     count, total, checked.unpriced) or ("%s for %s"):format(count, total)
 end
@@ -101,7 +99,7 @@ local function purchase(summary)
   if not summary.price then
     return ("%d (no prices given)"):format(summary.new)
   end
-  local total = money.text(summary.price.cost, summary.price.currency)
+  local total = values.money(summary.price.cost, summary.price.currency)
   if summary.unpriced > 0 then
     return ("%d for at least %s (%d without a price)"):format(summary.new, total,
       summary.unpriced)
@@ -155,7 +153,7 @@ local function ask(job, summary)
     return true
   end
   return nil, failure.new("cancelled", "nothing was ordered",
-    { exit = exit_codes.REFUSED })
+    { exit = failure.REFUSED })
 end
 
 -- The limits that the command line sets, one call for each.
@@ -227,7 +225,7 @@ local function err_of(order)
   if is_gone(order) then
     return failure.new("io", ("it was saved as %s before, and is not there any"
       .. " more; the video stays bought"):format(order.path),
-      { exit = exit_codes.NOT_SAVED, gone = true })
+      { exit = failure.NOT_SAVED, gone = true })
   elseif order.state == "unknown" then
     return failure.new("outcome_unknown", "it was sent before, and its outcome is"
       .. " unknown: it may have been bought")

@@ -11,7 +11,7 @@ local params = require "starvideos.cli.params"
 local records = require "starvideos.cli.records"
 local tables = require "starvideos.cli.table"
 local tasks = require "starvideos.base.task"
-local wait_options = require "starvideos.cli.wait_options"
+local values = require "starvideos.cli.values"
 
 local _M = {}
 
@@ -44,7 +44,7 @@ end
 
 -- The options of a wait, with a listener that shows how far it is.
 local function shown_wait(job)
-  local found, wrong = wait_options.read(job.options)
+  local found, wrong = values.waiting(job.options)
   if not found then
     return nil, wrong
   end

@@ -2,7 +2,6 @@
 -- cure. It buys nothing, and leaves nothing behind.
 -- @module starvideos.cli.doctor
 
-local exit_codes = require "starvideos.cli.exit_codes"
 local failure = require "starvideos.cli.failure"
 local doctor_places = require "starvideos.cli.doctor_places"
 local doctor_provider = require "starvideos.cli.doctor_provider"
@@ -46,16 +45,16 @@ end
 local function libcurl()
   local version, tls = versions.libcurl()
   if not version then
-    return { state = "missing", found = tls, exit = exit_codes.USAGE,
+    return { state = "missing", found = tls, exit = failure.USAGE,
       cure = "Debian's package libcurl4 (to build libcurl4-openssl-dev), then make"
         .. " or luarocks once more" }
   elseif is_too_old(version) then
     return { state = "failed", found = version .. " is too old",
-      exit = exit_codes.USAGE, cure = "libcurl 7.81 or newer; below it nobody can"
+      exit = failure.USAGE, cure = "libcurl 7.81 or newer; below it nobody can"
         .. " tell whether an order was sent" }
   elseif not tls then
     return { state = "failed", found = version .. " without TLS",
-      exit = exit_codes.USAGE, cure = "a libcurl with TLS: Debian's package"
+      exit = failure.USAGE, cure = "a libcurl with TLS: Debian's package"
         .. " libcurl4" }
   end
   return { state = "ok", found = version .. " with " .. tls }
@@ -69,7 +68,7 @@ local function part_of(row)
     return { state = "ok", found = row.version }
   end
   return { state = part.optional and "optional" or "missing",
-    found = "not found" .. (part.what or ""), exit = exit_codes.USAGE,
+    found = "not found" .. (part.what or ""), exit = failure.USAGE,
     cure = installing(part[1], part[2]) }
 end
 
@@ -108,7 +107,7 @@ local function judge(list)
       count, codes[finding.exit] = count + 1, true
     end
   end
-  for _, code in ipairs(exit_codes.by_severity) do
+  for _, code in ipairs(failure.by_severity) do
     if codes[code] then
       return count, code
     end

@@ -4,7 +4,7 @@
 local c_locale = require "starvideos.base.c_locale"
 local clients = require "starvideos.cli.client"
 local core = require "starvideos.core"
-local exit_codes = require "starvideos.cli.exit_codes"
+local failure = require "starvideos.cli.failure"
 local locations = require "starvideos.ledger.location"
 local launcher = require "starvideos.nginx.launcher"
 local shell = require "starvideos.nginx.shell"
@@ -28,7 +28,7 @@ local function look_at_file(location, address)
     or location.path and core.sqlite_file(address):look()
   local place = word ~= "missing" and locations.misplaced[word]
   return name and (" (file system %s)"):format(name) or "", place and {
-    state = "failed", exit = exit_codes.DISK, cure = place.cure,
+    state = "failed", exit = failure.DISK, cure = place.cure,
     found = ("no order is sent by %s: %s"):format(locations.shown(address),
       place.what:format(name)) } or nil
 end
@@ -62,7 +62,7 @@ local function open_ledger(job, location, address, shown, add)
       .. " can be opened, its tables are this version's" .. rights, cure = cure })
   end
   add("ledger", { state = "failed", found = err.message,
-    exit = exit_codes.DISK, cure = "see the reason; where the file is locked, look"
+    exit = failure.DISK, cure = "see the reason; where the file is locked, look"
       .. " who has it open; `starvideos ledger backup FILE` copies one that works" })
 end
 
@@ -110,14 +110,14 @@ local function look_at_folder(job, add)
   local file, problem = core.open(probe, "wb")
   if not file then
     return add("folder", { state = "failed", found = tostring(problem),
-      exit = exit_codes.DISK, cure = "make the folder, give this account the right"
+      exit = failure.DISK, cure = "make the folder, give this account the right"
         .. " to write there, or name another with -o" })
   end
   file:close()
   core.disk("remove", probe)
   local bytes = free_bytes(folder)
   if bytes and bytes < FEW_BYTES then
-    return add("folder", { state = "failed", exit = exit_codes.DISK,
+    return add("folder", { state = "failed", exit = failure.DISK,
       found = ("%s has %.0f MB left"):format(shown, bytes / 1e6),
       cure = "free some space, or name another with -o" })
   end

@@ -6,7 +6,7 @@ local clients = require "starvideos.cli.client"
 local contexts = require "starvideos.context"
 local core = require "starvideos.core"
 local exchange = require "starvideos.provider.exchange"
-local exit_codes = require "starvideos.cli.exit_codes"
+local failure = require "starvideos.cli.failure"
 local http = require "starvideos.base.http"
 local keys = require "starvideos.cli.key"
 local operations = require "starvideos.provider.operations"
@@ -32,13 +32,13 @@ local function look_at_key(job, add)
   local cure = "set STARVIDEOS_API_KEY, or pass --api-key-file FILE"
   if problem then
     add("key", { state = "failed", found = problem, cure = cure,
-      exit = exit_codes.DISK })
+      exit = failure.DISK })
   elseif (key or ""):find "%S" then
     add("key", { state = "ok", found = where })
     return key
   else
     add("key", { state = "missing", found = "none " .. where, cure = cure,
-      exit = exit_codes.USAGE })
+      exit = failure.USAGE })
   end
 end
 
@@ -52,7 +52,7 @@ local function look_at_certificates(job, add)
     file:close()
     return add("CA file", { state = "ok", found = name })
   end
-  add("CA file", { state = "failed", found = problem, exit = exit_codes.DISK,
+  add("CA file", { state = "failed", found = problem, exit = failure.DISK,
     cure = "name another with --ca-file or SSL_CERT_FILE, or unset that: Debian's"
       .. " package ca-certificates has the usual ones" })
 end
@@ -66,7 +66,7 @@ local cures = {
 }
 
 local function unreachable(err)
-  return { state = "failed", found = err.message, exit = exit_codes.REFUSED,
+  return { state = "failed", found = err.message, exit = failure.REFUSED,
     cure = cures[err.reason] or "look at the network, try again later" }
 end
 
@@ -81,10 +81,10 @@ local function judged(err, key)
   elseif err.kind == "auth" and not key then
     return { state = "ok", found = "it answers" }
   elseif err.kind == "auth" then
-    return { state = "failed", found = err.message, exit = exit_codes.AUTH,
+    return { state = "failed", found = err.message, exit = failure.AUTH,
       cure = "get a key from the provider, and look for blanks in it" }
   elseif err.kind == "config" then
-    return { state = "failed", found = err.message, exit = exit_codes.USAGE,
+    return { state = "failed", found = err.message, exit = failure.USAGE,
       cure = between[err.status] and "set https_proxy with its login, or have the firewall"
         .. " let this program through"
         or "correct --base-url or STARVIDEOS_BASE_URL" }
@@ -103,7 +103,7 @@ local function look_at_clock(response, add)
     return add("clock", { state = "ok", found = ("within %d s of the provider's")
       :format(math.max(1, math.ceil(math.abs(skew)))) })
   end
-  add("clock", { state = "failed", exit = exit_codes.USAGE,
+  add("clock", { state = "failed", exit = failure.USAGE,
     found = ("%.0f s %s the provider's"):format(math.abs(skew),
       skew > 0 and "ahead of" or "behind"),
     cure = "set it: links and certificates expire too early or too late by it" })
@@ -129,7 +129,7 @@ local function look_at_address(client, err, add)
     return add("base URL", { state = "ok", found = contexts.of(client).base_url })
   end
   add("base URL", { state = "failed", found = err.message,
-    exit = exit_codes.USAGE, cure = "correct --base-url or STARVIDEOS_BASE_URL" })
+    exit = failure.USAGE, cure = "correct --base-url or STARVIDEOS_BASE_URL" })
 end
 
 --- Look at them.

@@ -1,10 +1,66 @@
---- Errors that the command line makes itself: their message alone is printed,
--- without its kind.
+--- Exit codes, and the errors that the command line makes itself: of those the
+-- message alone is printed, without its kind.
 -- @module starvideos.cli.failure
 
 local redact = require "starvideos.base.redact"
 
 local _M = {}
+
+-- Name, code and meaning. `failure.RUNNING` is the code of that name.
+_M.rows = {
+  { "DONE", 0, "done" },
+  { "TASK_FAILED", 1, "the task failed" },
+  { "USAGE", 2, "usage or validation; nothing was sent" },
+  { "AUTH", 3, "the provider refused the API key" },
+  { "RUNNING", 4, "still running, as far as is known; wait again" },
+  { "REFUSED", 5, "refused or not sent; nothing was bought" },
+  { "UNKNOWN", 6, "outcome unknown; it may have been bought" },
+  { "NOT_SAVED", 7, "the video was made, but not downloaded; download it" },
+  { "DISK", 8, "the local disk, a file, the ledger or the output failed" },
+  { "INTERRUPTED", 130, "interrupted" },
+  { "TERMINATED", 143, "interrupted by SIGTERM or SIGHUP" },
+}
+for _, row in ipairs(_M.rows) do
+  _M[row[1]] = row[2]
+end
+
+-- Where several orders end differently, the first of these is given: the most
+-- severe.
+_M.by_severity = { _M.UNKNOWN, _M.DISK, _M.AUTH, _M.TASK_FAILED, _M.NOT_SAVED,
+  _M.REFUSED, _M.USAGE, _M.RUNNING }
+
+-- What these kinds mean does not depend on the phase.
+local in_every_phase = {
+  auth = _M.AUTH,
+  task_failed = _M.TASK_FAILED,
+  cancelled = _M.INTERRUPTED,
+  io = _M.DISK,
+  ledger = _M.DISK,
+}
+
+-- The code of any other kind. Once the provider has accepted an order, no error
+-- may say that nothing was sent, or that nothing was bought.
+local by_phase = {
+  order = { validation = _M.USAGE, config = _M.USAGE,
+    outcome_unknown = _M.UNKNOWN, expired = _M.NOT_SAVED, other = _M.REFUSED },
+  task = { expired = _M.NOT_SAVED, other = _M.RUNNING },
+  file = { other = _M.NOT_SAVED },
+}
+
+--- The exit code for an error.
+-- @tparam table err where it has `exit`, that is the code
+-- @tparam string phase what it happened to: `order`, until one was accepted;
+--   `task`, until that is completed; `file`
+-- @treturn number
+function _M.code(err, phase)
+  if phase == "order" and err.kind == "config" and err.status then
+    return err.exit or _M.REFUSED -- by the provider: something was sent
+  elseif phase == "file" and err.kind == "timeout" and err.task then
+    phase = "task" -- the provider says that it is not completed after all
+  end
+  local codes = by_phase[phase]
+  return err.exit or in_every_phase[err.kind] or codes[err.kind] or codes.other
+end
 
 --- Make one.
 -- @tparam string kind see `starvideos.errors`

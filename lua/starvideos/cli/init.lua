@@ -12,7 +12,6 @@ local clients = require "starvideos.cli.client"
 local commands = require "starvideos.cli.commands"
 local consoles = require "starvideos.cli.console"
 local core = require "starvideos.core"
-local exit_codes = require "starvideos.cli.exit_codes"
 local failure = require "starvideos.cli.failure"
 local ledger = require "starvideos.cli.ledger"
 local limits = require "starvideos.cli.limits"
@@ -96,7 +95,7 @@ end
 
 local function report(job, err)
   job.console:failure(err, err.advice or next_steps.of(job, err))
-  return exit_codes.code(err, job.phase)
+  return failure.code(err, job.phase)
 end
 
 -- Commands that need no client, or make their own: loaded when they are called.
@@ -154,13 +153,13 @@ local function deliver(job, result, err)
   if result and result ~= "" then
     written, problem, is_unread = job.console:result(result)
   end
-  local code = err and report(job, err) or exit_codes.DONE
-  if written or code == exit_codes.INTERRUPTED then
+  local code = err and report(job, err) or failure.DONE
+  if written or code == failure.INTERRUPTED then
     return code
   elseif buys[job.options.command] or not is_unread then
     report(job, unwritten(job, problem))
   end
-  return exit_codes.DISK
+  return failure.DISK
 end
 
 local function execute(job)
@@ -179,11 +178,11 @@ local orders_videos = { generate = true, create = true }
 -- A defect, of this library or of a transport. It must not read like a task
 -- that failed.
 local function broken(job, problem)
-  local kind, code, fate = "validation", exit_codes.USAGE, "nothing was ordered"
+  local kind, code, fate = "validation", failure.USAGE, "nothing was ordered"
   if job.task_id then
-    kind, code, fate = "protocol", exit_codes.RUNNING, "the task goes on"
+    kind, code, fate = "protocol", failure.RUNNING, "the task goes on"
   elseif job.client and orders_videos[job.options.command] then
-    kind, code, fate = "outcome_unknown", exit_codes.UNKNOWN,
+    kind, code, fate = "outcome_unknown", failure.UNKNOWN,
       "the order may have been sent, and bought"
   end
   return report(job, failure.new(kind, ("%s (%s)"):format(tostring(problem),
@@ -207,12 +206,12 @@ local function misread(words, env, problem)
   local console = consoles.new(env, { json = asks_for_json(words) })
   if was_interrupted(problem) then
     console:failure(failure.new("cancelled", "interrupted; nothing was sent"))
-    return exit_codes.INTERRUPTED
+    return failure.INTERRUPTED
   end
   local name = arguments.is_command(words[1]) and words[1] .. " " or ""
   console:failure(failure.new("validation", problem),
     { ("see starvideos %s--help"):format(name) })
-  return exit_codes.USAGE
+  return failure.USAGE
 end
 
 local function perform(words, env)
@@ -262,11 +261,11 @@ end
 
 -- The code where the work was ended from outside, or nobody reads what it says.
 local function code_after(came, code)
-  if came == "signal" and code == exit_codes.INTERRUPTED then
-    return exit_codes.TERMINATED
-  elseif came == "reader" and (code == exit_codes.INTERRUPTED
-    or code == exit_codes.DONE) then
-    return exit_codes.DISK
+  if came == "signal" and code == failure.INTERRUPTED then
+    return failure.TERMINATED
+  elseif came == "reader" and (code == failure.INTERRUPTED
+    or code == failure.DONE) then
+    return failure.DISK
   end
   return code
 end
@@ -284,7 +283,7 @@ local function perform_here(words)
     error(code, 0)
   end
   return code_after(core.termination_came(), ok and code
-    or exit_codes.INTERRUPTED)
+    or failure.INTERRUPTED)
 end
 
 --- Run a command line. Without `env` it is this process's own, and SIGTERM and

@@ -11,7 +11,6 @@ local records = require "starvideos.cli.records"
 local tables = require "starvideos.cli.table"
 local tasks = require "starvideos.base.task"
 local values = require "starvideos.cli.values"
-local wait_options = require "starvideos.cli.wait_options"
 
 local _M = {}
 
@@ -153,7 +152,7 @@ end
 
 --- Wait for all that is open and save it.
 function _M.resume(job)
-  local options, wrong = wait_options.read(job.options)
+  local options, wrong = values.waiting(job.options)
   if not options then
     return nil, wrong
   end

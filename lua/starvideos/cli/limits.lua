@@ -3,7 +3,6 @@
 
 local c_locale = require "starvideos.base.c_locale"
 local failure = require "starvideos.cli.failure"
-local money = require "starvideos.cli.money"
 local records = require "starvideos.cli.records"
 local tables = require "starvideos.cli.table"
 local values = require "starvideos.cli.values"
@@ -14,7 +13,7 @@ local function amount(limit, number)
   if number == nil then
     return nil
   end
-  return limit.kind == "spend" and money.text(number, limit.currency)
+  return limit.kind == "spend" and values.money(number, limit.currency)
     or c_locale.number("%.10g", number)
 end
 

@@ -4,7 +4,7 @@
 local arguments = require "starvideos.cli.arguments"
 local c_locale = require "starvideos.base.c_locale"
 local declarations = require "starvideos.cli.declarations"
-local exit_codes = require "starvideos.cli.exit_codes"
+local failure = require "starvideos.cli.failure"
 local starvideos = require "starvideos"
 
 local _M = {}
@@ -152,7 +152,7 @@ function _M.text()
   add(lines, ".SH DESCRIPTION\n" .. ABOUT)
   add_commands(lines)
   add_shared(lines)
-  add_table(lines, "EXIT STATUS", exit_codes.rows, function(row)
+  add_table(lines, "EXIT STATUS", failure.rows, function(row)
     return tostring(row[2])
   end)
   add_table(lines, "ENVIRONMENT", declarations.environment, bold)

@@ -3,7 +3,6 @@
 -- @module starvideos.cli.outcomes
 
 local next_steps = require "starvideos.cli.next_steps"
-local exit_codes = require "starvideos.cli.exit_codes"
 local failure = require "starvideos.cli.failure"
 local records = require "starvideos.cli.records"
 
@@ -30,14 +29,14 @@ end
 
 -- What the ledger says of an order that was left alone has the code of the
 -- order's state.
-local code_of_state = { queued = exit_codes.REFUSED,
-  prepared = exit_codes.REFUSED, submitting = exit_codes.RUNNING,
-  accepted = exit_codes.RUNNING, completed = exit_codes.NOT_SAVED,
-  unknown = exit_codes.UNKNOWN }
+local code_of_state = { queued = failure.REFUSED,
+  prepared = failure.REFUSED, submitting = failure.RUNNING,
+  accepted = failure.RUNNING, completed = failure.NOT_SAVED,
+  unknown = failure.UNKNOWN }
 
 -- After these a further run may save more.
-local worth_resuming = { exit_codes.AUTH, exit_codes.RUNNING,
-  exit_codes.NOT_SAVED }
+local worth_resuming = { failure.AUTH, failure.RUNNING,
+  failure.NOT_SAVED }
 
 --- Whether an order has bought something for certain.
 -- @tparam table order
@@ -54,13 +53,13 @@ local function code_of(self, order, err)
     or not _M.is_bought(order, err) and "order"
     or order.state == "completed" and "file" or "task"
   return left_alone and code_of_state[order.state]
-    or exit_codes.code(err, phase)
+    or failure.code(err, phase)
 end
 
 local function tell_left(self, order, err)
   local code = code_of(self, order, err)
   self.kinds[code] = self.kinds[code] or err.kind
-  self.undecided[#self.undecided + 1] = code == exit_codes.UNKNOWN
+  self.undecided[#self.undecided + 1] = code == failure.UNKNOWN
     and order or nil
   if not err.untold then
     self.job.console:failure(err, next_steps.of_order(self.job, order, err),
@@ -113,11 +112,11 @@ end
 -- @treturn ?table err: `again` where a further run may save more, and
 --   `undecided`, a list of the orders of unknown outcome
 function Outcomes:shortfall(summary, also)
-  local its_code = also and exit_codes.code(also, "order")
+  local its_code = also and failure.code(also, "order")
   if its_code then
     self.kinds[its_code] = self.kinds[its_code] or also.kind
   end
-  local code = first_of(exit_codes.by_severity, self.kinds)
+  local code = first_of(failure.by_severity, self.kinds)
   return code and failure.new(self.kinds[code], summary, {
     again = first_of(worth_resuming, self.kinds) ~= nil,
     undecided = self.undecided,

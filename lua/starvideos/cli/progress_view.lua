@@ -3,7 +3,7 @@
 -- @module starvideos.cli.progress_view
 
 local consoles = require "starvideos.cli.console"
-local money = require "starvideos.cli.money"
+local values = require "starvideos.cli.values"
 local widths = require "starvideos.cli.width"
 
 local _M = {}
@@ -32,7 +32,7 @@ end
 -- the cheapest go first.
 local function parts_of(overview)
   local ended, waiting, left = overview.ended, overview:waiting(), overview:time_left()
-  local spent = money.sum(overview.spent)
+  local spent = values.sum(overview.spent)
   local parts = {
     { 9, overview.total and ("%d of %d done"):format(ended.done, overview:count())
       or ended.done .. " done" },

@@ -6,7 +6,6 @@ local next_steps = require "starvideos.cli.next_steps"
 local c_locale = require "starvideos.base.c_locale"
 local failure = require "starvideos.cli.failure"
 local limits = require "starvideos.cli.limits"
-local money = require "starvideos.cli.money"
 local outcomes = require "starvideos.cli.outcomes"
 local records = require "starvideos.cli.records"
 local states = require "starvideos.ledger.states"
@@ -29,7 +28,7 @@ local function spend_lines(status)
   local lines = {}
   for currency, spend in pairs(status.spend) do
     lines[#lines + 1] = ("%s today (UTC), %s in all"):format(
-      money.text(spend.today, currency), money.text(spend.total, currency))
+      values.money(spend.today, currency), values.money(spend.total, currency))
   end
   table.sort(lines)
   if status.unpriced > 0 then
@@ -174,7 +173,7 @@ end
 local function row_of(order)
   return { order.missing_since and "missing" or order.state,
     outcomes.full_key(order) or order.path or order.id, order.label,
-    order.task_id, order.cost and money.text(order.cost, order.currency),
+    order.task_id, order.cost and values.money(order.cost, order.currency),
     values.time_text(order.created_at), order.error }
 end
 

@@ -1,4 +1,4 @@
---- Values of options as people type them: numbers, amounts, times.
+--- Values as people type and read them: numbers, amounts, times.
 -- @module starvideos.cli.values
 
 local c_locale = require "starvideos.base.c_locale"
@@ -126,6 +126,60 @@ end
 -- @treturn string in UTC
 function _M.time_text(time)
   return os.date("!%Y-%m-%d %H:%M", math.floor(time))
+end
+
+--- An amount: two decimals, more only where it has them.
+-- @tparam number amount in units of the currency
+-- @tparam ?string currency its name
+-- @treturn string such as 80.00 USD
+function _M.money(amount, currency)
+  local digits = c_locale.number("%.6f", amount)
+  digits = digits:gsub("0+$", "")
+  local decimals = #digits:match "%.(%d*)$"
+  digits = digits .. ("0"):rep(2 - decimals)
+  return currency and digits .. " " .. currency or digits
+end
+
+--- A sum of amounts of several currencies.
+-- @tparam table by_currency amounts by the currency's name; "" is none
+-- @treturn ?string such as 80.00 USD; nil where there is none
+function _M.sum(by_currency)
+  local names, texts = {}, {}
+  for name in pairs(by_currency) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for index, name in ipairs(names) do
+    texts[index] = _M.money(by_currency[name], name ~= "" and name or nil)
+  end
+  return texts[1] and table.concat(texts, " + ")
+end
+
+local waits = { "timeout", "interval", "max_interval", "first_poll" }
+local may_be_zero = { first_poll = true }
+
+local function option(name)
+  return "--" .. name:gsub("_", "-")
+end
+
+--- The options of a wait.
+-- @tparam table options as parsed
+-- @treturn ?table those that were given, in seconds
+-- @treturn ?table err
+function _M.waiting(options)
+  local found = {}
+  for _, name in ipairs(waits) do
+    local text = options[name]
+    local number = c_locale.tonumber(text)
+    if text and not (number and number >= 0 and number < math.huge) then
+      return failure.usage(("%s takes a number of seconds, not %s"):format(
+        option(name), text))
+    elseif number == 0 and not may_be_zero[name] then
+      return failure.usage(option(name) .. " must be above 0")
+    end
+    found[name] = number
+  end
+  return found
 end
 
 return _M

@@ -6,7 +6,6 @@ local next_steps = require "starvideos.cli.next_steps"
 local records = require "starvideos.cli.records"
 local tables = require "starvideos.cli.table"
 local values = require "starvideos.cli.values"
-local wait_options = require "starvideos.cli.wait_options"
 local monitors = require "starvideos.cli.monitor"
 
 local _M = {}
@@ -22,7 +21,7 @@ local open = { "queued", "prepared", "submitting", "accepted", "completed" }
 -- @treturn ?table options of `client:work`
 -- @treturn ?table err
 function _M.options(job)
-  local options, err = wait_options.read(job.options)
+  local options, err = values.waiting(job.options)
   if not options then
     return nil, err
   end

@@ -3,7 +3,6 @@
 local arguments = require "starvideos.cli.arguments"
 local command = require "spec.fixtures.command"
 local declarations = require "starvideos.cli.declarations"
-local suggestions = require "starvideos.cli.suggestion"
 
 local function help(columns, ...)
   local words = { ... }
@@ -102,8 +101,8 @@ describe("a word that is not known", function()
   end)
 
   it("gets none that is far away", function()
-    assert.is_nil(suggestions.of("frobnicate", { "create", "generate" }))
-    assert.is_nil(suggestions.of("--x", { "--json", "--quiet" }))
+    assert.is_nil(arguments.suggestion("frobnicate", { "create", "generate" }))
+    assert.is_nil(arguments.suggestion("--x", { "--json", "--quiet" }))
     local _, _, err = command.run { "frobnicate" }
     assert.is_nil(err:find("did you mean", 1, true))
   end)

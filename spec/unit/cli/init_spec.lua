@@ -3,7 +3,7 @@ local command = require "spec.fixtures.command"
 local consoles = require "starvideos.cli.console"
 local core = require "starvideos.core"
 local errors = require "starvideos.errors"
-local exit_codes = require "starvideos.cli.exit_codes"
+local failure = require "starvideos.cli.failure"
 local fields = require "starvideos.cli.fields"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.base.json"
@@ -18,22 +18,22 @@ local DONE = '{"id":"video_1","status":"completed","video_url":"https://m/1?s=x"
 describe("exit codes", function()
   it("exist for every kind of error in every phase", function()
     local known = {}
-    for _, row in ipairs(exit_codes.rows) do
+    for _, row in ipairs(failure.rows) do
       known[row[2]] = true
     end
     for _, kind in ipairs(errors.kinds) do
       for _, phase in ipairs { "order", "task", "file" } do
-        assert.is_true(known[exit_codes.code({ kind = kind }, phase)],
+        assert.is_true(known[failure.code({ kind = kind }, phase)],
           kind .. " in " .. phase)
       end
     end
   end)
 
   it("tell an order that may exist from one that does not", function()
-    assert.equal(6, exit_codes.code({ kind = "outcome_unknown" }, "order"))
-    assert.equal(5, exit_codes.code({ kind = "network" }, "order"))
-    assert.equal(4, exit_codes.code({ kind = "network" }, "task"))
-    assert.equal(7, exit_codes.code({ kind = "network" }, "file"))
+    assert.equal(6, failure.code({ kind = "outcome_unknown" }, "order"))
+    assert.equal(5, failure.code({ kind = "network" }, "order"))
+    assert.equal(4, failure.code({ kind = "network" }, "task"))
+    assert.equal(7, failure.code({ kind = "network" }, "file"))
   end)
 
   it("never say of an accepted order that nothing was sent or bought",
@@ -43,7 +43,7 @@ describe("exit codes", function()
       for _, kind in ipairs(errors.kinds) do
         for _, phase in ipairs { "task", "file" } do
           for _, status in ipairs { false, 302, 400, 402, 404 } do
-            local code = exit_codes.code({ kind = kind,
+            local code = failure.code({ kind = kind,
               status = status or nil }, phase)
             assert.is_true(allowed[code], kind .. " in " .. phase)
           end

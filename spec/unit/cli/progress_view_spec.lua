@@ -2,7 +2,7 @@
 
 local boards = require "starvideos.cli.progress_view"
 local consoles = require "starvideos.cli.console"
-local money = require "starvideos.cli.money"
+local values = require "starvideos.cli.values"
 local overviews = require "starvideos.cli.overview"
 local terminals = require "spec.fixtures.terminal"
 local widths = require "starvideos.cli.width"
@@ -47,16 +47,16 @@ end)
 
 describe("an amount of money", function()
   it("has two decimals, and more where it needs them", function()
-    assert.equal("80.00 USD", money.text(80, "USD"))
-    assert.equal("0.50", money.text(0.5))
-    assert.equal("0.123456 EUR", money.text(0.123456, "EUR"))
-    assert.equal("0.30", money.text(0.1 + 0.2))
+    assert.equal("80.00 USD", values.money(80, "USD"))
+    assert.equal("0.50", values.money(0.5))
+    assert.equal("0.123456 EUR", values.money(0.123456, "EUR"))
+    assert.equal("0.30", values.money(0.1 + 0.2))
   end)
 
   it("is summed for each currency", function()
     assert.equal("1.00 + 2.00 EUR + 3.50 USD",
-      money.sum { USD = 3.5, EUR = 2, [""] = 1 })
-    assert.is_nil(money.sum {})
+      values.sum { USD = 3.5, EUR = 2, [""] = 1 })
+    assert.is_nil(values.sum {})
   end)
 end)
 

@@ -5,7 +5,7 @@ local arguments = require "starvideos.cli.arguments"
 local c_locale = require "starvideos.base.c_locale"
 local declarations = require "starvideos.cli.declarations"
 local document = require "spec.fixtures.document"
-local exit_codes = require "starvideos.cli.exit_codes"
+local failure = require "starvideos.cli.failure"
 local manual = require "starvideos.cli.manual"
 local records = require "starvideos.cli.records"
 
@@ -82,7 +82,7 @@ describe("the reference of the command line", function()
     for _, row in ipairs(declarations.files) do
       assert_row(text, row[1], row[2])
     end
-    for _, row in ipairs(exit_codes.rows) do
+    for _, row in ipairs(failure.rows) do
       assert.truthy(text:find(("\n| %d | %s |\n"):format(row[2], row[3]), 1,
         true))
     end
@@ -129,7 +129,7 @@ describe("the manual page", function()
     for _, row in ipairs(declarations.environment) do
       has("\n" .. row[1] .. "\n")
     end
-    for _, row in ipairs(exit_codes.rows) do
+    for _, row in ipairs(failure.rows) do
       has(("\n%d\n%s\n"):format(row[2], row[3]))
     end
   end)

@@ -1,5 +1,5 @@
 local core = require "starvideos.core"
-local exit_codes = require "starvideos.cli.exit_codes"
+local failure = require "starvideos.cli.failure"
 local starvideos = require "starvideos"
 local worlds = require "spec.ledger.world"
 
@@ -185,7 +185,7 @@ describe_limits("a create that a limit keeps back", function(get)
     assert.is_nil(task)
     assert.equal("limited", err.kind)
     assert.truthy(err.message:find("no price", 1, true))
-    assert.equal(5, exit_codes.code(err, "order"))
+    assert.equal(5, failure.code(err, "order"))
     assert.equal(0, world:sent())
   end)
 
