@@ -84,7 +84,6 @@ build = {
     ["starvideos.cli.next_steps"] = "lua/starvideos/cli/next_steps.lua",
     ["starvideos.cli.outcomes"] = "lua/starvideos/cli/outcomes.lua",
     ["starvideos.cli.overview"] = "lua/starvideos/cli/overview.lua",
-    ["starvideos.cli.params"] = "lua/starvideos/cli/params.lua",
     ["starvideos.cli.progress_view"] = "lua/starvideos/cli/progress_view.lua",
     ["starvideos.cli.records"] = "lua/starvideos/cli/records.lua",
     ["starvideos.cli.screen"] = "lua/starvideos/cli/screen.lua",

@@ -7,7 +7,7 @@ local catalog = require "starvideos.core"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.base.json"
 local manifest = require "starvideos.fleet.manifest"
-local params = require "starvideos.cli.params"
+local commands = require "starvideos.cli.commands"
 local prices = require "starvideos.provider.prices"
 local applications = require "starvideos.gateway.application"
 
@@ -38,7 +38,7 @@ describe("what follows a whole value", function()
       return violation and violation.message
     end },
     ["--params"] = { '{"prompt":"a kite"}', function(text)
-      return fault_of(params.read({ params = written("params", text) }, {}))
+      return fault_of(commands.params({ params = written("params", text) }, {}))
     end },
     ["--prices"] = { '{"currency":"USD","models":{}}', function(text)
       return fault_of(prices.load(written("prices", text), catalog))
@@ -81,7 +81,7 @@ describe("what follows a whole value", function()
       local stdin = { read = function() return text end }
       for _, given in ipairs { { { prompt_file = written("prompt", text) }, {} },
         { { prompt = "-" }, { stdin = stdin } } } do
-        local why = fault_of(params.read(given[1], given[2]))
+        local why = fault_of(commands.params(given[1], given[2]))
         assert.truthy(why and why:find("at byte " .. at, 1, true), why)
       end
     end

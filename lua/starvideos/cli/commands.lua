@@ -7,13 +7,104 @@ local c_locale = require "starvideos.base.c_locale"
 local consoles = require "starvideos.cli.console"
 local errors = require "starvideos.errors"
 local failure = require "starvideos.cli.failure"
-local params = require "starvideos.cli.params"
+local fields = require "starvideos.cli.fields"
+local files = require "starvideos.base.file"
+local json = require "starvideos.base.json"
 local records = require "starvideos.cli.records"
 local tables = require "starvideos.cli.table"
 local tasks = require "starvideos.base.task"
 local values = require "starvideos.cli.values"
 
 local _M = {}
+
+-- Without the mark that editors of Windows put before a text in UTF-8.
+local function read_all(env, name)
+  local file, problem = env.stdin, nil
+  if name ~= "-" then
+    file, problem = files.open(name)
+  end
+  if not file then
+    return nil, problem
+  end
+  local text, why = file:read("*a")
+  if name ~= "-" then
+    file:close()
+  end
+  return text and text:gsub("^\239\187\191", "") or nil, why
+end
+
+local function read_params(env, name)
+  if not name then
+    return {}
+  end
+  local text, problem = read_all(env, name)
+  if not text then
+    return nil, problem
+  end
+  local params, why = json.decode(text)
+  if type(params) ~= "table" then
+    return nil, ("--params %s does not hold a JSON object%s"):format(name,
+      why and ": " .. why or "")
+  end
+  return params
+end
+
+local function read_prompt(env, options)
+  if options.prompt and options.prompt_file then
+    return nil, "give --prompt or --prompt-file, not both"
+  elseif options.prompt == "-" or options.prompt_file then
+    local text, problem = read_all(env, options.prompt_file or "-")
+    local nul = text and text:find("\0", 1, true)
+    if nul then
+      return nil, ("the prompt holds a NUL at byte %d: save it as UTF-8, one"
+        .. " prompt a file; nothing was sent"):format(nul)
+    end
+    return text and text:gsub("[\r\n]+$", "") or nil, problem
+  end
+  return options.prompt
+end
+
+local function add_further(params, pairs_given)
+  for _, pair in ipairs(pairs_given) do
+    local name, text = pair:match("^([%w_]+)=(.*)$")
+    if not name then
+      return nil, ("--param %s is not of the form NAME=VALUE"):format(pair)
+    end
+    local value = json.decode(text)
+    if value == nil then
+      value = text
+    end
+    params[name] = value
+  end
+  return params
+end
+
+local function build(options, env)
+  local params, unread = read_params(env, options.params)
+  if not params then
+    return nil, unread
+  end
+  local prompt, problem = read_prompt(env, options)
+  if problem then
+    return nil, problem
+  end
+  fields.fill(params, options)
+  params.prompt = prompt or params.prompt
+  return add_further(params, options.param or {})
+end
+
+--- Build the parameters of a create.
+-- @tparam table options as parsed
+-- @tparam table env with `stdin`
+-- @treturn ?table params
+-- @treturn ?table err
+function _M.params(options, env)
+  local params, problem = build(options, env)
+  if not params then
+    return failure.usage(problem)
+  end
+  return params
+end
 
 -- Not `raw`: what else the provider says has no fixed names.
 local function plain(task, file)
@@ -87,8 +178,8 @@ end
 
 --- Order a video, wait for it, save it.
 function _M.generate(job)
-  local fields, wrong = params.read(job.options, job.env)
-  if not fields then
+  local params, wrong = _M.params(job.options, job.env)
+  if not params then
     return nil, wrong
   elseif not job.options.output then
     return failure.usage "generate needs -o FILE: where to save the video"
@@ -104,7 +195,7 @@ function _M.generate(job)
   options.on_download = show_download(job)
   options.accept = job.options.accept
   job.told "ordering..."
-  local task, file = job.client:generate(fields, options)
+  local task, file = job.client:generate(params, options)
   if not task then
     return nil, file
   elseif not job.task_id then
@@ -118,12 +209,12 @@ end
 
 --- Order a video.
 function _M.create(job)
-  local fields, wrong = params.read(job.options, job.env)
-  if not fields then
+  local params, wrong = _M.params(job.options, job.env)
+  if not params then
     return nil, wrong
   end
   job.told "ordering..."
-  local task, warnings = job.client:create(fields, { key = job.options.key,
+  local task, warnings = job.client:create(params, { key = job.options.key,
     take = job.options.take, path = job.options.output,
     label = job.options.label })
   if not task then
@@ -235,11 +326,11 @@ end
 
 --- Check an order.
 function _M.validate(job)
-  local fields, wrong = params.read(job.options, job.env)
-  if not fields then
+  local params, wrong = _M.params(job.options, job.env)
+  if not params then
     return nil, wrong
   end
-  local ok, found, price = job.client:validate(fields)
+  local ok, found, price = job.client:validate(params)
   if not ok then
     return nil, found
   end
