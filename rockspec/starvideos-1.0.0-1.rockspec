@@ -52,7 +52,6 @@ build = {
     ["starvideos.base.library"] = "lua/starvideos/base/library.lua",
     ["starvideos.base.listener"] = "lua/starvideos/base/listener.lua",
     ["starvideos.base.path"] = "lua/starvideos/base/path.lua",
-    ["starvideos.base.random"] = "lua/starvideos/base/random.lua",
     ["starvideos.base.redact"] = "lua/starvideos/base/redact.lua",
     ["starvideos.base.task"] = "lua/starvideos/base/task.lua",
     ["starvideos.base.utf8"] = "lua/starvideos/base/utf8.lua",

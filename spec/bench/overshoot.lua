@@ -5,7 +5,7 @@ local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local figure = require "spec.bench.figure"
 local nginx = require "spec.fixtures.nginx"
-local random = require "starvideos.base.random"
+local random = require("starvideos.base.fingerprint").random
 local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 

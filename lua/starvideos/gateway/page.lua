@@ -37,7 +37,7 @@ local files = {}
 for _, name in ipairs(_M.names) do
   local text = file.beside("page/" .. name)
   files[name] = { text = text, type = types[name:match "%l+$"],
-    etag = ('"%x-%x"'):format(#text, fingerprint(text)) }
+    etag = ('"%x-%x"'):format(#text, fingerprint.of(text)) }
 end
 
 local function is_known(etag, known)

@@ -128,7 +128,7 @@ function _M.of_key(key, take)
   local safe = key:gsub("[^%w._-]", "_"):gsub("^%.", "_")
   safe = paths.is_device(safe) and "_" .. safe or safe
   if safe ~= key or #safe + #ending > NAME_BYTES then
-    ending = ("-%08x"):format(fingerprint(key)) .. ending
+    ending = ("-%08x"):format(fingerprint.of(key)) .. ending
     safe = safe:sub(1, NAME_BYTES - #ending)
   end
   return safe .. ending

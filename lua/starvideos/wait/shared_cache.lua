@@ -27,7 +27,7 @@ function _M.new(context)
     dictionary = context.shared,
     -- Tells clients of different accounts apart, and nothing of their keys.
     scope = ("%s %08x "):format(context.base_url,
-      fingerprint(context.api_key or "")),
+      fingerprint.of(context.api_key or "")),
   }, SharedCache)
 end
 

@@ -1,5 +1,5 @@
 local deadlines = require "starvideos.base.deadlines"
-local random = require "starvideos.base.random"
+local random = require("starvideos.base.fingerprint").random
 
 describe("the heap of deadlines", function()
   it("pops sleepers in the order of their deadlines", function()

@@ -1,7 +1,7 @@
 -- The provider's stand-in, in process. Its limits and the catalog's were
 -- written apart from the same documents: what one refuses the other must too.
 
-local random = require "starvideos.base.random"
+local random = require("starvideos.base.fingerprint").random
 local sandbox = require "starvideos.sandbox"
 local starvideos = require "starvideos"
 

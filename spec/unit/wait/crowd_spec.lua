@@ -1,4 +1,4 @@
-local random = require "starvideos.base.random"
+local random = require("starvideos.base.fingerprint").random
 local starvideos = require "starvideos"
 
 describe("the waits of one client, begun at the same moment,", function()

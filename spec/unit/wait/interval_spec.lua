@@ -1,6 +1,6 @@
 local errors = require "starvideos.errors"
 local pace = require "starvideos.wait.interval"
-local random = require "starvideos.base.random"
+local random = require("starvideos.base.fingerprint").random
 
 local function always(number)
   return function() return number end

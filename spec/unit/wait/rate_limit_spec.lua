@@ -1,6 +1,6 @@
 local rate_limiter = require "starvideos.wait.rate_limit"
 local deadlines = require "starvideos.base.deadlines"
-local random = require "starvideos.base.random"
+local random = require("starvideos.base.fingerprint").random
 local policy = require "starvideos.wait.policy"
 
 local RATE = policy.rate

@@ -2,7 +2,7 @@
 
 local errors = require "starvideos.errors"
 local query = require "starvideos.wait.query"
-local random = require "starvideos.base.random"
+local random = require("starvideos.base.fingerprint").random
 local starvideos = require "starvideos"
 local timeline = require "spec.fixtures.timeline"
 local wait = require "starvideos.wait"

@@ -1,6 +1,6 @@
 -- Ten thousand waits are one heap: who sleeps, who polls, and how all end.
 
-local random = require "starvideos.base.random"
+local random = require("starvideos.base.fingerprint").random
 local rate_limiter = require "starvideos.wait.rate_limit"
 local timeline = require "spec.fixtures.timeline"
 local wait = require "starvideos.wait"
