@@ -160,7 +160,6 @@ build = {
     ["starvideos.ledger.history"] = "lua/starvideos/ledger/history.lua",
     ["starvideos.ledger.id_list"] = "lua/starvideos/ledger/id_list.lua",
     ["starvideos.ledger"] = "lua/starvideos/ledger/init.lua",
-    ["starvideos.ledger.insertion"] = "lua/starvideos/ledger/insertion.lua",
     ["starvideos.ledger.lease"] = "lua/starvideos/ledger/lease.lua",
     ["starvideos.ledger.limit_kinds"] = "lua/starvideos/ledger/limit_kinds.lua",
     ["starvideos.ledger.limit_settings"] = "lua/starvideos/ledger/limit_settings.lua",

@@ -2,11 +2,15 @@
 -- @module starvideos.ledger.orders
 
 local archive = require "starvideos.ledger.archive"
+local changes = require "starvideos.ledger.changes"
 local columns = require "starvideos.ledger.columns"
 local id_list = require "starvideos.ledger.id_list"
-local insertion = require "starvideos.ledger.insertion"
 local leases = require "starvideos.ledger.lease"
+local schema = require "starvideos.ledger.schema"
 local transitions = require "starvideos.ledger.transitions"
+local utf8 = require "starvideos.base.utf8"
+
+local unpack = table.unpack or unpack
 
 local _M = {}
 
@@ -61,6 +65,68 @@ local function row_of(wanted, list)
   return row
 end
 
+-- The revision of a new order is NULL, which no row may have, where a condition does
+-- not hold: of the tables of another version none does.
+local INTO = "INTO starvideos_orders (" .. columns.names(placed)
+  .. [[, state, claim, owner, lease, created_at, updated_at, attempts, spent_in,
+  lease_clock, lease_began, revision) VALUES (]] .. ("?, "):rep(#placed + 8)
+local INSERT = "INSERT " .. INTO .. "%s, (SELECT 1 WHERE "
+  .. schema.condition .. ")) ON CONFLICT DO NOTHING"
+local INSERT_HERE = INSERT:format("?, ?")
+
+-- Completes a new row; its columns as the statement above has them, and how many.
+local function new_values(store, caller, row)
+  local is_held = row.state ~= "staged"
+  row.owner = is_held and caller.owner or nil
+  row.lease = is_held and store.lease or nil
+  row.created_at, row.updated_at = caller.now, caller.now
+  row.revision, row.params_form = 1, 2
+  row.model = utf8.valid(row.model)
+  local values, given = {}, #placed
+  for index = 1, given do
+    values[index] = row[placed[index].name]
+  end
+  values[given + 1], values[given + 2] = row.state, row.claim
+  values[given + 3], values[given + 4] = row.owner, row.lease
+  values[given + 5], values[given + 6] = row.created_at, row.updated_at
+  values[given + 7], values[given + 8] = row.attempts, row.spent_in
+  given = given + 8
+  if not store.database:clock() then
+    row.lease_clock, row.lease_began = caller.clock, caller.boottime
+    values[given + 1], values[given + 2] = caller.clock, caller.boottime
+    given = given + 2
+  end
+  return values, given
+end
+
+--- Add an order: a prepared one is held by the caller.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table row the columns that are given when an order is placed, `state`,
+--   and `claim` of a staged one
+-- @treturn ?table the row; false where its key and take are there already
+-- @treturn ?table err
+function _M.insert_row(store, caller, row)
+  row.attempts = 0
+  local values, given = new_values(store, caller, row)
+  local clock = store.database:clock()
+  local count, err = store:write(clock and INSERT:format("NULL, " .. clock)
+    or INSERT_HERE, unpack(values, 1, given))
+  if count == 0 then
+    -- A statement that was retried over a new connection changes no row either
+    -- where the first try did.
+    local rows
+    rows, err = store:all("id", row.order_id)
+    row = rows and (rows[1] or false)
+  elseif not count then
+    row = nil
+  end
+  if row then
+    changes.note(store, caller, row)
+  end
+  return row, err
+end
+
 --- Record an order that is not there.
 -- @tparam table store
 -- @tparam table caller
@@ -72,40 +138,40 @@ end
 function _M.insert(store, caller, wanted, state, batch)
   local row = row_of(wanted, placed)
   row.state, row.claim = state, batch
-  return insertion.insert(store, caller, row)
+  return _M.insert_row(store, caller, row)
 end
 
 -- One that certainly was not accepted may be corrected. The id of a refused
 -- task must not pass for that of the next one.
 local function correction(row, wanted)
-  local changes = row_of(wanted, content)
+  local values = row_of(wanted, content)
   for _, name in ipairs { "model", "label", "cost", "currency" } do
-    changes[name] = changes[name] or false
+    values[name] = values[name] or false
   end
-  changes.params_form, changes.error, changes.task_id = 2, false, false
-  changes.refused_tasks = row.task_id
+  values.params_form, values.error, values.task_id = 2, false, false
+  values.refused_tasks = row.task_id
     and id_list.with(row.refused_tasks, row.task_id) or nil
-  return changes
+  return values
 end
 
 -- A queued order that somebody sends now is the same one.
-local function keep_queued(changes, row, wanted)
+local function keep_queued(values, row, wanted)
   if row.cost then
-    changes.cost, changes.currency = nil, nil
+    values.cost, values.currency = nil, nil
   end
-  changes.label = wanted.label
+  values.label = wanted.label
 end
 
 local function place_again(store, caller, row, wanted)
-  local changes = correction(row, wanted)
+  local values = correction(row, wanted)
   if row.state == "queued" then
-    keep_queued(changes, row, wanted)
+    keep_queued(values, row, wanted)
   end
-  changes.owner, changes.lease, changes.claim = caller.owner, store.lease, false
+  values.owner, values.lease, values.claim = caller.owner, store.lease, false
   if wanted.keeps then
-    changes.queued_at = false
+    values.queued_at = false
   end
-  return store:transition(caller, row, "prepared", changes)
+  return store:transition(caller, row, "prepared", values)
 end
 
 --- Stage an order that is there, and certainly was not accepted.
@@ -117,9 +183,9 @@ end
 -- @treturn ?table row; false where another process has changed it meanwhile
 -- @treturn ?table err
 function _M.restage(store, caller, row, wanted, batch)
-  local changes = correction(row, wanted)
-  changes.claim, changes.owner, changes.lease = batch, false, false
-  return store:transition(caller, row, "staged", changes)
+  local values = correction(row, wanted)
+  values.claim, values.owner, values.lease = batch, false, false
+  return store:transition(caller, row, "staged", values)
 end
 
 local function has_params(row, wanted)

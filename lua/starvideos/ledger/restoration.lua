@@ -3,8 +3,8 @@
 -- @module starvideos.ledger.restoration
 
 local columns = require "starvideos.ledger.columns"
-local insertion = require "starvideos.ledger.insertion"
 local changes = require "starvideos.ledger.changes"
+local orders = require "starvideos.ledger.orders"
 
 local _M = {}
 
@@ -76,7 +76,7 @@ local function insert(store, caller, row, state, outcome)
     for _, column in ipairs(placed) do
       fresh[column.name] = row[column.name]
     end
-    local made, err = insertion.insert(store, caller, fresh)
+    local made, err = orders.insert_row(store, caller, fresh)
     changes.forget(store, noted) -- nobody placed it now
     if not made then
       return made, err

@@ -2,7 +2,7 @@ local files = require "spec.fixtures.files"
 
 describe("a column of a ledger", function()
   local MODULES = { "columns", "schema", "store", "record", "orders",
-    "insertion", "tasks", "manual_changes" }
+    "restoration", "tasks", "manual_changes" }
   local loaded, folder
 
   before_each(function()
