@@ -71,7 +71,6 @@ build = {
     ["starvideos.cli.fields"] = "lua/starvideos/cli/fields.lua",
     ["starvideos.cli.gateway"] = "lua/starvideos/cli/gateway.lua",
     ["starvideos.cli.gateway_check"] = "lua/starvideos/cli/gateway_check.lua",
-    ["starvideos.cli.gateway_files"] = "lua/starvideos/cli/gateway_files.lua",
     ["starvideos.cli.gateway_options"] = "lua/starvideos/cli/gateway_options.lua",
     ["starvideos.cli"] = "lua/starvideos/cli/init.lua",
     ["starvideos.cli.key"] = "lua/starvideos/cli/key.lua",

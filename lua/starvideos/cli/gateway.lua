@@ -7,7 +7,6 @@ local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
 local accounts = require "starvideos.nginx.account"
 local gateway_check = require "starvideos.cli.gateway_check"
-local gateway_files = require "starvideos.cli.gateway_files"
 local gateway_options = require "starvideos.cli.gateway_options"
 local json = require "starvideos.base.json"
 local launcher = require "starvideos.nginx.launcher"
@@ -159,12 +158,12 @@ return function(job)
   if refusal then
     return unstarted(refusal)
   elseif job.options.new_token then
-    return gateway_files.new_token(job)
+    return gateway_check.new_token(job)
   end
   local wanted, err = gateway_options.read(job)
   local server
   if wanted and wanted.print_config then
-    return gateway_files.print(wanted)
+    return gateway_check.print(wanted)
   elseif wanted then
     job.options.ledger = wanted.ledger
     server, err = gateway_check.run(job, wanted)
