@@ -2,7 +2,7 @@
 -- must be in the ledger, once, and on disk, whole.
 
 local dbi = require "DBI"
-local id_list = require "starvideos.ledger.id_list"
+local schema = require "starvideos.ledger.schema"
 local shell = require "starvideos.nginx.shell"
 
 local _M = {}
@@ -52,7 +52,7 @@ local function by_task(rows)
     if row.task_id then
       orders[row.task_id] = row
     end
-    for _, id in ipairs(id_list.read(row.late_tasks)) do
+    for _, id in ipairs(schema.read_ids(row.late_tasks)) do
       orders[id] = row
     end
     if row.state == "unknown" then

@@ -3,8 +3,6 @@
 
 local archive = require "starvideos.ledger.archive"
 local changes = require "starvideos.ledger.changes"
-local columns = require "starvideos.ledger.columns"
-local id_list = require "starvideos.ledger.id_list"
 local leases = require "starvideos.ledger.lease"
 local schema = require "starvideos.ledger.schema"
 local transitions = require "starvideos.ledger.transitions"
@@ -48,10 +46,10 @@ function _M.choose(rows, wanted)
   return found, is_new and other or nil, next_take
 end
 
-local placed = columns.where(function(column)
+local placed = schema.columns_where(function(column)
   return column.placed
 end)
-local content = columns.where(function(column)
+local content = schema.columns_where(function(column)
   return column.placed == "content"
 end)
 
@@ -67,7 +65,7 @@ end
 
 -- The revision of a new order is NULL, which no row may have, where a condition does
 -- not hold: of the tables of another version none does.
-local INTO = "INTO starvideos_orders (" .. columns.names(placed)
+local INTO = "INTO starvideos_orders (" .. schema.names(placed)
   .. [[, state, claim, owner, lease, created_at, updated_at, attempts, spent_in,
   lease_clock, lease_began, revision) VALUES (]] .. ("?, "):rep(#placed + 8)
 local INSERT = "INSERT " .. INTO .. "%s, (SELECT 1 WHERE "
@@ -150,7 +148,7 @@ local function correction(row, wanted)
   end
   values.params_form, values.error, values.task_id = 2, false, false
   values.refused_tasks = row.task_id
-    and id_list.with(row.refused_tasks, row.task_id) or nil
+    and schema.with_id(row.refused_tasks, row.task_id) or nil
   return values
 end
 

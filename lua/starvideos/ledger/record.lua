@@ -3,9 +3,8 @@
 -- and it holds no secrets.
 -- @module starvideos.ledger.record
 
-local columns = require "starvideos.ledger.columns"
+local schema = require "starvideos.ledger.schema"
 local core = require "starvideos.core"
-local id_list = require "starvideos.ledger.id_list"
 local json = require "starvideos.base.json"
 local redact = require "starvideos.base.redact"
 local tasks = require "starvideos.base.task" -- a task for its readers: plain data
@@ -68,7 +67,7 @@ function _M.text(fields, api_key)
   return utf8.valid(write(fields, api_key))
 end
 
--- How the value of a column is shown; see `starvideos.ledger.columns`.
+-- How the value of a column is shown; see `starvideos.ledger.schema`.
 local show = {}
 
 -- Whole numbers come out of a database as floats.
@@ -82,7 +81,7 @@ function show.money(millionths)
 end
 
 function show.ids(text)
-  local ids = id_list.read(text)
+  local ids = schema.read_ids(text)
   return ids[1] and ids or nil
 end
 
@@ -102,7 +101,7 @@ end
 
 -- Of each column that is shown its name, its name in an order, and how.
 local names, fields, converts = {}, {}, {}
-for index, column in ipairs(columns.where(function(column)
+for index, column in ipairs(schema.columns_where(function(column)
   return column.as
 end)) do
   names[index], fields[index] = column.name, column.as
@@ -111,7 +110,7 @@ end
 
 --- A row as its readers get it.
 -- @tparam table row
--- @treturn table order: what `starvideos.ledger.columns` says, each column
+-- @treturn table order: what `starvideos.ledger.schema` says, each column
 --   under its name `as`; and the `prompt` of its `params`
 function _M.order(row)
   local order = {}

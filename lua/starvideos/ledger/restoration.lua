@@ -2,7 +2,7 @@
 -- that was not sent: somebody has put the database back to an earlier time.
 -- @module starvideos.ledger.restoration
 
-local columns = require "starvideos.ledger.columns"
+local schema = require "starvideos.ledger.schema"
 local changes = require "starvideos.ledger.changes"
 local orders = require "starvideos.ledger.orders"
 
@@ -16,7 +16,7 @@ for name in ("order_id state owner lease lease_clock lease_began seen_revision"
   of_a_moment[name] = true
 end
 
-local placed = columns.where(function(column)
+local placed = schema.columns_where(function(column)
   return column.placed
 end)
 
@@ -54,7 +54,7 @@ end
 -- @treturn ?table err
 function _M.bring_forward(store, caller, now, row, state, outcome)
   local values = {}
-  for _, column in ipairs(columns) do
+  for _, column in ipairs(schema.columns) do
     if not of_a_moment[column.name] then
       values[column.name] = row[column.name]
     end

@@ -1,7 +1,6 @@
---- The tables of a ledger, and which version of them a database holds.
+--- The tables of a ledger, what their columns hold, and which version of them a
+-- database holds.
 -- @module starvideos.ledger.schema
-
-local columns = require "starvideos.ledger.columns"
 
 local _M = {}
 
@@ -12,6 +11,189 @@ _M.version = 5
 -- that changes an order, for another program may have changed the tables since.
 _M.condition = ("EXISTS (SELECT 1 FROM ledger_meta WHERE name = 'orders'"
   .. " AND version = %d)"):format(_M.version)
+
+local TEXT, FLOAT = "TEXT", "DOUBLE PRECISION"
+local INTEGER = "INTEGER NOT NULL"
+
+--- The columns of the table of orders. A row here is all that a new column
+-- needs: the table is made of them, and what is read, and shown to readers of an
+-- order, follows from them.
+--
+-- Each row has the column's name and type, and where they apply:
+--
+-- * `as`: its name in an order, as `starvideos.ledger.record` shows it; such
+--   columns are read for lists, too; `listed` ones for lists alone
+-- * `show`: how it is shown: `whole` number, list of `ids`, `label` (nil where it
+--   is empty), `reason` (without secrets), `money` (of millionths)
+-- * `placed`: given when an order is placed; `name` columns then name it, and
+--   `content` columns change where an order that was not accepted is placed again
+-- * `verbatim`: a number that is only compared, and never repaired
+--
+-- Above each row stands its unit, who writes it, and when. The writers are
+-- methods of `starvideos.ledger.tasks`. Numbers are floats where they may
+-- exceed 32 bits, for LuaDBI reads no longer integers from PostgreSQL.
+-- @table columns
+_M.columns = {
+  -- 32 hex digits that sort by time; `begin`, once.
+  { "order_id", "TEXT PRIMARY KEY", as = "id", placed = "name" },
+  -- The caller's key, or the path of the file; `begin`, once. NULL: none.
+  { "order_key", TEXT, as = "key", placed = "name" },
+  -- Which order of the key, from 1; `begin`, once.
+  { "take", INTEGER .. " DEFAULT 1", as = "take", show = "whole",
+    placed = "name" },
+  -- The client's account, empty for none; `begin`, and `label` where it is empty.
+  { "account", "TEXT NOT NULL DEFAULT ''", as = "account", show = "label",
+    placed = "name" },
+  -- A label of the caller's, for limits and lists; `begin` or `stage`. NULL: none.
+  { "label", TEXT, as = "label", placed = "content" },
+  -- A word of `starvideos.ledger.states`; with every step.
+  { "state", "TEXT NOT NULL", as = "state" },
+  -- The provider's id; `resolve` when the order was accepted, or `adopt`.
+  { "task_id", TEXT, as = "task_id" },
+  -- Unix seconds, by the provider's clock; `resolve`, from its answer.
+  { "task_created", FLOAT },
+  -- Unix seconds; `resolve` or `adopt`, when the order was accepted.
+  { "accepted_at", FLOAT, as = "accepted_at", show = "whole" },
+  -- Ids of tasks, a line each; `resolve`, when an answer came for an order that
+  -- had moved on: they were bought, too.
+  { "late_tasks", TEXT, as = "late_tasks", show = "ids" },
+  -- Ids of refused tasks, a line each; `begin`, when the order is placed again.
+  { "refused_tasks", TEXT },
+  -- Unix seconds; `missing`, when the provider first did not know the task any
+  -- more. NULL again with `seen`, `placing` or `downloaded`.
+  { "missing_since", FLOAT, as = "missing_since", show = "whole" },
+  -- The model's id; `begin`.
+  { "model", TEXT, as = "model", placed = "content" },
+  -- JSON without secrets, fit to be compared; `begin`.
+  { "params", "TEXT NOT NULL", as = "params", show = "params",
+    placed = "content" },
+  -- How `params` was written: 2; `begin`. 3: it is a digest of what it was;
+  -- `archive`, and when its caller deleted it.
+  { "params_form", INTEGER .. " DEFAULT 2", listed = true },
+  -- The client's base URL; `begin`.
+  { "base_url", "TEXT NOT NULL", as = "base_url", placed = "content" },
+  -- An absolute path; `begin` where the caller wants the video, `placing` and
+  -- `downloaded` where it is.
+  { "path", TEXT, as = "path", placed = "content" },
+  -- Host name of the machine of `path`; with it.
+  { "machine", TEXT, as = "machine", placed = "content" },
+  -- Bytes of the file; `placing`, before it gets its name, and `downloaded`.
+  { "bytes", FLOAT, as = "bytes", show = "whole" },
+  -- 64 hex digits, of the file; with `bytes`.
+  { "sha256", TEXT, as = "sha256" },
+  -- A sentence, why the order or its task failed; every step that knows one.
+  -- NULL again with `submitting`, and when its caller deleted it.
+  { "error", TEXT, as = "error", show = "reason" },
+  -- How often the order was sent; `submitting` adds one.
+  { "attempts", INTEGER, as = "attempts", show = "whole" },
+  -- The process that may send the order, as `starvideos.ledger.owner` names it;
+  -- `begin`, `submitting` and `renew`. NULL once it is over.
+  { "owner", TEXT },
+  -- Seconds for which `owner` may; with it.
+  { "lease", FLOAT },
+  -- Name of the clock of `lease_began`; with it. NULL: the server's.
+  { "lease_clock", TEXT },
+  -- Seconds of that clock; with each new lease.
+  { "lease_began", FLOAT },
+  -- The revision that a reader of another clock saw; when it first saw that one.
+  { "seen_revision", "INTEGER", verbatim = true },
+  -- Name of that reader's clock; with it.
+  { "seen_clock", TEXT },
+  -- Seconds of that reader's clock; with it.
+  { "seen_began", FLOAT },
+  -- The worker that has the order, by its id in `starvideos_workers`: it alone
+  -- sends it, waits for it and saves its video; `claim`. NULL: none, or its
+  -- worker is dead. Of a staged order the batch; `stage`.
+  { "claim", TEXT },
+  -- Unix seconds; when its batch was enqueued. NULL: it never was in the queue.
+  { "queued_at", FLOAT, as = "queued_at", show = "whole" },
+  -- Unix seconds, before which a worker leaves the order alone; `unclaim`.
+  { "not_before", FLOAT, as = "not_before", show = "whole" },
+  -- Millionths of `currency` that the order costs, by the prices of the client
+  -- that placed it; `begin` or `stage`. NULL: they have none for it.
+  { "cost", FLOAT, as = "cost", show = "money", placed = "content" },
+  -- The currency's name; with it.
+  { "currency", TEXT, as = "currency", placed = "content" },
+  -- Unix seconds, the beginning of the day (UTC) whose spend `cost` is part of;
+  -- `submitting`. NULL: nothing was sent, or certainly nothing bought.
+  { "spent_in", FLOAT },
+  -- Unix seconds until which the order counts as an open task, at the longest;
+  -- `submitting`, and every step that ends that. NULL: it does not.
+  { "slot", FLOAT },
+  -- What a caller of a gateway asked for, as a digest of `params`; `admit`. NULL:
+  -- the order came in another way.
+  { "request", TEXT },
+  -- The highest number of a repeated attempt that has joined the order, 0 for
+  -- none; `admit`.
+  { "attempt", "INTEGER", verbatim = true },
+  -- Unix seconds; when its caller deleted it. NULL: it is listed.
+  { "deleted_at", FLOAT, as = "deleted_at", show = "whole" },
+  -- Unix seconds; when a gateway removed the file, or what a download that never
+  -- ended had left; `removed`. NULL: it has not.
+  { "removed_at", FLOAT, as = "removed_at", show = "whole" },
+  -- Counts the changes of the row, from 1: a change names the revision it has
+  -- read, so that it cannot undo another's; with every change.
+  { "revision", INTEGER, verbatim = true },
+  -- Unix seconds; `begin`, once.
+  { "created_at", FLOAT .. " NOT NULL", as = "created_at", show = "whole" },
+  -- Unix seconds; with every change.
+  { "updated_at", FLOAT .. " NOT NULL", as = "updated_at", show = "whole" },
+  -- Unix seconds; when nothing is to be done about the order any more, so that
+  -- it is not listed as open. NULL while there is.
+  { "closed_at", FLOAT },
+}
+
+for _, column in ipairs(_M.columns) do
+  column.name, column.type = column[1], column[2]
+end
+
+--- The columns of which something holds.
+-- @tparam function holds takes a column
+-- @treturn table list of columns
+function _M.columns_where(holds)
+  local list = {}
+  for _, column in ipairs(_M.columns) do
+    list[#list + 1] = holds(column) and column or nil
+  end
+  return list
+end
+
+--- The names of columns, as SQL lists them.
+-- @tparam table list of columns
+-- @treturn string
+function _M.names(list)
+  local names = {}
+  for index, column in ipairs(list) do
+    names[index] = column.name
+  end
+  return table.concat(names, ", ")
+end
+
+--- The ids of a column that holds several, a line each: no id has a line break.
+-- @param text
+-- @treturn table list, empty where the column holds none
+function _M.read_ids(text)
+  local ids = {}
+  for id in (type(text) == "string" and text or ""):gmatch "[^\n]+" do
+    ids[#ids + 1] = id
+  end
+  return ids
+end
+
+--- The column with one more id.
+-- @param text
+-- @tparam string id
+-- @treturn string
+function _M.with_id(text, id)
+  local ids = _M.read_ids(text)
+  for _, known in ipairs(ids) do
+    if known == id then
+      return text
+    end
+  end
+  ids[#ids + 1] = id
+  return table.concat(ids, "\n")
+end
 
 -- What is made beside the table of orders. A change leaves an index alone whose
 -- columns it does not touch, and an order that never was in the queue pays nothing
@@ -64,7 +246,7 @@ local BESIDE = {
 
 local function create(database)
   local definitions = {}
-  for index, column in ipairs(columns) do
+  for index, column in ipairs(_M.columns) do
     definitions[index] = column.name .. " " .. column.type
   end
   local ok, err = database:run(("CREATE TABLE starvideos_orders (%s)%s")

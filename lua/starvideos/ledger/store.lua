@@ -3,7 +3,6 @@
 -- @classmod starvideos.ledger.store
 
 local c_locale = require "starvideos.base.c_locale"
-local columns = require "starvideos.ledger.columns"
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local limits = require "starvideos.ledger.limits"
@@ -20,20 +19,20 @@ local _M = {}
 local Store = {}
 Store.__index = Store
 
-local listed = columns.where(function(column)
+local listed = schema.columns_where(function(column)
   return column.as or column.listed
 end)
-local read_alone = columns.where(function(column)
+local read_alone = schema.columns_where(function(column)
   return not (column.as or column.listed)
 end)
-local numbers = columns.where(function(column)
+local numbers = schema.columns_where(function(column)
   return not column.type:find "TEXT" and not column.verbatim
 end)
 
 local FROM = " FROM starvideos_orders "
-local LIST = "SELECT " .. columns.names(listed) .. FROM
-local SELECT = "SELECT " .. columns.names(listed) .. ", "
-  .. columns.names(read_alone) .. "%s" .. FROM
+local LIST = "SELECT " .. schema.names(listed) .. FROM
+local SELECT = "SELECT " .. schema.names(listed) .. ", "
+  .. schema.names(read_alone) .. "%s" .. FROM
 
 local UNCHANGED = " WHERE order_id = ? AND revision = ? AND "
   .. schema.condition
@@ -315,7 +314,7 @@ function Store.rounded(seconds)
 end
 
 local assignments = {}
-for _, column in ipairs(columns) do
+for _, column in ipairs(schema.columns) do
   assignments[column.name] = column.name .. " = ?"
 end
 

@@ -22,7 +22,7 @@ local archive = require "starvideos.ledger.archive"
 local manual_changes = require "starvideos.ledger.manual_changes"
 local queue_stops = require "starvideos.ledger.queue_stops"
 local history = require "starvideos.ledger.history"
-local id_list = require "starvideos.ledger.id_list"
+local schema = require "starvideos.ledger.schema"
 local limit_settings = require "starvideos.ledger.limit_settings"
 local changes = require "starvideos.ledger.changes"
 local orders = require "starvideos.ledger.orders"
@@ -131,7 +131,7 @@ local function record_late(store, caller, row, task_id)
   if row.task_id == task_id or not task_id then
     return row
   end
-  local late_tasks = id_list.with(row.late_tasks, task_id)
+  local late_tasks = schema.with_id(row.late_tasks, task_id)
   if late_tasks == row.late_tasks then
     return row
   end

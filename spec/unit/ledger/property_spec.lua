@@ -1,7 +1,7 @@
 --- What must hold of a ledger, whatever stands in its rows and whatever is
 -- told to it.
 
-local columns = require "starvideos.ledger.columns"
+local schema = require "starvideos.ledger.schema"
 local errors = require "starvideos.errors"
 local json = require "starvideos.base.json"
 local ledgers = require "starvideos.ledger"
@@ -26,7 +26,7 @@ local answers = {
 -- The orders of these specs are found by these.
 local names = { order_id = true, order_key = true, task_id = true }
 
-local spoilt = columns.where(function(column)
+local spoilt = schema.columns_where(function(column)
   return not names[column.name]
 end)
 

@@ -1,7 +1,7 @@
 local files = require "spec.fixtures.files"
 
 describe("a column of a ledger", function()
-  local MODULES = { "columns", "schema", "store", "record", "orders",
+  local MODULES = { "schema", "store", "record", "orders",
     "restoration", "tasks", "manual_changes" }
   local loaded, folder
 
@@ -21,7 +21,7 @@ describe("a column of a ledger", function()
   end)
 
   it("needs a row of the table of columns alone", function()
-    local columns = require "starvideos.ledger.columns"
+    local columns = require("starvideos.ledger.schema").columns
     columns[#columns + 1] = { "note", "TEXT NOT NULL DEFAULT 'none'",
       name = "note", type = "TEXT NOT NULL DEFAULT 'none'", as = "note",
       placed = "content" }
