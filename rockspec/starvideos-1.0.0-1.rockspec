@@ -75,7 +75,6 @@ build = {
     ["starvideos.cli"] = "lua/starvideos/cli/init.lua",
     ["starvideos.cli.key"] = "lua/starvideos/cli/key.lua",
     ["starvideos.cli.ledger"] = "lua/starvideos/cli/ledger.lua",
-    ["starvideos.cli.limits"] = "lua/starvideos/cli/limits.lua",
     ["starvideos.cli.log"] = "lua/starvideos/cli/log.lua",
     ["starvideos.cli.manual"] = "lua/starvideos/cli/manual.lua",
     ["starvideos.cli.monitor"] = "lua/starvideos/cli/monitor.lua",

@@ -14,7 +14,6 @@ local consoles = require "starvideos.cli.console"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
 local ledger = require "starvideos.cli.ledger"
-local limits = require "starvideos.cli.limits"
 local status = require "starvideos.cli.status"
 local terminals = require "starvideos.cli.terminal"
 local utf8 = require "starvideos.base.utf8"
@@ -25,7 +24,7 @@ local _M = {}
 
 -- What each command does.
 local functions = {}
-for _, module in ipairs { batch, commands, ledger, limits, status, work } do
+for _, module in ipairs { batch, commands, ledger, status, work } do
   for name, run in pairs(module) do
     functions[name] = arguments.is_command(name) and run or nil
   end
