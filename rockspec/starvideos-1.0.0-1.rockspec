@@ -80,7 +80,6 @@ build = {
     ["starvideos.cli.monitor"] = "lua/starvideos/cli/monitor.lua",
     ["starvideos.cli.next_steps"] = "lua/starvideos/cli/next_steps.lua",
     ["starvideos.cli.outcomes"] = "lua/starvideos/cli/outcomes.lua",
-    ["starvideos.cli.overview"] = "lua/starvideos/cli/overview.lua",
     ["starvideos.cli.progress_view"] = "lua/starvideos/cli/progress_view.lua",
     ["starvideos.cli.records"] = "lua/starvideos/cli/records.lua",
     ["starvideos.cli.screen"] = "lua/starvideos/cli/screen.lua",

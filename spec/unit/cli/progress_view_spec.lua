@@ -3,7 +3,7 @@
 local boards = require "starvideos.cli.progress_view"
 local consoles = require "starvideos.cli.console"
 local values = require "starvideos.cli.values"
-local overviews = require "starvideos.cli.overview"
+local monitors = require "starvideos.cli.monitor"
 local terminals = require "spec.fixtures.terminal"
 local widths = require "starvideos.cli.width"
 
@@ -65,7 +65,7 @@ describe("an overview", function()
 
   before_each(function()
     now = 0
-    overview = overviews.new(function() return now end, 10)
+    overview = monitors.overview(function() return now end, 10)
   end)
 
   local function run(first, last)
@@ -129,7 +129,7 @@ describe("the lines of many orders", function()
 
   before_each(function()
     now = 0
-    overview = overviews.new(function() return now end, 40)
+    overview = monitors.overview(function() return now end, 40)
     for number = 1, 6 do
       overview:run("id" .. number, { name = ("scene/%s %d.mp4"):format(WORLD,
         number), what = "queued" })
@@ -185,7 +185,7 @@ describe("the lines of many orders", function()
   end)
 
   it("name a limit of which others have all", function()
-    overview = overviews.new(function() return now end, 3)
+    overview = monitors.overview(function() return now end, 3)
     overview.limit = "open"
     assert.equal("0 of 3 done, waiting for the limit open, 3 queued",
       boards.whole(overview, 80))
