@@ -57,7 +57,7 @@ _M.validate_all = waiting { name = "validate_all", takes = { "orders" },
 -- @function Client:enqueue
 _M.enqueue = waiting { name = "enqueue", takes = { "orders" }, ledger = true,
   run = function(...)
-    return require "starvideos.fleet.enqueue" (...)
+    return require("starvideos.fleet.enqueue").run(...)
   end }
 
 --- Order a list of videos, wait for them and save them, some at a time. With a

@@ -1,11 +1,11 @@
 -- A ledger's file that is not what it was, while a program has it open: whoever
 -- opens it by its path then sees other orders, and would buy the same again.
 
-local admit = require "starvideos.fleet.admit"
 local contexts = require "starvideos.context"
 local core = require "starvideos.core"
 local crews = require "spec.fixtures.crew"
 local databases = require "starvideos.ledger.database"
+local enqueue = require "starvideos.fleet.enqueue"
 local files = require "spec.fixtures.files"
 local interpreter = require "spec.fixtures.interpreter"
 local kernel = require "spec.fixtures.kernel"
@@ -111,13 +111,13 @@ describe("the file of a ledger", function()
   for _, deed in ipairs { DEEDS[1], DEEDS[5], DEEDS[10], DEEDS[13] } do
     it(deed[1] .. " is refused to a queue and to a worker", function()
       local client = world:client()
-      local function enqueue(name)
+      local function enqueue_one(name)
         return client:enqueue { { model = "videos", prompt = "a kite",
           duration = 5, path = folder .. name } }
       end
-      assert(enqueue "/a.mp4")
+      assert(enqueue_one "/a.mp4")
       sh(deed[2])
-      local list, err = enqueue "/b.mp4"
+      local list, err = enqueue_one "/b.mp4"
       assert.is_nil(list)
       assert.truthy(err.message:find(deed[3], 1, true), err.message)
       local done
@@ -131,12 +131,12 @@ describe("the file of a ledger", function()
 
   it("that was moved admits no request of a gateway, but those it has", function()
     local context = contexts.of(world:client { account = "alice" })
-    local first = assert(admit.run(context, world.params(), { key = "first" }))
+    local first = assert(enqueue.admit(context, world.params(), { key = "first" }))
     sh "mv @db@ @folder@/x"
-    local row, err = admit.run(context, world.params(), { key = "second" })
+    local row, err = enqueue.admit(context, world.params(), { key = "second" })
     assert.is_nil(row)
     assert.truthy(err.message:find("nothing was sent", 1, true), err.message)
-    assert.equal(first.row.order_id, assert(admit.run(context, world.params(),
+    assert.equal(first.row.order_id, assert(enqueue.admit(context, world.params(),
       { key = "first" })).row.order_id)
   end)
 
@@ -431,7 +431,7 @@ describe("the file of a ledger", function()
     end)
   end
 
-  local function enqueue(client, count)
+  local function enqueue_all(client, count)
     local list = {}
     for index = 1, count do
       list[index] = { model = "videos", prompt = "a kite", duration = 5,
@@ -443,7 +443,7 @@ describe("the file of a ledger", function()
   for _, deed in ipairs { DEEDS[2], DEEDS[5], DEEDS[12] } do
     it(deed[1] .. " under a worker: it saves what was bought, and ends", function()
       local client, told = world:client(), {}
-      assert(enqueue(client, 8))
+      assert(enqueue_all(client, 8))
       while_sending(deed[2], 2)
       local result, err = client:work { directory = folder,
         on_done = function(order, file, problem)
@@ -468,7 +468,7 @@ describe("the file of a ledger", function()
       for index = 1, method == "resume" and 3 or 0 do
         assert(create(client, "k" .. index))
       end
-      assert(method == "resume" or enqueue(client, 3))
+      assert(method == "resume" or enqueue_all(client, 3))
       local worker = crew:start({}, nil, method)
       crew:go(20, worker)
       assert.equal(3, world:billed())
@@ -489,7 +489,7 @@ describe("the file of a ledger", function()
     function()
       local client = world:client()
       local task = assert(create(client, "first"))
-      assert(enqueue(client, 1))
+      assert(enqueue_all(client, 1))
       client:close()
       local file_system = core.file_system
       finally(function() core.file_system = file_system end)

@@ -6,8 +6,8 @@
 -- It places COUNT orders of the account alice, who may have OPEN at a time, with
 -- the key KEY (empty: without), and writes a line for each verdict.
 
-local admit = require "starvideos.fleet.admit"
 local contexts = require "starvideos.context"
+local enqueue = require "starvideos.fleet.enqueue"
 local starvideos = require "starvideos"
 
 local ledger, key, open, count = ...
@@ -16,7 +16,7 @@ local context = contexts.of(assert(starvideos.new { api_key = "key",
   base_url = "http://127.0.0.1:1", ledger = ledger, account = "alice" }))
 
 for _ = 1, tonumber(count) do
-  local found, err = admit.run(context, { model = "videos", duration = 5,
+  local found, err = enqueue.admit(context, { model = "videos", duration = 5,
     prompt = "a kite" }, { key = key ~= "" and key or nil,
     terms = { open = tonumber(open) } })
   print(found and found.verdict or err)

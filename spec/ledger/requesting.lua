@@ -1,12 +1,12 @@
 -- What callers of a gateway ask of a ledger, whatever database it lies in: specs
 -- to be run over each.
 
-local admit = require "starvideos.fleet.admit"
 local assert = require "luassert"
 local busted = require "busted"
 local contexts = require "starvideos.context"
 local crews = require "spec.fixtures.crew"
 local databases = require "starvideos.ledger.database"
+local enqueue = require "starvideos.fleet.enqueue"
 local new_orders = require("starvideos.ledger.tasks").new
 local shell = require "starvideos.nginx.shell"
 local worlds = require "spec.ledger.world"
@@ -28,7 +28,7 @@ return worlds.behaviour("the requests of a gateway", function(each)
   end)
 
   local function place(client, options, changes)
-    return assert(admit.run(contexts.of(client), world.params(nil, changes),
+    return assert(enqueue.admit(contexts.of(client), world.params(nil, changes),
       options or {}))
   end
 

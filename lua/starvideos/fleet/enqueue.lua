@@ -1,12 +1,15 @@
---- Put a list of orders into the queue of the ledger: all of them or none.
--- Nothing is sent; workers do that.
+--- Put orders into the queue of the ledger: a list, all of it or nothing, or one
+-- order of a gateway's caller. Nothing is sent; workers do that.
 -- @module starvideos.fleet.enqueue
 
+local bodies = require "starvideos.provider.body"
 local errors = require "starvideos.errors"
 local json = require "starvideos.base.json"
 local order_lists = require "starvideos.fleet.order_list"
 local paths = require "starvideos.base.path"
-local queue_entry = require "starvideos.fleet.queue_entry"
+local validate = require "starvideos.order.validate"
+
+local _M = {}
 
 -- Orders that are staged in one transaction: others wait for it, and a server may
 -- be far away. So many at first, and at most; and the seconds that one should
@@ -17,6 +20,33 @@ local SHORT, LONG = 0.25, 1
 -- How often a list is tried of which another program enqueues some orders, too, and
 -- the pause after the first try, in seconds.
 local TRIES, PAUSE = 6, 0.5
+
+-- What the ledger is to hold of an order. A path that is relative leads to a folder
+-- of the worker that saves the video.
+local function wanted_of(context, entry, request)
+  local ledger = context.ledger
+  local is_here = entry.path ~= nil and paths.is_absolute(entry.path)
+  local key, other_key = entry.key, entry.other_key
+  if is_here and not entry.order.key then
+    key, other_key = ledger:key_of { path = entry.path, given = entry.given }
+  end
+  return {
+    key = key,
+    other_key = other_key,
+    take = entry.take,
+    path = entry.path,
+    machine = is_here and ledger.machine() or nil,
+    label = entry.label,
+    model = type(request.fields.model) == "string" and request.fields.model
+      or nil,
+    base_url = context.base_url,
+    params = ledger.text_of(request.fields, context.api_key),
+    body = request.body,
+    endpoint = request.endpoint,
+    cost = entry.price and entry.price.millionths,
+    currency = entry.price and entry.price.currency,
+  }
+end
 
 -- What keeps an order from being the one that is there under its key and take;
 -- after any other verdict it is that one.
@@ -226,7 +256,7 @@ end
 local function try(context, list, options, ask)
   local checked, err = order_lists.check(context, list, options,
     function(entry, request)
-      entry.wanted = queue_entry.wanted(context, entry, request)
+      entry.wanted = wanted_of(context, entry, request)
       entry.params = nil -- a list may be long
     end)
   if not checked or not checked.entries[1] then
@@ -260,7 +290,7 @@ end
 -- @tparam table options see `client:enqueue`
 -- @treturn ?table orders
 -- @treturn ?table err
-return function(context, list, options)
+function _M.run(context, list, options)
   local ask, orders, err, is_taken = options.confirm, nil, nil, nil
   for tries = 1, TRIES do
     orders, err, is_taken = try(context, list, options, ask)
@@ -274,3 +304,31 @@ return function(context, list, options)
   end
   return orders, err
 end
+
+--- Admit one order of a gateway's caller: checked and priced as a whole, decided
+-- in one transaction of the ledger.
+-- @tparam table context of a client with a ledger, whose account is the caller
+-- @tparam table params
+-- @tparam table options `key`, `attempt` (nil: not numbered), `began` (with
+--   `attempt`: now), `terms` (none), see `starvideos.ledger.requests`
+-- @treturn ?table see `starvideos.ledger.requests`
+-- @treturn ?table err: validation, ledger
+function _M.admit(context, params, options)
+  local model = type(params.model) == "string" and params.model or nil
+  local row = model and context.catalog:model(model)
+  local _, err = validate.before_sending(context, params, context.validation)
+  local request
+  if not err then
+    request, err = bodies.build(params, row)
+  end
+  if err then
+    return nil, err
+  end
+  local wanted = wanted_of(context, { order = options, take = 1,
+    key = options.key, price = validate.price(context, params, row) }, request)
+  wanted.attempt = options.attempt or 0
+  wanted.began = options.attempt and (options.began or context.ledger.clock())
+  return context.ledger:admit(wanted, options.terms or {})
+end
+
+return _M

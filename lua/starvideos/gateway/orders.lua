@@ -8,10 +8,10 @@
 -- (its path), `is_removed` (whether that was removed).
 -- @module starvideos.gateway.orders
 
-local admit = require "starvideos.fleet.admit"
 local c_locale = require "starvideos.base.c_locale"
 local callers = require "starvideos.gateway.callers"
 local contexts = require "starvideos.context"
+local enqueue = require "starvideos.fleet.enqueue"
 local errors = require "starvideos.errors"
 local limit_kinds = require "starvideos.ledger.limit_kinds"
 local order_feed = require "starvideos.gateway.order_feed"
@@ -194,7 +194,7 @@ function _M.place(app, caller, wanted)
   local ok, err = callers.hold_cap(app, caller)
   local found
   if ok then
-    found, err = admit.run(context_of(app, caller), wanted.params, {
+    found, err = enqueue.admit(context_of(app, caller), wanted.params, {
       key = wanted.key, attempt = wanted.attempt, began = wanted.began,
       terms = caller.limits })
   end

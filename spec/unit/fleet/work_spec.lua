@@ -1,5 +1,5 @@
-local admits = require "starvideos.fleet.admit"
 local crews = require "spec.fixtures.crew"
+local enqueue = require "starvideos.fleet.enqueue"
 local errors = require "starvideos.errors"
 local files = require "spec.fixtures.files"
 local saving = require "starvideos.fleet.saving"
@@ -60,7 +60,7 @@ describe("work", function()
   local function admit(count)
     local planner = select(2, crew:client())
     for index = 1, count do
-      assert(admits.run(planner, world.params(nil, { prompt = "p" .. index }),
+      assert(enqueue.admit(planner, world.params(nil, { prompt = "p" .. index }),
         {}))
     end
   end

@@ -1,8 +1,8 @@
 -- What a caller is told where an order was not placed, or may have been.
 
-local admit = require "starvideos.fleet.admit"
 local callers = require "starvideos.gateway.callers"
 local contexts = require "starvideos.context"
+local enqueue = require "starvideos.fleet.enqueue"
 local errors = require "starvideos.errors"
 local orders = require "starvideos.gateway.orders"
 local records = require "starvideos.ledger.record"
@@ -19,7 +19,7 @@ describe("an order that the ledger did not answer for", function()
   local app = { client = function() return {} end }
 
   local function refusal_of(err)
-    stub(admit, "run", nil, err)
+    stub(enqueue, "admit", nil, err)
     local entry, refusal = orders.place(app, { name = "ann", limits = {} },
       { params = {} })
     assert.is_nil(entry)
@@ -62,7 +62,7 @@ describe("an order that is barred by a limit of spend", function()
   local app = { client = function() return {} end }
 
   local function barred(is_own)
-    stub(admit, "run", { verdict = "barred", limit = "spend", cap = 45e6,
+    stub(enqueue, "admit", { verdict = "barred", limit = "spend", cap = 45e6,
       used = 44e6, currency = "USD", is_own = is_own, retry_after = 9 })
     local _, refusal = orders.place(app, { name = "ann", limits = {} },
       { params = {} })
@@ -84,7 +84,7 @@ describe("a repeated order whose parameters were deleted", function()
     stub(contexts, "of", {})
     stub(callers, "hold_cap", true)
     stub(records, "order", { id = ("0a"):rep(16), state = "failed", params = {} })
-    stub(admit, "run", { verdict = "known", row = {} })
+    stub(enqueue, "admit", { verdict = "known", row = {} })
     local entry = orders.place({ folder = "/f", settings = {},
       client = function() return {} end }, { name = "ann", limits = {} },
       { params = { prompt = "a kite" } })

@@ -40,7 +40,7 @@ describe("the account of a gateway's caller", function()
   end
 
   local function place(cost_seconds)
-    assert(require "starvideos.fleet.admit".run(
+    assert(require "starvideos.fleet.enqueue".admit(
       contexts.of(app.client "ann"), { model = "videos", prompt = "Rain",
         duration = cost_seconds }, {}))
   end
