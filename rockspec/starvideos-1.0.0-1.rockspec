@@ -145,7 +145,6 @@ build = {
     ["starvideos.host.scheduler"] = "lua/starvideos/host/scheduler.lua",
     ["starvideos.host.yieldable"] = "lua/starvideos/host/yieldable.lua",
     ["starvideos"] = "lua/starvideos/init.lua",
-    ["starvideos.ledger.archive"] = "lua/starvideos/ledger/archive.lua",
     ["starvideos.ledger.changes"] = "lua/starvideos/ledger/changes.lua",
     ["starvideos.ledger.database"] = "lua/starvideos/ledger/database.lua",
     ["starvideos.ledger.event_outbox"] = "lua/starvideos/ledger/event_outbox.lua",

@@ -13,7 +13,7 @@ local _M = {}
 _M.names = { "DBI", "starvideos.provider.address", "starvideos.base.c_locale",
   "starvideos.base.json", "starvideos.base.redact", "starvideos.base.utf8" }
 for name in (
-  "archive changes database executor history lease"
+  "changes database executor history lease"
   .. " limit_kinds limit_settings limit_sql limits location manual_changes orders"
   .. " owner queue queue_stops recount requests restoration schema sessions states store tasks"
   .. " transitions untold workers"

@@ -1,7 +1,7 @@
 --- How an order is placed: recorded, or found under its key and take.
 -- @module starvideos.ledger.orders
 
-local archive = require "starvideos.ledger.archive"
+local history = require "starvideos.ledger.history"
 local changes = require "starvideos.ledger.changes"
 local leases = require "starvideos.ledger.lease"
 local schema = require "starvideos.ledger.schema"
@@ -187,8 +187,8 @@ function _M.restage(store, caller, row, wanted, batch)
 end
 
 local function has_params(row, wanted)
-  if row.params_form == archive.FORM then
-    return row.params == archive.digest(wanted.params)
+  if row.params_form == history.ARCHIVED then
+    return row.params == history.digest(wanted.params)
   end
   return row.params == wanted.params
 end

@@ -2,7 +2,7 @@
 -- at a time, listed and deleted by their callers. A caller is an account.
 -- @module starvideos.ledger.requests
 
-local archive = require "starvideos.ledger.archive"
+local history = require "starvideos.ledger.history"
 local leases = require "starvideos.ledger.lease"
 local changes = require "starvideos.ledger.changes"
 local orders = require "starvideos.ledger.orders"
@@ -224,7 +224,7 @@ end
 --   (whether the limit of spend is the caller's alone)
 -- @treturn ?table err
 function _M.admit(store, caller, wanted, terms)
-  wanted.request = archive.digest(wanted.params)
+  wanted.request = history.digest(wanted.params)
   return store:transaction(function()
     local ok, err = store:lock()
     if not ok then
@@ -344,7 +344,7 @@ function _M.delete(store, caller, order_id, account)
     local count
     count, err = store:write(DELETE, caller.now, order_id, account)
     if count == 1 then
-      count, err = store:write(archive.DROP_BODY, order_id)
+      count, err = store:write(history.DROP_BODY, order_id)
       return count and true, err
     end
     return count and false, err

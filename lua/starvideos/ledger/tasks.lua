@@ -18,7 +18,6 @@
 -- @classmod starvideos.ledger.tasks
 
 local address = require "starvideos.provider.address"
-local archive = require "starvideos.ledger.archive"
 local manual_changes = require "starvideos.ledger.manual_changes"
 local queue_stops = require "starvideos.ledger.queue_stops"
 local history = require "starvideos.ledger.history"
@@ -436,7 +435,7 @@ for name, act in pairs { stage = queue.stage, enqueue_staged = queue.enqueue,
   probe = queue_stops.probe, hold = queue_stops.hold, halt = queue_stops.halt,
   suspect = queue_stops.suspect, continue = queue_stops.continue, pulse = queue_stops.pulse,
   history = history.list, states = history.states, status = history.status,
-  archive = archive.page, admit = requests.admit, requests = requests.list,
+  archive = history.archive, admit = requests.admit, requests = requests.list,
   usage = requests.usage, delete_request = requests.delete,
   removed = requests.removed, begin_session = sessions.begin,
   has_session = sessions.has, end_session = sessions.finish } do

@@ -2,7 +2,7 @@
 -- before, whether something was bought, and what to do.
 -- @module starvideos.order.refusal
 
-local archive = require "starvideos.ledger.archive"
+local history = require "starvideos.ledger.history"
 local errors = require "starvideos.errors"
 local record = require "starvideos.ledger.record"
 
@@ -56,7 +56,7 @@ end
 
 local function words_of(row, wanted)
   local column = row.base_url ~= wanted.base_url and "base_url" or "params"
-  local is_archived = column == "params" and row.params_form == archive.FORM
+  local is_archived = column == "params" and row.params_form == history.ARCHIVED
   return { key = wanted.key, take = wanted.take, account = wanted.account,
     owner = row.account, id = row.order_id,
     before = is_archived and "others, which were archived" or row[column],
