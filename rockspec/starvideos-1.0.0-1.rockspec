@@ -86,7 +86,6 @@ build = {
     ["starvideos.cli.serve"] = "lua/starvideos/cli/serve.lua",
     ["starvideos.cli.status"] = "lua/starvideos/cli/status.lua",
     ["starvideos.cli.table"] = "lua/starvideos/cli/table.lua",
-    ["starvideos.cli.terminal"] = "lua/starvideos/cli/terminal.lua",
     ["starvideos.cli.values"] = "lua/starvideos/cli/values.lua",
     ["starvideos.cli.versions"] = "lua/starvideos/cli/versions.lua",
     ["starvideos.cli.width"] = "lua/starvideos/cli/width.lua",

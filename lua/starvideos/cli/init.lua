@@ -15,12 +15,65 @@ local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
 local ledger = require "starvideos.cli.ledger"
 local status = require "starvideos.cli.status"
-local terminals = require "starvideos.cli.terminal"
 local utf8 = require "starvideos.base.utf8"
 local versions = require "starvideos.cli.versions"
 local work = require "starvideos.cli.work"
 
 local _M = {}
+
+-- The streams of a person at a terminal are in UTF-8. A console of Windows gives and
+-- takes texts of the code page, unless it is asked for all characters there are.
+
+-- How long a call may keep Ctrl-C from being noticed.
+local NOTICE_SECONDS = 0.1
+
+--- Wait for a line from the person at the terminal, wherever stdin comes from.
+-- Ctrl-C is raised between two looks.
+-- @treturn ?string without its end; nil where there will be none
+function _M.read_line()
+  local line
+  repeat
+    line = core.read_terminal(NOTICE_SECONDS)
+  until line ~= nil
+  return line or nil
+end
+
+local function is_console(descriptor)
+  return core.system() == "windows" and core.is_terminal(descriptor)
+end
+
+-- All that is typed until the end, which is Ctrl-Z there.
+local function read_all()
+  local lines = {}
+  for line in _M.read_line do
+    lines[#lines + 1] = line .. "\n"
+  end
+  return table.concat(lines)
+end
+
+--- What stdin gives.
+-- @tparam file stdin
+-- @treturn table with `read`
+function _M.input(stdin)
+  return is_console(0) and { read = read_all } or stdin
+end
+
+--- What takes texts for stdout or stderr.
+-- @tparam number descriptor
+-- @tparam file stream
+-- @treturn table with `write` and `flush`
+function _M.output(descriptor, stream)
+  if not is_console(descriptor) then
+    return stream
+  end
+  return {
+    write = function(self, ...)
+      local ok, why = core.write_terminal(descriptor, table.concat { ... })
+      return ok and self, why
+    end,
+    flush = function() return true end,
+  }
+end
 
 -- What each command does.
 local functions = {}
@@ -41,10 +94,10 @@ local function can_ask(stdin_is_taken)
 end
 
 local function real_environment()
-  local stderr = terminals.output(2, io.stderr)
+  local stderr = _M.output(2, io.stderr)
   return {
-    stdin = terminals.input(io.stdin),
-    stdout = terminals.output(1, io.stdout),
+    stdin = _M.input(io.stdin),
+    stdout = _M.output(1, io.stdout),
     stderr = stderr,
     getenv = core.getenv,
     terminal = function() return core.is_terminal(2) end,
@@ -53,7 +106,7 @@ local function real_environment()
     ask = function(question)
       stderr:write(utf8.shown(question))
       stderr:flush()
-      return terminals.read_line() or ""
+      return _M.read_line() or ""
     end,
     size = function() return core.terminal_size(2) end,
     stdout_size = function() return core.terminal_size(1) end,
