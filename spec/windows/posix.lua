@@ -229,7 +229,7 @@ return {
     ["the map of the house names only files that are there"]
       = "it opens folders as files",
   },
-  ["spec/unit/cli/log_spec.lua"] = {
+  ["spec/unit/cli/console_spec.lua"] = {
     ["the log of events has whole lines where several processes write to it"] = APPEND,
   },
   ["spec/unit/rules/validate_spec.lua"] = {

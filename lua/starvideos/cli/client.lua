@@ -3,11 +3,11 @@
 -- @module starvideos.cli.client
 
 local arguments = require "starvideos.cli.arguments"
+local consoles = require "starvideos.cli.console"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
 local keys = require "starvideos.cli.key"
 local locations = require "starvideos.ledger.location"
-local log = require "starvideos.cli.log"
 local options = require "starvideos.options"
 local redact = require "starvideos.base.redact"
 local starvideos = require "starvideos"
@@ -79,7 +79,7 @@ end
 -- A job goes on without its log.
 local function open_log(job)
   local path = job.options.log
-  return path and log.new(path, function(why)
+  return path and consoles.log(path, function(why)
     job.console:note(redact.text(("the log %s cannot be written (%s); the"
       .. " command goes on without it"):format(path, why)),
       { event = "log", failure = redact.text(why) })

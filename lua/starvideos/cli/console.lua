@@ -1,13 +1,54 @@
---- Where results, notes and progress go: JSON on stdout, the rest on stderr.
+--- Where results, notes and progress go: JSON on stdout, the rest on stderr. And the
+-- log of events: a line of JSON for each. Its file is opened for each line, and the
+-- line written as a whole to its end, so that several processes may write to one file,
+-- and a log that was moved away is begun again.
 -- @module starvideos.cli.console
 
 local c_locale = require "starvideos.base.c_locale"
+local core = require "starvideos.core"
 local events = require "starvideos.events"
+local files = require "starvideos.base.file"
 local json = require "starvideos.base.json"
 local records = require "starvideos.cli.records"
 local redact = require "starvideos.base.redact"
-local screens = require "starvideos.cli.screen"
 local utf8 = require "starvideos.base.utf8"
+
+local _M = {}
+
+-- Lines at the end of a terminal, redrawn in place. The cursor rests at the beginning
+-- of the first: a terminal that wraps lines again when its window becomes narrower
+-- keeps it there, and the next drawing overwrites or erases what it made of the lines
+-- below.
+local Screen = {}
+Screen.__index = Screen
+
+-- A terminal may take a character for wider than it is here: then its line is cut
+-- at the right, and does not wrap.
+local NO_WRAP, WRAP = "\27[?7l", "\27[?7h"
+local END_OF_LINE, ALL_BELOW = "\27[K", "\27[J"
+
+--- Draw lines in place of those that are there.
+-- @tparam table lines each fit for the width of the terminal; fewer than it has
+--   rows
+function Screen:draw(lines)
+  if #lines == 0 then
+    return self:erase()
+  end
+  local up = #lines > 1 and ("\27[%dA"):format(#lines - 1) or ""
+  self.stream:write("\r" .. NO_WRAP
+    .. table.concat(lines, END_OF_LINE .. "\r\n") .. ALL_BELOW .. WRAP .. "\r"
+    .. up)
+  self.stream:flush()
+  self.is_drawn = true
+end
+
+--- Erase the lines; what is written next stands where they were.
+function Screen:erase()
+  if self.is_drawn then
+    self.stream:write("\r" .. ALL_BELOW)
+    self.is_drawn = false
+  end
+end
 
 local Console = {}
 Console.__index = Console
@@ -21,12 +62,12 @@ local EPIPE = 32
 --- Seconds as people read them.
 -- @tparam number seconds
 -- @treturn string such as 1:05
-local function clock_text(seconds)
+function _M.clock_text(seconds)
   return ("%d:%02d"):format(math.floor(seconds / 60),
     math.floor(seconds % 60))
 end
 
-local function bar(share, cells)
+function _M.bar(share, cells)
   local filled = math.floor(share * cells + 0.5)
   return "[" .. ("#"):rep(filled) .. ("."):rep(cells - filled) .. "]"
 end
@@ -55,15 +96,15 @@ end
 -- @tparam ?number elapsed seconds
 -- @tparam number width columns
 -- @treturn string
-local function progress_line(what, share, elapsed, width)
+function _M.progress_line(what, share, elapsed, width)
   local room = math.max(1, width - 1)
   share = share and math.max(0, math.min(1, share))
   local percent = share and math.floor(share * 100 + 0.5) .. "%"
   local aligned = percent and ("%4s"):format(percent)
-  local time = elapsed and clock_text(elapsed)
+  local time = elapsed and _M.clock_text(elapsed)
   local cells = math.min(BAR_CELLS,
     room - #together("  ", what, aligned, "[]", time))
-  local drawn = share and cells >= FEWEST_CELLS and bar(share, cells)
+  local drawn = share and cells >= FEWEST_CELLS and _M.bar(share, cells)
   local forms = { together("  ", what, aligned, drawn, time),
     together(" ", what, percent, time), together(" ", what, percent) }
   for _, form in ipairs(forms) do
@@ -107,7 +148,7 @@ function Console:progress(what, share, elapsed)
     return
   elseif self.terminal then
     local width = self.size() or USUAL_WIDTH
-    local text = progress_line(utf8.shown(what), share, elapsed, width)
+    local text = _M.progress_line(utf8.shown(what), share, elapsed, width)
     self.drawn, text = text, text .. self:blanks(width, #text)
     tell(self, "\r", text)
   elseif what ~= self.last_told then
@@ -260,8 +301,6 @@ function Console:failure(err, advice, subject)
   end
 end
 
-local _M = { progress_line = progress_line, clock_text = clock_text, bar = bar }
-
 --- Make a console.
 -- @tparam table env `stdout`, `stderr`, `terminal`, `size`, `getenv` and
 --   `lose_reader` (functions; the last is called when nobody reads stderr any more)
@@ -277,8 +316,90 @@ function _M.new(env, options)
     quiet = options.quiet,
     lose_reader = env.lose_reader,
     drawn = "",
-    screen = screens.new(env.stderr),
+    screen = setmetatable({ stream = env.stderr, is_drawn = false }, Screen),
   }, Console)
+end
+
+-- Nobody measures anything more finely.
+local MICRO = 1e6
+
+-- What a listener raised, or a path, may hold any bytes; a number none that JSON
+-- knows.
+local function encoded(value)
+  if type(value) == "string" then
+    value = utf8.valid(value)
+  elseif type(value) == "number" and value % 1 ~= 0 then
+    value = math.floor(value * MICRO + 0.5) / MICRO
+  end
+  local ok, text = pcall(json.encode, value)
+  return ok and text or "null"
+end
+
+--- An event as a line of a log: a JSON object, `at` and `name` first, and then
+-- the fields in the order of `starvideos.events`.
+-- @tparam table event
+-- @treturn string without the end of the line
+function _M.log_line(event)
+  local items = { '"at":' .. encoded(event.at),
+    '"name":' .. encoded(event.name) }
+  for _, field in ipairs(events.fields(event.name)) do
+    local value = event[field[1]]
+    if value ~= nil and field[1] ~= "at" then
+      items[#items + 1] = ('"%s":%s'):format(field[1], encoded(value))
+    end
+  end
+  return utf8.shown("{" .. table.concat(items, ",") .. "}")
+end
+
+-- Without a buffer every write is one of the system's.
+local function open(path)
+  local file, problem = files.open(path, "ab")
+  if io.type(file) then
+    file:setvbuf "no"
+  end
+  return file, problem
+end
+
+-- A pipe ends for its reader when it is closed, so that it stays open.
+local function append(self, text)
+  local file, problem = self.file, nil
+  if not file then
+    file, problem = open(self.path)
+  end
+  if not file then
+    return nil, problem
+  end
+  local written
+  written, problem = file:write(text)
+  if core.kind(self.path) == "other" then
+    self.file = file
+    return written, problem
+  end
+  local closed, why = file:close()
+  return written and closed, problem or why
+end
+
+--- Make a log. Its file is created at once, so that one that cannot be written is
+-- told before anything is ordered.
+-- @tparam string path
+-- @tparam function complain called with the reason the first time that the file
+--   cannot be written
+-- @treturn function takes an event
+function _M.log(path, complain)
+  local self, has_failed = { path = path }, false
+  local is_cut -- a full disk may have taken the beginning of a line
+  local function write(text)
+    local ok, problem = append(self, is_cut and "\n" .. text or text)
+    is_cut = not ok
+    if not ok and not has_failed then
+      has_failed = true
+      complain(tostring(problem))
+    end
+  end
+  write ""
+  return function(event)
+    write(_M.log_line(event) .. "\n")
+  end
 end
 
 return _M

@@ -1,9 +1,9 @@
 local command = require "spec.fixtures.command"
+local consoles = require "starvideos.cli.console"
 local core = require "starvideos.core"
 local events = require "starvideos.events"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.base.json"
-local log = require "starvideos.cli.log"
 local shell = require "starvideos.nginx.shell"
 
 local LUA = rawget(_G, "jit") and "luajit" or _VERSION:lower():gsub(" ", "")
@@ -36,7 +36,7 @@ describe("the log of events", function()
     function()
       assert.equal('{"at":1.5,"name":"exchange","operation":"query",'
         .. '"task_id":"video_1","method":"GET","url":"https://a/b",'
-        .. '"status":200,"elapsed":0.25}', log.line { name = "exchange",
+        .. '"status":200,"elapsed":0.25}', consoles.log_line { name = "exchange",
         status = 200, url = "https://a/b", at = 1.5, elapsed = 0.25,
         task_id = "video_1", method = "GET", operation = "query" })
       for _, row in ipairs(events.list) do
@@ -46,7 +46,7 @@ describe("the log of events", function()
           wanted[#wanted + 1] = field[1]
         end
         local names = {}
-        for name in log.line(event):gmatch '"([%w_]+)":' do
+        for name in consoles.log_line(event):gmatch '"([%w_]+)":' do
           names[#names + 1] = name
         end
         assert.same(wanted, names)
@@ -55,27 +55,27 @@ describe("the log of events", function()
 
   it("has times to the microsecond", function()
     assert.equal('{"at":1795376301.401166,"name":"order","elapsed":0.040356}',
-      log.line { name = "order", at = 1795376301.4011655,
+      consoles.log_line { name = "order", at = 1795376301.4011655,
         elapsed = 0.040355682373046875 })
   end)
 
   it("is JSON whatever a text holds", function()
-    local line = log.line { name = "ledger", at = 1, failure = 'a"\n\255\0' }
+    local line = consoles.log_line { name = "ledger", at = 1, failure = 'a"\n\255\0' }
     assert.equal('a"\n\\xFF\\x00', json.decode(line).failure)
     assert.is_nil(line:find "\n")
-    line = log.line { name = "ledger", failure = "\27[2J\194\1552J\226\128\174" }
+    line = consoles.log_line { name = "ledger", failure = "\27[2J\194\1552J\226\128\174" }
     assert.equal('{"at":null,"name":"ledger","failure":"\\u001b[2J\\u009b2J\\u202e"}',
       line)
-    assert.equal('{"at":null,"name":"ledger"}', log.line { name = "ledger",
+    assert.equal('{"at":null,"name":"ledger"}', consoles.log_line { name = "ledger",
       at = 0 / 0 })
   end)
 
   it("is appended to, and begun again where it was moved away", function()
-    local write = log.new(path, complain)
+    local write = consoles.log(path, complain)
     write { name = "ledger", at = 1 }
     assert(os.rename(path, path .. ".1"))
     write { name = "ledger", at = 2 }
-    log.new(path, complain) { name = "ledger", at = 3 }
+    consoles.log(path, complain) { name = "ledger", at = 3 }
     assert.same({ '{"at":1,"name":"ledger"}' }, lines_of(path .. ".1"))
     assert.same({ '{"at":2,"name":"ledger"}', '{"at":3,"name":"ledger"}' },
       lines_of(path))
@@ -84,7 +84,7 @@ describe("the log of events", function()
 
   it("tells once that it cannot be written, and is written once it can",
     function()
-      local write = log.new(folder .. "/none/events.jsonl", complain)
+      local write = consoles.log(folder .. "/none/events.jsonl", complain)
       write { name = "ledger", at = 1 }
       write { name = "ledger", at = 2 }
       assert.equal(1, #complaints)
@@ -112,7 +112,7 @@ describe("the log of events", function()
     finally(function()
       core.open = open
     end)
-    local write = log.new(path, complain)
+    local write = consoles.log(path, complain)
     write { name = "ledger", at = 1 }
     is_full = false
     write { name = "ledger", at = 2 }
@@ -122,7 +122,7 @@ describe("the log of events", function()
   end)
 
   it("has whole lines where several processes write to it", function()
-    local program = ("local write = require('starvideos.cli.log').new(%q, print)"
+    local program = ("local write = require('starvideos.cli.console').log(%q, print)"
       .. " for at = 1, 300 do write { name = 'ledger', at = at,"
       .. " failure = ('x'):rep(5000) } end"):format(path)
     shell.run(shell.fill("for i in 1 2 3; do @lua@ -e @program@ & done; wait",
