@@ -76,7 +76,7 @@ local _M = {}
 -- @field check_outside (frame poll) `(call)` raises within an operation
 --   (client)
 -- @field run (frame poll) `([seconds])` updates until no operation is under
---   way; see `starvideos.host.own_loop` (client)
+--   way (client)
 -- @field rest (frame poll) `(seconds, body, argument)` sleeps where the caller
 --   does nothing afterwards: `body` goes on in a coroutine of its own (wait)
 -- @field sleep_outside (frame poll) `(seconds)` sleeps around all operations,
@@ -156,11 +156,12 @@ local _M = {}
 
 local core = require "starvideos.core"
 
-local modules = {
-  block = "starvideos.host.block",
-  frame = "starvideos.host.frame",
-  poll = "starvideos.host.poll",
-  ngx = "starvideos.host.ngx",
+-- The module of each, and its function that makes one.
+local makers = {
+  block = { "starvideos.host.block", "new" },
+  frame = { "starvideos.host.loop", "frame" },
+  poll = { "starvideos.host.loop", "poll" },
+  ngx = { "starvideos.host.ngx", "new" },
 }
 
 -- Where nginx runs Lua, blocking would hold up all its requests.
@@ -187,7 +188,8 @@ function _M.new(options, level)
   elseif options.transport == "resty_http" and name ~= "ngx" then
     error("the transport resty_http needs the runtime ngx", level + 1)
   end
-  return require(modules[name]).new(options), name
+  local module, maker = makers[name][1], makers[name][2]
+  return require(module)[maker](options), name
 end
 
 return _M

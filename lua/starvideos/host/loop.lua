@@ -1,10 +1,10 @@
---- What the runtimes `frame` and `poll` have in common: operations run in
--- coroutines and go on when the host calls `update`. Threads of the engine do
--- the network and the disk.
+--- The runtimes of loops, `frame` for games and `poll` for event loops:
+-- operations run in coroutines and go on when the host calls `update`. Threads of
+-- the engine do the network and the disk. For programs that have no loop there is
+-- `run`, which updates, and sleeps until something may go on.
 -- @module starvideos.host.loop
 
 local block = require "starvideos.host.block"
-local own_loop = require "starvideos.host.own_loop"
 local schedulers = require "starvideos.host.scheduler"
 local yieldable = require "starvideos.host.yieldable"
 
@@ -13,14 +13,22 @@ local _M = {}
 local Loop = {}
 Loop.__index = Loop
 
---- The methods, for runtimes that have more.
-_M.methods = Loop
+local is_interrupt = block.methods.is_interrupt
+
+-- Seconds of an update whose caller does not say. In a frame as a rule enough for
+-- one operation to go on, and too little for anybody to notice; in an event loop
+-- the shortest time that the timers of most know.
+local FRAME_SECONDS, POLL_SECONDS = 0.00005, 0.001
 
 -- Updates after which a queue that does not drain gets twice the time.
 local PATIENCE = 16
 
 -- Between looks at what is still under way when the runtime is closed.
 local CLOSING_SECONDS = 0.001
+
+-- The longest sleeps of `run`; while something is under way the host may have
+-- closed what wakes it.
+local LONG_SECONDS, LOOK_SECONDS = 3600, 1
 
 --- Seconds of a clock that only goes forward.
 -- @treturn number
@@ -345,15 +353,107 @@ function Loop:check_outside(call)
   end
 end
 
---- Let operations go on until none is under way; see
--- `starvideos.host.own_loop`.
--- @function Loop:run
-Loop.run = own_loop.run
+local function is_under_way(source)
+  return source and source:in_flight() > 0
+end
 
---- Let time pass outside of all operations, which go on meanwhile; see
--- `starvideos.host.own_loop`.
--- @function Loop:sleep_outside
-Loop.sleep_outside = own_loop.sleep
+-- Sleeps until the next update is due: true, or nil and why not to go on. The
+-- notifier is reset first: what ends from then on wakes the sleep.
+local function sleep_until_due(self, longest)
+  if self.made then
+    self.made:clear()
+  end
+  local most = (is_under_way(self.made) or is_under_way(self.actor))
+    and LOOK_SECONDS or LONG_SECONDS
+  local seconds = math.min(longest, self:timeout() or most, most)
+  if seconds <= 0 then
+    return true
+  elseif self.pause then
+    return self.pause(seconds)
+  end
+  (self.made or self.actor or self.network()):wait(seconds)
+  return true
+end
+
+local function turn(self, left, has_ended)
+  self:update()
+  if not has_ended() then
+    local ok, why = sleep_until_due(self, left)
+    return ok == nil and why or nil
+  end
+end
+
+-- Takes turns until it is over: true, or nil and why not.
+local function turns(self, until_then, has_ended)
+  while not has_ended() do
+    local left = until_then - self:now()
+    if left <= 0 then
+      return nil, "timeout"
+    end
+    local why = turn(self, left, has_ended)
+    if why then
+      return nil, why
+    end
+  end
+  return true
+end
+
+-- The same with Ctrl-C, which may come between any two instructions, the loop's
+-- own among them: true, or nil and "timeout" or why a pause or Ctrl-C has ended
+-- it, and what was raised.
+local function go_on(self, seconds, has_ended)
+  local ok, done, why = pcall(turns, self, self:now() + seconds, has_ended)
+  if ok then
+    return done, why
+  elseif not is_interrupt(done) then
+    error(done, 0)
+  end
+  return nil, "interrupted", done
+end
+
+-- Says of each order on the wire that its answer is waited for.
+local function tell_of_orders(self)
+  local listeners = {}
+  for _, fiber in pairs(self.scheduler.waiting) do
+    listeners[#listeners + 1] = fiber.request.on_interrupt
+  end
+  for _, listener in ipairs(listeners) do
+    listener()
+  end
+end
+
+--- Let operations go on until none is under way. Ctrl-C ends their waits;
+-- orders on the wire get their answers, unless it comes once more.
+-- @tparam[opt] number seconds
+-- @treturn ?boolean true
+-- @treturn ?string "timeout", "interrupted" or why the caller's own `sleep`
+--   ended
+-- @raise the second Ctrl-C
+function Loop:run(seconds)
+  local function has_ended()
+    return not self:is_busy() or not self.scheduler:is_busy()
+  end
+  local done, why = go_on(self, seconds or math.huge, has_ended)
+  if done or why == "timeout" then
+    return done, why
+  end
+  self:cancel_all "interrupted"
+  tell_of_orders(self)
+  local _, again, raised = go_on(self, math.huge, has_ended)
+  if again then
+    error(raised or again, 0)
+  end
+  return nil, why
+end
+
+--- Let time pass outside of all operations, which go on meanwhile.
+-- @tparam number seconds
+-- @treturn ?boolean true
+-- @treturn ?string "interrupted", or why the caller's own `sleep` ended
+function Loop:sleep_outside(seconds)
+  local _, why = go_on(self, seconds, function() return false end)
+  return why == "timeout" or nil, why
+end
 
 --- Cancel what is under way and close the engine. Orders on the wire get their
 -- answers first, which takes as long as an exchange may.
@@ -373,14 +473,63 @@ function Loop:close()
   self.inline:close()
 end
 
---- Make a runtime.
--- @tparam table options `transport` (function), `clock` (function), `ca_file`,
---   `max_in_flight`; the engine's threads start with the first request
--- @tparam number budget seconds that an update takes where its caller does not
---   say
--- @tparam[opt] table methods default those that both runtimes have
--- @treturn table runtime
-function _M.new(options, budget, methods)
+-- What an event loop needs besides, which watches a descriptor: `pollfd`, `events`
+-- and `timeout` mean what they mean to cqueues and lua-http.
+local Poll = setmetatable({}, { __index = Loop })
+Poll.__index = Poll
+
+--- Wake the host for work that it knows nothing of.
+function Poll:notify()
+  self.network():wake()
+  if self.host then
+    self.host.wake()
+  end
+end
+
+--- What wakes the host; others may use it too.
+-- @return notifier of the network
+function Poll:notifier()
+  return self.network():notifier()
+end
+
+--- Attach the adapter of a loop, or detach it.
+-- @tparam ?table host with the functions `wake()`, called for work that was
+--   begun or cancelled outside of `update`, and `stop()`, called before the
+--   descriptor is closed
+function Poll:attach(host)
+  self.host = host
+end
+
+--- Whether the adapter of a loop is attached.
+-- @treturn boolean
+function Poll:is_attached()
+  return self.host ~= nil
+end
+
+--- Resume coroutines that may go on, until the time is up; at least one.
+-- @tparam[opt] number seconds
+function Poll:update(seconds)
+  if self.made then
+    self.made:clear()
+  end
+  Loop.update(self, seconds)
+end
+
+--- The descriptor that becomes readable when there is something to do.
+-- @treturn number
+function Poll:pollfd()
+  return self.network():pollfd()
+end
+
+--- Cancel what is under way and close the engine.
+function Poll:close()
+  if self.host then
+    self.host.stop()
+  end
+  Loop.close(self)
+end
+
+local function new(options, budget, methods)
   local self = setmetatable({
     budget = budget,
     behind = 0, -- updates in a row that left something to do
@@ -391,7 +540,7 @@ function _M.new(options, budget, methods)
     inline = block.new(options),
     pending = {}, -- messages that are waited for, by their numbers
     abandoned = {}, -- the numbers of those whose waits have ended early
-  }, methods or Loop)
+  }, methods)
   function self.network()
     self.made = self.made or require("starvideos.curl").network {
       ca_file = options.ca_file,
@@ -403,6 +552,21 @@ function _M.new(options, budget, methods)
     self.network() -- now: to load libcurl takes longer than a frame
   end
   return self
+end
+
+--- Make the runtime of a game loop, which calls `client:update()` once a frame.
+-- @tparam table options `transport` (function), `clock` (function), `ca_file`,
+--   `max_in_flight`; the engine's threads start with the first request
+-- @treturn table runtime
+function _M.frame(options)
+  return new(options, FRAME_SECONDS, Loop)
+end
+
+--- Make the runtime of an event loop.
+-- @tparam table options the same
+-- @treturn table runtime
+function _M.poll(options)
+  return new(options, POLL_SECONDS, Poll)
 end
 
 return _M

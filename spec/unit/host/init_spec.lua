@@ -2,7 +2,6 @@
 -- runtimes have, and that their callers look for.
 
 local runtimes = require "starvideos.host"
-local loop = require "starvideos.host.loop"
 local shell = require "starvideos.nginx.shell"
 
 local NAMES = { "block", "frame", "poll", "ngx" }
@@ -36,7 +35,7 @@ local function methods_of(name)
     for method in pairs(place) do
       methods[method] = true
     end
-    place = place ~= loop.methods and (getmetatable(place) or {}).__index
+    place = (getmetatable(place) or {}).__index
   end
   return methods
 end

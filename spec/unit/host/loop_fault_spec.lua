@@ -3,7 +3,7 @@
 
 local block = require "starvideos.host.block"
 local drivers = require "spec.fixtures.driver"
-local frame = require "starvideos.host.frame"
+local frame = require("starvideos.host.loop").frame
 
 local loop, runtime, made, start, pass, answer
 

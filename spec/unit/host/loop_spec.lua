@@ -2,7 +2,7 @@
 -- drives.
 
 local drivers = require "spec.fixtures.driver"
-local frame = require "starvideos.host.frame"
+local frame = require("starvideos.host.loop").frame
 
 local loop, runtime, made, start, pass, answer
 

@@ -3,7 +3,7 @@
 
 local core = require "starvideos.core"
 local drivers = require "spec.fixtures.driver"
-local frame = require "starvideos.host.frame"
+local frame = require("starvideos.host.loop").frame
 local handles = require "starvideos.host.handle"
 local send = require "starvideos.order.send"
 local slots = require "starvideos.order.create_limit"
@@ -123,7 +123,7 @@ describe("a slot", function()
   local runtime, queue
 
   before_each(function()
-    runtime = frame.new { clock = clock }
+    runtime = frame { clock = clock }
     queue = slots.new(1)
   end)
 

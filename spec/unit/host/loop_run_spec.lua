@@ -188,7 +188,7 @@ describe("a script", function()
   it("sleeps for seconds", function()
     for _, wrong in ipairs { "5", -1, 0 / 0, {} } do
       local _, raised = pcall(function() new_client("block"):sleep(wrong) end)
-      assert.matches("^spec/unit/host/run_spec.lua:%d+: sleep takes a number of seconds",
+      assert.matches("^spec/unit/host/loop_run_spec.lua:%d+: sleep takes a number of seconds",
         raised)
     end
   end)

@@ -1,7 +1,7 @@
 -- The runtime of event loops, over an engine that the spec drives.
 
 local drivers = require "spec.fixtures.driver"
-local poll = require "starvideos.host.poll"
+local poll = require("starvideos.host.loop").poll
 
 local loop, runtime, made, start, pass, answer
 
