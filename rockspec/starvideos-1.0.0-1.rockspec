@@ -87,7 +87,6 @@ build = {
     ["starvideos.cli.values"] = "lua/starvideos/cli/values.lua",
     ["starvideos.cli.versions"] = "lua/starvideos/cli/versions.lua",
     ["starvideos.cli.width"] = "lua/starvideos/cli/width.lua",
-    ["starvideos.cli.work"] = "lua/starvideos/cli/work.lua",
     ["starvideos.client"] = "lua/starvideos/client.lua",
     ["starvideos.client_fleet"] = "lua/starvideos/client_fleet.lua",
     ["starvideos.context"] = "lua/starvideos/context.lua",

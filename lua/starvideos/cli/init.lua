@@ -17,7 +17,6 @@ local ledger = require "starvideos.cli.ledger"
 local status = require "starvideos.cli.status"
 local utf8 = require "starvideos.base.utf8"
 local versions = require "starvideos.cli.versions"
-local work = require "starvideos.cli.work"
 
 local _M = {}
 
@@ -77,7 +76,7 @@ end
 
 -- What each command does.
 local functions = {}
-for _, module in ipairs { batch, commands, ledger, status, work } do
+for _, module in ipairs { batch, commands, ledger, status } do
   for name, run in pairs(module) do
     functions[name] = arguments.is_command(name) and run or nil
   end
