@@ -136,7 +136,6 @@ build = {
     ["starvideos.host.resty_http.target"] = "lua/starvideos/host/resty_http/target.lua",
     ["starvideos.host.resty_http.watch"] = "lua/starvideos/host/resty_http/watch.lua",
     ["starvideos.host.scheduler"] = "lua/starvideos/host/scheduler.lua",
-    ["starvideos.host.yieldable"] = "lua/starvideos/host/yieldable.lua",
     ["starvideos"] = "lua/starvideos/init.lua",
     ["starvideos.ledger.changes"] = "lua/starvideos/ledger/changes.lua",
     ["starvideos.ledger.database"] = "lua/starvideos/ledger/database.lua",

@@ -4,7 +4,6 @@
 
 local core = require "starvideos.core"
 local schedulers = require "starvideos.host.scheduler"
-local yieldable = require "starvideos.host.yieldable"
 
 local _M = {}
 
@@ -46,7 +45,7 @@ end
 -- only while others are gathered. Where Lua does not let it, the call works all
 -- the same, but the others stand still meanwhile.
 local function is_fiber(self)
-  return self.driving > 0 and self.scheduler:current() and yieldable.now()
+  return self.driving > 0 and self.scheduler:current() and schedulers.can_yield()
 end
 
 --- Make sure that the caller can wait here: it can, but for a metamethod of Lua

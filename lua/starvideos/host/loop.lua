@@ -6,7 +6,6 @@
 
 local block = require "starvideos.host.block"
 local schedulers = require "starvideos.host.scheduler"
-local yieldable = require "starvideos.host.yieldable"
 
 local _M = {}
 
@@ -45,7 +44,7 @@ function Loop:check(call, level)
     error(("%s would block the loop: call it inside client:async(function()"
       .. " ... end) of the same client"):format(call), (level or 2) + 1)
   end
-  yieldable.check(call, (level or 2) + 1)
+  schedulers.check(call, (level or 2) + 1)
   self.scheduler.probe()
 end
 

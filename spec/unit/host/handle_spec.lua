@@ -3,8 +3,8 @@
 
 local drivers = require "spec.fixtures.driver"
 local sandbox = require "starvideos.sandbox"
+local schedulers = require "starvideos.host.scheduler"
 local starvideos = require "starvideos"
-local yieldable = require "starvideos.host.yieldable"
 
 local now, client
 
@@ -211,7 +211,7 @@ for how, begin in pairs(begins) do
     end)
 
     it("may make calls in its listener that wait", function()
-      if not yieldable.is_certain then
+      if not schedulers.is_certain then
         return pending "Lua 5.1 lets no listener wait"
       end
       local found

@@ -7,7 +7,6 @@ local groups = require "starvideos.host.ngx.group"
 local wakeups = require "starvideos.host.ngx.wakeups"
 local schedulers = require "starvideos.host.scheduler"
 local waiters = require "starvideos.host.ngx.waiter"
-local yieldable = require "starvideos.host.yieldable"
 
 local _M = {}
 
@@ -42,7 +41,7 @@ function Ngx:check(call, level) -- luacheck: no self
     error(("%s cannot wait in nginx's phase %s: %s"):format(call,
       tostring(phase), ADVICE[phase] or IN_A_TIMER), (level or 2) + 1)
   end
-  yieldable.check(call, (level or 2) + 1)
+  schedulers.check(call, (level or 2) + 1)
 end
 
 --- Seconds of a clock that only goes forward.

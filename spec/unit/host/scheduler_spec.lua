@@ -68,7 +68,7 @@ describe("an order of a game", function()
         message = select(2, pcall(function() client:create(PARAMS) end))
       end)
     end)
-    assert.matches("^spec/unit/host/yieldable_spec.lua:%d+: create cannot", message)
+    assert.matches("^spec/unit/host/scheduler_spec.lua:%d+: create cannot", message)
   end)
 
   it("is refused in a metamethod at the latest by Lua", function()
