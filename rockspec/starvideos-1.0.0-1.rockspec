@@ -95,7 +95,6 @@ build = {
     ["starvideos.fleet.claimed_order"] = "lua/starvideos/fleet/claimed_order.lua",
     ["starvideos.fleet.enqueue"] = "lua/starvideos/fleet/enqueue.lua",
     ["starvideos.fleet.generate_all"] = "lua/starvideos/fleet/generate_all.lua",
-    ["starvideos.fleet.heartbeat"] = "lua/starvideos/fleet/heartbeat.lua",
     ["starvideos.fleet.history"] = "lua/starvideos/fleet/history.lua",
     ["starvideos.fleet.limits"] = "lua/starvideos/fleet/limits.lua",
     ["starvideos.fleet.manifest"] = "lua/starvideos/fleet/manifest.lua",

@@ -2,7 +2,7 @@
 -- saves its video, and decides what becomes of it where one of these fails.
 --
 -- `job` is what the orders of one run have in common: `context`, `options`,
--- `heart` (see `starvideos.fleet.heartbeat`), `also` (starts a coroutine), `pool`
+-- `heartbeat` (see `starvideos.fleet.worker`), `also` (starts a coroutine), `pool`
 -- (see `starvideos.wait`), `keep` (has a video saved), `result`, and what
 -- a run learns:
 --
@@ -78,7 +78,7 @@ end
 
 -- Of what a worker does after it was taken for dead, nothing counts.
 local function is_lost(job, one)
-  return one.worker ~= job.heart.worker or one.worker.is_over
+  return one.worker ~= job.heartbeat.worker or one.worker.is_over
 end
 
 -- Whether another order of this run makes the same file; else this one does. What
@@ -110,7 +110,7 @@ local function finish(job, one, count, file, err)
   if job.options.on_done then
     job.options.on_done(one.order, file, err)
   end
-  job.heart:wake "claim"
+  job.heartbeat:wake "claim"
 end
 
 local function later(job, tries)
@@ -138,7 +138,7 @@ local function hand_back(job, one, seconds)
   leave_file(job, one)
   one.worker:release(one.order.id,
     seconds and job.context.ledger.clock() + seconds)
-  job.heart:wake "claim"
+  job.heartbeat:wake "claim"
 end
 
 -- Claims nothing to be sent for so long.
@@ -149,7 +149,7 @@ local function hold_back(job, seconds)
 end
 
 local function spread(job)
-  return job.context.random() * _M.policy.spread * job.heart.worker.workers
+  return job.context.random() * _M.policy.spread * job.heartbeat.worker.workers
 end
 
 --- Stop the queue for all workers; to be called again with the next heartbeat where
@@ -157,7 +157,7 @@ end
 -- @tparam table job with `unwritten`
 function _M.write_halt(job)
   local halted = job.unwritten
-  local ok = job.heart.worker.ledger:halt(halted.reason, halted.kind)
+  local ok = job.heartbeat.worker.ledger:halt(halted.reason, halted.kind)
   job.unwritten = not ok and halted or nil
 end
 
@@ -197,7 +197,7 @@ end
 
 -- The provider takes orders.
 local function clear(job)
-  local worker = job.heart.worker
+  local worker = job.heartbeat.worker
   job.accepted = true
   if job.suspect or worker.suspects then
     job.suspect, worker.suspects = nil, nil
@@ -400,7 +400,7 @@ end
 
 local function on_end(job, ended)
   if ended.task then
-    job.heart:wake "claim" -- another task may be open now
+    job.heartbeat:wake "claim" -- another task may be open now
     job.keep(ended)
   else
     job.also(function()
@@ -416,7 +416,7 @@ function _M.new_pool(job)
   local options = saving.wait_options(job.options, function(id)
     return job.waits[id]
   end)
-  return wait.pool(job.heart.worker.context, options, job.also,
+  return wait.pool(job.heartbeat.worker.context, options, job.also,
     function(ended)
       on_end(job, ended)
     end)
@@ -435,7 +435,7 @@ end
 
 local function new_one(job, row)
   local order = job.context.ledger.order_of(row)
-  return { worker = job.heart.worker, order = order,
+  return { worker = job.heartbeat.worker, order = order,
     path = saving.path_of(job.context, order, job.options) }
 end
 
@@ -486,7 +486,7 @@ end
 --- What the orders of a run have in common.
 -- @tparam table context of a client with a ledger
 -- @tparam table options see `client:work`
--- @treturn table job, to which a `heart` is added, and by `begin` the rest
+-- @treturn table job, to which a `heartbeat` is added, and by `begin` the rest
 function _M.new_job(context, options)
   return {
     context = context,

@@ -5,7 +5,6 @@
 
 local errors = require "starvideos.errors"
 local handle = require "starvideos.host.handle"
-local heartbeat = require "starvideos.fleet.heartbeat"
 local paths = require "starvideos.base.path"
 local pending = require "starvideos.order.pending"
 local policy = require "starvideos.wait.policy"
@@ -13,6 +12,7 @@ local saving = require "starvideos.fleet.saving"
 local states = require "starvideos.ledger.states"
 local tasks = require "starvideos.base.task"
 local wait = require "starvideos.wait"
+local workers = require "starvideos.fleet.worker"
 
 local _M = {}
 
@@ -122,13 +122,13 @@ local function conclude(self, one, file, err)
   self.count = self.count - 1
   finish(self, one.order, file, err)
   if self.count == 0 then
-    self.heart:wake "claim"
+    self.heartbeat:wake "claim"
   end
 end
 
 -- Finishes an order that was claimed at once, or waits for it.
 local function begin(self, order)
-  local worker = self.heart.worker
+  local worker = self.heartbeat.worker
   local one = { order = order, worker = worker,
     path = saving.path_of(self.context, order, self.options) }
   self.elsewhere[order.id] = nil
@@ -179,7 +179,7 @@ local function new_pool(self)
   local options = saving.wait_options(self.options, function(id)
     return self.open[id]
   end)
-  return wait.pool(self.heart.worker.context, options, self.also,
+  return wait.pool(self.heartbeat.worker.context, options, self.also,
     function(ended)
       take(self, ended)
     end)
@@ -195,7 +195,7 @@ local function start_over(self)
   end
   self.open = {}
   self.pool = new_pool(self)
-  self.heart:wake "claim"
+  self.heartbeat:wake "claim"
 end
 
 -- Claims all that nobody else waits for, also what was ordered meanwhile.
@@ -203,7 +203,7 @@ local function claim(self)
   local context = self.context
   local rows
   repeat
-    rows = self.heart.worker:claim("any", PAGE)
+    rows = self.heartbeat.worker:claim("any", PAGE)
     saving.each(context.runtime, rows or {}, function(row)
       local order = context.ledger.order_of(row)
       if not self.passed[order.id] then
@@ -278,7 +278,7 @@ local function claim_all(self)
   local look, ok, why = FIRST_LOOK, true, nil
   claim(self)
   while ok and (self.count > 0 or next(self.elsewhere)) do
-    ok, why = self.heart:doze("claim", next(self.elsewhere) and look
+    ok, why = self.heartbeat:sleep_until_woken("claim", next(self.elsewhere) and look
       or LONG_SECONDS)
     look = math.min(look * 2, LAST_LOOK)
     if ok and next(self.elsewhere) then
@@ -287,7 +287,7 @@ local function claim_all(self)
     end
   end
   self.why = self.why or why
-  self.heart:stop()
+  self.heartbeat:stop()
 end
 
 -- What the end of the waits has left.
@@ -323,17 +323,17 @@ local function run(self)
         save(self, ended)
       end)
       self.pool = new_pool(self)
-      local alive = self.heart:beat()
+      local alive = self.heartbeat:beat()
       also(function()
         claim_all(self)
       end)
-      self.why = self.heart:run(alive, function()
-        return self.heart:beat()
+      self.why = self.heartbeat:run(alive, function()
+        return self.heartbeat:beat()
       end) or self.why
     end,
   }
   finish_rest(self)
-  self.heart.worker:retire()
+  self.heartbeat.worker:retire()
 end
 
 -- All open orders.
@@ -403,10 +403,10 @@ function _M.all(context, options)
     end
   end
   if next(self.elsewhere) then
-    self.heart, err = heartbeat.new(context, function()
+    self.heartbeat, err = workers.new(context, function()
       start_over(self)
     end)
-    if not self.heart then
+    if not self.heartbeat then
       return nil, err
     end
     run(self)

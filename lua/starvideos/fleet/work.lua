@@ -7,8 +7,8 @@
 
 local claimed_order = require "starvideos.fleet.claimed_order"
 local errors = require "starvideos.errors"
-local heartbeat = require "starvideos.fleet.heartbeat"
 local listener = require "starvideos.base.listener"
+local workers = require "starvideos.fleet.worker"
 
 local _M = {}
 
@@ -29,16 +29,16 @@ local function start_over(self)
   end
   self.waits = {}
   self.pool = claimed_order.new_pool(self)
-  self.heart:wake "claim"
+  self.heartbeat:wake "claim"
 end
 
 local function beat(self)
   if self.unwritten then
     claimed_order.write_halt(self)
   end
-  local ok = self.heart:beat()
+  local ok = self.heartbeat:beat()
   if ok then
-    self.halted = self.unwritten or self.heart.worker.halted
+    self.halted = self.unwritten or self.heartbeat.worker.halted
   end
   return ok
 end
@@ -52,7 +52,7 @@ local function begin_all(self, rows)
       open[#open + 1] = row
     end
   end
-  self.heart:grow()
+  self.heartbeat:grow()
   claimed_order.take_over(self, open)
   return #rows
 end
@@ -63,7 +63,7 @@ local function claim_open(self)
   if now < self.open_at then
     return 0
   end
-  local rows = self.heart.worker:claim("open", _M.policy.page)
+  local rows = self.heartbeat.worker:claim("open", _M.policy.page)
   if not rows or #rows < _M.policy.page then
     self.open_at = now + _M.policy.look * (0.5 + self.context.random())
   end
@@ -72,12 +72,12 @@ end
 
 -- More with every claim of which everything could be sent.
 local function claim_queued(self)
-  local free = (self.options.claims or _M.policy.claims) - self.heart.worker.count
+  local free = (self.options.claims or _M.policy.claims) - self.heartbeat.worker.count
   if self.halted or free <= 0
     or self.context.runtime:now() < self.send_at then
     return 0
   end
-  local rows, err = self.heart.worker:claim("queued",
+  local rows, err = self.heartbeat.worker:claim("queued",
     math.min(free, self.batch))
   self.misplaced = err and err.misplaced and err or nil
   if rows and #rows == self.batch then
@@ -115,7 +115,7 @@ end
 local function is_over(self)
   if self.failure then
     return true
-  elseif self.heart.worker.is_over or self.heart.worker.count > 0 then
+  elseif self.heartbeat.worker.is_over or self.heartbeat.worker.count > 0 then
     return false
   elseif self.misplaced and (self.misplaced.orphaned or self.options.follow) then
     self.failure = self.misplaced
@@ -123,7 +123,7 @@ local function is_over(self)
   elseif self.options.follow then
     return false
   end
-  local left = self.heart.worker.ledger:left(self.heart.worker.where)
+  local left = self.heartbeat.worker.ledger:left(self.heartbeat.worker.where)
   local done, err = false, nil
   if left then
     done, err = is_done(self, left)
@@ -140,7 +140,7 @@ end
 local function until_next_look(self)
   local limits = _M.policy
   local look = math.min(math.max(limits.look,
-    self.heart.worker.workers * limits.look_share * limits.look),
+    self.heartbeat.worker.workers * limits.look_share * limits.look),
     limits.look_longest) * (0.5 + self.context.random())
   local left = self.send_at - self.context.runtime:now()
   if left > 0 and left < look then
@@ -152,12 +152,12 @@ end
 local function claim_all(self)
   repeat
     local found = 0
-    if self.heart.worker:may_act() then
+    if self.heartbeat.worker:may_act() then
       found = (claim_open(self) or 0) + (claim_queued(self) or 0)
     end
     local ok, why = true, nil
     if found == 0 and not is_over(self) then
-      ok, why = self.heart:doze("claim", until_next_look(self))
+      ok, why = self.heartbeat:sleep_until_woken("claim", until_next_look(self))
     elseif found == 0 then
       self.is_ending = true
     end
@@ -168,7 +168,7 @@ local function claim_all(self)
   if self.failure then
     self.pool:stop()
   end
-  self.heart:stop()
+  self.heartbeat:stop()
 end
 
 -- What a program may do to a worker while it works.
@@ -176,10 +176,10 @@ local function control_of(self)
   return {
     wake = function()
       self.open_at = -math.huge
-      self.heart:wake "claim"
+      self.heartbeat:wake "claim"
     end,
     is_alive = function()
-      return self.heart.worker:may_act()
+      return self.heartbeat.worker:may_act()
     end,
   }
 end
@@ -195,7 +195,7 @@ local function run(self)
       also(function()
         claim_all(self)
       end)
-      self.why = self.heart:run(alive, function()
+      self.why = self.heartbeat:run(alive, function()
         return beat(self)
       end) or self.why
     end,
@@ -216,9 +216,9 @@ end
 
 -- Counts what is left, and ends.
 local function conclude(self)
-  local left = self.heart.worker.ledger:left(self.heart.worker.where)
+  local left = self.heartbeat.worker.ledger:left(self.heartbeat.worker.where)
   self.result.left = left and sum_of(left) or self.result.left
-  self.heart.worker:retire()
+  self.heartbeat.worker:retire()
   claimed_order.tell_unrecorded(self)
   local err = self.why and stopped(self) or self.failure
   if err then
@@ -248,13 +248,13 @@ function _M.run(context, options)
       listener.event(context, { name = "queue", state = "continued" })
     end
   end
-  local heart, err = heartbeat.new(context, function()
+  local heartbeat, err = workers.new(context, function()
     start_over(self)
   end)
-  if not heart then
+  if not heartbeat then
     return nil, err
   end
-  self.heart = heart
+  self.heartbeat = heartbeat
   run(self)
   return conclude(self)
 end

@@ -1,7 +1,8 @@
---- A worker: its place among those of a ledger, its heartbeat, and the orders that
--- it has claimed, which nobody else sends, waits for or saves. One whose heartbeat
--- is late does nothing until it has another one; one that was taken for dead is
--- over, and changes nothing any more.
+--- A worker: its place among those of a ledger, and the orders that it has claimed,
+-- which nobody else sends, waits for or saves. One whose heartbeat is late does
+-- nothing until it has another one; one that was taken for dead is over, and changes
+-- nothing any more. Its heartbeat takes another place then, and wakes the coroutines
+-- that wait beside it.
 -- @classmod starvideos.fleet.worker
 
 local errors = require "starvideos.errors"
@@ -19,6 +20,7 @@ _M.policy = {
   late = workers.policy.lease - workers.policy.heartbeat, -- without one, after
     -- which a worker does nothing: others may soon take it for dead
   look = 2, -- between looks of one that is late whether it is still
+  tell = 2, -- between two 429 that other workers are told of at once
 }
 
 local Worker = {}
@@ -243,12 +245,9 @@ function _M.late()
     .. " sent, and nothing was bought" }
 end
 
---- Add a worker to those of the ledger.
--- @tparam table context of the client
--- @tparam function on_limited called where the provider has answered 429
--- @treturn ?table worker; its `context` is to be used for all it does
--- @treturn ?table err
-function _M.new(context, on_limited)
+-- Adds a worker to those of the ledger; its `context` is to be used for all it
+-- does, and `on_limited` is called where the provider has answered 429.
+local function new_worker(context, on_limited)
   local began = context.boottime()
   local where = { base_url = context.base_url,
     account = not context.ledger.serves_all and context.ledger.account or nil }
@@ -270,6 +269,111 @@ function _M.new(context, on_limited)
     end) }, { __index = context })
   event(self, "started")
   return self
+end
+
+local Heartbeat = {}
+Heartbeat.__index = Heartbeat
+
+--- Sleep until `wake`: what happened before counts, too.
+-- @tparam string name of the sleeper, of which there is one
+-- @tparam number seconds
+-- @treturn ?boolean true
+-- @treturn ?string as of the runtime's `sleep`
+function Heartbeat:sleep_until_woken(name, seconds)
+  local runtime = self.context.runtime
+  local who = runtime:waiter()
+  if self.news[name] then
+    seconds = 0
+  end
+  self.news[name] = nil
+  if not who then -- nobody could wake it
+    return runtime:sleep(math.min(seconds, 1))
+  end
+  self.sleeping[name] = who
+  local ok, why = runtime:wait(who, seconds)
+  self.sleeping[name], self.news[name] = nil, nil
+  runtime:leave(who)
+  return ok, why
+end
+
+--- Wake a sleeper, or keep it from sleeping.
+-- @tparam string name
+function Heartbeat:wake(name)
+  self.news[name] = true
+  if self.sleeping[name] then
+    self.context.runtime:wake(self.sleeping[name])
+  end
+end
+
+-- Takes a place among the workers.
+local function register(self)
+  local told_at = -math.huge
+  local worker, err = new_worker(self.context, function()
+    local now = self.context.runtime:now()
+    if now >= told_at + _M.policy.tell then
+      told_at = now
+      self:wake "beat"
+    end
+  end)
+  self.worker = worker or self.worker
+  return worker and true, err
+end
+
+--- Send a heartbeat.
+-- @treturn ?boolean true
+function Heartbeat:beat()
+  local worker = self.worker
+  self.beaten = worker.count
+  local ok = worker:beat()
+  if worker.is_over and not self.is_ending and register(self) then
+    self.on_fenced(worker)
+    ok = self.worker:beat()
+  end
+  return ok
+end
+
+--- Send one soon where the worker has got many orders: for its share of the polls.
+function Heartbeat:grow()
+  if self.worker.count > 2 * self.beaten + 5 then
+    self:wake "beat"
+  end
+end
+
+--- Send heartbeats until `stop`, or until the caller's waits are to end.
+-- @tparam ?boolean alive whether the last one was sent
+-- @tparam function beat sends one, as `beat` does
+-- @treturn ?string why the waits are to end
+function Heartbeat:run(alive, beat)
+  while not self.is_ending do
+    local pause = _M.policy[alive and "heartbeat" or "retry"]
+    local ok, why = self:sleep_until_woken("beat", pause * (0.9
+      + 0.1 * self.context.random()))
+    if not ok then
+      self.is_ending = true
+      self.worker:drain()
+      return why
+    end
+    alive = self.is_ending or beat()
+  end
+end
+
+--- Send no more heartbeats.
+function Heartbeat:stop()
+  self.is_ending = true
+  self:wake "beat"
+end
+
+--- Take a place among the workers.
+-- @tparam table context of a client with a ledger
+-- @tparam function on_fenced called with the worker that was taken for dead, when
+--   there is another one
+-- @treturn ?table heartbeat, with `worker`
+-- @treturn ?table err
+function _M.new(context, on_fenced)
+  local self = setmetatable({ context = context, on_fenced = on_fenced,
+    beaten = 0, is_ending = false, news = {}, sleeping = {} }, Heartbeat)
+  local ok, err = register(self)
+  return ok and self, err
 end
 
 return _M

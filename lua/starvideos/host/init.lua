@@ -38,13 +38,13 @@ local _M = {}
 -- @field await `(actor, message, number, patience)` waits for the answer to a
 --   message: nil, or why the wait ended before, also `timeout` (ledger)
 -- @field waiter `()` gives the caller as a waiter; nil where nobody could wake
---   it (create_slots, heart)
--- @field wait `(waiter, seconds)` sleeps until it is woken (create_slots,
---   heart)
--- @field wake `(waiter)` ends its wait (create_slots, heart)
--- @field has_ended `(waiter)` whether it will never go on (create_slots)
+--   it (create_limit, worker)
+-- @field wait `(waiter, seconds)` sleeps until it is woken (create_limit,
+--   worker)
+-- @field wake `(waiter)` ends its wait (create_limit, worker)
+-- @field has_ended `(waiter)` whether it will never go on (create_limit)
 -- @field leave `(waiter)` lets go of it: nobody wakes it any more
---   (create_slots, heart)
+--   (create_limit, worker)
 -- @field close `()` cancels what is under way and closes connections; in
 --   `frame` and `poll` once orders on the wire have their answers (client)
 
