@@ -16,7 +16,6 @@ local failure = require "starvideos.cli.failure"
 local ledger = require "starvideos.cli.ledger"
 local status = require "starvideos.cli.status"
 local utf8 = require "starvideos.base.utf8"
-local versions = require "starvideos.cli.versions"
 
 local _M = {}
 
@@ -265,8 +264,12 @@ local function misread(words, env, problem)
   return failure.USAGE
 end
 
+local function versions_text()
+  return require("starvideos.cli.doctor").versions_text()
+end
+
 local function perform(words, env)
-  local read, options, text, asked = pcall(arguments.parse, words, versions.text,
+  local read, options, text, asked = pcall(arguments.parse, words, versions_text,
     env.stdout_terminal() and env.stdout_size() or nil)
   if read and asked then
     return deliver(new_job({}, env), text)

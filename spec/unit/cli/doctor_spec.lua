@@ -1,9 +1,9 @@
 local command = require "spec.fixtures.command"
 local core = require "starvideos.core"
+local doctors = require "starvideos.cli.doctor"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.base.json"
 local shell = require "starvideos.nginx.shell"
-local versions = require "starvideos.cli.versions"
 
 local NOT_FOUND = { status = 404, headers = {},
   body = '{"code":404,"msg":"task not found"}' }
@@ -245,9 +245,9 @@ describe("doctor", function()
 
   it("begins with what --version shows", function()
     local _, out = command.run { "--version" }
-    assert.equal(versions.text() .. "\n", out)
+    assert.equal(doctors.versions_text() .. "\n", out)
     local found = examine {}
-    for _, row in ipairs(versions.list()) do
+    for _, row in ipairs(doctors.versions()) do
       assert.truthy(found[row.name], row.name)
     end
   end)
