@@ -5,9 +5,9 @@
 
 local c_locale = require "starvideos.base.c_locale"
 local consoles = require "starvideos.cli.console"
+local declarations = require "starvideos.cli.declarations"
 local errors = require "starvideos.errors"
 local failure = require "starvideos.cli.failure"
-local fields = require "starvideos.cli.fields"
 local files = require "starvideos.base.file"
 local json = require "starvideos.base.json"
 local records = require "starvideos.cli.records"
@@ -88,7 +88,7 @@ local function build(options, env)
   if problem then
     return nil, problem
   end
-  fields.fill(params, options)
+  declarations.fill(params, options)
   params.prompt = prompt or params.prompt
   return add_further(params, options.param or {})
 end

@@ -9,10 +9,120 @@
 -- of options is a list with a `title` that no other group has.
 -- @module starvideos.cli.declarations
 
-local catalog = require "starvideos.cli.catalog"
-local fields = require "starvideos.cli.fields"
+local c_locale = require "starvideos.base.c_locale"
+local core = require "starvideos.core"
+local states = require "starvideos.ledger.states"
 
 local _M = {}
+
+-- What the models have of a field, each once.
+local function words_of(get)
+  local list, known = {}, {}
+  for _, row in ipairs(core.catalog({}):models()) do
+    for _, word in ipairs(get(row) or {}) do
+      if not known[word] then
+        known[word] = true
+        list[#list + 1] = word
+      end
+    end
+  end
+  return list
+end
+
+local function model_names()
+  return words_of(function(row) return { row.name } end)
+end
+
+-- A function that lists the words that any model takes for a field.
+local function values_of(name)
+  return function()
+    return words_of(function(row) return row[name] and row[name].values end)
+  end
+end
+
+local function scenario_names()
+  local list = {}
+  for index, row in ipairs(require("starvideos.sandbox.scenario").list()) do
+    list[index] = row.name
+  end
+  return list
+end
+
+local SERVERS_OWN = "the model's own"
+
+-- By the field's name, what its option has beside the field's own help: a short
+-- word, more help, the word for its value.
+local described = {
+  model = { "-m", "; see `starvideos models`", "NAME",
+    required = true, choices = model_names },
+  prompt = { "-p", "; - reads it from stdin", "TEXT", required = true },
+  duration = { "-d", "; starvideos_o3 alone has a default", "SECONDS" },
+  ratio = { nil, "", "W:H", default = SERVERS_OWN,
+    choices = values_of "ratio" },
+  resolution = { nil, "", "NAME", default = SERVERS_OWN,
+    choices = values_of "resolution" },
+  first_image = { nil, "; needs --last-image" },
+  last_image = { nil, "; needs --first-image" },
+}
+
+-- By the kind of a field: how its text becomes a value.
+local readers = {
+  -- "8" becomes a number; the validation names "eight".
+  duration = function(text)
+    return c_locale.tonumber(text) or text
+  end,
+}
+
+local argument_words = { frame = "URL", media = "URL" }
+
+-- `referenceImages` is a list: each `--reference-image` adds one.
+local function option_of(field)
+  local words = field.name:gsub("%u", function(letter)
+    return "-" .. c_locale.lower(letter)
+  end):gsub("_", "-")
+  return "--" .. (field.kind == "media" and words:gsub("s$", "") or words)
+end
+
+local function field_option(field)
+  local about = described[field.name] or {}
+  local is_list = field.kind == "media"
+  return { (about[1] and about[1] .. " " or "") .. option_of(field),
+    field.help .. (about[2] or is_list and "; may be repeated" or ""),
+    about[3] or argument_words[field.kind] or "VALUE",
+    is_list and "*" or nil, required = about.required,
+    default = about.default, choices = about.choices }
+end
+
+local fields = {}
+for _, field in ipairs(core.fields()) do
+  if not field.renamed then -- an old name: --param takes it
+    fields[#fields + 1] = { name = field.name, row = field_option(field),
+      key = option_of(field):sub(3):gsub("-", "_"),
+      is_list = field.kind == "media", read = readers[field.kind] }
+  end
+end
+
+--- The options for the fields of an order, one for each that the catalog knows.
+-- @treturn table a list of rows
+function _M.field_options()
+  local rows = {}
+  for index, field in ipairs(fields) do
+    rows[index] = field.row
+  end
+  return rows
+end
+
+--- Put what the options say into the parameters of a create.
+-- @tparam table params
+-- @tparam table options as parsed
+function _M.fill(params, options)
+  for _, field in ipairs(fields) do
+    local value = options[field.key]
+    if value ~= nil and not (field.is_list and #value == 0) then
+      params[field.name] = field.read and field.read(value) or value
+    end
+  end
+end
 
 local common = {
   title = "Output and connection",
@@ -43,7 +153,7 @@ local common = {
     kept = true, default = "256K" },
 }
 
-local video = fields.rows()
+local video = _M.field_options()
 video.title = "The video"
 for _, row in ipairs {
   { "--prompt-file", "file that holds the prompt", "FILE", values = "file" },
@@ -147,7 +257,7 @@ local working = {
 local listing = {
   title = "Which orders",
   { "--state", "only orders in this state; may be repeated", "STATE", "*",
-    choices = catalog.states },
+    choices = states.names },
   { "--since", "only orders placed since: 30m, 12h or 7d ago, a date (UTC) or"
     .. " Unix seconds", "TIME" },
   { "--before", "only orders placed before", "TIME" },
@@ -210,7 +320,7 @@ local serving = {
   { "--queued-seconds", "of these, how many queued", "SECONDS",
     default = "1" },
   { "--scenario", "fault that every request meets", "NAME[=N]",
-    choices = catalog.scenarios, unlisted = true },
+    choices = scenario_names, unlisted = true },
   { "--open", "tasks that may be open at a time; then HTTP 429", "N" },
   { "--creates-per-minute", "as it says; then HTTP 429", "N" },
   { "--polls-per-second", "as it says; then HTTP 429", "N" },

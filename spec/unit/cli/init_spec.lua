@@ -3,9 +3,9 @@ local cli = require "starvideos.cli"
 local command = require "spec.fixtures.command"
 local consoles = require "starvideos.cli.console"
 local core = require "starvideos.core"
+local declarations = require "starvideos.cli.declarations"
 local errors = require "starvideos.errors"
 local failure = require "starvideos.cli.failure"
-local fields = require "starvideos.cli.fields"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.base.json"
 
@@ -231,7 +231,7 @@ describe("the command line", function()
 
   it("has an option for every field of the catalog", function()
     local words, wanted, found = { "create", "--validation", "off" }, {}, {}
-    for _, row in ipairs(fields.rows()) do
+    for _, row in ipairs(declarations.field_options()) do
       words[#words + 1] = row[1]:match "%-%-%S+"
       words[#words + 1] = row[1]:find "model" and "videos" or "7"
     end
