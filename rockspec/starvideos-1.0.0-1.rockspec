@@ -81,7 +81,6 @@ build = {
     ["starvideos.cli.status"] = "lua/starvideos/cli/status.lua",
     ["starvideos.cli.table"] = "lua/starvideos/cli/table.lua",
     ["starvideos.cli.values"] = "lua/starvideos/cli/values.lua",
-    ["starvideos.cli.width"] = "lua/starvideos/cli/width.lua",
     ["starvideos.client"] = "lua/starvideos/client.lua",
     ["starvideos.client_fleet"] = "lua/starvideos/client_fleet.lua",
     ["starvideos.context"] = "lua/starvideos/context.lua",

@@ -205,7 +205,7 @@ end
 
 local function dry_table(job, checked)
   local text = tables.text({ "line", "key", "cost" }, priced_lines(checked),
-    { width = tables.width(job), flexible = { [2] = true, [3] = true },
+    { width = tables.columns(job), flexible = { [2] = true, [3] = true },
       numbers = { [1] = true } })
   return text .. "\n" .. total_of(checked) .. "; nothing was ordered"
 end

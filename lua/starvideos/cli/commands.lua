@@ -366,7 +366,7 @@ function _M.models(job)
       row.ratio and table.concat(row.ratio.values or {}, " ") }
   end
   return tables.text({ "model", "seconds", "prompt", "images", "videos",
-    "sounds", "ratios" }, rows, { width = tables.width(job), wraps = true })
+    "sounds", "ratios" }, rows, { width = tables.columns(job), wraps = true })
 end
 
 return _M

@@ -432,7 +432,7 @@ local function text_of(job, list, trouble)
       .. (finding.cure and ". Cure: " .. finding.cure or "") }
   end
   return tables.text({ "is", "what", "found" }, rows,
-    { width = tables.width(job) or 80, wraps = true })
+    { width = tables.columns(job) or 80, wraps = true })
     .. "\n" .. (trouble or "All that is needed is there.")
     .. " Nothing was ordered or bought."
 end

@@ -53,7 +53,7 @@ function _M.pending(job)
     return job.options.all and "no orders" or "no open orders"
   end
   table.insert(offers, 1, tables.text({ "state", "order", "task", "key" }, list,
-    { width = tables.width(job), flexible = { [4] = true } }))
+    { width = tables.columns(job), flexible = { [4] = true } }))
   return table.concat(offers, "\n")
 end
 
@@ -141,7 +141,7 @@ local function text_of(job, result, seen)
     rows[index] = ended_row(outcome)
   end
   return rows[1] and tables.text({ "is", "key", "task", "file, or why not" },
-    rows, { width = tables.width(job), flexible = { [2] = true },
+    rows, { width = tables.columns(job), flexible = { [2] = true },
       wraps = true }) .. "\n" .. counts_of(result)
     or "no order is open"
 end

@@ -4,7 +4,7 @@
 
 local consoles = require "starvideos.cli.console"
 local values = require "starvideos.cli.values"
-local widths = require "starvideos.cli.width"
+local tables = require "starvideos.cli.table"
 
 local _M = {}
 
@@ -75,15 +75,15 @@ end
 -- @treturn string
 function _M.whole(overview, room)
   local parts = parts_of(overview)
-  while #parts > 1 and widths.of(joined(parts)) > room do
+  while #parts > 1 and tables.width_of(joined(parts)) > room do
     drop_cheapest(parts)
   end
-  return (widths.cut(joined(parts), room):gsub("[ ,]+$", ""))
+  return (tables.cut(joined(parts), room):gsub("[ ,]+$", ""))
 end
 
 -- What is done with an order, and for how long.
 local function plain_progress(entry, now)
-  local what = widths.cut(tostring(entry.what or ""), 40)
+  local what = tables.cut(tostring(entry.what or ""), 40)
   local time = consoles.clock_text(now - entry.began)
   return what .. "  " .. time, what, time
 end
@@ -99,7 +99,7 @@ local function progress_of(entry, now, room)
       consoles.bar(entry.share, BAR_CELLS), time))
   end
   for _, form in ipairs(forms) do
-    if widths.of(form) <= room then
+    if tables.width_of(form) <= room then
       return form
     end
   end
@@ -118,7 +118,7 @@ function _M.line(entry, now, name_room, room)
   if progress == "" then
     name_room = room - 2
   end
-  local name, width = widths.ending(entry.name, name_room)
+  local name, width = tables.ending(entry.name, name_room)
   local line = "  " .. name
   return progress == "" and line
     or line .. (" "):rep(name_room - width + 2) .. progress
@@ -128,8 +128,8 @@ end
 local function name_room_of(entries, now, room)
   local longest, rest = FEWEST_OF_NAME, 0
   for _, entry in ipairs(entries) do
-    longest = math.max(longest, widths.of(entry.name))
-    rest = math.max(rest, widths.of((plain_progress(entry, now))))
+    longest = math.max(longest, tables.width_of(entry.name))
+    rest = math.max(rest, tables.width_of((plain_progress(entry, now))))
   end
   return math.min(longest, math.max(FEWEST_OF_NAME, math.floor(room / 2),
     room - rest - 4))
@@ -146,18 +146,18 @@ function _M.lines(overview, columns, rows)
   local notice = overview.trouble and "ordering: " .. overview.trouble
     or not overview.total and count == 0 and "waiting for orders"
   if notice and rows > 2 then
-    lines[2] = (widths.cut(notice, room))
+    lines[2] = (tables.cut(notice, room))
   end
   local most = math.max(0, rows - 1 - #lines)
   local shown = count > most and math.max(0, most - 1) or count
   local entries = { (table.unpack or unpack)(overview.order, 1, shown) }
   local name_room = name_room_of(entries, overview.now(), room)
   for _, entry in ipairs(entries) do
-    lines[#lines + 1] = (widths.cut(
+    lines[#lines + 1] = (tables.cut(
       _M.line(entry, overview.now(), name_room, room), room))
   end
   if shown < count and most > 0 then
-    lines[#lines + 1] = (widths.cut(("  \226\128\166 and %d more"):format(
+    lines[#lines + 1] = (tables.cut(("  \226\128\166 and %d more"):format(
       count - shown), room))
   end
   return lines

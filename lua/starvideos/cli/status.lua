@@ -35,7 +35,7 @@ local function limits_text(job, list)
     rows[index] = limit_row(limit)
     headings[6] = headings[6] or rows[index][6] and "refunds"
   end
-  return rows[1] and tables.text(headings, rows, { width = tables.width(job),
+  return rows[1] and tables.text(headings, rows, { width = tables.columns(job),
     flexible = { [1] = true, [6] = true },
     numbers = { [2] = true, [3] = true, [4] = true } }) or "no limits"
 end
@@ -196,7 +196,7 @@ local function workers_table(job, status)
       ago(worker.silence) .. " ago" }
   end
   return rows[1] and tables.text({ "worker", "machine", "account", "is",
-    "orders", "polls", "heartbeat" }, rows, { width = tables.width(job),
+    "orders", "polls", "heartbeat" }, rows, { width = tables.columns(job),
     flexible = { [2] = true, [3] = true }, numbers = { [5] = true } })
     or "none"
 end
@@ -314,7 +314,7 @@ local function table_of(job, orders)
     rows[index] = row_of(order)
   end
   return tables.text({ "state", "key", "label", "task", "cost", "placed (UTC)",
-    "error" }, rows, { width = tables.width(job),
+    "error" }, rows, { width = tables.columns(job),
     flexible = { [2] = true, [3] = true, [4] = true, [7] = true },
     numbers = { [5] = true } })
 end

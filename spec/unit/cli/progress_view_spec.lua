@@ -4,8 +4,8 @@ local boards = require "starvideos.cli.progress_view"
 local consoles = require "starvideos.cli.console"
 local values = require "starvideos.cli.values"
 local monitors = require "starvideos.cli.monitor"
+local tables = require "starvideos.cli.table"
 local terminals = require "spec.fixtures.terminal"
-local widths = require "starvideos.cli.width"
 
 local MORE = "\226\128\166"
 local WORLD = "\228\184\150\231\149\140" -- two Chinese characters
@@ -15,33 +15,34 @@ describe("the width of a text", function()
   local texts = { [""] = 0, abc = 3, [WORLD] = 4, [E_ACUTE] = 1,
     ["\195\169"] = 1, ["\240\159\142\172"] = 2, ["\239\188\161"] = 2,
     ["a\0b\27"] = 4, ["\255\254"] = 2, ["\194\155"] = 1,
-    ["\226\128\174x"] = 2, ["\225\132\128\225\133\161"] = 2 }
+    ["\226\128\174x"] = 2, ["\225\132\128\225\133\161"] = 2,
+    ["\227\129\139\227\130\153"] = 2 }
   it("counts the columns that a terminal needs", function()
     for text, wanted in pairs(texts) do
-      assert.equal(wanted, widths.of(text), text)
+      assert.equal(wanted, tables.width_of(text), text)
     end
   end)
 
   it("cuts between what is drawn together", function()
-    assert.same({ WORLD, 4 }, { widths.cut(WORLD .. "x", 4) })
-    assert.same({ WORLD:sub(1, 3), 2 }, { widths.cut(WORLD, 3) })
-    assert.same({ E_ACUTE, 1 }, { widths.cut(E_ACUTE .. E_ACUTE, 1) })
-    assert.same({ "", 0 }, { widths.cut("abc", 0) })
+    assert.same({ WORLD, 4 }, { tables.cut(WORLD .. "x", 4) })
+    assert.same({ WORLD:sub(1, 3), 2 }, { tables.cut(WORLD, 3) })
+    assert.same({ E_ACUTE, 1 }, { tables.cut(E_ACUTE .. E_ACUTE, 1) })
+    assert.same({ "", 0 }, { tables.cut("abc", 0) })
   end)
 
   it("keeps the end of a name that is too long", function()
-    assert.same({ "abc", 3 }, { widths.ending("abc", 3) })
-    assert.same({ MORE .. "c", 2 }, { widths.ending("abc", 2) })
-    assert.same({ MORE .. WORLD:sub(4), 3 }, { widths.ending(WORLD, 3) })
-    assert.same({ MORE, 1 }, { widths.ending(WORLD, 2) })
-    assert.same({ MORE .. E_ACUTE, 2 }, { widths.ending("ab" .. E_ACUTE, 2) })
-    assert.same({ "", 0 }, { widths.ending("abc", 0) })
+    assert.same({ "abc", 3 }, { tables.ending("abc", 3) })
+    assert.same({ MORE .. "c", 2 }, { tables.ending("abc", 2) })
+    assert.same({ MORE .. WORLD:sub(4), 3 }, { tables.ending(WORLD, 3) })
+    assert.same({ MORE, 1 }, { tables.ending(WORLD, 2) })
+    assert.same({ MORE .. E_ACUTE, 2 }, { tables.ending("ab" .. E_ACUTE, 2) })
+    assert.same({ "", 0 }, { tables.ending("abc", 0) })
   end)
 
   it("lets nothing through that controls a terminal", function()
-    assert.equal("a?[2J?", (widths.cut("a\27[2J\n", 10)))
-    assert.equal("?31m?", (widths.cut("\194\155" .. "31m\226\128\174", 10)))
-    assert.equal("??", (widths.cut("\255\200", 10)))
+    assert.equal("a?[2J?", (tables.cut("a\27[2J\n", 10)))
+    assert.equal("?31m?", (tables.cut("\194\155" .. "31m\226\128\174", 10)))
+    assert.equal("??", (tables.cut("\255\200", 10)))
   end)
 end)
 
@@ -167,7 +168,7 @@ describe("the lines of many orders", function()
         local lines = boards.lines(overview, columns, rows)
         assert.is_true(#lines <= math.max(1, rows - 1))
         for _, line in ipairs(lines) do
-          assert.is_true(widths.of(line) <= math.max(1, columns - 1), line)
+          assert.is_true(tables.width_of(line) <= math.max(1, columns - 1), line)
         end
       end
     end

@@ -2,7 +2,6 @@ local command = require "spec.fixtures.command"
 local files = require "spec.fixtures.files"
 local records = require "starvideos.cli.records"
 local tables = require "starvideos.cli.table"
-local widths = require "starvideos.cli.width"
 
 -- The names of the fields of a JSON object, in their order; its values hold none.
 local function names_in(text)
@@ -68,7 +67,7 @@ describe("tables of commands", function()
   it("fit 40 columns and more", function()
     for _, columns in ipairs { 40, 60, 80, 200 } do
       for _, line in ipairs(lines_of({ "models" }, columns)) do
-        assert.is_true(widths.of(line) <= columns, line)
+        assert.is_true(tables.width_of(line) <= columns, line)
       end
     end
   end)

@@ -6,7 +6,6 @@ local json = require "starvideos.base.json"
 local starvideos = require "starvideos"
 local tables = require "starvideos.cli.table"
 local values = require "starvideos.cli.values"
-local widths = require "starvideos.cli.width"
 
 local unpack = table.unpack or unpack
 
@@ -29,7 +28,7 @@ describe("a table", function()
     for width = 30, 60 do
       GIVEN.width = width
       for line in tables.text(HEADINGS, ROWS, GIVEN):gmatch "[^\n]+" do
-        assert.is_true(widths.of(line) <= width, line)
+        assert.is_true(tables.width_of(line) <= width, line)
       end
     end
     GIVEN.width = 30
