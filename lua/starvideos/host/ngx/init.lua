@@ -3,7 +3,6 @@
 -- @module starvideos.host.ngx
 
 local core = require "starvideos.core"
-local groups = require "starvideos.host.ngx.group"
 local wakeups = require "starvideos.host.ngx.wakeups"
 local schedulers = require "starvideos.host.scheduler"
 local waiters = require "starvideos.host.ngx.waiter"
@@ -30,6 +29,113 @@ local ADVICE = {
     .. ' "block" for this phase',
   exit_worker = "the worker is exiting; wait for open tasks in the next one",
 }
+
+-- Functions that run side by side, each in a light thread of the request.
+local Group = {}
+Group.__index = Group
+
+-- The group of each light thread. Weak on both sides: a group knows its
+-- threads.
+local group_of = setmetatable({}, { __mode = "kv" })
+
+local function add(self, body)
+  self.last = self.last + 1
+  self.bodies[self.last] = body
+  self.open = self.open + 1
+end
+
+local function take(self)
+  local body = self.bodies[self.first]
+  if body then
+    self.bodies[self.first] = nil
+    self.first = self.first + 1
+  end
+  return body
+end
+
+local function run_one(self, body)
+  local ok, raised = pcall(body, self.also)
+  if not ok and not self.failed then
+    self.failed, self.raised = true, raised
+  end
+  self.open = self.open - 1
+  if self.open == 0 or self.failed then
+    self.waiter:wake()
+  end
+end
+
+-- A light thread runs one function after the other: nginx frees the memory of a
+-- thread only at the end of the request.
+local function work(self)
+  local waiter = waiters.new()
+  while not self:is_orphaned() do
+    local body = take(self)
+    if body then
+      run_one(self, body)
+    else
+      self.idle[waiter] = true
+      waiter:wait(LONG_SECONDS)
+      self.idle[waiter] = nil
+    end
+  end
+  waiter:leave()
+end
+
+local function spawn(self)
+  self.threads[#self.threads + 1] = ngx.thread.spawn(function()
+    group_of[coroutine.running()] = self
+    work(self)
+  end)
+end
+
+-- The group that the running light thread belongs to.
+local function running_group()
+  return group_of[coroutine.running()]
+end
+
+-- Whether the thread that waits for the group was killed, or the one that waits for
+-- that thread.
+function Group:is_orphaned()
+  return self.orphaned or self.parent ~= nil and self.parent:is_orphaned()
+end
+
+-- Runs all to their end; raises what one of them raises, and kills the others then.
+function Group:run()
+  wakeups.watch(self)
+  while self.open > 0 and not self.failed do
+    if self.bodies[self.first] and not next(self.idle) then
+      spawn(self)
+    else
+      self.waiter:wait(LONG_SECONDS)
+    end
+  end
+  wakeups.forget(self)
+  self.waiter:leave()
+  for _, thread in ipairs(self.threads) do
+    ngx.thread.kill(thread)
+  end
+  if self.failed then
+    error(self.raised, 0)
+  end
+end
+
+local function new_group(functions)
+  local self = setmetatable({
+    bodies = {}, first = 1, last = 0, open = 0,
+    threads = {}, idle = {}, waiter = waiters.new(), orphaned = false,
+    parent = running_group(),
+  }, Group)
+  for _, body in ipairs(functions) do
+    add(self, body)
+  end
+  function self.also(body)
+    add(self, body)
+    local waiter = next(self.idle) or self.waiter
+    self.idle[waiter] = nil
+    waiter:wake()
+  end
+  return self
+end
 
 --- Make sure that the caller can wait here.
 -- @tparam string call that is about to wait, for the message
@@ -59,7 +165,7 @@ local function reason_to_end(self, group)
 end
 
 local function sleep_until(self, due, let_pass)
-  local group = groups.of_running()
+  local group = running_group()
   while true do
     local left = due - self.clock()
     if reason_to_end(self, group) then
@@ -104,7 +210,7 @@ end
 -- @treturn ?boolean true
 -- @treturn ?string as of `sleep`
 function Ngx:wait(waiter, seconds)
-  local group = groups.of_running()
+  local group = running_group()
   if reason_to_end(self, group) then
     return nil, "cancelled"
   end
@@ -144,7 +250,7 @@ end
 
 -- Waits until a ticket has ended: why it was cancelled, if it was.
 local function await_end(self, waiter, req)
-  local ticket, group = waiter.ticket, groups.of_running()
+  local ticket, group = waiter.ticket, running_group()
   local cancelled
   while not ticket:done() do
     if not cancelled and not req.finish then
@@ -182,7 +288,7 @@ end
 
 -- Runs a transport of the host's in a light thread, which can be killed.
 local function send_by_transport(self, req)
-  local waiter, group, ended = waiters.new(), groups.of_running(), nil
+  local waiter, group, ended = waiters.new(), running_group(), nil
   local ok, response, failure
   local thread = ngx.thread.spawn(function()
     ok, response, failure = pcall(self.transport, req)
@@ -215,7 +321,7 @@ end
 -- @treturn ?table response
 -- @treturn ?table failure
 function Ngx:request(req)
-  local why = not req.finish and reason_to_end(self, groups.of_running())
+  local why = not req.finish and reason_to_end(self, running_group())
   if why then
     return schedulers.refused(why)
   elseif self.transport then
@@ -228,7 +334,7 @@ function Ngx:request(req)
   local cancelled = await(self, ticket, number, req)
   local response, failure = ticket:result(req.reads, req.guard ~= nil)
   if failure and failure.reason == "cancelled" then
-    failure.message = cancelled or reason_to_end(self, groups.of_running())
+    failure.message = cancelled or reason_to_end(self, running_group())
       or failure.message
   end
   return response, failure
@@ -288,7 +394,7 @@ end
 -- @tparam table patience see `starvideos.host`
 -- @treturn ?string why it is not waited for any more
 function Ngx:await(actor, message, number, patience)
-  local source, group = wakeups.source_of(actor), groups.of_running()
+  local source, group = wakeups.source_of(actor), running_group()
   local waiter, why = waiters.new(), nil
   waiter.finish, waiter.ticket = patience.finish, { cancel = function()
     message:give_up()
@@ -331,7 +437,7 @@ end
 -- @tparam table functions each is called with `also(fn)`, which adds one
 -- @raise what one of them raises; the others are killed then
 function Ngx:gather(functions) -- luacheck: no self
-  groups.new(functions):run()
+  new_group(functions):run()
 end
 
 --- Cancel what this client waits for. What others of the worker use stays.

@@ -15,13 +15,10 @@
 
 -- luacheck: read globals ngx
 
-local answers = require "starvideos.host.resty_http.answer"
 local core = require "starvideos.core"
+local exchange = require "starvideos.host.resty_http.exchange"
 local http = require "starvideos.base.http"
-local message = require "starvideos.host.resty_http.message"
 local sinks = require "starvideos.host.resty_http.sink"
-local targets = require "starvideos.host.resty_http.target"
-local watch = require "starvideos.host.resty_http.watch"
 
 local _M = {}
 
@@ -32,6 +29,8 @@ local LONGEST_MS = 2147483000
 local POOL_SIZE, IDLE_MS = 64, 30000
 
 local PROGRESS_SECONDS = 0.1
+-- Between looks whether the caller is still there.
+local LOOK_SECONDS = 0.5
 local STALL_SECONDS, CONNECT_SECONDS = 30, 10
 -- Bytes after which others get their turn: what comes fast enough is read
 -- without ever waiting. A sleep of 0 seconds makes nginx complain.
@@ -83,7 +82,7 @@ local function connect(self)
   })
   self.deadline = self.end_by
   if not (called and ok) then
-    return nil, answers.failure("connect", called and err
+    return nil, exchange.failure("connect", called and err
       or "the certificate is not trusted")
   end
   self.reused = (self.http:get_reused_times() or 0) > 0
@@ -101,8 +100,8 @@ local function ask(self)
   end
   self.sent = true
   limit(self, self.stall_seconds)
-  self.answer, failure = answers.head(self.http:request(
-    message.parameters(self.req, self.target.path, function(bytes, whole)
+  self.answer, failure = exchange.head(self.http:request(
+    exchange.parameters(self.req, self.target.path, function(bytes, whole)
       self.bytes_sent, self.phase = bytes, whole and "answer" or "request"
     end)))
   self.phase = self.answer and "body" or self.phase
@@ -111,7 +110,7 @@ end
 
 -- A connection that the server closed while it was idle has answered nothing;
 -- another one may.
-local function exchange(self)
+local function get_answer(self)
   local answer, failure = ask(self)
   if answer or not self.reused or failure.reason ~= "reset" then
     return answer, failure
@@ -125,14 +124,14 @@ end
 local function final(self)
   local allowed = self.req.redirects or 0
   for _ = 0, allowed do
-    local answer, failure = exchange(self)
+    local answer, failure = get_answer(self)
     local location = allowed > 0 and answer
       and math.floor(answer.status / 100) == 3 and answer.headers.location
     if not location then
       return answer, failure
     end
     self.http:close()
-    self.target, failure = targets.follow(self.target, location,
+    self.target, failure = exchange.follow(self.target, location,
       self.req.insecure_http, self.req.public_only)
     if not self.target then
       return nil, failure
@@ -220,7 +219,7 @@ local function receive(self, answer)
     return nil, failure
   end
   limit(self, self.stall_seconds)
-  return answers.read(answer, function(piece)
+  return exchange.read(answer, function(piece)
     self.received = self.received + #piece
     if self.received - self.turn_at >= TURN_BYTES then
       self.turn_at = self.received
@@ -251,12 +250,12 @@ end
 local function prepare(self)
   local req = self.req
   local found, library = pcall(require, "resty.http")
-  local problem = message.problem(req) or not found
+  local problem = exchange.problem(req) or not found
     and MISSING:format(tostring(library):match "^[^\n]*")
   if problem then
     return nil, { reason = "invalid", message = problem }
   end
-  local target, failure = targets.read(req.url, req.insecure_http,
+  local target, failure = exchange.target(req.url, req.insecure_http,
     req.public_only)
   self.library, self.target = library, target
   if target and req.sink then
@@ -308,6 +307,66 @@ local function tell(self, failure)
   failure.headers = self.answer and self.answer.headers
 end
 
+-- Why an exchange is to end now.
+local function verdict(state)
+  if state.now() >= state.deadline then
+    return { reason = "timeout", message = state.phase == "connect"
+      and "no connection was made in time"
+      or "not finished within the time allowed" }
+  elseif not state.req.finish and coroutine.status(state.caller) == "dead" then
+    return { reason = "cancelled", message = "the caller was killed" }
+  end
+end
+
+-- One that reads a body waits in a coroutine of lua-resty-http's and must not
+-- be killed: nginx would resume that coroutine later, and crash. It ends with
+-- the next piece or with its time limit.
+local function abandon(state, worker, failure)
+  state.over = true
+  if state.phase == "body" then
+    state.http:set_timeouts(1, 1, 1)
+  else
+    ngx.thread.kill(worker)
+  end
+  state:close()
+  state.outcome = { true, nil, failure }
+end
+
+-- Whatever comes of the exchange, nothing stays open.
+local function work(state, ended)
+  local ok, response, failure = pcall(run, state)
+  if not ok or not response then
+    state:close()
+  end
+  state.outcome = state.outcome or { ok, response, failure }
+  ended:post()
+end
+
+local function watch(state)
+  local ended = assert(require("ngx.semaphore").new())
+  local worker = ngx.thread.spawn(work, state, ended)
+  while not state.outcome do
+    ended:wait(math.max(0.001, math.min(LOOK_SECONDS,
+      state.deadline - state.now())))
+    local failure = not state.outcome and verdict(state)
+    if failure then
+      abandon(state, worker, failure)
+    end
+  end
+end
+
+-- Runs an exchange in a light thread, and waits until it has ended or must: no
+-- single step of it knows the time limit of the whole, or that the caller was
+-- killed.
+local function run_watched(state)
+  state.caller = coroutine.running()
+  local watched, raised = ngx.thread.wait(ngx.thread.spawn(watch, state))
+  if not watched or not state.outcome[1] then
+    error(watched and state.outcome[2] or raised, 0)
+  end
+  return state.outcome[2], state.outcome[3]
+end
+
 --- Make the transport.
 -- @tparam[opt] table options `clock` (function), `shared` (a dictionary with
 --   `add` and `set`, in which processes see each other's downloads)
@@ -327,7 +386,7 @@ function _M.new(options)
       connect_seconds = req.connect_timeout or CONNECT_SECONDS,
       stall_seconds = req.stall_seconds or math.huge,
     }
-    local response, failure = watch.run(self, run)
+    local response, failure = run_watched(self)
     if failure then
       tell(self, failure)
     end
