@@ -164,7 +164,6 @@ build = {
     ["starvideos.loop.copas"] = "lua/starvideos/loop/copas.lua",
     ["starvideos.loop.cqueues"] = "lua/starvideos/loop/cqueues.lua",
     ["starvideos.loop.luv"] = "lua/starvideos/loop/luv.lua",
-    ["starvideos.method"] = "lua/starvideos/method.lua",
     ["starvideos.nginx.account"] = "lua/starvideos/nginx/account.lua",
     ["starvideos.nginx.file"] = "lua/starvideos/nginx/file.lua",
     ["starvideos.nginx.launcher"] = "lua/starvideos/nginx/launcher.lua",

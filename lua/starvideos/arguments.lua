@@ -1,26 +1,27 @@
---- What the calls of a client take and need. Where the program is at fault a
--- check raises, and names the line of the caller; what cannot be sent it
--- refuses with nil and an err.
+--- The call of a client's method: its arguments are checked, its operation runs, its
+-- result is handed over. Where the program is at fault a check raises, and names the
+-- line of the program; what cannot be sent it refuses with nil and an err.
 -- @module starvideos.arguments
 
+local contexts = require "starvideos.context"
 local errors = require "starvideos.errors"
 local listener = require "starvideos.base.listener"
 local options = require "starvideos.options"
+local redact = require "starvideos.base.redact"
+local wire = require "starvideos.order.wire"
 
 local _M = {}
 
 --- Check that a client can be used.
 -- @tparam ?table context of the client, nil for what is no client
 -- @tparam string name of the call
--- @tparam[opt=3] number level where a misuse is reported, as in `error`
 -- @treturn table context
 -- @raise for what is no client, or a closed one
-function _M.client(context, name, level)
+function _M.client(context, name)
   if not context then
-    error(name .. ": call it with a colon on a client of starvideos.new",
-      level or 3)
+    errors.misuse(name .. ": call it with a colon on a client of starvideos.new")
   elseif context.closed then
-    error(name .. ": this client was closed", level or 3)
+    errors.misuse(name .. ": this client was closed")
   end
   return context
 end
@@ -33,10 +34,10 @@ end
 -- @treturn table context
 -- @raise also where it has not
 function _M.runtime(context, name, method, runtimes)
-  _M.client(context, name, 5)
+  _M.client(context, name)
   if not context.runtime[method] then
-    error(("%s is for the runtime %s: pass runtime to starvideos.new, or call"
-      .. " the operation itself"):format(name, runtimes), 4)
+    errors.misuse(("%s is for the runtime %s: pass runtime to starvideos.new, or"
+      .. " call the operation itself"):format(name, runtimes))
   end
   return context
 end
@@ -47,9 +48,9 @@ end
 -- @raise where it is not
 function _M.seconds(name, seconds)
   if type(seconds) ~= "number" or seconds ~= seconds or seconds < 0 then
-    error(("%s takes a number of seconds, 0 or more, not %s"):format(name,
+    errors.misuse(("%s takes a number of seconds, 0 or more, not %s"):format(name,
       type(seconds) == "number" and tostring(seconds)
-        or "a " .. type(seconds)), 3)
+        or "a " .. type(seconds)))
   end
 end
 
@@ -86,7 +87,7 @@ end
 -- @raise where they are no table
 function _M.params(name, params)
   if type(params) ~= "table" then
-    error(not_params(name, params), 3)
+    errors.misuse(not_params(name, params))
   end
 end
 
@@ -220,55 +221,41 @@ end
 -- @treturn table options
 -- @raise for a name or a type that it does not take
 function _M.options(given)
-  local checked = options.check("new", given, 3)
-  return checked
+  return options.check("new", given)
 end
 
 -- Checks one argument; the first err is kept, a mistake is raised at once.
 local function take_argument(context, call, index, value, err)
   local result, problem = kinds[call.takes[index]](context, call.name, value)
   if type(problem) == "string" then
-    error(problem, 4)
+    errors.misuse(problem)
   end
   return result, err or problem
 end
 
 local function take_options(context, call, value)
-  local given = options.check(call.name, value, 4)
+  local given = options.check(call.name, value)
   if value == nil and not call.requires and not call.refuses then
     return given
   end
   local wanted = missing(context, call, given)
     or call.refuses and call.refuses(given)
   if wanted then
-    error(wanted, 4)
+    errors.misuse(wanted)
   end
   return listener.guarded(context, given)
 end
 
---- Check what a method was given, and make of it what its operation gets.
--- @tparam table context of the client
--- @tparam table call `name`; `takes`, a list of the kinds of its arguments
---   (`params`, `task`, `task_id`, `tasks`, `orders`, `order`, `path`, `account`),
---   two at most, after which come its options; `ledger` and `key`, whether it
---   needs one; `requires`, an option that must be there, and `reason`, what for;
---   and `refuses`, a function that gets the options and returns a sentence where
---   they do not go together
--- @param first what it was given
--- @param second
--- @param third
--- @treturn ?table err: config without a key, validation for an empty id
--- @return the arguments of the operation, the options last, whose listeners can
---   be called without care
--- @raise for a wrong type, an option that the call does not take or the client
---   has not what it needs for
-function _M.arguments(context, call, first, second, third)
+-- Checks what a method was given: an err (config without a key, validation for an
+-- empty id), and what its operation gets.
+local function check_arguments(context, call, first, second, third)
   local count, err = #call.takes, nil
   if call.key then
     err = select(2, check_key(context))
   end
   if call.ledger and not context.ledger then
-    error(call.name .. " needs a ledger: pass ledger to starvideos.new", 3)
+    errors.misuse(call.name
+      .. " needs a ledger: pass ledger to starvideos.new")
   end
   if count == 0 then
     first = take_options(context, call, first)
@@ -282,6 +269,54 @@ function _M.arguments(context, call, first, second, third)
   second, err = take_argument(context, call, 2, second, err)
   third = take_options(context, call, third)
   return err, first, second, third
+end
+
+-- PUC Lua 5.1 prints no error tables: there the sentence is raised instead.
+local shows_tables = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
+
+--- The results of a call, without the key. An interrupt is no result: like
+-- Ctrl-C anywhere else it unwinds the program, but with an error that says
+-- which task was left.
+-- @tparam table context of the client
+-- @param value
+-- @param err what follows it
+-- @return both
+-- @raise after Ctrl-C, unless the client returns it
+function _M.result(context, value, err)
+  if value ~= nil or not errors.is(err) then
+    return value, err
+  end
+  err.message = redact.key(err.message, context.api_key)
+  err.code = redact.key(err.code, context.api_key)
+  if err.interrupted and context.interrupts ~= "return" then
+    error(shows_tables and err or tostring(err), 0)
+  end
+  return nil, err
+end
+
+local function run(call, context, err, ...)
+  if err then
+    return nil, err
+  end
+  return _M.result(context, call.run(context, ...))
+end
+
+--- Make a method that waits.
+-- @tparam table call `name`; `takes`, a list of the kinds of its arguments
+--   (`params`, `task`, `task_id`, `tasks`, `orders`, `order`, `path`, `account`),
+--   two at most, after which come its options; `ledger` and `key`, whether it
+--   needs one; `requires`, an option that must be there, and `reason`, what for;
+--   `refuses`, a function that gets the options and returns a sentence where they
+--   do not go together; and `run`, which gets the context and the arguments, the
+--   options last, whose listeners can be called without care
+-- @treturn function
+function _M.waiting(call)
+  return function(self, ...)
+    local context = _M.client(contexts.of(self), call.name)
+    context.runtime:check(call.name)
+    wire.collect()
+    return run(call, context, check_arguments(context, call, ...))
+  end
 end
 
 return _M

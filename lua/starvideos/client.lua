@@ -9,7 +9,6 @@ local errors = require "starvideos.errors"
 local generate = require "starvideos.order.generate"
 local client_fleet = require "starvideos.client_fleet"
 local handles = require "starvideos.host.handle"
-local method = require "starvideos.method"
 local pending = require "starvideos.order.pending"
 local query = require "starvideos.wait.query"
 local validate = require "starvideos.order.validate"
@@ -26,7 +25,7 @@ function mt:__tostring()
   return ("starvideos client of %s"):format(context and context.base_url or "?")
 end
 
-local result, waiting = method.result, method.waiting
+local result, waiting = arguments.result, arguments.waiting
 
 -- The context of a client whose host has a loop of its own.
 local function looping(self, name)
@@ -38,8 +37,7 @@ end
 
 -- The same where that loop watches a descriptor.
 local function polling(self, name)
-  local context = arguments.runtime(contexts.of(self), name, "pollfd", "poll")
-  return context
+  return arguments.runtime(contexts.of(self), name, "pollfd", "poll")
 end
 
 --- Order a video. An order that may have arrived is never sent again; one that
@@ -284,7 +282,7 @@ end
 function Client:async(body, ...)
   local context = looping(self, "async")
   if type(body) ~= "function" then
-    error("async takes a function, not a " .. type(body), 2)
+    errors.misuse("async takes a function, not a " .. type(body))
   end
   if body == Client.wait then
     body = resting_wait
@@ -300,8 +298,8 @@ end
 function Client:update(budget_ms)
   local context = looping(self, "update")
   if budget_ms ~= nil and type(budget_ms) ~= "number" then
-    error("update takes a number of milliseconds, not a " .. type(budget_ms),
-      2)
+    errors.misuse("update takes a number of milliseconds, not a "
+      .. type(budget_ms))
   end
   context.runtime:update(budget_ms and budget_ms / 1000)
 end

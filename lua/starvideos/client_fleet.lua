@@ -3,9 +3,7 @@
 -- them. `starvideos.client` has them among its own.
 -- @module starvideos.client_fleet
 
-local method = require "starvideos.method"
-
-local waiting = method.waiting
+local waiting = require("starvideos.arguments").waiting
 
 local _M = {}
 

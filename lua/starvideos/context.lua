@@ -159,7 +159,7 @@ function _M.new(options)
     return nil, problem
   end
   local chance = options.random or random()
-  local runtime, host = hosts.new(options, 3)
+  local runtime, host = hosts.new(options)
   local blocks = host == "block"
   local context = {
     api_key = key,

@@ -58,6 +58,27 @@ function mt:__tostring()
   return self.kind .. ": " .. self.message
 end
 
+-- Where this library lies, as Lua names its files; nil where nothing tells.
+local own_path = debug and debug.getinfo(1, "S").source:match "^(.*)errors%.lua$"
+
+local function is_outside(info)
+  return info.what ~= "C" and info.what ~= "tail"
+    and info.source:sub(1, #own_path) ~= own_path
+end
+
+--- Raise a mistake of the program at its line: the first outside of this library.
+-- @tparam string message
+-- @raise always
+function _M.misuse(message)
+  local level = 2
+  local info = own_path and debug.getinfo(level, "S")
+  while info and not is_outside(info) do
+    level = level + 1
+    info = debug.getinfo(level, "S")
+  end
+  error(message, info and level or 0)
+end
+
 --- Make an error.
 -- @tparam table fields `kind` and `message`, and where known `status` (HTTP),
 --   `code` (the provider's), `task`, `task_id`, `retry_after` (seconds),

@@ -2,6 +2,8 @@
 -- mistake of the program and raises an error that names the caller's line.
 -- @module starvideos.options
 
+local errors = require "starvideos.errors"
+
 local _M = {}
 
 -- The highest limit; of money, a float still counts its millionths.
@@ -262,31 +264,29 @@ end
 --- Check the options of a call.
 -- @tparam string call its name in `accepted`
 -- @tparam ?table options
--- @tparam[opt=2] number level where a misuse is reported, as in `error`
 -- @treturn table the options, empty where none were given
 -- @raise a name or a type that the call does not take
-function _M.check(call, options, level)
-  level = (level or 2) + 1
+function _M.check(call, options)
   if options == nil then
     return {}
   elseif type(options) ~= "table" then
-    error(("the options of %s must be a table, not a %s")
-      :format(call, type(options)), level)
+    errors.misuse(("the options of %s must be a table, not a %s")
+      :format(call, type(options)))
   end
   local accepted = _M.accepted[call]
   if call == "new" and options.new then
-    error("call starvideos.new with a dot, not with a colon", level)
+    errors.misuse("call starvideos.new with a dot, not with a colon")
   end
   for name, value in pairs(options) do
     local check = accepted[name]
     if not check then
-      error(("%s takes no option %q, so nothing was sent%s"):format(call,
-        tostring(name), taken(accepted)), level)
+      errors.misuse(("%s takes no option %q, so nothing was sent%s"):format(call,
+        tostring(name), taken(accepted)))
     end
     local ok, wanted = check(value)
     if not ok then
-      error(("option %s of %s must be %s, not %s"):format(name, call, wanted,
-        type(value) == "table" and "a table" or tostring(value)), level)
+      errors.misuse(("option %s of %s must be %s, not %s"):format(name, call, wanted,
+        type(value) == "table" and "a table" or tostring(value)))
     end
   end
   return options

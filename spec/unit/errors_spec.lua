@@ -119,3 +119,41 @@ describe("starvideos.assert", function()
     assert.same({ path = "a.mp4" }, file)
   end)
 end)
+
+describe("a mistake of the program", function()
+  local HERE = "^%.?/?spec/unit/errors_spec%.lua:%d+: "
+
+  local function raised(body, ...)
+    local ok, message = pcall(body, ...)
+    assert.is_false(ok)
+    return message
+  end
+
+  local client
+  before_each(function() client = assert(starvideos.new { api_key = "key" }) end)
+  after_each(function() client:close() end)
+
+  it("is raised at the line of the program, however deep it is noticed", function()
+    for _, body in ipairs {
+      function() client:query(false) end,
+      function() client:query("v", { tries = 1 }) end,
+      function() client:resume() end,
+      function() client:update() end,
+      function() starvideos.new { edition = "none" } end,
+      function() starvideos.new { runtime = "ngx" } end,
+      function() starvideos.query(false) end,
+    } do
+      assert.matches(HERE, raised(body))
+    end
+  end)
+
+  it("is raised there though C calls the library for it", function()
+    local _, message = pcall(client.query, client, false)
+    assert.matches(HERE, message)
+  end)
+
+  it("has no line where no code of the program runs", function()
+    local message = raised(coroutine.wrap(client.query), client, false)
+    assert.matches("^query takes", message)
+  end)
+end)

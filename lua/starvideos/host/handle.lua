@@ -2,6 +2,8 @@
 -- once a frame.
 -- @classmod starvideos.host.handle
 
+local errors = require "starvideos.errors"
+
 local _M = {}
 
 local Handle = {}
@@ -46,7 +48,7 @@ end
 
 local function check(self, name)
   if getmetatable(self) ~= mt then
-    error(name .. ": call it with a colon on a handle of client:async", 3)
+    errors.misuse(name .. ": call it with a colon on a handle of client:async")
   end
 end
 
@@ -74,7 +76,7 @@ end
 function Handle:on_done(listener)
   check(self, "on_done")
   if type(listener) ~= "function" then
-    error("on_done takes a function, not a " .. type(listener), 2)
+    errors.misuse("on_done takes a function, not a " .. type(listener))
   elseif self.done then
     tell(self, listener)
   else

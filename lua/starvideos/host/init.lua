@@ -21,8 +21,8 @@ local _M = {}
 
 --- The methods that every runtime has, and who calls them.
 -- @table methods
--- @field check `(call[, level])` raises where the caller cannot wait, before
---   anything is sent; `call` is named, `level` as in `error` (client)
+-- @field check `(call)` raises where the caller cannot wait, before anything is
+--   sent; `call` is named (client)
 -- @field now `()` gives a clock that only goes forward (everybody who waits)
 -- @field sleep `(seconds)` lets time pass (operations, ledger, client)
 -- @field request `(req)` gives a response, or nil and a failure; see below
@@ -155,6 +155,7 @@ local _M = {}
 --   whether the caller was interrupted or cancelled meanwhile
 
 local core = require "starvideos.core"
+local errors = require "starvideos.errors"
 
 -- The module of each, and its function that makes one.
 local makers = {
@@ -173,20 +174,18 @@ end
 --- Make a runtime.
 -- @tparam table options of `starvideos.new`: `runtime`, `transport`, `clock`,
 --   `sleep`, `ca_file`, `max_in_flight`
--- @tparam number level where a misuse is reported, as in `error`
 -- @treturn table runtime
 -- @treturn string its name
 -- @raise where the host has no such runtime, or the runtime no such transport
-function _M.new(options, level)
+function _M.new(options)
   local name = options.runtime or default()
   if name == "ngx" and default() ~= "ngx" then
-    error("the runtime ngx is for nginx; here it is block, frame or poll",
-      level + 1)
+    errors.misuse("the runtime ngx is for nginx; here it is block, frame or poll")
   elseif name == "ngx" and core.system() == "windows" then
-    error("the runtime ngx does not run on Windows: there this library is for"
-      .. " scripts, loops and games (block, poll, frame)", level + 1)
+    errors.misuse("the runtime ngx does not run on Windows: there this library is for"
+      .. " scripts, loops and games (block, poll, frame)")
   elseif options.transport == "resty_http" and name ~= "ngx" then
-    error("the transport resty_http needs the runtime ngx", level + 1)
+    errors.misuse("the transport resty_http needs the runtime ngx")
   end
   local module, maker = makers[name][1], makers[name][2]
   return require(module)[maker](options), name

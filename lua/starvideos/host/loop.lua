@@ -5,6 +5,7 @@
 -- @module starvideos.host.loop
 
 local block = require "starvideos.host.block"
+local errors = require "starvideos.errors"
 local schedulers = require "starvideos.host.scheduler"
 
 local _M = {}
@@ -37,14 +38,13 @@ end
 
 --- Make sure that the caller can wait here: in a coroutine of `start`.
 -- @tparam string call that is about to wait, for the message
--- @tparam[opt=2] number level where a misuse is reported, as in `error`
 -- @raise anywhere else, and where Lua lets no coroutine wait
-function Loop:check(call, level)
+function Loop:check(call)
   if not self.scheduler:current() then
-    error(("%s would block the loop: call it inside client:async(function()"
-      .. " ... end) of the same client"):format(call), (level or 2) + 1)
+    errors.misuse(("%s would block the loop: call it inside client:async("
+      .. "function() ... end) of the same client"):format(call))
   end
-  schedulers.check(call, (level or 2) + 1)
+  schedulers.check(call)
   self.scheduler.probe()
 end
 
@@ -347,8 +347,8 @@ end
 function Loop:check_outside(call)
   local thread, is_main = coroutine.running()
   if self.updating or thread and not is_main then
-    error(("%s would block the loop: it is for a program that has none, outside"
-      .. " of client:async and of listeners"):format(call), 3)
+    errors.misuse(("%s would block the loop: it is for a program that has none,"
+      .. " outside of client:async and of listeners"):format(call))
   end
 end
 

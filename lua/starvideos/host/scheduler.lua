@@ -11,6 +11,7 @@
 -- @module starvideos.host.scheduler
 
 local deadlines = require "starvideos.base.deadlines"
+local errors = require "starvideos.errors"
 
 -- Asked for at each turn.
 local resume_thread, running = coroutine.resume, coroutine.running
@@ -65,14 +66,13 @@ _M.is_certain = not is_puc_51 and (isyieldable ~= nil or debug ~= nil)
 
 --- Make sure that the running coroutine can wait.
 -- @tparam string call that is about to wait, for the message
--- @tparam number level where a misuse is reported, as in `error`
 -- @raise where it cannot
-function _M.check(call, level)
+function _M.check(call)
   if not _M.can_yield() then
-    error(call .. " cannot wait here, and nothing was sent: Lua lets no"
+    errors.misuse(call .. " cannot wait here, and nothing was sent: Lua lets no"
       .. " coroutine wait inside a function written in C, such as string.gsub,"
       .. " table.sort or require, nor, in Lua 5.1, inside pcall or a listener;"
-      .. " call it outside of that function", level + 1)
+      .. " call it outside of that function")
   end
 end
 

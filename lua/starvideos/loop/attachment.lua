@@ -3,6 +3,7 @@
 -- @module starvideos.loop.attachment
 
 local contexts = require "starvideos.context"
+local errors = require "starvideos.errors"
 
 local _M = {}
 
@@ -13,10 +14,10 @@ Attachment.__index = Attachment
 local function runtime_of(client)
   local context = contexts.of(client)
   if not (context and context.runtime.pollfd) then
-    error("an event loop takes a client of starvideos.new"
-      .. " with runtime = \"poll\"", 4)
+    errors.misuse("an event loop takes a client of starvideos.new"
+      .. " with runtime = \"poll\"")
   elseif context.runtime:is_attached() then
-    error("this client is attached to a loop already", 4)
+    errors.misuse("this client is attached to a loop already")
   end
   return context.runtime
 end
@@ -57,9 +58,9 @@ end
 local function check_place(self)
   local thread, is_main = coroutine.running()
   if not thread or is_main then
-    error("await is for coroutines: here use client:async", 3)
+    errors.misuse("await is for coroutines: here use client:async")
   elseif self.runtime:current() then
-    error("await is not for client:async: call the operation itself", 3)
+    errors.misuse("await is not for client:async: call the operation itself")
   end
 end
 
@@ -112,7 +113,7 @@ function Attachment:functions(park)
         return keep(body(...))
       end, ...)
     elseif type(body) ~= "table" or not body.on_done then
-      error("await takes a function or a handle, not a " .. type(body), 2)
+      errors.misuse("await takes a function or a handle, not a " .. type(body))
     end
     if not handle.done then
       park(handle)

@@ -3,6 +3,7 @@
 -- @module starvideos.loop.cqueues
 
 local attachments = require "starvideos.loop.attachment"
+local errors = require "starvideos.errors"
 
 local function park(handle)
   local ended = require("cqueues.condition").new()
@@ -36,7 +37,7 @@ return function(client, cq)
   local cqueues = require "cqueues"
   cq = cq or cqueues.running()
   if cqueues.type(cq) ~= "controller" then
-    error("this takes a client and a controller of cqueues.new()", 2)
+    errors.misuse("this takes a client and a controller of cqueues.new()")
   end
   local attachment, descriptor
   local function pump()

@@ -29,7 +29,7 @@ local function methods_of(name)
     end
     return methods
   end
-  local runtime = runtimes.new({ runtime = name, transport = function() end }, 1)
+  local runtime = runtimes.new({ runtime = name, transport = function() end })
   local place = getmetatable(runtime).__index
   while place do
     for method in pairs(place) do
@@ -71,13 +71,13 @@ describe("the runtime", function()
   end)
 
   it("ngx is for nginx alone", function()
-    assert.error_matches(function() runtimes.new({ runtime = "ngx" }, 1) end,
+    assert.error_matches(function() runtimes.new({ runtime = "ngx" }) end,
       "is for nginx")
   end)
 
   it("is not looked for under a transport that it cannot have", function()
     assert.error_matches(function()
-      runtimes.new({ runtime = "frame", transport = "resty_http" }, 1)
+      runtimes.new({ runtime = "frame", transport = "resty_http" })
     end, "needs the runtime ngx")
   end)
 end)

@@ -3,6 +3,7 @@
 -- @module starvideos.host.ngx
 
 local core = require "starvideos.core"
+local errors = require "starvideos.errors"
 local wakeups = require "starvideos.host.ngx.wakeups"
 local schedulers = require "starvideos.host.scheduler"
 local waiters = require "starvideos.host.ngx.waiter"
@@ -139,15 +140,14 @@ end
 
 --- Make sure that the caller can wait here.
 -- @tparam string call that is about to wait, for the message
--- @tparam[opt=2] number level where a misuse is reported, as in `error`
 -- @raise in a phase that cannot, and where Lua lets no light thread wait
-function Ngx:check(call, level) -- luacheck: no self
+function Ngx:check(call) -- luacheck: no self
   local phase = ngx.get_phase()
   if not WAITS[phase] then
-    error(("%s cannot wait in nginx's phase %s: %s"):format(call,
-      tostring(phase), ADVICE[phase] or IN_A_TIMER), (level or 2) + 1)
+    errors.misuse(("%s cannot wait in nginx's phase %s: %s"):format(call,
+      tostring(phase), ADVICE[phase] or IN_A_TIMER))
   end
-  schedulers.check(call, (level or 2) + 1)
+  schedulers.check(call)
 end
 
 --- Seconds of a clock that only goes forward.
