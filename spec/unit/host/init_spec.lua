@@ -1,21 +1,21 @@
--- The methods that the docstring of starvideos.runtime lists are those that the
--- runtimes have, and that their callers look for.
+-- The methods that docs/architecture.md lists are those that the runtimes have, and
+-- that their callers look for.
 
 local runtimes = require "starvideos.host"
 local shell = require "starvideos.nginx.shell"
 
 local NAMES = { "block", "frame", "poll", "ngx" }
 
--- The fields of a table in the docstring: by name, the text behind it.
-local function documented(name)
-  local file = assert(io.open("lua/starvideos/host/init.lua", "rb"))
-  local text, fields = file:read "*a", {}
+-- The rows of a table of the page: by method, what follows it.
+local function documented(title)
+  local file = assert(io.open("docs/architecture.md", "rb"))
+  local text, rows = file:read "*a", {}
   file:close()
-  local block = text:match("\n%-%- @table " .. name .. "\n(.-)\n\n")
-  for field, rest in block:gmatch "%-%- @field ([%w_]+) ([^\n]*)" do
-    fields[field] = rest
+  local section = text:match("\n#### " .. title .. "\n(.-)\n##")
+  for method, rest in section:gmatch "\n| `([%w_]+)%([^`]*`([^\n]*)" do
+    rows[method] = rest
   end
-  return fields
+  return rows
 end
 
 -- The methods of a runtime; of nginx's those in its source, for elsewhere it
@@ -41,7 +41,7 @@ local function methods_of(name)
 end
 
 describe("the runtime", function()
-  local every, optional = documented "methods", documented "optional"
+  local every, optional = documented "Every runtime", documented "Some runtimes"
 
   for _, name in ipairs(NAMES) do
     it(name .. " has the methods of all and its own, and no other's", function()
@@ -50,8 +50,8 @@ describe("the runtime", function()
         assert.is_true(has[method], method)
       end
       for method, text in pairs(optional) do
-        local owners = " " .. text:match "^%(([%l ]+)%)" .. " "
-        assert.equal(owners:find(" " .. name .. " ", 1, true) ~= nil,
+        local owners = text:match "^ | ([^|]+) |"
+        assert.equal(owners:find("`" .. name .. "`", 1, true) ~= nil,
           has[method] or false, method)
       end
     end)
