@@ -1,5 +1,6 @@
 --- What a client knows: made once, of the options of `starvideos.new`, and
--- found again by its client. No other field is added later.
+-- found again by its client. No other field is added later; `docs/architecture.md`
+-- ("What a client knows: the context") has them all.
 -- @module starvideos.context
 
 local address = require "starvideos.provider.address"
@@ -21,56 +22,6 @@ local MAX_VIDEO = 4294967296
 -- 256 KiB, this library's choice: a refusal may quote a whole order, which has 64 KiB
 -- at most; more would hold up a frame.
 local MAX_ANSWER = 262144
-
---- The fields of a context, and who reads them. Only `closed` and `told`
--- change.
--- @table fields
--- @tfield ?string api_key the key; nil where there is none (check, client,
---   exchange, listener, download, recorder, shared_cache)
--- @tfield table headers of all requests to the API; holds the key, and is not
---   changed (exchange)
--- @tfield string base_url without a slash at its end (client, exchange, obstacle,
---   recorder, shared_cache)
--- @tfield ?string account the caller's label for the account of the key (check,
---   obstacle, ledger)
--- @tfield userdata catalog of `starvideos.core`: models and their limits
---   (client, create, validate, order_list)
--- @tfield ?table prices the caller's, see `starvideos.provider.prices` (validate)
--- @tfield string validation `strict`, `advisory` or `off` (create)
--- @tfield table runtime see `starvideos.host` (everything that waits)
--- @tfield boolean blocks whether the runtime is `block`: nothing else goes on
---   in this thread while a call waits (generate, ledger)
--- @tfield string interrupts what Ctrl-C does to a call: `raise`, or `return` an
---   error of kind cancelled (client)
--- @tfield function random returns a number in [0, 1) (create, download,
---   polling, ledger)
--- @tfield function wall_clock Unix seconds; may jump (operations, polling)
--- @tfield function boottime seconds since the machine started, the same in all
---   its processes (send, worker, ledger)
--- @tfield function process_id of this process, to notice a fork (create,
---   claimed_order, send, worker)
--- @tfield number timeout seconds that one exchange may take (create, exchange,
---   watch, ledger)
--- @tfield number connect_timeout seconds that a connection may take (exchange)
--- @tfield ?boolean insecure_http whether plain HTTP may leave this machine
---   (exchange)
--- @tfield boolean private_links whether links to videos may lead to this machine
---   or a private network: as the caller says, or because `base_url` does (download)
--- @tfield number max_video bytes that a video may have (download)
--- @tfield number max_answer bytes that are kept of an answer (api.exchange)
--- @tfield table rate_limiter how many polls may be sent, see
---   `starvideos.wait.rate_limit` (send, watch, worker)
--- @tfield table slots how many orders may be on the wire, see
---   `starvideos.order.create_limit` (send)
--- @tfield ?table shared the caller's dictionary (check, shared_cache)
--- @tfield ?table shared_cache what the processes that share it know of tasks,
---   see `starvideos.wait.shared_cache` (polling)
--- @tfield ?table ledger see `starvideos.ledger` (check, client, operations,
---   polling, recorder)
--- @tfield ?function on_event the caller's listener (listener, ledger, download,
---   polling)
--- @tfield table told names of listeners whose errors were reported (listener)
--- @tfield boolean closed whether `client:close` was called (check, client)
 
 -- Stands here and not in the client, so that no dump of the client shows the
 -- key.
