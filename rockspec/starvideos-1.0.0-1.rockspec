@@ -76,7 +76,6 @@ build = {
     ["starvideos.cli.next_steps"] = "lua/starvideos/cli/next_steps.lua",
     ["starvideos.cli.outcomes"] = "lua/starvideos/cli/outcomes.lua",
     ["starvideos.cli.progress_view"] = "lua/starvideos/cli/progress_view.lua",
-    ["starvideos.cli.records"] = "lua/starvideos/cli/records.lua",
     ["starvideos.cli.serve"] = "lua/starvideos/cli/serve.lua",
     ["starvideos.cli.status"] = "lua/starvideos/cli/status.lua",
     ["starvideos.cli.table"] = "lua/starvideos/cli/table.lua",

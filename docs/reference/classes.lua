@@ -7,7 +7,7 @@
 -- A class: name, meaning, fields; by name `parents`. A field: name (with ? where it
 -- may be missing), type, meaning; by name `default`.
 
-local records = require "starvideos.cli.records"
+local records = require "docs.reference.records"
 local core = require "starvideos.core"
 local errors = require "starvideos.errors"
 local events = require "starvideos.events"
@@ -41,7 +41,7 @@ end
 -- A class of a shape that the command prints; `types` where a field is no text.
 local function printed(name, meaning, shape, types, more)
   local fields = {}
-  for _, field in ipairs(records.shapes[shape]) do
+  for _, field in ipairs(records[shape]) do
     local kind = types[field[1]]
     if kind ~= false then
       fields[#fields + 1] = { field[1] .. "?", kind or "string", field[2] }

@@ -240,6 +240,13 @@ function write(value, depth)
   return writer(value, depth)
 end
 
+--- What to encode for a list: the list, or `empty_list` where it is empty.
+-- @tparam table list
+-- @treturn table
+function _M.list(list)
+  return list[1] ~= nil and list or _M.empty_list
+end
+
 --- The name of a field.
 -- @tparam string|number key
 -- @treturn string JSON

@@ -5,11 +5,11 @@
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
+local json = require "starvideos.base.json"
 local manifests = require "starvideos.fleet.manifest"
 local next_steps = require "starvideos.cli.next_steps"
 local outcomes = require "starvideos.cli.outcomes"
 local owner = require "starvideos.ledger.owner"
-local records = require "starvideos.cli.records"
 local tables = require "starvideos.cli.table"
 local values = require "starvideos.cli.values"
 local monitors = require "starvideos.cli.monitor"
@@ -42,9 +42,9 @@ local function text_of(job, result, monitor)
   if tables.is_for_people(job) then
     return monitor:summary()
   end
-  return records.text("run", { done = result.done, failed = result.failed,
+  return json.encode { done = result.done, failed = result.failed,
     unknown = result.unknown, left = result.left,
-    orders = monitor.outcomes.keeps and monitor.outcomes.list or nil })
+    orders = monitor.outcomes.keeps and json.list(monitor.outcomes.list) or nil }
 end
 
 -- The error of a run has the most severe code of all.
@@ -219,10 +219,10 @@ local function dry_json(checked)
       currency = entry.price and entry.price.currency,
       unpriced = entry.unpriced }
   end
-  return records.text("dry_run", { valid = true, count = #checked.entries,
+  return json.encode { valid = true, count = #checked.entries,
     cost = checked.price and checked.price.cost,
     currency = checked.price and checked.price.currency,
-    unpriced = checked.unpriced, orders = lines })
+    unpriced = checked.unpriced, orders = json.list(lines) }
 end
 
 local function dry_run(job, list)

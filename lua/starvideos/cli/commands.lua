@@ -10,7 +10,6 @@ local errors = require "starvideos.errors"
 local failure = require "starvideos.cli.failure"
 local files = require "starvideos.base.file"
 local json = require "starvideos.base.json"
-local records = require "starvideos.cli.records"
 local tables = require "starvideos.cli.table"
 local tasks = require "starvideos.base.task"
 local values = require "starvideos.cli.values"
@@ -108,11 +107,12 @@ end
 
 -- Not `raw`: what else the provider says has no fixed names.
 local function plain(task, file)
-  local object = { file = file }
-  for _, field in ipairs(records.shapes.task) do
-    object[field[1]] = object[field[1]] or task[field[1]]
+  local object = {}
+  for name, value in pairs(task) do
+    object[name] = name ~= "raw" and value or nil
   end
-  return records.text("task", object)
+  object.file = file
+  return json.encode(object)
 end
 
 local troubles = { rate_limited = "too many requests",
@@ -321,7 +321,7 @@ function _M.download(job)
     return nil, err
   end
   job.saved = file.path
-  return records.text("file", file)
+  return json.encode(file)
 end
 
 --- Check an order.
@@ -335,9 +335,9 @@ function _M.validate(job)
     return nil, found
   end
   job.console:warn(found)
-  return records.text("validation", { valid = true,
+  return json.encode { valid = true,
     warnings = #found > 0 and found or nil, cost = price and price.cost,
-    currency = price and price.currency })
+    currency = price and price.currency }
 end
 
 -- As `3-15, else 3`, where 3 is the provider's own choice.
@@ -356,7 +356,7 @@ end
 function _M.models(job)
   local models, rows = job.client:models(), {}
   if not tables.is_for_people(job) then
-    return records.text("models", { models = models })
+    return json.encode { models = models }
   end
   for index, row in ipairs(models) do
     rows[index] = { row.name, range(row),

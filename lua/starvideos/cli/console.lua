@@ -7,9 +7,9 @@
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
 local events = require "starvideos.events"
+local failure = require "starvideos.cli.failure"
 local files = require "starvideos.base.file"
 local json = require "starvideos.base.json"
-local records = require "starvideos.cli.records"
 local redact = require "starvideos.base.redact"
 local utf8 = require "starvideos.base.utf8"
 
@@ -263,7 +263,7 @@ local function heading(err)
 end
 
 local function failure_json(err, subject)
-  return '{"error":' .. records.text("error", records.error(err))
+  return '{"error":' .. json.encode(failure.shown(err))
     .. (subject and ',"order":' .. json.encode(subject) or "") .. "}"
 end
 

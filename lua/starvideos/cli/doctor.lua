@@ -11,11 +11,11 @@ local core = require "starvideos.core"
 local exchange = require "starvideos.provider.exchange"
 local failure = require "starvideos.cli.failure"
 local http = require "starvideos.base.http"
+local json = require "starvideos.base.json"
 local keys = require "starvideos.cli.key"
 local launcher = require "starvideos.nginx.launcher"
 local locations = require "starvideos.ledger.location"
 local operations = require "starvideos.provider.operations"
-local records = require "starvideos.cli.records"
 local redact = require "starvideos.base.redact"
 local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
@@ -474,7 +474,7 @@ function _M.run(job)
   local err = code and failure.new("config", "something that is needed is missing:"
     .. " the list names it with its cure; nothing was ordered", { exit = code })
   if job.options.json then
-    return records.text("findings", { ok = not code, findings = list }), err
+    return json.encode { ok = not code, findings = list }, err
   end
   return text_of(job, list, trouble), err
 end

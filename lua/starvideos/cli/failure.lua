@@ -74,6 +74,25 @@ function _M.new(kind, message, fields)
   return err
 end
 
+-- What programs get to see of an error; see "JSON: error" in docs/command-line.md.
+local shown = { "kind", "message", "status", "code", "retryable", "task_id",
+  "retry_after", "phase", "sent", "bytes_sent", "target", "next_take", "order",
+  "violations", "warnings" }
+
+--- An error for programs, without tables that are empty.
+-- @tparam table err
+-- @treturn table fit for JSON
+function _M.shown(err)
+  local object = {}
+  for _, name in ipairs(shown) do
+    local value = err[name]
+    if type(value) ~= "table" or next(value) ~= nil then
+      object[name] = value
+    end
+  end
+  return object
+end
+
 --- A command line that cannot be followed.
 -- @tparam string message
 -- @return nil

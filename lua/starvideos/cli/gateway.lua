@@ -10,7 +10,6 @@ local gateway_check = require "starvideos.cli.gateway_check"
 local gateway_options = require "starvideos.cli.gateway_options"
 local json = require "starvideos.base.json"
 local launcher = require "starvideos.nginx.launcher"
-local records = require "starvideos.cli.records"
 local shell = require "starvideos.nginx.shell"
 
 local LOOK_SECONDS = 0.5
@@ -45,9 +44,9 @@ local function announce(job, wanted, nginx)
   local who = wanted.settings.callers and ""
     or "; only this machine can use it, because no --callers names who else may"
   return job.console:result(job.options.json
-    and records.text("gateway", { url = wanted.url, folder = wanted.folder,
+    and json.encode { url = wanted.url, folder = wanted.folder,
       pid = nginx:pid(), ledger = not wanted.ledger:find "://"
-        and wanted.ledger or nil })
+        and wanted.ledger or nil }
     or ("The gateway listens at %s/%s"):format(wanted.url, who))
 end
 

@@ -15,7 +15,6 @@ local keys = require "starvideos.cli.key"
 local configuration = require "starvideos.gateway.configuration"
 local launcher = require "starvideos.nginx.launcher"
 local locations = require "starvideos.ledger.location"
-local records = require "starvideos.cli.records"
 local shell = require "starvideos.nginx.shell"
 
 local _M = {}
@@ -245,7 +244,7 @@ function _M.new_token(job)
   if not fine then
     return failure.usage("--new-token: " .. faults)
   elseif job.options.json then
-    return records.text("token", { token = token, caller = entry })
+    return json.encode { token = token, caller = entry }
   end
   return ("Token, shown this once: %s\nEntry for the file of --callers: %s")
     :format(token, json.encode(entry))

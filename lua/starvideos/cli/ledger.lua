@@ -3,11 +3,11 @@
 -- returns its result and an error.
 -- @module starvideos.cli.ledger
 
+local json = require "starvideos.base.json"
 local next_steps = require "starvideos.cli.next_steps"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
 local outcomes = require "starvideos.cli.outcomes"
-local records = require "starvideos.cli.records"
 local tables = require "starvideos.cli.table"
 local tasks = require "starvideos.base.task"
 local values = require "starvideos.cli.values"
@@ -48,7 +48,7 @@ function _M.pending(job)
   if not ok then
     return nil, err
   elseif not people then
-    return records.text("orders", { orders = list })
+    return json.encode { orders = json.list(list) }
   elseif not list[1] then
     return job.options.all and "no orders" or "no open orders"
   end
@@ -133,8 +133,8 @@ end
 
 local function text_of(job, result, seen)
   if not tables.is_for_people(job) then
-    return records.text("run", { done = result.done, failed = result.failed,
-      left = result.left, orders = seen.list })
+    return json.encode { done = result.done, failed = result.failed,
+      left = result.left, orders = json.list(seen.list) }
   end
   local rows = {}
   for index, outcome in ipairs(seen.list) do
@@ -179,7 +179,7 @@ local function changed(order, err)
   if not order then
     return nil, err
   end
-  return records.text("order", order)
+  return json.encode(order)
 end
 
 --- Record the task that an order of unknown fate became.
@@ -217,7 +217,7 @@ function _M.archive(job)
   end
   local count, err = job.client:archive { before = os.time()
     - (days or OLD_DAYS) * 86400 }
-  return count and records.text("archived", { archived = count }), err
+  return count and json.encode { archived = count }, err
 end
 
 --- Copy the ledger.
@@ -228,7 +228,7 @@ function _M.ledger(job)
       options.action))
   end
   local copy, err = job.client:backup(options.file)
-  return copy and records.text("copy", copy), err
+  return copy and json.encode(copy), err
 end
 
 return _M

@@ -136,7 +136,7 @@ With a ledger (\fB\-\-ledger\fR) every order is on disk before it is sent,
 so that none is lost or bought twice: repeat the same command after a crash.
 .PP
 The result is on the standard output: a table on a terminal, else JSON with its
-fields in a fixed order; \fB\-\-json\fR forces JSON.
+fields sorted by name; \fB\-\-json\fR forces JSON.
 Progress and messages are on the standard error.]]
 
 --- The page.

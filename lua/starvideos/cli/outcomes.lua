@@ -4,7 +4,6 @@
 
 local next_steps = require "starvideos.cli.next_steps"
 local failure = require "starvideos.cli.failure"
-local records = require "starvideos.cli.records"
 
 local _M = {}
 
@@ -68,7 +67,7 @@ local function tell_left(self, order, err)
 end
 
 local function line_of(order, file, err)
-  local fault = err and records.error(err)
+  local fault = err and failure.shown(err)
   if fault then
     fault.order = nil
   end
@@ -127,7 +126,7 @@ end
 --- Make one.
 -- @tparam table job
 -- @treturn table outcomes: `done` (how many), `list` (of what became of each, see
---   `starvideos.cli.records`), `phases` (what the caller knows of
+--   "JSON: outcome" in docs/command-line.md), `phases` (what the caller knows of
 --   each order, by its id: `task` or `file`), `keeps` (true; false where they are
 --   so many that none is to be kept)
 function _M.new(job)

@@ -2,8 +2,8 @@
 -- @module starvideos.cli.serve
 
 local c_locale = require "starvideos.base.c_locale"
+local json = require "starvideos.base.json"
 local failure = require "starvideos.cli.failure"
-local records = require "starvideos.cli.records"
 
 -- Options that are passed on as numbers.
 local NUMBERS = { "port", "seconds", "queued_seconds", "open",
@@ -12,7 +12,7 @@ local NUMBERS = { "port", "seconds", "queued_seconds", "open",
 local function scenario_list(as_json)
   local list = require("starvideos.sandbox.scenario").list()
   if as_json then
-    return records.text("scenarios", { scenarios = list })
+    return json.encode { scenarios = list }
   end
   local lines = {}
   for _, row in ipairs(list) do
@@ -34,10 +34,10 @@ end
 
 local function announce(console, server, as_json)
   if as_json then
-    return console:result(records.text("sandbox", {
+    return console:result(json.encode {
       base_url = server.base_url, api_key = server.key,
       ca_file = server.ca_file, pid = server.pid,
-    }))
+    })
   end
   return console:result(exports(server))
 end

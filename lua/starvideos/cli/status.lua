@@ -2,11 +2,11 @@
 -- that sets its limits, `limits`. Tables for people, JSON for programs.
 -- @module starvideos.cli.status
 
+local json = require "starvideos.base.json"
 local next_steps = require "starvideos.cli.next_steps"
 local c_locale = require "starvideos.base.c_locale"
 local failure = require "starvideos.cli.failure"
 local outcomes = require "starvideos.cli.outcomes"
-local records = require "starvideos.cli.records"
 local states = require "starvideos.ledger.states"
 local tables = require "starvideos.cli.table"
 local utf8 = require "starvideos.base.utf8"
@@ -143,7 +143,7 @@ function _M.limits(job)
   if tables.is_for_people(job) then
     return limits_text(job, list)
   end
-  return records.text("limits", { limits = list })
+  return json.encode { limits = json.list(list) }
 end
 
 local function ago(seconds)
@@ -255,7 +255,10 @@ function _M.status(job)
   elseif tables.is_for_people(job) then
     return for_people(job, status)
   end
-  return records.text("status", status)
+  for _, name in ipairs { "halted", "rates", "limits", "workers" } do
+    status[name] = json.list(status[name])
+  end
+  return json.encode(status)
 end
 
 local function check_states(list)
@@ -332,7 +335,7 @@ function _M.orders(job)
   if not ok then
     return nil, err
   elseif not tables.is_for_people(job) then
-    return records.text("orders", { orders = orders })
+    return json.encode { orders = json.list(orders) }
   end
   return orders[1] and table_of(job, orders) or "no orders"
 end

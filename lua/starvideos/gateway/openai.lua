@@ -383,7 +383,7 @@ function _M.list(app, request)
     end
     data[index] = object
   end
-  return 200, { object = "list", data = data[1] and data or json.empty_list,
+  return 200, { object = "list", data = json.list(data),
     first_id = data[1] and data[1].id or json.null,
     last_id = data[1] and data[#data].id or json.null, has_more = more }
 end

@@ -3,11 +3,15 @@
 
 local arguments = require "starvideos.cli.arguments"
 local c_locale = require "starvideos.base.c_locale"
+local clip = require "spec.fixtures.clip"
+local commands = require "spec.fixtures.command"
 local declarations = require "starvideos.cli.declarations"
 local document = require "spec.fixtures.document"
 local failure = require "starvideos.cli.failure"
+local files = require "spec.fixtures.files"
+local json = require "starvideos.base.json"
 local manual = require "starvideos.cli.manual"
-local records = require "starvideos.cli.records"
+local records = require "docs.reference.records"
 
 local text = document.read "docs/command-line.md"
 
@@ -88,27 +92,130 @@ describe("the reference of the command line", function()
     end
   end)
 
-  it("explains each field that a command prints, in its order", function()
-    for name, shape in pairs(records.shapes) do
-      local part, last = section("### JSON: " .. name:gsub("_", " ")), 0
-      for _, field in ipairs(shape) do
-        local at = part:find(("\n| `%s` | %s"):format(field[1],
-          cell(field[2])), 1, true)
-        assert.truthy(at, name .. ": " .. field[1])
-        assert.is_true(at > last, name .. ": " .. field[1] .. " is out of order")
-        last = at
+  -- Names of fields that a command has printed and the page does not explain.
+  local function unexplained(name, value, found)
+    local known = {}
+    for _, field in ipairs(records[name]) do
+      known[field[1]] = field
+    end
+    for key, item in pairs(value) do
+      local field = known[key]
+      if not field then
+        found[#found + 1] = name .. "." .. tostring(key)
+      elseif field.of and type(item) == "table" then
+        for _, one in ipairs(item[1] ~= nil and item or next(item) and { item }
+          or {}) do
+          unexplained(field.of, one, found)
+        end
+      end
+    end
+    return found
+  end
+
+  describe("explains each field that is printed by", function()
+    local folder
+
+    setup(function()
+      folder = files.folder()
+      files.write(folder .. "/list.jsonl",
+        '{"model":"videos","prompt":"x","duration":5,"key":"a"}\n')
+      files.write(folder .. "/prices.json",
+        '{"currency":"USD","models":{"videos":{"per_video":1}}}')
+    end)
+
+    teardown(function()
+      files.remove(folder)
+    end)
+
+    local ORDER = " -m videos -p x -d 5"
+    local TASK = '{"id":"video_1","object":"video","created":1,"model":"videos",'
+      .. '"status":"completed","progress":100,"actualDuration":5,'
+      .. '"video_url":"https://m/1"}'
+    local CLIP = clip.mp4()
+
+    local function transport(req)
+      local is_file = req.url:find("https://m/", 1, true)
+      return { status = 200, body = is_file and CLIP or TASK, headers = {
+        ["content-length"] = is_file and tostring(#CLIP) or nil } }
+    end
+
+    -- @ is a folder with a ledger, a list and prices.
+    for _, case in ipairs {
+      { "create --ledger @/a.db" .. ORDER, "task" },
+      { "generate -o @/b.mp4" .. ORDER, "task" },
+      { "query video_1", "task" },
+      { "download video_1 -o @/c.mp4", "file" },
+      { "validate --prices @/prices.json" .. ORDER, "validation" },
+      { "models", "models" },
+      { "batch @/list.jsonl --dry-run --prices @/prices.json", "dry_run" },
+      { "batch @/list.jsonl --yes -o @ --ledger @/a.db", "run" },
+      { "orders --ledger @/a.db", "orders" },
+      { "pending --ledger @/a.db", "orders" },
+      { "limits --open 3 --ledger @/a.db", "limits" },
+      { "status --ledger @/a.db", "status" },
+      { "archive --ledger @/a.db", "archived" },
+      { "ledger backup @/copy.db --ledger @/a.db", "copy" },
+      { "resume -o @ --ledger @/a.db", "run" },
+      { "doctor --offline --json", "findings" },
+      { "sandbox --list-scenarios --json", "scenarios" },
+      { "gateway --new-token ann --json", "token" },
+    } do
+      it(case[1], function()
+        local words = {}
+        for word in case[1]:gmatch "%S+" do
+          words[#words + 1] = word:gsub("@", folder)
+        end
+        local _, out, problem = commands.run(words, { transport = transport })
+        local object = json.decode(out)
+        assert.truthy(object, problem)
+        assert.same({}, unexplained(case[2], object, {}))
+      end)
+    end
+
+    it("a command that failed", function()
+      local _, _, err = commands.run { "create", "--model", "videos", "--json" }
+      assert.same({}, unexplained("error", json.decode(err).error, {}))
+    end)
+  end)
+
+  it("is of JSON that has its names sorted, and lists where they are empty",
+    function()
+      local folder = files.folder()
+      finally(function() files.remove(folder) end)
+      local ledger = folder .. "/a.db"
+      files.write(ledger, "")
+      local printed = { status = '{"claimed":0,"halted":[],"limits":[],"overdue":0,'
+        .. '"rates":[],"spend":{},"states":{},"unattended":0,"unpriced":0,'
+        .. '"workers":[]}', orders = '{"orders":[]}', pending = '{"orders":[]}',
+        limits = '{"limits":[]}',
+        resume = '{"done":0,"failed":0,"left":0,"orders":[]}' }
+      for name, wanted in pairs(printed) do
+        local _, out = commands.run { name, "--ledger", ledger }
+        assert.equal(wanted .. "\n", out)
+      end
+    end)
+
+  it("explains nothing twice, and names what it explains", function()
+    for name, record in pairs(records) do
+      local seen = {}
+      for _, field in ipairs(record) do
+        assert.is_nil(seen[field[1]], name .. "." .. field[1])
+        seen[field[1]] = true
+        assert.is_true(not field.of or records[field.of] ~= nil)
       end
     end
   end)
 
   it("names what each command prints", function()
     for _, command in ipairs(declarations.commands) do
-      local printed = records.of_command[command[1]]
-      for _, shape in pairs(type(printed) == "table" and printed
-        or { printed }) do
-        assert.truthy(records.shapes[shape], shape)
-        assert.truthy(text:find(("| [`%s`](#%s) | %s |"):format(command[1],
-          command[1], command[2]), 1, true), command[1])
+      local name = command[1]
+      local row = text:match(("\n| %%[`%s`%%]%%(#%s%%) | [^\n]*"):format(name, name))
+      assert.truthy(row, name)
+      assert.truthy(row:find("| " .. command[2] .. " |", 1, true), name)
+      local printed = row:match "| ([^|]*) |$"
+      assert.truthy(printed == "text" or printed:find("#json-", 1, true), name)
+      for link in printed:gmatch "%(#json%-([%l-]+)%)" do
+        assert.truthy(records[(link:gsub("-", "_"))], link)
       end
     end
   end)
