@@ -60,7 +60,6 @@ build = {
     ["starvideos.cli.batch"] = "lua/starvideos/cli/batch.lua",
     ["starvideos.cli.client"] = "lua/starvideos/cli/client.lua",
     ["starvideos.cli.commands"] = "lua/starvideos/cli/commands.lua",
-    ["starvideos.cli.completion"] = "lua/starvideos/cli/completion.lua",
     ["starvideos.cli.console"] = "lua/starvideos/cli/console.lua",
     ["starvideos.cli.declarations"] = "lua/starvideos/cli/declarations.lua",
     ["starvideos.cli.doctor"] = "lua/starvideos/cli/doctor.lua",

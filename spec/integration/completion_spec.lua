@@ -1,7 +1,6 @@
 -- The completions, in the shells themselves; and the manual page, as its checkers
 -- read it.
 
-local completion = require "starvideos.cli.completion"
 local files = require "spec.fixtures.files"
 local manual = require "starvideos.cli.manual"
 
@@ -50,7 +49,7 @@ describe("completion", function()
       :format(quoted(folder)))
     for _, shell in ipairs { "bash", "zsh", "fish" } do
       local file = assert(io.open(folder .. "/." .. shell, "wb"))
-      file:write(completion.text(shell))
+      file:write(manual.completion(shell))
       file:close()
     end
   end)
@@ -105,7 +104,7 @@ describe("completion", function()
 
   it("has no candidate that stands for a kind of value", function()
     for _, shell in ipairs { "bash", "zsh", "fish" } do
-      assert.is_nil(completion.text(shell):find("__%u+__"))
+      assert.is_nil(manual.completion(shell):find("__%u+__"))
     end
   end)
 end)

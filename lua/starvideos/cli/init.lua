@@ -156,7 +156,7 @@ local without_client = {
   gateway = function(job) return require("starvideos.cli.gateway")(job) end,
   doctor = function(job) return require("starvideos.cli.doctor").run(job) end,
   completion = function(job)
-    return require("starvideos.cli.completion").text(job.options.shell)
+    return require("starvideos.cli.manual").completion(job.options.shell)
   end,
   manual = function() return require("starvideos.cli.manual").text() end,
 }
