@@ -4,9 +4,9 @@
 -- An option is a list: words, description, argument's name (none for a flag), "*"
 -- if repeatable. By name, where they apply: `default`; `required`; `choices` (a
 -- list, or a function that returns one), which help lists unless they are
--- `unlisted`; `values` ("file" or "folder", for completions); `kept`: it holds for
--- the next command as well, and none of these is the key; `needs_ledger`. A group
--- of options is a list with a `title` that no other group has.
+-- `unlisted`; `kept`: it holds for the next command as well, and none of these is the
+-- key; `needs_ledger`. A group of options is a list with a `title` that no other group
+-- has.
 -- @module starvideos.cli.declarations
 
 local c_locale = require "starvideos.base.c_locale"
@@ -135,13 +135,13 @@ local common = {
   { "--api-key-file", "file with the key on its first line, or with a line"
     .. " STARVIDEOS_API_KEY=KEY; no option takes the key itself, because others can"
     .. " read a program's arguments", "FILE",
-    kept = true, values = "file",
+    kept = true,
     default = "the environment's STARVIDEOS_API_KEY" },
   { "--edition", "the provider documents its models twice, with different"
     .. " limits: take one of these editions alone, models and limits", "NAME",
     choices = { "xingchao", "mingyan" },
     default = "for each model the newest documentation that has it" },
-  { "--ca-file", "certificates to trust", "FILE", kept = true, values = "file",
+  { "--ca-file", "certificates to trust", "FILE", kept = true,
     default = "SSL_CERT_FILE, else the system's" },
   { "--insecure-http", "allow http to another host than this one",
     kept = true },
@@ -156,11 +156,10 @@ local common = {
 local video = _M.field_options()
 video.title = "The video"
 for _, row in ipairs {
-  { "--prompt-file", "file that holds the prompt", "FILE", values = "file" },
+  { "--prompt-file", "file that holds the prompt", "FILE" },
   { "--param", "any other field; the value as JSON, else as text; may be"
     .. " repeated", "NAME=VALUE", "*" },
-  { "--params", "file with all fields as a JSON object; - is stdin", "FILE",
-    values = "file" },
+  { "--params", "file with all fields as a JSON object; - is stdin", "FILE" },
   { "--validation", "how limits are checked; strict: what breaks a documented"
     .. " one is not sent; advisory: it is, with a warning; off: nothing is"
     .. " checked", "MODE",
@@ -174,13 +173,13 @@ local recording = {
   title = "The record",
   { "--ledger", "ledger that records every order, so that none is lost or"
     .. " bought twice: a file, or a postgres:// URL, whose password is better"
-    .. " left to the environment", "FILE", kept = true, values = "file",
+    .. " left to the environment", "FILE", kept = true,
     default = "STARVIDEOS_LEDGER, else none" },
   { "--account", "your own name for the account that the key belongs to, for"
     .. " a ledger that several accounts share", "NAME", kept = true,
     default = "STARVIDEOS_ACCOUNT, else none" },
   { "--log", "append every event to a file, a line of JSON each", "FILE",
-    kept = true, values = "file" },
+    kept = true },
 }
 
 -- The same for commands that find their ledger in the current folder.
@@ -188,7 +187,7 @@ local keeping = {
   title = "The record of many",
   { "--ledger", "ledger that holds the orders: a file, or a postgres:// URL,"
     .. " whose password is better left to the environment", "FILE",
-    kept = true, values = "file",
+    kept = true,
     default = "STARVIDEOS_LEDGER, else starvideos.db in this folder" },
   recording[2], recording[3],
 }
@@ -224,14 +223,14 @@ local pricing = {
   title = "Prices",
   { "--prices", "what orders cost, by model, as JSON: see Many videos in docs;"
     .. " without prices nothing is sent where a spend is limited", "FILE",
-    kept = true, values = "file" },
+    kept = true },
 }
 
 local spend = { "--spend", "spend no more than that each day (UTC), or in all;"
   .. " the ledger keeps this limit, for all programs that use it",
   "N[/day|/total]" }
 local folder_of_all = { "-o --output", "folder for the videos, made where it is"
-  .. " missing", "DIR", values = "folder", default = "this one" }
+  .. " missing", "DIR", default = "this one" }
 local claims = { "--claims", "orders that it works on at the same time", "N",
   default = "64" }
 
@@ -288,13 +287,13 @@ local archiving = {
 }
 
 local output = { "-o --output", "file to save the video in", "FILE",
-  values = "file", required = true }
-local wanted_output = { output[1], output[2], output[3], values = "file" }
+  required = true }
+local wanted_output = { output[1], output[2], output[3] }
 local later = { "-o --output", "file that resume is to save the video in (needs"
-  .. " a ledger)", "FILE", needs_ledger = true, values = "file" }
+  .. " a ledger)", "FILE", needs_ledger = true }
 local folder = { "-o --output", "folder for the videos whose order named no"
   .. " file, and for those ordered on another machine", "DIR",
-  values = "folder", default = "this one" }
+  default = "this one" }
 local also_missing = { "--missing", "also query tasks that the provider has not"
   .. " known for a day" }
 local force = { "-f --force --overwrite", "overwrite the file" }
@@ -337,13 +336,13 @@ local gating = {
   { "--listen", "address to listen on; any but this machine's own needs"
     .. " --callers", "ADDRESS", default = "127.0.0.1" },
   { "--folder", "folder for its files and the videos", "DIR",
-    values = "folder", default = "starvideos-gateway in this folder; with"
+    default = "starvideos-gateway in this folder; with"
     .. " --print-config /var/lib/starvideos" },
   { "--ledger", "ledger of its orders: a file, or a postgres:// URL, whose"
-    .. " password is better left to the environment", "FILE", values = "file",
+    .. " password is better left to the environment", "FILE",
     default = "STARVIDEOS_LEDGER, else ledger.db in its folder" },
   { "--callers", "who may order, and how much: JSON, read again at SIGHUP; see"
-    .. " Gateway in docs", "FILE", values = "file" },
+    .. " Gateway in docs", "FILE" },
   { "--host", "name that requests are for, beside this machine's own; may be"
     .. " repeated", "NAME", "*" },
   { "--public-url", "what callers connect to, where a proxy is before it:"
@@ -351,8 +350,8 @@ local gating = {
   { "--trusted-proxy", "address or network of a proxy whose X-Forwarded-For"
     .. " says who asks; may be repeated", "CIDR", "*" },
   { "--tls-cert", "certificate, with those between it and its authority",
-    "FILE", values = "file" },
-  { "--tls-key", "its key", "FILE", values = "file" },
+    "FILE" },
+  { "--tls-key", "its key", "FILE" },
   { "--workers", "processes of nginx", "N", default = "2" },
   { "--keep-days", "remove a video so many days after it was made; 0: never",
     "DAYS", default = "7" },
@@ -363,8 +362,7 @@ local gating = {
   { "--user", "account of its workers, needed where root starts it: one that"
     .. " nothing else runs as", "NAME" },
   { "--print-config", "write the configuration for an nginx of your own to a"
-    .. " folder, with a systemd unit, and start nothing", "DIR",
-    values = "folder" },
+    .. " folder, with a systemd unit, and start nothing", "DIR" },
   { "--new-token", "make a token for a caller, with its entry for --callers, and"
     .. " start nothing", "NAME" },
 }
@@ -373,20 +371,19 @@ local examining = {
   title = "What is looked at",
   { "--offline", "ask nobody: leave out the provider and the network" },
   { "-o --output", "folder for the videos, which is looked at", "DIR",
-    values = "folder", default = "this one" },
+    default = "this one" },
 }
 
 --- What positional arguments are: description, and `choices` or `values`.
 _M.arguments = {
   id = { "the task's id, which ordering printed; with a ledger also the order's"
-    .. " id, key or file", values = "file" },
-  order = { "the order's id, key or file, see pending", values = "file" },
+    .. " id, key or file" },
+  order = { "the order's id, key or file, see pending" },
   label = { "its account, a name of your own" },
-  manifest = { "a list of orders, a JSON object a line; - is stdin",
-    values = "file" },
+  manifest = { "a list of orders, a JSON object a line; - is stdin" },
   action = { "backup: copy a ledger in a file, while others use it (of"
     .. " PostgreSQL: use pg_dump)", choices = { "backup" } },
-  file = { "the copy, which must not be there", values = "file" },
+  file = { "the copy, which must not be there" },
   shell = { "bash, zsh or fish", choices = { "bash", "zsh", "fish" } },
 }
 
