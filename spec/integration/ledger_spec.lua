@@ -1,6 +1,7 @@
 -- The ledger on a PostgreSQL server: all that it does in a file, and what only
 -- a server can do to it.
 
+local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local enqueuing = require "spec.ledger.enqueuing"
 local forgetting = require "spec.ledger.forgetting"
@@ -66,10 +67,15 @@ describe("a ledger on a server", function()
   local function break_after(words)
     local dbi = require "DBI"
     local connect, broken = dbi.Connect, false
-    local new = ledgers.new
+    local new, abandon = ledgers.new, core.abandon
     function ledgers.new(options)
       options.runtime = nil -- so that all happens in this Lua state
       return new(options)
+    end
+
+    -- What stands for a connection has nothing of its own to leave alone.
+    function core.abandon(object)
+      return type(object) == "userdata" and abandon(object) or nil
     end
 
     local function delegate(object, changes)
@@ -103,7 +109,7 @@ describe("a ledger on a server", function()
       end }), problem
     end
     return function() return broken end, function()
-      dbi.Connect, ledgers.new = connect, new
+      dbi.Connect, ledgers.new, core.abandon = connect, new, abandon
     end
   end
 
@@ -125,6 +131,23 @@ describe("a ledger on a server", function()
           world:rows "SELECT state, task_id, attempts FROM starvideos_orders")
       end)
   end
+
+  -- The first try has taken the last open task of the limit.
+  it("and breaks off when it has committed what an order takes of limits, and"
+    .. " takes it once", function()
+    local world = worlds.new(new_address())
+    local first = world:client()
+    assert(first:limits { open = 1 })
+    local broken, restore = break_after "COMMIT"
+    finally(function()
+      restore()
+      world:close()
+    end)
+    assert(world:client():create(world.params(), { key = "kite" }))
+    assert.is_true(broken())
+    assert.equal(1, world:sent())
+    assert.equal(1, assert(first:limits())[1].used)
+  end)
 
   describe("that is restarted", function()
     local world, client

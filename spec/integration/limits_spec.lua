@@ -12,7 +12,7 @@ local CAP = 20
 
 local SPEND = [[{
   for name in $(seq @processes@); do
-    timeout 100 @lua@ spec/ledger/spender.lua @address@ @folder@ $name @count@ &
+    timeout 100 @lua@ spec/ledger/@program@.lua @address@ @folder@ $name @count@ &
   done
   wait
   : >@folder@/done
@@ -73,11 +73,11 @@ describe("many processes with one ledger", function()
 
   -- Lets so many processes order so many videos each; `meanwhile` is called
   -- until they have ended.
-  local function spend(address, processes, count, meanwhile)
+  local function spend(address, processes, count, meanwhile, program)
     assert(shell.run(shell.fill("mkfifo @folder@/go", { folder = folder })))
     shell.run(shell.fill(SPEND, { lua = interpreter, address = address,
       folder = folder, processes = tostring(processes),
-      count = tostring(count) }))
+      count = tostring(count), program = program or "spender" }))
     await(function() return #lines "ready" == processes end)
     local go = assert(io.open(folder .. "/go", "w"))
     await(function()
@@ -133,6 +133,37 @@ describe("many processes with one ledger", function()
     assert(task, tostring(err))
     assert.equal(1, limit(address)[1].used)
   end)
+
+  -- What the orders of a ledger use of its limits, and what these say of it.
+  local COUNTED = [[SELECT l.name, l.used, l.cap, (SELECT
+    CASE WHEN l.kind = 'open' THEN COUNT(o.slot)
+    ELSE SUM(CASE WHEN o.spent_in IS NULL THEN 0 ELSE o.cost END) END
+    FROM starvideos_orders AS o WHERE l.scope = ''
+    OR l.scope = 'account' AND o.account = l.value
+    OR l.scope = 'label' AND o.label = l.value) AS counted
+    FROM starvideos_limits AS l]]
+
+  for place, address_of in pairs(addresses) do
+    it("that change all limits at the same time lose none of it, in " .. place,
+      function()
+        local address = address_of()
+        limit(address, { open = 9 })
+        limit(address, { open = 4, label = "draft" })
+        limit(address, { spend = 60 / 1e6, currency = "USD" })
+        limit(address, { spend = 40 / 1e6, currency = "USD", account = "blue" })
+        spend(address, 2, 250, function() end, "limited_lives")
+        assert.same({}, lines "output")
+        assert.is_true(#lines "outcomes" > 50)
+        local database = databases.new(address)
+        finally(function() database:close() end)
+        local rows = assert(database:rows(COUNTED))
+        assert.equal(4, #rows)
+        for _, row in ipairs(rows) do
+          assert.equal(tonumber(row.counted) or 0, row.used, row.name)
+          assert.is_true(row.used <= row.cap, row.name)
+        end
+      end)
+  end
 
   -- What an order had that nobody knows the outcome of is kept.
   it("never buy more while their connections are cut at random", function()

@@ -417,6 +417,16 @@ return worlds.behaviour("limiting orders", function(each)
       assert.equal(2, #claim(9))
     end)
 
+    it("claims again where a clock was set back, after a heartbeat", function()
+      enqueue(1, {})
+      assert(ledger:hold(30))
+      pass(-7200)
+      assert.equal(0, #claim(9))
+      assert(worker:heartbeat { claims = 0, polls = 0, base_url = HERE })
+      assert.equal(1, #claim(9))
+      assert.is_nil(assert(worker:pulse()).hold)
+    end)
+
     it("claims nothing while all accounts of a provider are halted", function()
       enqueue(1, {})
       local other = open(world, nil, "https://other.test")
@@ -484,19 +494,17 @@ return worlds.behaviour("limiting orders", function(each)
       return made
     end
 
-    it("no statement where there is none", function()
-      assert.equal(1, statements())
-      assert.equal(1, statements())
+    it("a look at the time, and one at the limits, where there is none", function()
+      assert.equal(3, statements())
     end)
 
-    it("one statement, however many there are", function()
+    it("one statement more for each that applies", function()
       limit("open", 9)
       limit("spend/day", 9)
       limit("spend/total", 9)
       limit("creates", 6000)
-      pass(5)
-      statements() -- learns that there are limits
-      assert.equal(2, statements())
+      limit("open", 9, { scope = "label", value = "of others" })
+      assert.equal(7, statements())
     end)
   end)
 

@@ -326,6 +326,7 @@ local function perform(self, sql, reads, ...)
     result, why = retry(self, sql, reads, values, count)
   end
   if not result then
+    self.was_cut = self.was_cut or self.begun and self.dialect.is_server
     return nil, why
   end
   return result
@@ -410,7 +411,7 @@ local function undo(self)
 end
 
 -- The whole transaction, so that an interrupt cannot leave it open.
-local function attempt(self, body)
+local function attempt(self, body, again)
   local ok, why = self:run(self.dialect.begin)
   self.begun = ok ~= nil
   if ok and self.dialect.lock then
@@ -418,7 +419,7 @@ local function attempt(self, body)
   end
   local result = ok
   if ok then
-    result, why = body(self)
+    result, why = body(self, again)
   end
   if result then
     ok, why = self:run "COMMIT"
@@ -431,15 +432,30 @@ local function attempt(self, body)
   return result, why
 end
 
---- Run statements of which all take effect or none.
--- @tparam function body gets the database; nil, why from it undoes all
--- @return what body returned
-function Database:transaction(body)
-  local called, result, problem = pcall(attempt, self, body)
+local function try(self, body, again)
+  local called, result, problem = pcall(attempt, self, body, again)
   if not called then
     undo(self)
     self.begun, self.is_broken = false, false
     error(result, 0)
+  end
+  return result, problem
+end
+
+--- Run statements of which all take effect or none.
+-- @tparam function body gets the database, and whether it runs again; nil, why
+--   from it undoes all
+-- @tparam ?boolean may_repeat where a server cuts the connection body is run again
+--   over a new one: it has to find out itself whether the first try has done all
+-- @return what body returned
+function Database:transaction(body, may_repeat)
+  local start = core.now()
+  self.was_cut = false
+  local result, problem = try(self, body, false)
+  if not result and may_repeat and self.was_cut
+    and core.now() - start < LONG_SECONDS then
+    self:close()
+    result, problem = try(self, body, true)
   end
   return result, problem
 end

@@ -1,35 +1,42 @@
---- Why an order does not fit into the limits of its ledger, as an error: which
--- limit, how full it is, and until when.
+--- The kinds of limits: whether an order fits into one, why not and until when,
+-- and what it takes of it. It reads and writes no database.
+--
+-- `at` is what an order meets: `now` and `day` (Unix seconds), `limits` (those
+-- that apply to it), `factor` (the share of its rate that holds have left),
+-- `is_paced` (whether a limit of creates a minute applies) and `is_worker`.
 -- @module starvideos.ledger.limit_kinds
 
 local c_locale = require "starvideos.base.c_locale"
-local limit_sql = require "starvideos.ledger.limit_sql"
 
 local _M = {}
 
-local policy = limit_sql.policy
+--- In seconds unless said otherwise.
+-- @table policy
+_M.policy = {
+  minute = 60,
+  burst = 1, -- by which creates that were late may catch up
+  margin = 1, -- that a minute has more, for not all take equally long to arrive
+  slot = 1800, -- for which an order of unknown outcome counts as an open task
+  day = 86400,
+  hold_max = 3600, -- the longest hold
+  longest_wait = 3600, -- no order is left alone for longer (`not_before`)
+  recovery = 240, -- in which what a 429 has lowered rises from nothing to all
+  rate = 4, -- creates a second of an account without a limit while that rises
+  lowest = 0.05, -- share that many 429 leave
+  look = 5, -- for which no worker claims where nobody knows when a limit is free
+}
 
-local FULL = [[SELECT name, kind, base_url, cap, currency, began,
-  full_until, reason, @spent@ AS used, @window@ AS day, @own_factor@ AS factor,
-  :now AS now FROM starvideos_limits
-  WHERE @kept@ AND @applies@ AND @full@ ORDER BY name]]
+local policy = _M.policy
 
--- A claim leaves the orders of this limit alone until then, unless it is not
--- full any more, or another order of the queue fits that costs less.
-local MARK = [[UPDATE starvideos_limits SET full_until = :full_until
-  WHERE name = :name AND @full@ AND (kind = 'open' OR NOT EXISTS (
-    SELECT 1 FROM starvideos_orders AS o WHERE o.state = 'queued'
-    AND o.claim IS NULL AND o.currency = starvideos_limits.currency
-    AND o.cost <= starvideos_limits.cap - @spent@
-    AND (starvideos_limits.scope = ''
-      OR starvideos_limits.scope = 'account'
-        AND o.account = starvideos_limits.value
-      OR starvideos_limits.scope = 'label'
-        AND o.label = starvideos_limits.value)))]]
+--- When an open task's slot ends that has no end yet, in Unix seconds.
+_M.FOREVER = 1e11
 
--- How long no worker claims anything for a limit of which nobody knows when it
--- is free. Whoever frees it ends that.
-local LOOK_SECONDS = 5
+--- When the day (UTC) of a time began.
+-- @tparam number now Unix seconds
+-- @treturn number Unix seconds
+function _M.day(now)
+  return now - now % policy.day
+end
 
 --- Money as a person reads it.
 -- @tparam number millionths
@@ -48,153 +55,217 @@ local function count(number)
   return c_locale.number("%.14g", number)
 end
 
--- Of each kind: the sentence, when the order may be tried again, whether it is of
--- no use to wait, and whether that is so for the order itself: others may fit.
-local reasons = {}
-
-function reasons.open(row)
-  return ("%s of %s tasks are open: order again when one has ended, which a wait"
-    .. " for it tells (resume waits for all)")
-    :format(count(row.used), count(row.cap)), nil, row.cap < 1
-end
-
-function reasons.creates(row)
-  if row.cap <= 0 then
-    return "it allows no orders: raise it", nil, true
+--- How much of its rate a hold leaves.
+-- @tparam table hold
+-- @tparam number now
+-- @treturn number 0 to 1
+function _M.factor(hold, now)
+  local factor, full_until = hold.factor or 1, hold.full_until or 0
+  if full_until >= now then
+    return factor
   end
-  return ("it allows %s orders a minute, and the next one at %s")
-    :format(count(row.cap), time(row.began)), row.began
+  return math.min(1, factor + (now - full_until) / policy.recovery)
 end
 
-local function unpriced(row, values)
-  if not values.cost or not values.currency then
+--- Whether a time is ahead, and no further than the kind itself sets it: one that
+-- is further was set by a clock that was put back since.
+-- @tparam ?number when
+-- @tparam number now
+-- @tparam number furthest seconds
+-- @treturn boolean
+function _M.is_ahead(when, now, furthest)
+  return when ~= nil and when > now and when <= now + furthest + policy.burst
+end
+
+local is_ahead = _M.is_ahead
+
+--- Add what follows from the limits to what an order meets.
+-- @tparam table at
+function _M.complete(at)
+  at.factor, at.is_paced = 1, false
+  for _, limit in ipairs(at.limits) do
+    if limit.kind == "hold" then
+      at.factor = math.min(at.factor, _M.factor(limit, at.now))
+    end
+    at.is_paced = at.is_paced or limit.kind == "creates"
+  end
+end
+
+--- What of a limit of spend is spent.
+-- @tparam table limit
+-- @tparam table at
+-- @treturn number
+function _M.used(limit, at)
+  local is_past = limit.kind == "spend/day" and limit.began < at.day
+  return is_past and 0 or limit.used
+end
+
+-- Of each kind: `fits`, `take`, `counts` (whether it counts orders) and `marks`
+-- (whether workers claim nothing of its scope while it is full).
+local kinds = {
+  open = { counts = true, marks = true },
+  creates = {},
+  ["spend/day"] = { counts = true, marks = true },
+  ["spend/total"] = { counts = true, marks = true },
+  hold = {},
+  halt = {},
+}
+_M.kinds = kinds
+
+function kinds.open.fits(limit)
+  if limit.used + 1 > limit.cap then
+    return { why = ("%s of %s tasks are open: order again when one has ended,"
+      .. " which a wait for it tells (resume waits for all)")
+      :format(count(limit.used), count(limit.cap)), is_final = limit.cap < 1 }
+  end
+end
+
+function kinds.open.take(limit)
+  limit.used = limit.used + 1
+end
+
+-- Seconds between two creates.
+local function gap_of(limit, at)
+  return (policy.minute + policy.burst + policy.margin) / limit.cap / at.factor
+end
+
+function kinds.creates.fits(limit, _, at)
+  if limit.cap <= 0 then
+    return { why = "it allows no orders: raise it", is_final = true }
+  elseif is_ahead(limit.began, at.now, gap_of(limit, at)) then
+    return { why = ("it allows %s orders a minute, and the next one at %s")
+      :format(count(limit.cap), time(limit.began)), retry_at = limit.began }
+  end
+end
+
+function kinds.creates.take(limit, _, at)
+  local last = math.min(at.now, math.max(limit.began, at.now - policy.burst))
+  limit.began = last + gap_of(limit, at)
+end
+
+local function unpriced(limit, order)
+  if not order.cost or not order.currency then
     return "this order has no price, so nobody can say whether it fits: give"
       .. " its model a price (prices, --prices), or remove the limit"
-  elseif values.currency ~= row.currency then
+  elseif order.currency ~= limit.currency then
     return ("it counts %s, and this order has a price in %s: use one currency,"
-      .. " or remove the limit"):format(tostring(row.currency),
-      values.currency)
+      .. " or remove the limit"):format(tostring(limit.currency),
+      order.currency)
   end
 end
 
-local function spend(row, values, until_)
-  local why = unpriced(row, values)
+-- `until_` is the end of the day where it counts one.
+local function spend_fits(limit, order, at, until_)
+  local why = unpriced(limit, order)
   if why then
-    return why, nil, true, true
+    return { why = why, is_final = true, never = true }
   end
-  local needed = values.cost + row.used - row.cap
-  return ("%s of %s are spent%s, and this order costs %s, which is %s too much:"
-    .. " %sraise the limit"):format(_M.money(row.used),
-    _M.money(row.cap, row.currency), until_ and " of this day (UTC)" or "",
-    _M.money(values.cost), _M.money(needed), until_ and ("order again after "
-      .. time(until_) .. ", or ") or ""), until_,
-    not until_ or values.cost > row.cap, values.cost > row.cap
+  local used = _M.used(limit, at)
+  local missing = order.cost + used - limit.cap
+  if missing <= 0 and order.cost >= 0 then
+    return nil
+  end
+  local never = order.cost > limit.cap
+  return { why = ("%s of %s are spent%s, and this order costs %s, which is %s too"
+    .. " much: %sraise the limit"):format(_M.money(used),
+    _M.money(limit.cap, limit.currency), until_ and " of this day (UTC)" or "",
+    _M.money(order.cost), _M.money(missing), until_ and ("order again after "
+      .. time(until_) .. ", or ") or ""), retry_at = until_,
+    is_final = not until_ or never, never = never }
 end
 
-reasons["spend/total"] = function(row, values)
-  return spend(row, values, nil)
+kinds["spend/total"].fits = function(limit, order, at)
+  return spend_fits(limit, order, at, nil)
 end
 
-reasons["spend/day"] = function(row, values)
-  return spend(row, values, row.day + policy.day)
+kinds["spend/day"].fits = function(limit, order, at)
+  return spend_fits(limit, order, at, at.day + policy.day)
 end
 
-function reasons.hold(row)
-  local until_ = math.max(row.full_until, row.factor < 1 and row.began or 0)
-  return ("the provider said that there were too many requests: the next order"
-    .. " may be sent at %s"):format(time(until_)), until_
+kinds["spend/total"].take = function(limit, order)
+  limit.used = limit.used + order.cost
 end
 
-function reasons.halt(row)
-  return ("%s: see to that, and let the queue continue (starvideos work"
-    .. " --resume)"):format(tostring(row.reason)), nil, true
+kinds["spend/day"].take = function(limit, order, at)
+  limit.used, limit.began = _M.used(limit, at) + order.cost, at.day
 end
 
-local function explain(row, values)
-  for _, name in ipairs { "cap", "began", "used", "now", "day", "factor",
-    "full_until" } do
-    row[name] = tonumber(row[name]) or 0
+-- The user's limit of creates has the factor of a hold in its gap: that is slow
+-- enough.
+function kinds.hold.fits(limit, _, at)
+  local is_held = is_ahead(limit.full_until, at.now, policy.hold_max)
+  local is_slow = not at.is_paced and _M.factor(limit, at.now) < 1
+    and is_ahead(limit.began, at.now, 1 / policy.rate / policy.lowest)
+  if is_held or is_slow then
+    local until_ = math.max(limit.full_until,
+      _M.factor(limit, at.now) < 1 and limit.began or 0)
+    return { why = ("the provider said that there were too many requests: the next"
+      .. " order may be sent at %s"):format(time(until_)), retry_at = until_ }
   end
-  local why, retry_at, is_final, never = reasons[row.kind](row, values)
-  return {
-    name = row.name,
-    kind = row.kind,
-    limit = row.base_url == "" and row.name or row.kind,
-    why = why,
-    retry_at = not is_final and retry_at or nil,
-    is_final = is_final or false,
-    never = never,
-    now = row.now,
-  }
 end
 
--- The reason that matters most: that which will not pass, then that which will
--- last longest.
-local function outweighs(one, other)
-  if not other or one.is_final ~= other.is_final then
-    return not other or one.is_final
-  end
-  return (one.retry_at or 0) > (other.retry_at or 0)
+function kinds.hold.take(limit, _, at)
+  local factor = _M.factor(limit, at.now)
+  limit.is_over = factor >= 1
+  limit.began = at.now + 1 / factor / policy.rate
 end
 
-local marked = { open = true, ["spend/day"] = true, ["spend/total"] = true }
-
--- Keeps workers from claiming what does not fit either: whether there may be
--- something else that does. An order that never fits says nothing of the others.
-local function mark(store, reason, values)
-  if reason.never or not marked[reason.kind] then
-    return reason.never or false
-  end
-  local full_until = reason.retry_at
-  if not full_until then
-    full_until = reason.now + LOOK_SECONDS
-  end
-  values.name, values.full_until = reason.name, full_until
-  local changed, err = limit_sql.run(store, MARK, values)
-  if not changed then
-    return nil, err
-  end
-  return changed == 0
+function kinds.halt.fits(limit, _, at)
+  return at.is_worker and { why = ("%s: see to that, and let the queue continue"
+    .. " (starvideos work --resume)"):format(tostring(limit.reason)),
+    is_final = true } or nil
 end
 
---- Why an order does not fit.
--- @tparam table store
--- @tparam table caller
--- @tparam table values see `starvideos.ledger.limit_sql`
--- @treturn ?table err of kind limited, as plain data, with `limit` (its name),
---   `retry_at` (Unix seconds) and `retry_after` (seconds) where that is known,
---   `retryable` (false where it is of no use to wait) and `never` (true where it
---   will not fit whatever other orders do) and, for a worker, `others` (whether
---   other orders of the queue may fit); nil where it fits
--- @treturn ?table what went wrong instead
-function _M.find(store, caller, values)
-  local rows, problem = limit_sql.rows(store, FULL, values)
-  if not rows then
-    return nil, problem
+--- Why an order does not fit into one limit.
+-- @tparam table limit
+-- @tparam table order
+-- @tparam table at
+-- @treturn ?table `why`; `retry_at` (Unix seconds), where that is known;
+--   `is_final`: it is of no use to wait; `never`: it will not fit whatever others
+--   do; nil where it fits
+function _M.fits(limit, order, at)
+  local kind = kinds[limit.kind]
+  return kind and kind.fits(limit, order, at)
+end
+
+--- An order that fits takes its part of a limit.
+-- @tparam table limit is changed
+-- @tparam table order
+-- @tparam table at
+-- @treturn boolean whether the limit has changed
+function _M.take(limit, order, at)
+  local kind = kinds[limit.kind]
+  if not kind or not kind.take then
+    return false
   end
-  local worst
-  for _, row in ipairs(rows) do
-    local reason = explain(row, values)
-    worst = outweighs(reason, worst) and reason or worst
-    if caller.worker then
-      reason.others, problem = mark(store, reason, values)
-    end
-    if problem then
-      return nil, problem
-    end
+  kind.take(limit, order, at)
+  if limit.kind ~= "hold" then
+    limit.full_until = nil
   end
-  return worst and {
-    kind = "limited",
-    message = ("the limit %s keeps this order back; nothing was sent, and"
-      .. " nothing was bought: %s"):format(worst.limit, worst.why),
-    limit = worst.limit,
-    retry_at = worst.retry_at,
-    retry_after = worst.retry_at and math.max(0, worst.retry_at - worst.now),
-    retryable = not worst.is_final,
-    never = worst.never,
-    others = worst.others,
-    sent = false,
-  }
+  return true
+end
+
+--- An order has more than before, or less.
+-- @tparam table limit is changed
+-- @tparam table order
+-- @tparam table at
+-- @tparam table more `slots`, `spend`, and `day` that the spend is of
+-- @treturn boolean whether the limit has changed
+function _M.give(limit, order, at, more)
+  local kind = limit.kind
+  if kind == "open" and more.slots ~= 0 then
+    limit.used = math.max(0, limit.used + more.slots)
+  elseif kind:find "^spend/" and more.spend ~= 0
+    and limit.currency == order.currency and (kind == "spend/total"
+      or limit.began <= more.day or more.spend > 0) then
+    limit.used = math.max(0, _M.used(limit, at) + more.spend)
+    limit.began = kind == "spend/day" and math.max(limit.began, at.day)
+      or limit.began
+  else
+    return false
+  end
+  limit.full_until = nil
+  return true
 end
 
 return _M

@@ -2,33 +2,14 @@
 -- holds for all processes of the ledger from then on.
 -- @module starvideos.ledger.limit_settings
 
-local limit_sql = require "starvideos.ledger.limit_sql"
-local recount = require "starvideos.ledger.recount"
+local limit_kinds = require "starvideos.ledger.limit_kinds"
+local limit_rows = require "starvideos.ledger.limit_rows"
+local limits = require "starvideos.ledger.limits"
 
 local _M = {}
 
-local PUT = [[INSERT INTO starvideos_limits (name, kind, scope, value, cap,
-  currency, refunds, began, updated_at)
-  VALUES (:name, :kind, :scope, :value, :cap, :currency,
-    COALESCE(:refunds, 0), CASE WHEN :kind = 'spend/day' THEN @window@
-    WHEN :kind = 'creates' THEN :now ELSE 0 END, :now)
-  ON CONFLICT (name) DO UPDATE SET cap = excluded.cap,
-  currency = excluded.currency, updated_at = excluded.updated_at,
-  refunds = COALESCE(:refunds, starvideos_limits.refunds),
-  began = CASE WHEN excluded.kind = 'spend/day' THEN excluded.began
-    ELSE starvideos_limits.began END,
-  full_until = NULL]]
-
-local REMOVE = "DELETE FROM starvideos_limits WHERE name = :name"
-
-local ALL = [[SELECT name, kind, scope, value, cap, currency, @spent@ AS used,
-  refunds, began, full_until, @window@ AS day, :now AS now
-  FROM starvideos_limits
-  WHERE kind IN ('open', 'creates', 'polls', 'spend/day', 'spend/total')
+local SET = [[WHERE kind IN ('open', 'creates', 'polls', 'spend/day', 'spend/total')
   ORDER BY name]]
-
--- The kinds that count orders.
-local counted = { open = true, ["spend/day"] = true, ["spend/total"] = true }
 
 --- The name of a limit.
 -- @tparam table limit `kind`, `scope` and `value`
@@ -40,37 +21,54 @@ function _M.name(limit)
   return ("%s %s=%s"):format(limit.kind, limit.scope, limit.value)
 end
 
-local function set_one(store, values, limit)
-  values.name = _M.name(limit)
-  for _, field in ipairs { "kind", "scope", "value", "cap", "currency",
-    "refunds" } do
-    values[field] = limit[field]
+local function counts(limit)
+  local kind = limit_kinds.kinds[limit.kind]
+  return limit.cap ~= nil and kind ~= nil and kind.counts or false
+end
+
+local function set_one(store, limit, at)
+  local name = _M.name(limit)
+  local row, err = limit_rows.find(store, name)
+  if row == nil then
+    return nil, err
   end
-  if not limit.cap then
-    return limit_sql.run(store, REMOVE, values)
+  local is_new = not row
+  row = row or { name = name, kind = limit.kind, scope = limit.scope,
+    value = limit.value }
+  row.is_over = limit.cap == nil
+  row.cap, row.currency, row.full_until = limit.cap, limit.currency, nil
+  row.refunds = limit.refunds or row.refunds
+  if limit.kind == "spend/day" then
+    row.began = at.day
+  elseif limit.kind == "creates" and is_new then
+    row.began = at.now
   end
-  return limit_sql.run(store, PUT, values)
+  return limit_rows.save(store, row, at.now)
 end
 
 local function set_all(store, caller, list)
-  local values = limit_sql.values(store, caller)
-  local counts = false
+  local is_counted = false
   for _, limit in ipairs(list) do
-    counts = counts or limit.cap and counted[limit.kind] or false
+    is_counted = is_counted or counts(limit)
   end
   local ok, err = true, nil
-  if counts then
+  if is_counted then
     -- What is sent without a limit meanwhile would not be counted.
     ok, err = store:lock()
   end
-  for index = 1, ok and #list or 0 do
-    ok, err = set_one(store, values, list[index])
+  local at = ok
+  if ok then
+    at, err = limit_rows.times(store, caller)
+  end
+  ok = at
+  for index = 1, at and #list or 0 do
+    ok, err = set_one(store, list[index], at)
     if not ok then
       return nil, err
     end
   end
-  if ok and counts then
-    ok, err = recount.recount(store, values)
+  if ok and is_counted then
+    ok, err = limits.recount(store, caller)
   end
   return ok and true, err
 end
@@ -98,7 +96,15 @@ end
 --   `day` and `now` (Unix seconds)
 -- @treturn ?table err
 function _M.list(store, caller)
-  return limit_sql.rows(store, ALL, limit_sql.values(store, caller))
+  local at, err = limit_rows.times(store, caller)
+  local rows
+  if at then
+    rows, err = limit_rows.read(store, SET)
+  end
+  for _, row in ipairs(rows or {}) do
+    row.used, row.day, row.now = limit_kinds.used(row, at), at.day, at.now
+  end
+  return rows, err
 end
 
 return _M

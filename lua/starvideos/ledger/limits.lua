@@ -5,21 +5,22 @@
 --
 -- The order's row says what it has: `slot` (an open task) and `spent_in` (its
 -- cost is part of the spend of that day). What a limit has `used` is the sum of
--- these, so it can always be counted again: `starvideos.ledger.recount`.
+-- these, so it can always be counted again.
+--
+-- Whatever a step reads and writes is one transaction, which begins again over a
+-- new connection where the server has cut the first: so the order's row, which
+-- names its revision, is written first, and tells whether the first try did all.
 -- @module starvideos.ledger.limits
 
-local queue_stops = require "starvideos.ledger.queue_stops"
 local limit_kinds = require "starvideos.ledger.limit_kinds"
-local limit_sql = require "starvideos.ledger.limit_sql"
-local recount = require "starvideos.ledger.recount"
+local limit_rows = require "starvideos.ledger.limit_rows"
+local queue_stops = require "starvideos.ledger.queue_stops"
+
+local unpack = table.unpack or unpack
 
 local _M = {}
 
--- How often an order that fits, though it did not a moment ago, is tried again.
-local TRIES = 5
-
--- For how many seconds a ledger that has limits is not asked whether it has.
-local REMEMBERED = 60
+local policy, FOREVER = limit_kinds.policy, limit_kinds.FOREVER
 
 -- The states of an order that is, or may be, an open task of the provider.
 local holding = { submitting = true, accepted = true, unknown = true }
@@ -45,74 +46,104 @@ for state in pairs(unsent) do
   effects[state] = late
 end
 
-local NONE = " NOT EXISTS (SELECT 1 FROM starvideos_limits WHERE %s"
-  .. " AND @applies@)"
+-- The orders that are open tasks, and of which no limit has asked that yet.
+local HOLD_SLOTS = ([[UPDATE starvideos_orders SET slot = CASE
+    WHEN state = 'unknown' THEN updated_at + %d ELSE %.0f END
+  WHERE slot IS NULL AND (state IN ('submitting', 'accepted')
+    OR state = 'unknown' AND updated_at + %d > ?)
+  AND EXISTS (SELECT 1 FROM starvideos_limits WHERE kind = 'open'
+    AND (scope = '' OR scope = 'account' AND value = account
+      OR scope = 'label' AND value = label))]]):format(policy.slot, FOREVER,
+  policy.slot)
 
--- What holds of a ledger that has no limit of any kind: it is asked no
--- more than that.
-local UNLIMITED = { count = 0, sql = "NOT EXISTS (SELECT 1 FROM starvideos_limits)" }
-
-local RESERVE = ([[UPDATE starvideos_limits SET
-  used = CASE WHEN kind = 'open' THEN used + 1
-    WHEN kind IN ('spend/day', 'spend/total') THEN @spent@ + :cost
-    ELSE used END,
-  began = CASE WHEN kind = 'spend/day' THEN @window@
-    WHEN kind = 'creates' THEN @gap@ + CASE WHEN began > :now THEN :now
-      WHEN began > :now - %d THEN began ELSE :now - %d END
-    WHEN kind = 'hold' AND @own_factor@ < 1
-      THEN :now + 1.0 / @own_factor@ / %d
-    ELSE began END,
-  full_until = CASE WHEN kind = 'hold' THEN full_until END,
-  updated_at = :now
-  WHERE @kept@ AND @applies@ AND @fits@]]):format(limit_sql.policy.burst,
-  limit_sql.policy.burst, limit_sql.policy.rate)
-
--- Changes the order where so many limits have changed as apply.
-local RESERVED = {
-  set = ([[spent_in = @window@, slot = (SELECT MIN(%.0f)
-    FROM starvideos_limits WHERE kind = 'open' AND @applies@)]])
-    :format(limit_sql.FOREVER),
-  where = [[(SELECT COUNT(*) FROM starvideos_limits
-    WHERE @kept@ AND @applies@) = :count]],
+-- What the orders of a limit use.
+local COUNTED = {
+  open = "SELECT COUNT(*) AS used FROM starvideos_orders WHERE slot IS NOT NULL",
+  spend = [[SELECT SUM(cost) AS used FROM starvideos_orders
+    WHERE spent_in IS NOT NULL AND spent_in >= ? AND currency = ?]],
 }
 
--- A slot of a task that may go on, though nobody can see it, is the order's own
--- for as long as a wait takes.
-local PAUSED = { set = ("slot = CASE WHEN slot IS NULL THEN NULL"
-  .. " ELSE :now + %d END"):format(limit_sql.policy.slot) }
+local OVERDUE = " starvideos_orders%s WHERE slot IS NOT NULL AND slot <= ?"
+local ANY_OVERDUE = "SELECT order_id FROM" .. OVERDUE:format "" .. " LIMIT 1"
+local FREE = "UPDATE" .. OVERDUE:format " SET slot = NULL"
 
--- The task is seen again.
-local RESUMED = { set = ("slot = CASE WHEN slot IS NULL THEN NULL"
-  .. " ELSE %.0f END"):format(limit_sql.FOREVER) }
+local CHEAPER = [[SELECT order_id FROM starvideos_orders WHERE state = 'queued'
+  AND claim IS NULL AND currency = ? AND cost <= ?]]
 
 -- What an order has, which the row in hand need not tell: a limit that was set
 -- since has counted it.
-local TRUTH = [[SELECT slot, spent_in, :now AS now, @window@ AS day,
-  (SELECT COUNT(*) FROM starvideos_limits
-    WHERE kind = 'open' AND @applies@) AS opens,
-  (SELECT MAX(refunds) FROM starvideos_limits
-    WHERE kind <> 'open' AND @counted@ AND @applies@) AS refunds
-  FROM starvideos_orders WHERE order_id = :id AND revision = :revision]]
+local TRUTH = [[SELECT slot, spent_in FROM starvideos_orders
+  WHERE order_id = ? AND revision = ?]]
 
-local SETTLED = { set = "slot = :slot, spent_in = :spent_in" }
+-- A statement about the orders of a limit, and its values.
+local function of_limit(limit, sql, ...)
+  local values = { ... }
+  if limit.scope ~= "" then
+    sql = sql .. " AND " .. limit.scope .. " = ?"
+    values[#values + 1] = limit.value
+  end
+  return sql, values
+end
 
--- `slots` and `spend` are what the order has more than before.
-local SETTLE = [[UPDATE starvideos_limits SET
-  used = CASE WHEN kind = 'open' THEN
-      CASE WHEN used + :slots > 0 THEN used + :slots ELSE 0 END
-    WHEN @spent@ + :spend > 0 THEN @spent@ + :spend ELSE 0 END,
-  began = CASE WHEN kind = 'spend/day' AND began < @window@ THEN @window@
-    ELSE began END,
-  full_until = NULL, updated_at = :now
-  WHERE @applies@ AND (kind = 'open' AND :slots <> 0
-    OR :spend <> 0 AND currency = :currency AND (kind = 'spend/total'
-      OR kind = 'spend/day' AND (began <= :day_of OR :spend > 0)))]]
+local function count_one(store, limit, now)
+  local sql, values
+  if limit.kind == "open" then
+    sql, values = of_limit(limit, COUNTED.open)
+  else
+    sql, values = of_limit(limit, COUNTED.spend,
+      limit.kind == "spend/day" and limit.began or 0, limit.currency or "")
+  end
+  local rows, err = store:read(sql, unpack(values))
+  if not rows then
+    return nil, err
+  end
+  limit.used, limit.full_until = tonumber(rows[1].used) or 0, nil
+  return limit_rows.save(store, limit, now)
+end
 
--- Where the order has nothing, and no limit counts it, it is changed alone.
-local ALONE = " slot IS NULL AND " .. NONE:format "@counted@"
-local ALONE_QUEUED = ALONE .. " AND" .. NONE:format "kind = 'failures'"
-local FREE = " slot IS NULL"
-local FREE_QUEUED = FREE .. " AND" .. NONE:format "kind = 'failures'"
+local function count_all(store, condition, now)
+  local limits, err = limit_rows.read(store, condition .. " ORDER BY name")
+  local ok = limits
+  for _, limit in ipairs(limits or {}) do
+    if ok then
+      ok, err = count_one(store, limit, now)
+    end
+  end
+  return ok and true, err
+end
+
+--- Count again what all limits have used. To be called in a transaction.
+-- @tparam table store
+-- @tparam table caller
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M.recount(store, caller)
+  local at, err = limit_rows.times(store, caller)
+  local ok = at
+  if at then
+    ok, err = store:write(HOLD_SLOTS, at.now)
+  end
+  if ok then
+    ok, err = count_all(store, "WHERE kind IN ('open', 'spend/day', 'spend/total')",
+      at.now)
+  end
+  return ok, err
+end
+
+-- Frees the slots of orders whose outcome has been unknown for too long: whether
+-- there were any.
+local function free_overdue(store, now)
+  local rows, err = store:read(ANY_OVERDUE, now)
+  if not rows or not rows[1] then
+    return rows and false, err
+  end
+  local ok
+  ok, err = store:write(FREE, now)
+  if ok then
+    ok, err = count_all(store, "WHERE kind = 'open'", now)
+  end
+  return ok, err
+end
 
 --- What a change of an order does to the limits.
 -- @tparam table row
@@ -128,21 +159,230 @@ function _M.effect(row, after)
   end
 end
 
--- Binds what is added to the change of an order.
-local function bound(store, extra, values)
-  local result = {}
-  for part, template in pairs(extra) do
-    local sql, list, count = limit_sql.bind(store, template, values)
-    result[part] = { sql = sql, values = list, count = count }
+-- Writes the order's row, with its `slot` and `spent_in`: the row; false where
+-- another process has changed it.
+local function write_order(store, row, change, slot, spent_in)
+  change.after.slot, change.after.spent_in = slot, spent_in
+  local count, err = store:save(row, change, { set = { count = 2,
+    sql = "slot = ?, spent_in = ?", values = { slot, spent_in } } })
+  local _
+  if count == 0 then
+    _, err = store:was_taken(row, change.after)
   end
-  return result
+  if err then
+    return nil, err
+  end
+  return count > 0 and store:changed(row, change)
 end
 
--- The row as it will be; false where another process has changed it; nil and an
--- err; or nil, nil and true where it is as it was, and the condition does not
--- hold.
-local function change_order(store, row, change, more)
-  local count, err = store:save(row, change, more)
+-- The row as the first try of a transaction has left it: nil where that did
+-- nothing, false where another process has changed it.
+local function done_before(store, row, change, again)
+  if again then
+    return store:was_taken(row, change.after)
+  end
+end
+
+-- The reason that matters most: that which will not pass, then that which will
+-- last longest.
+local function outweighs(one, other)
+  if not other or one.is_final ~= other.is_final then
+    return not other or one.is_final
+  end
+  return (one.retry_at or 0) > (other.retry_at or 0)
+end
+
+-- All reasons why an order does not fit, and the one that matters most.
+local function reasons_of(order, at)
+  local list, worst = {}, nil
+  for _, limit in ipairs(at.limits) do
+    local reason = limit_kinds.fits(limit, order, at)
+    if reason then
+      reason.limit, reason.is_final = limit, reason.is_final or false
+      list[#list + 1] = reason
+      worst = outweighs(reason, worst) and reason or worst
+    end
+  end
+  return list, worst
+end
+
+-- Keeps workers from claiming what does not fit either: whether there may be
+-- something else that does. An order that never fits says nothing of the others.
+local function mark(store, reason, at)
+  local limit = reason.limit
+  if reason.never or not limit_kinds.kinds[limit.kind].marks then
+    return reason.never or false
+  end
+  if limit.kind ~= "open" then
+    local sql, values = of_limit(limit, CHEAPER, limit.currency,
+      limit.cap - limit_kinds.used(limit, at))
+    local rows, err = store:read(sql .. " LIMIT 1", unpack(values))
+    if not rows or rows[1] then
+      return rows and true, err
+    end
+  end
+  limit.full_until = not reason.is_final and reason.retry_at
+    or at.now + policy.look
+  local ok, err = limit_rows.save(store, limit, at.now)
+  return ok and false, err
+end
+
+local function refusal_of(worst, now)
+  local limit = worst.limit
+  local name = limit.base_url == "" and limit.name or limit.kind
+  local retry_at = not worst.is_final and worst.retry_at or nil
+  return {
+    kind = "limited",
+    message = ("the limit %s keeps this order back; nothing was sent, and"
+      .. " nothing was bought: %s"):format(name, worst.why),
+    limit = name,
+    retry_at = retry_at,
+    retry_after = retry_at and math.max(0, retry_at - now),
+    retryable = not worst.is_final,
+    never = worst.never,
+    others = worst.others,
+    sent = false,
+  }
+end
+
+-- What an order meets, and why it does not fit though overdue slots were freed.
+local function look(store, caller, row)
+  local at, err = limit_rows.look(store, caller, row)
+  if not at then
+    return nil, err
+  end
+  local list, worst = reasons_of(row, at)
+  if not worst then
+    return at
+  end
+  local freed
+  freed, err = free_overdue(store, at.now)
+  if freed then
+    at.limits, err = limit_rows.applying(store, row)
+  end
+  if err then
+    return nil, err
+  elseif freed then
+    list, worst = reasons_of(row, at)
+  end
+  return at, list, worst
+end
+
+-- A refusal is a result, so that its marks are kept.
+local function refuse(store, caller, list, worst, at)
+  for _, reason in ipairs(caller.worker and list or {}) do
+    local others, err = mark(store, reason, at)
+    if others == nil then
+      return nil, err
+    end
+    reason.others = others
+  end
+  return { refusal = refusal_of(worst, at.now) }
+end
+
+local function take_all(store, row, at)
+  for _, limit in ipairs(at.limits) do
+    if limit_kinds.take(limit, row, at) then
+      local ok, err = limit_rows.save(store, limit, at.now)
+      if not ok then
+        return nil, err
+      end
+    end
+  end
+  return true
+end
+
+local function reserve(store, caller, row, change, again)
+  local after, err = done_before(store, row, change, again)
+  if after ~= nil or err then
+    return after, err
+  end
+  local at, list, worst = look(store, caller, row)
+  if not at then
+    return nil, list
+  elseif worst then
+    return refuse(store, caller, list, worst, at)
+  end
+  local slot
+  for _, limit in ipairs(at.limits) do
+    slot = slot or limit.kind == "open" and FOREVER or nil
+  end
+  after, err = write_order(store, row, change, slot, at.day)
+  if after then
+    local ok
+    ok, err = take_all(store, row, at)
+    after = ok and after
+  end
+  return after, err
+end
+
+-- What an order is to have after a step: its slot, and the day it was spent in.
+local function due(from, to, truth, at)
+  local opens, refunds = false, false
+  for _, limit in ipairs(at.limits) do
+    opens = opens or limit.kind == "open"
+    refunds = refunds or limit.kind:find "^spend/" ~= nil
+      and (limit.refunds or 0) > 0
+  end
+  local slot, spent_in = nil, truth.spent_in
+  if holding[to] and (truth.slot or opens) then
+    slot = to == "unknown" and at.now + policy.slot or FOREVER
+  end
+  if unsent[to] or (to == "failed" or to == "cancelled") and refunds then
+    spent_in = nil
+  elseif unsent[from] then
+    spent_in = at.day
+  end
+  return slot, spent_in
+end
+
+local function give_all(store, row, at, more)
+  for _, limit in ipairs(at.limits) do
+    if limit_kinds.give(limit, row, at, more) then
+      local ok, err = limit_rows.save(store, limit, at.now)
+      if not ok then
+        return nil, err
+      end
+    end
+  end
+  return true
+end
+
+local function settle(store, caller, row, change, again)
+  local after, err = done_before(store, row, change, again)
+  if after ~= nil or err then
+    return after, err
+  end
+  local rows, at
+  rows, err = store:read(TRUTH, row.order_id, row.revision)
+  local truth = rows and rows[1]
+  if truth then
+    at, err = limit_rows.look(store, caller, row)
+  end
+  if not at then
+    return rows and not err and false or nil, err
+  end
+  local slot, spent_in = due(row.state, change.after.state, truth, at)
+  after, err = write_order(store, row, change, slot, spent_in)
+  if not after then
+    return after, err
+  end
+  local ok
+  ok, err = give_all(store, row, at, {
+    slots = (slot and 1 or 0) - (truth.slot and 1 or 0),
+    spend = (row.cost or 0) * ((spent_in and 1 or 0) - (truth.spent_in and 1 or 0)),
+    day = truth.spent_in or at.day,
+  })
+  if ok then
+    ok, err = queue_stops.count(store, caller, after, at.now)
+  end
+  return ok and after, err
+end
+
+-- Changes the slot of an order, if it has one, and no limit.
+local function set_slot(store, row, change, set)
+  set.sql = "slot = CASE WHEN slot IS NULL THEN NULL ELSE " .. set.sql .. " END"
+  local count, err = store:save(row, change, { set = set })
   if not count then
     return nil, err
   elseif count == 0 then
@@ -151,174 +391,21 @@ local function change_order(store, row, change, more)
   return store:changed(row, change)
 end
 
-local function reserve_all(store, row, change, values)
-  local count, err = limit_sql.run(store, RESERVE, values)
-  if not count then
-    return nil, err
-  end
-  values.count = count
-  count, err = store:save(row, change, bound(store, RESERVED, values))
-  if not count then
-    return nil, err
-  elseif count == 0 then
-    return nil, "it does not fit"
-  end
-  change.after.spent_in = values.day
-  change.after.slot = values.count > 0 and limit_sql.FOREVER or nil
-  return store:changed(row, change)
-end
-
--- Why the order does not fit; false where it does now, for slots of orders whose
--- outcome is unknown were overdue, or another order has given back.
-local function refusal_of(store, caller, values)
-  local err, problem = limit_kinds.find(store, caller, values)
-  if problem then
-    return nil, problem
-  elseif not err then
-    return false
-  end
-  local freed
-  freed, problem = recount.free_overdue(store, values)
-  if not freed then
-    return nil, problem
-  end
-  return freed == 0 and err
-end
-
--- Whether the ledger had limits a moment ago.
-local function is_limited(store, caller)
-  local since = store.limited_at
-  return since ~= nil and caller.now >= since
-    and caller.now < since + REMEMBERED
-end
-
-local function reserve_nothing(store, caller, row, change)
-  local day = limit_sql.day(caller.now)
-  change.after.spent_in = day
-  return change_order(store, row, change, { where = UNLIMITED,
-    set = limit_sql.assignment(store, "spent_in", "day", day) })
-end
-
-local function reserve(store, caller, row, change)
-  if not is_limited(store, caller) then
-    local after, err, is_same = reserve_nothing(store, caller, row, change)
-    if not is_same then
-      return after, err
-    end
-    store.limited_at = caller.now
-  end
-  local values = limit_sql.values(store, caller, row)
-  queue_stops.sweep(store, values)
-  for _ = 1, TRIES do
-    local after, err = store:atomically(function()
-      return reserve_all(store, row, change, values)
-    end)
-    if after or type(err) == "table" then
-      return after, err
-    end
-    local refused, problem = refusal_of(store, caller, values)
-    if refused == nil or refused then
-      return nil, refused or problem
-    end
-    local is_same
-    after, err, is_same = store:was_taken(row, change.after)
-    if not is_same then
-      return after, err
-    end
-  end
-  return nil, store:failure("written", "other processes keep changing its"
-    .. " limits")
-end
-
--- What an order is to have after a step: its slot, and the day it was spent in.
-local function due(from, to, truth)
-  local slot, spent_in = nil, truth.spent_in
-  if holding[to] and (truth.slot or tonumber(truth.opens) > 0) then
-    slot = to == "unknown" and tonumber(truth.now) + limit_sql.policy.slot
-      or limit_sql.FOREVER
-  end
-  local is_refunded = (to == "failed" or to == "cancelled")
-    and (tonumber(truth.refunds) or 0) > 0
-  if unsent[to] or is_refunded then
-    spent_in = nil
-  elseif unsent[from] then
-    spent_in = truth.day
-  end
-  return slot, spent_in
-end
-
-local function number(truth)
-  return truth and 1 or 0
-end
-
-local function settle_all(store, caller, row, change, values)
-  local after = change.after
-  local rows, err = limit_sql.rows(store, TRUTH, values)
-  local truth = rows and rows[1]
-  if not truth then
-    return rows and false, err
-  end
-  values.slot, values.spent_in = due(row.state, after.state, truth)
-  values.slots = number(values.slot) - number(truth.slot)
-  values.spend = (tonumber(row.cost) or 0)
-    * (number(values.spent_in) - number(truth.spent_in))
-  values.day_of = truth.spent_in or truth.day
-  after.slot, after.spent_in = values.slot, values.spent_in
-  local count
-  count, err = store:save(row, change, bound(store, SETTLED, values))
-  if count ~= 1 then
-    return count and false, err
-  end
-  if values.slots ~= 0 or values.spend ~= 0 then
-    count, err = limit_sql.run(store, SETTLE, values)
-  end
-  if count then
-    count, err = queue_stops.count(store, caller, after)
-  end
-  return count and store:changed(row, change), err
-end
-
--- What may change without a look at the limits, and what more it sets.
-local function alone(row, after)
-  local from, to = row.state, after.state
-  local is_spend = unsent[from] or unsent[to] or to == "failed"
-    or to == "cancelled" or to == "accepted"
-  local is_queued = row.queued_at ~= nil
-  return {
-    where = is_spend and (is_queued and ALONE_QUEUED or ALONE)
-      or is_queued and FREE_QUEUED or FREE,
-    set = unsent[to] and "spent_in = NULL"
-      or unsent[from] and "spent_in = @window@" or nil,
-  }
-end
-
-local function settle(store, caller, row, change)
-  local values = limit_sql.values(store, caller, row)
-  local is_counted = row.slot or row.queued_at
-    and change.after.state == "failed"
-  if not is_counted then
-    local after, err, is_same = change_order(store, row, change,
-      bound(store, alone(row, change.after), values))
-    if not is_same then
-      return after, err
-    end
-  end
-  return store:atomically(function()
-    return settle_all(store, caller, row, change, values)
-  end)
-end
-
+-- A slot of a task that may go on, though nobody can see it, is the order's own
+-- for as long as a wait takes.
 local function pause(store, caller, row, change)
-  return change_order(store, row, change, bound(store, PAUSED,
-    limit_sql.values(store, caller, row)))
+  local clock = store.database:clock()
+  return set_slot(store, row, change, { count = clock and 0 or 1,
+    sql = (clock or "?") .. (" + %d"):format(policy.slot),
+    values = { store.rounded(caller.now) } })
 end
 
+-- The task is seen again.
 local function resume(store, _, row, change)
-  return change_order(store, row, change, bound(store, RESUMED, {}))
+  return set_slot(store, row, change, { count = 0, sql = ("%.0f"):format(FOREVER) })
 end
 
-local steps = { reserve = reserve, settle = settle, pause = pause,
-  resume = resume }
+local transacted = { reserve = reserve, settle = settle }
 
 --- Make a change of an order that uses limits, with all that follows for them.
 -- @tparam table store
@@ -330,8 +417,17 @@ local steps = { reserve = reserve, settle = settle, pause = pause,
 -- @treturn ?table err; of kind limited where the order does not fit: then nothing
 --   has changed
 function _M.carry_out(store, caller, row, change, effect)
-  local after, err = steps[effect](store, caller, row, change)
-  if after == nil and not err then
+  local step, after, err = transacted[effect]
+  if step then
+    after, err = store:atomically(function(again)
+      return step(store, caller, row, change, again)
+    end, true)
+  else
+    after, err = (effect == "pause" and pause or resume)(store, caller, row, change)
+  end
+  if after and after.refusal then
+    return nil, after.refusal
+  elseif after == nil and not err then
     after = false
   end
   return after, err

@@ -3,10 +3,9 @@
 -- @module starvideos.ledger.manual_changes
 
 local leases = require "starvideos.ledger.lease"
-local limit_sql = require "starvideos.ledger.limit_sql"
+local limits = require "starvideos.ledger.limits"
 local orders = require "starvideos.ledger.orders"
 local states = require "starvideos.ledger.states"
-local recount = require "starvideos.ledger.recount"
 local transitions = require "starvideos.ledger.transitions"
 
 local _M = {}
@@ -216,7 +215,7 @@ function _M.label(store, caller, name, account)
     local ok
     if rows then
       -- Limits of the account count them now.
-      ok, why = recount.recount(store, limit_sql.values(store, caller))
+      ok, why = limits.recount(store, caller)
     end
     return ok and result, why
   end)

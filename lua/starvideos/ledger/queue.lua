@@ -5,7 +5,7 @@
 
 local queue_stops = require "starvideos.ledger.queue_stops"
 local leases = require "starvideos.ledger.lease"
-local limit_sql = require "starvideos.ledger.limit_sql"
+local limit_kinds = require "starvideos.ledger.limit_kinds"
 local changes = require "starvideos.ledger.changes"
 local orders = require "starvideos.ledger.orders"
 local transitions = require "starvideos.ledger.transitions"
@@ -54,12 +54,7 @@ local CLAIM = [[UPDATE starvideos_orders SET claim = ?, updated_at = ?,
 
 -- What is full is asked once, and not of each order: a limit for all leaves
 -- nothing to be looked for.
--- A time further ahead than any that is set was set by a clock that was put back
--- since.
-local FULL = ([[l.full_until > @now@ AND l.kind <> 'polls'
-  AND (l.kind = 'halt' OR l.full_until <= @now@ + CASE l.kind
-    WHEN 'hold' THEN %d ELSE %d END)]]):format(limit_sql.policy.hold_max
-  + limit_sql.policy.burst, limit_sql.policy.day + limit_sql.policy.burst)
+local FULL = "l.full_until > @now@ AND l.kind <> 'polls'"
 
 local most = {
   queued = [[(SELECT CASE WHEN EXISTS (SELECT 1 FROM starvideos_limits AS l
@@ -70,7 +65,7 @@ local most = {
 }
 
 local DUE = ([[AND (o.not_before IS NULL OR o.not_before <= @now@
-  OR o.not_before > @now@ + %d)]]):format(limit_sql.policy.longest_wait)
+  OR o.not_before > @now@ + %d)]]):format(limit_kinds.policy.longest_wait)
 
 local which = {
   queued = [[o.state = 'queued' AND o.queued_at IS NOT NULL ]] .. DUE .. [[
@@ -404,7 +399,11 @@ end
 --   `starvideos.ledger.queue_stops`
 -- @treturn ?table err
 function _M.heartbeat(store, caller, id, beaten)
-  local pulse, err = queue_stops.pulse(store, caller, beaten)
+  local pulse
+  local ok, err = queue_stops.repair(store, caller)
+  if ok then
+    pulse, err = queue_stops.pulse(store, caller, beaten)
+  end
   if not pulse then
     return nil, err
   end
@@ -416,7 +415,6 @@ function _M.heartbeat(store, caller, id, beaten)
   end
   pulse.polls, pulse.workers = own.polls, own.workers
   pulse.claims = own.claims
-  local ok
   ok, err = _M.recover(store, caller, beaten.base_url)
   return ok and pulse, err
 end

@@ -5,8 +5,8 @@
 -- where a worker for all has made it: then they have one key.
 -- @module starvideos.ledger.queue_stops
 
-local c_locale = require "starvideos.base.c_locale"
-local limit_sql = require "starvideos.ledger.limit_sql"
+local limit_kinds = require "starvideos.ledger.limit_kinds"
+local limit_rows = require "starvideos.ledger.limit_rows"
 
 local _M = {}
 
@@ -16,117 +16,60 @@ _M.policy = {
   failures = 5, -- failed tasks in a row, after which the queue stops
   lowering = 2, -- after a hold, in which further 429 do not lower the rates
   behind = 2, -- for which others are sent first when a queue continues
-  sweep = 60, -- between looks for holds that have no effect any more
 }
 
--- One that is longer was written by a clock that was put back since.
-local LONGEST_HOLD = limit_sql.policy.hold_max + limit_sql.policy.burst
-
-local OWN = "scope = :scope AND value = :account AND base_url = :base_url"
+local HOLD_MAX = limit_kinds.policy.hold_max
 
 -- What one account has to obey: gates of all accounts, too.
-local OBEYED = [[base_url = :base_url AND (scope = ''
-  OR scope = 'account' AND value = :account)]]
+local OBEYED = [[base_url = ? AND (scope = ''
+  OR scope = 'account' AND value = ?)]]
 
--- Each halves what the one before has left; many at a time count once. None
--- shortens another, unless that was written by a clock that was put back since.
-local HOLD = ([[INSERT INTO starvideos_limits (name, kind, scope, value,
-  base_url, factor, full_until, updated_at)
-  VALUES (:name, 'hold', :scope, :account, :base_url, 0.5,
-    :now + :seconds, :now)
-  ON CONFLICT (name) DO UPDATE SET
-  factor = CASE WHEN @old_is_sound@
-      AND :now < starvideos_limits.full_until + @lowering@
-      THEN starvideos_limits.factor
-    WHEN @old_factor@ / 2 > @lowest@ THEN @old_factor@ / 2
-    ELSE @lowest@ END,
-  full_until = CASE WHEN @old_is_sound@
-      AND starvideos_limits.full_until > excluded.full_until
-      THEN starvideos_limits.full_until ELSE excluded.full_until END,
-  updated_at = excluded.updated_at]]):gsub("@(%l+)@", {
-    lowering = tostring(_M.policy.lowering),
-    lowest = c_locale.number("%g", limit_sql.policy.lowest),
-  })
-
-local SWEEP = [[DELETE FROM starvideos_limits
-  WHERE kind = 'hold' AND full_until <= :now AND @own_factor@ >= 1]]
-
-local FAILED = ([[INSERT INTO starvideos_limits (name, kind, scope, value,
-  base_url, cap, used, updated_at)
-  VALUES (:name, 'failures', :scope, :account, :base_url, %d, 1, :now)
-  ON CONFLICT (name) DO UPDATE SET used = starvideos_limits.used + 1,
-  updated_at = excluded.updated_at]]):format(_M.policy.failures)
-
--- The claims of a queue that is halted find nothing.
-local HALT = ([[INSERT INTO starvideos_limits (name, kind, scope, value,
-  base_url, full_until, reason, updated_at)
-  SELECT :name, 'halt', :scope, :account, :base_url, %.0f, :reason, :now
-  WHERE @condition@ ON CONFLICT (name) DO NOTHING]])
-  :format(limit_sql.FOREVER)
-
-local HALT_NOW = HALT:gsub("@condition@", "1 = 1")
-local HALT_FAILED = HALT:gsub("@condition@", function()
-  return [[EXISTS (SELECT 1 FROM starvideos_limits AS f WHERE
-    f.kind = 'failures' AND f.scope = :scope AND f.value = :account
-    AND f.base_url = :base_url AND f.used >= f.cap)]]
-end)
-
-local RESET = "DELETE FROM starvideos_limits WHERE kind = 'failures' AND "
-  .. OWN
-
-local SUSPECTED = "SELECT reason FROM starvideos_limits WHERE kind = 'suspect' AND "
-  .. OWN
-
-local CLEAR = "DELETE FROM starvideos_limits WHERE kind = 'suspect' AND " .. OWN
-
-local SUSPECT = [[INSERT INTO starvideos_limits (name, kind, scope, value,
-  base_url, reason, updated_at)
-  VALUES (:name, 'suspect', :scope, :account, :base_url, :id, :now)
-  ON CONFLICT (name) DO UPDATE SET reason = excluded.reason,
-  updated_at = excluded.updated_at]]
-
-local CONTINUE = [[DELETE FROM starvideos_limits
-  WHERE kind IN ('failures', 'suspect', 'halt')
-  AND (:scope = '' AND base_url = :base_url OR ]] .. OBEYED .. ")"
+local STOPPED = "WHERE kind IN ('failures', 'suspect', 'halt') AND "
+local PULSE = [[WHERE kind = 'polls' AND (scope <> 'account' OR value = ?)
+  OR kind IN ('hold', 'suspect', 'halt') AND ]] .. OBEYED
 
 -- What was handed back before is due, but as what halted the queue not the first to
 -- be sent again.
-local BEHIND = ([[UPDATE starvideos_orders SET not_before = :now + @behind@,
+local BEHIND = [[UPDATE starvideos_orders SET not_before = ?,
   revision = revision + 1 WHERE state = 'queued' AND claim IS NULL
-  AND not_before IS NOT NULL AND base_url = :base_url
-  AND (:scope = '' OR account = :account)]])
-  :gsub("@behind@", tostring(_M.policy.behind))
-
-local PULSE = [[SELECT kind, cap, full_until, reason, @own_factor@ AS factor,
-  :now AS now FROM starvideos_limits WHERE kind = 'polls'
-    AND (scope <> 'account' OR value = :account)
-  OR kind IN ('hold', 'suspect', 'halt') AND ]] .. OBEYED
+  AND not_before IS NOT NULL AND base_url = ?]]
 
 local ALL = [[SELECT name, kind, value AS account, base_url, cap, used,
   full_until, factor, reason, updated_at FROM starvideos_limits
   WHERE kind IN ('hold', 'halt', 'failures') ORDER BY name]]
 
-local function name_of(kind, values)
-  return ("%s %s%s"):format(kind, values.scope == "account"
-    and "account=" .. values.account .. " " or "", values.base_url)
+-- A new row of a kind, for whom it is.
+local function new_row(kind, where)
+  local scope, account = where.account and "account" or "", where.account or ""
+  local base_url = where.base_url or ""
+  return { name = ("%s %s%s"):format(kind, where.account
+    and "account=" .. account .. " " or "", base_url), kind = kind, scope = scope,
+    value = account, base_url = base_url }
 end
 
--- The values of whom a gate is of.
-local function whose(store, caller, where)
-  local values = limit_sql.values(store, caller, where)
-  values.scope = where.account and "account" or ""
-  return values
-end
-
--- The values of a gate's statement.
-local function values_of(store, caller, where, kind)
-  local values = whose(store, caller, where)
-  values.name = name_of(kind, values)
-  return values
+-- Reads the row of a kind, or makes one, and has it changed and saved. A suspect
+-- that was noted by a first try would not be a second one any more.
+local function change(store, caller, where, kind, body)
+  return store:atomically(function()
+    local row = new_row(kind, where)
+    local found, err = limit_rows.find(store, row.name)
+    local at
+    if found ~= nil then
+      at, err = limit_rows.times(store, caller)
+    end
+    if not at then
+      return nil, err
+    end
+    local result = body(found or row, at.now, not found)
+    local ok
+    ok, err = limit_rows.save(store, found or row, at.now)
+    return ok and (result or true), err
+  end, kind ~= "suspect")
 end
 
 --- The provider said that there were too many requests: for so long no order is
--- sent and nothing polled, and less than before from then on.
+-- sent and nothing polled, and less than before from then on. Each halves what the
+-- one before has left; many at a time count once. None shortens another.
 -- @tparam table store
 -- @tparam table caller
 -- @tparam table where `account` (nil: all), `base_url`
@@ -134,23 +77,23 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table err
 function _M.hold(store, caller, where, retry_after)
-  local values = values_of(store, caller, where, "hold")
-  values.seconds = math.min(math.max(retry_after or 0, 0),
-    limit_sql.policy.hold_max)
-  local count, err = limit_sql.run(store, HOLD, values)
-  return count and true, err
+  local seconds = math.min(math.max(retry_after or 0, 0), HOLD_MAX)
+  return change(store, caller, where, "hold", function(hold, now)
+    local last = hold.full_until
+    -- One that is longer was written by a clock that was put back since.
+    local is_sound = last and last <= now + HOLD_MAX + limit_kinds.policy.burst
+    if not is_sound or now >= last + _M.policy.lowering then
+      hold.factor = math.max(limit_kinds.factor(hold, now) / 2,
+        limit_kinds.policy.lowest)
+    end
+    hold.full_until = math.max(now + seconds, is_sound and last or 0)
+  end)
 end
 
---- Remove the holds that have no effect any more, from time to time.
--- @tparam table store
--- @tparam table values see `starvideos.ledger.limit_sql`
-function _M.sweep(store, values)
-  local last = store.swept_at
-  if last and values.now >= last and values.now < last + _M.policy.sweep then
-    return
+local function halt(row, reason, is_new)
+  if is_new then
+    row.reason, row.full_until = reason, limit_kinds.FOREVER
   end
-  store.swept_at = values.now
-  limit_sql.run(store, SWEEP, values)
 end
 
 --- Stop the queue: its workers claim nothing to be sent, and send nothing.
@@ -162,10 +105,9 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table err
 function _M.halt(store, caller, where, reason, kind)
-  local values = values_of(store, caller, where, "halt")
-  values.reason = kind .. ": " .. reason
-  local count, err = limit_sql.run(store, HALT_NOW, values)
-  return count and true, err
+  return change(store, caller, where, "halt", function(row, _, is_new)
+    halt(row, kind .. ": " .. reason, is_new)
+  end)
 end
 
 --- Note an order that was refused as all may be, or forget such a one for another
@@ -177,15 +119,31 @@ end
 --   accepted since
 -- @treturn ?table err
 function _M.suspect(store, caller, where)
-  local values = values_of(store, caller, where, "suspect")
-  return store:atomically(function()
-    local rows, err = limit_sql.rows(store, SUSPECTED, values)
-    local last, ok = rows and rows[1], nil
-    if rows then
-      ok, err = limit_sql.run(store, values.id and SUSPECT or CLEAR, values)
-    end
-    return ok and { is_second = last ~= nil and last.reason ~= values.id }, err
+  return change(store, caller, where, "suspect", function(row, _, is_new)
+    local last = row.reason
+    row.reason, row.is_over = where.order_id, where.order_id == nil
+    return { is_second = not is_new and last ~= where.order_id }
   end)
+end
+
+local function remove_all(store, rows, now)
+  for _, row in ipairs(rows) do
+    row.is_over = true
+    local ok, err = limit_rows.save(store, row, now)
+    if not ok then
+      return nil, err
+    end
+  end
+  return true
+end
+
+local function put_behind(store, where, now)
+  local not_before = now + _M.policy.behind
+  if where.account then
+    return store:write(BEHIND .. " AND account = ?", not_before, where.base_url,
+      where.account)
+  end
+  return store:write(BEHIND, not_before, where.base_url)
 end
 
 --- Let the queue continue: that of an account, with what has halted all; or that
@@ -196,54 +154,123 @@ end
 -- @treturn ?boolean whether it was halted
 -- @treturn ?table err
 function _M.continue(store, caller, where)
-  local values = whose(store, caller, where)
   return store:atomically(function()
-    local count, err = limit_sql.run(store, CONTINUE, values)
-    local ok = count
-    if count and count > 0 then
-      ok, err = limit_sql.run(store, BEHIND, values)
+    local at, err = limit_rows.times(store, caller)
+    local rows
+    if at and where.account then
+      rows, err = limit_rows.read(store, STOPPED .. OBEYED, where.base_url,
+        where.account)
+    elseif at then
+      rows, err = limit_rows.read(store, STOPPED .. "base_url = ?", where.base_url)
     end
-    return ok and { was_halted = count > 0 }, err
+    local ok = rows
+    if rows and rows[1] then
+      ok, err = remove_all(store, rows, at.now)
+      if ok then
+        ok, err = put_behind(store, where, at.now)
+      end
+    end
+    return ok and { was_halted = rows[1] ~= nil }, err
   end)
 end
 
 local TOO_MANY = ("task_failed: %d tasks of the queue failed one after the"
   .. " other; the last one said: "):format(_M.policy.failures)
 
-local function count_failure(store, caller, row)
-  local values = values_of(store, caller, row, "failures")
-  local count, err = limit_sql.run(store, FAILED, values)
-  if count then
-    values.name = name_of("halt", values)
-    values.reason = TOO_MANY .. tostring(row.error or "nothing")
-    count, err = limit_sql.run(store, HALT_FAILED, values)
+local function count_failure(store, caller, order)
+  local used
+  local ok, err = change(store, caller, order, "failures", function(row)
+    row.cap, row.used = row.cap or _M.policy.failures, (row.used or 0) + 1
+    used = row.used
+  end)
+  if ok and used >= _M.policy.failures then
+    ok, err = change(store, caller, order, "halt", function(row, _, is_new)
+      halt(row, TOO_MANY .. tostring(order.error or "nothing"), is_new)
+    end)
   end
-  return count, err
+  return ok, err
 end
 
 --- Count how the task of an order of the queue has ended. To be called in the
 -- transaction that records it.
 -- @tparam table store
 -- @tparam table caller where it `tolerates` failed tasks they do not count
--- @tparam table row as it is now
--- @treturn ?number
+-- @tparam table order as it is now
+-- @tparam number now
+-- @treturn ?boolean true
 -- @treturn ?table err
-function _M.count(store, caller, row)
-  local state = row.state
-  if not row.queued_at or caller.tolerates then
-    return 0
+function _M.count(store, caller, order, now)
+  local state = order.state
+  if not order.queued_at or caller.tolerates then
+    return true
   elseif state == "failed" then
-    return count_failure(store, caller, row)
+    return count_failure(store, caller, order)
   elseif state == "completed" or state == "downloaded" then
-    return limit_sql.run(store, RESET, whose(store, caller, row))
+    local row, err = limit_rows.find(store, new_row("failures", order).name)
+    if not row then
+      return row == false or nil, err
+    end
+    return remove_all(store, { row }, now)
   end
-  return 0
+  return true
 end
 
 -- Why the queue is halted: the kind of an error, and the reason.
 local function halt_of(row)
   local kind, reason = tostring(row.reason):match "^(%l[%l_]*): (.*)$"
   return { kind = kind or "config", reason = reason or tostring(row.reason) }
+end
+
+-- For how long each kind sets that it is full.
+local furthest = { hold = HOLD_MAX, open = limit_kinds.policy.look,
+  ["spend/day"] = limit_kinds.policy.day,
+  ["spend/total"] = limit_kinds.policy.look }
+
+-- Whether a row has no effect any more, or one that a clock set which was put back
+-- since.
+local function is_spent(row, now)
+  if row.kind == "hold" and row.full_until <= now then
+    return limit_kinds.factor(row, now) >= 1
+  end
+  return furthest[row.kind] and row.full_until > now
+    and not limit_kinds.is_ahead(row.full_until, now, furthest[row.kind])
+end
+
+local function spent_rows(store, caller)
+  local at, err = limit_rows.times(store, caller)
+  local rows
+  if at then
+    rows, err = limit_rows.read(store, "WHERE full_until IS NOT NULL")
+  end
+  local list = {}
+  for _, row in ipairs(rows or {}) do
+    list[#list + 1] = is_spent(row, at.now) and row or nil
+  end
+  return rows and list, at or err
+end
+
+--- Repair what keeps orders back for no reason: claims look at nothing but whether
+-- a limit is full.
+-- @tparam table store
+-- @tparam table caller
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M.repair(store, caller)
+  local list, err = spent_rows(store, caller)
+  if not list or not list[1] then
+    return list and true, err
+  end
+  return store:atomically(function()
+    local rows, at = spent_rows(store, caller)
+    for _, row in ipairs(rows or {}) do
+      row.is_over, row.full_until = row.kind == "hold", nil
+      local ok, problem = limit_rows.save(store, row, at.now)
+      if not ok then
+        return nil, problem
+      end
+    end
+    return rows and true, at
+  end)
 end
 
 --- What the worker of an account has to obey.
@@ -257,26 +284,28 @@ end
 --   order is noted by `suspect`)
 -- @treturn ?table err
 function _M.pulse(store, caller, where)
-  local values = limit_sql.values(store, caller, where)
-  _M.sweep(store, values)
-  local rows, err = limit_sql.rows(store, PULSE, values)
+  local at, err = limit_rows.times(store, caller)
+  local account = where.account or ""
+  local rows
+  if at then
+    rows, err = limit_rows.read(store, PULSE, account, where.base_url or "", account)
+  end
   if not rows then
     return nil, err
   end
   local pulse = { factor = 1 }
   for _, row in ipairs(rows) do
     if row.kind == "polls" then
-      pulse.rate = math.min(pulse.rate or math.huge, tonumber(row.cap) or 0)
+      pulse.rate = math.min(pulse.rate or math.huge, row.cap)
     elseif row.kind == "halt" then
       pulse.halted = halt_of(row)
     elseif row.kind == "suspect" then
       pulse.suspects = true
     else
-      local hold = tonumber(row.full_until) - tonumber(row.now)
-      if hold > 0 and hold <= LONGEST_HOLD then
-        pulse.hold = math.max(pulse.hold or 0, hold)
+      if limit_kinds.is_ahead(row.full_until, at.now, HOLD_MAX) then
+        pulse.hold = math.max(pulse.hold or 0, row.full_until - at.now)
       end
-      pulse.factor = math.min(pulse.factor, tonumber(row.factor))
+      pulse.factor = math.min(pulse.factor, limit_kinds.factor(row, at.now))
     end
   end
   return pulse

@@ -507,20 +507,22 @@ end
 --- Make several changes or none of them.
 -- @tparam function body returns a true value, or nil (or false) and an err to
 --   undo all
+-- @tparam ?boolean may_repeat see `Database:transaction`; body gets whether it runs
+--   again
 -- @return what body returned, or nil and an err
-function Store:transaction(body)
+function Store:transaction(body, may_repeat)
   local ok, problem = ready(self)
   if not ok then
     return nil, problem
   end
   local tried, result, err
   local noted = changes.count(self)
-  local done, why = self.database:transaction(function()
+  local done, why = self.database:transaction(function(_, again)
     changes.forget(self, noted)
     tried = true
-    result, err = body()
+    result, err = body(again)
     return result, "undone"
-  end)
+  end, may_repeat)
   if not done then
     changes.forget(self, noted)
   end
@@ -533,12 +535,13 @@ end
 --- The same within a transaction, if there is one.
 -- @tparam function body see `transaction`; what it has done stays where it
 --   returns a true value or false
+-- @tparam ?boolean may_repeat see `transaction`
 -- @return what body returned, or nil and an err
-function Store:atomically(body)
+function Store:atomically(body, may_repeat)
   if self.database.begun then
-    return body()
+    return body(false)
   end
-  return self:transaction(body)
+  return self:transaction(body, may_repeat)
 end
 
 --- Keep others from changing orders for the rest of a transaction.

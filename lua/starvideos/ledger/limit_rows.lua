@@ -1,0 +1,150 @@
+--- The rows of `starvideos_limits`: a limit of the user's, or what else keeps
+-- orders back. Their values are computed in Lua from what was read, so they are
+-- written in a transaction alone, of which the database has one at a time.
+-- @module starvideos.ledger.limit_rows
+
+local c_locale = require "starvideos.base.c_locale"
+local limit_kinds = require "starvideos.ledger.limit_kinds"
+
+local unpack = table.unpack or unpack
+
+local _M = {}
+
+local columns = { "name", "kind", "scope", "value", "base_url", "cap",
+  "currency", "used", "began", "full_until", "factor", "refunds", "reason",
+  "updated_at" }
+local numbers = { "cap", "used", "began", "full_until", "factor", "refunds",
+  "updated_at" }
+
+local NAMES = table.concat(columns, ", ")
+
+-- A change leaves alone what a row is, and whose.
+local changed = {}
+for index = 6, #columns do
+  changed[#changed + 1] = ("%s = excluded.%s"):format(columns[index],
+    columns[index])
+end
+
+local READ = "SELECT " .. NAMES .. " FROM starvideos_limits "
+
+local SAVE = "INSERT INTO starvideos_limits (" .. NAMES .. ") VALUES ("
+  .. ("?, "):rep(#columns - 1) .. "?) ON CONFLICT (name) DO UPDATE SET "
+  .. table.concat(changed, ", ")
+
+local REMOVE = "DELETE FROM starvideos_limits WHERE name = ?"
+
+-- A limit is for all, or for one account or label. What a 429 or a refusal of
+-- the provider has made is for one base URL.
+local APPLYING = [[WHERE (scope = '' OR scope = 'account' AND value = ?
+  OR scope = 'label' AND value = ?) AND base_url IN ('', ?) ORDER BY name]]
+
+-- The last day that a spend was counted in: one for all limits.
+local TIMES = [[SELECT MAX(began) AS began%s FROM starvideos_limits
+  WHERE kind = 'spend/day']]
+
+--- Read limits.
+-- @tparam table store
+-- @tparam string condition SQL from `WHERE` on, with `?` for each value
+-- @param ... the values
+-- @treturn ?table rows
+-- @treturn ?table err
+function _M.read(store, condition, ...)
+  local rows, err = store:read(READ .. condition, ...)
+  for _, row in ipairs(rows or {}) do
+    for _, name in ipairs(numbers) do
+      local value = row[name]
+      row[name] = value and (type(value) == "number" and value
+        or c_locale.tonumber(value)) or nil
+    end
+    row.cap, row.used = row.cap or 0, row.used or 0
+    row.began = row.began or 0
+  end
+  return rows, err
+end
+
+--- The limit of a name.
+-- @tparam table store
+-- @tparam string name
+-- @treturn ?table row; false where there is none
+-- @treturn ?table err
+function _M.find(store, name)
+  local rows, err = _M.read(store, "WHERE name = ?", name)
+  return rows and (rows[1] or false), err
+end
+
+--- The time, of the server where there is one; and the day that a spend belongs
+-- to, which never goes back though a clock does.
+-- @tparam table store
+-- @tparam table caller
+-- @treturn ?table `now` and `day`, Unix seconds
+-- @treturn ?table err
+function _M.times(store, caller)
+  local clock = store.database:clock()
+  local rows, err = store:read(TIMES:format(clock and ", " .. clock .. " AS now"
+    or ""))
+  if not rows then
+    return nil, err
+  end
+  local now = store.rounded(clock and tonumber(rows[1].now) or caller.now)
+  return { now = now, day = math.max(limit_kinds.day(now),
+    tonumber(rows[1].began) or 0) }
+end
+
+--- The limits that apply to an order.
+-- @tparam table store
+-- @tparam table order
+-- @treturn ?table rows
+-- @treturn ?table err
+function _M.applying(store, order)
+  return _M.read(store, APPLYING, order.account or "", order.label,
+    order.base_url or "")
+end
+
+--- What an order meets: the time, and the limits that apply to it.
+-- @tparam table store
+-- @tparam table caller
+-- @tparam table order
+-- @treturn ?table see `starvideos.ledger.limit_kinds`
+-- @treturn ?table err
+function _M.look(store, caller, order)
+  local at, err = _M.times(store, caller)
+  if not at then
+    return nil, err
+  end
+  at.limits, err = _M.applying(store, order)
+  if not at.limits then
+    return nil, err
+  end
+  at.is_worker = caller.worker ~= nil
+  limit_kinds.complete(at)
+  return at
+end
+
+--- Write a limit as it is now, in a transaction.
+-- @tparam table store
+-- @tparam table limit `name`, `kind` and what else its row has; `is_over`: it is
+--   removed
+-- @tparam number now
+-- @treturn ?boolean true
+-- @treturn ?table err
+function _M.save(store, limit, now)
+  if not store.database.begun then
+    error("a limit is written outside of a transaction", 2)
+  end
+  if limit.is_over then
+    local count, err = store:write(REMOVE, limit.name)
+    return count and true, err
+  end
+  limit.scope, limit.value = limit.scope or "", limit.value or ""
+  limit.base_url, limit.refunds = limit.base_url or "", limit.refunds or 0
+  limit.used, limit.began = limit.used or 0, limit.began or 0
+  limit.updated_at = now
+  local values = {}
+  for index, name in ipairs(columns) do
+    values[index] = limit[name]
+  end
+  local count, err = store:write(SAVE, unpack(values, 1, #columns))
+  return count and true, err
+end
+
+return _M
