@@ -510,28 +510,24 @@ build/bench/%: spec/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(WARNINGS) $(CFLAGS) -Icsrc -o $@ $^ $(BENCH_LIBS)
 
-.PHONY: types
-types: build
+# The pages of the reference and of docs, as Markdown.
+.PHONY: pages
+pages: build
+	@rm -rf build/docs && mkdir -p build/docs/reference
 	@eval "$$($(MAKE) -s --no-print-directory env)" && \
-	  $(LUA) docs/reference/types.lua
+	  $(LUA) docs/reference.lua build/docs
 
+# The same as HTML, in build/site.
 .PHONY: docs
-docs: build
+docs: pages
 	@$(DEPS) docs
-	@rm -rf build/reference build/docs && mkdir -p build/reference
-	@eval "$$($(MAKE) -s --no-print-directory env)" && \
-	  $(LUA) docs/reference/ldoc.lua build/reference
-	@ldoc --quiet --fatalwarnings -c build/reference/config.ld \
-	  --dir $(CURDIR)/build/docs . >build/reference/log 2>&1; \
-	  grep -vE '^(reading configuration|changing to directory)' \
-	  build/reference/log && exit 1; test -s build/docs/index.html
-	@cat docs/reference/tables.css >>build/docs/ldoc.css
+	@mkdocs build --quiet --strict
 
-# The pages as they are read: each link, each anchor, each example.
+# The pages as they are read: each link, each anchor.
 .PHONY: check-docs
 check-docs: docs
 	@eval "$$($(MAKE) -s --no-print-directory env)" && \
-	  $(LUA) docs/reference/check.lua build/docs
+	  $(LUA) spec/lint/links.lua build/docs
 
 # LuaRocks sets IN_A_TREE, for it moves what was installed: the whole of bin/starvideos
 # finds that from where it lies.

@@ -31,7 +31,7 @@ packages_for() {
   bench) echo curl wrk ;;
   peers) echo lua5.2 lua-cjson lua-curl lua-socket lua-http luarocks
     command -v npm >/dev/null || echo nodejs npm ;;
-  docs) echo lua-ldoc lua-discount ;;
+  docs) echo mkdocs mkdocs-material ;;
   *) echo "$0: no list named $1" >&2; exit 2 ;;
   esac
 }

@@ -294,29 +294,45 @@ function _M.result(context, value, err)
   return nil, err
 end
 
-local function run(call, context, err, ...)
+local function finish(row, context, err, ...)
   if err then
     return nil, err
   end
-  return _M.result(context, call.run(context, ...))
+  return _M.result(context, row.run(context, ...))
 end
 
---- Make a method that waits.
--- @tparam table call `name`; `takes`, a list of the kinds of its arguments
---   (`params`, `task`, `task_id`, `tasks`, `orders`, `order`, `path`, `account`),
---   two at most, after which come its options; `ledger` and `key`, whether it
---   needs one; `requires`, an option that must be there, and `reason`, what for;
---   `refuses`, a function that gets the options and returns a sentence where they
---   do not go together; and `run`, which gets the context and the arguments, the
---   options last, whose listeners can be called without care
--- @treturn function
-function _M.waiting(call)
-  return function(self, ...)
-    local context = _M.client(contexts.of(self), call.name)
-    context.runtime:check(call.name)
-    wire.collect()
-    return run(call, context, check_arguments(context, call, ...))
-  end
+--- Run an operation as a method of a client does.
+-- @tparam table row as in `rows`
+-- @tparam table self the client
+-- @param ... what the method was given
+-- @return what the operation gives
+function _M.run(row, self, ...)
+  local context = _M.client(contexts.of(self), row.name)
+  context.runtime:check(row.name)
+  wire.collect()
+  return finish(row, context, check_arguments(context, row, ...))
+end
+
+--- What the methods that wait do, by their names. A row has `takes`, a list of the
+-- kinds of its arguments (`params`, `task`, `task_id`, `tasks`, `orders`, `order`,
+-- `path`, `account`), two at most, after which come its options; `ledger` and `key`,
+-- whether it needs one; `requires`, an option that must be there, and `reason`, what
+-- for; `refuses`, a function that gets the options and returns a sentence where they
+-- do not go together; and `run`, which gets the context and the arguments, the options
+-- last, whose listeners can be called without care. Its `name` is put in here.
+-- @table rows
+_M.rows = setmetatable({}, { __newindex = function(rows, name, row)
+  row.name = name
+  rawset(rows, name, row)
+end })
+
+--- Call a method.
+-- @tparam table self the client
+-- @tparam string name of its row
+-- @param ... what the method was given
+-- @return what the operation gives
+function _M.call(self, name, ...)
+  return _M.run(_M.rows[name], self, ...)
 end
 
 return _M

@@ -15,8 +15,73 @@ local validate = require "starvideos.order.validate"
 local wait = require "starvideos.wait"
 local wire = require "starvideos.order.wire"
 
+---The models that this version knows.
+---@alias starvideos.ModelName
+---| "starvideos_o3"
+---| "videos"
+---| "videos_fast"
+---| "videos_stable"
+---| "videos_stable_fast"
+
+---A reference whose facts are checked; its URL is sent.
+---@class starvideos.ReferenceFacts
+---@field url string where the provider finds it
+---@field bytes? integer its length in bytes
+---@field duration? number seconds that it lasts
+---@field width? integer pixels
+---@field height? integer pixels
+
+---An image: its URL, or the URL with facts to check.
+---@alias starvideos.ReferenceImage string|starvideos.ReferenceFacts
+
+---A video: its URL, or the URL with facts to check.
+---@alias starvideos.ReferenceVideo string|starvideos.ReferenceFacts
+
+---A sound: its URL, or the URL with facts to check.
+---@alias starvideos.ReferenceAudio string|starvideos.ReferenceFacts
+
+---What an order says. Which fields a model takes, and their limits, `models` says.
+---@class starvideos.Params
+---@field model starvideos.ModelName|string the model
+---@field prompt? string what is to be seen
+---@field duration? integer seconds
+---@field ratio? string width to height
+---@field resolution? string lines of the video
+---@field first_image? starvideos.ReferenceImage the first frame; with last_image only
+---@field last_image? starvideos.ReferenceImage the last frame; with first_image only
+---@field referenceImages? starvideos.ReferenceImage[] images to go by
+---@field referenceVideos? starvideos.ReferenceVideo[] videos to go by
+---@field referenceAudios? starvideos.ReferenceAudio[] sounds to go by
+---@field [string] any what the documentation of another model says
+
+---What an order costs.
+---@class starvideos.Price
+---@field cost number in units of the currency
+---@field currency? string the currency's name
+---@field millionths number the same, in whole millionths
+
+---A saved video.
+---@class starvideos.File
+---@field path? string where it is
+---@field bytes? integer its length
+---@field sha256? string its SHA-256, 64 hex digits
+---@field resumed_from? integer byte at which the download went on; none: at its beginning
+---what its bytes are: `mp4`, `mov`, `webm`, `matroska`, `mpegts` or `avi`; none: of no
+---kind that is known
+---@field container? "mp4"|"mov"|"webm"|"matroska"|"mpegts"|"avi"
+---@field warnings? starvideos.Warning[] what may surprise you in it
+---@field ledger_error? starvideos.Error why the ledger could not record that it was saved
+
+---What became of one task of `wait_all`.
+---@class starvideos.WaitResult
+---@field id string the task's id
+---@field task? starvideos.Task completed
+---@field err? starvideos.Error why it is not
+
 local _M = {}
 
+---A client: one key, one base URL, one way of waiting.
+---@class starvideos.Client
 local Client = {}
 local mt = { __index = Client, __name = "starvideos.client" }
 
@@ -25,7 +90,7 @@ function mt:__tostring()
   return ("starvideos client of %s"):format(context and context.base_url or "?")
 end
 
-local result, waiting = arguments.result, arguments.waiting
+local call, result, rows = arguments.call, arguments.result, arguments.rows
 
 -- The context of a client whose host has a loop of its own.
 local function looping(self, name)
@@ -40,69 +105,88 @@ local function polling(self, name)
   return arguments.runtime(contexts.of(self), name, "pollfd", "poll")
 end
 
---- Order a video. An order that may have arrived is never sent again; one that
--- certainly did not arrive is sent up to three times.
--- @tparam Params params the fields of the model; the provider chooses what
---   is left out
--- @tparam[opt] CreateOptions options
--- @treturn ?Task task
--- @treturn ?Warning[]|Error err warnings; or without a task an error:
---   validation, config, auth, rate_limited, invalid_request, network (nothing
---   was sent), outcome_unknown (it may have been accepted; with `phase`,
---   `bytes_sent`, `status` and, from a ledger, `order`), task_failed (with the
---   task: it was accepted, and has ended), limited or ledger (with `task` and
---   `order` where it was accepted)
--- @usage local task = assert(client:create{ model = "videos",
---   prompt = "A kitten in the grass", duration = 5 })
--- @function Client:create
-Client.create = waiting { name = "create", takes = { "params" }, key = true,
-  run = create }
+---Order a video. An order that may have arrived is never sent again; one that certainly
+---did not arrive is sent up to three times.
+---```lua
+---local task = assert(client:create{ model = "videos",
+---  prompt = "A kitten in the grass", duration = 5 })
+---```
+---@param params starvideos.Params the fields of the model; the provider chooses what is
+---left out
+---@param options? starvideos.CreateOptions
+---@return starvideos.Task? task
+---@return (starvideos.Warning[]|starvideos.Error)? err warnings; or without a task an
+---error: validation, config, auth, rate_limited, invalid_request, network (nothing was
+---sent), outcome_unknown (it may have been accepted; with `phase`, `bytes_sent`,
+---`status` and, from a ledger, `order`), task_failed (with the task: it was accepted,
+---and has ended), limited or ledger (with `task` and `order` where it was accepted)
+function Client:create(params, options)
+  return call(self, "create", params, options)
+end
 
---- Look at a task once.
--- @tparam string|Task task a task or its id
--- @tparam[opt] QueryOptions options
--- @treturn ?Task task a failed one too
--- @treturn ?Error err validation (an empty id), config, auth, not_found,
---   rate_limited, server, network, timeout or protocol
--- @usage
--- local task = assert(client:query "video_123")
--- print(task.status, task.progress)
--- @function Client:query
-Client.query = waiting { name = "query", takes = { "task_id" },
+rows.create = { takes = { "params" }, key = true, run = create }
+
+---Look at a task once.
+---```lua
+---local task = assert(client:query "video_123")
+---print(task.status, task.progress)
+---```
+---@param task string|starvideos.Task a task or its id
+---@param options? starvideos.QueryOptions
+---@return starvideos.Task? task a failed one too
+---@return starvideos.Error? err validation (an empty id), config, auth, not_found,
+---rate_limited, server, network, timeout or protocol
+function Client:query(task, options)
+  return call(self, "query", task, options)
+end
+
+rows.query = { takes = { "task_id" },
   run = function(context, id, options)
     return query(context, id, nil, options.max_age)
   end }
 
---- Wait until a task ends.
--- @tparam string|Task task a task or its id
--- @tparam[opt] WaitOptions options
--- @treturn ?Task task completed
--- @treturn ?Error err task_failed, timeout (the task goes on; wait again for
---   `err.task`), auth, not_found, rate_limited, protocol, config …
--- @usage
--- local task = assert(client:wait("video_123", { timeout = 3600,
---   on_progress = function(seen, info)
---     print(seen.status, info.elapsed)
---   end }))
--- @function Client:wait
-Client.wait = waiting { name = "wait", takes = { "task" }, run = wait.one }
+---Wait until a task ends.
+---```lua
+---local task = assert(client:wait("video_123", { timeout = 3600,
+---  on_progress = function(seen, info)
+---    print(seen.status, info.elapsed)
+---  end }))
+---```
+---@param task string|starvideos.Task a task or its id
+---@param options? starvideos.WaitOptions
+---@return starvideos.Task? task completed
+---@return starvideos.Error? err task_failed, timeout (the task goes on; wait again for
+---`err.task`), auth, not_found, rate_limited, protocol, config …
+function Client:wait(task, options)
+  return call(self, "wait", task, options)
+end
+
+rows.wait = { takes = { "task" }, run = wait.one }
 
 -- The same where nothing comes after it.
-local resting_wait = waiting { name = "wait", takes = { "task" },
+local resting = { name = "wait", takes = { "task" },
   run = function(context, task, options)
     return wait.resting(context, task, options, result)
   end }
 
---- Wait for many tasks at the same time.
--- @tparam (string|Task)[] list tasks or their ids
--- @tparam[opt] WaitOptions options they hold for each task
--- @treturn WaitResult[] results in the order of the list
--- @usage
--- for _, one in ipairs(client:wait_all { "video_123" }) do
---   print(one.id, one.task and one.task.video_url or one.err)
--- end
--- @function Client:wait_all
-Client.wait_all = waiting { name = "wait_all", takes = { "tasks" },
+local function resting_wait(self, task, options)
+  return arguments.run(resting, self, task, options)
+end
+
+---Wait for many tasks at the same time.
+---```lua
+---for _, one in ipairs(client:wait_all { "video_123" }) do
+---  print(one.id, one.task and one.task.video_url or one.err)
+---end
+---```
+---@param list (string|starvideos.Task)[] tasks or their ids
+---@param options? starvideos.WaitOptions they hold for each task
+---@return starvideos.WaitResult[] results in the order of the list
+function Client:wait_all(list, options)
+  return call(self, "wait_all", list, options)
+end
+
+rows.wait_all = { takes = { "tasks" },
   run = function(context, tasks, options)
     local results = wait.all(context, tasks.list, options, tasks.faults)
     for _, one in ipairs(results) do
@@ -111,142 +195,174 @@ Client.wait_all = waiting { name = "wait_all", takes = { "tasks" },
     return results
   end }
 
---- Save the video of a completed task.
--- @tparam string|Task task an id, or a task without a link, is asked for
---   first
--- @tparam string path the target; `.part` and `.part.json` beside it hold
---   what an interrupted download has left, and the next call or process resumes
---   there. Where the link has expired, another one is asked for, once
--- @tparam[opt] DownloadOptions options
--- @treturn ?File file
--- @treturn ?Error err io, expired, network, timeout, task_failed, protocol,
---   ledger …; where something was kept, `part` is its path, `bytes` its size
--- @usage
--- local file = assert(client:download("video_123", "kitten.mp4"))
--- print(file.path, file.bytes, file.sha256)
--- @function Client:download
-Client.download = waiting { name = "download", takes = { "task", "path" },
-  run = download.save }
+---Save the video of a completed task.
+---```lua
+---local file = assert(client:download("video_123", "kitten.mp4"))
+---print(file.path, file.bytes, file.sha256)
+---```
+---@param task string|starvideos.Task an id, or a task without a link, is asked for
+---first
+---@param path string the target; `.part` and `.part.json` beside it hold what an
+---interrupted download has left, and the next call or process resumes there. Where the
+---link has expired, another one is asked for, once
+---@param options? starvideos.DownloadOptions
+---@return starvideos.File? file
+---@return starvideos.Error? err io, expired, network, timeout, task_failed, protocol,
+---ledger …; where something was kept, `part` is its path, `bytes` its size
+function Client:download(task, path, options)
+  return call(self, "download", task, path, options)
+end
 
---- Order a video, wait for it and save it. Before it orders, it checks that the
--- target can be written.
--- @tparam Params params as for `create`
--- @tparam GenerateOptions options
--- @treturn ?Task task
--- @treturn ?File|Error file the saved video, or an error; after the order
---   `err.task_id` says what to wait for or download
--- @usage
--- local task, file = assert(client:generate({ model = "videos",
---   prompt = "A kitten in the grass", duration = 5 }, { path = "kitten.mp4" }))
--- print(task.id, file.path)
--- @function Client:generate
-Client.generate = waiting { name = "generate", takes = { "params" },
+rows.download = { takes = { "task", "path" }, run = download.save }
+
+---Order a video, wait for it and save it. Before it orders, it checks that the target
+---can be written.
+---```lua
+---local task, file = assert(client:generate({ model = "videos",
+---  prompt = "A kitten in the grass", duration = 5 }, { path = "kitten.mp4" }))
+---print(task.id, file.path)
+---```
+---@param params starvideos.Params as for `create`
+---@param options starvideos.GenerateOptions
+---@return starvideos.Task? task
+---@return (starvideos.File|starvideos.Error)? file the saved video, or an error; after
+---the order `err.task_id` says what to wait for or download
+function Client:generate(params, options)
+  return call(self, "generate", params, options)
+end
+
+rows.generate = { takes = { "params" },
   key = true, requires = "path", reason = "where to save the video",
   run = generate }
 
---- List the orders of the ledger about which something is still to be done:
--- to wait for, to download or to decide about.
--- @tparam[opt] PendingOptions options
--- @treturn ?Order[] orders oldest first. The queries of URLs in `params` are
---   left out. One that has ended is listed for its `late_tasks`
--- @treturn ?string|Error after what to pass as `after` for the next page,
---   nil where this was the last; or an error of kind ledger
--- @raise where the client has no ledger
--- @usage
--- for _, order in ipairs(assert(client:pending())) do
---   print(order.key, order.state, order.task_id)
--- end
--- @function Client:pending
-Client.pending = waiting { name = "pending", takes = {}, ledger = true,
+---List the orders of the ledger about which something is still to be done: to wait for,
+---to download or to decide about.
+---
+---Raises where the client has no ledger.
+---```lua
+---for _, order in ipairs(assert(client:pending())) do
+---  print(order.key, order.state, order.task_id)
+---end
+---```
+---@param options? starvideos.PendingOptions
+---@return starvideos.Order[]? orders oldest first. The queries of URLs in `params` are
+---left out. One that has ended is listed for its `late_tasks`
+---@return (string|starvideos.Error)? after what to pass as `after` for the next page,
+---nil where this was the last; or an error of kind ledger
+function Client:pending(options)
+  return call(self, "pending", options)
+end
+
+rows.pending = { takes = {}, ledger = true,
   run = function(context, options)
     return pending.list(context.ledger, options.limit or 1000, options.after,
       options.all)
   end }
 
---- Look an order of the ledger up, open or not.
--- @tparam string|Order order as `pending` gave it, or its id or key
--- @tparam[opt] TakeOptions options
--- @treturn ?Order order
--- @treturn ?Error err not_found; ledger
--- @raise where the client has no ledger
--- @function Client:order
-Client.order = waiting { name = "order", takes = { "order" }, ledger = true,
+---Look an order of the ledger up, open or not.
+---
+---Raises where the client has no ledger.
+---@param order string|starvideos.Order as `pending` gave it, or its id or key
+---@param options? starvideos.TakeOptions
+---@return starvideos.Order? order
+---@return starvideos.Error? err not_found; ledger
+function Client:order(order, options)
+  return call(self, "order", order, options)
+end
+
+rows.order = { takes = { "order" }, ledger = true,
   run = function(context, id, options)
     return pending.order(context.ledger, id, options.take)
   end }
 
---- Wait for every open order of the ledger and save its video. Nothing is
--- ordered.
--- @tparam[opt] ResumeOptions options
--- @treturn ?ResumeResult result
--- @treturn ?Error err of kind ledger
--- @raise where the client has no ledger
--- @usage
--- local result = assert(client:resume { directory = "videos" })
--- print(result.done, result.failed, result.left)
--- @function Client:resume
-Client.resume = waiting { name = "resume", takes = {}, ledger = true,
+---Wait for every open order of the ledger and save its video. Nothing is ordered.
+---
+---Raises where the client has no ledger.
+---```lua
+---local result = assert(client:resume { directory = "videos" })
+---print(result.done, result.failed, result.left)
+---```
+---@param options? starvideos.ResumeOptions
+---@return starvideos.ResumeResult? result
+---@return starvideos.Error? err of kind ledger
+function Client:resume(options)
+  return call(self, "resume", options)
+end
+
+rows.resume = { takes = {}, ledger = true,
   key = true, run = function(...)
     return require("starvideos.fleet.resume").all(...) -- when it is called
   end }
 
---- Abandon an order of the ledger: it is not pending any more, and its take is
--- used up. For one that has ended: acknowledge its late tasks.
--- @tparam string|Order order as `pending` gave it, or its id or key
--- @tparam[opt] DismissOptions options
--- @treturn ?Order order abandoned
--- @treturn ?Error err not_found; validation where the order is being sent,
---   was bought or its video saved; ledger
--- @raise where the client has no ledger
--- @function Client:dismiss
-Client.dismiss = waiting { name = "dismiss", takes = { "order" },
+---Abandon an order of the ledger: it is not pending any more, and its take is used up.
+---For one that has ended: acknowledge its late tasks.
+---
+---Raises where the client has no ledger.
+---@param order string|starvideos.Order as `pending` gave it, or its id or key
+---@param options? starvideos.DismissOptions
+---@return starvideos.Order? order abandoned
+---@return starvideos.Error? err not_found; validation where the order is being sent,
+---was bought or its video saved; ledger
+function Client:dismiss(order, options)
+  return call(self, "dismiss", order, options)
+end
+
+rows.dismiss = { takes = { "order" },
   ledger = true, run = function(context, id, options)
     return pending.dismiss(context.ledger, id, options)
   end }
 
---- Say of which account an order is, and all takes of its key that have no
--- account with it.
--- @tparam string|Order order as `pending` gave it, or its id or key
--- @tparam[opt] string account the client's own
--- @tparam[opt] TakeOptions options
--- @treturn ?Order order
--- @treturn ?Error err not_found; validation where it is of another account,
---   or being sent; ledger
--- @raise where the client has no ledger, or no account is given
--- @function Client:label
-Client.label = waiting { name = "label", takes = { "order", "account" },
+---Say of which account an order is, and all takes of its key that have no account with
+---it.
+---
+---Raises where the client has no ledger, or no account is given.
+---@param order string|starvideos.Order as `pending` gave it, or its id or key
+---@param account? string the client's own
+---@param options? starvideos.TakeOptions
+---@return starvideos.Order? order
+---@return starvideos.Error? err not_found; validation where it is of another account,
+---or being sent; ledger
+function Client:label(order, account, options)
+  return call(self, "label", order, account, options)
+end
+
+rows.label = { takes = { "order", "account" },
   ledger = true, run = function(context, id, account, options)
     return pending.label(context.ledger, id, account, options.take)
   end }
 
---- Say which task an order of unknown fate has become, as your account with
--- the provider shows it. From then on it is waited for like any other.
--- @tparam string|Order order as `pending` gave it, or its id or key
--- @tparam string|Task task a task or its id
--- @tparam[opt] TakeOptions options
--- @treturn ?Order order accepted or, where the task has ended, as it ended
--- @treturn ?Error err not_found (the order or the task); validation where
---   the fate of the order is known, or the task belongs to another; those of
---   `query`; ledger
--- @raise where the client has no ledger
--- @function Client:adopt
-Client.adopt = waiting { name = "adopt", takes = { "order", "task_id" },
+---Say which task an order of unknown fate has become, as your account with the provider
+---shows it. From then on it is waited for like any other.
+---
+---Raises where the client has no ledger.
+---@param order string|starvideos.Order as `pending` gave it, or its id or key
+---@param task string|starvideos.Task a task or its id
+---@param options? starvideos.TakeOptions
+---@return starvideos.Order? order accepted or, where the task has ended, as it ended
+---@return starvideos.Error? err not_found (the order or the task); validation where the
+---fate of the order is known, or the task belongs to another; those of `query`; ledger
+function Client:adopt(order, task, options)
+  return call(self, "adopt", order, task, options)
+end
+
+rows.adopt = { takes = { "order", "task_id" },
   ledger = true, run = function(context, id, task_id, options)
     return pending.adopt(context, id, task_id, options.take)
   end }
 
---- Check a request against the documented limits, and say what it costs;
--- nothing is sent.
--- @tparam Params params as for `create`
--- @treturn ?boolean ok true
--- @treturn Warning[]|Error found warnings (a list), or an error with
---   `violations`
--- @treturn ?Price price where the client has `prices`; nil where it is not
---   known
--- @treturn ?string why it is not known
--- @usage
--- local ok, err = client:validate { model = "videos", prompt = "A kitten", duration = 99 }
--- assert(not ok and err.violations[1].field == "duration")
+---Check a request against the documented limits, and say what it costs; nothing is
+---sent.
+---```lua
+---local ok, err = client:validate { model = "videos", prompt = "A kitten", duration = 99 }
+---assert(not ok and err.violations[1].field == "duration")
+---```
+---@param params starvideos.Params as for `create`
+---@return boolean? ok true
+---@return starvideos.Warning[]|starvideos.Error found warnings (a list), or an error
+---with `violations`
+---@return starvideos.Price? price where the client has `prices`; nil where it is not
+---known
+---@return string? why it is not known
 function Client:validate(params)
   local context = arguments.client(contexts.of(self), "validate")
   arguments.params("validate", params)
@@ -258,27 +374,31 @@ function Client:validate(params)
     context.catalog:model(params.model))
 end
 
---- The models of this client's edition and their limits.
--- @treturn Model[] models
--- @usage
--- for _, model in ipairs(client:models()) do
---   print(model.name, model.duration.min, model.duration.max)
--- end
+---The models of this client's edition and their limits.
+---```lua
+---for _, model in ipairs(client:models()) do
+---  print(model.name, model.duration.min, model.duration.max)
+---end
+---```
+---@return starvideos.Model[] models
 function Client:models()
   local context = arguments.client(contexts.of(self), "models")
   return context.catalog:models()
 end
 
---- Start an operation in a game loop or an event loop (runtime `frame` or
--- `poll`). It runs up to its first wait and goes on in `update`.
--- @tparam function body may call every function of this client, and wait
--- @param ... its arguments
--- @treturn Handle handle what the body returns becomes its `result`, what it
---   raises its `err`
--- @raise where the runtime is another
--- @usage local order = client:async(function()
---   return client:create(params)
--- end)
+---Start an operation in a game loop or an event loop (runtime `frame` or `poll`). It
+---runs up to its first wait and goes on in `update`.
+---
+---Raises where the runtime is another.
+---```lua
+---local order = client:async(function()
+---  return client:create(params)
+---end)
+---```
+---@param body function may call every function of this client, and wait
+---@param ... any its arguments
+---@return starvideos.Handle handle what the body returns becomes its `result`, what it
+---raises its `err`
 function Client:async(body, ...)
   local context = looping(self, "async")
   if type(body) ~= "function" then
@@ -290,11 +410,11 @@ function Client:async(body, ...)
   return handles.start(context.runtime, body, ...)
 end
 
---- Let operations go on: call it once a frame, or when the event loop says so.
--- @tparam[opt] number budget_ms milliseconds after which no further operation
---   is resumed (0.05; with `poll` 1). At least one is, and more where their
---   queue does not drain
--- @raise where the runtime is another
+---Let operations go on: call it once a frame, or when the event loop says so.
+---
+---Raises where the runtime is another.
+---@param budget_ms? number milliseconds after which no further operation is resumed
+---(0.05; with `poll` 1). At least one is, and more where their queue does not drain
 function Client:update(budget_ms)
   local context = looping(self, "update")
   if budget_ms ~= nil and type(budget_ms) ~= "number" then
@@ -304,18 +424,19 @@ function Client:update(budget_ms)
   context.runtime:update(budget_ms and budget_ms / 1000)
 end
 
---- Cancel every operation that is under way, as `handle:cancel` does one: waits
--- end at the next updates, an order on the wire still gets its answer.
--- @raise where the runtime is another than `frame` or `poll`
+---Cancel every operation that is under way, as `handle:cancel` does one: waits end at
+---the next updates, an order on the wire still gets its answer.
+---
+---Raises where the runtime is another than `frame` or `poll`.
 function Client:cancel()
   looping(self, "cancel").runtime:cancel_all()
 end
 
---- Whether an operation of `async` is still under way. To leave without a
--- frozen window call `cancel`, go on with `update` while this is true, and
--- `close` then.
--- @treturn boolean busy
--- @raise where the runtime is another than `frame` or `poll`
+---Whether an operation of `async` is still under way. To leave without a frozen window
+---call `cancel`, go on with `update` while this is true, and `close` then.
+---
+---Raises where the runtime is another than `frame` or `poll`.
+---@return boolean busy
 function Client:busy()
   return looping(self, "busy").runtime:is_busy()
 end
@@ -330,20 +451,22 @@ local function ended(context, name, why)
   })
 end
 
---- Let operations of `async` go on until none is under way, for a program that
--- has no loop of its own. Ctrl-C ends their waits, with errors of kind
--- cancelled in their handles; orders on the wire get their answers, unless
--- Ctrl-C is pressed again.
--- @tparam[opt] number seconds after which to return in any case
--- @treturn ?boolean ok true
--- @treturn ?Error err of kind timeout (operations are still under way) or
---   cancelled (after Ctrl-C)
--- @raise inside `async` and listeners, and where the runtime is another than
---   `frame` or `poll`
--- @usage local one = client:async(client.create, client, params)
--- local two = client:async(client.query, client, id)
--- assert(client:run())
--- print(one.result, two.err)
+---Let operations of `async` go on until none is under way, for a program that has no
+---loop of its own. Ctrl-C ends their waits, with errors of kind cancelled in their
+---handles; orders on the wire get their answers, unless Ctrl-C is pressed again.
+---
+---Raises inside `async` and listeners, and where the runtime is another than `frame` or
+---`poll`.
+---```lua
+---local one = client:async(client.create, client, params)
+---local two = client:async(client.query, client, id)
+---assert(client:run())
+---print(one.result, two.err)
+---```
+---@param seconds? number after which to return in any case
+---@return boolean? ok true
+---@return starvideos.Error? err of kind timeout (operations are still under way) or
+---cancelled (after Ctrl-C)
 function Client:run(seconds)
   local context = looping(self, "run")
   if seconds ~= nil then
@@ -357,11 +480,11 @@ function Client:run(seconds)
   return ended(context, "run", why)
 end
 
---- Sleep; unlike the system's, this sleep ends at Ctrl-C, and operations that
--- are under way go on meanwhile.
--- @tparam number seconds
--- @treturn ?boolean ok true
--- @treturn ?Error err of kind cancelled, after Ctrl-C, `cancel` or `close`
+---Sleep; unlike the system's, this sleep ends at Ctrl-C, and operations that are under
+---way go on meanwhile.
+---@param seconds number
+---@return boolean? ok true
+---@return starvideos.Error? err of kind cancelled, after Ctrl-C, `cancel` or `close`
 function Client:sleep(seconds)
   local context = arguments.client(contexts.of(self), "sleep")
   arguments.seconds("sleep", seconds)
@@ -380,33 +503,36 @@ function Client:sleep(seconds)
   return ended(context, "sleep", why)
 end
 
---- The descriptor that an event loop is to watch (runtime `poll`).
--- @treturn integer descriptor
--- @raise where the runtime is another
+---The descriptor that an event loop is to watch (runtime `poll`).
+---
+---Raises where the runtime is another.
+---@return integer descriptor
 function Client:pollfd()
   return polling(self, "pollfd").runtime:pollfd()
 end
 
---- What to watch it for (runtime `poll`).
--- @treturn string what `r`: whether it is readable
--- @raise where the runtime is another
+---What to watch it for (runtime `poll`).
+---
+---Raises where the runtime is another.
+---@return string what `r`: whether it is readable
 function Client:events()
   polling(self, "events")
   return "r"
 end
 
---- How long an event loop may sleep before it calls `update`, where the
--- descriptor does not become readable (runtime `poll`).
--- @treturn ?number seconds nil where nothing is to be expected
--- @raise where the runtime is another
+---How long an event loop may sleep before it calls `update`, where the descriptor does
+---not become readable (runtime `poll`).
+---
+---Raises where the runtime is another.
+---@return number? seconds nil where nothing is to be expected
 function Client:timeout()
   return polling(self, "timeout").runtime:timeout()
 end
 
---- Cancel what is under way and close connections. Returns when an order on the
--- wire has its answer: up to `timeout` seconds, see `busy` for hosts that
--- cannot stand still. A listener may call it: what waits then ends as
--- cancelled. Using the client afterwards raises.
+---Cancel what is under way and close connections. Returns when an order on the wire has
+---its answer: up to `timeout` seconds, see `busy` for hosts that cannot stand still. A
+---listener may call it: what waits then ends as cancelled. Using the client afterwards
+---raises.
 function Client:close()
   local context = contexts.of(self) or arguments.client(nil, "close")
   if not context.closed then
@@ -424,15 +550,15 @@ for name, run in pairs(client_fleet) do
   Client[name] = run
 end
 
---- Make a client.
--- @tparam[opt] ClientOptions options
--- @treturn ?Client client
--- @treturn ?Error err of kind config: a malformed key, base URL, address of
---   a ledger, or price
--- @usage
--- local client = assert(starvideos.new { api_key = "a key", timeout = 30 })
--- client:close()
--- @function starvideos.new
+---Make a client.
+---```lua
+---local client = assert(starvideos.new { api_key = "a key", timeout = 30 })
+---client:close()
+---```
+---@param options? starvideos.ClientOptions
+---@return starvideos.Client? client
+---@return starvideos.Error? err of kind config: a malformed key, base URL, address of a
+---ledger, or price
 function _M.new(options)
   options = arguments.options(options)
   wire.collect()

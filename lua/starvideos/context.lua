@@ -13,6 +13,57 @@ local rate_limit = require "starvideos.wait.rate_limit"
 local locations = require "starvideos.ledger.location"
 local hosts = require "starvideos.host"
 
+---Limits of a prompt.
+---@class starvideos.PromptLimits
+---@field max? number characters at most; none: no limit is documented
+
+---Limits of a duration.
+---@class starvideos.DurationLimits
+---@field min? number seconds at least
+---@field max? number seconds at most
+---@field default? number what the provider takes where it is left out
+---@field required? boolean true: it must be given
+---@field advised? integer[] the only values that newer programs send
+
+---What a ratio or resolution may be.
+---@class starvideos.ChoiceLimits
+---@field values? string[] what may be chosen
+---@field default? string what the provider takes where it is left out
+
+---How frames are named.
+---@class starvideos.FrameLimits
+---true: the old names `image` and `lastFrameImage` are known, too
+---@field legacy_aliases? boolean
+
+---Limits of references.
+---@class starvideos.MediaLimits
+---@field max? number how many at most
+---@field max_with_video? number how many at most beside a reference video
+---@field max_bytes? number bytes of each
+---@field below? boolean true: of fewer bytes than that
+---@field total_bytes? number bytes of all
+---@field min_duration? number seconds of each at least
+---@field max_duration? number seconds of each at most
+---@field total_duration? number seconds of all
+---@field min_pixels? number width and height at least
+---@field max_pixels? number width and height at most
+---@field sets_output? boolean true: duration and ratio of the order do not count beside it
+
+---A model and its limits, as its documentation has them. What it does not take has no
+---field.
+---@class starvideos.Model
+---@field name? string the model, as --model takes it
+---@field endpoint? string path it is ordered at
+---@field editions? string[] the editions of the documentation that have it
+---@field prompt? starvideos.PromptLimits limits of the prompt
+---@field duration? starvideos.DurationLimits limits of the length
+---@field ratio? starvideos.ChoiceLimits what ratios there are
+---@field resolution? starvideos.ChoiceLimits what resolutions there are
+---@field frames? starvideos.FrameLimits first_image and last_image are taken
+---@field referenceImages? starvideos.MediaLimits limits of reference images
+---@field referenceVideos? starvideos.MediaLimits limits of reference videos
+---@field referenceAudios? starvideos.MediaLimits limits of reference sounds
+
 local _M = {}
 
 -- 4 GiB, this library's choice: the longest documented video, 15 s, has 0.2 GiB at

@@ -4,6 +4,74 @@
 
 local redact = require "starvideos.base.redact"
 
+---What went wrong, as a word for programs.
+---@alias starvideos.ErrorKind
+---| "auth"
+---| "cancelled"
+---| "config"
+---| "expired"
+---| "invalid_request"
+---| "io"
+---| "ledger"
+---| "limited"
+---| "network"
+---| "not_found"
+---| "outcome_unknown"
+---| "protocol"
+---| "rate_limited"
+---| "server"
+---| "task_failed"
+---| "timeout"
+---| "validation"
+
+---What went wrong. It prints as a sentence.
+---@class starvideos.Error
+---@field kind starvideos.ErrorKind the kind of error
+---@field message string what happened, whether something was bought, what to do
+---@field status? integer of HTTP
+---@field code? string the provider's own code
+---@field retryable boolean whether the same call may succeed later
+---@field task? starvideos.Task the task that it is about, as last known
+---@field task_id? string the id of that task
+---@field retry_after? number seconds to wait
+---@field retry_at? number Unix seconds, when it may be tried again
+---@field limit? string the name of the limit that keeps the order back
+---@field never? boolean the order fits into no limit like that
+---@field unpaid? boolean refused for lack of money
+---@field violations? starvideos.Violation[] every limit that the order breaks
+---@field warnings? starvideos.Warning[] what the documentation only advises
+---@field target? "exists"|"blocked"|"busy"|"outside" what keeps a file from being written
+---@field order? starvideos.Order the order that it is about
+---@field next_take? integer the take under which the key can be ordered again
+---@field reason? string a word: why no answer came
+---@field phase? "queue"|"connect"|"request"|"answer"|"body" how far the request came
+---@field sent? boolean whether the request had left
+---@field bytes_sent? integer how many bytes of it
+---@field part? string path of what a download has left
+---@field bytes? integer its length
+---@field interrupted? boolean whether it was Ctrl-C
+---@field result? table of a call for many: what it has done so far
+
+---A limit that an order breaks.
+---@class starvideos.Violation
+---@field field string which field
+---@field code string a word for programs, see Errors
+---@field message string what is wrong with it
+---@field limit? number|string what is allowed
+---@field actual? number|string what was given
+---@field index? integer of a list: which order
+---@field line? integer of a manifest: which line
+---@field next_take? integer of a list: the take to order another video with
+
+---What is only advised of an order, or may surprise in a file.
+---@class starvideos.Warning
+---@field field? string which field of an order
+---a word for programs
+---@field code "ignored_field"|"advisory"|"container"|"trailing_bytes"|string
+---@field message string what is wrong with it
+---@field index? integer of a list: which order
+---@field line? integer of a manifest: which line
+
 local _M = {}
 
 -- Each kind: whether the same call may succeed later, and what it means.

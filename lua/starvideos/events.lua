@@ -3,6 +3,63 @@
 -- order. A name, a field and its unit stay as they are; more may come.
 -- @module starvideos.events
 
+---The names of the events.
+---@alias starvideos.EventName
+---| "order"
+---| "exchange"
+---| "download"
+---| "limit"
+---| "rate"
+---| "worker"
+---| "queue"
+---| "late_task"
+---| "notice"
+---| "ledger"
+---| "interrupt"
+---| "listener"
+
+---What `on_event` is told. `list` says which fields an event has.
+---@class starvideos.Event
+---@field name starvideos.EventName which event it is
+---@field at number when it happened, by this machine's clock (Unix s)
+---@field order? string the order's id in the ledger
+---@field key? string the order's key
+---@field take? number which order of the key, from 1
+---@field account? string the account that the order is of
+---@field label? string the label that the order was given
+---@field state? string of several events, see docs/events.md
+---@field from? string the state before; nil where it was placed
+---@field task_id? string the provider's id of the task
+---@field attempt? number how often the order was sent
+---@field cost? number what it costs by the caller's prices (`currency`)
+---@field currency? string the currency's name
+---@field elapsed? number of several events, see docs/events.md
+---@field worker? string of several events, see docs/events.md
+---@field error? string of several events, see docs/events.md
+---@field operation? string `create`, `query` or `download`
+---@field method? string `GET` or `POST`
+---@field url? string without its query
+---@field status? number of HTTP; nil where no answer came
+---@field failure? string of several events, see docs/events.md
+---@field flaw? string what is wrong with the JSON of an answer that was read all the same
+---@field path? string of the file
+---@field received? number of the file that are on disk (bytes)
+---@field total? number of the whole file; nil while it is unknown (bytes)
+---@field limit? string the name of the limit
+---@field retry_at? number when it lifts, where that is known (Unix s)
+---@field what? string `polls` or `creates`
+---@field rate? number how many are sent a second from now on, where that is known (1/s)
+---@field factor? number the share of the full rate that is left, up to 1
+---@field claims? number how many orders it has
+---@field reason? string of several events, see docs/events.md
+---`forgotten` (the ledger was put back to an earlier time, and the order is recorded
+---again), `shared` (the provider gave its task to another order, too), `elsewhere` (its
+---task was seen with another base URL or account) or `unencrypted` (nobody has said
+---whether the connection to the ledger's server is to be encrypted)
+---@field notice? string
+---@field timeout? number for which, at most (s)
+---@field listener? string its name, such as `on_progress`
+
 local _M = {}
 
 local UNIX, SECONDS, BYTES = "Unix s", "s", "bytes"

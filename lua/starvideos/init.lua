@@ -11,26 +11,55 @@
 -- further clients.
 -- @module starvideos
 
+-- A signature cannot go on in another line.
+-- luacheck: no max comment line length
+
 require "starvideos.base.library"
 
+local arguments = require "starvideos.arguments"
 local core = require "starvideos.core"
 local client = require "starvideos.client"
 local errors = require "starvideos.errors"
 
+---Order AI videos, wait for them, save them. Each function that is a field here is the
+---method of a client of the same name, see there, with a client made of the environment.
+---@class starvideos
+---@field create fun(params: starvideos.Params, options?: starvideos.CreateOptions): starvideos.Task?, (starvideos.Warning[]|starvideos.Error)?
+---@field query fun(task: string|starvideos.Task, options?: starvideos.QueryOptions): starvideos.Task?, starvideos.Error?
+---@field wait fun(task: string|starvideos.Task, options?: starvideos.WaitOptions): starvideos.Task?, starvideos.Error?
+---@field wait_all fun(list: (string|starvideos.Task)[], options?: starvideos.WaitOptions): starvideos.WaitResult[]
+---@field download fun(task: string|starvideos.Task, path: string, options?: starvideos.DownloadOptions): starvideos.File?, starvideos.Error?
+---@field generate fun(params: starvideos.Params, options: starvideos.GenerateOptions): starvideos.Task?, (starvideos.File|starvideos.Error)?
+---@field validate fun(params: starvideos.Params): boolean?, starvideos.Warning[]|starvideos.Error, starvideos.Price?, string?
+---@field models fun(): starvideos.Model[]
+---@field validate_all fun(list: starvideos.ListedOrder[]): starvideos.CheckedList?, starvideos.Error?
+---@field generate_all fun(list: starvideos.ListedOrder[], options?: starvideos.GenerateAllOptions): starvideos.GenerateResult[]?, starvideos.Error?
+---@field enqueue fun(list: starvideos.ListedOrder[], options?: starvideos.EnqueueOptions): starvideos.Order[]?, starvideos.Error?
+---@field work fun(options?: starvideos.WorkOptions): starvideos.WorkResult?, starvideos.Error?
+---@field pending fun(options?: starvideos.PendingOptions): starvideos.Order[]?, (string|starvideos.Error)?
+---@field order fun(order: string|starvideos.Order, options?: starvideos.TakeOptions): starvideos.Order?, starvideos.Error?
+---@field orders fun(options?: starvideos.OrdersOptions): starvideos.Order[]?, (string|starvideos.Error)?
+---@field resume fun(options?: starvideos.ResumeOptions): starvideos.ResumeResult?, starvideos.Error?
+---@field adopt fun(order: string|starvideos.Order, task: string|starvideos.Task, options?: starvideos.TakeOptions): starvideos.Order?, starvideos.Error?
+---@field dismiss fun(order: string|starvideos.Order, options?: starvideos.DismissOptions): starvideos.Order?, starvideos.Error?
+---@field label fun(order: string|starvideos.Order, account?: string, options?: starvideos.TakeOptions): starvideos.Order?, starvideos.Error?
+---@field limits fun(options?: starvideos.LimitsOptions): starvideos.Limit[]?, starvideos.Error?
+---@field status fun(): starvideos.Status?, starvideos.Error?
+---@field archive fun(options?: starvideos.ArchiveOptions): integer?, starvideos.Error?
+---@field backup fun(path: string): starvideos.Backup?, starvideos.Error?
 local _M = {}
 
 --- The version of this library.
 _M._VERSION = require "starvideos.base.version"
 
---- Make a client of your own; see `starvideos.client`.
--- @function new
+---Make a client of your own; see `starvideos.client`.
 _M.new = client.new
 
---- Read a list of orders from a file of JSON lines, for `enqueue` and
--- `generate_all`; see `starvideos.fleet.manifest`.
--- @tparam string path
--- @treturn ?ListedOrder[] list
--- @treturn ?Error err of kind io or validation
+---Read a list of orders from a file of JSON lines, for `enqueue` and `generate_all`;
+---see `starvideos.fleet.manifest`.
+---@param path string
+---@return starvideos.ListedOrder[]? list
+---@return starvideos.Error? err of kind io or validation
 function _M.manifest(path)
   return require("starvideos.fleet.manifest").load(path)
 end
@@ -70,91 +99,16 @@ local function no_ledger(name)
   }
 end
 
---- Order a video; see `starvideos.client:create`.
--- @function create
+-- Every method that has a row, and those two that only look something up.
+local methods = { validate = {}, models = {} }
+for name, row in pairs(arguments.rows) do
+  methods[name] = row
+end
 
---- Look at a task once; see `starvideos.client:query`.
--- @function query
-
---- Wait until a task ends; see `starvideos.client:wait`.
--- @function wait
-
---- Wait for many tasks; see `starvideos.client:wait_all`.
--- @function wait_all
-
---- Save the video of a completed task; see `starvideos.client:download`.
--- @function download
-
---- Order, wait and save; see `starvideos.client:generate`.
--- @function generate
-
---- Check and price a list of orders; see `starvideos.client:validate_all`.
--- @function validate_all
-
---- Put a list of orders into the queue of the ledger; see
--- `starvideos.client:enqueue`.
--- @function enqueue
-
---- Order, wait for and save a list of videos; see
--- `starvideos.client:generate_all`.
--- @function generate_all
-
---- List the open orders of the ledger; see `starvideos.client:pending`.
--- @function pending
-
---- Look an order of the ledger up; see `starvideos.client:order`.
--- @function order
-
---- List the orders of the ledger; see `starvideos.fleet.orders`.
--- @function orders
-
---- What the ledger holds, in sums; see `starvideos.fleet.status`.
--- @function status
-
---- Drop what is private of orders that ended; see `starvideos.fleet.archive`.
--- @function archive
-
---- Copy a ledger; see `starvideos.fleet.backup`.
--- @function backup
-
---- Wait for all open orders of the ledger and save their videos; see
--- `starvideos.client:resume`.
--- @function resume
-
---- Say which task an order of unknown fate has become; see
--- `starvideos.client:adopt`.
--- @function adopt
-
---- Abandon an order of the ledger; see `starvideos.client:dismiss`.
--- @function dismiss
-
---- Say of which account an order is; see `starvideos.client:label`.
--- @function label
-
---- Work off the queue of the ledger; see `starvideos.client:work`.
--- @function work
-
---- Set limits of the ledger, and list them; see `starvideos.client:limits`.
--- @function limits
-
---- Check a request against the limits; see `starvideos.client:validate`.
--- @function validate
-
---- The models and their limits; see `starvideos.client:models`.
--- @function models
-
--- The methods of the default client, and whether they are about its ledger.
-local methods = { create = false, query = false, wait = false,
-  wait_all = false, download = false, generate = false, validate = false,
-  models = false, validate_all = false, generate_all = false, enqueue = true,
-  pending = true, order = true, orders = true, status = true, archive = true,
-  backup = true, resume = true, adopt = true, dismiss = true, label = true,
-  limits = true, work = true }
-
-for name, needs_ledger in pairs(methods) do
+for name, row in pairs(methods) do
   _M[name] = function(...)
     local self, err = default_client()
-    if self and needs_ledger and not environment "STARVIDEOS_LEDGER" then
+    if self and row.ledger and not environment "STARVIDEOS_LEDGER" then
       self, err = nil, no_ledger(name)
     end
     if not self then
@@ -164,13 +118,14 @@ for name, needs_ledger in pairs(methods) do
   end
 end
 
---- Like `assert`, for hosts that print only text: raises the sentence of an
--- error as a string. The stand-alone Lua 5.1 and nginx need it.
--- @tparam any value
--- @tparam[opt] any err
--- @param ... further values
--- @treturn any value and whatever follows it
--- @raise tostring(err) where value is false or nil
+---Like `assert`, for hosts that print only text: raises the sentence of an error as a
+---string. The stand-alone Lua 5.1 and nginx need it.
+---
+---Raises tostring(err) where value is false or nil.
+---@param value any
+---@param err? any
+---@param ... any further values
+---@return any value and whatever follows it
 function _M.assert(value, err, ...)
   if not value then
     error(tostring(err), 0)

@@ -9,7 +9,6 @@ local _M = {}
 --- The Lua modules, from top to bottom. `name` is a folder of lua/starvideos, or
 -- beside it its `files`; `outside`: beginnings of the names of foreign modules.
 _M.lua = {
-  { { name = "types" } },
   { { name = "cli", outside = { "argparse" } } },
   { { name = "sandbox", outside = { "ffi" } },
     { name = "gateway", outside = { "ffi", "ngx.", "resty." } },

@@ -16,7 +16,7 @@ end
 -- @treturn table list of sentences
 function _M.faults(path, text)
   local _, lines = text:gsub("\n", "")
-  return lines > LONGEST and not path:find "/types/"
+  return lines > LONGEST
     and { ("%s has %d lines, more than %d"):format(path, lines, LONGEST) } or {}
 end
 

@@ -5,6 +5,31 @@ local c_locale = require "starvideos.base.c_locale"
 local http = require "starvideos.base.http"
 local json = require "starvideos.base.json"
 
+---The status of a task; one that is not recognised is passed through.
+---@alias starvideos.TaskStatus
+---| "queued"
+---| "processing"
+---| "completed"
+---| "failed"
+---| "cancelled"
+---| "unknown"
+---| string
+
+---A task of the provider. What its answer leaves out is nil.
+---@class starvideos.Task
+---@field id? string the task's id
+---@field object? string what the provider calls it: `video`
+---@field created? number Unix seconds, by the provider's clock
+---@field model? string the model
+---`queued`, `processing`, `completed`, `failed` or `cancelled`; else the provider's own
+---word
+---@field status? starvideos.TaskStatus
+---@field progress? number per cent, where the provider tells it
+---@field video_url? string the video's link, which expires
+---@field actualDuration? number seconds that the video lasts
+---@field error? string why it failed
+---@field raw? table the decoded answer; nil of a task that is remembered of an earlier poll
+
 local _M = {}
 
 -- Longer reasons and words are cut, longer links and numbers are none: to look at all

@@ -4,8 +4,28 @@
 
 local errors = require "starvideos.errors"
 
+---How far an operation has come.
+---@class starvideos.Progress
+---@field task? starvideos.Task of a wait: as last known
+---@field elapsed? number of a wait: seconds since it began
+---@field remaining? number of a wait: seconds until its timeout
+---@field polls? integer of a wait: how often the provider was asked
+---@field error? starvideos.Error of a wait: why the last poll failed
+---@field ended? integer of many: how many have ended
+---@field count? integer of many: how many there are
+---@field received? integer of a download: bytes
+---@field total? integer of a download: bytes; nil while it is unknown
+
 local _M = {}
 
+---An operation of `async` that is under way.
+---@class starvideos.Handle
+---@field done boolean whether it has ended
+---@field result? any the first value that the body returned
+---the second where the first is nil or false, or what the body raised
+---@field err? starvideos.Error|any
+---@field progress? starvideos.Progress how far it has come
+---@field listener_error? any what a listener of `on_done` raised
 local Handle = {}
 local mt = {}
 
@@ -52,9 +72,9 @@ local function check(self, name)
   end
 end
 
---- Stop waiting. What is under way ends at the next updates, with an error of
--- kind cancelled. An order on the wire is not interrupted: its answer is waited
--- for, and the error has its task.
+---Stop waiting. What is under way ends at the next updates, with an error of kind
+---cancelled. An order on the wire is not interrupted: its answer is waited for, and the
+---error has its task.
 function Handle:cancel()
   check(self, "cancel")
   if self.stop then
@@ -62,17 +82,19 @@ function Handle:cancel()
   end
 end
 
---- Have a function called when it is done; at once where it is.
--- @tparam fun(handle:Handle) listener what it raises is kept in
---   `listener_error`, and ends nothing
--- @treturn Handle handle
--- @raise where the listener is no function
--- @usage
--- client:async(function()
---   return client:query "video_123"
--- end):on_done(function(handle)
---   print(handle.result, handle.err)
--- end)
+---Have a function called when it is done; at once where it is.
+---
+---Raises where the listener is no function.
+---```lua
+---client:async(function()
+---  return client:query "video_123"
+---end):on_done(function(handle)
+---  print(handle.result, handle.err)
+---end)
+---```
+---@param listener fun(handle:starvideos.Handle) what it raises is kept in
+---`listener_error`, and ends nothing
+---@return starvideos.Handle handle
 function Handle:on_done(listener)
   check(self, "on_done")
   if type(listener) ~= "function" then

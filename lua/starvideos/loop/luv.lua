@@ -61,23 +61,23 @@ local function close_soon(handles)
   end)
 end
 
---- Attach a client to the loop.
--- @tparam Client client with the runtime `poll`
--- @tparam[opt] table uv the module to use, such as `vim.uv`; default luv
--- @treturn fun(body:function|Handle,...):any await in a coroutine, calls
---   body, which may wait, and gives what it returned, or nil and what it
---   raised; instead of body also a handle, which gives its result and err
--- @treturn fun() detach lets go of the client; `client:close()` does the
---   same
--- @raise for a client with another runtime, or attached already
--- @usage
--- local client = assert(starvideos.new{ api_key = key, runtime = "poll" })
--- local await = require("starvideos.loop.luv")(client)
--- coroutine.wrap(function()
---   local task, err = await(function() return client:wait(id) end)
--- end)()
--- uv.run()
--- @function starvideos.loop.luv
+---Attach a client to the loop.
+---
+---Raises for a client with another runtime, or attached already.
+---```lua
+---local client = assert(starvideos.new{ api_key = key, runtime = "poll" })
+---local await = require("starvideos.loop.luv")(client)
+---coroutine.wrap(function()
+---  local task, err = await(function() return client:wait(id) end)
+---end)()
+---uv.run()
+---```
+---@param client starvideos.Client with the runtime `poll`
+---@param uv? table the module to use, such as `vim.uv`; default luv
+---@return fun(body:function|starvideos.Handle,...):any await in a coroutine, calls
+---body, which may wait, and gives what it returned, or nil and what it raised; instead
+---of body also a handle, which gives its result and err
+---@return fun() detach lets go of the client; `client:close()` does the same
 return function(client, uv)
   uv = uv or require "luv"
   local attachment, handles

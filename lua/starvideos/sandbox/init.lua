@@ -17,8 +17,63 @@ local tasks = require "starvideos.sandbox.tasks"
 local transport = require "starvideos.sandbox.transport"
 local url = require "starvideos.sandbox.url"
 
+---Options of `new` of `starvideos.sandbox`.
+---@class starvideos.SandboxOptions
+---@field key? string the API key it knows; default "sandbox-key"
+---@field seconds? number from create to completed; default 5
+---@field queued_seconds? number how many of these a task is queued; default 1
+---@field clock? fun(): number Unix seconds; default os.time
+---called with the seconds that a delayed answer takes, such as one that puts the clock
+---forward
+---@field sleep? fun(seconds: number)
+---@field random? fun(): number a number from 0 up to 1; default math.random
+---the models and limits of that documentation; default the newest text of each model
+---@field edition? "xingchao"|"mingyan"
+---@field link_seconds? number until a link expires; default 3600
+---@field scenario? string a fault, for every request: `NAME`, `NAME=N`, several with commas
+---@field clip? string an MP4 file to serve in place of the bundled one
+---@field base_url? string of the API
+---@field media_url? string origin of the media
+---@field max_body? integer bytes of the largest create; default 1048576
+---@field secret? string what links are signed with; default "sandbox"
+---@field open? integer tasks that its account may have open; a create beyond gets HTTP 429
+---@field creates_per_minute? number of that account
+---@field polls_per_second? number of that account
+---@field price? number of each of its tasks; default 0
+---@field balance? number that it has to spend; then HTTP 402
+---@field poll_interval? number seconds that should lie between two polls of a task; default 30
+---further accounts by name, each with `key` and these limits
+---@field accounts? table<string, table>
+---@field store? table where tasks are kept; default this process
+---@field clips? table which clip a task gets; default the same for all
+
+---What arrived at a sandbox.
+---@class starvideos.SandboxRecord
+---in order of creation: `id`, `model`, `prompt`, `params`, `created`, `status`,
+---`scenario`, `billed`, `posts`, `queries`, `media_requests`
+---@field tasks table[]
+---every POST in order: `path`, `at`, `bytes`, `outcome`, `id`, `scenario`, `account`
+---@field creates table[]
+---@field posts integer how many creates arrived
+---@field billed integer how many tasks were billed
+---@field queries integer how many queries arrived
+---@field media table `requests`, and `with_authorization`, which must stay 0
+
+---A fault that a sandbox can play.
+---@class starvideos.Scenario
+---@field name string for `scenario`, or `[scenario:NAME]` in a prompt
+---@field what string what happens
+---@field place string what it affects: `life`, `create`, `query` or `media`
+---@field counts string whether its N counts requests or seconds
+---@field default? number its N where none is given
+
 local _M = {}
 
+---A stand-in for the provider inside this process.
+---@class starvideos.Sandbox
+---@field key string the API key it knows
+---@field base_url string of its API
+---@field media_url string origin of its media
 local Provider = {}
 Provider.__index = Provider
 
@@ -37,19 +92,20 @@ local DEFAULTS = {
   max_body = 1048576,
 }
 
---- Make a sandbox.
--- @tparam[opt] SandboxOptions options
--- @treturn Sandbox provider
--- @usage
--- local sandbox = require "starvideos.sandbox"
--- local now = 1000
--- local provider = sandbox.new{ clock = function() return now end }
--- local client = require("starvideos").new{
---   api_key = provider.key, transport = provider:transport() }
--- local task = assert(client:create{ model = "videos",
---   prompt = "A kitten [scenario:failed]", duration = 5 })
--- now = now + 5
--- assert(client:query(task).status == "failed")
+---Make a sandbox.
+---```lua
+---local sandbox = require "starvideos.sandbox"
+---local now = 1000
+---local provider = sandbox.new{ clock = function() return now end }
+---local client = require("starvideos").new{
+---  api_key = provider.key, transport = provider:transport() }
+---local task = assert(client:create{ model = "videos",
+---  prompt = "A kitten [scenario:failed]", duration = 5 })
+---now = now + 5
+---assert(client:query(task).status == "failed")
+---```
+---@param options? starvideos.SandboxOptions
+---@return starvideos.Sandbox provider
 function _M.new(options)
   options = options or {}
   local provider = setmetatable({}, Provider)
@@ -73,15 +129,14 @@ function _M.new(options)
   return provider
 end
 
---- Every scenario there is; see `starvideos.sandbox.scenario`.
--- @treturn Scenario[] scenarios
+---Every scenario there is; see `starvideos.sandbox.scenario`.
+---@return starvideos.Scenario[] scenarios
 function _M.scenarios()
   return scenarios.list()
 end
 
---- Set the default scenario for all requests that follow.
--- @tparam[opt] string spec `NAME`, `NAME=N`, several with commas; none: no
---   fault
+---Set the default scenario for all requests that follow.
+---@param spec? string `NAME`, `NAME=N`, several with commas; none: no fault
 function Provider:scenario(spec)
   local list, unknown = scenarios.parse(spec)
   if not list then
@@ -113,15 +168,15 @@ function Provider:account_of(request)
     and self.accounts:of_key(key:match "^.*%S" or "") or nil
 end
 
---- What was created and billed; see `starvideos.sandbox.control`.
--- @treturn SandboxRecord record
+---What was created and billed; see `starvideos.sandbox.control`.
+---@return starvideos.SandboxRecord record
 function Provider:tasks()
   return self.log:all()
 end
 
---- Change the limits of an account, or add one.
--- @tparam table wanted `account` (a name; default: that of `key`), `key` of a new
---   one, and the limits of `starvideos.sandbox.new`; false removes one
+---Change the limits of an account, or add one.
+---@param wanted table `account` (a name; default: that of `key`), `key` of a new one,
+---and the limits of `starvideos.sandbox.new`; false removes one
 function Provider:limit(wanted)
   local wrong = self.accounts:set(wanted)
   if wrong then
@@ -129,13 +184,13 @@ function Provider:limit(wanted)
   end
 end
 
---- Who broke which limit; see `starvideos.sandbox.accounts`.
--- @treturn table report
+---Who broke which limit; see `starvideos.sandbox.accounts`.
+---@return table report
 function Provider:record()
   return self.accounts:report()
 end
 
---- Forget all tasks and counters, and go back to the first scenario and limits.
+---Forget all tasks and counters, and go back to the first scenario and limits.
 function Provider:reset()
   local sequence = self.store:get "sequence"
   self.store:clear()
@@ -148,12 +203,11 @@ local CREATES = {
   ["/v1/videos/videos"] = true,
 }
 
---- Answer a request to the API.
--- @tparam table request `{ method =, path = "/kyyReactApiServer/v1/...?query",
---   headers = { lowercase = value }, body = }`
--- @treturn table response `{ status =, headers =, body | file, repeats =,
---   delay = seconds, pace = seconds, unsized =, abort = "reset" | "hang" |
---   "cut" | "stall" }`
+---Answer a request to the API.
+---@param request table `{ method =, path = "/kyyReactApiServer/v1/...?query", headers =
+---{ lowercase = value }, body = }`
+---@return table response `{ status =, headers =, body | file, repeats =, delay =
+---seconds, pace = seconds, unsized =, abort = "reset" | "hang" | "cut" | "stall" }`
 function Provider:handle(request)
   local _, path = url.split(request.path)
   local own = path:match("^/__sandbox/(.*)$")
@@ -171,16 +225,16 @@ function Provider:handle(request)
   return responses.no_handler(request.method, path)
 end
 
---- Answer a request to the media origin.
--- @tparam table request as for `handle`
--- @treturn table response
+---Answer a request to the media origin.
+---@param request table as for `handle`
+---@return table response
 function Provider:media(request)
   return media.handle(self, request)
 end
 
---- A transport for `starvideos.new` that calls this provider in process. Each is
--- a client of its own in the record.
--- @treturn Transport transport
+---A transport for `starvideos.new` that calls this provider in process. Each is a
+---client of its own in the record.
+---@return starvideos.Transport transport
 function Provider:transport()
   return transport.of(self)
 end

@@ -11,7 +11,7 @@ local failure = require "starvideos.cli.failure"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.base.json"
 local manual = require "starvideos.cli.manual"
-local records = require "docs.reference.records"
+local records = require "spec.fixtures.records"
 
 local text = document.read "docs/command-line.md"
 

@@ -1,9 +1,9 @@
--- `make check-docs`: what of the reference leads nowhere, or shows its markup.
+-- `make check-docs`: which links lead nowhere.
 --
---   lua docs/reference/check.lua FOLDER
+--   lua spec/lint/links.lua FOLDER
 --
--- All links and anchors inside the pages of FOLDER and of the Markdown files, no
--- backtick and no empty page. Prints each fault, and "N passed, N failed".
+-- All links and anchors of the Markdown in FOLDER, of which no page is empty, and of the
+-- documents as they lie here. Prints each fault, and "N passed, N failed".
 
 local folder = arg[1]
 local passed, failed = 0, 0
@@ -58,17 +58,6 @@ end
 
 local anchors = {}
 
-local function html_anchors(text)
-  local set = {}
-  for name in text:gmatch 'name%s*=%s*"([^"]*)"' do
-    set[unescaped(name)] = true
-  end
-  for name in text:gmatch 'id%s*=%s*"([^"]*)"' do
-    set[unescaped(name)] = true
-  end
-  return set
-end
-
 -- Fenced blocks are no text.
 local function prose(text)
   return (("\n" .. text):gsub("\n```.-\n```", "\n"))
@@ -77,7 +66,8 @@ end
 local function markdown_anchors(text)
   local set = {}
   for heading in prose(text):gmatch "\n#+ ([^\n]*)" do
-    set[heading:lower():gsub("[^%w%s_%-\128-\255]", ""):gsub("%s", "-")] = true
+    local given = heading:match "{#(%S+)}$"
+    set[given or heading:lower():gsub("[^%w%s_%-\128-\255]", ""):gsub("%s", "-")] = true
   end
   return set
 end
@@ -97,24 +87,9 @@ local function check_link(page, target)
   local text = anchor ~= "" and read(path)
   if text then
     anchors[path] = anchors[path]
-      or (path:find "%.md$" and markdown_anchors or html_anchors)(text)
+      or markdown_anchors(text)
     check(anchors[path][unescaped(anchor)], page, target, "has no such anchor")
   end
-end
-
-local function check_html(page)
-  local text = assert(read(page))
-  for target in text:gmatch '[hs][rR]e?[ec]f?%s*=%s*"([^"]*)"' do
-    check_link(page, target)
-  end
-  local content = text:match '<div id="content">(.*)<div id="about">' or ""
-  local words = select(2, content:gsub("<[^>]*>", ""):gsub("%w+", ""))
-  check(words > 20, page, "is empty")
-  local shown = text:gsub("<pre.->.-</pre>", ""):gsub("<[^>]*>", "")
-  check(not shown:find "`", page, "shows a backtick",
-    shown:match "[^\n]*`[^\n]*")
-  check(not shown:find "%]%(", page, "shows a link's markup",
-    shown:match "[^\n]*%]%([^\n]*")
 end
 
 local function check_markdown(page)
@@ -124,8 +99,10 @@ local function check_markdown(page)
   end
 end
 
-for _, page in ipairs(lines_of("find '" .. folder .. "' -name '*.html'")) do
-  check_html(page)
+for _, page in ipairs(lines_of("find '" .. folder .. "' -name '*.md'")) do
+  local words = select(2, assert(read(page)):gsub("%w+", ""))
+  check(words > 20, page, "is empty")
+  check_markdown(page)
 end
 for _, page in ipairs(lines_of "ls *.md docs/*.md") do
   check_markdown(page)
