@@ -163,16 +163,6 @@ end
 
 rows.wait = { takes = { "task" }, run = wait.one }
 
--- The same where nothing comes after it.
-local resting = { name = "wait", takes = { "task" },
-  run = function(context, task, options)
-    return wait.resting(context, task, options, result)
-  end }
-
-local function resting_wait(self, task, options)
-  return arguments.run(resting, self, task, options)
-end
-
 ---Wait for many tasks at the same time.
 ---```lua
 ---for _, one in ipairs(client:wait_all { "video_123" }) do
@@ -403,9 +393,6 @@ function Client:async(body, ...)
   local context = looping(self, "async")
   if type(body) ~= "function" then
     errors.misuse("async takes a function, not a " .. type(body))
-  end
-  if body == Client.wait then
-    body = resting_wait
   end
   return handles.start(context.runtime, body, ...)
 end

@@ -184,7 +184,6 @@ end
 -- @treturn table task; fields the answer lacks are nil
 function _M.new(fields, raw, id)
   local status = _M.status(fields.status)
-  -- Eight fields fill a table: what an unfinished task does not have is added.
   local task = {
     id = id or _M.named(fields),
     object = fields.object and text_of(fields.object) or nil,

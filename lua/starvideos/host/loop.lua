@@ -80,20 +80,6 @@ function Loop:sleep(seconds)
   return self.scheduler:sleep(self.clock() + seconds)
 end
 
---- Let time pass without the running coroutine, which must end with this call.
--- @tparam number seconds
--- @tparam function body goes on in another coroutine; gets the argument, and
---   what `sleep` returns
--- @param argument
--- @return what the body does, where no time passes
-function Loop:rest(seconds, body, argument)
-  self:check "a pause"
-  if self.closed then
-    return body(argument, nil, "cancelled")
-  end
-  return self.scheduler:rest(self.clock() + seconds, body, argument)
-end
-
 --- The running coroutine as one that `wake` can wake.
 -- @treturn ?table
 function Loop:waiter()

@@ -4,10 +4,8 @@
 -- stop whenever its time is up. Knows no engine: it is told what has ended.
 --
 -- A fiber is one coroutine. An operation is what one caller has started and may
--- cancel as a whole; a group is what one `gather` waits for. What is started is
--- one table, for most have no other: the operation, its first fiber and the
--- group of that. Few fields have a value at the same time, and eight fill a table:
--- one is only cleared where it stands, for LuaJIT gives nil a place, too.
+-- cancel as a whole; a group is what one `gather` waits for. An operation is the
+-- group of its first fiber.
 -- @module starvideos.host.scheduler
 
 local deadlines = require "starvideos.base.deadlines"
@@ -15,7 +13,7 @@ local errors = require "starvideos.errors"
 
 -- Asked for at each turn.
 local resume_thread, running = coroutine.resume, coroutine.running
-local yield = coroutine.yield
+local yield, state_of = coroutine.yield, coroutine.status
 
 local _M = {}
 
@@ -25,9 +23,8 @@ Scheduler.__index = Scheduler
 -- How often the listeners of a request are told.
 local PROGRESS_SECONDS = 0.1
 
--- What a fiber yields that wants to know whether it could wait, and what a
--- coroutine does before the results of what it ran.
-local PROBE, DONE = {}, {}
+-- What a fiber yields that wants to know whether it could wait.
+local PROBE = {}
 
 local FOREIGN_YIELD = "this coroutine.yield would never return: inside"
   .. " client:async, and in listeners, only calls of the client can wait"
@@ -130,13 +127,9 @@ end
 
 local function forget(self, fiber)
   fiber.ended, fiber.sleeping, fiber.reports_at = true, nil, nil
-  if fiber.operation ~= fiber then
-    fiber.operation.fibers[fiber] = nil
-    fiber.group.fibers[fiber] = nil
-  end
-  if fiber.thread then
-    self.fibers[fiber.thread] = nil
-  end
+  fiber.operation.fibers[fiber] = nil
+  fiber.group.fibers[fiber] = nil
+  self.fibers[fiber.thread] = nil
   if fiber.key then
     self.waiting[fiber.key], self.watched[fiber] = nil, nil
   end
@@ -190,37 +183,11 @@ local function leave(self, fiber, ok, ...)
   end
 end
 
--- Coroutines that have run a part of an operation, and may run the next one:
--- to make one takes longer than most of what they do. One that ran a function
--- of the host's is not used again, for the host may know it.
-local MOST_IDLE = 256
-
--- A tail call would do, but Lua 5.1 counts each as a level of its stack.
-local function work(body, ...)
-  local one, two, three
-  body, one, two, three = yield(DONE, body(...))
-  while true do
-    body, one, two, three = yield(DONE, body(one, two, three))
-  end
-end
-
-local function keep(self, fiber, thread)
-  local is_ours = fiber.body or fiber.group ~= fiber.operation
-  if is_ours and #self.idle < MOST_IDLE then
-    self.idle[#self.idle + 1] = thread
-  end
-end
-
-local function after(self, fiber, thread, ok, first, ...)
-  if not ok then
-    leave(self, fiber, false, first)
-  elseif first == DONE then
-    keep(self, fiber, thread)
-    if not fiber.body then -- it rests
-      leave(self, fiber, true, ...)
-    end
+local function after(self, fiber, ok, first, ...)
+  if not ok or state_of(fiber.thread) == "dead" then
+    leave(self, fiber, ok, first, ...)
   elseif first == PROBE then
-    after(self, fiber, thread, resume_thread(thread))
+    after(self, fiber, resume_thread(fiber.thread))
   elseif not (fiber.sleeping or fiber.key or fiber.waits_for
     or fiber.ended) then
     leave(self, fiber, false, FOREIGN_YIELD)
@@ -228,29 +195,14 @@ local function after(self, fiber, thread, ok, first, ...)
 end
 
 local function resume(self, fiber, ...)
-  local thread, body = fiber.thread, fiber.body
-  if fiber.sleeping then
-    fiber.sleeping = nil
-  end
-  if not body then
-    return after(self, fiber, thread, resume_thread(thread, ...))
-  end
-  thread = table.remove(self.idle) or coroutine.create(work)
-  self.fibers[thread] = fiber
-  fiber.thread, fiber.body = thread, nil
-  local argument = fiber.argument
-  if argument then
-    fiber.argument = nil
-    return after(self, fiber, thread,
-      resume_thread(thread, body, argument, ...))
-  end
-  return after(self, fiber, thread, resume_thread(thread, body, ...))
+  fiber.sleeping = nil
+  return after(self, fiber, resume_thread(fiber.thread, ...))
 end
 
 local function begin(self, operation, group, body, ...)
-  local fiber = { body = body, thread = nil, operation = operation,
-    group = group, sleeping = nil, ticket = nil, key = nil, request = nil }
-  operation.fibers = operation.fibers or {} -- all but the first
+  local fiber = { thread = coroutine.create(body), operation = operation,
+    group = group }
+  self.fibers[fiber.thread] = fiber
   operation.fibers[fiber], group.fibers[fiber] = true, true
   group.count = group.count + 1
   return resume(self, fiber, ...)
@@ -263,11 +215,9 @@ end
 -- @param ... its arguments
 -- @treturn table operation, for `cancel`
 function Scheduler:start(on_end, body, ...)
-  local operation = { body = body, thread = nil, on_end = on_end, handle = nil,
-    operation = nil, group = nil, sleeping = nil, argument = nil }
-  operation.operation, operation.group = operation, operation
+  local operation = { count = 0, fibers = {}, on_end = on_end }
   self.operations[operation] = true
-  resume(self, operation, ...)
+  begin(self, operation, operation, body, ...)
   return operation
 end
 
@@ -332,24 +282,6 @@ function Scheduler:sleep(due)
   fiber.sleeping = due
   self.sleepers:push(due, fiber)
   return yield()
-end
-
---- Let the running fiber sleep without its coroutine, which must end with this
--- call: a coroutine takes as much memory as all else that a wait needs.
--- @tparam number due as of `sleep`
--- @tparam function body goes on in another coroutine; gets the argument, and
---   what `sleep` returns
--- @param argument
--- @return what the body does, where the fiber may not sleep
-function Scheduler:rest(due, body, argument)
-  local fiber = self:current()
-  if fiber.operation.why then
-    return body(argument, nil, fiber.operation.why)
-  end
-  self.fibers[fiber.thread] = nil
-  fiber.thread, fiber.body, fiber.argument = nil, body, argument
-  fiber.sleeping = due
-  self.sleepers:push(due, fiber)
 end
 
 --- End the sleep of a fiber; nothing where it does not sleep.
@@ -517,8 +449,7 @@ function Scheduler:cancel(operation, why)
     return
   end
   operation.why = why
-  cut_short(self, operation, why)
-  for fiber in pairs(operation.fibers or {}) do
+  for fiber in pairs(operation.fibers) do
     cut_short(self, fiber, why)
   end
 end
@@ -543,7 +474,6 @@ function _M.new(is_interrupt)
     watched = {}, -- fibers whose requests have listeners
     sleepers = deadlines(),
     ready = {}, ready_first = 1, ready_last = 0,
-    idle = {}, -- coroutines
   }, Scheduler)
 end
 

@@ -65,31 +65,9 @@ function _M.plan(context, options, beat)
   }
 end
 
--- What a watch keeps of the answer of an unfinished task: all of the task but
--- `raw`. A list of values takes half the memory of a table with names; the same
--- list takes each answer, for a collector that finds a hundred thousand old ones
--- has much to do.
-local KEPT = { "id", "object", "created", "model", "status", "progress",
-  "video_url", "actualDuration" }
-
-local function keep(kept, task)
-  kept = kept or { false, false, false, false, false, false, false, false }
-  for index = 1, #KEPT do
-    kept[index] = task[KEPT[index]] or false
-  end
-  return kept
-end
-
 -- The task as last known.
 local function task_of(self)
-  if not self.kept then
-    return self.task or { id = self.id }
-  end
-  local fields = {}
-  for index, name in ipairs(KEPT) do
-    fields[name] = self.kept[index] or nil
-  end
-  return tasks.new(fields)
+  return self.task or { id = self.id }
 end
 
 -- The same for those who look on: what they are shown always has a status.
@@ -141,15 +119,10 @@ local function tell(plan, self, task, now)
   end
 end
 
--- A field is only cleared where it stands: to name it otherwise would make the
--- table larger.
+-- The answer itself, which may be long, is not kept.
 local function take_answer(plan, self, task, at)
-  local is_over = tasks.is_terminal(task)
-  self.task = is_over and task or nil
-  self.kept = not is_over and keep(self.kept, task) or nil
-  if at then
-    self.heard_at = at
-  end
+  self.task = tasks.new(task)
+  self.heard_at = at or self.heard_at
   if plan.context.ledger then
     self.told = task.status
   end
@@ -193,12 +166,9 @@ function _M.begin(plan, task_or_id, options)
     return { id = id }, settled(task)
   end
   local context = plan.context
-  -- Eight fields fill a table. Some of these come and go: `kept`, of the last
-  -- answer; `permit`, of the rate limiter; `fault`, the error of the last poll,
-  -- and what `pace` counts. Few watches meet the last ones.
   local self = {
     id = id,
-    task = task, -- as the caller gave it, or as it ended
+    task = task, -- as the caller gave it, or of the last answer
     age = age_of(context, task, id), -- when the wait began
     interval = intervals.first_interval(plan),
     polls = 0,
@@ -346,7 +316,7 @@ local function answered(plan, self, task, at, now)
   intervals.answered(self)
   release(plan, self)
   tell(plan, self, task, now)
-  if not self.kept then
+  if tasks.is_terminal(task) then
     return settled(task)
   end
   return sleep_after(plan, self,

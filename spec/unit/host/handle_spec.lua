@@ -257,7 +257,7 @@ describe("a wait begun by itself", function()
     local _, before = begin(100)
     local last, bytes = begin(count)
     assert.is_true(last.progress.polls > 0)
-    assert.is_true((bytes - before) / count < 2560, (bytes - before) / count)
+    assert.is_true((bytes - before) / count <= 6144, (bytes - before) / count)
   end)
 end)
 
