@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "rules/catalog.h"
+#include "rules/model.h"
 #include "rules/report.h"
 #include "rules/validate.h"
 

@@ -24,6 +24,10 @@ enum { SCALAR_prompt, SCALAR_duration, SCALAR_choice, REFERENCES_media };
   _Static_assert(REFERENCES_##kind >= 0, name " is a list of references");
 #include "rules/products.inc"
 
+bool sv_is_in(sv_field field, unsigned fields) {
+  return (fields >> field & 1) != 0;
+}
+
 const char *sv_field_name(sv_field field) {
   return rows[field].name;
 }

@@ -1,7 +1,7 @@
 /*
 ** The fields of a request, as products.inc lists them. The rest is drawn from
 ** it: the order of the faults, the limits in a model (model.h), the check of
-** each field (checks.h; a kind without one does not compile), and core.fields()
+** each field (validate.c; a kind without one does not compile), and core.fields()
 ** for Lua.
 */
 #ifndef SV_RULES_FIELD_H
@@ -35,9 +35,7 @@ enum {
 #include "rules/products.inc"
 };
 
-static inline bool sv_is_in(sv_field field, unsigned fields) {
-  return (fields >> field & 1) != 0;
-}
+bool sv_is_in(sv_field field, unsigned fields);
 
 const char *sv_field_name(sv_field field);
 const char *sv_field_kind(sv_field field);

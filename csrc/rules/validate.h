@@ -6,7 +6,7 @@
 #ifndef SV_RULES_VALIDATE_H
 #define SV_RULES_VALIDATE_H
 
-#include "rules/catalog.h"
+#include "rules/model.h"
 #include "rules/report.h"
 #include "rules/value.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "rules/catalog.h"
+#include "rules/model.h"
 #include "rules/validate.h"
 #include "rules/value.h"
 
