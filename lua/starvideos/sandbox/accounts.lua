@@ -1,7 +1,6 @@
---- Accounts, each with a key of its own, its limits and its price; and the record
--- of who broke which. What is refused counts as broken, and nothing else: so an
--- account without limits shows how far its clients go.
--- @classmod starvideos.sandbox.accounts
+-- Accounts, each with its key, limits and price, and the record of who broke which
+-- limit. Only a refused request counts as broken, so an account without limits shows
+-- how far its clients go.
 
 local c_locale = require "starvideos.base.c_locale"
 local json = require "starvideos.base.json"
@@ -66,8 +65,7 @@ local function heap_pop(store, name)
   end
 end
 
--- A window: what happened within the last so many seconds. Whoever calls these holds
--- the store's lock, where several workers share it.
+-- A window: what happened within the last so many seconds. The caller holds the lock.
 local function forget_until(store, name, time)
   local first = store:get(name .. ":first") or 1
   local at = store:get(name .. ":" .. first)
@@ -80,7 +78,6 @@ local function forget_until(store, name, time)
   return first, at
 end
 
--- The most that there were in any such time.
 local function most_within(store, name)
   return store:get(name .. ":most") or 0
 end
@@ -109,7 +106,7 @@ local LIMITS = { "open", "creates_per_minute", "polls_per_second", "price",
 -- Sums of prices are exact in whole millionths.
 local MILLION = 1e6
 
--- What no provider says before: the documents ask for 30 s between two polls.
+-- The documents ask for 30 s between two polls.
 local POLL_INTERVAL = 30
 
 -- Seconds over which a rate is counted.
@@ -123,9 +120,6 @@ local function of_options(options)
   return limits
 end
 
---- The accounts of a provider, kept in the provider's store.
--- @tparam table provider
--- @tparam table options see `starvideos.sandbox.new`
 function Accounts.new(provider, options)
   local self = setmetatable({ provider = provider, store = provider.store,
     given = { [MAIN] = of_options(options) }, names = { MAIN },
@@ -139,22 +133,15 @@ function Accounts.new(provider, options)
   return self
 end
 
---- The account that a key belongs to.
--- @tparam string key
--- @treturn ?string its name
 function Accounts:of_key(key)
   return self.keys[key] or self.store:get("account of " .. key)
 end
 
---- The limits of an account, as they are set now.
--- @tparam string name
--- @treturn table
 function Accounts:limits(name)
   local text = self.store:get("limits of " .. name)
   return text and json.decode(text) or self.given[name] or {}
 end
 
--- The names of all accounts.
 local function all_names(self)
   local names, position = {}, 0
   for index, name in ipairs(self.names) do
@@ -176,10 +163,7 @@ local function add_key(self, name, key)
   end
 end
 
---- Change the limits of an account, or add one.
--- @tparam table wanted `account` (its name; nil: that of the provider's key),
---   `key` (of a new one), and limits: numbers, or false for none
--- @treturn ?string what is wrong; nil: nothing
+-- Change the limits of an account, or add one; returns what is wrong with `wanted`.
 function Accounts:set(wanted)
   local name = wanted.account or MAIN
   if type(name) ~= "string"
@@ -230,9 +214,7 @@ local function locked(self, name, body)
   return self.store:locked("lock of " .. name, body)
 end
 
---- A create has arrived.
--- @tparam string name of the account
--- @treturn ?table the answer where it is one too many
+-- Count a create; the answer where it is one too many.
 function Accounts:create(name)
   return locked(self, name, function()
     return admit(self, name, "creates",
@@ -248,7 +230,7 @@ local function open_tasks(self, name)
   return heap_size(self.store, key), heap_first(self.store, key)
 end
 
--- Why an account cannot have another task.
+-- The answer where an account cannot have another task.
 local function obstacle(self, name, limits)
   local open, ends = open_tasks(self, name)
   local spent = self.store:get("spent:" .. name) or 0
@@ -265,11 +247,7 @@ local function obstacle(self, name, limits)
   return nil, open, spent + price
 end
 
---- Take an order: it is one more open task until it ends, and is paid for.
--- @tparam string name of the account
--- @tparam function make makes the task; returns it and when it ends
--- @treturn ?table the task
--- @treturn ?table the answer where the account can have no more
+-- Open and bill a task: `make` returns it and when it ends. Or nil and the refusal.
 function Accounts:order(name, make)
   return locked(self, name, function()
     local refused, open, spent = obstacle(self, name, self:limits(name))
@@ -297,11 +275,7 @@ local function compare_with_last(self, name, limits, id, client)
   self.store:set(key, c_locale.number("%.3f", now) .. " " .. client)
 end
 
---- A poll has arrived.
--- @tparam string name of the account
--- @tparam string id of the task
--- @tparam string client whom it came from, as far as the host can tell
--- @treturn ?table the answer where it is one too many
+-- Count a poll of a client; the answer where it is one too many.
 function Accounts:poll(name, id, client)
   return locked(self, name, function()
     local limits = self:limits(name)
@@ -332,19 +306,17 @@ local function report_on(self, name)
   }
 end
 
---- The record, as `GET /__sandbox/accounts` tells it. Of each account:
+-- The record, as `GET /__sandbox/accounts` tells it. Of each account:
 --
 --   * `account`, its name; `limits`, as they are set now;
 --   * `open`, its tasks that have not ended by their time, and `most_open`;
 --   * `creates` that arrived, and `most_creates` within 60 s;
 --   * `polls` that arrived, and `most_polls` within a second;
---   * `duplicate_polls`: a task was polled within less than half of
---     `poll_interval` by two clients. Over sockets each connection counts as
---     one;
+--   * `duplicate_polls`: two clients (over sockets: connections) polled a task within
+--     half of `poll_interval`;
 --   * `billed` tasks, and what was `spent` on them;
---   * `broken`: how many creates and polls were refused, by the limit: `open`,
---     `creates`, `polls`, `balance`. The worst times are of the rest.
--- @treturn table
+--   * `broken`: how many requests each limit refused: `open`, `creates`, `polls`,
+--     `balance`. The most within a time do not count these.
 function Accounts:report()
   local list = {}
   for _, name in ipairs(all_names(self)) do

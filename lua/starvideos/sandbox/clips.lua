@@ -1,5 +1,4 @@
---- Clips: the MP4 file of a task.
--- @module starvideos.sandbox.clips
+-- Clips: the MP4 file of a task.
 
 local shell = require "starvideos.nginx.shell"
 local utf8 = require "starvideos.base.utf8"
@@ -12,19 +11,12 @@ local SIZES = {
   ["1:1"] = { 720, 720 }, ["3:4"] = { 720, 960 }, ["9:16"] = { 720, 1280 },
 }
 
---- Width and height for a ratio.
--- @tparam string ratio
--- @treturn number width in pixels
--- @treturn number height in pixels
 function _M.size(ratio)
   local size = SIZES[ratio]
   return size[1], size[2]
 end
 
---- The documented ratio that comes nearest to a picture.
--- @tparam number width
--- @tparam number height
--- @treturn string
+-- The documented ratio that comes nearest to a picture.
 function _M.nearest(width, height)
   local best, least
   for ratio, size in pairs(SIZES) do
@@ -62,9 +54,7 @@ local function enter(file, wanted)
   end
 end
 
---- How long an MP4 file plays, as its movie header says.
--- @tparam string path
--- @treturn ?number seconds; nil if there is no such file or it is not an MP4
+-- How long an MP4 file plays, as its movie header says.
 function _M.seconds(path)
   local file = io.open(path, "rb")
   if not file then
@@ -81,8 +71,6 @@ function _M.seconds(path)
   return number(header:sub(17, 20)) / number(header:sub(13, 16))
 end
 
---- Where the bundled clip lies: beside this module.
--- @treturn string path
 function _M.bundled_path()
   local source = debug.getinfo(1, "S").source
   return (source:gsub("^@", ""):gsub("[^/\\]*$", "")) .. "clip.mp4"
@@ -91,19 +79,13 @@ end
 local Bundled = {}
 Bundled.__index = Bundled
 
---- A set of clips that is one file for every task.
 -- A set of clips has two methods: `order(task)` asks for the clip of a task,
--- `find(task)` gives its path once it is there.
--- @tparam ?string path default: the bundled clip
--- @treturn table
+-- `find(task)` gives its path once it is there. This one is one file for every task.
 function _M.same(path)
   return setmetatable({ path = path or _M.bundled_path() }, Bundled)
 end
 
--- There is nothing to order: the clip exists.
-function Bundled:order()
-  return self.path
-end
+function Bundled.order() end
 
 function Bundled:find()
   return self.path
@@ -138,12 +120,10 @@ local FILTER = "drawtext=textfile=%s.txt:expansion=none:fontcolor=white"
   .. ":fontsize=%d:line_spacing=8:box=1:boxcolor=black@0.6:boxborderw=12"
   .. ":x=(w-text_w)/2:y=h*0.9-text_h"
 
---- A set of clips that ffmpeg draws: the prompt on a moving test picture. Ordered at
--- a create, drawn in the background a few at a time. The prompt reaches ffmpeg through
--- a file and nothing else, so that neither the shell nor ffmpeg's language sees it.
--- @tparam table options `store`; `directory`, absolute, where the clips go;
---   `fallback`, an MP4 file; `clock`; `run`, a function that starts a shell
---   command and does not wait for it
+-- Clips that ffmpeg draws in the background, a few at a time: the prompt on a moving
+-- test picture. The prompt reaches ffmpeg only through a file, so that neither the shell
+-- nor ffmpeg's filter language interprets it. Options: `store`; `directory`, absolute;
+-- `fallback`, an MP4 file; `clock`; `run`, which starts a command and does not wait.
 function _M.drawn(options)
   local drawing = { running = {} }
   for name, value in pairs(options) do
@@ -166,8 +146,8 @@ local function characters(text)
   return list
 end
 
--- Lines of at most so many Latin characters. Anywhere, not only at blanks, which
--- Chinese has not; a character of three or more bytes is twice as wide.
+-- Breaks lines anywhere, because Chinese has no blanks; a character of three or more
+-- bytes is two columns wide.
 local function wrap(text, columns, lines)
   local done, line, used = {}, {}, 0
   for _, character in ipairs(characters((text:gsub("[%c%s]+", " ")))) do
@@ -191,8 +171,6 @@ local function font_size(width, height)
     math.floor(width * 0.9 / (math.min(width, height) / 20 * 0.62))
 end
 
---- Have the clip of a task drawn.
--- @tparam table task
 function Drawing:order(task)
   local width, height = _M.size(task.ratio)
   local size, columns = font_size(width, height)
@@ -203,9 +181,6 @@ function Drawing:order(task)
     task.seconds, size }, " "))
 end
 
---- The clip of a task.
--- @tparam table task
--- @treturn ?string its path, once it is whole
 function Drawing:find(task)
   local path = self:path(task.id, "mp4")
   local file = io.open(path, "rb")
@@ -238,8 +213,7 @@ local function count(running)
   return total
 end
 
---- Start what can be started; to be called every now and then, by one
--- process alone.
+-- Start what can be started. One process calls this, every now and then.
 function Drawing:step()
   finished(self)
   for _ = count(self.running) + 1, AT_ONCE do

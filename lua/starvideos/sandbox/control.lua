@@ -1,4 +1,4 @@
---- The sandbox's own paths, which the provider does not have. They need no key.
+-- The sandbox's own paths, which the provider does not have. They need no key.
 --
 --   * `GET /__sandbox/tasks`: what was created and billed;
 --   * `GET /__sandbox/scenarios`: every scenario;
@@ -9,10 +9,8 @@
 --   * `POST /__sandbox/limits` with `{"account": "NAME", "key": "KEY", "open":
 --     N, "creates_per_minute": N, "polls_per_second": N, "price": N, "balance":
 --     N, "poll_interval": SECONDS}`: limits of an account from now on, false for
---     none; without a name of that whose key is the sandbox's; with a key a
---     further account;
+--     none. Without `account` it is the sandbox's own; `key` adds an account;
 --   * `POST /__sandbox/reset`: forget all, as after the start.
--- @module starvideos.sandbox.control
 
 local json = require "starvideos.base.json"
 local responses = require "starvideos.sandbox.response"
@@ -21,19 +19,16 @@ local tasks = require "starvideos.sandbox.tasks"
 
 local _M = {}
 
--- Every create that arrived, every task that was made and billed, every request to the
--- media origin: the truth that specs compare a client's belief with.
+-- Every request that arrived, and every task that was billed: specs compare what a
+-- client believes with it.
 local Log = {}
 Log.__index = Log
 
---- The log of a provider, kept in the provider's store.
 function _M.new_log(provider)
   return setmetatable({ provider = provider, store = provider.store }, Log)
 end
 
---- Log a create as it arrived, with any outcome.
--- @tparam table request
--- @tparam table post `{ path =, digest =, outcome =, id =, scenario = }`
+-- Log a create with its outcome: `post` is `{ path, digest, outcome, id, scenario }`.
 function Log:post(request, post)
   post.at = self.provider.clock()
   post.bytes = #(request.body or "")
@@ -43,15 +38,12 @@ function Log:post(request, post)
   self.store:push("posts", json.encode(post))
 end
 
---- Log a query.
 function Log:query(id)
   self.store:count "queries"
   self.store:count("queries:" .. id)
 end
 
---- Log a request to the media origin.
--- @tparam ?string id of the task it is about
--- @tparam table request
+-- Log a request to the media origin; `id` is that of the task, or nil.
 function Log:media(id, request)
   self.store:count "media"
   if id then
@@ -83,20 +75,16 @@ function Log:task(id)
   }
 end
 
---- Everything, as `GET /__sandbox/tasks` tells it.
+-- Everything, as `GET /__sandbox/tasks` tells it.
 --
---   * `tasks`: in order of creation: `id`, `model`, `prompt`, `params`,
---     `created`, `status`, `scenario`, `billed` (how often: 1),
---     `posts` (creates with the very same body that arrived, those with
---     faults included), `queries`, `media_requests`;
+--   * `tasks`, in order of creation; `posts` of each counts the creates that arrived
+--     with the same body, those with faults included;
 --   * `creates`: every POST in order: `path`, `at`, `bytes`, `outcome`
 --     ("created", "refused", "auth", "unreadable", "too_large", "limited" or "fault"),
 --     `id`, `scenario`, `account`, and where the host knows them `protocol` and
---     `connection` (`{ number =, requests = }`: which one, and how many
---     requests it has carried);
+--     `connection` (its `number`, and how many `requests` it has carried);
 --   * `posts`, `billed`, `queries`: totals;
 --   * `media`: `requests`, and `with_authorization`, which must stay 0.
--- @treturn table
 function Log:all()
   local store, made, posts = self.store, {}, {}
   for id in each(store, "tasks") do
@@ -153,11 +141,7 @@ local ROUTES = {
   end,
 }
 
---- Answer a request below `/__sandbox/`.
--- @tparam table provider
--- @tparam table request
--- @tparam string name the rest of the path
--- @treturn table response
+-- Answer a request below `/__sandbox/`; `name` is the rest of its path.
 function _M.handle(provider, request, name)
   local route = ROUTES[request.method .. " " .. name]
   return route and route(provider, request)

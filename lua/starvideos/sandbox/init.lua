@@ -129,7 +129,7 @@ function _M.new(options)
   return provider
 end
 
----Every scenario there is; see `starvideos.sandbox.scenario`.
+---Every scenario there is.
 ---@return starvideos.Scenario[] scenarios
 function _M.scenarios()
   return scenarios.list()

@@ -1,15 +1,14 @@
---- What each model takes, as the provider's documents have it.
+-- What each model takes, as the provider's documents have it.
 -- Written from the documents only: do not fill it from the library's own
 -- catalog, because each catches the other's mistakes.
--- @module starvideos.sandbox.limits
 
 local _M = {}
 
---- Every field but `model`, and of which kind it is: `text`, `integer`, `choice`,
--- `frame` or `references`. A model takes the fields whose limits its row has, and those
--- that are `everywhere`. `required`: where the row has no default; `led`: a reference
--- video decides in its place; `alias`: its old name.
--- @table fields
+-- Every field but `model`, with its kind: `text`, `integer`, `choice`, `frame` or
+-- `references`. A field of these kinds needs a row here and its limits in the models'
+-- rows. A model takes the fields it has limits for, and those `everywhere`. `required`:
+-- where the model has no default; `led`: a reference video decides in its place;
+-- `alias`: its old name.
 _M.fields = {
   { name = "prompt", kind = "text", everywhere = true, required = true },
   { name = "duration", kind = "integer", required = true, led = true },
@@ -47,38 +46,34 @@ local starvideos_o3 = {
   referenceVideos = { max = 1, seconds = { 3, 10 }, leads = true },
 }
 
-local function xingchao_videos()
-  return {
-    path = VIDEOS,
-    prompt = 1500,
-    duration = { 4, 15 },
-    ratio = THREE_RATIOS,
-    resolution = { "720p" },
-    aliases = true,
-    referenceImages = { max = 4, bytes_below = 20 * MB },
-    referenceVideos = THREE_VIDEOS,
-  }
-end
+local xingchao_videos = {
+  path = VIDEOS,
+  prompt = 1500,
+  duration = { 4, 15 },
+  ratio = THREE_RATIOS,
+  resolution = { "720p" },
+  aliases = true,
+  referenceImages = { max = 4, bytes_below = 20 * MB },
+  referenceVideos = THREE_VIDEOS,
+}
 
-local function stable()
-  return {
-    path = VIDEOS,
-    prompt = 5000,
-    duration = { 4, 15 },
-    ratio = THREE_RATIOS,
-    resolution = { "720p" },
-    aliases = true,
-    referenceImages = { max = 4, bytes = 20 * MB },
-    referenceVideos = THREE_VIDEOS,
-    referenceAudios = { max = 1, total_seconds = 15 },
-  }
-end
+local stable = {
+  path = VIDEOS,
+  prompt = 5000,
+  duration = { 4, 15 },
+  ratio = THREE_RATIOS,
+  resolution = { "720p" },
+  aliases = true,
+  referenceImages = { max = 4, bytes = 20 * MB },
+  referenceVideos = THREE_VIDEOS,
+  referenceAudios = { max = 1, total_seconds = 15 },
+}
 
 local EDITIONS = {
   xingchao = {
     starvideos_o3 = starvideos_o3,
-    videos = xingchao_videos(),
-    videos_fast = xingchao_videos(),
+    videos = xingchao_videos,
+    videos_fast = xingchao_videos,
   },
   mingyan = {
     starvideos_o3 = starvideos_o3,
@@ -92,18 +87,16 @@ local EDITIONS = {
       referenceVideos = THREE_VIDEOS,
       referenceAudios = { max = 3, total_seconds = 15 },
     },
-    videos_stable = stable(),
-    videos_stable_fast = stable(),
+    videos_stable = stable,
+    videos_stable_fast = stable,
   },
 }
 
 -- Oldest document first: of a model in both, the newer row stays.
 local AGE = { "xingchao", "mingyan" }
 
---- The models of one edition.
--- @tparam ?string edition "xingchao" or "mingyan"; nil = every model, each
---   as the newest text that lists it says
--- @treturn ?table rows by model name; nil for an unknown edition
+-- The models of an edition by name; without one every model, as the newest text that
+-- lists it says. Nil for an unknown edition.
 function _M.of(edition)
   if edition ~= nil then
     return EDITIONS[edition]

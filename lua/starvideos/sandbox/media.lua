@@ -1,10 +1,5 @@
---- The media origin: another host than the API, which needs no key.
--- Serves `/media/ID.mp4` by signed links that expire, whole or by Range. A
--- scenario's `media` table may hold `refuse` (a status), `body` with `type`,
--- `abort`, `other_file`, `pace` (the file takes N seconds), `delay` (as in
--- `starvideos.sandbox.scenario`), `no_range`, `unsized` (no
--- Content-Length), `half` (all that the host has of the file), `type`, `redirect`.
--- @module starvideos.sandbox.media
+-- The media origin: another host than the API, which needs no key. It serves
+-- `/media/ID.mp4` by signed links that expire, whole or by Range.
 
 local responses = require "starvideos.sandbox.response"
 local scenarios = require "starvideos.sandbox.scenario"
@@ -36,8 +31,8 @@ local function size_of(path)
   return size
 end
 
--- First and last byte asked for; false = cannot be satisfied; nil = the
--- whole file (several ranges are not served, which HTTP allows).
+-- First and last byte asked for; false where there are none; nil for the whole file,
+-- which is also the answer to several ranges.
 local function range_of(header, size)
   local first, last = header:match("^%s*bytes%s*=%s*(%d*)%-(%d*)%s*$")
   if not first or first .. last == "" then
@@ -127,10 +122,6 @@ local function served(provider, request, task)
   return response
 end
 
---- Answer a request to the media origin.
--- @tparam table provider
--- @tparam table request as `provider:handle` takes it
--- @treturn table response
 function _M.handle(provider, request)
   local _, path, query = url.split(request.path)
   local id = url.decode(path):match("^/media/(.+)%.mp4$")

@@ -1,5 +1,4 @@
---- Why the provider would refuse the parameters of a create.
--- @module starvideos.sandbox.refusal
+-- Why the provider would refuse the parameters of a create.
 
 local limits = require "starvideos.sandbox.limits"
 local responses = require "starvideos.sandbox.response"
@@ -223,20 +222,13 @@ end
 local CHECKS = { unknown_field, values, aliases, in_references(count), frames,
   in_references(media) }
 
---- Does a reference video decide the length and shape of the output?
--- @tparam table params
--- @tparam table row of the limits
--- @treturn boolean
+-- Whether a reference video decides the length and ratio of the output.
 function _M.video_leads(params, row)
   return row.referenceVideos ~= nil and row.referenceVideos.leads == true
     and given(params, "referenceVideos") ~= nil
 end
 
---- Look for a fault in a create's parameters.
--- @tparam table params the decoded body
--- @tparam string path the endpoint it was sent to, below the base
--- @tparam table models rows of the limits, by name
--- @treturn ?table the response that refuses it; nil where nothing is wrong
+-- The response that refuses the parameters of a create at a path; nil if they are valid.
 function _M.of(params, path, models)
   if params.model == nil then
     return responses.missing "model"

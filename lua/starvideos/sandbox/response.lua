@@ -1,15 +1,10 @@
---- The provider's responses, in its own shapes.
+-- The provider's responses, in its own shapes.
 -- A response is `{ status, headers, body }`, header names in lower case.
--- @module starvideos.sandbox.response
 
 local json = require "starvideos.base.json"
 
 local _M = {}
 
---- A response with a JSON body.
--- @param value what to encode
--- @tparam ?number status default 200
--- @treturn table response
 function _M.json(value, status)
   return {
     status = status or 200,
@@ -18,10 +13,7 @@ function _M.json(value, status)
   }
 end
 
---- A response with an HTML page, as a gateway before the service sends it.
--- @tparam number status
--- @tparam string title
--- @treturn table response
+-- A response with an HTML page, as a gateway before the service sends it.
 function _M.page(status, title)
   return {
     status = status,
@@ -32,53 +24,41 @@ function _M.page(status, title)
   }
 end
 
---- No such path.
 function _M.no_handler(method, path)
   return _M.json{ code = 500, data = json.null,
     msg = ("No handler found for %s %s"):format(method, path) }
 end
 
---- The key is missing or wrong.
 function _M.bad_key()
   return _M.json{ code = "204", msg = "登录验证失败" }
 end
 
---- A field that must be there is not.
 function _M.missing(field)
   return _M.json{ msg = "缺少必填参数: " .. field }
 end
 
---- A create that is refused for what it asks.
--- @tparam string text the reason
--- @tparam ?string id some refusals carry one
+-- A create that is refused for its parameters; some refusals carry an id.
 function _M.refused(text, id)
   return _M.json{ id = id or json.null, object = "error", status = "failed",
     error = text }
 end
 
---- The request cannot be read.
 function _M.bad_request(text)
   return _M.json({ code = 400, data = json.null, msg = text }, 400)
 end
 
---- No task has this id.
 function _M.no_task(id)
   return _M.json({ code = 404, data = json.null,
     msg = "Task not found: " .. id }, 404)
 end
 
---- The answer to a create that is accepted.
--- @tparam table task
--- @treturn table the body, not yet encoded
+-- The body of the answer to an accepted create, not yet encoded.
 function _M.created(task)
   return { id = task.id, object = "video", created = task.created,
     model = task.model, status = "queued", error = json.null }
 end
 
---- The answer to a query.
--- @tparam table task
--- @tparam table now `{ status =, error =, video_url =, seconds = }`
--- @treturn table the body, not yet encoded
+-- The body of the answer to a query; `now` is what `tasks.now` gives.
 function _M.result(task, now)
   return { id = task.id, object = "video", created = task.created,
     model = task.model, status = now.status,
@@ -90,9 +70,7 @@ local DAYS = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" }
 local MONTHS = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug",
   "Sep", "Oct", "Nov", "Dec" }
 
---- An HTTP date.
--- @tparam number seconds since the epoch
--- @treturn string such as `Sun, 06 Nov 1994 08:49:37 GMT`
+-- An HTTP date, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
 function _M.date(seconds)
   local t = os.date("!*t", math.floor(seconds))
   return ("%s, %02d %s %04d %02d:%02d:%02d GMT"):format(DAYS[t.wday], t.day,

@@ -1,5 +1,24 @@
---- The rows of all scenarios; `starvideos.sandbox.scenario` lists their fields.
--- @module starvideos.sandbox.scenarios
+-- The rows of all scenarios. A row that is added here works in prompts and in the
+-- command, and spec/unit/sandbox/scenario_spec.lua tries it. It has a `name`; `what`, one
+-- line for the list; where wanted `counts` ("seconds") and `default` (N); and an effect
+-- under the place it has it in:
+--
+--   * `life`: `ends`, the last status; `error`; `varies`: the task takes a random part
+--     of N seconds;
+--   * `create`, `query`:
+--     * `made`: the order was accepted and billed although its answer is lost;
+--     * `status`, `headers`, `body`: the answer. The body may be a string, a table (sent
+--       as JSON) or a function of the provider; without one the regular answer is sent;
+--     * `delay`: the answer waits for "all" of the N seconds, or a random part ("some");
+--     * `abort`: "reset" closes without an answer, "hang" gives none, "cut" closes after
+--       half of the body;
+--     * `repeats`: how many times the body is sent;
+--     * `alter(body, provider)` changes the regular answer before it is encoded;
+--     * `only`: the one status of the task in which a query is affected;
+--     * `id_prefix` of a created task; `expired`: a query answers with an expired link;
+--   * `media`: `refuse` (a status), `body` with `type`, `abort` (also "stall"),
+--     `other_file`, `pace` (the file takes N seconds), `delay`, `no_range`, `unsized` (no
+--     Content-Length), `half` (all that the host has of the file), `type`, `redirect`.
 
 local c_locale = require "starvideos.base.c_locale"
 local json = require "starvideos.base.json"

@@ -1,6 +1,5 @@
---- Tasks: made once, never changed; their status follows from the clock, so
+-- Tasks: made once, never changed; their status follows from the clock, so
 -- that all workers see the same.
--- @module starvideos.sandbox.tasks
 
 local clips = require "starvideos.sandbox.clips"
 local json = require "starvideos.base.json"
@@ -54,14 +53,7 @@ local function lifetime(provider, task, life, n)
   return (n or provider.seconds) * (life and life.varies and task.luck or 1)
 end
 
---- Accept an order.
--- @tparam table provider
--- @tparam table params valid ones
--- @tparam ?string marked the specification of the prompt's markers
--- @tparam ?string id_prefix in place of the regular one
--- @tparam table post the create: its `digest` and `account`
--- @treturn table the task
--- @treturn number when it ends, unless its clip is not drawn by then
+-- Make the task of a create; returns it, and when it ends unless its clip is late.
 function _M.make(provider, params, marked, id_prefix, post)
   local now = provider.clock()
   local seconds, ratio = shape(params, provider.models[params.model])
@@ -78,10 +70,6 @@ function _M.make(provider, params, marked, id_prefix, post)
     scenarios.life(provider:scenarios_of(task)))
 end
 
---- Find a task.
--- @tparam table provider
--- @tparam string id
--- @treturn ?table
 function _M.find(provider, id)
   local text = provider.store:get("task:" .. id)
   return text and json.decode(text)
@@ -102,11 +90,8 @@ local function status(provider, task, life, n)
   return life.ends
 end
 
---- The status of a task.
--- @tparam table provider
--- @tparam table task
--- @treturn table `{ status =, error =, path =, seconds = }`; `path` is the
---   clip's file and `seconds` its real length, once completed
+-- A task's `status` now, its `error`, and once completed the `path` and real length,
+-- `seconds`, of its clip.
 function _M.now(provider, task)
   local life, n = scenarios.life(provider:scenarios_of(task))
   life = life or { ends = "completed" }
@@ -120,11 +105,6 @@ function _M.now(provider, task)
   return now
 end
 
---- A signed link to a task's clip.
--- @tparam table provider
--- @tparam table task
--- @tparam ?boolean expired true = one that has expired already
--- @treturn string
 function _M.link(provider, task, expired)
   local path = "/media/" .. url.encode(task.id) .. ".mp4"
   local expires = provider.clock() + (expired and -60 or provider.link_seconds)
@@ -132,7 +112,7 @@ function _M.link(provider, task, expired)
     .. url.sign(provider.secret, path, math.max(0, expires))
 end
 
--- Reads the order: params, or nil, the response and its outcome.
+-- The params of a create; or nil, the response and the outcome.
 local function read(provider, request, post)
   if #(request.body or "") > provider.max_body then
     return nil, responses.page(413, "413 Request Entity Too Large"), "too_large"
@@ -192,11 +172,6 @@ local function outcome(provider, request, post)
   return scenarios.apply(provider, effect, n)
 end
 
---- Answer a create.
--- @tparam table provider
--- @tparam table request
--- @tparam string path the endpoint, below the base
--- @treturn table response
 function _M.create(provider, request, path)
   local text = (request.body or ""):sub(1, provider.max_body)
   local post = { path = path, digest = url.digest("body", text) }
@@ -220,11 +195,6 @@ local function client_of(request)
     or request.connection and request.connection.number)
 end
 
---- Answer a query.
--- @tparam table provider
--- @tparam table request
--- @tparam string id decoded
--- @treturn table response
 function _M.query(provider, request, id)
   local account = provider:account_of(request)
   if not account then

@@ -1,5 +1,4 @@
---- The sandbox in the caller's own process, in place of a network.
--- @module starvideos.sandbox.transport
+-- The sandbox in the caller's own process, in place of a network.
 
 local c_locale = require "starvideos.base.c_locale"
 local url = require "starvideos.sandbox.url"
@@ -8,9 +7,7 @@ local _M = {}
 
 local PIECE = 65536
 
---- How long the whole body is, in bytes.
--- @tparam table response
--- @treturn number
+-- How many bytes the whole body has.
 function _M.length(response)
   if response.file then
     return response.file.length
@@ -18,7 +15,6 @@ function _M.length(response)
   return #(response.body or "") * (response.repeats or 1)
 end
 
--- Cut in the middle where the response says so.
 local function sent_length(response)
   local length = _M.length(response)
   if response.abort == "cut" or response.abort == "stall" then
@@ -63,9 +59,7 @@ local function text_pieces(text, left)
   end
 end
 
---- The bytes to send before the end, or before the fault.
--- @tparam table response
--- @treturn function an iterator over strings
+-- An iterator over the pieces to send before the end, or before the fault.
 function _M.pieces(response)
   local left = sent_length(response)
   if response.file then
@@ -165,12 +159,9 @@ local function exchange(provider, client, req)
   return answered(req, response, elapsed)
 end
 
---- A transport to a provider.
 -- A request to the provider's `media_url` goes to the media, every other one to
 -- the API whatever its host, so that a client's default base URL will do. No
 -- redirect is followed, and `sink` is ignored.
--- @tparam table provider
--- @treturn function `(req) -> response | nil, failure`
 function _M.of(provider)
   provider.clients = (provider.clients or 0) + 1
   local client = provider.clients

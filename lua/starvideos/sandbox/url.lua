@@ -1,34 +1,23 @@
---- URLs: percent-coding, parts, and the facts a reference may carry.
--- @module starvideos.sandbox.url
+-- URLs: percent-coding, parts, the facts a reference may carry, signed links.
 
 local c_locale = require "starvideos.base.c_locale"
 
-
 local _M = {}
 
---- Decode `%XX`; a stray percent sign stays as it is.
--- @tparam string text
--- @treturn string
+-- Decode `%XX`; a stray percent sign stays as it is.
 function _M.decode(text)
   return (text:gsub("%%(%x%x)", function(digits)
     return string.char(tonumber(digits, 16))
   end))
 end
 
---- Encode all but the unreserved characters.
--- @tparam string text
--- @treturn string
 function _M.encode(text)
   return (text:gsub("[^%w%-%._~]", function(character)
     return ("%%%02X"):format(character:byte())
   end))
 end
 
---- Cut an absolute URL or a path.
--- @tparam string target
--- @treturn string origin, empty for a path
--- @treturn string path, at least "/"
--- @treturn string query, empty where there is none
+-- Origin (empty for a path), path (at least "/") and query of a URL or a path.
 function _M.split(target)
   local origin, rest = target:match("^(%w[%w+.-]*://[^/?#]*)(.*)$")
   rest = (rest or target):gsub("#.*$", "")
@@ -36,9 +25,7 @@ function _M.split(target)
   return origin or "", path == "" and "/" or path, query
 end
 
---- Is this an http or https URL with a host?
--- @tparam any value
--- @treturn boolean
+-- Whether a value is an http or https URL with a host.
 function _M.is_web(value)
   if type(value) ~= "string" or value:find("[%s%c]") then
     return false
@@ -50,12 +37,9 @@ end
 
 local FACTS = { "bytes", "duration", "width", "height" }
 
---- What a reference says of itself.
 -- The provider looks into the file; the sandbox cannot, so a URL may carry
 -- `sandbox_bytes`, `sandbox_duration` (seconds), `sandbox_width` and
 -- `sandbox_height` in its query.
--- @tparam string reference a URL
--- @treturn table those of bytes, duration, width, height that are given
 function _M.facts(reference)
   local _, _, query = _M.split(reference)
   local facts = {}
@@ -75,10 +59,7 @@ local LANES = {
   { 305419896, 1013901 }, { 1732584193, 1597334 },
 }
 
---- Digest a text under a secret.
--- @tparam string secret
--- @tparam string text
--- @treturn string 32 hexadecimal digits
+-- Digest a text under a secret: 32 hexadecimal digits.
 function _M.digest(secret, text)
   local keyed = secret .. "\0" .. text .. "\0" .. secret
   local digits = {}
@@ -92,34 +73,19 @@ function _M.digest(secret, text)
   return table.concat(digits)
 end
 
---- The query of a signed link.
--- @tparam string secret
--- @tparam string path
--- @tparam number expires seconds since the epoch
--- @treturn string `expires=...&signature=...`
+-- The query of a signed link.
 function _M.sign(secret, path, expires)
   local stamp = ("%d"):format(math.ceil(expires))
   local signature = _M.digest(secret, path .. "?" .. stamp)
   return ("expires=%s&signature=%s"):format(stamp, signature)
 end
 
---- Check a signed link.
--- @tparam string secret
--- @tparam string path
--- @tparam string query
--- @tparam number now seconds since the epoch
--- @treturn ?boolean true, or nil
--- @treturn ?string "signature" or "expired"
+-- Whether a link was signed with the secret and has not expired.
 function _M.verify(secret, path, query, now)
   local stamp = query:match("expires=(%d+)")
   local signature = query:match("signature=(%x+)")
-  if not stamp or signature ~= _M.digest(secret, path .. "?" .. stamp) then
-    return nil, "signature"
-  end
-  if now >= tonumber(stamp) then
-    return nil, "expired"
-  end
-  return true
+  return stamp ~= nil and signature == _M.digest(secret, path .. "?" .. stamp)
+    and now < tonumber(stamp)
 end
 
 return _M

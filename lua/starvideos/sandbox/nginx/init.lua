@@ -1,12 +1,6 @@
---- The sandbox on real sockets: an nginx of its own.
--- Unprivileged, on loopback, in its own directory, with its state shared by all
--- workers. It ends with the process that started it.
+--- The sandbox on real sockets: an nginx of its own, unprivileged, on loopback, in its own
+-- directory. It ends with the process that started it.
 -- @module starvideos.sandbox.nginx
--- @usage
--- local server = assert(require("starvideos.sandbox.nginx").start{
---   seconds = 2 })
--- print(server.base_url, server.key)
--- server:stop()
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
@@ -47,11 +41,8 @@ openssl x509 -req -days 2 -in server.csr -CA ca.pem -CAkey ca.key \
   -CAcreateserial -extfile server.ext -out server.pem &&
 rm ca.key]]
 
---- Make a temporary authority, and a certificate for the loopback address: `ca.pem`,
--- `server.pem`, `server.key`.
--- @tparam string directory
--- @treturn ?boolean true, or nil
--- @treturn ?string what is wrong
+-- Make a temporary authority, and a certificate for the loopback address: `ca.pem`,
+-- `server.pem`, `server.key`. True; or nil and what is wrong.
 function _M.certificate(directory)
   if shell.run(shell.fill(COMMANDS, { directory = directory })) then
     return true
@@ -67,7 +58,7 @@ local PROVIDER_OPTIONS = { "key", "seconds", "queued_seconds", "link_seconds",
   "edition", "scenario", "max_body", "open", "creates_per_minute",
   "polls_per_second", "price", "balance", "poll_interval", "accounts" }
 
--- What nginx.conf has of them.
+-- Options that are written into nginx.conf.
 local CONFIGURED = { "port", "media_port", "workers", "memory", "max_body" }
 
 local function unfit(options)
@@ -86,8 +77,8 @@ local function random_secret()
   end))
 end
 
--- Copied, for the account of the server may not be allowed to read the
--- originals, such as those in root's home.
+-- Copied, because the account of the server may not be allowed to read the originals,
+-- such as those in root's home.
 local LAY_OUT = [[
 mkdir -p @prefix@/logs @prefix@/tmp @prefix@/media @prefix@/lua/starvideos/base &&
 cp -R @own@/.. @prefix@/lua/starvideos/sandbox &&
@@ -185,26 +176,32 @@ local function build(server, options, modules)
   return nil, "nginx did not start: " .. why
 end
 
---- Start a server.
--- @tparam ?table options those of `starvideos.sandbox.new` but `clock`,
---   `sleep`, `random`, `store` and `clips`, and:
--- @tparam[opt=false] boolean options.tls HTTPS and HTTP/2, with a throw-away
---   authority
--- @tparam ?string options.prefix its directory, which then stays after the
---   end; nil = a temporary one. Where root starts it the directory must be new, or
---   root's with all that is in it
--- @tparam ?number options.port of the API; nil = a free one
--- @tparam ?number options.media_port of the media; nil = a free one
--- @tparam[opt=2] number options.workers
--- @tparam[opt="64m"] string options.memory for tasks, in nginx's notation
--- @tparam[opt=true] boolean options.drawn let ffmpeg draw the clips where it
---   is installed; false = always the bundled clip
--- @param options.parent process id; the server ends within a second or two of
---   that process; nil = the calling one, false = it stays until stopped
--- @treturn ?table server: `base_url`, `media_url`, `key`, `port`,
---   `media_port`, `prefix`, `ca_file` (with `tls`), `pid`, and the methods
---   `stop` and `run`
--- @treturn ?string what is wrong
+---Options of `start` of `starvideos.sandbox.nginx`: those of `starvideos.sandbox.new` but
+---`clock`, `sleep`, `random`, `store` and `clips`, and:
+---@class starvideos.SandboxServerOptions: starvideos.SandboxOptions
+---@field tls? boolean HTTPS and HTTP/2, with a throw-away authority
+---its directory, which then stays after the end; default a temporary one. If root starts it
+---the directory must be new, or root's with all that is in it
+---@field prefix? string
+---@field port? integer of the API; default a free one
+---@field media_port? integer of the media; default a free one
+---@field workers? integer default 2
+---@field memory? string for tasks, in nginx's notation; default "64m"
+---@field drawn? boolean false: always the bundled clip; default: ffmpeg draws if installed
+---process id: the server ends within a second or two of that process; default the calling
+---one; false: it stays until stopped
+---@field parent? integer|false
+
+---Start a server.
+---```lua
+---local server = assert(require("starvideos.sandbox.nginx").start{ seconds = 2 })
+---print(server.base_url, server.key)
+---server:stop()
+---```
+---@param options? starvideos.SandboxServerOptions
+---@return table? server `base_url`, `media_url`, `key`, `port`, `media_port`, `prefix`,
+---`ca_file` (with `tls`), `pid`, and the methods `stop` and `run`
+---@return string? problem what is wrong
 function _M.start(options)
   local refusal = shell.refusal(core.system(), "this sandbox", "give starvideos.new the"
     .. " transport of starvideos.sandbox, which needs no server, or start it in"
@@ -241,9 +238,8 @@ function _M.start(options)
   return server
 end
 
---- End the server, wait until it has ended, and remove its temporary files.
--- A second time does nothing.
--- @treturn boolean
+---End the server, wait until it has ended, and remove its temporary files.
+---@return boolean ended
 function Server:stop()
   local gone = not self.nginx or self.nginx:stop()
   if gone then
@@ -255,8 +251,7 @@ function Server:stop()
   return gone
 end
 
--- A signal ends it early; os.execute ignores Ctrl-C for the calling process and
--- only reports that it ended the command.
+-- os.execute ignores Ctrl-C in this process and only reports that it ended the command.
 local function sleep(seconds)
   local _, interrupted = shell.run("sleep "
     .. c_locale.number("%g", seconds))
@@ -265,9 +260,8 @@ local function sleep(seconds)
   end
 end
 
---- Stay in the foreground until Ctrl-C or the end of the server, then stop.
--- @tparam ?function wait sleeps for the seconds it is given, and raises when
---   interrupted; default: by the program sleep
+---Stay in the foreground until Ctrl-C or the end of the server, then stop.
+---@param wait? fun(seconds: number) sleeps, and raises when interrupted
 function Server:run(wait)
   wait = wait or sleep
   pcall(function()

@@ -1,6 +1,4 @@
---- What nginx runs: the logic of the sandbox over a shared dict.
--- Called by the directives of `sandbox.conf`.
--- @module starvideos.sandbox.nginx.worker
+-- What nginx runs: the sandbox over a shared dict, called by `sandbox.conf`.
 
 local c_locale = require "starvideos.base.c_locale"
 local clips = require "starvideos.sandbox.clips"
@@ -57,7 +55,7 @@ local function new_clips(prefix, store)
     fallback = fallback, clock = ngx.now, run = start }
 end
 
---- Read the settings and make the provider, before nginx forks the workers.
+-- Read the settings and make the provider, before nginx forks the workers.
 function _M.load()
   local prefix = ngx.config.prefix()
   local file = assert(io.open(prefix .. "settings.json", "rb"))
@@ -96,8 +94,7 @@ local function end_with_parent()
   ffi.C.kill(0, SIGTERM)
 end
 
---- Start the timers, in one worker of all; each draws random numbers of its
--- own.
+-- Each worker seeds its own random numbers; the first runs the timers.
 function _M.begin()
   math.randomseed(ngx.worker.pid() + ngx.now() * 1000)
   if ngx.worker.id() ~= 0 then
@@ -197,12 +194,10 @@ local function answer(handle)
   end
 end
 
---- Answer a request to the API.
 function _M.api()
   answer(provider.handle)
 end
 
---- Answer a request to the media origin.
 function _M.media()
   answer(provider.media)
 end
