@@ -1,6 +1,7 @@
 -- How long a game's `update` takes while a thousand waits, downloads and TLS
 -- connects are under way; in LÖVE, on a display that nobody sees.
 
+local c_locale = require "starvideos.base.c_locale"
 local figure = require "spec.bench.figure"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.base.json"
@@ -21,11 +22,11 @@ cat /etc/ssl/certs/ca-certificates.crt @own@ >ca.pem]]
 
 -- What counts is time that the game loses, whoever takes it: where another
 -- program takes its processor away, the undisturbed updates tell ours from that.
-local goals = { longest = "< 0.5", p999 = "< 0.1", failed = "<= 0" }
+local goals = { longest = "< 0.5", failed = "<= 0" }
 
--- A frame that was slept for finds nothing in the processor's caches. What the
--- thread itself takes then is held against what a hundred tables take.
-local at_60 = { cpu_p999 = "<= 0.2", cpu_p9999 = "<= 0.4", failed = "<= 0" }
+-- A frame that was slept for finds nothing in the processor's caches: what the thread
+-- itself takes then is what making a hundred tables takes in the same run, and so much.
+local MORE = 0.15
 
 -- A rate of 0: as fast as LÖVE's own loop goes where no screen holds it up.
 local runs = {
@@ -34,11 +35,11 @@ local runs = {
   { name = "love_update_wait_all", load = "ours", waits = "all", rate = 0,
     goals = goals },
   { name = "love_60_hundred_tables", load = "tables", rate = 60,
-    seconds = LONG_SECONDS },
+    seconds = LONG_SECONDS, is_floor = true },
   { name = "love_60_update", load = "ours", waits = "each", rate = 60,
-    seconds = LONG_SECONDS, goals = at_60 },
+    seconds = LONG_SECONDS, beside_floor = true },
   { name = "love_60_update_wait_all", load = "ours", waits = "all",
-    rate = 60, seconds = LONG_SECONDS, goals = at_60 },
+    rate = 60, seconds = LONG_SECONDS, beside_floor = true },
   { name = "love_60_libcurl_inline", load = "inline", rate = 60 },
 }
 
@@ -85,9 +86,15 @@ end
 
 local function measure(server)
   prepare(server)
-  local met = true
+  local met, floor = true, nil
   for _, run in ipairs(runs) do
-    met = show(run, play(server, run)) and met
+    local found = play(server, run)
+    floor = run.is_floor and found or floor
+    if run.beside_floor then
+      run.goals = { failed = "<= 0",
+        cpu_p999 = "<= " .. c_locale.number("%.4g", floor.cpu_p999 + MORE) }
+    end
+    met = show(run, found) and met
   end
   return met
 end

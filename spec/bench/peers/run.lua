@@ -61,6 +61,15 @@ local function rounds_of(way, peers, url)
   return rounds
 end
 
+-- How many times what another takes, in each round.
+local function compared(row, other)
+  local ratios = {}
+  for round = 1, ROUNDS do
+    ratios[round] = row.wall[round] / other.wall[round]
+  end
+  return ratios
+end
+
 -- The lines of one way, and whether their goals are met.
 local function lines_of(way, peers, rounds, lines)
   local all = true
@@ -70,14 +79,21 @@ local function lines_of(way, peers, rounds, lines)
     lines[#lines + 1] = line
     all = met and all
   end
+  local best
   for _, peer in ipairs(peers) do
-    local row, goals = rounds[peer], peer.goals or {}
+    best = peer.name == "lua_curl" and peer or best
+  end
+  for _, peer in ipairs(peers) do
+    local row = rounds[peer]
     local name = ("peers_%s_%s"):format(way, peer.name)
     add(name, figure.median(row.wall), "us")
     add(name .. "_cpu", figure.median(row.cpu), "us")
-    add(name .. "_ratio", figure.median(row.ratio), "x", goals[way])
-    add(name .. "_cpu_ratio", figure.median(row.cpu_ratio), "x",
-      goals[way .. "_cpu"])
+    add(name .. "_ratio", figure.median(row.ratio), "x")
+    add(name .. "_cpu_ratio", figure.median(row.cpu_ratio), "x")
+    if peer.goals and peer.goals[way] and best then
+      add(name .. "_to_lua_curl", figure.median(compared(row, rounds[best])), "x",
+        peer.goals[way])
+    end
   end
   return all
 end
