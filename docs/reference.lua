@@ -9,13 +9,14 @@ local starvideos = require "starvideos"
 local _M = {}
 
 local SOURCES = { "client", "client_fleet", "init", "options", "events", "errors",
-  "context", "base/task", "host/handle", "sandbox/init", "loop/luv", "loop/cqueues",
-  "loop/copas" }
+  "context", "base/task", "host/handle", "sandbox/init", "sandbox/nginx/init", "loop/luv",
+  "loop/cqueues", "loop/copas" }
 
 -- What the owner of a function is called, by its name in a file.
 local OWNERS = { ["Client:"] = "client:", ["Handle:"] = "handle:",
-  ["Provider:"] = "sandbox:" }
-local MODULES = { ["sandbox/init"] = "sandbox.", ["loop/luv"] = "loop.luv",
+  ["Provider:"] = "sandbox:", ["Server:"] = "server:" }
+local MODULES = { ["sandbox/init"] = "sandbox.",
+  ["sandbox/nginx/init"] = "sandbox.nginx.", ["loop/luv"] = "loop.luv",
   ["loop/cqueues"] = "loop.cqueues", ["loop/copas"] = "loop.copas" }
 
 --- The pages: name, title, what it is about, its functions, and classes that no
@@ -54,7 +55,8 @@ _M.pages = {
   { "sandbox", "The sandbox", "A stand-in for the provider, to develop against without"
     .. " a key or costs: `require \"starvideos.sandbox\"`.",
     "sandbox.new sandbox.scenarios sandbox:scenario sandbox:tasks sandbox:limit"
-    .. " sandbox:record sandbox:reset sandbox:transport" },
+    .. " sandbox:record sandbox:reset sandbox:transport sandbox.nginx.start"
+    .. " server:stop server:run" },
 }
 
 -- A type and what follows it: blanks within parentheses, or after a colon or comma,

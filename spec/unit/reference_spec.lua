@@ -237,7 +237,7 @@ describe("the public functions", function()
     for name in pairs(on_pages "^sandbox:(.+)$") do
       assert.is_function(provider[name], name)
     end
-    for name in pairs(on_pages "^sandbox%.(.+)$") do
+    for name in pairs(on_pages "^sandbox%.([%w_]+)$") do
       assert.is_function(sandbox[name], name)
     end
   end)

@@ -51,6 +51,16 @@ function _M.certificate(directory)
     .. " See " .. directory .. "/openssl.log"
 end
 
+---A sandbox on sockets.
+---@class starvideos.SandboxServer
+---@field base_url string of its API
+---@field media_url string origin of its media
+---@field key string the API key it knows
+---@field port integer
+---@field media_port integer
+---@field prefix string its directory
+---@field ca_file? string with `tls`
+---@field pid integer
 local Server = {}
 Server.__index = Server
 
@@ -199,8 +209,7 @@ end
 ---server:stop()
 ---```
 ---@param options? starvideos.SandboxServerOptions
----@return table? server `base_url`, `media_url`, `key`, `port`, `media_port`, `prefix`,
----`ca_file` (with `tls`), `pid`, and the methods `stop` and `run`
+---@return starvideos.SandboxServer? server
 ---@return string? problem what is wrong
 function _M.start(options)
   local refusal = shell.refusal(core.system(), "this sandbox", "give starvideos.new the"
