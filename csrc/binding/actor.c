@@ -1,4 +1,4 @@
-#include "binding/actor.h"
+#include "binding/core.h"
 
 #include <errno.h>
 #include <lualib.h>
@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "thread/actor.h"
-#include "binding/compat.h"
 #include "binding/marshal.h"
 #include "binding/outbox.h"
 #include "system/process.h"
@@ -200,12 +199,15 @@ static sv_actor *open_actor(lua_State *L) {
   return box->actor;
 }
 
-int sv_lua_actor(lua_State *L) {
+/* actor{ source =, setup =, fork_seconds =, notifier = } -> actor. The source
+** is run on its thread with the setup, and returns four functions: one that
+** answers messages, one that undoes the last answer, one that is called when
+** there are no messages and gives the seconds until it is to be called again,
+** or nil; and one that is called at the end. */
+static int core_actor(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  actor_box *box = lua_newuserdata(L, sizeof *box);
-  memset(box, 0, sizeof *box);
-  luaL_setmetatable(L, ACTOR);
+  actor_box *box = sv_new_object(L, ACTOR, sizeof *box);
   lua_getfield(L, 1, "fork_seconds");
   double fork_seconds = luaL_checknumber(L, -1);
   lua_getfield(L, 1, "source");
@@ -214,7 +216,7 @@ int sv_lua_actor(lua_State *L) {
   lua_getfield(L, 1, "notifier");
   sv_wakeup *wakeup = sv_read_wakeup(L, 6);
   sv_write_values(L, 4, 5, &box->setup);
-  sv_module_keep((void *)(size_t)sv_lua_actor);
+  sv_module_keep((void *)(size_t)core_actor);
   sv_module_keep((void *)(size_t)luaL_newstate);
   box->actor = sv_actor_new(&runs_lua, &box->setup, fork_seconds, wakeup);
   if (!box->actor) {
@@ -225,14 +227,16 @@ int sv_lua_actor(lua_State *L) {
   return 1;
 }
 
-int sv_lua_heartbeat(lua_State *L) {
+/* heartbeat([seconds]): see thread/service.h. */
+static int core_heartbeat(lua_State *L) {
   double seconds = luaL_optnumber(L, 1, 0);
   luaL_argcheck(L, seconds >= 0 && seconds < 1e6, 1, "out of range");
   sv_service_heartbeat(seconds);
   return 0;
 }
 
-int sv_lua_socket_mark(lua_State *L) {
+/* socket_mark() -> number: see thread/actor.h. */
+static int core_socket_mark(lua_State *L) {
   lua_pushinteger(L, sv_actor_socket_mark());
   return 1;
 }
@@ -256,9 +260,7 @@ static int actor_close(lua_State *L) {
 static int actor_post(lua_State *L) {
   bool kept = lua_toboolean(L, 2);
   int last = lua_gettop(L);
-  message_box *box = lua_newuserdata(L, sizeof *box);
-  memset(box, 0, sizeof *box);
-  luaL_setmetatable(L, MESSAGE);
+  message_box *box = sv_new_object(L, MESSAGE, sizeof *box);
   sv_write_values(L, 3, last, &box->question);
   box->message = sv_actor_post(open_actor(L), &box->question, kept);
   if (!box->message) {
@@ -359,9 +361,17 @@ static const luaL_Reg message_methods[] = {
     {NULL, NULL},
 };
 
-void sv_make_actor_classes(lua_State *L) {
+static const luaL_Reg core_functions[] = {
+    {"actor", core_actor},
+    {"heartbeat", core_heartbeat},
+    {"socket_mark", core_socket_mark},
+    {NULL, NULL},
+};
+
+void sv_add_actor(lua_State *L) {
   sv_make_wakeup_class(L);
   sv_make_class(L, ACTOR, actor_methods);
   sv_add_outbox_methods(L, ACTOR, outbox_of);
   sv_make_class(L, MESSAGE, message_methods);
+  luaL_setfuncs(L, core_functions, 0);
 }

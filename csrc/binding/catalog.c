@@ -1,4 +1,4 @@
-#include "binding/catalog.h"
+#include "binding/core.h"
 
 #include <string.h>
 
@@ -19,12 +19,6 @@ enum {
 /* Slots of the stack: of validate, and of catalog. */
 enum { PARAMS = 2, ROOM = 3 };
 enum { OPTIONS = 1, NEW_CATALOG = 2, WORDS = 3 };
-
-/* NULL is nil. */
-static void set_text(lua_State *L, const char *name, const char *text) {
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, name);
-}
 
 /* --- rows --------------------------------------------------------------- */
 
@@ -341,14 +335,6 @@ static int report_gc(lua_State *L) {
   return 0;
 }
 
-/* An empty report that Lua's collector closes, whatever happens. */
-static sv_report *new_report(lua_State *L) {
-  sv_report *report = lua_newuserdata(L, sizeof *report);
-  memset(report, 0, sizeof *report);
-  luaL_setmetatable(L, REPORT);
-  return report;
-}
-
 static void set_value(lua_State *L, const char *name, const sv_value *value) {
   if (value->kind == SV_NUMBER) {
     sv_push_number(L, value->as.number);
@@ -362,9 +348,9 @@ static void set_value(lua_State *L, const char *name, const sv_value *value) {
 
 static void push_issue(lua_State *L, const sv_issue *issue) {
   lua_createtable(L, 0, 5);
-  set_text(L, "field", issue->field);
-  set_text(L, "code", sv_code_name(issue->code));
-  set_text(L, "message", issue->message);
+  sv_set_text(L, "field", issue->field);
+  sv_set_text(L, "code", sv_code_name(issue->code));
+  sv_set_text(L, "message", issue->message);
   set_value(L, "limit", &issue->limit);
   set_value(L, "actual", &issue->actual);
 }
@@ -412,7 +398,7 @@ static int catalog_validate(lua_State *L) {
   arena a = {entries, 0, STACK_ENTRIES};
   luaL_checktype(L, PARAMS, LUA_TTABLE);
   lua_settop(L, ROOM);
-  sv_report *report = new_report(L);
+  sv_report *report = sv_new_object(L, REPORT, sizeof *report);
   sv_params params = to_params(L, &a);
   sv_validate(catalog, &params, report);
   if (report->out_of_memory) {
@@ -483,9 +469,7 @@ static int core_catalog(lua_State *L) {
   }
   luaL_checktype(L, OPTIONS, LUA_TTABLE);
   sv_edition edition = read_edition(L);
-  sv_catalog *catalog = lua_newuserdata(L, sizeof *catalog);
-  memset(catalog, 0, sizeof *catalog);
-  luaL_setmetatable(L, CATALOG);
+  sv_catalog *catalog = sv_new_object(L, CATALOG, sizeof *catalog);
   if (!sv_catalog_open(catalog, edition)) {
     return luaL_error(L, "not enough memory");
   }
@@ -504,12 +488,12 @@ static int core_fields(lua_State *L) {
   for (int i = 0; i < SV_FIELD_COUNT; i++) {
     sv_field field = (sv_field)i, now = sv_field_renamed(field);
     lua_createtable(L, 0, 4);
-    set_text(L, "name", sv_field_name(field));
-    set_text(L, "kind", sv_field_kind(field));
-    set_text(L, "label", sv_field_label(field));
-    set_text(L, "help", sv_field_help(field));
+    sv_set_text(L, "name", sv_field_name(field));
+    sv_set_text(L, "kind", sv_field_kind(field));
+    sv_set_text(L, "label", sv_field_label(field));
+    sv_set_text(L, "help", sv_field_help(field));
     if (now != field) {
-      set_text(L, "renamed", sv_field_name(now));
+      sv_set_text(L, "renamed", sv_field_name(now));
     }
     lua_rawseti(L, -2, i + 1);
   }

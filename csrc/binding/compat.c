@@ -24,6 +24,18 @@ void sv_make_class(lua_State *L, const char *name, const luaL_Reg *methods) {
   lua_pop(L, 1);
 }
 
+void *sv_new_object(lua_State *L, const char *class, size_t size) {
+  void *object = lua_newuserdata(L, size);
+  memset(object, 0, size);
+  luaL_setmetatable(L, class);
+  return object;
+}
+
+void sv_set_text(lua_State *L, const char *name, const char *text) {
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, name);
+}
+
 sv_value sv_to_value(lua_State *L, int index) {
   sv_value value;
   memset(&value, 0, sizeof value);
@@ -52,6 +64,14 @@ void sv_push_integer(lua_State *L, long long number) {
   }
 #endif
   lua_pushnumber(L, (lua_Number)number);
+}
+
+void sv_push_known(lua_State *L, long long number) {
+  if (number >= 0) {
+    sv_push_integer(L, number);
+  } else {
+    lua_pushnil(L);
+  }
 }
 
 void sv_push_number(lua_State *L, double number) {

@@ -58,11 +58,20 @@ int sv_call(lua_State *L, lua_CFunction function, void *argument);
 ** be unloaded. */
 void sv_make_class(lua_State *L, const char *name, const luaL_Reg *methods);
 
+/* A userdata of that class, all zero: its finalizer may run before it is filled. */
+void *sv_new_object(lua_State *L, const char *class, size_t size);
+
+/* Sets a field of the table on top; NULL is nil. */
+void sv_set_text(lua_State *L, const char *name, const char *text);
+
 /* The value at an index; a table without its entries. Its text is Lua's. */
 sv_value sv_to_value(lua_State *L, int index);
 
 /* As an integer where Lua has them, and whole where those have 32 bits. */
 void sv_push_integer(lua_State *L, long long number);
+
+/* The same; nil where it is less than 0. */
+void sv_push_known(lua_State *L, long long number);
 
 /* An integer where the number is whole, for Lua 5.3 and later. */
 void sv_push_number(lua_State *L, double number);

@@ -2,12 +2,9 @@
 ** Module starvideos.core: all of the library for Lua but what needs libcurl or
 ** libcrypto. Decides nothing.
 */
-#include "binding/actor.h"
-#include "binding/catalog.h"
-#include "binding/compat.h"
+#include "binding/core.h"
+
 #include "binding/disk.h"
-#include "binding/system.h"
-#include "binding/watch.h"
 #include "rules/text.h"
 #include "rules/video.h"
 
@@ -21,11 +18,7 @@ static int core_content_range(lua_State *L) {
   sv_content_range range = sv_content_range_read(text, size);
   const long long numbers[] = {range.first, range.last, range.total};
   for (int i = 0; i < 3; i++) {
-    if (numbers[i] >= 0) {
-      sv_push_integer(L, numbers[i]);
-    } else {
-      lua_pushnil(L);
-    }
+    sv_push_known(L, numbers[i]);
   }
   return 3;
 }
@@ -40,19 +33,16 @@ static int core_container(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"actor", sv_lua_actor},
-    {"heartbeat", sv_lua_heartbeat},
-    {"socket_mark", sv_lua_socket_mark},
     {"content_range", core_content_range},
     {"container", core_container},
     {NULL, NULL},
 };
 
 LUALIB_API int luaopen_starvideos_core(lua_State *L) {
-  sv_make_actor_classes(L);
   luaL_newlib(L, functions);
+  sv_add_actor(L);
   sv_add_catalog(L);
-  sv_add_system_functions(L);
+  sv_add_system(L);
   sv_add_watch(L);
   sv_add_disk(L, NULL);
   lua_pushinteger(L, SV_VIDEO_BEGINNING);

@@ -100,10 +100,8 @@ static const char *reason_of(int problem) {
 int sv_push_problem(lua_State *L, int problem) {
   lua_pushnil(L);
   lua_createtable(L, 0, 3);
-  lua_pushstring(L, reason_of(problem));
-  lua_setfield(L, -2, "reason");
-  lua_pushstring(L, sv_file_problem(problem));
-  lua_setfield(L, -2, "message");
+  sv_set_text(L, "reason", reason_of(problem));
+  sv_set_text(L, "message", sv_file_problem(problem));
   if (problem < SV_FILE_CHANGED) {
     lua_pushinteger(L, problem);
     lua_setfield(L, -2, "errno");
@@ -117,9 +115,7 @@ static int lock_gc(lua_State *L) {
 }
 
 static void push_lock(lua_State *L, sv_lock *taken) {
-  sv_lock *lock = lua_newuserdata(L, sizeof *lock);
-  memset(lock, 0, sizeof *lock);
-  luaL_setmetatable(L, LOCK);
+  sv_lock *lock = sv_new_object(L, LOCK, sizeof *lock);
   *lock = *taken;
   taken->path = NULL;
 }
@@ -138,11 +134,7 @@ int sv_push_disk_job(lua_State *L, sv_disk_job *job) {
   }
   switch (job->action) {
     case SV_DISK_SIZE:
-      if (job->number < 0) {
-        lua_pushnil(L);
-      } else {
-        sv_push_integer(L, (long long)job->number);
-      }
+      sv_push_known(L, (long long)job->number);
       break;
     case SV_DISK_REAL:
       lua_pushlstring(L, job->text, job->size);
@@ -182,9 +174,7 @@ static int job_gc(lua_State *L) {
 /* In a box, for what is pushed of it may raise. */
 static int disk(lua_State *L) {
   lua_settop(L, 6);
-  sv_disk_job **box = lua_newuserdata(L, sizeof *box);
-  *box = NULL;
-  luaL_setmetatable(L, DISK_JOB);
+  sv_disk_job **box = sv_new_object(L, DISK_JOB, sizeof *box);
   *box = sv_read_disk_job(L, 1);
   if (!*box) {
     return sv_push_problem(L, ENOMEM);

@@ -215,28 +215,25 @@ enum {
   MOST_READ = 8,
 };
 
-void sv_set_integer(lua_State *L, const char *name, long long number) {
+static void set_integer(lua_State *L, const char *name, long long number) {
   sv_push_integer(L, number);
   lua_setfield(L, -2, name);
 }
 
 void sv_push_failure(lua_State *L, const sv_outcome *outcome) {
   lua_createtable(L, 0, 8);
-  lua_pushstring(L, sv_reason_name(outcome->reason));
-  lua_setfield(L, -2, "reason");
-  lua_pushstring(L, sv_phase_name(outcome->phase));
-  lua_setfield(L, -2, "phase");
-  lua_pushstring(L, outcome->message);
-  lua_setfield(L, -2, "message");
+  sv_set_text(L, "reason", sv_reason_name(outcome->reason));
+  sv_set_text(L, "phase", sv_phase_name(outcome->phase));
+  sv_set_text(L, "message", outcome->message);
   lua_pushboolean(L, outcome->sent);
   lua_setfield(L, -2, "sent");
-  sv_set_integer(L, "bytes_sent", outcome->bytes_sent);
-  sv_set_integer(L, "received", outcome->received);
+  set_integer(L, "bytes_sent", outcome->bytes_sent);
+  set_integer(L, "received", outcome->received);
   if (outcome->status) {
-    sv_set_integer(L, "status", outcome->status);
+    set_integer(L, "status", outcome->status);
   }
   if (outcome->system_error) {
-    sv_set_integer(L, "errno", outcome->system_error);
+    set_integer(L, "errno", outcome->system_error);
   }
 }
 
@@ -386,19 +383,17 @@ static void set_text(lua_State *L, const sv_transfer *transfer) {
 static void set_body(lua_State *L, const sv_transfer *transfer,
                      const sv_outcome *outcome) {
   if (outcome->to_file) {
-    sv_set_integer(L, "file_offset", outcome->file_offset);
-    sv_set_integer(L, "file_bytes", outcome->file_bytes);
-    lua_pushstring(L, outcome->sha256);
-    lua_setfield(L, -2, "sha256");
+    set_integer(L, "file_offset", outcome->file_offset);
+    set_integer(L, "file_bytes", outcome->file_bytes);
+    sv_set_text(L, "sha256", outcome->sha256);
   } else {
     set_text(L, transfer);
   }
 }
 
 static void set_connection(lua_State *L, const sv_outcome *outcome) {
-  sv_set_integer(L, "bytes_sent", outcome->bytes_sent);
-  lua_pushstring(L, version_name(outcome->http_version));
-  lua_setfield(L, -2, "http_version");
+  set_integer(L, "bytes_sent", outcome->bytes_sent);
+  sv_set_text(L, "http_version", version_name(outcome->http_version));
   lua_pushboolean(L, outcome->reused);
   lua_setfield(L, -2, "reused");
 }
@@ -407,7 +402,7 @@ static void push_response(lua_State *L, const sv_transfer *transfer,
                           const sv_outcome *outcome, const names *wanted) {
   bool is_whole = wanted->count < 0;
   lua_createtable(L, 0, is_whole ? 10 : 4);
-  sv_set_integer(L, "status", outcome->status);
+  set_integer(L, "status", outcome->status);
   set_body(L, transfer, outcome);
   if (has_first(transfer, wanted)) {
     push_headers(L, transfer, wanted);
@@ -450,11 +445,7 @@ int sv_push_answer(lua_State *L, const sv_transfer *transfer, long status) {
 
 int sv_push_progress(lua_State *L, sv_progress progress) {
   sv_push_integer(L, progress.received);
-  if (progress.total >= 0) {
-    sv_push_integer(L, progress.total);
-  } else {
-    lua_pushnil(L);
-  }
+  sv_push_known(L, progress.total);
   sv_push_integer(L, progress.sent);
   return 3;
 }

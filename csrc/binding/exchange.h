@@ -54,7 +54,4 @@ int sv_push_answer(lua_State *L, const sv_transfer *transfer, long status);
 /* Bytes received, in all (nil where unknown) and sent. */
 int sv_push_progress(lua_State *L, sv_progress progress);
 
-/* Sets a field of the table on top. */
-void sv_set_integer(lua_State *L, const char *name, long long number);
-
 #endif

@@ -40,9 +40,7 @@ int sv_lua_network(lua_State *L) {
   int max_in_flight;
   bool is_inline;
   const char *ca_file = sv_read_network(L, 1, &max_in_flight, &is_inline);
-  sv_network **box = lua_newuserdata(L, sizeof *box);
-  *box = NULL;
-  luaL_setmetatable(L, NETWORK);
+  sv_network **box = sv_new_object(L, NETWORK, sizeof *box);
   *box = sv_network_new(ca_file, max_in_flight, is_inline);
   if (!*box) {
     return luaL_error(L, "no network: %s", strerror(errno));
@@ -61,13 +59,6 @@ static int network_close(lua_State *L) {
   return 0;
 }
 
-static sv_ticket **new_ticket(lua_State *L) {
-  sv_ticket **box = lua_newuserdata(L, sizeof *box);
-  *box = NULL;
-  luaL_setmetatable(L, TICKET);
-  return box;
-}
-
 static int push_number(lua_State *L, const sv_ticket *ticket) {
   sv_push_integer(L, ticket->item.number);
   return 2;
@@ -82,7 +73,7 @@ static int network_submit(lua_State *L) {
   lua_settop(L, 2);
   check_network(L);
   sv_read_request(L, 2, &request, few);
-  sv_ticket **box = new_ticket(L);
+  sv_ticket **box = sv_new_object(L, TICKET, sizeof *box);
   if (sv_guard_request(L, 2, &failure)) {
     *box = sv_network_submit(open_network(L), &request, &failure);
   }
@@ -96,7 +87,7 @@ static int network_submit(lua_State *L) {
 
 static int network_disk(lua_State *L) {
   lua_settop(L, 7);
-  sv_ticket **box = new_ticket(L);
+  sv_ticket **box = sv_new_object(L, TICKET, sizeof *box);
   sv_network *network = open_network(L);
   sv_disk_job *job = sv_read_disk_job(L, 2);
   *box = job ? sv_network_disk(network, job) : NULL;
@@ -159,10 +150,8 @@ static int ticket_cancel(lua_State *L) {
 static int push_lost(lua_State *L) {
   lua_pushnil(L);
   lua_createtable(L, 0, 2);
-  lua_pushliteral(L, "cancelled");
-  lua_setfield(L, -2, "reason");
-  lua_pushliteral(L, "cancelled by a fork");
-  lua_setfield(L, -2, "message");
+  sv_set_text(L, "reason", "cancelled");
+  sv_set_text(L, "message", "cancelled by a fork");
   return 2;
 }
 

@@ -77,9 +77,7 @@ static int own_in_flight(lua_State *L) {
 /* Asks for it last: before, Lua's collector may run finalizers, which could
 ** close the object. */
 static int own_notifier(lua_State *L) {
-  sv_wakeup **box = lua_newuserdata(L, sizeof *box);
-  *box = NULL;
-  luaL_setmetatable(L, WAKEUP);
+  sv_wakeup **box = sv_new_object(L, WAKEUP, sizeof *box);
   *box = sv_wakeup_share(own_wakeup(L));
   return 1;
 }

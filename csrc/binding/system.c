@@ -1,4 +1,4 @@
-#include "binding/system.h"
+#include "binding/core.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "binding/compat.h"
 #include "rules/ip.h"
 #include "system/clock.h"
 #include "system/descriptor.h"
@@ -433,6 +432,6 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
-void sv_add_system_functions(lua_State *L) {
+void sv_add_system(lua_State *L) {
   luaL_setfuncs(L, functions, 0);
 }

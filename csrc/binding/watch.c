@@ -1,4 +1,4 @@
-#include "binding/watch.h"
+#include "binding/core.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -95,9 +95,7 @@ static int abandon(lua_State *L) {
 /* note_sqlite_locks(path) -> what is to be dropped when SQLite closes it. */
 static int locks_new(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
-  sv_sqlite_locks **noted = lua_newuserdata(L, sizeof *noted);
-  *noted = NULL;
-  luaL_setmetatable(L, LOCKS);
+  sv_sqlite_locks **noted = sv_new_object(L, LOCKS, sizeof *noted);
   *noted = sv_sqlite_locks_note(path);
   return 1;
 }
@@ -170,9 +168,7 @@ static sv_sqlite_file *check_file(lua_State *L) {
 /* sqlite_file(path) -> a file that is not open yet. */
 static int sqlite_file_new(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
-  sv_sqlite_file **file = lua_newuserdata(L, sizeof *file);
-  *file = NULL;
-  luaL_setmetatable(L, SQLITE_FILE);
+  sv_sqlite_file **file = sv_new_object(L, SQLITE_FILE, sizeof *file);
   *file = sv_sqlite_file_new(path);
   if (!*file) {
     return luaL_error(L, "not enough memory");
