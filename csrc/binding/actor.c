@@ -250,7 +250,6 @@ static int actor_close(lua_State *L) {
   sv_buffer_free(&box->setup);
   if (actor) {
     sv_actor_close(actor, seconds);
-    sv_actor_release(actor);
   }
   return 0;
 }

@@ -54,7 +54,6 @@ static int network_close(lua_State *L) {
   *box = NULL;
   if (network) {
     sv_network_close(network);
-    sv_network_release(network);
   }
   return 0;
 }

@@ -291,10 +291,6 @@ void sv_network_close(sv_network *network) {
   sv_outbox_close(&network->outbox);
 }
 
-void sv_network_release(sv_network *network) {
-  sv_outbox_release(&network->outbox);
-}
-
 /* --- tickets ----------------------------------------------------------- */
 
 static sv_ticket *new_ticket(void) {

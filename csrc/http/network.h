@@ -46,9 +46,8 @@ sv_network *sv_network_new(const char *ca_file, int max_in_flight,
                            bool is_inline);
 
 /* Aborts the requests, finishes the disk jobs that are queued, except digests,
-** and joins the threads. */
+** and joins the threads. The network is not the caller's any more. */
 void sv_network_close(sv_network *network);
-void sv_network_release(sv_network *network); /* after close */
 
 /* Its tickets, by their items: what is asked and told of these as such. */
 sv_outbox *sv_network_outbox(sv_network *network);

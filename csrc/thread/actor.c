@@ -157,10 +157,6 @@ void sv_actor_close(sv_actor *actor, double seconds) {
   sv_outbox_close(outbox);
 }
 
-void sv_actor_release(sv_actor *actor) {
-  sv_outbox_release(&actor->outbox);
-}
-
 /* --- messages ------------------------------------------------------------ */
 
 sv_message *sv_actor_post(sv_actor *actor, sv_buffer *question, bool kept) {

@@ -53,9 +53,8 @@ sv_actor *sv_actor_new(const sv_handler *handler, const sv_buffer *setup,
 /* Gives up all messages. Waits until the thread has answered those that are
 ** kept, no longer than `seconds`, and not at all where it has been at one of
 ** them for so long already. A thread that is not done by then is left
-** running. */
+** running. The actor is not the caller's any more. */
 void sv_actor_close(sv_actor *actor, double seconds);
-void sv_actor_release(sv_actor *actor); /* after close */
 
 /* Takes the bytes of the question. A message that is kept is answered though
 ** it was given up. NULL where memory or threads are short, which errno tells;

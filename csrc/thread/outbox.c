@@ -45,6 +45,25 @@ void sv_item_drop(sv_item *item) {
   }
 }
 
+/* What a thread gave back after the close is freed here. */
+static void drop(sv_outbox *outbox) {
+  if (atomic_fetch_sub(&outbox->shares, 1) > 1) {
+    return;
+  }
+  sv_link *ended = sv_list_take(&outbox->ended), *link;
+  while ((link = ended)) {
+    ended = link->next;
+    sv_item_drop((sv_item *)link);
+  }
+  outbox->class->free(outbox);
+}
+
+static void release(sv_outbox *outbox) {
+  if (--outbox->owners == 0) {
+    drop(outbox);
+  }
+}
+
 bool sv_item_done(sv_item *item) {
   sv_outbox_look_for_fork(item->outbox);
   return atomic_load(&item->fate) != SV_OPEN;
@@ -62,7 +81,7 @@ void sv_item_release(sv_item *item) {
   sv_outbox *outbox = item->outbox;
   sv_outbox_look_for_fork(outbox);
   sv_item_drop(item);
-  sv_outbox_release(outbox);
+  release(outbox);
 }
 
 /* --- start and end --------------------------------------------------------- */
@@ -83,28 +102,9 @@ void sv_outbox_share(sv_outbox *outbox) {
   sv_wakeup_share(outbox->wakeup);
 }
 
-/* What a thread gave back after the close is freed here. */
-static void drop(sv_outbox *outbox) {
-  if (atomic_fetch_sub(&outbox->shares, 1) > 1) {
-    return;
-  }
-  sv_link *ended = sv_list_take(&outbox->ended), *link;
-  while ((link = ended)) {
-    ended = link->next;
-    sv_item_drop((sv_item *)link);
-  }
-  outbox->class->free(outbox);
-}
-
 void sv_outbox_drop(sv_outbox *outbox) {
   sv_wakeup_drop(outbox->wakeup);
   drop(outbox);
-}
-
-void sv_outbox_release(sv_outbox *outbox) {
-  if (--outbox->owners == 0) {
-    drop(outbox);
-  }
 }
 
 /* --- what was sent --------------------------------------------------------- */
@@ -225,4 +225,5 @@ void sv_outbox_close(sv_outbox *outbox) {
   if (outbox->wakeup) {
     sv_wakeup_drop(outbox->wakeup);
   }
+  release(outbox);
 }

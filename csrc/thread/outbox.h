@@ -101,10 +101,9 @@ struct sv_outbox {
 void sv_outbox_open(sv_outbox *outbox, const sv_outbox_class *class,
                     sv_wakeup *wakeup, bool is_own);
 
-/* Forgets what has not been taken; its threads have ended, or give back what
-** they have when they do. Then the caller releases its share. */
+/* Forgets what has not been taken, and gives up the caller's share; its threads
+** have ended, or give back what they have when they do. */
 void sv_outbox_close(sv_outbox *outbox);
-void sv_outbox_release(sv_outbox *outbox);
 
 void sv_outbox_look_for_fork(sv_outbox *outbox);
 

@@ -119,7 +119,6 @@ static void check_engine(const sv_request *request, int file) {
   check_end(&ticket->transfer, request, file);
   sv_item_release(&ticket->item);
   sv_network_close(network);
-  sv_network_release(network);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

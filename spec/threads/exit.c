@@ -76,11 +76,9 @@ static void post(void) {
 static void close_late(void) {
   sv_item_done(&message->item);
   sv_actor_close(actor, 0);
-  sv_actor_release(actor);
   sv_message_release(message);
   sv_item_done(&ticket->item);
   sv_network_close(network);
-  sv_network_release(network);
   sv_item_release(&ticket->item);
   usleep(3 * LONG);
 }

@@ -223,7 +223,6 @@ static void live(worker *w) {
     look(w);
     let(&w->held[i]);
   }
-  sv_network_release(w->network);
   if (w->peer >= 0) {
     close(w->peer);
   }

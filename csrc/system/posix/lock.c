@@ -1,25 +1,17 @@
-#define _GNU_SOURCE /* strdup */
-
 #include "system/lock.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "system/process.h"
 
 #include "rules/visibility.h"
 
 enum { MOST_TRIES = 100 };
 
-/* --- a file -------------------------------------------------------------- */
-
 /* Whether the path, which is no link, is still the file's: its last writer may
-** have given it another name before it unlocked it. 0; SV_FILE_CHANGED where it does not, or
-** the errno of a look that failed. */
+** have given it another name before it unlocked it. 0; SV_FILE_CHANGED where it is
+** not; or the errno of a look that failed. */
 static int look_again(int file, const char *path) {
   struct stat opened, named;
   if (fstat(file, &opened) != 0 || lstat(path, &named) != 0) {
@@ -64,34 +56,4 @@ void sv_lock_unlock(int file) {
 void sv_lock_close(int file) {
   sv_lock_unlock(file);
   close(file);
-}
-
-/* --- a lock file ---------------------------------------------------------- */
-
-int sv_lock_take(sv_lock *lock, const char *path) {
-  char *copy = strdup(path);
-  int file;
-  int problem = copy ? sv_lock_open(&file, path, SV_FILE_CREATE) : ENOMEM;
-  if (problem) {
-    free(copy);
-    return problem;
-  }
-  lock->file = sv_descriptor_of(file);
-  lock->path = copy;
-  lock->owner = sv_process_id();
-  return 0;
-}
-
-void sv_lock_release(sv_lock *lock) {
-  if (!lock->path) {
-    return;
-  }
-  if (lock->owner != sv_process_id()) {
-    sv_descriptor_close(&lock->file);
-  } else if (sv_descriptor_holds(&lock->file)) {
-    unlink(lock->path); /* before anybody else can take it */
-    sv_lock_close(lock->file.number);
-  } /* else the host has closed it, and others may have the lock by now */
-  free(lock->path);
-  lock->path = NULL;
 }

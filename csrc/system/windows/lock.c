@@ -2,18 +2,13 @@
 
 #include <errno.h>
 #include <io.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "system/process.h"
 #include "system/windows/win32.h"
 
 #include "rules/visibility.h"
 
 /* Who closes a file that was removed lets its name go a little later. */
 enum { MOST_TRIES = 40, TRY_MILLISECONDS = 5 };
-
-/* --- a file -------------------------------------------------------------- */
 
 /* One byte that no file reaches: a locked one could not be read by others. */
 static OVERLAPPED far_byte(void) {
@@ -80,32 +75,4 @@ void sv_lock_unlock(int file) {
 void sv_lock_close(int file) {
   sv_lock_unlock(file);
   sv_file_close(file);
-}
-
-/* --- a lock file ---------------------------------------------------------- */
-
-int sv_lock_take(sv_lock *lock, const char *path) {
-  char *copy = strdup(path);
-  int file;
-  int problem = copy ? sv_lock_open(&file, path, SV_FILE_CREATE) : ENOMEM;
-  if (problem) {
-    free(copy);
-    return problem;
-  }
-  lock->file = sv_descriptor_of(file);
-  lock->path = copy;
-  lock->owner = sv_process_id();
-  return 0;
-}
-
-void sv_lock_release(sv_lock *lock) {
-  if (!lock->path) {
-    return;
-  }
-  sv_file_remove(lock->path); /* before anybody else can take it */
-  if (sv_descriptor_holds(&lock->file)) {
-    sv_lock_close(lock->file.number);
-  }
-  free(lock->path);
-  lock->path = NULL;
 }
