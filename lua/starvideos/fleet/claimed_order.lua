@@ -1,4 +1,4 @@
---- What a worker does with one order that it has claimed: sends it, waits for it,
+-- What a worker does with one order that it has claimed: sends it, waits for it,
 -- saves its video, and decides what becomes of it where one of these fails.
 --
 -- `job` is what the orders of one run have in common: `context`, `options`,
@@ -16,7 +16,6 @@
 -- * `batch`, `send_at`: how many orders are claimed at once to be sent, and before
 --   when none are (the runtime's seconds)
 -- * `gave_up`, `gave_up_count`: how often an order failed here, by its id
--- @module starvideos.fleet.claimed_order
 
 local errors = require "starvideos.errors"
 local listener = require "starvideos.base.listener"
@@ -31,8 +30,7 @@ local workers = require "starvideos.fleet.worker"
 
 local _M = {}
 
---- In seconds unless said otherwise.
--- @table policy
+-- In seconds unless said otherwise.
 _M.policy = {
   spread = 0.05, -- of a worker, in the time in which all try again when a limit is
     -- lifted
@@ -47,8 +45,8 @@ _M.policy = {
   later_longest = 900, -- the same after many failures
 }
 
--- With such an error other orders of the queue may be refused, too: the key is wrong,
--- the base URL, or the account has no money left.
+-- Other orders of the queue may be refused, too: the key or the base URL is wrong, or the
+-- account has no money left.
 local stops = { auth = true, config = true }
 
 local function stops_queue(err)
@@ -61,8 +59,8 @@ local function no_body(row)
     .. " with another take"):format(row.order_key or row.order_id) }
 end
 
--- Sends an order, once, as it was stored; `stays` tells whether it stays in the
--- queue though it was refused. The task, or nil and an err.
+-- Sends an order, once, as it was stored; `stays(err)` tells whether a refused order stays
+-- in the queue.
 local function send_once(worker, row, stays)
   local context = worker.context
   local function check()
@@ -76,13 +74,12 @@ local function send_once(worker, row, stays)
     process = context.process_id(), limit_timeout = 0, tries = 1 })
 end
 
--- Of what a worker does after it was taken for dead, nothing counts.
+-- Nothing counts that a worker does after it was taken for dead.
 local function is_lost(job, one)
   return one.worker ~= job.heartbeat.worker or one.worker.is_over
 end
 
--- Whether another order of this run makes the same file; else this one does. What
--- that saves would be in the way of this one's video.
+-- Whether another order of this run makes the same file; if not, this one does.
 local function is_made(job, one, file)
   local other = job.files[file]
   if other and not is_lost(job, other) then
@@ -97,7 +94,7 @@ local function leave_file(job, one)
   end
 end
 
--- An order has ended, or this run has: `count` is the field of the result.
+-- An order has ended, or this run has; `count` names the field of the result.
 local function finish(job, one, count, file, err)
   job.result[count] = job.result[count] + 1
   leave_file(job, one)
@@ -119,7 +116,7 @@ local function later(job, tries)
   return job.context.ledger.clock() + seconds
 end
 
--- Hands an order back that another run, or a later one, may do better with.
+-- Hands an order back for another run, or for a later try.
 local function give_up(job, one, err)
   local id = one.order.id
   if err.fenced then -- it is another's already
@@ -133,7 +130,7 @@ local function give_up(job, one, err)
   finish(job, one, "left", nil, err)
 end
 
--- Hands an order back that is to be sent as soon as that is possible.
+-- Hands an order back to be sent as soon as possible, or after so many seconds.
 local function hand_back(job, one, seconds)
   leave_file(job, one)
   one.worker:release(one.order.id,
@@ -141,7 +138,6 @@ local function hand_back(job, one, seconds)
   job.heartbeat:wake "claim"
 end
 
--- Claims nothing to be sent for so long.
 local function hold_back(job, seconds)
   job.batch = 1
   job.send_at = math.max(job.send_at, job.context.runtime:now()
@@ -152,9 +148,8 @@ local function spread(job)
   return job.context.random() * _M.policy.spread * job.heartbeat.worker.workers
 end
 
---- Stop the queue for all workers; to be called again with the next heartbeat where
--- the ledger cannot be written now.
--- @tparam table job with `unwritten`
+-- Stop the queue for all workers; the next heartbeat calls it again if the ledger cannot
+-- be written now.
 function _M.write_halt(job)
   local halted = job.unwritten
   local ok = job.heartbeat.worker.ledger:halt(halted.reason, halted.kind)
@@ -169,9 +164,9 @@ local function halt(job, err)
     reason = err.message })
 end
 
--- Whether an order stays in the queue that was refused as others may be. It does not
--- where it was refused so before, and others were accepted since: then that lies with
--- the order. What the provider adds in brackets may differ each time.
+-- Whether a refused order stays in the queue because others may be refused, too. It does
+-- not if it was refused so before and others were accepted since: then the order is to
+-- blame. What the provider adds in brackets may differ each time.
 local function stays(job, one, err)
   if one.stays == nil then
     local before = (one.order.error or ""):match "^[^(]+"
@@ -182,8 +177,8 @@ local function stays(job, one, err)
   return one.stays
 end
 
--- Two orders in a row that are refused so, by whichever workers, stop the queue: one
--- alone may be to blame itself. Both wait until others had their turn.
+-- Two such refusals in a row, by whichever workers, stop the queue: one order alone may
+-- be to blame itself. Both wait until others had their turn.
 local function suspect(job, one, err)
   local id, last = one.order.id, job.suspect
   job.suspect = { id = id, err = err }
@@ -195,7 +190,7 @@ local function suspect(job, one, err)
   give_up(job, one, err)
 end
 
--- The provider takes orders.
+-- The provider has accepted an order.
 local function clear(job)
   local worker = job.heartbeat.worker
   job.accepted = true
@@ -214,7 +209,6 @@ local function note_saved(job, err)
   end
 end
 
--- Waits for a task, and has its video saved then.
 local function watch(job, one, task, first_poll)
   local other = job.waits[task.id]
   if other and other.order.id ~= one.order.id then
@@ -254,7 +248,7 @@ function after_error.network(job, one)
   hand_back(job, one, pause)
 end
 
--- Ctrl-C hands everything back in the end.
+-- After Ctrl-C the end of the run hands everything back.
 function after_error.cancelled(job, one, err)
   if not (job.why or err.interrupted) then
     hand_back(job, one)
@@ -302,7 +296,7 @@ local function take_error(job, one, err)
   end
 end
 
--- Whether its video can be saved is looked at before anything is bought.
+-- Looks whether the video can be saved before anything is bought.
 local function send_order(job, one, row)
   local context = one.worker.context
   local order, task = one.order, nil
@@ -334,7 +328,6 @@ local function send_order(job, one, row)
   end
 end
 
--- Waits for what was bought before, by whomever.
 local function take_over(job, one)
   local context = one.worker.context
   local order, file = one.order, nil
@@ -379,7 +372,6 @@ local function save(job, ended)
   end
 end
 
--- The wait for an order has ended without a video.
 local function not_made(job, ended)
   local one, err = job.waits[ended.id], ended.err
   if err.kind == "cancelled" then
@@ -409,9 +401,6 @@ local function on_end(job, ended)
   end
 end
 
---- Make the heap of all waits.
--- @tparam table job
--- @treturn table pool
 function _M.new_pool(job)
   local options = saving.wait_options(job.options, function(id)
     return job.waits[id]
@@ -422,9 +411,7 @@ function _M.new_pool(job)
     end)
 end
 
---- Begin the run: from now on orders are sent, waited for and saved.
--- @tparam table job
--- @tparam function also starts a coroutine beside the caller
+-- Begin the run; `also` starts a coroutine beside the caller.
 function _M.begin(job, also)
   job.also = also
   job.keep = saving.queue(also, function(ended)
@@ -439,18 +426,13 @@ local function new_one(job, row)
     path = saving.path_of(job.context, order, job.options) }
 end
 
---- Send an order of the queue, in a coroutine of its own.
--- @tparam table job
--- @tparam table row as it was claimed
 function _M.send(job, row)
   job.also(function()
     send_order(job, new_one(job, row), row)
   end)
 end
 
---- Wait for what was bought before; some side by side.
--- @tparam table job
--- @tparam table rows as they were claimed
+-- Wait for what was bought before.
 function _M.take_over(job, rows)
   saving.each(job.context.runtime, rows, function(row)
     take_over(job, new_one(job, row))
@@ -464,9 +446,8 @@ local function tell_task(job, one, err)
   end
 end
 
---- Tell of the tasks that the ledger does not know, or that nobody else finds in
--- its file: where this process ends their orders are of unknown outcome.
--- @tparam table job
+-- Report the tasks that the ledger does not know, or that nobody else finds in its file:
+-- when this process ends nobody knows their outcome.
 function _M.tell_unrecorded(job)
   local ledger = job.context.ledger
   local lost = ledger:lost()
@@ -483,10 +464,7 @@ function _M.tell_unrecorded(job)
   job.lost = lost
 end
 
---- What the orders of a run have in common.
--- @tparam table context of a client with a ledger
--- @tparam table options see `client:work`
--- @treturn table job, to which a `heartbeat` is added, and by `begin` the rest
+-- A job without its `heartbeat`, and without what `begin` adds.
 function _M.new_job(context, options)
   return {
     context = context,

@@ -1,6 +1,5 @@
---- Put orders into the queue of the ledger: a list, all of it or nothing, or one
+-- Put orders into the queue of the ledger: a list, all of it or nothing, or one
 -- order of a gateway's caller. Nothing is sent; workers do that.
--- @module starvideos.fleet.enqueue
 
 local bodies = require "starvideos.provider.body"
 local errors = require "starvideos.errors"
@@ -11,18 +10,17 @@ local validate = require "starvideos.order.validate"
 
 local _M = {}
 
--- Orders that are staged in one transaction: others wait for it, and a server may
--- be far away. So many at first, and at most; and the seconds that one should
--- take.
+-- Orders that are staged in one transaction, at first and at most, and the seconds it
+-- should take: others wait for it, and a server may be far away.
 local FIRST, MOST = 50, 500
 local SHORT, LONG = 0.25, 1
 
--- How often a list is tried of which another program enqueues some orders, too, and
--- the pause after the first try, in seconds.
+-- Tries while another program enqueues some of the same orders, and the seconds between
+-- the first two.
 local TRIES, PAUSE = 6, 0.5
 
--- What the ledger is to hold of an order. A path that is relative leads to a folder
--- of the worker that saves the video.
+-- What the ledger is to hold of an order. A relative path leads to a folder of the worker
+-- that saves the video.
 local function wanted_of(context, entry, request)
   local ledger = context.ledger
   local is_here = entry.path ~= nil and paths.is_absolute(entry.path)
@@ -48,12 +46,12 @@ local function wanted_of(context, entry, request)
   }
 end
 
--- What keeps an order from being the one that is there under its key and take;
--- after any other verdict it is that one.
+-- Code and message, by the verdicts under which an order is not the one that is there
+-- under its key and take.
 local refusals = {}
 
--- Whether the video of an order of the queue is to lie elsewhere now. Where it
--- lies is another matter: that is a path of the machine that has saved it.
+-- Whether the video of an order of the queue is to be saved elsewhere now. The path of a
+-- saved video is one of the machine that saved it.
 local function has_moved(row, wanted)
   local before = row.path or ""
   return row.queued_at ~= nil and row.state ~= "downloaded"
@@ -106,7 +104,6 @@ function refusals.no_account(row, wanted)
     row.account)
 end
 
--- What was decided about the orders so far, for the next steps.
 local function take_results(self, entries, results, first)
   for index, result in ipairs(results) do
     local entry = entries[first + index - 1]
@@ -124,7 +121,7 @@ local function take_results(self, entries, results, first)
   end
 end
 
--- How many to stage next, after so many took so long.
+-- How many to stage next, after `count` took so many seconds.
 local function adapted(count, seconds)
   if seconds < SHORT then
     return math.min(count * 2, MOST)
@@ -152,7 +149,7 @@ local function stage(self, entries)
   return true
 end
 
--- What is new, for somebody who is asked whether to go on.
+-- What the caller's `confirm` is told.
 local function summary_of(context, checked)
   local summary = { new = 0, known = 0, unpriced = 0 }
   local millionths = 0.0
@@ -171,7 +168,6 @@ local function summary_of(context, checked)
   return summary
 end
 
--- Takes everything back: nil and the err.
 local function undo(self, err)
   if self.batch then
     self.context.ledger:unstage(self.batch)
@@ -179,13 +175,7 @@ local function undo(self, err)
   return nil, err
 end
 
-local function not_confirmed()
-  return errors.new { kind = "cancelled",
-    message = "not confirmed; nothing was enqueued" }
-end
-
--- Whether to go on, by the one who was asked; what that raises comes out when
--- all is taken back.
+-- Asks whether to go on. What `ask` raises is raised again once all is taken back.
 local function confirm(self, checked, ask)
   local called, answer = true, true
   if ask then
@@ -198,21 +188,16 @@ local function confirm(self, checked, ask)
   if not called then
     error(answer, 0)
   end
-  return nil, not_confirmed()
+  return nil, errors.new { kind = "cancelled",
+    message = "not confirmed; nothing was enqueued" }
 end
 
-local function count_new(entries)
-  local count = 0
-  for _, entry in ipairs(entries) do
-    count = count + (entry.is_new and 1 or 0)
-  end
-  return count
-end
-
--- The ledger may have failed after it did what it was asked: then nothing is
--- staged any more, which looks as if another program had taken it.
+-- If the first try did enqueue the orders before it failed, the second finds them taken.
 local function commit(self, entries)
-  local ledger, expected = self.context.ledger, count_new(entries)
+  local ledger, expected = self.context.ledger, 0
+  for _, entry in ipairs(entries) do
+    expected = expected + (entry.is_new and 1 or 0)
+  end
   local count, err = ledger:enqueue_staged(self.batch, expected)
   if not count and not err.taken and not err.misplaced then
     count, err = ledger:enqueue_staged(self.batch, expected)
@@ -277,19 +262,13 @@ local function try(context, list, options, ask)
   return orders_of(context, checked.entries)
 end
 
--- Lets the other program come to its end.
+-- Lets the other program finish.
 local function pause(context, tries)
   return context.runtime:sleep(PAUSE * tries * (0.5 + context.random()))
 end
 
---- Enqueue a list of orders. Where another program enqueues some of the same at
--- the same time, the list is looked at once more: they are known then, or
--- conflicts.
--- @tparam table context of a client with a ledger
--- @tparam table list of orders, or a manifest
--- @tparam table options see `client:enqueue`
--- @treturn ?table orders
--- @treturn ?table err
+-- Enqueue a list of orders, or a manifest. If another program enqueues some of the same,
+-- the list is checked once more: they are known then, or conflicts.
 function _M.run(context, list, options)
   local ask, orders, err, is_taken = options.confirm, nil, nil, nil
   for tries = 1, TRIES do
@@ -305,14 +284,9 @@ function _M.run(context, list, options)
   return orders, err
 end
 
---- Admit one order of a gateway's caller: checked and priced as a whole, decided
--- in one transaction of the ledger.
--- @tparam table context of a client with a ledger, whose account is the caller
--- @tparam table params
--- @tparam table options `key`, `attempt` (nil: not numbered), `began` (with
---   `attempt`: now), `terms` (none), see `starvideos.ledger.requests`
--- @treturn ?table see `starvideos.ledger.requests`
--- @treturn ?table err: validation, ledger
+-- Admit one order of a gateway's caller, who is the account of the context. `options`:
+-- `key`, `attempt` (nil: not numbered), `began` (of the attempt; nil: now) and `terms`;
+-- `starvideos.ledger.requests` describes these and the result.
 function _M.admit(context, params, options)
   local model = type(params.model) == "string" and params.model or nil
   local row = model and context.catalog:model(model)

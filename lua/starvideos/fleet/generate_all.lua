@@ -1,6 +1,5 @@
---- Order, wait for and save a list of videos, some at a time, in a program that
--- is there until the last is saved.
--- @module starvideos.fleet.generate_all
+-- Order, wait for and save a list of videos, some at a time, in a program that runs until
+-- the last is saved.
 
 local order_lists = require "starvideos.fleet.order_list"
 local errors = require "starvideos.errors"
@@ -13,7 +12,7 @@ local saving = require "starvideos.fleet.saving"
 -- Orders at a time, where the caller does not say.
 local AT_MOST = 5
 
--- What every further order would meet, too: they are not begun.
+-- Every further order would meet these, too: they are not begun.
 local hopeless = { auth = true, config = true }
 
 -- Options of the call that every order is made with.
@@ -34,8 +33,7 @@ local function listener_of(self, name, order)
   end
 end
 
--- A path that counts on this machine alone names its order as `generate` does;
--- that was recorded without the machine before.
+-- An absolute path names its order as `generate` does.
 local function options_of(self, entry)
   local key, other_key = entry.key, entry.other_key
   if not entry.order.key and paths.is_absolute(entry.path) then
@@ -61,8 +59,8 @@ local function options_of(self, entry)
   return options
 end
 
--- Why no further order is begun; nil where the err is of one order alone. Others may
--- be refused as one was, and are where two in a row are.
+-- The error of all further orders; nil if err is of one order alone. Two refusals in a
+-- row mean that the others would be refused, too.
 local function obstacle(self, err)
   if err.kind == "cancelled" then
     return { kind = "cancelled", message = "stopped before it was begun;"
@@ -156,12 +154,6 @@ local function stopped(self)
   }
 end
 
---- Make a list of videos.
--- @tparam table context of the client
--- @tparam table list of orders, or a manifest
--- @tparam table options see `client:generate_all`
--- @treturn ?table results in the order of the list
--- @treturn ?table err
 return function(context, list, options)
   local checked, err = order_lists.check(context, list,
     { label = options.label, names_files = true,

@@ -1,27 +1,21 @@
---- The orders of a ledger for those who look: lists, sums, the archive and a
--- copy.
--- @module starvideos.fleet.history
+-- The orders of a ledger for its users: lists, sums, the archive and a copy.
 
 local errors = require "starvideos.errors"
 local limits = require "starvideos.fleet.limits"
 
 local _M = {}
 
--- Orders of a list, unless its caller says otherwise.
+-- Orders of a list, by default.
 local LIMIT = 1000
 
--- Orders count as old enough to be archived after so many seconds.
+-- Seconds after which an order is archived, by default.
 local OLD = 30 * 86400
 
 local function in_units(millionths)
   return millionths / 1e6
 end
 
---- List orders, oldest first.
--- @tparam table context of a client with a ledger
--- @tparam table options see `client:orders`
--- @treturn ?table list of orders
--- @treturn ?string|table the `after` of the next page, if there is one; or err
+-- The orders, oldest first, and the `after` of the next page if there is one.
 function _M.orders(context, options)
   local states = options.state
   local rows, more = context.ledger:history {
@@ -63,10 +57,6 @@ local function add_gates(context, status)
   return gates and status, err
 end
 
---- What the ledger holds, in sums.
--- @tparam table context of a client with a ledger
--- @treturn ?table see `client:status`
--- @treturn ?table err
 function _M.status(context)
   local status, err = context.ledger:status()
   if not status then
@@ -82,11 +72,7 @@ function _M.status(context)
   return add_gates(context, status)
 end
 
---- Drop what is private of orders that ended some time ago.
--- @tparam table context of a client with a ledger
--- @tparam table options `before` (Unix seconds)
--- @treturn ?number how many orders
--- @treturn ?table err
+-- Drop what is private of orders that ended before a time; returns how many.
 function _M.archive(context, options)
   local before = options.before or context.wall_clock() - OLD
   local total, after = 0, nil
@@ -107,12 +93,7 @@ local function not_copied(path, failure)
       or tostring(failure.message)) }
 end
 
---- Copy a ledger in a file while others use it. A copy that bears its name is
--- whole.
--- @tparam table context of a client with a ledger
--- @tparam string path which must not be there
--- @treturn ?table `path`, `bytes`
--- @treturn ?table err
+-- Copy a ledger in a file while others use it. A file of that name is a whole copy.
 function _M.backup(context, path)
   local runtime = context.runtime
   if runtime:disk("kind", path) then

@@ -1,11 +1,10 @@
---- The limits of a ledger as a user sets and sees them.
--- @module starvideos.fleet.limits
+-- The limits of a ledger as a user sets and sees them.
 
 local errors = require "starvideos.errors"
 
 local _M = {}
 
--- A currency has so many of its smallest parts here.
+-- The ledger counts in millionths of a currency.
 local MILLION = 1e6
 
 local DAY = 86400
@@ -29,7 +28,6 @@ local function refused(message)
     .. "; no limit was changed" }
 end
 
--- Whole millionths: what is less than one is nothing.
 local function millionths(decimal)
   return math.floor(decimal * MILLION + 0.5)
 end
@@ -43,9 +41,7 @@ local function known_currency(limits, limit)
   end
 end
 
---- What is wrong with the options of a call, taken together.
--- @tparam table options see `client:limits`
--- @treturn ?string
+-- What is wrong with the options of `client:limits`, taken together.
 function _M.misuse(options)
   if options.account and options.label then
     return "limits takes an account or a label, not both: a limit is for one of"
@@ -138,29 +134,16 @@ local function shown(row)
   return limit
 end
 
---- The limits as they stand.
--- @tparam table ledger
--- @treturn ?table list, see `client:limits`
--- @treturn ?table err of kind ledger
+-- The limits as they stand, as `client:limits` returns them.
 function _M.list(ledger)
   local rows, err = ledger:limits()
   local list = {}
   for index, row in ipairs(rows or {}) do
-    for name, value in pairs(row) do
-      local is_text = name == "name" or name == "kind" or name == "scope"
-        or name == "value" or name == "currency"
-      row[name] = is_text and value or tonumber(value)
-    end
     list[index] = shown(row)
   end
   return rows and list, err
 end
 
---- Set limits, or remove them, and list all.
--- @tparam table context of a client with a ledger
--- @tparam table options see `client:limits`
--- @treturn ?table list, see `client:limits`
--- @treturn ?table err: validation for a spend without a currency; ledger
 function _M.set(context, options)
   local list = wanted(context, options)
   if list[1] then

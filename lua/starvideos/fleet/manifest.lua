@@ -1,8 +1,6 @@
---- A manifest: a list of orders as JSON lines, each an object with the
--- parameters of one order and, beside them, `path`, `key`, `take` and `label`
--- (see `client:enqueue`). Blank lines, a byte order mark and the line ends of
--- other systems mean nothing.
--- @module starvideos.fleet.manifest
+-- A manifest: a list of orders as JSON lines, each an object with the parameters of one
+-- order and `path`, `key`, `take` and `label` (see `client:enqueue`). Blank lines, a byte
+-- order mark and the line ends of other systems mean nothing.
 
 local errors = require "starvideos.errors"
 local files = require "starvideos.base.file"
@@ -11,16 +9,15 @@ local utf8 = require "starvideos.base.utf8"
 
 local _M = {}
 
--- Of a file, read at a time.
+-- Bytes of a file that are read at a time.
 local CHUNK_BYTES = 64 * 1024
 
--- Bytes of a line: far more than any order, little enough to be held.
+-- Bytes of a line at most: far more than any order has.
 local LINE_BYTES = 1024 * 1024
 
 local MARK = "^\239\187\191"
 
--- Calls a function with each line: its number, its text (nil where it is too
--- long to be kept), its bytes.
+-- Calls a function with each line: its number, its text (nil if it is too long), its bytes.
 local function each_line(next_chunk, take)
   local parts, size, number = {}, 0, 0
   local function add(text)
@@ -93,15 +90,10 @@ local function chunks_of(text)
   end
 end
 
---- Read a manifest. What its orders say is not looked at here: their list goes
--- to `client:enqueue`, `client:validate_all` or `client:generate_all`, which name
--- the faults of all lines, those found here among them.
--- @tparam string|function source the text; or a function that returns its next
---   part, and in the end nil, and why where it could not read on
--- @treturn ?table list of orders; `lines` has the number of each one's line,
---   `violations` a table for each line that is no order: `line`, `code` and
---   `message`
--- @treturn ?string why it could not be read
+-- Read a manifest from its text, or from a function that returns its next part, and in the
+-- end nil and maybe why it could not read on. The list has the `lines` of its orders, and
+-- `violations`: `line`, `code` and `message` of each line that is no order. Whoever
+-- checks the orders names these with their own faults.
 function _M.read(source)
   local list = { lines = {}, violations = {} }
   local why = each_line(type(source) == "string" and chunks_of(source)
@@ -114,10 +106,7 @@ function _M.read(source)
   return list
 end
 
---- Read a manifest from a file.
--- @tparam string path
--- @treturn ?table list, see `read`
--- @treturn ?table err of kind io
+-- Read a manifest from a file.
 function _M.load(path)
   local file, why = files.open(path)
   local list

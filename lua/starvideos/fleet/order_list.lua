@@ -1,6 +1,4 @@
---- A list of orders, checked and priced as a whole before the first of them is
--- placed: every fault of every order at once.
--- @module starvideos.fleet.order_list
+-- A list of orders, checked and priced as a whole before the first of them is placed.
 
 local core = require "starvideos.core"
 local bodies = require "starvideos.provider.body"
@@ -15,8 +13,6 @@ local validate = require "starvideos.order.validate"
 
 local _M = {}
 
---- What is done at a time.
--- @table policy
 _M.policy = {
   faults = 10, -- named in the message of an err; `violations` has them all
   slice = 10, -- orders checked between two turns of a host that has other work
@@ -91,8 +87,8 @@ local function read_path(self, entry, given)
   return path
 end
 
--- Which file each path means, as far as its folder is known: some side by side,
--- for a job on the disk may cost a frame of the host's.
+-- Which file each path means, as far as its folder is known; some side by side, because a
+-- job on the disk may take a frame of the host.
 local function find_files(self, list)
   local runtime, directory = self.context.runtime, self.options.directory
   if directory then
@@ -108,7 +104,7 @@ local function find_files(self, list)
   end)
 end
 
--- Sets the `file` of an entry: the same for two paths of one file.
+-- Sets the `file` of an entry, which two paths of one file share.
 local function read_file(self, entry)
   local found = self.files[entry.order] or {}
   local file, err = found[1], not found[1] and found[2]
@@ -123,15 +119,14 @@ local function read_file(self, entry)
     and self.folder .. "/" .. entry.path or entry.path)
 end
 
--- An order without a key is named by its path: as the file itself has it, or, as
--- it may be recorded, as it was given.
+-- An order without a key is named by its path, as the file system spells it; it may be
+-- recorded under the path that was given.
 local function name_by_path(entry)
   entry.key = entry.path and core.folded(entry.path)
   local given = entry.given or entry.path
   entry.other_key = given ~= entry.key and given or nil
 end
 
--- The names of an order: nothing that names it is known where it has a fault.
 local function read_names(self, entry, order)
   if order.path ~= nil then
     entry.path = read_path(self, entry, order.path)
@@ -157,12 +152,11 @@ local function read_names(self, entry, order)
   end
 end
 
--- Where another order is, for a message.
 local function place_of(entry)
   return entry.line and "line " .. entry.line or "order " .. entry.index
 end
 
--- Two orders of one name would be one, and two of one path one file.
+-- Two orders of one name would be one order, and two of one path one file.
 local function note_twins(self, entry)
   local name = entry.key and entry.key .. "\0" .. entry.take
   local twin = entry.file and self.by_file[entry.file]
@@ -217,7 +211,7 @@ local function add_all(entry, list, found)
   end
 end
 
--- The request of an order, for those who place it; nil where it has faults.
+-- The request of an order; nil if it has faults.
 local function read_params(self, entry, row)
   local context = self.context
   local warnings, err = validate.before_sending(context, entry.params,
@@ -268,7 +262,7 @@ local function read_entry(self, index, order)
   end
 end
 
--- By line, or by order; a fault of a line that is no order among them.
+-- In the order of the lines, or of the list.
 local function sorted(list)
   for index, one in ipairs(list) do
     one.place, one.turn = one.line or one.index or 0, index
@@ -285,10 +279,7 @@ local function sorted(list)
   return list
 end
 
---- The error of a list of which some orders cannot be placed.
--- @tparam table violations each with `index` or `line`, or both
--- @tparam string ending of the sentence
--- @treturn table err of kind validation
+-- The error of a list with violations; `ending` is the last part of its message.
 function _M.refused(violations, ending)
   local messages, most = {}, _M.policy.faults
   for index, one in ipairs(violations) do
@@ -324,22 +315,16 @@ local function read_all(self, list)
   return true
 end
 
---- Check a list of orders.
--- @tparam table context of the client
--- @tparam table list of orders, see `client:enqueue`; or a manifest
--- @tparam table opts `label` (of orders that have none), `directory` (in which the
---   files will be, where that is known), `names_files` (true: orders without a path
---   get one that follows from their key)
--- @tparam ?function finish called with each entry and its request (see
---   `starvideos.provider.body`) for as long as there was no fault
--- @treturn ?table checked: `entries` in the order of the list, each with `index`,
---   `line` (of a manifest), `order` (as given), `params`, `path` (an absolute one
---   as that of the file itself, and how it was `given`), `key`, `take`, `label`,
---   and `price` or `unpriced` (why it has none) where the client has prices;
---   `warnings`, each with `index` and `line`; where it has prices also
---   `price`, of all, and `unpriced` (how many have none)
--- @treturn ?table err of kind validation; its `violations` name the faults of
---   all, each with `index`, `line` (of a manifest), `field`, `code`, `message`
+-- Check a list of orders, or a manifest. `opts`: `label` (of orders that have none),
+-- `directory` (of the files, if it is known), `names_files` (true: orders without a path
+-- get one that follows from their key). `finish` is called with each entry and its request
+-- as long as there is no fault.
+--
+-- Returns `entries`, each with `index`, `line` (of a manifest), `order`, `params`, `path`
+-- (and how an absolute one was `given`), `key`, `take`, `label`, and `price` or `unpriced`
+-- (why it has none) if the client has prices; `warnings` with `index` and `line`; `price`
+-- of all, and `unpriced` (how many have none). Or an err of kind validation, whose
+-- `violations` have `index`, `line`, `field`, `code`, `message`.
 function _M.check(context, list, opts, finish)
   local self = { context = context, options = opts, finish = finish,
     lines = list.lines, is_manifest = list.lines ~= nil,

@@ -1,7 +1,6 @@
---- Wait for every open order of the ledger and save its video, whichever run
--- placed it. Nothing is ordered here. What another worker has claimed is left to
--- that, and taken over where it ends before.
--- @module starvideos.fleet.resume
+-- Wait for every open order of the ledger and save its video, whichever run placed it.
+-- Nothing is ordered here. An order that another worker has claimed is taken over only if
+-- that worker ends before.
 
 local errors = require "starvideos.errors"
 local handle = require "starvideos.host.handle"
@@ -23,7 +22,7 @@ local PAGE = 1000
 local FIRST_LOOK, LAST_LOOK = 1, 15
 local LONG_SECONDS = 3600
 
--- Such orders that are looked at each time.
+-- How many of them are looked at each time.
 local LOOKS = 100
 
 -- For how long a task that the provider does not know is still queried.
@@ -72,8 +71,8 @@ local function fault_of(context, order)
   }
 end
 
--- With a wrong key every task looks unknown: such an order stays open, but not
--- every resume queries it for ever.
+-- With a wrong key every task looks unknown: such an order stays open, but is not queried
+-- for ever.
 local function missing_for_long(context, order)
   local since = order.missing_since
   local seconds = since and context.wall_clock() - since or 0
@@ -91,8 +90,8 @@ local function missing_for_long(context, order)
   }
 end
 
--- Why an open order cannot be waited for, as an err that says what to do; nil where
--- it can. With `missing` tasks are waited for that were not known for long.
+-- Why an open order cannot be waited for, as an err that says what to do; nil if it can.
+-- `missing`: also wait for a task that the provider has not known for long.
 local function cannot_wait(context, order, missing)
   return fault_of(context, order)
     or not missing and missing_for_long(context, order) or nil
@@ -113,7 +112,6 @@ local function finish(self, order, file, err)
   end
 end
 
--- One that this process waited for; nothing where it was taken for dead.
 local function conclude(self, one, file, err)
   if one.worker.is_over then
     return
@@ -126,7 +124,7 @@ local function conclude(self, one, file, err)
   end
 end
 
--- Finishes an order that was claimed at once, or waits for it.
+-- Finishes a claimed order at once if it is saved or cannot be, or waits for it.
 local function begin(self, order)
   local worker = self.heartbeat.worker
   local one = { order = order, worker = worker,
@@ -162,7 +160,6 @@ local function save(self, ended)
   end
 end
 
--- A wait has ended.
 local function take(self, ended)
   local one = self.open[ended.id]
   if not one or one.worker.is_over then
@@ -185,7 +182,7 @@ local function new_pool(self)
     end)
 end
 
--- What was to be waited for here is another's now.
+-- This worker was taken for dead: its orders are another's now.
 local function start_over(self)
   self.pool:stop()
   for _, one in pairs(self.open) do
@@ -198,7 +195,7 @@ local function start_over(self)
   self.heartbeat:wake "claim"
 end
 
--- Claims all that nobody else waits for, also what was ordered meanwhile.
+-- Claims all orders that nobody else waits for, also new ones.
 local function claim(self)
   local context = self.context
   local rows
@@ -243,7 +240,7 @@ local function of_another(self, order, row, err)
   end
 end
 
--- Looks at one order: whether nothing more is to be waited for.
+-- Looks at one order; true if nobody has to look at it again.
 local function look_at(self, order, is_late)
   local row, err = self.context.ledger:order(order.id)
   if not self.elsewhere[order.id] then
@@ -259,7 +256,7 @@ local function look_at(self, order, is_late)
   return false
 end
 
--- Looks which orders of other workers are done: at some of them in turn.
+-- Looks at some of the orders of other workers, in turn.
 local function look_elsewhere(self)
   local is_late = self.context.runtime:now() >= self.deadline
   local line = self.line
@@ -273,7 +270,6 @@ local function look_elsewhere(self)
   end
 end
 
--- Claims and looks until all is done.
 local function claim_all(self)
   local look, ok, why = FIRST_LOOK, true, nil
   claim(self)
@@ -290,7 +286,6 @@ local function claim_all(self)
   self.heartbeat:stop()
 end
 
--- What the end of the waits has left.
 local function finish_rest(self)
   local rest = {}
   for _, one in pairs(self.open) do
@@ -336,7 +331,6 @@ local function run(self)
   self.heartbeat.worker:retire()
 end
 
--- All open orders.
 local function list_of(context)
   local list, after = {}, nil
   repeat
@@ -381,11 +375,6 @@ local function new(context, options, list)
   }
 end
 
---- Wait for all that is open and save it.
--- @tparam table context of the client
--- @tparam table options see `client:resume`
--- @treturn ?table result
--- @treturn ?table err; of kind cancelled with `result`, as far as it came
 function _M.all(context, options)
   local list, err = list_of(context)
   if not list then

@@ -1,6 +1,4 @@
---- Where the video of an order goes, and saving it there: for all that waits for
--- many orders.
--- @module starvideos.fleet.saving
+-- Where the video of an order goes, and saving it there: for `work` and `resume`.
 
 local core = require "starvideos.core"
 local download = require "starvideos.order.download"
@@ -12,18 +10,18 @@ local targets = require "starvideos.order.target"
 
 local _M = {}
 
--- How many videos are downloaded at a time: more would only slow each other down,
--- and take connections from the waits.
+-- Videos that are downloaded at a time: more would only slow each other down, and take
+-- connections from the waits.
 local DOWNLOADS = 16
 
--- The same of targets that are looked at.
-local TARGETS = 64
+-- Coroutines of `each`.
+local SIDE_BY_SIDE = 64
 
 -- Seconds between looks at a file that another process is writing.
 local FIRST_LOOK, LAST_LOOK = 0.5, 8
 
--- The longest name that most file systems take, without what a download appends
--- (.part.json) and without the end that tells two shortened names apart.
+-- The longest name that most file systems take, less what a download appends
+-- (.part.json); and the end that tells two shortened names apart.
 local NAME_BYTES = 255 - #".part.json" - #".mp4"
 local END_BYTES = 33
 
@@ -37,8 +35,7 @@ local function name_of(order)
     .. (order.account and "." .. order.account or "")
 end
 
--- The path of a video whose order has none: the key with its take and account, or
--- the order's id, as far as a file name may hold it.
+-- The path of a video whose order has none: its name, as far as a file name may hold it.
 local function default_path(order, directory)
   local name = name_of(order)
   local safe = name:gsub("[^%w._-]", "_"):gsub("^%.", "_")
@@ -49,8 +46,8 @@ local function default_path(order, directory)
   return directory .. "/" .. safe .. ".mp4"
 end
 
--- The name below a folder of what is at a path of another machine: the order's
--- key where that is the end of the path, as of an order of the queue.
+-- What of a path of another machine is kept: the order's key, if an order of the queue
+-- was saved under it, or the file's name.
 local function name_below(order)
   local ending = "/" .. (order.key or "")
   if order.queued_at and #ending > 1
@@ -60,13 +57,9 @@ local function name_below(order)
   return order.path:match "[^/]*$"
 end
 
---- The path at which the video of an order is to be saved. A relative one leads
--- to the caller's folder. So does one of another machine, which may lead nowhere
--- on this one, if the caller names a folder.
--- @tparam table context of a client with a ledger
--- @tparam table order
--- @tparam table options `path` (function), `directory`
--- @treturn string
+-- The path at which the video of an order is to be saved. `options.path(order)` decides
+-- first. A relative path leads to `options.directory`; so does one of another machine, if
+-- the caller names a directory.
 function _M.path_of(context, order, options)
   local path = options.path and options.path(order)
   local directory = options.directory or "."
@@ -83,11 +76,7 @@ function _M.path_of(context, order, options)
   return order.path
 end
 
---- Make the folder of a path, where it is not there yet.
--- @tparam table runtime
--- @tparam string path of a file
--- @treturn ?boolean true
--- @treturn ?table err of kind io or cancelled
+-- Make the folder of a path; or nil and an err of kind io or cancelled.
 function _M.make_folder(runtime, path)
   local folder = paths.folder(path)
   if not folder then
@@ -105,8 +94,8 @@ function _M.make_folder(runtime, path)
   }
 end
 
--- What keeps an order of the queue, which others may have written, from being saved
--- outside of the folder of who saves it: by its path, or by a link on the way.
+-- The error of an order of the queue, which others may have written, whose path leads out
+-- of the caller's folder, if only through a link.
 local function outside(context, order, path, options)
   local directory = options.directory
   if not order.queued_at or options.any_path or options.path
@@ -131,13 +120,7 @@ local function outside(context, order, path, options)
     .. " (any_path, --any-path)"):format(path, directory or ".", file) }
 end
 
---- Make ready to save a video: its folder is made, where its order may go there.
--- @tparam table context
--- @tparam table order
--- @tparam string path
--- @tparam table options `directory`, `any_path`, `path`
--- @treturn ?boolean true
--- @treturn ?table err of kind io or cancelled
+-- Make the folder of a video, if its order may be saved there.
 function _M.prepare(context, order, path, options)
   local err = outside(context, order, path, options)
   if err then
@@ -163,14 +146,8 @@ local function name_machine(context, order, path, err)
   return err
 end
 
---- The file of an order that is there already, or why it cannot be written.
--- @tparam table context
--- @tparam table order
--- @tparam string path
--- @tparam table options `overwrite`
--- @treturn ?table file; nil where it is not there
--- @treturn ?table err
--- @treturn ?string where neither: the path of the file itself
+-- The file of an order if it is there already; nil and why it cannot be written; or
+-- nil, nil and the path of the file itself.
 function _M.look(context, order, path, options)
   local file = saved_file(context, order, path)
   if file then
@@ -220,17 +197,8 @@ local function not_saved_yet(order, task)
   }
 end
 
---- Save a video. Where another process is saving it, wait for that one, and save
--- it here if that one ends before.
--- @tparam table context
--- @tparam table order
--- @tparam string path
--- @tparam table task
--- @tparam table options `overwrite`, `stall_timeout`, `accept`; `directory`,
---   `any_path`, `path`
--- @tparam number deadline of that wait, the runtime's seconds
--- @treturn ?table file
--- @treturn ?table err
+-- Save a video. If another process is saving it, wait for that one until `deadline` (the
+-- runtime's seconds), and save it here if that one ends before.
 function _M.save(context, order, path, task, options, deadline)
   local runtime, pause = context.runtime, FIRST_LOOK
   local file, err = save(context, order, path, task, options)
@@ -249,10 +217,7 @@ function _M.save(context, order, path, task, options, deadline)
   return file, err
 end
 
---- The error of an order whose task is another's that is waited for.
--- @tparam table order
--- @tparam table other
--- @treturn table err
+-- The error of an order whose task another order has, too.
 function _M.shared(order, other)
   return errors.new { kind = "protocol", task_id = order.task_id,
     message = ("the provider gave the task %s to the order %s, and to %s before:"
@@ -260,10 +225,7 @@ function _M.shared(order, other)
       order.key or order.id, other.key or other.id) }
 end
 
---- Record that the provider does not know a task any more, where that is what a
--- wait ended with.
--- @tparam table context
--- @tparam table err of the wait
+-- Record that the provider does not know a task any more, if a wait ended with that.
 function _M.note_missing(context, err)
   if err.kind ~= "not_found" then
     return
@@ -274,10 +236,7 @@ function _M.note_missing(context, err)
   end
 end
 
---- Call a function with each of a list, some of them side by side.
--- @tparam table runtime
--- @tparam table list
--- @tparam function body
+-- Call a function with each of a list, some side by side.
 function _M.each(runtime, list, body)
   local position = 0
   local function worker()
@@ -287,13 +246,12 @@ function _M.each(runtime, list, body)
     end
   end
   local workers = {}
-  for index = 1, math.min(TARGETS, #list) do
+  for index = 1, math.min(SIDE_BY_SIDE, #list) do
     workers[index] = worker
   end
   runtime:gather(workers)
 end
 
--- Saves what is in a queue, until all of it is.
 local function save_all(queue)
   while queue.first <= queue.last do
     local ended = queue[queue.first]
@@ -304,10 +262,8 @@ local function save_all(queue)
   queue.running = queue.running - 1
 end
 
---- A queue of tasks whose videos are to be saved, a few at a time.
--- @tparam function also starts a coroutine beside the caller
--- @tparam function save_one gets what was added; may wait
--- @treturn function adds one
+-- A function that queues what `save_one` is to save, a few at a time; `also` starts a
+-- coroutine beside the caller.
 function _M.queue(also, save_one)
   local queue = { first = 1, last = 0, running = 0, save = save_one }
   return function(ended)
@@ -322,11 +278,8 @@ function _M.queue(also, save_one)
   end
 end
 
---- The options of the waits for many orders.
--- @tparam table options of the caller
--- @tparam function find returns by a task's id what has its `order`, if it is
---   still waited for
--- @treturn table see `starvideos.wait`
+-- The options of `starvideos.wait` for many orders; `find` has the `order` of a task's id
+-- as long as it is waited for.
 function _M.wait_options(options, find)
   local progress = options.on_progress
   return {

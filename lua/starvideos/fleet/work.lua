@@ -1,9 +1,8 @@
---- Work off the queue of the ledger: claim orders, send them, wait for them and
+-- Work off the queue of the ledger: claim orders, send them, wait for them and
 -- save their videos, beside any number of other workers.
 --
 -- One coroutine sends heartbeats, one claims; each order has one while it is sent;
 -- all waits are one heap, and a few coroutines save what is completed.
--- @module starvideos.fleet.work
 
 local claimed_order = require "starvideos.fleet.claimed_order"
 local errors = require "starvideos.errors"
@@ -12,8 +11,7 @@ local workers = require "starvideos.fleet.worker"
 
 local _M = {}
 
---- In seconds unless said otherwise.
--- @table policy
+-- In seconds unless said otherwise.
 _M.policy = {
   claims = 64, -- orders at a time
   page = 1000, -- accepted orders taken over at a time
@@ -22,7 +20,7 @@ _M.policy = {
   look_share = 0.1, -- of a worker in that
 }
 
--- It was taken for dead: what it had is another's.
+-- The worker was taken for dead: its orders are another's now.
 local function start_over(self)
   if self.pool then
     self.pool:stop()
@@ -70,7 +68,7 @@ local function claim_open(self)
   return rows and begin_all(self, rows)
 end
 
--- More with every claim of which everything could be sent.
+-- Doubles what it claims whenever it got all that it asked for.
 local function claim_queued(self)
   local free = (self.options.claims or _M.policy.claims) - self.heartbeat.worker.count
   if self.halted or free <= 0
@@ -94,7 +92,7 @@ local function sum_of(left)
   return sum
 end
 
--- Whether there is nothing more to do, and the error why not all is done.
+-- Whether there is nothing more to do, and why not all is done.
 local function is_done(self, left)
   local sum = sum_of(left)
   if sum <= self.gave_up_count then
@@ -111,7 +109,7 @@ local function is_done(self, left)
   return why ~= nil, why
 end
 
--- Whether this run ends; sets why.
+-- Whether this run ends; sets its `failure`.
 local function is_over(self)
   if self.failure then
     return true
@@ -135,8 +133,8 @@ local function is_over(self)
   return done
 end
 
--- Seconds until the next look: when a limit may be lifted, or now and then. The
--- more workers look, the less often each does.
+-- Seconds until the next look at the queue: the more workers look, the less often each
+-- does.
 local function until_next_look(self)
   local limits = _M.policy
   local look = math.min(math.max(limits.look,
@@ -171,7 +169,7 @@ local function claim_all(self)
   self.heartbeat:stop()
 end
 
--- What a program may do to a worker while it works.
+-- What `on_begin` gets.
 local function control_of(self)
   return {
     wake = function()
@@ -214,7 +212,6 @@ local function stopped(self)
   }
 end
 
--- Counts what is left, and ends.
 local function conclude(self)
   local left = self.heartbeat.worker.ledger:left(self.heartbeat.worker.where)
   self.result.left = left and sum_of(left) or self.result.left
@@ -228,11 +225,7 @@ local function conclude(self)
   return self.result
 end
 
---- Work off the queue.
--- @tparam table context of a client with a ledger
--- @tparam table options see `client:work`
--- @treturn ?table result
--- @treturn ?table err; with `result`, as far as it came
+-- The result, or nil and an err with the `result` so far.
 function _M.run(context, options)
   context = setmetatable({ ledger = context.ledger:with {
     serves_all = options.accounts == "any",

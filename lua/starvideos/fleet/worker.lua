@@ -1,9 +1,7 @@
---- A worker: its place among those of a ledger, and the orders that it has claimed,
--- which nobody else sends, waits for or saves. One whose heartbeat is late does
--- nothing until it has another one; one that was taken for dead is over, and changes
--- nothing any more. Its heartbeat takes another place then, and wakes the coroutines
--- that wait beside it.
--- @classmod starvideos.fleet.worker
+-- A worker: its place among those of a ledger, and the orders that it has claimed, which
+-- nobody else sends, waits for or saves. If its heartbeat is late it does nothing until the
+-- next one; if it was taken for dead it changes nothing any more. Its heartbeat takes
+-- another place then, and wakes the coroutines that wait beside it.
 
 local errors = require "starvideos.errors"
 local listener = require "starvideos.base.listener"
@@ -12,8 +10,7 @@ local workers = require "starvideos.ledger.workers"
 
 local _M = {}
 
---- In seconds.
--- @table policy
+-- In seconds.
 _M.policy = {
   heartbeat = workers.policy.heartbeat, -- between two
   retry = 3, -- after one that failed
@@ -45,14 +42,13 @@ local function notice_fork(self)
   return self.is_over
 end
 
---- Whether it may send and poll: others cannot have taken it for dead.
--- @treturn boolean
+-- Whether it may send and poll: others cannot have taken it for dead.
 function Worker:may_act()
   return not notice_fork(self)
     and self.context.boottime() < self.beat_at + _M.policy.late
 end
 
--- Tells that another's 429 has lowered the rate, and that it is whole again.
+-- Tells that a 429 of another worker has lowered the rate, and when it is whole again.
 local function tell_rate(self, factor, rate)
   local state = factor < self.factor and "lowered"
     or factor == 1 and self.factor < 1 and "raised"
@@ -65,7 +61,7 @@ local function tell_rate(self, factor, rate)
   end
 end
 
--- The share of a limit is less already after a 429.
+-- The share of a rate limit contains the factor of a 429 already.
 local function obey(self, pulse)
   local limiter, now = self.limiter, self.context.runtime:now()
   local factor = pulse.factor or 1
@@ -78,15 +74,14 @@ local function obey(self, pulse)
   tell_rate(self, factor, rate)
 end
 
--- A claim that came late to the server, or was made twice, gave it orders that it
--- knows nothing of. One such count may be that of a moment.
+-- A claim that reached the server late or twice gave it orders it does not know of. One
+-- such count may be a coincidence of two moments.
 local function compare(self, claimed)
   local has_more = claimed > self.count + #self.unreleased
   self.is_uncertain = self.is_uncertain or has_more and self.had_more
   self.had_more = has_more
 end
 
--- Hands back what could not be handed back before.
 local function release_rest(self)
   local list = self.unreleased
   self.unreleased = {}
@@ -103,10 +98,8 @@ local function report_limited(self)
   end
 end
 
---- Send a heartbeat; and tell the others of a 429.
--- @tparam[opt] boolean is_draining whether it claims nothing more
--- @treturn ?boolean true
--- @treturn ?table err; with `fenced` where it is over
+-- Send a heartbeat, and tell the others of a 429. `is_draining`: it claims nothing more.
+-- True; or nil and an err, `fenced` if the worker was taken for dead.
 function Worker:beat(is_draining)
   if notice_fork(self) then
     return workers.fenced()
@@ -129,7 +122,7 @@ function Worker:beat(is_draining)
   return nil, err
 end
 
--- Forgets that orders are still to be handed back: it has claimed them again.
+-- Forgets that orders are still to be handed back, because it claimed them again.
 local function keep(self, rows)
   local claimed = {}
   for _, row in ipairs(self.unreleased[1] and rows or {}) do
@@ -142,7 +135,7 @@ local function keep(self, rows)
   end
 end
 
--- Those of a list that it does not have yet; each is its own from now on.
+-- The rows that are new to it.
 local function adopt(self, rows)
   keep(self, rows)
   local list = {}
@@ -155,10 +148,10 @@ local function adopt(self, rows)
   return list
 end
 
--- The states of an order with which a worker has something to do.
+-- The states of an order that a worker goes on with.
 local is_to_do = { queued = true, accepted = true, completed = true }
 
--- What the ledger knows it has claimed though the answer was lost.
+-- What it has claimed though the answer was lost.
 local function recover(self)
   local rows, err = self.ledger:claim { what = "mine" }
   if not rows then
@@ -177,11 +170,7 @@ local function recover(self)
   return list
 end
 
---- Claim orders.
--- @tparam string what `queued`, `open` or `any`; see `starvideos.ledger.queue`
--- @tparam number count at most
--- @treturn ?table rows
--- @treturn ?table err
+-- Claim at most `count` orders: `queued`, `open` or `any`, see `starvideos.ledger.queue`.
 function Worker:claim(what, count)
   local rows, err
   if notice_fork(self) then
@@ -196,17 +185,13 @@ function Worker:claim(what, count)
   return rows and adopt(self, rows), err
 end
 
---- It has nothing more to do with an order.
--- @tparam string id the order's
 function Worker:forget(id)
   if self.claims[id] then
     self.claims[id], self.count = nil, self.count - 1
   end
 end
 
---- Hand an order back.
--- @tparam string id the order's
--- @tparam[opt] number not_before Unix seconds, before which no worker claims it
+-- Hand an order back; no worker claims it before `not_before` (Unix seconds).
 function Worker:release(id, not_before)
   self:forget(id)
   if notice_fork(self) then
@@ -218,7 +203,7 @@ function Worker:release(id, not_before)
   end
 end
 
---- It ends: all that it has claimed is free.
+-- End: all that it has claimed is free.
 function Worker:retire()
   self.limiter:share(self.context.runtime:now(), nil)
   if not notice_fork(self) then
@@ -228,7 +213,7 @@ function Worker:retire()
   end
 end
 
---- Say that it claims nothing more, and finishes what is on the wire.
+-- Say that it claims nothing more and finishes what is on the wire.
 function Worker:drain()
   if self.is_over then
     return
@@ -237,16 +222,15 @@ function Worker:drain()
   self:beat(true)
 end
 
---- The error of what a worker that is late, or over, must not do.
--- @treturn table err
+-- The error of what a late worker must not do.
 function _M.late()
   return errors.new { kind = "ledger", fenced = true, message = "the heartbeat of"
     .. " this worker is late, so that others may take its orders; nothing was"
     .. " sent, and nothing was bought" }
 end
 
--- Adds a worker to those of the ledger; its `context` is to be used for all it
--- does, and `on_limited` is called where the provider has answered 429.
+-- Adds a worker to those of the ledger. All it does uses its `context`; `on_limited` is
+-- called when the provider answers 429.
 local function new_worker(context, on_limited)
   local began = context.boottime()
   local where = { base_url = context.base_url,
@@ -274,11 +258,7 @@ end
 local Heartbeat = {}
 Heartbeat.__index = Heartbeat
 
---- Sleep until `wake`: what happened before counts, too.
--- @tparam string name of the sleeper, of which there is one
--- @tparam number seconds
--- @treturn ?boolean true
--- @treturn ?string as of the runtime's `sleep`
+-- Sleep until `wake`, also one that came before. A name has one sleeper.
 function Heartbeat:sleep_until_woken(name, seconds)
   local runtime = self.context.runtime
   local who = runtime:waiter()
@@ -296,8 +276,7 @@ function Heartbeat:sleep_until_woken(name, seconds)
   return ok, why
 end
 
---- Wake a sleeper, or keep it from sleeping.
--- @tparam string name
+-- Wake a sleeper, or keep it from sleeping.
 function Heartbeat:wake(name)
   self.news[name] = true
   if self.sleeping[name] then
@@ -319,8 +298,6 @@ local function register(self)
   return worker and true, err
 end
 
---- Send a heartbeat.
--- @treturn ?boolean true
 function Heartbeat:beat()
   local worker = self.worker
   self.beaten = worker.count
@@ -332,17 +309,15 @@ function Heartbeat:beat()
   return ok
 end
 
---- Send one soon where the worker has got many orders: for its share of the polls.
+-- Send a heartbeat soon if the worker got many orders, for its share of the polls.
 function Heartbeat:grow()
   if self.worker.count > 2 * self.beaten + 5 then
     self:wake "beat"
   end
 end
 
---- Send heartbeats until `stop`, or until the caller's waits are to end.
--- @tparam ?boolean alive whether the last one was sent
--- @tparam function beat sends one, as `beat` does
--- @treturn ?string why the waits are to end
+-- Send heartbeats until `stop`, or until the caller's waits are to end: then why.
+-- `alive`: whether the last one was sent.
 function Heartbeat:run(alive, beat)
   while not self.is_ending do
     local pause = _M.policy[alive and "heartbeat" or "retry"]
@@ -357,18 +332,13 @@ function Heartbeat:run(alive, beat)
   end
 end
 
---- Send no more heartbeats.
 function Heartbeat:stop()
   self.is_ending = true
   self:wake "beat"
 end
 
---- Take a place among the workers.
--- @tparam table context of a client with a ledger
--- @tparam function on_fenced called with the worker that was taken for dead, when
---   there is another one
--- @treturn ?table heartbeat, with `worker`
--- @treturn ?table err
+-- A heartbeat with its `worker`. `on_fenced` is called with a worker that was taken for
+-- dead, once there is another one.
 function _M.new(context, on_fenced)
   local self = setmetatable({ context = context, on_fenced = on_fenced,
     beaten = 0, is_ending = false, news = {}, sleeping = {} }, Heartbeat)
