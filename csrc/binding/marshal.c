@@ -107,18 +107,6 @@ static void push_text(lua_State *L, const char **from) {
   *from += size;
 }
 
-static void push_number(lua_State *L, const char **from) {
-  lua_Number number;
-  get(from, &number, sizeof number);
-  lua_pushnumber(L, number);
-}
-
-static void push_integer(lua_State *L, const char **from) {
-  lua_Integer integer;
-  get(from, &integer, sizeof integer);
-  lua_pushinteger(L, integer);
-}
-
 static void push_value(lua_State *L, const char **from);
 
 static void push_table(lua_State *L, const char **from) {
@@ -133,6 +121,8 @@ static void push_table(lua_State *L, const char **from) {
 }
 
 static void push_value(lua_State *L, const char **from) {
+  lua_Number number;
+  lua_Integer integer;
   switch (*(*from)++) {
     case NIL:
       lua_pushnil(L);
@@ -144,10 +134,12 @@ static void push_value(lua_State *L, const char **from) {
       lua_pushboolean(L, 0);
       break;
     case NUMBER:
-      push_number(L, from);
+      get(from, &number, sizeof number);
+      lua_pushnumber(L, number);
       break;
     case INTEGER:
-      push_integer(L, from);
+      get(from, &integer, sizeof integer);
+      lua_pushinteger(L, integer);
       break;
     case TEXT:
       push_text(L, from);

@@ -36,17 +36,42 @@ SV_DOES(begin_hangup, sv_hangup_begin)
 SV_DOES(end_hangup, sv_hangup_end)
 SV_DOES(fill_descriptors, sv_descriptor_fill_standard)
 
-/* Seconds of a clock: of Unix time with a fraction, which os.time() leaves out;
-** of one that only goes forward; and of one that goes on in the machine's sleep. */
-#define SV_TELLS(name, function)           \
+/* What gives one value. */
+#define SV_GIVES(name, push, value)        \
   static int system_##name(lua_State *L) { \
-    lua_pushnumber(L, function());         \
+    push(L, value);                        \
     return 1;                              \
   }
 
-SV_TELLS(time, sv_time)
-SV_TELLS(now, sv_now)
-SV_TELLS(boottime, sv_boottime)
+/* Seconds of a clock: of Unix time with a fraction, which os.time() leaves out;
+** of one that only goes forward; and of one that goes on in the machine's sleep. */
+SV_GIVES(time, lua_pushnumber, sv_time())
+SV_GIVES(now, lua_pushnumber, sv_now())
+SV_GIVES(boottime, lua_pushnumber, sv_boottime())
+
+/* process_id() -> number. What was opened before a fork is another's after. */
+SV_GIVES(process_id, lua_pushinteger, (lua_Integer)sv_process_id())
+
+/* system() -> "posix" or "windows": by whose rules paths are written. */
+SV_GIVES(system, lua_pushstring, sv_path_system())
+
+/* is_terminal(descriptor) -> whether it leads to one: 0, 1 or 2. */
+SV_GIVES(is_terminal, lua_pushboolean,
+         sv_terminal_is((int)luaL_checknumber(L, 1)))
+
+/* can_ask() -> whether there is a person at a terminal of this program's. */
+SV_GIVES(can_ask, lua_pushboolean, sv_terminal_can_ask())
+
+/* hangup_came() -> boolean: see signals.h. */
+SV_GIVES(hangup_came, lua_pushboolean, sv_hangup_came())
+
+/* kind(path) -> "file", "directory" or "other", or nil where there is none. */
+SV_GIVES(kind, lua_pushstring, sv_file_kind(luaL_checkstring(L, 1)))
+
+/* is_private(host) -> whether that of a URL is an address of this machine or of a
+** private network, or localhost. Looks no name up. */
+SV_GIVES(is_private, lua_pushboolean,
+         sv_host_is_private(luaL_checkstring(L, 1)))
 
 /* nil, why and the errno. */
 static int failed(lua_State *L, int problem) {
@@ -54,12 +79,6 @@ static int failed(lua_State *L, int problem) {
   lua_pushstring(L, sv_file_problem(problem));
   lua_pushinteger(L, problem);
   return 3;
-}
-
-/* process_id() -> number. What was opened before a fork is another's after. */
-static int system_process_id(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)sv_process_id());
-  return 1;
 }
 
 /* That of a process; -1 of what is none. */
@@ -149,12 +168,6 @@ static int system_directory(lua_State *L) {
   return 1;
 }
 
-/* system() -> "posix" or "windows": by whose rules paths are written. */
-static int system_system(lua_State *L) {
-  lua_pushstring(L, sv_path_system());
-  return 1;
-}
-
 /* absolute(path) -> the path from the root on, one text for each file; nil where
 ** it is too long. */
 static int system_absolute(lua_State *L) {
@@ -237,12 +250,6 @@ static int system_terminal_size(lua_State *L) {
   return 2;
 }
 
-/* is_terminal(descriptor) -> whether it leads to one: 0, 1 or 2. */
-static int system_is_terminal(lua_State *L) {
-  lua_pushboolean(L, sv_terminal_is((int)luaL_checknumber(L, 1)));
-  return 1;
-}
-
 /* write_terminal(descriptor, text) -> true, or nil and why. */
 static int system_write_terminal(lua_State *L) {
   size_t size;
@@ -252,12 +259,6 @@ static int system_write_terminal(lua_State *L) {
     return failed(L, problem);
   }
   lua_pushboolean(L, 1);
-  return 1;
-}
-
-/* can_ask() -> whether there is a person at a terminal of this program's. */
-static int system_can_ask(lua_State *L) {
-  lua_pushboolean(L, sv_terminal_can_ask());
   return 1;
 }
 
@@ -325,31 +326,12 @@ static int system_termination_came(lua_State *L) {
   return 1;
 }
 
-/* hangup_came() -> boolean: see signals.h. */
-static int system_hangup_came(lua_State *L) {
-  lua_pushboolean(L, sv_hangup_came());
-  return 1;
-}
-
-/* kind(path) -> "file", "directory" or "other", or nil where there is none. */
-static int system_kind(lua_State *L) {
-  lua_pushstring(L, sv_file_kind(luaL_checkstring(L, 1)));
-  return 1;
-}
-
 /* is_loopback(host) -> whether the host of a URL is this machine; none is with
 ** a NUL in it, which would hide the rest. */
 static int system_is_loopback(lua_State *L) {
   size_t size;
   const char *host = luaL_checklstring(L, 1, &size);
   lua_pushboolean(L, strlen(host) == size && sv_address_is_loopback(host));
-  return 1;
-}
-
-/* is_private(host) -> whether that of a URL is an address of this machine or of a
-** private network, or localhost. Looks no name up. */
-static int system_is_private(lua_State *L) {
-  lua_pushboolean(L, sv_host_is_private(luaL_checkstring(L, 1)));
   return 1;
 }
 

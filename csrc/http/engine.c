@@ -308,8 +308,7 @@ void sv_transfer_cancel(sv_transfer *t) {
     take_out(&engine->queue, t);
     end_unsent(engine, t);
   } else if (t->stage == SV_RUNNING) {
-    t->outcome.reason = SV_REASON_CANCELLED;
-    strcpy(t->outcome.message, "cancelled");
+    sv_outcome_say(&t->outcome, SV_REASON_CANCELLED, "cancelled");
     finish(engine, t, CURLE_ABORTED_BY_CALLBACK);
   }
 }
@@ -359,8 +358,7 @@ static bool in_time(sv_transfer *t, double now, double *next) {
   limit += GRACE_SECONDS;
   *next = limit < *next ? limit : *next;
   if (now >= limit) {
-    t->outcome.reason = SV_REASON_TIMEOUT;
-    strcpy(t->outcome.message, message);
+    sv_outcome_say(&t->outcome, SV_REASON_TIMEOUT, "%s", message);
   }
   return now < limit;
 }

@@ -76,7 +76,9 @@ bool sv_utf8_count(const char *text, size_t length, size_t *count) {
   return true;
 }
 
-bool sv_is_blank_point(uint32_t point) {
+/* Whether a code point shows nothing: Unicode's White_Space, the control
+** characters and the zero-width ones. */
+static bool is_blank_point(uint32_t point) {
   static const struct {
     uint32_t first, last;
   } blanks[] = {
@@ -92,12 +94,13 @@ bool sv_is_blank_point(uint32_t point) {
   return false;
 }
 
-bool sv_is_blank(const char *text, size_t length) {
+/* Whether text is well-formed, and each of its code points is blank, or none is. */
+static bool is_all(const char *text, size_t length, bool blank) {
   size_t at = 0;
   while (at < length) {
     uint32_t point;
     size_t step = sv_utf8_next(text + at, length - at, &point);
-    if (step == 0 || !sv_is_blank_point(point)) {
+    if (step == 0 || is_blank_point(point) != blank) {
       return false;
     }
     at += step;
@@ -105,12 +108,16 @@ bool sv_is_blank(const char *text, size_t length) {
   return true;
 }
 
+bool sv_is_blank(const char *text, size_t length) {
+  return is_all(text, length, true);
+}
+
 const char *sv_show(char out[SV_SHOWN], const char *text, size_t length) {
   size_t at = 0, used = 0;
   while (at < length) {
     uint32_t point = 0;
     size_t step = sv_utf8_next(text + at, length - at, &point);
-    bool plain = step > 0 && (point == ' ' || !sv_is_blank_point(point));
+    bool plain = step > 0 && (point == ' ' || !is_blank_point(point));
     size_t room = plain ? step : 4;
     if (used + room > SHOWN_BYTES) {
       memcpy(out + used, "...", 4);
@@ -251,22 +258,9 @@ static bool has_host(const char *text, size_t length) {
   return start < end && text[start] != ':';
 }
 
-static bool is_unbroken(const char *text, size_t length) {
-  size_t at = 0;
-  while (at < length) {
-    uint32_t point;
-    size_t step = sv_utf8_next(text + at, length - at, &point);
-    if (step == 0 || sv_is_blank_point(point)) {
-      return false;
-    }
-    at += step;
-  }
-  return true;
-}
-
 bool sv_is_url(const char *text, size_t length) {
   size_t scheme = scheme_length(text, length);
-  return scheme > 0 && is_unbroken(text, length) &&
+  return scheme > 0 && is_all(text, length, false) &&
          has_host(text + scheme, length - scheme);
 }
 

@@ -21,10 +21,6 @@ size_t sv_utf8_next(const char *at, size_t left, uint32_t *point);
 ** in bytes of the first fault. */
 bool sv_utf8_count(const char *text, size_t length, size_t *count);
 
-/* Whether a code point shows nothing: Unicode's White_Space, the control
-** characters and the zero-width ones. */
-bool sv_is_blank_point(uint32_t point);
-
 /* Whether well-formed text shows nothing at all; true for "". */
 bool sv_is_blank(const char *text, size_t length);
 
