@@ -5,6 +5,7 @@
 
 local core = require "starvideos.core"
 local changes = require "starvideos.ledger.changes"
+local methods = require "starvideos.ledger.methods"
 local tasks = require "starvideos.ledger.tasks"
 local untold = require "starvideos.ledger.untold"
 
@@ -16,41 +17,9 @@ local TRIES = 3
 -- A failure that took longer has waited for a server: one wait is enough.
 local LONG_SECONDS = 1
 
--- What the provider has answered, or a file shows: no later call repeats it.
-local facts = { resolve = true, unsent = true, seen = true, downloaded = true }
-
-local ABANDONED = "its process had stopped waiting for the ledger"
-
 local function is_outage(result, problem)
   return result == nil and type(problem) == "table"
     and problem.kind == "ledger" and not problem.gone and not problem.fenced
-end
-
--- The row as it is where the database made the change and its answer was lost.
-local function submitted(row)
-  local after = {}
-  for name, value in pairs(row) do
-    after[name] = value
-  end
-  after.state = "submitting"
-  after.revision = (tonumber(row.revision) or 0) + 1
-  return after
-end
-
--- The request that undoes one: it names the revision that one made, so that it
--- changes nothing else.
-local undo_of = {}
-
-function undo_of.begin(caller, _, verdict, row)
-  return verdict == "send" and { "unsent", caller, row, ABANDONED } or nil
-end
-
-function undo_of.renew(caller, _, after)
-  return { "unsent", caller, after, ABANDONED }
-end
-
-function undo_of.submitting(caller, row, after)
-  return { "unsent", caller, after or submitted(row), ABANDONED }
 end
 
 local Actor = {}
@@ -102,23 +71,26 @@ local function enqueue(self, request)
   self.backlog[#self.backlog + 1] = request
 end
 
+-- The request that undoes one, if there is one.
+local function undo_of(request, result, problem)
+  local undo = methods[request[1]].undo
+  return undo and undo(request[2], request[3], result, problem)
+end
+
 -- Enqueues what a failed request needs: to be retried, or undone in case the
 -- database has made the change.
 local function recover(self, request, result, problem)
-  if not is_outage(result, problem) then
-    return
-  elseif facts[request[1]] then
-    enqueue(self, request)
-  elseif request[1] == "submitting" then
-    enqueue(self, undo_of.submitting(request[2], request[3]))
+  if is_outage(result, problem) then
+    local needed = methods[request[1]].retry and request or undo_of(request)
+    if needed then
+      enqueue(self, needed)
+    end
   end
 end
 
 local function finish(self, request, ...)
   local result, problem = ...
-  local undo = result and undo_of[request[1]]
-  self.undo_request = undo
-    and undo(request[2], request[3], result, problem) or nil
+  self.undo_request = result and undo_of(request, result, problem) or nil
   recover(self, request, result, problem)
   return ...
 end

@@ -9,14 +9,13 @@
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local errors = require "starvideos.errors"
-local fleet = require "starvideos.ledger.fleet"
 local event_outbox = require "starvideos.ledger.event_outbox"
 local owner = require "starvideos.ledger.owner"
 local locations = require "starvideos.ledger.location"
 local memory = require "starvideos.ledger.memory"
+local methods = require "starvideos.ledger.methods"
 local record = require "starvideos.ledger.record"
 local thread = require "starvideos.ledger.thread"
-local sighting = require "starvideos.ledger.sighting"
 
 local unpack = table.unpack or unpack
 
@@ -153,41 +152,31 @@ local function flush(self)
   return true
 end
 
--- While an order is on its way no listener is called: it might not come back.
-local on_its_way = { begin = true, submitting = true, renew = true,
-  hold = true }
-
 local function told(self, method, ...)
-  if self.hearing and not on_its_way[method] then
+  if self.hearing and not methods[method].silent then
     self.hearing:tell()
   end
   return ...
 end
 
--- What leads to a purchase.
-local begins = { begin = true, submitting = true }
-
---- Ask the orders. Nothing new is begun while the backlog cannot be written.
--- @tparam boolean with_held whether the caller looks at orders: it must see the
---   backlog, too, though the thread of another client would write that in a
---   moment. Otherwise a thread writes it later, and no caller waits for it
--- @tparam string method of the orders
--- @param ... its arguments
--- @return its results
-function Ledger:ask_with(with_held, method, ...)
+--- Ask the orders. Nothing new is begun while the backlog cannot be written. Where
+-- the caller looks at orders it must see the backlog, too, though the thread of
+-- another client would write that in a moment; otherwise a thread writes it later,
+-- and no caller waits for it.
+-- @tparam string method a row of `starvideos.ledger.methods`
+-- @param ... its completed arguments
+-- @return the two results of what it runs
+function Ledger:ask(method, ...)
+  local row = methods[method]
   local ok, err = true, nil
-  if self.orders or with_held or method == "begin" then
+  if self.orders or row.sees_held or method == "begin" then
     ok, err = flush(self)
   end
-  if not ok and begins[method] then
+  if not ok and row.buys then
     return received(nil, err)
   end
   return told(self, method, received(call(self, self, method,
-    caller_of(self, with_held), ...)))
-end
-
-local function ask(self, method, ...)
-  return self:ask_with(false, method, ...)
+    caller_of(self, row.sees_held), ...)))
 end
 
 -- Writes what must be recorded, now or as soon as the ledger can be written.
@@ -224,6 +213,14 @@ Ledger.machine = owner.host
 --- A path as it is kept; see `starvideos.ledger.record`.
 -- @function Ledger.path_of
 Ledger.path_of = record.path
+
+--- A name as it is kept; see `starvideos.ledger.record`.
+-- @function Ledger.name_of
+Ledger.name_of = record.name
+
+--- What was seen of a task; see `starvideos.ledger.record`.
+-- @function Ledger.seen_of
+Ledger.seen_of = record.seen
 
 --- The key of an order: the caller's, else the path of the file itself. Where many
 -- machines share a ledger the name of this one is before the path.
@@ -265,10 +262,10 @@ local function passed(self, row)
 end
 
 --- Record an order, or find the one that was placed under its key and take.
--- @tparam table wanted see `orders:begin`; without `id`, `account` and `machine`
+-- @tparam table wanted see `orders.begin`; without `id`, `account` and `machine`
 -- @tparam table holder of the order: it is held until the collector frees this
 --   table, or until `release`
--- @treturn ?string see `orders:begin`
+-- @treturn ?string see `orders.begin`
 -- @treturn table the order's row, or err of kind ledger
 function Ledger:begin(wanted, holder)
   wanted.id, wanted.account = self:new_id(), self.account
@@ -285,7 +282,7 @@ function Ledger:begin(wanted, holder)
   if name then
     naming[name] = holder
   end
-  local verdict, row = ask(self, "begin", wanted)
+  local verdict, row = self:ask("begin", wanted)
   sending[wanted.id] = nil
   if name then
     naming[name] = nil
@@ -347,21 +344,13 @@ end
 -- @treturn ?table row; nil where another process has claimed it
 -- @treturn ?table err
 function Ledger:submitting(row)
-  local after, err = ask(self, "submitting", row)
+  local after, err = self:ask("submitting", row)
   if after then
     passed(self, after)
   elseif self.hearing and err.kind == "limited" then
     self.hearing:limited(row, err, self.clock())
   end
   return after, err
-end
-
---- The order still waits for its turn to be sent.
--- @tparam table row
--- @treturn ?table row; nil where another process has claimed it
--- @treturn ?table err
-function Ledger:renew(row)
-  return ask(self, "renew", row)
 end
 
 --- The order was not accepted, that is certain. Where this cannot be written now
@@ -392,16 +381,12 @@ function Ledger:resolve(row, state, changes)
   return record_surely(self, "resolve", row, state, changes)
 end
 
-local function named(self, id, take, other)
-  return { id = record.name(id), other = other, take = take,
-    account = self.account }
-end
-
 local function look_up(self, id, take, other)
-  local name = named(self, id, take, other)
+  local name = { id = record.name(id), other = other, take = take,
+    account = self.account }
   self:recall { key = name.id, other_key = other, take = take,
     account = self.account }
-  return self:ask_with(true, "look_up", name)
+  return self:ask("look_up", name)
 end
 
 --- An order by its id, or by its key and take.
@@ -435,46 +420,6 @@ function Ledger:find(id, take)
   return self:placed { path = id, take = take }, err
 end
 
---- List the open orders, or all, oldest first. Those whose process ended are
--- recovered first.
--- @tparam number limit rows at most
--- @tparam ?string after id of the last order of the page before
--- @tparam ?boolean all
--- @treturn ?table rows
--- @treturn ?string|table where more may follow the `after` of the next page;
---   or err
-function Ledger:pending(limit, after, all)
-  return self:ask_with(true, "pending", limit, after, all)
-end
-
---- Dismiss an order; its take is spent. Or dismiss what came late for one that
--- has ended.
--- @tparam string id of the order, or its key
--- @tparam ?table options `take` (1, of a key), `force`: also one that was
---   bought and can still be had, or whose process was sending it and has a lease
---   that is over
--- @treturn ?table row
--- @treturn ?table err validation where it is being sent, or was bought
-function Ledger:dismiss(id, options)
-  options = options or {}
-  return self:ask_with(true, "dismiss", named(self, id, options.take),
-    options.force)
-end
-
---- Give an order of unknown outcome its task.
--- @tparam string id of the order, or its key
--- @tparam string task_id
--- @tparam[opt=1] number take of a key
--- @treturn ?table row
--- @treturn ?table err validation where its outcome is known
-function Ledger:adopt(id, task_id, take)
-  local row, err = self:ask_with(true, "adopt", named(self, id, take), task_id)
-  if row then
-    memory.remember(self.address, row, "accepted", { task_id = task_id })
-  end
-  return row, err
-end
-
 --- Record an order that the ledger has forgotten, of which its id and its task are
 -- all that is known.
 -- @tparam string id of the order
@@ -487,27 +432,42 @@ function Ledger:adopt_forgotten(id, task)
     "accepted", { task_id = task.id, task_created = task.created })
 end
 
---- Set the account of an order and of all other takes of its key.
--- @tparam string id of the order, or its key
--- @tparam string account
--- @tparam[opt=1] number take of a key
--- @treturn ?table row
--- @treturn ?table err validation where it has another, or is being sent
-function Ledger:label(id, account, take)
-  return self:ask_with(true, "label",
-    { id = record.name(id), take = take, account = "" }, record.name(account))
+--- The ledger for a worker that is for the orders of all accounts, or that does not
+-- mind failed tasks.
+-- @tparam table manner `serves_all`: what keeps its orders back is of all accounts;
+--   `tolerates`: failed tasks in a row do not halt the queue
+-- @treturn table ledger
+function Ledger:with(manner)
+  return setmetatable(manner, { __index = self })
 end
 
-for _, methods in ipairs { fleet, sighting, memory.methods } do
-  for name, method in pairs(methods) do
-    Ledger[name] = method
+for name, method in pairs(memory.methods) do
+  Ledger[name] = method
+end
+
+local function asked(self, name, ...)
+  local result, problem = self:ask(name, ...)
+  local after = methods[name].after
+  if after then
+    return after(self, result, problem, ...)
+  end
+  return result, problem
+end
+
+-- The other methods are rows of the table alone.
+for name, row in pairs(methods) do
+  Ledger[name] = Ledger[name] or function(self, ...)
+    if row.with then
+      return asked(self, name, row.with(self, ...))
+    end
+    return asked(self, name, ...)
   end
 end
 
 --- Why nobody else reads what is recorded here.
 -- @treturn ?table err, see `starvideos.ledger.store`; nil where others do
 function Ledger:lost()
-  local _, err = ask(self, "check_kept")
+  local _, err = self:ask("check_kept")
   return err and err.misplaced and err or nil
 end
 

@@ -143,11 +143,11 @@ end
 -- nothing changes. Returns the row as it is then, or nil and an err.
 local function write_back(self, memo)
   local changes = memo.changes or { error = LOST }
-  local row, err = self:ask_with(false, "resolve", memo.row,
+  local row, err = self:ask("resolve", memo.row,
     memo.state or "unknown", changes)
   if row and memo.file and row.state ~= "downloaded" then
-    self:ask_with(false, "downloaded", changes.task_id, memo.file, row.order_id)
-    row, err = self:ask_with(false, "of_task", changes.task_id, nil,
+    self:ask("downloaded", changes.task_id, memo.file, row.order_id)
+    row, err = self:ask("of_task", changes.task_id, nil,
       row.order_id)
   end
   return row, err
@@ -155,7 +155,7 @@ end
 
 --- Before an order is placed: make sure that the ledger knows the one that this
 -- process has sent under its key.
--- @tparam table wanted see `orders:begin`
+-- @tparam table wanted see `orders.begin`
 -- @treturn ?boolean true
 -- @treturn ?table err
 function _M.methods:recall(wanted)
@@ -224,12 +224,16 @@ function _M.methods:reconcile(rows)
   return list
 end
 
+--- Remember how the sending of an order ended; see `remember`.
+function _M.methods:remember(row, state, changes)
+  _M.remember(self.address, row, state, changes)
+end
+
 --- Remember where the video of a task was saved.
--- @tparam string base_url
 -- @tparam string task_id
--- @tparam table file as `orders:downloaded` gets it
-function _M.saved(base_url, task_id, file)
-  local memo = find("tasks", task_name(base_url, task_id))
+-- @tparam table file as `tasks.downloaded` gets it
+function _M.methods:remember_file(task_id, file)
+  local memo = find("tasks", task_name(self.base_url, task_id))
   if memo then
     memo.file = file
   end

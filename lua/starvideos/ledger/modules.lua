@@ -14,8 +14,9 @@ _M.names = { "DBI", "starvideos.provider.address", "starvideos.base.c_locale",
   "starvideos.base.json", "starvideos.base.redact", "starvideos.base.utf8" }
 for name in (
   "changes database executor history lease"
-  .. " limit_kinds limit_rows limit_settings limits location manual_changes orders"
-  .. " owner queue queue_stops requests restoration schema sessions states store tasks"
+  .. " limit_kinds limit_rows limit_settings limits location manual_changes methods"
+  .. " orders owner queue queue_stops requests restoration schema sessions states"
+  .. " store tasks"
   .. " transitions untold workers"
   ):gmatch "%S+" do
   _M.names[#_M.names + 1] = "starvideos.ledger." .. name

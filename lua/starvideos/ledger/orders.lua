@@ -128,7 +128,7 @@ end
 --- Record an order that is not there.
 -- @tparam table store
 -- @tparam table caller
--- @tparam table wanted see `orders:begin`
+-- @tparam table wanted see `orders.begin`
 -- @tparam string state `prepared`, held by the caller, or `staged`
 -- @tparam ?string batch that it is staged by
 -- @treturn ?table row; false where the key and take have been used meanwhile
@@ -176,7 +176,7 @@ end
 -- @tparam table store
 -- @tparam table caller
 -- @tparam table row
--- @tparam table wanted see `orders:begin`
+-- @tparam table wanted see `orders.begin`
 -- @tparam string batch
 -- @treturn ?table row; false where another process has changed it meanwhile
 -- @treturn ?table err
@@ -204,7 +204,7 @@ local verdicts = { unknown = "unknown", abandoned = "spent" }
 -- wanted under its key and take.
 -- @tparam table row
 -- @tparam table wanted
--- @treturn string verdict of `orders:begin`
+-- @treturn string verdict of `orders.begin`
 function _M.verdict_on(row, wanted)
   if differs(row, wanted) then
     return "conflict"
@@ -300,9 +300,17 @@ end
 --- Record an order, or find the one that was placed under its key and take.
 -- @tparam table store
 -- @tparam table caller
--- @tparam table wanted see `orders:begin`
--- @treturn ?string see `orders:begin`
--- @treturn table row, or err
+-- @tparam table wanted `id` (of a new order), `key` (or nil), `take`,
+--   `account` (empty for none), `model`, `params` (see
+--   `starvideos.ledger.record`), `base_url`, `path` and `machine` (or nil),
+--   `waited` (true: another process was seen sending it, so this call must not)
+-- @treturn ?string "send": the caller may send it; "known": it was accepted
+--   before; "busy": another process is sending it; "unsent": another process was,
+--   and it was not accepted; "unknown"; "spent": it was dismissed;
+--   "conflict": key and take name another order; "unlabelled": the key's
+--   orders have no account, this one has; "no_account": the other way round
+-- @treturn table the order's row, with `next_take` of its key; or err of kind
+--   ledger
 function _M.begin(store, caller, wanted)
   local _, failure = store:look()
   for _ = 1, transitions.ATTEMPTS do

@@ -186,9 +186,9 @@ end
 -- @tparam table store
 -- @tparam table caller
 -- @tparam string batch an id
--- @tparam table list of `wanted`, see `orders:begin`, each with a key, `endpoint`
+-- @tparam table list of `wanted`, see `orders.begin`, each with a key, `endpoint`
 --   and `body`
--- @treturn ?table for each `verdict` ("new", or one of `orders:begin`) and `row`
+-- @treturn ?table for each `verdict` ("new", or one of `orders.begin`) and `row`
 -- @treturn ?table err
 function _M.stage(store, caller, batch, list)
   return store:transaction(function()

@@ -148,6 +148,17 @@ function _M.task(row)
   }
 end
 
+--- What was seen of a task, as it is kept: it has ended, or its order was accepted.
+-- @tparam table task
+-- @treturn string id
+-- @treturn string state
+-- @treturn ?string why it failed
+function _M.seen(task)
+  local state = tasks.is_terminal(task) and task.status or "accepted"
+  local why = type(task.error) == "string" and redact.urls(task.error)
+  return task.id, state, why or nil
+end
+
 --- A text that a person gave as a name, as it is kept.
 -- @function _M.name
 _M.name = utf8.valid

@@ -212,7 +212,7 @@ end
 -- Decided in one transaction: of many attempts at the same time one is new.
 -- @tparam table store
 -- @tparam table caller
--- @tparam table wanted see `orders:begin`; with `endpoint`, `body`, `attempt`
+-- @tparam table wanted see `orders.begin`; with `endpoint`, `body`, `attempt`
 --   (0 for a first one) and, where the client numbers its attempts, `began` (Unix
 --   seconds)
 -- @tparam table terms of the caller: `open` (orders that have not ended) and

@@ -1,8 +1,9 @@
---- The orders: every decision about them, and the database that holds them.
+--- What becomes of an order that is sent, and of its task; and the object that
+-- answers all methods of a ledger, with the database that holds the orders.
 -- This may run on another thread than its callers, in a Lua state of its own: its
 -- arguments and results are plain data.
 --
--- The first argument of every method is the `caller`: `owner` (a name of
+-- The first argument of every such method is the `caller`: `owner` (a name of
 -- `starvideos.ledger.owner`), `worker` (the id of the worker that it is, if it is
 -- one), `tolerates` (whether failed tasks do not halt its queue), `base_url` and
 -- `account` (of its client; no account: it serves all), `now` (Unix
@@ -18,21 +19,14 @@
 -- @classmod starvideos.ledger.tasks
 
 local address = require "starvideos.provider.address"
-local manual_changes = require "starvideos.ledger.manual_changes"
-local queue_stops = require "starvideos.ledger.queue_stops"
-local history = require "starvideos.ledger.history"
+local methods = require "starvideos.ledger.methods"
 local schema = require "starvideos.ledger.schema"
-local limit_settings = require "starvideos.ledger.limit_settings"
 local changes = require "starvideos.ledger.changes"
-local orders = require "starvideos.ledger.orders"
 local queue = require "starvideos.ledger.queue"
-local requests = require "starvideos.ledger.requests"
 local restoration = require "starvideos.ledger.restoration"
-local sessions = require "starvideos.ledger.sessions"
 local states = require "starvideos.ledger.states"
 local transitions = require "starvideos.ledger.transitions"
 local stores = require "starvideos.ledger.store"
-local workers = require "starvideos.ledger.workers"
 
 local _M = {}
 
@@ -43,77 +37,60 @@ local ELSEWHERE = "the task %s was seen with another base URL or account than it
   .. " order was placed with (%s): it is the only order of that task, so it was"
   .. " taken for this one"
 
-local Orders = {}
-Orders.__index = Orders
-
---- Record an order, or find the one that was placed under its key and take.
--- @tparam table caller
--- @tparam table wanted `id` (of a new order), `key` (or nil), `take`,
---   `account` (empty for none), `model`, `params` (see
---   `starvideos.ledger.record`), `base_url`, `path` and `machine` (or nil),
---   `waited` (true: another process was seen sending it, so this call must not)
--- @treturn ?string "send": the caller may send it; "known": it was accepted
---   before; "busy": another process is sending it; "unsent": another process was,
---   and it was not accepted; "unknown"; "spent": it was dismissed;
---   "conflict": key and take name another order; "unlabelled": the key's
---   orders have no account, this one has; "no_account": the other way round
--- @treturn table the order's row, with `next_take` of its key; or err of kind
---   ledger
-function Orders:begin(caller, wanted)
-  return orders.begin(self.store, caller, wanted)
-end
-
 --- The order is about to be sent.
+-- @tparam table store
 -- @tparam table caller
 -- @tparam table row as `begin` gave it
 -- @treturn ?table row; nil where another process has claimed it
 -- @treturn ?table err
-function Orders:submitting(caller, row)
-  local is_there, misplaced = self.store:look()
+function _M.submitting(store, caller, row)
+  local is_there, misplaced = store:look()
   if not is_there then
     return nil, misplaced
   end
-  local after, err = self.store:transition(caller, row, "submitting", {
+  local after, err = store:transition(caller, row, "submitting", {
     attempts = (row.attempts or 0) + 1, owner = caller.owner,
-    lease = self.store.lease, error = false })
+    lease = store.lease, error = false })
   if after == false then
-    return nil, self.store:failure("written", "another process has claimed the"
+    return nil, store:failure("written", "another process has claimed the"
       .. " order " .. row.order_id)
   end
   return after, err
 end
 
 --- The order still waits for its turn to be sent: begin a new lease.
+-- @tparam table store
 -- @tparam table caller
 -- @tparam table row prepared
 -- @treturn ?table row; nil where another process has claimed it
 -- @treturn ?table err
-function Orders:renew(caller, row)
-  local is_there, misplaced = self.store:look()
+function _M.renew(store, caller, row)
+  local is_there, misplaced = store:look()
   if not is_there then
     return nil, misplaced
   end
-  local after, err = self.store:transition(caller, row, "prepared", { owner = caller.owner,
-    lease = self.store.lease })
+  local after, err = store:transition(caller, row, "prepared", { owner = caller.owner,
+    lease = store.lease })
   if after == false then
-    return nil, self.store:failure("written", "another process has claimed the"
+    return nil, store:failure("written", "another process has claimed the"
       .. " order " .. row.order_id)
   end
   return after, err
 end
 
 --- The order was not accepted, that is certain.
+-- @tparam table store
 -- @tparam table caller
 -- @tparam table row
 -- @tparam string why
 -- @tparam ?number pause seconds until the caller sends it again; nil: it does not
 -- @treturn ?table row
 -- @treturn ?table err
-function Orders:unsent(caller, row, why, pause)
+function _M.unsent(store, caller, row, why, pause)
   local state = row.queued_at and not pause and "queued" or "prepared"
-  local after, err = self.store:transition(caller, row, state, { error = why,
+  local after, err = store:transition(caller, row, state, { error = why,
     owner = pause and caller.owner or false,
-    lease = pause and pause + self.store.lease or false })
+    lease = pause and pause + store.lease or false })
   -- Another process that has taken it since may be sending it.
   return after == false and row or after, err
 end
@@ -161,8 +138,8 @@ local function note_shared(store, caller, row)
   end
 end
 
-local function resolve(self, caller, row, state, values)
-  local store, now, err = self.store, row, nil
+local function resolve(store, caller, row, state, values)
+  local now, err = row, nil
   if not row.revision then
     now, err = transitions.reload(store, row)
     if not now and not err.gone then
@@ -200,6 +177,7 @@ local function resolve(self, caller, row, state, values)
 end
 
 --- How the sending of an order ended.
+-- @tparam table store
 -- @tparam table caller
 -- @tparam table row as `submitting` gave it; without its revision where the database
 --   may have been put back since
@@ -209,17 +187,17 @@ end
 --   its own, and where the ledger had forgotten it, it was written back
 -- @treturn ?table err; with `gone` where it was refused and the ledger does not
 --   hold it any more, or where its file is one that nobody else reads (`misplaced`)
-function Orders:resolve(caller, row, state, values)
-  local after, err = resolve(self, caller, row, state, values)
+function _M.resolve(store, caller, row, state, values)
+  local after, err = resolve(store, caller, row, state, values)
   local kept, lost = true, nil
   if after and values.task_id then
-    note_shared(self.store, caller, after)
-    kept, lost = self.store:check_kept()
+    note_shared(store, caller, after)
+    kept, lost = store:check_kept()
   end
   if not kept then
     return nil, lost
   elseif after and after.queued_at and not to_be_sent[after.state] then
-    queue.drop_body(self.store, after) -- where that fails `archive` does it
+    queue.drop_body(store, after) -- where that fails `archive` does it
   end
   return after, err
 end
@@ -291,17 +269,17 @@ local function outcome_of(rows, err)
   return rows and (rows[1] and true or "none"), err
 end
 
-local function update_task(self, caller, rows, state, values)
+local function update_task(store, caller, rows, state, values)
   for _, row in ipairs(rows or {}) do
     local is_so = row.state == state and not values.path
     local ok, err = transitions.check_claim(caller, row)
     if not ok then
       return nil, err
     elseif states.allows(row.state, state) and not is_so then
-      ok, err = transitions.apply(self.store, caller, row, state, values)
-      note_elsewhere(self.store, caller, row)
+      ok, err = transitions.apply(store, caller, row, state, values)
+      note_elsewhere(store, caller, row)
     elseif row.missing_since then
-      ok, err = self.store:update(caller, row, { missing_since = false })
+      ok, err = store:update(caller, row, { missing_since = false })
     end
     if ok == nil then
       return nil, err
@@ -311,66 +289,70 @@ local function update_task(self, caller, rows, state, values)
 end
 
 --- A task was seen: it has ended, or the order it is of was accepted.
+-- @tparam table store
 -- @tparam table caller
 -- @tparam string id the task's
 -- @tparam string state accepted, completed, failed or cancelled
 -- @tparam ?string why it failed
 -- @treturn ?boolean|string true; "none" where the ledger has no order of it
 -- @treturn ?table err
-function Orders:seen(caller, id, state, why)
-  local rows, err = rows_of(self.store, caller, id)
+function _M.seen(store, caller, id, state, why)
+  local rows, err = rows_of(store, caller, id)
   if not rows then
     return nil, err
   end
-  return update_task(self, caller, rows, state, { error = why or false,
+  return update_task(store, caller, rows, state, { error = why or false,
     missing_since = false })
 end
 
-local function save(self, caller, state, id, file, order_id)
-  local rows, err = rows_of(self.store, caller, id, order_id)
+local function save(store, caller, state, id, file, order_id)
+  local rows, err = rows_of(store, caller, id, order_id)
   if not rows then
     return nil, err
   end
-  return update_task(self, caller, of_file(rows, file.path), state,
+  return update_task(store, caller, of_file(rows, file.path), state,
     { path = file.path, machine = file.machine, bytes = file.bytes,
       sha256 = file.sha256, missing_since = false })
 end
 
 --- The video of a task is on disk and about to be renamed: where the process ends
 -- during that, the next one recognises the file by what is recorded here.
+-- @tparam table store
 -- @tparam table caller
 -- @tparam string id the task's
 -- @tparam table file `path`, `machine`, `bytes`, `sha256`
 -- @tparam ?string order_id of the order that the file is of, where that is known
 -- @treturn ?boolean|string see `seen`
 -- @treturn ?table err
-function Orders:placing(caller, id, file, order_id)
-  return save(self, caller, "completed", id, file, order_id)
+function _M.placing(store, caller, id, file, order_id)
+  return save(store, caller, "completed", id, file, order_id)
 end
 
 --- The video of a task is on disk.
+-- @tparam table store
 -- @tparam table caller
 -- @tparam string id the task's
 -- @tparam table file `path`, `machine`, `bytes`, `sha256`
 -- @tparam ?string order_id see `placing`
 -- @treturn ?boolean|string see `seen`
 -- @treturn ?table err
-function Orders:downloaded(caller, id, file, order_id)
-  return save(self, caller, "downloaded", id, file, order_id)
+function _M.downloaded(store, caller, id, file, order_id)
+  return save(store, caller, "downloaded", id, file, order_id)
 end
 
 --- The provider does not know a task any more.
+-- @tparam table store
 -- @tparam table caller
 -- @tparam string id the task's
 -- @treturn ?boolean|string see `seen`
 -- @treturn ?table err
-function Orders:missing(caller, id)
-  local rows, err = rows_of(self.store, caller, id)
+function _M.missing(store, caller, id)
+  local rows, err = rows_of(store, caller, id)
   for _, row in ipairs(rows or {}) do
     local ok
     ok, err = transitions.check_claim(caller, row)
     if ok and not row.missing_since and states.is_open(row.state) then
-      ok, err = self.store:update(caller, row, { missing_since = caller.now })
+      ok, err = store:update(caller, row, { missing_since = caller.now })
     end
     if ok == nil then
       return nil, err
@@ -380,6 +362,7 @@ function Orders:missing(caller, id)
 end
 
 --- The order of a task.
+-- @tparam table store
 -- @tparam table caller
 -- @tparam string id the task's
 -- @tparam ?string path of a file that is to be its video's
@@ -387,14 +370,15 @@ end
 -- @tparam ?boolean strictly whether one of another provider or account is none
 -- @treturn ?table row; nil where there is none
 -- @treturn ?table err
-function Orders:of_task(caller, id, path, order_id, strictly)
-  local rows, err = rows_of(self.store, caller, id, order_id)
+function _M.of_task(store, caller, id, path, order_id, strictly)
+  local rows, err = rows_of(store, caller, id, order_id)
   local row = rows and (path and of_file(rows, path) or rows)[1]
   return row and (not strictly or is_of(caller, row)) and row or nil, err
 end
 
 --- List the open orders, or all, oldest first. Those whose process ended are
 -- recovered first.
+-- @tparam table store
 -- @tparam table caller
 -- @tparam number limit rows at most
 -- @tparam ?string after id of the last order of the page before
@@ -402,14 +386,14 @@ end
 -- @treturn ?table rows
 -- @treturn ?string|table where more may follow the `after` of the next page;
 --   or err
-function Orders:pending(caller, limit, after, all)
-  local page, err = self.store:list(all and "all" or "open", limit, after)
+function _M.pending(store, caller, limit, after, all)
+  local page, err = store:list(all and "all" or "open", limit, after)
   if not page then
     return nil, err
   end
   local rows = {}
   for _, row in ipairs(page) do
-    row, err = transitions.recover_listed(self.store, caller, row)
+    row, err = transitions.recover_listed(store, caller, row)
     if not row then
       return nil, err
     elseif all or row.late_tasks or states.is_open(row.state) then
@@ -419,45 +403,32 @@ function Orders:pending(caller, limit, after, all)
   return rows, #page == limit and page[limit].order_id or nil
 end
 
--- `look_up`, `dismiss`, `adopt` and `label`, each with the `caller` first.
-for name, decide in pairs(manual_changes) do
-  Orders[name] = function(self, ...)
-    return decide(self.store, ...)
-  end
-end
-
--- Each with the `caller` first.
-for name, act in pairs { stage = queue.stage, enqueue_staged = queue.enqueue,
-  unstage = queue.unstage, claim = queue.claim, unclaim = queue.unclaim,
-  left = queue.left, heartbeat = queue.heartbeat, register = workers.register,
-  retire = workers.retire, set_limits = limit_settings.set,
-  limits = limit_settings.list, gates = queue_stops.list,
-  probe = queue_stops.probe, hold = queue_stops.hold, halt = queue_stops.halt,
-  suspect = queue_stops.suspect, continue = queue_stops.continue, pulse = queue_stops.pulse,
-  history = history.list, states = history.states, status = history.status,
-  archive = history.archive, admit = requests.admit, requests = requests.list,
-  usage = requests.usage, delete_request = requests.delete,
-  removed = requests.removed, begin_session = sessions.begin,
-  has_session = sessions.has, end_session = sessions.finish } do
-  Orders[name] = function(self, ...)
-    return act(self.store, ...)
-  end
-end
-
 --- Whether what is recorded can be read by others; see `starvideos.ledger.store`.
 -- @treturn ?boolean true
 -- @treturn ?table err
-function Orders:check_kept()
-  return self.store:check_kept()
+function _M.check_kept(store)
+  return store:check_kept()
 end
 
 --- Copy a ledger in a file while others use it.
+-- @tparam table store
 -- @tparam table _ caller
 -- @tparam string path of the copy, which must not be there
 -- @treturn ?boolean true
 -- @treturn ?table err
-function Orders:backup(_, path)
-  return self.store:copy_to(path)
+function _M.backup(store, _, path)
+  return store:copy_to(path)
+end
+
+local Orders = {}
+Orders.__index = Orders
+
+for name, row in pairs(methods) do
+  local module, run = row.run:match "^(.*)%.(.*)$"
+  local functions = module == "tasks" and _M or require("starvideos.ledger." .. module)
+  Orders[name] = function(self, ...)
+    return functions[run](self.store, ...)
+  end
 end
 
 --- Close the connection.
@@ -465,10 +436,11 @@ function Orders:close()
   self.store:close()
 end
 
---- The orders; nothing is opened before it is needed.
+--- What answers a ledger's methods; nothing is opened before it is needed.
 -- @tparam table options plain data: `address` (absolute path of a SQLite file,
 --   or a `postgres://` URL), `fsync`, `lease` (seconds that an order is held)
--- @treturn table orders
+-- @treturn table orders: the methods of `starvideos.ledger.methods`, each with the
+--   caller first
 function _M.new(options)
   return setmetatable({ store = stores.new(options) }, Orders)
 end

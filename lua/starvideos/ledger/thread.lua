@@ -5,6 +5,7 @@
 
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
+local methods = require "starvideos.ledger.methods"
 local modules = require "starvideos.ledger.modules"
 
 local _M = {}
@@ -21,27 +22,6 @@ _M.policy = {
   server = 1, -- and for one on a server, which may be interrupted
   close = 2, -- for which closing waits for the thread
 }
-
--- `kept`: it is written though its caller stops waiting. `awaited`: its caller does
--- not stop where it is cancelled, for it must tell whether something was written.
-local methods = {
-  resolve = { kept = true },
-  unsent = { kept = true },
-  downloaded = { kept = true },
-  unclaim = { kept = true },
-  retire = { kept = true },
-  seen = { kept = true, short = true },
-  of_task = { short = true },
-  hold = { kept = true, short = true },
-  admit = { awaited = true },
-  requests = { awaited = true },
-  usage = { awaited = true },
-  limits = { awaited = true },
-  set_limits = { awaited = true },
-  delete_request = { awaited = true },
-  end_session = { kept = true },
-}
-local usual = {}
 
 local function failure(message)
   return { kind = "ledger", message = message }
@@ -66,9 +46,9 @@ end
 -- For how long a runtime waits for an answer; see `starvideos.host`.
 local function patience_for(actor, method)
   local policy = _M.policy
-  local patience = method.short and policy.short or policy.patience
-  local deadline = core.now() + (method.short and patience or policy.longest)
-  return { finish = method.kept or method.awaited, left = function(is_closing)
+  local patience = method.brief and policy.short or policy.patience
+  local deadline = core.now() + (method.brief and patience or policy.longest)
+  return { finish = method.finish or method.no_cancel, left = function(is_closing)
     local silence = is_closing and policy.short or patience
     return math.min(silence - actor:busy_seconds(), deadline - core.now())
   end }
@@ -86,8 +66,8 @@ local function outcome(actor, why, ok, ...)
 end
 
 local function ask(actor, runtime, name, ...)
-  local method = methods[name] or usual
-  local message, number = actor:post(method.kept or false, name, ...)
+  local method = methods[name]
+  local message, number = actor:post(method.finish or false, name, ...)
   if not message then
     return nil, failure("the thread of the ledger could not be started: "
       .. number)

@@ -21,11 +21,10 @@ local BEFORE = [[
 
 -- A ledger that is slow to learn what was removed.
 local SLOW_MARK = [[
-  local fleet = require "starvideos.ledger.fleet"
-  local removed = fleet.removed
-  function fleet:removed(...)
+  local methods = require "starvideos.ledger.methods"
+  function methods.removed.with(_, ...)
     ngx.sleep(1)
-    return removed(self, ...)
+    return ...
   end]]
 
 describe("the janitor of a gateway", function()

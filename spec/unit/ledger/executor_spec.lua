@@ -130,7 +130,7 @@ describe("a ledger's thread", function()
     end
     answer("resolve", WHO, ROW)
     for _ = 1, 5 do
-      assert.is_true(answer("of_key", WHO, "kite"))
+      assert.is_true(answer("of_task", WHO, "task-1"))
     end
     assert.is_nil(rest())
     assert.equal(4, select(2, methods():gsub("resolve", "")))
