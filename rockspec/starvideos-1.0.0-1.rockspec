@@ -207,13 +207,8 @@ build = {
     ["starvideos.wait.fetch_task"] = "lua/starvideos/wait/fetch_task.lua",
     ["starvideos.wait"] = "lua/starvideos/wait/init.lua",
     ["starvideos.wait.interval"] = "lua/starvideos/wait/interval.lua",
-    ["starvideos.wait.policy"] = "lua/starvideos/wait/policy.lua",
-    ["starvideos.wait.query"] = "lua/starvideos/wait/query.lua",
-    ["starvideos.wait.rate_event"] = "lua/starvideos/wait/rate_event.lua",
     ["starvideos.wait.rate_limit"] = "lua/starvideos/wait/rate_limit.lua",
-    ["starvideos.wait.share"] = "lua/starvideos/wait/share.lua",
     ["starvideos.wait.shared_cache"] = "lua/starvideos/wait/shared_cache.lua",
-    ["starvideos.wait.wait_error"] = "lua/starvideos/wait/wait_error.lua",
     ["starvideos.wait.watch"] = "lua/starvideos/wait/watch.lua",
   },
   install = {

@@ -6,11 +6,11 @@ local contexts = require "starvideos.context"
 local create = require "starvideos.order.create"
 local download = require "starvideos.order.download"
 local errors = require "starvideos.errors"
+local fetch_task = require "starvideos.wait.fetch_task"
 local generate = require "starvideos.order.generate"
 local client_fleet = require "starvideos.client_fleet"
 local handles = require "starvideos.host.handle"
 local pending = require "starvideos.order.pending"
-local query = require "starvideos.wait.query"
 local validate = require "starvideos.order.validate"
 local wait = require "starvideos.wait"
 local wire = require "starvideos.order.wire"
@@ -142,7 +142,7 @@ end
 
 rows.query = { takes = { "task_id" },
   run = function(context, id, options)
-    return query(context, id, nil, options.max_age)
+    return fetch_task.query(context, id, nil, options.max_age)
   end }
 
 ---Wait until a task ends.

@@ -18,8 +18,8 @@
 -- * `gave_up`, `gave_up_count`: how often an order failed here, by its id
 
 local errors = require "starvideos.errors"
+local intervals = require "starvideos.wait.interval"
 local listener = require "starvideos.base.listener"
-local policy = require "starvideos.wait.policy"
 local recorder = require "starvideos.order.recorder"
 local retry = require "starvideos.provider.retry"
 local saving = require "starvideos.fleet.saving"
@@ -355,7 +355,7 @@ local function save(job, ended)
   end
   local file, err = saving.save(one.worker.context, one.order, one.path,
     ended.task, job.options, job.context.runtime:now()
-      + (job.options.timeout or policy.timeout))
+      + (job.options.timeout or intervals.policy.timeout))
   job.waits[ended.id] = err and err.kind == "cancelled" and one or nil
   if is_lost(job, one) then
     return

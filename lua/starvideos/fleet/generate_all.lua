@@ -1,12 +1,12 @@
 -- Order, wait for and save a list of videos, some at a time, in a program that runs until
 -- the last is saved.
 
+local intervals = require "starvideos.wait.interval"
 local order_lists = require "starvideos.fleet.order_list"
 local errors = require "starvideos.errors"
 local generate = require "starvideos.order.generate"
 local handle = require "starvideos.host.handle"
 local paths = require "starvideos.base.path"
-local policy = require "starvideos.wait.policy"
 local saving = require "starvideos.fleet.saving"
 
 -- Orders at a time, where the caller does not say.
@@ -42,7 +42,7 @@ local function options_of(self, entry)
   local options = { path = path_of(self, entry), key = key,
     other_key = other_key, take = entry.take, label = entry.label,
     limit_timeout = self.options.limit_timeout or self.options.timeout
-      or policy.timeout }
+      or intervals.policy.timeout }
   for _, name in ipairs(passed) do
     options[name] = self.options[name]
   end

@@ -4,9 +4,9 @@
 
 local errors = require "starvideos.errors"
 local handle = require "starvideos.host.handle"
+local intervals = require "starvideos.wait.interval"
 local paths = require "starvideos.base.path"
 local pending = require "starvideos.order.pending"
-local policy = require "starvideos.wait.policy"
 local saving = require "starvideos.fleet.saving"
 local states = require "starvideos.ledger.states"
 local tasks = require "starvideos.base.task"
@@ -371,7 +371,7 @@ local function new(context, options, list)
     passed = {}, -- ids of those that are not waited for
     open = {}, -- by the ids of their tasks, `order`, `path` and `worker`
     count = 0, -- how many these are
-    deadline = context.runtime:now() + (options.timeout or policy.timeout),
+    deadline = context.runtime:now() + (options.timeout or intervals.policy.timeout),
   }
 end
 

@@ -5,7 +5,7 @@
 
 local errors = require "starvideos.errors"
 local listener = require "starvideos.base.listener"
-local shares = require "starvideos.wait.share"
+local rate_limit = require "starvideos.wait.rate_limit"
 local workers = require "starvideos.ledger.workers"
 
 local _M = {}
@@ -245,7 +245,7 @@ local function new_worker(context, on_limited)
     claims = {}, count = 0, unreleased = {}, is_over = false,
     is_uncertain = false, had_more = false }, Worker)
   self.context = setmetatable({ ledger = ledger,
-    rate_limiter = shares.new(context.rate_limiter, function()
+    rate_limiter = rate_limit.share(context.rate_limiter, function()
       return pause_of(self)
     end, function(retry_after)
       self.limited = { retry_after = retry_after }

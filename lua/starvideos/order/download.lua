@@ -8,11 +8,11 @@ local core = require "starvideos.core"
 local download_events = require "starvideos.order.download_events"
 local errors = require "starvideos.errors"
 local exchange = require "starvideos.provider.exchange"
+local fetch_task = require "starvideos.wait.fetch_task"
 local http = require "starvideos.base.http"
 local handle = require "starvideos.host.handle"
 local operations = require "starvideos.provider.operations"
 local part_file = require "starvideos.order.part_file"
-local query = require "starvideos.wait.query"
 local redact = require "starvideos.base.redact"
 local retry = require "starvideos.provider.retry"
 local saved_file = require "starvideos.order.saved_file"
@@ -97,7 +97,7 @@ local function time_left(self, context)
 end
 
 local function find_url(self, context)
-  local task, err = query(context, self.id, time_left(self, context))
+  local task, err = fetch_task.query(context, self.id, time_left(self, context))
   if not task then
     return nil, err
   elseif not task.video_url then

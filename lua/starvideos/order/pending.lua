@@ -2,7 +2,7 @@
 -- @module starvideos.order.pending
 
 local errors = require "starvideos.errors"
-local query = require "starvideos.wait.query"
+local fetch_task = require "starvideos.wait.fetch_task"
 
 local _M = {}
 
@@ -125,7 +125,7 @@ function _M.adopt(context, id, task_id, take)
   end
   local task
   -- Without the ledger, which would take it for another provider's of that id.
-  task, err = query(setmetatable({ ledger = false }, { __index = context }),
+  task, err = fetch_task.query(setmetatable({ ledger = false }, { __index = context }),
     task_id)
   if not task then
     return nil, err

@@ -13,7 +13,7 @@ local errors = require "starvideos.errors"
 local exchange = require "starvideos.provider.exchange"
 local listener = require "starvideos.base.listener"
 local operations = require "starvideos.provider.operations"
-local rate_event = require "starvideos.wait.rate_event"
+local rate_limit = require "starvideos.wait.rate_limit"
 local retry = require "starvideos.provider.retry"
 local wire = require "starvideos.order.wire"
 
@@ -195,7 +195,7 @@ local function tell(self)
       self.response, self.failure)
   end
   self.order:tell()
-  rate_event(self.context)
+  rate_limit.tell(self.context)
 end
 
 -- What was bought, where nobody waits for it any more.

@@ -92,6 +92,22 @@ function _M.cached(context, id, max_age)
     or nil
 end
 
+--- Look at a task once.
+-- @tparam table context of the client
+-- @tparam string id
+-- @tparam[opt] number timeout seconds, at most the client's own
+-- @tparam[opt] number max_age seconds: an answer in the shared cache that is
+--   not older is returned without a request
+-- @treturn ?table task, a failed one too
+-- @treturn ?table err
+function _M.query(context, id, timeout, max_age)
+  local task, err = max_age and _M.cached(context, id, max_age), nil
+  if not task then
+    task, err = _M.ask(context, id, timeout)
+  end
+  return task, err
+end
+
 --- Read what the shared cache has got of a task since the caller last heard.
 -- @tparam table context of a client with a shared cache
 -- @tparam string id

@@ -7,10 +7,41 @@
 -- how many there were.
 -- @module starvideos.wait.interval
 
-local policy = require "starvideos.wait.policy"
 local retry = require "starvideos.provider.retry"
 
 local _M = {}
+
+--- The numbers of polling. Seconds unless said otherwise.
+local policy = {
+  -- The pace of a wait. The provider's query document asks for 30 to 60 s
+  -- between two polls of a task; the rest is this library's choice.
+  interval = 30, -- between polls, at first
+  max_interval = 60, -- between polls, in the end
+  growth = 1.25, -- factor from one interval to the next
+  jitter = 0.2, -- share by which an interval varies, either way
+  timeout = 1800, -- of a whole wait: videos take minutes, 30 are many
+  last_look = 2, -- a last poll this long before the deadline
+}
+_M.policy = policy
+
+-- What a wait tolerates of its polls beside the faults that pass
+-- (`starvideos.provider.retry`), by the kind of the error. It ends at once only with
+-- what the provider says of this task, its status, and with what happened on
+-- this machine; a gateway or a provider that is being deployed says much else
+-- for a while. Each is tolerated up to `in_a_row` times since the last answer
+-- that made sense, and in any case while the task is younger than `age`
+-- seconds; where it must be `answered`, only with an HTTP status.
+local tolerances = {
+  auth = { in_a_row = 3 }, -- now and then a good key is refused, too
+  -- A page, half an answer; a completed task whose link comes a moment later.
+  protocol = { in_a_row = 5 },
+  -- 3xx, "No handler": a deployment. A base URL that is wrong stays wrong.
+  config = { in_a_row = 5, answered = true },
+  -- 400, 409 and their like come from gateways, too.
+  invalid_request = { in_a_row = 5 },
+  -- A new task is not known everywhere at once, an old one may be missed once.
+  not_found = { in_a_row = 3, age = 120 },
+}
 
 local function longest_interval(options)
   return options.max_interval
@@ -41,17 +72,10 @@ function _M.first_pause(pace, options, age, random)
     or jittered(math.max(0, pace.interval - age), random)
 end
 
--- A field is only cleared where it stands: to name it otherwise would make
--- the table larger.
 local function forget_faults(pace)
-  pace.fault = nil
-  if pace.faults then
-    pace.faults = nil
-  end
-  for kind in pairs(policy.tolerances) do
-    if pace[kind] then
-      pace[kind] = nil
-    end
+  pace.fault, pace.faults = nil, nil
+  for kind in pairs(tolerances) do
+    pace[kind] = nil
   end
 end
 
@@ -104,7 +128,7 @@ end
 -- @tparam function random returns a number in [0, 1)
 -- @treturn ?number
 function _M.after_error(pace, options, err, age, random)
-  local tolerance, pause = policy.tolerances[err.kind], nil
+  local tolerance, pause = tolerances[err.kind], nil
   pace.fault = err
   if retry.passing[err.kind] then
     pause = pause_after_passing_fault(pace, options, err, random)

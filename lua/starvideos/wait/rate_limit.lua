@@ -3,9 +3,26 @@
 -- slowly again. Knows neither clock nor network; the caller hands both in.
 -- @module starvideos.wait.rate_limit
 
-local policy = require "starvideos.wait.policy"
+local listener = require "starvideos.base.listener"
 
 local _M = {}
+
+-- Seconds unless said otherwise.
+local policy = {
+  -- The provider names no limit of requests; it answers 429.
+  rate = 250, -- polls a second of a client: 10,000 tasks, each every 40 s
+  rate_min = 1, -- polls a second that many 429 leave it
+  rate_memory = 2, -- over which the present rate is measured
+  rate_lowering = 2, -- in which many 429 lower it once
+  rate_doubling = 120, -- in which a lowered rate doubles
+  rate_trust = 60, -- the longest silence that counts towards it
+  hold_max = 60, -- the longest that one 429 holds back all waits
+  check = 0.25, -- share of its time in the queue after which a poll checks
+  check_min = 2, -- but not sooner than this
+  check_max = 30, -- and no later than this
+  check_late = 10, -- by how much it may be late before its permit is free
+}
+_M.policy = policy
 
 -- Permits are numbers, and queue in their order. `allowed` is the last one
 -- that may be used; it grows at `rate`, stands still while a 429 holds all
@@ -253,6 +270,69 @@ end
 function RateLimiter:hold(now, seconds)
   count_until(self, now)
   self.held_until = math.max(self.held_until, now + seconds)
+end
+
+-- A worker's share of the polls of a fleet, in the place of its client's limiter, which
+-- it asks: polls stop while the worker may be taken for dead, and a 429 is told to all.
+local Share = {}
+Share.__index = Share
+
+function Share:reserve(now, early)
+  local pause = self.pause()
+  if pause then
+    return pause, nil
+  end
+  return self.limiter:reserve(now, early)
+end
+
+function Share:check(permit, now, early)
+  local pause = self.pause()
+  if pause then
+    self.limiter:release(permit)
+    return pause, nil
+  end
+  return self.limiter:check(permit, now, early)
+end
+
+function Share:release(permit)
+  self.limiter:release(permit)
+end
+
+function Share:answered(now)
+  self.limiter:answered(now)
+end
+
+function Share:change()
+  return self.limiter:change()
+end
+
+function Share:limited(now, retry_after)
+  self.limiter:limited(now, retry_after)
+  self.tell(retry_after)
+end
+
+--- Make a share.
+-- @tparam table limiter see `RateLimiter`
+-- @tparam function pause returns the seconds for which nothing is to be polled,
+--   nil where it may be
+-- @tparam function tell gets the `retry_after` of a 429, maybe nil
+-- @treturn table share
+function _M.share(limiter, pause, tell)
+  return setmetatable({ limiter = limiter, pause = pause, tell = tell }, Share)
+end
+
+--- Tell the listener of a client when its polls have become slower, or faster again.
+-- @tparam table context of the client
+-- @raise Ctrl-C, and nothing else
+function _M.tell(context)
+  if not context.on_event then
+    return
+  end
+  local state, rate, factor = context.rate_limiter:change()
+  if state then
+    listener.event(context, { name = "rate", what = "polls", state = state,
+      rate = rate, factor = factor })
+  end
 end
 
 return _M

@@ -9,9 +9,16 @@
 
 local c_locale = require "starvideos.base.c_locale"
 local fingerprint = require "starvideos.base.fingerprint"
-local policy = require "starvideos.wait.policy"
 
 local _M = {}
+
+-- Seconds.
+local policy = {
+  cache_seconds = 120, -- how long an answer is kept for other processes
+  cache_shortest = 0.001, -- the shortest time a dictionary keeps something
+  cache_look = 1, -- between looks at what another finds out about a task
+}
+_M.policy = policy
 
 local SharedCache = {}
 SharedCache.__index = SharedCache

@@ -24,13 +24,13 @@
 --    ENDED, nil, err   the task failed, or the wait did
 -- @module starvideos.wait.watch
 
+local c_locale = require "starvideos.base.c_locale"
 local errors = require "starvideos.errors"
 local fetch_task = require "starvideos.wait.fetch_task"
 local intervals = require "starvideos.wait.interval"
-local policy = require "starvideos.wait.policy"
-local rate_event = require "starvideos.wait.rate_event"
+local rate_limit = require "starvideos.wait.rate_limit"
+local shared_cache = require "starvideos.wait.shared_cache"
 local tasks = require "starvideos.base.task"
-local wait_error = require "starvideos.wait.wait_error"
 
 local SLEEP, POLL, ENDED = "sleep", "poll", "ended"
 
@@ -52,7 +52,7 @@ local info_mt = {
 -- @treturn table plan
 function _M.plan(context, options, beat)
   local now = context.runtime:now()
-  local timeout = options.timeout or policy.timeout
+  local timeout = options.timeout or intervals.policy.timeout
   return {
     context = context,
     began = now,
@@ -136,7 +136,7 @@ local function due_after(plan, pause, now, earliest)
     return due
   end
   local last_look = math.max(earliest or now, plan.deadline
-    - math.min(policy.last_look, plan.timeout / 2))
+    - math.min(intervals.policy.last_look, plan.timeout / 2))
   if now < last_look then
     return math.min(last_look, plan.deadline)
   end
@@ -195,9 +195,75 @@ local function release(plan, self)
   end
 end
 
+-- The errors with which a wait ends though its task goes on. Each says that nothing was
+-- cancelled, and has the task to wait for next.
+
+-- What was last known of the task: its status, or why there is none.
+local function last_known(task, fault)
+  if fault then
+    return "could not be seen when it was last polled (" .. tostring(fault)
+      .. ")"
+  end
+  return "is still running"
+    .. (task.status and " (" .. task.status .. ")" or "")
+end
+
+-- The deadline was reached.
+local function timeout_error(id, task, fault, seconds)
+  return errors.new {
+    kind = "timeout",
+    message = ("task %s %s after %s s; nothing was cancelled or ordered again:"
+      .. " wait for the same task once more"):format(id,
+      last_known(task, fault), c_locale.number("%g", seconds)),
+    task = task,
+    task_id = id,
+  }
+end
+
+-- The caller's sleep, or its poll, was cut short.
+local function cancelled_error(id, task, interrupted)
+  return errors.new {
+    kind = "cancelled",
+    message = ("stopped waiting for task %s; it goes on and was not"
+      .. " cancelled: wait for the same task again"):format(id),
+    task = task,
+    task_id = id,
+    interrupted = interrupted,
+  }
+end
+
+-- The end of the sentence about a task that the provider does not know: the
+-- caller may have named a wrong one.
+local UNKNOWN_ID = "if the id is right, the task stays bought: wait for it again"
+
+-- A poll was answered with an error that does not pass.
+local function failed_error(id, task, err)
+  err.message = ("stopped waiting for task %s: %s; %s"):format(id, err.message,
+    err.kind == "not_found" and UNKNOWN_ID
+    or "the task stays bought, and was not cancelled: wait for it again")
+  err.task, err.task_id = err.task or task, id
+  return err
+end
+
+-- The provider wants to be asked again only after the deadline.
+local function too_late_error(id, task, err)
+  return errors.new {
+    kind = "rate_limited",
+    message = ("stopped waiting for task %s: the provider asks to come back in"
+      .. " %s s, after the end of this wait (%s); the task goes on and was"
+      .. " not cancelled: wait for it again then"):format(id,
+      c_locale.number("%g", err.retry_after), err.message),
+    status = err.status,
+    code = err.code,
+    retry_after = err.retry_after,
+    task = task,
+    task_id = id,
+  }
+end
+
 local function timed_out(plan, self)
   release(plan, self)
-  return ENDED, nil, wait_error.timeout(self.id, task_of(self), self.fault,
+  return ENDED, nil, timeout_error(self.id, task_of(self), self.fault,
     plan.timeout)
 end
 
@@ -208,12 +274,12 @@ end
 -- @return ENDED, nil and the err
 function _M.stop(plan, self, why)
   release(plan, self)
-  return ENDED, nil, wait_error.cancelled(self.id, task_of(self),
+  return ENDED, nil, cancelled_error(self.id, task_of(self),
     why == "interrupted")
 end
 
 local function until_next_look(context)
-  return policy.cache_look * (0.5 + context.random())
+  return shared_cache.policy.cache_look * (0.5 + context.random())
 end
 
 -- Takes what another process has found out. That one polls again at its own
@@ -229,10 +295,10 @@ local function take_cached(plan, self, task, at, now)
   end
   local age = context.shared_cache:age(at)
   self.poll_at = due_after(plan, math.max(0,
-    self.interval * (1 + policy.jitter) + 2 * policy.cache_look - age), now)
+    self.interval * (1 + intervals.policy.jitter) + 2 * shared_cache.policy.cache_look - age), now)
   self.follows = true
   return SLEEP, math.min(self.poll_at, now + math.max(until_next_look(context),
-    self.interval * (1 - policy.jitter) - age))
+    self.interval * (1 - intervals.policy.jitter) - age))
 end
 
 -- What stands between a watch that is woken and its poll: each returns what to
@@ -270,7 +336,7 @@ end
 -- Another process may have claimed the task a moment ago.
 local function claim(plan, self, now)
   local context = plan.context
-  self.claim = context.shared_cache:claim(self.id, self.claim, policy.cache_look
+  self.claim = context.shared_cache:claim(self.id, self.claim, shared_cache.policy.cache_look
     + math.min(context.timeout, plan.deadline - now))
   if not self.claim then
     return SLEEP, math.min(now + until_next_look(context), plan.deadline)
@@ -352,11 +418,11 @@ local function failed(plan, self, err, now)
   end
   release(plan, self)
   if err.kind == "cancelled" then
-    err = wait_error.cancelled(self.id, task_of(self), err.interrupted)
+    err = cancelled_error(self.id, task_of(self), err.interrupted)
   elseif pause then
-    err = wait_error.too_late(self.id, task_of(self), err)
+    err = too_late_error(self.id, task_of(self), err)
   else
-    err = wait_error.failed(self.id, task_of(self), err)
+    err = failed_error(self.id, task_of(self), err)
   end
   return ENDED, nil, err
 end
@@ -376,7 +442,7 @@ function _M.poll(plan, self)
   else
     context.rate_limiter:answered(now)
   end
-  rate_event(context)
+  rate_limit.tell(context)
   if task then
     return answered(plan, self, task, at, now)
   end

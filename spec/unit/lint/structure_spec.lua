@@ -62,7 +62,7 @@ describe("the floors", function()
       --    local luv = require "luv"
       local watch = require "starvideos.wait.watch"
       local errors = require "starvideos.errors"
-      local query = require "starvideos.wait.query"
+      local fetch_task = require "starvideos.wait.fetch_task"
       local core = require "starvideos.core"]]))
     assert.same({}, floors.faults("csrc/binding/core.c", [[
       #include <lua.h>

@@ -1,5 +1,5 @@
 local errors = require "starvideos.errors"
-local query = require "starvideos.wait.query"
+local fetch_task = require "starvideos.wait.fetch_task"
 local starvideos = require "starvideos"
 
 local RESULT = "https://zcbservice.aizfw.cn/kyyReactApiServer/v1/result/"
@@ -271,7 +271,7 @@ describe("a query with a ledger", function()
         if event.name == "ledger" then events[#events + 1] = event end
       end,
     }
-    local task, err = query(context, "video_1")
+    local task, err = fetch_task.query(context, "video_1")
     return task or err, events, context
   end
 
@@ -311,7 +311,7 @@ describe("a query with a ledger", function()
       assert.same({ { name = "ledger", at = "number",
         failure = "ledger: disk full" } }, events)
       context.on_event = nil
-      assert.equal("completed", query(context, "video_1").status)
+      assert.equal("completed", fetch_task.query(context, "video_1").status)
     end)
 end)
 

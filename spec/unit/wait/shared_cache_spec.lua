@@ -1,8 +1,8 @@
 -- Processes that wait for the same task and share a dictionary.
 
 local errors = require "starvideos.errors"
-local query = require "starvideos.wait.query"
 local random = require("starvideos.base.fingerprint").random
+local fetch_task = require "starvideos.wait.fetch_task"
 local starvideos = require "starvideos"
 local timeline = require "spec.fixtures.timeline"
 local wait = require "starvideos.wait"
@@ -336,7 +336,7 @@ describe("a query", function()
   local function ask(context, max_age)
     local task, err
     context.runtime:gather { function()
-      task, err = query(context, "video_1", nil, max_age)
+      task, err = fetch_task.query(context, "video_1", nil, max_age)
     end }
     return task, err
   end
