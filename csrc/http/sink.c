@@ -151,6 +151,9 @@ int sv_sink_write(sv_sink *sink, const char *bytes, size_t size) {
 }
 
 int sv_sink_close(sv_sink *sink) {
+  if (sink->file.number < 0) {
+    return 0;
+  }
   note(sink);
   sv_descriptor_close(&sink->notes);
   sv_digest_free(sink->digest);

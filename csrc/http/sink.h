@@ -54,7 +54,7 @@ int sv_sink_write(sv_sink *sink, const char *bytes, size_t size);
 ** `stop` is set. */
 int sv_sink_finish(sv_sink *sink, char hex[SV_SHA256_HEX], const _Atomic int *stop);
 
-/* Closes, whatever has come. */
+/* Closes what is open, whatever has come. */
 int sv_sink_close(sv_sink *sink);
 
 #endif
