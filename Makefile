@@ -197,11 +197,13 @@ $(LUAS:%=build-%): build-%: build-common
 
 ROCKSPEC = rockspec/starvideos-scm-1.rockspec
 # What takes servers and processes of its own is tried from one Lua here, and from
-# LuaJIT as well in .ci/run, where also goes what tries every case there is; of the
-# hosts only what runs in that Lua: nginx and LÖVE have a LuaJIT of their own.
-SUITES = $(LUAS:%=unit:%) integration:lua5.4 hosts:lua5.4 loops:luajit \
+# LuaJIT as well in .ci/run, where also go what tries every case there is, and the Luas
+# between the oldest and the newest; of the hosts only what runs in that Lua: nginx and
+# LÖVE have a LuaJIT of their own.
+TEST_LUAS = lua5.1 lua5.4 luajit
+SUITES = $(TEST_LUAS:%=unit:%) integration:lua5.4 hosts:lua5.4 loops:luajit \
 	rockspec:lua5.4
-LONG_SUITES = exhaustive:lua5.4 exhaustive:luajit integration:luajit scenarios:luajit \
+LONG_SUITES = unit:lua5.2 unit:lua5.3 exhaustive:lua5.4 exhaustive:luajit integration:luajit scenarios:luajit \
 	installed:lua5.4 turkish:lua5.1
 
 # What LUA alone can find, in under a minute.
@@ -215,13 +217,13 @@ check:
 .PHONY: test
 test:
 	@$(DEPS) demo test
-	@$(MAKE) -j2 --no-print-directory build-all
+	@$(MAKE) -j2 --no-print-directory $(TEST_LUAS:%=build-%)
 	@lua5.4 spec/run.lua $(SUITES)
 
 .PHONY: test-long
 test-long:
 	@$(DEPS) demo test
-	@$(MAKE) --no-print-directory -j2 build-lua5.1 build-lua5.4 build-luajit rock
+	@$(MAKE) --no-print-directory -j2 build-all rock
 	@lua5.4 spec/run.lua $(LONG_SUITES)
 
 # The unit specs under Lua 5.5, which is built from Debian's sources.

@@ -50,8 +50,10 @@ local kinds = {
     .. " spec/integration/*_spec.lua",
 }
 
--- What mostly computes, beside the unit specs; in Wine all wait for its server.
+-- What mostly computes, beside the unit specs; in Wine all wait for its server. The
+-- ledger's wait for the disk.
 local COMPUTING = { allocation = true, growth = true, secrets = true }
+local LEDGER = "unit/ledger/init"
 
 -- What takes longest comes first, or all would wait for it at the end.
 local LONGEST = { "secrets", "allocation", "faults", "torture", "service",
@@ -132,7 +134,7 @@ local function new_job(kind, lua, path)
   local base = place:match "[^/]*$"
   return {
     title = ("%s %s, %s"):format(path, kind, lua), base = base, kind = kind,
-    computes = kind ~= "windows" and (COMPUTING[base] or place:find "^unit/"),
+    computes = kind ~= "windows" and (COMPUTING[base] or place:find "^unit/" and place ~= LEDGER),
     seconds = marked_whole(kind, path) and POSIX_SECONDS or FILE_SECONDS,
     lua = lua, path = path, environment = prefix .. ".env",
     log = ("%s-%s.log"):format(prefix, (place:gsub("/", "-"))),

@@ -73,7 +73,7 @@ local GOALS = {
     "64 queries at once, in coroutines, beside Lua-cURL 3 with cjson" },
   { "query_one_core_added", "what a query takes more than libcurl alone" },
   { "query_one_core_luajit_added", "the same in LuaJIT" },
-  { "create_one_authority_added", "what an order takes more, written down in a ledger on the disk" },
+  { "create_one_authority_added", "what an order takes more, written down on the disk" },
   { "require", "loading the library" },
   { "validate_lua", "checking the parameters of an order" },
   { "ledger_order", "what a ledger in a file takes for an order" },
