@@ -1,5 +1,5 @@
 --- What a client knows: made once, of the options of `starvideos.new`, and
--- found again by its client. No other field is added later; `docs/architecture.md`
+-- found again by its client. No other field is added later; `docs/contracts.md`
 -- ("What a client knows: the context") has them all.
 -- @module starvideos.context
 

@@ -1,4 +1,5 @@
--- docs/architecture.md is a map: what it names is there.
+-- docs/architecture.md is a map, docs/contracts.md has what the rooms rely on: what
+-- they name is there.
 
 local databases = require "starvideos.ledger.database"
 local files = require "spec.fixtures.files"
@@ -7,9 +8,7 @@ local operations = require "starvideos.provider.operations"
 local schema = require "starvideos.ledger.schema"
 
 describe("the map of the house", function()
-  local file = assert(io.open("docs/architecture.md", "rb"))
-  local text = file:read "*a"
-  file:close()
+  local text = files.read "docs/architecture.md" .. files.read "docs/contracts.md"
 
   -- A module may go by its path below lua/starvideos, without its ending.
   local function is_there(path)

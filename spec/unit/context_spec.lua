@@ -3,7 +3,7 @@ local starvideos = require "starvideos"
 
 -- The fields that the page lists, and the type of each.
 local function documented()
-  local file = assert(io.open("docs/architecture.md", "rb"))
+  local file = assert(io.open("docs/contracts.md", "rb"))
   local text, names = file:read "*a", {}
   file:close()
   local section = text:match "\n#+ [^\n]* context\n(.-)\n##"

@@ -7,7 +7,7 @@
 -- - `ngx`: a call waits in its light thread of nginx.
 --
 -- What a runtime can do, and what a request, a response and a failure hold, stands in
--- `docs/architecture.md` ("How a client waits").
+-- `docs/contracts.md` ("How a client waits").
 -- @module starvideos.host
 
 local core = require "starvideos.core"

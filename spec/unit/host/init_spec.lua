@@ -1,4 +1,4 @@
--- The methods that docs/architecture.md lists are those that the runtimes have, and
+-- The methods that docs/contracts.md lists are those that the runtimes have, and
 -- that their callers look for.
 
 local runtimes = require "starvideos.host"
@@ -8,10 +8,10 @@ local NAMES = { "block", "frame", "poll", "ngx" }
 
 -- The rows of a table of the page: by method, what follows it.
 local function documented(title)
-  local file = assert(io.open("docs/architecture.md", "rb"))
+  local file = assert(io.open("docs/contracts.md", "rb"))
   local text, rows = file:read "*a", {}
   file:close()
-  local section = text:match("\n#### " .. title .. "\n(.-)\n##")
+  local section = text:match("\n### " .. title .. "\n(.-)\n##")
   for method, rest in section:gmatch "\n| `([%w_]+)%([^`]*`([^\n]*)" do
     rows[method] = rest
   end
