@@ -210,10 +210,7 @@ bool sv_guard_request(lua_State *L, int table, sv_outcome *failure) {
 
 /* --- what came of it ------------------------------------------------------ */
 
-enum {
-  USUAL_HEADERS = 8, /* of an answer; more make a table that grows */
-  MOST_READ = 8,
-};
+enum { USUAL_HEADERS = 8 }; /* of an answer; more make a table that grows */
 
 static void set_integer(lua_State *L, const char *name, long long number) {
   sv_push_integer(L, number);
@@ -306,63 +303,17 @@ static void join_lists(lua_State *L, int headers) {
   }
 }
 
-/* The names of the headers that somebody reads; the list holds the texts. */
-typedef struct names {
-  const char *text[MOST_READ];
-  size_t size[MOST_READ];
-  int count; /* -1: all are read */
-} names;
-
-static names read_names(lua_State *L, int list) {
-  names wanted = {.count = -1};
-  if (lua_istable(L, list)) {
-    int count = (int)lua_rawlen(L, list);
-    luaL_argcheck(L, count <= MOST_READ, list, "too many headers are read");
-    for (int i = 0; i < count; i++) {
-      lua_rawgeti(L, list, i + 1);
-      luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, list,
-                    "the name of a header is no string");
-      wanted.text[i] = lua_tolstring(L, -1, &wanted.size[i]);
-      lua_pop(L, 1);
-    }
-    wanted.count = count;
-  }
-  return wanted;
-}
-
-/* Whether there is any that is read: without the first the others say nothing. */
-static bool has_first(const sv_transfer *transfer, const names *wanted) {
-  size_t size;
-  const char *head = sv_transfer_head(transfer, &size);
-  sv_header_line line;
-  return wanted->count < 0 ||
-         (wanted->count > 0 && sv_head_find(head, size, wanted->text[0], &line));
-}
-
-static bool is_read(const names *wanted, const sv_header_line *line) {
-  for (int i = 0; i < wanted->count; i++) {
-    if (line->name_size == wanted->size[i] &&
-        sv_starts_with(line->name, line->name_size, wanted->text[i])) {
-      return true;
-    }
-  }
-  return wanted->count < 0;
-}
-
-static void push_headers(lua_State *L, const sv_transfer *transfer,
-                         const names *wanted) {
+static void push_headers(lua_State *L, const sv_transfer *transfer) {
   size_t size;
   const char *cursor = sv_transfer_head(transfer, &size);
   const char *end = cursor ? cursor + size : cursor;
   bool repeated = false;
   sv_header_line line;
   luaL_checkstack(L, LUA_MINSTACK, "headers");
-  lua_createtable(L, 0, wanted->count < 0 ? USUAL_HEADERS : 0);
+  lua_createtable(L, 0, USUAL_HEADERS);
   int headers = lua_gettop(L);
   while (cursor && sv_head_next(&cursor, end, &line)) {
-    if (is_read(wanted, &line)) {
-      repeated = add_header(L, headers, &line) || repeated;
-    }
+    repeated = add_header(L, headers, &line) || repeated;
   }
   if (repeated) {
     join_lists(L, headers);
@@ -391,42 +342,32 @@ static void set_body(lua_State *L, const sv_transfer *transfer,
   }
 }
 
-static void set_connection(lua_State *L, const sv_outcome *outcome) {
+static void push_response(lua_State *L, const sv_transfer *transfer,
+                          const sv_outcome *outcome) {
+  lua_createtable(L, 0, 10);
+  set_integer(L, "status", outcome->status);
+  set_body(L, transfer, outcome);
+  push_headers(L, transfer);
+  lua_setfield(L, -2, "headers");
+  lua_pushnumber(L, outcome->elapsed);
+  lua_setfield(L, -2, "elapsed");
   set_integer(L, "bytes_sent", outcome->bytes_sent);
   sv_set_text(L, "http_version", version_name(outcome->http_version));
   lua_pushboolean(L, outcome->reused);
   lua_setfield(L, -2, "reused");
 }
 
-static void push_response(lua_State *L, const sv_transfer *transfer,
-                          const sv_outcome *outcome, const names *wanted) {
-  bool is_whole = wanted->count < 0;
-  lua_createtable(L, 0, is_whole ? 10 : 4);
-  set_integer(L, "status", outcome->status);
-  set_body(L, transfer, outcome);
-  if (has_first(transfer, wanted)) {
-    push_headers(L, transfer, wanted);
-    lua_setfield(L, -2, "headers");
-  }
-  lua_pushnumber(L, outcome->elapsed);
-  lua_setfield(L, -2, "elapsed");
-  if (is_whole) {
-    set_connection(L, outcome);
-  }
-}
-
-int sv_push_result(lua_State *L, int reads, const sv_transfer *transfer,
+int sv_push_result(lua_State *L, const sv_transfer *transfer,
                    const sv_outcome *outcome) {
   if (outcome->reason == SV_REASON_NONE) {
-    names wanted = read_names(L, reads);
-    push_response(L, transfer, outcome, &wanted);
+    push_response(L, transfer, outcome);
     return 1;
   }
   lua_pushnil(L);
   sv_push_failure(L, outcome);
   if (outcome->phase == SV_PHASE_BODY && !outcome->to_file) {
     set_text(L, transfer); /* the id in it may be that of a task */
-    push_headers(L, transfer, &(names){.count = -1});
+    push_headers(L, transfer);
     lua_setfield(L, -2, "headers");
   }
   return 2;
@@ -436,9 +377,8 @@ int sv_push_answer(lua_State *L, const sv_transfer *transfer, long status) {
   if (status == 0) {
     return 0;
   }
-  const names all = {.count = -1};
   lua_pushinteger(L, status);
-  push_headers(L, transfer, &all);
+  push_headers(L, transfer);
   lua_pushboolean(L, !sv_transfer_is_saved(transfer));
   return 3;
 }

@@ -40,11 +40,8 @@ const char *sv_read_network(lua_State *L, int table, int *max_in_flight,
 
 void sv_push_failure(lua_State *L, const sv_outcome *outcome);
 
-/* What a finished transfer returns: a response, or nil and a failure. `reads` is
-** where on the stack a list stands of the names, in lower case, of the headers
-** that are read, none where the first is missing; the response has no others,
-** and nothing of the connection. All is there where no list is. */
-int sv_push_result(lua_State *L, int reads, const sv_transfer *transfer,
+/* What a finished transfer returns: a response, or nil and a failure. */
+int sv_push_result(lua_State *L, const sv_transfer *transfer,
                    const sv_outcome *outcome);
 
 /* What is known before that: status and headers; nothing while the status is

@@ -156,8 +156,7 @@ static int push_lost(lua_State *L) {
 
 static int push_result(lua_State *L, sv_ticket *ticket) {
   if (!ticket->job) {
-    return sv_push_result(L, 2, &ticket->transfer,
-                          sv_ticket_outcome(ticket));
+    return sv_push_result(L, &ticket->transfer, sv_ticket_outcome(ticket));
   }
   return ticket->item.lost ? push_lost(L) : sv_push_disk_job(L, ticket->job);
 }
@@ -175,12 +174,11 @@ static int ticket_wait(lua_State *L) {
   return 1;
 }
 
-/* result(reads, keeps) takes the result out, once: Lua's collector knows nothing
+/* result(keeps) takes the result out, once: Lua's collector knows nothing
 ** of a body's size, and may leave the ticket alone for long. One that is kept
 ** can be had again. */
 static int ticket_result(lua_State *L) {
-  bool keeps = lua_toboolean(L, 3);
-  lua_settop(L, 2);
+  bool keeps = lua_toboolean(L, 2);
   sv_ticket *ticket = check_ticket(L);
   luaL_argcheck(L, ticket, 1, "its result was taken");
   luaL_argcheck(L, sv_item_done(&ticket->item), 1, "still under way");

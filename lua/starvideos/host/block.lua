@@ -126,7 +126,7 @@ local function drive_through(self, req, ticket)
   end
   take_out(self)
   end_drive(self)
-  local response, failure = ticket:result(req.reads, req.guard ~= nil)
+  local response, failure = ticket:result(req.guard ~= nil)
   if interrupted then
     (response or failure).interrupted = true
   end

@@ -328,8 +328,7 @@ function Scheduler:await(ticket, key, request, now)
   end
   yield()
   fiber.ticket, fiber.key, fiber.request = nil, nil, nil
-  return marked(fiber.operation, request, ticket:result(request.reads,
-    request.guard ~= nil))
+  return marked(fiber.operation, request, ticket:result(request.guard ~= nil))
 end
 
 -- Tells the listeners: whether the fiber goes on. What one raises ends it.

@@ -87,7 +87,7 @@ local function result_of(flight, seconds)
   local ticket = flight.request.ticket
   local done = ticket and ticket:wait(seconds)
   if done then
-    return ticket:result(nil, true)
+    return ticket:result(true)
   elseif done == nil then
     -- A finalizer or a hook of the host's may have called while the caller of
     -- this is about to send it.

@@ -332,7 +332,7 @@ function Ngx:request(req)
     return nil, number
   end
   local cancelled = await(self, ticket, number, req)
-  local response, failure = ticket:result(req.reads, req.guard ~= nil)
+  local response, failure = ticket:result(req.guard ~= nil)
   if failure and failure.reason == "cancelled" then
     failure.message = cancelled or reason_to_end(self, running_group())
       or failure.message
