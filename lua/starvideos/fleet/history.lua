@@ -33,10 +33,6 @@ function _M.orders(context, options)
   return list, more
 end
 
-local function number(value)
-  return value and tonumber(value) or nil
-end
-
 -- Where the queue has stopped, and where a 429 has lowered the rates.
 local function add_gates(context, status)
   local gates, err = context.ledger:gates()
@@ -46,11 +42,11 @@ local function add_gates(context, status)
     if gate.halted then
       table.insert(status.halted, { account = account, base_url = gate.base_url,
         kind = gate.halted.kind, reason = gate.halted.reason,
-        since = number(gate.updated_at) })
+        since = gate.updated_at })
     elseif gate.kind == "hold" then
-      local until_ = number(gate.full_until)
+      local until_ = gate.full_until
       table.insert(status.rates, { account = account, base_url = gate.base_url,
-        factor = number(gate.factor),
+        factor = gate.factor,
         until_ = until_ and until_ > context.wall_clock() and until_ or nil })
     end
   end

@@ -1,6 +1,5 @@
---- The database under a ledger, through LuaDBI: a SQLite file for the
+-- The database under a ledger, through LuaDBI: a SQLite file for the
 -- processes of one machine, PostgreSQL for programs on many.
--- @classmod starvideos.ledger.database
 
 local core = require "starvideos.core"
 local locations = require "starvideos.ledger.location"
@@ -13,11 +12,11 @@ local _M = {}
 local Database = {}
 Database.__index = Database
 
--- How long a statement waits for another process to finish its own: less than a
--- caller waits for the ledger, which would not learn why.
+-- How long a statement waits for another process: less than a caller waits for the ledger,
+-- so that it learns why.
 local BUSY_SECONDS = 8
 
--- How long a transaction goes on whose program was stopped: less than that.
+-- How long the transaction of a stopped program lasts: less than that.
 local STOPPED_SECONDS = 5
 
 -- A statement that took longer is not retried.
@@ -53,8 +52,8 @@ local postgres = {
   clock = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)",
 }
 
--- Each statement is a transaction; in WAL mode it survives the end of the
--- process, with `synchronous` FULL the loss of power.
+-- In WAL mode a transaction survives the end of the process, with `synchronous` FULL the
+-- loss of power.
 function sqlite.configure(self)
   self:rows("PRAGMA busy_timeout = " .. BUSY_SECONDS * 1000)
   local ok, why
@@ -81,8 +80,7 @@ function sqlite.configure(self)
     or "NORMAL"))
 end
 
--- Set in one statement, for a server may be far away. A transaction whose program
--- was stopped must not make the others wait.
+-- Set in one statement, because a server may be far away.
 local settings = {
   client_encoding = "UTF8",
   client_min_messages = "error", -- libpq prints the others
@@ -102,8 +100,8 @@ function postgres.configure(self)
   return self:rows("SELECT " .. table.concat(calls, ", "))
 end
 
--- For how long to wait for a server that does not answer, unless the address says
--- so. By the last one, in milliseconds, `core` finds the connection to end it.
+-- For how long to wait for a server that does not answer, unless the address says so. The
+-- last one, in milliseconds, is the mark by which `core` finds the connection.
 local limits = {
   connect_timeout = function() return 5 end,
   keepalives_idle = function() return 20 end,
@@ -142,8 +140,8 @@ local function load_driver(dialect)
     .. " package %s"):format(dialect.module, dialect.rock, dialect.package)
 end
 
--- What SQLite and libpq have open goes on with numbers, and the collector ends
--- it by them: they may be the host's by now, or are the parent's.
+-- Keeps the collector from closing what SQLite and libpq have open by its numbers: they
+-- may be the host's by now, or the parent's.
 local function abandon(self)
   core.abandon(self.connection)
   for _, statement in pairs(self.statements) do
@@ -154,7 +152,7 @@ local function abandon(self)
   self.connection, self.watch = nil, nil
 end
 
--- Held, for SQLite in this process still counts them as open.
+-- Locks of the parent: held, because SQLite in this process still counts them as open.
 local inherited = {}
 
 local function notice_fork(self)
@@ -164,7 +162,7 @@ local function notice_fork(self)
   end
 end
 
--- The host has closed what is not its own.
+-- Notices that the host has closed the connection's descriptors.
 local function notice_loss(self)
   notice_fork(self)
   if self.watch and not self.watch:holds() then
@@ -176,16 +174,15 @@ local function notice_loss(self)
   end
 end
 
--- What is made last is finalized first: nothing that the collector ends is used by
--- its number before this looks.
+-- What is made last is finalized first: so this looks before the collector ends anything.
 local function watch_over(self)
   self.last = core.finalizer(function()
     notice_loss(self)
   end)
 end
 
--- The collector may close what LuaDBI has made, on the host's thread, and SQLite
--- writes then.
+-- The collector may close what LuaDBI has made on the host's thread, and SQLite writes
+-- then: signals are held meanwhile.
 local function quieten(object)
   local meta = getmetatable(object)
   local finalizer = type(meta) == "table" and not meta.starvideos_guarded
@@ -269,8 +266,8 @@ local function fetch(statement)
   return rows
 end
 
--- LuaDBI returns some failures and raises others. The values are held here
--- until the last row is read, for SQLite is given their bytes and no copy.
+-- LuaDBI returns some failures and raises others. The values must live until the last row
+-- is read, because SQLite is given their bytes and no copy.
 local function execute(self, sql, reads, values, count)
   local statement, why = prepare(self, sql)
   if not statement then
@@ -290,9 +287,8 @@ local function execute(self, sql, reads, values, count)
   return ok, values
 end
 
--- Retries over a new connection, for a server that was restarted has closed the
--- old one. Statements may run twice: what they insert or change names the row,
--- or the revision of it, that must be there.
+-- Retries over a new connection, because a server that was restarted has closed the old
+-- one. A statement may run twice: it names the row, and the revision, that it changes.
 local function retry(self, sql, reads, values, count)
   self:close()
   local ok, why = connect(self)
@@ -332,26 +328,21 @@ local function perform(self, sql, reads, ...)
   return result
 end
 
---- The SQL that follows the columns of a new table.
--- @treturn string
 function Database:table_options()
   return self.dialect.table_options or ""
 end
 
---- The SQL that reads the server's clock.
--- @treturn ?string nil where the database is on this machine
+-- The SQL that reads the server's clock; nil where the database is on this machine.
 function Database:clock()
   return self.dialect.clock
 end
 
---- The file of this database.
--- @treturn ?string path; nil where it has none
+-- The path of the file; nil where there is none.
 function Database:file()
   return locations.read(self.address).path and self.address or nil
 end
 
---- The network file system that the file of this database is on.
--- @treturn ?string its name; nil where it is on a disk, or on none
+-- The name of the network file system that the file is on, or nil.
 function Database:network()
   if self.is_remote == nil then
     local name = self:file() and core.file_system(self.address)
@@ -360,9 +351,8 @@ function Database:network()
   return self.is_remote or nil
 end
 
---- What has become of the file of this database, which was opened before.
--- @treturn ?string see `core.sqlite_file`; nil where its path still leads to it,
---   and by one name alone
+-- What has become of the open file, see `core.sqlite_file`; nil while its path leads to it,
+-- by one name alone.
 function Database:misplaced()
   notice_loss(self)
   if not self.connection then
@@ -375,10 +365,7 @@ function Database:misplaced()
   return word
 end
 
---- Keep others from a table for the rest of a transaction.
--- @tparam string name
--- @treturn ?number
--- @treturn ?string why not
+-- Keep others from a table for the rest of a transaction.
 function Database:lock_table(name)
   if not self.dialect.lock_table then
     return true -- the transaction alone keeps others from writing
@@ -386,20 +373,12 @@ function Database:lock_table(name)
   return self:run(self.dialect.lock_table:format(name))
 end
 
---- Run a statement that changes something.
--- @tparam string sql with `?` for each value
--- @param ... the values
--- @treturn ?number how many rows it changed
--- @treturn ?string why it failed
+-- Run a statement with a value for each `?`: how many rows it changed; or nil and why.
 function Database:run(sql, ...)
   return perform(self, sql, false, ...)
 end
 
---- Read rows.
--- @tparam string sql with `?` for each value
--- @param ... the values
--- @treturn ?table a list of rows, each a table by column
--- @treturn ?string why it failed
+-- Read rows, each a table by column; or nil and why.
 function Database:rows(sql, ...)
   return perform(self, sql, true, ...)
 end
@@ -410,7 +389,6 @@ local function undo(self)
   end
 end
 
--- The whole transaction, so that an interrupt cannot leave it open.
 local function attempt(self, body, again)
   local ok, why = self:run(self.dialect.begin)
   self.begun = ok ~= nil
@@ -442,12 +420,9 @@ local function try(self, body, again)
   return result, problem
 end
 
---- Run statements of which all take effect or none.
--- @tparam function body gets the database, and whether it runs again; nil, why
---   from it undoes all
--- @tparam ?boolean may_repeat where a server cuts the connection body is run again
---   over a new one: it has to find out itself whether the first try has done all
--- @return what body returned
+-- Run statements of which all take effect or none. `body` gets the database, and whether it
+-- runs again; nil from it undoes all. `may_repeat`: if a server cuts the connection body
+-- runs again over a new one, and finds out whether the first try has done all.
 function Database:transaction(body, may_repeat)
   local start = core.now()
   self.was_cut = false
@@ -460,7 +435,7 @@ function Database:transaction(body, may_repeat)
   return result, problem
 end
 
---- Close the connection; the next statement opens another.
+-- Close the connection; the next statement opens another.
 function Database:close()
   notice_loss(self)
   if self.connection then
@@ -489,19 +464,14 @@ local function dialect_of(address)
   return locations.read(address).server and postgres or sqlite
 end
 
---- Whether the Lua modules that an address needs are installed.
--- @tparam string address as `starvideos.ledger.location` gives it
--- @treturn ?boolean true
--- @treturn ?string what is missing
+-- True if the Lua modules that an address needs are installed; or nil and what is missing.
 function _M.check(address)
   local found, missing = load_driver(dialect_of(address))
   return found and true, missing
 end
 
---- A database; it is opened by the first statement.
--- @tparam string address as `starvideos.ledger.location` gives it
--- @tparam ?boolean fsync each change survives the loss of power
--- @treturn table database
+-- A database, which the first statement opens. `fsync`: a change survives the loss of
+-- power.
 function _M.new(address, fsync)
   return setmetatable({ address = address, fsync = fsync,
     dialect = dialect_of(address) }, Database)

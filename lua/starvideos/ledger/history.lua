@@ -1,7 +1,6 @@
---- What has become of the orders of a ledger: lists, and sums; and to drop what is
--- private of orders that have ended: the key and the outcome stay, so that the same
--- order is still recognised, and buys nothing.
--- @module starvideos.ledger.history
+-- Lists and sums of the orders of a ledger, and its archive, which drops what is private of
+-- orders that have ended. The key and the outcome stay, so that the same order is still
+-- recognised, and buys nothing.
 
 local c_locale = require "starvideos.base.c_locale"
 local transitions = require "starvideos.ledger.transitions"
@@ -13,15 +12,13 @@ local _M = {}
 
 local DAY = 86400
 
---- In seconds.
--- @table policy
+-- In seconds.
 _M.policy = {
   takeover = 120, -- until another worker has the orders of a dead one
   task = 1800, -- that a task may take, and a wait for it lasts
 }
 
--- What a list can be restricted to, as SQL; `state` stands apart, for it may be
--- several.
+-- What a list can be restricted to, as SQL. `states` may be several and stands apart.
 local conditions = {
   { "after", "order_id > ?" },
   { "since", "created_at >= ?" },
@@ -31,8 +28,7 @@ local conditions = {
   { "key", "order_key = ?" },
 }
 
--- The condition of a list, and its values. An order that is staged is none yet,
--- unless somebody asks for those.
+-- The condition of a list, and its values. Staged orders are listed only if asked for.
 local function condition_of(filter)
   local words, values = {}, {}
   words[1] = not filter.states and "state <> 'staged'" or nil
@@ -51,16 +47,9 @@ local function condition_of(filter)
   return "WHERE " .. table.concat(words, " AND "), values
 end
 
---- List orders, oldest first. Those whose process ended are recovered.
--- @tparam table store
--- @tparam table caller
--- @tparam table filter `limit` (rows at most); and what they are restricted to:
---   `states` (a list), `since` and `before` (Unix seconds, when they were placed),
---   `label`, `account`, `key`, `after` (the id of the last order of the page
---   before)
--- @treturn ?table rows
--- @treturn ?string|table where more may follow the `after` of the next page; or
---   err
+-- List at most `limit` orders, oldest first, restricted by the names of `conditions` and
+-- `states`; and the `after` of the next page, if there may be one. An order whose process
+-- ended is recovered.
 function _M.list(store, caller, filter)
   local condition, values = condition_of(filter)
   local page, err = store:list_where(condition, filter.limit, values)
@@ -76,8 +65,8 @@ function _M.list(store, caller, filter)
     and page[#page].order_id or nil
 end
 
--- A statement is kept for each number of ids, so there are a few numbers: what is
--- left over names the last id again.
+-- The database keeps a statement for each number of ids, so there are few numbers: the
+-- last id fills what is left.
 local function padded(ids)
   local list, count = {}, 1
   while count < #ids do
@@ -89,13 +78,7 @@ local function padded(ids)
   return list
 end
 
---- The states of some orders: little to read, for those who look often.
--- @tparam table store
--- @tparam table _ caller
--- @tparam table ids a list of 512 at most
--- @treturn ?table state by the order's id; an order that is not there, or that its
---   caller has deleted, has none
--- @treturn ?table err
+-- The states of at most 512 orders by their ids; a deleted order has none.
 function _M.states(store, _, ids)
   local states = {}
   if not ids[1] then
@@ -111,8 +94,7 @@ function _M.states(store, _, ids)
   return rows and states, err
 end
 
--- What an order costs is part of what was spent once it may have been bought. A
--- worker that gives an order back may say until when nobody needs to have it.
+-- An order counts as spent once it may have been bought.
 local SUMS = [[SELECT state, currency, COUNT(*) AS orders,
   COUNT(claim) AS claimed,
   COUNT(CASE WHEN spent_in IS NOT NULL AND cost IS NULL THEN 1 END) AS unpriced,
@@ -138,7 +120,6 @@ local function sums_of(store, caller)
   }))
 end
 
--- The sums of each state, and of each currency.
 local function add_up(rows)
   local sums = { states = {}, claimed = 0, unattended = 0, overdue = 0,
     unpriced = 0, spend = {} }
@@ -170,7 +151,7 @@ local function silence_of(caller, row)
     or math.max(0, caller.now - row.updated_at)
 end
 
--- What each worker has now: its own row says what it had at its last heartbeat.
+-- What each worker has now; its own row tells what it had at its last heartbeat.
 local CLAIMS = [[SELECT claim, COUNT(*) AS orders FROM starvideos_orders
   WHERE claim IS NOT NULL AND state <> 'staged' GROUP BY claim]]
 
@@ -192,18 +173,10 @@ local function shown_worker(store, caller, row, claims)
     is_dead = workers.is_dead(store, caller, row) }
 end
 
---- What a ledger holds, in sums.
--- @tparam table store
--- @tparam table caller
--- @treturn ?table `states` (how many orders, by their state), `claimed` (by
---   workers), `unattended` (how many tasks of the queue no worker has had for two
---   minutes), `overdue` (how many tasks have not ended after half an hour),
---   `unpriced` (how many were sent, or may have been, without a price),
---   `spend` (by currency `total` and `today`, of this day UTC, in millionths),
---   `workers` (a list of `id`, `machine`, `account`, `base_url`, `claims`,
---   `polls`, `draining`, `started_at`, `silence` (seconds since its last
---   heartbeat), `is_dead`)
--- @treturn ?table err
+-- What a ledger holds: `states` (orders by state), `claimed` (by workers), `unattended`
+-- (tasks of the queue without a worker for `takeover`), `overdue` (tasks that have not
+-- ended after `task`), `unpriced` (sent without a price), `spend` (by currency `total` and
+-- `today`, UTC, in millionths) and `workers`.
 function _M.status(store, caller)
   local rows, err = store:read(sums_of(store, caller))
   local list, claims
@@ -225,10 +198,10 @@ function _M.status(store, caller)
   return status
 end
 
---- How `params` of an archived order is written; see the column `params_form`.
+-- How `params` of an archived order is written; see the column `params_form`.
 _M.ARCHIVED = 3
 
--- Orders that are read, or changed, at a time: nobody waits long for the database.
+-- Orders that are read or changed at a time, so that nobody waits long for the database.
 local PAGE = 500
 
 local READ = [[SELECT order_id, params, revision FROM starvideos_orders
@@ -238,24 +211,21 @@ local READ = [[SELECT order_id, params, revision FROM starvideos_orders
 local CHANGE = [[UPDATE starvideos_orders SET params = ?, params_form = 3,
   revision = revision + 1 WHERE order_id = ? AND revision = ?]]
 
--- What a batch has staged that was killed: nothing of it was ever sent.
+-- What a batch has staged whose program was killed: nothing of it was ever sent.
 local STALE = [[ FROM starvideos_orders WHERE state = 'staged'
   AND updated_at < ? AND attempts = 0 AND refused_tasks IS NULL]]
 local DROP_STALE_BODIES = [[DELETE FROM starvideos_bodies
   WHERE order_id IN (SELECT order_id]] .. STALE .. ")"
 local DROP_STALE = "DELETE" .. STALE
 
---- What a worker would send for an order goes, too.
 _M.DROP_BODY = "DELETE FROM starvideos_bodies WHERE order_id = ?"
 
--- Three sums of 31 bits each: two texts that people write do not share them all.
--- Whoever can guess the whole text can tell that it is this one.
+-- Three sums of 31 bits each: two texts that people write do not share them all. Somebody
+-- who can guess the whole text can check the guess.
 local MODULUS = 2147483647
 local FACTORS = { 31, 257, 65599 }
 
---- What tells the parameters of an order from others, without showing them.
--- @tparam string text
--- @treturn string
+-- What tells the parameters of an order from others, without showing them.
 function _M.digest(text)
   local sums = { 1, 1, 1 }
   for index = 1, #text do
@@ -278,7 +248,7 @@ local function archive_row(store, row)
   return count, err
 end
 
--- The digests are made beforehand: others wait for the transaction.
+-- The digests are made beforehand, because others wait for the transaction.
 local function archive_page(store, rows)
   for _, row in ipairs(rows) do
     row.digest = _M.digest(row.params)
@@ -306,15 +276,9 @@ local function drop_stale(store, before)
   end)
 end
 
---- Archive a page of the orders that ended before a time. With the first page go
--- the orders of a batch that was staged before it and never enqueued.
--- @tparam table store
--- @tparam table _ caller
--- @tparam number before Unix seconds
--- @tparam ?string after where the page before ended
--- @treturn ?number how many were archived
--- @treturn ?string|table where more may follow the `after` of the next page; or
---   err
+-- Archive a page of the orders that ended before a time: how many, and the `after` of the
+-- next page, if there may be one. The first page also drops orders that were staged before
+-- that time and never enqueued.
 function _M.archive(store, _, before, after)
   local rows, err = store:read(READ, after or "", before)
   local dropped = rows

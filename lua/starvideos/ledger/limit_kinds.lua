@@ -1,17 +1,15 @@
---- The kinds of limits: whether an order fits into one, why not and until when,
--- and what it takes of it. It reads and writes no database.
+-- The kinds of limits: whether an order fits into one, why not and until when, and what it
+-- takes of it. It reads and writes no database.
 --
--- `at` is what an order meets: `now` and `day` (Unix seconds), `limits` (those
--- that apply to it), `factor` (the share of its rate that holds have left),
--- `is_paced` (whether a limit of creates a minute applies) and `is_worker`.
--- @module starvideos.ledger.limit_kinds
+-- `at` is what an order meets: `now` and `day` (Unix seconds), `limits` (those that apply),
+-- `factor` (the share of its rate that holds have left), `is_paced` (whether a limit of
+-- creates a minute applies) and `is_worker`.
 
 local c_locale = require "starvideos.base.c_locale"
 
 local _M = {}
 
---- In seconds unless said otherwise.
--- @table policy
+-- In seconds unless said otherwise.
 _M.policy = {
   minute = 60,
   burst = 1, -- by which creates that were late may catch up
@@ -28,20 +26,15 @@ _M.policy = {
 
 local policy = _M.policy
 
---- When an open task's slot ends that has no end yet, in Unix seconds.
+-- When an open task's slot ends that has no end yet, in Unix seconds.
 _M.FOREVER = 1e11
 
---- When the day (UTC) of a time began.
--- @tparam number now Unix seconds
--- @treturn number Unix seconds
+-- When the day (UTC) of a time began.
 function _M.day(now)
   return now - now % policy.day
 end
 
---- Money as a person reads it.
--- @tparam number millionths
--- @tparam ?string currency
--- @treturn string
+-- Money as a person reads it.
 function _M.money(millionths, currency)
   local text = c_locale.number("%.6f", millionths / 1e6):gsub("0000$", "")
   return text .. (currency and " " .. currency or "")
@@ -55,10 +48,7 @@ local function count(number)
   return c_locale.number("%.14g", number)
 end
 
---- How much of its rate a hold leaves.
--- @tparam table hold
--- @tparam number now
--- @treturn number 0 to 1
+-- How much of its rate a hold leaves.
 function _M.factor(hold, now)
   local factor, full_until = hold.factor or 1, hold.full_until or 0
   if full_until >= now then
@@ -67,20 +57,15 @@ function _M.factor(hold, now)
   return math.min(1, factor + (now - full_until) / policy.recovery)
 end
 
---- Whether a time is ahead, and no further than the kind itself sets it: one that
--- is further was set by a clock that was put back since.
--- @tparam ?number when
--- @tparam number now
--- @tparam number furthest seconds
--- @treturn boolean
+-- Whether a time is ahead, and no further than its kind sets it: a clock that was set back
+-- since has set one that is further.
 function _M.is_ahead(when, now, furthest)
   return when ~= nil and when > now and when <= now + furthest + policy.burst
 end
 
 local is_ahead = _M.is_ahead
 
---- Add what follows from the limits to what an order meets.
--- @tparam table at
+-- Add what follows from the limits to what an order meets.
 function _M.complete(at)
   at.factor, at.is_paced = 1, false
   for _, limit in ipairs(at.limits) do
@@ -91,10 +76,7 @@ function _M.complete(at)
   end
 end
 
---- What of a limit of spend is spent.
--- @tparam table limit
--- @tparam table at
--- @treturn number
+-- What of a limit is used; a spend of a past day is not.
 function _M.used(limit, at)
   local is_past = limit.kind == "spend/day" and limit.began < at.day
   return is_past and 0 or limit.used
@@ -190,8 +172,7 @@ kinds["spend/day"].take = function(limit, order, at)
   limit.used, limit.began = _M.used(limit, at) + order.cost, at.day
 end
 
--- The user's limit of creates has the factor of a hold in its gap: that is slow
--- enough.
+-- The user's limit of creates already applies the factor of a hold to its gap.
 function kinds.hold.fits(limit, _, at)
   local is_held = is_ahead(limit.full_until, at.now, policy.hold_max)
   local is_slow = not at.is_paced and _M.factor(limit, at.now) < 1
@@ -216,23 +197,14 @@ function kinds.halt.fits(limit, _, at)
     is_final = true } or nil
 end
 
---- Why an order does not fit into one limit.
--- @tparam table limit
--- @tparam table order
--- @tparam table at
--- @treturn ?table `why`; `retry_at` (Unix seconds), where that is known;
---   `is_final`: it is of no use to wait; `never`: it will not fit whatever others
---   do; nil where it fits
+-- Why an order does not fit into one limit: `why`; `retry_at` (Unix seconds), if known;
+-- `is_final`: waiting is of no use; `never`: it will not fit whatever others do.
 function _M.fits(limit, order, at)
   local kind = kinds[limit.kind]
   return kind and kind.fits(limit, order, at)
 end
 
---- An order that fits takes its part of a limit.
--- @tparam table limit is changed
--- @tparam table order
--- @tparam table at
--- @treturn boolean whether the limit has changed
+-- An order that fits takes its part of a limit; true if that changes the limit.
 function _M.take(limit, order, at)
   local kind = kinds[limit.kind]
   if not kind or not kind.take then
@@ -245,12 +217,8 @@ function _M.take(limit, order, at)
   return true
 end
 
---- An order has more than before, or less.
--- @tparam table limit is changed
--- @tparam table order
--- @tparam table at
--- @tparam table more `slots`, `spend`, and `day` that the spend is of
--- @treturn boolean whether the limit has changed
+-- An order has more or fewer `slots` than before, or `spend` of a `day`; true if that
+-- changes the limit.
 function _M.give(limit, order, at, more)
   local kind = limit.kind
   if kind == "open" and more.slots ~= 0 then

@@ -1,7 +1,5 @@
---- The rows of `starvideos_limits`: a limit of the user's, or what else keeps
--- orders back. Their values are computed in Lua from what was read, so they are
--- written in a transaction alone, of which the database has one at a time.
--- @module starvideos.ledger.limit_rows
+-- The rows of `starvideos_limits`. What is written is computed in Lua from what was read,
+-- so it is written only in a transaction, of which a database has one at a time.
 
 local c_locale = require "starvideos.base.c_locale"
 local limit_kinds = require "starvideos.ledger.limit_kinds"
@@ -33,21 +31,15 @@ local SAVE = "INSERT INTO starvideos_limits (" .. NAMES .. ") VALUES ("
 
 local REMOVE = "DELETE FROM starvideos_limits WHERE name = ?"
 
--- A limit is for all, or for one account or label. What a 429 or a refusal of
--- the provider has made is for one base URL.
+-- A limit is for all, or for one account or label; a hold or halt for one base URL.
 local APPLYING = [[WHERE (scope = '' OR scope = 'account' AND value = ?
   OR scope = 'label' AND value = ?) AND base_url IN ('', ?) ORDER BY name]]
 
--- The last day that a spend was counted in: one for all limits.
+-- The last day in which any limit has counted a spend.
 local TIMES = [[SELECT MAX(began) AS began%s FROM starvideos_limits
   WHERE kind = 'spend/day']]
 
---- Read limits.
--- @tparam table store
--- @tparam string condition SQL from `WHERE` on, with `?` for each value
--- @param ... the values
--- @treturn ?table rows
--- @treturn ?table err
+-- Read limits by a condition (SQL from `WHERE` on) and its values.
 function _M.read(store, condition, ...)
   local rows, err = store:read(READ .. condition, ...)
   for _, row in ipairs(rows or {}) do
@@ -62,22 +54,14 @@ function _M.read(store, condition, ...)
   return rows, err
 end
 
---- The limit of a name.
--- @tparam table store
--- @tparam string name
--- @treturn ?table row; false where there is none
--- @treturn ?table err
+-- The limit of a name; false if there is none.
 function _M.find(store, name)
   local rows, err = _M.read(store, "WHERE name = ?", name)
   return rows and (rows[1] or false), err
 end
 
---- The time, of the server where there is one; and the day that a spend belongs
--- to, which never goes back though a clock does.
--- @tparam table store
--- @tparam table caller
--- @treturn ?table `now` and `day`, Unix seconds
--- @treturn ?table err
+-- The time, of the server if there is one, and the day that a spend belongs to, which never
+-- goes back even if a clock does.
 function _M.times(store, caller)
   local clock = store.database:clock()
   local rows, err = store:read(TIMES:format(clock and ", " .. clock .. " AS now"
@@ -90,22 +74,12 @@ function _M.times(store, caller)
     tonumber(rows[1].began) or 0) }
 end
 
---- The limits that apply to an order.
--- @tparam table store
--- @tparam table order
--- @treturn ?table rows
--- @treturn ?table err
 function _M.applying(store, order)
   return _M.read(store, APPLYING, order.account or "", order.label,
     order.base_url or "")
 end
 
---- What an order meets: the time, and the limits that apply to it.
--- @tparam table store
--- @tparam table caller
--- @tparam table order
--- @treturn ?table see `starvideos.ledger.limit_kinds`
--- @treturn ?table err
+-- What an order meets, see `limit_kinds`.
 function _M.look(store, caller, order)
   local at, err = _M.times(store, caller)
   if not at then
@@ -120,13 +94,7 @@ function _M.look(store, caller, order)
   return at
 end
 
---- Write a limit as it is now, in a transaction.
--- @tparam table store
--- @tparam table limit `name`, `kind` and what else its row has; `is_over`: it is
---   removed
--- @tparam number now
--- @treturn ?boolean true
--- @treturn ?table err
+-- Write a limit, or remove it if it `is_over`.
 function _M.save(store, limit, now)
   if not store.database.begun then
     error("a limit is written outside of a transaction", 2)

@@ -1,6 +1,5 @@
---- The limits that a user sets: each counts what there is when it is set, and
--- holds for all processes of the ledger from then on.
--- @module starvideos.ledger.limit_settings
+-- The limits that a user sets: each counts what there is when it is set, and holds for all
+-- processes of the ledger from then on.
 
 local limit_kinds = require "starvideos.ledger.limit_kinds"
 local limit_rows = require "starvideos.ledger.limit_rows"
@@ -11,10 +10,7 @@ local _M = {}
 local SET = [[WHERE kind IN ('open', 'creates', 'polls', 'spend/day', 'spend/total')
   ORDER BY name]]
 
---- The name of a limit.
--- @tparam table limit `kind`, `scope` and `value`
--- @treturn string
-function _M.name(limit)
+local function name_of(limit)
   if limit.scope == "" then
     return limit.kind
   end
@@ -27,7 +23,7 @@ local function counts(limit)
 end
 
 local function set_one(store, limit, at)
-  local name = _M.name(limit)
+  local name = name_of(limit)
   local row, err = limit_rows.find(store, name)
   if row == nil then
     return nil, err
@@ -73,28 +69,18 @@ local function set_all(store, caller, list)
   return ok and true, err
 end
 
---- Set limits, or remove them: all or none.
--- @tparam table store
--- @tparam table caller
--- @tparam table list of limits: `kind` (`open`, `creates`, `polls`, `spend/day`
---   or `spend/total`), `scope` (empty, `account` or `label`), `value` (empty, or
---   which), `cap` (tasks, creates a minute, polls a second or millionths; nil
---   removes it), `currency`, `refunds` (1: failed tasks give their spend back; 0;
---   nil leaves that as it is)
--- @treturn ?boolean true
--- @treturn ?table err
+-- Set limits, or remove them, all or none. Each has `kind` (`open`, `creates`, `polls`,
+-- `spend/day`, `spend/total`), `scope` (empty, `account`, `label`), `value` (which), `cap`
+-- (tasks, creates a minute, polls a second or millionths; nil removes it), `currency`, and
+-- `refunds` (1: failed tasks give their spend back; nil: as it is).
 function _M.set(store, caller, list)
   return store:atomically(function()
     return set_all(store, caller, list)
   end)
 end
 
---- The limits as they stand.
--- @tparam table store
--- @tparam table caller
--- @treturn ?table rows: as in `set`, and `name`, `used`, `began`, `full_until`,
---   `day` and `now` (Unix seconds)
--- @treturn ?table err
+-- The limits as they stand: as for `set`, with `name`, `used`, `began`, `full_until`, `day`
+-- and `now`.
 function _M.list(store, caller)
   local at, err = limit_rows.times(store, caller)
   local rows

@@ -1,16 +1,14 @@
---- The limits of a ledger, and the steps of an order that use them: before an
--- order is sent it reserves what it needs of each limit that applies to it, in
--- the transaction that makes it `submitting`; in the transaction of a later step
--- it gives back what it does not need any more.
+-- The steps of an order that use limits: the transaction that makes it `submitting`
+-- reserves what it needs of each limit that applies to it; that of a later step gives
+-- back what it does not need any more.
 --
--- The order's row says what it has: `slot` (an open task) and `spent_in` (its
--- cost is part of the spend of that day). What a limit has `used` is the sum of
--- these, so it can always be counted again.
+-- The order's row says what it has: `slot` (an open task) and `spent_in` (its cost is part
+-- of the spend of that day). What a limit has `used` is the sum of these, so it can always
+-- be counted again.
 --
--- Whatever a step reads and writes is one transaction, which begins again over a
--- new connection where the server has cut the first: so the order's row, which
--- names its revision, is written first, and tells whether the first try did all.
--- @module starvideos.ledger.limits
+-- A transaction begins again over a new connection if the server has cut the first: so the
+-- order's row, which names its revision, is written first, and tells whether the first try
+-- did all.
 
 local limit_kinds = require "starvideos.ledger.limit_kinds"
 local limit_rows = require "starvideos.ledger.limit_rows"
@@ -25,7 +23,7 @@ local policy, FOREVER = limit_kinds.policy, limit_kinds.FOREVER
 -- The states of an order that is, or may be, an open task of the provider.
 local holding = { submitting = true, accepted = true, unknown = true }
 
--- Those of one that certainly was not bought.
+-- The states of one that certainly was not bought.
 local unsent = { staged = true, queued = true, prepared = true, refused = true }
 
 -- What a step does, by the state before and the state after.
@@ -46,7 +44,7 @@ for state in pairs(unsent) do
   effects[state] = late
 end
 
--- The orders that are open tasks, and of which no limit has asked that yet.
+-- Gives a slot to open tasks that were sent while no limit counted them.
 local HOLD_SLOTS = ([[UPDATE starvideos_orders SET slot = CASE
     WHEN state = 'unknown' THEN updated_at + %d ELSE %.0f END
   WHERE slot IS NULL AND (state IN ('submitting', 'accepted')
@@ -70,12 +68,10 @@ local FREE = "UPDATE" .. OVERDUE:format " SET slot = NULL"
 local CHEAPER = [[SELECT order_id FROM starvideos_orders WHERE state = 'queued'
   AND claim IS NULL AND currency = ? AND cost <= ?]]
 
--- What an order has, which the row in hand need not tell: a limit that was set
--- since has counted it.
+-- What an order has; a limit that was set after its row was read has counted it.
 local TRUTH = [[SELECT slot, spent_in FROM starvideos_orders
   WHERE order_id = ? AND revision = ?]]
 
--- A statement about the orders of a limit, and its values.
 local function of_limit(limit, sql, ...)
   local values = { ... }
   if limit.scope ~= "" then
@@ -112,11 +108,7 @@ local function count_all(store, condition, now)
   return ok and true, err
 end
 
---- Count again what all limits have used. To be called in a transaction.
--- @tparam table store
--- @tparam table caller
--- @treturn ?boolean true
--- @treturn ?table err
+-- Count again what all limits have used, in a transaction.
 function _M.recount(store, caller)
   local at, err = limit_rows.times(store, caller)
   local ok = at
@@ -130,8 +122,8 @@ function _M.recount(store, caller)
   return ok, err
 end
 
--- Frees the slots of orders whose outcome has been unknown for too long: whether
--- there were any.
+-- Frees the slots of orders whose outcome has been unknown for too long; false if there
+-- are none.
 local function free_overdue(store, now)
   local rows, err = store:read(ANY_OVERDUE, now)
   if not rows or not rows[1] then
@@ -145,10 +137,8 @@ local function free_overdue(store, now)
   return ok, err
 end
 
---- What a change of an order does to the limits.
--- @tparam table row
--- @tparam table after
--- @treturn ?string `reserve`, `settle`, `pause` or `resume`; nil: nothing
+-- What a change of an order does to the limits: `reserve`, `settle`, `pause`, `resume`,
+-- or nothing.
 function _M.effect(row, after)
   local state = row.state
   if state ~= after.state then
@@ -159,8 +149,8 @@ function _M.effect(row, after)
   end
 end
 
--- Writes the order's row, with its `slot` and `spent_in`: the row; false where
--- another process has changed it.
+-- Writes the order's row, with its `slot` and `spent_in`; false if another process has
+-- changed it.
 local function write_order(store, row, change, slot, spent_in)
   change.after.slot, change.after.spent_in = slot, spent_in
   local count, err = store:save(row, change, { set = { count = 2,
@@ -175,16 +165,7 @@ local function write_order(store, row, change, slot, spent_in)
   return count > 0 and store:changed(row, change)
 end
 
--- The row as the first try of a transaction has left it: nil where that did
--- nothing, false where another process has changed it.
-local function done_before(store, row, change, again)
-  if again then
-    return store:was_taken(row, change.after)
-  end
-end
-
--- The reason that matters most: that which will not pass, then that which will
--- last longest.
+-- The reason that matters most: one that will not pass, then the one that lasts longest.
 local function outweighs(one, other)
   if not other or one.is_final ~= other.is_final then
     return not other or one.is_final
@@ -192,7 +173,6 @@ local function outweighs(one, other)
   return (one.retry_at or 0) > (other.retry_at or 0)
 end
 
--- All reasons why an order does not fit, and the one that matters most.
 local function reasons_of(order, at)
   local list, worst = {}, nil
   for _, limit in ipairs(at.limits) do
@@ -206,8 +186,8 @@ local function reasons_of(order, at)
   return list, worst
 end
 
--- Keeps workers from claiming what does not fit either: whether there may be
--- something else that does. An order that never fits says nothing of the others.
+-- Keeps workers from claiming what does not fit either; true if something cheaper may fit.
+-- An order that never fits says nothing of the others.
 local function mark(store, reason, at)
   local limit = reason.limit
   if reason.never or not limit_kinds.kinds[limit.kind].marks then
@@ -245,7 +225,7 @@ local function refusal_of(worst, now)
   }
 end
 
--- What an order meets, and why it does not fit though overdue slots were freed.
+-- What an order meets; and why it does not fit, even after overdue slots were freed.
 local function look(store, caller, row)
   local at, err = limit_rows.look(store, caller, row)
   if not at then
@@ -280,9 +260,10 @@ local function refuse(store, caller, list, worst, at)
   return { refusal = refusal_of(worst, at.now) }
 end
 
-local function take_all(store, row, at)
+-- Saves the limits that `change` (`take` or `give` of `limit_kinds`) has changed.
+local function change_all(store, row, at, change, more)
   for _, limit in ipairs(at.limits) do
-    if limit_kinds.take(limit, row, at) then
+    if change(limit, row, at, more) then
       local ok, err = limit_rows.save(store, limit, at.now)
       if not ok then
         return nil, err
@@ -292,11 +273,7 @@ local function take_all(store, row, at)
   return true
 end
 
-local function reserve(store, caller, row, change, again)
-  local after, err = done_before(store, row, change, again)
-  if after ~= nil or err then
-    return after, err
-  end
+local function reserve(store, caller, row, change)
   local at, list, worst = look(store, caller, row)
   if not at then
     return nil, list
@@ -307,10 +284,10 @@ local function reserve(store, caller, row, change, again)
   for _, limit in ipairs(at.limits) do
     slot = slot or limit.kind == "open" and FOREVER or nil
   end
-  after, err = write_order(store, row, change, slot, at.day)
+  local after, err = write_order(store, row, change, slot, at.day)
   if after then
     local ok
-    ok, err = take_all(store, row, at)
+    ok, err = change_all(store, row, at, limit_kinds.take)
     after = ok and after
   end
   return after, err
@@ -336,39 +313,22 @@ local function due(from, to, truth, at)
   return slot, spent_in
 end
 
-local function give_all(store, row, at, more)
-  for _, limit in ipairs(at.limits) do
-    if limit_kinds.give(limit, row, at, more) then
-      local ok, err = limit_rows.save(store, limit, at.now)
-      if not ok then
-        return nil, err
-      end
-    end
-  end
-  return true
-end
-
-local function settle(store, caller, row, change, again)
-  local after, err = done_before(store, row, change, again)
-  if after ~= nil or err then
-    return after, err
-  end
-  local rows, at
-  rows, err = store:read(TRUTH, row.order_id, row.revision)
-  local truth = rows and rows[1]
+local function settle(store, caller, row, change)
+  local rows, err = store:read(TRUTH, row.order_id, row.revision)
+  local truth, at = rows and rows[1], nil
   if truth then
     at, err = limit_rows.look(store, caller, row)
   end
   if not at then
-    return rows and not err and false or nil, err
+    return nil, err
   end
   local slot, spent_in = due(row.state, change.after.state, truth, at)
+  local after, ok
   after, err = write_order(store, row, change, slot, spent_in)
   if not after then
     return after, err
   end
-  local ok
-  ok, err = give_all(store, row, at, {
+  ok, err = change_all(store, row, at, limit_kinds.give, {
     slots = (slot and 1 or 0) - (truth.slot and 1 or 0),
     spend = (row.cost or 0) * ((spent_in and 1 or 0) - (truth.spent_in and 1 or 0)),
     day = truth.spent_in or at.day,
@@ -379,10 +339,19 @@ local function settle(store, caller, row, change, again)
   return ok and after, err
 end
 
--- Changes the slot of an order, if it has one, and no limit.
-local function set_slot(store, row, change, set)
-  set.sql = "slot = CASE WHEN slot IS NULL THEN NULL ELSE " .. set.sql .. " END"
-  local count, err = store:save(row, change, { set = set })
+-- Changes the slot of an order, if it has one, and no limit. A task that nobody can see
+-- any more may go on: its slot stays for as long as a wait takes (`pause`), and for ever
+-- again if it is seen (`resume`).
+local function set_slot(store, caller, row, change, effect)
+  local clock = store.database:clock()
+  local ends, values = ("%.0f"):format(FOREVER), {}
+  if effect == "pause" then
+    ends = (clock or "?") .. (" + %d"):format(policy.slot)
+    values[1] = not clock and store.rounded(caller.now) or nil
+  end
+  local count, err = store:save(row, change, { set = { count = #values,
+    sql = "slot = CASE WHEN slot IS NULL THEN NULL ELSE " .. ends .. " END",
+    values = values } })
   if not count then
     return nil, err
   elseif count == 0 then
@@ -391,39 +360,31 @@ local function set_slot(store, row, change, set)
   return store:changed(row, change)
 end
 
--- A slot of a task that may go on, though nobody can see it, is the order's own
--- for as long as a wait takes.
-local function pause(store, caller, row, change)
-  local clock = store.database:clock()
-  return set_slot(store, row, change, { count = clock and 0 or 1,
-    sql = (clock or "?") .. (" + %d"):format(policy.slot),
-    values = { store.rounded(caller.now) } })
+-- What the first try of a transaction has done is not done a second time.
+local function transacted(step, store, caller, row, change)
+  return store:atomically(function(again)
+    local after, err
+    if again then
+      after, err = store:was_taken(row, change.after)
+    end
+    if after ~= nil or err then
+      return after, err
+    end
+    return step(store, caller, row, change)
+  end, true)
 end
 
--- The task is seen again.
-local function resume(store, _, row, change)
-  return set_slot(store, row, change, { count = 0, sql = ("%.0f"):format(FOREVER) })
-end
-
-local transacted = { reserve = reserve, settle = settle }
-
---- Make a change of an order that uses limits, with all that follows for them.
--- @tparam table store
--- @tparam table caller
--- @tparam table row as it was read
--- @tparam table change of the store
--- @tparam string effect see `effect`
--- @treturn ?table the new row; false where another process has changed it
--- @treturn ?table err; of kind limited where the order does not fit: then nothing
---   has changed
+-- Make a change of an order that has an effect on limits: the new row; false if another
+-- process has changed it; or an err, of kind limited if the order does not fit: then
+-- nothing has changed.
 function _M.carry_out(store, caller, row, change, effect)
-  local step, after, err = transacted[effect]
-  if step then
-    after, err = store:atomically(function(again)
-      return step(store, caller, row, change, again)
-    end, true)
+  local after, err
+  if effect == "reserve" then
+    after, err = transacted(reserve, store, caller, row, change)
+  elseif effect == "settle" then
+    after, err = transacted(settle, store, caller, row, change)
   else
-    after, err = (effect == "pause" and pause or resume)(store, caller, row, change)
+    after, err = set_slot(store, caller, row, change, effect)
   end
   if after and after.refusal then
     return nil, after.refusal

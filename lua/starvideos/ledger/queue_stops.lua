@@ -1,17 +1,18 @@
---- What keeps orders back beside the limits of the user: the provider said that
--- there were too many requests (a hold); the queue stopped itself (a halt), on a
--- failure that every order would meet, or after too many failed tasks in a row.
--- Each is a row among the limits, of one base URL and of one account, or of all
--- where a worker for all has made it: then they have one key.
--- @module starvideos.ledger.queue_stops
+-- What keeps orders back beside the limits of the user: the provider answered that there
+-- were too many requests (a hold), or the queue stopped itself (a halt), on a failure that
+-- every order would meet or after too many failed tasks in a row. Each is a row among the
+-- limits, of one base URL and one account; or of all accounts, if a worker for all made it.
+--
+-- `where` names that row: `account` (nil: all) and `base_url`.
 
 local limit_kinds = require "starvideos.ledger.limit_kinds"
 local limit_rows = require "starvideos.ledger.limit_rows"
 
+local unpack = table.unpack or unpack
+
 local _M = {}
 
---- In seconds unless said otherwise.
--- @table policy
+-- In seconds unless said otherwise.
 _M.policy = {
   failures = 5, -- failed tasks in a row, after which the queue stops
   lowering = 2, -- after a hold, in which further 429 do not lower the rates
@@ -20,7 +21,7 @@ _M.policy = {
 
 local HOLD_MAX = limit_kinds.policy.hold_max
 
--- What one account has to obey: gates of all accounts, too.
+-- What one account has to obey: that of all accounts, too.
 local OBEYED = [[base_url = ? AND (scope = ''
   OR scope = 'account' AND value = ?)]]
 
@@ -28,17 +29,13 @@ local STOPPED = "WHERE kind IN ('failures', 'suspect', 'halt') AND "
 local PULSE = [[WHERE kind = 'polls' AND (scope <> 'account' OR value = ?)
   OR kind IN ('hold', 'suspect', 'halt') AND ]] .. OBEYED
 
--- What was handed back before is due, but as what halted the queue not the first to
--- be sent again.
+-- What was handed back may have halted the queue: others are sent first.
 local BEHIND = [[UPDATE starvideos_orders SET not_before = ?,
   revision = revision + 1 WHERE state = 'queued' AND claim IS NULL
   AND not_before IS NOT NULL AND base_url = ?]]
 
-local ALL = [[SELECT name, kind, value AS account, base_url, cap, used,
-  full_until, factor, reason, updated_at FROM starvideos_limits
-  WHERE kind IN ('hold', 'halt', 'failures') ORDER BY name]]
+local ALL = "WHERE kind IN ('hold', 'halt', 'failures') ORDER BY name"
 
--- A new row of a kind, for whom it is.
 local function new_row(kind, where)
   local scope, account = where.account and "account" or "", where.account or ""
   local base_url = where.base_url or ""
@@ -47,8 +44,8 @@ local function new_row(kind, where)
     value = account, base_url = base_url }
 end
 
--- Reads the row of a kind, or makes one, and has it changed and saved. A suspect
--- that was noted by a first try would not be a second one any more.
+-- Reads the row of a kind, or makes one, and has it changed and saved. A `suspect` is not
+-- repeated over a new connection: it would find itself, and no second order.
 local function change(store, caller, where, kind, body)
   return store:atomically(function()
     local row = new_row(kind, where)
@@ -67,15 +64,9 @@ local function change(store, caller, where, kind, body)
   end, kind ~= "suspect")
 end
 
---- The provider said that there were too many requests: for so long no order is
--- sent and nothing polled, and less than before from then on. Each halves what the
--- one before has left; many at a time count once. None shortens another.
--- @tparam table store
--- @tparam table caller
--- @tparam table where `account` (nil: all), `base_url`
--- @tparam ?number retry_after seconds; nil: the provider names no time
--- @treturn ?boolean true
--- @treturn ?table err
+-- The provider answered 429: for `retry_after` seconds (nil: it named no time) nothing is
+-- sent or polled, then less than before. Each 429 halves the rate, and a burst counts once.
+-- A hold is never shortened, unless the clock was set back.
 function _M.hold(store, caller, where, retry_after)
   local seconds = math.min(math.max(retry_after or 0, 0), HOLD_MAX)
   return change(store, caller, where, "hold", function(hold, now)
@@ -96,28 +87,16 @@ local function halt(row, reason, is_new)
   end
 end
 
---- Stop the queue: its workers claim nothing to be sent, and send nothing.
--- @tparam table store
--- @tparam table caller
--- @tparam table where `account` (nil: all), `base_url`
--- @tparam string reason for a person
--- @tparam string kind of the error that every order would meet
--- @treturn ?boolean true
--- @treturn ?table err
+-- Stop the queue: its workers send nothing. `kind` is that of an error which every order
+-- would meet.
 function _M.halt(store, caller, where, reason, kind)
   return change(store, caller, where, "halt", function(row, _, is_new)
     halt(row, kind .. ": " .. reason, is_new)
   end)
 end
 
---- Note an order that was refused as all may be, or forget such a one for another
--- was accepted.
--- @tparam table store
--- @tparam table caller
--- @tparam table where `account` (nil: all), `base_url`, `order_id` (nil: forget)
--- @treturn ?table `is_second`: the last one was another order, and none has been
---   accepted since
--- @treturn ?table err
+-- Note that `where.order_id` was refused as all may be, or (nil) that an order was
+-- accepted. `is_second`: the last one was another order, and none was accepted since.
 function _M.suspect(store, caller, where)
   return change(store, caller, where, "suspect", function(row, _, is_new)
     local last = row.reason
@@ -146,22 +125,15 @@ local function put_behind(store, where, now)
   return store:write(BEHIND, not_before, where.base_url)
 end
 
---- Let the queue continue: that of an account, with what has halted all; or that
--- of each.
--- @tparam table store
--- @tparam table caller
--- @tparam table where `account` (nil: all), `base_url`
--- @treturn ?boolean whether it was halted
--- @treturn ?table err
+-- Let the queue of an account continue, with what has halted all; or that of each. Tells
+-- whether it `was_halted`.
 function _M.continue(store, caller, where)
   return store:atomically(function()
     local at, err = limit_rows.times(store, caller)
     local rows
-    if at and where.account then
-      rows, err = limit_rows.read(store, STOPPED .. OBEYED, where.base_url,
-        where.account)
-    elseif at then
-      rows, err = limit_rows.read(store, STOPPED .. "base_url = ?", where.base_url)
+    if at then
+      rows, err = limit_rows.read(store, STOPPED .. (where.account and OBEYED
+        or "base_url = ?"), unpack { where.base_url, where.account })
     end
     local ok = rows
     if rows and rows[1] then
@@ -191,14 +163,8 @@ local function count_failure(store, caller, order)
   return ok, err
 end
 
---- Count how the task of an order of the queue has ended. To be called in the
--- transaction that records it.
--- @tparam table store
--- @tparam table caller where it `tolerates` failed tasks they do not count
--- @tparam table order as it is now
--- @tparam number now
--- @treturn ?boolean true
--- @treturn ?table err
+-- Count how the task of an order of the queue has ended, in the transaction that records
+-- it. A caller that `tolerates` failed tasks does not count them.
 function _M.count(store, caller, order, now)
   local state = order.state
   if not order.queued_at or caller.tolerates then
@@ -215,19 +181,17 @@ function _M.count(store, caller, order, now)
   return true
 end
 
--- Why the queue is halted: the kind of an error, and the reason.
 local function halt_of(row)
   local kind, reason = tostring(row.reason):match "^(%l[%l_]*): (.*)$"
   return { kind = kind or "config", reason = reason or tostring(row.reason) }
 end
 
--- For how long each kind sets that it is full.
+-- How far ahead each kind sets that it is full.
 local furthest = { hold = HOLD_MAX, open = limit_kinds.policy.look,
   ["spend/day"] = limit_kinds.policy.day,
   ["spend/total"] = limit_kinds.policy.look }
 
--- Whether a row has no effect any more, or one that a clock set which was put back
--- since.
+-- Whether a row has no effect any more, or was set by a clock that was set back since.
 local function is_spent(row, now)
   if row.kind == "hold" and row.full_until <= now then
     return limit_kinds.factor(row, now) >= 1
@@ -249,12 +213,8 @@ local function spent_rows(store, caller)
   return rows and list, at or err
 end
 
---- Repair what keeps orders back for no reason: claims look at nothing but whether
--- a limit is full.
--- @tparam table store
--- @tparam table caller
--- @treturn ?boolean true
--- @treturn ?table err
+-- Remove what keeps orders back for no reason, because a claim asks only whether a limit
+-- is full.
 function _M.repair(store, caller)
   local list, err = spent_rows(store, caller)
   if not list or not list[1] then
@@ -273,16 +233,10 @@ function _M.repair(store, caller)
   end)
 end
 
---- What the worker of an account has to obey.
--- @tparam table store
--- @tparam table caller
--- @tparam table where `account` (nil: of a worker for all), `base_url`
--- @treturn ?table `rate` (polls a second that all may send together; nil: no
---   limit), `factor` (the share of their rates that all have left), `hold`
---   (seconds, for which nothing may be sent), `halted` (where the queue has
---   stopped: the `kind` of the error, and the `reason`), `suspects` (whether an
---   order is noted by `suspect`)
--- @treturn ?table err
+-- What the worker of an account (nil: for all) has to obey: `rate` (polls a second of all
+-- together; nil: no limit), `factor` (the share of their rates that all have left), `hold`
+-- (seconds for which nothing may be sent), `halted` (`kind` and `reason`, if the queue has
+-- stopped), `suspects` (whether an order is noted by `suspect`).
 function _M.pulse(store, caller, where)
   local at, err = limit_rows.times(store, caller)
   local account = where.account or ""
@@ -311,26 +265,19 @@ function _M.pulse(store, caller, where)
   return pulse
 end
 
---- All gates there are.
--- @tparam table store
--- @treturn ?table rows, each with `name`, `kind` (`hold`, `halt` or `failures`),
---   `account` (empty: none, or all), `base_url` and `updated_at`; of a hold
---   `full_until` and `factor`, of failures `used` and `cap`, of a halt `halted`,
---   see `pulse`
--- @treturn ?table err
+-- The rows of all accounts, as `limit_rows` reads them, and of a halt `halted`, see
+-- `pulse`.
 function _M.list(store)
-  local rows, err = store:read(ALL)
+  local rows, err = limit_rows.read(store, ALL)
   for _, row in ipairs(rows or {}) do
+    row.account = row.value
     row.halted = row.kind == "halt" and halt_of(row) or nil
     row.reason = nil
   end
   return rows, err
 end
 
---- The same, where the database can be written.
--- @tparam table store
--- @treturn ?table rows
--- @treturn ?table err
+-- The same; fails where the database cannot be written.
 function _M.probe(store)
   return store:transaction(function()
     return _M.list(store)

@@ -1,23 +1,20 @@
---- The tables of a ledger, what their columns hold, and which version of them a
+-- The tables of a ledger, what their columns hold, and which version of them a
 -- database holds.
--- @module starvideos.ledger.schema
 
 local _M = {}
 
---- The version of the tables that this library reads and writes.
+-- The version of the tables that this library reads and writes.
 _M.version = 5
 
---- What holds of a database of this version, as SQL: part of every statement
--- that changes an order, for another program may have changed the tables since.
+-- True, as SQL, in a database of this version: part of every statement that changes an
+-- order, because another program may have changed the tables since.
 _M.condition = ("EXISTS (SELECT 1 FROM ledger_meta WHERE name = 'orders'"
   .. " AND version = %d)"):format(_M.version)
 
 local TEXT, FLOAT = "TEXT", "DOUBLE PRECISION"
 local INTEGER = "INTEGER NOT NULL"
 
---- The columns of the table of orders. A row here is all that a new column
--- needs: the table is made of them, and what is read, and shown to readers of an
--- order, follows from them.
+-- The columns of the table of orders. A new column needs a row here and no more.
 --
 -- Each row has the column's name and type, and where they apply:
 --
@@ -29,10 +26,9 @@ local INTEGER = "INTEGER NOT NULL"
 --   `content` columns change where an order that was not accepted is placed again
 -- * `verbatim`: a number that is only compared, and never repaired
 --
--- Above each row stands its unit, who writes it, and when. The writers are
--- methods of `starvideos.ledger.tasks`. Numbers are floats where they may
--- exceed 32 bits, for LuaDBI reads no longer integers from PostgreSQL.
--- @table columns
+-- Above each row stands its unit, who writes it, and when. The writers are steps of an
+-- order. Numbers that may exceed 32 bits are floats, because LuaDBI reads no longer
+-- integers from PostgreSQL.
 _M.columns = {
   -- 32 hex digits that sort by time; `begin`, once.
   { "order_id", "TEXT PRIMARY KEY", as = "id", placed = "name" },
@@ -147,9 +143,6 @@ for _, column in ipairs(_M.columns) do
   column.name, column.type = column[1], column[2]
 end
 
---- The columns of which something holds.
--- @tparam function holds takes a column
--- @treturn table list of columns
 function _M.columns_where(holds)
   local list = {}
   for _, column in ipairs(_M.columns) do
@@ -158,9 +151,7 @@ function _M.columns_where(holds)
   return list
 end
 
---- The names of columns, as SQL lists them.
--- @tparam table list of columns
--- @treturn string
+-- The names of columns, as SQL lists them.
 function _M.names(list)
   local names = {}
   for index, column in ipairs(list) do
@@ -169,9 +160,7 @@ function _M.names(list)
   return table.concat(names, ", ")
 end
 
---- The ids of a column that holds several, a line each: no id has a line break.
--- @param text
--- @treturn table list, empty where the column holds none
+-- The ids of a column that holds several, a line each.
 function _M.read_ids(text)
   local ids = {}
   for id in (type(text) == "string" and text or ""):gmatch "[^\n]+" do
@@ -180,10 +169,6 @@ function _M.read_ids(text)
   return ids
 end
 
---- The column with one more id.
--- @param text
--- @tparam string id
--- @treturn string
 function _M.with_id(text, id)
   local ids = _M.read_ids(text)
   for _, known in ipairs(ids) do
@@ -195,10 +180,9 @@ function _M.with_id(text, id)
   return table.concat(ids, "\n")
 end
 
--- What is made beside the table of orders. A change leaves an index alone whose
--- columns it does not touch, and an order that never was in the queue pays nothing
--- for the queue's. The bodies stand apart, for they may be long, and an order is
--- written several times.
+-- What is made beside the table of orders. An order that never was in the queue pays
+-- nothing for the queue's indexes. The bodies stand apart, because they may be long, and an
+-- order is written several times.
 local BESIDE = {
   [[CREATE UNIQUE INDEX starvideos_orders_by_name
     ON starvideos_orders (order_key, take, account)
@@ -260,10 +244,7 @@ local function create(database)
   return ok, err
 end
 
---- The version of the tables that a database holds.
--- @tparam table database
--- @treturn ?number 0 where it holds none
--- @treturn ?string why it cannot be told
+-- The version of the tables that a database holds; 0 if it holds none.
 function _M.version_of(database)
   local rows, err = database:rows
     "SELECT version FROM ledger_meta WHERE name = 'orders'"
@@ -283,7 +264,7 @@ local function create_meta(database)
     VALUES ('orders', 0) ON CONFLICT DO NOTHING]]
 end
 
--- Another process may have done it all while this one waited for the lock.
+-- Another process may have made them while this one waited for the lock.
 local function make(database)
   local ok, err = create_meta(database)
   local found
@@ -301,11 +282,8 @@ local function make(database)
   return ok and _M.version or nil, err
 end
 
---- Make the tables where there are none.
--- @tparam table database
--- @treturn ?number the version that the database has, which differs from `version`
---   where another version of this library made them
--- @treturn ?string why it could not be done
+-- Make the tables if there are none. Returns their version, which differs from `version` if
+-- another version of this library made them.
 function _M.prepare(database)
   local found = _M.version_of(database)
   if found and found ~= 0 then

@@ -1,7 +1,6 @@
---- The workers of a ledger: each has a row, whose lease stands for all the orders
--- that it has claimed. A heartbeat begins the lease again; a worker that is dead,
--- or whose lease is over, is buried, and its orders are free.
--- @module starvideos.ledger.workers
+-- The workers of a ledger. Each has a row, whose lease stands for all orders that it has
+-- claimed; a heartbeat begins it again. A worker that is dead, or whose lease is over, is
+-- removed, and its orders are free.
 
 local leases = require "starvideos.ledger.lease"
 local changes = require "starvideos.ledger.changes"
@@ -11,8 +10,7 @@ local unpack = table.unpack or unpack
 
 local _M = {}
 
---- In seconds.
--- @table policy
+-- In seconds.
 _M.policy = {
   lease = 60, -- without a heartbeat, after which a worker counts as dead
   heartbeat = 15, -- between two heartbeats
@@ -40,7 +38,7 @@ local SHARE = "UPDATE starvideos_workers SET polls = ? WHERE worker_id = ?"
 local SIGHT = [[UPDATE starvideos_workers SET seen_revision = ?, seen_clock = ?,
   seen_began = ? WHERE worker_id = ? AND revision = ?]]
 
-local BURY = "DELETE FROM starvideos_workers WHERE worker_id = ?"
+local REMOVE = "DELETE FROM starvideos_workers WHERE worker_id = ?"
   .. " AND revision = ?"
 
 -- An order that was waiting for its second try goes back to the queue.
@@ -49,8 +47,7 @@ local FREE = [[UPDATE starvideos_orders SET claim = NULL,
   WHEN state = 'prepared' THEN NULL ELSE owner END, state = CASE
   WHEN state = 'prepared' THEN 'queued' ELSE state END WHERE claim = ?]]
 
--- How the lease of a new row, or a heartbeat, is written: SQL, and the values,
--- to which its own are added.
+-- The SQL of `lease_clock` and `lease_began`, and the values with theirs.
 local function beginning(store, caller, values)
   local clock = store.database:clock()
   if clock then
@@ -61,25 +58,13 @@ local function beginning(store, caller, values)
   return "?", "?", values
 end
 
-local function all(store)
+-- The rows of all workers.
+function _M.list(store)
   local clock = store.database:clock()
   return store:read(ALL:format(clock and ", " .. clock .. " AS read_at" or ""))
 end
 
---- All workers that have not been buried.
--- @tparam table store
--- @treturn ?table rows
--- @treturn ?table err
-function _M.list(store)
-  return all(store)
-end
-
---- Add a worker.
--- @tparam table store
--- @tparam table caller
--- @tparam table worker `id`, `machine`, `account` (empty: of none), `base_url`
--- @treturn ?string its id
--- @treturn ?table err
+-- Add a worker: `id`, `machine`, `account` (empty: of all), `base_url`.
 function _M.register(store, caller, worker)
   local clock, began, values = beginning(store, caller, { worker.id,
     worker.machine, worker.account, worker.base_url, caller.owner,
@@ -97,12 +82,6 @@ local function sight_of(store)
   end }
 end
 
---- Whether a worker is dead: its process was seen to have ended, or its lease is
--- over.
--- @tparam table store
--- @tparam table caller
--- @tparam table row
--- @treturn boolean
 function _M.is_dead(store, caller, row)
   return owners.is_alive(row.owner) == false
     or not leases.is_valid(sight_of(store), caller, row)
@@ -117,9 +96,9 @@ local function free(store, caller, id)
   return store:write(FREE, caller.now, id)
 end
 
-local function bury(store, caller, row)
+local function remove(store, caller, row)
   return store:transaction(function()
-    local count, err = store:write(BURY, row.worker_id, row.revision)
+    local count, err = store:write(REMOVE, row.worker_id, row.revision)
     if count == 1 then
       count, err = free(store, caller, row.worker_id)
     end
@@ -127,13 +106,9 @@ local function bury(store, caller, row)
   end)
 end
 
---- Bury the workers that are dead: their orders are free.
--- @tparam table store
--- @tparam table caller whose own worker is not buried
--- @treturn ?table the rows of those that live
--- @treturn ?table err
-function _M.bury_dead(store, caller)
-  local rows, err = all(store)
+-- Removes the workers that are dead, but not the caller's own; the rows of the others.
+local function remove_dead(store, caller)
+  local rows, err = _M.list(store)
   local living = {}
   for _, row in ipairs(rows or {}) do
     if row.worker_id == caller.worker
@@ -141,7 +116,7 @@ function _M.bury_dead(store, caller)
       living[#living + 1] = row
     else
       local count
-      count, err = bury(store, caller, row)
+      count, err = remove(store, caller, row)
       if not count then
         return nil, err
       end
@@ -150,17 +125,15 @@ function _M.bury_dead(store, caller)
   return rows and living, err
 end
 
---- The error for a worker that was buried.
--- @treturn nil
--- @treturn table err
+-- Nil and the error for a worker that was removed.
 function _M.fenced()
   return nil, { kind = "ledger", fenced = true, message = "this worker was"
     .. " taken for dead, and its orders are another's now: nothing was changed,"
     .. " and nothing was bought" }
 end
 
--- What is free of a rate, at most the worker's part of it: the sum of all
--- shares never exceeds the rate.
+-- The worker's part of a rate, but no more than is free of it: the sum of all shares never
+-- exceeds the rate.
 local function share_of(rows, id, rate)
   local claims, granted, own = 0, 0, 0
   for _, row in ipairs(rows) do
@@ -186,17 +159,12 @@ local function beat(store, caller, id, beaten)
   return count, err
 end
 
---- A worker lives: its lease begins again, and it gets its share of the polls.
--- @tparam table store
--- @tparam table caller
--- @tparam string id the worker's
--- @tparam table beaten `claims` (how many orders it has), `draining`,
---   `rate` (polls a second that all workers may send together; nil: no limit)
--- @treturn ?table `polls` (its share, nil where there is no limit), `workers`
---   (how many live), `claims` (how many orders the ledger says that it has)
--- @treturn ?table err; with `fenced` where it was buried
+-- Begin a worker's lease again. `beaten` has its `claims` (how many orders it has), whether
+-- it is `draining`, and the `rate` (polls a second of all workers; nil: no limit). Returns
+-- `polls` (its share of that), `workers` (how many live) and `claims` (how many orders it
+-- has by the ledger); or an err, `fenced` if it was removed.
 function _M.heartbeat(store, caller, id, beaten)
-  local living, err = _M.bury_dead(store, caller)
+  local living, err = remove_dead(store, caller)
   if not living then
     return nil, err
   end
@@ -204,7 +172,7 @@ function _M.heartbeat(store, caller, id, beaten)
     local ok, why = beat(store, caller, id, beaten)
     local rows
     if ok then
-      rows, why = all(store)
+      rows, why = _M.list(store)
     end
     if not rows then
       return nil, why
@@ -220,12 +188,7 @@ function _M.heartbeat(store, caller, id, beaten)
   end)
 end
 
---- A worker ends: its orders are free.
--- @tparam table store
--- @tparam table caller
--- @tparam string id
--- @treturn ?boolean true
--- @treturn ?table err
+-- Remove a worker that ends: its orders are free.
 function _M.retire(store, caller, id)
   return store:transaction(function()
     local count, err = store:write(
