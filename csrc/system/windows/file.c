@@ -23,12 +23,6 @@ enum { MOST_TRIES = 20, TRY_MILLISECONDS = 10 };
 
 /* --- by name -------------------------------------------------------------- */
 
-/* Opens what is there to look at it alone; a directory, too. */
-static HANDLE open_to_look(const wchar_t *path) {
-  return CreateFileW(path, FILE_READ_ATTRIBUTES, SHARED, NULL, OPEN_EXISTING,
-                     FILE_FLAG_BACKUP_SEMANTICS, NULL);
-}
-
 static DWORD attributes_at(const char *path) {
   wchar_t *wide = sv_win32_path(path);
   DWORD attributes = wide ? GetFileAttributesW(wide) : INVALID_FILE_ATTRIBUTES;
@@ -54,7 +48,7 @@ static const char *kind_of(HANDLE handle) {
 
 const char *sv_file_kind(const char *path) {
   wchar_t *wide = sv_win32_path(path);
-  HANDLE handle = wide ? open_to_look(wide) : INVALID_HANDLE_VALUE;
+  HANDLE handle = wide ? sv_win32_look(wide) : INVALID_HANDLE_VALUE;
   const char *kind = handle != INVALID_HANDLE_VALUE ? kind_of(handle) : NULL;
   if (handle != INVALID_HANDLE_VALUE) {
     CloseHandle(handle);

@@ -39,23 +39,16 @@ static void unify(char *path) {
 bool sv_path_absolute(const char *path, char *absolute, size_t room) {
   wchar_t *wide = sv_wide(path);
   wchar_t *full = wide && *wide ? full_name(wide) : NULL;
-  char *name = full ? sv_narrow(full) : NULL;
-  size_t size = name ? strlen(name) + 1 : 0;
-  bool fits = size > 0 && size <= room;
+  bool fits = full && sv_narrow_into(full, absolute, room) > 0;
   if (fits) {
-    memcpy(absolute, name, size);
     unify(absolute);
   }
-  free(name);
   free(full);
   free(wide);
   return fits;
 }
 
 /* --- what is there -------------------------------------------------------- */
-
-static const DWORD SHARED =
-    FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
 
 /* What the system calls what was opened, without the mark of a long name. NULL
 ** where it has no name. */
@@ -92,10 +85,7 @@ static int fault_of(const wchar_t *wide, DWORD error) {
 /* The real name of what is there, or NULL and why. */
 static char *look(const char *path, int *problem) {
   wchar_t *wide = sv_win32_path(path);
-  HANDLE handle = wide ? CreateFileW(wide, FILE_READ_ATTRIBUTES, SHARED, NULL,
-                                     OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS,
-                                     NULL)
-                       : INVALID_HANDLE_VALUE;
+  HANDLE handle = wide ? sv_win32_look(wide) : INVALID_HANDLE_VALUE;
   char *name = NULL;
   if (handle != INVALID_HANDLE_VALUE) {
     name = name_of(handle);
@@ -163,12 +153,7 @@ int sv_path_real(const char *path, char *real, size_t room) {
 
 const char *sv_path_folded(const char *path, char *folded, size_t room) {
   wchar_t *wide = sv_wide(path);
-  char *name = wide ? sv_narrow(CharLowerW(wide)) : NULL;
-  bool fits = name && strlen(name) < room;
-  if (fits) {
-    strcpy(folded, name);
-  }
-  free(name);
+  bool fits = wide && sv_narrow_into(CharLowerW(wide), folded, room) > 0;
   free(wide);
   return fits ? folded : path;
 }

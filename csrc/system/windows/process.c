@@ -47,12 +47,8 @@ size_t sv_process_namespace(const char *kind, char *name, size_t room) {
 const char *sv_process_directory(char *path, size_t room) {
   wchar_t wide[SV_PATH_ROOM];
   DWORD length = GetCurrentDirectoryW(SV_PATH_ROOM, wide);
-  char *text = length > 0 && length < SV_PATH_ROOM ? sv_narrow(wide) : NULL;
-  bool fits = text && strlen(text) < room;
-  if (fits) {
-    strcpy(path, text);
-  }
-  free(text);
+  bool fits = length > 0 && length < SV_PATH_ROOM &&
+              sv_narrow_into(wide, path, room) > 0;
   return fits ? path : NULL;
 }
 
@@ -89,17 +85,9 @@ int sv_lifetime_of(long number, char start[SV_LIFETIME_ROOM]) {
 size_t sv_machine_name(char *text, size_t room) {
   wchar_t wide[256];
   DWORD length = sizeof wide / sizeof *wide;
-  if (!GetComputerNameExW(ComputerNameDnsHostname, wide, &length)) {
-    return 0;
-  }
-  char *name = sv_narrow(wide);
-  size_t size = name ? strlen(name) : 0;
-  size = size < room ? size : 0;
-  if (size) {
-    memcpy(text, name, size + 1);
-  }
-  free(name);
-  return size;
+  return GetComputerNameExW(ComputerNameDnsHostname, wide, &length)
+             ? sv_narrow_into(wide, text, room)
+             : 0;
 }
 
 /* SYSTEM_TIMEOFDAY_INFORMATION, of which the headers name no field. */

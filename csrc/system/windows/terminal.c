@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "system/windows/win32.h"
 
@@ -122,15 +121,6 @@ static sv_terminal_answer take_keys(HANDLE input) {
   return answer;
 }
 
-static void copy_line(char *line, size_t room) {
-  typed.text[typed.length] = L'\0';
-  char *text = sv_narrow(typed.text);
-  if (text && strlen(text) < room) {
-    strcpy(line, text);
-  }
-  free(text);
-}
-
 sv_terminal_answer sv_terminal_read(double seconds, char *line, size_t room) {
   sv_terminal_answer answer = SV_TERMINAL_END;
   HANDLE input = open_console(L"CONIN$");
@@ -141,7 +131,8 @@ sv_terminal_answer sv_terminal_read(double seconds, char *line, size_t room) {
     CloseHandle(input);
   }
   if (answer == SV_TERMINAL_LINE) {
-    copy_line(line, room);
+    typed.text[typed.length] = L'\0';
+    sv_narrow_into(typed.text, line, room);
   }
   if (answer != SV_TERMINAL_NOT_YET) {
     typed.length = 0;

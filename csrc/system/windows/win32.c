@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <wchar.h>
 
 #include <sddl.h>
@@ -59,6 +60,12 @@ wchar_t *sv_win32_path(const char *path) {
   return size > PLAIN_LENGTH ? lengthen(wide, size) : wide;
 }
 
+HANDLE sv_win32_look(const wchar_t *path) {
+  return CreateFileW(path, FILE_READ_ATTRIBUTES,
+                     FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                     NULL, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL);
+}
+
 static const struct {
   DWORD error;
   int problem;
@@ -103,7 +110,7 @@ static const struct {
     {ERROR_FILE_TOO_LARGE, EFBIG},
 };
 
-int sv_win32_errno(DWORD error) {
+static int errno_of(DWORD error) {
   for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
     if (errors[i].error == error) {
       return errors[i].problem;
@@ -113,7 +120,7 @@ int sv_win32_errno(DWORD error) {
 }
 
 int sv_win32_problem(BOOL returned) {
-  return returned ? 0 : sv_win32_errno(GetLastError());
+  return returned ? 0 : errno_of(GetLastError());
 }
 
 wchar_t *sv_wide(const char *text) {
@@ -137,6 +144,17 @@ char *sv_narrow(const wchar_t *wide) {
     errno = ENOMEM;
   }
   return text;
+}
+
+size_t sv_narrow_into(const wchar_t *wide, char *text, size_t room) {
+  char *narrow = sv_narrow(wide);
+  size_t size = narrow ? strlen(narrow) : 0;
+  size = size < room ? size : 0;
+  if (size > 0) {
+    memcpy(text, narrow, size + 1);
+  }
+  free(narrow);
+  return size;
 }
 
 enum { USER_ROOM = 256, RIGHTS_ROOM = 256 };

@@ -20,15 +20,19 @@ wchar_t *sv_wide(const char *text);
 ** short. */
 char *sv_narrow(const wchar_t *wide);
 
+/* The same, into `text`: its length; 0 where it does not fit, or memory is short. */
+size_t sv_narrow_into(const wchar_t *wide, char *text, size_t room);
+
 /* A path in UTF-8 as the wide functions take it, also where it is longer than
 ** MAX_PATH. NULL where it is no UTF-8 or memory is short, errno says which; the
 ** caller frees it. */
 wchar_t *sv_win32_path(const char *path);
 
-/* The errno of an error of Win32 (winerror.h); EIO of an unknown one. */
-int sv_win32_errno(DWORD error);
+/* Opens what is there, a directory too, to look at it alone. */
+HANDLE sv_win32_look(const wchar_t *path);
 
-/* The same of the last call's, which gave FALSE; 0 where it gave TRUE. */
+/* The errno of the last call, which gave FALSE; EIO of an unknown error. 0 where it
+** gave TRUE. */
 int sv_win32_problem(BOOL returned);
 
 /* What makes a new file its owner's alone. */
