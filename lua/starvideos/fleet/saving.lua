@@ -4,8 +4,8 @@ local core = require "starvideos.core"
 local download = require "starvideos.order.download"
 local errors = require "starvideos.errors"
 local listener = require "starvideos.base.listener"
+local part_file = require "starvideos.order.part_file"
 local paths = require "starvideos.base.path"
-local saved_file = require "starvideos.order.saved_file"
 local targets = require "starvideos.order.target"
 
 local _M = {}
@@ -132,7 +132,7 @@ end
 -- The video, where another process has saved it meanwhile.
 local function saved_meanwhile(context, order, path, err)
   return err.kind == "io"
-    and saved_file(context, context.ledger:of_task(order.task_id, path,
+    and part_file.saved(context, context.ledger:of_task(order.task_id, path,
       order.id), path) or nil
 end
 
@@ -149,7 +149,7 @@ end
 -- The file of an order if it is there already; nil and why it cannot be written; or
 -- nil, nil and the path of the file itself.
 function _M.look(context, order, path, options)
-  local file = saved_file(context, order, path)
+  local file = part_file.saved(context, order, path)
   if file then
     return file
   end

@@ -15,7 +15,6 @@ local operations = require "starvideos.provider.operations"
 local part_file = require "starvideos.order.part_file"
 local redact = require "starvideos.base.redact"
 local retry = require "starvideos.provider.retry"
-local saved_file = require "starvideos.order.saved_file"
 local targets = require "starvideos.order.target"
 local tasks = require "starvideos.base.task"
 
@@ -542,7 +541,7 @@ function _M.save(context, task_or_id, path, options)
   local task = type(task_or_id) == "table" and task_or_id
     or { id = task_or_id }
   local before = context.ledger and not options.overwrite
-    and saved_file(context, context.ledger:of_task(task.id, path,
+    and part_file.saved(context, context.ledger:of_task(task.id, path,
       options.order), path)
   if before then
     return before

@@ -4,8 +4,8 @@
 local create = require "starvideos.order.create"
 local download = require "starvideos.order.download"
 local errors = require "starvideos.errors"
+local part_file = require "starvideos.order.part_file"
 local recorder = require "starvideos.order.recorder"
-local saved_file = require "starvideos.order.saved_file"
 local targets = require "starvideos.order.target"
 local wait = require "starvideos.wait"
 
@@ -15,7 +15,7 @@ local function saved_before(context, order)
   if not ledger or order.overwrite then
     return nil
   end
-  return saved_file(context, ledger:placed(order), order.path)
+  return part_file.saved(context, ledger:placed(order), order.path)
 end
 
 local function cannot_write(order, why, target)

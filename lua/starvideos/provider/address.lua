@@ -97,24 +97,4 @@ function _M.are_same(one, other)
     == (_M.normalise(other, true) or other)
 end
 
-local function encoded(char)
-  return ("%%%02X"):format(char:byte())
-end
-
---- Where a task's result is.
--- @tparam string base_url
--- @tparam string id any bytes; they are percent-encoded, dots too where the id
---   has nothing else and would name another folder
--- @treturn string URL
-function _M.of_result(base_url, id)
-  if not id:find "[^%w_~-]" then -- as most
-    return base_url .. "/v1/result/" .. id
-  end
-  local segment = id:gsub("[^%w_.~-]", encoded)
-  if segment:find("^%.+$") then
-    segment = segment:gsub("%.", encoded)
-  end
-  return base_url .. "/v1/result/" .. segment
-end
-
 return _M

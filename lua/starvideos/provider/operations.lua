@@ -1,29 +1,6 @@
---- What the provider's API can be asked to do, a record each. All records stand
--- in one file, so that what differs between two operations can be read off side
--- by side. A record has
---
--- * `name`, by which events call it;
--- * `method`, and `url(base_url, call)`;
--- * `billable`: whether it may cost money. Such an operation is sent by
---   `order/send`: on a connection of its own, and not interrupted once it is on
---   its way. Its answer must tell the id of what was bought, that to
---   another operation the status of a task;
--- * `kinds`: the error kind of an HTTP status, or of a `code` in the body;
---   `3xx` to `5xx` for all that are not listed, `unreadable` for an answer
---   that makes no sense. A `code` of 204 is the provider's way to refuse a
---   key, not "no content";
--- * `refused`: the message for each of these kinds, with a place for the facts.
---   The words of an answer can mean only a kind that has a message here;
--- * `between`: the message where a proxy or a firewall refused the request;
--- * `refuses`, of a billable one: the statuses that leave open what was bought
---   unless the answer is a refusal in the provider's own form (`object: "error"`);
---   `named`: the message of an unknown outcome whose answer names a task, with
---   places for its id and the facts;
--- * `failures`: the error kind of a transport's reason, where nothing was sent,
---   and where something was or may have been;
--- * `failed`: the message for each of those kinds.
---
--- A video is fetched from a media host: `download` knows how transports fail.
+--- What the provider's API can be asked to do, a record each. All records stand in one
+-- file, so that what differs between two operations can be read off side by side;
+-- docs/contracts.md has their fields.
 -- @module starvideos.provider.operations
 
 local address = require "starvideos.provider.address"
@@ -65,6 +42,24 @@ local ordering = {
 }
 
 local as_it_is = { other = "%s" }
+
+local function encoded(char)
+  return ("%%%02X"):format(char:byte())
+end
+
+-- An id may have any bytes; they are percent-encoded, dots too where it has nothing
+-- else and would name another folder.
+local function result_url(base_url, call)
+  local id = call.task_id
+  if not id:find "[^%w_~-]" then -- as most
+    return base_url .. "/v1/result/" .. id
+  end
+  local segment = id:gsub("[^%w_.~-]", encoded)
+  if segment:find("^%.+$") then
+    segment = segment:gsub("%.", encoded)
+  end
+  return base_url .. "/v1/result/" .. segment
+end
 
 local _M = {}
 
@@ -116,9 +111,7 @@ _M.create = {
 _M.query = {
   name = "query",
   method = "GET",
-  url = function(base_url, call)
-    return address.of_result(base_url, call.task_id)
-  end,
+  url = result_url,
   kinds = {
     [204] = "auth", [401] = "auth", [403] = "auth", [404] = "not_found",
     [408] = "timeout", [425] = "server", [429] = "rate_limited",
