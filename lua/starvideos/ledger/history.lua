@@ -218,7 +218,7 @@ local DROP_STALE_BODIES = [[DELETE FROM starvideos_bodies
   WHERE order_id IN (SELECT order_id]] .. STALE .. ")"
 local DROP_STALE = "DELETE" .. STALE
 
-_M.DROP_BODY = "DELETE FROM starvideos_bodies WHERE order_id = ?"
+local DROP_BODY = "DELETE FROM starvideos_bodies WHERE order_id = ?"
 
 -- Three sums of 31 bits each: two texts that people write do not share them all. Somebody
 -- who can guess the whole text can check the guess.
@@ -237,12 +237,17 @@ function _M.digest(text)
   return ("%d-%08x%08x%08x"):format(#text, sums[1], sums[2], sums[3])
 end
 
+-- Drop what a worker would send for an order.
+function _M.drop_body(store, order_id)
+  return store:write(DROP_BODY, order_id)
+end
+
 local function archive_row(store, row)
   local count, err = store:write(CHANGE, row.digest, row.order_id,
     row.revision)
   if count == 1 then
     local ok
-    ok, err = store:write(_M.DROP_BODY, row.order_id)
+    ok, err = _M.drop_body(store, row.order_id)
     count = ok and count
   end
   return count, err

@@ -1,7 +1,5 @@
---- The queue: orders that workers send. A batch is staged, which sends nothing,
--- and enqueued when all of it stands there; a worker claims what it will send,
--- wait for or save.
--- @module starvideos.ledger.queue
+-- The queue: orders that workers send. A batch is staged, then enqueued as a whole; a
+-- worker claims what it will send, wait for or save.
 
 local queue_stops = require "starvideos.ledger.queue_stops"
 local leases = require "starvideos.ledger.lease"
@@ -21,17 +19,15 @@ local PUT_BODY = [[INSERT INTO starvideos_bodies (order_id, endpoint, body)
 
 local BODY = "SELECT endpoint, body FROM starvideos_bodies WHERE order_id = ?"
 
-local DROP_BODY = "DELETE FROM starvideos_bodies WHERE order_id = ?"
-
 local ENQUEUE = [[UPDATE starvideos_orders SET state = 'queued', claim = NULL,
   queued_at = ?, updated_at = ?, closed_at = NULL, revision = revision + 1
   WHERE state = 'staged' AND claim = ?]]
 
--- After so many new orders a server's statistics are too old: it would read and
--- sort the whole queue to find its first ones, which an index has in order.
+-- After so many new orders a server's statistics are too old: it would sort the whole
+-- queue to find its first ones.
 local MANY = 1000
 
--- What was there before is as it was.
+-- Orders that were there before the batch are as they were.
 local UNSTAGE = {
   [[DELETE FROM starvideos_bodies WHERE order_id IN (SELECT order_id
     FROM starvideos_orders WHERE state = 'staged' AND claim = ?)]],
@@ -41,10 +37,9 @@ local UNSTAGE = {
     revision = revision + 1 WHERE state = 'staged' AND claim = ?]],
 }
 
--- A row of `starvideos_limits` that is full holds the orders of its scope back.
--- The lock keeps two workers on PostgreSQL from waiting for each other; and an array
--- has that read what it locks once, where a plan for few orders would do so again,
--- and claim them all.
+-- A row of `starvideos_limits` that is full holds the orders of its scope back. On
+-- PostgreSQL the lock keeps two workers from waiting for each other; and the array makes it
+-- run the inner query once: a plan for few orders would run it again, and claim them all.
 local CLAIM = [[UPDATE starvideos_orders SET claim = ?, updated_at = ?,
   revision = revision + 1 WHERE order_id @among@(
     SELECT o.order_id FROM starvideos_orders AS o
@@ -52,8 +47,7 @@ local CLAIM = [[UPDATE starvideos_orders SET claim = ?, updated_at = ?,
     ORDER BY o.order_id LIMIT @most@ @lock@)@once@
   AND EXISTS (SELECT 1 FROM starvideos_workers WHERE worker_id = ?)]]
 
--- What is full is asked once, and not of each order: a limit for all leaves
--- nothing to be looked for.
+-- What is full is asked once, and not of each order.
 local FULL = "l.full_until > @now@ AND l.kind <> 'polls'"
 
 local most = {
@@ -92,17 +86,11 @@ local LEFT = [[SELECT state, COUNT(*) AS orders, COUNT(claim) AS claimed,
 local SENDING = "WHERE state IN ('submitting', 'prepared')"
   .. " AND queued_at IS NOT NULL AND base_url = ? ORDER BY order_id"
 
---- Keep what is to be sent for an order.
--- @tparam table store
--- @tparam table row
--- @tparam table wanted `endpoint`, `body`
--- @treturn ?number
--- @treturn ?table err
+-- Keep the `endpoint` and `body` that are to be sent for an order.
 function _M.put_body(store, row, wanted)
   return store:write(PUT_BODY, row.order_id, wanted.endpoint, wanted.body)
 end
 
--- The verdicts about an order that is there.
 local staged_again = { staged = true, refused = true }
 
 local function stage_row(store, caller, batch, wanted, row)
@@ -122,8 +110,8 @@ local function stage_row(store, caller, batch, wanted, row)
   return ok and after, err
 end
 
--- A queued order keeps the price it was placed at. One that had none, which a
--- limit of spend holds back, gets one; false where it has changed meanwhile.
+-- A queued order keeps the price it was placed at. One without a price, which a limit of
+-- spend holds back, gets one; false if it has changed meanwhile.
 local function known(store, caller, row, wanted)
   local verdict = orders.verdict_on(row, wanted)
   local err
@@ -140,8 +128,7 @@ local function known(store, caller, row, wanted)
   return { verdict = verdict, row = row }
 end
 
--- What becomes of one order of a batch; false where another process has changed
--- it meanwhile.
+-- The verdict on one order of a batch; false if another process has changed it meanwhile.
 local function stage_one(store, caller, batch, wanted)
   local row, verdict, err = orders.look_up(store, wanted)
   if err or verdict then
@@ -181,22 +168,15 @@ local function stage_all(store, caller, batch, list)
   return results
 end
 
---- Stage orders: they are recorded, and nobody sends them. What was staged by a
--- batch that did not come to its end belongs to this one now.
--- @tparam table store
--- @tparam table caller
--- @tparam string batch an id
--- @tparam table list of `wanted`, see `orders.begin`, each with a key, `endpoint`
---   and `body`
--- @treturn ?table for each `verdict` ("new", or one of `orders.begin`) and `row`
--- @treturn ?table err
+-- Record orders that nobody sends yet; those that an unfinished batch has staged belong to
+-- this one now. Returns for each its `row` and `verdict`: "new", or one of `orders.begin`.
 function _M.stage(store, caller, batch, list)
   return store:transaction(function()
     return stage_all(store, caller, batch, list)
   end)
 end
 
--- Another batch has staged some of the orders since, or a `create` has sent them.
+-- Another batch has staged some of the orders since, or a create has sent them.
 local function taken(store)
   local err = store:failure("written", "another program is enqueuing some of the"
     .. " same orders")
@@ -204,14 +184,8 @@ local function taken(store)
   return nil, err
 end
 
---- Enqueue all that a batch has staged.
--- @tparam table store
--- @tparam table caller
--- @tparam string batch
--- @tparam ?number expected how many orders that has to be; nil: whatever is there
--- @treturn ?number how many orders
--- @treturn ?table err; with `taken` where there are not so many: then none was
---   enqueued
+-- Enqueue all that a batch has staged, and return how many. If these are not `expected`
+-- (nil: any) none is enqueued, and the err is `taken`.
 function _M.enqueue(store, caller, batch, expected)
   local count, err = store:transaction(function()
     local ok, problem = true, nil
@@ -239,12 +213,6 @@ function _M.enqueue(store, caller, batch, expected)
   return count, err
 end
 
---- Take back what a batch has staged.
--- @tparam table store
--- @tparam table _ caller
--- @tparam string batch
--- @treturn ?boolean true
--- @treturn ?table err
 function _M.unstage(store, _, batch)
   return store:transaction(function()
     for _, statement in ipairs(UNSTAGE) do
@@ -257,8 +225,8 @@ function _M.unstage(store, _, batch)
   end)
 end
 
--- Fills what differs from one call to the next into a statement. The time is the
--- server's, else the second of its values.
+-- Fills in what differs from one claim to the next. The time is the server's, or the second
+-- value.
 local function fill(store, sql, want)
   local clock = store.database:clock()
   return (sql:gsub("@(%l+)@", { which = which[want.what],
@@ -272,7 +240,7 @@ local function fill(store, sql, want)
   }):gsub("@now@", clock or "?2"))
 end
 
--- The values of such a statement, in its order.
+-- The values of that statement, in its order.
 local function values_of(id, now, want)
   local values = { id, now }
   values[3] = want.what == "queued" and want.base_url or nil
@@ -283,7 +251,6 @@ local function values_of(id, now, want)
   return values
 end
 
--- The bodies of orders that are to be sent.
 local function add_bodies(store, rows)
   for _, row in ipairs(rows) do
     if row.state == "queued" then
@@ -298,16 +265,10 @@ local function add_bodies(store, rows)
   return rows
 end
 
---- Claim orders for a worker, the oldest first.
--- @tparam table store
--- @tparam table caller
--- @tparam string id the worker's
--- @tparam table want `what`: `queued` (to be sent), `open` (accepted, to be waited
---   for and saved, of those that were queued) or `any` (all of these), or `mine`
---   (what the worker has claimed, in case an answer was lost); `count` (at
---   most), `base_url`, `account` (nil: of any)
--- @treturn ?table rows; of those to be sent with `endpoint` and `body`
--- @treturn ?table err
+-- Claim orders for a worker, the oldest first; those to be sent with `endpoint` and `body`.
+-- `want`: `what` is `queued` (to be sent), `open` (of the queue, to be waited for and
+-- saved), `any` (open orders of any origin) or `mine` (what the worker has claimed, in case
+-- an answer was lost); `count` at most; `base_url`; `account` (nil: of any).
 function _M.claim(store, caller, id, want)
   local now = store.rounded(caller.now)
   local rows, err
@@ -334,25 +295,14 @@ function _M.claim(store, caller, id, want)
   return add_bodies(store, rows)
 end
 
---- Give an order back to the queue, or to whoever waits for it next.
--- @tparam table store
--- @tparam table caller
--- @tparam string id the worker's
--- @tparam string order_id
--- @tparam ?number not_before Unix seconds
--- @treturn ?boolean whether it was the worker's
--- @treturn ?table err
+-- Give an order back; nobody claims it before `not_before`. Whether it was the worker's.
 function _M.unclaim(store, caller, id, order_id, not_before)
   local count, err = store:write(UNCLAIM, not_before, caller.now, order_id, id)
   return count and count == 1, err
 end
 
---- How many orders of the queue are open, by their states.
--- @tparam table store
--- @tparam table _ caller
--- @tparam table want `base_url`, `account` (nil: of any)
--- @treturn ?table by state: `orders`, `claimed`, `not_before` (the earliest)
--- @treturn ?table err
+-- The open orders of the queue by their states: `orders`, `claimed`, and the earliest
+-- `not_before`.
 function _M.left(store, _, want)
   local sql = LEFT:gsub("@account@", want.account and "AND account = ?" or "")
   local rows, err = store:read(sql, unpack { want.base_url, want.account })
@@ -364,12 +314,7 @@ function _M.left(store, _, want)
   return rows and left, err
 end
 
---- Recover orders that a process was sending when it ended.
--- @tparam table store
--- @tparam table caller
--- @tparam string base_url
--- @treturn ?boolean true
--- @treturn ?table err
+-- Recover orders that a process was sending when it ended.
 function _M.recover(store, caller, base_url)
   local rows, err = store:select_where(SENDING, base_url)
   for _, row in ipairs(rows or {}) do
@@ -381,23 +326,8 @@ function _M.recover(store, caller, base_url)
   return rows and true, err
 end
 
---- Forget what was to be sent for an order: nobody sends that again.
--- @tparam table store
--- @tparam table row
--- @treturn ?number
--- @treturn ?table err
-function _M.drop_body(store, row)
-  return store:write(DROP_BODY, row.order_id)
-end
-
---- The heartbeat of a worker, which also recovers what others have left.
--- @tparam table store
--- @tparam table caller
--- @tparam string id
--- @tparam table beaten see `starvideos.ledger.workers`; and `account`, `base_url`
--- @treturn ?table see there; and `factor`, `hold` and `halted` of
---   `starvideos.ledger.queue_stops`
--- @treturn ?table err
+-- The heartbeat of a worker, which also recovers what others have left. It returns what
+-- `workers.heartbeat` and `queue_stops.pulse` do.
 function _M.heartbeat(store, caller, id, beaten)
   local pulse
   local ok, err = queue_stops.repair(store, caller)

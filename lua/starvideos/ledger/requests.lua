@@ -344,7 +344,7 @@ function _M.delete(store, caller, order_id, account)
     local count
     count, err = store:write(DELETE, caller.now, order_id, account)
     if count == 1 then
-      count, err = store:write(history.DROP_BODY, order_id)
+      count, err = history.drop_body(store, order_id)
       return count and true, err
     end
     return count and false, err

@@ -22,7 +22,7 @@ local address = require "starvideos.provider.address"
 local methods = require "starvideos.ledger.methods"
 local schema = require "starvideos.ledger.schema"
 local changes = require "starvideos.ledger.changes"
-local queue = require "starvideos.ledger.queue"
+local history = require "starvideos.ledger.history"
 local restoration = require "starvideos.ledger.restoration"
 local states = require "starvideos.ledger.states"
 local transitions = require "starvideos.ledger.transitions"
@@ -197,7 +197,7 @@ function _M.resolve(store, caller, row, state, values)
   if not kept then
     return nil, lost
   elseif after and after.queued_at and not to_be_sent[after.state] then
-    queue.drop_body(store, after) -- where that fails `archive` does it
+    history.drop_body(store, after.order_id) -- where that fails `archive` does it
   end
   return after, err
 end
