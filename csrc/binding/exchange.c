@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "http/answer.h"
-#include "rules/text.h"
 
 #include "rules/visibility.h"
 
@@ -304,9 +303,8 @@ static void join_lists(lua_State *L, int headers) {
 }
 
 static void push_headers(lua_State *L, const sv_transfer *transfer) {
-  size_t size;
-  const char *cursor = sv_transfer_head(transfer, &size);
-  const char *end = cursor ? cursor + size : cursor;
+  const char *cursor = transfer->head.data;
+  const char *end = cursor ? cursor + transfer->head.size : NULL;
   bool repeated = false;
   sv_header_line line;
   luaL_checkstack(L, LUA_MINSTACK, "headers");
@@ -325,9 +323,8 @@ static const char *version_name(long version) {
 }
 
 static void set_text(lua_State *L, const sv_transfer *transfer) {
-  size_t size;
-  const char *body = sv_transfer_body(transfer, &size);
-  lua_pushlstring(L, body ? body : "", size);
+  const sv_buffer *body = &transfer->body;
+  lua_pushlstring(L, body->data ? body->data : "", body->size);
   lua_setfield(L, -2, "body");
 }
 
@@ -379,7 +376,7 @@ int sv_push_answer(lua_State *L, const sv_transfer *transfer, long status) {
   }
   lua_pushinteger(L, status);
   push_headers(L, transfer);
-  lua_pushboolean(L, !sv_transfer_is_saved(transfer));
+  lua_pushboolean(L, !transfer->outcome.to_file);
   return 3;
 }
 

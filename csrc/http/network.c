@@ -432,5 +432,5 @@ static const sv_outcome lost = {
 };
 
 const sv_outcome *sv_ticket_outcome(const sv_ticket *ticket) {
-  return ticket->item.lost ? &lost : sv_transfer_outcome(&ticket->transfer);
+  return ticket->item.lost ? &lost : &ticket->transfer.outcome;
 }

@@ -367,10 +367,6 @@ void sv_transfer_abandon(sv_transfer *t, bool sent) {
 
 /* --- looking ----------------------------------------------------------- */
 
-const sv_outcome *sv_transfer_outcome(const sv_transfer *t) {
-  return &t->outcome;
-}
-
 sv_progress sv_transfer_progress(const sv_transfer *t) {
   sv_progress progress = {t->outcome.received, -1, t->outcome.bytes_sent};
   if (t->stage == SV_RUNNING) {
@@ -387,18 +383,4 @@ sv_progress sv_transfer_progress(const sv_transfer *t) {
 
 long sv_transfer_status(const sv_transfer *t) {
   return t->answered && !t->undecided ? t->outcome.status : 0;
-}
-
-bool sv_transfer_is_saved(const sv_transfer *t) {
-  return t->outcome.to_file;
-}
-
-const char *sv_transfer_head(const sv_transfer *t, size_t *size) {
-  *size = t->head.size;
-  return t->head.data;
-}
-
-const char *sv_transfer_body(const sv_transfer *t, size_t *size) {
-  *size = t->body.size;
-  return t->body.data;
 }

@@ -1,7 +1,7 @@
 /*
 ** One exchange: its request, its answer as it arrives, and how it ended. On
-** the engine's thread, until it has ended. The struct is for the files of this
-** folder; others use the functions at the end.
+** the engine's thread, until it has ended. Files of other folders read its
+** `outcome` once it has, and `head` and `body` once its status is known.
 **
 **   made ......... init, check --------------------------------> SV_QUEUED
 **   made ......... check refuses it: abandon ------------------> SV_ENDED
@@ -49,7 +49,7 @@ struct sv_transfer {
   sv_origin origin;
   size_t max_body;
   size_t head_seen; /* bytes, of interim answers and redirects too */
-  sv_buffer head, body;
+  sv_buffer head, body; /* lines as received; what is not in the file */
   sv_sink sink;       /* open while running */
   sv_version version; /* of what the sink holds already */
   sv_outcome outcome;
@@ -101,15 +101,8 @@ void sv_transfer_abandon(sv_transfer *transfer, bool sent);
 /* How far it has come; `total` is what the answer announces. */
 sv_progress sv_transfer_progress(const sv_transfer *transfer);
 
-/* Valid once done. */
-const sv_outcome *sv_transfer_outcome(const sv_transfer *transfer);
-
 /* The status once the head of the final answer is known, and where its body
-** goes, else 0; then also whether that is the file; the head's lines as
-** received, and the body in memory. */
+** goes, else 0. */
 long sv_transfer_status(const sv_transfer *transfer);
-bool sv_transfer_is_saved(const sv_transfer *transfer);
-const char *sv_transfer_head(const sv_transfer *transfer, size_t *size);
-const char *sv_transfer_body(const sv_transfer *transfer, size_t *size);
 
 #endif

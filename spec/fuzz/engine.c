@@ -57,9 +57,8 @@ static void check_failure(const sv_outcome *outcome) {
 }
 
 static void check_head(const sv_transfer *transfer) {
-  size_t size;
-  const char *cursor = sv_transfer_head(transfer, &size);
-  const char *end = cursor ? cursor + size : NULL;
+  const char *cursor = transfer->head.data;
+  const char *end = cursor ? cursor + transfer->head.size : NULL;
   sv_header_line line;
   while (cursor && sv_head_next(&cursor, end, &line)) {
     HOLDS(line.value + line.value_size <= end);
@@ -88,10 +87,8 @@ static void check_evidence(const sv_request *request,
 
 static void check_end(const sv_transfer *transfer, const sv_request *request,
                       int file) {
-  const sv_outcome *outcome = sv_transfer_outcome(transfer);
-  size_t size;
-  sv_transfer_body(transfer, &size);
-  HOLDS(size <= MAX_BODY);
+  const sv_outcome *outcome = &transfer->outcome;
+  HOLDS(transfer->body.size <= MAX_BODY);
   check_head(transfer);
   check_evidence(request, outcome);
   if (outcome->reason != SV_REASON_NONE) {

@@ -29,6 +29,7 @@ enum {
   THREADS = 3,  /* of each sort */
   HELD = 12,    /* tickets at a time */
   TURNS = 60,   /* in a network's life */
+  LONGEST = 1000, /* bytes of a body */
   PATIENCE = 30 /* seconds until a ticket must have ended */
 };
 
@@ -72,7 +73,7 @@ static void submit(worker *w) {
   char url[256];
   sv_outcome failure;
   sv_request request = {.method = "GET", .url = url, .headers = &header,
-                        .header_count = 1, .max_body = 1000, .timeout = 10};
+                        .header_count = 1, .max_body = LONGEST, .timeout = 10};
   const char *origin = pick(w, 3) ? w->world->url : w->world->tls_url;
   snprintf(url, sizeof url, "%s%s", origin, paths[pick(w, 4)]);
   request.sink_path = pick(w, 4) ? NULL : w->world->path;
@@ -104,7 +105,6 @@ static void cancel(worker *w) {
 static void look(worker *w) {
   sv_ticket *ticket = w->held[pick(w, HELD)];
   sv_header_line line;
-  size_t size;
   if (!ticket) {
     return;
   }
@@ -113,14 +113,14 @@ static void look(worker *w) {
     w->complaint = "less than nothing was received";
   }
   if (sv_ticket_status(ticket)) {
-    const char *head = sv_transfer_head(&ticket->transfer, &size);
-    sv_head_find(head, size, "content-type", &line);
+    const sv_buffer *head = &ticket->transfer.head;
+    sv_head_find(head->data, head->size, "content-type", &line);
   }
   if (sv_item_done(&ticket->item) && !ticket->job) {
     const sv_outcome *outcome = sv_ticket_outcome(ticket);
-    sv_transfer_body(&ticket->transfer, &size);
-    if (outcome->reason == SV_REASON_NONE && !outcome->status) {
-      w->complaint = "an answer has no status";
+    if (outcome->reason == SV_REASON_NONE &&
+        (!outcome->status || ticket->transfer.body.size > LONGEST)) {
+      w->complaint = "an answer has no status, or too long a body";
     }
   }
 }
