@@ -1,6 +1,6 @@
---- The runtime of scripts: a call returns when its work is done. The engine
--- is driven on the calling thread; no other thread exists.
--- @module starvideos.host.block
+-- The runtime of scripts: a call returns when its work is done. The engine is driven on
+-- the calling thread; no other thread exists. What the methods of a runtime promise
+-- stands in `docs/contracts.md`.
 
 local core = require "starvideos.core"
 local schedulers = require "starvideos.host.scheduler"
@@ -10,47 +10,40 @@ local _M = {}
 local Block = {}
 Block.__index = Block
 
---- The methods, for runtimes that share some.
+-- For runtimes that share some of the methods.
 _M.methods = Block
 
 -- How long the engine may wait before listeners are told again how far it is.
 local PROGRESS_SECONDS = 0.1
--- The same where none listens: a finalizer of the host's may have driven the
--- engine to the very end that is waited for.
+-- The same if none listens: a finalizer of the host's may have driven the engine to the
+-- very end that is waited for.
 local LOOK_SECONDS = 1
 local LONG_SECONDS = 3600
 
--- Fibers that are resumed before the engine has a turn: where thousands are due,
--- the first requests leave at once.
+-- Fibers that are resumed before the engine has a turn: if thousands are due, the first
+-- requests leave at once.
 local TURNS = 16
 
--- What the stand-alone interpreter raises at Ctrl-C, between any two
--- instructions.
+-- What the stand-alone interpreter raises at Ctrl-C, between any two instructions.
 local function is_interrupt(raised)
   return type(raised) == "string" and raised:find("interrupted!$") ~= nil
 end
 
---- Whether what was raised is Ctrl-C.
--- @param raised
--- @treturn boolean
 Block.is_interrupt = is_interrupt
 
---- Seconds of a clock that only goes forward.
--- @treturn number
 function Block:now()
   return self.clock()
 end
 
--- Whether a fiber runs that can let others go on while it waits: there are some
--- only while others are gathered. Where Lua does not let it, the call works all
--- the same, but the others stand still meanwhile.
+-- Whether a fiber runs that can let others go on while it waits: there are some only
+-- while others are gathered. If Lua does not let it, the call works all the same, but
+-- the others stand still meanwhile.
 local function is_fiber(self)
   return self.driving > 0 and self.scheduler:current() and schedulers.can_yield()
 end
 
---- Make sure that the caller can wait here: it can, but for a metamethod of Lua
--- 5.1 while other calls are under way, and where libcurl cannot be loaded.
--- @raise there, before anything is sent
+-- Raises in a metamethod of Lua 5.1 while other calls are under way, and if libcurl
+-- cannot be loaded.
 function Block:check()
   if is_fiber(self) then
     self.scheduler.probe()
@@ -64,8 +57,8 @@ local function is_watched(req)
   return req.on_progress ~= nil or req.on_answer ~= nil
 end
 
--- A listener may close the client while the engine is driven: the engine is
--- closed when the last drive has ended.
+-- A listener may close the client while the engine is driven: the engine is closed when
+-- the last drive has ended.
 local function begin_drive(self)
   self.driving = self.driving + 1
 end
@@ -99,8 +92,8 @@ local function take_out(self)
   end
 end
 
--- Drives one request to its end; an interrupt or an error cancels it, but with
--- `finish` (an order on the wire): an error leaves that under way.
+-- Drives one request to its end. An interrupt or an error cancels it, but with `finish`
+-- (an order on the wire) an error leaves it under way.
 local function drive_through(self, req, ticket)
   local interrupted, raised
   local ok = ticket:done() -- a finalizer may have driven it
@@ -133,10 +126,6 @@ local function drive_through(self, req, ticket)
   return response, failure
 end
 
---- Send a request and wait for its answer.
--- @tparam table req see `starvideos.host`
--- @treturn ?table response
--- @treturn ?table failure
 function Block:request(req)
   if self.closed then
     return schedulers.refused()
@@ -165,11 +154,6 @@ local function sleep_until(self, due)
   end
 end
 
---- Let time pass.
--- @tparam number seconds
--- @treturn ?boolean true
--- @treturn ?string "interrupted" after Ctrl-C, "cancelled" where the runtime
---   was closed, or why the caller's own `sleep` ended
 function Block:sleep(seconds)
   local due = self.clock() + seconds
   if self.closed then
@@ -186,35 +170,23 @@ function Block:sleep(seconds)
   error(raised, 0)
 end
 
---- The running fiber as one that `wake` can wake.
--- @return nil where nobody else goes on while one waits
+-- Nil if nobody else goes on while one waits.
 function Block:waiter()
   return is_fiber(self) and self.scheduler:current() or nil
 end
 
---- Let time pass, until `wake` is called at the latest.
--- @param waiter
--- @tparam number seconds
--- @treturn ?boolean true
--- @treturn ?string as of `sleep`
 function Block:wait(waiter, seconds) -- luacheck: no unused args
   return self:sleep(seconds)
 end
 
---- End the wait of a waiter, where it waits.
--- @param waiter
 function Block:wake(waiter)
   self.scheduler:wake(waiter)
 end
 
---- Whether a waiter has ended and will never go on.
--- @param waiter
--- @treturn boolean
 function Block:has_ended(waiter) -- luacheck: no self
   return waiter.ended == true
 end
 
---- Let go of a waiter: nobody wakes it any more.
 function Block.leave() end
 
 -- Lua 5.1 and LuaJIT would say of a second try only that the first has failed.
@@ -226,16 +198,11 @@ local function load_curl()
   return ok and curl
 end
 
---- Do a job on the disk.
--- @tparam string name of the job, see `csrc/system/disk_job.h`
--- @param ... its arguments
--- @return its results
 function Block:disk(name, ...)
   self.do_job = self.do_job or (load_curl() or core).disk -- that has no digest
   return self.do_job(name, ...)
 end
 
---- The same for a caller that cannot wait: here it is done at once.
 Block.disk_later = Block.disk
 
 local function collect(self)
@@ -247,8 +214,8 @@ local function collect(self)
   end
 end
 
--- Lets time pass until something may have happened: true, or nil and why the
--- waits are to end.
+-- Lets time pass until something may have happened: true, or nil and why the waits are
+-- to end.
 local function idle(self, left)
   local scheduler = self.scheduler
   if next(scheduler.waiting) then
@@ -288,8 +255,8 @@ local function run(self, group, operation)
   end
 end
 
--- The actor's wait does not end for what was taken before: so the message is
--- looked at behind the takes, which may have met its very answer.
+-- The actor's wait does not end for what was taken before: so the message is looked at
+-- behind the takes, which may have met its very answer.
 local function wait_for(actor, message, patience)
   while true do
     while actor:take() do
@@ -304,12 +271,7 @@ local function wait_for(actor, message, patience)
   end
 end
 
---- Wait for the answer to a message; what runs side by side stands still.
--- @tparam table actor of `starvideos.core`
--- @tparam table message
--- @tparam number _ its number
--- @tparam table patience see `starvideos.host`
--- @treturn ?string why it is not waited for any more
+-- What runs side by side stands still meanwhile.
 function Block:await(actor, message, _, patience)
   local ok, raised = pcall(wait_for, actor, message, patience)
   if ok then
@@ -321,7 +283,7 @@ function Block:await(actor, message, _, patience)
   return "interrupted"
 end
 
---- Ctrl-C came in the running fiber, and was caught there: it ends the waits of the
+-- Ctrl-C came in the running fiber, and was caught there: it ends the waits of the
 -- others as well. LuaJIT raises it in whichever fiber runs.
 function Block:interrupt()
   local fiber = self.scheduler:current()
@@ -330,10 +292,7 @@ function Block:interrupt()
   end
 end
 
---- Run functions side by side until all have returned; while one sleeps or
--- waits for an answer the others go on.
--- @tparam table functions each is called with `also(fn)`, which adds one
--- @raise what one of them raises; the others are abandoned then
+-- While one sleeps or waits for an answer the others go on.
 function Block:gather(functions)
   local scheduler = self.scheduler
   if is_fiber(self) then
@@ -356,8 +315,7 @@ function Block:gather(functions)
   end
 end
 
---- Cancel what is under way and close the connections. Called by a listener, it
--- ends the waits around it as cancelled.
+-- Called by a listener, it ends the waits around it as cancelled.
 function Block:close()
   self.closed = true
   for operation in pairs(self.operations) do
@@ -368,11 +326,7 @@ function Block:close()
   end
 end
 
---- Make a block runtime.
--- @tparam table options `transport` (function), `clock`, `sleep` (functions),
---   `ca_file`, `max_in_flight`; the engine starts with the first request that
---   needs it
--- @treturn table runtime
+-- The engine starts with the first request that needs it.
 function _M.new(options)
   load_curl() -- later it may not be found
   local self = setmetatable({

@@ -1,6 +1,4 @@
---- What `client:async` gives: an operation that is under way, to be looked at
--- once a frame.
--- @classmod starvideos.host.handle
+-- What `client:async` gives: an operation that is under way, to be looked at once a frame.
 
 local errors = require "starvideos.errors"
 
@@ -108,16 +106,7 @@ function Handle:on_done(listener)
   return self
 end
 
---- Start an operation.
--- @tparam table runtime frame or poll
--- @tparam function body
--- @param ... its arguments
--- @treturn table handle with `done` (boolean), `result` (the first value that
---   the body returned), `err` (the second where the first is nil or false, or
---   what the body raised) and `progress`: nil, or a table of how far it has
---   come, with `task`, `elapsed`, `remaining`, `polls` and `error` (of the last
---   poll, where it failed) of a wait, `ended` and
---   `count` of a wait for many or a list, `received` and `total` (bytes) of a download
+-- Starts an operation of a runtime that is frame or poll, and gives its handle.
 function _M.start(runtime, body, ...)
   local self = setmetatable({ done = false }, mt)
   local group
@@ -143,9 +132,8 @@ local function shown(runtime)
   end
 end
 
---- Let the handle of the running operation show how far it has come.
--- @tparam table runtime
--- @tparam function look returns a table, or nil
+-- Lets the handle of the running operation show how far it has come: what `look`
+-- returns.
 function _M.show(runtime, look)
   local self = shown(runtime)
   if self then
@@ -153,10 +141,8 @@ function _M.show(runtime, look)
   end
 end
 
---- Let it show one thing, whatever the parts of the operation show.
--- @tparam table runtime
--- @tparam function look returns a table
--- @treturn function ends that
+-- Lets it show one thing, whatever the parts of the operation show, until the function
+-- that this returns is called.
 function _M.hold(runtime, look)
   local handle, group = shown(runtime)
   if not handle then
@@ -168,12 +154,8 @@ function _M.hold(runtime, look)
   end
 end
 
---- Let it show what a listener is told.
--- @tparam table runtime
--- @tparam table options of a call; left as they are
--- @tparam string name of the listener
--- @tparam function note makes a table of its first two arguments
--- @treturn table options
+-- Lets it show what the listener of that name is told: `note` makes a table of its
+-- first two arguments. The options are copied.
 function _M.follow(runtime, options, name, note)
   local handle = shown(runtime)
   if not handle then

@@ -1,5 +1,5 @@
---- How a client waits: a runtime does its network and its disk, and lets time
--- pass, as the host of the program has it. There are four:
+-- How a client waits: a runtime does its network and its disk, and lets time pass, as
+-- the host of the program has it. There are four:
 --
 -- - `block`: a call returns when its work is done, on the calling thread;
 -- - `frame`: operations go on in `update`, which a game calls once a frame;
@@ -8,7 +8,6 @@
 --
 -- What a runtime can do, and what a request, a response and a failure hold, stands in
 -- `docs/contracts.md` ("How a client waits").
--- @module starvideos.host
 
 local core = require "starvideos.core"
 local errors = require "starvideos.errors"
@@ -29,12 +28,8 @@ local function default()
   return type(ngx) == "table" and ngx.get_phase and "ngx" or "block"
 end
 
---- Make a runtime.
--- @tparam table options of `starvideos.new`: `runtime`, `transport`, `clock`,
---   `sleep`, `ca_file`, `max_in_flight`
--- @treturn table runtime
--- @treturn string its name
--- @raise where the host has no such runtime, or the runtime no such transport
+-- A runtime, and its name. Raises if the host has no such runtime, or the runtime no
+-- such transport.
 function _M.new(options)
   local name = options.runtime or default()
   if name == "ngx" and default() ~= "ngx" then

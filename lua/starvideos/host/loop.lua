@@ -1,8 +1,8 @@
---- The runtimes of loops, `frame` for games and `poll` for event loops:
--- operations run in coroutines and go on when the host calls `update`. Threads of
--- the engine do the network and the disk. For programs that have no loop there is
--- `run`, which updates, and sleeps until something may go on.
--- @module starvideos.host.loop
+-- The runtimes of loops, `frame` for games and `poll` for event loops: operations run
+-- in coroutines and go on when the host calls `update`. Threads of the engine do the
+-- network and the disk. For programs that have no loop there is `run`, which updates,
+-- and sleeps until something may go on. What the methods of a runtime promise stands in
+-- `docs/contracts.md`.
 
 local block = require "starvideos.host.block"
 local errors = require "starvideos.errors"
@@ -15,30 +15,25 @@ Loop.__index = Loop
 
 local is_interrupt = block.methods.is_interrupt
 
--- Seconds of an update whose caller does not say. In a frame as a rule enough for
--- one operation to go on, and too little for anybody to notice; in an event loop
--- the shortest time that the timers of most know.
+-- Seconds of an update whose caller does not say: in a frame enough for one operation
+-- to go on, and too little for anybody to notice; in an event loop the shortest time
+-- that the timers of most know.
 local FRAME_SECONDS, POLL_SECONDS = 0.00005, 0.001
 
 -- Updates after which a queue that does not drain gets twice the time.
 local PATIENCE = 16
 
--- Between looks at what is still under way when the runtime is closed.
 local CLOSING_SECONDS = 0.001
 
--- The longest sleeps of `run`; while something is under way the host may have
--- closed what wakes it.
+-- The longest sleeps of `run`. While something is under way the host may have closed
+-- what wakes it.
 local LONG_SECONDS, LOOK_SECONDS = 3600, 1
 
---- Seconds of a clock that only goes forward.
--- @treturn number
 function Loop:now()
   return self.clock()
 end
 
---- Make sure that the caller can wait here: in a coroutine of `start`.
--- @tparam string call that is about to wait, for the message
--- @raise anywhere else, and where Lua lets no coroutine wait
+-- Raises outside of a coroutine of `start`, and where Lua lets no coroutine wait.
 function Loop:check(call)
   if not self.scheduler:current() then
     errors.misuse(("%s would block the loop: call it inside client:async("
@@ -48,11 +43,7 @@ function Loop:check(call)
   self.scheduler.probe()
 end
 
---- Send a request and wait for its answer while the host goes on.
--- @tparam table req see `starvideos.host`; its listeners are called from
---   `update` and must not wait
--- @treturn ?table response
--- @treturn ?table failure
+-- The listeners of the request are called from `update`, and must not wait.
 function Loop:request(req)
   self:check "a request"
   if self.scheduler:refusal() or self.closed then
@@ -67,11 +58,6 @@ function Loop:request(req)
   return self.scheduler:await(ticket, number, req, self.clock())
 end
 
---- Let time pass.
--- @tparam number seconds
--- @treturn ?boolean true
--- @treturn ?string "cancelled" after `cancel` or `close`, "interrupted" after
---   Ctrl-C in `run`
 function Loop:sleep(seconds)
   self:check "a pause"
   if self.closed then
@@ -80,8 +66,6 @@ function Loop:sleep(seconds)
   return self.scheduler:sleep(self.clock() + seconds)
 end
 
---- The running coroutine as one that `wake` can wake.
--- @treturn ?table
 function Loop:waiter()
   return self.scheduler:current()
 end
@@ -89,16 +73,11 @@ end
 Loop.wait, Loop.wake = block.methods.wait, block.methods.wake
 Loop.has_ended, Loop.leave = block.methods.has_ended, block.methods.leave
 
--- Whether the engine was closed; until then its thread keeps jobs on the disk
--- in their order.
+-- Until the engine is closed its thread keeps jobs on the disk in their order.
 local function is_over(self)
   return self.closed and not self.made
 end
 
---- Have a job on the disk done by the engine's thread.
--- @tparam string name of the job, see `csrc/system/disk_job.h`
--- @param ... its arguments
--- @return its results
 function Loop:disk(name, ...)
   if is_over(self) or not self.scheduler:current() then
     return self.inline:disk(name, ...)
@@ -110,9 +89,6 @@ function Loop:disk(name, ...)
   return self.scheduler:await(ticket, number, schedulers.uncancelled)
 end
 
---- The same for a caller that cannot wait.
--- @tparam string name
--- @param ... its arguments
 function Loop:disk_later(name, ...)
   if is_over(self) then
     self.inline:disk(name, ...)
@@ -156,12 +132,7 @@ local function await_outside(self, message, patience)
   end
 end
 
---- Wait for the answer to a message while the host goes on.
--- @tparam table actor of `starvideos.core`, always the same one
--- @tparam table message
--- @tparam number number of the message
--- @tparam table patience see `starvideos.host`
--- @treturn ?string why it is not waited for any more
+-- The actor is always the same one.
 function Loop:await(actor, message, number, patience)
   if not self.scheduler:current() then
     return await_outside(self, message, patience)
@@ -178,8 +149,7 @@ function Loop:await(actor, message, number, patience)
   return one.why
 end
 
--- The next message that was answered or abandoned: its number, and what waits
--- for it.
+-- The next message that was answered or abandoned: its number, and what waits for it.
 local function next_message(self)
   local actor = self.actor
   local number = table.remove(self.abandoned, 1)
@@ -191,15 +161,12 @@ local function next_message(self)
   return number, one
 end
 
---- Run functions side by side until all have returned.
--- @tparam table functions each is called with `also(fn)`, which adds one
--- @raise what one of them raises; the others are abandoned then
 function Loop:gather(functions)
   self:check "a gathering"
   self.scheduler:gather(functions)
 end
 
---- Called for work that a sleeping host knows nothing of.
+-- Called for work that a sleeping host knows nothing of.
 function Loop.notify() end
 
 local function changed(self)
@@ -208,26 +175,17 @@ local function changed(self)
   end
 end
 
---- Start a coroutine; it runs up to its first wait.
--- @tparam function on_end see `starvideos.host.scheduler`
--- @tparam function body
--- @param ... its arguments
--- @treturn table operation, for `cancel`
 function Loop:start(on_end, body, ...)
   local operation = self.scheduler:start(on_end, body, ...)
   changed(self)
   return operation
 end
 
---- End the waits of a coroutine and of all it has started.
--- @tparam table operation
 function Loop:cancel(operation)
   self.scheduler:cancel(operation, "cancelled")
   changed(self)
 end
 
---- The same for all coroutines that were started.
--- @tparam[opt="cancelled"] string why
 function Loop:cancel_all(why)
   for operation in pairs(self.scheduler.operations) do
     self.scheduler:cancel(operation, why or "cancelled")
@@ -235,21 +193,18 @@ function Loop:cancel_all(why)
   changed(self)
 end
 
---- Whether any coroutine that was started has not ended.
--- @treturn boolean
 function Loop:is_busy()
   return next(self.scheduler.operations) ~= nil
 end
 
---- What the running coroutine was started as.
--- @treturn ?table operation
+-- The operation of the running coroutine.
 function Loop:current()
   local fiber = self.scheduler:current()
   return fiber and fiber.operation
 end
 
--- Resumes one coroutine: false where none may go on. Sleepers that are due and
--- requests that have ended take turns, or the ones would starve the others.
+-- Resumes one coroutine: false if none may go on. Sleepers that are due and requests
+-- that have ended take turns, or the ones would starve the others.
 local function step(self, now)
   local scheduler = self.scheduler
   self.timers_first = not self.timers_first
@@ -269,9 +224,8 @@ local function step(self, now)
   return scheduler:turn(now)
 end
 
--- Resumes coroutines for so many seconds: none that would end too late if it
--- took as long as the one before. A queue that does not drain gets more time
--- with every update.
+-- Resumes coroutines for so many seconds: none that would end too late if it took as
+-- long as the one before. A queue that does not drain gets more time with every update.
 local function resume_for(self, seconds)
   local now = self.clock()
   local until_then = now + seconds * (1 + self.behind / PATIENCE)
@@ -286,15 +240,14 @@ local function resume_for(self, seconds)
   self.behind = 0
 end
 
--- A coroutine that closed the runtime goes on after that, and so do those that
--- wait for it; no update comes any more.
+-- A coroutine that closed the runtime goes on after that, and so do those that wait for
+-- it, but no update comes any more.
 local function drain(self)
   while self.closed and self.scheduler:turn(self.clock()) do
   end
 end
 
---- Resume coroutines that may go on, until the time is up; at least one.
--- @tparam[opt] number seconds
+-- Resumes coroutines that may go on until the time is up, at least one.
 function Loop:update(seconds)
   if self.updating then
     return -- called by one of those that are resumed
@@ -308,9 +261,8 @@ function Loop:update(seconds)
   end
 end
 
---- How long the host may sleep before it calls `update`, where nothing ends
--- meanwhile.
--- @treturn ?number seconds; nil where nothing is to be expected
+-- How long the host may sleep before it calls `update`, if nothing ends meanwhile; nil
+-- if nothing is to be expected.
 function Loop:timeout()
   local scheduler = self.scheduler
   if scheduler:is_ready() or self.made and self.made:ready()
@@ -321,15 +273,12 @@ function Loop:timeout()
   return due and math.max(0, due - self.clock())
 end
 
---- What wakes the host when something has ended; others may use it too.
--- @return notifier of the network, nil where there is none
+-- What wakes the host when something has ended; others may use it, too.
 function Loop:notifier()
   return self.made and self.made:notifier()
 end
 
---- Make sure that the caller is the program itself, which then waits.
--- @tparam string call that is about to wait, for the message
--- @raise in a coroutine, and within an update
+-- Raises in a coroutine and within an update: the caller must be the program itself.
 function Loop:check_outside(call)
   local thread, is_main = coroutine.running()
   if self.updating or thread and not is_main then
@@ -342,8 +291,8 @@ local function is_under_way(source)
   return source and source:in_flight() > 0
 end
 
--- Sleeps until the next update is due: true, or nil and why not to go on. The
--- notifier is reset first: what ends from then on wakes the sleep.
+-- Sleeps until the next update is due: true, or nil and why not to go on. The notifier
+-- is reset first: what ends from then on wakes the sleep.
 local function sleep_until_due(self, longest)
   if self.made then
     self.made:clear()
@@ -368,7 +317,6 @@ local function turn(self, left, has_ended)
   end
 end
 
--- Takes turns until it is over: true, or nil and why not.
 local function turns(self, until_then, has_ended)
   while not has_ended() do
     local left = until_then - self:now()
@@ -383,9 +331,8 @@ local function turns(self, until_then, has_ended)
   return true
 end
 
--- The same with Ctrl-C, which may come between any two instructions, the loop's
--- own among them: true, or nil and "timeout" or why a pause or Ctrl-C has ended
--- it, and what was raised.
+-- Takes turns until it is over: true, or nil and why not, and what was raised. Ctrl-C
+-- may come between any two instructions.
 local function go_on(self, seconds, has_ended)
   local ok, done, why = pcall(turns, self, self:now() + seconds, has_ended)
   if ok then
@@ -407,13 +354,8 @@ local function tell_of_orders(self)
   end
 end
 
---- Let operations go on until none is under way. Ctrl-C ends their waits;
--- orders on the wire get their answers, unless it comes once more.
--- @tparam[opt] number seconds
--- @treturn ?boolean true
--- @treturn ?string "timeout", "interrupted" or why the caller's own `sleep`
---   ended
--- @raise the second Ctrl-C
+-- Lets operations go on until none is under way. Ctrl-C ends their waits; orders on the
+-- wire get their answers, unless it comes once more: that one is raised.
 function Loop:run(seconds)
   local function has_ended()
     return not self:is_busy() or not self.scheduler:is_busy()
@@ -431,17 +373,13 @@ function Loop:run(seconds)
   return nil, why
 end
 
---- Let time pass outside of all operations, which go on meanwhile.
--- @tparam number seconds
--- @treturn ?boolean true
--- @treturn ?string "interrupted", or why the caller's own `sleep` ended
+-- Lets time pass outside of all operations, which go on meanwhile.
 function Loop:sleep_outside(seconds)
   local _, why = go_on(self, seconds, function() return false end)
   return why == "timeout" or nil, why
 end
 
---- Cancel what is under way and close the engine. Orders on the wire get their
--- answers first, which takes as long as an exchange may.
+-- Orders on the wire get their answers first, which takes as long as an exchange may.
 function Loop:close()
   local scheduler = self.scheduler
   self.closed = true
@@ -458,12 +396,11 @@ function Loop:close()
   self.inline:close()
 end
 
--- What an event loop needs besides, which watches a descriptor: `pollfd`, `events`
--- and `timeout` mean what they mean to cqueues and lua-http.
+-- What an event loop needs besides, which watches a descriptor: `pollfd`, `events` and
+-- `timeout` mean what they mean to cqueues and lua-http.
 local Poll = setmetatable({}, { __index = Loop })
 Poll.__index = Poll
 
---- Wake the host for work that it knows nothing of.
 function Poll:notify()
   self.network():wake()
   if self.host then
@@ -471,28 +408,20 @@ function Poll:notify()
   end
 end
 
---- What wakes the host; others may use it too.
--- @return notifier of the network
 function Poll:notifier()
   return self.network():notifier()
 end
 
---- Attach the adapter of a loop, or detach it.
--- @tparam ?table host with the functions `wake()`, called for work that was
---   begun or cancelled outside of `update`, and `stop()`, called before the
---   descriptor is closed
+-- `host` is the adapter of a loop, nil to detach it: `wake()` is called for work that
+-- was begun or cancelled outside of `update`, `stop()` before the descriptor is closed.
 function Poll:attach(host)
   self.host = host
 end
 
---- Whether the adapter of a loop is attached.
--- @treturn boolean
 function Poll:is_attached()
   return self.host ~= nil
 end
 
---- Resume coroutines that may go on, until the time is up; at least one.
--- @tparam[opt] number seconds
 function Poll:update(seconds)
   if self.made then
     self.made:clear()
@@ -500,13 +429,10 @@ function Poll:update(seconds)
   Loop.update(self, seconds)
 end
 
---- The descriptor that becomes readable when there is something to do.
--- @treturn number
 function Poll:pollfd()
   return self.network():pollfd()
 end
 
---- Cancel what is under way and close the engine.
 function Poll:close()
   if self.host then
     self.host.stop()
@@ -539,17 +465,10 @@ local function new(options, budget, methods)
   return self
 end
 
---- Make the runtime of a game loop, which calls `client:update()` once a frame.
--- @tparam table options `transport` (function), `clock` (function), `ca_file`,
---   `max_in_flight`; the engine's threads start with the first request
--- @treturn table runtime
 function _M.frame(options)
   return new(options, FRAME_SECONDS, Loop)
 end
 
---- Make the runtime of an event loop.
--- @tparam table options the same
--- @treturn table runtime
 function _M.poll(options)
   return new(options, POLL_SECONDS, Poll)
 end

@@ -1,17 +1,15 @@
---- Coroutines that take turns. Each runs until it has to wait: for a time, for
--- the end of a ticket (a request, a job on the disk) or for others that it has
--- started. Those that may go on are resumed one at a time, so that a host can
--- stop whenever its time is up. Knows no engine: it is told what has ended.
+-- Coroutines that take turns. Each runs until it has to wait: for a time, for the end
+-- of a ticket (a request, a job on the disk) or for others that it has started. Those
+-- that may go on are resumed one at a time, so that a host can stop whenever its time
+-- is up. Knows no engine: it is told what has ended.
 --
--- A fiber is one coroutine. An operation is what one caller has started and may
--- cancel as a whole; a group is what one `gather` waits for. An operation is the
--- group of its first fiber.
--- @module starvideos.host.scheduler
+-- A fiber is one coroutine. An operation is what one caller has started and may cancel
+-- as a whole; a group is what one `gather` waits for. An operation is the group of its
+-- first fiber.
 
 local deadlines = require "starvideos.base.deadlines"
 local errors = require "starvideos.errors"
 
--- Asked for at each turn.
 local resume_thread, running = coroutine.resume, coroutine.running
 local yield, state_of = coroutine.yield, coroutine.status
 
@@ -33,8 +31,8 @@ local FOREIGN_YIELD = "this coroutine.yield would never return: inside"
 local is_puc_51 = _VERSION == "Lua 5.1" and rawget(_G, "jit") == nil
 local passable = is_puc_51 and {} or { [pcall] = true, [xpcall] = true }
 
--- For Lua 5.2 and older, and nginx, which takes the function away. Where the host
--- has no `debug` that cannot be told, but for what a try shows.
+-- For Lua 5.2 and older, and nginx, which takes the function away. Without `debug` only
+-- a try shows it.
 local function is_above_lua_alone()
   local level = 2
   local info = debug and debug.getinfo(level, "Sf")
@@ -50,20 +48,15 @@ end
 
 local isyieldable = coroutine.isyieldable -- luacheck: ignore 143
 
---- Whether the running coroutine can wait here. Lua lets none wait inside some of
--- its own functions: string.gsub, table.sort, require, in 5.1 also pcall. That is
--- asked before an order is sent, or its answer would be lost.
--- @treturn boolean
+-- Whether the running coroutine can wait here. Lua lets none wait inside some of its
+-- own functions: string.gsub, table.sort, require, in 5.1 also pcall. That is asked
+-- before an order is sent, or its answer would be lost.
 _M.can_yield = isyieldable or is_above_lua_alone
 
---- Whether that is all there is to know: in PUC Lua 5.1 nothing tells that a
--- metamethod is running, in which none can wait either, and without `debug` nothing
--- tells of C.
+-- Whether that is all there is to know: in PUC Lua 5.1 nothing tells that a metamethod
+-- is running, in which none can wait either, and without `debug` nothing tells of C.
 _M.is_certain = not is_puc_51 and (isyieldable ~= nil or debug ~= nil)
 
---- Make sure that the running coroutine can wait.
--- @tparam string call that is about to wait, for the message
--- @raise where it cannot
 function _M.check(call)
   if not _M.can_yield() then
     errors.misuse(call .. " cannot wait here, and nothing was sent: Lua lets no"
@@ -73,13 +66,11 @@ function _M.check(call)
   end
 end
 
---- In the place of a request, for `await`: the wait for a job on the disk goes
--- on until the job has ended, also where the operation was cancelled.
+-- In the place of a request, for `await`: the wait for a job on the disk goes on until
+-- the job has ended, also if the operation was cancelled.
 _M.uncancelled = { finish = true }
 
---- Tell the listeners of a request how far it is.
--- @tparam table request with `on_answer`, told once, and `on_progress`
--- @tparam table ticket of the engine
+-- Tells the listeners of a request how far it is; `on_answer` is told once.
 function _M.report(request, ticket)
   if request.on_answer then
     local status, headers, in_memory = ticket:answer()
@@ -93,18 +84,12 @@ function _M.report(request, ticket)
   end
 end
 
---- What comes of a request that is not sent because its operation was
--- cancelled.
--- @tparam[opt] string why
--- @treturn nil
--- @treturn table failure
+-- The failure of a request that is not sent because its operation was cancelled.
 function _M.refused(why)
   return nil, { reason = "cancelled", sent = false, phase = "queue",
     bytes_sent = 0, message = why or "the operation was cancelled" }
 end
 
---- The fiber that is running.
--- @treturn ?table nil outside of all
 function Scheduler:current()
   return self.fibers[running() or false]
 end
@@ -148,8 +133,8 @@ local function kill(self, fiber)
   end
 end
 
--- Called for the last of a group, and for the first that raised: resumes the
--- fiber that waits for the group.
+-- Called for the last of a group, and for the first that raised: resumes the fiber that
+-- waits for the group.
 local function end_group(self, group, ok, raised)
   if group.ended then
     return
@@ -208,12 +193,8 @@ local function begin(self, operation, group, body, ...)
   return resume(self, fiber, ...)
 end
 
---- Start a coroutine; it runs up to its first wait.
--- @tparam function on_end gets the operation, then `true` and what the body
---   returned, or `false` and what it raised
--- @tparam function body
--- @param ... its arguments
--- @treturn table operation, for `cancel`
+-- Starts a coroutine, which runs up to its first wait. `on_end` gets the operation,
+-- then true and what the body returned, or false and what it raised.
 function Scheduler:start(on_end, body, ...)
   local operation = { count = 0, fibers = {}, on_end = on_end }
   self.operations[operation] = true
@@ -221,13 +202,10 @@ function Scheduler:start(on_end, body, ...)
   return operation
 end
 
---- Run functions side by side. In a fiber this waits until all have returned.
--- A caller that hands in an operation gets the group at once; the group has
--- `ended` when all have, and `failed` and `raised` where one has raised.
--- @tparam table functions each is called with `also(fn)`, which adds one
--- @tparam[opt] table operation default the running fiber's
--- @treturn ?table group
--- @raise what one of them raises; the others are abandoned
+-- Runs functions side by side, each called with `also(fn)`, which adds one. In a fiber
+-- this waits until all have returned, and raises what one of them raises; the others
+-- are abandoned. A caller that hands in an operation gets the group at once, which has
+-- `ended`, and `failed` and `raised` if one has raised.
 function Scheduler:gather(functions, operation)
   local parent = not operation and self:current() or nil
   operation = operation or parent.operation
@@ -261,19 +239,15 @@ function Scheduler:gather(functions, operation)
   end
 end
 
---- Make sure that the running fiber can wait, where `can_yield` may not know:
--- in a metamethod of Lua 5.1.
--- @raise what Lua raises there
+-- Raises if the running fiber cannot wait where `can_yield` may not know: in a
+-- metamethod of Lua 5.1.
 function Scheduler.probe()
   if not _M.is_certain then
     yield(PROBE)
   end
 end
 
---- Let the running fiber sleep.
--- @tparam number due of the clock that `wake` is told
--- @treturn ?boolean true: the time is up, or `wake` was called
--- @treturn ?string why it was cancelled: "cancelled" or "interrupted"
+-- True if the time is up or `wake` was called; nil and "cancelled" or "interrupted".
 function Scheduler:sleep(due)
   local fiber = self:current()
   if fiber.operation.why then
@@ -284,8 +258,6 @@ function Scheduler:sleep(due)
   return yield()
 end
 
---- End the sleep of a fiber; nothing where it does not sleep.
--- @tparam table fiber
 function Scheduler:wake(fiber)
   if fiber.sleeping then
     fiber.sleeping = nil
@@ -302,20 +274,16 @@ local function marked(operation, request, first, second)
   return first, second
 end
 
--- When a request's listeners are next told stands among the sleepers, so that
--- telling takes its turn and its share of the time.
+-- When a request's listeners are next told stands among the sleepers, so that telling
+-- takes its turn and its share of the time.
 local function report_later(self, fiber, now)
   fiber.reports_at = now + PROGRESS_SECONDS
   self.sleepers:push(fiber.reports_at, fiber)
 end
 
---- Let the running fiber wait for a ticket.
--- @tparam table ticket with the methods `result` and `cancel`
--- @param key under which its end will be told
--- @tparam table request with `finish`: whether the wait for its outcome goes on
---   where the operation is cancelled; `on_answer` and `on_progress`
--- @tparam[opt] number now where the scheduler is to tell the listeners
--- @return the results of the ticket
+-- Lets the running fiber wait until `ended(key)`, and gives the results of the ticket.
+-- With `finish` the wait goes on if the operation is cancelled. With `now` the
+-- scheduler tells the listeners.
 function Scheduler:await(ticket, key, request, now)
   local fiber = self:current()
   fiber.ticket, fiber.key, fiber.request = ticket, key, request
@@ -341,9 +309,7 @@ local function tell(self, fiber)
   return ok and not fiber.ended -- a listener may have closed the client
 end
 
---- Tell that a ticket has ended: its fiber may go on.
--- @param key as of `await`
--- @treturn boolean whether somebody waits for it
+-- A ticket has ended: its fiber goes on. False if nobody waits for it.
 function Scheduler:ended(key)
   local fiber = self.waiting[key]
   if not fiber then
@@ -360,9 +326,8 @@ function Scheduler:ended(key)
   return true
 end
 
---- Let a fiber go on whose ticket has ended though nobody told so: an error came
--- between the engine and the scheduler.
--- @treturn boolean whether there was one
+-- Lets a fiber go on whose ticket has ended though nobody told so: an error came
+-- between the engine and the scheduler. Whether there was one.
 function Scheduler:recover()
   for key, fiber in pairs(self.waiting) do
     if fiber.ticket:done() then
@@ -372,8 +337,7 @@ function Scheduler:recover()
   return false
 end
 
---- The next sleeper's time.
--- @treturn ?number
+-- When the next sleeper is due.
 function Scheduler:due()
   local due, fiber = self.sleepers:earliest()
   while due and fiber.sleeping ~= due and fiber.reports_at ~= due do
@@ -383,9 +347,8 @@ function Scheduler:due()
   return due
 end
 
---- Resume one fiber that may go on, or tell the listeners of one.
--- @tparam number now
--- @treturn boolean whether there was one
+-- Resumes one fiber that may go on, or tells the listeners of one: whether there was
+-- one.
 function Scheduler:turn(now)
   local entry = next_ready(self)
   while entry and entry[1].ended do
@@ -408,20 +371,16 @@ function Scheduler:turn(now)
   return true
 end
 
---- Whether a fiber may go on at once.
--- @treturn boolean
 function Scheduler:is_ready()
   return self.ready_first <= self.ready_last
 end
 
---- Whether any fiber may still go on.
--- @treturn boolean
+-- Whether any fiber may still go on.
 function Scheduler:is_busy()
   return self:is_ready() or next(self.waiting) ~= nil or self:due() ~= nil
 end
 
---- End all fibers of a group; none is resumed again.
--- @tparam table group
+-- Ends all fibers of a group; none is resumed again.
 function Scheduler:abandon(group)
   group.ended = true
   for fiber in pairs(group.fibers) do
@@ -429,7 +388,6 @@ function Scheduler:abandon(group)
   end
 end
 
--- Ends the wait of a fiber, if it waits.
 local function cut_short(self, fiber, why)
   if fiber.sleeping then
     fiber.sleeping = nil
@@ -439,10 +397,8 @@ local function cut_short(self, fiber, why)
   end
 end
 
---- End all waits of an operation, but for an order on the wire: that gets its
--- answer. What its fibers begin afterwards is refused.
--- @tparam table operation
--- @tparam string why "cancelled" or "interrupted"
+-- Ends all waits of an operation, but for an order on the wire: that gets its answer.
+-- What its fibers begin afterwards is refused.
 function Scheduler:cancel(operation, why)
   if operation.why then
     return
@@ -453,17 +409,14 @@ function Scheduler:cancel(operation, why)
   end
 end
 
---- Why the running fiber may begin nothing any more.
--- @treturn ?string "cancelled" or "interrupted"; nil where it may
+-- Why the running fiber may begin nothing any more; nil if it may.
 function Scheduler:refusal()
   local fiber = self:current()
   return fiber and fiber.operation.why
 end
 
---- Make a scheduler.
--- @tparam[opt] function is_interrupt whether what a fiber raised is Ctrl-C,
---   which cancels its whole operation
--- @treturn table scheduler
+-- `is_interrupt` says whether what a fiber raised is Ctrl-C, which cancels its
+-- operation.
 function _M.new(is_interrupt)
   return setmetatable({
     is_interrupt = is_interrupt,
