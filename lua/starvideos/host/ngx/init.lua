@@ -1,6 +1,6 @@
---- The runtime of nginx: a call waits in its light thread, and the worker
--- serves others meanwhile. Threads of the engine do the network and the disk.
--- @module starvideos.host.ngx
+-- The runtime of nginx: a call waits in its light thread, and the worker serves others
+-- meanwhile. Threads of the engine do the network and the disk. What the methods of a
+-- runtime promise stands in `docs/contracts.md`.
 
 local core = require "starvideos.core"
 local errors = require "starvideos.errors"
@@ -13,14 +13,13 @@ local _M = {}
 local Ngx = {}
 Ngx.__index = Ngx
 
--- Between two reports of progress.
 local PROGRESS_SECONDS = 0.1
--- Between looks at a request where no pump runs that would tell of its end.
+-- Between looks at a request if no pump runs that would tell of its end.
 local UNTOLD_SECONDS = 0.25
 local LONG_SECONDS = 3600
 
--- The phases in which a light thread may wait. nginx lets it wait in a TLS
--- handshake too, but not for minutes.
+-- The phases in which a light thread may wait. nginx lets it wait in a TLS handshake,
+-- too, but not for minutes.
 local WAITS = { server_rewrite = true, rewrite = true, access = true,
   content = true, timer = true }
 
@@ -35,8 +34,7 @@ local ADVICE = {
 local Group = {}
 Group.__index = Group
 
--- The group of each light thread. Weak on both sides: a group knows its
--- threads.
+-- Weak on both sides: a group knows its threads.
 local group_of = setmetatable({}, { __mode = "kv" })
 
 local function add(self, body)
@@ -65,8 +63,8 @@ local function run_one(self, body)
   end
 end
 
--- A light thread runs one function after the other: nginx frees the memory of a
--- thread only at the end of the request.
+-- A light thread runs one function after the other: nginx frees the memory of a thread
+-- only at the end of the request.
 local function work(self)
   local waiter = waiters.new()
   while not self:is_orphaned() do
@@ -89,7 +87,6 @@ local function spawn(self)
   end)
 end
 
--- The group that the running light thread belongs to.
 local function running_group()
   return group_of[coroutine.running()]
 end
@@ -138,9 +135,7 @@ local function new_group(functions)
   return self
 end
 
---- Make sure that the caller can wait here.
--- @tparam string call that is about to wait, for the message
--- @raise in a phase that cannot, and where Lua lets no light thread wait
+-- Raises in a phase that cannot wait, and where Lua lets no light thread wait.
 function Ngx:check(call) -- luacheck: no self
   local phase = ngx.get_phase()
   if not WAITS[phase] then
@@ -150,13 +145,11 @@ function Ngx:check(call) -- luacheck: no self
   schedulers.check(call)
 end
 
---- Seconds of a clock that only goes forward.
--- @treturn number
 function Ngx:now()
   return self.clock()
 end
 
--- Why the running thread is not to wait any more; nil where it may.
+-- Why the running thread is not to wait any more; nil if it may.
 local function reason_to_end(self, group)
   return ngx.worker.exiting() and "the worker is exiting"
     or self.closed and "the client was closed"
@@ -180,11 +173,6 @@ local function sleep_until(self, due, let_pass)
   end
 end
 
---- Let time pass.
--- @tparam number seconds
--- @treturn ?boolean true
--- @treturn ?string "cancelled" where the worker is exiting, the client was
---   closed or the caller was killed, or why the caller's own `sleep` ended
 function Ngx:sleep(seconds)
   local due = self.clock() + seconds
   if self.pause then
@@ -198,17 +186,10 @@ function Ngx:sleep(seconds)
   return slept, why
 end
 
---- The running light thread as one that `wake` can wake.
--- @treturn table waiter
 function Ngx.waiter()
   return waiters.new()
 end
 
---- Let time pass, until `wake` is called at the latest.
--- @tparam table waiter
--- @tparam number seconds
--- @treturn ?boolean true
--- @treturn ?string as of `sleep`
 function Ngx:wait(waiter, seconds)
   local group = running_group()
   if reason_to_end(self, group) then
@@ -221,21 +202,14 @@ function Ngx:wait(waiter, seconds)
   return true
 end
 
---- End the wait of a waiter, or its next one.
--- @tparam table waiter
 function Ngx:wake(waiter) -- luacheck: no self
   waiter:wake()
 end
 
---- Whether the light thread was killed while it waited.
--- @tparam table waiter
--- @treturn boolean
 function Ngx:has_ended(waiter) -- luacheck: no self
   return waiter:has_ended()
 end
 
---- Let go of a waiter: nobody wakes it any more.
--- @tparam table waiter
 function Ngx:leave(waiter) -- luacheck: no self
   waiter:leave()
 end
@@ -314,12 +288,8 @@ local function send_by_transport(self, req)
   return response, failure
 end
 
---- Send a request and wait for its answer.
--- @tparam table req see `starvideos.host`; its listeners are called in the
---   light thread that waits. With `finish`, the end of the worker waits for the
---   answer
--- @treturn ?table response
--- @treturn ?table failure
+-- The listeners of the request are called in the light thread that waits. With
+-- `finish`, the end of the worker waits for the answer.
 function Ngx:request(req)
   local why = not req.finish and reason_to_end(self, running_group())
   if why then
@@ -340,10 +310,6 @@ function Ngx:request(req)
   return response, failure
 end
 
---- Have a job on the disk done by the engine's thread.
--- @tparam string name of the job, see `csrc/system/disk_job.h`
--- @param ... its arguments
--- @return its results
 function Ngx:disk(name, ...)
   if self.transport then
     return core.disk(name, ...)
@@ -358,9 +324,6 @@ function Ngx:disk(name, ...)
   return ticket:result()
 end
 
---- The same for a caller that cannot wait.
--- @tparam string name
--- @param ... its arguments
 function Ngx:disk_later(name, ...)
   if self.transport then
     core.disk(name, ...)
@@ -372,27 +335,16 @@ end
 -- Of this worker, by name: one thread for all clients that ask for the same.
 local actors = {}
 
---- The actor that all clients of this worker share for a name.
--- @tparam string name
--- @tparam function make makes it
--- @treturn table actor
 function Ngx:actor(name, make) -- luacheck: no self
   actors[name] = actors[name] or make()
   return actors[name]
 end
 
--- Why a message is not to be waited for any more.
 local function reason_to_abandon(self, group, patience, left)
   return not patience.finish and reason_to_end(self, group) and "cancelled"
     or left <= 0 and "timeout" or nil
 end
 
---- Wait for the answer to a message; the worker serves others meanwhile.
--- @tparam table actor of `starvideos.core`
--- @tparam table message
--- @tparam number number of the message
--- @tparam table patience see `starvideos.host`
--- @treturn ?string why it is not waited for any more
 function Ngx:await(actor, message, number, patience)
   local source, group = wakeups.source_of(actor), running_group()
   local waiter, why = waiters.new(), nil
@@ -415,15 +367,11 @@ function Ngx:await(actor, message, number, patience)
   return why
 end
 
---- Run a function to its end, also where the calling light thread is killed or
--- its request is aborted: in a thread that belongs to no request. What the
--- function calls must not need one.
--- @tparam function body
--- @tparam[opt] function lost called after it where the caller was killed; may
---   return a sentence for the error log
--- @param[opt] argument of both: a closure would see the stack slots of a killed
---   caller, which nginx reuses
--- @raise what the body raises
+-- Runs a function to its end, also if the calling light thread is killed or its request
+-- is aborted: in a thread that belongs to no request, and so may not need one. `lost`
+-- is called after it if the caller was killed, and may return a sentence for the error
+-- log. `argument` is handed to both: a closure would see the stack slots of a killed
+-- caller, which nginx reuses.
 function Ngx:shield(body, lost, argument) -- luacheck: no self
   local waiter = waiters.new()
   local ok, raised = wakeups.run(body, lost, waiter, argument)
@@ -433,14 +381,11 @@ function Ngx:shield(body, lost, argument) -- luacheck: no self
   end
 end
 
---- Run functions side by side until all have returned.
--- @tparam table functions each is called with `also(fn)`, which adds one
--- @raise what one of them raises; the others are killed then
 function Ngx:gather(functions) -- luacheck: no self
   new_group(functions):run()
 end
 
---- Cancel what this client waits for. What others of the worker use stays.
+-- What others of the worker use stays.
 function Ngx:close()
   self.closed = true
   waiters.wake_all()
@@ -459,11 +404,8 @@ local function transport_of(options)
   return options.transport
 end
 
---- Make a runtime.
--- @tparam table options `transport` (a function, or "resty_http"), `clock`,
---   `sleep` (functions), `ca_file`, `max_in_flight` (of the worker: clients
---   with the same two share an engine, which starts with the first request)
--- @treturn table runtime
+-- Clients of a worker with the same `ca_file` and `max_in_flight` share an engine,
+-- which starts with the first request.
 function _M.new(options)
   local transport = transport_of(options)
   if not transport then

@@ -1,6 +1,5 @@
---- A light thread of nginx that waits for a time or until it is woken. The end
--- of the worker wakes all that wait.
--- @module starvideos.host.ngx.waiter
+-- A light thread of nginx that waits for a time or until it is woken. The end of the
+-- worker wakes all that wait.
 
 local _M = {}
 
@@ -22,12 +21,9 @@ local NOTICE_SECONDS = 5
 local waiters = setmetatable({}, { __mode = "k" })
 local is_noticed, has_timed = false, false
 
---- Start a timer. Once the worker is exiting it starts no first one: nginx
--- would complain that it is not closed any more.
--- @tparam number seconds
--- @tparam function body gets whether it was ended early, and the arguments
--- @param ... arguments
--- @treturn boolean whether it was started
+-- Whether the timer was started. Once the worker is exiting no first one is: nginx
+-- would complain that it is not closed any more. `body` gets whether it was ended
+-- early.
 function _M.start_timer(seconds, body, ...)
   if not has_timed and ngx.worker.exiting() then
     return false
@@ -36,7 +32,7 @@ function _M.start_timer(seconds, body, ...)
   return ngx.timer.at(seconds, body, ...) ~= nil
 end
 
---- Wake all that wait: each looks whether to go on.
+-- Each looks whether to go on.
 function _M.wake_all()
   for waiter in pairs(waiters) do
     waiter:wake()
@@ -76,8 +72,7 @@ function expect_end()
   return is_noticed or ngx.worker.exiting()
 end
 
---- Wait. May end early, without a reason given: the caller looks.
--- @tparam number seconds
+-- May end early, without a reason given: the caller looks.
 function Waiter:wait(seconds)
   local longest = expect_end() and LONGEST or LONGEST_UNTOLD
   self.waiting = true
@@ -91,7 +86,7 @@ function Waiter:wait(seconds)
   end
 end
 
---- End the wait, or the next one where there is none.
+-- Ends the wait, or the next one if there is none.
 function Waiter:wake()
   if not self.posted then
     self.posted = true
@@ -99,21 +94,17 @@ function Waiter:wake()
   end
 end
 
---- Whether the thread was killed while it waited. nginx does not tell, but
--- takes it off the semaphore.
--- @treturn boolean
+-- Whether the thread was killed while it waited. nginx does not tell, but takes it off
+-- the semaphore.
 function Waiter:has_ended()
   return self.waiting
     and self.semaphore:count() ~= (self.posted and 0 or -1)
 end
 
---- Let go of the waiter: nobody wakes it any more.
 function Waiter:leave()
   waiters[self] = nil
 end
 
---- Make a waiter for the running light thread.
--- @treturn table waiter
 function _M.new()
   local self = setmetatable({
     semaphore = assert(require("ngx.semaphore").new()),

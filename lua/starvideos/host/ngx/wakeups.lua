@@ -1,21 +1,17 @@
---- What the light threads of one nginx worker share: the engine's networks and
--- the ledger's actors, and one timer's context that wakes the threads that wait
--- for them, cancels what killed threads have left, and runs what must not be
--- killed.
+-- What the light threads of one nginx worker share: the engine's networks and the
+-- ledger's actors, and one timer's context that wakes the threads that wait for them,
+-- cancels what killed threads have left, and runs what must not be killed.
 --
--- A source is the outbox of a network or of an actor, which number what is
--- under way and tell
--- which numbers have ended, and the waiters of those numbers.
--- @module starvideos.host.ngx.wakeups
+-- A source is the outbox of a network or of an actor, which number what is under way
+-- and tell which numbers have ended, and the waiters of those numbers.
 
 local waiters = require "starvideos.host.ngx.waiter"
 
 local _M = {}
 
---- When a pump ends. The memory of its light threads is freed only then, and
--- its read must not time out: so after many threads or a long life another
--- takes its place. Nor does it stay where nothing is to be done: where the code
--- cache is off, each request has one.
+-- When a pump ends. The memory of its light threads is freed only then, and its read
+-- must not time out: so after many threads or a long life another takes its place. Nor
+-- does it stay if nothing is to be done: with the code cache off, each request has one.
 _M.limits = { threads = 1000, life = 3600, idle = 2 }
 
 -- What 31 bits of milliseconds hold.
@@ -23,8 +19,8 @@ local READ_TIMEOUT_MS = 2 ^ 31 - 1
 -- nginx runs a limited number of timers at a time; one that it has not run by
 -- now it never will.
 local START_SECONDS = 1
--- Between looks for killed threads, at the end of the worker, and for ended
--- numbers where no socket tells of them.
+-- Between looks for killed threads, at the end of the worker, and for ended numbers if
+-- no socket tells of them.
 local LOOK, LOOK_AT_END, LOOK_UNTOLD = 1, 0.05, 0.02
 
 -- Of this worker, by what makes two of them differ.
@@ -70,7 +66,6 @@ local function connect(outbox)
   return socket
 end
 
--- The light thread that listens to one source.
 local function listen(pump, source)
   local socket, why = connect(source.outbox)
   if not socket then
@@ -144,9 +139,9 @@ local function begin_jobs(pump)
   end
 end
 
--- Cancels what killed threads have left, and at the end of the worker all that
--- may be cancelled: a thread that was killed in a listener of its caller's
--- still seems to wait.
+-- Cancels what killed threads have left, and at the end of the worker all that may be
+-- cancelled: a thread that was killed in a listener of its caller's still seems to
+-- wait.
 local function cancel_abandoned(source)
   local exiting = ngx.worker.exiting()
   for number, waiter in pairs(source.waiting) do
@@ -182,7 +177,7 @@ local function is_needed()
   return jobs[1] ~= nil or next(groups) ~= nil
 end
 
--- Seconds until the next look at everything; nil where the pump is to end.
+-- Seconds until the next look at everything; nil if the pump is to end.
 local function pause_of(pump)
   local time, limits = now(), _M.limits
   if not next(pump.jobs) and not is_needed() then
@@ -270,14 +265,12 @@ function start()
   end
 end
 
---- Whether a pump wakes those that wait; else each must look for itself.
--- @treturn boolean
+-- Whether a pump wakes those that wait; else each must look for itself.
 function _M.is_running()
   return current ~= nil and current.running == true
 end
 
---- Have a pump running, and look at what is new.
--- @treturn boolean whether there is one
+-- Have a pump running, and look at what is new: false if there is none.
 function _M.ensure()
   local pump = current
   if not pump or not pump.running and now() > pump.began + START_SECONDS then
@@ -289,10 +282,7 @@ function _M.ensure()
   return current ~= nil
 end
 
---- The source of this worker for requests and jobs on the disk.
--- @tparam ?string ca_file
--- @tparam ?number max_in_flight
--- @treturn table source with `outbox`, and `waiting`: waiters by number
+-- The source of this worker for requests and jobs on the disk.
 function _M.source(ca_file, max_in_flight)
   local name = ("%s\0%s"):format(ca_file or "", max_in_flight or "")
   sources[name] = sources[name] or {
@@ -305,19 +295,14 @@ function _M.source(ca_file, max_in_flight)
   return sources[name]
 end
 
---- The source for the messages of an actor.
--- @tparam table actor of `starvideos.core`, which has the methods of an outbox
--- @treturn table source
+-- The source for the messages of an actor, which has the methods of an outbox.
 function _M.source_of(actor)
   sources[actor] = sources[actor] or { outbox = actor, waiting = {} }
   return sources[actor]
 end
 
---- Have a waiter woken when a number of a source has ended.
--- @tparam table source
--- @tparam number number
--- @tparam table waiter with `ticket`, which is cancelled where the thread is
---   killed, but not with `finish`
+-- Have a waiter woken when a number of a source has ended. The `ticket` of the waiter
+-- is cancelled if its thread is killed, but not with `finish`.
 function _M.expect(source, number, waiter)
   source.waiting[number] = waiter
   if current then
@@ -330,7 +315,7 @@ end
 
 _M.drain = drain
 
--- Runs a job here: nginx has never run the timer of the pump.
+-- nginx has never run the timer of the pump.
 local function run_here(job)
   for index, other in ipairs(jobs) do
     if other == job then
@@ -340,15 +325,8 @@ local function run_here(job)
   run_job(job)
 end
 
---- Run a function to its end, also where the thread that waits for it is
--- killed.
--- @tparam function body
--- @tparam ?function lost called after it where that thread was killed; may
---   return a sentence for the error log
--- @tparam table waiter of that thread
--- @param[opt] argument of both functions
--- @treturn boolean whether the body returned
--- @return what it raised
+-- Runs a job for the thread of `waiter`, see `shield` of the runtime: whether the body
+-- returned, and what it raised.
 function _M.run(body, lost, waiter, argument)
   local job = { body = body, lost = lost, waiter = waiter, argument = argument }
   jobs[#jobs + 1] = job
@@ -364,15 +342,12 @@ function _M.run(body, lost, waiter, argument)
   return job.ok, job.raised
 end
 
---- Watch a group of threads: where its parent is killed, it is `orphaned`.
--- @tparam table group with the parent's `waiter`
+-- If the parent of the group is killed, the group is `orphaned`.
 function _M.watch(group)
   groups[group] = true
   _M.ensure()
 end
 
---- Watch it no longer.
--- @tparam table group
 function _M.forget(group)
   groups[group] = nil
 end

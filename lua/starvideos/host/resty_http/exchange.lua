@@ -1,7 +1,6 @@
---- One exchange in the terms of lua-resty-http: where a request goes and whether it
--- may go there, the request itself, handed over piece by piece so that it is known
--- how much of it has left, and the answer with its errors as reasons.
--- @module starvideos.host.resty_http.exchange
+-- One exchange in the terms of lua-resty-http: where a request goes and whether it may
+-- go there, the request itself, handed over piece by piece so that it is known how much
+-- of it has left, and the answer with its errors as reasons.
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
@@ -23,16 +22,9 @@ local function split(authority)
   return host, tonumber(port)
 end
 
---- Read a URL.
--- @tparam string url
--- @tparam ?boolean insecure_http allow http to a host that is not loopback
--- @tparam ?boolean public_only refuse addresses of this machine and of private
---   networks. To nginx 127.1 is a name; what a name resolves to it does not tell
--- @treturn ?table target with `scheme`, `host`, `port`, `name` (the one that
---   the server's certificate must show), `origin`, `path` (with its query),
---   `secure`
--- @treturn ?table failure with `reason` (invalid, insecure or private) and
---   `message`, which holds no query
+-- The target that a URL means, or a failure, whose message holds no query. To nginx
+-- 127.1 is a name, and what a name resolves to it does not tell: `public_only` sees
+-- addresses alone. `name` is the one that the server's certificate must show.
 function _M.target(url, insecure_http, public_only)
   local scheme, authority, rest = url:match "^(%a+)://([^/?#]*)([^#]*)"
   scheme = scheme and c_locale.lower(scheme)
@@ -75,14 +67,8 @@ local function resolve(target, location)
   end
 end
 
---- Where a redirect leads. What began encrypted stays so, and an http that the
--- caller did not allow leads to https alone.
--- @tparam table target
--- @tparam string location as the answer has it
--- @tparam ?boolean insecure_http
--- @tparam ?boolean public_only
--- @treturn ?table target
--- @treturn ?table failure
+-- Where a redirect leads. What began encrypted stays so, and an http that the caller
+-- did not allow leads to https alone.
 function _M.follow(target, location, insecure_http, public_only)
   local next_one, failure = _M.target(resolve(target, location), true, public_only)
   if failure and failure.reason == "private" then
@@ -99,9 +85,7 @@ end
 
 local BODY_PIECE = 64 * 1024
 
---- What is wrong with a request.
--- @tparam table req
--- @treturn ?string nil where nothing is
+-- What is wrong with a request.
 function _M.problem(req)
   local redirects = (req.redirects or 0) > 0
   if req.method and req.method ~= "GET" and req.method ~= "POST" then
@@ -118,12 +102,8 @@ function _M.problem(req)
   end
 end
 
---- The parameters of lua-resty-http for a request.
--- @tparam table req
--- @tparam string path with its query
--- @tparam function on_handed `(bytes, whole)`: so many bytes of the request have
---   been handed over, without the headers that the library adds
--- @treturn table
+-- The parameters of lua-resty-http for a request. `on_handed(bytes, whole)` is told how
+-- many bytes of it have been handed over, without the headers that the library adds.
 function _M.parameters(req, path, on_handed)
   local parameters = { method = req.method or "GET", path = path, headers = {} }
   local head = #parameters.method + #path
@@ -176,10 +156,7 @@ local faults = {
   },
 }
 
---- What an error of lua-resty-http means.
--- @tparam string step connect, head or body
--- @tparam ?string err
--- @treturn table failure with `reason` and `message`
+-- What an error of lua-resty-http means; `step` is connect, head or body.
 function _M.failure(step, err)
   err = tostring(err):gsub("[%c\127]", "?")
   for _, fault in ipairs(faults[step]) do
@@ -189,7 +166,6 @@ function _M.failure(step, err)
   end
 end
 
--- Names lowered, repeated ones joined.
 local function plain(headers)
   local fields = {}
   for name, value in pairs(headers) do
@@ -199,7 +175,6 @@ local function plain(headers)
   return fields
 end
 
--- What is wrong with a head; nil where nothing is.
 local function head_problem(status, headers)
   local length = headers["content-length"]
   local encoding = headers["transfer-encoding"]
@@ -215,13 +190,9 @@ end
 
 local function none() end
 
---- Read the head.
--- @tparam ?table res of lua-resty-http
--- @tparam ?string err of lua-resty-http
--- @treturn ?table answer with `status`, `headers`, `length` (of its body in
---   bytes, nil where it is not told before), `open_end` (its end is the end of
---   the connection) and `reader`
--- @treturn ?table failure; its `status` is that of a final answer
+-- Reads the head. The `length` of the body is nil if it is not told before; with
+-- `open_end` its end is the end of the connection. A failure has the `status` of a
+-- final answer.
 function _M.head(res, err)
   if not res then
     return nil, _M.failure("head", err)
@@ -240,13 +211,8 @@ function _M.head(res, err)
     open_end = res.has_body and not chunked and not length }
 end
 
---- Read the body.
--- @tparam table answer
--- @tparam function take `(piece) -> true | nil, failure`
--- @tparam[opt] boolean counts whether each byte that came before a fault counts, up
---   to four thousand: that costs a microsecond for each
--- @treturn ?boolean true once all has come
--- @treturn ?table failure
+-- Reads the body, handing it to `take(piece)`. With `counts` each byte that came before
+-- a fault counts, up to four thousand: that costs a microsecond for each.
 function _M.read(answer, take, counts)
   -- Of a body without a length lua-resty-http says "closed" at its end, and
   -- nothing where it was cut or came too late.

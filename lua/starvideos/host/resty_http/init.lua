@@ -1,17 +1,16 @@
---- A transport for nginx without libcurl: requests go out by lua-resty-http
--- over nginx's own cosockets and its own OpenSSL.
+-- A transport for nginx without libcurl: requests go out by lua-resty-http over nginx's
+-- own cosockets and its own OpenSSL.
 --
--- It keeps the promises of the engine (csrc/http/engine.h) as far as the
--- documented calls of lua-resty-http can; docs/hosts.md says where an answer's
--- head is beyond them, and what is nginx's to say. Also:
+-- It keeps the promises of the engine (csrc/http/engine.h) as far as the documented
+-- calls of lua-resty-http can; docs/hosts.md says where an answer's head is beyond
+-- them, and what is nginx's to say. Also:
 --
 -- - HTTP/1.1 alone, and max_in_flight and ca_file are not looked at.
 -- - An answer that comes before a large order is read is not seen.
--- - A file whose length the server does not tell is refused over TLS, for
---   there a cut looks like an end.
--- - Nothing that is written is synced. Two processes keep off each other's
---   files where they share a dictionary (`shared`).
--- @module starvideos.host.resty_http
+-- - A file whose length the server does not tell is refused over TLS, for there a cut
+--   looks like an end.
+-- - Nothing that is written is synced. Two processes keep off each other's files if they
+--   share a dictionary (`shared`).
 
 -- luacheck: read globals ngx
 
@@ -53,8 +52,8 @@ local function close(self)
   end
 end
 
--- Limits the next step, while the watch looks at the whole; the file is not
--- another's meanwhile.
+-- Limits the next step, while the watch looks at the whole, and keeps the claim on the
+-- file.
 local function limit(self, seconds)
   seconds = math.min(seconds, self.deadline - self.now())
   local ms = math.max(1, math.min(LONGEST_MS, math.ceil(seconds * 1000)))
@@ -64,10 +63,10 @@ local function limit(self, seconds)
   end
 end
 
--- An order never sees a used connection: it would be lost with one that the
--- server has just closed. Nothing is ever put into the pool "once". The time
--- for the whole is the watch's: a look-up knows only nginx's own limit, and a
--- handshake begins the step's limit again.
+-- An order never sees a used connection: it would be lost with one that the server has
+-- just closed. Nothing is ever put into the pool "once". The time for the whole is the
+-- watch's: a look-up knows only nginx's own limit, and a handshake begins the step's
+-- limit again.
 local function connect(self)
   local target = self.target
   self.phase, self.answer, self.http = "connect", nil, self.library.new()
@@ -89,7 +88,6 @@ local function connect(self)
   return true
 end
 
--- Connects, sends, and reads the head of the answer.
 local function ask(self)
   local connected, failure = connect(self)
   local send_by = self.req.send_by
@@ -108,8 +106,8 @@ local function ask(self)
   return self.answer, failure
 end
 
--- A connection that the server closed while it was idle has answered nothing;
--- another one may.
+-- A connection that the server closed while it was idle has answered nothing; another
+-- one may.
 local function get_answer(self)
   local answer, failure = ask(self)
   if answer or not self.reused or failure.reason ~= "reset" then
@@ -148,8 +146,8 @@ local function report(self, now)
   end
 end
 
--- Of a body that is too long the beginning is kept. What is announced beyond that
--- is not waited for.
+-- Of a body that is too long the beginning is kept. What is announced beyond that is
+-- not waited for.
 local function to_memory(self, piece)
   local most = self.req.max_body or MAX_BODY
   local over = self.received - most
@@ -165,7 +163,6 @@ local function to_file(self, piece)
   return self.sink:write(piece)
 end
 
--- Says where the body goes.
 local function tell_answer(self, take)
   if self.req.on_answer then
     self.req.on_answer(self.answer.status, self.answer.headers,
@@ -318,9 +315,9 @@ local function verdict(state)
   end
 end
 
--- One that reads a body waits in a coroutine of lua-resty-http's and must not
--- be killed: nginx would resume that coroutine later, and crash. It ends with
--- the next piece or with its time limit.
+-- One that reads a body waits in a coroutine of lua-resty-http's and must not be
+-- killed: nginx would resume that coroutine later, and crash. It ends with the next
+-- piece or with its time limit.
 local function abandon(state, worker, failure)
   state.over = true
   if state.phase == "body" then
@@ -355,9 +352,8 @@ local function watch(state)
   end
 end
 
--- Runs an exchange in a light thread, and waits until it has ended or must: no
--- single step of it knows the time limit of the whole, or that the caller was
--- killed.
+-- Runs an exchange in a light thread, and waits until it has ended or must: no single
+-- step of it knows the time limit of the whole, or that the caller was killed.
 local function run_watched(state)
   state.caller = coroutine.running()
   local watched, raised = ngx.thread.wait(ngx.thread.spawn(watch, state))
@@ -367,11 +363,8 @@ local function run_watched(state)
   return state.outcome[2], state.outcome[3]
 end
 
---- Make the transport.
--- @tparam[opt] table options `clock` (function), `shared` (a dictionary with
---   `add` and `set`, in which processes see each other's downloads)
--- @treturn function `(req) -> response | nil, failure`, as `starvideos.host`
---   describes them; it waits in the caller's light thread
+-- The transport, which waits in the caller's light thread. In `shared`, a dictionary
+-- with `add` and `set`, processes see each other's downloads.
 function _M.new(options)
   options = options or {}
   local clock = options.clock or core.now

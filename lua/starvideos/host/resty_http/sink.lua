@@ -1,9 +1,7 @@
---- The file that takes the body of an answer, in plain Lua: opened before
--- anything is sent, so that a forbidden path costs no exchange; claimed
--- against a second writer; not emptied until a whole new body arrives. There
--- is no fsync and no digest: the notes (see `csrc/http/sink.h`) say how many bytes
--- are there, once the file is closed.
--- @module starvideos.host.resty_http.sink
+-- The file that takes the body of an answer, in plain Lua: opened before anything is
+-- sent, so that a forbidden path costs no exchange; claimed against a second writer;
+-- not emptied until a whole new body arrives. There is no fsync and no digest: the
+-- notes (see `csrc/http/sink.h`) say how many bytes are there, once the file is closed.
 
 local core = require "starvideos.core"
 local http = require "starvideos.base.http"
@@ -48,7 +46,7 @@ local function open(self)
   return outcome(self, self.file, message, errno)
 end
 
--- Of the notes: what a sink writes.
+-- The size of what a sink notes.
 local RECORD_BYTES = 256
 
 -- What cannot be noted is fetched again.
@@ -60,22 +58,18 @@ local function note(self, record)
   end
 end
 
---- Refresh the claim on the file; to be called before each step.
+-- Refreshes the claim on the file, before each step.
 function Sink:hold()
   self.claims:set(self.claim, true, self.seconds)
 end
 
---- Whether a body is to be taken that may be a page, before its beginning shows
--- that it is a video.
--- @tparam number status 200, 203 or 206
--- @tparam table headers
--- @treturn boolean
+-- Whether a body is to be taken that may be a page, before its beginning shows that it
+-- is a video.
 function Sink:takes(status, headers)
   return self.any or self.offset > 0 and status == 206
     or http.is_file(status, headers)
 end
 
--- Whether so many bytes are no more than the file may have.
 local function fits(self, bytes)
   if bytes <= self.max then
     return true
@@ -84,12 +78,7 @@ local function fits(self, bytes)
     .. " bytes"):format(self.max) }
 end
 
---- Take a body: the whole of a file, which is emptied, or the rest of it.
--- @tparam number status 200, 203 or 206
--- @tparam table headers
--- @tparam ?number length of the body, where it is announced
--- @treturn ?boolean true
--- @treturn ?table failure with `reason` protocol, changed, too_large or io
+-- Takes a body: the whole of a file, which is emptied, or the rest of it.
 function Sink:begin(status, headers, length)
   local is_rest = status == 206
   local ok, failure = fits(self, (is_rest and self.offset or 0) + (length or 0))
@@ -112,10 +101,6 @@ function Sink:begin(status, headers, length)
   return true
 end
 
---- Write the next piece.
--- @tparam string bytes
--- @treturn ?boolean true
--- @treturn ?table failure
 function Sink:write(bytes)
   local fine, failure = fits(self, self.offset + self.written + #bytes)
   if not fine then
@@ -127,9 +112,7 @@ function Sink:write(bytes)
   return outcome(self, ok, message, errno)
 end
 
---- Close the file and give up the claim. A second time does nothing.
--- @treturn ?boolean true
--- @treturn ?table failure
+-- A second time does nothing.
 function Sink:close()
   local file = self.file
   if not file then
@@ -144,15 +127,9 @@ function Sink:close()
   return outcome(self, file:close())
 end
 
---- Open a file.
--- @tparam table wanted `path`, `offset` (where a 206 must begin), `any`
---   (whatever its body is), `max` (bytes that the file may have), `etag`,
---   `modified`, `total` (of what is there, where known), `notes`
--- @tparam table options `clock`; `seconds` after which the claim of a writer
---   that has crashed ends; `shared`, a dictionary in which other processes see
---   it
--- @treturn ?table sink with `offset` and `written` (bytes)
--- @treturn ?table failure of reason io or busy
+-- Opens the file `wanted` by a request, see its `sink` in `docs/contracts.md`. The
+-- claim of a writer that has crashed ends after `seconds`; in `shared` other processes
+-- see it.
 function _M.open(wanted, options)
   own.clock = options.clock
   local self = setmetatable({ path = wanted.path, written = 0,
