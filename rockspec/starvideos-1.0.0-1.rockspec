@@ -170,7 +170,6 @@ build = {
     ["starvideos.order.download"] = "lua/starvideos/order/download.lua",
     ["starvideos.order.download_events"] = "lua/starvideos/order/download_events.lua",
     ["starvideos.order.generate"] = "lua/starvideos/order/generate.lua",
-    ["starvideos.order.output_path"] = "lua/starvideos/order/output_path.lua",
     ["starvideos.order.part_file"] = "lua/starvideos/order/part_file.lua",
     ["starvideos.order.pending"] = "lua/starvideos/order/pending.lua",
     ["starvideos.order.recorder"] = "lua/starvideos/order/recorder.lua",

@@ -4,7 +4,6 @@ local core = require "starvideos.core"
 local bodies = require "starvideos.provider.body"
 local errors = require "starvideos.errors"
 local options = require "starvideos.options"
-local output_path = require "starvideos.order.output_path"
 local paths = require "starvideos.base.path"
 local saving = require "starvideos.fleet.saving"
 local targets = require "starvideos.order.target"
@@ -76,7 +75,7 @@ local function read_take(self, entry, take)
 end
 
 local function read_path(self, entry, given)
-  local path, code, problem = output_path.normal(given)
+  local path, code, problem = targets.normal(given)
   if path and self.is_manifest and paths.is_absolute(path) then
     path, code, problem = nil, "bad_path", "is absolute: a manifest has paths"
       .. " below its output folder"
@@ -95,7 +94,7 @@ local function find_files(self, list)
     self.folder = runtime:disk("real", directory)
   end
   saving.each(runtime, list, function(order)
-    local path = type(order) == "table" and output_path.normal(order.path)
+    local path = type(order) == "table" and targets.normal(order.path)
     local is_whole = path and paths.is_absolute(path)
     if path and (is_whole or directory) then
       self.files[order] = { targets.find(runtime, is_whole and path
@@ -147,7 +146,7 @@ local function read_names(self, entry, order)
   end
   if self.options.names_files and not entry.path and entry.key
     and order.path == nil then
-    entry.path = output_path.of_key(entry.key, entry.take)
+    entry.path = targets.of_key(entry.key, entry.take)
     read_file(self, entry)
   end
 end
@@ -183,7 +182,7 @@ local function note_folders(self)
     local path = entry.file or ""
     local inmost = path:match "^(.*)/" or ""
     local is_free = true
-    for folder in output_path.folders(free[inmost] and "" or path) do
+    for folder in targets.folders(free[inmost] and "" or path) do
       local other = self.by_file[folder]
       if other then
         note(self, entry, "path", "conflict", ("path lies in %s, which is the"

@@ -1,14 +1,14 @@
-local output_path = require "starvideos.order.output_path"
+local targets = require "starvideos.order.target"
 
 describe("the path of a video in a list", function()
   it("is the same however it is written", function()
     for _, path in ipairs { "a/b.mp4", "./a/b.mp4", "a//b.mp4", "a/./b.mp4",
       ".//a/././b.mp4" } do
-      assert.equal("a/b.mp4", (output_path.normal(path)))
+      assert.equal("a/b.mp4", (targets.normal(path)))
     end
-    assert.equal("/a/b.mp4", (output_path.normal("//a/./b.mp4", "posix")))
-    assert.equal("生.mp4", (output_path.normal "生.mp4"))
-    assert.equal("a..b/...mp4", (output_path.normal "a..b/...mp4"))
+    assert.equal("/a/b.mp4", (targets.normal("//a/./b.mp4", "posix")))
+    assert.equal("生.mp4", (targets.normal "生.mp4"))
+    assert.equal("a..b/...mp4", (targets.normal "a..b/...mp4"))
   end)
 
   local cases = {
@@ -27,7 +27,7 @@ describe("the path of a video in a list", function()
   }
   for _, case in ipairs(cases) do
     it(("is refused: %q"):format(tostring(case[1]):sub(1, 20)), function()
-      local path, code, problem = output_path.normal(case[1])
+      local path, code, problem = targets.normal(case[1])
       assert.is_nil(path)
       assert.equal(case[2], code)
       assert.equal("string", type(problem))
@@ -36,20 +36,20 @@ describe("the path of a video in a list", function()
 
   it("is the same on Windows with either slash", function()
     for _, path in ipairs { "a/b.mp4", "a\\b.mp4", ".\\a/\\b.mp4" } do
-      assert.equal("a/b.mp4", (output_path.normal(path, "windows")))
+      assert.equal("a/b.mp4", (targets.normal(path, "windows")))
     end
-    assert.equal("C:/a/b.mp4", (output_path.normal("c:\\a\\.\\b.mp4",
+    assert.equal("C:/a/b.mp4", (targets.normal("c:\\a\\.\\b.mp4",
       "windows")))
-    assert.equal("//server/share/b.mp4", (output_path.normal(
+    assert.equal("//server/share/b.mp4", (targets.normal(
       "\\\\server\\share\\b.mp4", "windows")))
-    assert.equal("a\\b.mp4", (output_path.normal("a\\b.mp4", "posix")))
+    assert.equal("a\\b.mp4", (targets.normal("a\\b.mp4", "posix")))
   end)
 
   for _, path in ipairs { "con.mp4", "a/NUL", "Com1 .mp4", "a:b.mp4", "c:a.mp4",
     "a?.mp4", "a./b.mp4", "a.mp4.", "a.mp4 ", "..\\a.mp4", "a\\..\\b.mp4",
     "a\\" } do
     it("is refused on Windows: " .. path, function()
-      local normal, code, problem = output_path.normal(path, "windows")
+      local normal, code, problem = targets.normal(path, "windows")
       assert.is_nil(normal)
       assert.equal("bad_path", code)
       assert.equal("string", type(problem))
@@ -58,38 +58,38 @@ describe("the path of a video in a list", function()
 
   it("may be as long as a file system takes it with what stands beside", function()
     local name = ("x"):rep(245)
-    assert.equal(name, (output_path.normal(name)))
+    assert.equal(name, (targets.normal(name)))
     local folder = ("x"):rep(255) .. "/a.mp4"
-    assert.equal(folder, (output_path.normal(folder)))
+    assert.equal(folder, (targets.normal(folder)))
   end)
 
   it("has folders", function()
     local list = {}
-    for folder in output_path.folders "a/b/c.mp4" do
+    for folder in targets.folders "a/b/c.mp4" do
       list[#list + 1] = folder
     end
-    for folder in output_path.folders "/d/e.mp4" do
+    for folder in targets.folders "/d/e.mp4" do
       list[#list + 1] = folder
     end
-    assert.is_nil(output_path.folders "f.mp4"())
+    assert.is_nil(targets.folders "f.mp4"())
     assert.same({ "a", "a/b", "/d" }, list)
   end)
 end)
 
 describe("the file name of a key", function()
   it("is the key, where that is fit for one", function()
-    assert.equal("kite-1.mp4", output_path.of_key("kite-1", 1))
-    assert.equal("kite.take-2.mp4", output_path.of_key("kite", 2))
+    assert.equal("kite-1.mp4", targets.of_key("kite-1", 1))
+    assert.equal("kite.take-2.mp4", targets.of_key("kite", 2))
   end)
 
   it("is another for each key, and leads nowhere else", function()
     local seen = {}
     for _, key in ipairs { "a/b", "a_b", "a b", "../a", "..", ".a",
       ("x"):rep(300), ("x"):rep(301), "生" } do
-      local name = output_path.of_key(key, 1)
+      local name = targets.of_key(key, 1)
       assert.is_nil(seen[name], key)
       seen[name] = true
-      assert.equal(name, (output_path.normal(name)))
+      assert.equal(name, (targets.normal(name)))
       assert.is_nil(name:find("/", 1, true))
     end
   end)
