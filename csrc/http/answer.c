@@ -1,8 +1,5 @@
-#define _GNU_SOURCE /* strdup */
-
 #include "http/answer.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "rules/text.h"
@@ -73,19 +70,6 @@ sv_content_range sv_head_range(const char *head, size_t size) {
 }
 
 /* --- versions ------------------------------------------------------------- */
-
-bool sv_version_copy(sv_version *version, const char *etag,
-                     const char *modified, long long total) {
-  version->etag = etag ? strdup(etag) : NULL;
-  version->modified = modified ? strdup(modified) : NULL;
-  version->total = total;
-  return (version->etag || !etag) && (version->modified || !modified);
-}
-
-void sv_version_free(sv_version *version) {
-  free(version->etag);
-  free(version->modified);
-}
 
 /* A header that is missing from one of the two answers does not contradict. */
 static bool same(const char *known, const char *name, const char *head,

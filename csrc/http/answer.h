@@ -34,14 +34,9 @@ sv_content_range sv_head_range(const char *head, size_t size);
 /* The version of a file of which an earlier download saved the first part: the
 ** rest of another one must not be appended to it. */
 typedef struct sv_version {
-  char *etag, *modified; /* as the headers had them, or NULL */
-  long long total;       /* bytes of the whole file; 0: unknown */
+  const char *etag, *modified; /* as the headers had them, or NULL */
+  long long total;             /* bytes of the whole file; 0: unknown */
 } sv_version;
-
-/* Copies; false where memory is short. To be freed in either case. */
-bool sv_version_copy(sv_version *version, const char *etag,
-                     const char *modified, long long total);
-void sv_version_free(sv_version *version);
 
 /* Whether nothing in the head of a partial answer contradicts the version. */
 bool sv_version_matches(const sv_version *version, const char *head,

@@ -27,7 +27,6 @@ bool sv_transfer_init(sv_transfer *t, const sv_request *request) {
   t->texts = sv_request_copy(&t->options, request);
   t->end_by = request->fresh ? (double)INFINITY
                              : later(sv_now(), request->timeout);
-  t->max_body = request->max_body;
   return t->texts != NULL;
 }
 
@@ -45,9 +44,7 @@ bool sv_transfer_check(sv_transfer *t) {
          sv_origin_read(&t->origin, options->url, options->insecure_http,
                         &t->outcome) &&
          sv_request_check_headers(options, &t->outcome) &&
-         ((sv_request_lines(options, &t->headers) &&
-           sv_version_copy(&t->version, options->sink_etag,
-                           options->sink_modified, options->sink_total)) ||
+         (sv_request_lines(options, &t->headers) ||
           out_of_memory(&t->outcome));
 }
 
@@ -63,7 +60,6 @@ void sv_transfer_forget(sv_transfer *t) {
 void sv_transfer_clear(sv_transfer *t) {
   sv_transfer_forget(t);
   sv_sink_close(&t->sink);
-  sv_version_free(&t->version);
   sv_buffer_free(&t->head);
   sv_buffer_free(&t->body);
 }
@@ -106,13 +102,15 @@ static bool failed_to_write(sv_transfer *t, int problem) {
 /* Whether the body is the rest of what the file holds; where no part was asked
 ** for, it may be the whole, and not say so. */
 static bool continues(sv_transfer *t, bool asked) {
+  const sv_version saved = {t->options.sink_etag, t->options.sink_modified,
+                            t->options.sink_total};
   long long first = sv_head_range(t->head.data, t->head.size).first;
   if (first != t->sink.offset && (asked || first >= 0)) {
     sv_outcome_say(&t->outcome, SV_REASON_PROTOCOL, "the server sent another"
                    " part of the file than was asked for");
     return false;
   }
-  if (!sv_version_matches(&t->version, t->head.data, t->head.size)) {
+  if (!sv_version_matches(&saved, t->head.data, t->head.size)) {
     sv_outcome_say(&t->outcome, SV_REASON_CHANGED, "the file on the server is"
                    " not the one whose first part was saved");
     return false;
@@ -174,16 +172,14 @@ static bool decide(sv_transfer *t) {
 /* Of a body that is too long the beginning is kept: it says what the task is. What
 ** is announced beyond that is not waited for. */
 static bool keep(sv_transfer *t, const char *bytes, size_t size) {
-  size_t room = t->max_body - t->body.size;
+  size_t most = t->options.max_body, room = most - t->body.size;
   curl_off_t length = -1;
   curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
   if (!sv_buffer_add(&t->body, bytes, size < room ? size : room)) {
     return out_of_memory(&t->outcome);
-  } else if (size > room ||
-             (size == room && length > (curl_off_t)t->max_body)) {
+  } else if (size > room || (size == room && length > (curl_off_t)most)) {
     sv_outcome_say(&t->outcome, SV_REASON_TOO_LARGE,
-                   "the answer is larger than %.0f bytes",
-                   (double)t->max_body);
+                   "the answer is larger than %.0f bytes", (double)most);
     return false;
   }
   return true;

@@ -47,11 +47,9 @@ struct sv_transfer {
   sv_request options; /* `body` is NULL unless it is a POST */
   void *texts;        /* what `options` points to */
   sv_origin origin;
-  size_t max_body;
   size_t head_seen; /* bytes, of interim answers and redirects too */
   sv_buffer head, body; /* lines as received; what is not in the file */
-  sv_sink sink;       /* open while running */
-  sv_version version; /* of what the sink holds already */
+  sv_sink sink; /* open while running */
   sv_outcome outcome;
 };
 
