@@ -116,9 +116,6 @@ local function environment(stage)
   process.set("STARVIDEOS_BASE_URL", stage.sandbox.base_url)
 end
 
---- Run it.
--- @tparam table report
--- @tparam table sizes `lines`, `batch_kills`
 function _M.run(report, sizes)
   local stage = stages.new { sandbox = { seconds = 1, queued_seconds = 0.2,
     link_seconds = 36000, memory = "128m",

@@ -39,9 +39,6 @@ local function ask(report, stage, count)
   report:print("calls_slowest", sum.slowest, "s")
 end
 
---- Run it.
--- @tparam table report
--- @tparam table sizes `calls`
 function _M.run(report, sizes)
   local stage = stages.new { postgres = {}, sandbox = {} }
   stages.use(stage, function()

@@ -88,9 +88,6 @@ local function run(report, sizes, name, seed)
   end)
 end
 
---- Run it.
--- @tparam table report
--- @tparam table sizes `processes`, `cap` (orders), `seed`
 function _M.run(report, sizes)
   run(report, sizes, "cap")
   run(report, sizes, "cap_in_storm", sizes.seed)

@@ -83,10 +83,6 @@ local function report_on(stage, report, orders, most)
   report:print("crowd_refused_open", record.broken.open, "creates", "<= 0")
 end
 
---- Run it.
--- @tparam table report
--- @tparam table sizes `orders`
--- @treturn boolean whether there was nothing to object to
 function _M.run(report, sizes)
   local orders = sizes.orders
   local stage = stages.new { postgres = { connections = 60 },

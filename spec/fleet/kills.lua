@@ -288,9 +288,6 @@ local function settings_of(stage, follow)
   }, follow and "follow" or "last")
 end
 
---- Run it.
--- @tparam table report
--- @tparam table sizes `kills`, `apart` (whether some are as on another machine)
 function _M.run(report, sizes)
   local stage = stages.new { postgres = { connections = 60 },
     workers = { lease = LEASE, heartbeat = HEARTBEAT },

@@ -49,9 +49,6 @@ local function claims(client)
   return figure.median(times)
 end
 
---- Run it.
--- @tparam table report
--- @tparam table sizes `queue` (orders)
 function _M.run(report, sizes)
   local folder = files.folder()
   local client = assert(starvideos.new { api_key = "key",

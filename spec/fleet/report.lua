@@ -5,18 +5,11 @@ local figure = require "spec.bench.figure"
 local Report = {}
 Report.__index = Report
 
---- A report without figures.
--- @tparam string prefix of the names of its figures
 function Report.new(prefix)
   return setmetatable({ prefix = prefix, passed = 0, failed = 0 }, Report)
 end
 
---- Print a figure.
--- @tparam string name
--- @tparam number value
--- @tparam string unit
--- @tparam[opt] string goal see `spec.bench.figure`
--- @treturn boolean whether it is met
+-- Print a figure; whether its goal (see `spec.bench.figure`) is met.
 function Report:print(name, value, unit, goal)
   local ok = figure.print(self.prefix .. name, value, unit, goal)
   if goal then
@@ -27,20 +20,14 @@ function Report:print(name, value, unit, goal)
   return ok
 end
 
---- Print figures that must be 0.
--- @tparam string prefix of their names
--- @tparam table found by name
--- @tparam table names
--- @tparam string unit
+-- Print figures by their names that must be 0.
 function Report:print_none(prefix, found, names, unit)
   for _, name in ipairs(names) do
     self:print(prefix .. name, found[name], unit, "<= 0")
   end
 end
 
---- Something did not come to its end.
--- @tparam string what
--- @tparam string why
+-- Something did not come to its end.
 function Report:fail(what, why)
   self.failed = self.failed + 1
   io.stderr:write("!! ", what, ": ", why, "\n")

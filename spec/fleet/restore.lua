@@ -229,9 +229,6 @@ local function equal_ids(report, orders)
   end)
 end
 
---- Run it.
--- @tparam table report
--- @tparam table sizes `restored` (orders of each worker)
 function _M.run(report, sizes)
   local began = core.now()
   put_back(report, "restored", sizes.restored)

@@ -24,7 +24,7 @@ local SIGKILL, SIGTERM = 9, 15
 -- Seconds within which a process ends that was told to.
 local PATIENCE = 30
 
---- In the place of the library's policy of workers, also on the thread of the
+-- In the place of the library's policy of workers, also on the thread of the
 -- ledger: the module that is found first changes the real one.
 local QUICK = [[
 local workers = dofile %q
@@ -50,12 +50,9 @@ local function quicken(self, policy)
     .. "/lua/?.lua;" .. package.path })
 end
 
---- Make a stage.
--- @tparam table options `sandbox` (options of it), `postgres` (options of the
---   fixture; nil: a file), `seed` (there is a tunnel to the server, by whose storms
---   connections end), `workers` (a policy in place of the library's)
--- @treturn table stage with `sandbox`, `folder`, `ledger` (an address), and where
---   there is one `server` and `tunnel`
+-- Make a stage. `options`: `sandbox` (options of it), `postgres` (options of the fixture;
+-- nil: a file), `seed` (there is a tunnel to the server, by whose storms connections end),
+-- `workers` (a policy in place of the library's).
 function _M.new(options)
   local self = setmetatable({ before = "", count = 0, children = {} }, Stage)
   self.folder = files.folder()
@@ -77,16 +74,13 @@ function _M.new(options)
   return self
 end
 
---- The address of the ledger for those who have to go through the tunnel.
--- @treturn string
+-- The address of the ledger for those who have to go through the tunnel.
 function Stage:far_ledger()
   return ("postgres://specs@127.0.0.1:%d/postgres?connect_timeout=3"
     .. "&sslmode=disable"):format(self.tunnel.port)
 end
 
---- Options of a client of this stage.
--- @tparam ?table more
--- @treturn table
+-- Options of a client of this stage.
 function Stage:client_options(more)
   local options = { api_key = self.sandbox.key, timeout = 10,
     base_url = self.sandbox.base_url, ca_file = self.sandbox.ca_file,
@@ -97,16 +91,12 @@ function Stage:client_options(more)
   return options
 end
 
---- A client in this process.
--- @tparam ?table more options
--- @treturn table
+-- A client in this process.
 function Stage:client(more)
   return assert(starvideos.new(self:client_options(more)))
 end
 
---- Enqueue orders.
--- @tparam number count
--- @tparam function order_of gets a number; gives an order of `client:enqueue`
+-- Enqueue so many orders; `order_of` gets a number and gives an order.
 function Stage:enqueue(count, order_of)
   local list = {}
   for number = 1, count do
@@ -117,17 +107,13 @@ function Stage:enqueue(count, order_of)
   client:close()
 end
 
---- A connection to the ledger's database, beside the tunnel.
--- @treturn table see `starvideos.ledger.database`
+-- A connection to the ledger's database, beside the tunnel.
 function Stage:database()
   self.connection = self.connection or databases.new(self.ledger)
   return self.connection
 end
 
---- Write the settings of workers.
--- @tparam table settings see `spec.fleet.worker`
--- @tparam[opt="settings"] string name
--- @treturn string its path
+-- Write the settings of workers, see `spec.fleet.worker`; returns their path.
 function Stage:write_settings(settings, name)
   settings.folder = self.folder
   local path = ("%s/%s.json"):format(self.folder, name or "settings")
@@ -139,11 +125,7 @@ end
 -- learn of its end by its lease alone.
 local APART = "unshare --pid --fork --mount-proc --kill-child=KILL "
 
---- Start a program as a child.
--- @tparam string command in which `@folder@` and so on is filled by
--- @tparam table words `name` (of the child), and others
--- @tparam[opt] boolean apart whether in a PID namespace of its own
--- @treturn table child: `pid`, `name`
+-- Start a command, filled by `words`, as a child; `apart`: in a PID namespace of its own.
 function Stage:start(command, words, apart)
   words.log, words.lua = self.folder .. "/log", arg[-1] or "lua5.4"
   local line = ("%sexec %s%s >>@log@ 2>&1 </dev/null"):format(self.before,
@@ -154,10 +136,6 @@ function Stage:start(command, words, apart)
   return child
 end
 
---- Start a worker.
--- @tparam string settings path
--- @tparam[opt] boolean apart see `start`
--- @treturn table child
 function Stage:start_worker(settings, apart)
   self.count = self.count + 1
   return self:start("@lua@ spec/fleet/worker.lua @settings@ @name@",
@@ -174,18 +152,13 @@ local function inner(child)
   return tonumber(list:match "%d+")
 end
 
---- Send a child a signal.
--- @tparam table child
--- @tparam number signal
--- @treturn boolean whether there was one to get it
+-- Send a child a signal; whether there was one to get it.
 function Stage:signal(child, signal) -- luacheck: no self
   local pid = inner(child)
   return pid ~= nil and process.kill(pid, signal)
 end
 
---- How a child ended.
--- @tparam table child
--- @treturn ?number its exit code, or 128 and its signal; nil while it runs
+-- The exit code of a child, or 128 and its signal; nil while it runs.
 function Stage:ended(child)
   child.status = child.status or process.ended(child.pid)
   if child.status then
@@ -194,10 +167,7 @@ function Stage:ended(child)
   return child.status
 end
 
---- Wait until something is so.
--- @tparam number seconds at most
--- @tparam function condition
--- @treturn boolean whether it came to be
+-- Wait until a condition holds, for so many seconds at most; whether it does.
 function Stage:wait(seconds, condition) -- luacheck: no self
   local give_up = core.now() + seconds
   while not condition() do
@@ -209,10 +179,7 @@ function Stage:wait(seconds, condition) -- luacheck: no self
   return true
 end
 
---- Wait until children have ended.
--- @tparam table children a list
--- @tparam number seconds at most
--- @treturn number how many did not end well, or not at all
+-- Wait until children have ended; how many did not end well, or not at all.
 function Stage:join(children, seconds)
   local bad = 0
   self:wait(seconds, function()
@@ -229,9 +196,7 @@ function Stage:join(children, seconds)
   return bad
 end
 
---- What a worker has told.
--- @tparam table child
--- @treturn table its events
+-- What a worker has told.
 function Stage:events(child)
   local list = {}
   for line in (files.read(("%s/%s.events"):format(self.folder, child.name))
@@ -241,29 +206,25 @@ function Stage:events(child)
   return list
 end
 
---- Show why a child ended badly.
--- @tparam table child
+-- Show why a child ended badly.
 function Stage:show(child)
   io.stderr:write(("%s ended with %d\n%s"):format(child.name, child.status,
     shell.read(shell.fill("grep -F @name@ @log@ | tail -n 3", { name = child.name
       .. ":", log = self.folder .. "/log" })) .. "\n"))
 end
 
---- The sandbox's record of the account.
--- @treturn table see `starvideos.sandbox.accounts`
+-- The sandbox's record of the account.
 function Stage:record()
   return books.fetch(self.sandbox, "GET", "/__sandbox/accounts").accounts[1]
 end
 
---- Change the sandbox's limits.
--- @tparam table limits
+-- Change the sandbox's limits.
 function Stage:limit(limits)
   return books.fetch(self.sandbox, "POST", "/__sandbox/limits",
     (json.encode(limits)))
 end
 
---- The tasks that the sandbox has made.
--- @treturn table
+-- The tasks that the sandbox has made.
 function Stage:tasks()
   return books.of(self.sandbox).tasks
 end
@@ -280,9 +241,8 @@ local function clip()
   return (select(2, next(audit.digests(own .. "/../clip.mp4"))))
 end
 
---- Compare the sandbox's record with the ledger and the files.
--- @tparam ?string except kind of findings that is not shown
--- @treturn table see `spec.torture.audit`
+-- Compare the sandbox's record with the ledger and the files, see `spec.torture.audit`;
+-- findings of the kind `except` are not shown.
 function Stage:compare(except)
   local report = audit.compare { tasks = self:tasks(), health = "ok",
     rows = assert(self:database():rows(ROWS)), clip = clip(),
@@ -314,8 +274,7 @@ local function end_children(self)
   end
 end
 
---- End everything.
--- @tparam boolean keep whether what it left stays
+-- End everything; `keep`: what it left stays.
 function Stage:stop(keep)
   end_children(self)
   if self.connection then
@@ -335,10 +294,7 @@ function Stage:stop(keep)
   end
 end
 
---- Do something with a stage, and end it.
--- @tparam table stage
--- @tparam function body returns false where what is left should stay
--- @raise what it raises
+-- Do something with a stage, and end it. What it left stays if body returns false.
 function _M.use(stage, body)
   local done, result = xpcall(body, debug.traceback)
   stage:stop(not done or result == false)

@@ -59,47 +59,36 @@ local WORKERS = [[SELECT i.worker_id, i.who, d.at AS gone, d.who AS buried_by
   ON d.worker_id = i.worker_id AND d.what = 'DELETE'
   WHERE i.what = 'INSERT']]
 
---- Begin to look on.
--- @tparam table database that has the ledger's tables
+-- Begin to look on.
 function _M.begin(database)
   for _, statement in ipairs(SETUP) do
     assert(database:run(statement))
   end
 end
 
---- The server's clock.
--- @tparam table database
--- @treturn number
+-- The server's clock.
 function _M.now(database)
   local rows = assert(database:rows
     "SELECT extract(epoch FROM clock_timestamp()) AS now")
   return tonumber(rows[1].now)
 end
 
---- Changes that nobody should have made.
--- @tparam table database
--- @treturn table rows
+-- Changes that nobody should have made.
 function _M.foreign(database)
   return assert(database:rows(FOREIGN))
 end
 
---- Orders that a worker claimed after it was buried.
--- @tparam table database
--- @treturn table rows
+-- Orders that a worker claimed after it was buried.
 function _M.undead(database)
   return assert(database:rows(UNDEAD))
 end
 
---- Open orders of workers that were buried.
--- @tparam table database
--- @treturn table rows: `order_id`, `worker_id`, `freed`, `taken`
+-- Open orders of workers that were removed, and when they were `freed` and `taken`.
 function _M.taken(database)
   return assert(database:rows(TAKEN))
 end
 
---- Every worker that there was.
--- @tparam table database
--- @treturn table by its id: `who`, `gone` (when its row went), `buried_by`
+-- Every worker that there was, by its id: `who`, `gone` (when its row went), `buried_by`.
 function _M.workers(database)
   local found = {}
   for _, row in ipairs(assert(database:rows(WORKERS))) do

@@ -163,9 +163,7 @@ local odd_clocks = worlds.behaviour("an unreadable clock", function(each)
   end)
 end)
 
---- Describe the behaviour.
--- @tparam function new_address see `spec.ledger.world`
--- @tparam ?boolean is_file
+-- Describe the behaviour.
 return function(new_address, is_file)
   leases(new_address)
   if is_file then

@@ -17,13 +17,11 @@ local _M = {}
 local World = {}
 World.__index = World
 
---- The interpreter that runs this.
+-- The interpreter that runs this.
 _M.interpreter = rawget(_G, "jit") and "luajit"
   or _VERSION:lower():gsub(" ", "")
 
---- A client on the world's ledger; each has a connection of its own.
--- @tparam ?table changes to its options
--- @treturn table client
+-- A client on the world's ledger; each has a connection of its own.
 function World:client(changes)
   local options = {
     api_key = self.box.key,
@@ -55,9 +53,7 @@ function World:exchange(req)
   return self.transport(req)
 end
 
---- How many requests have been sent.
--- @tparam ?string method these alone
--- @treturn number
+-- How many requests have been sent, or those of one method.
 function World:sent(method)
   local count = 0
   for _, sent in ipairs(self.requests) do
@@ -66,16 +62,12 @@ function World:sent(method)
   return count
 end
 
---- How many orders the provider bills.
--- @treturn number
+-- How many orders the provider bills.
 function World:billed()
   return self.box:tasks().billed
 end
 
---- The parameters of an order.
--- @tparam ?string scenario of the sandbox
--- @tparam ?table changes
--- @treturn table
+-- The parameters of an order; `scenario` is the sandbox's.
 function World.params(scenario, changes)
   local params = { model = "videos", duration = 5, prompt = "a kite"
     .. (scenario and " [scenario:" .. scenario .. "]" or "") }
@@ -85,18 +77,13 @@ function World.params(scenario, changes)
   return params
 end
 
---- Order a video.
--- @tparam table client of this world
--- @tparam ?string scenario of the sandbox
--- @tparam ?table options of the call; nil: the key kite
--- @tparam ?table changes to the parameters
--- @return what `create` returns
+-- Order a video, by default under the key kite.
 function World.create(client, scenario, options, changes)
   return client:create(World.params(scenario, changes),
     options or { key = "kite" })
 end
 
---- Let the provider be out of reach for the next request.
+-- Let the provider be out of reach for the next request.
 function World:fail_once()
   local transport = self.transport
   function self.transport()
@@ -105,10 +92,7 @@ function World:fail_once()
   end
 end
 
---- Place an order whose answer is lost.
--- @tparam table client of this world
--- @tparam ?string key kite
--- @treturn table err
+-- Place an order whose answer is lost.
 function World.lose(client, key)
   local task, err = World.create(client, "create_reset",
     { key = key or "kite" })
@@ -124,23 +108,18 @@ local function database(self)
   return self.database
 end
 
---- Read the tables themselves.
--- @tparam string sql
--- @treturn table rows
+-- Read the tables themselves.
 function World:rows(sql, ...)
   return assert(database(self):rows(sql, ...))
 end
 
---- Change the tables themselves.
--- @tparam string sql
+-- Change the tables themselves.
 function World:run(sql, ...)
   return assert(database(self):run(sql, ...))
 end
 
---- Have all orders taken by a process that cannot be seen from here: this one has
--- not sent them.
--- @tparam number length of its lease in seconds
--- @tparam number began when that began, in seconds from now
+-- Have all orders taken by a process that cannot be seen from here: `length` of its lease
+-- in seconds, `began` in seconds from now.
 function World:take_over(length, began)
   memory.clear()
   local clock, now = owner.clock(), core.boottime()
@@ -153,8 +132,7 @@ function World:take_over(length, began)
     revision = revision + 1]], length, clock, now + began)
 end
 
---- The states of all orders, oldest first.
--- @treturn table list of words
+-- The states of all orders, oldest first.
 function World:states()
   local list = {}
   for index, row in ipairs(self:rows(
@@ -164,8 +142,7 @@ function World:states()
   return list
 end
 
---- All that is stored, as one text.
--- @treturn string
+-- All that is stored, as one text.
 function World:dump()
   return json.encode(self:rows "SELECT * FROM starvideos_orders")
 end
@@ -173,18 +150,13 @@ end
 -- What a child runs; see child.lua.
 local CHILD = "@lua@ spec/ledger/child.lua @address@ @folder@ "
 
---- The shell command that runs child.lua.
--- @tparam string action and its words, for the shell
--- @treturn string
+-- The shell command that runs child.lua.
 function World:command(action)
   return shell.fill(CHILD, { lua = _M.interpreter, address = self.address,
     folder = self.folder }) .. action
 end
 
---- Run child.lua, and wait for it.
--- @tparam string action
--- @tparam ?string before what stands before its command, for the shell
--- @treturn string its output
+-- Run child.lua, wait for it and return its output; `before` stands before its command.
 function World:child(action, before)
   return shell.read(("{ %s %s; } 2>&1"):format(before or "",
     self:command(action)))
@@ -194,9 +166,7 @@ local function path(self, name)
   return self.folder .. "/" .. name
 end
 
---- Read a file of the folder.
--- @tparam string name
--- @treturn ?string
+-- Read a file of the folder.
 function World:read(name)
   local file = io.open(path(self, name), "rb")
   local text = file and file:read "*a"
@@ -206,9 +176,7 @@ function World:read(name)
   return text
 end
 
---- Start child.lua and go on.
--- @tparam string action
--- @tparam ?string before what stands before its command, for the shell
+-- Start child.lua and go on.
 function World:start(action, before)
   shell.run(shell.fill("{ { %s & echo $! >@pid@; wait; : >@ended@; } & }"
     .. " >@output@ 2>&1 </dev/null", { pid = path(self, "pid"),
@@ -216,8 +184,7 @@ function World:start(action, before)
     :format((before or "") .. self:command(action)))
 end
 
---- Wait until a child has written a file.
--- @tparam string name
+-- Wait until a child has written a file.
 function World:await(name)
   for _ = 1, 1000 do
     if self:read(name) then
@@ -228,19 +195,19 @@ function World:await(name)
   error("no child wrote " .. name .. ": " .. tostring(self:read "output"))
 end
 
---- Let the child that was started continue, and wait for its end.
+-- Let the child that was started continue, and wait for its end.
 function World:continue()
   assert(io.open(path(self, "go"), "wb")):close()
   self:await "ended"
 end
 
---- Kill the child that was started, and wait for its end.
+-- Kill the child that was started, and wait for its end.
 function World:kill()
   shell.run("kill -9 " .. self:read("pid"))
   self:await "ended"
 end
 
---- Close all clients, end a child that still runs, and remove the folder.
+-- Close all clients, end a child that still runs, and remove the folder.
 function World:close()
   if self:read "pid" and not self:read "ended" then
     self:kill()
@@ -254,10 +221,8 @@ function World:close()
   shell.run(shell.fill("rm -rf -- @folder@", { folder = self.folder }))
 end
 
---- Make a world.
--- @tparam ?string address of its ledger; nil: a file in its folder
--- @treturn table world: `folder`, `address`, `box` (the sandbox), `now`,
---   `slept` (seconds), `before_request(req)` may be set
+-- A world with `folder`, `address`, `box` (the sandbox), `now` and `slept` (seconds);
+-- `before_request(req)` may be set.
 function _M.new(address)
   local self = setmetatable({ now = 1000000, slept = 0, requests = {},
     clients = {} }, World)
@@ -269,12 +234,7 @@ function _M.new(address)
   return self
 end
 
---- A behaviour of a ledger, to be described over each database.
--- @tparam string what
--- @tparam function describe makes the specs; gets a function, to which it passes
---   what begins each of them: that gets a new world
--- @treturn function takes a function that returns the address of an empty ledger,
---   nil for a file in the world's own folder
+-- A behaviour of a ledger, to be described over each database.
 function _M.behaviour(what, describe)
   return function(new_address)
     busted.describe(what, function()
