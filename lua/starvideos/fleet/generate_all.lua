@@ -114,20 +114,6 @@ local function make_folders(self)
   return true
 end
 
-local function make_all(self)
-  local position, workers = 0, {}
-  local function work()
-    while position < #self.entries do
-      position = position + 1
-      make(self, self.entries[position])
-    end
-  end
-  for index = 1, math.min(self.options.at_most or AT_MOST, #self.entries) do
-    workers[index] = work
-  end
-  self.context.runtime:gather(workers)
-end
-
 -- Ctrl-C may end what waits for an order at any instruction.
 local function interrupt_rest(self)
   for _, entry in ipairs(self.entries) do
@@ -171,7 +157,9 @@ return function(context, list, options)
   local release = handle.hold(context.runtime, function()
     return { ended = self.ended, count = #self.entries }
   end)
-  make_all(self)
+  saving.each(context.runtime, self.entries, function(entry)
+    make(self, entry)
+  end, options.at_most or AT_MOST)
   release()
   interrupt_rest(self)
   if self.obstacle and self.obstacle.kind == "cancelled" then

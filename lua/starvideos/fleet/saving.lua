@@ -14,7 +14,7 @@ local _M = {}
 -- connections from the waits.
 local DOWNLOADS = 16
 
--- Coroutines of `each`.
+-- Orders that are looked at side by side.
 local SIDE_BY_SIDE = 64
 
 -- Seconds between looks at a file that another process is writing.
@@ -38,8 +38,7 @@ end
 -- The path of a video whose order has none: its name, as far as a file name may hold it.
 local function default_path(order, directory)
   local name = name_of(order)
-  local safe = name:gsub("[^%w._-]", "_"):gsub("^%.", "_")
-  safe = paths.is_device(safe) and "_" .. safe or safe
+  local safe = targets.safe(name)
   if safe ~= name or #safe > NAME_BYTES then
     safe = safe:sub(1, NAME_BYTES - END_BYTES) .. "-" .. order.id:sub(-32)
   end
@@ -236,8 +235,8 @@ function _M.note_missing(context, err)
   end
 end
 
--- Call a function with each of a list, some side by side.
-function _M.each(runtime, list, body)
+-- Call a function with each of a list, at most so many side by side.
+function _M.each(runtime, list, body, at_most)
   local position = 0
   local function worker()
     while position < #list do
@@ -246,7 +245,7 @@ function _M.each(runtime, list, body)
     end
   end
   local workers = {}
-  for index = 1, math.min(SIDE_BY_SIDE, #list) do
+  for index = 1, math.min(at_most or SIDE_BY_SIDE, #list) do
     workers[index] = worker
   end
   runtime:gather(workers)

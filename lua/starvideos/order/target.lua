@@ -112,11 +112,16 @@ function _M.folders(path)
   end
 end
 
+-- A text as a file name that every system takes, but for its length.
+function _M.safe(text)
+  local name = text:gsub("[^%w._-]", "_"):gsub("^%.", "_")
+  return paths.is_device(name) and "_" .. name or name
+end
+
 -- The file name for an order that has a key and no path.
 function _M.of_key(key, take)
   local ending = (take > 1 and (".take-%d"):format(take) or "") .. ".mp4"
-  local safe = key:gsub("[^%w._-]", "_"):gsub("^%.", "_")
-  safe = paths.is_device(safe) and "_" .. safe or safe
+  local safe = _M.safe(key)
   if safe ~= key or #safe + #ending > NAME_BYTES then
     ending = ("-%08x"):format(fingerprint.of(key)) .. ending
     safe = safe:sub(1, NAME_BYTES - #ending)
