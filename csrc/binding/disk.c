@@ -46,15 +46,18 @@ static double check_bytes(lua_State *L, int index) {
   return bytes;
 }
 
-/* Replace, append, write over. */
-static const char *const modes[] = {"wb", "ab", "r+b", NULL};
+/* Of io.open; the first does not write. */
+static const char *const modes[] = {"rb", "wb", "ab", "r+b", NULL};
+static const sv_file_access accesses[] = {SV_FILE_READ, SV_FILE_REPLACE,
+                                          SV_FILE_APPEND, SV_FILE_UPDATE};
 
 sv_disk_job *sv_read_disk_job(lua_State *L, int index) {
   sv_disk_action action = check_action(L, index);
   sv_lock *lock =
       action == SV_DISK_UNLOCK ? luaL_checkudata(L, index + 1, LOCK) : NULL;
   const char *path = lock ? "" : check_path(L, index + 1);
-  const char *other = NULL, *text = NULL, *mode = NULL;
+  const char *other = NULL, *text = NULL;
+  sv_file_access access = SV_FILE_READ;
   size_t size = 0;
   double bytes = 0, end = -1;
   bool flag = false;
@@ -64,7 +67,7 @@ sv_disk_job *sv_read_disk_job(lua_State *L, int index) {
     flag = lua_toboolean(L, index + 4);
   } else if (action == SV_DISK_WRITE) {
     text = luaL_checklstring(L, index + 2, &size);
-    mode = modes[luaL_checkoption(L, index + 3, NULL, modes)];
+    access = accesses[luaL_checkoption(L, index + 3, NULL, modes + 1) + 1];
     flag = lua_toboolean(L, index + 4);
     bytes = lua_isnoneornil(L, index + 5) ? -1 : check_bytes(L, index + 5);
   } else if (action == SV_DISK_READ) {
@@ -77,8 +80,9 @@ sv_disk_job *sv_read_disk_job(lua_State *L, int index) {
   } else {
     flag = lua_toboolean(L, index + 2);
   }
-  sv_disk_job *job = sv_disk_job_new(action, path, other, text, size, mode);
+  sv_disk_job *job = sv_disk_job_new(action, path, other, text, size);
   if (job) {
+    job->access = access;
     job->bytes = bytes;
     job->end = end;
     job->flag = flag;
@@ -284,14 +288,11 @@ static const luaL_Reg file_methods[] = {
     {"close", file_close}, {"__gc", file_close},  {NULL, NULL},
 };
 
-/* open(path, mode, own) -> a regular file, or nil, why and errno; the modes are
-** those of io.open that are here; `own` as of sv_file_open_own. */
+/* open(path, mode, own) -> a regular file, or nil, why and errno; `own` as of
+** sv_file_open_own. */
 static int file_open(lua_State *L) {
-  static const char *const names[] = {"rb", "r+b", "wb", "ab", NULL};
-  static const sv_file_access accesses[] = {SV_FILE_READ, SV_FILE_UPDATE,
-                                            SV_FILE_REPLACE, SV_FILE_APPEND};
   const char *path = check_path(L, 1);
-  sv_file_access access = accesses[luaL_checkoption(L, 2, "rb", names)];
+  sv_file_access access = accesses[luaL_checkoption(L, 2, "rb", modes)];
   sv_descriptor *file = lua_newuserdata(L, sizeof *file);
   int number;
   *file = sv_descriptor_of(-1);

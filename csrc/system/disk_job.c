@@ -3,7 +3,6 @@
 #include "system/disk_job.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,8 +23,7 @@ const char *sv_disk_action_name(sv_disk_action action) {
 }
 
 sv_disk_job *sv_disk_job_new(sv_disk_action action, const char *path,
-                             const char *other, const char *text, size_t size,
-                             const char *mode) {
+                             const char *other, const char *text, size_t size) {
   sv_disk_job *job = calloc(1, sizeof *job);
   if (!job) {
     return NULL;
@@ -42,7 +40,6 @@ sv_disk_job *sv_disk_job_new(sv_disk_action action, const char *path,
   if (text) {
     memcpy(job->text, text, size);
   }
-  snprintf(job->mode, sizeof job->mode, "%s", mode ? mode : "rb");
   return job;
 }
 
@@ -129,17 +126,9 @@ static int look_at_video(sv_disk_job *job) {
   return problem;
 }
 
-/* Of a mode of fopen(3). */
-static sv_file_access access_of(const char *mode) {
-  return *mode == 'w'   ? SV_FILE_REPLACE
-         : *mode == 'a' ? SV_FILE_APPEND
-                        : SV_FILE_UPDATE;
-}
-
 static int write_file(sv_disk_job *job) {
   int file;
-  int problem = sv_file_open_own(&file, job->path, access_of(job->mode),
-                                 job->flag);
+  int problem = sv_file_open_own(&file, job->path, job->access, job->flag);
   if (problem) {
     return problem;
   }

@@ -16,7 +16,7 @@
 #define SV_DISK_ACTIONS(X)                                                  \
   X(SIZE, "size")         /* bytes, -1: there is none */                    \
   X(READ, "read")         /* `bytes` at most; `flag`: own; the text */      \
-  X(WRITE, "write")       /* a text, under a `mode`; `flag`: private; own; */ \
+  X(WRITE, "write")       /* a text, by `access`; `flag`: private; own; */  \
                           /* at `bytes`, where the file ends then; -1 */    \
   X(REMOVE, "remove")                                                       \
   X(KIND, "kind")         /* of file.h, NULL: there is none */              \
@@ -43,7 +43,7 @@ typedef struct sv_disk_job {
   char *text; /* to write, or as read */
   size_t size;
   double bytes, end;
-  char mode[4]; /* of fopen(3); a private file is made for its owner alone */
+  sv_file_access access; /* of WRITE */
   bool flag;
   bool is_quick; /* a commit waits for no disk: a loss of power may undo it */
   /* 0 or an errno. Of a commit EWOULDBLOCK where another writes the file, EEXIST
@@ -59,11 +59,9 @@ typedef struct sv_disk_job {
 
 const char *sv_disk_action_name(sv_disk_action action);
 
-/* `other`, `text` (of `size` bytes) and `mode` may be NULL. NULL where memory
-** is short. */
+/* `other` and `text` (of `size` bytes) may be NULL. NULL where memory is short. */
 sv_disk_job *sv_disk_job_new(sv_disk_action action, const char *path,
-                             const char *other, const char *text, size_t size,
-                             const char *mode);
+                             const char *other, const char *text, size_t size);
 
 /* sv_digest_file of digest.h, for who has it; or NULL. */
 typedef int sv_disk_digest(int file, long long from, long long to,

@@ -90,7 +90,7 @@ static void disk_job(worker *w) {
   let(ticket);
   *ticket = sv_network_disk(w->network,
                            sv_disk_job_new(action, w->world->ca_file, NULL,
-                                           NULL, 0, NULL));
+                                           NULL, 0));
   w->issued += *ticket != NULL;
 }
 
