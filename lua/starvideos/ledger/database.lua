@@ -120,10 +120,6 @@ function postgres.complete(address)
   return address
 end
 
-function sqlite.complete(address)
-  return address
-end
-
 -- LuaDBI names the action first, then the reason.
 local function reason(why)
   local text = tostring(why):gsub("%s+", " "):gsub("^%s+", "")
@@ -206,7 +202,8 @@ local function connect(self)
   end
   core.fill_descriptors()
   core.heartbeat()
-  self.completed = self.dialect.complete(self.address)
+  local complete = self.dialect.complete
+  self.completed = complete and complete(self.address) or self.address
   if self:file() then
     core.make_private(self.address) -- SQLite would let everybody read it
   end
@@ -287,17 +284,6 @@ local function execute(self, sql, reads, values, count)
   return ok, values
 end
 
--- Retries over a new connection, because a server that was restarted has closed the old
--- one. A statement may run twice: it names the row, and the revision, that it changes.
-local function retry(self, sql, reads, values, count)
-  self:close()
-  local ok, why = connect(self)
-  if not ok then
-    return nil, why
-  end
-  return execute(self, sql, reads, values, count)
-end
-
 local BROKEN = "the program has closed the connection in the midst of a"
   .. " transaction"
 
@@ -316,10 +302,16 @@ local function perform(self, sql, reads, ...)
   local start = core.now()
   core.heartbeat()
   local result, why = execute(self, sql, reads, values, count)
+  -- Retries over a new connection, because a server that was restarted has closed the old
+  -- one. A statement may run twice: it names the row, and the revision, that it changes.
   if not result and self.dialect.is_server and self.connection
     and not self.begun and not self.connecting
     and core.now() - start < LONG_SECONDS then
-    result, why = retry(self, sql, reads, values, count)
+    self:close()
+    result, why = connect(self)
+    if result then
+      result, why = execute(self, sql, reads, values, count)
+    end
   end
   if not result then
     self.was_cut = self.was_cut or self.begun and self.dialect.is_server

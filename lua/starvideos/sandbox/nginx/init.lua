@@ -132,11 +132,6 @@ local function make_prefix(options)
     .. '"${TMPDIR:-/tmp}/starvideos-sandbox.XXXXXX")" && pwd')
 end
 
-local function drawn(options)
-  return options.drawn ~= false
-    and shell.run "command -v ffmpeg >/dev/null"
-end
-
 local function write_settings(server, options, modules)
   local scheme = options.tls and "https" or "http"
   server.port = options.port or launcher.port()
@@ -149,7 +144,8 @@ local function write_settings(server, options, modules)
     provider[name] = options[name]
   end
   local settings = { provider = provider, temporary = server.temporary,
-    drawn = drawn(options), clip = options.clip and "clip.mp4",
+    drawn = options.drawn ~= false and shell.run "command -v ffmpeg >/dev/null",
+    clip = options.clip and "clip.mp4",
     parent = options.parent, connections = CONNECTIONS }
   local text = configuration{ port = server.port,
     media_port = server.media_port, tls = options.tls, modules = modules,
@@ -164,10 +160,6 @@ local function write_settings(server, options, modules)
     done, why = file.write(conf, text)
   end
   return done, why
-end
-
-local function own_pid()
-  return tonumber((shell.read "echo $PPID"))
 end
 
 local function build(server, options, modules)
@@ -223,7 +215,7 @@ function _M.start(options)
     given[name] = value
   end
   if given.parent == nil then
-    given.parent = own_pid()
+    given.parent = tonumber((shell.read "echo $PPID"))
   end
   given.parent = given.parent or nil
   given.key = sandbox.new(given).key
