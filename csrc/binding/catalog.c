@@ -515,11 +515,6 @@ static const luaL_Reg catalog_methods[] = {
     {NULL, NULL},
 };
 
-static const luaL_Reg report_methods[] = {
-    {"__gc", report_gc},
-    {NULL, NULL},
-};
-
 static const luaL_Reg functions[] = {
     {"catalog", core_catalog},
     {"fields", core_fields},
@@ -528,7 +523,7 @@ static const luaL_Reg functions[] = {
 
 void sv_add_catalog(lua_State *L) {
   sv_make_class(L, CATALOG, catalog_methods);
-  sv_make_class(L, REPORT, report_methods);
+  sv_make_class(L, REPORT, (luaL_Reg[]){{"__gc", report_gc}, {NULL, NULL}});
   luaL_setfuncs(L, functions, 0);
   set_codes(L, "codes", 0, SV_FIRST_WARNING);
   set_codes(L, "warning_codes", SV_FIRST_WARNING, SV_CODE_COUNT);

@@ -306,16 +306,6 @@ static int file_open(lua_State *L) {
 
 /* -------------------------------------------------------------------------- */
 
-static const luaL_Reg job_methods[] = {
-    {"__gc", job_gc},
-    {NULL, NULL},
-};
-
-static const luaL_Reg lock_methods[] = {
-    {"__gc", lock_gc},
-    {NULL, NULL},
-};
-
 static const luaL_Reg functions[] = {
     {"disk", disk},
     {"open", file_open},
@@ -324,8 +314,8 @@ static const luaL_Reg functions[] = {
 
 void sv_add_disk(lua_State *L, sv_disk_digest *digest) {
   digest_of_module = digest;
-  sv_make_class(L, DISK_JOB, job_methods);
-  sv_make_class(L, LOCK, lock_methods);
+  sv_make_class(L, DISK_JOB, (luaL_Reg[]){{"__gc", job_gc}, {NULL, NULL}});
+  sv_make_class(L, LOCK, (luaL_Reg[]){{"__gc", lock_gc}, {NULL, NULL}});
   sv_make_class(L, FILE_CLASS, file_methods);
   luaL_setfuncs(L, functions, 0);
 }

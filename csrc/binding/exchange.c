@@ -47,16 +47,10 @@ static double number_field(lua_State *L, int table, const char *name,
 }
 
 /* What a narrow type cannot hold is as good as its largest value. */
-static long long_field(lua_State *L, int table, const char *name,
-                       double otherwise) {
+static double capped_field(lua_State *L, int table, const char *name,
+                           double otherwise, double most) {
   double number = number_field(L, table, name, otherwise);
-  return number < (double)LONG_MAX ? (long)number : LONG_MAX;
-}
-
-static size_t size_field(lua_State *L, int table, const char *name,
-                         double otherwise) {
-  double number = number_field(L, table, name, otherwise);
-  return number < (double)SIZE_MAX ? (size_t)number : SIZE_MAX;
+  return number < most ? number : most;
 }
 
 /* Absent is without a limit; a limit of zero is over at once, and not that. */
@@ -158,10 +152,11 @@ void sv_read_request(lua_State *L, int table, sv_request *request,
   request->timeout = time_field(L, table, "timeout");
   request->send_by = number_field(L, table, "send_by", 0);
   request->stall_seconds = number_field(L, table, "stall_seconds", 0);
-  request->stall_bytes = long_field(L, table, "stall_bytes", 1);
-  request->max_body = size_field(L, table, "max_body", MAX_BODY);
-  double redirects = number_field(L, table, "redirects", 0);
-  request->redirects = redirects < INT_MAX ? (int)redirects : INT_MAX;
+  request->stall_bytes =
+      (long)capped_field(L, table, "stall_bytes", 1, (double)LONG_MAX);
+  request->max_body =
+      (size_t)capped_field(L, table, "max_body", MAX_BODY, (double)SIZE_MAX);
+  request->redirects = (int)capped_field(L, table, "redirects", 0, INT_MAX);
   request->fresh = boolean_field(L, table, "fresh");
   request->insecure_http = boolean_field(L, table, "insecure_http");
   request->public_only = boolean_field(L, table, "public_only");
@@ -216,7 +211,8 @@ static void set_integer(lua_State *L, const char *name, long long number) {
   lua_setfield(L, -2, name);
 }
 
-void sv_push_failure(lua_State *L, const sv_outcome *outcome) {
+int sv_push_failure(lua_State *L, const sv_outcome *outcome) {
+  lua_pushnil(L);
   lua_createtable(L, 0, 8);
   sv_set_text(L, "reason", sv_reason_name(outcome->reason));
   sv_set_text(L, "phase", sv_phase_name(outcome->phase));
@@ -231,6 +227,7 @@ void sv_push_failure(lua_State *L, const sv_outcome *outcome) {
   if (outcome->system_error) {
     set_integer(L, "errno", outcome->system_error);
   }
+  return 2;
 }
 
 /* Names longer than any in use are cut: nobody can ask for them. */
@@ -360,7 +357,6 @@ int sv_push_result(lua_State *L, const sv_transfer *transfer,
     push_response(L, transfer, outcome);
     return 1;
   }
-  lua_pushnil(L);
   sv_push_failure(L, outcome);
   if (outcome->phase == SV_PHASE_BODY && !outcome->to_file) {
     set_text(L, transfer); /* the id in it may be that of a task */
@@ -377,12 +373,5 @@ int sv_push_answer(lua_State *L, const sv_transfer *transfer, long status) {
   lua_pushinteger(L, status);
   push_headers(L, transfer);
   lua_pushboolean(L, !transfer->outcome.to_file);
-  return 3;
-}
-
-int sv_push_progress(lua_State *L, sv_progress progress) {
-  sv_push_integer(L, progress.received);
-  sv_push_known(L, progress.total);
-  sv_push_integer(L, progress.sent);
   return 3;
 }

@@ -38,7 +38,8 @@ const char *sv_read_network(lua_State *L, int table, int *max_in_flight,
 
 /* --- what came of it ------------------------------------------------------ */
 
-void sv_push_failure(lua_State *L, const sv_outcome *outcome);
+/* nil and a failure. */
+int sv_push_failure(lua_State *L, const sv_outcome *outcome);
 
 /* What a finished transfer returns: a response, or nil and a failure. */
 int sv_push_result(lua_State *L, const sv_transfer *transfer,
@@ -47,8 +48,5 @@ int sv_push_result(lua_State *L, const sv_transfer *transfer,
 /* What is known before that: status and headers; nothing while the status is
 ** 0. */
 int sv_push_answer(lua_State *L, const sv_transfer *transfer, long status);
-
-/* Bytes received, in all (nil where unknown) and sent. */
-int sv_push_progress(lua_State *L, sv_progress progress);
 
 #endif

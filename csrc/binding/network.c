@@ -76,12 +76,7 @@ static int network_submit(lua_State *L) {
   if (sv_guard_request(L, 2, &failure)) {
     *box = sv_network_submit(open_network(L), &request, &failure);
   }
-  if (*box) {
-    return push_number(L, *box);
-  }
-  lua_pushnil(L);
-  sv_push_failure(L, &failure);
-  return 2;
+  return *box ? push_number(L, *box) : sv_push_failure(L, &failure);
 }
 
 static int network_disk(lua_State *L) {
@@ -197,9 +192,17 @@ static int ticket_answer(lua_State *L) {
                 : 0;
 }
 
+/* progress() -> bytes received, in all (nil where unknown) and sent. */
 static int ticket_progress(lua_State *L) {
   sv_ticket *ticket = check_ticket(L);
-  return ticket ? sv_push_progress(L, sv_ticket_progress(ticket)) : 0;
+  if (!ticket) {
+    return 0;
+  }
+  sv_progress progress = sv_ticket_progress(ticket);
+  sv_push_integer(L, progress.received);
+  sv_push_known(L, progress.total);
+  sv_push_integer(L, progress.sent);
+  return 3;
 }
 
 static const luaL_Reg network_methods[] = {

@@ -27,13 +27,8 @@ static int wakeup_gc(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg value_methods[] = {
-    {"__gc", wakeup_gc},
-    {NULL, NULL},
-};
-
 void sv_make_wakeup_class(lua_State *L) {
-  sv_make_class(L, WAKEUP, value_methods);
+  sv_make_class(L, WAKEUP, (luaL_Reg[]){{"__gc", wakeup_gc}, {NULL, NULL}});
 }
 
 /* --- methods of others ---------------------------------------------------- */

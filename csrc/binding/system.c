@@ -233,20 +233,12 @@ static int system_words(lua_State *L) {
   return 1;
 }
 
-static void push_known(lua_State *L, int number) {
-  if (number > 0) {
-    lua_pushinteger(L, number);
-  } else {
-    lua_pushnil(L);
-  }
-}
-
 /* terminal_size(descriptor) -> columns, rows, each nil where it is not known. */
 static int system_terminal_size(lua_State *L) {
   int columns, rows;
   sv_terminal_size((int)luaL_checknumber(L, 1), &columns, &rows);
-  push_known(L, columns);
-  push_known(L, rows);
+  sv_push_known(L, columns > 0 ? columns : -1);
+  sv_push_known(L, rows > 0 ? rows : -1);
   return 2;
 }
 

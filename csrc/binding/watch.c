@@ -100,23 +100,22 @@ static int locks_new(lua_State *L) {
   return 1;
 }
 
-static int locks_drop(lua_State *L) {
+static int end_locks(lua_State *L, void (*end)(sv_sqlite_locks *noted)) {
   sv_sqlite_locks **noted = luaL_checkudata(L, 1, LOCKS);
   if (*noted) {
-    sv_sqlite_locks_drop(*noted);
+    end(*noted);
     *noted = NULL;
   }
   return 0;
 }
 
+static int locks_drop(lua_State *L) {
+  return end_locks(L, sv_sqlite_locks_drop);
+}
+
 /* locks:lose(): nobody drops them any more. */
 static int locks_lose(lua_State *L) {
-  sv_sqlite_locks **noted = luaL_checkudata(L, 1, LOCKS);
-  if (*noted) {
-    sv_sqlite_locks_lose(*noted);
-    *noted = NULL;
-  }
-  return 0;
+  return end_locks(L, sv_sqlite_locks_lose);
 }
 
 /* claim_sqlite_locks(path) -> true, or nil and why: see sqlite_file.h. */
@@ -144,16 +143,6 @@ static const luaL_Reg locks_methods[] = {
     {"drop", locks_drop},
     {"lose", locks_lose},
     {"__gc", locks_drop},
-    {NULL, NULL},
-};
-
-static const luaL_Reg watch_methods[] = {
-    {"holds", watch_holds},
-    {NULL, NULL},
-};
-
-static const luaL_Reg finalizer_methods[] = {
-    {"__gc", finalizer_gc},
     {NULL, NULL},
 };
 
@@ -243,8 +232,8 @@ static const luaL_Reg functions[] = {
 };
 
 void sv_add_watch(lua_State *L) {
-  sv_make_class(L, WATCH, watch_methods);
-  sv_make_class(L, FINALIZER, finalizer_methods);
+  sv_make_class(L, WATCH, (luaL_Reg[]){{"holds", watch_holds}, {NULL, NULL}});
+  sv_make_class(L, FINALIZER, (luaL_Reg[]){{"__gc", finalizer_gc}, {NULL, NULL}});
   sv_make_class(L, LOCKS, locks_methods);
   sv_make_class(L, SQLITE_FILE, file_methods);
   luaL_setfuncs(L, functions, 0);
