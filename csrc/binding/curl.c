@@ -47,7 +47,6 @@ static int curl_equal(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"network", sv_lua_network},
     {"sha256", curl_sha256},
     {"hmac_sha256", curl_hmac_sha256},
     {"equal", curl_equal},
@@ -63,8 +62,8 @@ LUALIB_API int luaopen_starvideos_curl(lua_State *L) {
     lua_pushstring(L, problem);
     return lua_error(L);
   }
-  sv_make_network_classes(L);
   luaL_newlib(L, functions);
+  sv_add_network(L);
   sv_add_disk(L, sv_digest_file);
   return 1;
 }

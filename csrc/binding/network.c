@@ -36,7 +36,7 @@ static sv_ticket *check_ticket(lua_State *L) {
 
 /* --- network ------------------------------------------------------------ */
 
-int sv_lua_network(lua_State *L) {
+static int curl_network(lua_State *L) {
   int max_in_flight;
   bool is_inline;
   const char *ca_file = sv_read_network(L, 1, &max_in_flight, &is_inline);
@@ -220,9 +220,11 @@ static const luaL_Reg ticket_methods[] = {
     {"__gc", ticket_gc},           {NULL, NULL},
 };
 
-void sv_make_network_classes(lua_State *L) {
+void sv_add_network(lua_State *L) {
   sv_make_wakeup_class(L);
   sv_make_class(L, NETWORK, network_methods);
   sv_add_outbox_methods(L, NETWORK, outbox_of);
   sv_make_class(L, TICKET, ticket_methods);
+  lua_pushcfunction(L, curl_network);
+  lua_setfield(L, -2, "network");
 }

@@ -1,13 +1,12 @@
 /*
-** The network for Lua, as a part of starvideos.curl.
+** The network for Lua.
 */
 #ifndef SV_BINDING_NETWORK_H
 #define SV_BINDING_NETWORK_H
 
 #include "binding/compat.h"
 
-void sv_make_network_classes(lua_State *L);
-
-int sv_lua_network(lua_State *L); /* curl.network */
+/* Adds network(options) to the table on top. */
+void sv_add_network(lua_State *L);
 
 #endif

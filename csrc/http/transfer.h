@@ -26,13 +26,11 @@
 #include "http/sink.h"
 #include "rules/buffer.h"
 
-typedef struct sv_transfer sv_transfer;
-
 typedef enum sv_stage { SV_QUEUED, SV_RUNNING, SV_ENDED } sv_stage;
 
-struct sv_transfer {
+typedef struct sv_transfer {
   struct sv_engine *engine; /* while queued or running */
-  sv_transfer *previous, *next; /* in one of the engine's lists */
+  struct sv_transfer *previous, *next; /* in one of the engine's lists */
   sv_stage stage;
   int sends; /* how often libcurl was about to send it */
   double begun, connect_by, end_by;
@@ -51,7 +49,7 @@ struct sv_transfer {
   sv_buffer head, body; /* lines as received; what is not in the file */
   sv_sink sink; /* open while running */
   sv_outcome outcome;
-};
+} sv_transfer;
 
 /* A zeroed transfer gets a copy of the request. Its time begins to run, unless
 ** it is an order. False where memory is short. */
