@@ -18,9 +18,7 @@
 
 /* Of what the engine waits for the host may have closed the descriptors, so
 ** that nothing would wake it. */
-enum {
-  LONGEST_POLL_MS = 1000,
-};
+enum { LONGEST_POLL_MS = 1000 };
 
 static const double GRACE_SECONDS = 0.005;
 

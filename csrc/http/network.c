@@ -98,18 +98,14 @@ static const sv_duty on_disk = {.stack_bytes = DISK_STACK, .take = finish};
 /* --- on the network's thread --------------------------------------------- */
 
 static void publish_status(sv_ticket *ticket) {
-  atomic_store(&ticket->status, sv_transfer_status(&ticket->transfer));
-}
-
-static void put(_Atomic long long *place, long long number) {
-  atomic_store_explicit(place, number, memory_order_relaxed);
+  ticket->status = sv_transfer_status(&ticket->transfer);
 }
 
 static void publish_progress(sv_ticket *ticket) {
   sv_progress progress = sv_transfer_progress(&ticket->transfer);
-  put(&ticket->received, progress.received);
-  put(&ticket->total, progress.total);
-  put(&ticket->sent, progress.sent);
+  ticket->received = progress.received;
+  ticket->total = progress.total;
+  ticket->sent = progress.sent;
 }
 
 static sv_ticket *ticket_of(sv_transfer *transfer) {
@@ -409,18 +405,12 @@ static void look(sv_ticket *ticket) {
 
 long sv_ticket_status(sv_ticket *ticket) {
   look(ticket);
-  return ticket->item.lost ? 0 : atomic_load(&ticket->status);
-}
-
-static long long get(const _Atomic long long *place) {
-  return atomic_load_explicit(place, memory_order_relaxed);
+  return ticket->item.lost ? 0 : ticket->status;
 }
 
 sv_progress sv_ticket_progress(sv_ticket *ticket) {
   look(ticket);
-  sv_progress progress = {get(&ticket->received), get(&ticket->total),
-                          get(&ticket->sent)};
-  return progress;
+  return (sv_progress){ticket->received, ticket->total, ticket->sent};
 }
 
 /* The parent may yet send what it has queued. */

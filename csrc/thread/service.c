@@ -45,13 +45,8 @@ void sv_service_drop(sv_service *service) {
 
 /* --- on the thread --------------------------------------------------------- */
 
-static bool must_stop(const sv_service *service) {
-  return service->stop;
-}
-
 static void set_begun(sv_service *service, double now) {
-  atomic_store_explicit(&service->begun, (long long)(now * 1e6),
-                        memory_order_relaxed);
+  service->begun = (long long)(now * 1e6);
 }
 
 /* sv_fork_hold does not return once the process exits. */
@@ -88,10 +83,6 @@ static void cancel(sv_service *service, sv_item *item) {
   sv_fork_release();
 }
 
-static sv_item *item_of_cancel(sv_link *link) {
-  return (sv_item *)((char *)link - offsetof(sv_item, cancel));
-}
-
 /* The cancels are looked at first: each of their items was put into the inbox
 ** before, so that none is cancelled that has not been taken. */
 static void work(sv_service *service) {
@@ -103,7 +94,7 @@ static void work(sv_service *service) {
   }
   while ((link = cancels)) {
     cancels = link->next;
-    cancel(service, item_of_cancel(link));
+    cancel(service, (sv_item *)((char *)link - offsetof(sv_item, cancel)));
   }
 }
 
@@ -126,7 +117,7 @@ static void sleep_for(sv_service *service, double seconds) {
     return;
   }
   atomic_store(&service->asleep, waits ? WAITS : SLEEPS);
-  bool has_work = must_stop(service) || !sv_list_is_empty(&service->inbox) ||
+  bool has_work = service->stop || !sv_list_is_empty(&service->inbox) ||
                   !sv_list_is_empty(&service->cancels);
   if (!has_work && waits) {
     service->duty->wait(service->self, seconds);
@@ -142,7 +133,7 @@ static void run(void *argument) {
   own = service;
   for (;;) {
     /* Looked at first: what was posted before it is done. */
-    bool is_last = must_stop(service);
+    bool is_last = service->stop;
     work(service);
     if (is_last) {
       break;
@@ -228,7 +219,7 @@ void sv_service_stop(sv_service *service, double seconds) {
 }
 
 long long sv_service_begun(const sv_service *service) {
-  return atomic_load_explicit(&service->begun, memory_order_relaxed);
+  return service->begun;
 }
 
 double sv_service_busy(const sv_service *service) {
