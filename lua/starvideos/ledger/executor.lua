@@ -7,7 +7,6 @@ local core = require "starvideos.core"
 local changes = require "starvideos.ledger.changes"
 local methods = require "starvideos.ledger.methods"
 local tasks = require "starvideos.ledger.tasks"
-local untold = require "starvideos.ledger.untold"
 
 local unpack = table.unpack or unpack
 
@@ -22,6 +21,38 @@ local function is_outage(result, problem)
     and problem.kind == "ledger" and not problem.gone and not problem.fenced
 end
 
+-- The events that a client has not confirmed yet, by the number of its listener: the
+-- answer with which they went may have been lost, and what is written from the backlog
+-- is nobody's answer. They are numbered, so that each is told once.
+
+-- A message tells of the last event that its client has got (`heard`).
+local function confirm(unconfirmed, caller)
+  local entry = unconfirmed[caller.listener]
+  if not caller.listener then
+    return
+  elseif not entry then
+    unconfirmed[caller.listener] = { first = caller.heard + 1, list = {} }
+    return
+  end
+  local rest = {}
+  for index = caller.heard - entry.first + 2, #entry.list do
+    rest[#rest + 1] = entry.list[index]
+  end
+  entry.first, entry.list = caller.heard + 1, rest
+end
+
+local function add(unconfirmed, caller, list)
+  local entry = unconfirmed[caller.listener]
+  for _, event in ipairs(list or {}) do
+    entry.list[#entry.list + 1] = event
+  end
+end
+
+local function unconfirmed_of(unconfirmed, caller)
+  local entry = unconfirmed[caller.listener]
+  return entry and entry.list[1] and entry or nil
+end
+
 local Actor = {}
 Actor.__index = Actor
 
@@ -29,7 +60,7 @@ Actor.__index = Actor
 local function perform(self, request)
   local result, problem, list = changes.during(self.orders,
     unpack(request, 1, request.count or #request))
-  self.untold:add(request[2], list)
+  add(self.unconfirmed, request[2], list)
   return result, problem
 end
 
@@ -121,12 +152,12 @@ end
 --   event that this has got)
 -- @param ... its other arguments
 -- @return the two results of the method
--- @treturn ?table events that the client has not got, see
---   `starvideos.ledger.untold`
+-- @treturn ?table events that the client has not got: `first`, the number of the first,
+--   and `list`
 function Actor:answer(method, caller, ...)
-  self.untold:confirm(caller)
+  confirm(self.unconfirmed, caller)
   local result, problem = answer(self, method, caller, ...)
-  return result, problem, self.untold:of(caller)
+  return result, problem, unconfirmed_of(self.unconfirmed, caller)
 end
 
 --- Undo what the last message did, for its caller did not wait for the answer.
@@ -162,7 +193,7 @@ end
 -- @treturn function leaves
 return function(options, retry)
   local self = setmetatable({ orders = tasks.new(options), backlog = {},
-    untold = untold.new(), retry = retry }, Actor)
+    unconfirmed = {}, retry = retry }, Actor)
   local function method(name)
     return function(...)
       return self[name](self, ...)

@@ -1,7 +1,7 @@
 -- The table of a ledger's methods, and what the thread that answers them needs.
 
 local methods = require "starvideos.ledger.methods"
-local modules = require "starvideos.ledger.modules"
+local threads = require "starvideos.ledger.thread"
 
 describe("the methods of a ledger", function()
   it("each lead to a function", function()
@@ -14,7 +14,7 @@ describe("the methods of a ledger", function()
 
   it("find every module in Lua that their thread loads in its list", function()
     local listed, queue, seen = {}, { "starvideos.ledger.executor" }, {}
-    for _, name in ipairs(modules.names) do
+    for _, name in ipairs(threads.names) do
       listed[name] = true
     end
     for _, row in pairs(methods) do

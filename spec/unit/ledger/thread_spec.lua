@@ -6,7 +6,6 @@ local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
 local files = require "spec.fixtures.files"
 local memory = require "starvideos.ledger.memory"
-local modules = require "starvideos.ledger.modules"
 local proxy = require "starvideos.ledger.thread"
 local recorder = require "starvideos.order.recorder"
 local sandbox = require "starvideos.sandbox"
@@ -223,7 +222,7 @@ describe("the ledger of a game", function()
       table.remove(searchers)
     end)
     open()
-    for name in pairs(modules.here().code) do
+    for name in pairs(proxy.modules().code) do
       assert.is_nil(package.preload[name])
     end
     assert(create "kite")
