@@ -1,22 +1,18 @@
---- Numbers and letters as the locale "C" has them, whatever the host's locale is: a
--- GUI toolkit sets the user's. In many the decimal point is a comma, and in Turkish
--- `I` is no capital `i`. Nothing else writes or reads numbers that may have a
--- fraction, or changes the case of letters; `make lint` checks that.
--- @module starvideos.base.c_locale
+-- Numbers and letters as the locale "C" has them, whatever the host's locale is: a GUI
+-- toolkit sets the user's. In many the decimal point is a comma, and in Turkish `I` is
+-- no capital `i`. Nothing else writes or reads numbers that may have a fraction, or
+-- changes the case of letters; `make lint` checks that.
 
 local _M = {}
 
---- Write a number.
--- @tparam string form of `string.format` for one number, such as `%.3f`
--- @tparam number number
--- @treturn string with a point, where it has a fraction
+-- Write a number. `form`: of `string.format` for one number, such as `%.3f`. Returns
+-- with a point, where it has a fraction.
 function _M.number(form, number)
   return (form:format(number):gsub("[^%w%+%-]+", "."))
 end
 
---- Read a number that was written with a point.
--- @param text a string, or a number
--- @treturn ?number nil where it is none
+-- Read a number that was written with a point. `text`: a string, or a number. Returns
+-- nil where it is none.
 function _M.tonumber(text)
   local number = tonumber(text)
   if number == nil and type(text) == "string" then
@@ -32,16 +28,12 @@ for byte = ("A"):byte(), ("Z"):byte() do
   lower[capital], upper[small] = small, capital
 end
 
---- A text with small letters in place of the capitals from A to Z.
--- @tparam string text
--- @treturn string
+-- A text with small letters in place of the capitals from A to Z.
 function _M.lower(text)
   return (text:gsub("[A-Z]", lower))
 end
 
---- The same with capitals.
--- @tparam string text
--- @treturn string
+-- The same with capitals.
 function _M.upper(text)
   return (text:gsub("[a-z]", upper))
 end

@@ -1,7 +1,6 @@
---- A binary heap of deadlines: whether one of ten thousand is reached costs a
--- single comparison. Sleepers that are due at the same time have one place in
--- it: where ten thousand are due on a beat, few deadlines are moved.
--- @module starvideos.base.deadlines
+-- A binary heap of deadlines: whether one of ten thousand is reached costs a single
+-- comparison. Sleepers that are due at the same time have one place in it: where ten
+-- thousand are due on a beat, few deadlines are moved.
 
 local floor = math.floor
 
@@ -38,10 +37,8 @@ local function sink(dues, count, due)
   dues[position] = due
 end
 
---- Add a sleeper.
--- @tparam number due the runtime's seconds
--- @param sleeper anything; those due at the same time leave in the order
---   they came
+-- Add a sleeper. `due`: the runtime's seconds. `sleeper`: anything; those due at the
+-- same time leave in the order they came.
 function Deadlines:push(due, sleeper)
   local queue = self.queues[due]
   if queue then
@@ -56,9 +53,7 @@ function Deadlines:push(due, sleeper)
   end
 end
 
---- The earliest deadline.
--- @treturn ?number nil where nobody sleeps
--- @return whose it is
+-- The earliest deadline. Returns nil where nobody sleeps, and whose it is.
 function Deadlines:earliest()
   local due = self.dues[1]
   return due, due and self.firsts[due]
@@ -75,9 +70,8 @@ local function remove(self)
   end
 end
 
---- Take out the earliest sleeper.
--- @return the sleeper, nil where there is none
--- @treturn ?number when it was due
+-- Take out the earliest sleeper. Returns the sleeper, nil where there is none, and when
+-- it was due.
 function Deadlines:pop()
   local due = self.dues[1]
   if not due then
@@ -97,8 +91,7 @@ function Deadlines:pop()
   return sleeper, due
 end
 
---- Make an empty heap.
--- @treturn table deadlines
+-- Make an empty heap.
 return function()
   return setmetatable({
     count = 0, -- of different deadlines

@@ -1,16 +1,13 @@
---- Files that a person names, in UTF-8: io.open would take the name for one of
--- the code page on Windows. A pipe or a device may be named, too.
--- @module starvideos.base.file
+-- Files that a person names, in UTF-8: io.open would take the name for one of the code
+-- page on Windows. A pipe or a device may be named, too.
 
 local core = require "starvideos.core"
 
 local _M = {}
 
---- Open what a person has named.
--- @tparam string path
--- @tparam[opt="rb"] string mode "rb", "wb", "ab" or "r+b"
--- @treturn ?table with `read`, `write` and `close`, as those of io.open
--- @treturn ?string why not, the path first
+-- Open what a person has named. `mode`: "rb", "wb", "ab" or "r+b" (default "rb").
+-- Returns with `read`, `write` and `close`, as those of io.open, and why not, the path
+-- first.
 function _M.open(path, mode)
   if core.kind(path) == "other" then
     return io.open(path, mode or "rb")

@@ -1,17 +1,14 @@
---- A number that stands for a text, and random numbers that such a number seeds.
--- @module starvideos.base.fingerprint
+-- A number that stands for a text, and random numbers that such a number seeds.
 
 local _M = {}
 
 local MODULUS = 2147483647 -- a prime
 local MULTIPLIER = 16807 -- Park and Miller's "minimal standard"
 
---- Take the fingerprint of a text: the same text gives the same number.
--- Neither the text nor a secret in it can be read off the number, but other
--- texts with the same number are easy to find: where that would do harm take a
--- digest.
--- @tparam string text
--- @treturn number whole, at least 1 and less than 2^31 - 1
+-- Take the fingerprint of a text: the same text gives the same number. Neither the text
+-- nor a secret in it can be read off the number, but other texts with the same number
+-- are easy to find: where that would do harm take a digest. Returns whole, at least 1
+-- and less than 2^31 - 1.
 function _M.of(text)
   local sum = 1
   for index = 1, #text do
@@ -20,12 +17,10 @@ function _M.of(text)
   return sum > 0 and sum or 1
 end
 
---- Make a generator of random numbers, for jitter. Not math.random: to seed it
--- would change the host's numbers, and unseeded it returns the same numbers in
--- every process.
--- @tparam[opt] number seed a whole number above 0, for the same numbers each
---   time; by default each generator has another
--- @treturn function returns a number in [0, 1)
+-- Make a generator of random numbers, for jitter. Not math.random: to seed it would
+-- change the host's numbers, and unseeded it returns the same numbers in every process.
+-- `seed`: a whole number above 0, for the same numbers each time; by default each
+-- generator has another. Returns returns a number in [0, 1).
 function _M.random(seed)
   local state = seed or _M.of(tostring({}) .. os.time() .. os.clock())
   return function()

@@ -1,8 +1,7 @@
---- What HTTP says, read: a date (RFC 9110, 5.6.7), such as in `Retry-After`; whether
--- the head of a media host's answer announces a file, of which version, and
--- whether it is the rest of one that was saved in part; and the beginning of an
--- unexpected body, short enough for a message.
--- @module starvideos.base.http
+-- What HTTP says, read: a date (RFC 9110, 5.6.7), such as in `Retry-After`; whether the
+-- head of a media host's answer announces a file, of which version, and whether it is
+-- the rest of one that was saved in part; and the beginning of an unexpected body,
+-- short enough for a message.
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
@@ -62,11 +61,9 @@ local function read_date(form, found, now)
     + second
 end
 
---- Read an HTTP date (RFC 9110, 5.6.7), the two obsolete forms too.
--- @tparam string text such as `Sun, 06 Nov 1994 08:49:37 GMT`,
---   `Sunday, 06-Nov-94 08:49:37 GMT` or `Sun Nov  6 08:49:37 1994`
--- @tparam number now Unix seconds, which place a year of two digits
--- @treturn ?number Unix seconds
+-- Read an HTTP date (RFC 9110, 5.6.7), the two obsolete forms too. `text`: such as
+-- `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` or `Sun Nov  6
+-- 08:49:37 1994`. `now`: Unix seconds, which place a year of two digits.
 function _M.date(text, now)
   for _, form in ipairs(forms) do
     local found = { text:match(form[1]) }
@@ -76,27 +73,21 @@ function _M.date(text, now)
   end
 end
 
---- Whether a file may follow; what it is its bytes tell.
--- @tparam number status
--- @treturn boolean
+-- Whether a file may follow; what it is its bytes tell.
 function _M.may_be_file(status)
   return status == 200 or status == 203 or status == 206
 end
 
---- Whether it is not called a page or a refusal, either.
--- @tparam number status
--- @tparam table headers with lowercase names
--- @treturn boolean
+-- Whether it is not called a page or a refusal, either. `headers`: with lowercase
+-- names.
 function _M.is_file(status, headers)
   local kind = c_locale.lower(headers["content-type"] or "")
   return _M.may_be_file(status)
     and not kind:find "^%s*text/" and not kind:find "^%s*application/json"
 end
 
---- What tells one version of a file from another, as far as the head says it.
--- @tparam number status 200, 203 or 206
--- @tparam table headers
--- @treturn table `etag`, `last_modified`, `total` (bytes of the whole file)
+-- What tells one version of a file from another, as far as the head says it. `status`:
+-- 200, 203 or 206. Returns `etag`, `last_modified`, `total` (bytes of the whole file).
 function _M.file_version(status, headers)
   local total = tonumber(headers["content-length"])
   local range = status == 206 and headers["content-range"]
@@ -107,15 +98,11 @@ function _M.file_version(status, headers)
     total = total }
 end
 
---- Compare the head of a 206 with what was saved. A field that one of the two
--- lacks says nothing.
--- @tparam table headers
--- @tparam number offset bytes that were saved; 0 where no part was asked for:
---   then the body may be the whole, and not say so
--- @tparam table version of what was saved
--- @treturn ?string nil where the body is the rest; else the reason of a
---   failure: protocol where it is another part, changed where it is of
---   another version
+-- Compare the head of a 206 with what was saved. A field that one of the two lacks says
+-- nothing. `offset`: bytes that were saved; 0 where no part was asked for: then the
+-- body may be the whole, and not say so. `version`: of what was saved. Returns nil
+-- where the body is the rest; else the reason of a failure: protocol where it is
+-- another part, changed where it is of another version.
 function _M.mismatch(headers, offset, version)
   local first = core.content_range(headers["content-range"])
   if first ~= offset and (first or offset > 0) then
@@ -134,10 +121,7 @@ local BYTES = 160
 -- Of which that is taken: a page may begin with blanks.
 local READ = 4096
 
---- The beginning of a text, cut between characters, never inside one.
--- @tparam string text
--- @tparam number bytes
--- @treturn string
+-- The beginning of a text, cut between characters, never inside one.
 function _M.shortened(text, bytes)
   if #text <= bytes then
     return text
@@ -150,9 +134,7 @@ function _M.shortened(text, bytes)
   return text:sub(1, bytes) .. "…"
 end
 
---- The beginning of a body in any encoding, as a message can show it.
--- @tparam string body
--- @treturn string
+-- The beginning of a body in any encoding, as a message can show it.
 function _M.preview(body)
   local text = _M.shortened(body:sub(1, READ):gsub("[%c%s]+", " "), BYTES)
   local beyond_utf8 = text:gsub("[\194-\244][\128-\191]+", "")

@@ -1,7 +1,6 @@
---- JSON with settings of our own. lua-cjson keeps its settings per instance.
--- This instance is ours: the settings of the host's own cjson and ours do not
--- affect each other.
--- @module starvideos.base.json
+-- JSON with settings of our own. lua-cjson keeps its settings per instance. This
+-- instance is ours: the settings of the host's own cjson and ours do not affect each
+-- other.
 
 local c_locale = require "starvideos.base.c_locale"
 
@@ -106,13 +105,10 @@ local function with_line(why, text)
   end))
 end
 
---- Decode a JSON text: one value, with nothing but blanks around it.
--- @tparam string text
--- @return the value, JSON null as nil wherever it stands; for the text
---   `null` itself just nil
--- @treturn ?string why the text could not be decoded, and where
--- @treturn ?boolean whether a number in a list or object has more than 15
---   digits: it may have been rounded
+-- Decode a JSON text: one value, with nothing but blanks around it. Returns the value,
+-- JSON null as nil wherever it stands; for the text `null` itself just nil, and why the
+-- text could not be decoded, and where, and whether a number in a list or object has
+-- more than 15 digits: it may have been rounded.
 function _M.decode(text)
   local ok, value = decode(text)
   local nul = ok and type(text) == "string" and text:find("\0", 1, true)
@@ -136,10 +132,8 @@ local function is_list_index(key)
   return type(key) == "number" and key >= 1 and key % 1 == 0
 end
 
---- Whether a number is certainly the one that the caller wrote: a whole number
--- beyond 2^53 - 1 may have been rounded.
--- @tparam number number
--- @treturn boolean
+-- Whether a number is certainly the one that the caller wrote: a whole number beyond
+-- 2^53 - 1 may have been rounded.
 function _M.is_exact(number)
   return number % 1 ~= 0 or number <= LARGEST and number >= -LARGEST
 end
@@ -240,26 +234,18 @@ function write(value, depth)
   return writer(value, depth)
 end
 
---- What to encode for a list: the list, or `empty_list` where it is empty.
--- @tparam table list
--- @treturn table
+-- What to encode for a list: the list, or `empty_list` where it is empty.
 function _M.list(list)
   return list[1] ~= nil and list or _M.empty_list
 end
 
---- The name of a field.
--- @tparam string|number key
--- @treturn string JSON
--- @raise where it is neither
+-- The name of a field. Raises where it is neither.
 _M.name = name_text
 
---- Encode a Lua value. Objects have their names in order; numbers read back as
--- the same float.
--- @param value an empty table becomes `{}`: leave empty lists out, or put
---   `empty_list` in their place
--- @treturn string JSON
--- @raise where the value cannot be written as JSON (functions, cycles, NaN,
---   lists with holes)
+-- Encode a Lua value. Objects have their names in order; numbers read back as the same
+-- float. `value`: an empty table becomes `{}`: leave empty lists out, or put
+-- `empty_list` in their place. Raises where the value cannot be written as JSON
+-- (functions, cycles, NaN, lists with holes).
 function _M.encode(value)
   return write(value, 1)
 end

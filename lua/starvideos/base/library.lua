@@ -1,6 +1,5 @@
---- The part in C, which must be found before all else: where it is not, the
--- error says what to do.
--- @module starvideos.base.library
+-- The part in C, which must be found before all else: where it is not, the error says
+-- what to do.
 
 local c_locale = require "starvideos.base.c_locale"
 

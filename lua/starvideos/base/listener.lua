@@ -1,8 +1,6 @@
---- The caller's own functions: `on_event`, `on_progress` and the like. What
--- one of them raises does not end the call, whose result may have been bought.
--- The first error of each listener of a client is reported to `on_event`, or
--- on stderr where that fails.
--- @module starvideos.base.listener
+-- The caller's own functions: `on_event`, `on_progress` and the like. What one of them
+-- raises does not end the call, whose result may have been bought. The first error of
+-- each listener of a client is reported to `on_event`, or on stderr where that fails.
 
 local core = require "starvideos.core"
 local errors = require "starvideos.errors"
@@ -15,11 +13,8 @@ local _M = {}
 local names = { "on_progress", "on_task", "on_download", "on_done",
   "on_begin" }
 
---- Whether a listener raised because of Ctrl-C: it may come while the listener
--- runs, or during a call that the listener makes.
--- @tparam table context of the client
--- @param raised
--- @treturn boolean
+-- Whether a listener raised because of Ctrl-C: it may come while the listener runs, or
+-- during a call that the listener makes. `context`: of the client.
 function _M.is_interrupt(context, raised)
   local runtime = context.runtime
   return runtime.is_interrupt ~= nil and (runtime.is_interrupt(raised)
@@ -60,12 +55,8 @@ local function report(context, name, raised)
   end
 end
 
---- Call a listener.
--- @tparam table context of the client
--- @tparam string name of the listener
--- @tparam ?function listener
--- @param ... its arguments
--- @raise Ctrl-C, and nothing else
+-- Call a listener. `context`: of the client. `name`: of the listener. Raises Ctrl-C,
+-- and nothing else.
 function _M.tell(context, name, listener, ...)
   if not listener then
     return
@@ -86,12 +77,9 @@ local function name_order(context, event)
   end
 end
 
---- Tell `on_event` what happened.
--- @tparam table context of the client
--- @tparam table event made for this: `name`, and what `starvideos.events` says
---   belongs to it; `at` where that is not now. Its texts are shown without the
---   key
--- @raise Ctrl-C, and nothing else
+-- Tell `on_event` what happened. `context`: of the client. `event`: made for this:
+-- `name`, and what `starvideos.events` says belongs to it; `at` where that is not now.
+-- Its texts are shown without the key. Raises Ctrl-C, and nothing else.
 function _M.event(context, event)
   if context.on_event then
     event.at = event.at or context.wall_clock()
@@ -100,10 +88,8 @@ function _M.event(context, event)
   end
 end
 
---- The options of a call, with listeners that raise nothing but Ctrl-C.
--- @tparam table context of the client
--- @tparam table options of a call; left as they are
--- @treturn table options
+-- The options of a call, with listeners that raise nothing but Ctrl-C. `context`: of
+-- the client. `options`: of a call; left as they are.
 function _M.guarded(context, options)
   local copy = {}
   if next(options) == nil then

@@ -1,9 +1,8 @@
---- Names of files, by the rules of the system they are for.
+-- Names of files, by the rules of the system they are for.
 --
 -- On Windows a backslash separates parts as a slash does, a path may begin with a
 -- drive, and some names are no files. What is kept, and what names an order, has
 -- slashes there too, so that one file has one name.
--- @module starvideos.base.path
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
@@ -18,10 +17,8 @@ for number = 1, 9 do
   devices["com" .. number], devices["lpt" .. number] = true, true
 end
 
---- A path with slashes, its drive as a capital letter.
--- @tparam string path
--- @tparam[opt] string system "posix" or "windows"; default: this one
--- @treturn string
+-- A path with slashes, its drive as a capital letter. `system`: "posix" or "windows";
+-- default: this one.
 function _M.unified(path, system)
   if (system or here) ~= "windows" then
     return path
@@ -29,10 +26,7 @@ function _M.unified(path, system)
   return (path:gsub("\\", "/"):gsub("^%a:", c_locale.upper))
 end
 
---- Whether a path says for itself where it leads: from a root, or on a drive.
--- @tparam string path
--- @tparam[opt] string system
--- @treturn boolean
+-- Whether a path says for itself where it leads: from a root, or on a drive.
 function _M.is_absolute(path, system)
   if (system or here) == "windows" then
     return path:find "^[/\\]" ~= nil or path:find "^%a:" ~= nil
@@ -40,17 +34,13 @@ function _M.is_absolute(path, system)
   return path:sub(1, 1) == "/"
 end
 
---- Whether a path that is kept leads from a root, on whichever system that is.
--- @tparam string path
--- @treturn boolean
+-- Whether a path that is kept leads from a root, on whichever system that is.
 function _M.is_rooted(path)
   return path:find "^/" ~= nil or path:find "^%a:/" ~= nil
 end
 
---- What an absolute path begins with, before its first part.
--- @tparam string path unified
--- @tparam[opt] string system
--- @treturn string such as "/", "C:/" or "//"
+-- What an absolute path begins with, before its first part. Returns such as "/", "C:/"
+-- or "//".
 function _M.root(path, system)
   if (system or here) == "windows" then
     return path:match "^%a:/" or path:match "^//" or path:match "^/" or ""
@@ -58,27 +48,19 @@ function _M.root(path, system)
   return path:match "^/" or ""
 end
 
---- The folder of a file.
--- @tparam string path
--- @tparam[opt] string system
--- @treturn ?string nil where the path names none
+-- The folder of a file. Returns nil where the path names none.
 function _M.folder(path, system)
   return _M.unified(path, system):match "^(.+)/[^/]*$"
 end
 
---- Whether a name means a device.
--- @tparam string name of a file, without its folder
--- @tparam[opt] string system
--- @treturn boolean
+-- Whether a name means a device. `name`: of a file, without its folder.
 function _M.is_device(name, system)
   return (system or here) == "windows"
     and devices[c_locale.lower(name):match "^[^.]*":gsub("%s+$", "")] == true
 end
 
---- Why a file cannot have a name.
--- @tparam string name without its folder
--- @tparam[opt] string system
--- @treturn ?string the end of a sentence
+-- Why a file cannot have a name. `name`: without its folder. Returns the end of a
+-- sentence.
 function _M.fault(name, system)
   if (system or here) ~= "windows" then
     return nil

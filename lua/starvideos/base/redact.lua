@@ -1,7 +1,6 @@
---- Keeps secrets out of all that people and logs can see: the API key, and
--- what may be secret in a URL, which is its user, its password and all that
--- follows its path. The path itself is shown.
--- @module starvideos.base.redact
+-- Keeps secrets out of all that people and logs can see: the API key, and what may be
+-- secret in a URL, which is its user, its password and all that follows its path. The
+-- path itself is shown.
 
 local _M = {}
 
@@ -121,21 +120,16 @@ local function has_slash(text)
   return text:find("/", 1, true) or text:find("\\", 1, true)
 end
 
---- Take what may be secret out of every URL in a text: user and password,
--- query, fragment, and what follows a semicolon. A URL ends at a space.
--- @tparam string text
--- @tparam[opt] function digest gets a secret and returns letters and digits by
---   which to tell it from others; by default all look the same
--- @treturn string
+-- Take what may be secret out of every URL in a text: user and password, query,
+-- fragment, and what follows a semicolon. A URL ends at a space. `digest`: gets a
+-- secret and returns letters and digits by which to tell it from others; by default all
+-- look the same.
 function _M.urls(text, digest)
   return has_slash(text) and hide_all(text, nil, digest, in_text) or text
 end
 
---- The same for a text that is one URL, whatever characters are in it, and even
--- if its scheme is missing.
--- @tparam string text
--- @tparam[opt] function digest
--- @treturn string
+-- The same for a text that is one URL, whatever characters are in it, and even if its
+-- scheme is missing.
 function _M.url(text, digest)
   if not has_slash(text) and not text:find("@", 1, true) then
     return text
@@ -147,11 +141,8 @@ function _M.url(text, digest)
   return hide_all(text, begun, digest, begun and alone or in_text)
 end
 
---- The address of a server as a person typed it, right or wrong, without
--- anything that may be a password.
--- @tparam string text
--- @tparam[opt=false] boolean with_user keep the name of the user
--- @treturn string
+-- The address of a server as a person typed it, right or wrong, without anything that
+-- may be a password. `with_user`: keep the name of the user (default false).
 function _M.address(text, with_user)
   local scheme, rest = text:match("^(%s*" .. SCHEME .. ")(.*)$")
   local address, beyond = (rest or text):match "^([^?#;]*)(.*)$"
@@ -176,11 +167,8 @@ local function without_login(word)
   return before and before .. "[redacted]@" .. rest
 end
 
---- The same for a text that may quote an address that was mistyped, or is of
--- another kind: also what stands before an @ behind a colon, and the value of
--- `password=`.
--- @tparam string text
--- @treturn string
+-- The same for a text that may quote an address that was mistyped, or is of another
+-- kind: also what stands before an @ behind a colon, and the value of `password=`.
 function _M.text(text)
   text = _M.urls(text)
   if text:find("@", 1, true) then
@@ -203,11 +191,8 @@ local function parts_of(url)
   return parts
 end
 
---- Take the secret parts of a URL out of a text: a page or a library may have
--- quoted them.
--- @tparam string text
--- @tparam string url
--- @treturn string
+-- Take the secret parts of a URL out of a text: a page or a library may have quoted
+-- them.
 function _M.parts(text, url)
   for _, part in ipairs(parts_of(url)) do
     local decoded = part:gsub("%%(%x%x)", function(hex)
@@ -251,10 +236,9 @@ local function tree(value, left)
   return copy
 end
 
---- Take what may be secret out of all URLs in a table of plain values. A text of more
--- than 16 KiB that has one is taken out whole.
--- @param value
--- @return the value itself where there is nothing to take out, else a copy
+-- Take what may be secret out of all URLs in a table of plain values. A text of more
+-- than 16 KiB that has one is taken out whole. Returns the value itself where there is
+-- nothing to take out, else a copy.
 function _M.tree(value)
   return tree(value, { bytes = MOST_BYTES })
 end
@@ -279,10 +263,7 @@ local function beginning_of(key)
   return last_beginning
 end
 
---- Replace an API key wherever it stands in a text, however JSON escapes it.
--- @tparam ?string text
--- @tparam ?string key
--- @treturn ?string
+-- Replace an API key wherever it stands in a text, however JSON escapes it.
 function _M.key(text, key)
   if not text or not key or #key < SHORTEST_SECRET then
     return text

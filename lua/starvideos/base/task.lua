@@ -1,5 +1,4 @@
---- A task as the API answers it, brought to one form.
--- @module starvideos.base.task
+-- A task as the API answers it, brought to one form.
 
 local c_locale = require "starvideos.base.c_locale"
 local http = require "starvideos.base.http"
@@ -67,10 +66,9 @@ end
 
 local terminal = { completed = true, failed = true, cancelled = true }
 
---- The status of a task: one of the five words of the documents. An
--- unrecognised status is passed through.
--- @param word what the answer has under `status`
--- @treturn ?string nil where there is no status
+-- The status of a task: one of the five words of the documents. An unrecognised status
+-- is passed through. `word`: what the answer has under `status`. Returns nil where
+-- there is no status.
 function _M.status(word)
   if word ~= nil and status_of[word] then
     return status_of[word]
@@ -82,26 +80,20 @@ function _M.status(word)
   return status_of[plain] or word
 end
 
---- Whether a task has ended.
--- @tparam table task
--- @treturn boolean
+-- Whether a task has ended.
 function _M.is_terminal(task)
   return terminal[task.status] == true
 end
 
---- When a task was created.
--- @tparam table known the task, or its order: that may have been recorded long
---   before it was sent
--- @treturn ?number Unix seconds, nil where it does not tell
+-- When a task was created. `known`: the task, or its order: that may have been recorded
+-- long before it was sent. Returns Unix seconds, nil where it does not tell.
 function _M.created_at(known)
   return c_locale.tonumber(known.created) or c_locale.tonumber(known.accepted_at)
     or c_locale.tonumber(known.created_at)
 end
 
---- How long a task has existed.
--- @tparam ?table known as of `created_at`
--- @tparam number now Unix seconds
--- @treturn number seconds; 0 where nothing tells: it may be a second old
+-- How long a task has existed. `known`: as of `created_at`. Returns seconds; 0 where
+-- nothing tells: it may be a second old.
 function _M.age(known, now)
   local created = known and _M.created_at(known)
   return created and math.max(0, now - created) or 0
@@ -141,9 +133,8 @@ local function id_of(value)
     and not text:find("\239\191\189", 1, true) and text or nil
 end
 
---- The id that an answer gives a task.
--- @tparam table fields the object that holds the task's fields
--- @treturn ?string
+-- The id that an answer gives a task. `fields`: the object that holds the task's
+-- fields.
 function _M.named(fields)
   return id_of(fields.id) or id_of(fields.projectId)
 end
@@ -163,10 +154,8 @@ local function progress_of(value)
   return number and math.max(0, math.min(100, number))
 end
 
---- The reason that a failed answer gives: a text, or an object that has one.
--- @param value what stands under `error`
--- @treturn ?string message
--- @treturn ?string code
+-- The reason that a failed answer gives: a text, or an object that has one. `value`:
+-- what stands under `error`.
 function _M.reason(value)
   if not value then
     return nil
@@ -177,11 +166,9 @@ function _M.reason(value)
   return text_of(value), nil
 end
 
---- Make a task of a decoded answer.
--- @tparam table fields the object that holds the task's fields
--- @tparam table raw the whole decoded answer
--- @tparam[opt] string id that it has whatever the answer says
--- @treturn table task; fields the answer lacks are nil
+-- Make a task of a decoded answer. `fields`: the object that holds the task's fields.
+-- `raw`: the whole decoded answer. `id`: that it has whatever the answer says. Returns
+-- task; fields the answer lacks are nil.
 function _M.new(fields, raw, id)
   local status = _M.status(fields.status)
   local task = {

@@ -1,6 +1,5 @@
---- Texts of others: as every database accepts them, valid UTF-8 without a NUL,
--- and as a terminal, a log or JSON can have them.
--- @module starvideos.base.utf8
+-- Texts of others: as every database accepts them, valid UTF-8 without a NUL, and as a
+-- terminal, a log or JSON can have them.
 
 local _M = {}
 
@@ -28,10 +27,8 @@ local function is_valid(text)
   return false
 end
 
---- The length of a character beyond ASCII.
--- @tparam string text
--- @tparam number at its first byte
--- @treturn ?number bytes; nil where it is not valid UTF-8
+-- The length of a character beyond ASCII. `at`: its first byte. Returns bytes; nil
+-- where it is not valid UTF-8.
 function _M.length_at(text, at)
   for _, character in ipairs(characters) do
     local _, last = text:find(character, at)
@@ -76,17 +73,13 @@ local function is_plain(text)
   return not text:find "[^\1-\127]"
 end
 
---- Whether a text is valid UTF-8 without a NUL.
--- @tparam string text
--- @treturn boolean
+-- Whether a text is valid UTF-8 without a NUL.
 function _M.is_valid(text)
   return is_plain(text) or is_valid(text)
 end
 
---- A text with `\xHH` in place of each byte that is not valid UTF-8; two texts
--- that differ still do.
--- @param text a string; another value is returned as it is
--- @return text
+-- A text with `\xHH` in place of each byte that is not valid UTF-8; two texts that
+-- differ still do. `text`: a string; another value is returned as it is.
 function _M.valid(text)
   if type(text) ~= "string" or _M.is_valid(text) then
     return text
@@ -94,18 +87,14 @@ function _M.valid(text)
   return without_invalid(text, escape)
 end
 
---- A text with U+FFFD in place of each NUL and each byte that is not valid UTF-8.
--- @tparam string text
--- @treturn string
+-- A text with U+FFFD in place of each NUL and each byte that is not valid UTF-8.
 function _M.repaired(text)
   return _M.is_valid(text) and text or without_invalid(text, replace)
 end
 
 local leads = { 0, 192, 224, 240 }
 
---- The code of a character.
--- @tparam string character valid UTF-8
--- @treturn number
+-- The code of a character.
 function _M.code(character)
   local code = character:byte() - leads[#character]
   for index = 2, #character do
@@ -114,10 +103,8 @@ function _M.code(character)
   return code
 end
 
---- Whether a character controls a terminal, turns the direction of a line, or is
--- not seen and joins nothing.
--- @tparam number code
--- @treturn boolean
+-- Whether a character controls a terminal, turns the direction of a line, or is not
+-- seen and joins nothing.
 function _M.is_control(code)
   return code < 0x20 or code >= 0x7F and code < 0xA0
     or code == 0x61C or code == 0x200B or code >= 0x200E and code <= 0x200F
@@ -134,12 +121,10 @@ local function number_of(character)
   return _M.is_control(code) and ("\\u%04x"):format(code) or nil
 end
 
---- A text that does nothing but stand there, on a terminal or in a log: control
--- characters, those that turn the direction, and those that are not seen as
--- `\u001b`, bytes that are not UTF-8 as U+FFFD. JSON stays JSON of the same value.
--- @tparam string text
--- @tparam[opt=false] boolean in_lines leave the ends of lines, and tabs
--- @treturn string
+-- A text that does nothing but stand there, on a terminal or in a log: control
+-- characters, those that turn the direction, and those that are not seen as `\u001b`,
+-- bytes that are not UTF-8 as U+FFFD. JSON stays JSON of the same value. `in_lines`:
+-- leave the ends of lines, and tabs (default false).
 function _M.shown(text, in_lines)
   local controls = in_lines and "[%z\1-\8\11-\31\127]" or "[%z\1-\31\127]"
   text = text:find(controls) and text:gsub(controls, number_of) or text

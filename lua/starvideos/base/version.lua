@@ -1,4 +1,3 @@
---- The version of this library.
--- @module starvideos.base.version
+-- The version of this library.
 
 return "1.0.0"

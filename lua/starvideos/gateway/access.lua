@@ -1,11 +1,10 @@
---- Whether a request may come in, and whose it is; told from its head, before
--- its body is read.
+-- Whether a request may come in, and whose it is; told from its head, before its body
+-- is read.
 --
--- A browser sends what any page asks of it, and a name of the page's own can lead
--- to this machine. So a request must be for a host that the gateway was started
--- for, and from a page of the gateway's own, from one that a caller allows, or
--- from no page at all.
--- @module starvideos.gateway.access
+-- A browser sends what any page asks of it, and a name of the page's own can lead to
+-- this machine. So a request must be for a host that the gateway was started for, and
+-- from a page of the gateway's own, from one that a caller allows, or from no page at
+-- all.
 
 local body = require "starvideos.gateway.body"
 local c_locale = require "starvideos.base.c_locale"
@@ -24,9 +23,8 @@ _M.CHALLENGE = 'Bearer realm="starvideos"'
 
 local TOKEN_BYTES = 256
 
---- How many wrong tokens of one address are answered, in how many seconds; more
--- get HTTP 429. A right token is let in all the same.
--- @table policy
+-- How many wrong tokens of one address are answered, in how many seconds; more get HTTP
+-- 429. A right token is let in all the same.
 _M.policy = {
   failures = 10, window = 60,
   under_way = 64, -- requests of a caller, in all nginx workers
@@ -46,9 +44,7 @@ end
 -- Where a proxy on this machine passes requests on, all the world is on it.
 local FORWARDED = { "Forwarded", "X-Forwarded-For", "X-Real-IP", "Via" }
 
---- Whether a request comes from this machine, and not through a proxy on it.
--- @tparam table request
--- @treturn boolean
+-- Whether a request comes from this machine, and not through a proxy on it.
 function _M.is_of_this_machine(request)
   for _, name in ipairs(FORWARDED) do
     if request.header(name) then
@@ -71,10 +67,7 @@ local function foreign_origin(app, request)
   end
 end
 
---- Whether another site's page sends a request.
--- @tparam table app
--- @tparam table request
--- @treturn boolean
+-- Whether another site's page sends a request.
 function _M.is_foreign(app, request)
   return foreign_origin(app, request) ~= nil
 end
@@ -106,11 +99,7 @@ local function is_own_host(host, names)
   return false
 end
 
---- Whether a request may come in at all; before its body is read.
--- @tparam table app
--- @tparam table request
--- @treturn ?boolean true
--- @treturn ?table refusal
+-- Whether a request may come in at all; before its body is read.
 function _M.check(app, request)
   if not is_own_host(request.host, app.settings.hosts) then
     return refused("host_not_allowed", "this gateway is not for the host that"
@@ -140,21 +129,15 @@ local function secure_host(app, request)
   return address:match "^https://(.*)$"
 end
 
---- Whether a caller comes by HTTPS.
--- @tparam table app
--- @tparam table request
--- @treturn boolean
--- @treturn ?boolean whether by a public name, whose other ports are HTTPS, too
+-- Whether a caller comes by HTTPS. Returns whether by a public name, whose other ports
+-- are HTTPS, too.
 function _M.is_secure(app, request)
   local host = secure_host(app, request)
   return host ~= nil, host and not host:find "^localhost:?%d*$"
     and not host:find "^127%." and not host:find "^%["
 end
 
---- The cookie's name for a request.
--- @tparam table app
--- @tparam table request
--- @treturn string
+-- The cookie's name for a request.
 function _M.cookie_name(app, request)
   return ((_M.is_secure(app, request)) and "__Host-" or "") .. _M.COOKIE
 end
@@ -173,14 +156,9 @@ local function ledger_of(app)
   return contexts.of(app.client()).ledger
 end
 
---- Begin a session of a caller: the ledger has its digest, so that all gateways on
--- that know it, and also when it has ended.
--- @tparam table app
--- @tparam string token a right one
--- @tparam number seconds
--- @treturn ?string what the cookie has: the beginning of the token's digest, and a
---   word that nobody can guess
--- @treturn ?table refusal
+-- Begin a session of a caller: the ledger has its digest, so that all gateways on that
+-- know it, and also when it has ended. `token`: a right one. Returns what the cookie
+-- has: the beginning of the token's digest, and a word that nobody can guess.
 function _M.begin_session(app, token, seconds)
   local holder = curl.sha256(token):sub(1, 16)
   local text = holder .. "." .. callers.new_token()
@@ -192,12 +170,8 @@ local function session_key(text)
   return "session " .. curl.sha256(text)
 end
 
---- The caller of the session that a request's cookie has. It has none where the
--- ledger does not answer: somebody may have signed out.
--- @tparam table app
--- @tparam table request
--- @treturn ?table caller
--- @treturn ?table refusal
+-- The caller of the session that a request's cookie has. It has none where the ledger
+-- does not answer: somebody may have signed out.
 function _M.of_session(app, request)
   local text = cookie_of(app, request) or ""
   local prefix = text:match "^(%x+)%.%x+$"
@@ -219,10 +193,7 @@ function _M.of_session(app, request)
   return goes_on and caller or nil
 end
 
---- End the session that a request's cookie has, if it has one.
--- @tparam table app
--- @tparam table request
--- @treturn ?table refusal
+-- End the session that a request's cookie has, if it has one.
 function _M.end_session(app, request)
   local caller, refusal = _M.of_session(app, request)
   if not caller then
@@ -236,9 +207,7 @@ function _M.end_session(app, request)
   app.shared:set(session_key(text), false, _M.policy.session)
 end
 
---- A token as it may be sent.
--- @tparam any token
--- @treturn ?string token; nil for what is none
+-- A token as it may be sent. Returns token; nil for what is none.
 function _M.token(token)
   if type(token) == "string" and #token <= TOKEN_BYTES
     and token:find "^[%w._~+/-]+=*$" then
@@ -260,10 +229,7 @@ local function sent_token(app, request, is_foreign)
   end
 end
 
---- Count a wrong token.
--- @tparam table app
--- @tparam table request
--- @treturn ?table refusal; nil while the address may try again
+-- Count a wrong token. Returns refusal; nil while the address may try again.
 function _M.wrong_token(app, request)
   -- Addresses share 4096 counts, so that many of them do not fill the memory.
   local key = "wrong " .. curl.sha256(request.remote or ""):sub(1, 3)
@@ -288,11 +254,7 @@ local function unknown_caller(app, request, was_sent)
       .. (was_sent and ', error="invalid_token"' or "") } }
 end
 
---- Who asks.
--- @tparam table app
--- @tparam table request that `check` let in
--- @treturn ?table caller `name`, `limits`, `origins`
--- @treturn ?table refusal
+-- Who asks. `request`: that `check` let in. Returns caller `name`, `limits`, `origins`.
 function _M.caller(app, request)
   if not app.callers then
     return LOCAL
@@ -328,10 +290,9 @@ local function tell(app, name)
   app.shared:set(key_of(place, name), under_way[name] or 0, kept)
 end
 
---- Say that what this nginx worker has under way still is; to be called about
--- every second. Those of a killed one end with its place.
--- @tparam table app
--- @tparam ?boolean is_last whether nginx ends this worker: it ticks no more
+-- Say that what this nginx worker has under way still is; to be called about every
+-- second. Those of a killed one end with its place. `is_last`: whether nginx ends this
+-- worker: it ticks no more.
 function _M.tick(app, is_last)
   local shared, is_taken = app.shared, place ~= nil
   kept = is_last and _M.policy.ending or _M.policy.counted
@@ -350,11 +311,9 @@ function _M.tick(app, is_last)
   end
 end
 
---- Count what a caller has under way, in all nginx workers.
--- @tparam table app
--- @tparam string name of the caller; before it, and a blank, what else than requests
--- @tparam number by 1 where one begins, -1 where one ends, or 0
--- @treturn number how many there are then
+-- Count what a caller has under way, in all nginx workers. `name`: of the caller;
+-- before it, and a blank, what else than requests. `by`: 1 where one begins, -1 where
+-- one ends, or 0. Returns how many there are then.
 function _M.count(app, name, by)
   local count = (under_way[name] or 0) + by
   under_way[name] = count > 0 and count or nil
@@ -368,10 +327,7 @@ function _M.count(app, name, by)
   return count
 end
 
---- Begin a request of a caller, whose end must be counted, also of a refused one.
--- @tparam table app
--- @tparam table caller
--- @treturn ?table refusal
+-- Begin a request of a caller, whose end must be counted, also of a refused one.
 function _M.begin(app, caller)
   return _M.count(app, caller.name, 1) > _M.policy.under_way and requests.refusal {
     status = 429, code = "rate_limit_exceeded", retry_after = 1, message = ("%d of"
@@ -383,10 +339,8 @@ end
 local EXPOSED = "Accept-Ranges, Allow, Content-Length, Content-Range, ETag,"
   .. " Location, Retry-After, WWW-Authenticate, X-Request-Id, X-Should-Retry"
 
---- The headers by which a browser shows an answer to a page of an allowed origin.
--- @tparam table app
--- @tparam table request
--- @treturn table headers by name; empty for all other requests
+-- The headers by which a browser shows an answer to a page of an allowed origin.
+-- Returns headers by name; empty for all other requests.
 function _M.headers(app, request)
   local origin = foreign_origin(app, request)
   if not origin or not app.callers or not app.callers:allow(origin) then
@@ -396,10 +350,9 @@ function _M.headers(app, request)
     ["Access-Control-Expose-Headers"] = EXPOSED }
 end
 
---- The answer to a browser that asks on behalf of a page what it may send. The
--- star stands for every header but Authorization.
--- @tparam table request that `check` let in
--- @treturn ?table headers by name; nil where it does not ask that
+-- The answer to a browser that asks on behalf of a page what it may send. The star
+-- stands for every header but Authorization. `request`: that `check` let in. Returns
+-- headers by name; nil where it does not ask that.
 function _M.preflight(request)
   if request.method == "OPTIONS"
     and request.header "Access-Control-Request-Method" then
@@ -422,12 +375,7 @@ local function cookie(app, request, value, seconds)
     _M.is_secure(app, request) and "; Secure" or "")
 end
 
---- Sign in: `{"token": "…"}` gives the cookie.
--- @tparam table app
--- @tparam table request
--- @treturn ?number status
--- @treturn table `caller`, its name; or a refusal
--- @treturn ?table headers
+-- Sign in: `{"token": "…"}` gives the cookie. Returns `caller`, its name; or a refusal.
 function _M.sign_in(app, request)
   if not app.callers then
     return 200, { caller = "local" }
@@ -459,13 +407,8 @@ function _M.sign_in(app, request)
     { ["Set-Cookie"] = cookie(app, request, value, SESSION) }
 end
 
---- Sign out: the session ends here at once, and a few seconds later at other gateways
--- on the same ledger.
--- @tparam table app
--- @tparam table request
--- @treturn ?number status
--- @treturn table empty; or a refusal: the session goes on
--- @treturn ?table headers
+-- Sign out: the session ends here at once, and a few seconds later at other gateways on
+-- the same ledger. Returns empty; or a refusal: the session goes on.
 function _M.sign_out(app, request)
   local refusal = app.callers and not _M.is_foreign(app, request)
     and _M.end_session(app, request)

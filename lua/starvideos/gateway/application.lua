@@ -1,4 +1,4 @@
---- What the handlers of a gateway share: its settings, callers and clients. Made
+-- What the handlers of a gateway share: its settings, callers and clients. Made
 -- before nginx starts its workers, and again at a reload.
 --
 -- * `folder`: where everything lies; `settings`: see `read_settings`
@@ -13,7 +13,6 @@
 -- * `generation`: of the start or reload that made it; `control`: of the worker in
 --   this nginx worker, see `client:work`
 -- * `client(name)`: the client whose account is a caller, nil: of no account
--- @module starvideos.gateway.application
 
 local callers = require "starvideos.gateway.callers"
 local core = require "starvideos.core"
@@ -73,7 +72,7 @@ local function fault_in(settings)
   end
 end
 
---- Read what a gateway was started with: settings.json, which the command `gateway`
+-- Read what a gateway was started with: settings.json, which the command `gateway`
 -- writes. Paths are absolute, times in seconds, sizes in bytes.
 --
 -- * `base_url`, `edition`, `insecure_http`, `private_links`, `max_video`, `max_answer`,
@@ -87,9 +86,7 @@ end
 -- * `interval`: between two polls of a task, nil: the library's
 -- * `folder`: of the videos, the secret and nginx's own files; nil: that of
 --   settings.json
--- @tparam string folder of settings.json
--- @treturn ?table settings, with `folder` always
--- @treturn ?string what is wrong
+-- Returns settings, with `folder` always, and what is wrong.
 function _M.read_settings(folder)
   local name = folder .. "/settings.json"
   local file, why = io.open(name, "rb")
@@ -173,10 +170,7 @@ local function read_files(app)
   return not why and app or nil, why
 end
 
---- Read what is in a gateway's folder.
--- @tparam string folder
--- @treturn ?table app
--- @treturn ?string what is wrong
+-- Read what is in a gateway's folder. Returns what is wrong.
 function _M.new(folder)
   local wanted, why = _M.read_settings(folder)
   local fine = wanted

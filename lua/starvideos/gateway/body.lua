@@ -1,9 +1,8 @@
---- The fields of a request's body: a JSON object or a form, read alike. What
--- announces itself as anything else is not looked at. Of a form (RFC 7578, RFC 2046) what
+-- The fields of a request's body: a JSON object or a form, read alike. What announces
+-- itself as anything else is not looked at. Of a form (RFC 7578, RFC 2046) what
 -- leniency could turn half a request into an order of is refused: lines end with CRLF,
 -- and the last boundary must be there, with nothing but blanks after it. Each byte is
 -- looked at a bounded number of times.
--- @module starvideos.gateway.body
 
 local c_locale = require "starvideos.base.c_locale"
 local json = require "starvideos.base.json"
@@ -62,10 +61,7 @@ local function split(text)
   return value and c_locale.lower(value), parameters
 end
 
---- The boundary that a Content-Type names.
--- @tparam string content_type
--- @treturn ?string
--- @treturn ?string why there is none
+-- The boundary that a Content-Type names. Returns why there is none.
 function _M.boundary(content_type)
   local _, parameters = split(content_type)
   local boundary = parameters and parameters.boundary
@@ -145,12 +141,9 @@ local function read_part(body, at, delimiter)
   return part, next_at, is_last
 end
 
---- Take a body apart.
--- @tparam string body
--- @tparam string boundary as of @{boundary}
--- @treturn ?table list of parts, in their order: `name`, `value`, and `filename`
---   where the part is an uploaded file
--- @treturn ?string why it is none, for the caller to read
+-- Take a body apart. `boundary`: as of `boundary`. Returns list of parts, in their
+-- order: `name`, `value`, and `filename` where the part is an uploaded file, and why it
+-- is none, for the caller to read.
 function _M.parts(body, boundary)
   local delimiter = "\r\n--" .. boundary
   -- The first delimiter needs no line before it.
@@ -286,12 +279,8 @@ local readers = { ["application/json"] = read_json,
 
 local charsets = { ["utf-8"] = true, utf8 = true, ["us-ascii"] = true }
 
---- Read fields.
--- @tparam ?string content_type the header
--- @tparam string text the body
--- @treturn ?table fields; those of a form are texts, lists of texts, and tables
---   of texts
--- @treturn ?table refusal
+-- Read fields. Returns fields; those of a form are texts, lists of texts, and tables of
+-- texts.
 function _M.parse(content_type, text)
   local kind = c_locale.lower(content_type or ""):match "^%s*([^;%s]*)"
   local charset = c_locale.lower(content_type or ""):match ';%s*charset="?([^";%s]*)'
@@ -312,10 +301,7 @@ function _M.parse(content_type, text)
   return check(fields)
 end
 
---- Read the fields of a request.
--- @tparam table request
--- @treturn ?table fields, see @{parse}
--- @treturn ?table refusal
+-- Read the fields of a request. Returns fields, see `parse`.
 function _M.read(request)
   local encoding = request.header "Content-Encoding" or "identity"
   if c_locale.lower(encoding) ~= "identity" then

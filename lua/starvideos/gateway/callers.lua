@@ -1,4 +1,4 @@
---- Who may use a gateway, and how much: a JSON file of the operator's.
+-- Who may use a gateway, and how much: a JSON file of the operator's.
 --
 --     { "callers": [ {
 --       "name": "ann",
@@ -12,7 +12,6 @@
 -- so that a new token and the old one are valid together for a while. `limits` and
 -- `origins` may be left out: what is not there has no limit, and pages of other
 -- origins are refused.
--- @module starvideos.gateway.callers
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
@@ -252,12 +251,10 @@ local function gateway_callers(list)
   return self
 end
 
---- Read a file of callers.
--- @tparam string text of the file
--- @treturn ?table callers: `list`, whose items have `name`, `limits` (`open`,
---   `orders_per_minute`, `spend` in millionths, `per`: each nil where there is no
---   limit) and `origins` (a list)
--- @treturn ?string every fault, one a line, with its place
+-- Read a file of callers. `text`: of the file. Returns callers: `list`, whose items
+-- have `name`, `limits` (`open`, `orders_per_minute`, `spend` in millionths, `per`:
+-- each nil where there is no limit) and `origins` (a list), and every fault, one a
+-- line, with its place.
 function _M.parse(text)
   local given, syntax = json.decode(text)
   if given == nil and syntax then
@@ -278,9 +275,8 @@ function _M.parse(text)
   return gateway_callers(result.callers)
 end
 
---- Find the caller that a token is of. It takes as long for every token.
--- @tparam string token
--- @treturn ?table caller; nil where it is nobody's
+-- Find the caller that a token is of. It takes as long for every token. Returns caller;
+-- nil where it is nobody's.
 function Callers:find(token)
   local text, found = curl.sha256(token), nil
   for _, known in ipairs(self.digests) do
@@ -291,10 +287,9 @@ function Callers:find(token)
   return found
 end
 
---- Find the caller of a token by the beginning of the token's SHA-256.
--- @tparam string prefix 16 hex digits
--- @treturn ?table caller; nil where no caller has that token any more
--- @treturn ?string the whole digest
+-- Find the caller of a token by the beginning of the token's SHA-256. `prefix`: 16 hex
+-- digits. Returns caller; nil where no caller has that token any more, and the whole
+-- digest.
 function Callers:named(prefix)
   for _, known in ipairs(self.digests) do
     if known.text:sub(1, 16) == prefix then
@@ -303,9 +298,8 @@ function Callers:named(prefix)
   end
 end
 
---- Whether any caller's pages may come from an origin.
--- @tparam string origin_text as a browser sends it
--- @treturn boolean
+-- Whether any caller's pages may come from an origin. `origin_text`: as a browser sends
+-- it.
 function Callers:allow(origin_text)
   for _, caller in ipairs(self.list) do
     if _M.allows(caller, origin_text) then
@@ -315,10 +309,8 @@ function Callers:allow(origin_text)
   return false
 end
 
---- Whether a caller's pages may come from an origin.
--- @tparam table caller
--- @tparam string origin_text as a browser sends it
--- @treturn boolean
+-- Whether a caller's pages may come from an origin. `origin_text`: as a browser sends
+-- it.
 function _M.allows(caller, origin_text)
   for _, allowed in ipairs(caller.origins) do
     if allowed == origin_text then
@@ -328,8 +320,7 @@ function _M.allows(caller, origin_text)
   return false
 end
 
---- Whether any caller has a cap on what is spent, which needs prices.
--- @treturn boolean
+-- Whether any caller has a cap on what is spent, which needs prices.
 function Callers:need_prices()
   for _, caller in ipairs(self.list) do
     if caller.limits.spend then
@@ -366,12 +357,8 @@ local function changes_of(caller, list)
   return changes
 end
 
---- See that the ledger has the caps of a caller. Once it has them, it is not
--- asked again before the file is read again.
--- @tparam table app
--- @tparam table caller
--- @treturn ?boolean true
--- @treturn ?table err of the ledger
+-- See that the ledger has the caps of a caller. Once it has them, it is not asked again
+-- before the file is read again. Returns err of the ledger.
 function _M.hold_cap(app, caller)
   if held[caller] or not app.callers then
     return true
@@ -393,19 +380,15 @@ end
 
 local BYTES = 32
 
---- A word that nobody can guess.
--- @treturn string 64 hex digits
+-- A word that nobody can guess. Returns 64 hex digits.
 function _M.new_token()
   return (assert(core.random_bytes(BYTES)):gsub(".", function(byte)
     return ("%02x"):format(byte:byte())
   end))
 end
 
---- The word by which a gateway signs its links; made where it is not there, and then the
--- same for ever: a link outlives a restart.
--- @tparam string folder
--- @treturn ?string 64 hex digits
--- @treturn ?string what is wrong
+-- The word by which a gateway signs its links; made where it is not there, and then the
+-- same for ever: a link outlives a restart. Returns 64 hex digits, and what is wrong.
 function _M.secret_of(folder)
   local path = folder .. "/secret"
   local file, why = io.open(path, "rb")

@@ -1,7 +1,6 @@
---- The texts of a gateway's configuration of nginx: gateway.conf is what stands in
--- the block `http` of any nginx.conf, and nginx.conf an nginx around it; where nginx,
--- which runs LuaJIT, finds this library; and a unit of systemd for it.
--- @module starvideos.gateway.configuration
+-- The texts of a gateway's configuration of nginx: gateway.conf is what stands in the
+-- block `http` of any nginx.conf, and nginx.conf an nginx around it; where nginx, which
+-- runs LuaJIT, finds this library; and a unit of systemd for it.
 
 local core = require "starvideos.core"
 local file = require "starvideos.nginx.file"
@@ -15,14 +14,12 @@ local TEMPLATES = { ["gateway.conf"] = file.beside "gateway.conf",
 --- Descriptors of each worker.
 _M.OPEN_FILES = 8192
 
---- Write them.
--- @tparam table server `folder` (its files), `settings` (the folder of
---   settings.json; nil: the same), `listen` (address and port), `tls` (`cert` and
---   `key`, paths; nil: none), `trusted_proxies` (addresses and CIDRs; nil: none),
---   `lua_path` and `c_path` (of Lua's modules), `modules` (files to load), `workers`,
---   `user` and `group` (of the workers; nil: those of nginx), `open_files` (nil: as
---   many as it may)
--- @treturn table texts by the names of files; they lie in one folder
+-- Write them. `server`: `folder` (its files), `settings` (the folder of settings.json;
+-- nil: the same), `listen` (address and port), `tls` (`cert` and `key`, paths; nil:
+-- none), `trusted_proxies` (addresses and CIDRs; nil: none), `lua_path` and `c_path`
+-- (of Lua's modules), `modules` (files to load), `workers`, `user` and `group` (of the
+-- workers; nil: those of nginx), `open_files` (nil: as many as it may). Returns texts
+-- by the names of files; they lie in one folder.
 function _M.texts(server)
   local tls, texts = server.tls, {}
   -- Not all of `server`, which may have the provider's key as well.
@@ -89,10 +86,9 @@ local function found_by(templates, name)
   end
 end
 
---- The search paths for nginx.
--- @treturn ?table paths: `lua` and `c`, for `lua_package_path` and
---   `lua_package_cpath`; `files`: some of the library's, for its account to read
--- @treturn ?string what is missing, and what to do
+-- The search paths for nginx. Returns paths: `lua` and `c`, for `lua_package_path` and
+-- `lua_package_cpath`; `files`: some of the library's, for its account to read, and
+-- what is missing, and what to do.
 function _M.search_paths()
   local own, usual_lua, usual_c = own_folder(), launcher.paths()
   local c = folders(package.cpath, usual_c)
@@ -119,11 +115,9 @@ local function is_in_home(path)
   return path:find "^/home/" or path:find "^/root/"
 end
 
---- Write it.
--- @tparam table service `configuration` (the folder of nginx.conf), `folder` (of
---   the gateway's files), `ledger_folder` (nil: its ledger is no file), `nginx`
---   (the program), `user`, `port`, `files` (descriptors), `library` (a path of it)
--- @treturn string
+-- Write it. `service`: `configuration` (the folder of nginx.conf), `folder` (of the
+-- gateway's files), `ledger_folder` (nil: its ledger is no file), `nginx` (the
+-- program), `user`, `port`, `files` (descriptors), `library` (a path of it).
 function _M.unit(service)
   local folder, other = service.folder, service.ledger_folder
   return file.fill_template(TEMPLATE, { configuration = service.configuration,

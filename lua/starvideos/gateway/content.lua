@@ -1,8 +1,7 @@
---- The video of an order: nginx serves the file, so that ranges, conditions and
--- HEAD are as of any file. A signed link to one is for programs that send no token with
--- a download: whoever has it may fetch that video until it expires, and can make no
+-- The video of an order: nginx serves the file, so that ranges, conditions and HEAD are
+-- as of any file. A signed link to one is for programs that send no token with a
+-- download: whoever has it may fetch that video until it expires, and can make no
 -- other.
--- @module starvideos.gateway.content
 
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
@@ -26,11 +25,7 @@ local function path_of(id)
   return "/v1/files/" .. id .. ".mp4"
 end
 
---- The link to a video.
--- @tparam table app its `secret`
--- @tparam table entry see `starvideos.gateway.orders`
--- @tparam number now Unix seconds
--- @treturn string path and query
+-- The link to a video. Returns path and query.
 function _M.signed_path(app, entry, now)
   local path = path_of(entry.id)
   local expires = ("%d"):format(math.ceil(now) + _M.SIGNED_SECONDS)
@@ -38,24 +33,14 @@ function _M.signed_path(app, entry, now)
     signature(app, path, expires))
 end
 
---- The same with the address that the caller asked at.
--- @tparam table app
--- @tparam table request `scheme`, `host`
--- @tparam table entry
--- @treturn string URL
+-- The same with the address that the caller asked at.
 function _M.signed_url(app, request, entry)
   local base = app.settings.public_url
     or request.scheme .. "://" .. request.host
   return base:gsub("/+$", "") .. _M.signed_path(app, entry, app.now())
 end
 
---- Check a link.
--- @tparam table app its `secret`
--- @tparam string id that the path names
--- @tparam table args the query: `expires`, `signature`
--- @tparam number now Unix seconds
--- @treturn ?boolean true
--- @treturn ?table refusal
+-- Check a link. `id`: that the path names. `args`: the query: `expires`, `signature`.
 function _M.check_signed(app, id, args, now)
   local expires, given = args.expires, args.signature
   if type(expires) ~= "string" or type(given) ~= "string"
@@ -106,10 +91,7 @@ local function missing(entry)
       .. " whoever runs it" }
 end
 
---- Send the file of an order.
--- @tparam table entry see `starvideos.gateway.orders`
--- @treturn nil
--- @treturn table refusal; it does not return where there is a file
+-- Send the file of an order. Returns refusal; it does not return where there is a file.
 function _M.send(entry)
   local refuse = not_made[entry.status]
   if refuse then
@@ -126,12 +108,8 @@ function _M.send(entry)
   return ngx.exec(LOCATION .. orders.name_of(entry.order_id))
 end
 
---- Send the video of an order.
--- @tparam table app
--- @tparam table request
--- @tparam string id
--- @treturn nil
--- @treturn table refusal; it does not return where there is a video
+-- Send the video of an order. Returns refusal; it does not return where there is a
+-- video.
 function _M.run(app, request, id)
   local variant = request.args().variant
   if variant and variant ~= "video" then

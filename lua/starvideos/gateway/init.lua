@@ -1,6 +1,5 @@
---- The gateway in nginx: what its configuration calls. Whatever goes wrong, a
--- caller gets JSON, and the error log the reason.
--- @module starvideos.gateway
+-- The gateway in nginx: what its configuration calls. Whatever goes wrong, a caller
+-- gets JSON, and the error log the reason.
 
 local access = require "starvideos.gateway.access"
 local applications = require "starvideos.gateway.application"
@@ -97,12 +96,8 @@ local function allows(route, method)
   return route.method == method or route.method == "GET" and method == "HEAD"
 end
 
---- Find the route of a request.
--- @tparam string method
--- @tparam string path
--- @treturn ?table route; nil where there is none
--- @return what the path names, or a refusal
--- @treturn ?string the dialect of the path
+-- Find the route of a request. Returns route; nil where there is none, and what the
+-- path names, or a refusal, and the dialect of the path.
 function _M.find_route(method, path)
   path = path:gsub(PREFIX, "/v1/")
     :gsub("^(/v1/[^/]+/?[^/]*)/$", "%1") -- a file is at one address alone
@@ -130,10 +125,8 @@ end
 
 local app
 
---- Read what the gateway is to do; in init_by_lua, so that nginx does not start,
--- and a reload changes nothing, where that is wrong.
--- @tparam string folder
--- @raise a sentence
+-- Read what the gateway is to do; in init_by_lua, so that nginx does not start, and a
+-- reload changes nothing, where that is wrong. Raises a sentence.
 function _M.begin(folder)
   local why
   app, why = applications.new(folder)

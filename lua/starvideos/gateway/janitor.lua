@@ -1,11 +1,10 @@
---- Removes videos that were kept for long enough, and the oldest ones where all
--- together take too much room; and what a download has left of an order that
--- ended without a video. What it removed it marks in the ledger, so that a caller
--- is told that the video has expired.
+-- Removes videos that were kept for long enough, and the oldest ones where all together
+-- take too much room; and what a download has left of an order that ended without a
+-- video. What it removed it marks in the ledger, so that a caller is told that the
+-- video has expired.
 --
--- One nginx worker at a time does that, on a lease: where it is killed, another
--- one goes on soon.
--- @module starvideos.gateway.janitor
+-- One nginx worker at a time does that, on a lease: where it is killed, another one
+-- goes on soon.
 
 local contexts = require "starvideos.context"
 local order_feed = require "starvideos.gateway.order_feed"
@@ -14,8 +13,7 @@ local records = require "starvideos.ledger.record"
 
 local _M = {}
 
---- In seconds unless said otherwise.
--- @table policy
+-- In seconds unless said otherwise.
 _M.policy = {
   look = 30, -- between two looks of an nginx worker whether it is to sweep
   rest = 600, -- after a sweep, until the next one
@@ -93,15 +91,12 @@ local function clear_old(app, tools, result)
   return kept
 end
 
---- Sweep once.
--- @tparam table app
--- @tparam table tools `list(after)`: rows of orders that have ended and may have a
---   file, oldest first, from the one behind that id; `is_ours(row)`: the file would
---   be this gateway's; `announce(order_id)`: the file is about to go;
---   `remove(path)`; `mark(order_id)`: the ledger is to know that the file is gone;
---   `may_go_on()`
--- @treturn table `count`: of orders that have nothing on disk any more;
---   `failure`: a sentence, the first of what could not be done, or nil
+-- Sweep once. `tools`: `list(after)`: rows of orders that have ended and may have a
+-- file, oldest first, from the one behind that id; `is_ours(row)`: the file would be
+-- this gateway's; `announce(order_id)`: the file is about to go; `remove(path)`;
+-- `mark(order_id)`: the ledger is to know that the file is gone; `may_go_on()`. Returns
+-- `count`: of orders that have nothing on disk any more; `failure`: a sentence, the
+-- first of what could not be done, or nil.
 function _M.sweep(app, tools)
   local result = { count = 0 }
   local kept = clear_old(app, tools, result)
@@ -167,8 +162,7 @@ local function run(app)
   end
 end
 
---- Sweep from time to time, for as long as this nginx worker runs.
--- @tparam table app
+-- Sweep from time to time, for as long as this nginx worker runs.
 function _M.begin(app)
   ngx.timer.every(_M.policy.look, function(premature)
     if not premature then

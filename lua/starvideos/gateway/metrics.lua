@@ -1,8 +1,7 @@
---- What the gateway has counted, over all nginx workers, as the text that Prometheus
--- reads. Counters lie in a shared dictionary under their names with their labels,
--- as that text has them. And whether it can order and save: what `/healthz` says. No
+-- What the gateway has counted, over all nginx workers, as the text that Prometheus
+-- reads. Counters lie in a shared dictionary under their names with their labels, as
+-- that text has them. And whether it can order and save: what `/healthz` says. No
 -- request asks the ledger for that; one nginx worker does, now and then, for all.
--- @module starvideos.gateway.metrics
 
 local access = require "starvideos.gateway.access"
 local c_locale = require "starvideos.base.c_locale"
@@ -11,8 +10,7 @@ local requests = require "starvideos.gateway.request"
 
 local _M = {}
 
---- Of its health, in seconds.
--- @table policy
+-- Of its health, in seconds.
 _M.policy = {
   look = 1, -- between two questions to the ledger
   answer = 5, -- for which one is waited for before another asks
@@ -50,18 +48,16 @@ local function ask(app)
   end
 end
 
---- Say that the worker of an nginx worker is at work, where it is; to be called
--- about every second.
--- @tparam table app with `control`
+-- Say that the worker of an nginx worker is at work, where it is; to be called about
+-- every second.
 function _M.beat(app)
   if app.control and app.control.is_alive() then
     shared():set("alive " .. ngx.worker.id(), true, _M.policy.worker)
   end
 end
 
---- Ask the ledger, where nobody has done so a moment ago; to be called about every
+-- Ask the ledger, where nobody has done so a moment ago; to be called about every
 -- second by each nginx worker.
--- @tparam table app
 function _M.look(app)
   if shared():add("looked", true, _M.policy.answer) then
     ask(app)
@@ -69,9 +65,8 @@ function _M.look(app)
   end
 end
 
---- What is known now.
--- @treturn table `ledger` (whether it answers), `workers` (how many are at work),
---   `halted` (why the queue has stopped, the kind of an error, or nil)
+-- What is known now. Returns `ledger` (whether it answers), `workers` (how many are at
+-- work), `halted` (why the queue has stopped, the kind of an error, or nil).
 function _M.seen()
   local count = 0
   for id = 0, ngx.worker.count() - 1 do
@@ -81,10 +76,8 @@ function _M.seen()
     halted = shared():get "halted" }
 end
 
---- What that means.
--- @tparam table seen see `seen`
--- @treturn number status of HTTP
--- @treturn table answer: `status`, and `reasons`, each with `code` and `message`
+-- What that means. Returns status of HTTP, and answer: `status`, and `reasons`, each
+-- with `code` and `message`.
 function _M.verdict(seen)
   local reasons = {}
   local function add(code, message)
@@ -106,10 +99,7 @@ function _M.verdict(seen)
   return 200, { status = "ok" }
 end
 
---- Answer `GET /healthz`.
--- @treturn number status
--- @treturn table value
--- @treturn table headers
+-- Answer `GET /healthz`.
 function _M.healthz()
   local status, value = _M.verdict(_M.seen())
   return status, value, { ["Retry-After"] = status == 503
@@ -126,8 +116,7 @@ local STREAMS_SECONDS = 10
 
 local STREAMS = "open_streams of "
 
---- All there are, in their order: name, type and meaning.
--- @table families
+-- All there are, in their order: name, type and meaning.
 _M.families = {
   { "orders", "gauge", "Orders in the ledger, by state." },
   { "queue_depth", "gauge", "Orders that wait to be sent." },
@@ -148,10 +137,7 @@ _M.families = {
 
 local escapes = { ["\\"] = "\\\\", ['"'] = '\\"', ["\n"] = "\\n" }
 
---- The name of a series.
--- @tparam string name
--- @param ... names of labels, each with its value behind it
--- @treturn string
+-- The name of a series. `...`: names of labels, each with its value behind it.
 function _M.series(name, ...)
   local labels = {}
   for index = 1, select("#", ...), 2 do
@@ -182,8 +168,7 @@ local function observe(seconds, operation)
   add(seconds, name .. "_sum", "operation", operation)
 end
 
---- Count a request to the provider.
--- @tparam table event `exchange` of `starvideos.events`
+-- Count a request to the provider. `event`: `exchange` of `starvideos.events`.
 function _M.exchange(event)
   local operation = event.operation
   add(1, "upstream_requests_total", "operation", operation,
@@ -194,9 +179,7 @@ function _M.exchange(event)
   end
 end
 
---- Count a request of a caller.
--- @tparam ?string route its label; nil or empty: of none
--- @tparam number status of HTTP
+-- Count a request of a caller. `route`: its label; nil or empty: of none.
 function _M.request(route, status)
   add(1, "http_requests_total", "route", route ~= "" and route or "other",
     "status", status)
@@ -204,8 +187,7 @@ end
 
 local streams = 0
 
---- A caller begins to listen for events, or ends.
--- @tparam number change 1 or -1
+-- A caller begins to listen for events, or ends. `change`: 1 or -1.
 function _M.stream(change)
   streams = streams + change
   _M.tick()
@@ -254,9 +236,7 @@ local function number(value)
     or c_locale.number("%.6f", value)
 end
 
---- The text of some values.
--- @tparam table values numbers, by their series
--- @treturn string
+-- The text of some values. `values`: numbers, by their series.
 function _M.text(values)
   local of_family, lines = {}, {}
   for series, value in pairs(values) do
@@ -277,11 +257,7 @@ function _M.text(values)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Answer `GET /metrics`, to who asks on this machine.
--- @tparam table app
--- @tparam table request
--- @treturn ?boolean true, where it was sent
--- @treturn ?table refusal
+-- Answer `GET /metrics`, to who asks on this machine. Returns true, where it was sent.
 function _M.run(app, request)
   if not access.is_of_this_machine(request) then
     return nil, requests.refusal { status = 404, code = "not_found",

@@ -1,6 +1,5 @@
---- OpenAI's `/v1/videos`: its fields and objects, and the provider's fields beside
--- them. What cannot be said in the provider's fields is refused, never guessed.
--- @module starvideos.gateway.openai
+-- OpenAI's `/v1/videos`: its fields and objects, and the provider's fields beside them.
+-- What cannot be said in the provider's fields is refused, never guessed.
 
 local body = require "starvideos.gateway.body"
 local json = require "starvideos.base.json"
@@ -25,9 +24,8 @@ local function size_of(resolution, ratio)
   end
 end
 
---- The sizes of a model.
--- @tparam table row the model's row of the catalog
--- @treturn table list of `size`, `resolution`, `ratio`, maybe empty
+-- The sizes of a model. `row`: the model's row of the catalog. Returns list of `size`,
+-- `resolution`, `ratio`, maybe empty.
 function _M.sizes(row)
   local sizes = {}
   for _, resolution in ipairs(row.resolution and row.resolution.values or {}) do
@@ -39,11 +37,9 @@ function _M.sizes(row)
   return sizes
 end
 
---- What a size is for the provider.
--- @tparam table row the model's row of the catalog
--- @param size as the caller gave it
--- @treturn ?table of `resolution` and `ratio`; nil where the model does not have
---   that size
+-- What a size is for the provider. `row`: the model's row of the catalog. `size`: as
+-- the caller gave it. Returns of `resolution` and `ratio`; nil where the model does not
+-- have that size.
 function _M.find_size(row, size)
   for _, found in ipairs(_M.sizes(row)) do
     if found.size and found.size == size then
@@ -52,11 +48,8 @@ function _M.find_size(row, size)
   end
 end
 
---- The size of what was ordered; what the order leaves out is as the provider
--- documents it.
--- @tparam table row the model's row of the catalog
--- @tparam table params
--- @treturn ?string nil where nobody knows
+-- The size of what was ordered; what the order leaves out is as the provider documents
+-- it. `row`: the model's row of the catalog. Returns nil where nobody knows.
 function _M.size(row, params)
   local resolution = params.resolution or row.resolution
     and row.resolution.default
@@ -187,11 +180,8 @@ local function refuse(violations)
     violations = violations }
 end
 
---- The provider's fields of a create.
--- @tparam table fields as the caller sent them; left unchanged
--- @tparam userdata catalog
--- @treturn ?table params, which the catalog has still to check
--- @treturn ?table refusal
+-- The provider's fields of a create. `fields`: as the caller sent them; left unchanged.
+-- Returns params, which the catalog has still to check.
 function _M.params_of(fields, catalog)
   local params = {}
   for name, value in pairs(fields) do
@@ -205,10 +195,8 @@ function _M.params_of(fields, catalog)
   return params
 end
 
---- A refusal of the catalog, about the fields that the caller has given.
--- @tparam table refusal
--- @tparam table fields as the caller sent them
--- @treturn table refusal
+-- A refusal of the catalog, about the fields that the caller has given. `fields`: as
+-- the caller sent them.
 function _M.retold(refusal, fields)
   if not refusal.violations then
     return refusal
@@ -246,10 +234,7 @@ local function or_null(value)
   return value == nil and json.null or value
 end
 
---- An order as OpenAI's API shows it.
--- @tparam table entry see `starvideos.gateway.orders`
--- @tparam userdata catalog
--- @treturn table
+-- An order as OpenAI's API shows it.
 function _M.object(entry, catalog)
   local row = row_of(catalog, entry.model)
   local params = entry.params
@@ -270,9 +255,7 @@ function _M.object(entry, catalog)
   }
 end
 
---- A refusal as OpenAI's API shows it.
--- @tparam table refusal see `starvideos.gateway.request`
--- @treturn table
+-- A refusal as OpenAI's API shows it.
 function _M.error(refusal)
   return { error = { message = refusal.message, type = refusal.type,
     code = or_null(refusal.code), param = or_null(refusal.param),

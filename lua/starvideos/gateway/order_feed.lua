@@ -1,13 +1,11 @@
---- What the workers learn of orders, and those who listen to it in any nginx
--- worker.
+-- What the workers learn of orders, and those who listen to it in any nginx worker.
 --
--- Two ways lead to a listener. The shared dict holds what this gateway's workers
--- note; one light thread of each nginx worker looks there several times a second.
--- Another one asks the ledger now and then for all orders that somebody listens
--- to, in a few messages: so a change that a gateway on another machine made, or a
--- person, arrives as well. Neither asks the provider, and neither grows with the
--- number of those who listen to the same order.
--- @module starvideos.gateway.order_feed
+-- Two ways lead to a listener. The shared dict holds what this gateway's workers note;
+-- one light thread of each nginx worker looks there several times a second. Another one
+-- asks the ledger now and then for all orders that somebody listens to, in a few
+-- messages: so a change that a gateway on another machine made, or a person, arrives as
+-- well. Neither asks the provider, and neither grows with the number of those who
+-- listen to the same order.
 
 local waiters = require "starvideos.host.ngx.waiter"
 
@@ -15,8 +13,7 @@ local unpack = table.unpack or unpack
 
 local _M = {}
 
---- In seconds unless said otherwise.
--- @table policy
+-- In seconds unless said otherwise.
 _M.policy = {
   tick = 0.5, -- between two looks at what this gateway's workers have noted
   look = 3, -- between two looks at the ledger
@@ -38,33 +35,27 @@ local function put(key, value)
   end
 end
 
---- Note how far an order is. Listeners of all nginx workers learn of it.
--- @tparam string order_id
--- @tparam table seen `state` (of the ledger, which must have it already) and
---   `progress` (0 to 100), or one of them
+-- Note how far an order is. Listeners of all nginx workers learn of it. `seen`: `state`
+-- (of the ledger, which must have it already) and `progress` (0 to 100), or one of
+-- them.
 function _M.note(order_id, seen)
   put("state " .. order_id, seen.state)
   put("progress " .. order_id, seen.progress and math.floor(seen.progress))
 end
 
---- How far an order is.
--- @tparam string order_id
--- @treturn ?number 0 to 100; nil where that is not known
+-- How far an order is. Returns 0 to 100; nil where that is not known.
 function _M.progress(order_id)
   local dict = board()
   return dict and dict:get("progress " .. order_id)
 end
 
---- Note that the file of an order is being removed. The ledger learns of it when
--- it is gone; who asks in between is told the same.
--- @tparam string order_id
+-- Note that the file of an order is being removed. The ledger learns of it when it is
+-- gone; who asks in between is told the same.
 function _M.note_removal(order_id)
   board():set("removed " .. order_id, true, _M.policy.kept)
 end
 
---- Whether the file of an order was being removed, of late.
--- @tparam string order_id
--- @treturn boolean
+-- Whether the file of an order was being removed, of late.
 function _M.is_removed(order_id)
   return board():get("removed " .. order_id) ~= nil
 end
@@ -164,9 +155,8 @@ end
 
 local looked_at = -math.huge
 
---- Ask the ledger for what somebody listens to, if it is time to; and read again
--- what has changed.
--- @tparam table source see `listen`
+-- Ask the ledger for what somebody listens to, if it is time to; and read again what
+-- has changed.
 function _M.look(source)
   local ids, now = ids_of_topics(), ngx.now()
   if now >= looked_at + _M.policy.look then
@@ -207,8 +197,7 @@ end
 local Listener = {}
 Listener.__index = Listener
 
---- The order as it is known now.
--- @treturn ?table entry; nil where the order was deleted
+-- The order as it is known now. Returns entry; nil where the order was deleted.
 function Listener:entry()
   local topic = self.topic
   if topic.is_gone then
@@ -219,9 +208,8 @@ function Listener:entry()
   return topic.entry
 end
 
---- Wait until the order may have changed, or the nginx worker is to end. May end
--- early: the caller looks.
--- @tparam number seconds at most
+-- Wait until the order may have changed, or the nginx worker is to end. May end early:
+-- the caller looks.
 function Listener:wait(seconds)
   self.waiter:wait(seconds)
 end
@@ -258,15 +246,12 @@ local function topic_of(caller, entry)
   return topic
 end
 
---- Listen to an order, in the running light thread.
--- @tparam table source `statuses(ids)`: by the ids of orders what has become of
---   them, nil where the ledger cannot be read; `find(caller, id)`: the entry, or
---   nil and whether the order is gone
--- @tparam table caller whose order it is
--- @tparam table entry as it was just found; see `starvideos.gateway.orders`
--- @tparam function on_leave called once, when this listener is no more, also where
---   its light thread was killed
--- @treturn table listener
+-- Listen to an order, in the running light thread. `source`: `statuses(ids)`: by the
+-- ids of orders what has become of them, nil where the ledger cannot be read;
+-- `find(caller, id)`: the entry, or nil and whether the order is gone. `caller`: whose
+-- order it is. `entry`: as it was just found; see `starvideos.gateway.orders`.
+-- `on_leave`: called once, when this listener is no more, also where its light thread
+-- was killed.
 function _M.listen(source, caller, entry, on_leave)
   local listener = setmetatable({ topic = topic_of(caller, entry),
     waiter = waiters.new(), on_leave = on_leave }, Listener)

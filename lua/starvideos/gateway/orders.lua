@@ -1,12 +1,10 @@
---- The orders of a caller, over the ledger: what both dialects show and change.
+-- The orders of a caller, over the ledger: what both dialects show and change.
 --
--- An entry is an order as a caller may see it: `id`, `order_id`, `model`,
--- `params` (the fields that were ordered, by the provider's names), `status`
--- (queued, in_progress, completed, failed), `progress` (0 to 100), `created_at`,
--- `completed_at`, `expires_at` (Unix seconds, whole), `error` (`code`,
--- `message`), `bytes`, `cost`, `currency`; and what callers do not see: `file`
--- (its path), `is_removed` (whether that was removed).
--- @module starvideos.gateway.orders
+-- An entry is an order as a caller may see it: `id`, `order_id`, `model`, `params` (the
+-- fields that were ordered, by the provider's names), `status` (queued, in_progress,
+-- completed, failed), `progress` (0 to 100), `created_at`, `completed_at`, `expires_at`
+-- (Unix seconds, whole), `error` (`code`, `message`), `bytes`, `cost`, `currency`; and
+-- what callers do not see: `file` (its path), `is_removed` (whether that was removed).
 
 local c_locale = require "starvideos.base.c_locale"
 local callers = require "starvideos.gateway.callers"
@@ -60,36 +58,26 @@ end
 -- The progress of an order that is not known to have one.
 local progress_of = { completed = 100, queued = 0, failed = 0 }
 
---- The name of an order's video below the folder of all. A folder has the orders
--- of a second, and of every 256th before it: the end of an id is the same for all
--- orders of a process.
--- @tparam string order_id
--- @treturn string
+-- The name of an order's video below the folder of all. A folder has the orders of a
+-- second, and of every 256th before it: the end of an id is the same for all orders of
+-- a process.
 function _M.name_of(order_id)
   return ("%s/%s.mp4"):format(order_id:sub(7, 8), order_id)
 end
 
---- Where the video of an order lies, or will.
--- @tparam table app
--- @tparam string order_id
--- @treturn string path
+-- Where the video of an order lies, or will.
 function _M.path_of(app, order_id)
   return app.folder .. "/files/" .. _M.name_of(order_id)
 end
 
---- When the video of an order is removed.
--- @tparam table app
--- @tparam ?number completed_at Unix seconds
--- @treturn ?number Unix seconds; nil: it is kept, or is not there yet
+-- When the video of an order is removed. Returns Unix seconds; nil: it is kept, or is
+-- not there yet.
 function _M.expires_at(app, completed_at)
   local keep = app.settings.keep_days
   return completed_at and keep and completed_at + keep * DAY or nil
 end
 
---- The entry of a row of the ledger.
--- @tparam table app
--- @tparam table row
--- @treturn table entry
+-- The entry of a row of the ledger.
 function _M.entry_of(app, row)
   local order = records.order(row)
   local status = statuses[order.state] or "failed"
@@ -183,13 +171,8 @@ local function not_known()
       .. " Idempotency-Key, before you order it again" }
 end
 
---- Place an order, or find the one that it repeats.
--- @tparam table app
--- @tparam table caller
--- @tparam table wanted `params`; `key`, `attempt` and `began`, or nil; see
---   `starvideos.ledger.requests`
--- @treturn ?table entry
--- @treturn ?table refusal
+-- Place an order, or find the one that it repeats. `wanted`: `params`; `key`, `attempt`
+-- and `began`, or nil; see `starvideos.ledger.requests`.
 function _M.place(app, caller, wanted)
   local ok, err = callers.hold_cap(app, caller)
   local found
@@ -229,12 +212,7 @@ local function order_id_of(id)
   return digits and #digits == 32 and c_locale.lower(digits) or nil
 end
 
---- Find an order.
--- @tparam table app
--- @tparam table caller
--- @tparam string id
--- @treturn ?table entry
--- @treturn ?table refusal: 404 where it is not the caller's, too
+-- Find an order. Returns refusal: 404 where it is not the caller's, too.
 function _M.find(app, caller, id)
   local order_id = order_id_of(id)
   if not order_id then
@@ -249,11 +227,9 @@ function _M.find(app, caller, id)
   return _M.entry_of(app, rows[1])
 end
 
---- The status of each of some orders, of whichever caller.
--- @tparam table app
--- @tparam table order_ids a list of 512 at most
--- @treturn ?table status by order id, none of orders that are gone; nil where the
---   ledger cannot be read
+-- The status of each of some orders, of whichever caller. `order_ids`: a list of 512 at
+-- most. Returns status by order id, none of orders that are gone; nil where the ledger
+-- cannot be read.
 function _M.statuses(app, order_ids)
   local found = contexts.of(app.client()).ledger:states(order_ids)
   for order_id, state in pairs(found or {}) do
@@ -262,12 +238,8 @@ function _M.statuses(app, order_ids)
   return found
 end
 
---- A page of orders.
--- @tparam table app
--- @tparam table caller
--- @tparam table page `limit`, `after` (an id, or nil), `order` (`asc`, `desc`)
--- @treturn ?table list of entries
--- @return whether there are more; or a refusal
+-- A page of orders. `page`: `limit`, `after` (an id, or nil), `order` (`asc`, `desc`).
+-- Returns list of entries, and whether there are more; or a refusal.
 function _M.list(app, caller, page)
   local after
   if page.after then
@@ -288,13 +260,8 @@ function _M.list(app, caller, page)
   return list, #rows > page.limit
 end
 
---- Delete an order that has ended, or that still waits in the queue: its entry, its
--- prompt, and its file.
--- @tparam table app
--- @tparam table caller
--- @tparam string id
--- @treturn ?table entry as it was
--- @treturn ?table refusal
+-- Delete an order that has ended, or that still waits in the queue: its entry, its
+-- prompt, and its file. Returns entry as it was.
 function _M.delete(app, caller, id)
   local entry, refusal = _M.find(app, caller, id)
   if not entry then
@@ -317,12 +284,9 @@ end
 
 local MAX_KEY = 255
 
---- Which order a create repeats, as its head says.
--- @tparam table request
--- @treturn ?table `key` (the caller's own of the order, or nil), `attempt` (how
---   often the client has tried before, or nil), `began` (Unix seconds, of the
---   request)
--- @treturn ?table refusal
+-- Which order a create repeats, as its head says. Returns `key` (the caller's own of
+-- the order, or nil), `attempt` (how often the client has tried before, or nil),
+-- `began` (Unix seconds, of the request).
 function _M.idempotency(request)
   local key = request.header "Idempotency-Key"
   if key and (key == "" or #key > MAX_KEY or key:find "[^\32-\126]") then

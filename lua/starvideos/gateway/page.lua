@@ -1,8 +1,7 @@
---- The page of a gateway: HTML, CSS and JavaScript of its own, from the folder
--- beside this file. They are read when this module is loaded, which may be as a
--- user who can read more than nginx's workers can. And what it asks: the account of its
--- caller, and the price of an order.
--- @module starvideos.gateway.page
+-- The page of a gateway: HTML, CSS and JavaScript of its own, from the folder beside
+-- this file. They are read when this module is loaded, which may be as a user who can
+-- read more than nginx's workers can. And what it asks: the account of its caller, and
+-- the price of an order.
 
 local body = require "starvideos.gateway.body"
 local callers = require "starvideos.gateway.callers"
@@ -49,12 +48,9 @@ local function is_known(etag, known)
   return false
 end
 
---- A file, as it is answered.
--- @tparam string name `/` for the page itself
--- @tparam ?string known the header If-None-Match
--- @treturn ?number status: 200, or 304 where the browser has it
--- @treturn table headers by name, or a refusal
--- @treturn ?string text, for 200
+-- A file, as it is answered. `name`: `/` for the page itself. `known`: the header
+-- If-None-Match. Returns status: 200, or 304 where the browser has it, and headers by
+-- name, or a refusal, and text, for 200.
 function _M.file(name, known)
   local found = files[name == "/" and "index.html" or name]
   if not found then

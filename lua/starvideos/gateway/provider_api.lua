@@ -1,6 +1,5 @@
---- The provider's own API: its fields, tasks and errors. What this library
--- makes of them is what it would make of the provider's.
--- @module starvideos.gateway.provider_api
+-- The provider's own API: its fields, tasks and errors. What this library makes of them
+-- is what it would make of the provider's.
 
 local body = require "starvideos.gateway.body"
 local content = require "starvideos.gateway.content"
@@ -10,13 +9,9 @@ local requests = require "starvideos.gateway.request"
 
 local _M = {}
 
---- The order that a body asks for. Its fields are the catalog's, which checks
--- them where it is placed; here, whether the model is served at the address.
--- @tparam table fields of the body
--- @tparam userdata catalog of `starvideos.core`
--- @tparam string endpoint the path below the base URL that it was sent to
--- @treturn ?table params
--- @treturn ?table refusal
+-- The order that a body asks for. Its fields are the catalog's, which checks them where
+-- it is placed; here, whether the model is served at the address. `fields`: of the
+-- body. `endpoint`: the path below the base URL that it was sent to.
 function _M.params_of(fields, catalog, endpoint)
   local model = fields.model
   local row = type(model) == "string" and catalog:model(model)
@@ -31,10 +26,7 @@ end
 local statuses = { queued = "queued", in_progress = "processing",
   completed = "completed", failed = "failed" }
 
---- An order as the provider shows a task.
--- @tparam table entry see `starvideos.gateway.orders`
--- @tparam ?string link to its video, where it is completed
--- @treturn table
+-- An order as the provider shows a task. `link`: to its video, where it is completed.
 function _M.object(entry, link)
   local failure = entry.error
   local is_cancelled = failure and failure.code == "cancelled"
@@ -55,10 +47,7 @@ end
 -- accepted, and a queue that is halted accepts none.
 local status_of = { insufficient_quota = 402, upstream_unavailable = 429 }
 
---- A refusal as the provider shows it.
--- @tparam table refusal see `starvideos.gateway.request`
--- @treturn table
--- @treturn number status of HTTP
+-- A refusal as the provider shows it. Returns status of HTTP.
 function _M.error(refusal)
   local status = status_of[refusal.code] or refusal.status
   return { id = json.null, object = "error", status = "failed",
@@ -75,12 +64,8 @@ local function shown(app, request, entry)
   return 200, _M.object(entry, link)
 end
 
---- Order a video.
--- @tparam table app
--- @tparam table request
--- @tparam string endpoint the path, below the provider's prefix
--- @treturn ?number status
--- @treturn table task; or a refusal
+-- Order a video. `endpoint`: the path, below the provider's prefix. Returns task; or a
+-- refusal.
 function _M.create(app, request, endpoint)
   local wanted, refusal = orders.idempotency(request)
   local fields, entry
@@ -99,12 +84,7 @@ function _M.create(app, request, endpoint)
   return shown(app, request, entry)
 end
 
---- Look at an order.
--- @tparam table app
--- @tparam table request
--- @tparam string id
--- @treturn ?number status
--- @treturn table task; or a refusal
+-- Look at an order. Returns task; or a refusal.
 function _M.query(app, request, id)
   local entry, refusal = orders.find(app, request.caller, id)
   if not entry then
@@ -113,12 +93,8 @@ function _M.query(app, request, id)
   return shown(app, request, entry)
 end
 
---- Send the video that a link is for.
--- @tparam table app
--- @tparam table request
--- @tparam string id
--- @treturn nil
--- @treturn table refusal; it does not return where there is a file
+-- Send the video that a link is for. Returns refusal; it does not return where there is
+-- a file.
 function _M.file(app, request, id)
   local ok, refusal = content.check_signed(app, id, request.args(), app.now())
   local entry

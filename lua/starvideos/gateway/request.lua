@@ -1,4 +1,4 @@
---- One request, as plain data and three functions over nginx: a spec passes a table
+-- One request, as plain data and three functions over nginx: a spec passes a table
 -- of the same shape.
 --
 -- * `method`, `path` (decoded, without the query), `scheme`, `host` (the header,
@@ -8,7 +8,6 @@
 -- * `body()`: the text of the body
 -- * `args()`: the query, by name; a name given twice has its first value
 -- * `caller`: who asks; set when that is known
--- @module starvideos.gateway.request
 
 local c_locale = require "starvideos.base.c_locale"
 
@@ -35,8 +34,7 @@ local function args()
   return list
 end
 
---- The request that nginx is serving.
--- @treturn table request
+-- The request that nginx is serving.
 function _M.current()
   return {
     method = ngx.req.get_method(),
@@ -61,7 +59,7 @@ local RETRY_AFTER = 10
 -- The statuses that say when to come back.
 local later = { [429] = true, [503] = true }
 
---- Why a request of a caller is refused: what every dialect makes its error of.
+-- Why a request of a caller is refused: what every dialect makes its error of.
 --
 -- * `status`: of HTTP
 -- * `type`: a word of OpenAI's API, `invalid_request_error`,
@@ -73,8 +71,7 @@ local later = { [429] = true, [503] = true }
 -- * `retry_after`: seconds, or nil; `headers`: more of them, or nil
 -- * `retry`: false where an equal request cannot succeed, though clients would
 --   repeat one of this status
--- @tparam table fields these; `status` and `message` must be there
--- @treturn table refusal
+-- `fields`: these; `status` and `message` must be there.
 function _M.refusal(fields)
   local status = fields.status
   fields.type = fields.type or types[status]
@@ -85,8 +82,7 @@ function _M.refusal(fields)
   return fields
 end
 
---- There is nothing of this name, or not for this caller.
--- @treturn table refusal
+-- There is nothing of this name, or not for this caller.
 function _M.not_found()
   return _M.refusal { status = 404, code = "not_found",
     message = "there is no video of this id" }
@@ -113,10 +109,8 @@ function of_kind.cancelled()
     .. " restarted; nothing was ordered by this request: try again" }
 end
 
---- The refusal that an err of the library is to a caller, who learns nothing
--- of the gateway's own affairs.
--- @tparam table err
--- @treturn table refusal
+-- The refusal that an err of the library is to a caller, who learns nothing of the
+-- gateway's own affairs.
 function _M.refusal_of(err)
   local make = of_kind[err.kind]
   return _M.refusal(make and make(err) or { status = 500, code = "internal",

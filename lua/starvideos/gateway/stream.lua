@@ -1,8 +1,6 @@
---- What becomes of an order, as server-sent events: where it stands, each time
--- when it gets further, and its end. A stream that ends before the order does
--- says nothing of the order: the client connects again, and `Last-Event-ID` says
--- what it knows.
--- @module starvideos.gateway.stream
+-- What becomes of an order, as server-sent events: where it stands, each time when it
+-- gets further, and its end. A stream that ends before the order does says nothing of
+-- the order: the client connects again, and `Last-Event-ID` says what it knows.
 
 local access = require "starvideos.gateway.access"
 local json = require "starvideos.base.json"
@@ -15,8 +13,7 @@ local utf8 = require "starvideos.base.utf8"
 
 local _M = {}
 
---- In seconds unless said otherwise.
--- @table policy
+-- In seconds unless said otherwise.
 _M.policy = {
   of_caller = 200, -- streams of one caller, in all nginx workers
   of_all = 2000, -- streams in each
@@ -48,12 +45,8 @@ local function is_news(entry, known)
   return entry.progress > known.progress
 end
 
---- The event that tells where an order stands.
--- @tparam table app
--- @tparam table entry
--- @tparam ?string last_id of the event that the client has got last
--- @treturn ?string the event; nil where the client knows that
--- @treturn ?string its id
+-- The event that tells where an order stands. `last_id`: of the event that the client
+-- has got last. Returns the event; nil where the client knows that.
 function _M.event(app, entry, last_id)
   if not is_news(entry, known_of(last_id)) then
     return nil, last_id
@@ -155,12 +148,7 @@ local function listen(app, request, entry, last_id)
   end
 end
 
---- Stream the events of an order.
--- @tparam table app
--- @tparam table request
--- @tparam string id
--- @treturn ?boolean true: the stream has ended
--- @treturn ?table refusal
+-- Stream the events of an order. Returns true: the stream has ended.
 function _M.run(app, request, id)
   local entry, refusal = orders.find(app, request.caller, id)
   refusal = refusal or refusal_of(app, request.caller.name)

@@ -1,7 +1,6 @@
---- The worker of the fleet in each nginx worker: it orders what callers have placed,
+-- The worker of the fleet in each nginx worker: it orders what callers have placed,
 -- whoever they are, waits for it and saves it. A GET never asks the provider. What its
 -- clients tell goes to those who listen for an order, to the counters, and to the log.
--- @module starvideos.gateway.worker
 
 local access = require "starvideos.gateway.access"
 local contexts = require "starvideos.context"
@@ -89,10 +88,7 @@ end
 
 line_of.ledger, line_of.listener = failure, failure
 
---- What the error log gets of an event.
--- @tparam table event see `starvideos.events`
--- @treturn ?string level, `WARN` or `ERR`; nil: nothing
--- @treturn ?string line
+-- What the error log gets of an event. Returns level, `WARN` or `ERR`; nil: nothing.
 function _M.line(event)
   local make = line_of[event.name]
   if make then
@@ -101,8 +97,7 @@ function _M.line(event)
   end
 end
 
---- Hear an event.
--- @tparam table event see `starvideos.events`
+-- Hear an event.
 function _M.hear(event)
   if event.name == "order" then
     order_feed.note(event.order, { state = event.state })
@@ -115,8 +110,7 @@ function _M.hear(event)
   end
 end
 
---- In seconds unless said otherwise.
--- @table policy
+-- In seconds unless said otherwise.
 _M.policy = {
   claims = 500, -- orders at a time
   pause = 1, -- before it begins again after an error
@@ -204,8 +198,7 @@ local function tick(app)
   metrics.look(app)
 end
 
---- Begin; in init_worker_by_lua.
--- @tparam table app
+-- Begin; in init_worker_by_lua.
 function _M.begin(app)
   set_umask()
   app.to_continue = shared():add("continued " .. app.generation, true)

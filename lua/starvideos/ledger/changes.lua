@@ -1,6 +1,5 @@
---- What has changed in a ledger, as the events that a listener is told: plain
--- data, made where the change is written. See `starvideos.events`.
--- @module starvideos.ledger.changes
+-- What has changed in a ledger, as the events that a listener is told: plain data, made
+-- where the change is written. See `starvideos.events`.
 
 local redact = require "starvideos.base.redact"
 
@@ -39,11 +38,9 @@ local function is_told(from, state)
     and not (from == "staged" and state == "refused")
 end
 
---- Note that the state of an order has changed.
--- @tparam table store with a list `news` where somebody listens; see `during`
--- @tparam table caller see `starvideos.ledger.tasks`
--- @tparam table row as it is now
--- @tparam ?string from the state before; nil where it was placed
+-- Note that the state of an order has changed. `store`: with a list `news` where
+-- somebody listens; see `during`. `row`: as it is now. `from`: the state before; nil
+-- where it was placed.
 function _M.note(store, caller, row, from)
   local list = store.news
   if not list or not is_told(from, row.state) then
@@ -61,11 +58,7 @@ function _M.note(store, caller, row, from)
   list[#list + 1] = event
 end
 
---- Note that a task came for an order that had moved on.
--- @tparam table store
--- @tparam table caller
--- @tparam table row
--- @tparam string task_id
+-- Note that a task came for an order that had moved on.
 function _M.note_late(store, caller, row, task_id)
   local list = store.news
   if list then
@@ -75,13 +68,8 @@ function _M.note_late(store, caller, row, task_id)
   end
 end
 
---- Note something that a person should know of an order.
--- @tparam table store
--- @tparam table caller
--- @tparam table row
--- @tparam string what a word, see `starvideos.events`
--- @tparam ?string task_id
--- @tparam string reason a sentence
+-- Note something that a person should know of an order. `what`: a word, see
+-- `starvideos.events`.
 function _M.note_notice(store, caller, row, what, task_id, reason)
   local list = store.news
   if list then
@@ -91,15 +79,8 @@ function _M.note_notice(store, caller, row, what, task_id, reason)
   end
 end
 
---- Note that one statement is about to change the state of many orders. To be
--- called in its transaction.
--- @tparam table store
--- @tparam table caller
--- @tparam string state
--- @tparam string condition SQL that the orders meet, with `?` for each value
--- @param ... the values
--- @treturn ?boolean true
--- @treturn ?table err
+-- Note that one statement is about to change the state of many orders. To be called in
+-- its transaction. `condition`: SQL that the orders meet, with `?` for each value.
 function _M.note_all(store, caller, state, condition, ...)
   if not store.news then
     return true
@@ -114,30 +95,21 @@ function _M.note_all(store, caller, state, condition, ...)
   return rows and true, err
 end
 
---- How much is noted.
--- @tparam table store
--- @treturn number
+-- How much is noted.
 function _M.count(store)
   return #(store.news or "")
 end
 
---- Forget what was noted since: it was not committed.
--- @tparam table store
--- @tparam number count as it was before
+-- Forget what was noted since: it was not committed. `count`: as it was before.
 function _M.forget(store, count)
   for index = _M.count(store), count + 1, -1 do
     store.news[index] = nil
   end
 end
 
---- Call the orders, and note what changes.
--- @tparam table orders see `starvideos.ledger.tasks`
--- @tparam string method of theirs
--- @tparam table caller with `listener` where somebody is to be told
--- @param ... its other arguments
--- @return its two results
--- @treturn ?table list of events, in the order of the changes; nil where nobody
---   listens
+-- Call the orders, and note what changes. `caller`: with `listener` where somebody is
+-- to be told. `...`: its other arguments. Returns its two results, and list of events,
+-- in the order of the changes; nil where nobody listens.
 function _M.during(orders, method, caller, ...)
   if not caller.listener then
     return orders[method](orders, caller, ...)

@@ -1,7 +1,6 @@
---- What a client is told of its ledger: events wait here until a listener may be
--- called, which is never between the record of an order that is being sent and
--- the record of its answer.
--- @classmod starvideos.ledger.event_outbox
+-- What a client is told of its ledger: events wait here until a listener may be called,
+-- which is never between the record of an order that is being sent and the record of
+-- its answer.
 
 local _M = {}
 
@@ -18,10 +17,9 @@ local function add(self, listener, event)
   self[self.last] = { listener, event }
 end
 
---- Take the events that came with an answer.
--- @tparam table answer `list`, and from a thread `first`: the number of the first
---   of them, by which those are known that came before
--- @tparam table teller the hearing of the client that will tell them
+-- Take the events that came with an answer. `answer`: `list`, and from a thread
+-- `first`: the number of the first of them, by which those are known that came before.
+-- `teller`: the hearing of the client that will tell them.
 function Hearing:take(answer, teller)
   local first = answer.first or self.count + 1
   for index, event in ipairs(answer.list) do
@@ -40,11 +38,8 @@ local function add_limit(self, state, limit, row, at, retry_at)
     at = at })
 end
 
---- A limit keeps an order back. That is told of the first such order, until one
--- passes.
--- @tparam table row
--- @tparam table problem the error, of kind limited
--- @tparam number at Unix seconds
+-- A limit keeps an order back. That is told of the first such order, until one passes.
+-- `problem`: the error, of kind limited.
 function Hearing:limited(row, problem, at)
   local limit = problem.limit
   if not self.reached[limit] then
@@ -53,10 +48,8 @@ function Hearing:limited(row, problem, at)
   end
 end
 
---- No limit keeps an order back: those that kept others back, and hold for it, are
+-- No limit keeps an order back: those that kept others back, and hold for it, are
 -- lifted.
--- @tparam table row
--- @tparam number at Unix seconds
 function Hearing:passed(row, at)
   for limit, before in pairs(self.reached) do
     local holds = (not limit:find(" account=", 1, true)
@@ -69,8 +62,7 @@ function Hearing:passed(row, at)
   end
 end
 
---- Tell what waits, in its order.
--- @raise what a listener raises: the rest waits
+-- Tell what waits, in its order. Raises what a listener raises: the rest waits.
 function Hearing:tell()
   while self.first <= self.last do
     local item = self[self.first]
@@ -80,10 +72,7 @@ function Hearing:tell()
   end
 end
 
---- Learn of which order a task is.
--- @tparam ?string id of the order
--- @tparam ?string key
--- @tparam ?string task_id
+-- Learn of which order a task is. `id`: of the order.
 function Hearing:learn(id, key, task_id)
   if not id or not task_id or self.tasks[task_id] then
     return
@@ -101,8 +90,7 @@ local function learn_row(self, row)
   end
 end
 
---- Learn it from rows.
--- @param value a row, a list of them, or anything else
+-- Learn it from rows. `value`: a row, a list of them, or anything else.
 function Hearing:learn_rows(value)
   if type(value) ~= "table" then
     return
@@ -115,10 +103,7 @@ function Hearing:learn_rows(value)
   end
 end
 
---- The order of a task, as far as it is known without a question.
--- @tparam string task_id
--- @treturn ?string id
--- @treturn ?string key
+-- The order of a task, as far as it is known without a question.
 function Hearing:order_of(task_id)
   local order = self.tasks[task_id] or self.former[task_id]
   if order then
@@ -126,11 +111,9 @@ function Hearing:order_of(task_id)
   end
 end
 
---- Make one.
--- @tparam ?function listener called with each event
--- @tparam string base_url of the provider of its tasks
--- @treturn ?table hearing: `id`, which no other of this Lua state has, and `count`,
---   the number of its last event; nil without a listener
+-- Make one. `listener`: called with each event. `base_url`: of the provider of its
+-- tasks. Returns hearing: `id`, which no other of this Lua state has, and `count`, the
+-- number of its last event; nil without a listener.
 function _M.new(listener, base_url)
   if not listener then
     return nil

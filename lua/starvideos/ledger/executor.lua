@@ -1,7 +1,6 @@
---- What a ledger's thread runs, in a Lua state of its own: it answers messages
--- by calling the orders, and retries what could not be written. Nothing here
--- belongs to the Lua state that asks; `starvideos.ledger.thread` is the other end.
--- @module starvideos.ledger.executor
+-- What a ledger's thread runs, in a Lua state of its own: it answers messages by
+-- calling the orders, and retries what could not be written. Nothing here belongs to
+-- the Lua state that asks; `starvideos.ledger.thread` is the other end.
 
 local core = require "starvideos.core"
 local changes = require "starvideos.ledger.changes"
@@ -145,15 +144,11 @@ local function answer(self, ...)
   return check(finish(self, request, perform(self, request)))
 end
 
---- Answer a message.
--- @tparam string method of the orders
--- @tparam table caller see `starvideos.ledger.tasks`; where it listens,
---   `listener` (the number of its client) and `heard` (the number of the last
---   event that this has got)
--- @param ... its other arguments
--- @return the two results of the method
--- @treturn ?table events that the client has not got: `first`, the number of the first,
---   and `list`
+-- Answer a message. `method`: of the orders. `caller`: see `starvideos.ledger.tasks`;
+-- where it listens, `listener` (the number of its client) and `heard` (the number of
+-- the last event that this has got). `...`: its other arguments. Returns the two
+-- results of the method, and events that the client has not got: `first`, the number of
+-- the first, and `list`.
 function Actor:answer(method, caller, ...)
   confirm(self.unconfirmed, caller)
   local result, problem = answer(self, method, caller, ...)
@@ -171,8 +166,8 @@ function Actor:undo()
   end
 end
 
---- Retry what is in the backlog.
--- @treturn ?number seconds until the next retry; nil where the backlog is empty
+-- Retry what is in the backlog. Returns seconds until the next retry; nil where the
+-- backlog is empty.
 function Actor:rest()
   flush(self)
   return self.backlog[1] and self.retry
@@ -184,13 +179,8 @@ function Actor:leave()
   self.orders:close()
 end
 
---- Make an actor.
--- @tparam table options see `starvideos.ledger.tasks`
--- @tparam number retry seconds between two tries to write the backlog
--- @treturn function answers a message
--- @treturn function undoes the last answer
--- @treturn function rests
--- @treturn function leaves
+-- Make an actor. `retry`: seconds between two tries to write the backlog. Returns
+-- answers a message, and undoes the last answer.
 return function(options, retry)
   local self = setmetatable({ orders = tasks.new(options), backlog = {},
     unconfirmed = {}, retry = retry }, Actor)

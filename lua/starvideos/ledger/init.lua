@@ -1,10 +1,9 @@
---- What was ordered, on disk: an order is recorded before it is sent, and its
--- task before `create` returns. Several processes may share one ledger.
+-- What was ordered, on disk: an order is recorded before it is sent, and its task
+-- before `create` returns. Several processes may share one ledger.
 --
--- This is the face that operations see: it knows the caller, the time, and which
--- orders this Lua state is sending. Decisions are made by
--- `ledger.tasks`, asked through one function. It knows no host and no HTTP.
--- @classmod starvideos.ledger
+-- This is the face that operations see: it knows the caller, the time, and which orders
+-- this Lua state is sending. Decisions are made by `ledger.tasks`, asked through one
+-- function. It knows no host and no HTTP.
 
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
@@ -40,9 +39,8 @@ local function mark_of(self)
   end))
 end
 
---- Make the id of an order, or of what else has one. Ids sort by time to the
+-- Make the id of an order, or of what else has one. Ids sort by time to the
 -- microsecond, then by the order they were made in.
--- @treturn string
 function Ledger:new_id()
   local ids = self.ids
   if ids.process ~= owner.current() then
@@ -159,13 +157,11 @@ local function told(self, method, ...)
   return ...
 end
 
---- Ask the orders. Nothing new is begun while the backlog cannot be written. Where
--- the caller looks at orders it must see the backlog, too, though the thread of
--- another client would write that in a moment; otherwise a thread writes it later,
--- and no caller waits for it.
--- @tparam string method a row of `starvideos.ledger.methods`
--- @param ... its completed arguments
--- @return the two results of what it runs
+-- Ask the orders. Nothing new is begun while the backlog cannot be written. Where the
+-- caller looks at orders it must see the backlog, too, though the thread of another
+-- client would write that in a moment; otherwise a thread writes it later, and no
+-- caller waits for it. `method`: a row of `starvideos.ledger.methods`. `...`: its
+-- completed arguments. Returns the two results of what it runs.
 function Ledger:ask(method, ...)
   local row = methods[method]
   local ok, err = true, nil
@@ -198,37 +194,29 @@ local function record_surely(self, method, row, ...)
 end
 
 --- A row as its readers get it; see `starvideos.ledger.record`.
--- @function Ledger.order_of
 Ledger.order_of = record.order
 
 --- The parameters of an order as they are kept; see
 -- `starvideos.ledger.record`.
--- @function Ledger.text_of
 Ledger.text_of = record.text
 
 --- The name of this machine, whose paths its orders have.
--- @function Ledger.machine
 Ledger.machine = owner.host
 
 --- A path as it is kept; see `starvideos.ledger.record`.
--- @function Ledger.path_of
 Ledger.path_of = record.path
 
 --- A name as it is kept; see `starvideos.ledger.record`.
--- @function Ledger.name_of
 Ledger.name_of = record.name
 
 --- What was seen of a task; see `starvideos.ledger.record`.
--- @function Ledger.seen_of
 Ledger.seen_of = record.seen
 
---- The key of an order: the caller's, else the path of the file itself. Where many
--- machines share a ledger the name of this one is before the path.
--- @tparam table options `key`; or `path`, with `given` (an absolute one) that of
---   the file itself already; or neither; and perhaps an `other_key`
--- @treturn ?string key
--- @treturn ?string another under which an order of it may be recorded: the path as
---   it was given
+-- The key of an order: the caller's, else the path of the file itself. Where many
+-- machines share a ledger the name of this one is before the path. `options`: `key`; or
+-- `path`, with `given` (an absolute one) that of the file itself already; or neither;
+-- and perhaps an `other_key`. Returns another under which an order of it may be
+-- recorded: the path as it was given.
 function Ledger:key_of(options)
   if options.key or not options.path then
     return record.name(options.key), record.name(options.other_key)
@@ -261,12 +249,10 @@ local function passed(self, row)
   end
 end
 
---- Record an order, or find the one that was placed under its key and take.
--- @tparam table wanted see `orders.begin`; without `id`, `account` and `machine`
--- @tparam table holder of the order: it is held until the collector frees this
---   table, or until `release`
--- @treturn ?string see `orders.begin`
--- @treturn table the order's row, or err of kind ledger
+-- Record an order, or find the one that was placed under its key and take. `wanted`:
+-- see `orders.begin`; without `id`, `account` and `machine`. `holder`: of the order: it
+-- is held until the collector frees this table, or until `release`. Returns the order's
+-- row, or err of kind ledger.
 function Ledger:begin(wanted, holder)
   wanted.id, wanted.account = self:new_id(), self.account
   wanted.machine = wanted.path and owner.host()
@@ -296,10 +282,8 @@ function Ledger:begin(wanted, holder)
   return verdict, row
 end
 
---- Hold an order of the queue that this Lua state is about to send: until the
--- collector frees the holder, or until `release`.
--- @tparam table row
--- @tparam table holder
+-- Hold an order of the queue that this Lua state is about to send: until the collector
+-- frees the holder, or until `release`.
 function Ledger:keep(row, holder)
   sending[row.order_id] = holder
   local name = name_of(self, row)
@@ -308,8 +292,7 @@ function Ledger:keep(row, holder)
   end
 end
 
---- Stop holding an order: its sending has ended.
--- @tparam table row
+-- Stop holding an order: its sending has ended.
 function Ledger:release(row)
   sending[row.order_id] = nil
   local name = name_of(self, row)
@@ -318,31 +301,23 @@ function Ledger:release(row)
   end
 end
 
---- Whether this Lua state is sending an order.
--- @tparam string order_id
--- @treturn boolean
+-- Whether this Lua state is sending an order.
 function Ledger.is_sending(order_id)
   return sending[order_id] ~= nil
 end
 
---- Whether an order was taken by this Lua state.
--- @tparam table row
--- @treturn boolean
+-- Whether an order was taken by this Lua state.
 function Ledger.is_ours(row)
   return row.owner == owner.current()
 end
 
---- What holds an order in this Lua state.
--- @tparam table row
--- @treturn ?table holder
+-- What holds an order in this Lua state.
 function Ledger.holder_of(row)
   return row.order_id and sending[row.order_id]
 end
 
---- The order is about to be sent.
--- @tparam table row as `begin` gave it
--- @treturn ?table row; nil where another process has claimed it
--- @treturn ?table err
+-- The order is about to be sent. `row`: as `begin` gave it. Returns row; nil where
+-- another process has claimed it.
 function Ledger:submitting(row)
   local after, err = self:ask("submitting", row)
   if after then
@@ -353,25 +328,17 @@ function Ledger:submitting(row)
   return after, err
 end
 
---- The order was not accepted, that is certain. Where this cannot be written now
--- it is written before anything else.
--- @tparam table row
--- @tparam string why
--- @tparam ?number pause seconds until it is sent again; nil: it is not
--- @treturn ?table row
--- @treturn ?table err
+-- The order was not accepted, that is certain. Where this cannot be written now it is
+-- written before anything else. `pause`: seconds until it is sent again; nil: it is
+-- not.
 function Ledger:unsent(row, why, pause)
   memory.forget(self.address, row)
   return record_surely(self, "unsent", row, why, pause)
 end
 
---- How the sending of an order ended. Where this cannot be written now it is
--- written before anything else, for as long as the process runs.
--- @tparam table row
--- @tparam string state accepted, failed, cancelled, refused or unknown
--- @tparam table changes `task_id`, `task_created`, `error`
--- @treturn ?table row
--- @treturn ?table err
+-- How the sending of an order ended. Where this cannot be written now it is written
+-- before anything else, for as long as the process runs. `state`: accepted, failed,
+-- cancelled, refused or unknown. `changes`: `task_id`, `task_created`, `error`.
 function Ledger:resolve(row, state, changes)
   if state == "refused" then
     memory.forget(self.address, row)
@@ -389,29 +356,21 @@ local function look_up(self, id, take, other)
   return self:ask("look_up", name)
 end
 
---- An order by its id, or by its key and take.
--- @tparam string id or key
--- @tparam[opt=1] number take
--- @treturn ?table row
--- @treturn ?table err not_found where there is none
+-- An order by its id, or by its key and take. `take`:  (default 1). Returns err
+-- not_found where there is none.
 function Ledger:order(id, take)
   return look_up(self, id, take)
 end
 
---- The order that was placed with these options.
--- @tparam table options see `key_of`; and `take`
--- @treturn ?table row
--- @treturn ?table err not_found where there is none
+-- The order that was placed with these options. `options`: see `key_of`; and `take`.
+-- Returns err not_found where there is none.
 function Ledger:placed(options)
   local key, other = self:key_of(options)
   return look_up(self, key, options.take, other)
 end
 
---- An order as a person names it: by its path, too, where that is its key.
--- @tparam string id, key or path
--- @tparam[opt=1] number take
--- @treturn ?table row
--- @treturn ?table err not_found where there is none
+-- An order as a person names it: by its path, too, where that is its key. `id,`: key or
+-- path. `take`:  (default 1). Returns err not_found where there is none.
 function Ledger:find(id, take)
   local row, err = self:order(id, take)
   if row or err.kind ~= "not_found" then
@@ -420,23 +379,17 @@ function Ledger:find(id, take)
   return self:placed { path = id, take = take }, err
 end
 
---- Record an order that the ledger has forgotten, of which its id and its task are
--- all that is known.
--- @tparam string id of the order
--- @tparam table task
--- @treturn ?table row
--- @treturn ?table err
+-- Record an order that the ledger has forgotten, of which its id and its task are all
+-- that is known. `id`: of the order.
 function Ledger:adopt_forgotten(id, task)
   return self:resolve({ order_id = id, take = 1, account = self.account,
     model = task.model, params = "{}", base_url = self.base_url, attempts = 1 },
     "accepted", { task_id = task.id, task_created = task.created })
 end
 
---- The ledger for a worker that is for the orders of all accounts, or that does not
--- mind failed tasks.
--- @tparam table manner `serves_all`: what keeps its orders back is of all accounts;
---   `tolerates`: failed tasks in a row do not halt the queue
--- @treturn table ledger
+-- The ledger for a worker that is for the orders of all accounts, or that does not mind
+-- failed tasks. `manner`: `serves_all`: what keeps its orders back is of all accounts;
+-- `tolerates`: failed tasks in a row do not halt the queue.
 function Ledger:with(manner)
   return setmetatable(manner, { __index = self })
 end
@@ -464,26 +417,24 @@ for name, row in pairs(methods) do
   end
 end
 
---- Why nobody else reads what is recorded here.
--- @treturn ?table err, see `starvideos.ledger.store`; nil where others do
+-- Why nobody else reads what is recorded here. Returns err, see
+-- `starvideos.ledger.store`; nil where others do.
 function Ledger:lost()
   local _, err = self:ask("check_kept")
   return err and err.misplaced and err or nil
 end
 
---- Tell the client's listener what has changed; to be called once an order that
--- was being sent has its outcome on record. Other calls do it themselves.
--- @raise what the listener raises
+-- Tell the client's listener what has changed; to be called once an order that was
+-- being sent has its outcome on record. Other calls do it themselves. Raises what the
+-- listener raises.
 function Ledger:tell()
   if self.hearing then
     self.hearing:tell()
   end
 end
 
---- The order of a task, as far as it is known without a question.
--- @tparam string task_id
--- @treturn ?string its id; nil also where nobody listens
--- @treturn ?string its key
+-- The order of a task, as far as it is known without a question. Returns its id; nil
+-- also where nobody listens.
 function Ledger:order_of_task(task_id)
   if self.hearing then
     return self.hearing:order_of(task_id)
@@ -512,17 +463,14 @@ local function inline(_, options)
   end, orders
 end
 
---- A ledger; nothing is opened before it is needed.
--- @tparam table options `address` (path of a SQLite file, or a `postgres://`
---   URL), `fsync`, `clock` (Unix seconds), `boottime` (of the machine),
---   `random`, `timeout` (seconds that one exchange may take), `account` (the
---   label of the orders' account, none), `base_url` (of the provider), `tell`
---   (called with each event; nil: nobody listens), `runtime`
---   (without one everything is done on this thread), and `blocks`: whether this
---   thread may wait for a file
--- @treturn ?table ledger
--- @treturn ?string why not: an address that cannot be read, or a link to nothing,
---   of which nobody can tell whether several machines share what it leads to
+-- A ledger; nothing is opened before it is needed. `options`: `address` (path of a
+-- SQLite file, or a `postgres://` URL), `fsync`, `clock` (Unix seconds), `boottime` (of
+-- the machine), `random`, `timeout` (seconds that one exchange may take), `account`
+-- (the label of the orders' account, none), `base_url` (of the provider), `tell`
+-- (called with each event; nil: nobody listens), `runtime` (without one everything is
+-- done on this thread), and `blocks`: whether this thread may wait for a file. Returns
+-- why not: an address that cannot be read, or a link to nothing, of which nobody can
+-- tell whether several machines share what it leads to.
 function _M.new(options)
   local location, why = locations.read(options.address)
   if not location then

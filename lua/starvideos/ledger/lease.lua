@@ -1,12 +1,10 @@
---- How long an order is reserved for the process that took it.
+-- How long an order is reserved for the process that took it.
 --
--- A lease is a length, and when it began on a clock: the server's where the
--- ledger is PostgreSQL; else the clock of the machine that goes on while it
--- sleeps and that nobody sets. A reader that cannot read that clock, since the
--- machine was restarted or the reader has a time namespace of its own, takes the
--- lease as valid for its whole length after it first saw this revision of the
--- order, and records when that was.
--- @module starvideos.ledger.lease
+-- A lease is a length, and when it began on a clock: the server's where the ledger is
+-- PostgreSQL; else the clock of the machine that goes on while it sleeps and that
+-- nobody sets. A reader that cannot read that clock, since the machine was restarted or
+-- the reader has a time namespace of its own, takes the lease as valid for its whole
+-- length after it first saw this revision of the order, and records when that was.
 
 local owners = require "starvideos.ledger.owner"
 
@@ -40,11 +38,8 @@ local function is_running(caller, row)
   return running
 end
 
---- Whether the lease of an order is running, or must be taken to be.
--- @tparam table store where the caller records that it saw the order
--- @tparam table caller
--- @tparam table row
--- @treturn boolean
+-- Whether the lease of an order is running, or must be taken to be. `store`: where the
+-- caller records that it saw the order.
 function _M.is_valid(store, caller, row)
   if not row.owner or not row.lease then
     return false
@@ -57,14 +52,10 @@ function _M.is_valid(store, caller, row)
   return running
 end
 
---- Whether the process that took an order may still send it, or wait for its
--- answer. While an order is being sent its process holds it for as long as that
--- runs; before that others may take it once its lease is over, for after that
--- the process does not send it any more.
--- @tparam table store
--- @tparam table caller with `held` where its own orders are asked for, too
--- @tparam table row
--- @treturn boolean
+-- Whether the process that took an order may still send it, or wait for its answer.
+-- While an order is being sent its process holds it for as long as that runs; before
+-- that others may take it once its lease is over, for after that the process does not
+-- send it any more. `caller`: with `held` where its own orders are asked for, too.
 function _M.is_busy(store, caller, row)
   if not row.owner then
     return false
@@ -81,11 +72,8 @@ function _M.is_busy(store, caller, row)
   return _M.is_valid(store, caller, row)
 end
 
---- Whether an order was taken by another Lua state of the same process, which
--- may have been closed since.
--- @tparam table caller
--- @tparam table row
--- @treturn boolean
+-- Whether an order was taken by another Lua state of the same process, which may have
+-- been closed since.
 function _M.is_sibling(caller, row)
   return row.owner:match "^(.*) %S+$" == caller.owner:match "^(.*) %S+$"
 end

@@ -1,6 +1,5 @@
---- Where a ledger is: the path of a file, or the address of a server, which
--- may hold a password and is never shown with it.
--- @module starvideos.ledger.location
+-- Where a ledger is: the path of a file, or the address of a server, which may hold a
+-- password and is never shown with it.
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
@@ -41,12 +40,10 @@ local function without_drive(address)
     and address:gsub("^%s*%a:([/\\])", "%1") or address
 end
 
---- Read the address of a ledger.
--- @tparam string address
--- @treturn ?table location with `address` as a driver takes it; `server` (true
---   for PostgreSQL) or `path` (true, unless it is SQLite's name for a database
---   that goes with its connection)
--- @treturn ?string why it cannot be read, with nothing of it
+-- Read the address of a ledger. Returns location with `address` as a driver takes it;
+-- `server` (true for PostgreSQL) or `path` (true, unless it is SQLite's name for a
+-- database that goes with its connection), and why it cannot be read, with nothing of
+-- it.
 function _M.read(address)
   local scheme, rest = address:match "^%s*(%a+)://(.*)$"
   scheme = scheme and c_locale.lower(scheme)
@@ -66,10 +63,8 @@ function _M.read(address)
   return { address = address, path = address ~= ":memory:" or nil }
 end
 
---- An address as it may be shown.
--- @tparam string address
--- @tparam[opt=false] boolean with_user leave the user's name in it
--- @treturn string
+-- An address as it may be shown. `with_user`: leave the user's name in it (default
+-- false).
 function _M.shown(address, with_user)
   local location = _M.read(address)
   if not location then
@@ -89,10 +84,9 @@ local function hosts_of(rest)
     or options:match "[?&]hostaddr=([^&]*)" or core.getenv "PGHOST" or ""
 end
 
---- What an operator should know of an address: whether the connection to a server
--- on another machine may be unencrypted, because nobody has decided that.
--- @tparam string address
--- @treturn ?string a sentence with the cure
+-- What an operator should know of an address: whether the connection to a server on
+-- another machine may be unencrypted, because nobody has decided that. Returns a
+-- sentence with the cure.
 function _M.unencrypted(address)
   local location = _M.read(address)
   local rest = location and location.server and location.address:match "://(.*)$"
@@ -122,16 +116,14 @@ for name in (
   networks[name] = true
 end
 
---- Whether several machines may have a file system.
--- @tparam ?string name as `core.file_system` gives it
--- @treturn boolean
+-- Whether several machines may have a file system. `name`: as `core.file_system` gives
+-- it.
 function _M.is_network(name)
   return name ~= nil and networks[(c_locale.lower(name):gsub("^fuse%.", ""))] == true
 end
 
---- What became of a ledger's file, by the words of `core.sqlite_file`, and what to
--- do; `is_lost`: what is written then is read by nobody else.
--- @table misplaced
+-- What became of a ledger's file, by the words of `core.sqlite_file`, and what to do;
+-- `is_lost`: what is written then is read by nobody else.
 _M.misplaced = {
   missing = { what = "its file was moved or removed while this program had it open",
     cure = "put it back, or end this program before you begin another ledger",

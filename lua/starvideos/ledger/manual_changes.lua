@@ -1,6 +1,5 @@
---- What a person decides about an order: to dismiss it, which task it became,
--- which account it is of.
--- @module starvideos.ledger.manual_changes
+-- What a person decides about an order: to dismiss it, which task it became, which
+-- account it is of.
 
 local leases = require "starvideos.ledger.lease"
 local limits = require "starvideos.ledger.limits"
@@ -34,12 +33,8 @@ local function find(store, name)
       and "; the key has " .. table.concat(takes, ", ") or "") }
 end
 
---- Find the order of a name, recovered where its process ended.
--- @tparam table store
--- @tparam table caller
--- @tparam table name `id` (an order's id or key), `take` (1), `account`
--- @treturn ?table row
--- @treturn ?table err not_found where there is none
+-- Find the order of a name, recovered where its process ended. `name`: `id` (an order's
+-- id or key), `take` (1), `account`. Returns err not_found where there is none.
 function _M.look_up(store, caller, name)
   local row, err = find(store, name)
   if not row then
@@ -100,15 +95,10 @@ local function is_leased(store, caller)
   end
 end
 
---- Dismiss an order that nobody will wait for, or what came late for one that
--- has ended.
--- @tparam table store
--- @tparam table caller
--- @tparam table name see `look_up`
--- @tparam ?boolean force also one that was bought and can still be had, or
---   whose process was sending it and has a lease that is over
--- @treturn ?table row
--- @treturn ?table err validation where it is being sent, or was bought
+-- Dismiss an order that nobody will wait for, or what came late for one that has ended.
+-- `force`: also one that was bought and can still be had, or whose process was sending
+-- it and has a lease that is over. Returns err validation where it is being sent, or
+-- was bought.
 function _M.dismiss(store, caller, name, force)
   local is_held = (force and is_leased or is_busy)(store, caller)
   return decided(store, caller, name, "dismissed", is_held, function(row)
@@ -129,14 +119,8 @@ function _M.dismiss(store, caller, name, force)
   end)
 end
 
---- Give an order of unknown outcome its task; it may have that task already, which
--- somebody has looked at since.
--- @tparam table store
--- @tparam table caller
--- @tparam table name see `look_up`
--- @tparam string task_id
--- @treturn ?table row
--- @treturn ?table err validation where its outcome is known
+-- Give an order of unknown outcome its task; it may have that task already, which
+-- somebody has looked at since. Returns err validation where its outcome is known.
 function _M.adopt(store, caller, name, task_id)
   return decided(store, caller, name, "given a task", is_busy(store, caller),
     function(row)
@@ -189,13 +173,8 @@ local function unlabelled_with(store, row, account)
   return rows and list, err
 end
 
---- Set the account of an order and of all other takes of its key.
--- @tparam table store
--- @tparam table caller
--- @tparam table name see `look_up`
--- @tparam string account
--- @treturn ?table row of the order that was named
--- @treturn ?table err validation where it has another, or is being sent
+-- Set the account of an order and of all other takes of its key. Returns row of the
+-- order that was named, and err validation where it has another, or is being sent.
 function _M.label(store, caller, name, account)
   local row, err = _M.look_up(store, caller, name)
   if not row then

@@ -1,13 +1,11 @@
---- What this process knows of the orders that it has sent, whatever their ledger
--- says: a database that was put back to an earlier time (a failover, a restored
--- copy) has forgotten some of them. Such an order is not sent again, and its row is
--- written back.
+-- What this process knows of the orders that it has sent, whatever their ledger says: a
+-- database that was put back to an earlier time (a failover, a restored copy) has
+-- forgotten some of them. Such an order is not sent again, and its row is written back.
 --
 -- A memo of an order has its `row` as it was sent, the `address` of its ledger, and
--- once that is known how the sending ended, as `ledger:resolve` was told: `state`
--- and `changes`; and the `file` that its video was saved to. Of the newest orders all
--- of that is kept, of older ones the task's id.
--- @module starvideos.ledger.memory
+-- once that is known how the sending ended, as `ledger:resolve` was told: `state` and
+-- `changes`; and the `file` that its video was saved to. Of the newest orders all of
+-- that is kept, of older ones the task's id.
 
 local core = require "starvideos.core"
 local states = require "starvideos.ledger.states"
@@ -65,11 +63,8 @@ local function kept_row(row)
   return copy
 end
 
---- Remember an order that is on its way, or how the sending of it ended.
--- @tparam string address of its ledger
--- @tparam table row
--- @tparam ?string state
--- @tparam ?table changes see `ledger:resolve`
+-- Remember an order that is on its way, or how the sending of it ended. `address`: of
+-- its ledger.
 function _M.remember(address, row, state, changes)
   local id, task_id = row.order_id, changes and changes.task_id
   if not recent.orders[id] then
@@ -91,9 +86,7 @@ function _M.remember(address, row, state, changes)
   end
 end
 
---- Forget an order: it certainly was not bought.
--- @tparam string address of its ledger
--- @tparam table row
+-- Forget an order: it certainly was not bought. `address`: of its ledger.
 function _M.forget(address, row)
   local id, name = row.order_id, name_of(address, row)
   sent[id] = nil
@@ -119,17 +112,14 @@ local function short_memo(address, row)
     changes = { task_id = task_id ~= true and task_id or nil } }
 end
 
---- What is known of an order that its ledger takes for one that was not sent.
--- @tparam string address of the ledger
--- @tparam table row
--- @treturn ?table memo
+-- What is known of an order that its ledger takes for one that was not sent. `address`:
+-- of the ledger.
 local function memo_of(address, row)
   return find("orders", row.order_id) or short_memo(address, row)
     or find("names", name_of(address, row)) or nil
 end
 
---- These are methods of a ledger.
--- @table methods
+-- These are methods of a ledger.
 _M.methods = {}
 
 -- Whether the answer to an order is still to come, to this process or to the one
@@ -153,11 +143,8 @@ local function write_back(self, memo)
   return row, err
 end
 
---- Before an order is placed: make sure that the ledger knows the one that this
--- process has sent under its key.
--- @tparam table wanted see `orders.begin`
--- @treturn ?boolean true
--- @treturn ?table err
+-- Before an order is placed: make sure that the ledger knows the one that this process
+-- has sent under its key.
 function _M.methods:recall(wanted)
   local memo = find("names", name_of(self.address, wanted))
     or find("names", name_of(self.address, { key = wanted.other_key,
@@ -172,9 +159,8 @@ function _M.methods:recall(wanted)
   return row and true, err
 end
 
---- Write back what the ledger has forgotten of a task's order.
--- @tparam string task_id
--- @treturn boolean whether there was something to write
+-- Write back what the ledger has forgotten of a task's order. Returns whether there was
+-- something to write.
 function _M.methods:recall_task(task_id)
   local memo = find("tasks", task_name(self.base_url, task_id))
   return memo ~= nil and memo.address == self.address
@@ -212,10 +198,8 @@ local function reconciled(self, row)
     and after.state ~= "unknown" and after or nil
 end
 
---- What a worker has claimed, without the orders that this process has sent: where
--- the ledger has forgotten that it is told, and the row is what it is then.
--- @tparam table rows
--- @treturn table rows
+-- What a worker has claimed, without the orders that this process has sent: where the
+-- ledger has forgotten that it is told, and the row is what it is then.
 function _M.methods:reconcile(rows)
   local list = {}
   for _, row in ipairs(rows) do
@@ -229,9 +213,7 @@ function _M.methods:remember(row, state, changes)
   _M.remember(self.address, row, state, changes)
 end
 
---- Remember where the video of a task was saved.
--- @tparam string task_id
--- @tparam table file as `tasks.downloaded` gets it
+-- Remember where the video of a task was saved. `file`: as `tasks.downloaded` gets it.
 function _M.methods:remember_file(task_id, file)
   local memo = find("tasks", task_name(self.base_url, task_id))
   if memo then

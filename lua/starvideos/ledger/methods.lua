@@ -1,24 +1,20 @@
---- What a ledger can be asked: one row a method, read by the Lua state that asks
--- and by the one that answers.
+-- What a ledger can be asked: one row a method, read by the Lua state that asks and by
+-- the one that answers.
 --
 -- `run`: the function below `starvideos.ledger` that answers; it takes a store, the
--- caller (see `starvideos.ledger.tasks`) and the arguments.
--- `with(ledger, ...)`: completes the arguments, on the caller's side.
--- `after(ledger, result, problem, ...)`: makes the results, of the completed arguments.
--- `sees_held`: the caller looks at orders: it gets those that this Lua state is
--- sending, and the backlog is written first.
--- `finish`: it is done though its caller stops waiting.
--- `no_cancel`: its caller does not stop where it is cancelled, for it must tell
--- whether something was written.
--- `brief`: an operation can do without it, and waits for a moment only.
--- `retry`: what the provider has answered, or a file shows; no later call repeats it.
--- `buys`: it leads to a purchase, and is refused while the backlog cannot be written.
--- `silent`: an order is on its way, so that no listener is called: it might not
--- come back.
+-- caller (see `starvideos.ledger.tasks`) and the arguments. `with(ledger, ...)`:
+-- completes the arguments, on the caller's side. `after(ledger, result, problem, ...)`:
+-- makes the results, of the completed arguments. `sees_held`: the caller looks at
+-- orders: it gets those that this Lua state is sending, and the backlog is written
+-- first. `finish`: it is done though its caller stops waiting. `no_cancel`: its caller
+-- does not stop where it is cancelled, for it must tell whether something was written.
+-- `brief`: an operation can do without it, and waits for a moment only. `retry`: what
+-- the provider has answered, or a file shows; no later call repeats it. `buys`: it
+-- leads to a purchase, and is refused while the backlog cannot be written. `silent`: an
+-- order is on its way, so that no listener is called: it might not come back.
 -- `undo(caller, argument, result, problem)`: the request that undoes it where nobody
 -- got the answer, or where the answer of the database was lost (no result). It names
 -- the revision that was made, so that it changes nothing else.
--- @module starvideos.ledger.methods
 
 local ABANDONED = "its process had stopped waiting for the ledger"
 

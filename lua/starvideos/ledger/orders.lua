@@ -1,5 +1,4 @@
---- How an order is placed: recorded, or found under its key and take.
--- @module starvideos.ledger.orders
+-- How an order is placed: recorded, or found under its key and take.
 
 local history = require "starvideos.ledger.history"
 local changes = require "starvideos.ledger.changes"
@@ -23,13 +22,9 @@ local function heavier(row, other, key)
   return weight > its or weight == its and row.order_key == key
 end
 
---- Of the orders of a key: the one of this take and account; one that rules this
--- one out, since only one of both has an account; and the next free take.
--- @tparam table rows
--- @tparam table wanted `key`, `take`, `account`
--- @treturn ?table row
--- @treturn ?table row
--- @treturn number
+-- Of the orders of a key: the one of this take and account; one that rules this one
+-- out, since only one of both has an account; and the next free take. `wanted`: `key`,
+-- `take`, `account`.
 function _M.choose(rows, wanted)
   local found, other
   local is_new, next_take = true, wanted.take + 1
@@ -97,13 +92,9 @@ local function new_values(store, caller, row)
   return values, given
 end
 
---- Add an order: a prepared one is held by the caller.
--- @tparam table store
--- @tparam table caller
--- @tparam table row the columns that are given when an order is placed, `state`,
---   and `claim` of a staged one
--- @treturn ?table the row; false where its key and take are there already
--- @treturn ?table err
+-- Add an order: a prepared one is held by the caller. `row`: the columns that are given
+-- when an order is placed, `state`, and `claim` of a staged one. Returns the row; false
+-- where its key and take are there already.
 function _M.insert_row(store, caller, row)
   row.attempts = 0
   local values, given = new_values(store, caller, row)
@@ -125,14 +116,9 @@ function _M.insert_row(store, caller, row)
   return row, err
 end
 
---- Record an order that is not there.
--- @tparam table store
--- @tparam table caller
--- @tparam table wanted see `orders.begin`
--- @tparam string state `prepared`, held by the caller, or `staged`
--- @tparam ?string batch that it is staged by
--- @treturn ?table row; false where the key and take have been used meanwhile
--- @treturn ?table err
+-- Record an order that is not there. `state`: `prepared`, held by the caller, or
+-- `staged`. `batch`: that it is staged by. Returns row; false where the key and take
+-- have been used meanwhile.
 function _M.insert(store, caller, wanted, state, batch)
   local row = row_of(wanted, placed)
   row.state, row.claim = state, batch
@@ -172,14 +158,8 @@ local function place_again(store, caller, row, wanted)
   return store:transition(caller, row, "prepared", values)
 end
 
---- Stage an order that is there, and certainly was not accepted.
--- @tparam table store
--- @tparam table caller
--- @tparam table row
--- @tparam table wanted see `orders.begin`
--- @tparam string batch
--- @treturn ?table row; false where another process has changed it meanwhile
--- @treturn ?table err
+-- Stage an order that is there, and certainly was not accepted. Returns row; false
+-- where another process has changed it meanwhile.
 function _M.restage(store, caller, row, wanted, batch)
   local values = correction(row, wanted)
   values.claim, values.owner, values.lease = batch, false, false
@@ -200,11 +180,8 @@ end
 -- The verdicts about a take that is spent.
 local verdicts = { unknown = "unknown", abandoned = "spent" }
 
---- What an order that is there, and is not to be sent now, is to one that is
--- wanted under its key and take.
--- @tparam table row
--- @tparam table wanted
--- @treturn string verdict of `orders.begin`
+-- What an order that is there, and is not to be sent now, is to one that is wanted
+-- under its key and take. Returns verdict of `orders.begin`.
 function _M.verdict_on(row, wanted)
   if differs(row, wanted) then
     return "conflict"
@@ -251,12 +228,8 @@ local function verdict_on_account(wanted)
   return wanted.account == "" and "no_account" or "unlabelled"
 end
 
---- The order that is there under a key, take and account.
--- @tparam table store
--- @tparam table wanted
--- @treturn ?table row, with `next_take` of its key
--- @treturn ?string a verdict that rules the order out
--- @treturn ?table err
+-- The order that is there under a key, take and account. Returns row, with `next_take`
+-- of its key, and a verdict that rules the order out.
 function _M.look_up(store, wanted)
   local rows, err = store:of_key(wanted.key, wanted.other_key)
   if not rows then
@@ -297,20 +270,15 @@ local function look(store, caller, wanted, failure)
   return verdict, result
 end
 
---- Record an order, or find the one that was placed under its key and take.
--- @tparam table store
--- @tparam table caller
--- @tparam table wanted `id` (of a new order), `key` (or nil), `take`,
---   `account` (empty for none), `model`, `params` (see
---   `starvideos.ledger.record`), `base_url`, `path` and `machine` (or nil),
---   `waited` (true: another process was seen sending it, so this call must not)
--- @treturn ?string "send": the caller may send it; "known": it was accepted
---   before; "busy": another process is sending it; "unsent": another process was,
---   and it was not accepted; "unknown"; "spent": it was dismissed;
---   "conflict": key and take name another order; "unlabelled": the key's
---   orders have no account, this one has; "no_account": the other way round
--- @treturn table the order's row, with `next_take` of its key; or err of kind
---   ledger
+-- Record an order, or find the one that was placed under its key and take. `wanted`:
+-- `id` (of a new order), `key` (or nil), `take`, `account` (empty for none), `model`,
+-- `params` (see `starvideos.ledger.record`), `base_url`, `path` and `machine` (or nil),
+-- `waited` (true: another process was seen sending it, so this call must not). Returns
+-- "send": the caller may send it; "known": it was accepted before; "busy": another
+-- process is sending it; "unsent": another process was, and it was not accepted;
+-- "unknown"; "spent": it was dismissed; "conflict": key and take name another order;
+-- "unlabelled": the key's orders have no account, this one has; "no_account": the other
+-- way round, and the order's row, with `next_take` of its key; or err of kind ledger.
 function _M.begin(store, caller, wanted)
   local _, failure = store:look()
   for _ = 1, transitions.ATTEMPTS do

@@ -1,10 +1,8 @@
---- Which process is sending an order, and whether it still runs.
+-- Which process is sending an order, and whether it still runs.
 --
--- A process differs from another of the same number by the time it started, and
--- from one of another container by its PID namespace, whose name holds for one
--- run of one kernel. Of a process that cannot be seen from here the lease
--- decides.
--- @module starvideos.ledger.owner
+-- A process differs from another of the same number by the time it started, and from
+-- one of another container by its PID namespace, whose name holds for one run of one
+-- kernel. Of a process that cannot be seen from here the lease decides.
 
 local core = require "starvideos.core"
 
@@ -39,9 +37,8 @@ local function start_time(id)
   return start or "-"
 end
 
---- This process, and this Lua state in it.
--- @treturn string host, boot, PID namespace, time namespace, number, start
---   time and state
+-- This process, and this Lua state in it. Returns host, boot, PID namespace, time
+-- namespace, number, start time and state.
 function _M.current()
   local id = core.process_id()
   if id ~= current_id then
@@ -53,15 +50,13 @@ function _M.current()
   return current
 end
 
---- The name of the clock that goes on while the machine sleeps: two processes
--- with the same name read the same time from it.
--- @treturn string
+-- The name of the clock that goes on while the machine sleeps: two processes with the
+-- same name read the same time from it.
 function _M.clock()
   return surroundings().clock
 end
 
---- The host name of the machine.
--- @treturn string
+-- The host name of the machine.
 function _M.host()
   return surroundings().host
 end
@@ -84,9 +79,8 @@ local function is_same(number, start, time)
   return began == start
 end
 
---- Whether a process still runs.
--- @tparam ?string name as `current` gave it
--- @treturn ?boolean nil where that cannot be told from here
+-- Whether a process still runs. `name`: as `current` gave it. Returns nil where that
+-- cannot be told from here.
 function _M.is_alive(name)
   if not name then
     return false

@@ -1,7 +1,6 @@
---- What a caller gave, as the ledger keeps it, and back. The parameters of an
--- order are the same text whatever the order of its fields; people may read it,
--- and it holds no secrets.
--- @module starvideos.ledger.record
+-- What a caller gave, as the ledger keeps it, and back. The parameters of an order are
+-- the same text whatever the order of its fields; people may read it, and it holds no
+-- secrets.
 
 local schema = require "starvideos.ledger.schema"
 local core = require "starvideos.core"
@@ -59,10 +58,8 @@ function write(value, api_key, name)
     or write_object(value, api_key)
 end
 
---- The text for the fields of a request.
--- @tparam table fields as they are sent
--- @tparam ?string api_key which must not be in it
--- @treturn string JSON
+-- The text for the fields of a request. `fields`: as they are sent. `api_key`: which
+-- must not be in it.
 function _M.text(fields, api_key)
   return utf8.valid(write(fields, api_key))
 end
@@ -108,10 +105,8 @@ end)) do
   converts[index] = show[column.show] or false
 end
 
---- A row as its readers get it.
--- @tparam table row
--- @treturn table order: what `starvideos.ledger.schema` says, each column
---   under its name `as`; and the `prompt` of its `params`
+-- A row as its readers get it. Returns order: what `starvideos.ledger.schema` says,
+-- each column under its name `as`; and the `prompt` of its `params`.
 function _M.order(row)
   local order = {}
   for index = 1, #names do
@@ -134,9 +129,7 @@ local status_of = {
   cancelled = "cancelled",
 }
 
---- The task of an order as far as the ledger knows it.
--- @tparam table row
--- @treturn table task
+-- The task of an order as far as the ledger knows it.
 function _M.task(row)
   return tasks.new {
     id = row.task_id,
@@ -148,11 +141,8 @@ function _M.task(row)
   }
 end
 
---- What was seen of a task, as it is kept: it has ended, or its order was accepted.
--- @tparam table task
--- @treturn string id
--- @treturn string state
--- @treturn ?string why it failed
+-- What was seen of a task, as it is kept: it has ended, or its order was accepted.
+-- Returns why it failed.
 function _M.seen(task)
   local state = tasks.is_terminal(task) and task.status or "accepted"
   local why = type(task.error) == "string" and redact.urls(task.error)
@@ -160,34 +150,26 @@ function _M.seen(task)
 end
 
 --- A text that a person gave as a name, as it is kept.
--- @function _M.name
 _M.name = utf8.valid
 
---- A path as it reads from wherever the next process runs, less what means
--- nothing in it.
--- @tparam ?string path
--- @treturn ?string
+-- A path as it reads from wherever the next process runs, less what means nothing in
+-- it.
 function _M.absolute(path)
   return path and (core.absolute(path) or path)
 end
 
---- The path of the file itself, as far as the disk can tell.
--- @tparam string path
--- @treturn string
+-- The path of the file itself, as far as the disk can tell.
 function _M.real(path)
   return core.real(path) or _M.absolute(path)
 end
 
---- What names an order after its file: one text for each file.
--- @tparam string path of the file itself
--- @treturn string
+-- What names an order after its file: one text for each file. `path`: of the file
+-- itself.
 function _M.file_key(path)
   return core.folded(_M.path(path))
 end
 
---- The same, as it is kept.
--- @tparam ?string path
--- @treturn ?string
+-- The same, as it is kept.
 function _M.path(path)
   return utf8.valid(_M.absolute(path))
 end

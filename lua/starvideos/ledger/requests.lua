@@ -1,6 +1,5 @@
---- What callers of a gateway asked for: orders of the queue that are admitted one
--- at a time, listed and deleted by their callers. A caller is an account.
--- @module starvideos.ledger.requests
+-- What callers of a gateway asked for: orders of the queue that are admitted one at a
+-- time, listed and deleted by their callers. A caller is an account.
 
 local history = require "starvideos.ledger.history"
 local leases = require "starvideos.ledger.lease"
@@ -12,8 +11,7 @@ local unpack = table.unpack or unpack
 
 local _M = {}
 
---- In seconds.
--- @table policy
+-- In seconds.
 _M.policy = {
   join = 120, -- after an order was placed, in which a repeated attempt joins it
   window = 60, -- of the limit of orders per minute
@@ -205,24 +203,18 @@ local function enqueue(store, caller, wanted)
   return { verdict = "new", row = row }
 end
 
---- Admit an order to the queue, or find the one that it repeats: by its key, or
--- because the same caller sent the same parameters within two minutes and says
--- that this is a further attempt, of another number than that order's last, or
--- a first one that had begun when a further one placed it.
--- Decided in one transaction: of many attempts at the same time one is new.
--- @tparam table store
--- @tparam table caller
--- @tparam table wanted see `orders.begin`; with `endpoint`, `body`, `attempt`
---   (0 for a first one) and, where the client numbers its attempts, `began` (Unix
---   seconds)
--- @tparam table terms of the caller: `open` (orders that have not ended) and
---   `orders_per_minute`, each nil for no limit; spend is a limit of the ledger
--- @treturn ?table `verdict`: "new", "known" (by its key), "joined", "conflict"
---   (the key names another order), each with the `row`; or "barred" with
---   `limit` (open, orders_per_minute, spend, unpriced, halt), and where they
---   apply `cap`, `used`, `retry_after` (seconds), `currency`, `reason`, `is_own`
---   (whether the limit of spend is the caller's alone)
--- @treturn ?table err
+-- Admit an order to the queue, or find the one that it repeats: by its key, or because
+-- the same caller sent the same parameters within two minutes and says that this is a
+-- further attempt, of another number than that order's last, or a first one that had
+-- begun when a further one placed it. Decided in one transaction: of many attempts at
+-- the same time one is new. `wanted`: see `orders.begin`; with `endpoint`, `body`,
+-- `attempt` (0 for a first one) and, where the client numbers its attempts, `began`
+-- (Unix seconds). `terms`: of the caller: `open` (orders that have not ended) and
+-- `orders_per_minute`, each nil for no limit; spend is a limit of the ledger. Returns
+-- `verdict`: "new", "known" (by its key), "joined", "conflict" (the key names another
+-- order), each with the `row`; or "barred" with `limit` (open, orders_per_minute,
+-- spend, unpriced, halt), and where they apply `cap`, `used`, `retry_after` (seconds),
+-- `currency`, `reason`, `is_own` (whether the limit of spend is the caller's alone).
 function _M.admit(store, caller, wanted, terms)
   wanted.request = history.digest(wanted.params)
   return store:transaction(function()
@@ -248,14 +240,9 @@ function _M.admit(store, caller, wanted, terms)
   end)
 end
 
---- What counts against the limits of an account.
--- @tparam table store
--- @tparam table caller
--- @tparam string account
--- @treturn ?table `open` (orders that have not ended) and `spend`: its own limits
---   of it, a list of `kind`, `cap`, `used` (with what is to be sent; both in
---   millionths) and `currency`
--- @treturn ?table err
+-- What counts against the limits of an account. Returns `open` (orders that have not
+-- ended) and `spend`: its own limits of it, a list of `kind`, `cap`, `used` (with what
+-- is to be sent; both in millionths) and `currency`.
 function _M.usage(store, caller, account)
   local open, err = open_orders(store, account)
   local rows
@@ -300,15 +287,10 @@ local function page_of(filter)
     filter.limit), values
 end
 
---- Orders that callers asked for and have not deleted.
--- @tparam table store
--- @tparam table _ caller
--- @tparam table filter `limit` (rows at most), and where they apply `account`,
---   `descending` (true: newest first), `after` (the id of the last order of the
---   page before), `ids` (a list, not empty), `ended` (true: those that have ended
---   and were not cleared away, among them those that were deleted)
--- @treturn ?table rows
--- @treturn ?table err
+-- Orders that callers asked for and have not deleted. `filter`: `limit` (rows at most),
+-- and where they apply `account`, `descending` (true: newest first), `after` (the id of
+-- the last order of the page before), `ids` (a list, not empty), `ended` (true: those
+-- that have ended and were not cleared away, among them those that were deleted).
 function _M.list(store, _, filter)
   local condition, values = page_of(filter)
   return store:select_where(condition, unpack(values))
@@ -320,14 +302,9 @@ local DELETE = [[UPDATE starvideos_orders SET deleted_at = ?, params = request,
   .. GONE .. [[ AND state IN ('downloaded', 'failed', 'cancelled', 'refused',
     'unknown', 'abandoned')]]
 
---- A caller deletes an order: it is not listed any more, and of what was asked for
--- only the digest stays, by which its key and repeated attempts still name it.
--- @tparam table store
--- @tparam table caller
--- @tparam string order_id
--- @tparam string account
--- @treturn ?boolean whether it was there and had ended, or waited in the queue
--- @treturn ?table err
+-- A caller deletes an order: it is not listed any more, and of what was asked for only
+-- the digest stays, by which its key and repeated attempts still name it. Returns
+-- whether it was there and had ended, or waited in the queue.
 function _M.delete(store, caller, order_id, account)
   return store:transaction(function()
     local waiting, err = store:select_where("WHERE order_id = ? AND account = ? AND "
@@ -354,12 +331,7 @@ end
 local REMOVED = [[UPDATE starvideos_orders SET removed_at = ?
   WHERE order_id = ? AND removed_at IS NULL]]
 
---- The file of an order was removed.
--- @tparam table store
--- @tparam table caller
--- @tparam string order_id
--- @treturn ?boolean true
--- @treturn ?table err
+-- The file of an order was removed.
 function _M.removed(store, caller, order_id)
   local count, err = store:write(REMOVED, caller.now, order_id)
   return count and true, err

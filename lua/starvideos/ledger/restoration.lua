@@ -1,6 +1,5 @@
---- An order that was sent, and that the database does not know, or takes for one
--- that was not sent: somebody has put the database back to an earlier time.
--- @module starvideos.ledger.restoration
+-- An order that was sent, and that the database does not know, or takes for one that
+-- was not sent: somebody has put the database back to an earlier time.
 
 local schema = require "starvideos.ledger.schema"
 local changes = require "starvideos.ledger.changes"
@@ -26,10 +25,8 @@ local FORGOTTEN = "the ledger had forgotten the order, which was sent before: it
 
 local WORKER = "SELECT worker_id FROM starvideos_workers WHERE worker_id = ?"
 
---- Whether an order is older in the database than the caller knows it.
--- @tparam table now as it is there
--- @tparam table row as it was sent
--- @treturn boolean
+-- Whether an order is older in the database than the caller knows it. `now`: as it is
+-- there. `row`: as it was sent.
 function _M.has_gone_back(now, row)
   return (tonumber(now.attempts) or 0) < (tonumber(row.attempts) or 0)
 end
@@ -43,15 +40,9 @@ local function claim_of(store, row, state)
   return rows and rows[1] and row.claim or nil
 end
 
---- Bring an order that has gone back to what is known of it.
--- @tparam table store
--- @tparam table caller
--- @tparam table now as it is there
--- @tparam table row as it was sent
--- @tparam string state
--- @tparam table outcome the columns that say how the sending ended
--- @treturn ?table the new row; false where another process has changed it
--- @treturn ?table err
+-- Bring an order that has gone back to what is known of it. `now`: as it is there.
+-- `row`: as it was sent. `outcome`: the columns that say how the sending ended. Returns
+-- the new row; false where another process has changed it.
 function _M.bring_forward(store, caller, now, row, state, outcome)
   local values = {}
   for _, column in ipairs(schema.columns) do
@@ -114,16 +105,10 @@ local function give_to(store, caller, other, row, state, outcome, record_late)
   return insert(store, caller, nameless, state, outcome)
 end
 
---- Write back an order that the database does not hold any more.
--- @tparam table store
--- @tparam table caller
--- @tparam table row as it was sent
--- @tparam string state
--- @tparam table outcome the columns that say how the sending ended
--- @tparam function record_late records its task beside another order
--- @treturn ?table its row, or that of the order that has its key by now; false where
---   another process has changed that
--- @treturn ?table err
+-- Write back an order that the database does not hold any more. `row`: as it was sent.
+-- `outcome`: the columns that say how the sending ended. `record_late`: records its
+-- task beside another order. Returns its row, or that of the order that has its key by
+-- now; false where another process has changed that.
 function _M.write_back(store, caller, row, state, outcome, record_late)
   local after, err = insert(store, caller, row, state, outcome)
   if after ~= false or not row.order_key then

@@ -1,6 +1,5 @@
---- Who is signed in at the page of a gateway: what all gateways on one ledger know.
--- Of each session only a digest is here, with which nobody can sign in.
--- @module starvideos.ledger.sessions
+-- Who is signed in at the page of a gateway: what all gateways on one ledger know. Of
+-- each session only a digest is here, with which nobody can sign in.
 
 local _M = {}
 
@@ -20,14 +19,8 @@ local FIND = "SELECT ends_at FROM starvideos_sessions"
 
 local FINISH = "DELETE FROM starvideos_sessions WHERE session_id = ?"
 
---- Begin a session, and forget those that are over.
--- @tparam table store
--- @tparam table caller
--- @tparam string id
--- @tparam string holder who has it: the beginning of a token's digest
--- @tparam number seconds until it ends
--- @treturn ?boolean true
--- @treturn ?table err
+-- Begin a session, and forget those that are over. `holder`: who has it: the beginning
+-- of a token's digest. `seconds`: until it ends.
 function _M.begin(store, caller, id, holder, seconds)
   local count, err = store:write(BEGIN, id, holder, caller.now + seconds)
   if count then
@@ -36,23 +29,13 @@ function _M.begin(store, caller, id, holder, seconds)
   return count and true, err
 end
 
---- Whether a session goes on.
--- @tparam table store
--- @tparam table caller
--- @tparam string id
--- @treturn ?boolean
--- @treturn ?table err
+-- Whether a session goes on.
 function _M.has(store, caller, id)
   local rows, err = store:read(FIND, id, caller.now)
   return rows and rows[1] ~= nil, err
 end
 
---- End a session.
--- @tparam table store
--- @tparam table _ caller
--- @tparam string id
--- @treturn ?boolean true
--- @treturn ?table err
+-- End a session.
 function _M.finish(store, _, id)
   local count, err = store:write(FINISH, id)
   return count and true, err

@@ -1,4 +1,4 @@
---- The states of an order, as one table: what may follow what.
+-- The states of an order, as one table: what may follow what.
 --
 --     prepared -> submitting -> accepted -> completed -> downloaded
 --     staged -> queued -> submitting
@@ -10,7 +10,6 @@
 -- makes it `accepted`, a person's decision `abandoned`. A task's id is always
 -- recorded: an answer to an order that had counted as not accepted makes it
 -- `accepted`, too.
--- @module starvideos.ledger.states
 
 local _M = {}
 
@@ -38,8 +37,7 @@ local states = {
   abandoned = { false, { "abandoned" } },
 }
 
---- The names of all states, in the order of an order's life.
--- @table names
+-- The names of all states, in the order of an order's life.
 _M.names = { "staged", "queued", "prepared", "submitting", "unknown", "accepted",
   "completed", "downloaded", "failed", "cancelled", "refused", "abandoned" }
 
@@ -51,25 +49,18 @@ for name, row in pairs(states) do
   end
 end
 
---- Whether an order may go from one state to another.
--- @tparam string from
--- @tparam string to
--- @treturn boolean
+-- Whether an order may go from one state to another.
 function _M.allows(from, to)
   return follows[from] ~= nil and follows[from][to] == true
 end
 
---- Whether there is a state of that name.
--- @tparam string name
--- @treturn boolean
+-- Whether there is a state of that name.
 function _M.is_state(name)
   return states[name] ~= nil
 end
 
---- Whether an order is open: it is still to be sent, waited for, downloaded or
--- decided about.
--- @tparam string name
--- @treturn boolean
+-- Whether an order is open: it is still to be sent, waited for, downloaded or decided
+-- about.
 function _M.is_open(name)
   return states[name] ~= nil and states[name][1]
 end

@@ -1,6 +1,5 @@
---- The table of orders, read and changed. Every change of an order names the
--- revision it has read, so that of two processes only one can make the next.
--- @classmod starvideos.ledger.store
+-- The table of orders, read and changed. Every change of an order names the revision it
+-- has read, so that of two processes only one can make the next.
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
@@ -61,10 +60,8 @@ local advice = {
     .. " and accepts your login" },
 }
 
---- The error of a ledger that does not work, as plain data.
--- @tparam string verb `opened`, `read` or `written`
--- @tparam string why
--- @treturn table err
+-- The error of a ledger that does not work, as plain data. `verb`: `opened`, `read` or
+-- `written`.
 function Store:failure(verb, why)
   local hint = ""
   for _, row in ipairs(advice) do
@@ -113,11 +110,9 @@ local function place_of(self)
   return ok and self.database:misplaced(), nil, err
 end
 
---- Whether orders may be placed: to be asked right before that.
--- @tparam[opt] string sent what the err says of money
--- @treturn ?boolean true
--- @treturn ?table err; with `misplaced` where nothing may be sent by this ledger,
---   and `orphaned` where nobody else reads what it records
+-- Whether orders may be placed: to be asked right before that. `sent`: what the err
+-- says of money. Returns err; with `misplaced` where nothing may be sent by this
+-- ledger, and `orphaned` where nobody else reads what it records.
 function Store:look(sent)
   local word, network, err = place_of(self)
   local place = locations.misplaced[word]
@@ -129,9 +124,8 @@ function Store:look(sent)
   return not err or nil, err
 end
 
---- Whether what is recorded can be read by others, now that it was.
--- @treturn ?boolean true
--- @treturn ?table err with `gone` and `misplaced`
+-- Whether what is recorded can be read by others, now that it was. Returns err with
+-- `gone` and `misplaced`.
 function Store:check_kept()
   local place = locations.misplaced[place_of(self)]
   if not place or not place.is_lost then
@@ -172,11 +166,7 @@ local function following(revision)
   return (tonumber(revision) or 0) + 1
 end
 
---- Read rows.
--- @tparam string sql with `?` for each value
--- @param ... the values
--- @treturn ?table rows
--- @treturn ?table err
+-- Read rows. `sql`: with `?` for each value.
 function Store:read(sql, ...)
   local ok, err = ready(self)
   if not ok then
@@ -192,11 +182,8 @@ function Store:read(sql, ...)
   return rows
 end
 
---- Run a statement that changes something.
--- @tparam string sql with `?` for each value
--- @param ... the values
--- @treturn ?number how many rows it changed
--- @treturn ?table err
+-- Run a statement that changes something. `sql`: with `?` for each value. Returns how
+-- many rows it changed.
 function Store:write(sql, ...)
   local ok, err = ready(self)
   if not ok then
@@ -209,21 +196,13 @@ function Store:write(sql, ...)
   return count
 end
 
---- All orders of an id, a key or a task.
--- @tparam string by `id` (the order's), `key` (all its takes and accounts) or
---   `task`
--- @tparam string value
--- @treturn ?table rows
--- @treturn ?table err
+-- All orders of an id, a key or a task. `by`: `id` (the order's), `key` (all its takes
+-- and accounts) or `task`.
 function Store:all(by, value)
   return self:read(self.select .. WHERE[by], utf8.valid(value))
 end
 
---- All orders of a key, or of two that name one file.
--- @tparam string key
--- @tparam ?string other
--- @treturn ?table rows
--- @treturn ?table err
+-- All orders of a key, or of two that name one file.
 function Store:of_key(key, other)
   if not other then
     return self:all("key", key)
@@ -232,42 +211,27 @@ function Store:of_key(key, other)
     utf8.valid(other))
 end
 
---- The orders that a condition holds of, with all columns.
--- @tparam string condition SQL from `WHERE` on, with `?` for each value
--- @param ... the values
--- @treturn ?table rows
--- @treturn ?table err
+-- The orders that a condition holds of, with all columns. `condition`: SQL from `WHERE`
+-- on, with `?` for each value.
 function Store:select_where(condition, ...)
   return self:read(self.select .. condition, ...)
 end
 
---- The first of them.
--- @tparam string by see `all`
--- @tparam string value
--- @treturn ?table row
--- @treturn ?table err
+-- The first of them.
 function Store:find(by, value)
   local rows, err = self:all(by, value)
   return rows and rows[1], err
 end
 
---- Orders, oldest first, with the columns that are listed.
--- @tparam string which `open` or `all`
--- @tparam number limit rows at most
--- @tparam ?string after id of the last order of the page before
--- @treturn ?table rows
--- @treturn ?table err
+-- Orders, oldest first, with the columns that are listed. `which`: `open` or `all`.
+-- `limit`: rows at most. `after`: id of the last order of the page before.
 function Store:list(which, limit, after)
   return self:read(LIST .. WHERE[which]:format(limit), after or "")
 end
 
---- Orders that a condition holds of, oldest first, with the columns that are
--- listed.
--- @tparam string condition SQL from `WHERE` on, or empty; with `?` for each value
--- @tparam number limit rows at most
--- @tparam table values
--- @treturn ?table rows
--- @treturn ?table err
+-- Orders that a condition holds of, oldest first, with the columns that are listed.
+-- `condition`: SQL from `WHERE` on, or empty; with `?` for each value. `limit`: rows at
+-- most.
 function Store:list_where(condition, limit, values)
   return self:read(("%s%s ORDER BY order_id LIMIT %d"):format(LIST, condition,
     limit), unpack(values))
@@ -286,10 +250,8 @@ local function copy_file(self, path)
     .. " before it was whole; in that case remove it" or why
 end
 
---- Copy the database while others use it.
--- @tparam string path of a file that is not there
--- @treturn ?boolean true
--- @treturn ?table err: io; config of a database on a server
+-- Copy the database while others use it. `path`: of a file that is not there. Returns
+-- err: io; config of a database on a server.
 function Store:copy_to(path)
   if not self.database:file() then
     return nil, { kind = "config", message = ("a ledger on a PostgreSQL server is"
@@ -306,9 +268,7 @@ function Store:copy_to(path)
     tostring(why)) } or nil
 end
 
---- A time as it is stored: LuaDBI hands one to PostgreSQL with four decimals.
--- @tparam number seconds
--- @treturn number
+-- A time as it is stored: LuaDBI hands one to PostgreSQL with four decimals.
 function Store.rounded(seconds)
   return math.floor(seconds * 1e4) / 1e4
 end
@@ -390,13 +350,9 @@ local function add(list, count, part)
   return count + (part and part.count or 0)
 end
 
---- Write a change of an order, if no other process has changed that.
--- @tparam table row as it was read
--- @tparam table change
--- @tparam ?table more `set` and `where`: what it sets beside, and what must
---   hold; each `sql`, its `values` and their `count`
--- @treturn ?number how many rows were changed
--- @treturn ?table err
+-- Write a change of an order, if no other process has changed that. `row`: as it was
+-- read. `more`: `set` and `where`: what it sets beside, and what must hold; each `sql`,
+-- its `values` and their `count`. Returns how many rows were changed.
 function Store:save(row, change, more)
   local names, values, count = change.names, change.values, change.count
   local set, where = more and more.set, more and more.where
@@ -412,13 +368,10 @@ function Store:save(row, change, more)
     .. (where and " AND " .. where.sql or ""), unpack(values, 1, count))
 end
 
---- After a change of no row: what became of it.
--- @tparam table row as it was read
--- @tparam table after as it was to be
--- @treturn ?table the row if it was changed so by the first try of a statement
---   that was retried; false if another process changed it; nil if nobody has
--- @treturn ?table err
--- @treturn ?boolean whether nobody has
+-- After a change of no row: what became of it. `row`: as it was read. `after`: as it
+-- was to be. Returns the row if it was changed so by the first try of a statement that
+-- was retried; false if another process changed it; nil if nobody has, and whether
+-- nobody has.
 function Store:was_taken(row, after)
   local now, err = self:find("id", row.order_id)
   if err then
@@ -435,10 +388,7 @@ function Store:was_taken(row, after)
     and now.updated_at == after.updated_at and now or false
 end
 
---- The row as a change has left it.
--- @tparam table row as it was read
--- @tparam table change
--- @treturn table row
+-- The row as a change has left it. `row`: as it was read.
 function Store.changed(_, row, change)
   change.after.revision = following(row.revision)
   return change.after
@@ -463,14 +413,9 @@ local function update(self, caller, row, values, state)
   return self:changed(row, change)
 end
 
---- Change an order, if no other process has changed it; and the limits that the
--- step uses.
--- @tparam table caller
--- @tparam table row as it was read
--- @tparam table values by column; false for none
--- @tparam[opt] string state
--- @treturn ?table the new row; false where another process has changed it
--- @treturn ?table err
+-- Change an order, if no other process has changed it; and the limits that the step
+-- uses. `row`: as it was read. `values`: by column; false for none. Returns the new
+-- row; false where another process has changed it.
 function Store:update(caller, row, values, state)
   local after, err = update(self, caller, row, values, state or row.state)
   if after then
@@ -479,14 +424,9 @@ function Store:update(caller, row, values, state)
   return after, err
 end
 
---- Change the state of an order, if no other process has changed the order.
--- @tparam table caller
--- @tparam table row as it was read
--- @tparam string state
--- @tparam table values by column; false for none
--- @treturn ?table the new row; false where another process has changed it, or
---   where its state does not lead to that one
--- @treturn ?table err
+-- Change the state of an order, if no other process has changed the order. `row`: as it
+-- was read. `values`: by column; false for none. Returns the new row; false where
+-- another process has changed it, or where its state does not lead to that one.
 function Store:transition(caller, row, state, values)
   if not states.allows(row.state, state) then
     return false
@@ -494,22 +434,16 @@ function Store:transition(caller, row, state, values)
   return self:update(caller, row, values, state)
 end
 
---- Record when the caller first saw an order whose lease is on a clock that it
--- cannot read. Where that cannot be written the lease counts as valid for
--- longer.
--- @tparam table caller
--- @tparam table row
+-- Record when the caller first saw an order whose lease is on a clock that it cannot
+-- read. Where that cannot be written the lease counts as valid for longer.
 function Store:mark_seen(caller, row)
   self:write(SIGHT, row.revision, caller.clock, caller.boottime, row.order_id,
     row.revision)
 end
 
---- Make several changes or none of them.
--- @tparam function body returns a true value, or nil (or false) and an err to
---   undo all
--- @tparam ?boolean may_repeat see `Database:transaction`; body gets whether it runs
---   again
--- @return what body returned, or nil and an err
+-- Make several changes or none of them. `body`: returns a true value, or nil (or false)
+-- and an err to undo all. `may_repeat`: see `Database:transaction`; body gets whether
+-- it runs again. Returns what body returned, or nil and an err.
 function Store:transaction(body, may_repeat)
   local ok, problem = ready(self)
   if not ok then
@@ -532,11 +466,9 @@ function Store:transaction(body, may_repeat)
   return nil, self:failure("written", tostring(why))
 end
 
---- The same within a transaction, if there is one.
--- @tparam function body see `transaction`; what it has done stays where it
---   returns a true value or false
--- @tparam ?boolean may_repeat see `transaction`
--- @return what body returned, or nil and an err
+-- The same within a transaction, if there is one. `body`: see `transaction`; what it
+-- has done stays where it returns a true value or false. Returns what body returned, or
+-- nil and an err.
 function Store:atomically(body, may_repeat)
   if self.database.begun then
     return body(false)
@@ -544,9 +476,7 @@ function Store:atomically(body, may_repeat)
   return self:transaction(body, may_repeat)
 end
 
---- Keep others from changing orders for the rest of a transaction.
--- @treturn ?boolean true
--- @treturn ?table err
+-- Keep others from changing orders for the rest of a transaction.
 function Store:lock()
   local ok, why = self.database:lock_table "starvideos_orders"
   return ok and true, not ok and self:failure("written", why) or nil
@@ -557,10 +487,9 @@ function Store:close()
   self.database:close()
 end
 
---- A store; nothing is opened before it is needed.
--- @tparam table options `address` (path of a SQLite file, or a `postgres://`
---   URL), `fsync` (see `starvideos.ledger.database`), `lease` (seconds)
--- @treturn table store
+-- A store; nothing is opened before it is needed. `options`: `address` (path of a
+-- SQLite file, or a `postgres://` URL), `fsync` (see `starvideos.ledger.database`),
+-- `lease` (seconds).
 function _M.new(options)
   local database = databases.new(options.address, options.fsync)
   local clock = database:clock()

@@ -1,22 +1,20 @@
---- What becomes of an order that is sent, and of its task; and the object that
--- answers all methods of a ledger, with the database that holds the orders.
--- This may run on another thread than its callers, in a Lua state of its own: its
--- arguments and results are plain data.
+-- What becomes of an order that is sent, and of its task; and the object that answers
+-- all methods of a ledger, with the database that holds the orders. This may run on
+-- another thread than its callers, in a Lua state of its own: its arguments and results
+-- are plain data.
 --
 -- The first argument of every such method is the `caller`: `owner` (a name of
--- `starvideos.ledger.owner`), `worker` (the id of the worker that it is, if it is
--- one), `tolerates` (whether failed tasks do not halt its queue), `base_url` and
--- `account` (of its client; no account: it serves all), `now` (Unix
--- seconds), `boottime` (seconds of the clock that goes on while the machine
--- sleeps), `clock` (the name of that clock) and, where orders are listed or
--- decided about, `held` (true under the id of each order that the owner is
--- sending). A method that fails returns nil and an err, a table with `kind` and
--- `message`.
+-- `starvideos.ledger.owner`), `worker` (the id of the worker that it is, if it is one),
+-- `tolerates` (whether failed tasks do not halt its queue), `base_url` and `account`
+-- (of its client; no account: it serves all), `now` (Unix seconds), `boottime` (seconds
+-- of the clock that goes on while the machine sleeps), `clock` (the name of that clock)
+-- and, where orders are listed or decided about, `held` (true under the id of each
+-- order that the owner is sending). A method that fails returns nil and an err, a table
+-- with `kind` and `message`.
 --
--- Every write names the order, the revision that was read and, where it records
--- the outcome of an attempt, that attempt: another one stays unchanged. But the
--- id of a task is always recorded.
--- @classmod starvideos.ledger.tasks
+-- Every write names the order, the revision that was read and, where it records the
+-- outcome of an attempt, that attempt: another one stays unchanged. But the id of a
+-- task is always recorded.
 
 local address = require "starvideos.provider.address"
 local methods = require "starvideos.ledger.methods"
@@ -37,12 +35,8 @@ local ELSEWHERE = "the task %s was seen with another base URL or account than it
   .. " order was placed with (%s): it is the only order of that task, so it was"
   .. " taken for this one"
 
---- The order is about to be sent.
--- @tparam table store
--- @tparam table caller
--- @tparam table row as `begin` gave it
--- @treturn ?table row; nil where another process has claimed it
--- @treturn ?table err
+-- The order is about to be sent. `row`: as `begin` gave it. Returns row; nil where
+-- another process has claimed it.
 function _M.submitting(store, caller, row)
   local is_there, misplaced = store:look()
   if not is_there then
@@ -58,12 +52,8 @@ function _M.submitting(store, caller, row)
   return after, err
 end
 
---- The order still waits for its turn to be sent: begin a new lease.
--- @tparam table store
--- @tparam table caller
--- @tparam table row prepared
--- @treturn ?table row; nil where another process has claimed it
--- @treturn ?table err
+-- The order still waits for its turn to be sent: begin a new lease. Returns row; nil
+-- where another process has claimed it.
 function _M.renew(store, caller, row)
   local is_there, misplaced = store:look()
   if not is_there then
@@ -78,14 +68,8 @@ function _M.renew(store, caller, row)
   return after, err
 end
 
---- The order was not accepted, that is certain.
--- @tparam table store
--- @tparam table caller
--- @tparam table row
--- @tparam string why
--- @tparam ?number pause seconds until the caller sends it again; nil: it does not
--- @treturn ?table row
--- @treturn ?table err
+-- The order was not accepted, that is certain. `pause`: seconds until the caller sends
+-- it again; nil: it does not.
 function _M.unsent(store, caller, row, why, pause)
   local state = row.queued_at and not pause and "queued" or "prepared"
   local after, err = store:transition(caller, row, state, { error = why,
@@ -176,17 +160,13 @@ local function resolve(store, caller, row, state, values)
   return transitions.contended(store, row.order_id)
 end
 
---- How the sending of an order ended.
--- @tparam table store
--- @tparam table caller
--- @tparam table row as `submitting` gave it; without its revision where the database
---   may have been put back since
--- @tparam string state accepted, failed, cancelled, refused or unknown
--- @tparam table values `task_id`, `task_created`, `error`
--- @treturn ?table row; where the order had moved on, the task was recorded beside
---   its own, and where the ledger had forgotten it, it was written back
--- @treturn ?table err; with `gone` where it was refused and the ledger does not
---   hold it any more, or where its file is one that nobody else reads (`misplaced`)
+-- How the sending of an order ended. `row`: as `submitting` gave it; without its
+-- revision where the database may have been put back since. `state`: accepted, failed,
+-- cancelled, refused or unknown. `values`: `task_id`, `task_created`, `error`. Returns
+-- row; where the order had moved on, the task was recorded beside its own, and where
+-- the ledger had forgotten it, it was written back, and err; with `gone` where it was
+-- refused and the ledger does not hold it any more, or where its file is one that
+-- nobody else reads (`misplaced`).
 function _M.resolve(store, caller, row, state, values)
   local after, err = resolve(store, caller, row, state, values)
   local kept, lost = true, nil
@@ -288,14 +268,9 @@ local function update_task(store, caller, rows, state, values)
   return outcome_of(rows)
 end
 
---- A task was seen: it has ended, or the order it is of was accepted.
--- @tparam table store
--- @tparam table caller
--- @tparam string id the task's
--- @tparam string state accepted, completed, failed or cancelled
--- @tparam ?string why it failed
--- @treturn ?boolean|string true; "none" where the ledger has no order of it
--- @treturn ?table err
+-- A task was seen: it has ended, or the order it is of was accepted. `state`: accepted,
+-- completed, failed or cancelled. Returns true; "none" where the ledger has no order of
+-- it.
 function _M.seen(store, caller, id, state, why)
   local rows, err = rows_of(store, caller, id)
   if not rows then
@@ -315,37 +290,20 @@ local function save(store, caller, state, id, file, order_id)
       sha256 = file.sha256, missing_since = false })
 end
 
---- The video of a task is on disk and about to be renamed: where the process ends
--- during that, the next one recognises the file by what is recorded here.
--- @tparam table store
--- @tparam table caller
--- @tparam string id the task's
--- @tparam table file `path`, `machine`, `bytes`, `sha256`
--- @tparam ?string order_id of the order that the file is of, where that is known
--- @treturn ?boolean|string see `seen`
--- @treturn ?table err
+-- The video of a task is on disk and about to be renamed: where the process ends during
+-- that, the next one recognises the file by what is recorded here. `file`: `path`,
+-- `machine`, `bytes`, `sha256`. `order_id`: of the order that the file is of, where
+-- that is known.
 function _M.placing(store, caller, id, file, order_id)
   return save(store, caller, "completed", id, file, order_id)
 end
 
---- The video of a task is on disk.
--- @tparam table store
--- @tparam table caller
--- @tparam string id the task's
--- @tparam table file `path`, `machine`, `bytes`, `sha256`
--- @tparam ?string order_id see `placing`
--- @treturn ?boolean|string see `seen`
--- @treturn ?table err
+-- The video of a task is on disk. `file`: `path`, `machine`, `bytes`, `sha256`.
 function _M.downloaded(store, caller, id, file, order_id)
   return save(store, caller, "downloaded", id, file, order_id)
 end
 
---- The provider does not know a task any more.
--- @tparam table store
--- @tparam table caller
--- @tparam string id the task's
--- @treturn ?boolean|string see `seen`
--- @treturn ?table err
+-- The provider does not know a task any more.
 function _M.missing(store, caller, id)
   local rows, err = rows_of(store, caller, id)
   for _, row in ipairs(rows or {}) do
@@ -361,31 +319,19 @@ function _M.missing(store, caller, id)
   return outcome_of(rows, err)
 end
 
---- The order of a task.
--- @tparam table store
--- @tparam table caller
--- @tparam string id the task's
--- @tparam ?string path of a file that is to be its video's
--- @tparam ?string order_id of the order, where that is known
--- @tparam ?boolean strictly whether one of another provider or account is none
--- @treturn ?table row; nil where there is none
--- @treturn ?table err
+-- The order of a task. `path`: of a file that is to be its video's. `order_id`: of the
+-- order, where that is known. `strictly`: whether one of another provider or account is
+-- none. Returns row; nil where there is none.
 function _M.of_task(store, caller, id, path, order_id, strictly)
   local rows, err = rows_of(store, caller, id, order_id)
   local row = rows and (path and of_file(rows, path) or rows)[1]
   return row and (not strictly or is_of(caller, row)) and row or nil, err
 end
 
---- List the open orders, or all, oldest first. Those whose process ended are
--- recovered first.
--- @tparam table store
--- @tparam table caller
--- @tparam number limit rows at most
--- @tparam ?string after id of the last order of the page before
--- @tparam ?boolean all also those about which nothing is to be done
--- @treturn ?table rows
--- @treturn ?string|table where more may follow the `after` of the next page;
---   or err
+-- List the open orders, or all, oldest first. Those whose process ended are recovered
+-- first. `limit`: rows at most. `after`: id of the last order of the page before.
+-- `all`: also those about which nothing is to be done. Returns where more may follow
+-- the `after` of the next page; or err.
 function _M.pending(store, caller, limit, after, all)
   local page, err = store:list(all and "all" or "open", limit, after)
   if not page then
@@ -403,19 +349,13 @@ function _M.pending(store, caller, limit, after, all)
   return rows, #page == limit and page[limit].order_id or nil
 end
 
---- Whether what is recorded can be read by others; see `starvideos.ledger.store`.
--- @treturn ?boolean true
--- @treturn ?table err
+-- Whether what is recorded can be read by others; see `starvideos.ledger.store`.
 function _M.check_kept(store)
   return store:check_kept()
 end
 
---- Copy a ledger in a file while others use it.
--- @tparam table store
--- @tparam table _ caller
--- @tparam string path of the copy, which must not be there
--- @treturn ?boolean true
--- @treturn ?table err
+-- Copy a ledger in a file while others use it. `path`: of the copy, which must not be
+-- there.
 function _M.backup(store, _, path)
   return store:copy_to(path)
 end
@@ -436,11 +376,10 @@ function Orders:close()
   self.store:close()
 end
 
---- What answers a ledger's methods; nothing is opened before it is needed.
--- @tparam table options plain data: `address` (absolute path of a SQLite file,
---   or a `postgres://` URL), `fsync`, `lease` (seconds that an order is held)
--- @treturn table orders: the methods of `starvideos.ledger.methods`, each with the
---   caller first
+-- What answers a ledger's methods; nothing is opened before it is needed. `options`:
+-- plain data: `address` (absolute path of a SQLite file, or a `postgres://` URL),
+-- `fsync`, `lease` (seconds that an order is held). Returns orders: the methods of
+-- `starvideos.ledger.methods`, each with the caller first.
 function _M.new(options)
   return setmetatable({ store = stores.new(options) }, Orders)
 end

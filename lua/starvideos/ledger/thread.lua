@@ -1,7 +1,5 @@
---- Asks the orders on a thread of their own, and waits for the answer as the host
--- waits: a database that does not answer holds up no host. Until it answers,
--- calls fail.
--- @module starvideos.ledger.thread
+-- Asks the orders on a thread of their own, and waits for the answer as the host waits:
+-- a database that does not answer holds up no host. Until it answers, calls fail.
 
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
@@ -10,8 +8,7 @@ local paths = require "starvideos.base.path"
 
 local _M = {}
 
---- In seconds.
--- @table policy
+-- In seconds.
 _M.policy = {
   patience = 10, -- without an answer of the thread, after which a call fails
   longest = 60, -- after which it fails though the thread answers others
@@ -189,13 +186,11 @@ local function start_actor(runtime, options, is_server)
   }
 end
 
---- Make a function that asks. The thread starts when it is first called.
--- @tparam table runtime with `await` and, where its clients share actors, `actor`;
---   see `starvideos.host`
--- @tparam table options see `starvideos.ledger.tasks`
--- @tparam boolean is_server whether the ledger is not a file
--- @treturn function takes the name of a method of the orders, the caller and its
---   other arguments; `close` ends the thread unless others share it
+-- Make a function that asks. The thread starts when it is first called. `runtime`: with
+-- `await` and, where its clients share actors, `actor`; see `starvideos.host`.
+-- `is_server`: whether the ledger is not a file. Returns takes the name of a method of
+-- the orders, the caller and its other arguments; `close` ends the thread unless others
+-- share it.
 function _M.new(runtime, options, is_server)
   local function make()
     return start_actor(runtime, options, is_server)

@@ -1,6 +1,5 @@
---- Changes of state that must be made though other processes change the order,
--- too; and the recovery of orders whose process ended.
--- @module starvideos.ledger.transitions
+-- Changes of state that must be made though other processes change the order, too; and
+-- the recovery of orders whose process ended.
 
 local leases = require "starvideos.ledger.lease"
 local states = require "starvideos.ledger.states"
@@ -14,34 +13,25 @@ _M.ATTEMPTS = 50
 local LOST = "the process that sent it ended before it recorded the answer"
 local NEVER_SENT = "its process ended before it sent the order"
 
---- The error where other processes keep changing an order.
--- @tparam table store
--- @tparam string name of the order
--- @treturn nil
--- @treturn table err
+-- The error where other processes keep changing an order. `name`: of the order.
 function _M.contended(store, name)
   return nil, store:failure("written", "other processes keep changing the order "
     .. name)
 end
 
---- Change the state of an order that no process is working on any more.
--- @treturn ?table the new row; false where somebody has changed it meanwhile
--- @treturn ?table err
+-- Change the state of an order that no process is working on any more. Returns the new
+-- row; false where somebody has changed it meanwhile.
 function _M.end_lease(store, caller, row, state, why)
   return store:transition(caller, row, state, { owner = false, lease = false,
     error = why })
 end
 
---- The process that sent an order ended: the outcome is unknown.
--- @treturn ?table see `end_lease`
--- @treturn ?table err
+-- The process that sent an order ended: the outcome is unknown.
 function _M.mark_unknown(store, caller, row)
   return _M.end_lease(store, caller, row, "unknown", LOST)
 end
 
---- A worker changes nothing that another has, or that was taken from it.
--- @treturn ?boolean true
--- @treturn ?table err
+-- A worker changes nothing that another has, or that was taken from it.
 function _M.check_claim(caller, row)
   if caller.worker and row.claim ~= caller.worker then
     return workers.fenced()
@@ -49,10 +39,8 @@ function _M.check_claim(caller, row)
   return true
 end
 
---- Change the state of an order. Where nothing leads to that state any more, the
--- order stays as it is.
--- @treturn ?table row as it is then
--- @treturn ?table err
+-- Change the state of an order. Where nothing leads to that state any more, the order
+-- stays as it is. Returns row as it is then.
 function _M.apply(store, caller, row, state, changes)
   for _ = 1, _M.ATTEMPTS do
     local after, err = store:transition(caller, row, state, changes)
@@ -76,9 +64,8 @@ function _M.apply(store, caller, row, state, changes)
   return _M.contended(store, row.order_id)
 end
 
---- Read an order once more.
--- @treturn ?table row
--- @treturn ?table err, with `gone` where the ledger does not hold it any more
+-- Read an order once more. Returns err, with `gone` where the ledger does not hold it
+-- any more.
 function _M.reload(store, row)
   local now, err = store:find("id", row.order_id)
   if not now and not err then
@@ -104,9 +91,7 @@ end
 -- The states in which a process holds an order.
 local held = { prepared = true, submitting = true }
 
---- Recover an order that was read for a list.
--- @treturn ?table row
--- @treturn ?table err
+-- Recover an order that was read for a list.
 function _M.recover_listed(store, caller, row)
   if not held[row.state] then
     return row
@@ -118,9 +103,7 @@ function _M.recover_listed(store, caller, row)
   return _M.recover(store, caller, now)
 end
 
---- Recover an order: one whose process ended gets the state that follows.
--- @treturn ?table row
--- @treturn ?table err
+-- Recover an order: one whose process ended gets the state that follows.
 function _M.recover(store, caller, row)
   for _ = 1, _M.ATTEMPTS do
     local state, why = recovered_state(store, caller, row)

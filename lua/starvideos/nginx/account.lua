@@ -1,6 +1,5 @@
---- Who nginx's workers run as: where root starts it, an account that was named. And what
+-- Who nginx's workers run as: where root starts it, an account that was named. And what
 -- that may read and write.
--- @module starvideos.nginx.account
 
 local core = require "starvideos.core"
 local file = require "starvideos.nginx.file"
@@ -24,11 +23,9 @@ local function asked(word, user)
     { user = user }))
 end
 
---- Find the account.
--- @tparam ?string user that was asked for; needed where this is root
--- @treturn ?table account: `as` (what a shell command begins with so that it runs as
---   that account); and, where this is root, `user`, `group`, `uid` and `gid`
--- @treturn ?string why there is none
+-- Find the account. `user`: that was asked for; needed where this is root. Returns
+-- account: `as` (what a shell command begins with so that it runs as that account);
+-- and, where this is root, `user`, `group`, `uid` and `gid`, and why there is none.
 function _M.find(user)
   if shell.read "id -u" ~= "0" then
     if user and user ~= shell.read "id -un" then
@@ -46,19 +43,13 @@ function _M.find(user)
     uid = tonumber(uid), gid = tonumber(gid), as = AS:format(uid, gid) }
 end
 
---- Whether an account may do something with a file.
--- @tparam table account
--- @tparam string mode of `test`: `r`, `w` or `x`
--- @tparam string path
--- @treturn boolean
+-- Whether an account may do something with a file. `mode`: of `test`: `r`, `w` or `x`.
 function _M.may(account, mode, path)
   return (shell.run(account.as .. shell.fill("test -" .. mode .. " @path@",
     { path = path })))
 end
 
---- Whether root starts the gateway and its workers run as somebody else.
--- @tparam ?string user see `find`
--- @treturn boolean
+-- Whether root starts the gateway and its workers run as somebody else.
 function _M.is_apart(user)
   local uid = user and shell.read "id -u" == "0" and asked("-u", user) or ""
   return uid ~= "" and uid ~= "0"
@@ -131,14 +122,10 @@ local function distrust(folder, account)
   end
 end
 
---- Make the folder of a gateway, or complete it: what nginx reads and writes. Nothing
--- that is made there is for others to read. Where root starts the gateway, the folder is
--- root's, with all that root reads or writes there: the workers' account may change
--- nothing but what is in `files`, `tmp` and `ledger`.
--- @tparam string folder absolute
--- @tparam table account see `starvideos.nginx.account`
--- @treturn ?boolean true
--- @treturn ?string what is wrong
+-- Make the folder of a gateway, or complete it: what nginx reads and writes. Nothing
+-- that is made there is for others to read. Where root starts the gateway, the folder
+-- is root's, with all that root reads or writes there: the workers' account may change
+-- nothing but what is in `files`, `tmp` and `ledger`. Returns what is wrong.
 function _M.make_folder(folder, account)
   local is_apart = _M.is_apart(account.user)
   local why = is_apart and distrust(folder, account)
@@ -159,11 +146,7 @@ function _M.make_folder(folder, account)
   return true
 end
 
---- Whether nginx's account can read files.
--- @tparam table account
--- @tparam table list of paths
--- @treturn ?boolean true
--- @treturn ?string what is wrong
+-- Whether nginx's account can read files. Returns what is wrong.
 function _M.can_read(account, list)
   for _, path in ipairs(list) do
     if not _M.may(account, "r", path) then
@@ -173,11 +156,7 @@ function _M.can_read(account, list)
   return true
 end
 
---- Write a file that its owner alone may read.
--- @tparam string path
--- @tparam string text
--- @treturn ?boolean true
--- @treturn ?string what is wrong
+-- Write a file that its owner alone may read. Returns what is wrong.
 function _M.write_private(path, text)
   os.remove(path)
   local made, why = core.private_file(path)

@@ -1,19 +1,14 @@
---- Whole files, and the templates of what nginx and systemd read.
--- @module starvideos.nginx.file
+-- Whole files, and the templates of what nginx and systemd read.
 
 local _M = {}
 
---- Is there a file that can be read?
--- @tparam string path
--- @treturn boolean
+-- Is there a file that can be read?
 function _M.exists(path)
   local file = io.open(path, "rb")
   return file ~= nil and file:close() and true
 end
 
---- The content of a file.
--- @tparam string path
--- @treturn string empty where there is no such file
+-- The content of a file. Returns empty where there is no such file.
 function _M.read(path)
   local file = io.open(path, "rb")
   local text = file and file:read "*a" or ""
@@ -23,9 +18,7 @@ function _M.read(path)
   return text
 end
 
---- The content of a file of the library that lies beside the one that asks.
--- @tparam string name
--- @treturn string
+-- The content of a file of the library that lies beside the one that asks.
 function _M.beside(name)
   local source = debug.getinfo(2, "S").source:gsub("^@", "")
   local file = assert(io.open(source:gsub("[^/\\]*$", "") .. name, "rb"))
@@ -34,11 +27,7 @@ function _M.beside(name)
   return text
 end
 
---- Write a file, or replace it.
--- @tparam string path
--- @tparam string text
--- @treturn ?boolean true, or nil
--- @treturn ?string what is wrong
+-- Write a file, or replace it. Returns true, or nil, and what is wrong.
 function _M.write(path, text)
   local file, why = io.open(path, "wb")
   if not file then
@@ -55,12 +44,10 @@ end
 -- What ends a value even between quotes; what ends one without them.
 local QUOTED, BARE = "[%c\"\\$]", "[%s'{}#%%]"
 
---- Whether a value can be written there.
--- @tparam string value
--- @tparam[opt=false] boolean is_word whether it stands without quotes; all in a unit
---   does
--- @treturn boolean false where a character would end it, or be read as something else: a
---   variable, a specifier (`%n`) or a place of a Lua search path (`;`, `?`)
+-- Whether a value can be written there. `is_word`: whether it stands without quotes;
+-- all in a unit does (default false). Returns false where a character would end it, or
+-- be read as something else: a variable, a specifier (`%n`) or a place of a Lua search
+-- path (`;`, `?`).
 function _M.takes(value, is_word)
   return value ~= "" and not value:find(QUOTED) and not value:find "[;?]"
     and not (is_word and value:find(BARE))
@@ -79,14 +66,10 @@ local function times(line, values)
   return count
 end
 
---- Fill a template. A line with the place `@name@` of a value that is missing is left
+-- Fill a template. A line with the place `@name@` of a value that is missing is left
 -- out; a list makes a line of each of its items; `@name?@` asks for a value, and shows
--- none.
--- @tparam string template whole lines
--- @tparam table values by name: strings, numbers, lists of them, true; a false one is
---   missing
--- @treturn string
--- @raise for a value that would not stay one
+-- none. `values`: by name: strings, numbers, lists of them, true; a false one is
+-- missing. Raises for a value that would not stay one.
 function _M.fill_template(template, values)
   local lines = {}
   for line in template:gmatch "[^\n]*\n" do

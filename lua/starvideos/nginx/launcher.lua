@@ -1,8 +1,7 @@
---- nginx, started and stopped. The gateway's is attached: a child of this process in a
+-- nginx, started and stopped. The gateway's is attached: a child of this process in a
 -- session of its own, which ends with this process, however that ends. The sandbox's is
--- in the background and, where root starts it, all of it runs as an unprivileged account.
--- Its folder must hold a folder `logs` before it starts; see `supervise.sh`.
--- @module starvideos.nginx.launcher
+-- in the background and, where root starts it, all of it runs as an unprivileged
+-- account. Its folder must hold a folder `logs` before it starts; see `supervise.sh`.
 
 local accounts = require "starvideos.nginx.account"
 local core = require "starvideos.core"
@@ -42,9 +41,8 @@ local function templates(folders, forms)
   return table.concat(list, ";")
 end
 
---- The files of nginx's Lua module, in the order to load them in.
--- @treturn ?table paths; nil where something is not installed
--- @treturn ?string what is missing
+-- The files of nginx's Lua module, in the order to load them in. Returns paths; nil
+-- where something is not installed, and what is missing.
 function _M.modules()
   if not shell.run(_M.PATH .. "command -v nginx >/dev/null") then
     return nil, "nginx is not installed: install the package nginx"
@@ -63,9 +61,7 @@ function _M.modules()
     .. "libnginx-mod-http-lua"
 end
 
---- The system's.
--- @treturn string for `lua_package_path`
--- @treturn string for `lua_package_cpath`
+-- The system's.
 function _M.paths()
   return templates(LUA, { "/?.lua", "/?/init.lua" }), templates(C, { "/?.so" })
 end
@@ -102,9 +98,7 @@ local reasons = {
   { "init_by_lua error: (.*)$", "%s" },
 }
 
---- Why nginx did not start, in a sentence.
--- @tparam string text that it printed
--- @treturn string
+-- Why nginx did not start, in a sentence. `text`: that it printed.
 function _M.reason(text)
   local raised = text:match "init_by_lua error: (.-)\nstack traceback"
   if raised then
@@ -121,8 +115,7 @@ function _M.reason(text)
   return line
 end
 
---- A port that is probably free; nginx finds out when it binds it.
--- @treturn number
+-- A port that is probably free; nginx finds out when it binds it.
 function _M.port()
   local high, low = assert(core.random_bytes(2)):byte(1, 2)
   return LOWEST_PORT + (256 * high + low) % PORTS
@@ -246,17 +239,12 @@ local function try(self, options)
   return done and self or nil, why
 end
 
---- Start nginx.
--- @tparam table options
--- @tparam string options.prefix its folder, absolute
--- @tparam function options.configure `() -> true | nil, what is wrong`: chooses the ports
---   and writes `nginx.conf`, which it removes before; called again where a port was taken
--- @tparam[opt=10] number options.attempts
--- @tparam ?string options.key makes it attached; the provider's, for its environment
--- @tparam ?function options.wait sleeps for the seconds it is given, and may raise; nil:
---   the program sleep does
--- @treturn ?table server, with the methods below
--- @treturn ?string what is wrong
+-- Start nginx. `options.prefix`: its folder, absolute. `options.configure`: `() -> true
+-- | nil, what is wrong`: chooses the ports and writes `nginx.conf`, which it removes
+-- before; called again where a port was taken. `options.attempts`:  (default 10).
+-- `options.key`: makes it attached; the provider's, for its environment.
+-- `options.wait`: sleeps for the seconds it is given, and may raise; nil: the program
+-- sleep does. Returns server, with the methods below, and what is wrong.
 function _M.start(options)
   local self = setmetatable({ prefix = options.prefix, as = "",
     state = ("%s/run-%d"):format(options.prefix, core.process_id()),
@@ -271,8 +259,7 @@ function _M.start(options)
   return server, why
 end
 
---- The process to send signals to.
--- @treturn ?number nil where none runs
+-- The process to send signals to. Returns nil where none runs.
 function Server:pid()
   return tonumber(file.read(self.prefix .. "/nginx.pid"):match "^(%d+)\n")
 end
@@ -281,8 +268,8 @@ end
 local GONE = '{ [ ! -e "$1/alive" ] || flock -w "$2" "$1/alive" true; }'
 local KILL = GONE .. ' || kill "-$3" "-$4" 2>/dev/null'
 
---- Send it a signal; where it is not attached, to its workers as well.
--- @tparam string name such as HUP
+-- Send it a signal; where it is not attached, to its workers as well. `name`: such as
+-- HUP.
 function Server:signal(name)
   if self.pipe then
     self:tell(name)
@@ -291,10 +278,9 @@ function Server:signal(name)
   end
 end
 
---- Whether it has ended, with all of its processes where it is not attached.
--- @tparam[opt=0] number seconds to wait for that
--- @treturn boolean
--- @treturn ?number the exit code where it was attached, from 128 on that of a signal
+-- Whether it has ended, with all of its processes where it is not attached. `seconds`:
+-- to wait for that (default 0). Returns the exit code where it was attached, from 128
+-- on that of a signal.
 function Server:has_ended(seconds)
   if not self.pipe then
     return (shell.run(self:command(GONE, seconds or 0)))
@@ -307,10 +293,9 @@ function Server:has_ended(seconds)
   return code ~= nil, tonumber(code)
 end
 
---- End it, with all of its processes: what an attached one has under way ends before, for
--- up to two minutes. Does nothing where it has ended already.
--- @treturn boolean whether it has ended
--- @treturn ?string the last signal that it took
+-- End it, with all of its processes: what an attached one has under way ends before,
+-- for up to two minutes. Does nothing where it has ended already. Returns whether it
+-- has ended, and the last signal that it took.
 function Server:stop()
   local last
   for _, step in ipairs(self.pipe and ATTACHED_END or DETACHED_END) do

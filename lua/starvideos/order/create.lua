@@ -1,7 +1,5 @@
---- Order a video. The order is sent again only where it certainly did not
--- arrive. With a ledger it is recorded before it is sent, and its outcome
--- after.
--- @module starvideos.order.create
+-- Order a video. The order is sent again only where it certainly did not arrive. With a
+-- ledger it is recorded before it is sent, and its outcome after.
 
 local bodies = require "starvideos.provider.body"
 local recorder = require "starvideos.order.recorder"
@@ -30,13 +28,8 @@ local function place(context, fields, options, keeps, price)
   return recorder.place(context, fields, options, keeps, price)
 end
 
---- Order a video.
--- @tparam table context of the client
--- @tparam table params
--- @tparam table options see `client:create`
--- @tparam ?boolean keeps whether the caller waits for the video itself
--- @treturn ?table task
--- @treturn ?table warnings, or err
+-- Order a video. `context`: of the client. `keeps`: whether the caller waits for the
+-- video itself. Returns warnings, or err.
 return function(context, params, options, keeps)
   local warnings, err = validate.before_sending(context, params,
     options.validation or context.validation)

@@ -1,10 +1,9 @@
---- Limits how many creates of a client are on the wire. The others wait for a
--- slot, in the order in which they came: they are not sent yet and can be
--- cancelled. The time limit of a create begins when it gets its slot.
+-- Limits how many creates of a client are on the wire. The others wait for a slot, in
+-- the order in which they came: they are not sent yet and can be cancelled. The time
+-- limit of a create begins when it gets its slot.
 --
--- Who waits is a runtime's waiter: see its `waiter`, `wait`, `wake`,
--- `has_ended` and `leave`.
--- @module starvideos.order.create_limit
+-- Who waits is a runtime's waiter: see its `waiter`, `wait`, `wake`, `has_ended` and
+-- `leave`.
 
 local _M = {}
 
@@ -85,14 +84,9 @@ local function wait(self, runtime, entry, renew, argument)
   return true
 end
 
---- Wait for a slot.
--- @tparam table runtime
--- @tparam function renew called from time to time; where it returns nil and an
---   err the wait ends
--- @param[opt] argument of it
--- @treturn ?table slot, for `release`
--- @treturn ?table err of `renew`
--- @treturn ?string why the wait ended, as of the runtime's `sleep`
+-- Wait for a slot. `renew`: called from time to time; where it returns nil and an err
+-- the wait ends. Returns slot, for `release`, and err of `renew`, and why the wait
+-- ended, as of the runtime's `sleep`.
 function Slots:take(runtime, renew, argument)
   local who = runtime:waiter()
   if not who or self.holders[who] then -- an error ended its call
@@ -105,9 +99,7 @@ function Slots:take(runtime, renew, argument)
   return ok and who, err, why
 end
 
---- Give a slot back. To do so again changes nothing.
--- @tparam table runtime
--- @tparam table slot
+-- Give a slot back. To do so again changes nothing.
 function Slots:release(runtime, slot)
   if self.holders[slot] then
     self.holders[slot], self.held = nil, self.held - 1
@@ -115,9 +107,7 @@ function Slots:release(runtime, slot)
   end
 end
 
---- Make the slots of a client.
--- @tparam[opt=32] number limit
--- @treturn table slots
+-- Make the slots of a client. `limit`:  (default 32).
 function _M.new(limit)
   return setmetatable({
     limit = limit or _M.default,

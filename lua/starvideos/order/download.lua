@@ -1,7 +1,6 @@
---- Download a finished video: into a `.part` file beside the target, continued
--- where a fault or an earlier process broke off. The file is renamed only when
--- it has the announced length, and its bytes are a video that is not cut.
--- @module starvideos.order.download
+-- Download a finished video: into a `.part` file beside the target, continued where a
+-- fault or an earlier process broke off. The file is renamed only when it has the
+-- announced length, and its bytes are a video that is not cut.
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
@@ -22,8 +21,7 @@ local _M = {}
 
 local REDIRECTS = 5
 
---- The numbers of a download: this library's choice.
--- @table policy
+-- The numbers of a download: this library's choice.
 _M.policy = {
   stall_timeout = 30, -- seconds without a byte after which it has stalled
   tries = 5, -- how often it is tried without gaining a byte
@@ -525,16 +523,11 @@ local function of_progress(received, total)
   return { received = received, total = total }
 end
 
---- Save a video.
--- @tparam table context of the client
--- @tparam table|string task_or_id a completed task, or an id to ask for
--- @tparam string path
--- @tparam table options see `client:download`; `order`: the id of the one that
---   it is of, where that is known
--- @treturn ?table file with `path`, `bytes`, `sha256`, `resumed_from`,
---   `container`, `warnings`, and `ledger_error` where the ledger could not
---   record it
--- @treturn ?table err; where something was kept, `part` and `bytes` say what
+-- Save a video. `context`: of the client. `task_or_id`: a completed task, or an id to
+-- ask for. `options`: see `client:download`; `order`: the id of the one that it is of,
+-- where that is known. Returns file with `path`, `bytes`, `sha256`, `resumed_from`,
+-- `container`, `warnings`, and `ledger_error` where the ledger could not record it, and
+-- err; where something was kept, `part` and `bytes` say what.
 function _M.save(context, task_or_id, path, options)
   options = handle.follow(context.runtime, options, "on_progress",
     of_progress)

@@ -1,6 +1,5 @@
---- What `on_event` is told of a download: that it has started, how much has
--- come, and how it ended.
--- @classmod starvideos.order.download_events
+-- What `on_event` is told of a download: that it has started, how much has come, and
+-- how it ended.
 
 local listener = require "starvideos.base.listener"
 
@@ -18,9 +17,8 @@ local function tell(self, state, received, total, err)
     error = err and err.message or nil })
 end
 
---- A request is about to be sent. The first of them starts the download.
--- @tparam number received bytes that are there from before
--- @raise Ctrl-C, and nothing else, as all of these
+-- A request is about to be sent. The first of them starts the download. `received`:
+-- bytes that are there from before. Raises Ctrl-C, and nothing else, as all of these.
 function Events:started(received)
   if not self.told_at then
     self.told_at = self.context.runtime:now()
@@ -28,9 +26,7 @@ function Events:started(received)
   end
 end
 
---- Some of the file has come.
--- @tparam number received bytes of it that are there
--- @tparam ?number total bytes
+-- Some of the file has come. `received`: bytes of it that are there.
 function Events:progress(received, total)
   self.total = total or self.total
   local now = self.context.runtime:now()
@@ -40,23 +36,18 @@ function Events:progress(received, total)
   end
 end
 
---- The video is on disk.
--- @tparam table file
+-- The video is on disk.
 function Events:saved(file)
   tell(self, "saved", file.bytes, file.bytes)
 end
 
---- The download has ended without it.
--- @tparam table err with `bytes`, where some of it is kept
+-- The download has ended without it. `err`: with `bytes`, where some of it is kept.
 function Events:failed(err)
   tell(self, "failed", err.bytes or 0, self.total, err)
 end
 
---- The events of one download.
--- @tparam table context of the client
--- @tparam string id the task's
--- @tparam string path
--- @treturn ?table events; nil where nobody listens
+-- The events of one download. `context`: of the client. Returns events; nil where
+-- nobody listens.
 function _M.new(context, id, path)
   return context.on_event and setmetatable({ context = context, id = id,
     path = path }, Events) or nil

@@ -1,5 +1,4 @@
---- Order a video, wait for it and save it, in one call.
--- @module starvideos.order.generate
+-- Order a video, wait for it and save it, in one call.
 
 local create = require "starvideos.order.create"
 local download = require "starvideos.order.download"
@@ -90,12 +89,8 @@ local function make(context, params, options, order, unlocked)
   return file and task, file or err
 end
 
---- Order a video, wait for it and save it.
--- @tparam table context of the client
--- @tparam table params see `client:create`
--- @tparam table options see `client:generate`
--- @treturn ?table task
--- @treturn ?table file, or err
+-- Order a video, wait for it and save it. `context`: of the client. Returns file, or
+-- err.
 return function(context, params, options)
   local order, err = targets.resolved(context, options)
   if not order then

@@ -1,9 +1,8 @@
---- A video that is being downloaded: the `.part` file beside its target holds
--- what has come. The notes, `.part.json`, say how many bytes of it count and what
--- their digest is (see `csrc/http/sink.h`), and behind that of which task and which
--- version they are, so that another process can continue it; nobody but the owner
--- may read them. Every job on a file is the runtime's, which waits for it as its host does.
--- @module starvideos.order.part_file
+-- A video that is being downloaded: the `.part` file beside its target holds what has
+-- come. The notes, `.part.json`, say how many bytes of it count and what their digest
+-- is (see `csrc/http/sink.h`), and behind that of which task and which version they
+-- are, so that another process can continue it; nobody but the owner may read them.
+-- Every job on a file is the runtime's, which waits for it as its host does.
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
@@ -40,12 +39,9 @@ local function claim(runtime, path, is_private)
   return nil, failure
 end
 
---- Whether a target can be written, without leaving a trace; a part of ours that is
--- there stays as it is.
--- @tparam table runtime
--- @tparam string path of the target
--- @treturn ?boolean true
--- @treturn ?table failure with `reason` and `message`
+-- Whether a target can be written, without leaving a trace; a part of ours that is
+-- there stays as it is. `path`: of the target. Returns failure with `reason` and
+-- `message`.
 function _M.probe(runtime, path)
   local part = path .. ".part"
   local found, problem = claim(runtime, path .. ".part.json", true)
@@ -86,16 +82,14 @@ local function validator_of(version)
   return etag and not etag:find("^W/") and etag or version.last_modified
 end
 
---- The bytes that are there.
--- @treturn number
+-- The bytes that are there.
 function Part:size()
   return disk(self, "size", self.path) or 0
 end
 
---- What is there, by its bytes.
--- @treturn ?string container, see `csrc/system/disk_job.h`; false of what is no
---   video; nil where it cannot be read
--- @treturn string `whole`, `cut` or `trailed`; or the failure
+-- What is there, by its bytes. Returns container, see `csrc/system/disk_job.h`; false
+-- of what is no video; nil where it cannot be read, and `whole`, `cut` or `trailed`; or
+-- the failure.
 function Part:video()
   return disk(self, "video", self.path)
 end
@@ -105,10 +99,8 @@ local container_of = { mp4 = "mp4", m4v = "mp4", mov = "mov", qt = "mov",
   webm = "webm", mkv = "matroska", ts = "mpegts", m2ts = "mpegts",
   mts = "mpegts", avi = "avi" }
 
---- What a person should know of the file that was saved.
--- @param container as of `video`
--- @tparam string state
--- @treturn ?table list of tables with `code` and `message`; nil for nothing
+-- What a person should know of the file that was saved. `container`: as of `video`.
+-- Returns list of tables with `code` and `message`; nil for nothing.
 function Part:warnings(container, state)
   local list = {}
   local ending = self.target:match "%.(%w+)$"
@@ -126,9 +118,7 @@ function Part:warnings(container, state)
   return list[1] and list or nil
 end
 
---- The beginning of what is there.
--- @tparam number bytes
--- @treturn string
+-- The beginning of what is there.
 function Part:beginning(bytes)
   return disk(self, "read", self.path, bytes) or ""
 end
@@ -167,9 +157,9 @@ local function digest_of(self, record, bytes, from)
   end
 end
 
---- Look what an earlier attempt has left. Sets `offset`, from where to continue,
--- `version`, and `before`, the digest of what counts.
--- @tparam[opt] boolean unread the bytes are not compared with their digest
+-- Look what an earlier attempt has left. Sets `offset`, from where to continue,
+-- `version`, and `before`, the digest of what counts. `unread`: the bytes are not
+-- compared with their digest.
 function Part:look(unread)
   local size, notes = self:size(), disk(self, "read", self.notes, nil, true)
   local record = known_of(notes and notes:sub(1, RECORD_BYTES))
@@ -186,8 +176,7 @@ function Part:look(unread)
   end
 end
 
---- Whether all of the file is there, as `look` saw it.
--- @treturn boolean
+-- Whether all of the file is there, as `look` saw it.
 function Part:is_whole()
   return self.offset > 0 and self.offset == self.version.total
 end
@@ -197,9 +186,8 @@ function Part:forget()
   self.offset, self.version, self.before = 0, {}, nil
 end
 
---- The headers of a request for the rest. What is compressed on its way is no
--- video, and its rest none of what is there.
--- @treturn table
+-- The headers of a request for the rest. What is compressed on its way is no video, and
+-- its rest none of what is there.
 function Part:headers()
   if self.offset == 0 then
     return { ["Accept-Encoding"] = "identity" }
@@ -211,9 +199,7 @@ function Part:headers()
   }
 end
 
---- Where a transport is to put the body.
--- @tparam number max bytes that the whole file may have
--- @treturn table
+-- Where a transport is to put the body. `max`: bytes that the whole file may have.
 function Part:sink(max)
   return { path = self.path, offset = self.offset, any = self.any, sync = true,
     max = max,
@@ -237,10 +223,8 @@ function Part:reserve()
   end
 end
 
---- Note which version is coming, without waiting until that is done; as large as
--- what stands there, for a full disk has no room for more.
--- @tparam number status of the answer
--- @tparam table headers
+-- Note which version is coming, without waiting until that is done; as large as what
+-- stands there, for a full disk has no room for more. `status`: of the answer.
 function Part:remember(status, headers)
   local version = http.file_version(status, headers)
   version = validator_of(version) and version or {}
@@ -250,11 +234,9 @@ function Part:remember(status, headers)
   self.room = #text
 end
 
---- Save a body that a transport handed over in memory.
--- @tparam table response
--- @treturn ?boolean true
--- @treturn ?table failure with `reason` (protocol or changed where the body is
---   not the rest of what is there; else io or cancelled) and `message`
+-- Save a body that a transport handed over in memory. Returns failure with `reason`
+-- (protocol or changed where the body is not the rest of what is there; else io or
+-- cancelled) and `message`.
 function Part:save(response)
   local is_part = response.status == 206
   local reason = is_part and http.mismatch(response.headers, self.offset,
@@ -275,8 +257,8 @@ function Part:save(response)
   return ok, failure
 end
 
---- Remove what is there, unless another process is writing it.
--- @tparam[opt=false] boolean only_empty
+-- Remove what is there, unless another process is writing it. `only_empty`:  (default
+-- false).
 function Part:discard(only_empty)
   if disk(self, "discard", self.path, only_empty or false)
     and not disk(self, "size", self.path) then
@@ -284,18 +266,14 @@ function Part:discard(only_empty)
   end
 end
 
---- The SHA-256 of what is there.
--- @treturn ?string lowercase hex, nil where it cannot be told
+-- The SHA-256 of what is there. Returns lowercase hex, nil where it cannot be told.
 function Part:sha256()
   return (disk(self, "sha256", self.path))
 end
 
---- Rename the finished file to its target; it is on the disk then.
--- @tparam number bytes it must have
--- @tparam ?boolean overwrite
--- @treturn ?boolean true
--- @treturn ?table failure with `reason` (exists, busy, changed, cancelled or
---   io) and `message`
+-- Rename the finished file to its target; it is on the disk then. `bytes`: it must
+-- have. Returns failure with `reason` (exists, busy, changed, cancelled or io) and
+-- `message`.
 function Part:place(bytes, overwrite)
   local ok, failure = disk(self, "commit", self.path, self.target, bytes,
     overwrite or false)
@@ -305,18 +283,14 @@ function Part:place(bytes, overwrite)
   return ok, failure
 end
 
---- Whether the file was renamed although `place` has failed.
--- @treturn boolean
+-- Whether the file was renamed although `place` has failed.
 function Part:is_placed()
   return self:size() == 0 and disk(self, "size", self.target) ~= nil
 end
 
---- The part of a target.
--- @tparam string path of the target
--- @tparam string task_id
--- @tparam table runtime with the methods `disk` and `disk_later`
--- @tparam ?boolean any whether it may be something else than a video
--- @treturn table part; `cancelled` is set once a job on a file was cancelled
+-- The part of a target. `path`: of the target. `runtime`: with the methods `disk` and
+-- `disk_later`. `any`: whether it may be something else than a video. Returns part;
+-- `cancelled` is set once a job on a file was cancelled.
 function _M.new(path, task_id, runtime, any)
   return setmetatable({ target = path, path = path .. ".part",
     notes = path .. ".part.json", task_id = task_id, runtime = runtime,
@@ -348,14 +322,11 @@ local function found(context, row, path)
   return runtime:disk("size", file) == row.bytes and file or nil
 end
 
---- Find the file of an order that an earlier run has saved: what the ledger holds of
--- it, compared with the disk.
--- @tparam table context of a client that has a ledger
--- @tparam ?table row the order, or its row, with `state`, `task_id`, `path`, `bytes`,
---   `sha256`
--- @tparam string path where the file is wanted
--- @treturn ?table file with `path`, `bytes`, `sha256`, which the order then has on
---   record; nil where there is none, or not all of it
+-- Find the file of an order that an earlier run has saved: what the ledger holds of it,
+-- compared with the disk. `context`: of a client that has a ledger. `row`: the order,
+-- or its row, with `state`, `task_id`, `path`, `bytes`, `sha256`. `path`: where the
+-- file is wanted. Returns file with `path`, `bytes`, `sha256`, which the order then has
+-- on record; nil where there is none, or not all of it.
 function _M.saved(context, row, path)
   local there = row and row.task_id and row.bytes and row.path
     and found(context, row, path)

@@ -1,5 +1,4 @@
---- The open orders of a ledger, and what a person decides about one.
--- @module starvideos.order.pending
+-- The open orders of a ledger, and what a person decides about one.
 
 local errors = require "starvideos.errors"
 local fetch_task = require "starvideos.wait.fetch_task"
@@ -9,14 +8,10 @@ local _M = {}
 -- Of an order's id, see `ledger:new_id`.
 local ID_BYTES = 32
 
---- List the open orders, oldest first.
--- @tparam table ledger
--- @tparam number limit orders at most
--- @tparam ?string after id of the last order of the page before
--- @tparam ?boolean all also those about which nothing is to be done
--- @treturn ?table list of orders
--- @treturn ?string|table what to pass as `after` for the next page, nil
---   where this was the last; or err
+-- List the open orders, oldest first. `limit`: orders at most. `after`: id of the last
+-- order of the page before. `all`: also those about which nothing is to be done.
+-- Returns list of orders, and what to pass as `after` for the next page, nil where this
+-- was the last; or err.
 function _M.list(ledger, limit, after, all)
   local rows, more = ledger:pending(limit, after, all)
   if not rows then
@@ -36,22 +31,12 @@ local function order_or_error(ledger, row, err)
   return ledger.order_of(row)
 end
 
---- Look an order up.
--- @tparam table ledger
--- @tparam string id of the order, or its key
--- @tparam ?number take of the key
--- @treturn ?table order
--- @treturn ?table err
+-- Look an order up. `id`: of the order, or its key. `take`: of the key.
 function _M.order(ledger, id, take)
   return order_or_error(ledger, ledger:find(id, take))
 end
 
---- Dismiss an order.
--- @tparam table ledger
--- @tparam string id of the order, or its key
--- @tparam table options `force`, `take`
--- @treturn ?table order
--- @treturn ?table err
+-- Dismiss an order. `id`: of the order, or its key.
 function _M.dismiss(ledger, id, options)
   local row, err = ledger:find(id, options.take)
   if row then
@@ -60,13 +45,7 @@ function _M.dismiss(ledger, id, options)
   return order_or_error(ledger, row, err)
 end
 
---- Set the account of an order.
--- @tparam table ledger
--- @tparam string id of the order, or its key
--- @tparam string account
--- @tparam ?number take of the key
--- @treturn ?table order
--- @treturn ?table err
+-- Set the account of an order. `id`: of the order, or its key. `take`: of the key.
 function _M.label(ledger, id, account, take)
   return order_or_error(ledger, ledger:label(id, account, take))
 end
@@ -103,15 +82,10 @@ local function record_task(ledger, row, id, task)
   return ok and row.order_id, err
 end
 
---- Give an order of unknown outcome its task. The provider must know the task, so
--- that a typing error is not recorded. An order that the ledger has forgotten, for
--- its database was put back to an earlier time, is recorded again by its id.
--- @tparam table context of the client
--- @tparam string id of the order, or its key
--- @tparam string task_id
--- @tparam ?number take of the key
--- @treturn ?table order
--- @treturn ?table err
+-- Give an order of unknown outcome its task. The provider must know the task, so that a
+-- typing error is not recorded. An order that the ledger has forgotten, for its
+-- database was put back to an earlier time, is recorded again by its id. `context`: of
+-- the client. `id`: of the order, or its key. `take`: of the key.
 function _M.adopt(context, id, task_id, take)
   local ledger = context.ledger
   local row, err = ledger:find(id, take)

@@ -1,6 +1,5 @@
---- An order on its way: what is recorded of it at each step, and why one is not sent.
--- An answer is known here by the kind of its error alone.
--- @module starvideos.order.recorder
+-- An order on its way: what is recorded of it at each step, and why one is not sent. An
+-- answer is known here by the kind of its error alone.
 
 local errors = require "starvideos.errors"
 local history = require "starvideos.ledger.history"
@@ -10,8 +9,7 @@ local wire = require "starvideos.order.wire"
 
 local _M = {}
 
---- In seconds unless said otherwise.
--- @table policy
+-- In seconds unless said otherwise.
 _M.policy = {
   write_patience = 10, -- for which a create tries to record its task
   write_pause = 0.1, -- half of the first pause between two such tries
@@ -183,11 +181,9 @@ local function step(self, method)
   return true
 end
 
---- The order is about to be sent: until `send_by`, long enough before its lease ends
--- for an answer to come.
--- @treturn ?boolean true
--- @treturn ?table err of kind ledger: then it must not be sent; or limited: then
---   it may be tried again
+-- The order is about to be sent: until `send_by`, long enough before its lease ends for
+-- an answer to come. Returns err of kind ledger: then it must not be sent; or limited:
+-- then it may be tried again.
 function Order:submitting()
   if self.check then
     local ok, err = self.check()
@@ -201,11 +197,9 @@ function Order:submitting()
   return step(self, "submitting")
 end
 
---- The order still waits for its turn to be sent: to be called well within
--- its ledger's `lease`, in seconds. One of the queue is its worker's for as long as
--- that lives.
--- @treturn ?boolean true
--- @treturn ?table err of kind ledger: then it must not be sent
+-- The order still waits for its turn to be sent: to be called well within its ledger's
+-- `lease`, in seconds. One of the queue is its worker's for as long as that lives.
+-- Returns err of kind ledger: then it must not be sent.
 function Order:renew()
   if self.row.state == "queued" then
     return true
@@ -213,9 +207,8 @@ function Order:renew()
   return step(self, "renew")
 end
 
---- The provider said that there were too many requests: that holds for all
--- processes of the ledger.
--- @tparam ?number retry_after seconds
+-- The provider said that there were too many requests: that holds for all processes of
+-- the ledger.
 function Order:hold(retry_after)
   local ok, err = self.ledger:hold(retry_after)
   self.unheld = not ok and err or nil
@@ -244,8 +237,7 @@ local function resolve(self, state, changes, is_late)
   return row, err
 end
 
---- Tell listeners what has become of the order.
--- @raise Ctrl-C, and nothing else
+-- Tell listeners what has become of the order. Raises Ctrl-C, and nothing else.
 function Order:tell()
   self.ledger:tell()
   if self.unheld then
@@ -255,20 +247,14 @@ function Order:tell()
   end
 end
 
---- What to say of a task that is recorded in a file that nobody else reads.
--- @tparam string id the task's
--- @tparam table lost see `starvideos.ledger.store`
--- @treturn string
+-- What to say of a task that is recorded in a file that nobody else reads.
 function _M.orphaned(id, lost)
   return ("task %s was bought, but %s; keep its id: by it the video can be waited"
     .. " for and downloaded"):format(id, lost.message)
 end
 
---- The order was accepted.
--- @tparam table task
--- @tparam[opt] boolean is_late whether its caller has ended: nothing waits here
--- @treturn ?boolean true
--- @treturn ?table err of kind ledger that carries the task and the order
+-- The order was accepted. `is_late`: whether its caller has ended: nothing waits here.
+-- Returns err of kind ledger that carries the task and the order.
 function Order:accepted(task, is_late)
   local row, err = resolve(self, "accepted", { task_id = task.id,
     task_created = task.created }, is_late)
@@ -286,11 +272,8 @@ function Order:accepted(task, is_late)
   return nil, err
 end
 
---- Say in the error of a failed task how to order another video.
--- @tparam table context of a client with a ledger
--- @tparam table options `key`, `take`, `path`
--- @tparam table problem the error of a wait
--- @treturn table problem
+-- Say in the error of a failed task how to order another video. `context`: of a client
+-- with a ledger. `options`: `key`, `take`, `path`. `problem`: the error of a wait.
 function _M.name_next_take(context, options, problem)
   local ledger = context.ledger
   local row = problem.kind == "task_failed"
@@ -313,12 +296,9 @@ local function record_failure(self, state, problem, pause, is_late)
     task_id = problem.task_id, task_created = task.created }, is_late)
 end
 
---- The order was not accepted, its task failed at once, or its outcome is
--- unknown.
--- @tparam table problem the error; where the outcome is unknown it gets the
---   order
--- @tparam ?number pause seconds until the order is sent again
--- @tparam[opt] boolean is_late as of `accepted`
+-- The order was not accepted, its task failed at once, or its outcome is unknown.
+-- `problem`: the error; where the outcome is unknown it gets the order. `pause`:
+-- seconds until the order is sent again. `is_late`: as of `accepted`.
 function Order:failed(problem, pause, is_late)
   local state = state_after[problem.kind] or "unknown"
   if self.stays and state == "refused" and self.stays(problem) then
@@ -455,13 +435,10 @@ local function wanted_of(context, fields, options, keeps, price)
   }
 end
 
---- An order of the queue that a worker has claimed, to be sent.
--- @tparam table context with the worker's ledger
--- @tparam table row
--- @tparam function check whether the worker may send it now: true, or nil and err
--- @tparam function stays whether it stays in the queue though it was refused with
---   an error, for that does not lie with the order
--- @treturn table order, see `place`
+-- An order of the queue that a worker has claimed, to be sent. `context`: with the
+-- worker's ledger. `check`: whether the worker may send it now: true, or nil and err.
+-- `stays`: whether it stays in the queue though it was refused with an error, for that
+-- does not lie with the order. Returns order, see `place`.
 function _M.claimed(context, row, check, stays)
   local order = setmetatable({ context = context, ledger = context.ledger,
     row = row, check = check, stays = stays }, Order)
@@ -469,17 +446,12 @@ function _M.claimed(context, row, check, stays)
   return order
 end
 
---- Record an order before it is sent.
--- @tparam table context of a client with a ledger
--- @tparam table fields of the request
--- @tparam table options `key`, `take`, `path` and how it was `given`, `label`
--- @tparam ?boolean keeps whether the caller waits for the video itself: a queued
---   order is then no worker's any more
--- @tparam ?table price of the order, see `starvideos.order.validate`
--- @treturn ?table order with the methods `submitting`, `renew`, `accepted`,
---   `failed`; nil where nothing is to be sent
--- @treturn ?table the task, where it was ordered before
--- @treturn ?table err
+-- Record an order before it is sent. `context`: of a client with a ledger. `fields`: of
+-- the request. `options`: `key`, `take`, `path` and how it was `given`, `label`.
+-- `keeps`: whether the caller waits for the video itself: a queued order is then no
+-- worker's any more. `price`: of the order, see `starvideos.order.validate`. Returns
+-- order with the methods `submitting`, `renew`, `accepted`, `failed`; nil where nothing
+-- is to be sent, and the task, where it was ordered before.
 function _M.place(context, fields, options, keeps, price)
   local ledger = context.ledger
   local wanted = wanted_of(context, fields, options, keeps, price)

@@ -1,11 +1,9 @@
---- Send an order that is recorded: until it has arrived, may have arrived, or must
--- not be sent again.
+-- Send an order that is recorded: until it has arrived, may have arrived, or must not
+-- be sent again.
 --
--- All that belongs to it stands in one table, the flight, and no function of it is
--- a closure: an attempt goes on though its caller was killed, whose variables nginx
--- uses for something else then. `starvideos.order.wire` settles what nobody else
--- does.
--- @module starvideos.order.send
+-- All that belongs to it stands in one table, the flight, and no function of it is a
+-- closure: an attempt goes on though its caller was killed, whose variables nginx uses
+-- for something else then. `starvideos.order.wire` settles what nobody else does.
 
 local answers = require "starvideos.provider.answer"
 local core = require "starvideos.core"
@@ -122,12 +120,10 @@ local function outcome_of(self, response, err, is_late)
   return { err = err, pause = pause, interrupted = err.interrupted }
 end
 
---- Record what came of the attempt, before any listener is told: what a listener
--- does must not come between an order and its record. Again where an error ended it.
--- @tparam ?table response
--- @tparam ?table failure of the transport
--- @tparam[opt] boolean is_late whether its caller does not go on: nothing waits, and
---   nothing is retried
+-- Record what came of the attempt, before any listener is told: what a listener does
+-- must not come between an order and its record. Again where an error ended it.
+-- `failure`: of the transport. `is_late`: whether its caller does not go on: nothing
+-- waits, and nothing is retried.
 function Flight:settle(response, failure, is_late)
   if not self.outcome then
     local read, err = exchange.received(self.context, operations.create, self.call,
@@ -210,8 +206,8 @@ local function sentence_of(outcome)
   end
 end
 
---- Tell listeners of an attempt whose caller has ended.
--- @treturn ?string a sentence about what was bought
+-- Tell listeners of an attempt whose caller has ended. Returns a sentence about what
+-- was bought.
 function Flight:lost()
   tell(self)
   return self.outcome and sentence_of(self.outcome)
@@ -327,15 +323,11 @@ local function new(context, order, call)
     id = call.order, process = core.process_id(), tries = 0 }, Flight)
 end
 
---- Send an order.
--- @tparam table context of the client
--- @tparam table order with the methods `submitting`, `renew`, `accepted`, `failed`,
---   `hold` and `tell`; see `starvideos.order.recorder`
--- @tparam table call `endpoint`, `body`, `process` (the id of the one that may
---   send it), `limit_timeout` (seconds that it waits for a limit; 60) and, where a
---   caller retries an order itself, `tries`: how often it is sent here at most
--- @treturn ?table task
--- @treturn ?table err
+-- Send an order. `context`: of the client. `order`: with the methods `submitting`,
+-- `renew`, `accepted`, `failed`, `hold` and `tell`; see `starvideos.order.recorder`.
+-- `call`: `endpoint`, `body`, `process` (the id of the one that may send it),
+-- `limit_timeout` (seconds that it waits for a limit; 60) and, where a caller retries
+-- an order itself, `tries`: how often it is sent here at most.
 return function(context, order, call)
   local self = new(context, order, call)
   while true do

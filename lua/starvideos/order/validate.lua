@@ -1,5 +1,4 @@
---- Check a request against the catalog, before anything is sent.
--- @module starvideos.order.validate
+-- Check a request against the catalog, before anything is sent.
 
 local bodies = require "starvideos.provider.body"
 local errors = require "starvideos.errors"
@@ -14,12 +13,8 @@ local function sentence(violations)
   return table.concat(messages, "; ")
 end
 
---- Check a request.
--- @tparam table context of the client
--- @tparam table params
--- @treturn ?boolean true
--- @treturn table warnings (a list, maybe empty), or an err of kind validation
---   with `violations` and `warnings`
+-- Check a request. `context`: of the client. Returns warnings (a list, maybe empty), or
+-- an err of kind validation with `violations` and `warnings`.
 function _M.check(context, params)
   local ok, found, warnings = context.catalog:validate(params)
   local inexact = bodies.inexact(params)
@@ -39,14 +34,10 @@ function _M.check(context, params)
   }
 end
 
---- What an order costs by the caller's prices.
--- @tparam table context of the client
--- @tparam table params
--- @tparam ?table row the model's row of the catalog
--- @treturn ?table price: `cost` in units of the `currency`, and the same in whole
---   `millionths`; nil where it is not known
--- @treturn ?string why it is not
--- @raise as of the prices
+-- What an order costs by the caller's prices. `context`: of the client. `row`: the
+-- model's row of the catalog. Raises as of the prices. Returns price: `cost` in units
+-- of the `currency`, and the same in whole `millionths`; nil where it is not known, and
+-- why it is not.
 function _M.price(context, params, row)
   local prices = context.prices
   if not prices then
@@ -56,12 +47,8 @@ function _M.price(context, params, row)
   return millionths and prices:money(millionths), why
 end
 
---- Check a request as strictly as the mode says.
--- @tparam table context of the client
--- @tparam table params
--- @tparam string mode `strict`, `advisory` or `off`
--- @treturn ?table warnings, nil where there are none
--- @treturn ?table err
+-- Check a request as strictly as the mode says. `context`: of the client. `mode`:
+-- `strict`, `advisory` or `off`. Returns warnings, nil where there are none.
 function _M.before_sending(context, params, mode)
   if mode == "off" then
     return nil

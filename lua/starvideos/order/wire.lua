@@ -1,20 +1,18 @@
---- The orders of this Lua state that are on the wire. Each stays here, with its
--- client, its request and its record, until what came of it is recorded: neither
--- the collector nor an error that ends its call loses an answer.
+-- The orders of this Lua state that are on the wire. Each stays here, with its client,
+-- its request and its record, until what came of it is recorded: neither the collector
+-- nor an error that ends its call loses an answer.
 --
--- The call that sends an order records the answer itself. Where an error ended
--- that call, or nobody updates its client, the next call of any client does it,
--- and at the latest the end of the Lua state, which waits for the answer as
--- `close` does. To record an answer twice changes nothing.
--- @module starvideos.order.wire
+-- The call that sends an order records the answer itself. Where an error ended that
+-- call, or nobody updates its client, the next call of any client does it, and at the
+-- latest the end of the Lua state, which waits for the answer as `close` does. To
+-- record an answer twice changes nothing.
 
 local core = require "starvideos.core"
 local utf8 = require "starvideos.base.utf8"
 
 local _M = {}
 
---- In seconds.
--- @table policy
+-- In seconds.
 _M.policy = {
   look = 0.05, -- between looks at an answer that is waited for
   late = 1, -- for which a caller that waits may leave its answer alone
@@ -120,9 +118,8 @@ local function settle(flight, seconds)
   return true
 end
 
--- In a coroutine of its own, which is no fiber of a client: nothing in it waits
--- for an update. Gives whether it was recorded.
--- @raise Ctrl-C
+-- In a coroutine of its own, which is no fiber of a client: nothing in it waits for an
+-- update. Gives whether it was recorded. Raises Ctrl-C.
 local function settle_apart(flight, seconds)
   local ok, done = coroutine.resume(coroutine.create(settle), flight, seconds)
   local is_interrupt = flight.context.runtime.is_interrupt
@@ -149,8 +146,7 @@ local function select_flights(wanted)
   return list
 end
 
---- An order is about to be sent.
--- @tparam table flight
+-- An order is about to be sent.
 function _M.add(flight)
   local scheduler = flight.context.runtime.scheduler
   flight.fiber, flight.done_at = scheduler and scheduler:current(), nil
@@ -158,15 +154,13 @@ function _M.add(flight)
   flights[flight] = true
 end
 
---- What came of an order is recorded.
--- @tparam table flight
+-- What came of an order is recorded.
 function _M.remove(flight)
   flights[flight] = nil
 end
 
---- Record the answers that nobody else records; called by every call of a
--- client.
--- @raise Ctrl-C
+-- Record the answers that nobody else records; called by every call of a client. Raises
+-- Ctrl-C.
 function _M.collect()
   if next(flights) == nil then
     return
@@ -180,12 +174,9 @@ function _M.collect()
   end
 end
 
---- Wait for the answer to an order, and record it, though its own caller still
--- waits: it cannot go on while the caller of this does.
--- @tparam ?string id of the order
--- @tparam number seconds for which this waits at most
--- @treturn boolean whether the order is on the wire
--- @raise Ctrl-C
+-- Wait for the answer to an order, and record it, though its own caller still waits: it
+-- cannot go on while the caller of this does. `id`: of the order. `seconds`: for which
+-- this waits at most. Raises Ctrl-C. Returns whether the order is on the wire.
 function _M.look(id, seconds)
   local flight = select_flights(function(flight)
     return id ~= nil and flight.id == id
@@ -204,11 +195,9 @@ local function finish(flight)
     or flight.request.ticket:done()
 end
 
---- Wait for answers, and record them.
--- @tparam[opt] table context of the client that is closed; all, at the end of the
---   Lua state
--- @tparam[opt] boolean all also those whose callers wait: they will not go on
--- @raise Ctrl-C
+-- Wait for answers, and record them. `context`: of the client that is closed; all, at
+-- the end of the Lua state. `all`: also those whose callers wait: they will not go on.
+-- Raises Ctrl-C.
 function _M.finish(context, all)
   local list = select_flights(function(flight)
     local is_wanted = not context or context == flight.context

@@ -1,5 +1,4 @@
---- The address of the API: base URLs as people paste them, brought to one form.
--- @module starvideos.provider.address
+-- The address of the API: base URLs as people paste them, brought to one form.
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
@@ -57,13 +56,11 @@ local function refuse(url, why)
     :format(redact.address(url), why, _M.default)
 end
 
---- Bring a base URL to its one form: the host in lower case, without the port that
--- its scheme has anyway, no trailing slash, no `/v1`, no endpoint,
--- no doubled prefix, the provider's prefix added where only its host is given.
--- @tparam string url
--- @tparam[opt=false] boolean insecure_http allow http to another host than this
--- @treturn ?string base
--- @treturn ?string what is wrong and what to write instead
+-- Bring a base URL to its one form: the host in lower case, without the port that its
+-- scheme has anyway, no trailing slash, no `/v1`, no endpoint, no doubled prefix, the
+-- provider's prefix added where only its host is given. `insecure_http`: allow http to
+-- another host than this (default false). Returns what is wrong and what to write
+-- instead.
 function _M.normalise(url, insecure_http)
   local plain = url:find "%S" and url:match "^%s*(.*%S)" or ""
   if plain:find("[%c%s]") then
@@ -88,10 +85,7 @@ function _M.normalise(url, insecure_http)
   return scheme .. "://" .. authority .. tidy_path(authority, path)
 end
 
---- Whether two base URLs are those of one provider, however they were written.
--- @tparam string one
--- @tparam string other
--- @treturn boolean
+-- Whether two base URLs are those of one provider, however they were written.
 function _M.are_same(one, other)
   return one == other or (_M.normalise(one, true) or one)
     == (_M.normalise(other, true) or other)

@@ -1,6 +1,5 @@
---- Makes a task or an error of an HTTP answer, in every form that the provider
--- and the gateways in front of it are known to send.
--- @module starvideos.provider.answer
+-- Makes a task or an error of an HTTP answer, in every form that the provider and the
+-- gateways in front of it are known to send.
 
 local answer_json = require "starvideos.provider.answer_json"
 local c_locale = require "starvideos.base.c_locale"
@@ -420,25 +419,21 @@ local function read_plain(answer, id)
     and seen or nil
 end
 
---- The id that an answer gives its task itself.
--- @tparam table task as `read` has made it
--- @treturn ?string nil where it gives none
+-- The id that an answer gives its task itself. `task`: as `read` has made it. Returns
+-- nil where it gives none.
 function _M.named(task)
   local fields = unwrap(task.raw)
   return fields.id == task.id and task.id or tasks.named(fields)
 end
 
---- Read an answer.
--- @tparam table operation one of `starvideos.provider.operations`
--- @tparam table response `status`, `headers` (lower-case names), `body`; its
---   `answer` where it was decoded before, and `ordered`, the body of an order
--- @tparam[opt=os.time] function wall_clock Unix seconds, for `Retry-After`
--- @tparam[opt] string id the id asked for, which the task has whatever the answer
---   says: by it the task was recorded, and can be asked for again
--- @treturn ?table task
--- @treturn ?table err of a kind that the operation knows. For what may have
---   been bought: an id that could still be read is in `task_id`; or of kind
---   task_failed with the task: it was accepted, and has ended
+-- Read an answer. `operation`: one of `starvideos.provider.operations`. `response`:
+-- `status`, `headers` (lower-case names), `body`; its `answer` where it was decoded
+-- before, and `ordered`, the body of an order. `wall_clock`: Unix seconds, for
+-- `Retry-After` (default os.time). `id`: the id asked for, which the task has whatever
+-- the answer says: by it the task was recorded, and can be asked for again. Returns err
+-- of a kind that the operation knows. For what may have been bought: an id that could
+-- still be read is in `task_id`; or of kind task_failed with the task: it was accepted,
+-- and has ended.
 function _M.read(operation, response, wall_clock, id)
   local answer = response.answer
   if answer == nil then
@@ -463,17 +458,13 @@ function _M.read(operation, response, wall_clock, id)
   return read(operation, reading, seen, response)
 end
 
---- Read what came of an answer before its transfer failed. An object whose
--- last brace came is whole, whatever was to follow: where it tells what became
--- of the task, it is the answer. Of anything less only the id counts, except of an
--- answer that is longer than `max_answer`: what its beginning tells of the task, or
--- its status of an error, is the answer.
--- @tparam table operation one of `starvideos.provider.operations`
--- @tparam table failure of a transport; its `status` and `body` count
--- @tparam[opt] string id as of `read`
--- @tparam[opt] string ordered the body of an order
--- @treturn ?table response
--- @treturn ?string the id of a task that it names otherwise
+-- Read what came of an answer before its transfer failed. An object whose last brace
+-- came is whole, whatever was to follow: where it tells what became of the task, it is
+-- the answer. Of anything less only the id counts, except of an answer that is longer
+-- than `max_answer`: what its beginning tells of the task, or its status of an error,
+-- is the answer. `operation`: one of `starvideos.provider.operations`. `failure`: of a
+-- transport; its `status` and `body` count. `id`: as of `read`. `ordered`: the body of
+-- an order. Returns the id of a task that it names otherwise.
 function _M.salvage(operation, failure, id, ordered)
   local status, body = failure.status, failure.body
   if type(body) ~= "string" or type(status) ~= "number" or status < 200

@@ -1,16 +1,15 @@
---- The JSON of an answer. cjson reads what is right; where it refuses a text,
--- this repairs what gateways and other people's encoders are known to break, in
--- one scan, and asks it again. For the provider's answers alone: what a user
--- writes is read strictly.
+-- The JSON of an answer. cjson reads what is right; where it refuses a text, this
+-- repairs what gateways and other people's encoders are known to break, in one scan,
+-- and asks it again. For the provider's answers alone: what a user writes is read
+-- strictly.
 --
--- Repaired are: a byte order mark, UTF-16, halves of surrogate pairs, unknown
--- escapes, NUL bytes, NaN and infinity (null), values nested too deep (null),
--- and whatever follows the first whole value.
+-- Repaired are: a byte order mark, UTF-16, halves of surrogate pairs, unknown escapes,
+-- NUL bytes, NaN and infinity (null), values nested too deep (null), and whatever
+-- follows the first whole value.
 --
--- Reading holds up the host, and an answer has as many bytes as `max_answer` allows.
--- A long answer is decoded where it has few values, and is not repaired: of one that
+-- Reading holds up the host, and an answer has as many bytes as `max_answer` allows. A
+-- long answer is decoded where it has few values, and is not repaired: of one that
 -- cannot be decoded so, the fields at its top are read.
--- @module starvideos.provider.answer_json
 
 local c_locale = require "starvideos.base.c_locale"
 local json = require "starvideos.base.json"
@@ -262,17 +261,13 @@ local function name_at(tokens, at)
   return (fields_of_a_task[name] or objects[name]) and name
 end
 
---- The fields that certainly stand at the top of an object, or in its `data`,
--- `result` or `error`, where the whole cannot be decoded: no object that is quoted in
--- a text, and none that is deeper.
--- @tparam string body
--- @tparam[opt=false] boolean all whether a long text is read to its end, however long
---   that takes: no id of an order may be missed
--- @treturn table by name: those of a task, and `data`, `result` and `error`; empty
---   where nothing is certain
--- @treturn boolean whether something else stands before the object: then it may
---   be a quotation all the same
--- @treturn boolean whether it stands in a list, which is no answer
+-- The fields that certainly stand at the top of an object, or in its `data`, `result`
+-- or `error`, where the whole cannot be decoded: no object that is quoted in a text,
+-- and none that is deeper. `all`: whether a long text is read to its end, however long
+-- that takes: no id of an order may be missed (default false). Returns by name: those
+-- of a task, and `data`, `result` and `error`; empty where nothing is certain, and
+-- whether something else stands before the object: then it may be a quotation all the
+-- same, and whether it stands in a list, which is no answer.
 function _M.fields(body, all)
   local text = beginning(body)
   local first = text:sub(1, SHORT):find "%S"
@@ -341,11 +336,8 @@ local function is_soon_read(text)
   return values < MOST_VALUES and text:find("[%]}]%s*$", -MOST_ESCAPES) ~= nil
 end
 
---- Decode an answer.
--- @tparam string body
--- @return the value; nil where it cannot be read
--- @treturn ?string what is wrong with the text
--- @treturn ?boolean whether the value has only what `fields` found
+-- Decode an answer. Returns the value; nil where it cannot be read, and what is wrong
+-- with the text, and whether the value has only what `fields` found.
 function _M.decode(body)
   local is_short = #body <= SHORT
   local value, problem, is_rounded = nil, "too long", nil

@@ -1,6 +1,5 @@
---- The request that a create sends: the caller's fields, brought to the API's
--- form, and nothing that the caller did not ask for.
--- @module starvideos.provider.body
+-- The request that a create sends: the caller's fields, brought to the API's form, and
+-- nothing that the caller did not ask for.
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
@@ -71,9 +70,8 @@ end
 -- itself.
 local DEPTH = 10
 
---- Find the numbers that may differ from what the caller wrote.
--- @tparam table fields
--- @treturn table list of violations
+-- Find the numbers that may differ from what the caller wrote. Returns list of
+-- violations.
 function _M.inexact(fields)
   local found = {}
   for name, value in pairs(fields) do
@@ -82,13 +80,10 @@ function _M.inexact(fields)
   return found
 end
 
---- Build the body and find the endpoint of a create.
--- @tparam table params as given by the caller; left unchanged
--- @tparam ?table row the model's row of the catalog
--- @tparam ?string endpoint path below the base URL, where the caller names one
--- @treturn ?table request: `body` (JSON), its `endpoint`, and the `fields` that
---   the body has
--- @treturn ?table err of kind validation
+-- Build the body and find the endpoint of a create. `params`: as given by the caller;
+-- left unchanged. `row`: the model's row of the catalog. `endpoint`: path below the
+-- base URL, where the caller names one. Returns request: `body` (JSON), its `endpoint`,
+-- and the `fields` that the body has, and err of kind validation.
 function _M.build(params, row, endpoint)
   local fields = {}
   for name, value in pairs(params) do

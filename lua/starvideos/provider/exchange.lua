@@ -1,6 +1,5 @@
---- One exchange with the API: adds the key, sends through the runtime, tells
--- the listener, and makes an error of a transport's failure.
--- @module starvideos.provider.exchange
+-- One exchange with the API: adds the key, sends through the runtime, tells the
+-- listener, and makes an error of a transport's failure.
 
 local answer_json = require "starvideos.provider.answer_json"
 local errors = require "starvideos.errors"
@@ -26,11 +25,9 @@ local function kind_of(operation, failure)
   return kinds[failure.reason] or kinds.other
 end
 
---- Make an error of a transport's failure.
--- @tparam table operation one of `starvideos.provider.operations`
--- @tparam table failure see the transports
--- @tparam[opt] table fields further fields of the error
--- @treturn table err
+-- Make an error of a transport's failure. `operation`: one of
+-- `starvideos.provider.operations`. `failure`: see the transports. `fields`: further
+-- fields of the error.
 function _M.error_of(operation, failure, fields)
   local err = fields or {}
   err.kind = kind_of(operation, failure)
@@ -47,14 +44,10 @@ function _M.error_of(operation, failure, fields)
   return errors.new(err)
 end
 
---- Tell the listener of an exchange.
--- @tparam table context of the client
--- @tparam table operation one of `starvideos.provider.operations`
--- @tparam table call what it belongs to: `order`, `key`, `task_id`
--- @tparam table request
--- @tparam ?table response
--- @tparam ?table failure of the transport, or the err that was made of it
--- @raise Ctrl-C, and nothing else
+-- Tell the listener of an exchange. `context`: of the client. `operation`: one of
+-- `starvideos.provider.operations`. `call`: what it belongs to: `order`, `key`,
+-- `task_id`. `failure`: of the transport, or the err that was made of it. Raises
+-- Ctrl-C, and nothing else.
 function _M.tell(context, operation, call, request, response, failure)
   if not context.on_event then
     return -- most have none, and to redact a URL costs more than the rest
@@ -74,11 +67,8 @@ function _M.tell(context, operation, call, request, response, failure)
   })
 end
 
---- Send a request by the client's runtime.
--- @tparam table context of the client
--- @tparam table request see `starvideos.host`
--- @treturn ?table response
--- @treturn ?table failure, without the key
+-- Send a request by the client's runtime. `context`: of the client. Returns failure,
+-- without the key.
 function _M.perform(context, request)
   local response, failure = context.runtime:request(request)
   if not response then
@@ -88,13 +78,9 @@ function _M.perform(context, request)
   return response, failure
 end
 
---- Send a request that needs no key, such as a download.
--- @tparam table context of the client
--- @tparam table operation one of `starvideos.provider.operations`
--- @tparam table call what it belongs to: `task_id`
--- @tparam table request see the transports; its `headers` get a `User-Agent`
--- @treturn ?table response
--- @treturn ?table failure
+-- Send a request that needs no key, such as a download. `context`: of the client.
+-- `operation`: one of `starvideos.provider.operations`. `call`: what it belongs to:
+-- `task_id`. `request`: see the transports; its `headers` get a `User-Agent`.
 function _M.send(context, operation, call, request)
   request.connect_timeout = request.connect_timeout or context.connect_timeout
   request.insecure_http = context.insecure_http
@@ -125,13 +111,10 @@ local function interrupt_listener(context)
   end
 end
 
---- Make the request of an order: sent at most once, and awaited to its end.
--- @tparam table context of the client
--- @tparam table operation one of `starvideos.provider.operations`
--- @tparam table call what the operation's path needs, and `body`
--- @tparam ?number send_by of `starvideos.core.boottime`: from then on it is not
---   sent
--- @treturn table request
+-- Make the request of an order: sent at most once, and awaited to its end. `context`:
+-- of the client. `operation`: one of `starvideos.provider.operations`. `call`: what the
+-- operation's path needs, and `body`. `send_by`: of `starvideos.core.boottime`: from
+-- then on it is not sent.
 function _M.order_request(context, operation, call, send_by)
   local request = new_request(context, operation, call)
   request.headers = { ["Content-Type"] = "application/json" }
@@ -154,14 +137,10 @@ local function decode(response)
   return response
 end
 
---- What a request came to. A failure with enough of an answer gives a response.
--- @tparam table context of the client
--- @tparam table operation one of `starvideos.provider.operations`
--- @tparam table call its `task_id`, and the `body` of an order
--- @tparam ?table response
--- @tparam ?table failure of the transport
--- @treturn ?table response, its `answer` decoded
--- @treturn ?table err
+-- What a request came to. A failure with enough of an answer gives a response.
+-- `context`: of the client. `operation`: one of `starvideos.provider.operations`.
+-- `call`: its `task_id`, and the `body` of an order. `failure`: of the transport.
+-- Returns response, its `answer` decoded.
 function _M.received(context, operation, call, response, failure)
   local task_id
   if response then
@@ -179,15 +158,10 @@ function _M.received(context, operation, call, response, failure)
     { task_id = task_id or call.task_id })
 end
 
---- Ask the API about a task.
--- @tparam table context of the client
--- @tparam table operation one of `starvideos.provider.operations` that costs nothing
--- @tparam string task_id
--- @tparam[opt] number timeout seconds, at most the client's own
--- @tparam[opt=false] boolean public_only as in a request
--- @treturn ?table response
--- @treturn ?table err
--- @raise Ctrl-C that came while the listener ran
+-- Ask the API about a task. `context`: of the client. `operation`: one of
+-- `starvideos.provider.operations` that costs nothing. `timeout`: seconds, at most the
+-- client's own. `public_only`: as in a request (default false). Raises Ctrl-C that came
+-- while the listener ran.
 function _M.ask(context, operation, task_id, timeout, public_only)
   local call = { task_id = task_id }
   local request = new_request(context, operation, call)

@@ -1,7 +1,6 @@
---- What the provider's API can be asked to do, a record each. All records stand in one
+-- What the provider's API can be asked to do, a record each. All records stand in one
 -- file, so that what differs between two operations can be read off side by side;
 -- docs/contracts.md has their fields.
--- @module starvideos.provider.operations
 
 local address = require "starvideos.provider.address"
 

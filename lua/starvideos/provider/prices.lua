@@ -1,4 +1,4 @@
---- What an order costs, by the prices that the caller gives: a table, a JSON
+-- What an order costs, by the prices that the caller gives: a table, a JSON
 -- file with the same, or a function. The provider publishes none.
 --
 --     { currency = "USD", models = {
@@ -13,7 +13,6 @@
 -- output, as for starvideos_o3, its own `duration` counts, rounded up to whole
 -- seconds. An order of which any of these is not known has no price at all: a
 -- price that is too low would let it through a limit.
--- @module starvideos.provider.prices
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
@@ -198,12 +197,10 @@ local function asked(self, params, row)
   return whole(math.ceil(price * MILLION - 0.001))
 end
 
---- What an order costs.
--- @tparam table params of the caller, with the facts of its references
--- @tparam ?table row the model's row of the catalog
--- @treturn ?number millionths of the currency; nil where that is not known
--- @treturn ?string why it is not
--- @raise what a function of the caller's raises, or that it gave no price
+-- What an order costs. `params`: of the caller, with the facts of its references.
+-- `row`: the model's row of the catalog. Raises what a function of the caller's raises,
+-- or that it gave no price. Returns millionths of the currency; nil where that is not
+-- known, and why it is not.
 function Prices:cost(params, row)
   if self.ask then
     return asked(self, params, row)
@@ -216,10 +213,8 @@ function Prices:cost(params, row)
   return total_of(rates, params, row)
 end
 
---- An amount of money as programs and people read it.
--- @tparam number millionths
--- @treturn table `cost` in units of the `currency` (nil: it has no name), and the
---   same in whole `millionths`
+-- An amount of money as programs and people read it. Returns `cost` in units of the
+-- `currency` (nil: it has no name), and the same in whole `millionths`.
 function Prices:money(millionths)
   return { cost = millionths / MILLION, currency = self.currency,
     millionths = whole(millionths) }
@@ -331,16 +326,12 @@ local readers = {
   end,
 }
 
---- Read prices.
--- @tparam string|table|function option path of a JSON file; a table as above, or
---   with a function `cost` in place of `models`; or that function alone, whose
---   prices then have no currency. It gets the parameters and the model's row of
---   the catalog and returns the price of the order in units of the currency, or
---   nil where it knows none
--- @tparam userdata catalog of the client
--- @treturn ?table prices: `currency` (nil: none), and the methods `cost` and
---   `money`
--- @treturn ?string why not; names the place
+-- Read prices. `option`: path of a JSON file; a table as above, or with a function
+-- `cost` in place of `models`; or that function alone, whose prices then have no
+-- currency. It gets the parameters and the model's row of the catalog and returns the
+-- price of the order in units of the currency, or nil where it knows none. `catalog`:
+-- of the client. Returns prices: `currency` (nil: none), and the methods `cost` and
+-- `money`, and why not; names the place.
 function _M.load(option, catalog)
   local prices, why = readers[type(option)](option, catalog)
   return prices and setmetatable(prices, Prices), why

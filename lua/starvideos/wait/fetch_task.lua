@@ -1,6 +1,5 @@
---- What is known of a task: the provider's answer, or one that another process
--- got a moment ago. Of every new status the ledger is told.
--- @module starvideos.wait.fetch_task
+-- What is known of a task: the provider's answer, or one that another process got a
+-- moment ago. Of every new status the ledger is told.
 
 local errors = require "starvideos.errors"
 local exchange = require "starvideos.provider.exchange"
@@ -54,16 +53,10 @@ local function read_cached(context, id, text, told)
   return (read(context, id, { status = 200, headers = {}, body = text }, told))
 end
 
---- Ask the provider once. Where processes share what they know, the others
--- can read the answer.
--- @tparam table context of the client
--- @tparam string id
--- @tparam[opt] number timeout seconds, at most the client's own
--- @tparam[opt] string told the status that the ledger was told last; it is not
---   told the same again
--- @treturn ?table task, a failed one too
--- @treturn ?table err
--- @treturn ?number when the answer came, as the shared cache has it
+-- Ask the provider once. Where processes share what they know, the others can read the
+-- answer. `context`: of the client. `timeout`: seconds, at most the client's own.
+-- `told`: the status that the ledger was told last; it is not told the same again.
+-- Returns task, a failed one too, and when the answer came, as the shared cache has it.
 function _M.ask(context, id, timeout, told)
   local response, err = exchange.ask(context, operations.query, id, timeout)
   if not response then
@@ -77,11 +70,8 @@ function _M.ask(context, id, timeout, told)
   return task, nil, cache and cache:put(id, response.body)
 end
 
---- Read what the shared cache has of a task.
--- @tparam table context of the client
--- @tparam string id
--- @tparam number max_age seconds
--- @treturn ?table task, nil where nothing is known or it is older
+-- Read what the shared cache has of a task. `context`: of the client. Returns task, nil
+-- where nothing is known or it is older.
 function _M.cached(context, id, max_age)
   local cache = context.shared_cache
   if not cache then
@@ -92,14 +82,9 @@ function _M.cached(context, id, max_age)
     or nil
 end
 
---- Look at a task once.
--- @tparam table context of the client
--- @tparam string id
--- @tparam[opt] number timeout seconds, at most the client's own
--- @tparam[opt] number max_age seconds: an answer in the shared cache that is
---   not older is returned without a request
--- @treturn ?table task, a failed one too
--- @treturn ?table err
+-- Look at a task once. `context`: of the client. `timeout`: seconds, at most the
+-- client's own. `max_age`: seconds: an answer in the shared cache that is not older is
+-- returned without a request. Returns task, a failed one too.
 function _M.query(context, id, timeout, max_age)
   local task, err = max_age and _M.cached(context, id, max_age), nil
   if not task then
@@ -108,13 +93,10 @@ function _M.query(context, id, timeout, max_age)
   return task, err
 end
 
---- Read what the shared cache has got of a task since the caller last heard.
--- @tparam table context of a client with a shared cache
--- @tparam string id
--- @tparam ?number since as of `ask`, or the time that this returned
--- @tparam ?string told as of `ask`
--- @treturn ?table task, nil where there is nothing new
--- @treturn ?number when the answer came
+-- Read what the shared cache has got of a task since the caller last heard. `context`:
+-- of a client with a shared cache. `since`: as of `ask`, or the time that this
+-- returned. `told`: as of `ask`. Returns task, nil where there is nothing new, and when
+-- the answer came.
 function _M.newer(context, id, since, told)
   local text, at = context.shared_cache:get(id)
   if not text or since and at <= since then

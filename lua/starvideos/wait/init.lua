@@ -1,5 +1,4 @@
---- Wait for tasks: poll each at the provider's pace until it ends.
--- @module starvideos.wait
+-- Wait for tasks: poll each at the provider's pace until it ends.
 
 local deadlines = require "starvideos.base.deadlines"
 local handle = require "starvideos.host.handle"
@@ -16,12 +15,7 @@ local function sleep(plan, self, due)
   return watch.stop(plan, self, why)
 end
 
---- Wait for one task.
--- @tparam table context of the client
--- @tparam table|string task_or_id
--- @tparam table options see `client:wait`
--- @treturn ?table task, completed
--- @treturn ?table err
+-- Wait for one task. `context`: of the client.
 function _M.one(context, task_or_id, options)
   local runtime, plan = context.runtime, watch.plan(context, options)
   local self, what, value, err = watch.begin(plan, task_or_id, options)
@@ -216,16 +210,12 @@ local function new(context, on_end)
   return self
 end
 
---- Wait for many tasks at the same time.
--- @tparam table context of the client
--- @tparam table list tasks or ids
--- @tparam table options see `client:wait`
--- @tparam table faults by id: errors of those that cannot be waited for
--- @tparam[opt] function on_end gets each result as soon as it is known, and a
---   function that starts another coroutine beside the waits; must not wait
---   itself. The results are then not kept
--- @treturn table results in the order of the list, each with `id` and `task`
---   or `err`; the same id twice is polled once
+-- Wait for many tasks at the same time. `context`: of the client. `list`: tasks or ids.
+-- `faults`: by id: errors of those that cannot be waited for. `on_end`: gets each
+-- result as soon as it is known, and a function that starts another coroutine beside
+-- the waits; must not wait itself. The results are then not kept. Returns results in
+-- the order of the list, each with `id` and `task` or `err`; the same id twice is
+-- polled once.
 function _M.all(context, list, options, faults, on_end)
   local self = new(context, on_end)
   self.plan = watch.plan(context, options, #list > MANY and BEAT or nil)
@@ -258,10 +248,8 @@ local function plan_now(self)
   return self.plan
 end
 
---- Wait for one task more.
--- @tparam table|string task or id
--- @tparam[opt] number first_poll seconds until it is polled first; default as of
---   `client:wait`
+-- Wait for one task more. `first_poll`: seconds until it is polled first; default as of
+-- `client:wait`.
 function Pool:add(task, first_poll)
   if self.is_stopped or self.watches[id_of(task)] then
     return
@@ -283,13 +271,9 @@ function Pool:stop()
   end_all(self, "cancelled")
 end
 
---- Waits that tasks may join at any time, as one heap. Each has a deadline of its
--- own.
--- @tparam table context of the client
--- @tparam table options see `client:wait`
--- @tparam function also starts a coroutine beside the caller
--- @tparam function on_end as of `all`
--- @treturn table pool
+-- Waits that tasks may join at any time, as one heap. Each has a deadline of its own.
+-- `context`: of the client. `also`: starts a coroutine beside the caller. `on_end`: as
+-- of `all`.
 function _M.pool(context, options, also, on_end)
   local self = setmetatable(new(context, on_end), Pool)
   self.options, self.also, self.plans = options, also, {}

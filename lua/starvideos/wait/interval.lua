@@ -1,11 +1,9 @@
---- The pace of one wait: when it polls next, after an answer and after a fault.
--- Knows neither clock nor network; both are handed in.
+-- The pace of one wait: when it polls next, after an answer and after a fault. Knows
+-- neither clock nor network; both are handed in.
 --
--- The pace stands in the caller's table, so that ten thousand waits are not
--- twice as many tables: `interval`, `fault` (the error of the last poll),
--- `faults` (passing ones in a row), and for each other kind that is tolerated
--- how many there were.
--- @module starvideos.wait.interval
+-- The pace stands in the caller's table, so that ten thousand waits are not twice as
+-- many tables: `interval`, `fault` (the error of the last poll), `faults` (passing ones
+-- in a row), and for each other kind that is tolerated how many there were.
 
 local retry = require "starvideos.provider.retry"
 
@@ -52,21 +50,15 @@ local function jittered(seconds, random)
   return seconds * (1 + policy.jitter * (2 * random() - 1))
 end
 
---- The interval at which a wait begins.
--- @tparam table options `interval`, `max_interval` (seconds)
--- @treturn number seconds
+-- The interval at which a wait begins. `options`: `interval`, `max_interval` (seconds).
 function _M.first_interval(options)
   return math.min(options.interval or policy.interval,
     longest_interval(options))
 end
 
---- Seconds until the first poll: one interval after the task was created, at
--- once for an older one.
--- @tparam table pace with `interval`
--- @tparam table options `first_poll` (seconds)
--- @tparam number age seconds since the task was created
--- @tparam function random returns a number in [0, 1)
--- @treturn number
+-- Seconds until the first poll: one interval after the task was created, at once for an
+-- older one. `age`: seconds since the task was created. `random`: returns a number in
+-- [0, 1).
 function _M.first_pause(pace, options, age, random)
   return options.first_poll
     or jittered(math.max(0, pace.interval - age), random)
@@ -79,19 +71,15 @@ local function forget_faults(pace)
   end
 end
 
---- An answer was understood: faults before it do not count any more.
--- @tparam table pace
+-- An answer was understood: faults before it do not count any more.
 function _M.answered(pace)
   if pace.fault then
     forget_faults(pace)
   end
 end
 
---- Seconds until the next poll after an answer that was understood.
--- @tparam table pace
--- @tparam table options `interval`, `max_interval` (seconds)
--- @tparam function random returns a number in [0, 1)
--- @treturn number
+-- Seconds until the next poll after an answer that was understood. `options`:
+-- `interval`, `max_interval` (seconds). `random`: returns a number in [0, 1).
 function _M.after_answer(pace, options, random)
   _M.answered(pace)
   pace.interval = math.min(pace.interval * policy.growth,
@@ -118,15 +106,11 @@ local function is_tolerated(pace, tolerance, err, age)
     and not (tolerance.answered and not err.status)
 end
 
---- Seconds until the next poll after an error, or nil where the error ends
--- the wait. A passing fault says nothing about the key or the task: refusals
--- on either side of it are still in a row.
--- @tparam table pace
--- @tparam table options `interval`, `max_interval` (seconds)
--- @tparam table err what the poll came back with
--- @tparam number age seconds since the task was created
--- @tparam function random returns a number in [0, 1)
--- @treturn ?number
+-- Seconds until the next poll after an error, or nil where the error ends the wait. A
+-- passing fault says nothing about the key or the task: refusals on either side of it
+-- are still in a row. `options`: `interval`, `max_interval` (seconds). `err`: what the
+-- poll came back with. `age`: seconds since the task was created. `random`: returns a
+-- number in [0, 1).
 function _M.after_error(pace, options, err, age, random)
   local tolerance, pause = tolerances[err.kind], nil
   pace.fault = err

@@ -1,7 +1,6 @@
---- How many polls a client may send: one limit for all its waits. It spreads
--- the polls that fall due together, halves the rate at a 429 and raises it
--- slowly again. Knows neither clock nor network; the caller hands both in.
--- @module starvideos.wait.rate_limit
+-- How many polls a client may send: one limit for all its waits. It spreads the polls
+-- that fall due together, halves the rate at a 429 and raises it slowly again. Knows
+-- neither clock nor network; the caller hands both in.
 
 local listener = require "starvideos.base.listener"
 
@@ -39,12 +38,9 @@ RateLimiter.__index = RateLimiter
 -- A share of a poll that no clock can tell from none.
 local NOTHING = 1e-3
 
---- Make a rate limiter.
--- @tparam function random returns a number in [0, 1)
--- @tparam[opt] number rate the most polls a second; default the policy's,
---   with which a client can poll 10,000 tasks every 45 s and has an eighth of
---   it left for those that fall due together
--- @treturn table limiter
+-- Make a rate limiter. `random`: returns a number in [0, 1). `rate`: the most polls a
+-- second; default the policy's, with which a client can poll 10,000 tasks every 45 s
+-- and has an eighth of it left for those that fall due together.
 function _M.new(random, rate)
   rate = rate or policy.rate
   return setmetatable({
@@ -161,26 +157,20 @@ local function delay_of(self, permit, now, early)
   return delay
 end
 
---- Reserve a permit for one poll.
--- @tparam number now the runtime's seconds
--- @tparam[opt=0] number early seconds by which it may be used before its turn,
---   so that some polls leave together; nobody's turn comes sooner for it
--- @treturn number seconds after which to `check` it; 0: poll now
--- @treturn number the permit
+-- Reserve a permit for one poll. `now`: the runtime's seconds. `early`: seconds by
+-- which it may be used before its turn, so that some polls leave together; nobody's
+-- turn comes sooner for it (default 0). Returns seconds after which to `check` it; 0:
+-- poll now.
 function RateLimiter:reserve(now, early)
   count_until(self, now)
   self.reserved = self.reserved + 1
   return delay_of(self, self.reserved, now, early), self.reserved
 end
 
---- Check whether a reserved permit may be used.
--- @tparam number permit
--- @tparam number now the runtime's seconds
--- @tparam[opt=0] number early as of `reserve`
--- @treturn number seconds after which to check again, for the rate may change
---   meanwhile; 0: poll now
--- @treturn number the permit: another for one that was checked so late that it
---   had become free
+-- Check whether a reserved permit may be used. `now`: the runtime's seconds. `early`:
+-- as of `reserve` (default 0). Returns seconds after which to check again, for the rate
+-- may change meanwhile; 0: poll now, and the permit: another for one that was checked
+-- so late that it had become free.
 function RateLimiter:check(permit, now, early)
   count_until(self, now)
   if not self.permits[permit] then
@@ -189,15 +179,13 @@ function RateLimiter:check(permit, now, early)
   return delay_of(self, permit, now, early), permit
 end
 
---- Give a reserved permit back unused.
--- @tparam number permit
+-- Give a reserved permit back unused.
 function RateLimiter:release(permit)
   self.permits[permit] = nil
 end
 
---- An answer came that was no 429: the rate rises by as much as the time since
--- the last answer is worth.
--- @tparam number now the runtime's seconds
+-- An answer came that was no 429: the rate rises by as much as the time since the last
+-- answer is worth. `now`: the runtime's seconds.
 function RateLimiter:answered(now)
   if self.rate >= self.full_rate then -- as mostly
     self.risen_until = math.max(self.risen_until, now)
@@ -212,10 +200,9 @@ function RateLimiter:answered(now)
   end
 end
 
---- The provider said too many requests: from now on half as many polls as of
--- late, and none before the time at which it wants to be asked again.
--- @tparam number now the runtime's seconds
--- @tparam[opt] number retry_after seconds
+-- The provider said too many requests: from now on half as many polls as of late, and
+-- none before the time at which it wants to be asked again. `now`: the runtime's
+-- seconds.
 function RateLimiter:limited(now, retry_after)
   count_until(self, now)
   if retry_after then
@@ -231,11 +218,10 @@ function RateLimiter:limited(now, retry_after)
   self.risen_until = on
 end
 
---- How the rate differs from what this told last. It rises with every answer: of
--- that each doubling is told, and that it is the full one again.
--- @treturn ?string `lowered` or `raised`; nil where it does not
--- @treturn ?number polls a second
--- @treturn ?number the share of the full rate that this is
+-- How the rate differs from what this told last. It rises with every answer: of that
+-- each doubling is told, and that it is the full one again. Returns `lowered` or
+-- `raised`; nil where it does not, and polls a second, and the share of the full rate
+-- that this is.
 function RateLimiter:change()
   local rate, before = self.rate, self.told_rate
   local has_risen = rate >= before * 2
@@ -248,12 +234,10 @@ function RateLimiter:change()
     self.full_rate > 0 and rate / self.full_rate or nil
 end
 
---- Others of a fleet share the polls: no more than so many from now on. A rate
--- that a 429 has lowered stays lowered by as much.
--- @tparam number now the runtime's seconds
--- @tparam ?number rate polls a second, at most what `new` was given; nil: that
--- @tparam[opt=1] number factor of it that is left since another's 429
--- @treturn number the most polls a second now
+-- Others of a fleet share the polls: no more than so many from now on. A rate that a
+-- 429 has lowered stays lowered by as much. `now`: the runtime's seconds. `rate`: polls
+-- a second, at most what `new` was given; nil: that. `factor`: of it that is left since
+-- another's 429 (default 1). Returns the most polls a second now.
 function RateLimiter:share(now, rate, factor)
   count_until(self, now)
   local full = math.min(rate or self.most, self.most) * (factor or 1)
@@ -264,9 +248,7 @@ function RateLimiter:share(now, rate, factor)
   return full
 end
 
---- Hold all polls back.
--- @tparam number now the runtime's seconds
--- @tparam number seconds
+-- Hold all polls back. `now`: the runtime's seconds.
 function RateLimiter:hold(now, seconds)
   count_until(self, now)
   self.held_until = math.max(self.held_until, now + seconds)
@@ -311,19 +293,14 @@ function Share:limited(now, retry_after)
   self.tell(retry_after)
 end
 
---- Make a share.
--- @tparam table limiter see `RateLimiter`
--- @tparam function pause returns the seconds for which nothing is to be polled,
---   nil where it may be
--- @tparam function tell gets the `retry_after` of a 429, maybe nil
--- @treturn table share
+-- Make a share. `pause`: returns the seconds for which nothing is to be polled, nil
+-- where it may be. `tell`: gets the `retry_after` of a 429, maybe nil.
 function _M.share(limiter, pause, tell)
   return setmetatable({ limiter = limiter, pause = pause, tell = tell }, Share)
 end
 
---- Tell the listener of a client when its polls have become slower, or faster again.
--- @tparam table context of the client
--- @raise Ctrl-C, and nothing else
+-- Tell the listener of a client when its polls have become slower, or faster again.
+-- `context`: of the client. Raises Ctrl-C, and nothing else.
 function _M.tell(context)
   if not context.on_event then
     return

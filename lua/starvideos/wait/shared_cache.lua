@@ -1,11 +1,10 @@
---- What one process knows of a task, for the others: a dictionary that they
--- share, such as one of nginx, holds the last answer and who is polling.
+-- What one process knows of a task, for the others: a dictionary that they share, such
+-- as one of nginx, holds the last answer and who is polling.
 --
--- A process claims the task that it is about to poll; the others read the
--- cached answer meanwhile. A claim expires, for its owner may be killed.
--- Neither the API key nor a link stands in the name of an entry; the answers
--- hold signed links, and are for the dictionary alone.
--- @module starvideos.wait.shared_cache
+-- A process claims the task that it is about to poll; the others read the cached answer
+-- meanwhile. A claim expires, for its owner may be killed. Neither the API key nor a
+-- link stands in the name of an entry; the answers hold signed links, and are for the
+-- dictionary alone.
 
 local c_locale = require "starvideos.base.c_locale"
 local fingerprint = require "starvideos.base.fingerprint"
@@ -23,11 +22,9 @@ _M.policy = policy
 local SharedCache = {}
 SharedCache.__index = SharedCache
 
---- Make the cache of a client.
--- @tparam table context of the client; `shared` is the dictionary, with
---   `get(key)`, `set(key, value, seconds)` and `add(key, value, seconds)`,
---   where it has one `delete(key)`, as ngx.shared.DICT knows them
--- @treturn table cache
+-- Make the cache of a client. `context`: of the client; `shared` is the dictionary,
+-- with `get(key)`, `set(key, value, seconds)` and `add(key, value, seconds)`, where it
+-- has one `delete(key)`, as ngx.shared.DICT knows them.
 function _M.new(context)
   return setmetatable({
     context = context,
@@ -46,10 +43,8 @@ local function claim_key(self, id)
   return "starvideos claim " .. self.scope .. id
 end
 
---- Keep what the provider has answered.
--- @tparam string id of the task
--- @tparam string text JSON
--- @treturn number when it was kept, as `get` returns it
+-- Keep what the provider has answered. `id`: of the task. Returns when it was kept, as
+-- `get` returns it.
 function SharedCache:put(id, text)
   local at = c_locale.number("%.3f", self.context.wall_clock())
   self.dictionary:set(answer_key(self, id), at .. " " .. text,
@@ -57,10 +52,8 @@ function SharedCache:put(id, text)
   return c_locale.tonumber(at)
 end
 
---- The last answer.
--- @tparam string id of the task
--- @treturn ?string JSON, nil where there is none
--- @treturn ?number when it was kept
+-- The last answer. `id`: of the task. Returns JSON, nil where there is none, and when
+-- it was kept.
 function SharedCache:get(id)
   local entry = self.dictionary:get(answer_key(self, id))
   if type(entry) ~= "string" then
@@ -70,28 +63,20 @@ function SharedCache:get(id)
   return text, c_locale.tonumber(at)
 end
 
---- Seconds since an answer was kept.
--- @tparam number at when
--- @treturn number
+-- Seconds since an answer was kept.
 function SharedCache:age(at)
   return math.max(0, self.context.wall_clock() - at)
 end
 
---- Whether another process is about to poll a task.
--- @tparam string id
--- @tparam ?string own the caller's claim
--- @treturn boolean
+-- Whether another process is about to poll a task. `own`: the caller's claim.
 function SharedCache:is_claimed(id, own)
   local holder = self.dictionary:get(claim_key(self, id))
   return holder ~= nil and holder ~= own
 end
 
---- Claim a task, or renew one's claim.
--- @tparam string id
--- @tparam ?string own the claim that the caller has
--- @tparam number seconds after which it expires
--- @treturn ?string the claim; an empty one, which no other process sees, where
---   the dictionary is full; nil: another process has it
+-- Claim a task, or renew one's claim. `own`: the claim that the caller has. `seconds`:
+-- after which it expires. Returns the claim; an empty one, which no other process sees,
+-- where the dictionary is full; nil: another process has it.
 function SharedCache:claim(id, own, seconds)
   local dictionary, key = self.dictionary, claim_key(self, id)
   if own and dictionary:get(key) == own then
@@ -108,9 +93,7 @@ function SharedCache:claim(id, own, seconds)
   return why ~= "exists" and "" or nil
 end
 
---- Release a claim.
--- @tparam string id
--- @tparam string own the claim
+-- Release a claim.
 function SharedCache:release(id, own)
   local dictionary, key = self.dictionary, claim_key(self, id)
   if dictionary:get(key) ~= own then

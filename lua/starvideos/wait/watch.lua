@@ -1,4 +1,4 @@
---- One wait for one task, as a record that is moved on whenever it is due. It
+-- One wait for one task, as a record that is moved on whenever it is due. It
 -- never sleeps, so that ten thousand of them are ten thousand small tables.
 --
 --    state   | what happens                              | next
@@ -22,7 +22,6 @@
 --    POLL              `poll`
 --    ENDED, task       the task is completed
 --    ENDED, nil, err   the task failed, or the wait did
--- @module starvideos.wait.watch
 
 local c_locale = require "starvideos.base.c_locale"
 local errors = require "starvideos.errors"
@@ -44,12 +43,8 @@ local info_mt = {
   end,
 }
 
---- What the watches of one call have in common.
--- @tparam table context of the client
--- @tparam table options see `client:wait`
--- @tparam[opt] number beat seconds from one moment at which watches are due to
---   the next, where they are many
--- @treturn table plan
+-- What the watches of one call have in common. `context`: of the client. `beat`:
+-- seconds from one moment at which watches are due to the next, where they are many.
 function _M.plan(context, options, beat)
   local now = context.runtime:now()
   local timeout = options.timeout or intervals.policy.timeout
@@ -100,11 +95,8 @@ local function progress_at(plan, self, now)
   }
 end
 
---- How far a watch has come.
--- @tparam table plan
--- @tparam table self the watch
--- @treturn table with `task` as last known, `elapsed`, `remaining` (seconds),
---   `polls`, and `error` where the last poll failed
+-- How far a watch has come. Returns with `task` as last known, `elapsed`, `remaining`
+-- (seconds), `polls`, and `error` where the last poll failed.
 function _M.progress(plan, self)
   local progress = progress_at(plan, self, plan.context.runtime:now())
   progress.task = shown_of(self)
@@ -152,12 +144,7 @@ local function age_of(context, task, id)
   return tasks.age(known, context.wall_clock())
 end
 
---- Begin a watch.
--- @tparam table plan
--- @tparam table|string task_or_id
--- @tparam table options with `first_poll`
--- @treturn table the watch
--- @return what to do next, and what belongs to it
+-- Begin a watch. Returns what to do next, and what belongs to it.
 function _M.begin(plan, task_or_id, options)
   local task = type(task_or_id) == "table" and task_or_id or nil
   local id = task and task.id or task_or_id
@@ -267,11 +254,8 @@ local function timed_out(plan, self)
     plan.timeout)
 end
 
---- End a watch that is not polling.
--- @tparam table plan
--- @tparam table self the watch
--- @tparam string why as the runtime's `sleep` gave it
--- @return ENDED, nil and the err
+-- End a watch that is not polling. `why`: as the runtime's `sleep` gave it. Returns
+-- ENDED, nil and the err.
 function _M.stop(plan, self, why)
   release(plan, self)
   return ENDED, nil, cancelled_error(self.id, task_of(self),
@@ -346,11 +330,8 @@ end
 -- Where no processes share what they know there is only the one.
 local gates = { look_in_cache, get_permit, claim }
 
---- Move a watch on that is due, up to its next poll.
--- @tparam table plan
--- @tparam table self the watch
--- @tparam number due for which was slept; a clock may be a little behind it
--- @return what to do next, and what belongs to it
+-- Move a watch on that is due, up to its next poll. `due`: for which was slept; a clock
+-- may be a little behind it. Returns what to do next, and what belongs to it.
 function _M.advance(plan, self, due)
   local now = math.max(due, plan.context.runtime:now())
   if now >= plan.deadline then
@@ -427,10 +408,8 @@ local function failed(plan, self, err, now)
   return ENDED, nil, err
 end
 
---- Poll once, with no more time than the wait has left.
--- @tparam table plan
--- @tparam table self the watch
--- @return what to do next: SLEEP or ENDED, and what belongs to it
+-- Poll once, with no more time than the wait has left. Returns what to do next: SLEEP
+-- or ENDED, and what belongs to it.
 function _M.poll(plan, self)
   local context = plan.context
   self.polls = self.polls + 1
