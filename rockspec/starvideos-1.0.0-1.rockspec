@@ -166,7 +166,6 @@ build = {
     ["starvideos.order.create"] = "lua/starvideos/order/create.lua",
     ["starvideos.order.create_limit"] = "lua/starvideos/order/create_limit.lua",
     ["starvideos.order.download"] = "lua/starvideos/order/download.lua",
-    ["starvideos.order.download_events"] = "lua/starvideos/order/download_events.lua",
     ["starvideos.order.generate"] = "lua/starvideos/order/generate.lua",
     ["starvideos.order.part_file"] = "lua/starvideos/order/part_file.lua",
     ["starvideos.order.pending"] = "lua/starvideos/order/pending.lua",

@@ -4,12 +4,12 @@
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
-local download_events = require "starvideos.order.download_events"
 local errors = require "starvideos.errors"
 local exchange = require "starvideos.provider.exchange"
 local fetch_task = require "starvideos.wait.fetch_task"
 local http = require "starvideos.base.http"
 local handle = require "starvideos.host.handle"
+local listener = require "starvideos.base.listener"
 local operations = require "starvideos.provider.operations"
 local part_file = require "starvideos.order.part_file"
 local redact = require "starvideos.base.redact"
@@ -32,6 +32,9 @@ _M.policy = {
 -- Enough of a file that is no video to say what it is, and not to cut a
 -- secret in two where it is shown.
 local EXCERPT_BYTES = 4096
+
+-- Seconds between two events of progress.
+local BEAT = 1
 
 local function fail(self, kind, message, fields)
   local err = fields or {}
@@ -104,9 +107,42 @@ local function find_url(self, context)
   return true
 end
 
+local function tell(self, context, state, received, total, err)
+  listener.event(context, { name = "download", task_id = self.id,
+    path = self.path, state = state, received = received, total = total,
+    error = err and err.message or nil })
+end
+
+-- The first request starts the download. `received`: bytes from before.
+local function tell_started(self, context, received)
+  if context.on_event and not self.told_at then
+    self.told_at = context.runtime:now()
+    tell(self, context, "started", received)
+  end
+end
+
+local function tell_progress(self, context, received, total)
+  self.total = total or self.total
+  local now = context.runtime:now()
+  if now - self.told_at >= BEAT then
+    self.told_at = now
+    tell(self, context, "progress", received, total)
+  end
+end
+
+local function tell_ended(self, context, file, err)
+  if not context.on_event then
+    return
+  elseif file then
+    tell(self, context, "saved", file.bytes, file.bytes)
+  else
+    tell(self, context, "failed", err.bytes or 0, self.total, err)
+  end
+end
+
 local function request_of(self, context)
   local part = self.part
-  local on_progress, events = self.options.on_progress, self.events
+  local on_progress, on_event = self.options.on_progress, context.on_event
   local before = part.offset
   return {
     method = "GET",
@@ -128,13 +164,13 @@ local function request_of(self, context)
         part:remember(status, headers)
       end
     end,
-    on_progress = (on_progress or events) and function(received, total)
+    on_progress = (on_progress or on_event) and function(received, total)
       if self.over then
         return
       end
       received, total = before + received, total and before + total
-      if events then
-        events:progress(received, total)
+      if on_event then
+        tell_progress(self, context, received, total)
       end
       if on_progress then
         on_progress(received, total)
@@ -382,9 +418,7 @@ local function attempt(self, context)
   end
   self.is_all = false
   part:reserve()
-  if self.events then
-    self.events:started(part.offset)
-  end
+  tell_started(self, context, part.offset)
   local response, failure = exchange.send(context, operations.download,
     { task_id = self.id }, request_of(self, context))
   if response then
@@ -504,8 +538,8 @@ end
 local function new(context, task, path, target, options)
   local runtime = context.runtime
   return {
-    events = download_events.new(context, task.id, path),
     id = task.id,
+    path = path,
     url = task.video_url,
     options = options,
     ledger = context.ledger,
@@ -552,9 +586,7 @@ function _M.save(context, task_or_id, path, options)
     note(context, task.id, file, options.order)
     file.path = path
   end
-  if self.events then
-    self.events[file and "saved" or "failed"](self.events, file or err)
-  end
+  tell_ended(self, context, file, err)
   return file, err
 end
 
