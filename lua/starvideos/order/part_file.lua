@@ -40,8 +40,8 @@ local function claim(runtime, path, is_private)
 end
 
 -- Whether a target can be written, without leaving a trace; a part of ours that is
--- there stays as it is. `path`: of the target. Returns failure with `reason` and
--- `message`.
+-- there stays as it is. `path`: of the target. Returns true; or nil and a failure with
+-- `reason` and `message`.
 function _M.probe(runtime, path)
   local part = path .. ".part"
   local found, problem = claim(runtime, path .. ".part.json", true)
@@ -234,9 +234,9 @@ function Part:remember(status, headers)
   self.room = #text
 end
 
--- Save a body that a transport handed over in memory. Returns failure with `reason`
--- (protocol or changed where the body is not the rest of what is there; else io or
--- cancelled) and `message`.
+-- Save a body that a transport handed over in memory. Returns true; or nil and a
+-- failure with `reason` (protocol or changed where the body is not the rest of what is
+-- there; else io or cancelled) and `message`.
 function Part:save(response)
   local is_part = response.status == 206
   local reason = is_part and http.mismatch(response.headers, self.offset,
@@ -257,8 +257,8 @@ function Part:save(response)
   return ok, failure
 end
 
--- Remove what is there, unless another process is writing it. `only_empty`:  (default
--- false).
+-- Remove what is there, unless another process is writing it. `only_empty`: only where
+-- nothing has come (default false).
 function Part:discard(only_empty)
   if disk(self, "discard", self.path, only_empty or false)
     and not disk(self, "size", self.path) then
@@ -266,14 +266,14 @@ function Part:discard(only_empty)
   end
 end
 
--- The SHA-256 of what is there. Returns lowercase hex, nil where it cannot be told.
+-- The SHA-256 of what is there, in lowercase hex; nil where it cannot be told.
 function Part:sha256()
   return (disk(self, "sha256", self.path))
 end
 
--- Rename the finished file to its target; it is on the disk then. `bytes`: it must
--- have. Returns failure with `reason` (exists, busy, changed, cancelled or io) and
--- `message`.
+-- Rename the finished file to its target; it is on the disk then. `bytes`: that it must
+-- have. Returns true; or nil and a failure with `reason` (exists, busy, changed,
+-- cancelled or io) and `message`.
 function Part:place(bytes, overwrite)
   local ok, failure = disk(self, "commit", self.path, self.target, bytes,
     overwrite or false)

@@ -67,8 +67,8 @@ function _M.tell(context, operation, call, request, response, failure)
   })
 end
 
--- Send a request by the client's runtime. `context`: of the client. Returns failure,
--- without the key.
+-- Send a request by the client's runtime. Returns response; or nil and the failure, its
+-- message without the key.
 function _M.perform(context, request)
   local response, failure = context.runtime:request(request)
   if not response then
