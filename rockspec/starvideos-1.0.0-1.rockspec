@@ -49,7 +49,6 @@ build = {
     ["starvideos.base.fingerprint"] = "lua/starvideos/base/fingerprint.lua",
     ["starvideos.base.http"] = "lua/starvideos/base/http.lua",
     ["starvideos.base.json"] = "lua/starvideos/base/json.lua",
-    ["starvideos.base.library"] = "lua/starvideos/base/library.lua",
     ["starvideos.base.listener"] = "lua/starvideos/base/listener.lua",
     ["starvideos.base.path"] = "lua/starvideos/base/path.lua",
     ["starvideos.base.redact"] = "lua/starvideos/base/redact.lua",

@@ -1,5 +1,4 @@
---- Reads a command line, as `starvideos.cli.declarations` says what it may hold.
--- @module starvideos.cli.arguments
+-- Reads a command line, as `starvideos.cli.declarations` says what it may hold.
 
 local c_locale = require "starvideos.base.c_locale"
 local declarations = require "starvideos.cli.declarations"
@@ -30,11 +29,8 @@ local function distance(one, other)
   return rows[#one][#other]
 end
 
---- The nearest of some words.
--- @tparam string wrong
--- @tparam table words a list
--- @treturn ?string nil where none is near: a third of its letters may differ, or it
---   goes on where the wrong one ends
+-- The nearest of some words. Returns nil where none is near: a third of its letters may
+-- differ, or it goes on where the wrong one ends.
 function _M.suggestion(wrong, words)
   local best, fewest
   for _, word in ipairs(words) do
@@ -65,9 +61,7 @@ local function command_of(name)
   end
 end
 
---- Whether a word names a command.
--- @param word
--- @treturn boolean
+-- Whether a word names a command.
 function _M.is_command(word)
   return command_of(word) ~= nil
 end
@@ -84,11 +78,9 @@ local function groups_of(command)
   return list
 end
 
---- Calls a function with each option of a command, single ones first, until it
--- returns something.
--- @tparam table command
--- @tparam function see gets an option and the title of its group
--- @return what it returned
+-- Calls a function with each option of a command, single ones first, until it returns
+-- something. `see`: gets an option and the title of its group. Returns what it
+-- returned.
 function _M.each_option(command, see)
   for _, group in ipairs(groups_of(command)) do
     for _, option in ipairs(group) do
@@ -106,9 +98,8 @@ local function names_of(option)
   return long, (long:sub(3):gsub("-", "_"))
 end
 
---- What of a command line needs a ledger.
--- @tparam table options as parsed
--- @treturn ?string such as `--key of create`; nil where nothing does
+-- What of a command line needs a ledger. Returns such as `--key of create`; nil where
+-- nothing does.
 function _M.needing_ledger(options)
   local command = command_of(options.command)
   return _M.each_option(command, function(option)
@@ -118,20 +109,16 @@ function _M.needing_ledger(options)
   end)
 end
 
---- The ledger of a command that is given none.
--- @tparam table options as parsed
--- @treturn boolean whether it has one: ./starvideos.db
--- @treturn boolean whether the command makes it
--- @treturn boolean whether it only reads a ledger, whatever its name
+-- The ledger of a command that is given none. Returns whether it has one:
+-- ./starvideos.db, and whether the command makes it, and whether it only reads a
+-- ledger, whatever its name.
 function _M.default_ledger(options)
   local default = command_of(options.command).default_ledger
   return default ~= nil, default == "makes", default == "reads"
 end
 
---- The options of a command line that hold for the next one as well.
--- @tparam table options as parsed
--- @tparam string name of the next command, which must take them
--- @treturn table a list of `{ word, value, name }`
+-- The options of a command line that hold for the next one as well. `name`: of the next
+-- command, which must take them. Returns a list of `{ word, value, name }`.
 function _M.kept(options, name)
   local list = {}
   _M.each_option(command_of(name), function(option)
@@ -143,17 +130,13 @@ function _M.kept(options, name)
   return list
 end
 
---- What may be chosen as the value of an option or argument.
--- @tparam table row
--- @treturn ?table a list of words
+-- What may be chosen as the value of an option or argument. Returns a list of words.
 function _M.choices(row)
   local choices = row.choices
   return type(choices) == "function" and choices() or choices or nil
 end
 
---- What help says of an option: with its choices, and whether it must be given.
--- @tparam table option
--- @treturn string
+-- What help says of an option: with its choices, and whether it must be given.
 function _M.description(option)
   local choices = not option.unlisted and _M.choices(option)
   return option[2] .. (choices and #choices > 1
@@ -162,9 +145,7 @@ function _M.description(option)
     .. (option.default and (" (default: %s)"):format(option.default) or "")
 end
 
---- How a command is called, in one line.
--- @tparam table command
--- @treturn string
+-- How a command is called, in one line.
 function _M.usage(command)
   local words = { "starvideos", command[1] }
   for _, name in ipairs(command[3]) do
@@ -292,13 +273,11 @@ local function load_argparse()
     .. " argparse, or Debian's package lua-argparse"
 end
 
---- Make the parser.
--- @tparam table given `asked` (gets the `text` of help or of the version), `version`
---   (a function that returns it), `width` (columns), `see` (a function that is
---   called with each option and argument, and the row it was made of), `only` (the
---   one command that has its options and arguments; none: all have them)
--- @treturn ?table parser of argparse
--- @treturn ?string what is missing
+-- Make the parser. `given`: `asked` (gets the `text` of help or of the version),
+-- `version` (a function that returns it), `width` (columns), `see` (a function that is
+-- called with each option and argument, and the row it was made of), `only` (the one
+-- command that has its options and arguments; none: all have them). Returns parser of
+-- argparse, and what is missing.
 function _M.parser(given)
   local argparse, missing = load_argparse()
   if not argparse then
@@ -344,13 +323,10 @@ local function explained(problem, words)
   return problem .. (nearest and "; did you mean " .. nearest .. "?" or "")
 end
 
---- Read a command line.
--- @tparam table arguments a list of words
--- @tparam function version returns what --version shows
--- @tparam[opt] number columns of the terminal that help is for
--- @treturn ?table options, with `command`; nil where the line is wrong
--- @treturn ?string what is wrong, or the text asked for
--- @treturn ?boolean whether that text was asked for
+-- Read a command line. `arguments`: a list of words. `version`: returns what --version
+-- shows. `columns`: of the terminal that help is for. Returns options, with `command`;
+-- nil where the line is wrong, and what is wrong, or the text asked for, and whether
+-- that text was asked for.
 function _M.parse(arguments, version, columns)
   local asked = {}
   local parser, missing = _M.parser { asked = asked, version = version,

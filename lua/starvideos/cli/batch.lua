@@ -1,6 +1,5 @@
---- The commands `work`, which sends what is queued, waits for it and saves it, and
+-- The commands `work`, which sends what is queued, waits for it and saves it, and
 -- `batch`, which does the same with a list of orders that it has enqueued.
--- @module starvideos.cli.batch
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
@@ -248,9 +247,7 @@ local function purchase(summary)
   return ("%d for %s"):format(summary.new, total)
 end
 
---- The question that is asked before anything is ordered.
--- @tparam table summary see `client:enqueue`
--- @treturn string
+-- The question that is asked before anything is ordered.
 function _M.question(summary)
   local before = summary.known > 0 and ("%s, %d of them ordered before; "):format(
     number_of(summary.new + summary.known, "order"), summary.known) or ""

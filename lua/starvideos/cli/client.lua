@@ -1,6 +1,4 @@
---- The client that a command line asks for, made of its options and the
--- environment.
--- @module starvideos.cli.client
+-- The client that a command line asks for, made of its options and the environment.
 
 local arguments = require "starvideos.cli.arguments"
 local consoles = require "starvideos.cli.console"
@@ -172,19 +170,14 @@ local function choose_ledger(job)
   job.options.ledger = LEDGER
 end
 
---- The ledger that a command would use that takes what it finds.
--- @tparam table job
--- @treturn ?string address; nil where none is named and ./starvideos.db is not there
+-- The ledger that a command would use that takes what it finds. Returns address; nil
+-- where none is named and ./starvideos.db is not there.
 function _M.ledger(job)
   return setting(job, "ledger") or core.kind(LEDGER) and LEDGER or nil
 end
 
---- Make a client that looks, and orders nothing.
--- @tparam table job
--- @tparam ?string key
--- @tparam table more further options of `starvideos.new`
--- @treturn ?table client
--- @treturn ?table err
+-- Make a client that looks, and orders nothing. `more`: further options of
+-- `starvideos.new`.
 function _M.plain(job, key, more)
   local wrong = check_words(job)
   if wrong then
@@ -198,11 +191,8 @@ function _M.plain(job, key, more)
   return starvideos.new(settings)
 end
 
---- Make the client of a job, and note in `job.recorded` whether it has a ledger
--- and in `job.sent` when it sends an order.
--- @tparam table job
--- @treturn ?table client
--- @treturn ?table err
+-- Make the client of a job, and note in `job.recorded` whether it has a ledger and in
+-- `job.sent` when it sends an order.
 function _M.new(job)
   local wrong = choose_ledger(job)
   job.recorded = setting(job, "ledger") ~= nil

@@ -1,7 +1,6 @@
---- What each command does. A command gets a job: its options, a client, a
--- console, and the phase (`order`, `task` or `file`) that chooses the exit code
--- of an error; it returns its result, or nil, and an error, or nil.
--- @module starvideos.cli.commands
+-- What each command does. A command gets a job: its options, a client, a console, and
+-- the phase (`order`, `task` or `file`) that chooses the exit code of an error; it
+-- returns its result, or nil, and an error, or nil.
 
 local c_locale = require "starvideos.base.c_locale"
 local consoles = require "starvideos.cli.console"
@@ -92,11 +91,7 @@ local function build(options, env)
   return add_further(params, options.param or {})
 end
 
---- Build the parameters of a create.
--- @tparam table options as parsed
--- @tparam table env with `stdin`
--- @treturn ?table params
--- @treturn ?table err
+-- Build the parameters of a create.
 function _M.params(options, env)
   local params, problem = build(options, env)
   if not params then

@@ -1,8 +1,7 @@
---- Where results, notes and progress go: JSON on stdout, the rest on stderr. And the
--- log of events: a line of JSON for each. Its file is opened for each line, and the
--- line written as a whole to its end, so that several processes may write to one file,
--- and a log that was moved away is begun again.
--- @module starvideos.cli.console
+-- Where results, notes and progress go: JSON on stdout, the rest on stderr. And the log
+-- of events: a line of JSON for each. Its file is opened for each line, and the line
+-- written as a whole to its end, so that several processes may write to one file, and a
+-- log that was moved away is begun again.
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
@@ -27,9 +26,8 @@ Screen.__index = Screen
 local NO_WRAP, WRAP = "\27[?7l", "\27[?7h"
 local END_OF_LINE, ALL_BELOW = "\27[K", "\27[J"
 
---- Draw lines in place of those that are there.
--- @tparam table lines each fit for the width of the terminal; fewer than it has
---   rows
+-- Draw lines in place of those that are there. `lines`: each fit for the width of the
+-- terminal; fewer than it has rows.
 function Screen:draw(lines)
   if #lines == 0 then
     return self:erase()
@@ -59,9 +57,7 @@ local USUAL_WIDTH, USUAL_HEIGHT = 80, 24
 -- The errno of a write that nobody reads any more, in every system.
 local EPIPE = 32
 
---- Seconds as people read them.
--- @tparam number seconds
--- @treturn string such as 1:05
+-- Seconds as people read them. Returns such as 1:05.
 function _M.clock_text(seconds)
   return ("%d:%02d"):format(math.floor(seconds / 60),
     math.floor(seconds % 60))
@@ -89,13 +85,9 @@ local function cut(text, room)
   return text:sub(1, room)
 end
 
---- One line of progress that fits the terminal and leaves its last column
--- free. A narrow terminal loses the bar, then the time.
--- @tparam string what such as a status
--- @tparam ?number share from 0 to 1, where it is known
--- @tparam ?number elapsed seconds
--- @tparam number width columns
--- @treturn string
+-- One line of progress that fits the terminal and leaves its last column free. A narrow
+-- terminal loses the bar, then the time. `what`: such as a status. `share`: from 0 to
+-- 1, where it is known.
 function _M.progress_line(what, share, elapsed, width)
   local room = math.max(1, width - 1)
   share = share and math.max(0, math.min(1, share))
@@ -138,11 +130,8 @@ local function tell(self, ...)
   end
 end
 
---- Show progress: redrawn in place on a terminal, else a line when `what`
--- has changed.
--- @tparam string what
--- @tparam ?number share from 0 to 1
--- @tparam ?number elapsed seconds
+-- Show progress: redrawn in place on a terminal, else a line when `what` has changed.
+-- `share`: from 0 to 1.
 function Console:progress(what, share, elapsed)
   if self.quiet or self.json then
     return
@@ -157,8 +146,8 @@ function Console:progress(what, share, elapsed)
   end
 end
 
---- Show several lines of progress, redrawn in place, on a terminal.
--- @tparam function lines_for gets columns and rows, and returns a list of lines
+-- Show several lines of progress, redrawn in place, on a terminal. `lines_for`: gets
+-- columns and rows, and returns a list of lines.
 function Console:show(lines_for)
   if self.terminal and not self.quiet and not self.json then
     local columns, rows = self.size()
@@ -176,9 +165,7 @@ function Console:clear()
   end
 end
 
---- A note for people, or with --json an object for programs.
--- @tparam string text
--- @tparam table object
+-- A note for people, or with --json an object for programs.
 function Console:note(text, object)
   if self.quiet then
     return
@@ -187,8 +174,7 @@ function Console:note(text, object)
   tell(self, line_of(self.json and json.encode(object) or text), "\n")
 end
 
---- The warnings of a call, a note each.
--- @tparam ?table warnings
+-- The warnings of a call, a note each.
 function Console:warn(warnings)
   for _, warning in ipairs(type(warnings) == "table" and warnings or {}) do
     self:note("warning: " .. warning.message, { warning = warning })
@@ -206,8 +192,7 @@ local function event_text(event)
   return event.name .. ": " .. table.concat(words, " ")
 end
 
---- A line that --verbose asks for.
--- @tparam table event
+-- A line that --verbose asks for.
 function Console:event(event)
   self:clear()
   local text
@@ -224,11 +209,8 @@ function Console:event(event)
   tell(self, line_of(text), "\n")
 end
 
---- The result, on stdout.
--- @tparam string text
--- @treturn boolean whether it was written whole
--- @treturn ?string why not
--- @treturn ?boolean whether it is a reader that is gone
+-- The result, on stdout. Returns whether it was written whole, and whether it is a
+-- reader that is gone.
 function Console:result(text)
   self:clear()
   local written, problem, errno = self.stdout:write(utf8.shown(text, true), "\n")
@@ -285,11 +267,10 @@ local function failure_text(self, err, advice, subject)
   return table.concat(lines, "\n")
 end
 
---- An error, as a sentence with a line for each violation, or as JSON. Where stderr
--- does not take it stdout does: it may name a task that was bought.
--- @tparam table err where it is `plain`, its message alone is told
--- @tparam ?table advice lines: how to go on
--- @tparam ?string subject the order it happened to, where that is one of many
+-- An error, as a sentence with a line for each violation, or as JSON. Where stderr does
+-- not take it stdout does: it may name a task that was bought. `err`: where it is
+-- `plain`, its message alone is told. `advice`: lines: how to go on. `subject`: the
+-- order it happened to, where that is one of many.
 function Console:failure(err, advice, subject)
   self:clear()
   local text = (self.json and line_of(failure_json(err, subject))
@@ -301,11 +282,8 @@ function Console:failure(err, advice, subject)
   end
 end
 
---- Make a console.
--- @tparam table env `stdout`, `stderr`, `terminal`, `size`, `getenv` and
---   `lose_reader` (functions; the last is called when nobody reads stderr any more)
--- @tparam table options `json`, `quiet`
--- @treturn table console
+-- Make a console. `env`: `stdout`, `stderr`, `terminal`, `size`, `getenv` and
+-- `lose_reader` (functions; the last is called when nobody reads stderr any more).
 function _M.new(env, options)
   return setmetatable({
     stdout = env.stdout,
@@ -335,10 +313,8 @@ local function encoded(value)
   return ok and text or "null"
 end
 
---- An event as a line of a log: a JSON object, `at` and `name` first, and then
--- the fields in the order of `starvideos.events`.
--- @tparam table event
--- @treturn string without the end of the line
+-- An event as a line of a log: a JSON object, `at` and `name` first, and then the
+-- fields in the order of `starvideos.events`. Returns without the end of the line.
 function _M.log_line(event)
   local items = { '"at":' .. encoded(event.at),
     '"name":' .. encoded(event.name) }
@@ -379,12 +355,9 @@ local function append(self, text)
   return written and closed, problem or why
 end
 
---- Make a log. Its file is created at once, so that one that cannot be written is
--- told before anything is ordered.
--- @tparam string path
--- @tparam function complain called with the reason the first time that the file
---   cannot be written
--- @treturn function takes an event
+-- Make a log. Its file is created at once, so that one that cannot be written is told
+-- before anything is ordered. `complain`: called with the reason the first time that
+-- the file cannot be written. Returns takes an event.
 function _M.log(path, complain)
   local self, has_failed = { path = path }, false
   local is_cut -- a full disk may have taken the beginning of a line

@@ -1,13 +1,11 @@
---- The commands and their options, as data. The command line reads it, and so do
--- its help, the manual page, the completions and the spec of the reference.
+-- The commands and their options, as data. The command line reads it, and so do its
+-- help, the manual page, the completions and the spec of the reference.
 --
--- An option is a list: words, description, argument's name (none for a flag), "*"
--- if repeatable. By name, where they apply: `default`; `required`; `choices` (a
--- list, or a function that returns one), which help lists unless they are
--- `unlisted`; `kept`: it holds for the next command as well, and none of these is the
--- key; `needs_ledger`. A group of options is a list with a `title` that no other group
--- has.
--- @module starvideos.cli.declarations
+-- An option is a list: words, description, argument's name (none for a flag), "*" if
+-- repeatable. By name, where they apply: `default`; `required`; `choices` (a list, or a
+-- function that returns one), which help lists unless they are `unlisted`; `kept`: it
+-- holds for the next command as well, and none of these is the key; `needs_ledger`. A
+-- group of options is a list with a `title` that no other group has.
 
 local c_locale = require "starvideos.base.c_locale"
 local core = require "starvideos.core"
@@ -102,8 +100,8 @@ for _, field in ipairs(core.fields()) do
   end
 end
 
---- The options for the fields of an order, one for each that the catalog knows.
--- @treturn table a list of rows
+-- The options for the fields of an order, one for each that the catalog knows. Returns
+-- a list of rows.
 function _M.field_options()
   local rows = {}
   for index, field in ipairs(fields) do
@@ -112,9 +110,7 @@ function _M.field_options()
   return rows
 end
 
---- Put what the options say into the parameters of a create.
--- @tparam table params
--- @tparam table options as parsed
+-- Put what the options say into the parameters of a create.
 function _M.fill(params, options)
   for _, field in ipairs(fields) do
     local value = options[field.key]

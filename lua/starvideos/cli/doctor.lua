@@ -1,7 +1,6 @@
---- The command `doctor`: what is installed, found, reachable and missing, with the
--- cure. It buys nothing, and leaves nothing behind: it asks the provider for a task
--- that cannot exist.
--- @module starvideos.cli.doctor
+-- The command `doctor`: what is installed, found, reachable and missing, with the cure.
+-- It buys nothing, and leaves nothing behind: it asks the provider for a task that
+-- cannot exist.
 
 local answers = require "starvideos.provider.answer"
 local c_locale = require "starvideos.base.c_locale"
@@ -46,9 +45,8 @@ local function libcurl_version()
   return version or curl.version(), tls and not tls:find "^zlib" and tls or nil
 end
 
---- The versions of what the library consists of.
--- @treturn table a list of `name` and `version`; nil where it is not there, or
---   cannot be loaded
+-- The versions of what the library consists of. Returns a list of `name` and `version`;
+-- nil where it is not there, or cannot be loaded.
 function _M.versions()
   local libcurl, tls = libcurl_version()
   return {
@@ -62,8 +60,7 @@ function _M.versions()
   }
 end
 
---- The same for people, a line each.
--- @treturn string
+-- The same for people, a line each.
 function _M.versions_text()
   local lines = {}
   for index, row in ipairs(_M.versions()) do
@@ -455,10 +452,7 @@ local function judge(list)
   return count
 end
 
---- Look at all of it.
--- @tparam table job
--- @treturn string the findings
--- @treturn ?table err where something is missing
+-- Look at all of it. Returns err where something is missing.
 function _M.run(job)
   local list = {}
   local function add(name, finding)

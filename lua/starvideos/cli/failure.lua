@@ -1,6 +1,5 @@
---- Exit codes, and the errors that the command line makes itself: of those the
--- message alone is printed, without its kind.
--- @module starvideos.cli.failure
+-- Exit codes, and the errors that the command line makes itself: of those the message
+-- alone is printed, without its kind.
 
 local redact = require "starvideos.base.redact"
 
@@ -47,11 +46,9 @@ local by_phase = {
   file = { other = _M.NOT_SAVED },
 }
 
---- The exit code for an error.
--- @tparam table err where it has `exit`, that is the code
--- @tparam string phase what it happened to: `order`, until one was accepted;
---   `task`, until that is completed; `file`
--- @treturn number
+-- The exit code for an error. `err`: where it has `exit`, that is the code. `phase`:
+-- what it happened to: `order`, until one was accepted; `task`, until that is
+-- completed; `file`.
 function _M.code(err, phase)
   if phase == "order" and err.kind == "config" and err.status then
     return err.exit or _M.REFUSED -- by the provider: something was sent
@@ -62,12 +59,8 @@ function _M.code(err, phase)
   return err.exit or in_every_phase[err.kind] or codes[err.kind] or codes.other
 end
 
---- Make one.
--- @tparam string kind see `starvideos.errors`
--- @tparam string message
--- @tparam[opt] table fields further ones, such as `task_id`, or `exit` (a code
---   in place of that of the kind)
--- @treturn table err
+-- Make one. `fields`: further ones, such as `task_id`, or `exit` (a code in place of
+-- that of the kind).
 function _M.new(kind, message, fields)
   local err = fields or {}
   err.kind, err.message, err.plain = kind, redact.text(message), true
@@ -79,9 +72,7 @@ local shown = { "kind", "message", "status", "code", "retryable", "task_id",
   "retry_after", "phase", "sent", "bytes_sent", "target", "next_take", "order",
   "violations", "warnings" }
 
---- An error for programs, without tables that are empty.
--- @tparam table err
--- @treturn table fit for JSON
+-- An error for programs, without tables that are empty. Returns fit for JSON.
 function _M.shown(err)
   local object = {}
   for _, name in ipairs(shown) do
@@ -93,10 +84,7 @@ function _M.shown(err)
   return object
 end
 
---- A command line that cannot be followed.
--- @tparam string message
--- @return nil
--- @treturn table err
+-- A command line that cannot be followed.
 function _M.usage(message)
   return nil, _M.new("validation", message)
 end

@@ -1,6 +1,4 @@
---- The command `gateway`: orders over HTTP, in an nginx of its own in the
--- foreground.
--- @module starvideos.cli.gateway
+-- The command `gateway`: orders over HTTP, in an nginx of its own in the foreground.
 
 local configuration = require "starvideos.gateway.configuration"
 local core = require "starvideos.core"
@@ -147,10 +145,8 @@ local function run(job, wanted, server)
   return finish(job, nginx)
 end
 
---- Run a gateway until Ctrl-C, or until another program ends it.
--- @tparam table job
--- @treturn ?string a result to print, maybe empty
--- @treturn ?table err
+-- Run a gateway until Ctrl-C, or until another program ends it. Returns a result to
+-- print, maybe empty.
 return function(job)
   local refusal = shell.refusal(core.system(), "the gateway", "start it in WSL or on another"
     .. " machine")

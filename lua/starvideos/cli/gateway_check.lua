@@ -1,7 +1,6 @@
---- What must hold before a gateway is started: each that does not is told in a
--- sentence, and nothing is started. And what is written instead of starting one: a
--- configuration for an nginx of one's own, and tokens of callers.
--- @module starvideos.cli.gateway_check
+-- What must hold before a gateway is started: each that does not is told in a sentence,
+-- and nothing is started. And what is written instead of starting one: a configuration
+-- for an nginx of one's own, and tokens of callers.
 
 local accounts = require "starvideos.nginx.account"
 local callers = require "starvideos.gateway.callers"
@@ -166,11 +165,7 @@ local function check_provider(job, wanted, account)
   return fine and key, err
 end
 
---- Check all of it.
--- @tparam table job
--- @tparam table wanted see `starvideos.cli.gateway_options`
--- @treturn ?table server for `starvideos.gateway.configuration`, with `key`
--- @treturn ?table err
+-- Check all of it. Returns server for `starvideos.gateway.configuration`, with `key`.
 function _M.run(job, wanted)
   local fine, err = check_callers(wanted)
   local server, account
@@ -234,10 +229,7 @@ local function token_for(name)
   return token, { name = name, token_sha256 = curl.sha256(token) }
 end
 
---- Make a token.
--- @tparam table job
--- @treturn ?string what to print
--- @treturn ?table err
+-- Make a token. Returns what to print.
 function _M.new_token(job)
   local token, entry = token_for(job.options.new_token)
   local fine, faults = callers.parse(json.encode { callers = { entry } })
@@ -299,10 +291,7 @@ local function texts(wanted, server, service)
   return list
 end
 
---- Write a configuration.
--- @tparam table wanted see `starvideos.cli.gateway_options`
--- @treturn ?string what to print
--- @treturn ?table err
+-- Write a configuration. Returns what to print.
 function _M.print(wanted)
   if locations.shown(wanted.ledger, true) ~= wanted.ledger then
     return failure.usage("--ledger has a password, which others could read in"

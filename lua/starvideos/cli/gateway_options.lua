@@ -1,5 +1,4 @@
---- What the command `gateway` is asked for: its options, checked and completed.
--- @module starvideos.cli.gateway_options
+-- What the command `gateway` is asked for: its options, checked and completed.
 
 local accounts = require "starvideos.nginx.account"
 local c_locale = require "starvideos.base.c_locale"
@@ -238,13 +237,11 @@ local function settings_of(job, reader, wanted)
   }
 end
 
---- Read them.
--- @tparam table job with `options` as parsed and `env`
--- @treturn ?table wanted: `folder`, `address`, `port`, `listen`, `url`,
---   `is_loopback`, `is_nameless` (who is elsewhere has no name for it), `workers`,
---   `tls` (`cert` and `key`, or nil), `ledger`, `ledger_file` (nil: it is no file),
---   `trusted_proxies` (nil: none), `user`, `print_config`, `settings`
--- @treturn ?table err that names every fault
+-- Read them. `job`: with `options` as parsed and `env`. Returns wanted: `folder`,
+-- `address`, `port`, `listen`, `url`, `is_loopback`, `is_nameless` (who is elsewhere
+-- has no name for it), `workers`, `tls` (`cert` and `key`, or nil), `ledger`,
+-- `ledger_file` (nil: it is no file), `trusted_proxies` (nil: none), `user`,
+-- `print_config`, `settings`, and err that names every fault.
 function _M.read(job)
   local given = job.options
   local reader = setmetatable({ given = setmetatable({

@@ -1,6 +1,5 @@
---- The command line: `starvideos COMMAND`; `starvideos.cli.declarations` lists the
+-- The command line: `starvideos COMMAND`; `starvideos.cli.declarations` lists the
 -- commands.
--- @module starvideos.cli
 
 -- First, for it says best what to do where the part in C is missing.
 require "starvideos"
@@ -25,9 +24,8 @@ local _M = {}
 -- How long a call may keep Ctrl-C from being noticed.
 local NOTICE_SECONDS = 0.1
 
---- Wait for a line from the person at the terminal, wherever stdin comes from.
--- Ctrl-C is raised between two looks.
--- @treturn ?string without its end; nil where there will be none
+-- Wait for a line from the person at the terminal, wherever stdin comes from. Ctrl-C is
+-- raised between two looks. Returns without its end; nil where there will be none.
 function _M.read_line()
   local line
   repeat
@@ -49,17 +47,12 @@ local function read_all()
   return table.concat(lines)
 end
 
---- What stdin gives.
--- @tparam file stdin
--- @treturn table with `read`
+-- What stdin gives.
 function _M.input(stdin)
   return is_console(0) and { read = read_all } or stdin
 end
 
---- What takes texts for stdout or stderr.
--- @tparam number descriptor
--- @tparam file stream
--- @treturn table with `write` and `flush`
+-- What takes texts for stdout or stderr. Returns with `write` and `flush`.
 function _M.output(descriptor, stream)
   if not is_console(descriptor) then
     return stream
@@ -340,15 +333,12 @@ local function perform_here(words)
     or failure.INTERRUPTED)
 end
 
---- Run a command line. Without `env` it is this process's own, and SIGTERM and
--- SIGHUP stop it as Ctrl-C does.
--- @tparam table words a list, as `arg`
--- @tparam[opt] table env for tests: `stdin`, `stdout`, `stderr`,
---   `getenv(name)`, `terminal()`, `stdout_terminal()`, `size()` and
---   `stdout_size()` (columns and rows), `can_ask(stdin_is_taken)` and
---   `ask(question)` (whether there is a person, and the answer),
---   `client_options` (further options of the client)
--- @treturn number the exit code
+-- Run a command line. Without `env` it is this process's own, and SIGTERM and SIGHUP
+-- stop it as Ctrl-C does. `words`: a list, as `arg`. `env`: for tests: `stdin`,
+-- `stdout`, `stderr`, `getenv(name)`, `terminal()`, `stdout_terminal()`, `size()` and
+-- `stdout_size()` (columns and rows), `can_ask(stdin_is_taken)` and `ask(question)`
+-- (whether there is a person, and the answer), `client_options` (further options of the
+-- client). Returns the exit code.
 function _M.main(words, env)
   return env and perform(words, env) or perform_here(words)
 end

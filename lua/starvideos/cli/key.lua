@@ -1,6 +1,5 @@
---- The API key of a command: out of a file, as people and their tools write it,
--- or out of the environment.
--- @module starvideos.cli.key
+-- The API key of a command: out of a file, as people and their tools write it, or out
+-- of the environment.
 
 local c_locale = require "starvideos.base.c_locale"
 local files = require "starvideos.base.file"
@@ -54,10 +53,8 @@ local function read(text)
   return key
 end
 
---- The key of a job.
--- @tparam table job
--- @treturn ?string key, nil where there is none
--- @treturn ?string why it could not be read from its file
+-- The key of a job. Returns key, nil where there is none, and why it could not be read
+-- from its file.
 function _M.of(job)
   local name = job.options.api_key_file
   if not name then

@@ -1,7 +1,6 @@
---- The commands about what a ledger holds: `pending`, `resume`, `adopt`,
--- `dismiss`, `label`, `archive`, `ledger`. As in `starvideos.cli.commands` each gets a job and
+-- The commands about what a ledger holds: `pending`, `resume`, `adopt`, `dismiss`,
+-- `label`, `archive`, `ledger`. As in `starvideos.cli.commands` each gets a job and
 -- returns its result and an error.
--- @module starvideos.cli.ledger
 
 local json = require "starvideos.base.json"
 local next_steps = require "starvideos.cli.next_steps"

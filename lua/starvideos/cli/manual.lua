@@ -1,6 +1,5 @@
---- The manual page starvideos(1), and what completes commands, options and their
--- values in bash, zsh and fish: both made of what the command line reads.
--- @module starvideos.cli.manual
+-- The manual page starvideos(1), and what completes commands, options and their values
+-- in bash, zsh and fish: both made of what the command line reads.
 
 local arguments = require "starvideos.cli.arguments"
 local c_locale = require "starvideos.base.c_locale"
@@ -140,8 +139,7 @@ The result is on the standard output: a table on a terminal, else JSON with its
 fields sorted by name; \fB\-\-json\fR forces JSON.
 Progress and messages are on the standard error.]]
 
---- The page.
--- @treturn string for man(1)
+-- The page.
 function _M.text()
   local lines = {}
   add(lines, '.TH STARVIDEOS 1 "%s" "starvideos %s" "User Commands"',
@@ -186,9 +184,8 @@ else
 fi
 ]]
 
---- What completes commands, options and their values, as argparse makes it.
--- @tparam string shell bash, zsh or fish
--- @treturn string script
+-- What completes commands, options and their values, as argparse makes it. `shell`:
+-- bash, zsh or fish.
 function _M.completion(shell)
   local parser = assert(arguments.parser { asked = {}, width = 80,
     version = tostring, see = function(element, about)

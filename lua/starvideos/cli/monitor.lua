@@ -1,8 +1,7 @@
---- What is shown while many orders are made: on a terminal a board, redrawn in
--- place, and above it what went wrong; elsewhere a line for each change. Its
--- overview knows how many orders ended how, what runs, what was spent, and how long
--- the rest will take.
--- @module starvideos.cli.monitor
+-- What is shown while many orders are made: on a terminal a board, redrawn in place,
+-- and above it what went wrong; elsewhere a line for each change. Its overview knows
+-- how many orders ended how, what runs, what was spent, and how long the rest will
+-- take.
 
 local progress_view = require "starvideos.cli.progress_view"
 local outcomes = require "starvideos.cli.outcomes"
@@ -37,8 +36,7 @@ local function set_bought(self, id, is_bought)
   end
 end
 
---- Say which orders there are; any other is one more.
--- @tparam table ids a list
+-- Say which orders there are; any other is one more.
 function Overview:expect(ids)
   self.expected, self.total = {}, #ids
   for _, id in ipairs(ids) do
@@ -46,11 +44,9 @@ function Overview:expect(ids)
   end
 end
 
---- An order runs, or what is known of it has changed.
--- @tparam string id
--- @tparam table news `name`, `what` (is done with it), `share` (of it that is
---   done, 0 to 1), `age` (seconds for which it runs, where it did before it was
---   seen first)
+-- An order runs, or what is known of it has changed. `news`: `name`, `what` (is done
+-- with it), `share` (of it that is done, 0 to 1), `age` (seconds for which it runs,
+-- where it did before it was seen first).
 function Overview:run(id, news)
   local entry = self.running[id]
   count_in(self, id)
@@ -76,18 +72,14 @@ local function leave(self, id)
   return entry
 end
 
---- An order does not run any more, and has not ended.
--- @tparam string id
--- @tparam[opt=false] boolean is_bought
+-- An order does not run any more, and has not ended. `is_bought`:  (default false).
 function Overview:stop(id, is_bought)
   leave(self, id)
   count_in(self, id)
   set_bought(self, id, is_bought or false)
 end
 
---- An order has ended.
--- @tparam string id
--- @tparam string how `done`, `failed` or `unknown`
+-- An order has ended. `how`: `done`, `failed` or `unknown`.
 function Overview:finish(id, how)
   local entry = leave(self, id)
   count_in(self, id)
@@ -100,25 +92,21 @@ function Overview:finish(id, how)
   end
 end
 
---- Money was spent, or given back where the amount is negative.
--- @tparam number amount in units of the currency
--- @tparam ?string currency
+-- Money was spent, or given back where the amount is negative. `amount`: in units of
+-- the currency.
 function Overview:spend(amount, currency)
   currency = currency or ""
   self.spent[currency] = (self.spent[currency] or 0) + amount
 end
 
---- How many orders there are; nil where that is not known.
--- @treturn ?number
+-- How many orders there are; nil where that is not known.
 function Overview:count()
   local ended = self.ended
   return self.total and math.max(self.total, #self.order + ended.done
     + ended.failed + ended.unknown + ended.bought)
 end
 
---- How many orders are neither running nor ended; nil where their number is not
--- known.
--- @treturn ?number
+-- How many orders are neither running nor ended; nil where their number is not known.
 function Overview:waiting()
   local count, ended = self:count(), self.ended
   return count and count - #self.order - ended.done - ended.failed
@@ -133,9 +121,8 @@ local function usual_duration(self)
   return #self.durations > 0 and sum / #self.durations or nil
 end
 
---- How long the rest will take, as far as that can be told: some have ended, some
--- run, and no limit keeps the others from being sent.
--- @treturn ?number seconds
+-- How long the rest will take, as far as that can be told: some have ended, some run,
+-- and no limit keeps the others from being sent.
 function Overview:time_left()
   local usual, waiting = usual_duration(self), self:waiting()
   if not usual or not waiting or #self.order == 0
@@ -150,15 +137,12 @@ function Overview:time_left()
   return math.max(longest, (sum + waiting * usual) / #self.order)
 end
 
---- Make an overview.
--- @tparam function now seconds of a clock that only goes forward
--- @tparam ?number total how many orders there are
--- @treturn table overview: `total`, `order` (what runs, the oldest first: `id`,
---   `name`, `what`, `share`, `began`), `ended` (how many, by how; `bought`: how
---   many were bought and are left), `spent` (by currency), `limit` (the name
---   of one that is reached), `trouble` (why orders cannot be sent for the time
---   being, in words), `held` (whether a limit of spend, or a stopped queue, keeps
---   orders from being sent)
+-- Make an overview. `now`: seconds of a clock that only goes forward. `total`: how many
+-- orders there are. Returns overview: `total`, `order` (what runs, the oldest first:
+-- `id`, `name`, `what`, `share`, `began`), `ended` (how many, by how; `bought`: how
+-- many were bought and are left), `spent` (by currency), `limit` (the name of one that
+-- is reached), `trouble` (why orders cannot be sent for the time being, in words),
+-- `held` (whether a limit of spend, or a stopped queue, keeps orders from being sent).
 function _M.overview(now, total)
   return setmetatable({ now = now, total = total, running = {}, order = {},
     ended = { done = 0, failed = 0, unknown = 0, bought = 0 }, bought = {},
@@ -353,8 +337,7 @@ function hear.queue(self, event)
     reason = event.reason })
 end
 
---- Take an event of the client.
--- @tparam table event
+-- Take an event of the client.
 function Monitor:on_event(event)
   if hear[event.name] then
     hear[event.name](self, event)
@@ -365,10 +348,7 @@ local troubles = { rate_limited = "too many requests, retrying",
   auth = "the provider refuses the key, retrying",
   not_found = "not known to the provider, retrying" }
 
---- Take the progress of a wait.
--- @tparam table order
--- @tparam table task
--- @tparam table info see `client:wait`
+-- Take the progress of a wait.
 function Monitor:on_progress(order, task, info)
   self.outcomes.phases[order.id] = task.status == "completed" and "file"
     or "task"
@@ -379,10 +359,7 @@ function Monitor:on_progress(order, task, info)
     share or nil)
 end
 
---- Take the end of an order.
--- @tparam table order
--- @tparam ?table file
--- @tparam ?table err
+-- Take the end of an order.
 function Monitor:on_done(order, file, err)
   local overview, id = self.overview, order.id
   self.told[id], self.costs[id] = nil, nil
@@ -404,25 +381,20 @@ function Monitor:on_done(order, file, err)
   draw(self)
 end
 
---- The listeners of a work.
--- @treturn function on_progress
--- @treturn function on_done
+-- The listeners of a work.
 function Monitor:listeners()
   return function(...) self:on_progress(...) end,
     function(...) self:on_done(...) end
 end
 
---- The line for the whole, as it stands in the end.
--- @treturn string
+-- The line for the whole, as it stands in the end.
 function Monitor:summary()
   return progress_view.whole(self.overview, math.huge)
 end
 
---- Monitor the orders of a job, whose `tick` and events are for it from now on.
--- @tparam table job
--- @tparam ?number total how many orders there are, where that is known
--- @treturn table monitor: `overview`, `outcomes`, `gone` (how many videos of an
---   earlier run are not there any more)
+-- Monitor the orders of a job, whose `tick` and events are for it from now on. `total`:
+-- how many orders there are, where that is known. Returns monitor: `overview`,
+-- `outcomes`, `gone` (how many videos of an earlier run are not there any more).
 function _M.new(job, total)
   local self = setmetatable({ job = job, overview = _M.overview(job.now, total),
     outcomes = outcomes.new(job), told = {}, costs = {}, ended = {}, gone = 0, reminded = {},

@@ -1,5 +1,4 @@
---- How to go on after an error, as lines with the commands to type.
--- @module starvideos.cli.next_steps
+-- How to go on after an error, as lines with the commands to type.
 
 local arguments = require "starvideos.cli.arguments"
 local core = require "starvideos.core"
@@ -26,11 +25,8 @@ local function quoted(word, is_clean)
   return "'" .. word:gsub("'", "'\\''") .. "'"
 end
 
---- A command of this program, for the same provider and the same ledger.
--- @tparam table job
--- @tparam string name
--- @tparam table words its arguments; with `output` (for -o) and `overwrite`
--- @treturn string for a shell
+-- A command of this program, for the same provider and the same ledger. `words`: its
+-- arguments; with `output` (for -o) and `overwrite`. Returns for a shell.
 function _M.command(job, name, words)
   local line = { "starvideos", name }
   for _, word in ipairs(words) do
@@ -118,23 +114,16 @@ local function unrecorded(job, err)
     .. _M.command(job, "wait", { err.task_id, output = video_of(job) }) }
 end
 
---- What to do about an order of unknown outcome whose answer names a task.
--- @tparam table job
--- @tparam table order
--- @tparam[opt] string task_id default the order's
--- @treturn ?table lines; nil where no task is known
+-- What to do about an order of unknown outcome whose answer names a task. `task_id`:
+-- default the order's. Returns lines; nil where no task is known.
 function _M.adoption(job, order, task_id)
   task_id = task_id or order.task_id
   return task_id and { "if its task is there: "
     .. _M.command(job, "adopt", { order.id, task_id }) } or nil
 end
 
---- What to do about one of many orders: a file that cannot be written stays in
--- the way of every further resume.
--- @tparam table job
--- @tparam table order
--- @tparam table err
--- @treturn ?table lines
+-- What to do about one of many orders: a file that cannot be written stays in the way
+-- of every further resume.
 function _M.of_order(job, order, err)
   if err.gone then
     return { "to download it again: " .. _M.command(job, "download",
@@ -154,11 +143,8 @@ function _M.of_order(job, order, err)
   end
 end
 
---- What to do after an error.
--- @tparam table job
--- @tparam table err of a resume: `again` where a further one may save more, and
---   `undecided`, a list of the orders of unknown outcome
--- @treturn ?table lines
+-- What to do after an error. `err`: of a resume: `again` where a further one may save
+-- more, and `undecided`, a list of the orders of unknown outcome.
 function _M.of(job, err)
   local options = job.options
   local id = err.task_id or job.task_id

@@ -1,6 +1,5 @@
---- How many orders ended: which code the command exits with, what is printed of
--- each, and what is to be done about those that are left.
--- @module starvideos.cli.outcomes
+-- How many orders ended: which code the command exits with, what is printed of each,
+-- and what is to be done about those that are left.
 
 local next_steps = require "starvideos.cli.next_steps"
 local failure = require "starvideos.cli.failure"
@@ -10,18 +9,15 @@ local _M = {}
 local Outcomes = {}
 Outcomes.__index = Outcomes
 
---- A key with what else belongs to the name of its order, where there is more.
--- @tparam table order
--- @treturn ?string nil where it has no key
+-- A key with what else belongs to the name of its order, where there is more. Returns
+-- nil where it has no key.
 function _M.full_key(order)
   local take = (order.take or 1) > 1 and (", take %d"):format(order.take) or ""
   local account = order.account and ", account " .. order.account or ""
   return order.key and order.key .. take .. account
 end
 
---- What an order is called.
--- @tparam table order
--- @treturn string
+-- What an order is called.
 function _M.name_of(order)
   return _M.full_key(order) or order.task_id or order.id
 end
@@ -37,10 +33,7 @@ local code_of_state = { queued = failure.REFUSED,
 local worth_resuming = { failure.AUTH, failure.RUNNING,
   failure.NOT_SAVED }
 
---- Whether an order has bought something for certain.
--- @tparam table order
--- @tparam ?table err with which it ended
--- @treturn boolean
+-- Whether an order has bought something for certain. `err`: with which it ended.
 function _M.is_bought(order, err)
   return (order.task_id or err and err.task_id) ~= nil
     and order.state ~= "unknown" and not (err and err.kind == "outcome_unknown")
@@ -76,10 +69,8 @@ local function line_of(order, file, err)
     file = file, error = fault }
 end
 
---- An order has ended, or this run with it.
--- @tparam table order
--- @tparam ?table file
--- @tparam ?table err where it is `untold`, it counts and is not printed
+-- An order has ended, or this run with it. `err`: where it is `untold`, it counts and
+-- is not printed.
 function Outcomes:add(order, file, err)
   self.known[order.id] = self.keeps
   self.list[#self.list + 1] = self.keeps and line_of(order, file, err) or nil
@@ -90,9 +81,7 @@ function Outcomes:add(order, file, err)
   end
 end
 
---- Whether the end of an order was told.
--- @tparam string id
--- @treturn boolean
+-- Whether the end of an order was told.
 function Outcomes:knows(id)
   return self.known[id] == true
 end
@@ -105,11 +94,9 @@ local function first_of(codes, kinds)
   end
 end
 
---- What the command ends with, where an order has no video.
--- @tparam string summary
--- @tparam ?table also an err of the whole run, which may be more severe
--- @treturn ?table err: `again` where a further run may save more, and
---   `undecided`, a list of the orders of unknown outcome
+-- What the command ends with, where an order has no video. `also`: an err of the whole
+-- run, which may be more severe. Returns err: `again` where a further run may save
+-- more, and `undecided`, a list of the orders of unknown outcome.
 function Outcomes:shortfall(summary, also)
   local its_code = also and failure.code(also, "order")
   if its_code then
@@ -123,12 +110,10 @@ function Outcomes:shortfall(summary, also)
   })
 end
 
---- Make one.
--- @tparam table job
--- @treturn table outcomes: `done` (how many), `list` (of what became of each, see
---   "JSON: outcome" in docs/command-line.md), `phases` (what the caller knows of
---   each order, by its id: `task` or `file`), `keeps` (true; false where they are
---   so many that none is to be kept)
+-- Make one. Returns outcomes: `done` (how many), `list` (of what became of each, see
+-- "JSON: outcome" in docs/command-line.md), `phases` (what the caller knows of each
+-- order, by its id: `task` or `file`), `keeps` (true; false where they are so many that
+-- none is to be kept).
 function _M.new(job)
   return setmetatable({ job = job, list = {}, phases = {}, kinds = {},
     undecided = {}, known = {}, keeps = true, done = 0 }, Outcomes)

@@ -1,6 +1,5 @@
---- What one sees on a terminal while many orders are made: a line for the whole,
--- and one for each that runs.
--- @module starvideos.cli.progress_view
+-- What one sees on a terminal while many orders are made: a line for the whole, and one
+-- for each that runs.
 
 local consoles = require "starvideos.cli.console"
 local values = require "starvideos.cli.values"
@@ -13,9 +12,7 @@ local BAR_CELLS = 20
 -- A name has so many columns, or half of the line, before anything else.
 local FEWEST_OF_NAME = 8
 
---- Seconds as an estimate.
--- @tparam number seconds
--- @treturn string such as "about 12 min left"
+-- Seconds as an estimate. Returns such as "about 12 min left".
 function _M.estimate(seconds)
   local minutes = math.floor(seconds / 60 + 0.5)
   if seconds < 50 then
@@ -69,10 +66,7 @@ local function drop_cheapest(parts)
   table.remove(parts, cheapest)
 end
 
---- The line for the whole.
--- @tparam table overview
--- @tparam number room columns; `math.huge` for all of it
--- @treturn string
+-- The line for the whole. `room`: columns; `math.huge` for all of it.
 function _M.whole(overview, room)
   local parts = parts_of(overview)
   while #parts > 1 and tables.width_of(joined(parts)) > room do
@@ -106,12 +100,8 @@ local function progress_of(entry, now, room)
   return ""
 end
 
---- The line of an order: the end of its name, and how far it is.
--- @tparam table entry
--- @tparam number now
--- @tparam number name_room columns that its name gets at most
--- @tparam number room columns of the line
--- @treturn string
+-- The line of an order: the end of its name, and how far it is. `name_room`: columns
+-- that its name gets at most. `room`: columns of the line.
 function _M.line(entry, now, name_room, room)
   name_room = math.min(name_room, room - 2)
   local progress = progress_of(entry, now, room - name_room - 4)
@@ -135,11 +125,8 @@ local function name_room_of(entries, now, room)
     room - rest - 4))
 end
 
---- All lines. They leave the last column free, and the last row.
--- @tparam table overview
--- @tparam number columns of the terminal
--- @tparam number rows of the terminal
--- @treturn table list
+-- All lines. They leave the last column free, and the last row. `columns`: of the
+-- terminal. `rows`: of the terminal.
 function _M.lines(overview, columns, rows)
   local room = math.max(1, columns - 1)
   local lines, count = { _M.whole(overview, room) }, #overview.order

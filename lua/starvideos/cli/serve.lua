@@ -1,5 +1,4 @@
---- The command `sandbox`: a provider in the foreground.
--- @module starvideos.cli.serve
+-- The command `sandbox`: a provider in the foreground.
 
 local c_locale = require "starvideos.base.c_locale"
 local json = require "starvideos.base.json"
@@ -42,11 +41,8 @@ local function announce(console, server, as_json)
   return console:result(exports(server))
 end
 
---- Run the sandbox until Ctrl-C, or until another program ends it.
--- @tparam table options of the command line
--- @tparam table console
--- @treturn ?string a result to print, maybe empty
--- @treturn ?table err
+-- Run the sandbox until Ctrl-C, or until another program ends it. `options`: of the
+-- command line. Returns a result to print, maybe empty.
 return function(options, console)
   if options.list_scenarios then
     return scenario_list(options.json)

@@ -1,6 +1,5 @@
---- The commands that tell what a ledger holds, `status` and `orders`, and the one
--- that sets its limits, `limits`. Tables for people, JSON for programs.
--- @module starvideos.cli.status
+-- The commands that tell what a ledger holds, `status` and `orders`, and the one that
+-- sets its limits, `limits`. Tables for people, JSON for programs.
 
 local json = require "starvideos.base.json"
 local next_steps = require "starvideos.cli.next_steps"

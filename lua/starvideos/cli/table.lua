@@ -1,6 +1,5 @@
---- Tables for people, at the width of their terminal, and how many columns of it a
--- text takes: two for a wide character, none for a mark that stands over another.
--- @module starvideos.cli.table
+-- Tables for people, at the width of their terminal, and how many columns of it a text
+-- takes: two for a wide character, none for a mark that stands over another.
 
 local utf8s = require "starvideos.base.utf8"
 
@@ -124,30 +123,22 @@ local function cells_width(cells, first, last)
   return width
 end
 
---- How wide a text is.
--- @tparam string text
--- @treturn number columns
+-- How wide a text is.
 function _M.width_of(text)
   local cells = cells_of(text)
   return cells_width(cells, 1, #cells)
 end
 
---- As much of a text as fits, without cutting a character in two.
--- @tparam string text
--- @tparam number room columns
--- @treturn string fit to be shown: control characters are question marks
--- @treturn number its width
+-- As much of a text as fits, without cutting a character in two. Returns fit to be
+-- shown: control characters are question marks.
 function _M.cut(text, room)
   local cells = cells_of(text)
   local last = fill(cells, 1, 1, room)
   return join(cells, 1, last), cells_width(cells, 1, last)
 end
 
---- The end of a text, where it does not fit: of a path that says most.
--- @tparam string text
--- @tparam number room columns
--- @treturn string fit to be shown
--- @treturn number its width
+-- The end of a text, where it does not fit: of a path that says most. Returns fit to be
+-- shown.
 function _M.ending(text, room)
   local cells = cells_of(text)
   local width = cells_width(cells, 1, #cells)
@@ -287,29 +278,21 @@ local function stacked(headings, rows, width)
   return table.concat(lines, "\n")
 end
 
---- Whether the result is to be read by people: it goes to a terminal, and no JSON
--- was asked for.
--- @tparam table job
--- @treturn boolean
+-- Whether the result is to be read by people: it goes to a terminal, and no JSON was
+-- asked for.
 function _M.is_for_people(job)
   return not job.options.json and job.env.stdout_terminal()
 end
 
---- The columns that a table may take.
--- @tparam table job
--- @treturn ?number
+-- The columns that a table may take.
 function _M.columns(job)
   return (job.env.stdout_size())
 end
 
---- Lay a table out.
--- @tparam table headings
--- @tparam table rows lists of texts, nil where there is nothing
--- @tparam table given `width` (columns; nil: as wide as it is), `flexible` (a set
---   of the numbers of columns that may be cut), `wraps` (whether the last column
---   may go on in further lines), `numbers` (a set of those that are aligned at the
---   right)
--- @treturn string
+-- Lay a table out. `rows`: lists of texts, nil where there is nothing. `given`: `width`
+-- (columns; nil: as wide as it is), `flexible` (a set of the numbers of columns that
+-- may be cut), `wraps` (whether the last column may go on in further lines), `numbers`
+-- (a set of those that are aligned at the right).
 function _M.text(headings, rows, given)
   local list = wanted_widths(headings, rows)
   if given.width and not fit(list, given.width, given) then

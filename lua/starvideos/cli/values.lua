@@ -1,18 +1,12 @@
---- Values as people type and read them: numbers, amounts, times.
--- @module starvideos.cli.values
+-- Values as people type and read them: numbers, amounts, times.
 
 local c_locale = require "starvideos.base.c_locale"
 local failure = require "starvideos.cli.failure"
 
 local _M = {}
 
---- A number.
--- @tparam table options as parsed
--- @tparam string name of the option in there
--- @tparam string wanted what it must be, for the message
--- @tparam function check whether a number is one
--- @treturn ?number nil where the option was not given
--- @treturn ?table err
+-- A number. `name`: of the option in there. `wanted`: what it must be, for the message.
+-- `check`: whether a number is one. Returns nil where the option was not given.
 function _M.number(options, name, wanted, check)
   local text = options[name]
   if text == nil then
@@ -27,12 +21,7 @@ function _M.number(options, name, wanted, check)
   return number
 end
 
---- A whole number from 1 on, or from 0 on.
--- @tparam table options
--- @tparam string name
--- @tparam[opt=1] number least
--- @treturn ?number
--- @treturn ?table err
+-- A whole number from 1 on, or from 0 on. `least`:  (default 1).
 function _M.count(options, name, least)
   least = least or 1
   return _M.number(options, name, ("a whole number from %d on"):format(least),
@@ -43,20 +32,16 @@ end
 
 local size_units = { [""] = 1, K = 2 ^ 10, M = 2 ^ 20, G = 2 ^ 30, T = 2 ^ 40 }
 
---- A size: `500M`, `1.5G`, `100`.
--- @tparam ?string text
--- @treturn ?number bytes; nil where it is none
--- @treturn string what it must be
+-- A size: `500M`, `1.5G`, `100`. Returns bytes; nil where it is none, and what it must
+-- be.
 function _M.bytes(text)
   local number, unit = (text or ""):match "^(%d+%.?%d*)([KMGT]?)$"
   return number and math.floor(c_locale.tonumber(number) * size_units[unit]),
     "a size, such as 500M or 20G"
 end
 
---- An amount of money and what it is for: `200/day`, `200/total`, `200`.
--- @tparam table options with `spend`
--- @treturn ?table `spend` and `per`; nil where the option was not given
--- @treturn ?table err
+-- An amount of money and what it is for: `200/day`, `200/total`, `200`. Returns `spend`
+-- and `per`; nil where the option was not given.
 function _M.spend(options)
   local text = options.spend
   if text == nil then
@@ -99,12 +84,8 @@ local function date_in(text)
   return days_to(year, month, day) * 86400 + hour * 3600 + minute * 60
 end
 
---- A point of time: `30m`, `12h` or `7d` ago, a date (UTC), or Unix seconds.
--- @tparam table options
--- @tparam string name of the option in there
--- @tparam number now Unix seconds
--- @treturn ?number Unix seconds; nil where the option was not given
--- @treturn ?table err
+-- A point of time: `30m`, `12h` or `7d` ago, a date (UTC), or Unix seconds. `name`: of
+-- the option in there. Returns Unix seconds; nil where the option was not given.
 function _M.time(options, name, now)
   local text = options[name]
   if text == nil then
@@ -121,17 +102,13 @@ function _M.time(options, name, now)
   return time
 end
 
---- A time as people read it.
--- @tparam number time Unix seconds
--- @treturn string in UTC
+-- A time as people read it.
 function _M.time_text(time)
   return os.date("!%Y-%m-%d %H:%M", math.floor(time))
 end
 
---- An amount: two decimals, more only where it has them.
--- @tparam number amount in units of the currency
--- @tparam ?string currency its name
--- @treturn string such as 80.00 USD
+-- An amount: two decimals, more only where it has them. `amount`: in units of the
+-- currency. Returns such as 80.00 USD.
 function _M.money(amount, currency)
   local digits = c_locale.number("%.6f", amount)
   digits = digits:gsub("0+$", "")
@@ -140,9 +117,8 @@ function _M.money(amount, currency)
   return currency and digits .. " " .. currency or digits
 end
 
---- A sum of amounts of several currencies.
--- @tparam table by_currency amounts by the currency's name; "" is none
--- @treturn ?string such as 80.00 USD; nil where there is none
+-- A sum of amounts of several currencies. `by_currency`: amounts by the currency's
+-- name; "" is none. Returns such as 80.00 USD; nil where there is none.
 function _M.sum(by_currency)
   local names, texts = {}, {}
   for name in pairs(by_currency) do
@@ -162,10 +138,7 @@ local function option(name)
   return "--" .. name:gsub("_", "-")
 end
 
---- The options of a wait.
--- @tparam table options as parsed
--- @treturn ?table those that were given, in seconds
--- @treturn ?table err
+-- The options of a wait. Returns those that were given, in seconds.
 function _M.waiting(options)
   local found = {}
   for _, name in ipairs(waits) do
