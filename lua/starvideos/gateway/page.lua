@@ -6,6 +6,7 @@
 local body = require "starvideos.gateway.body"
 local callers = require "starvideos.gateway.callers"
 local contexts = require "starvideos.context"
+local core = require "starvideos.core"
 local file = require "starvideos.nginx.file"
 local fingerprint = require "starvideos.base.fingerprint"
 local json = require "starvideos.base.json"
@@ -90,6 +91,12 @@ end
 
 local MILLION = 1000000
 
+-- The fields of an order, without old names of others.
+local labelled = {}
+for _, field in ipairs(core.fields()) do
+  labelled[#labelled + 1] = field.label and field or nil
+end
+
 -- The limit of spend of the caller's file, as the ledger counts it.
 local function spend_of(caller, usage)
   for _, limit in ipairs(usage.spend) do
@@ -102,8 +109,9 @@ local function spend_of(caller, usage)
 end
 
 --- Show the caller's account: `caller` (a name), `has_session` (whether callers
--- have tokens), `currency` (nil: nothing has a price), `models` (rows of the
--- catalog: what each takes, within which limits), `spend` (`cap`, `used`, `left`
+-- have tokens), `currency` (nil: nothing has a price), `fields` (all there are: `name`,
+-- `kind`, `label`, `help`), `models` (rows of the catalog: what each takes, within which
+-- limits), `spend` (`cap`, `used`, `left`
 -- in units of the `currency`, `per`: day or total) and `open` (`cap`, `used`:
 -- orders that have not ended), each nil where there is no such limit.
 function _M.show(app, request)
@@ -122,6 +130,7 @@ function _M.show(app, request)
     caller = caller.name,
     has_session = app.callers ~= nil,
     currency = context.prices and context.prices.currency,
+    fields = labelled,
     models = app.catalog:models(),
     spend = spend_of(caller, usage),
     open = open and { cap = open, used = usage.open } or nil,

@@ -65,6 +65,18 @@ describe("the account of a gateway's caller", function()
     assert.is_nil(models.starvideos_o3.referenceAudios)
   end)
 
+  it("has every field with what a page makes an input of", function()
+    local kinds = {}
+    for _, field in ipairs(show(caller()).fields) do
+      assert.is_true(#field.label > 0 and #field.help > 0, field.name)
+      kinds[field.name] = field.kind
+    end
+    assert.same({ model = "model", prompt = "prompt", duration = "duration",
+      ratio = "choice", resolution = "choice", first_image = "frame",
+      last_image = "frame", referenceImages = "media", referenceVideos = "media",
+      referenceAudios = "media" }, kinds)
+  end)
+
   it("says who it is, and whether there is a token to sign out of", function()
     assert.same({ "ann", true, "USD" }, { show(caller()).caller,
       show(caller()).has_session, show(caller()).currency })

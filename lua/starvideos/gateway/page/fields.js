@@ -2,15 +2,19 @@
 
 import { count } from './text.js';
 
-export const media = ['referenceImages', 'referenceVideos', 'referenceAudios'];
+// The names of the fields of a kind, of the rows of the account.
+export function namesOf(fields, kind) {
+  return fields.filter((field) => field.kind === kind)
+    .map((field) => field.name);
+}
 
 const MEGABYTE = 1024 * 1024;
 
 // The ways to make a video that a model has.
-export function materials(model) {
+export function materials(model, fields) {
   return [
     'text',
-    ...(media.some((name) => model[name]) ? ['references'] : []),
+    ...(namesOf(fields, 'media').some((name) => model[name]) ? ['references'] : []),
     ...(model.frames ? ['frames'] : []),
   ];
 }
@@ -75,45 +79,42 @@ export function setsOutput(draft, model) {
     && lines(draft.referenceVideos).length > 0;
 }
 
-function references(draft, model) {
-  const fields = {};
-  for (const name of media) {
+function references(draft, model, fields) {
+  const lists = {};
+  for (const name of namesOf(fields, 'media')) {
     const list = lines(draft[name]);
     if (model[name] && list.length > 0) {
-      fields[name] = list;
+      lists[name] = list;
     }
   }
   const seconds = Number(draft.referenceSeconds);
   if (setsOutput(draft, model) && seconds > 0) {
-    fields.referenceVideos[0] = { url: fields.referenceVideos[0],
+    lists.referenceVideos[0] = { url: lists.referenceVideos[0],
       duration: seconds };
   }
-  return fields;
+  return lists;
 }
 
+// A reference video that sets the output sets these two.
+const SET = ['duration', 'ratio'];
+
 // What is filled in and shown, under the provider's names.
-export function fieldsOf(draft, model) {
-  const fields = { model: model.name, prompt: draft.prompt };
-  if (!setsOutput(draft, model)) {
-    if (model.duration && draft.duration !== '') {
-      fields.duration = Number(draft.duration);
+export function fieldsOf(draft, model, fields) {
+  const params = { model: model.name, prompt: draft.prompt };
+  const isSet = setsOutput(draft, model);
+  for (const { name, kind } of fields) {
+    const isShown = model[name] && !(isSet && SET.includes(name));
+    if (kind === 'duration' && isShown && draft[name] !== '') {
+      params[name] = Number(draft[name]);
+    } else if (kind === 'choice' && isShown && draft[name]) {
+      params[name] = draft[name];
+    } else if (kind === 'frame' && draft.material === 'frames'
+      && draft[name].trim()) {
+      params[name] = draft[name].trim();
     }
-    if (model.ratio && draft.ratio) {
-      fields.ratio = draft.ratio;
-    }
-  }
-  if (model.resolution && draft.resolution) {
-    fields.resolution = draft.resolution;
   }
   if (draft.material === 'references') {
-    Object.assign(fields, references(draft, model));
-  } else if (draft.material === 'frames') {
-    for (const name of ['first_image', 'last_image']) {
-      const url = draft[name].trim();
-      if (url) {
-        fields[name] = url;
-      }
-    }
+    Object.assign(params, references(draft, model, fields));
   }
-  return fields;
+  return params;
 }

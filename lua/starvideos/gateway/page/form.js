@@ -3,7 +3,7 @@
 
 import { ask, listOf } from './api.js';
 import { byId, make, say } from './dom.js';
-import { durationHint, fieldsOf, materials, media, mediaHint, setsOutput }
+import { durationHint, fieldsOf, materials, mediaHint, namesOf, setsOutput }
   from './fields.js';
 import { read, write } from './kept.js';
 import { begin, end, interrupted, keep } from './submission.js';
@@ -41,7 +41,7 @@ function modelOf(draft) {
 
 function currentFields() {
   const draft = draftOf();
-  return fieldsOf(draft, modelOf(draft));
+  return fieldsOf(draft, modelOf(draft), account.fields);
 }
 
 function fieldOf(name) {
@@ -74,22 +74,22 @@ function showChoices(name, limits) {
     make('span', {}, value))));
 }
 
-function showDuration(limits) {
-  showField('duration', limits !== undefined);
+function showDuration(name, limits) {
+  showField(name, limits !== undefined);
   if (limits) {
-    const input = byId('duration');
+    const input = byId(name);
     input.min = limits.min ?? '';
     input.max = limits.max ?? '';
     input.required = limits.required === true;
-    if (limits.required && input.value === '' && !touched.has('duration')) {
+    if (limits.required && input.value === '' && !touched.has(name)) {
       input.value = limits.min ?? '';
     }
-    say(byId('duration-hint'), durationHint(limits));
+    say(byId(`${name}-hint`), durationHint(limits));
   }
 }
 
 function showMaterial(draft, model) {
-  const ways = materials(model);
+  const ways = materials(model, account.fields);
   byId('made-from').hidden = ways.length < 2;
   for (const input of form.elements.material) {
     input.closest('label').hidden = !ways.includes(input.value);
@@ -97,14 +97,15 @@ function showMaterial(draft, model) {
       === (ways.includes(draft.material) ? draft.material : 'text');
   }
   const chosen = draftOf().material;
-  for (const name of media) {
+  for (const name of namesOf(account.fields, 'media')) {
     showField(name, chosen === 'references' && model[name] !== undefined);
     if (model[name]) {
       say(byId(`${name}-hint`), mediaHint(model[name]));
     }
   }
-  showField('first_image', chosen === 'frames');
-  showField('last_image', chosen === 'frames');
+  for (const name of namesOf(account.fields, 'frame')) {
+    showField(name, chosen === 'frames');
+  }
 }
 
 function showCount(draft, limits) {
@@ -120,9 +121,12 @@ function showCount(draft, limits) {
 
 function show() {
   const model = modelOf(draftOf());
-  showDuration(model.duration);
-  showChoices('ratio', model.ratio);
-  showChoices('resolution', model.resolution);
+  for (const name of namesOf(account.fields, 'duration')) {
+    showDuration(name, model[name]);
+  }
+  for (const name of namesOf(account.fields, 'choice')) {
+    showChoices(name, model[name]);
+  }
   showMaterial(draftOf(), model);
   const draft = draftOf();
   const isSet = setsOutput(draft, model);
@@ -208,9 +212,10 @@ function showPrice(answer) {
 
 // What the browser itself cannot read as a number has no value to send.
 function ownViolations() {
-  return byId('duration').validity.badInput && !fieldOf('duration').hidden
-    ? [{ field: 'duration', code: 'type', message: 'The duration is no number.' }]
-    : [];
+  return namesOf(account.fields, 'duration')
+    .filter((name) => byId(name).validity.badInput && !fieldOf(name).hidden)
+    .map((name) => ({ field: name, code: 'type',
+      message: `The ${name} is no number.` }));
 }
 
 async function check() {
@@ -298,7 +303,7 @@ function submit(event) {
   const violations = ownViolations();
   if (violations.length > 0) {
     showFaults(violations);
-    byId('duration').focus();
+    byId(violations[0].field).focus();
   } else {
     send(begin(currentFields(), account.caller));
   }
@@ -337,12 +342,43 @@ export function repeat(video) {
   byId('prompt').focus();
 }
 
+// Makes the field of a row of the account from the template of its kind.
+function makeField({ name, kind, label }) {
+  const field = byId(`${kind}-field`).content.firstElementChild.cloneNode(true);
+  field.dataset.field = name;
+  field.querySelector('label,legend').textContent = label;
+  const described = [];
+  for (const part of field.querySelectorAll('.hint,.fault')) {
+    part.id = `${name}-${part.className}`;
+    described.push(part.id);
+  }
+  const control = field.querySelector('input,textarea');
+  if (control) {
+    Object.assign(control, { id: name, name });
+    field.querySelector('label').htmlFor = name;
+  } else {
+    field.querySelector('.chips').id = `${name}-choices`;
+  }
+  (control ?? field).setAttribute('aria-describedby', described.join(' '));
+  byId(`${kind}-fields`).append(field);
+}
+
+function makeFields() {
+  for (const field of account.fields) {
+    if (byId(`${field.kind}-field`) && !fieldOf(field.name)) {
+      makeField(field);
+    }
+  }
+  fieldOf('referenceVideos')?.after(fieldOf('referenceSeconds'));
+}
+
 // Shows what the gateway says of the caller. At first it also fills in the
 // draft, and goes on with an order that a reload interrupted.
 export function begun(given) {
   const isFirst = account?.caller !== given.caller;
   account = given;
   if (isFirst) {
+    makeFields();
     byId('model').replaceChildren(...account.models.map((model) =>
       make('option', { value: model.name }, model.name)));
     restore();
