@@ -418,7 +418,7 @@ local function some_states(value)
   return states[1] ~= nil, "the name of a state, or a list of them"
 end
 
---- The options of every public call, each with the check it must pass.
+--- The options of every public call that has some, each with the check it must pass.
 -- @table accepted
 _M.accepted = {
   new = {
@@ -480,9 +480,7 @@ _M.accepted = {
   orders = { state = some_states, since = seconds, before = seconds,
     label = readable, account = readable, key = readable, limit = count,
     after = text },
-  status = {},
   archive = { before = seconds },
-  backup = {},
   resume = extended(wait, {
     directory = path,
     any_path = boolean,
@@ -494,7 +492,6 @@ _M.accepted = {
     on_done = callback,
     on_progress = callback,
   }),
-  validate_all = {},
   enqueue = { label = readable, confirm = callback, directory = path },
   generate_all = extended(wait, {
     at_most = count,
@@ -558,7 +555,7 @@ function _M.check(call, options)
     errors.misuse(("the options of %s must be a table, not a %s")
       :format(call, type(options)))
   end
-  local accepted = _M.accepted[call]
+  local accepted = _M.accepted[call] or {}
   if call == "new" and options.new then
     errors.misuse("call starvideos.new with a dot, not with a colon")
   end
