@@ -21,7 +21,7 @@ end
 
 local function show(name, found, run)
   local met = figure.print(name .. "_bytes", found.bytes, "bytes", run.bytes)
-  met = figure.print(name .. "_lua_bytes", found.lua_bytes, "bytes", run.bytes)
+  met = figure.print(name .. "_lua_bytes", found.lua_bytes, "bytes", run.lua_bytes)
     and met
   figure.print(name .. "_polls", found.polls, "polls")
   met = figure.print(name .. "_late_p999", found.late_p999, "s", run.late)
@@ -36,7 +36,7 @@ end
 --- Measure waits.
 -- @tparam table server with `base_url`, `ca_file` and `prefix`
 -- @tparam table ids one wait for each
--- @tparam table run `name`, `how` (as of waits_once) and the goals `bytes`,
+-- @tparam table run `name`, `how` (as of waits_once) and the goals `bytes` and `lua_bytes`,
 --   `late` (seconds) and `processor` (per cent of one)
 -- @treturn boolean whether every goal is met
 function _M.measure(server, ids, run)

@@ -11,11 +11,12 @@ local waiters = require "spec.bench.hosts.waiters"
 local COUNT = 10000
 local AT_A_TIME = 64
 
--- Only a list is held to the pace and the processor's part.
+-- Only a list is held to the pace and the processor's part. Of the memory of operations
+-- Lua's own is held to a limit: the process has up to as much again, of garbage.
 local RUNS = {
-  { how = "all", name = "waits", bytes = "<= 6144", late = "<= 1",
+  { how = "all", name = "waits", bytes = "<= 6144", lua_bytes = "<= 6144", late = "<= 1",
     processor = "<= 5" },
-  { how = "each", name = "waits_each", bytes = "<= 6144" },
+  { how = "each", name = "waits_each", lua_bytes = "<= 6144" },
 }
 
 local ORDER = '{"model":"starvideos_o3","prompt":"A quiet lake","duration":5}'

@@ -91,7 +91,7 @@ local GOALS = {
   { "gateway_streams", "listeners of one gateway at a time" },
   { "gateway_p99_ratio", "other requests of that gateway, 99 of 100, beside none" },
   { "waits_lua5.4_bytes", "memory of one of 10,000 waits, as one list" },
-  { "waits_each_lua5.4_bytes", "the same, each an operation" },
+  { "waits_each_lua5.4_lua_bytes", "Lua's memory of each, as operations" },
   { "waits_lua5.4_late_p999", "how late 10,000 waits poll, 999 of 1,000" },
   { "waits_lua5.4_processor", "10,000 waits: one core" },
   { "luv_timer_late_p99_more", "luv's own timers with our waits: later by, 99 of 100" },
