@@ -1,7 +1,6 @@
---- The call of a client's method: its arguments are checked, its operation runs, its
+-- The call of a client's method: its arguments are checked, its operation runs, its
 -- result is handed over. Where the program is at fault a check raises, and names the
 -- line of the program; what cannot be sent it refuses with nil and an err.
--- @module starvideos.arguments
 
 local contexts = require "starvideos.context"
 local errors = require "starvideos.errors"
@@ -12,11 +11,8 @@ local wire = require "starvideos.order.wire"
 
 local _M = {}
 
---- Check that a client can be used.
--- @tparam ?table context of the client, nil for what is no client
--- @tparam string name of the call
--- @treturn table context
--- @raise for what is no client, or a closed one
+-- Check that a client can be used. `context`: of the client, nil for what is no client.
+-- `name`: of the call. Raises for what is no client, or a closed one.
 function _M.client(context, name)
   if not context then
     errors.misuse(name .. ": call it with a colon on a client of starvideos.new")
@@ -26,13 +22,9 @@ function _M.client(context, name)
   return context
 end
 
---- Check that the runtime of a client has what a call is for.
--- @tparam ?table context of the client, nil for what is no client
--- @tparam string name of the call
--- @tparam string method that the runtime must have
--- @tparam string runtimes that have it, for the message
--- @treturn table context
--- @raise also where it has not
+-- Check that the runtime of a client has what a call is for. `context`: of the client,
+-- nil for what is no client. `name`: of the call. `method`: that the runtime must have.
+-- `runtimes`: that have it, for the message. Raises also where it has not.
 function _M.runtime(context, name, method, runtimes)
   _M.client(context, name)
   if not context.runtime[method] then
@@ -42,10 +34,8 @@ function _M.runtime(context, name, method, runtimes)
   return context
 end
 
---- Check that something is a number of seconds.
--- @tparam string name of the call
--- @param seconds
--- @raise where it is not
+-- Check that something is a number of seconds. `name`: of the call. Raises where it is
+-- not.
 function _M.seconds(name, seconds)
   if type(seconds) ~= "number" or seconds ~= seconds or seconds < 0 then
     errors.misuse(("%s takes a number of seconds, 0 or more, not %s"):format(name,
@@ -81,10 +71,8 @@ local function not_params(name, params)
   return not_of(name, "a table of parameters", params)
 end
 
---- Check parameters where there is nothing else to check.
--- @tparam string name of the call
--- @param params
--- @raise where they are no table
+-- Check parameters where there is nothing else to check. `name`: of the call. Raises
+-- where they are no table.
 function _M.params(name, params)
   if type(params) ~= "table" then
     errors.misuse(not_params(name, params))
@@ -216,10 +204,8 @@ local function missing(context, call, given)
   end
 end
 
---- Check the options of `starvideos.new`.
--- @tparam ?table given
--- @treturn table options
--- @raise for a name or a type that it does not take
+-- Check the options of `starvideos.new`. Raises for a name or a type that it does not
+-- take.
 function _M.options(given)
   return options.check("new", given)
 end
@@ -274,14 +260,10 @@ end
 -- PUC Lua 5.1 prints no error tables: there the sentence is raised instead.
 local shows_tables = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
 
---- The results of a call, without the key. An interrupt is no result: like
--- Ctrl-C anywhere else it unwinds the program, but with an error that says
--- which task was left.
--- @tparam table context of the client
--- @param value
--- @param err what follows it
--- @return both
--- @raise after Ctrl-C, unless the client returns it
+-- The results of a call, without the key. An interrupt is no result: like Ctrl-C
+-- anywhere else it unwinds the program, but with an error that says which task was
+-- left. `context`: of the client. `err`: what follows it. Raises after Ctrl-C, unless
+-- the client returns it.
 function _M.result(context, value, err)
   if value ~= nil or not errors.is(err) then
     return value, err
@@ -301,11 +283,8 @@ local function finish(row, context, err, ...)
   return _M.result(context, row.run(context, ...))
 end
 
---- Run an operation as a method of a client does.
--- @tparam table row as in `rows`
--- @tparam table self the client
--- @param ... what the method was given
--- @return what the operation gives
+-- Run an operation as a method of a client does. `row`: as in `rows`. `...`: what the
+-- method was given. Returns what the operation gives.
 function _M.run(row, self, ...)
   local context = _M.client(contexts.of(self), row.name)
   context.runtime:check(row.name)
@@ -313,24 +292,20 @@ function _M.run(row, self, ...)
   return finish(row, context, check_arguments(context, row, ...))
 end
 
---- What the methods that wait do, by their names. A row has `takes`, a list of the
--- kinds of its arguments (`params`, `task`, `task_id`, `tasks`, `orders`, `order`,
--- `path`, `account`), two at most, after which come its options; `ledger` and `key`,
--- whether it needs one; `requires`, an option that must be there, and `reason`, what
--- for; `refuses`, a function that gets the options and returns a sentence where they
--- do not go together; and `run`, which gets the context and the arguments, the options
--- last, whose listeners can be called without care. Its `name` is put in here.
--- @table rows
+-- What the methods that wait do, by their names. A row has `takes`, a list of the kinds
+-- of its arguments (`params`, `task`, `task_id`, `tasks`, `orders`, `order`, `path`,
+-- `account`), two at most, after which come its options; `ledger` and `key`, whether it
+-- needs one; `requires`, an option that must be there, and `reason`, what for;
+-- `refuses`, a function that gets the options and returns a sentence where they do not
+-- go together; and `run`, which gets the context and the arguments, the options last,
+-- whose listeners can be called without care. Its `name` is put in here.
 _M.rows = setmetatable({}, { __newindex = function(rows, name, row)
   row.name = name
   rawset(rows, name, row)
 end })
 
---- Call a method.
--- @tparam table self the client
--- @tparam string name of its row
--- @param ... what the method was given
--- @return what the operation gives
+-- Call a method. `name`: of its row. `...`: what the method was given. Returns what the
+-- operation gives.
 function _M.call(self, name, ...)
   return _M.run(_M.rows[name], self, ...)
 end

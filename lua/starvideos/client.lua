@@ -1,5 +1,4 @@
---- A client: one key, one base URL, one way of waiting.
--- @classmod starvideos.client
+-- A client: one key, one base URL, one way of waiting.
 
 local arguments = require "starvideos.arguments"
 local contexts = require "starvideos.context"

@@ -1,7 +1,6 @@
---- The methods of a client for many orders and many machines: a queue in the
--- ledger, workers that send what is in it, and limits that hold for all of
--- them. `starvideos.client` has them among its own.
--- @module starvideos.client_fleet
+-- The methods of a client for many orders and many machines: a queue in the ledger,
+-- workers that send what is in it, and limits that hold for all of them.
+-- `starvideos.client` has them among its own.
 
 local arguments = require "starvideos.arguments"
 

@@ -1,7 +1,6 @@
---- What a client knows: made once, of the options of `starvideos.new`, and
--- found again by its client. No other field is added later; `docs/contracts.md`
--- ("What a client knows: the context") has them all.
--- @module starvideos.context
+-- What a client knows: made once, of the options of `starvideos.new`, and found again
+-- by its client. No other field is added later; `docs/contracts.md` ("What a client
+-- knows: the context") has them all.
 
 local address = require "starvideos.provider.address"
 local core = require "starvideos.core"
@@ -78,16 +77,12 @@ local MAX_ANSWER = 262144
 -- key.
 local contexts = setmetatable({}, { __mode = "k" })
 
---- Keep the context of a client.
--- @tparam table client
--- @tparam table context
+-- Keep the context of a client.
 function _M.keep(client, context)
   contexts[client] = context
 end
 
---- The context of a client.
--- @tparam table client
--- @treturn ?table context; nil for what is no client
+-- The context of a client. Returns context; nil for what is no client.
 function _M.of(client)
   return contexts[client]
 end
@@ -144,12 +139,9 @@ local function load_operations(with_ledger)
   end
 end
 
---- Make the context of a client.
--- @tparam table options of `starvideos.new`, checked
--- @treturn ?table context
--- @treturn ?string why not: a malformed key, base URL, address of a ledger, or
---   price
--- @raise where the host has no such runtime
+-- Make the context of a client. `options`: of `starvideos.new`, checked. Raises where
+-- the host has no such runtime. Returns why not: a malformed key, base URL, address of
+-- a ledger, or price.
 function _M.new(options)
   local ok, key = check_key(options.api_key)
   if not ok then

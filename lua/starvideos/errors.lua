@@ -1,6 +1,5 @@
---- What went wrong, as a table that prints as a sentence.
--- Programs branch on `kind`; people read `tostring(err)`.
--- @module starvideos.errors
+-- What went wrong, as a table that prints as a sentence. Programs branch on `kind`;
+-- people read `tostring(err)`.
 
 local redact = require "starvideos.base.redact"
 
@@ -95,17 +94,14 @@ local kinds = {
   limited = { true, "a limit of the ledger keeps the order back; not sent" },
 }
 
---- The names of all kinds, sorted.
--- @table kinds
+-- The names of all kinds, sorted.
 _M.kinds = {}
 for name in pairs(kinds) do
   _M.kinds[#_M.kinds + 1] = name
 end
 table.sort(_M.kinds)
 
---- What a kind means, in one line.
--- @tparam string name
--- @treturn string
+-- What a kind means, in one line.
 function _M.meaning(name)
   return kinds[name][2]
 end
@@ -134,9 +130,8 @@ local function is_outside(info)
     and info.source:sub(1, #own_path) ~= own_path
 end
 
---- Raise a mistake of the program at its line: the first outside of this library.
--- @tparam string message
--- @raise always
+-- Raise a mistake of the program at its line: the first outside of this library. Raises
+-- always.
 function _M.misuse(message)
   local level = 2
   local info = own_path and debug.getinfo(level, "S")
@@ -147,18 +142,14 @@ function _M.misuse(message)
   error(message, info and level or 0)
 end
 
---- Make an error.
--- @tparam table fields `kind` and `message`, and where known `status` (HTTP),
---   `code` (the provider's), `task`, `task_id`, `retry_after` (seconds),
---   `unpaid` (refused for lack of money),
---   `violations`, `warnings`, `target` (what keeps a file from being written
---   there: it `exists`, is `blocked`, or `busy`: another generate makes it),
---   `next_take` (of an order's key: the one to order another video with),
---   `limit` (the name of the one that keeps an order back), `retry_at` (Unix
---   seconds, when it may be tried again), `never` (it fits into no limit like
---   that);
---   `retryable` follows from the kind
--- @treturn table err
+-- Make an error. `fields`: `kind` and `message`, and where known `status` (HTTP),
+-- `code` (the provider's), `task`, `task_id`, `retry_after` (seconds), `unpaid`
+-- (refused for lack of money), `violations`, `warnings`, `target` (what keeps a file
+-- from being written there: it `exists`, is `blocked`, or `busy`: another generate
+-- makes it), `next_take` (of an order's key: the one to order another video with),
+-- `limit` (the name of the one that keeps an order back), `retry_at` (Unix seconds,
+-- when it may be tried again), `never` (it fits into no limit like that); `retryable`
+-- follows from the kind.
 function _M.new(fields)
   local kind = kinds[fields.kind]
   if not kind then
@@ -181,9 +172,8 @@ local function code_of(reason)
   return type(code) == "string" and code or nil
 end
 
---- The error of a task that ended without a video.
--- @tparam table task
--- @treturn table err with the provider's own text and, where it gave one, code
+-- The error of a task that ended without a video. Returns err with the provider's own
+-- text and, where it gave one, code.
 function _M.task_failed(task)
   return _M.new {
     kind = "task_failed",
@@ -195,9 +185,7 @@ function _M.task_failed(task)
   }
 end
 
---- The error of a Ctrl-C that came while an order was on its way.
--- @tparam table task
--- @treturn table err
+-- The error of a Ctrl-C that came while an order was on its way.
 function _M.interrupted(task)
   return _M.new {
     kind = "cancelled",
@@ -209,9 +197,7 @@ function _M.interrupted(task)
   }
 end
 
---- Whether a value is an error of this library.
--- @param value anything
--- @treturn boolean
+-- Whether a value is an error of this library.
 function _M.is(value)
   return getmetatable(value) == mt
 end

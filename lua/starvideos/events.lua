@@ -1,7 +1,6 @@
---- The events that `on_event` is told, as one table: what each is for, and its
--- fields. docs/events.md shows the same table, and a log has the fields in this
--- order. A name, a field and its unit stay as they are; more may come.
--- @module starvideos.events
+-- The events that `on_event` is told, as one table: what each is for, and its fields.
+-- docs/events.md shows the same table, and a log has the fields in this order. A name,
+-- a field and its unit stay as they are; more may come.
 
 ---The names of the events.
 ---@alias starvideos.EventName
@@ -74,10 +73,9 @@ local label = { "label", "string", "", "the label that the order was given" }
 local task_id = { "task_id", "string", "", "the provider's id of the task" }
 local reason = { "reason", "string", "", "why: a sentence" }
 
---- All events: the name, when it is told, and the fields, each with its name,
--- type, unit and meaning. Those that do not apply, or are not known, are nil.
--- Every event also has `name`, and `at`.
--- @table list
+-- All events: the name, when it is told, and the fields, each with its name, type, unit
+-- and meaning. Those that do not apply, or are not known, are nil. Every event also has
+-- `name`, and `at`.
 _M.list = {
   { "order", "the state of an order changed, and the ledger has it", {
     order, key, take, account, label,
@@ -174,10 +172,8 @@ for _, row in ipairs(_M.list) do
   fields_of[name] = fields
 end
 
---- The fields of an event, but for its name.
--- @tparam string name
--- @treturn ?table list of `{ name, type, unit, meaning }`, `at` first; nil where
---   there is no such event
+-- The fields of an event, but for its name. Returns list of `{ name, type, unit,
+-- meaning }`, `at` first; nil where there is no such event.
 function _M.fields(name)
   return fields_of[name]
 end

@@ -1,4 +1,4 @@
---- Order AI videos, wait for them, save them.
+-- Order AI videos, wait for them, save them.
 --
 --     local starvideos = require "starvideos"
 --     local task  = assert(starvideos.create{ model = "starvideos_o3",
@@ -9,7 +9,6 @@
 -- The functions use a client made from the environment: STARVIDEOS_API_KEY
 -- and, where set, STARVIDEOS_BASE_URL and STARVIDEOS_LEDGER. `new` makes
 -- further clients.
--- @module starvideos
 
 -- A signature cannot go on in another line.
 -- luacheck: no max comment line length

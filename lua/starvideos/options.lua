@@ -1,6 +1,5 @@
---- The options of every call, as data: an option of another name or type is a
--- mistake of the program and raises an error that names the caller's line.
--- @module starvideos.options
+-- The options of every call, as data: an option of another name or type is a mistake of
+-- the program and raises an error that names the caller's line.
 
 -- A signature cannot go on in another line.
 -- luacheck: no max comment line length
@@ -418,8 +417,7 @@ local function some_states(value)
   return states[1] ~= nil, "the name of a state, or a list of them"
 end
 
---- The options of every public call that has some, each with the check it must pass.
--- @table accepted
+-- The options of every public call that has some, each with the check it must pass.
 _M.accepted = {
   new = {
     api_key = text,
@@ -543,11 +541,8 @@ local function taken(accepted)
   return #names > 0 and "; it takes " .. table.concat(names, ", ") or ""
 end
 
---- Check the options of a call.
--- @tparam string call its name in `accepted`
--- @tparam ?table options
--- @treturn table the options, empty where none were given
--- @raise a name or a type that the call does not take
+-- Check the options of a call. `call`: its name in `accepted`. Raises a name or a type
+-- that the call does not take. Returns the options, empty where none were given.
 function _M.check(call, options)
   if options == nil then
     return {}

@@ -1,6 +1,5 @@
---- What the adapters of event loops have in common: they are told of a client's
--- work and of its end, and give the host's coroutines `await`.
--- @module starvideos.loop.attachment
+-- What the adapters of event loops have in common: they are told of a client's work and
+-- of its end, and give the host's coroutines `await`.
 
 local contexts = require "starvideos.context"
 local errors = require "starvideos.errors"
@@ -22,12 +21,10 @@ local function runtime_of(client)
   return context.runtime
 end
 
---- Attach a client to a loop.
--- @tparam table client
--- @tparam table host `wake()`, called when an operation was begun or cancelled
---   outside of `update`; `stop()`, called to let go of the descriptor
--- @treturn table attachment with `client`, and `attached` until its end
--- @raise for a client with another runtime, or attached already
+-- Attach a client to a loop. `host`: `wake()`, called when an operation was begun or
+-- cancelled outside of `update`; `stop()`, called to let go of the descriptor. Raises
+-- for a client with another runtime, or attached already. Returns attachment with
+-- `client`, and `attached` until its end.
 function _M.new(client, host)
   local self = setmetatable({ client = client, host = host, attached = true,
     runtime = runtime_of(client) }, Attachment)
@@ -49,8 +46,7 @@ function Attachment:detach()
   end
 end
 
---- Whether operations are under way that the loop is to look after.
--- @treturn boolean
+-- Whether operations are under way that the loop is to look after.
 function Attachment:is_busy()
   return self.attached and self.runtime:is_busy()
 end
@@ -66,9 +62,9 @@ end
 
 local unpack = table.unpack or unpack
 
---- Update the client in a coroutine of the host, while operations are under way.
--- @tparam function rest lets that coroutine sleep until an update is due
--- @tparam[opt] function updated called after each update
+-- Update the client in a coroutine of the host, while operations are under way. `rest`:
+-- lets that coroutine sleep until an update is due. `updated`: called after each
+-- update.
 function Attachment:pump(rest, updated)
   while self:is_busy() do
     rest()
@@ -82,8 +78,7 @@ function Attachment:pump(rest, updated)
   self.pumping = false
 end
 
---- Start the coroutine that calls `pump`, where it is needed and not there.
--- @tparam function spawn starts it
+-- Start the coroutine that calls `pump`, where it is needed and not there.
 function Attachment:wake(spawn)
   if not self.pumping and self:is_busy() then
     self.pumping = true
@@ -91,11 +86,8 @@ function Attachment:wake(spawn)
   end
 end
 
---- Make what an adapter returns.
--- @tparam function park lets the running coroutine of the host sleep until the
---   handle it is given is done
--- @treturn function await
--- @treturn function detach
+-- Make what an adapter returns. `park`: lets the running coroutine of the host sleep
+-- until the handle it is given is done.
 function Attachment:functions(park)
   local function detach()
     self:detach()

@@ -1,7 +1,6 @@
---- A client in copas: `copas.loop` looks after it. The loop of Copas 1 never
--- returns; call `copas.step` until you have what you want. Copas waits by
--- select, which knows descriptors below 1024 only.
--- @module starvideos.loop.copas
+-- A client in copas: `copas.loop` looks after it. The loop of Copas 1 never returns;
+-- call `copas.step` until you have what you want. Copas waits by select, which knows
+-- descriptors below 1024 only.
 
 local attachments = require "starvideos.loop.attachment"
 local core = require "starvideos.core"

@@ -1,6 +1,5 @@
---- A client in a controller of cqueues: `cq:loop` looks after it, and returns
--- when no operation is under way and no other coroutine is left.
--- @module starvideos.loop.cqueues
+-- A client in a controller of cqueues: `cq:loop` looks after it, and returns when no
+-- operation is under way and no other coroutine is left.
 
 local attachments = require "starvideos.loop.attachment"
 local errors = require "starvideos.errors"

@@ -1,6 +1,5 @@
---- A client in the loop of luv: `uv.run` looks after it, and returns when no
--- operation is under way and nothing else holds the loop.
--- @module starvideos.loop.luv
+-- A client in the loop of luv: `uv.run` looks after it, and returns when no operation
+-- is under way and nothing else holds the loop.
 
 local attachments = require "starvideos.loop.attachment"
 
