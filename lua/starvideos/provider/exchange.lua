@@ -67,15 +67,25 @@ function _M.tell(context, operation, call, request, response, failure)
   })
 end
 
+-- A transport of the caller's may give anything.
+local function is_response(value)
+  return type(value) == "table" and type(value.status) == "number"
+    and type(value.body or "") == "string"
+end
+
 -- Send a request by the client's runtime. Returns response; or nil and the failure, its
 -- message without the key.
 function _M.perform(context, request)
   local response, failure = context.runtime:request(request)
-  if not response then
-    failure = failure or { reason = "network" }
-    failure.message = redact.key(failure.message, context.api_key)
+  if is_response(response) then
+    response.headers = type(response.headers) == "table" and response.headers or {}
+    return response
+  elseif type(failure) ~= "table" then
+    failure = { reason = "network", message = response == nil and failure ~= nil
+      and tostring(failure) or "the transport gave no response" }
   end
-  return response, failure
+  failure.message = redact.key(failure.message, context.api_key)
+  return nil, failure
 end
 
 -- Send a request that needs no key, such as a download. `context`: of the client.

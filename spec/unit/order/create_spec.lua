@@ -489,3 +489,37 @@ describe("a create", function()
     assert.is_nil(task.raw.error)
   end)
 end)
+
+describe("a transport that gives what is no response", function()
+  for name, gives in pairs {
+    ["nothing"] = function() end,
+    ["a sentence, as Lua's functions do"] = function() return nil, "timeout" end,
+    ["a text"] = function() return "ok" end,
+    ["a status that is no number"] = function()
+      return { status = "200", headers = {}, body = "{}" }
+    end,
+    ["a body that is no text"] = function()
+      return { status = 200, headers = {}, body = {} }
+    end,
+  } do
+    it("leaves open whether an order was bought, and raises nothing: " .. name,
+      function()
+        local client = assert(starvideos.new { api_key = "key", transport = gives })
+        local task, err = client:create { model = "videos", prompt = "a kite",
+          duration = 5 }
+        assert.is_nil(task)
+        assert.equal("outcome_unknown", err.kind)
+        task, err = client:query "video_1"
+        assert.is_nil(task)
+        assert.equal("network", err.kind)
+      end)
+  end
+
+  it("has its task without headers, too", function()
+    local client = assert(starvideos.new { api_key = "key", transport = function()
+      return { status = 200, body = '{"id":"video_1","status":"queued"}' }
+    end })
+    assert.equal("video_1", assert(client:create { model = "videos",
+      prompt = "a kite", duration = 5 }).id)
+  end)
+end)
