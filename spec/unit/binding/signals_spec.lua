@@ -2,6 +2,7 @@
 
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
+local databases = require "starvideos.ledger.database"
 local files = require "spec.fixtures.files"
 local LUA = require "spec.fixtures.interpreter"
 local process = require "spec.fixtures.process"
@@ -80,6 +81,23 @@ describe("a host's", function()
       end))
     end)
   end
+
+  -- What SQLite has in its log it writes to the file of the database then.
+  it("life is not ended by SIGXFSZ where the collector closes a ledger", function()
+    assert.is_true(process.in_child(function()
+      local database = databases.new(folder .. "/ledger.db")
+      assert(database:run "CREATE TABLE texts (text TEXT)")
+      for _ = 1, 20 do
+        assert(database:run("INSERT INTO texts VALUES (?)", TEXT))
+      end
+      process.limit_files(4096)
+      local connection = setmetatable({ database.connection }, { __mode = "v" })
+      database = nil -- luacheck: ignore
+      collectgarbage()
+      collectgarbage()
+      return connection[1] == nil
+    end))
+  end)
 
   it("signal of another process arrives once the call is over", function()
     for _, number in ipairs { PIPE, XFSZ } do
