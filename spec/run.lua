@@ -35,7 +35,7 @@ local kinds = {
     .. " spec/hosts/luv_spec.lua",
   engine = "spec/integration/curl*_spec.lua"
     .. " spec/integration/reuse_spec.lua"
-    .. " spec/integration/driver_*spec.lua"
+    .. " spec/integration/network*_spec.lua"
     .. " spec/integration/download_spec.lua",
   operations = "spec/integration/service_spec.lua"
     .. " spec/integration/command_spec.lua",

@@ -29,7 +29,7 @@ return {
   ["spec/integration/cookbook_spec.lua"] = "its recipes are commands of a POSIX shell",
   ["spec/integration/descriptors_spec.lua"] = FORK,
   ["spec/integration/descriptors_ledger_spec.lua"] = FORK,
-  ["spec/integration/driver_slow_disk_spec.lua"] = PRELOAD,
+  ["spec/integration/network_slow_disk_spec.lua"] = PRELOAD,
   ["spec/integration/fleet_spec.lua"] = SERVER,
   ["spec/integration/install_spec.lua"] = "make and LuaRocks install for Linux",
   ["spec/integration/ledger_clocks_spec.lua"] = NAMESPACES,
@@ -125,53 +125,53 @@ return {
       .. "later"]
       = NAMESPACES,
   },
-  ["spec/integration/driver_disk_spec.lua"] = {
-    ["a driver has jobs done by a driver: writing what its owner alone may "
+  ["spec/integration/network_disk_spec.lua"] = {
+    ["a network has jobs done by a driver: writing what its owner alone may "
       .. "read, beside what others may"]
       = MODES,
-    ["a driver has jobs done on the calling thread: writing what its owner "
+    ["a network has jobs done on the calling thread: writing what its owner "
       .. "alone may read, beside what others may"]
       = MODES,
   },
-  ["spec/integration/driver_exit_spec.lua"] = {
-    ["a driver ends at once though no descriptor was left to wake its thread"] = FDS,
-    ["a driver keeps no file in a child that the parent downloads to"] = FORK,
+  ["spec/integration/network_exit_spec.lua"] = {
+    ["a network ends at once though no descriptor was left to wake its thread"] = FDS,
+    ["a network keeps no file in a child that the parent downloads to"] = FORK,
   },
-  ["spec/integration/driver_spec.lua"] = {
-    ["a driver sends over TLS, and again over the same connection"] = ALPN,
-    ["a driver starts its thread with the first ticket, and ends it when closed"] = FDS,
+  ["spec/integration/network_spec.lua"] = {
+    ["a network sends over TLS, and again over the same connection"] = ALPN,
+    ["a network starts its thread with the first ticket, and ends it when closed"] = FDS,
   },
-  ["spec/integration/driver_wake_spec.lua"] = {
-    ["a driver 's socket carries one byte for all that ends until it is "
+  ["spec/integration/network_wake_spec.lua"] = {
+    ["a network 's socket carries one byte for all that ends until it is "
       .. "cleared"]
       = SOCKET,
-    ["a driver 's socket ends with the driver"] = SOCKET,
-    ["a driver 's socket goes to no folder that is not there"] = SOCKET,
-    ["a driver 's socket is gone when the driver is closed, or listens again"] = SOCKET,
-    ["a driver 's socket lies where nobody else may go, and is gone once "
+    ["a network 's socket ends with the driver"] = SOCKET,
+    ["a network 's socket goes to no folder that is not there"] = SOCKET,
+    ["a network 's socket is gone when the driver is closed, or listens again"] = SOCKET,
+    ["a network 's socket lies where nobody else may go, and is gone once "
       .. "connected"]
       = SOCKET,
-    ["a driver 's socket may break without harm"] = SOCKET,
-    ["a driver 's socket tells a new peer what nobody heard"] = SOCKET,
-    ["a driver after a fork cancels the jobs of the parent in the child only"] = FORK,
-    ["a driver after a fork ends in the child with the state, and in the "
+    ["a network 's socket may break without harm"] = SOCKET,
+    ["a network 's socket tells a new peer what nobody heard"] = SOCKET,
+    ["a network after a fork cancels the jobs of the parent in the child only"] = FORK,
+    ["a network after a fork ends in the child with the state, and in the "
       .. "parent goes on"]
       = FORK,
-    ["a driver after a fork gives the child what was lost and what is new"] = FORK,
-    ["a driver after a fork has a thread of its own in the child, and "
+    ["a network after a fork gives the child what was lost and what is new"] = FORK,
+    ["a network after a fork has a thread of its own in the child, and "
       .. "connections"]
       = FORK,
-    ["a driver after a fork has its socket in the parent only, and another "
+    ["a network after a fork has its socket in the parent only, and another "
       .. "one in the child"]
       = SOCKET,
-    ["a driver after a fork is of use in children of children"] = FORK,
-    ["a driver after a fork is of use whatever the thread was doing"] = FORK,
-    ["a driver after a fork leaves alone what the child has put in the "
+    ["a network after a fork is of use in children of children"] = FORK,
+    ["a network after a fork is of use whatever the thread was doing"] = FORK,
+    ["a network after a fork leaves alone what the child has put in the "
       .. "place of its files"]
       = SOCKET,
-    ["a driver after a fork leaves to the parent what is under way"] = FORK,
-    ["a driver after a fork tells each process of its own tickets alone"] = FORK,
-    ["a driver lends no descriptor to the programs that are started"] = SOCKET,
+    ["a network after a fork leaves to the parent what is under way"] = FORK,
+    ["a network after a fork tells each process of its own tickets alone"] = FORK,
+    ["a network lends no descriptor to the programs that are started"] = SOCKET,
   },
   ["spec/integration/engine_spec.lua"] = {
     ["the engine counts no more than it handed over of 200000 bytes"] = BUFFER,

@@ -16,7 +16,7 @@ local CLIP = ("0123456789"):rep(100000)
 local CLIP_SHA256 =
   "ec21d64624228af3ecd4bdaa8239e32ed943b01e26934cd5610fddb361426dc6"
 
-describe("a driver", function()
+describe("a network", function()
   local server, driver, folder, path
 
   setup(function()

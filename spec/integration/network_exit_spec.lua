@@ -47,7 +47,7 @@ driver:close()
 print(core.now() - from < 1)
 ]]
 
-describe("a driver", function()
+describe("a network", function()
   local server, driver, folder
 
   setup(function()

@@ -23,7 +23,7 @@ location = /drip { content_by_lua_block {
 
 local LONGEST = 20
 
-describe("a driver", function()
+describe("a network", function()
   local server, driver
 
   setup(function()

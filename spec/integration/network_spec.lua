@@ -71,7 +71,7 @@ local function call_with_finalizer(finalizer, f, ...)
   return ok, result
 end
 
-describe("a driver", function()
+describe("a network", function()
   local server, driver, folder
 
   setup(function()
