@@ -229,10 +229,6 @@ return {
     ["the map of the house names only files that are there"]
       = "it opens folders as files",
   },
-  ["spec/unit/cli/reference_spec.lua"] = {
-    ["the reference of the command line explains each field that is printed by "
-      .. "gateway --new-token ann --json"] = NGINX,
-  },
   ["spec/unit/cli/console_spec.lua"] = {
     ["the log of events has whole lines where several processes write to it"] = APPEND,
   },
