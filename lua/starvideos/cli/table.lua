@@ -33,8 +33,8 @@ local function read_ranges()
   ranges = {}
   for width = 0, 2, 2 do -- some marks lie among wide characters
     for first, last in RANGES[width]:gmatch "(%x+)%-?(%x*)" do
-      first = tonumber(first, 16)
-      ranges[#ranges + 1] = { first, tonumber(last, 16) or first, width }
+      local from = tonumber(first, 16)
+      ranges[#ranges + 1] = { from, tonumber(last, 16) or from, width }
     end
   end
 end
