@@ -20,7 +20,7 @@ end
 -- Make a generator of random numbers, for jitter. Not math.random: to seed it would
 -- change the host's numbers, and unseeded it returns the same numbers in every process.
 -- `seed`: a whole number above 0, for the same numbers each time; by default each
--- generator has another. Returns returns a number in [0, 1).
+-- generator has another. Returns the generator, which gives numbers in [0, 1).
 function _M.random(seed)
   local state = seed or _M.of(tostring({}) .. os.time() .. os.clock())
   return function()

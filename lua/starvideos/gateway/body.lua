@@ -141,9 +141,9 @@ local function read_part(body, at, delimiter)
   return part, next_at, is_last
 end
 
--- Take a body apart. `boundary`: as of `boundary`. Returns list of parts, in their
--- order: `name`, `value`, and `filename` where the part is an uploaded file, and why it
--- is none, for the caller to read.
+-- Take a body apart. Returns list of parts, in their order: `name`, `value`, and
+-- `filename` where the part is an uploaded file, and why it is none, for the caller to
+-- read.
 function _M.parts(body, boundary)
   local delimiter = "\r\n--" .. boundary
   -- The first delimiter needs no line before it.

@@ -18,22 +18,18 @@ _M.policy = {
   late = 1, -- for which a caller that waits may leave its answer alone
 }
 
---- An order on the wire. `starvideos.order.send` makes it.
--- @table flight
--- @field context of its client
--- @field id of its order in the ledger; nil without one
--- @field process that sends it
--- @field request of the transport. Its `guard` is called right before it is
---   sent, and from then on its `ticket` tells of the answer. With `revoked` it is
---   not sent: it is on record as not sent, though its caller may go on
--- @field response that its caller has got
--- @field failure that its caller has got instead
--- @field outcome of its attempt, recorded
--- @field settle `(self, response, failure, is_late)` records its outcome; `is_late`:
---   its caller does not go on, nothing waits and is retried
--- @field lost `(self)` tells listeners; gives a sentence about what was bought
--- @field raised whether an error ended its caller in nginx
--- @field fiber that sends it, where the scheduler of its runtime has one
+-- An order on the wire, a flight, is made by `starvideos.order.send`:
+--
+-- - `context` of its client, `id` of its order in the ledger (nil without one),
+--   `process` that sends it, `fiber` that does where its runtime has a scheduler;
+-- - `request` of the transport: its `guard` is called right before it is sent, and from
+--   then on its `ticket` tells of the answer. With `revoked` it is not sent: it is on
+--   record as not sent, though its caller may go on;
+-- - `response` or `failure` that its caller has got, `outcome` of its attempt, recorded;
+-- - `settle(self, response, failure, is_late)` records its outcome; `is_late`: its
+--   caller does not go on, nothing waits and is retried;
+-- - `lost(self)` tells listeners, and gives a sentence about what was bought;
+-- - `raised`: whether an error ended its caller in nginx.
 
 local flights = {}
 
