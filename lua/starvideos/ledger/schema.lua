@@ -4,7 +4,7 @@
 local _M = {}
 
 -- The version of the tables that this library reads and writes.
-_M.version = 5
+_M.version = 6
 
 -- True, as SQL, in a database of this version: part of every statement that changes an
 -- order, because another program may have changed the tables since.
