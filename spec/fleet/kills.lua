@@ -104,25 +104,6 @@ local function note_end(self, child, at)
   list[#list + 1] = at
 end
 
--- What a process was sending when it was killed is unknown from then on, though
--- its worker is not buried yet.
-local function is_of_killed(self, change, workers)
-  local who = workers[change.old_claim] and workers[change.old_claim].who
-  local at = self.killed[who]
-  return change.old_state == "submitting" and change.new_state == "unknown"
-    and at ~= nil and tonumber(change.at) >= at
-end
-
-local function foreign(self)
-  local database, list = self.stage:database(), {}
-  local workers = witness.workers(database)
-  for _, change in ipairs(witness.foreign(database)) do
-    list[#list + 1] = not is_of_killed(self, change, workers) and change
-      or nil
-  end
-  return list
-end
-
 local QUEUED = "SELECT COUNT(*) AS count FROM starvideos_orders"
   .. " WHERE state = 'queued' AND queued_at IS NOT NULL"
 
@@ -267,7 +248,8 @@ local function report_on(self, report, count)
   report:print("kills_taken_over", count_taken, "orders")
   report:print("kills_freed", freed, "s")
   report:print("kills_takeover", taken, "s", "<= " .. TAKEOVER)
-  report:print("kills_foreign_writes", show(foreign(self)),
+  report:print("kills_foreign_writes", show(
+    witness.foreign(stage:database())),
     "changes", "<= 0")
   report:print("kills_claims_of_the_dead", show(witness.undead(database)),
     "changes", "<= 0")

@@ -337,6 +337,20 @@ return worlds.behaviour("the queue", function(each)
     end)
   end)
 
+  it("leaves alone what a living worker sends, for however long", function()
+    enqueue "a"
+    register "w"
+    local _, rows = claim("w", 1)
+    assert(orders:submitting(caller "w", rows[1]))
+    world:run "UPDATE starvideos_orders SET lease_began = lease_began - 1000"
+    register "v"
+    assert(heartbeat "v")
+    assert.equal("submitting", state_of "a")
+    age "w"
+    assert(heartbeat "v")
+    assert.equal("unknown", state_of "a")
+  end)
+
   it("gets an order back whose worker ended between two tries", function()
     enqueue "a"
     register "w"

@@ -83,8 +83,11 @@ local LEFT = [[SELECT state, COUNT(*) AS orders, COUNT(claim) AS claimed,
   WHERE state IN ('queued', 'prepared', 'submitting', 'accepted', 'completed')
   AND queued_at IS NOT NULL AND base_url = ? @account@ GROUP BY state]]
 
-local SENDING = "WHERE state IN ('submitting', 'prepared')"
-  .. " AND queued_at IS NOT NULL AND base_url = ? ORDER BY order_id"
+-- What a living worker has is its own until it is buried, even where its order was on the
+-- wire for longer than the order's lease.
+local SENDING = [[WHERE state IN ('submitting', 'prepared')
+  AND queued_at IS NOT NULL AND (claim IS NULL OR claim = ?) AND base_url = ?
+  ORDER BY order_id]]
 
 -- Keep the `endpoint` and `body` that are to be sent for an order.
 function _M.put_body(store, row, wanted)
@@ -316,7 +319,7 @@ end
 
 -- Recover orders that a process was sending when it ended.
 function _M.recover(store, caller, base_url)
-  local rows, err = store:select_where(SENDING, base_url)
+  local rows, err = store:select_where(SENDING, caller.worker or "", base_url)
   for _, row in ipairs(rows or {}) do
     row, err = transitions.recover(store, caller, row)
     if not row then
