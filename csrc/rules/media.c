@@ -168,15 +168,23 @@ static const char *show_bytes(char out[SV_SHOWN], double bytes) {
   return out;
 }
 
+static sv_code code_of(const sv_media_limits *limits, sv_code code) {
+  return limits->is_advice ? SV_ADVISORY : code;
+}
+
+static const char *must(const sv_media_limits *limits) {
+  return limits->is_advice ? "should, as a reference must," : "must";
+}
+
 static void check_size(double bytes, const char *field,
                        const sv_media_limits *limits, sv_report *report) {
   char shown[SV_SHOWN];
   if (limits->max_bytes > 0 &&
       (bytes > limits->max_bytes ||
        (limits->below && bytes == limits->max_bytes))) {
-    sv_report_add(report, SV_MEDIA_TOO_LARGE, field,
+    sv_report_add(report, code_of(limits, SV_MEDIA_TOO_LARGE), field,
                   sv_number(limits->max_bytes), sv_number(bytes),
-                  "must have %s %s; got %.0f bytes",
+                  "%s have %s %s; got %.0f bytes", must(limits),
                   limits->below ? "less than" : "at most",
                   show_bytes(shown, limits->max_bytes), bytes);
   }
@@ -186,16 +194,16 @@ static void check_length(double duration, const char *field,
                          const sv_media_limits *limits, sv_report *report) {
   char limit[SV_SHOWN], shown[SV_SHOWN];
   if (limits->max_duration > 0 && duration > limits->max_duration) {
-    sv_report_add(report, SV_MEDIA_TOO_LONG, field,
+    sv_report_add(report, code_of(limits, SV_MEDIA_TOO_LONG), field,
                   sv_number(limits->max_duration), sv_number(duration),
-                  "must last at most %s seconds; got %s",
+                  "%s last at most %s seconds; got %s", must(limits),
                   sv_show_number(limit, limits->max_duration),
                   sv_show_number(shown, duration));
   }
   if (duration < limits->min_duration) {
-    sv_report_add(report, SV_MEDIA_TOO_SHORT, field,
+    sv_report_add(report, code_of(limits, SV_MEDIA_TOO_SHORT), field,
                   sv_number(limits->min_duration), sv_number(duration),
-                  "must last at least %s seconds; got %s",
+                  "%s last at least %s seconds; got %s", must(limits),
                   sv_show_number(limit, limits->min_duration),
                   sv_show_number(shown, duration));
   }
@@ -210,15 +218,15 @@ static void check_sides(const sv_value *medium, const char *field,
   bool both = !isnan(width) && !isnan(height);
   char min[SV_SHOWN], max[SV_SHOWN];
   if (side < limits->min_pixels) {
-    sv_report_add(report, SV_MEDIA_RESOLUTION, field,
+    sv_report_add(report, code_of(limits, SV_MEDIA_RESOLUTION), field,
                   sv_number(limits->min_pixels), sv_number(side),
-                  "must have at least %s pixels on its shorter side; got %.0f",
-                  sv_show_number(min, limits->min_pixels), side);
+                  "%s have at least %s pixels on its shorter side; got %.0f",
+                  must(limits), sv_show_number(min, limits->min_pixels), side);
   } else if (both && limits->max_pixels > 0 && side > limits->max_pixels) {
-    sv_report_add(report, SV_MEDIA_RESOLUTION, field,
+    sv_report_add(report, code_of(limits, SV_MEDIA_RESOLUTION), field,
                   sv_number(limits->max_pixels), sv_number(side),
-                  "must have at most %s pixels on its shorter side; got %.0f",
-                  sv_show_number(max, limits->max_pixels), side);
+                  "%s have at most %s pixels on its shorter side; got %.0f",
+                  must(limits), sv_show_number(max, limits->max_pixels), side);
   }
 }
 

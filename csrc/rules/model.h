@@ -60,6 +60,7 @@ typedef struct sv_media_limits {
   double min_pixels; /* of the shorter side of one */
   double max_pixels;
   bool sets_output; /* the output takes its duration and ratio from these */
+  bool is_advice;   /* no key of a row: what is past a limit may be taken */
 } sv_media_limits;
 
 typedef struct sv_model {

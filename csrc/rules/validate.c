@@ -374,11 +374,13 @@ static void check_alias(const checked *r, sv_field old, sv_field frame) {
 static void check_frame(const checked *r, sv_field field) {
   sv_field frame = sv_field_renamed(field), other = sv_field_partner(field);
   sv_field filled = filled_by(r, other);
+  /* No document limits frames: those of reference images are a hint. */
+  sv_media_limits limits = r->model->images;
+  limits.is_advice = true;
   if (r->fields[field]->kind == SV_ABSENT) {
     return;
   }
-  sv_medium_check(r->fields[field], sv_field_name(field), &r->model->images,
-                  r->report);
+  sv_medium_check(r->fields[field], sv_field_name(field), &limits, r->report);
   if (field != frame) {
     check_alias(r, field, frame);
   }

@@ -27,8 +27,8 @@ local wire = require "starvideos.order.wire"
 ---@field url string where the provider finds it
 ---@field bytes? integer its length in bytes
 ---@field duration? number seconds that it lasts
----@field width? integer pixels
----@field height? integer pixels
+---@field width? integer pixels; the shorter side is checked
+---@field height? integer pixels; the shorter side is checked
 
 ---An image: its URL, or the URL with facts to check.
 ---@alias starvideos.ReferenceImage string|starvideos.ReferenceFacts

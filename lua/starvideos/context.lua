@@ -44,8 +44,8 @@ local hosts = require "starvideos.host"
 ---@field min_duration? number seconds of each at least
 ---@field max_duration? number seconds of each at most
 ---@field total_duration? number seconds of all
----@field min_pixels? number width and height at least
----@field max_pixels? number width and height at most
+---@field min_pixels? number pixels at least, of the shorter side of each
+---@field max_pixels? number pixels at most, of the shorter side of each
 ---@field sets_output? boolean true: duration and ratio of the order do not count beside it
 
 ---A model and its limits, as its documentation has them. What it does not take has no

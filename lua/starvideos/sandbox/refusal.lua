@@ -186,23 +186,10 @@ local function one_medium(facts, limit)
       and (side < limit.pixels[1] or side > limit.pixels[2])
 end
 
--- A frame has the size limit of a reference image.
-local function media_of(params, field)
-  if field ~= "referenceImages" then
-    return params[field] or {}
-  end
-  local list = {}
-  for _, item in ipairs(params[field] or {}) do
-    list[#list + 1] = item
-  end
-  list[#list + 1] = params.first_image or params.image
-  list[#list + 1] = params.last_image or params.lastFrameImage
-  return list
-end
-
+-- The documents limit references, and say nothing of the size of a frame.
 local function media(params, field, limit)
   local bytes, seconds = 0, 0
-  for _, item in ipairs(media_of(params, field)) do
+  for _, item in ipairs(params[field] or {}) do
     local facts = url.facts(item)
     if one_medium(facts, limit) then
       return ("Unsupported value: %s is too large, too small, too long or "

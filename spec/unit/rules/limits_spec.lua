@@ -126,16 +126,10 @@ local function image_cases(c)
       { referenceImages = media(1, { bytes = 1e12 }) } } }
   end
   local at, limit = c.image_bytes - c.below, c.image_bytes
-  local function frames(bytes)
-    return { last_image = "https://cdn.example/2",
-      first_image = { url = "https://cdn.example/1", bytes = bytes } }
-  end
   return {
     { "size of an image", { referenceImages = media(1, { bytes = at }) },
       { referenceImages = media(1, { bytes = at + 1 }) },
       "referenceImages[1]", "media_too_large", limit },
-    { "size of a frame", frames(at), frames(at + 1),
-      "first_image", "media_too_large", limit },
   }
 end
 
@@ -348,6 +342,28 @@ local function specify_ignored(c, catalog)
   end)
 end
 
+local function specify_frames(c, catalog)
+  local limit = c.image_bytes
+  for i, frame in ipairs(FRAMES) do
+    it(limit and "warns of a large " .. frame or "limits no " .. frame, function()
+      for bytes, warned in pairs { [20 * MB - 1] = false, [21 * MB] = true } do
+        local ok, warnings = catalog:validate(order(c.model, {
+          [frame] = { url = "https://cdn.example/1", bytes = bytes },
+          [FRAMES[3 - i]] = "https://cdn.example/2" }))
+        assert.is_true(ok)
+        if not (limit and warned) then
+          assert.is_nil(warnings)
+        else
+          assert.same({ { field = frame, code = "advisory", limit = limit,
+            actual = bytes, message = ("%s should, as a reference must, have %s"
+            .. " 20 MB (20971520 bytes); got 22020096 bytes"):format(frame,
+            c.below == 1 and "less than" or "at most") } }, warnings)
+        end
+      end
+    end)
+  end
+end
+
 local function specify_advice(c, catalog)
   for _, seconds in ipairs { 4, 9, 10, 11, 14, 15 } do
     local warned = c.advised and seconds ~= 10 and seconds ~= 15
@@ -372,6 +388,7 @@ for _, c in ipairs(columns) do
       specify_fields(c, catalog)
       specify_modes(c, catalog)
       specify_ignored(c, catalog)
+      specify_frames(c, catalog)
       specify_advice(c, catalog)
     end)
   end

@@ -430,6 +430,31 @@ describe("an advisory", function()
   end)
 end)
 
+describe("a frame that no reference image may be", function()
+  it("is sent with a warning, under its old name, too", function()
+    for first, last in pairs { first_image = "last_image",
+      image = "lastFrameImage" } do
+      local warnings = passes { [first] = { url = URL, bytes = 22020096 },
+        [last] = URL }
+      assert.same({ first .. " advisory" }, said(warnings))
+    end
+  end)
+
+  it("is so for every limit of a caller's own row", function()
+    local catalog = core.catalog { models = { { name = "videos", endpoint = "/v1",
+      frames = {}, duration = {}, referenceImages = { max_bytes = 9,
+      min_pixels = 300, min_duration = 2, max_duration = 3 } } } }
+    for fact, value in pairs { bytes = 10, width = 299, duration = 4 } do
+      local warnings = passes({ first_image = { url = URL, [fact] = value },
+        last_image = URL }, catalog)
+      assert.same({ "first_image advisory" }, said(warnings))
+      contains(warnings[1].message, "should, as a reference must,")
+      assert.equal(1, #refused({ referenceImages = { { url = URL,
+        [fact] = value } } }, catalog))
+    end
+  end)
+end)
+
 describe("the clock that goes on while the machine sleeps", function()
   it("is never behind the one that may stand still", function()
     local before = core.boottime()

@@ -139,7 +139,7 @@ local function check_media(takes_it, row)
       local facts = bytes:format(limit)
       local wanted = limit == row.image_bytes
       assert.equal(wanted, takes_it{ referenceImages = urls(1, facts) })
-      assert.equal(wanted, takes_it{ first_image = FRAME .. "?" .. facts,
+      assert.is_true(takes_it{ first_image = FRAME .. "?" .. facts,
         last_image = FRAME })
     end
     assert.is_true(takes_it{ referenceVideos = urls(3, "sandbox_duration=5"

@@ -37,7 +37,8 @@ export function mediaHint(limits) {
     parts.push(range(limits.min_duration, limits.max_duration, 's each'));
   }
   if (limits.min_pixels || limits.max_pixels) {
-    parts.push(range(limits.min_pixels, limits.max_pixels, 'pixels a side'));
+    parts.push('the shorter side of each '
+      + range(limits.min_pixels, limits.max_pixels, 'pixels'));
   }
   if (limits.max_bytes) {
     parts.push(`each ${limits.below ? 'below' : 'at most'} `
