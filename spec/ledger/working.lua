@@ -434,6 +434,74 @@ return worlds.behaviour("workers", function(each)
     assert.same({ 5, 25 }, { crew:in_state "unknown", crew:in_state "queued" })
   end)
 
+  -- Of a provider that takes a second for each answer and gives them all the same.
+  local function start_slow(answer, options)
+    return crew:start(options, function(context)
+      local request = context.runtime.request
+      function context.runtime:request(req)
+        self:sleep(1)
+        return answer(req, request, self)
+      end
+    end)
+  end
+
+  -- Each gets so many orders to lose: five for each worker that are on their way when the
+  -- fifth in a row ends, and those that are sent until then.
+  for name, answer in pairs {
+    ["502"] = { status = 502, headers = {}, body = "<html>Bad Gateway</html>" },
+    garbage = { status = 200, headers = {}, body = "\0\1{" },
+    ["no id"] = { status = 200, headers = {}, body = "{}" },
+    ["401"] = { status = 401, headers = {}, body = "{}" },
+    ["402"] = { status = 402, headers = {}, body = "{}" },
+    ["failed at once"] = { status = 200, headers = {},
+      body = '{"id":"task-@","object":"video","status":"failed","error":"no"}' } } do
+    it("stop in time where every order ends with: " .. name, function()
+      crew:enqueue(60)
+      local sent = 0
+      local function give(req)
+        sent = sent + (req.method == "POST" and 1 or 0)
+        return { status = answer.status, headers = {},
+          body = answer.body:gsub("@", sent) }
+      end
+      local a = start_slow(give)
+      crew:go(4000, a)
+      assert.is_true(sent > 1 and sent <= 10, sent)
+      assert.truthy(crews.err_of(a).kind)
+      crew:go(100, crew:start())
+      assert.is_true(sent <= 10, sent)
+    end)
+
+    it("stop in time, all of them, where every order ends with: " .. name, function()
+      crew:enqueue(60)
+      local sent = 0
+      local function give(req)
+        sent = sent + (req.method == "POST" and 1 or 0)
+        return { status = answer.status, headers = {},
+          body = answer.body:gsub("@", sent) }
+      end
+      crew:go(4000, start_slow(give), start_slow(give), start_slow(give))
+      assert.is_true(sent > 1 and sent <= 20, sent)
+    end)
+  end
+
+  it("send side by side what the provider accepts", function()
+    crew:enqueue(60)
+    local now, most = 0, 0
+    local a = start_slow(function(req, request, runtime)
+      now = now + (req.method == "POST" and 1 or 0)
+      most = math.max(most, now)
+      runtime:sleep(1)
+      now = now - (req.method == "POST" and 1 or 0)
+      return request(runtime, req)
+    end)
+    crew:go(3, a)
+    assert.equal(5, most)
+    crew:go(5, a)
+    assert.is_true(most > 15, most)
+    crew:go(2000, a)
+    assert.equal(60, crews.result_of(a).done)
+  end)
+
   describe("for any account", function()
     local any = { accounts = "any", claims = 2 }
 
@@ -450,6 +518,32 @@ return worlds.behaviour("workers", function(each)
       crew:go(600, a)
       assert.equal(4, crews.result_of(a).done)
       assert.equal(4, world:billed())
+    end)
+
+    it("send the one order of another before the backlog of one", function()
+      crew:enqueue(40)
+      crew.planner = select(2, crew:client { account = "blue" })
+      crew:enqueue(1)
+      crew.planner = select(2, crew:client { account = "red" })
+      crew:enqueue(1)
+      local a = start_slow(function(req, request, runtime)
+        return request(runtime, req)
+      end, { accounts = "any" })
+      crew:go(2, a)
+      assert.equal(5, crew:in_state "accepted")
+      assert.equal(2, crew:count "state = 'accepted' AND account <> ''")
+    end)
+
+    it("take turns though each has a backlog", function()
+      for _, account in ipairs { "a", "b", "c" } do
+        crew.planner = select(2, crew:client { account = account })
+        crew:enqueue(10)
+      end
+      local a = crew:start { accounts = "any", claims = 6 }
+      crew:go(5, a)
+      local rows = world:rows([[SELECT account FROM starvideos_orders
+        WHERE state = 'accepted' GROUP BY account]])
+      assert.same({ 6, 3 }, { crew:in_state "accepted", #rows })
     end)
 
     it("leave those of others alone unless they are told to", function()

@@ -13,13 +13,14 @@
 -- * `why`: why all waits are to end
 -- * `suspect`: the last order that was refused as others may be, its `id` and `err`,
 --   until another is `accepted`
--- * `batch`, `send_at`: how many orders are claimed at once to be sent, and before
---   when none are (the runtime's seconds)
+-- * `sending`, `window`: how many orders are being sent, and may be at a time; `send_at`:
+--   before when none are claimed for that (the runtime's seconds)
 -- * `gave_up`, `gave_up_count`: how often an order failed here, by its id
 
 local errors = require "starvideos.errors"
 local intervals = require "starvideos.wait.interval"
 local listener = require "starvideos.base.listener"
+local queue_stops = require "starvideos.ledger.queue_stops"
 local recorder = require "starvideos.order.recorder"
 local retry = require "starvideos.provider.retry"
 local saving = require "starvideos.fleet.saving"
@@ -39,8 +40,9 @@ _M.policy = {
     -- somebody may have raised it
   unrecorded = 10, -- after which a video is saved whose place could not be
     -- recorded
-  in_a_row = 5, -- orders of unknown outcome after which the queue stops, and
-    -- videos that could not be saved after which the worker ends
+  window = 5, -- orders that are sent side by side before one is accepted, and after one
+    -- whose end may be that of all
+  in_a_row = 5, -- videos that could not be saved after which the worker ends
   later = 60, -- after which an order is claimed again that failed here
   later_longest = 900, -- the same after many failures
 }
@@ -139,7 +141,7 @@ local function hand_back(job, one, seconds)
 end
 
 local function hold_back(job, seconds)
-  job.batch = 1
+  job.window = 1
   job.send_at = math.max(job.send_at, job.context.runtime:now()
     + math.min(math.max(seconds, _M.policy.hold_min), _M.policy.hold_max))
 end
@@ -177,14 +179,22 @@ local function stays(job, one, err)
   return one.stays
 end
 
--- Two such refusals in a row, by whichever workers, stop the queue: one order alone may
--- be to blame itself. Both wait until others had their turn.
+-- An order ended as all others may: the error for which the queue has to stop, if those in
+-- a row are enough, by whichever workers. Where the ledger cannot be asked this one's count.
 local function suspect(job, one, err)
   local id, last = one.order.id, job.suspect
-  job.suspect = { id = id, err = err }
-  local known = one.worker.ledger:suspect(id)
-    or { is_second = last and last.id ~= id }
-  if known.is_second and not job.halted then
+  local is_unknown = err.kind == "outcome_unknown"
+  job.window = math.min(job.window, _M.policy.window)
+  job.unknowns = job.unknowns + (is_unknown and 1 or 0)
+  job.suspect = not is_unknown and { id = id, err = err } or last
+  return one.worker.ledger:suspect(id, is_unknown)
+    or { is_second = last and last.id ~= id, unknowns = job.unknowns }
+end
+
+-- Two such refusals in a row stop the queue: one order alone may be to blame itself. Both
+-- wait until others had their turn.
+local function refused(job, one, err)
+  if suspect(job, one, err).is_second and not job.halted then
     halt(job, err)
   end
   give_up(job, one, err)
@@ -193,9 +203,9 @@ end
 -- The provider has accepted an order.
 local function clear(job)
   local worker = job.heartbeat.worker
-  job.accepted = true
-  if job.suspect or worker.suspects then
-    job.suspect, worker.suspects = nil, nil
+  job.accepted, job.window = true, job.window + 1
+  if job.suspect or job.unknowns > 0 or worker.suspects then
+    job.suspect, job.unknowns, worker.suspects = nil, 0, nil
     worker.ledger:suspect(nil)
   end
 end
@@ -271,26 +281,27 @@ function after_error.io(job, one, err)
 end
 
 function after_error.outcome_unknown(job, one, err)
-  job.unknowns = job.unknowns + 1
-  if job.unknowns < _M.policy.in_a_row then
-    return finish(job, one, "unknown", nil, err)
-  elseif job.options.failures == false then
-    hold_back(job, _M.policy.hold_max)
-  else
-    halt(job, errors.new { kind = "outcome_unknown", message = ("of %d"
-      .. " orders in a row nobody knows whether they were bought; the last one"
-      .. " said: %s"):format(job.unknowns, err.message) })
+  local unknowns = suspect(job, one, err).unknowns
+  if unknowns >= queue_stops.policy.failures then
+    if job.options.failures == false then
+      hold_back(job, _M.policy.hold_max)
+    elseif not job.halted then
+      halt(job, errors.new { kind = "outcome_unknown", message = ("of %d"
+        .. " orders in a row nobody knows whether they were bought; the last one"
+        .. " said: %s"):format(unknowns, err.message) })
+    end
   end
   finish(job, one, "unknown", nil, err)
 end
 
 local function fail(job, one, err)
+  job.window = math.min(job.window, _M.policy.window)
   finish(job, one, "failed", nil, err)
 end
 
 local function take_error(job, one, err)
   if stays(job, one, err) then
-    suspect(job, one, err)
+    refused(job, one, err)
   else
     (after_error[err.kind] or fail)(job, one, err)
   end
@@ -319,7 +330,7 @@ local function send_order(job, one, row)
   if is_lost(job, one) then
     return
   elseif task then
-    job.faults, job.unknowns, job.stuck = 0, 0, nil
+    job.faults, job.stuck = 0, nil
     order.task_id, order.state = task.id, "accepted"
     watch(job, one, task)
     clear(job)
@@ -383,7 +394,7 @@ local function not_made(job, ended)
   elseif err.kind == "task_failed" then
     fail(job, one, err)
   elseif err.kind == "auth" then
-    suspect(job, one, err)
+    refused(job, one, err)
   else
     saving.note_missing(one.worker.context, err)
     give_up(job, one, err)
@@ -427,8 +438,11 @@ local function new_one(job, row)
 end
 
 function _M.send(job, row)
+  job.sending = job.sending + 1
   job.also(function()
     send_order(job, new_one(job, row), row)
+    job.sending = job.sending - 1
+    job.heartbeat:wake "claim"
   end)
 end
 
@@ -474,7 +488,7 @@ function _M.new_job(context, options)
     files = {}, -- what is being made, by the paths of the files themselves
     gave_up = {}, gave_up_count = 0,
     unrecorded = {}, -- tasks that the ledger could not be told of
-    batch = 1, send_at = -math.huge,
+    sending = 0, window = _M.policy.window, send_at = -math.huge,
     faults = 0, unknowns = 0, unsaved = 0, -- in a row
   }
 end

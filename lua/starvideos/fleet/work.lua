@@ -68,19 +68,20 @@ local function claim_open(self)
   return rows and begin_all(self, rows)
 end
 
--- Doubles what it claims whenever it got all that it asked for.
+-- As many orders are on their way to the provider as `window` allows, which grows with each
+-- that it accepts: so where it fails, few are sent before the queue stops. A worker for all
+-- accounts claims for one at a time half of what is free, so that the next finds a place.
 local function claim_queued(self)
-  local free = (self.options.claims or _M.policy.claims) - self.heartbeat.worker.count
-  if self.halted or free <= 0
-    or self.context.runtime:now() < self.send_at then
+  local worker = self.heartbeat.worker
+  local free = math.min((self.options.claims or _M.policy.claims) - worker.count,
+    self.window - self.sending)
+  if self.halted or free <= 0 or self.context.runtime:now() < self.send_at then
     return 0
   end
-  local rows, err = self.heartbeat.worker:claim("queued",
-    math.min(free, self.batch))
+  local rows, err = worker:claim("queued", worker.where.account and free
+    or math.ceil(free / 2), self.last_account)
   self.misplaced = err and err.misplaced and err or nil
-  if rows and #rows == self.batch then
-    self.batch = self.batch * 2
-  end
+  self.last_account = rows and rows[1] and rows[1].account or self.last_account
   return rows and begin_all(self, rows)
 end
 

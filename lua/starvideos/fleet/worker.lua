@@ -170,15 +170,16 @@ local function recover(self)
   return list
 end
 
--- Claim at most `count` orders: `queued`, `open` or `any`, see `starvideos.ledger.queue`.
-function Worker:claim(what, count)
+-- Claim at most `count` orders: `queued` (of the account after that one), `open` or `any`, see
+-- `starvideos.ledger.queue`.
+function Worker:claim(what, count, after)
   local rows, err
   if notice_fork(self) then
     return workers.fenced()
   elseif self.is_uncertain then
     rows, err = recover(self)
   else
-    rows, err = self.ledger:claim { what = what, count = count,
+    rows, err = self.ledger:claim { what = what, count = count, after = after,
       base_url = self.where.base_url, account = self.where.account }
     self.is_uncertain = not rows and not err.fenced and not err.misplaced
   end

@@ -203,9 +203,9 @@ local _M = {
   hold = { run = "queue_stops.hold", finish = true, brief = true, silent = true,
     with = with_here },
   halt = { run = "queue_stops.halt", with = with_here },
-  suspect = { run = "queue_stops.suspect", with = function(ledger, order_id)
+  suspect = { run = "queue_stops.suspect", with = function(ledger, order_id, is_unknown)
     local where = here(ledger)
-    where.order_id = order_id
+    where.order_id, where.is_unknown = order_id, is_unknown
     return where
   end },
   continue = { run = "queue_stops.continue", with = with_here },

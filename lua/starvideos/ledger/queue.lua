@@ -40,37 +40,56 @@ local UNSTAGE = {
 -- A row of `starvideos_limits` that is full holds the orders of its scope back. On
 -- PostgreSQL the lock keeps two workers from waiting for each other; and the array makes it
 -- run the inner query once: a plan for few orders would run it again, and claim them all.
-local CLAIM = [[UPDATE starvideos_orders SET claim = ?, updated_at = ?,
+local CLAIM = [[UPDATE starvideos_orders SET claim = @worker@, updated_at = @time@,
   revision = revision + 1 WHERE order_id @among@(
     SELECT o.order_id FROM starvideos_orders AS o
-    WHERE @which@ AND o.claim IS NULL AND o.base_url = ? @account@
+    WHERE @which@ AND o.base_url = @url@ @whose@
     ORDER BY o.order_id LIMIT @most@ @lock@)@once@
-  AND EXISTS (SELECT 1 FROM starvideos_workers WHERE worker_id = ?)]]
+  AND EXISTS (SELECT 1 FROM starvideos_workers WHERE worker_id = @worker@)]]
 
 -- What is full is asked once, and not of each order.
 local FULL = "l.full_until > @now@ AND l.kind <> 'polls'"
 
 local most = {
   queued = [[(SELECT CASE WHEN EXISTS (SELECT 1 FROM starvideos_limits AS l
-    WHERE l.scope = '' AND @full@ AND l.base_url IN ('', ?))
+    WHERE l.scope = '' AND @full@ AND l.base_url IN ('', @url@))
     THEN 0 ELSE @count@ END)]],
   open = "@count@",
   any = "@count@",
 }
 
-local DUE = ([[AND (o.not_before IS NULL OR o.not_before <= @now@
+local DUE = ([[o.claim IS NULL AND (o.not_before IS NULL OR o.not_before <= @now@
   OR o.not_before > @now@ + %d)]]):format(limit_kinds.policy.longest_wait)
 
 local which = {
-  queued = [[o.state = 'queued' AND o.queued_at IS NOT NULL ]] .. DUE .. [[
-    AND o.account NOT IN (SELECT l.value FROM starvideos_limits AS l
-      WHERE l.scope = 'account' AND @full@ AND l.base_url IN ('', ?))
+  queued = [[o.state = 'queued' AND o.queued_at IS NOT NULL AND ]] .. DUE .. [[
     AND (o.label IS NULL OR o.label NOT IN (SELECT l.value
       FROM starvideos_limits AS l WHERE l.scope = 'label' AND @full@))]],
   open = [[o.state IN ('accepted', 'completed')
-    AND o.queued_at IS NOT NULL ]] .. DUE,
-  any = [[o.state IN ('accepted', 'completed') AND o.closed_at IS NULL]],
+    AND o.queued_at IS NOT NULL AND ]] .. DUE,
+  any = [[o.state IN ('accepted', 'completed') AND o.claim IS NULL
+    AND o.closed_at IS NULL]],
 }
+
+local FULL_ACCOUNTS = [[(SELECT l.value FROM starvideos_limits AS l
+  WHERE l.scope = 'account' AND @full@ AND l.base_url IN ('', @url@))]]
+
+-- The next account that has something in the queue, from one to the next by the index of the
+-- queue, so that a long queue of one account costs the others nothing.
+local NEXT = [[SELECT MIN(q.account) FROM starvideos_orders AS q
+  WHERE q.state = 'queued' AND q.claim IS NULL AND q.queued_at IS NOT NULL
+  AND q.base_url = @url@]]
+local FIRST_DUE = [[(WITH RECURSIVE turns(account) AS (]] .. NEXT .. [[ @beyond@
+    UNION ALL SELECT (]] .. NEXT .. [[ AND q.account > turns.account)
+    FROM turns WHERE turns.account IS NOT NULL)
+  SELECT turns.account FROM turns WHERE turns.account NOT IN @accounts@
+  AND EXISTS (SELECT 1 FROM starvideos_orders AS o WHERE @which@
+    AND o.base_url = @url@ AND o.account = turns.account) LIMIT 1)]]
+
+-- Whose turn it is: of all accounts the next with due orders after the one that was claimed
+-- for last, so that the backlog of one holds up no other.
+local TURN = "AND o.account = COALESCE(" .. FIRST_DUE:gsub("@beyond@",
+  "AND q.account > @after@") .. ", " .. FIRST_DUE:gsub("@beyond@", "") .. ")"
 
 local CLAIMED = "WHERE claim = ? AND updated_at = ? ORDER BY order_id"
 local MINE = "WHERE claim = ? ORDER BY order_id"
@@ -228,30 +247,28 @@ function _M.unstage(store, _, batch)
   end)
 end
 
--- Fills in what differs from one claim to the next. The time is the server's, or the second
--- value.
-local function fill(store, sql, want)
+-- The statement of a claim, and its values in the order in which it names them. The time is
+-- the server's, or the caller's.
+local function statement_of(store, id, now, want)
   local clock = store.database:clock()
-  return (sql:gsub("@(%l+)@", { which = which[want.what],
-    most = most[want.what] }):gsub("@(%l+)@", {
-    full = FULL,
-    account = want.account and "AND o.account = ?" or "",
-    count = ("%d"):format(want.count or 0),
-    lock = clock and "FOR UPDATE SKIP LOCKED" or "",
-    among = clock and "= ANY (ARRAY" or "IN ",
-    once = clock and ")" or "",
-  }):gsub("@now@", clock or "?2"))
-end
-
--- The values of that statement, in its order.
-local function values_of(id, now, want)
-  local values = { id, now }
-  values[3] = want.what == "queued" and want.base_url or nil
-  values[#values + 1] = want.base_url
-  values[#values + 1] = want.account
-  values[#values + 1] = want.what == "queued" and want.base_url or nil
-  values[#values + 1] = id
-  return values
+  local is_queued, values = want.what == "queued", {}
+  local parts = { which = which[want.what], most = most[want.what], full = FULL,
+    accounts = FULL_ACCOUNTS, count = ("%d"):format(want.count or 0), now = clock,
+    lock = clock and "FOR UPDATE SKIP LOCKED" or "", among = clock
+    and "= ANY (ARRAY" or "IN ", once = clock and ")" or "",
+    whose = not want.account and (is_queued and TURN or "") or is_queued
+      and "AND o.account = (SELECT @account@ WHERE @account@ NOT IN @accounts@)"
+      or "AND o.account = @account@" }
+  local given = { worker = id, time = now, now = now, url = want.base_url,
+    account = want.account, after = want.after or "" }
+  local function fill(name)
+    if parts[name] then
+      return (parts[name]:gsub("@(%l+)@", fill))
+    end
+    values[#values + 1] = given[name]
+    return "?"
+  end
+  return CLAIM:gsub("@(%l+)@", fill), values
 end
 
 local function add_bodies(store, rows)
@@ -271,7 +288,8 @@ end
 -- Claim orders for a worker, the oldest first; those to be sent with `endpoint` and `body`.
 -- `want`: `what` is `queued` (to be sent), `open` (of the queue, to be waited for and
 -- saved), `any` (open orders of any origin) or `mine` (what the worker has claimed, in case
--- an answer was lost); `count` at most; `base_url`; `account` (nil: of any).
+-- an answer was lost); `count` at most; `base_url`; `account` (nil: of any; what is queued
+-- then of one account, the next after the account `after`).
 function _M.claim(store, caller, id, want)
   local now = store.rounded(caller.now)
   local rows, err
@@ -285,8 +303,8 @@ function _M.claim(store, caller, id, want)
     if not count then
       return nil, err
     end
-    count, err = store:write(fill(store, CLAIM, want),
-      unpack(values_of(id, now, want)))
+    local sql, values = statement_of(store, id, now, want)
+    count, err = store:write(sql, unpack(values))
     if not count or count == 0 then
       return count and {}, err
     end

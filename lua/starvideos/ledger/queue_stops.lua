@@ -95,13 +95,21 @@ function _M.halt(store, caller, where, reason, kind)
   end)
 end
 
--- Note that `where.order_id` was refused as all may be, or (nil) that an order was
--- accepted. `is_second`: the last one was another order, and none was accepted since.
+-- Note that `where.order_id` ended as all may: it was refused, or (`is_unknown`) nobody knows
+-- whether it was bought; or (no id) that an order was accepted. `is_second`: the last one that
+-- was refused was another order, and none was accepted since; `unknowns`: how many ended
+-- unknown since then.
 function _M.suspect(store, caller, where)
-  return change(store, caller, where, "suspect", function(row, _, is_new)
+  return change(store, caller, where, "suspect", function(row)
     local last = row.reason
-    row.reason, row.is_over = where.order_id, where.order_id == nil
-    return { is_second = not is_new and last ~= where.order_id }
+    row.is_over = where.order_id == nil
+    if where.is_unknown then
+      row.used = (row.used or 0) + 1
+    else
+      row.reason = where.order_id
+    end
+    return { is_second = not where.is_unknown and last ~= nil
+      and last ~= where.order_id, unknowns = row.used or 0 }
   end)
 end
 

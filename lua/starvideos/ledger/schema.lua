@@ -193,6 +193,10 @@ local BESIDE = {
     WHERE closed_at IS NULL]],
   [[CREATE INDEX starvideos_orders_by_state
     ON starvideos_orders (state, order_id) WHERE queued_at IS NOT NULL]],
+  [[CREATE INDEX starvideos_orders_due
+    ON starvideos_orders (base_url, account, order_id, not_before, label, state,
+      queued_at, claim)
+    WHERE state = 'queued' AND claim IS NULL AND queued_at IS NOT NULL]],
   [[CREATE INDEX starvideos_orders_by_claim ON starvideos_orders (claim)
     WHERE claim IS NOT NULL]],
   [[CREATE INDEX starvideos_orders_by_slot ON starvideos_orders (slot)
