@@ -176,7 +176,7 @@ static bool is_ignored(const checked *r, sv_field field) {
   if (setter) {
     sv_report_add(r->report, SV_IGNORED_FIELD, sv_field_name(field), sv_none,
                   sv_none,
-                  "is ignored by %s beside %s, which sets it; leave it out",
+                  "is ignored by %s beside %s, which sets it; it is not sent",
                   r->model_name, setter);
   }
   return setter;

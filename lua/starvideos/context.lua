@@ -46,7 +46,8 @@ local hosts = require "starvideos.host"
 ---@field total_duration? number seconds of all
 ---@field min_pixels? number pixels at least, of the shorter side of each
 ---@field max_pixels? number pixels at most, of the shorter side of each
----@field sets_output? boolean true: duration and ratio of the order do not count beside it
+---true: duration and ratio of the order do not count beside it, and are not sent
+---@field sets_output? boolean
 
 ---A model and its limits, as its documentation has them. What it does not take has no
 ---field.

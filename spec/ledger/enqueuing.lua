@@ -129,6 +129,25 @@ return worlds.behaviour("enqueuing orders", function(each)
       assert.is_nil(world:dump():find("secret", 1, true))
     end)
 
+    it("is compared, recorded and priced by what is ignored and not sent", function()
+      client = world:client { prices = { currency = "USD", models = {
+        starvideos_o3 = { per_second = 0.1 } } } }
+      local function video(seconds)
+        return order("a.mp4", { model = "starvideos_o3", duration = seconds,
+          ratio = "16:9", referenceVideos = { { url = "https://a.test/1.mp4",
+          duration = 7 } } })
+      end
+      local orders = assert(client:enqueue { video(5) })
+      assert.same({ 5, "16:9", 0.7 }, { orders[1].params.duration,
+        orders[1].params.ratio, orders[1].cost })
+      local body = world:rows "SELECT body FROM starvideos_bodies"[1].body
+      assert.truthy(body:find("https://a.test/1.mp4", 1, true))
+      assert.is_nil(body:find "duration" or body:find "ratio")
+      assert.is_true(assert(client:enqueue { video(5) })[1].known)
+      local _, err = refused({ video(6) }, client)
+      assert.truthy(err.message:find("differs in duration", 1, true))
+    end)
+
     it("is the same orders when it comes again, whatever became of them",
       function()
         local list = { order "a.mp4", order "b.mp4", order "c.mp4" }

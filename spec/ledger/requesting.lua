@@ -42,6 +42,17 @@ return worlds.behaviour("the requests of a gateway", function(each)
     return assert(contexts.of(client).ledger:requests(filter))
   end
 
+  it("are sent without what the provider ignores", function()
+    for name, video in pairs { referenceVideos = { "https://a.test/1.mp4" },
+      referenceImages = { "https://a.test/1.png" } } do
+      local row = place(bob, nil, { model = "starvideos_o3", [name] = video }).row
+      local body = world:rows("SELECT body FROM starvideos_bodies"
+        .. " WHERE order_id = ?", row.order_id)[1].body
+      assert.equal(name == "referenceImages", body:find '"duration":5' ~= nil)
+      assert.truthy(row.params:find('"duration":5', 1, true))
+    end
+  end)
+
   describe("an attempt", function()
     it("joins the order that it repeats, once for each number", function()
       local first = place(alice)

@@ -290,10 +290,10 @@ end
 function _M.admit(context, params, options)
   local model = type(params.model) == "string" and params.model or nil
   local row = model and context.catalog:model(model)
-  local _, err = validate.before_sending(context, params, context.validation)
+  local warnings, err = validate.before_sending(context, params, context.validation)
   local request
   if not err then
-    request, err = bodies.build(params, row)
+    request, err = bodies.build(params, row, warnings)
   end
   if err then
     return nil, err

@@ -218,7 +218,7 @@ local function read_params(self, entry, row)
   add_all(entry, self.warnings, warnings)
   local request
   if not err then
-    request, err = bodies.build(entry.params, row)
+    request, err = bodies.build(entry.params, row, warnings)
   end
   if err and not err.violations then
     note(self, entry, nil, "malformed", err.message)

@@ -39,7 +39,7 @@ return function(context, params, options, keeps)
   local row = type(params.model) == "string"
     and context.catalog:model(params.model) or nil
   local request
-  request, err = bodies.build(params, row, options.endpoint)
+  request, err = bodies.build(params, row, warnings, options.endpoint)
   if not request then
     return nil, err
   end

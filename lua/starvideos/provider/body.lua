@@ -80,11 +80,27 @@ function _M.inexact(fields)
   return found
 end
 
+-- What of an order's fields is sent: all but those that the provider ignores, which a
+-- relay in front of it may refuse. `warnings`: of the check; nil: there was none.
+local function sent_of(fields, warnings)
+  local sent = {}
+  for name, value in pairs(fields) do
+    sent[name] = value
+  end
+  for _, warning in ipairs(warnings or {}) do
+    if warning.code == "ignored_field" then
+      sent[warning.field] = nil
+    end
+  end
+  return sent
+end
+
 -- Build the body and find the endpoint of a create. `params`: as given by the caller;
--- left unchanged. `row`: the model's row of the catalog. `endpoint`: path below the
--- base URL, where the caller names one. Returns request: `body` (JSON), its `endpoint`,
--- and the `fields` that the body has, and err of kind validation.
-function _M.build(params, row, endpoint)
+-- left unchanged. `row`: the model's row of the catalog. `warnings`: about them, or nil.
+-- `endpoint`: path below the base URL, where the caller names one. Returns request:
+-- `body` (JSON), its `endpoint`, and the `fields` of the order, of which the body lacks
+-- what is ignored; or err of kind validation.
+function _M.build(params, row, warnings, endpoint)
   local fields = {}
   for name, value in pairs(params) do
     fields[name] = value
@@ -103,7 +119,7 @@ function _M.build(params, row, endpoint)
     return nil, errors.new { kind = "validation", message = inexact[1].message,
       violations = inexact }
   end
-  local ok, body = pcall(json.encode, fields)
+  local ok, body = pcall(json.encode, sent_of(fields, warnings))
   if not ok and tostring(body):find "interrupted!$" then
     error(body, 0) -- Ctrl-C is no fault of the request
   end

@@ -156,6 +156,43 @@ describe("the body of a create", function()
     end)
   end
 
+  describe("beside a reference video that sets the output", function()
+    local params = { model = "starvideos_o3", prompt = "a kite", duration = 5,
+      ratio = "16:9", referenceVideos = { A } }
+    local rest = { model = "starvideos_o3", prompt = "a kite",
+      referenceVideos = { A } }
+
+    it("lacks duration and ratio, and warnings say so", function()
+      for _, mode in ipairs { "strict", "advisory" } do
+        local client, sent = client_answered(http(200, QUEUED))
+        local _, warnings = client:create(params, { validation = mode })
+        assert.same(rest, cjson.decode(sent[1].body))
+        for index, field in ipairs { "duration", "ratio" } do
+          assert.equal(field .. " is ignored by starvideos_o3 beside"
+            .. " referenceVideos, which sets it; it is not sent",
+            warnings[index].message)
+        end
+      end
+    end)
+
+    it("is as it was given where nothing is checked", function()
+      assert.same(params, body_sent(params, { validation = "off" }))
+    end)
+
+    it("has them of a model that does not take them from it", function()
+      local more = { referenceVideos = { A }, ratio = "16:9" }
+      assert.same(with(more), body_sent(with(more)))
+    end)
+
+    it("lacks them of a caller's own model, too", function()
+      local mine = { model = "mine", prompt = "x", ratio = "5:4",
+        referenceImages = { A } }
+      assert.same({ model = "mine", prompt = "x", referenceImages = { A } },
+        body_sent(mine, nil, { models = { { name = "mine", endpoint = "/v1/mine",
+          prompt = {}, ratio = {}, referenceImages = { sets_output = true } } } }))
+    end)
+  end)
+
   it("has the prompt byte for byte", function()
     local prompt = '  「风筝」 over "the sea"\n\tby night 🎬 \\ / é'
     assert.equal(prompt, body_sent(with { prompt = prompt }).prompt)
