@@ -101,7 +101,8 @@ describe("a drawn clip", function()
   local server, directory
 
   setup(function()
-    server = assert(nginx.start{ seconds = 0.2, queued_seconds = 0.1 })
+    server = assert(nginx.start{ seconds = 0.2, queued_seconds = 0.1,
+      drawn = 1000 })
     directory = new_directory()
   end)
 
@@ -167,6 +168,21 @@ describe("a drawn clip", function()
       made(server, "a kite", { duration = 15 })
     end
     assert.is_true(core.now() - began < 1)
+  end)
+
+  it("is for the first tasks of a minute alone", function()
+    local other = assert(nginx.start{ seconds = 0.2, queued_seconds = 0, drawn = 1 })
+    local ids, seconds = {}, {}
+    for index = 1, 3 do
+      ids[index] = made(other, "a kite")
+    end
+    for index, id in ipairs(ids) do
+      seconds[index] = completed(other, id).actualDuration
+    end
+    other:stop()
+    assert.equal(4, seconds[1])
+    -- The next minute may begin between two of them.
+    assert.is_true(seconds[2] == 3 or seconds[3] == 3)
   end)
 
   it("leaves nothing when the server stops in the middle", function()

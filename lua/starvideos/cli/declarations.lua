@@ -321,6 +321,8 @@ local serving = {
   { "--polls-per-second", "as it says; then HTTP 429", "N" },
   { "--price", "of each video", "AMOUNT", default = "0" },
   { "--balance", "what there is to spend; then HTTP 402", "AMOUNT" },
+  { "--drawn", "videos a minute in which ffmpeg draws the prompt; further ones"
+    .. " are one short clip", "N", default = "20" },
   { "--tls", "https, with a certificate made for the occasion" },
   { "--list-scenarios", "print the names of the faults and end" },
   { "--json", "what to use, or the faults, as JSON" },

@@ -6,7 +6,7 @@ local failure = require "starvideos.cli.failure"
 
 -- Options that are passed on as numbers.
 local NUMBERS = { "port", "seconds", "queued_seconds", "open",
-  "creates_per_minute", "polls_per_second", "price", "balance" }
+  "creates_per_minute", "polls_per_second", "price", "balance", "drawn" }
 
 local function scenario_list(as_json)
   local list = require("starvideos.sandbox.scenario").list()

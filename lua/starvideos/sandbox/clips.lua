@@ -123,7 +123,8 @@ local FILTER = "drawtext=textfile=%s.txt:expansion=none:fontcolor=white"
 -- Clips that ffmpeg draws in the background, a few at a time: the prompt on a moving
 -- test picture. The prompt reaches ffmpeg only through a file, so that neither the shell
 -- nor ffmpeg's filter language interprets it. Options: `store`; `directory`, absolute;
--- `fallback`, an MP4 file; `clock`; `run`, which starts a command and does not wait.
+-- `fallback`, an MP4 file; `per_minute`, how many tasks of a minute are drawn, the others
+-- have the fallback; `clock`; `run`, which starts a command and does not wait.
 function _M.drawn(options)
   local drawing = { running = {} }
   for name, value in pairs(options) do
@@ -171,7 +172,19 @@ local function font_size(width, height)
     math.floor(width * 0.9 / (math.min(width, height) / 20 * 0.62))
 end
 
+-- Marks a task that is one too many for its minute.
+local function is_spared(self, task)
+  local minute = math.floor(self.clock() / 60)
+  local key = "drawn in minute "
+  task.spared = self.store:count(key .. minute) > self.per_minute or nil
+  self.store:set(key .. minute - 1, nil)
+  return task.spared
+end
+
 function Drawing:order(task)
+  if is_spared(self, task) then
+    return
+  end
   local width, height = _M.size(task.ratio)
   local size, columns = font_size(width, height)
   local file = assert(io.open(self:path(task.id, "txt"), "wb"))
@@ -182,6 +195,9 @@ function Drawing:order(task)
 end
 
 function Drawing:find(task)
+  if task.spared then
+    return self.fallback
+  end
   local path = self:path(task.id, "mp4")
   local file = io.open(path, "rb")
   return file and file:close() and path

@@ -122,7 +122,7 @@ describe("drawings", function()
     directory = files.folder()
     commands, now = {}, 0
     queue = clips.drawn{ store = store.new(), directory = directory,
-      fallback = "/the/bundled.mp4", clock = function() return now end,
+      fallback = "/the/bundled.mp4", per_minute = 100, clock = function() return now end,
       run = function(command) commands[#commands + 1] = command end }
   end)
 
@@ -151,6 +151,29 @@ describe("drawings", function()
     queue:step()
     assert.equal(3, #commands)
     assert.truthy(commands[3]:find("t3", 1, true))
+  end)
+
+  it("are of the first tasks of a minute alone", function()
+    queue.per_minute = 2
+    local function tasks_of_a_minute()
+      local found = {}
+      for index = 1, 4 do
+        local task = { id = now .. "t" .. index, ratio = "16:9", seconds = 5,
+          params = { prompt = "a kite" } }
+        queue:order(task)
+        found[index] = queue:find(task) or "drawn"
+      end
+      return found
+    end
+    local expected = { "drawn", "drawn", "/the/bundled.mp4", "/the/bundled.mp4" }
+    assert.same(expected, tasks_of_a_minute())
+    now = 60
+    assert.same(expected, tasks_of_a_minute())
+    for _ = 1, 4 do
+      queue:step()
+      now = now + 121
+    end
+    assert.equal(4, #commands)
   end)
 
   it("are given up when they take too long", function()

@@ -14,6 +14,9 @@ local _M = {}
 
 local TEMPLATE = file.beside "sandbox.conf"
 
+-- Videos drawn in a minute: one of 5 seconds takes about one of a processor.
+local DRAWN = 20
+
 -- More than the descriptors that a worker can have open; see `worker`.
 local CONNECTIONS = 4096
 
@@ -143,8 +146,10 @@ local function write_settings(server, options, modules)
   for _, name in ipairs(PROVIDER_OPTIONS) do
     provider[name] = options[name]
   end
+  local drawn = options.drawn == nil and DRAWN or options.drawn
   local settings = { provider = provider, temporary = server.temporary,
-    drawn = options.drawn ~= false and shell.run "command -v ffmpeg >/dev/null",
+    drawn = drawn and drawn > 0 and shell.run "command -v ffmpeg >/dev/null"
+      and drawn,
     clip = options.clip and "clip.mp4",
     parent = options.parent, connections = CONNECTIONS }
   local text = configuration{ port = server.port,
@@ -189,7 +194,9 @@ end
 ---@field media_port? integer of the media; default a free one
 ---@field workers? integer default 2
 ---@field memory? string for tasks, in nginx's notation; default "64m"
----@field drawn? boolean false: always the bundled clip; default: ffmpeg draws if installed
+---of so many tasks a minute ffmpeg, if installed, draws the prompt; the others, and all with
+---0 or false, have the bundled clip; default 20
+---@field drawn? number|false
 ---process id: the server ends within a second or two of that process; default the calling
 ---one; false: it stays until stopped
 ---@field parent? integer|false

@@ -52,7 +52,7 @@ local function new_clips(prefix, store)
     return clips.same(fallback)
   end
   return clips.drawn{ store = store, directory = prefix .. "media",
-    fallback = fallback, clock = ngx.now, run = start }
+    fallback = fallback, per_minute = settings.drawn, clock = ngx.now, run = start }
 end
 
 -- Read the settings and make the provider, before nginx forks the workers.
