@@ -114,6 +114,7 @@ _M.list = {
     { "state", "string", "", "`reached` or `lifted`" },
     order, key, account, label,
     { "retry_at", "number", UNIX, "when it lifts, where that is known" },
+    { "reason", "string", "", "why it holds orders back, and what frees it" },
   } },
   { "rate", "requests are sent slower after a 429, or faster again", {
     { "what", "string", "", "`polls` or `creates`" },

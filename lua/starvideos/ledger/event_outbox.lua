@@ -31,20 +31,22 @@ function Hearing:take(answer, teller)
   end
 end
 
-local function add_limit(self, state, limit, row, at, retry_at)
+local function add_limit(self, state, limit, row, at, problem)
   add(self, self.listener, { name = "limit", limit = limit, state = state,
     order = row.order_id, key = row.order_key, label = row.label,
-    account = row.account ~= "" and row.account or nil, retry_at = retry_at,
-    at = at })
+    account = row.account ~= "" and row.account or nil, at = at,
+    retry_at = problem and problem.retry_at, reason = problem and problem.why })
 end
 
--- A limit keeps an order back. That is told of the first such order, until one passes.
--- `problem`: the error, of kind limited.
+-- A limit keeps an order back. That is told of the first such order, until one passes, and
+-- again where more orders of unknown outcome keep it full. `problem`: the error, of kind
+-- limited.
 function Hearing:limited(row, problem, at)
   local limit = problem.limit
-  if not self.reached[limit] then
-    self.reached[limit] = row
-    add_limit(self, "reached", limit, row, at, problem.retry_at)
+  local before, unknown = self.reached[limit], problem.unknown or 0
+  if not before or unknown > before.unknown then
+    self.reached[limit] = { account = row.account, label = row.label, unknown = unknown }
+    add_limit(self, "reached", limit, row, at, problem)
   end
 end
 

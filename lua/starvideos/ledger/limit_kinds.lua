@@ -76,10 +76,10 @@ function _M.complete(at)
   end
 end
 
--- What of a limit is used; a spend of a past day is not.
+-- What of a limit is used; a spend of another day is not.
 function _M.used(limit, at)
-  local is_past = limit.kind == "spend/day" and limit.began < at.day
-  return is_past and 0 or limit.used
+  local is_other = limit.kind == "spend/day" and limit.began ~= at.day
+  return is_other and 0 or limit.used
 end
 
 -- Of each kind: `fits`, `take`, `counts` (whether it counts orders) and `marks`
@@ -225,10 +225,9 @@ function _M.give(limit, order, at, more)
     limit.used = math.max(0, limit.used + more.slots)
   elseif kind:find "^spend/" and more.spend ~= 0
     and limit.currency == order.currency and (kind == "spend/total"
-      or limit.began <= more.day or more.spend > 0) then
+      or at.day == more.day) then
     limit.used = math.max(0, _M.used(limit, at) + more.spend)
-    limit.began = kind == "spend/day" and math.max(limit.began, at.day)
-      or limit.began
+    limit.began = kind == "spend/day" and at.day or limit.began
   else
     return false
   end

@@ -35,9 +35,10 @@ local REMOVE = "DELETE FROM starvideos_limits WHERE name = ?"
 local APPLYING = [[WHERE (scope = '' OR scope = 'account' AND value = ?
   OR scope = 'label' AND value = ?) AND base_url IN ('', ?) ORDER BY name]]
 
--- The last day in which any limit has counted a spend.
-local TIMES = [[SELECT MAX(began) AS began%s FROM starvideos_limits
-  WHERE kind = 'spend/day']]
+-- The last day in which any limit has counted a spend, up to tomorrow: one that is further
+-- was written by a clock that was ahead, and is no day yet.
+local TIMES = ([[SELECT MAX(began) AS began%%s FROM starvideos_limits
+  WHERE kind = 'spend/day' AND began <= %%s + %d]]):format(limit_kinds.policy.day)
 
 -- Read limits by a condition (SQL from `WHERE` on) and its values.
 function _M.read(store, condition, ...)
@@ -64,8 +65,12 @@ end
 -- goes back even if a clock does.
 function _M.times(store, caller)
   local clock = store.database:clock()
-  local rows, err = store:read(TIMES:format(clock and ", " .. clock .. " AS now"
-    or ""))
+  local rows, err
+  if clock then
+    rows, err = store:read(TIMES:format(", " .. clock .. " AS now", clock))
+  else
+    rows, err = store:read(TIMES:format("", "?"), store.rounded(caller.now))
+  end
   if not rows then
     return nil, err
   end

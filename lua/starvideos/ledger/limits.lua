@@ -32,7 +32,8 @@ local effects = {
     refused = "settle", failed = "settle", cancelled = "settle" },
   accepted = { completed = "settle", downloaded = "settle",
     abandoned = "pause", failed = "settle", cancelled = "settle" },
-  unknown = { accepted = "settle", completed = "settle",
+  -- Who dismisses one of unknown outcome has looked: it is no open task any more.
+  unknown = { accepted = "settle", completed = "settle", abandoned = "settle",
     downloaded = "settle", failed = "settle", cancelled = "settle" },
   completed = { failed = "settle", cancelled = "settle" },
 }
@@ -58,7 +59,7 @@ local HOLD_SLOTS = ([[UPDATE starvideos_orders SET slot = CASE
 local COUNTED = {
   open = "SELECT COUNT(*) AS used FROM starvideos_orders WHERE slot IS NOT NULL",
   spend = [[SELECT SUM(cost) AS used FROM starvideos_orders
-    WHERE spent_in IS NOT NULL AND spent_in >= ? AND currency = ?]],
+    WHERE spent_in >= ? AND spent_in <= ? AND currency = ?]],
 }
 
 local OVERDUE = " starvideos_orders%s WHERE slot IS NOT NULL AND slot <= ?"
@@ -67,6 +68,11 @@ local FREE = "UPDATE" .. OVERDUE:format " SET slot = NULL"
 
 local CHEAPER = [[SELECT order_id FROM starvideos_orders WHERE state = 'queued'
   AND claim IS NULL AND currency = ? AND cost <= ?]]
+
+-- Orders that hold a slot though nobody knows what became of them; so many are counted.
+local UNKNOWN = [[SELECT order_id, order_key FROM starvideos_orders
+  WHERE slot IS NOT NULL AND state = 'unknown']]
+local MOST_UNKNOWN = 1000
 
 -- What an order has; a limit that was set after its row was read has counted it.
 local TRUTH = [[SELECT slot, spent_in FROM starvideos_orders
@@ -81,28 +87,30 @@ local function of_limit(limit, sql, ...)
   return sql, values
 end
 
-local function count_one(store, limit, now)
+local function count_one(store, limit, at)
   local sql, values
   if limit.kind == "open" then
     sql, values = of_limit(limit, COUNTED.open)
   else
-    sql, values = of_limit(limit, COUNTED.spend,
-      limit.kind == "spend/day" and limit.began or 0, limit.currency or "")
+    local is_day = limit.kind == "spend/day"
+    limit.began = is_day and at.day or limit.began
+    sql, values = of_limit(limit, COUNTED.spend, is_day and at.day or 0,
+      is_day and at.day or FOREVER, limit.currency or "")
   end
   local rows, err = store:read(sql, unpack(values))
   if not rows then
     return nil, err
   end
   limit.used, limit.full_until = tonumber(rows[1].used) or 0, nil
-  return limit_rows.save(store, limit, now)
+  return limit_rows.save(store, limit, at.now)
 end
 
-local function count_all(store, condition, now)
+local function count_all(store, condition, at)
   local limits, err = limit_rows.read(store, condition .. " ORDER BY name")
   local ok = limits
   for _, limit in ipairs(limits or {}) do
     if ok then
-      ok, err = count_one(store, limit, now)
+      ok, err = count_one(store, limit, at)
     end
   end
   return ok and true, err
@@ -116,23 +124,22 @@ function _M.recount(store, caller)
     ok, err = store:write(HOLD_SLOTS, at.now)
   end
   if ok then
-    ok, err = count_all(store, "WHERE kind IN ('open', 'spend/day', 'spend/total')",
-      at.now)
+    ok, err = count_all(store, "WHERE kind IN ('open', 'spend/day', 'spend/total')", at)
   end
   return ok, err
 end
 
 -- Frees the slots of orders whose outcome has been unknown for too long; false if there
 -- are none.
-local function free_overdue(store, now)
-  local rows, err = store:read(ANY_OVERDUE, now)
+local function free_overdue(store, at)
+  local rows, err = store:read(ANY_OVERDUE, at.now)
   if not rows or not rows[1] then
     return rows and false, err
   end
   local ok
-  ok, err = store:write(FREE, now)
+  ok, err = store:write(FREE, at.now)
   if ok then
-    ok, err = count_all(store, "WHERE kind = 'open'", now)
+    ok, err = count_all(store, "WHERE kind = 'open'", at)
   end
   return ok, err
 end
@@ -207,6 +214,27 @@ local function mark(store, reason, at)
   return ok and false, err
 end
 
+-- Names the orders of unknown outcome that keep a limit of open tasks full: a person can
+-- settle them, and no other event does.
+local function name_unknown(store, reason)
+  local sql, values = of_limit(reason.limit, UNKNOWN)
+  local rows, err = store:read(("%s ORDER BY order_id LIMIT %d"):format(sql,
+    MOST_UNKNOWN), unpack(values))
+  if not rows or not rows[1] then
+    return rows and true, err
+  end
+  local names = {}
+  for index = 1, math.min(3, #rows) do
+    names[index] = rows[index].order_key or rows[index].order_id
+  end
+  reason.unknown = #rows
+  reason.why = ("%s; nobody knows what became of %d of them (%s%s), each of which counts"
+    .. " for %d minutes: look with the provider, then adopt or dismiss it (starvideos"
+    .. " adopt, starvideos dismiss)"):format(reason.why, #rows,
+    table.concat(names, ", "), #rows > 3 and ", ..." or "", policy.slot / 60)
+  return true
+end
+
 local function refusal_of(worst, now)
   local limit = worst.limit
   local name = limit.base_url == "" and limit.name or limit.kind
@@ -220,6 +248,8 @@ local function refusal_of(worst, now)
     retry_after = retry_at and math.max(0, retry_at - now),
     retryable = not worst.is_final,
     never = worst.never,
+    why = worst.why,
+    unknown = worst.unknown or 0,
     others = worst.others,
     sent = false,
   }
@@ -236,7 +266,7 @@ local function look(store, caller, row)
     return at
   end
   local freed
-  freed, err = free_overdue(store, at.now)
+  freed, err = free_overdue(store, at)
   if freed then
     at.limits, err = limit_rows.applying(store, row)
   end
@@ -256,6 +286,13 @@ local function refuse(store, caller, list, worst, at)
       return nil, err
     end
     reason.others = others
+  end
+  local ok, err = true, nil
+  if worst.limit.kind == "open" then
+    ok, err = name_unknown(store, worst)
+  end
+  if not ok then
+    return nil, err
   end
   return { refusal = refusal_of(worst, at.now) }
 end

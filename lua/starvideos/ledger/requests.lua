@@ -48,7 +48,8 @@ local RECENT = [[SELECT COUNT(*) AS orders, MIN(created_at) AS first
 -- What is spent of each limit of spend, and what orders that are not sent yet
 -- will cost, which have no part in that.
 local SPEND = [[SELECT l.name, l.kind, l.scope, l.cap, l.currency,
-  CASE WHEN l.kind = 'spend/day' AND l.began < ? THEN 0 ELSE l.used END AS used,
+  CASE WHEN l.kind = 'spend/day' AND l.began NOT BETWEEN ? AND ? THEN 0
+    ELSE l.used END AS used,
   (SELECT SUM(o.cost) FROM starvideos_orders AS o
     WHERE o.queued_at IS NOT NULL AND o.state IN ('queued', 'prepared')
     AND o.currency = l.currency
@@ -73,7 +74,7 @@ end
 -- The limits of spend that hold for an account; `used` with what is to be sent.
 local function spend_limits(store, caller, account)
   local day = math.floor(caller.now / DAY) * DAY
-  local rows, err = store:read(SPEND, day, account)
+  local rows, err = store:read(SPEND, day, day + DAY, account)
   for _, row in ipairs(rows or {}) do
     row.cap = number(row.cap)
     row.used = number(row.used) + number(row.waiting)

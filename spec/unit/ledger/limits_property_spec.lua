@@ -104,7 +104,8 @@ function Model:move(order, state, now)
   local has_slot = order.slot_until or self:has_open(order)
     and (state == "submitting" or state == "accepted" and from ~= "submitting")
   if state == "abandoned" then
-    return -- its task may go on
+    order.slot_until = from ~= "unknown" and order.slot_until or nil
+    return
   elseif not holding[state] or not has_slot then
     order.slot_until = nil
   else
