@@ -92,6 +92,14 @@ const char *sv_edition_name(sv_edition edition) {
   return edition_names[edition];
 }
 
+const char *sv_edition_of(const sv_model *model) {
+  int edition = 0;
+  while (!(model->editions & SV_BIT(edition))) {
+    edition++;
+  }
+  return sv_edition_name((sv_edition)edition);
+}
+
 sv_edition sv_edition_find(const sv_value *name) {
   unsigned edition = 0;
   while (edition < SV_EDITION_COUNT &&
@@ -265,9 +273,13 @@ bool sv_catalog_open(sv_catalog *catalog, sv_edition edition) {
   catalog->edition = any ? NULL : sv_edition_name(edition);
   for (size_t i = 0; i < COUNT(rows); i++) {
     sv_value name = sv_text(rows[i].name);
-    if ((any || rows[i].editions & SV_BIT(edition)) &&
-        !sv_catalog_find(catalog, &name) &&
-        !sv_catalog_add(catalog, &rows[i])) {
+    size_t at = find(catalog, &name);
+    if (!any && !(rows[i].editions & SV_BIT(edition))) {
+      continue;
+    }
+    if (at < catalog->count) {
+      catalog->models[at]->other = &rows[i];
+    } else if (!sv_catalog_add(catalog, &rows[i])) {
       return false;
     }
   }

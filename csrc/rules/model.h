@@ -72,6 +72,9 @@ typedef struct sv_model {
 #define SV_REFERENCE SV_SCALAR
 #include "rules/products.inc"
   sv_frame_limits frames;
+  /* What another edition says of the same model, where the catalog has the
+  ** newest text of each; else NULL. No key of a row. */
+  const struct sv_model *other;
 } sv_model;
 
 /* The limits of a scalar field, or of references, of its kind's type. */
@@ -106,6 +109,9 @@ extern const sv_row_group sv_row_groups[];
 extern const size_t sv_row_group_count;
 
 const char *sv_edition_name(sv_edition edition);
+
+/* The name of the first edition that lists a built-in row. */
+const char *sv_edition_of(const sv_model *model);
 
 /* SV_EDITION_COUNT where there is none of that name. */
 sv_edition sv_edition_find(const sv_value *name);

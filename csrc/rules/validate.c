@@ -73,27 +73,18 @@ static const char *nearest_model(const sv_catalog *catalog,
   return guess.best;
 }
 
-static const char *home_edition(const sv_value *name) {
-  const sv_model *model = sv_built_in(name);
-  int edition = 0;
-  while (model && !(model->editions & SV_BIT(edition))) {
-    edition++;
-  }
-  return model ? sv_edition_name((sv_edition)edition) : NULL;
-}
-
 static void report_unknown_model(const checked *r, const sv_value *name) {
   const char *nearest = nearest_model(r->catalog, name);
-  const char *edition = home_edition(name);
+  const sv_model *elsewhere = sv_built_in(name);
   char list[LIST_SIZE], shown[SV_SHOWN];
   sv_value limit, actual;
   list_models(r->catalog, list);
   limit = sv_text(list);
   actual = sv_text(sv_show(shown, name->as.text.at, name->as.text.length));
-  if (edition) {
+  if (elsewhere) {
     sv_report_add(r->report, SV_UNKNOWN_MODEL, "model", limit, actual,
                   "%s is in the edition %s, not in %s; use one of %s", shown,
-                  edition, r->catalog->edition, list);
+                  sv_edition_of(elsewhere), r->catalog->edition, list);
   } else if (nearest) {
     sv_report_add(r->report, SV_UNKNOWN_MODEL, "model", limit, actual,
                   "\"%s\" is not known; did you mean %s?", shown, nearest);
@@ -399,11 +390,27 @@ static void check_old_frame(const checked *r, sv_field field) {
 
 /* --- references --------------------------------------------------------- */
 
+/* No document forbids it; programs in use report it. */
+static void check_alone(const checked *r) {
+  if (r->model_name && has_references(r, SV_AUDIOS) &&
+      !has_references(r, SV_IMAGES) && !has_references(r, SV_VIDEOS) &&
+      filled_by(r, SV_FIRST_IMAGE) == SV_FIELD_COUNT &&
+      filled_by(r, SV_LAST_IMAGE) == SV_FIELD_COUNT) {
+    sv_report_add(r->report, SV_ADVISORY, sv_field_name(SV_AUDIOS), sv_none,
+                  sv_none,
+                  "may be refused: some programs report that a sound alone "
+                  "is; give a reference image or video beside it");
+  }
+}
+
 static void check_media(const checked *r, sv_field field) {
   if (r->fields[field]->kind != SV_ABSENT) {
     sv_media_check(r->fields[field], sv_field_name(field),
                    sv_limits(r->model, field),
                    has_references(r, SV_VIDEOS), r->report);
+  }
+  if (field == SV_AUDIOS) {
+    check_alone(r);
   }
 }
 
@@ -448,6 +455,38 @@ static void check_fields(const checked *r) {
       report_not_supported(r, field);
     }
   }
+}
+
+static bool is_refused(const sv_report *report, const char *field) {
+  for (size_t i = 0; i < report->kept; i++) {
+    if (report->issues[i].code < SV_FIRST_WARNING &&
+        strcmp(report->issues[i].field, field) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* Where editions disagree the newest text decides, and what another refuses
+** is a warning. */
+static void check_other_edition(const checked *r) {
+  sv_report found = {0};
+  checked other = *r;
+  other.model = r->model->other;
+  other.report = &found;
+  check_fields(&other);
+  for (size_t i = 0; i < found.kept; i++) {
+    const sv_issue *issue = &found.issues[i];
+    if (issue->code < SV_FIRST_WARNING &&
+        !is_refused(r->report, issue->field)) {
+      sv_report_add(r->report, SV_ADVISORY, issue->field, issue->limit,
+                    issue->actual, "may be refused: in the edition %s it %s",
+                    sv_edition_of(other.model),
+                    issue->message + strlen(issue->field) + 1);
+    }
+  }
+  r->report->out_of_memory |= found.out_of_memory;
+  sv_report_close(&found);
 }
 
 static void report_unknown(const checked *r, const sv_value *key) {
@@ -501,6 +540,9 @@ void sv_validate(const sv_catalog *catalog, sv_params *params,
     r.model = &any_model;
   }
   check_fields(&r);
+  if (r.model->other) {
+    check_other_edition(&r);
+  }
   if (r.unknown > 0) {
     check_unknown(&r, params);
   }

@@ -394,6 +394,92 @@ for _, c in ipairs(columns) do
   end
 end
 
+-- What the newer text of `videos` takes, and the older one refuses: the changes to a
+-- plain order, the field, and how the warning goes on behind "in the edition xingchao it".
+local DISAGREEMENTS = {
+  { { prompt = ("x"):rep(1501) }, "prompt",
+    "may have at most 1500 characters; got 1501" },
+  { { ratio = "21:9" }, "ratio", 'must be one of 16:9, 9:16, 1:1; got "21:9"' },
+  { { ratio = "4:3" }, "ratio", 'must be one of 16:9, 9:16, 1:1; got "4:3"' },
+  { { ratio = "3:4" }, "ratio", 'must be one of 16:9, 9:16, 1:1; got "3:4"' },
+  { { referenceImages = media(5) }, "referenceImages",
+    "may have at most 4 entries; got 5" },
+  { { referenceImages = media(9) }, "referenceImages",
+    "may have at most 4 entries; got 9" },
+  { { referenceImages = media(1, { bytes = 20 * MB }) }, "referenceImages[1]",
+    "must have less than 20 MB (20971520 bytes); got 20971520 bytes" },
+  { { referenceAudios = media(1), referenceImages = media(1) }, "referenceAudios",
+    "is not a field of videos; leave it out" },
+}
+
+describe("where two editions disagree", function()
+  for index, case in ipairs(DISAGREEMENTS) do
+    it(("the default takes what one does, and warns: %s, %d"):format(case[2], index),
+      function()
+        local params = order("videos", case[1])
+        local ok, warnings = catalog_of "default":validate(params)
+        assert.is_true(ok)
+        assert.same({ case[2], "advisory",
+          case[2] .. " may be refused: in the edition xingchao it " .. case[3] },
+          { warnings[1].field, warnings[1].code, warnings[1].message })
+        assert.is_nil(warnings[2])
+        assert.same({ true }, { catalog_of "mingyan":validate(params) })
+        assert.is_false((catalog_of "xingchao":validate(params)))
+      end)
+  end
+
+  it("a warning has the other edition's limit, and what was given", function()
+    local _, warnings = catalog_of "default":validate(order("videos",
+      { prompt = ("x"):rep(1501), referenceImages = media(5) }))
+    assert.same({ 1500, 1501, 4, 5 }, { warnings[1].limit, warnings[1].actual,
+      warnings[2].limit, warnings[2].actual })
+  end)
+
+  it("there is no warning of what both take, nor of what is refused anyway", function()
+    for _, changes in ipairs { { prompt = ("x"):rep(1500), ratio = "9:16" },
+      { referenceImages = media(4, { bytes = 20 * MB - 1 }) } } do
+      assert.same({ true },
+        { catalog_of "default":validate(order("videos", changes)) })
+    end
+    for _, changes in ipairs { { ratio = "5:4" }, { duration = 16 }, { prompt = "" },
+      { referenceImages = media(10) } } do
+      local _, violations, warnings = catalog_of "default":validate(
+        order("videos", changes))
+      assert.same({ 1, nil }, { #violations, warnings })
+    end
+  end)
+
+  it("a caller's own row is all that counts", function()
+    local row = core.catalog { edition = "mingyan" }:model "videos"
+    local catalog = core.catalog { models = { row } }
+    assert.same({ true }, { catalog:validate(order("videos", { ratio = "4:3" })) })
+  end)
+end)
+
+describe("a reference sound alone", function()
+  local said = "referenceAudios may be refused: some programs report that a sound"
+    .. " alone is; give a reference image or video beside it"
+
+  for _, c in ipairs(columns) do
+    if c.audios > 0 then
+      it("gives a warning, for " .. c.model, function()
+        local catalog = catalog_of "mingyan"
+        local ok, warnings = catalog:validate(order(c.model,
+          { referenceAudios = media(1) }))
+        assert.is_true(ok)
+        assert.same({ said, "advisory", nil },
+          { warnings[1].message, warnings[1].code, warnings[2] })
+        for _, beside in ipairs { "referenceImages", "referenceVideos" } do
+          assert.same({ true }, { catalog:validate(order(c.model,
+            { referenceAudios = media(1), [beside] = media(1) })) })
+        end
+        assert.same({ true }, { catalog:validate(order(c.model,
+          { referenceAudios = {} })) })
+      end)
+    end
+  end
+end)
+
 describe("the edition", function()
   local names = {
     default = { "starvideos_o3", "videos", "videos_fast", "videos_stable",
