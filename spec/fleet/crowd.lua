@@ -1,5 +1,6 @@
 -- Several workers on PostgreSQL share a queue: each order is bought once, hardly
--- a task is polled by two, and the limits of the ledger hold for all together.
+-- a task is polled by two, the limits of the ledger hold for all together, and none goes
+-- on for long after the last order.
 
 local core = require "starvideos.core"
 local stages = require "spec.fleet.stage"
@@ -26,11 +27,22 @@ local function order_of(number)
     prompt = key .. " a kite" }
 end
 
--- The most polls a second in any window, looking on until all workers have ended.
-local function look_on(stage, children, seconds)
-  local samples, most = {}, 0
+local SAVED = "SELECT COUNT(*) AS saved FROM starvideos_orders WHERE state = 'downloaded'"
+
+-- Notes when the first 95 % were saved, and when all.
+local function note_saved(stage, seen, orders)
+  local saved = tonumber(stage:database():rows(SAVED)[1].saved)
+  seen.most_saved = seen.most_saved or saved >= 0.95 * orders and core.now()
+  seen.saved = seen.saved or saved == orders and core.now()
+end
+
+-- The most polls a second in any window, looking on until all workers have ended; and what
+-- `note_saved` saw.
+local function look_on(stage, children, seconds, orders)
+  local samples, most, seen = {}, 0, {}
   local give_up = core.now() + seconds
   repeat
+    note_saved(stage, seen, orders)
     local at, polls = core.now(), stage:record().polls
     samples[#samples + 1] = { at = at, polls = polls }
     while at - samples[1].at > WINDOW * 1.1 do
@@ -49,13 +61,14 @@ local function look_on(stage, children, seconds)
       return true
     end)
   until is_over or core.now() > give_up
-  return most
+  seen.ended = core.now()
+  note_saved(stage, seen, orders)
+  return most, seen
 end
 
 local function work(stage, orders)
   local settings = stage:write_settings {
     client = stage:client_options(),
-    policies = { ["starvideos.fleet.work"] = { look = 0.5 } },
     work = { directory = stage.folder .. "/videos", interval = INTERVAL,
       max_interval = 2 * INTERVAL },
   }
@@ -64,8 +77,8 @@ local function work(stage, orders)
     children[index] = stage:start_worker(settings)
   end
   local seconds = LEAST_SECONDS + orders * SECONDS_EACH
-  local most = look_on(stage, children, seconds)
-  return stage:join(children, 0), most
+  local most, seen = look_on(stage, children, seconds, orders)
+  return stage:join(children, 0), most, seen
 end
 
 local function report_on(stage, report, orders, most)
@@ -95,8 +108,12 @@ function _M.run(report, sizes)
     client:close()
     stage:enqueue(orders, order_of)
     local began = core.now()
-    local bad, most = work(stage, orders)
-    report:print("crowd_seconds", core.now() - began, "s")
+    local bad, most, seen = work(stage, orders)
+    report:print("crowd_seconds", seen.ended - began, "s")
+    report:print("crowd_end_of_first_95_percent", (seen.ended - began)
+      / ((seen.most_saved or seen.ended) - began), "times", "<= 1.3")
+    report:print("crowd_end_after_last_save", seen.ended
+      - (seen.saved or -math.huge), "s", "<= 2")
     report:print("crowd_workers_failed", bad, "workers", "<= 0")
     report_on(stage, report, orders, most)
   end)

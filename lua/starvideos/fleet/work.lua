@@ -18,6 +18,9 @@ _M.policy = {
   look = 5, -- between looks at the queue where there is nothing to do
   look_longest = 30, -- the same where many workers look
   look_share = 0.1, -- of a worker in that
+  last_look = 0.75, -- between looks whether all has ended, at least
+  last_look_worker = 0.01, -- the same for each worker,
+  last_look_order = 0.001, -- and for each order that is left
 }
 
 -- The worker was taken for dead: its orders are another's now.
@@ -110,7 +113,15 @@ local function is_done(self, left)
   return why ~= nil, why
 end
 
--- Whether this run ends; sets its `failure`.
+-- Seconds until the next look whether others have ended what is left, which only counts that:
+-- the more there is, and the more workers look, the less often each does.
+local function until_last_look(self, left)
+  local limits = _M.policy
+  return math.max(limits.last_look, limits.last_look_worker
+    * self.heartbeat.worker.workers, limits.last_look_order * sum_of(left))
+end
+
+-- Whether this run ends; sets its `failure`, and `last_look`.
 local function is_over(self)
   if self.failure then
     return true
@@ -124,6 +135,7 @@ local function is_over(self)
   end
   local left = self.heartbeat.worker.ledger:left(self.heartbeat.worker.where)
   local done, err = false, nil
+  self.last_look = left and until_last_look(self, left)
   if left then
     done, err = is_done(self, left)
   end
@@ -149,16 +161,23 @@ local function until_next_look(self)
 end
 
 local function claim_all(self)
+  local runtime, look_at, is_woken = self.context.runtime, -math.huge, true
   repeat
     local found = 0
-    if self.heartbeat.worker:may_act() then
-      found = (claim_open(self) or 0) + (claim_queued(self) or 0)
+    if is_woken or runtime:now() >= look_at then
+      if self.heartbeat.worker:may_act() then
+        found = (claim_open(self) or 0) + (claim_queued(self) or 0)
+      end
+      look_at = runtime:now() + until_next_look(self)
     end
     local ok, why = true, nil
     if found == 0 and not is_over(self) then
-      ok, why = self.heartbeat:sleep_until_woken("claim", until_next_look(self))
+      ok, why, is_woken = self.heartbeat:sleep_until_woken("claim", math.max(0,
+        math.min(look_at - runtime:now(), self.last_look or math.huge)))
     elseif found == 0 then
       self.is_ending = true
+    else
+      is_woken = true
     end
     if not ok then
       self.why = why

@@ -259,22 +259,26 @@ end
 local Heartbeat = {}
 Heartbeat.__index = Heartbeat
 
--- Sleep until `wake`, also one that came before. A name has one sleeper.
+-- Sleep until `wake`, also one that came before; the third result is whether one came. A
+-- name has one sleeper.
 function Heartbeat:sleep_until_woken(name, seconds)
   local runtime = self.context.runtime
   local who = runtime:waiter()
-  if self.news[name] then
+  local is_woken = self.news[name]
+  if is_woken then
     seconds = 0
   end
   self.news[name] = nil
   if not who then -- nobody could wake it
-    return runtime:sleep(math.min(seconds, 1))
+    local ok, why = runtime:sleep(math.min(seconds, 1))
+    return ok, why, is_woken
   end
   self.sleeping[name] = who
   local ok, why = runtime:wait(who, seconds)
+  is_woken = is_woken or self.news[name]
   self.sleeping[name], self.news[name] = nil, nil
   runtime:leave(who)
-  return ok, why
+  return ok, why, is_woken
 end
 
 -- Wake a sleeper, or keep it from sleeping.

@@ -6,6 +6,8 @@ local saving = require "starvideos.fleet.saving"
 local shell = require "starvideos.nginx.shell"
 local worlds = require "spec.ledger.world"
 
+local unpack = table.unpack or unpack
+
 describe("work", function()
   local world, crew
 
@@ -439,6 +441,49 @@ describe("work", function()
     crew:go(400, b)
     assert.equal(300, crews.result_of(b).done)
     assert.equal(300, world:billed())
+  end)
+
+  -- The seconds after the last save at which each worker ended.
+  local function ends_of(list)
+    local saved, ended, count = nil, {}, 0
+    repeat
+      crew:go(0.1, unpack(list))
+      saved = saved or crew:in_state "downloaded" == crew.enqueued and world.now
+      for index, one in ipairs(list) do
+        if one.handle.done and not ended[index] then
+          ended[index], count = world.now - (saved or math.huge), count + 1
+        end
+      end
+    until count == #list
+    return ended
+  end
+
+  it("ends within a second of the last save, whoever saved it", function()
+    crew:enqueue(9)
+    local list = {}
+    for index = 1, 4 do
+      list[index] = crew:start { claims = 3 } -- the fourth finds nothing
+    end
+    for index, seconds in ipairs(ends_of(list)) do
+      assert.is_true(seconds >= 0 and seconds <= 1, ("worker %d: %.1f s")
+        :format(index, seconds))
+    end
+  end)
+
+  it("asks no more than counts of what is left where others have it", function()
+    crew:enqueue(2)
+    local a = crew:start()
+    crew:go(1, a)
+    local b = crew:start()
+    local asked, call = {}, b.context.ledger.call
+    function b.context.ledger.call(name, ...)
+      asked[name] = (asked[name] or 0) + 1
+      return call(name, ...)
+    end
+    crew:go(60, a, b)
+    assert.is_nil(a.handle.done or b.handle.done or nil)
+    assert.is_true(asked.left >= 50 and asked.left <= 100, asked.left)
+    assert.is_true(asked.claim <= 2 * 60 / 2.5, asked.claim)
   end)
 
   it("keeps the folder of a file that another machine began to save", function()
