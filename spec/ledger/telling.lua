@@ -246,6 +246,27 @@ return worlds.behaviour("telling of orders", function(each)
     assert.same({ "open reached", "open lifted" }, seen)
   end)
 
+  it("tells again where orders of unknown outcome fill it", function()
+    assert(client:limits { open = 2 })
+    local rows = {}
+    for index, key in ipairs { "a", "b" } do
+      assert(create { key = key })
+      rows[index] = assert(contexts.of(client).ledger:look_up { id = key, account = "" })
+    end
+    for _, row in ipairs(rows) do
+      create { key = "c", limit_timeout = 0 }
+      create { key = "c", limit_timeout = 0 }
+      world:run("UPDATE starvideos_orders SET state = 'unknown' WHERE order_id = ?",
+        row.order_id)
+    end
+    create { key = "c", limit_timeout = 0 }
+    local seen = of "limit"
+    assert.equal(3, #seen)
+    assert.equal("2 of 2 tasks are open", seen[1].reason)
+    assert.truthy(seen[2].reason:find("became of 1 of them (a)", 1, true))
+    assert.truthy(seen[3].reason:find("became of 2 of them (a, b)", 1, true))
+  end)
+
   -- What a worker has told, beside the orders.
   local function of_worker()
     local words = {}

@@ -96,9 +96,9 @@ _M.kinds = kinds
 
 function kinds.open.fits(limit)
   if limit.used + 1 > limit.cap then
-    return { why = ("%s of %s tasks are open: order again when one has ended,"
-      .. " which a wait for it tells (resume waits for all)")
-      :format(count(limit.used), count(limit.cap)), is_final = limit.cap < 1 }
+    return { why = ("%s of %s tasks are open"):format(count(limit.used),
+      count(limit.cap)), cure = "; order again when one has ended, which a wait for it"
+      .. " tells (resume waits for all)", is_final = limit.cap < 1 }
   end
 end
 
@@ -197,8 +197,9 @@ function kinds.halt.fits(limit, _, at)
     is_final = true } or nil
 end
 
--- Why an order does not fit into one limit: `why`; `retry_at` (Unix seconds), if known;
--- `is_final`: waiting is of no use; `never`: it will not fit whatever others do.
+-- Why an order does not fit into one limit: `why`; `cure`: advice for who places a single
+-- order; `retry_at` (Unix seconds), if known; `is_final`: waiting is of no use; `never`: it
+-- will not fit whatever others do.
 function _M.fits(limit, order, at)
   local kind = kinds[limit.kind]
   return kind and kind.fits(limit, order, at)

@@ -242,7 +242,7 @@ local function refusal_of(worst, now)
   return {
     kind = "limited",
     message = ("the limit %s keeps this order back; nothing was sent, and"
-      .. " nothing was bought: %s"):format(name, worst.why),
+      .. " nothing was bought: %s%s"):format(name, worst.why, worst.cure or ""),
     limit = name,
     retry_at = retry_at,
     retry_after = retry_at and math.max(0, retry_at - now),

@@ -300,7 +300,7 @@ describe("batch", function()
     local monitor = monitors.new { now = function() return 0 end, console = {
       note = function(_, text) notes[#notes + 1] = text end } }
     local reached = { name = "limit", limit = "open", state = "reached",
-      order = "2" }
+      order = "2", reason = "1 of 1 tasks are open" }
     monitor:on_event { name = "order", order = "1", from = "queued",
       state = "submitting" }
     monitor:on_event(reached)
@@ -326,8 +326,8 @@ describe("batch", function()
     end
     local code, out, err = batch("--yes", given)
     assert.equal(0, code, err)
-    assert.truthy(err:find("waiting for the limit open, of which other", 1,
-      true), err)
+    assert.truthy(err:find("waiting for the limit open, of which others have all:"
+      .. " 1 of 1 tasks are open\n", 1, true), err)
     assert.equal("1 of 1 done\n", out)
   end)
 
