@@ -39,7 +39,7 @@ local sizes = {
 
 local wanted = { select(3, (table.unpack or unpack)(arg)) }
 if not wanted[1] then
-  wanted = { "queue", "crowd", "kills", "cap", "batch", "calls" }
+  wanted = { "queue", "crowd", "kills", "cap", "batch", "stops", "calls" }
 end
 
 math.randomseed(seed)

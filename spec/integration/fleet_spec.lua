@@ -10,7 +10,7 @@ local SCALE, SEED = 60, os.time() % 10000
 
 -- What differs from one Lua to another is not the server.
 local PARTS = interpreter == "luajit" and { "kills", "batch" }
-  or { "queue", "crowd", "kills", "cap", "batch", "restore" }
+  or { "queue", "crowd", "kills", "cap", "batch", "restore", "stops" }
 
 local RUN = "timeout 200 @lua@ spec/fleet/run.lua @scale@ @seed@ @part@"
   .. " >@log@ 2>&1 &\n"

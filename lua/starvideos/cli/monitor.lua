@@ -306,9 +306,9 @@ local function tell_wait(self, name, event)
   self.overview.limit = event.state == "reached" and name or nil
   if self.overview.limit and #self.overview.order == 0
     and next(self.sending) == nil then
-    self.job.console:note(("waiting for the limit %s%s"):format(name,
-      event.reason
-      and ", of which others have all: " .. event.reason or ""), { event = "limit", limit = name, state = event.state,
+    local why = event.reason and ", of which others have all: " .. event.reason or ""
+    self.job.console:note("waiting for the limit " .. name .. why, { event = "limit",
+      limit = name, state = event.state, reason = event.reason,
       retry_at = event.retry_at })
   end
 end
