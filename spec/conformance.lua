@@ -153,7 +153,8 @@ return {
     { "older names", "image and lastFrameImage stand for the frames; beside a new name they must"
       .. " say the same, and that is sent alone", says = { frames = { legacy_aliases = true } },
       takes = { { first_image = URL, lastFrameImage = OTHER } },
-      refuses = { { image = URL }, plus(FRAMES, { image = OTHER }) },
+      refuses = { { image = URL }, { lastFrameImage = URL }, plus(FRAMES, { image = OTHER }),
+        plus(FRAMES, { lastFrameImage = URL }) },
       body = { { OLD_FRAMES, FRAMES }, { plus(FRAMES, OLD_FRAMES), FRAMES } } },
     { "older names", "not beside reference images or videos",
       refuses = { plus(OLD_FRAMES, images(1)), plus(OLD_FRAMES, VIDEO) } },

@@ -2,7 +2,7 @@
 --
 --     local starvideos = require "starvideos"
 --     local task  = assert(starvideos.create{ model = "starvideos_o3",
---       prompt = "Cyberpunk cityscape at night", duration = 5 })
+--       prompt = "A city at night from a train", duration = 5 })
 --     local video = assert(starvideos.wait(task.id))
 --     assert(starvideos.download(video, "city.mp4"))
 --
