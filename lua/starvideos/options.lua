@@ -108,9 +108,10 @@ local errors = require "starvideos.errors"
 ---seconds, after which the call gives an error of kind timeout; the task goes on;
 ---default 1800
 ---@field timeout? number
----seconds between polls at first; the provider asks for 30 to 60; default 30
+---seconds: the shortest pause between two polls, and about the first; the provider asks
+---for 30 to 60; default 30
 ---@field interval? number
----@field max_interval? number seconds between polls in the end; default 60
+---@field max_interval? number seconds: the longest pause; default 60
 ---seconds until the first poll; default one interval after the task was created
 ---@field first_poll? number
 ---called after every poll but one that ends the wait with an error, with the task as

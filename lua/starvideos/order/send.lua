@@ -13,6 +13,7 @@ local listener = require "starvideos.base.listener"
 local operations = require "starvideos.provider.operations"
 local rate_limit = require "starvideos.wait.rate_limit"
 local retry = require "starvideos.provider.retry"
+local watch = require "starvideos.wait.watch"
 local wire = require "starvideos.order.wire"
 
 -- Waiting for a limit of the ledger that keeps an order back. In seconds unless
@@ -306,10 +307,12 @@ local function waits_for(self)
     or self.outcome.pause and wait_to_retry or nil
 end
 
-local function result_of(outcome)
+local function result_of(context, outcome)
   local task, err = outcome.task, outcome.err
   if task and outcome.interrupted then
     return nil, errors.interrupted(task)
+  elseif task then
+    watch.ordered(context, task)
   elseif err then
     err.interrupted = err.interrupted or outcome.interrupted
   end
@@ -338,7 +341,7 @@ return function(context, order, call)
     run(self)
     local wait = waits_for(self)
     if not wait then
-      return result_of(self.outcome)
+      return result_of(context, self.outcome)
     end
     local ok, problem = wait(self)
     if not ok then

@@ -2,8 +2,9 @@
 -- neither clock nor network; both are handed in.
 --
 -- The pace stands in the caller's table, so that ten thousand waits are not twice as
--- many tables: `interval`, `fault` (the error of the last poll), `faults` (passing ones
--- in a row), and for each other kind that is tolerated how many there were.
+-- many tables: `interval`, `fault` (the error of the last poll), `faults` (polls that did
+-- not reach the provider, since one was understood), and for each other kind that is
+-- tolerated how many there were.
 
 local retry = require "starvideos.provider.retry"
 
@@ -13,10 +14,10 @@ local _M = {}
 local policy = {
   -- The pace of a wait. The provider's query document asks for 30 to 60 s
   -- between two polls of a task; the rest is this library's choice.
-  interval = 30, -- between polls, at first
-  max_interval = 60, -- between polls, in the end
+  interval = 30, -- the shortest pause between polls, and the first
+  max_interval = 60, -- the longest
   growth = 1.25, -- factor from one interval to the next
-  jitter = 0.2, -- share by which an interval varies, either way
+  jitter = 0.2, -- share by which a pause differs from its interval, at most
   timeout = 1800, -- of a whole wait: videos take minutes, 30 are many
   last_look = 2, -- a last poll this long before the deadline
 }
@@ -41,27 +42,43 @@ local tolerances = {
   not_found = { in_a_row = 3, age = 120 },
 }
 
-local function longest_interval(options)
-  return options.max_interval
-    or math.max(policy.max_interval, options.interval or policy.interval)
+-- The shortest and the longest pause that the caller, or else the policy, allows.
+local function bounds(options)
+  local interval = options.interval or policy.interval
+  local longest = options.max_interval or math.max(policy.max_interval, interval)
+  return math.min(interval, longest), longest
 end
 
-local function jittered(seconds, random)
-  return seconds * (1 + policy.jitter * (2 * random() - 1))
+local function grow(pace, options, factor)
+  local _, longest = bounds(options)
+  pace.interval = math.min(pace.interval * factor, longest)
 end
 
--- The interval at which a wait begins. `options`: `interval`, `max_interval` (seconds).
+-- Between how many seconds the next pause is drawn: around the interval, and never
+-- outside of what `options` allow. `options`: `interval`, `max_interval` (seconds), and
+-- the `beat` (seconds) up to which a pause is rounded.
+function _M.range(pace, options)
+  local shortest, longest = bounds(options)
+  local low = math.max(shortest, pace.interval * (1 - policy.jitter))
+  local high = math.min(longest - (options.beat or 0), pace.interval * (1 + policy.jitter))
+  return low, math.max(low, high)
+end
+
+local function draw(pace, options, random)
+  local low, high = _M.range(pace, options)
+  return low + (high - low) * random()
+end
+
+-- The interval at which a wait begins. `options`: as of `range`.
 function _M.first_interval(options)
-  return math.min(options.interval or policy.interval,
-    longest_interval(options))
+  return (bounds(options))
 end
 
 -- Seconds until the first poll: one interval after the task was created, at once for an
--- older one. `age`: seconds since the task was created. `random`: returns a number in
--- [0, 1).
+-- older one. `options`: as of `range`. `age`: seconds since the task was created.
+-- `random`: returns a number in [0, 1).
 function _M.first_pause(pace, options, age, random)
-  return options.first_poll
-    or jittered(math.max(0, pace.interval - age), random)
+  return age < pace.interval and draw(pace, options, random) - age or 0
 end
 
 local function forget_faults(pace)
@@ -78,24 +95,23 @@ function _M.answered(pace)
   end
 end
 
--- Seconds until the next poll after an answer that was understood. `options`:
--- `interval`, `max_interval` (seconds). `random`: returns a number in [0, 1).
+-- Seconds until the next poll after an answer that was understood. `options`: as of
+-- `range`. `random`: returns a number in [0, 1).
 function _M.after_answer(pace, options, random)
   _M.answered(pace)
-  pace.interval = math.min(pace.interval * policy.growth,
-    longest_interval(options))
-  return jittered(pace.interval, random)
+  grow(pace, options, policy.growth)
+  return draw(pace, options, random)
 end
 
--- However the faults alternate, each makes the next pause longer.
+-- The provider asks for its pause between any two polls: only one that certainly did not
+-- reach it is repeated sooner.
 local function pause_after_passing_fault(pace, options, err, random)
-  pace.faults = (pace.faults or 0) + 1
-  local pause = retry.backoff(pace.faults, random)
-  if err.kind == "rate_limited" then
-    pace.interval = math.min(pace.interval * 2, longest_interval(options))
-    pause = math.max(pause, jittered(pace.interval, random))
+  if err.sent == false then
+    pace.faults = (pace.faults or 0) + 1
+    return retry.backoff(pace.faults, random)
   end
-  return pause
+  grow(pace, options, err.kind == "rate_limited" and 2 or policy.growth)
+  return draw(pace, options, random)
 end
 
 -- Counts a fault, and says whether it is still to be tolerated.
@@ -108,16 +124,15 @@ end
 
 -- Seconds until the next poll after an error, or nil where the error ends the wait. A
 -- passing fault says nothing about the key or the task: refusals on either side of it
--- are still in a row. `options`: `interval`, `max_interval` (seconds). `err`: what the
--- poll came back with. `age`: seconds since the task was created. `random`: returns a
--- number in [0, 1).
+-- are still in a row. `options`: as of `range`. `err`: what the poll came back with.
+-- `age`: seconds since the task was created. `random`: returns a number in [0, 1).
 function _M.after_error(pace, options, err, age, random)
   local tolerance, pause = tolerances[err.kind], nil
   pace.fault = err
   if retry.passing[err.kind] then
     pause = pause_after_passing_fault(pace, options, err, random)
   elseif tolerance and is_tolerated(pace, tolerance, err, age) then
-    pause = jittered(pace.interval, random)
+    pause = draw(pace, options, random)
   end
   return pause and retry.no_earlier(pause, err.retry_after, random)
 end

@@ -135,8 +135,21 @@ local function due_after(plan, pause, now, earliest)
   return plan.deadline
 end
 
--- How long a task has existed: as it tells, or as the ledger does.
+-- When tasks were ordered by this process (the runtime's seconds): their own time is
+-- whole seconds of another clock.
+local ordered_at = setmetatable({}, { __mode = "k" })
+
+-- The provider has just accepted the order of a task.
+function _M.ordered(context, task)
+  ordered_at[task] = context.runtime:now()
+end
+
+-- How long a task has existed: as this process knows, as it tells, or as the ledger does.
 local function age_of(context, task, id)
+  local age = task and ordered_at[task] and context.runtime:now() - ordered_at[task]
+  if age and age >= 0 then
+    return age
+  end
   local known = task
   if context.ledger and not (task and tasks.created_at(task)) then
     known = context.ledger:of_task(id)
@@ -160,8 +173,8 @@ function _M.begin(plan, task_or_id, options)
     interval = intervals.first_interval(plan),
     polls = 0,
   }
-  local due = due_after(plan, intervals.first_pause(self, options, self.age,
-    context.random), plan.began)
+  local due = due_after(plan, options.first_poll
+    or intervals.first_pause(self, plan, self.age, context.random), plan.began)
   if context.shared_cache then
     -- The cache is looked at between polls, too.
     self.poll_at, due = due, plan.began
@@ -278,11 +291,12 @@ local function take_cached(plan, self, task, at, now)
     return settled(task)
   end
   local age = context.shared_cache:age(at)
+  local soonest, latest = intervals.range(self, plan)
   self.poll_at = due_after(plan, math.max(0,
-    self.interval * (1 + intervals.policy.jitter) + 2 * shared_cache.policy.cache_look - age), now)
+    latest + 2 * shared_cache.policy.cache_look - age), now)
   self.follows = true
   return SLEEP, math.min(self.poll_at, now + math.max(until_next_look(context),
-    self.interval * (1 - intervals.policy.jitter) - age))
+    soonest - age))
 end
 
 -- What stands between a watch that is woken and its poll: each returns what to

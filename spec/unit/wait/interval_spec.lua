@@ -25,23 +25,21 @@ end
 
 describe("the pace of a wait", function()
   it("begins with one interval", function()
-    assert.equal(30, pace_of({}, always(0.5)):first())
-  end)
-
-  it("begins when the caller says so", function()
-    assert.equal(0, pace_of({ first_poll = 0 }, always(0.5)):first())
+    assert.equal(30, pace_of({}, always(0)):first())
   end)
 
   it("grows from 30 s to 60 s and stays there", function()
-    local wait, pauses = pace_of({}, always(0.5)), {}
+    local wait, shortest, longest = pace_of({}, always(0)), {}, {}
     for index = 1, 5 do
-      pauses[index] = wait:after_answer()
+      shortest[index] = math.floor(wait:after_answer() * 100 + 0.5) / 100
+      longest[index] = math.floor(select(2, pace.range(wait.state, {})) * 100 + 0.5) / 100
     end
-    assert.same({ 37.5, 46.875, 58.59375, 60, 60 }, pauses)
+    assert.same({ 30, 37.5, 46.88, 48, 48 }, shortest)
+    assert.same({ 45, 56.25, 60, 60, 60 }, longest)
   end)
 
-  it("varies by a fifth either way", function()
-    assert.equal(24, pace_of({}, always(0)):first())
+  it("varies by a fifth, and never leaves 30 to 60 s", function()
+    assert.equal(30, pace_of({}, always(0)):first())
     assert.is_true(pace_of({}, always(0.9999)):first() < 36)
     assert.is_true(pace_of({}, always(0.9999)):first() > 35.9)
   end)
@@ -52,9 +50,8 @@ describe("the pace of a wait", function()
   end)
 
   it("begins after what is left of the first interval", function()
-    assert.equal(20, pace_of({}, always(0.5)):first(10))
-    assert.equal(8, pace_of({}, always(0)):first(20))
-    assert.equal(7, pace_of({ first_poll = 7 }, always(0)):first(3600))
+    assert.equal(23, pace_of({}, always(0.5)):first(10))
+    assert.equal(10, pace_of({}, always(0)):first(20))
   end)
 
   it("keeps to an interval longer than the usual longest", function()
@@ -62,33 +59,39 @@ describe("the pace of a wait", function()
     assert.equal(300, wait:after_answer())
   end)
 
-  it("backs off with full jitter under a bound that doubles", function()
+  local unsent = { kind = "network", sent = false }
+
+  it("backs off with full jitter while nothing can be sent", function()
     local wait, pauses = pace_of({}, always(1)), {}
     for index = 1, 7 do
-      pauses[index] = wait:after_error({ kind = "server" }, 0)
+      pauses[index] = wait:after_error(unsent, 0)
     end
     assert.same({ 2, 4, 8, 16, 32, 60, 60 }, pauses)
-    assert.equal(1, pace_of({}, always(0)):after_error(
-      { kind = "network" }, 0))
+    assert.equal(1, pace_of({}, always(0)):after_error(unsent, 0))
   end)
 
-  it("backs off further however the faults alternate", function()
+  it("backs off further until an answer is understood", function()
     local wait, pauses = pace_of({}, always(1)), {}
-    for index, kind in ipairs { "network", "server", "timeout", "auth",
-                                "server" } do
-      pauses[index] = wait:after_error({ kind = kind }, 0)
+    for index, err in ipairs { unsent, { kind = "server" }, unsent, { kind = "auth" },
+                               { kind = "timeout", sent = false } } do
+      pauses[index] = wait:after_error(err, 0)
     end
-    assert.same({ 2, 4, 8, 36, 16 }, pauses)
+    assert.same({ 2, 45, 4, 45, 8 }, pauses)
     wait:after_answer()
-    assert.equal(2, wait:after_error({ kind = "server" }, 0))
+    assert.equal(2, wait:after_error(unsent, 0))
+  end)
+
+  it("keeps its pause after anything that may have been sent", function()
+    for _, kind in ipairs { "server", "network", "timeout", "protocol", "auth" } do
+      assert.is_true(pace_of({}, always(0)):after_error({ kind = kind }, 0) >= 30)
+    end
   end)
 
   it("comes back at any moment of the backoff, and at no favourite one",
     function()
       local next_number, early = random(7), 0
       for _ = 1, 1000 do
-        local pause = pace_of({}, next_number):after_error(
-          { kind = "server" }, 0)
+        local pause = pace_of({}, next_number):after_error(unsent, 0)
         assert.is_true(pause >= 1 and pause <= 2)
         early = early + (pause < 1.25 and 1 or 0)
       end
@@ -97,7 +100,7 @@ describe("the pace of a wait", function()
 
   it("slows down where the provider says too many requests", function()
     local wait = pace_of({}, always(0.5))
-    assert.equal(60, wait:after_error({ kind = "rate_limited" }, 0))
+    assert.equal(54, wait:after_error({ kind = "rate_limited" }, 0))
   end)
 
   it("never comes back before Retry-After", function()
@@ -113,7 +116,7 @@ describe("the pace of a wait", function()
   it("tolerates a 404 for two minutes after the creation", function()
     local wait = pace_of({}, always(0.5))
     for _ = 1, 9 do
-      assert.equal(30, wait:after_error({ kind = "not_found" }, 119))
+      assert.equal(33, wait:after_error({ kind = "not_found" }, 119))
     end
     assert.is_nil(wait:after_error({ kind = "not_found" }, 120))
   end)
@@ -125,7 +128,7 @@ describe("the pace of a wait", function()
       function()
         local wait = pace_of({}, always(0.5))
         for _ = 1, limit do
-          assert.equal(30, wait:after_error({ kind = kind, status = 200 }, 120))
+          assert.equal(33, wait:after_error({ kind = kind, status = 200 }, 120))
         end
         assert.is_nil(wait:after_error({ kind = kind, status = 200 }, 120))
       end)

@@ -114,7 +114,7 @@ describe("the waits of one call", function()
       for _ in pairs(beats) do
         count = count + 1
       end
-      assert.is_true(#world.at > 2 * count and earliest >= 24)
+      assert.is_true(#world.at > 2 * count and earliest >= 30)
     end)
 
   it("do not let their deadline wait for the beat", function()
@@ -251,7 +251,7 @@ describe("an end from outside", function()
       request(self, req)
       return body("video_1", "processing")
     end
-    world.stop_at, world.why = START + 30.2, "cancelled"
+    world.stop_at, world.why = START + 33.2, "cancelled"
     local results = all(world, { "video_1" })
     assert.equal("cancelled", results[1].err.kind)
     assert.equal("processing", results[1].err.task.status)

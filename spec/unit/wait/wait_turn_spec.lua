@@ -152,12 +152,12 @@ describe("the first poll", function()
   end)
 
   it("waits for the rest of the interval of a younger task", function()
-    assert.equal(20, first_poll(CREATED - 10))
-    assert.equal(5, first_poll(CREATED - 10, { interval = 15 }))
+    assert.equal(23, first_poll(CREATED - 10))
+    assert.equal(5, first_poll(CREATED - 10, { interval = 15, max_interval = 15 }))
   end)
 
   it("waits for no more than an interval where the clocks disagree", function()
-    assert.equal(30, first_poll(CREATED + 3600))
+    assert.equal(33, first_poll(CREATED + 3600))
   end)
 
   it("is made when the caller says, however old the task", function()
@@ -192,13 +192,13 @@ describe("a bare id", function()
 
   it("is a second old where it was ordered a second ago, whenever the order"
     .. " was written down", function()
-    assert.equal(29, first_poll { state = "accepted",
+    assert.equal(32, first_poll { state = "accepted",
       created_at = CREATED - 3600, accepted_at = CREATED - 1 })
   end)
 
   it("is polled after one interval where the ledger does not know it",
     function()
-      assert.equal(30, first_poll(nil))
+      assert.equal(33, first_poll(nil))
     end)
 
   it("is 404 no longer than an old task where the ledger knows it", function()
