@@ -53,7 +53,7 @@ static void push_editions(lua_State *L, unsigned editions) {
 static void push_cell(lua_State *L, sv_row_kind kind, const void *place) {
   const char *const *texts = place;
   const double *numbers = place;
-  if (kind == SV_ROW_TEXT && *texts) {
+  if ((kind == SV_ROW_TEXT || kind == SV_ROW_PHRASE) && *texts) {
     lua_pushstring(L, *texts);
   } else if (kind == SV_ROW_TEXTS && *texts) {
     push_texts(L, texts);
@@ -107,13 +107,15 @@ static int bad_row(lua_State *L, const spot *at, const char *what) {
 
 /* The string at the top of the stack, which `words` keeps alive: its own table
 ** may be weak, or have made it up in __index. */
-static const char *read_word(lua_State *L, const spot *at) {
+static const char *read_text(lua_State *L, const spot *at, sv_row_kind kind) {
+  bool is_phrase = kind == SV_ROW_PHRASE;
   size_t length = 0;
   const char *text = lua_type(L, -1) == LUA_TSTRING
                          ? lua_tolstring(L, -1, &length)
                          : NULL;
-  if (!text || !sv_is_word(text, length)) {
-    bad_row(L, at, "must be a short text without blanks");
+  if (!text || !(is_phrase ? sv_is_phrase : sv_is_word)(text, length)) {
+    bad_row(L, at, is_phrase ? "must be a short text of one line"
+                             : "must be a short text without blanks");
   }
   lua_pushvalue(L, -1);
   lua_rawseti(L, at->words, (int)lua_rawlen(L, at->words) + 1);
@@ -156,7 +158,7 @@ static void read_list(lua_State *L, const spot *at, sv_row_kind kind,
   for (size_t i = 0; i < size; i++) {
     lua_rawgeti(L, -1, (int)i + 1);
     if (kind == SV_ROW_TEXTS) {
-      ((const char **)place)[i] = read_word(L, at);
+      ((const char **)place)[i] = read_text(L, at, SV_ROW_TEXT);
     } else {
       ((double *)place)[i] = read_limit(L, at);
     }
@@ -184,7 +186,8 @@ static void read_cell(lua_State *L, const spot *at, sv_row_kind kind,
                       void *place) {
   switch (kind) {
     case SV_ROW_TEXT:
-      *(const char **)place = read_word(L, at);
+    case SV_ROW_PHRASE:
+      *(const char **)place = read_text(L, at, kind);
       break;
     case SV_ROW_NUMBER:
       *(double *)place = read_limit(L, at);

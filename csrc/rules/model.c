@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rules/text.h"
+
 #include "rules/visibility.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -14,6 +16,8 @@ static const sv_row_key row_keys[] = {
     {"name", SV_ROW_TEXT, offsetof(sv_model, name)},
     {"endpoint", SV_ROW_TEXT, offsetof(sv_model, endpoint)},
     {"editions", SV_ROW_EDITIONS, offsetof(sv_model, editions)},
+    {"billing", SV_ROW_PHRASE, offsetof(sv_model, billing)},
+    {"best_for", SV_ROW_PHRASE, offsetof(sv_model, best_for)},
 };
 
 static const sv_row_key prompt_keys[] = {
@@ -130,6 +134,17 @@ bool sv_is_word(const char *text, size_t length) {
   return length > 0 && length <= SV_MAX_WORD;
 }
 
+bool sv_is_phrase(const char *text, size_t length) {
+  size_t points;
+  for (size_t i = 0; i < length; i++) {
+    if ((text[i] >= 0 && text[i] < ' ') || text[i] == '\x7F') {
+      return false;
+    }
+  }
+  return length > 0 && length <= SV_MAX_WORD &&
+         sv_utf8_count(text, length, &points);
+}
+
 bool sv_is_limit(double number) {
   return isfinite(number) && number > 0;
 }
@@ -208,9 +223,9 @@ static size_t move_texts(sv_model *row, char *to) {
     const sv_row_group *group = &sv_row_groups[g];
     for (k = 0; k < group->count; k++) {
       const sv_row_key *key = &group->keys[k];
-      size_t most = key->kind == SV_ROW_TEXTS  ? SV_MAX_CHOICES
-                    : key->kind == SV_ROW_TEXT ? 1
-                                               : 0;
+      bool is_text =
+          key->kind == SV_ROW_TEXT || key->kind == SV_ROW_PHRASE;
+      size_t most = key->kind == SV_ROW_TEXTS ? SV_MAX_CHOICES : is_text;
       const char **texts =
           (const char **)(void *)((char *)row + group->place + key->place);
       for (i = 0; i < most && texts[i]; i++) {

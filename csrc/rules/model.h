@@ -67,6 +67,8 @@ typedef struct sv_model {
   const char *name;
   const char *endpoint;
   unsigned editions; /* SV_BIT of each edition that lists it */
+  const char *billing;  /* how it is paid; NULL where no document says it */
+  const char *best_for; /* what the documents offer it for */
   unsigned takes;    /* SV_BIT of each field; sv_takes adds the old names */
 #define SV_SCALAR(id, name, kind, member, ...) sv_##kind##_limits member;
 #define SV_REFERENCE SV_SCALAR
@@ -84,6 +86,7 @@ const void *sv_limits(const sv_model *model, sv_field field);
 ** place of each in sv_model. The first group is the row itself. */
 typedef enum sv_row_kind {
   SV_ROW_TEXT,
+  SV_ROW_PHRASE,
   SV_ROW_TEXTS,
   SV_ROW_NUMBER,
   SV_ROW_NUMBERS,
@@ -120,8 +123,10 @@ sv_edition sv_edition_find(const sv_value *name);
 bool sv_takes(const sv_model *model, sv_field field);
 
 /* What a caller's row may hold: visible ASCII of at most SV_MAX_WORD bytes;
-** a positive, finite number. */
+** as many bytes of UTF-8 without control characters; a positive, finite
+** number. */
 bool sv_is_word(const char *text, size_t length);
+bool sv_is_phrase(const char *text, size_t length);
 bool sv_is_limit(double number);
 
 /* Why a row makes no sense as a whole ("duration.min is above duration.max"),

@@ -1,6 +1,7 @@
 -- A client: one key, one base URL, one way of waiting.
 
 local arguments = require "starvideos.arguments"
+local bodies = require "starvideos.provider.body"
 local contexts = require "starvideos.context"
 local create = require "starvideos.order.create"
 local download = require "starvideos.order.download"
@@ -352,15 +353,19 @@ rows.adopt = { takes = { "order", "task_id" },
 ---@return starvideos.Price? price where the client has `prices`; nil where it is not
 ---known
 ---@return string? why it is not known
+---@return string? mode how the video is made, as of an order
 function Client:validate(params)
   local context = arguments.client(contexts.of(self), "validate")
   arguments.params("validate", params)
   local ok, found = validate.check(context, params)
-  if not ok or not context.prices then
+  if not ok then
     return ok, found
   end
-  return ok, found, validate.price(context, params,
-    context.catalog:model(params.model))
+  local price, why
+  if context.prices then
+    price, why = validate.price(context, params, context.catalog:model(params.model))
+  end
+  return ok, found, price, why, bodies.mode(params)
 end
 
 ---The models of this client's edition and their limits.

@@ -31,6 +31,9 @@ local call, rows = arguments.call, arguments.rows
 ---@field state? starvideos.OrderState a state, see Ledger in docs
 ---@field task_id? string the provider's id of the task
 ---@field model? string the model
+---how the video is made: `text`, `image reference`, `frames`, `video reference` or
+---`image + video`; behind it `with audio` where sounds go with it
+---@field mode? string
 ---@field prompt? string the prompt
 ---@field params? starvideos.Params all parameters, without secrets
 ---@field base_url? string where it was ordered
@@ -95,6 +98,7 @@ local call, rows = arguments.call, arguments.rows
 ---@field key? string its key
 ---@field take? integer which order of the key
 ---@field label? string your label
+---@field mode? string how the video is made, as of an order
 ---@field price? starvideos.Price what it costs
 ---@field unpriced? string why it has no price
 

@@ -55,6 +55,8 @@ local hosts = require "starvideos.host"
 ---@field name? string the model, as --model takes it
 ---@field endpoint? string path it is ordered at
 ---@field editions? string[] the editions of the documentation that have it
+---@field billing? string how it is billed; none: no document says it
+---@field best_for? string what the documentation offers it for
 ---@field prompt? starvideos.PromptLimits limits of the prompt
 ---@field duration? starvideos.DurationLimits limits of the length
 ---@field ratio? starvideos.ChoiceLimits what ratios there are

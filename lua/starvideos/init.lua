@@ -55,7 +55,7 @@ local errors = require "starvideos.errors"
 ---@field wait_all fun(list: (string|starvideos.Task)[], options?: starvideos.WaitOptions): starvideos.WaitResult[]
 ---@field download fun(task: string|starvideos.Task, path: string, options?: starvideos.DownloadOptions): starvideos.File?, starvideos.Error?
 ---@field generate fun(params: starvideos.Params, options: starvideos.GenerateOptions): starvideos.Task?, (starvideos.File|starvideos.Error)?
----@field validate fun(params: starvideos.Params): boolean?, starvideos.Warning[]|starvideos.Error, starvideos.Price?, string?
+---@field validate fun(params: starvideos.Params): boolean?, starvideos.Warning[]|starvideos.Error, starvideos.Price?, string?, string?
 ---@field models fun(): starvideos.Model[]
 ---@field validate_all fun(list: starvideos.ListedOrder[]): starvideos.CheckedList?, starvideos.Error?
 ---@field generate_all fun(list: starvideos.ListedOrder[], options?: starvideos.GenerateAllOptions): starvideos.GenerateResult[]?, starvideos.Error?

@@ -138,8 +138,9 @@ return worlds.behaviour("enqueuing orders", function(each)
           duration = 7 } } })
       end
       local orders = assert(client:enqueue { video(5) })
-      assert.same({ 5, "16:9", 0.7 }, { orders[1].params.duration,
-        orders[1].params.ratio, orders[1].cost })
+      assert.same({ 5, "16:9", 0.7, "video reference" }, {
+        orders[1].params.duration, orders[1].params.ratio, orders[1].cost,
+        orders[1].mode })
       local body = world:rows "SELECT body FROM starvideos_bodies"[1].body
       assert.truthy(body:find("https://a.test/1.mp4", 1, true))
       assert.is_nil(body:find "duration" or body:find "ratio")

@@ -37,6 +37,26 @@ return worlds.behaviour("placing orders", function(each)
       assert.truthy(seen[1].params:find("a kite", 1, true))
     end)
 
+    it("has its mode written down, and one of another mode is another", function()
+      local image = { referenceImages = { "https://a.test/1.png" } }
+      assert(create(nil, nil, image))
+      assert.equal("image reference", assert(client:pending())[1].mode)
+      local _, err = create()
+      assert.truthy(err.message:find("names another order", 1, true))
+    end)
+
+    it("is the same where the mode was not written down yet", function()
+      local task = assert(create())
+      world:run "UPDATE starvideos_orders SET mode = NULL"
+      assert.equal(task.id, assert(create()).id)
+    end)
+
+    it("has its own mode where it is placed again", function()
+      assert.is_nil((create "create_refused"))
+      assert(create(nil, nil, { referenceVideos = { "https://a.test/1.mp4" } }))
+      assert.equal("video reference", assert(client:pending())[1].mode)
+    end)
+
     it("has its task written down before create returns", function()
       local task = assert(create())
       assert.same({ { state = "accepted", task_id = task.id } },

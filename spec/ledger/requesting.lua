@@ -50,6 +50,8 @@ return worlds.behaviour("the requests of a gateway", function(each)
         .. " WHERE order_id = ?", row.order_id)[1].body
       assert.equal(name == "referenceImages", body:find '"duration":5' ~= nil)
       assert.truthy(row.params:find('"duration":5', 1, true))
+      assert.equal(name == "referenceImages" and "image reference"
+        or "video reference", row.mode)
     end
   end)
 

@@ -203,7 +203,7 @@ describe("the price of an order", function()
   it("follows the warnings of validate", function()
     local client = assert(starvideos.new(config { prices = prices }))
     assert.same({ true, {}, { cost = 0.5, currency = "USD",
-      millionths = 500000 } }, { client:validate(order) })
+      millionths = 500000 }, nil, "text" }, { client:validate(order) })
     local ok, _, price, why = client:validate { model = "videos_fast",
       prompt = "a kite", duration = 5 }
     assert.is_true(ok)
@@ -214,7 +214,19 @@ describe("the price of an order", function()
   it("is left out where the order is refused, or nobody gave prices", function()
     local client = assert(starvideos.new(config { prices = prices }))
     assert.equal(2, select("#", client:validate { model = "videos" }))
-    assert.equal(2, select("#", assert(starvideos.new(config())):validate(order)))
+    assert.same({ true, {}, nil, nil, "text" },
+      { assert(starvideos.new(config())):validate(order) })
+  end)
+
+  it("stands before the mode, which the list of a check has, too", function()
+    local client = assert(starvideos.new(config()))
+    local params = { model = "videos", prompt = "a kite", duration = 5,
+      referenceImages = { "https://a.test/1.png" },
+      referenceAudios = { "https://a.test/1.mp3" } }
+    assert.equal("image reference with audio", (select(5, client:validate(params))))
+    params.key = "kite"
+    assert.equal("image reference with audio",
+      assert(client:validate_all { params }).entries[1].mode)
   end)
 
   it("keeps a client from being made where it is none", function()

@@ -1,6 +1,7 @@
 -- What the README and the pages of docs say is what the code does.
 
 local arguments = require "starvideos.cli.arguments"
+local core = require "starvideos.core"
 local document = require "spec.fixtures.document"
 local errors = require "starvideos.errors"
 local failure = require "starvideos.cli.failure"
@@ -154,6 +155,14 @@ describe("the documents", function()
     end
     for _, name in ipairs(states.names) do
       assert.is_true(listed[name], name)
+    end
+  end)
+
+  it("say of each model what the catalog does", function()
+    for _, row in ipairs(core.catalog {}:models()) do
+      local line = ("\n| `%s` | %s | %s |\n"):format(row.name, row.best_for,
+        row.billing or "no document says it")
+      assert.truthy(page "ordering":find(line, 1, true), line)
     end
   end)
 

@@ -325,12 +325,12 @@ function _M.validate(job)
   if not params then
     return nil, wrong
   end
-  local ok, found, price = job.client:validate(params)
+  local ok, found, price, _, mode = job.client:validate(params)
   if not ok then
     return nil, found
   end
   job.console:warn(found)
-  return json.encode { valid = true,
+  return json.encode { valid = true, mode = mode,
     warnings = #found > 0 and found or nil, cost = price and price.cost,
     currency = price and price.currency }
 end
@@ -358,10 +358,11 @@ function _M.models(job)
       row.prompt and tostring(row.prompt.max or "any"),
       count_of(row.referenceImages), count_of(row.referenceVideos),
       count_of(row.referenceAudios),
-      row.ratio and table.concat(row.ratio.values or {}, " ") }
+      row.ratio and table.concat(row.ratio.values or {}, " "), row.best_for,
+      row.billing }
   end
   return tables.text({ "model", "seconds", "prompt", "images", "videos",
-    "sounds", "ratios" }, rows, { width = tables.columns(job), wraps = true })
+    "sounds", "ratios", "best for", "billed" }, rows, { width = tables.columns(job), wraps = true })
 end
 
 return _M

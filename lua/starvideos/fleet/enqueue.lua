@@ -37,6 +37,7 @@ local function wanted_of(context, entry, request)
     label = entry.label,
     model = type(request.fields.model) == "string" and request.fields.model
       or nil,
+    mode = bodies.mode(request.fields),
     base_url = context.base_url,
     params = ledger.text_of(request.fields, context.api_key),
     body = request.body,

@@ -249,6 +249,7 @@ local function read_entry(self, index, order)
   end
   self.entries[#self.entries + 1] = entry
   entry.params = params_of(order)
+  entry.mode = bodies.mode(entry.params)
   read_names(self, entry, order)
   note_twins(self, entry)
   local row = row_of(self, entry.params.model)
@@ -320,7 +321,7 @@ end
 -- as long as there is no fault.
 --
 -- Returns `entries`, each with `index`, `line` (of a manifest), `order`, `params`, `path`
--- (and how an absolute one was `given`), `key`, `take`, `label`, and `price` or `unpriced`
+-- (and how an absolute one was `given`), `key`, `take`, `label`, `mode`, and `price` or `unpriced`
 -- (why it has none) if the client has prices; `warnings` with `index` and `line`; `price`
 -- of all, and `unpriced` (how many have none). Or an err of kind validation, whose
 -- `violations` have `index`, `line`, `field`, `code`, `message`.

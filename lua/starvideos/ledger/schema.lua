@@ -60,6 +60,9 @@ _M.columns = {
   { "missing_since", FLOAT, as = "missing_since", show = "whole" },
   -- The model's id; `begin`.
   { "model", TEXT, as = "model", placed = "content" },
+  -- How the video is made, as `starvideos.provider.body` names it of `params`; with
+  -- them.
+  { "mode", TEXT, as = "mode", placed = "content" },
   -- JSON without secrets, fit to be compared; `begin`.
   { "params", "TEXT NOT NULL", as = "params", show = "params",
     placed = "content" },

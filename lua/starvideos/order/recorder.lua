@@ -1,6 +1,7 @@
 -- An order on its way: what is recorded of it at each step, and why one is not sent. An
 -- answer is known here by the kind of its error alone.
 
+local bodies = require "starvideos.provider.body"
 local errors = require "starvideos.errors"
 local history = require "starvideos.ledger.history"
 local listener = require "starvideos.base.listener"
@@ -426,6 +427,7 @@ local function wanted_of(context, fields, options, keeps, price)
     take = options.take or 1,
     path = ledger.path_of(options.path),
     model = type(fields.model) == "string" and fields.model or nil,
+    mode = bodies.mode(fields),
     base_url = context.base_url,
     params = ledger.text_of(fields, context.api_key),
     label = options.label and record.name(options.label),

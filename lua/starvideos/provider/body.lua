@@ -80,6 +80,26 @@ function _M.inexact(fields)
   return found
 end
 
+-- A URL, or a list that is not empty.
+local function is_given(value)
+  return value ~= nil and value ~= json.null
+    and (type(value) ~= "table" or next(value) ~= nil)
+end
+
+-- How the documents call what an order makes a video of. `params`: as given by the
+-- caller, or as they are sent. Returns mode: `text`, `image reference`, `frames`, `video
+-- reference` or `image + video`, and behind it `with audio` where sounds go with it.
+function _M.mode(params)
+  local images = is_given(params.referenceImages)
+  local mode = is_given(params.referenceVideos)
+    and (images and "image + video" or "video reference")
+    or images and "image reference" or "text"
+  for _, name in ipairs(frames) do
+    mode = is_given(params[name]) and "frames" or mode
+  end
+  return is_given(params.referenceAudios) and mode .. " with audio" or mode
+end
+
 -- What of an order's fields is sent: all but those that the provider ignores, which a
 -- relay in front of it may refuse. `warnings`: of the check; nil: there was none.
 local function sent_of(fields, warnings)

@@ -276,12 +276,12 @@ describe("the command line", function()
     file:close()
     local words = { "validate", "-m", "videos", "-p", "x", "-d", "5" }
     local _, out = run(words)
-    assert.equal('{"valid":true}\n', out)
+    assert.same({ valid = true, mode = "text" }, json.decode(out))
     words[8], words[9] = "--prices", name
     local code
     code, out = run(words)
     assert.equal(0, code)
-    assert.same({ valid = true, cost = 1.5, currency = "EUR" },
+    assert.same({ valid = true, mode = "text", cost = 1.5, currency = "EUR" },
       json.decode(out))
   end)
 

@@ -41,7 +41,8 @@ describe("models()", function()
   it("tells the limits of a model", function()
     assert.same({
       name = "videos", endpoint = "/v1/videos/videos",
-      editions = { "xingchao" }, prompt = { max = 1500 },
+      editions = { "xingchao" }, billing = "per request", best_for = "quality",
+      prompt = { max = 1500 },
       duration = { required = true, min = 4, max = 15 },
       ratio = { values = { "16:9", "9:16", "1:1" }, default = "16:9" },
       resolution = { values = { "720p" }, default = "720p" },
@@ -85,6 +86,12 @@ describe("a row of the caller's", function()
     assert.equal("not_supported", violations[2].code)
   end)
 
+  it("may say in any words how it is billed and what it is for", function()
+    local given = row { prompt = {}, billing = "per second",
+      best_for = "\233\163\142\231\173\157, " .. ("x"):rep(120) }
+    assert.same(given, catalog_with(given):model "videos_next")
+  end)
+
   it("sets limits that hold", function()
     local catalog = catalog_with(row { prompt = { max = 3 },
       duration = { min = 20, max = 30, advised = { 25, 30 } },
@@ -123,6 +130,12 @@ describe("a row of the caller's", function()
     { { name = false }, "models[1].name" },
     { { endpoint = "v1/videos" }, "models[1]", "endpoint" },
     { { endpoint = {} }, "models[1].endpoint" },
+    { { billing = "" }, "models[1].billing", "of one line" },
+    { { billing = 5 }, "models[1].billing" },
+    { { best_for = "two\nlines" }, "models[1].best_for" },
+    { { best_for = "a\127b" }, "models[1].best_for" },
+    { { best_for = "\255" }, "models[1].best_for" },
+    { { best_for = ("x"):rep(129) }, "models[1].best_for" },
     { { editions = { "beijing" } }, "models[1].editions" },
     { { editions = "mingyan" }, "models[1].editions" },
     { { editions = { mingyan = true } }, "models[1].editions" },
