@@ -9,6 +9,7 @@
 --   alike; false takes a field away;
 -- - `warns`: pairs of such changes and the field and code of each warning;
 -- - `body`: pairs of such changes and those with which the order is sent;
+-- - `mode`: pairs of such changes and how the order's mode is called;
 -- - `held_by`: pairs of a file of specs and how the name of an `it` begins.
 
 -- A model, and behind an @ the edition; without one it is the default of a client: each
@@ -66,7 +67,8 @@ local answer, wait = "spec/unit/provider/answer_spec.lua", "spec/unit/wait/init_
 local sandbox, wire = "spec/unit/sandbox/provider_spec.lua", "spec/integration/wire_spec.lua"
 local client, rules, endpoints = "spec/unit/client_spec.lua", "spec/unit/rules/limits_spec.lua",
   "spec/unit/sandbox/limits_spec.lua"
-local orders, links = "spec/unit/order/generate_spec.lua", "spec/unit/order/download_fault_spec.lua"
+local orders, documents = "spec/unit/order/generate_spec.lua", "spec/unit/documents_spec.lua"
+local links = "spec/unit/order/download_fault_spec.lua"
 
 return {
   { documents = { 1, 2, 3, 4, 5 }, columns = "",
@@ -89,6 +91,14 @@ return {
       held_by = { { answer, "has no error where the provider wrote an empty one" },
         { wait, "is an error with the provider's text when it failed" } } },
   },
+  { documents = { 1, 2, 4, 5 }, columns = "", -- our words of what each model is best for
+    { "models", "videos for quality, _fast for speed, the stable ones are Video2, whole and fast",
+      held_by = { { documents, "say of each model what the catalog does" } } },
+    { "request, prompt; suggestions", "name subject, action, scene, camera and style; nothing"
+      .. " prohibited", held_by = { { documents, "hand on the advice of the provider's" } } },
+    { "best practices", "frames as of one shot; short, clear references with one subject",
+      held_by = { { documents, "hand on the advice of the provider's" } } },
+  },
   { documents = { 1, 2, 4, 5 }, columns = O3 .. SERIES,
     { "request, model", "must be there, and be a model of the document",
       refuses = each("model", false, "videos_slow", "VIDEOS", "") },
@@ -105,8 +115,9 @@ return {
     { "references", "lists of URLs, of which an empty one is none",
       takes = { plus(FRAMES, images(0)) },
       refuses = each("referenceImages", URL, { "b.png" }, { 7 }) },
-    { "references, modes", "of each kind alone, or images beside videos",
-      takes = { images(1), videos(1), plus(images(1), videos(1)) } },
+    { "modes", "a prompt alone, two frames, or references: images, a video or both", mode = {
+      { {}, "text" }, { FRAMES, "frames" }, { images(1), "image reference" },
+      { videos(1), "video reference" }, { plus(images(1), videos(1)), "image + video" } } },
   },
   { documents = { 1 }, columns = O3,
     { "endpoint, model", "this model alone, at a path of its own",
@@ -139,7 +150,8 @@ return {
       body = { { plus(VIDEO, { ratio = "1:1" }), plus(VIDEO, NO_LENGTH) } } },
   },
   { documents = { 2, 4, 5 }, columns = SERIES,
-    { "endpoint", "the whole series has one path", says = { endpoint = "/v1/videos/videos" } },
+    { "endpoint, models", "one path, and each request is billed",
+      says = { endpoint = "/v1/videos/videos", billing = "per request" } },
     { "request, duration", "must be there, beside a video, too: 4 to 15 s",
       says = { duration = { required = true, min = 4, max = 15 } }, takes = each("duration", 4, 15),
       refuses = { NO_LENGTH, plus(NO_LENGTH, VIDEO), { duration = 3 }, { duration = 16 } } },
@@ -193,6 +205,7 @@ return {
     { "reference audios", "together at most 15 s, also beside images and videos",
       says = { referenceAudios = { total_duration = 15 } },
       takes = { sounds(1, { duration = 15 }), plus(images(1), videos(1), sounds(1)) },
+      mode = { { plus(images(1), videos(1), sounds(1)), "image + video with audio" } },
       refuses = { sounds(1, { duration = 15.1 }) } },
     { "frames, older names", "not beside sounds",
       refuses = { plus(FRAMES, sounds(1)), plus(OLD_FRAMES, sounds(1)) } },
@@ -247,7 +260,8 @@ return {
     { "response, actualDuration", "seconds, maybe a fraction, once the task is completed",
       held_by = { { answer, "has its link, its length and no userdata" } } },
     { "polling", "30 to 60 s between two queries of a task",
-      held_by = { { wait, "begin at 30 s apart and grow to 60 s" } } },
+      held_by = { { wait, "begin at 30 s apart and grow to 60 s" },
+        { "spec/unit/wait/pauses_spec.lua", "%s are 30 to 60 s where the answer is %s" } } },
     { "polling", "who asks too often may be limited",
       held_by = { { "spec/unit/wait/rate_limit_spec.lua", "halves the rate" } } },
     { "result", "the link is good for a short while: save at once, or query again for a new one",

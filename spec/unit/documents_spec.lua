@@ -158,6 +158,15 @@ describe("the documents", function()
     end
   end)
 
+  it("hand on the advice of the provider's documents", function()
+    local advice = page "ordering":match "\nThe documents advise:\n\n(.-)\n\n":gsub("%s+", " ")
+    for _, part in ipairs { "who or what", "what it does", "in what scene", "how the camera moves",
+      "in what style", "*cinematic*, *realistic*, *dreamlike*", "prohibited, political, explicit",
+      "two images that could be of one shot", "short, clear videos and sounds with one subject" } do
+      assert.truthy(advice:find(part, 1, true), part)
+    end
+  end)
+
   it("say of each model what the catalog does", function()
     for _, row in ipairs(core.catalog {}:models()) do
       local line = ("\n| `%s` | %s | %s |\n"):format(row.name, row.best_for,
