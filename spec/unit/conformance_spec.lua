@@ -2,6 +2,7 @@
 -- the catalog and in the sandbox, which was written apart, and neither has a limit that no
 -- rule names.
 
+local c_locale = require "starvideos.base.c_locale"
 local cjson = require "cjson"
 local core = require "starvideos.core"
 local files = require "spec.fixtures.files"
@@ -38,9 +39,12 @@ local function on_the_wire(value)
   if type(value) ~= "table" then
     return value
   elseif value.url then
-    return (("%s?sandbox_bytes=%s&sandbox_duration=%s&sandbox_width=%s&sandbox_height=%s")
-      :format(value.url, tostring(value.bytes), tostring(value.duration), tostring(value.width),
-        tostring(value.height)))
+    local facts = { value.url .. "?" }
+    for _, fact in ipairs { "bytes", "duration", "width", "height" } do
+      facts[#facts + 1] = value[fact]
+        and "sandbox_" .. fact .. "=" .. c_locale.number("%.14g", value[fact])
+    end
+    return table.concat(facts, "&")
   end
   local copy = {}
   for name, item in pairs(value) do
