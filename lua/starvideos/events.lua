@@ -53,8 +53,9 @@
 ---@field reason? string of several events, see docs/events.md
 ---`forgotten` (the ledger was put back to an earlier time, and the order is recorded
 ---again), `shared` (the provider gave its task to another order, too), `elsewhere` (its
----task was seen with another base URL or account) or `unencrypted` (nobody has said
----whether the connection to the ledger's server is to be encrypted)
+---task was seen with another base URL or account), `unencrypted` (nobody has said
+---whether the connection to the ledger's server is to be encrypted) or `encoding` (the
+---ledger's database does not take every text)
 ---@field notice? string
 ---@field timeout? number for which, at most (s)
 ---@field listener? string its name, such as `on_progress`
@@ -146,8 +147,9 @@ _M.list = {
     { "notice", "string", "", "`forgotten` (the ledger was put back to an earlier"
       .. " time, and the order is recorded again), `shared` (the provider gave its"
       .. " task to another order, too), `elsewhere` (its task was seen with"
-      .. " another base URL or account) or `unencrypted` (nobody has said whether"
-      .. " the connection to the ledger's server is to be encrypted)" },
+      .. " another base URL or account), `unencrypted` (nobody has said whether"
+      .. " the connection to the ledger's server is to be encrypted) or `encoding`"
+      .. " (the ledger's database does not take every text)" },
     { "reason", "string", "", "what happened, and what to do: a sentence" },
   } },
   { "ledger", "the ledger failed, and the call goes on without it", {

@@ -16,6 +16,8 @@ local queueing = require "spec.ledger.queueing"
 local recording = require "spec.ledger.recording"
 local requesting = require "spec.ledger.requesting"
 local races = require "spec.ledger.races"
+local saying = require "spec.ledger.saying"
+local schema = require "starvideos.ledger.schema"
 local spelling = require "spec.ledger.spelling"
 local starvideos = require "starvideos"
 local task_ids = require "spec.ledger.task_ids"
@@ -57,10 +59,85 @@ describe("a ledger on a server", function()
   races(bare_address)
   recording(new_address)
   requesting(new_address)
+  saying(new_address)
   spelling(new_address)
   task_ids(new_address)
   telling(new_address)
   working(new_address)
+
+  local function failing(address)
+    local world = worlds.new(address)
+    local client, err = starvideos.new { ledger = address, api_key = "key",
+      transport = function() error "nothing is to be sent" end }
+    local task
+    if client then
+      task, err = client:create(world.params(), { key = "kite" })
+      client:close()
+    end
+    world:close()
+    assert.is_nil(task)
+    assert.equal(client and "ledger" or "config", err.kind)
+    return err.message
+  end
+
+  local made = 0
+
+  -- That of an empty database of an encoding.
+  local function encoded(encoding)
+    made = made + 1
+    local name, database = "narrow" .. made, databases.new(server.url)
+    assert(database:run(("CREATE DATABASE %s ENCODING '%s' TEMPLATE template0"
+      .. " LC_COLLATE 'C' LC_CTYPE 'C'"):format(name, encoding)))
+    database:close()
+    return server:url_of(name)
+  end
+
+  -- That of a ledger which was made before anybody asked for its encoding.
+  local function narrow_address()
+    local address = encoded "LATIN1"
+    local database = databases.new(address)
+    assert(schema.prepare(setmetatable({ clock = function() end },
+      { __index = database })))
+    database:close()
+    return address
+  end
+
+  describe("whose encoding is LATIN1", function()
+    saying(narrow_address)
+
+    it("is refused where it is new", function()
+      local message = failing(encoded "LATIN1")
+      assert.truthy(message:find("its encoding is LATIN1", 1, true), message)
+      assert.truthy(message:find("nothing was sent", 1, true), message)
+    end)
+
+    it("opens with a warning where it is not", function()
+      local world, heard = worlds.new(narrow_address()), {}
+      finally(function() world:close() end)
+      local client = world:client { on_event = function(event)
+        heard[#heard + 1] = event.notice == "encoding" and event.reason or nil
+      end }
+      assert(client:create(world.params(), { key = "one" }))
+      assert(client:create(world.params(), { key = "two" }))
+      assert.equal(1, #heard)
+      assert.truthy(heard[1]:find("LATIN1", 1, true))
+    end)
+
+    it("takes no order whose key it cannot have, and the next one", function()
+      local world = worlds.new(narrow_address())
+      finally(function() world:close() end)
+      local client = world:client()
+      local task, err = client:create(world.params(), { key = "余额" })
+      assert.same({ nil, "ledger", 0 }, { task, err.kind, world:sent() })
+      assert(client:create(world.params(), { key = "é" }))
+      assert(client:create(world.params(), { key = "é" }))
+      assert.equal(1, world:billed())
+    end)
+  end)
+
+  describe("whose encoding is SQL_ASCII", function()
+    saying(function() return encoded "SQL_ASCII" end)
+  end)
 
   -- The connection breaks when a statement has been carried out, and before
   -- this end hears of it. Returns whether it has, and what ends this.
@@ -208,21 +285,6 @@ describe("a ledger on a server", function()
         assert.equal(world.box:tasks().tasks[1].id, err.task_id)
       end)
   end)
-
-  local function failing(address)
-    local world = worlds.new(address)
-    local client, err = starvideos.new { ledger = address, api_key = "key",
-      transport = function() error "nothing is to be sent" end }
-    local task
-    if client then
-      task, err = client:create(world.params(), { key = "kite" })
-      client:close()
-    end
-    world:close()
-    assert.is_nil(task)
-    assert.equal(client and "ledger" or "config", err.kind)
-    return err.message
-  end
 
   it("that is not there is named, but not its password", function()
     for _, address in ipairs {

@@ -87,6 +87,21 @@ function _M.valid(text)
   return without_invalid(text, escape)
 end
 
+-- A text in ASCII: `\u4f59` in place of a character beyond it.
+function _M.ascii(text)
+  local parts, at, plain = {}, text:find "[\128-\255]", 1
+  while at do
+    local length = _M.length_at(text, at)
+    parts[#parts + 1] = text:sub(plain, at - 1)
+    parts[#parts + 1] = length and ("\\u%04x"):format(
+      _M.code(text:sub(at, at + length - 1))) or escape(text:byte(at))
+    plain = at + (length or 1)
+    at = text:find("[\128-\255]", plain)
+  end
+  parts[#parts + 1] = text:sub(plain)
+  return table.concat(parts)
+end
+
 -- A text with U+FFFD in place of each NUL and each byte that is not valid UTF-8.
 function _M.repaired(text)
   return _M.is_valid(text) and text or without_invalid(text, replace)

@@ -118,6 +118,11 @@ function _M.during(orders, method, caller, ...)
   orders.store.news = list
   local result, problem = orders[method](orders, caller, ...)
   orders.store.news = nil
+  if orders.store.warning then
+    list[#list + 1] = { name = "notice", at = caller.now, notice = "encoding",
+      reason = orders.store.warning }
+    orders.store.warning = nil
+  end
   return result, problem, list
 end
 

@@ -18,6 +18,7 @@ local LONG_SECONDS = 1
 local function is_outage(result, problem)
   return result == nil and type(problem) == "table"
     and problem.kind == "ledger" and not problem.gone and not problem.fenced
+    and not problem.alone
 end
 
 -- The events that a client has not confirmed yet, by the number of its listener: the

@@ -118,8 +118,13 @@ local function write(self, entry)
   return row or err.gone, err
 end
 
-local function is_under_way(entry)
+-- For how long a write is left alone that the database does not take, though it takes
+-- others.
+local ALONE_SECONDS = 60
+
+local function is_left_alone(entry)
   return entry.under_way and core.now() < entry.under_way + UNDER_WAY_SECONDS
+    or entry.again_at and core.now() < entry.again_at
 end
 
 local function remove(list, entry)
@@ -131,19 +136,23 @@ local function remove(list, entry)
 end
 
 -- Writes the backlog, the oldest first. What another caller is writing will be
--- done before whatever is asked from now on.
+-- done before whatever is asked from now on. What harms its own row alone holds up
+-- nothing else.
 local function flush(self)
   local list, index = memory.backlogs[self.address] or {}, 1
   while list[index] do
     local entry = list[index]
-    if is_under_way(entry) then
+    if is_left_alone(entry) then
       index = index + 1
     else
       local done, err = write(self, entry)
-      if not done then
+      if done then
+        remove(list, entry)
+      elseif err.alone then
+        entry.again_at = core.now() + ALONE_SECONDS
+      else
         return nil, err
       end
-      remove(list, entry)
       index = 1 -- the list may have changed meanwhile
     end
   end

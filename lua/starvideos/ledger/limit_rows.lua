@@ -114,7 +114,7 @@ function _M.save(store, limit, now)
   limit.updated_at = now
   local values = {}
   for index, name in ipairs(columns) do
-    values[index] = limit[name]
+    values[index] = store:said(name, limit[name])
   end
   local count, err = store:write(SAVE, unpack(values, 1, #columns))
   return count and true, err

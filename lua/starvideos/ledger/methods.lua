@@ -10,7 +10,8 @@
 -- does not stop where it is cancelled, for it must tell whether something was written.
 -- `brief`: an operation can do without it, and waits for a moment only. `retry`: what
 -- the provider has answered, or a file shows; no later call repeats it. `buys`: it
--- leads to a purchase, and is refused while the backlog cannot be written. `silent`: an
+-- leads to a purchase, and is refused while the backlog cannot be written. `says`: it
+-- writes what others have said, see `gently` of `starvideos.ledger.store`. `silent`: an
 -- order is on its way, so that no listener is called: it might not come back.
 -- `undo(caller, argument, result, problem)`: the request that undoes it where nobody
 -- got the answer, or where the answer of the database was lost (no result). It names
@@ -88,8 +89,8 @@ local _M = {
     end },
   renew = { run = "tasks.renew", silent = true,
     undo = function(caller, _, after) return unsent(caller, after) end },
-  unsent = { run = "tasks.unsent", finish = true, retry = true },
-  resolve = { run = "tasks.resolve", finish = true, retry = true },
+  unsent = { run = "tasks.unsent", finish = true, retry = true, says = true },
+  resolve = { run = "tasks.resolve", finish = true, retry = true, says = true },
   look_up = { run = "manual_changes.look_up", sees_held = true },
   pending = { run = "tasks.pending", sees_held = true },
   dismiss = { run = "manual_changes.dismiss", sees_held = true,
@@ -118,15 +119,15 @@ local _M = {
   end },
 
   -- The orders of a task: those of its provider (by base URL) and account.
-  seen = { run = "tasks.seen", finish = true, brief = true, retry = true,
+  seen = { run = "tasks.seen", finish = true, brief = true, retry = true, says = true,
     with = function(ledger, task) return ledger.seen_of(task) end,
     after = told "seen" },
   missing = { run = "tasks.missing", after = told "missing" },
-  placing = { run = "tasks.placing", after = told "placing",
+  placing = { run = "tasks.placing", says = true, after = told "placing",
     with = function(ledger, id, file, order_id)
       return id, file_row(ledger, file), order_id
     end },
-  downloaded = { run = "tasks.downloaded", finish = true, retry = true,
+  downloaded = { run = "tasks.downloaded", finish = true, retry = true, says = true,
     with = function(ledger, id, file, order_id)
       local row = file_row(ledger, file)
       ledger:remember_file(id, row)
@@ -202,7 +203,7 @@ local _M = {
   probe = { run = "queue_stops.probe" },
   hold = { run = "queue_stops.hold", finish = true, brief = true, silent = true,
     with = with_here },
-  halt = { run = "queue_stops.halt", with = with_here },
+  halt = { run = "queue_stops.halt", says = true, with = with_here },
   suspect = { run = "queue_stops.suspect", with = function(ledger, order_id, is_unknown)
     local where = here(ledger)
     where.order_id, where.is_unknown = order_id, is_unknown

@@ -190,8 +190,9 @@ local BESIDE = {
   [[CREATE UNIQUE INDEX starvideos_orders_by_name
     ON starvideos_orders (order_key, take, account)
     WHERE order_key IS NOT NULL]],
-  [[CREATE INDEX starvideos_orders_by_task ON starvideos_orders (task_id)
-    WHERE task_id IS NOT NULL]],
+  -- PostgreSQL's indexes take no text of more than some 2,700 bytes.
+  [[CREATE INDEX starvideos_orders_by_task
+    ON starvideos_orders (substr(task_id, 1, 200)) WHERE task_id IS NOT NULL]],
   [[CREATE INDEX starvideos_orders_open ON starvideos_orders (order_id)
     WHERE closed_at IS NULL]],
   [[CREATE INDEX starvideos_orders_by_state
@@ -261,6 +262,14 @@ function _M.version_of(database)
   return tonumber(rows[1] and rows[1].version) or 0
 end
 
+local NARROWER = "the encoding of the ledger's database is %s: it takes no order whose"
+  .. " key, path or request has a character beyond that, and keeps what the provider says"
+  .. " in ASCII; move the ledger to a database with the encoding UTF8 (pg_dump, psql)"
+
+local NARROW = "its encoding is %s, which has no Chinese and no emoji; nothing was sent;"
+  .. " make a database with the encoding UTF8 (createdb --encoding=UTF8"
+  .. " --template=template0), and name that"
+
 local function create_meta(database)
   local ok, err = database:run [[CREATE TABLE IF NOT EXISTS ledger_meta (
     name TEXT PRIMARY KEY, version INTEGER NOT NULL)]]
@@ -269,6 +278,14 @@ local function create_meta(database)
   end
   return database:run [[INSERT INTO ledger_meta (name, version)
     VALUES ('orders', 0) ON CONFLICT DO NOTHING]]
+end
+
+-- The encoding of a database that does not take every text; nil of one that does.
+local function narrow_encoding(database)
+  local rows = database:clock()
+    and database:rows "SELECT current_setting('server_encoding') AS name"
+  local name = rows and rows[1] and rows[1].name
+  return name ~= "UTF8" and name ~= "SQL_ASCII" and name or nil
 end
 
 -- Another process may have made them while this one waited for the lock.
@@ -281,12 +298,22 @@ local function make(database)
   if found ~= 0 then
     return found, err
   end
+  local narrow = narrow_encoding(database)
+  if narrow then
+    return nil, NARROW:format(narrow)
+  end
   ok, err = create(database)
   if ok then
     ok, err = database:run(
       "UPDATE ledger_meta SET version = ? WHERE name = 'orders'", _M.version)
   end
   return ok and _M.version or nil, err
+end
+
+-- What a user of a ledger should know of its database; nil: nothing.
+function _M.warning(database)
+  local narrow = narrow_encoding(database)
+  return narrow and NARROWER:format(narrow)
 end
 
 -- Make the tables if there are none. Returns their version, which differs from `version` if

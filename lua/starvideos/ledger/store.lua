@@ -43,7 +43,8 @@ local WHERE = {
   id = "WHERE order_id = ?",
   key = "WHERE order_key = ? ORDER BY take, account",
   keys = "WHERE order_key IN (?, ?) ORDER BY take, account",
-  task = "WHERE task_id = ? ORDER BY closed_at IS NOT NULL, order_id DESC",
+  task = "WHERE substr(task_id, 1, 200) = substr(CAST(? AS TEXT), 1, 200)"
+    .. " AND task_id = ? ORDER BY closed_at IS NOT NULL, order_id DESC",
   open = "WHERE closed_at IS NULL AND order_id > ? ORDER BY order_id LIMIT %d",
   all = "WHERE order_id > ? AND state <> 'staged' ORDER BY order_id LIMIT %d",
 }
@@ -95,7 +96,7 @@ local function ready(self)
   elseif version ~= schema.version then
     return nil, of_another_version(self, version)
   end
-  self.is_ready = true
+  self.is_ready, self.warning = true, schema.warning(self.database)
   return true
 end
 
@@ -196,10 +197,69 @@ function Store:write(sql, ...)
   return count
 end
 
+-- What others have said, and so may hold what this database does not take. How much of
+-- it is written where it does not: in ASCII, a sentence at most so long; then none of the
+-- sentences and paths. An id is never shortened.
+local said = { task_id = "id", late_tasks = "id", refused_tasks = "id",
+  error = "sentence", reason = "sentence", path = "path", machine = "path" }
+local MOST_SENTENCE = 500
+
+-- A text of others as this try writes it, see `gently`. `name`: of its column.
+function Store:said(name, text)
+  local kind = self.care and type(text) == "string" and said[name]
+  if not kind then
+    return text
+  elseif self.care > 1 and kind ~= "id" then
+    return nil
+  end
+  text = utf8.ascii(text)
+  return kind == "sentence" and text:sub(1, MOST_SENTENCE) or text
+end
+
+-- A failure that took longer has waited for somebody.
+local SHORT_SECONDS = 4
+
+local PROBE = "UPDATE ledger_meta SET version = version WHERE name = 'orders' AND "
+  .. schema.condition
+  .. " AND NOT EXISTS (SELECT 1 FROM starvideos_orders WHERE order_id = '')"
+
+-- Whether the database takes other writes than the one that has failed.
+local function is_writable(self)
+  return self.is_ready and self.database:run(PROBE) == 1
+end
+
+-- Write what must be recorded, if need be with less of what others have said. `body`:
+-- writes, and may run again; nil and an err where it has failed. Returns what body
+-- returned. The err is `alone` where the database takes other writes.
+function Store:gently(body)
+  local start = core.now()
+  self.care = nil
+  local result, err = body()
+  if result ~= nil or not err or err.kind ~= "ledger" or err.gone or err.fenced
+    or core.now() - start > SHORT_SECONDS or not is_writable(self) then
+    return result, err
+  end
+  for care = 1, 2 do
+    self.care = care
+    result, err = body()
+    self.care = nil
+    if result ~= nil then
+      return result, err
+    end
+  end
+  err.alone = true
+  return nil, err
+end
+
 -- All orders of an id, a key or a task. `by`: `id` (the order's), `key` (all its takes
 -- and accounts) or `task`.
 function Store:all(by, value)
-  return self:read(self.select .. WHERE[by], utf8.valid(value))
+  value = utf8.valid(value)
+  if by == "task" then
+    value = self:said("task_id", value)
+    return self:read(self.select .. WHERE.task, value, value)
+  end
+  return self:read(self.select .. WHERE[by], value)
 end
 
 -- All orders of a key, or of two that name one file.
@@ -336,7 +396,7 @@ local function change_of(self, caller, row, state, values)
     if name == "lease" then
       put_lease(self, caller, change, value)
     elseif name ~= "closed_at" then
-      put(change, name, utf8.valid(value) or nil)
+      put(change, name, self:said(name, utf8.valid(value)) or nil)
     end
   end
   return change

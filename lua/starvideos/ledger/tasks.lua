@@ -26,6 +26,8 @@ local states = require "starvideos.ledger.states"
 local transitions = require "starvideos.ledger.transitions"
 local stores = require "starvideos.ledger.store"
 
+local unpack = table.unpack or unpack
+
 local _M = {}
 
 local SHARED = "the provider has given the task %s to this order, and to the order"
@@ -367,6 +369,12 @@ for name, row in pairs(methods) do
   local module, run = row.run:match "^(.*)%.(.*)$"
   local functions = module == "tasks" and _M or require("starvideos.ledger." .. module)
   Orders[name] = function(self, ...)
+    if row.says then
+      local arguments, count = { ... }, select("#", ...)
+      return self.store:gently(function()
+        return functions[run](self.store, unpack(arguments, 1, count))
+      end)
+    end
     return functions[run](self.store, ...)
   end
 end

@@ -226,7 +226,8 @@ local function resolve(self, state, changes, is_late)
   repeat
     row, err = ledger:resolve(self.row, state, changes)
     pause = math.min(pause * 2, deadline - runtime:now())
-    local is_over = row or err.gone or err.interrupted or is_late or pause <= 0
+    local is_over = row or err.gone or err.alone or err.interrupted or is_late
+      or pause <= 0
     if not is_over then
       local slept, why = runtime:sleep(pause)
       err.interrupted = why == "interrupted" or nil

@@ -41,4 +41,9 @@ describe("a text that is repaired", function()
     assert.equal("a\239\191\189b\239\191\189", utf8.repaired "a\255b\0")
     assert.equal("一", utf8.repaired "一")
   end)
+
+  it("has an ASCII form of every text", function()
+    assert.equal("a \\u4f59\\u00e9 \\u1f600 \\xFF", utf8.ascii(
+      "a \228\189\153\195\169 \240\159\152\128 \255"))
+  end)
 end)

@@ -12,6 +12,7 @@ local recording = require "spec.ledger.recording"
 local requesting = require "spec.ledger.requesting"
 local races = require "spec.ledger.races"
 local shell = require "starvideos.nginx.shell"
+local saying = require "spec.ledger.saying"
 local spelling = require "spec.ledger.spelling"
 local starvideos = require "starvideos"
 local task_ids = require "spec.ledger.task_ids"
@@ -35,6 +36,7 @@ describe("a ledger in a file", function()
   races(new_address)
   recording(new_address)
   requesting(new_address)
+  saying(new_address)
   spelling(new_address)
   task_ids(new_address)
   telling(new_address)
