@@ -17,6 +17,11 @@ typedef struct checked {
   sv_value *fields[SV_FIELD_COUNT]; /* never NULL */
   sv_value absent;
   size_t unknown; /* how many entries are no field at all */
+  /* Of a prompt that is a text, which may be long and is judged by each
+  ** edition: whether it is UTF-8; its characters, or its bytes up to the first
+  ** that is wrong. */
+  bool is_utf8;
+  size_t points;
   sv_report *report;
 } checked;
 
@@ -116,25 +121,23 @@ static void check_model(const checked *r, sv_field field) {
 static void check_prompt(const checked *r, sv_field field) {
   const sv_value *prompt = r->fields[field];
   double max = r->model->prompt.max;
-  size_t points;
   if (prompt->kind == SV_ABSENT) {
     sv_report_add(r->report, SV_REQUIRED, "prompt", sv_none, sv_none,
                   "is required; say in words what the video is to show");
   } else if (prompt->kind != SV_TEXT) {
     sv_report_type(r->report, "prompt", "a string", prompt);
-  } else if (!sv_utf8_count(prompt->as.text.at, prompt->as.text.length,
-                            &points)) {
+  } else if (!r->is_utf8) {
     sv_report_add(r->report, SV_ENCODING, "prompt", sv_none, sv_none,
                   "must be valid UTF-8; byte %.0f is not",
-                  (double)points + 1);
+                  (double)r->points + 1);
   } else if (sv_is_blank(prompt->as.text.at, prompt->as.text.length)) {
     sv_report_add(r->report, SV_REQUIRED, "prompt", sv_none, sv_none,
                   "must not be blank; say in words what the video is to show");
-  } else if (max > 0 && (double)points > max) {
+  } else if (max > 0 && (double)r->points > max) {
     sv_report_add(r->report, SV_TOO_LONG, "prompt", sv_number(max),
-                  sv_number((double)points),
+                  sv_number((double)r->points),
                   "may have at most %.0f characters; got %.0f", max,
-                  (double)points);
+                  (double)r->points);
   }
 }
 
@@ -533,6 +536,11 @@ void sv_validate(const sv_catalog *catalog, sv_params *params,
     } else {
       r.unknown++;
     }
+  }
+  const sv_value *prompt = r.fields[SV_PROMPT];
+  if (prompt->kind == SV_TEXT) {
+    r.is_utf8 = sv_utf8_count(prompt->as.text.at, prompt->as.text.length,
+                              &r.points);
   }
   r.model = sv_catalog_find(catalog, r.fields[SV_MODEL]);
   r.model_name = r.model ? r.model->name : NULL;
