@@ -49,15 +49,13 @@ function Worker:may_act()
 end
 
 -- Tells that a 429 of another worker has lowered the rate, and when it is whole again.
-local function tell_rate(self, factor, rate)
-  local state = factor < self.factor and "lowered"
-    or factor == 1 and self.factor < 1 and "raised"
-  self.factor = state and factor or math.max(self.factor, factor)
+local function tell_rate(self, what, factor, rate)
+  local before = self.factors[what]
+  local state = factor < before and "lowered" or factor == 1 and before < 1 and "raised"
+  self.factors[what] = state and factor or math.max(before, factor)
   if state then
-    listener.event(self.context, { name = "rate", what = "polls",
+    listener.event(self.context, { name = "rate", what = what,
       state = state, rate = rate, factor = factor })
-    listener.event(self.context, { name = "rate", what = "creates",
-      state = state, factor = factor })
   end
 end
 
@@ -71,7 +69,8 @@ local function obey(self, pulse)
   end
   self.halted, self.workers = pulse.halted, pulse.workers
   self.suspects = pulse.suspects
-  tell_rate(self, factor, rate)
+  tell_rate(self, "polls", factor, rate)
+  tell_rate(self, "creates", pulse.creates or 1)
 end
 
 -- A claim that reached the server late or twice gave it orders it does not know of. One
@@ -94,7 +93,7 @@ local function report_limited(self)
   local limited = self.limited
   self.limited = nil
   if limited then
-    self.ledger:hold(limited.retry_after)
+    self.ledger:hold(limited.retry_after, true)
   end
 end
 
@@ -231,7 +230,7 @@ function _M.late()
 end
 
 -- Adds a worker to those of the ledger. All it does uses its `context`; `on_limited` is
--- called when the provider answers 429.
+-- called when the provider answers a poll with 429.
 local function new_worker(context, on_limited)
   local began = context.boottime()
   local where = { base_url = context.base_url,
@@ -242,9 +241,9 @@ local function new_worker(context, on_limited)
   end
   local self = setmetatable({ id = ledger.worker, ledger = ledger, where = where,
     process = context.process_id(),
-    limiter = context.rate_limiter, beat_at = began, factor = 1, workers = 1,
-    claims = {}, count = 0, unreleased = {}, is_over = false,
-    is_uncertain = false, had_more = false }, Worker)
+    limiter = context.rate_limiter, beat_at = began, workers = 1,
+    factors = { polls = 1, creates = 1 }, claims = {}, count = 0,
+    unreleased = {}, is_over = false, is_uncertain = false, had_more = false }, Worker)
   self.context = setmetatable({ ledger = ledger,
     rate_limiter = rate_limit.share(context.rate_limiter, function()
       return pause_of(self)

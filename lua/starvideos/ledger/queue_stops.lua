@@ -27,7 +27,7 @@ local OBEYED = [[base_url = ? AND (scope = ''
 
 local STOPPED = "WHERE kind IN ('failures', 'suspect', 'halt') AND "
 local PULSE = [[WHERE kind = 'polls' AND (scope <> 'account' OR value = ?)
-  OR kind IN ('hold', 'suspect', 'halt') AND ]] .. OBEYED
+  OR kind IN ('hold', 'hold/polls', 'suspect', 'halt') AND ]] .. OBEYED
 
 -- What was handed back may have halted the queue: others are sent first.
 local BEHIND = [[UPDATE starvideos_orders SET not_before = ?,
@@ -64,12 +64,9 @@ local function change(store, caller, where, kind, body)
   end, kind ~= "suspect")
 end
 
--- The provider answered 429: for `retry_after` seconds (nil: it named no time) nothing is
--- sent or polled, then less than before. Each 429 halves the rate, and a burst counts once.
--- A hold is never shortened, unless the clock was set back.
-function _M.hold(store, caller, where, retry_after)
+local function hold_kind(store, caller, where, kind, retry_after)
   local seconds = math.min(math.max(retry_after or 0, 0), HOLD_MAX)
-  return change(store, caller, where, "hold", function(hold, now)
+  return change(store, caller, where, kind, function(hold, now)
     local last = hold.full_until
     -- One that is longer was written by a clock that was put back since.
     local is_sound = last and last <= now + HOLD_MAX + limit_kinds.policy.burst
@@ -79,6 +76,18 @@ function _M.hold(store, caller, where, retry_after)
     end
     hold.full_until = math.max(now + seconds, is_sound and last or 0)
   end)
+end
+
+-- The provider answered 429 to an order: for `retry_after` seconds (nil: it named no time)
+-- none is sent, then fewer than before; tasks are polled as before. If it answered a poll
+-- (`is_poll`), both are held. Each 429 halves the rate, and a burst counts once. A hold is
+-- never shortened, unless the clock was set back.
+function _M.hold(store, caller, where, retry_after, is_poll)
+  local ok, err = hold_kind(store, caller, where, "hold", retry_after)
+  if ok and is_poll then
+    ok, err = hold_kind(store, caller, where, "hold/polls", retry_after)
+  end
+  return ok, err
 end
 
 local function halt(row, reason, is_new)
@@ -195,13 +204,13 @@ local function halt_of(row)
 end
 
 -- How far ahead each kind sets that it is full.
-local furthest = { hold = HOLD_MAX, open = limit_kinds.policy.look,
+local furthest = { hold = HOLD_MAX, ["hold/polls"] = HOLD_MAX, open = limit_kinds.policy.look,
   ["spend/day"] = limit_kinds.policy.day,
   ["spend/total"] = limit_kinds.policy.look }
 
 -- Whether a row has no effect any more, or was set by a clock that was set back since.
 local function is_spent(row, now)
-  if row.kind == "hold" and row.full_until <= now then
+  if row.kind:find "^hold" and row.full_until <= now then
     return limit_kinds.factor(row, now) >= 1
   end
   return furthest[row.kind] and row.full_until > now
@@ -231,7 +240,7 @@ function _M.repair(store, caller)
   return store:atomically(function()
     local rows, at = spent_rows(store, caller)
     for _, row in ipairs(rows or {}) do
-      row.is_over, row.full_until = row.kind == "hold", nil
+      row.is_over, row.full_until = row.kind:find "^hold" ~= nil, nil
       local ok, problem = limit_rows.save(store, row, at.now)
       if not ok then
         return nil, problem
@@ -242,9 +251,10 @@ function _M.repair(store, caller)
 end
 
 -- What the worker of an account (nil: for all) has to obey: `rate` (polls a second of all
--- together; nil: no limit), `factor` (the share of their rates that all have left), `hold`
--- (seconds for which nothing may be sent), `halted` (`kind` and `reason`, if the queue has
--- stopped), `suspects` (whether an order is noted by `suspect`).
+-- together; nil: no limit), `factor` and `creates` (the shares of their rates of polls and of
+-- creates that all have left), `hold` (seconds for which nothing may be polled), `halted`
+-- (`kind` and `reason`, if the queue has stopped), `suspects` (whether an order is noted by
+-- `suspect`).
 function _M.pulse(store, caller, where)
   local at, err = limit_rows.times(store, caller)
   local account = where.account or ""
@@ -255,7 +265,7 @@ function _M.pulse(store, caller, where)
   if not rows then
     return nil, err
   end
-  local pulse = { factor = 1 }
+  local pulse = { factor = 1, creates = 1 }
   for _, row in ipairs(rows) do
     if row.kind == "polls" then
       pulse.rate = math.min(pulse.rate or math.huge, row.cap)
@@ -263,6 +273,8 @@ function _M.pulse(store, caller, where)
       pulse.halted = halt_of(row)
     elseif row.kind == "suspect" then
       pulse.suspects = true
+    elseif row.kind == "hold" then
+      pulse.creates = math.min(pulse.creates, limit_kinds.factor(row, at.now))
     else
       if limit_kinds.is_ahead(row.full_until, at.now, HOLD_MAX) then
         pulse.hold = math.max(pulse.hold or 0, row.full_until - at.now)

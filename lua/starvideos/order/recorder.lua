@@ -208,8 +208,8 @@ function Order:renew()
   return step(self, "renew")
 end
 
--- The provider said that there were too many requests: that holds for all processes of
--- the ledger.
+-- The provider said that there were too many requests: that holds for the orders of all
+-- processes of the ledger.
 function Order:hold(retry_after)
   local ok, err = self.ledger:hold(retry_after)
   self.unheld = not ok and err or nil

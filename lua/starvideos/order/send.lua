@@ -11,7 +11,6 @@ local errors = require "starvideos.errors"
 local exchange = require "starvideos.provider.exchange"
 local listener = require "starvideos.base.listener"
 local operations = require "starvideos.provider.operations"
-local rate_limit = require "starvideos.wait.rate_limit"
 local retry = require "starvideos.provider.retry"
 local watch = require "starvideos.wait.watch"
 local wire = require "starvideos.order.wire"
@@ -110,7 +109,6 @@ local function outcome_of(self, response, err, is_late)
     err.bytes_sent = response.bytes_sent
   end
   if err.kind == "rate_limited" or err.status == 429 then
-    context.rate_limiter:limited(context.runtime:now(), err.retry_after)
     order:hold(err.retry_after)
   end
   local is_last = err.interrupted or is_late
@@ -192,7 +190,6 @@ local function tell(self)
       self.response, self.failure)
   end
   self.order:tell()
-  rate_limit.tell(self.context)
 end
 
 -- What was bought, where nobody waits for it any more.

@@ -409,6 +409,56 @@ describe("work", function()
     assert.equal(60, crews.result_of(a).done + crews.result_of(b).done)
   end)
 
+  describe("where the provider answers 429", function()
+    local LIMITED = { status = 429, headers = { ["retry-after"] = "600" }, body = "" }
+    local polls, longest
+
+    -- Two workers with three tasks under way; then all such requests are answered 429.
+    local function go_on(method, before, seconds)
+      crew:enqueue(3, "never")
+      local pace = { interval = 2, max_interval = 2 }
+      local a, b = crew:start(pace), crew:start(pace)
+      crew:go(30, a, b)
+      assert.equal(3, crew:in_state "accepted")
+      local transport, last = world.transport, {}
+      polls, longest = 0, 0
+      function world.transport(req)
+        local now = world.now
+        if req.method == method then
+          return LIMITED
+        elseif req.method == "GET" then
+          polls, longest = polls + 1, math.max(longest, now - (last[req.url] or now))
+          last[req.url] = now
+        end
+        return transport(req)
+      end
+      crew:go(before, a, b)
+      crew:enqueue(3)
+      crew:go(seconds, a, b)
+      for _, at in pairs(last) do
+        longest = math.max(longest, world.now - at)
+      end
+      world.transport = transport
+      crew:go(60, a, b)
+    end
+
+    it("to orders, polls the open tasks of all workers as before", function()
+      go_on("POST", 0, 300)
+      assert.is_true(polls > 3 * 300 / 2.2, polls)
+      assert.is_true(longest < 3, longest)
+      assert.equal(3, crew:in_state "queued")
+      for _, event in ipairs(crew.events) do
+        assert.is_false(event.name == "rate" and event.what == "polls")
+      end
+    end)
+
+    it("to polls, holds polls and orders of all workers", function()
+      go_on("GET", 10, 60)
+      assert.equal(3, world:sent "POST")
+      assert.equal(3, crew:in_state "queued")
+    end)
+  end)
+
   it("gives up an order that takes too long, and hands it back", function()
     crew:enqueue(1, "never")
     crew:enqueue(1)

@@ -237,6 +237,16 @@ describe_limits("a create that a limit keeps back", function(get)
     assert.equal(1, world:sent())
   end)
 
+  it("polls tasks as before after a 429 to an order", function()
+    local world, client = get()
+    local task = assert(client:create(world.params()))
+    local polls = world:sent "GET"
+    assert.equal("rate_limited", select(2, client:create(
+      world.params "create_429_long", { key = "kite" })).kind)
+    assert(client:wait(task, { first_poll = 0, interval = 1, max_interval = 1 }))
+    assert.is_true(world:sent "GET" - polls > 90, world:sent "GET" - polls)
+  end)
+
   it("fails a generate in the same way, and leaves no file", function()
     local world, client = get()
     assert(client:limits { open = 0 })
