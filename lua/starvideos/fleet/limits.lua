@@ -144,16 +144,23 @@ function _M.list(ledger)
   return rows and list, err
 end
 
-function _M.set(context, options)
+-- Set limits, or remove them.
+function _M.change(context, options)
   local list = wanted(context, options)
-  if list[1] then
-    local ok, err = complete(context, list)
-    if ok then
-      ok, err = context.ledger:set_limits(list)
-    end
-    if not ok then
-      return nil, err
-    end
+  if not list[1] then
+    return true
+  end
+  local ok, err = complete(context, list)
+  if ok then
+    ok, err = context.ledger:set_limits(list)
+  end
+  return ok, err
+end
+
+function _M.set(context, options)
+  local ok, err = _M.change(context, options)
+  if not ok then
+    return nil, err
   end
   return _M.list(context.ledger)
 end

@@ -14,9 +14,11 @@
 -- origins are refused.
 
 local c_locale = require "starvideos.base.c_locale"
+local contexts = require "starvideos.context"
 local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local json = require "starvideos.base.json"
+local limits = require "starvideos.fleet.limits"
 
 local _M = {}
 
@@ -28,6 +30,9 @@ local MOST = 1e9
 local MILLION = 1000000
 
 local NAME_BYTES = 64
+
+-- The digits of a token's digest that a session names.
+local PREFIX = 16
 local DEFAULT_PORTS = { http = ":80", https = ":443" }
 
 -- The same report for what stands within.
@@ -142,11 +147,11 @@ local function period(word, report)
   return word
 end
 
-local limits = { open = whole, orders_per_minute = whole, spend = money,
+local limit_readers = { open = whole, orders_per_minute = whole, spend = money,
   per = period }
 
 function readers.limits(given, report)
-  local result = fields_of(given, limits, report)
+  local result = fields_of(given, limit_readers, report)
   if not result then
     return nil
   elseif given.per ~= nil and given.spend == nil then
@@ -239,13 +244,19 @@ function top.callers(given, report)
 end
 
 local function gateway_callers(list)
-  local self = setmetatable({ list = {}, digests = {} }, Callers)
+  local self = setmetatable({ list = {}, of_digest = {}, of_prefix = {},
+    origins = {} }, Callers)
   for index, given in ipairs(list) do
     local caller = { name = given.name, limits = given.limits or {},
       origins = given.origins or {} }
     self.list[index] = caller
     for _, text in ipairs(given.token_sha256) do
-      self.digests[#self.digests + 1] = { text = text, caller = caller }
+      local prefix = text:sub(1, PREFIX)
+      self.of_digest[text] = caller
+      self.of_prefix[prefix] = self.of_prefix[prefix] or text
+    end
+    for _, text in ipairs(caller.origins) do
+      self.origins[text] = true
     end
   end
   return self
@@ -275,38 +286,25 @@ function _M.parse(text)
   return gateway_callers(result.callers)
 end
 
--- Find the caller that a token is of. It takes as long for every token. Returns caller;
--- nil where it is nobody's.
+-- Find the caller that a token is of. How long a look into the table takes can tell
+-- something of the digest that was looked for alone, and nobody can make a token of that.
+-- Returns caller; nil where it is nobody's.
 function Callers:find(token)
-  local text, found = curl.sha256(token), nil
-  for _, known in ipairs(self.digests) do
-    if curl.equal(known.text, text) then
-      found = known.caller
-    end
-  end
-  return found
+  return self.of_digest[curl.sha256(token)]
 end
 
 -- Find the caller of a token by the beginning of the token's SHA-256. `prefix`: 16 hex
 -- digits. Returns caller; nil where no caller has that token any more, and the whole
 -- digest.
 function Callers:named(prefix)
-  for _, known in ipairs(self.digests) do
-    if known.text:sub(1, 16) == prefix then
-      return known.caller, known.text
-    end
-  end
+  local text = self.of_prefix[prefix]
+  return text and self.of_digest[text], text
 end
 
 -- Whether any caller's pages may come from an origin. `origin_text`: as a browser sends
 -- it.
 function Callers:allow(origin_text)
-  for _, caller in ipairs(self.list) do
-    if _M.allows(caller, origin_text) then
-      return true
-    end
-  end
-  return false
+  return self.origins[origin_text] == true
 end
 
 -- Whether a caller's pages may come from an origin. `origin_text`: as a browser sends
@@ -334,21 +332,15 @@ end
 -- holds for all who use it. The callers whose caps this process has seen there:
 local held = setmetatable({}, { __mode = "k" })
 
--- The cap in the ledger in millionths; nil where there is none.
-local function cap_there(list, name, per)
-  for _, limit in ipairs(list) do
-    if limit.kind == "spend" and limit.account == name and limit.per == per then
-      return math.floor(limit.cap * MILLION + 0.5)
-    end
+-- The changes of limits by which the ledger gets the caps of a caller. `there`: its rows.
+local function changes_of(caller, there)
+  local changes, caps = {}, {}
+  for _, row in ipairs(there) do
+    caps[row.kind] = row.cap
   end
-end
-
--- The calls of `client:limits` by which the ledger gets the caps of a caller.
-local function changes_of(caller, list)
-  local changes = {}
   for _, per in ipairs { "day", "total" } do
     local cap = caller.limits.per == per and caller.limits.spend or nil
-    if cap ~= cap_there(list, caller.name, per) then
+    if cap ~= caps["spend/" .. per] then
       -- What is set comes before what is removed.
       table.insert(changes, cap and 1 or #changes + 1, { account = caller.name,
         per = per, spend = cap and cap / MILLION or false })
@@ -363,19 +355,16 @@ function _M.hold_cap(app, caller)
   if held[caller] or not app.callers then
     return true
   end
-  local client = app.client(caller.name)
-  local list, err = client:limits()
-  if not list then
-    return nil, err
-  end
-  for _, change in ipairs(changes_of(caller, list)) do
-    list, err = client:limits(change)
-    if not list then
-      return nil, err
+  local context = contexts.of(app.client(caller.name))
+  local there, err = context.ledger:limits(caller.name)
+  local ok = there
+  for _, change in ipairs(there and changes_of(caller, there) or {}) do
+    if ok then
+      ok, err = limits.change(context, change)
     end
   end
-  held[caller] = true
-  return true
+  held[caller] = ok and true
+  return ok and true, err
 end
 
 local BYTES = 32

@@ -15,6 +15,7 @@ local DAY = 86400
 -- In seconds.
 _M.policy = {
   takeover = 120, -- until another worker has the orders of a dead one
+  recording = 60, -- from an order's id until it is recorded, at the longest
   task = 1800, -- that a task may take, and a wait for it lasts
 }
 
@@ -27,6 +28,12 @@ local conditions = {
   { "account", "account = ?" },
   { "key", "order_key = ?" },
 }
+
+-- Ids sort by time, so that their first digits bound an index: no order of a time has a
+-- lower id. It gets its id before it is recorded, for which it may wait.
+function _M.id_at(time)
+  return ("%08x"):format(math.max(0, math.floor(time) - _M.policy.recording) % 2 ^ 32)
+end
 
 -- The condition of a list, and its values. Staged orders are listed only if asked for.
 local function condition_of(filter)

@@ -12,7 +12,7 @@ local columns = { "name", "kind", "scope", "value", "base_url", "cap",
   "currency", "used", "began", "full_until", "factor", "refunds", "reason",
   "updated_at" }
 local numbers = { "cap", "used", "began", "full_until", "factor", "refunds",
-  "updated_at" }
+  "updated_at", "waiting" }
 
 local NAMES = table.concat(columns, ", ")
 
@@ -23,7 +23,8 @@ for index = 6, #columns do
     columns[index])
 end
 
-local READ = "SELECT " .. NAMES .. " FROM starvideos_limits "
+-- What is `waiting` is never written from here: see `starvideos.ledger.limits`.
+local READ = "SELECT " .. NAMES .. ", waiting FROM starvideos_limits "
 
 local SAVE = "INSERT INTO starvideos_limits (" .. NAMES .. ") VALUES ("
   .. ("?, "):rep(#columns - 1) .. "?) ON CONFLICT (name) DO UPDATE SET "
@@ -31,9 +32,13 @@ local SAVE = "INSERT INTO starvideos_limits (" .. NAMES .. ") VALUES ("
 
 local REMOVE = "DELETE FROM starvideos_limits WHERE name = ?"
 
--- A limit is for all, or for one account or label; a hold or halt for one base URL.
-local APPLYING = [[WHERE (scope = '' OR scope = 'account' AND value = ?
-  OR scope = 'label' AND value = ?) AND base_url IN ('', ?) ORDER BY name]]
+-- A limit is for all, or for one account or label. The list of values is for the index.
+_M.OF_ORDER = [[value IN ('', ?, ?) AND (scope = ''
+  OR scope = 'account' AND value = ? OR scope = 'label' AND value = ?)]]
+
+-- A hold or halt is for one base URL.
+local APPLYING = "WHERE " .. _M.OF_ORDER
+  .. " AND base_url IN ('', ?) ORDER BY name"
 
 -- The last day in which any limit has counted a spend, up to tomorrow: one that is further
 -- was written by a clock that was ahead, and is no day yet.
@@ -80,7 +85,8 @@ function _M.times(store, caller)
 end
 
 function _M.applying(store, order)
-  return _M.read(store, APPLYING, order.account or "", order.label,
+  local account, label = order.account or "", order.label
+  return _M.read(store, APPLYING, account, label, account, label,
     order.base_url or "")
 end
 

@@ -5,10 +5,12 @@ local limit_kinds = require "starvideos.ledger.limit_kinds"
 local limit_rows = require "starvideos.ledger.limit_rows"
 local limits = require "starvideos.ledger.limits"
 
+local unpack = table.unpack or unpack
+
 local _M = {}
 
-local SET = [[WHERE kind IN ('open', 'creates', 'polls', 'spend/day', 'spend/total')
-  ORDER BY name]]
+local SET = "WHERE kind IN ('open', 'creates', 'polls', 'spend/day', 'spend/total')"
+local OF_ACCOUNT = SET .. " AND value = ? AND scope = 'account'"
 
 local function name_of(limit)
   if limit.scope == "" then
@@ -79,13 +81,15 @@ function _M.set(store, caller, list)
   end)
 end
 
--- The limits as they stand: as for `set`, with `name`, `used`, `began`, `full_until`, `day`
--- and `now`.
-function _M.list(store, caller)
+-- The limits as they stand: as for `set`, with `name`, `used`, `waiting` (what queued
+-- orders will cost), `began`, `full_until`, `day` and `now`. `account`: whose own limits;
+-- nil: all there are.
+function _M.list(store, caller, account)
   local at, err = limit_rows.times(store, caller)
   local rows
   if at then
-    rows, err = limit_rows.read(store, SET)
+    rows, err = limit_rows.read(store, (account and OF_ACCOUNT or SET)
+      .. " ORDER BY name", unpack { account })
   end
   for _, row in ipairs(rows or {}) do
     row.used, row.day, row.now = limit_kinds.used(row, at), at.day, at.now

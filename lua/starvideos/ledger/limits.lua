@@ -4,7 +4,8 @@
 --
 -- The order's row says what it has: `slot` (an open task) and `spent_in` (its cost is part
 -- of the spend of that day). What a limit has `used` is the sum of these, so it can always
--- be counted again.
+-- be counted again. What a limit of spend has `waiting` is the cost of what is queued and
+-- not sent yet, which one statement adds to and takes from.
 --
 -- A transaction begins again over a new connection if the server has cut the first: so the
 -- order's row, which names its revision, is written first, and tells whether the first try
@@ -48,8 +49,8 @@ end
 -- Gives a slot to open tasks that were sent while no limit counted them.
 local HOLD_SLOTS = ([[UPDATE starvideos_orders SET slot = CASE
     WHEN state = 'unknown' THEN updated_at + %d ELSE %.0f END
-  WHERE slot IS NULL AND (state IN ('submitting', 'accepted')
-    OR state = 'unknown' AND updated_at + %d > ?)
+  WHERE slot IS NULL AND state IN ('submitting', 'accepted', 'unknown')
+  AND (state <> 'unknown' OR updated_at + %d > ?)
   AND EXISTS (SELECT 1 FROM starvideos_limits WHERE kind = 'open'
     AND (scope = '' OR scope = 'account' AND value = account
       OR scope = 'label' AND value = label))]]):format(policy.slot, FOREVER,
@@ -61,6 +62,14 @@ local COUNTED = {
   spend = [[SELECT SUM(cost) AS used FROM starvideos_orders
     WHERE spent_in >= ? AND spent_in <= ? AND currency = ?]],
 }
+
+local WAITING = [[SELECT SUM(cost) AS used FROM starvideos_orders
+  WHERE queued_at IS NOT NULL AND state IN ('queued', 'prepared')
+  AND cost IS NOT NULL AND currency = ?]]
+local SET_WAITING = "UPDATE starvideos_limits SET waiting = ? WHERE name = ?"
+local ADD_WAITING = "UPDATE starvideos_limits SET waiting = waiting + ? WHERE "
+  .. limit_rows.OF_ORDER
+  .. " AND kind IN ('spend/day', 'spend/total') AND currency = ?"
 
 local OVERDUE = " starvideos_orders%s WHERE slot IS NOT NULL AND slot <= ?"
 local ANY_OVERDUE = "SELECT order_id FROM" .. OVERDUE:format "" .. " LIMIT 1"
@@ -87,6 +96,19 @@ local function of_limit(limit, sql, ...)
   return sql, values
 end
 
+local function sum(store, sql, values)
+  local rows, err = store:read(sql, unpack(values))
+  return rows and (tonumber(rows[1].used) or 0), err
+end
+
+local function count_waiting(store, limit)
+  local waiting, err = sum(store, of_limit(limit, WAITING, limit.currency or ""))
+  if not waiting then
+    return nil, err
+  end
+  return store:write(SET_WAITING, waiting, limit.name)
+end
+
 local function count_one(store, limit, at)
   local sql, values
   if limit.kind == "open" then
@@ -97,11 +119,15 @@ local function count_one(store, limit, at)
     sql, values = of_limit(limit, COUNTED.spend, is_day and at.day or 0,
       is_day and at.day or FOREVER, limit.currency or "")
   end
-  local rows, err = store:read(sql, unpack(values))
-  if not rows then
+  local used, err = sum(store, sql, values)
+  local ok = used
+  if ok and limit.kind ~= "open" then
+    ok, err = count_waiting(store, limit)
+  end
+  if not ok then
     return nil, err
   end
-  limit.used, limit.full_until = tonumber(rows[1].used) or 0, nil
+  limit.used, limit.full_until = used, nil
   return limit_rows.save(store, limit, at.now)
 end
 
@@ -144,16 +170,52 @@ local function free_overdue(store, at)
   return ok, err
 end
 
+local waits = { queued = true, prepared = true }
+
+-- What an order of the queue that is not sent yet will cost.
+local function waiting_cost(row)
+  return row.queued_at and waits[row.state] and row.currency and row.cost or 0
+end
+
+-- Whether a change of an order changes what limits have waiting.
+local function moves_waiting(row, after)
+  local before, now = waiting_cost(row), waiting_cost(after)
+  return before ~= now or now ~= 0 and (row.account ~= after.account
+    or row.label ~= after.label or row.currency ~= after.currency)
+end
+
+-- Orders that will cost something join the queue (a negative `cost`: leave it), in the
+-- transaction that does that. `row`: of one of them.
+function _M.add_waiting(store, row, cost)
+  if cost == 0 then
+    return true
+  end
+  local account, label = row.account or "", row.label
+  return store:write(ADD_WAITING, cost, account, label, account, label, row.currency)
+end
+
+local function move_waiting(store, row, after)
+  if not moves_waiting(row, after) then
+    return true
+  end
+  local ok, err = _M.add_waiting(store, row, -waiting_cost(row))
+  if ok then
+    ok, err = _M.add_waiting(store, after, waiting_cost(after))
+  end
+  return ok, err
+end
+
 -- What a change of an order does to the limits: `reserve`, `settle`, `pause`, `resume`,
--- or nothing.
+-- `wait` (it joins the queue or leaves it), or nothing.
 function _M.effect(row, after)
-  local state = row.state
+  local state, effect = row.state, nil
   if state ~= after.state then
     local of_state = effects[state]
-    return of_state and of_state[after.state]
+    effect = of_state and of_state[after.state]
   elseif state == "accepted" and row.missing_since ~= after.missing_since then
-    return after.missing_since and "pause" or "resume"
+    effect = after.missing_since and "pause" or "resume"
   end
+  return effect or moves_waiting(row, after) and "wait" or nil
 end
 
 -- Writes the order's row, with its `slot` and `spent_in`; false if another process has
@@ -162,14 +224,21 @@ local function write_order(store, row, change, slot, spent_in)
   change.after.slot, change.after.spent_in = slot, spent_in
   local count, err = store:save(row, change, { set = { count = 2,
     sql = "slot = ?, spent_in = ?", values = { slot, spent_in } } })
-  local _
+  local ok = count
   if count == 0 then
-    _, err = store:was_taken(row, change.after)
+    ok, err = nil, select(2, store:was_taken(row, change.after))
+    if not err then
+      return false
+    end
+  elseif ok then
+    ok, err = move_waiting(store, row, change.after)
   end
-  if err then
-    return nil, err
-  end
-  return count > 0 and store:changed(row, change)
+  return ok and store:changed(row, change), err
+end
+
+-- An order that is not sent yet has neither.
+local function wait(store, _, row, change)
+  return write_order(store, row, change, row.slot, row.spent_in)
 end
 
 -- The reason that matters most: one that will not pass, then the one that lasts longest.
@@ -411,15 +480,15 @@ local function transacted(step, store, caller, row, change)
   end, true)
 end
 
+local steps = { reserve = reserve, settle = settle, wait = wait }
+
 -- Make a change of an order that has an effect on limits: the new row; false if another
 -- process has changed it; or an err, of kind limited if the order does not fit: then
 -- nothing has changed.
 function _M.carry_out(store, caller, row, change, effect)
   local after, err
-  if effect == "reserve" then
-    after, err = transacted(reserve, store, caller, row, change)
-  elseif effect == "settle" then
-    after, err = transacted(settle, store, caller, row, change)
+  if steps[effect] then
+    after, err = transacted(steps[effect], store, caller, row, change)
   else
     after, err = set_slot(store, caller, row, change, effect)
   end

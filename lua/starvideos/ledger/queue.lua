@@ -4,6 +4,7 @@
 local queue_stops = require "starvideos.ledger.queue_stops"
 local leases = require "starvideos.ledger.lease"
 local limit_kinds = require "starvideos.ledger.limit_kinds"
+local limits = require "starvideos.ledger.limits"
 local changes = require "starvideos.ledger.changes"
 local orders = require "starvideos.ledger.orders"
 local transitions = require "starvideos.ledger.transitions"
@@ -22,6 +23,10 @@ local BODY = "SELECT endpoint, body FROM starvideos_bodies WHERE order_id = ?"
 local ENQUEUE = [[UPDATE starvideos_orders SET state = 'queued', claim = NULL,
   queued_at = ?, updated_at = ?, closed_at = NULL, revision = revision + 1
   WHERE state = 'staged' AND claim = ?]]
+
+local COSTS = [[SELECT account, label, currency, SUM(cost) AS cost
+  FROM starvideos_orders WHERE claim = ? AND state = 'staged' AND cost IS NOT NULL
+  AND currency IS NOT NULL GROUP BY account, label, currency]]
 
 -- After so many new orders a server's statistics are too old: it would sort the whole
 -- queue to find its first ones.
@@ -206,6 +211,17 @@ local function taken(store)
   return nil, err
 end
 
+local function add_costs(store, batch)
+  local rows, err = store:read(COSTS, batch)
+  local ok = rows
+  for _, row in ipairs(rows or {}) do
+    if ok then
+      ok, err = limits.add_waiting(store, row, tonumber(row.cost))
+    end
+  end
+  return ok, err
+end
+
 -- Enqueue all that a batch has staged, and return how many. If these are not `expected`
 -- (nil: any) none is enqueued, and the err is `taken`.
 function _M.enqueue(store, caller, batch, expected)
@@ -219,6 +235,9 @@ function _M.enqueue(store, caller, batch, expected)
     end
     ok, problem = changes.note_all(store, caller, "queued",
       "claim = ? AND state = 'staged'", batch)
+    if ok then
+      ok, problem = add_costs(store, batch)
+    end
     if not ok then
       return nil, problem
     end

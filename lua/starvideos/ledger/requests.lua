@@ -3,6 +3,7 @@
 
 local history = require "starvideos.ledger.history"
 local leases = require "starvideos.ledger.lease"
+local limits = require "starvideos.ledger.limits"
 local changes = require "starvideos.ledger.changes"
 local orders = require "starvideos.ledger.orders"
 local queue = require "starvideos.ledger.queue"
@@ -24,7 +25,7 @@ local DAY = 86400
 -- Where a ledger answers late an attempt may also be decided after those that were
 -- made later; what a first one could have to do with was placed since it began.
 local JOINABLE = [[WHERE request = ? AND account = ? AND base_url = ?
-  AND (params = ? OR params_form = 3) AND created_at > ?
+  AND (params = ? OR params_form = 3) AND order_id > ? AND created_at > ?
   AND (attempt < ? OR attempt > ? AND created_at >= ?)
   ORDER BY CASE WHEN attempt < ? THEN 0 ELSE 1 END, attempt DESC, order_id
   LIMIT 1]]
@@ -37,10 +38,9 @@ local ENQUEUE = [[UPDATE starvideos_orders SET state = 'queued', claim = NULL,
   revision = revision + 1 WHERE order_id = ?]]
 
 local OPEN = [[SELECT COUNT(*) AS orders FROM starvideos_orders
-  WHERE request IS NOT NULL AND account = ? AND state IN
+  WHERE request IS NOT NULL AND closed_at IS NULL AND account = ? AND state IN
   ('queued', 'prepared', 'submitting', 'accepted', 'completed')]]
 
--- Ids sort by time: the first digits bound the index.
 local RECENT = [[SELECT COUNT(*) AS orders, MIN(created_at) AS first
   FROM starvideos_orders WHERE request IS NOT NULL AND account = ?
   AND order_id > ? AND created_at > ?]]
@@ -50,12 +50,8 @@ local RECENT = [[SELECT COUNT(*) AS orders, MIN(created_at) AS first
 local SPEND = [[SELECT l.name, l.kind, l.scope, l.cap, l.currency,
   CASE WHEN l.kind = 'spend/day' AND l.began NOT BETWEEN ? AND ? THEN 0
     ELSE l.used END AS used,
-  (SELECT SUM(o.cost) FROM starvideos_orders AS o
-    WHERE o.queued_at IS NOT NULL AND o.state IN ('queued', 'prepared')
-    AND o.currency = l.currency
-    AND (l.scope = '' OR o.account = l.value)) AS waiting
-  FROM starvideos_limits AS l
-  WHERE l.kind IN ('spend/day', 'spend/total')
+  l.waiting FROM starvideos_limits AS l
+  WHERE l.kind IN ('spend/day', 'spend/total') AND l.value IN ('', ?)
   AND (l.scope = '' OR l.scope = 'account' AND l.value = ?) ORDER BY l.name]]
 
 local HALTED = [[SELECT reason FROM starvideos_limits WHERE kind = 'halt'
@@ -74,7 +70,7 @@ end
 -- The limits of spend that hold for an account; `used` with what is to be sent.
 local function spend_limits(store, caller, account)
   local day = math.floor(caller.now / DAY) * DAY
-  local rows, err = store:read(SPEND, day, day + DAY, account)
+  local rows, err = store:read(SPEND, day, day + DAY, account, account)
   for _, row in ipairs(rows or {}) do
     row.cap = number(row.cap)
     row.used = number(row.used) + number(row.waiting)
@@ -102,7 +98,7 @@ end
 function bars.orders_per_minute(store, caller, wanted, terms)
   local since = caller.now - _M.policy.window
   local rows, err = store:read(RECENT, wanted.account,
-    ("%08x"):format(math.max(0, math.floor(since))), since)
+    history.id_at(since), since)
   local used = rows and number(rows[1].orders)
   return used and used >= terms.orders_per_minute and {
     limit = "orders_per_minute", cap = terms.orders_per_minute, used = used,
@@ -162,8 +158,8 @@ end
 local function join(store, caller, wanted)
   local attempt, since = wanted.attempt, caller.now - _M.policy.join
   local rows, err = store:select_where(JOINABLE, wanted.request,
-    wanted.account, wanted.base_url, wanted.params, since, attempt, attempt,
-    attempt > 0 and since or wanted.began, attempt)
+    wanted.account, wanted.base_url, wanted.params, history.id_at(since), since,
+    attempt, attempt, attempt > 0 and since or wanted.began, attempt)
   local row = rows and rows[1]
   if not row then
     return nil, err
@@ -195,6 +191,9 @@ local function enqueue(store, caller, wanted)
   if ok then
     ok, err = store:write(ENQUEUE, caller.now, wanted.request, wanted.attempt,
       row.order_id)
+  end
+  if ok and row.cost and row.currency then
+    ok, err = limits.add_waiting(store, row, row.cost)
   end
   if not ok then
     return nil, err

@@ -224,9 +224,18 @@ local BESIDE = {
     used DOUBLE PRECISION NOT NULL DEFAULT 0,
     began DOUBLE PRECISION NOT NULL DEFAULT 0, full_until DOUBLE PRECISION,
     factor DOUBLE PRECISION, refunds INTEGER NOT NULL DEFAULT 0, reason TEXT,
+    waiting DOUBLE PRECISION NOT NULL DEFAULT 0,
     updated_at DOUBLE PRECISION NOT NULL)]],
-  [[CREATE INDEX starvideos_orders_by_request ON starvideos_orders (request)
-    WHERE request IS NOT NULL]],
+  -- A gateway of many callers has as many limits.
+  [[CREATE INDEX starvideos_limits_by_value ON starvideos_limits (value, kind)]],
+  [[CREATE INDEX starvideos_limits_by_kind ON starvideos_limits (kind, began)]],
+  [[CREATE INDEX starvideos_limits_full ON starvideos_limits (full_until)
+    WHERE full_until IS NOT NULL]],
+  [[CREATE INDEX starvideos_orders_by_request
+    ON starvideos_orders (request, order_id) WHERE request IS NOT NULL]],
+  [[CREATE INDEX starvideos_orders_open_of_caller
+    ON starvideos_orders (account, state)
+    WHERE request IS NOT NULL AND closed_at IS NULL]],
   [[CREATE INDEX starvideos_orders_by_caller
     ON starvideos_orders (account, order_id) WHERE request IS NOT NULL]],
   [[CREATE INDEX starvideos_orders_on_disk ON starvideos_orders (order_id)

@@ -1,5 +1,6 @@
 local c_locale = require "starvideos.base.c_locale"
 local callers = require "starvideos.gateway.callers"
+local contexts = require "starvideos.context"
 local files = require "spec.fixtures.files"
 local starvideos = require "starvideos"
 
@@ -79,10 +80,10 @@ describe("the caps of a gateway's callers", function()
 
   it("keep an order out while the ledger cannot be asked", function()
     local ann = caller(1000000, "total")
-    local real = client
-    client = { limits = function() return nil, { kind = "ledger" } end }
+    local asking = stub(contexts.of(client).ledger, "limits", nil,
+      { kind = "ledger" })
     local ok, err = callers.hold_cap(app, ann)
-    client = real
+    asking:revert()
     assert.is_nil(ok)
     assert.equal("ledger", err.kind)
     assert.is_true(callers.hold_cap(app, ann))

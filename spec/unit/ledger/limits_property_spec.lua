@@ -20,6 +20,7 @@ local holding = { submitting = true, accepted = true, unknown = true }
 
 -- What may happen to an order in each state, as the ledger's callers know it.
 local lives = {
+  queued = { "again", "again", "abandoned", "deleted" },
   prepared = { "submitting" },
   submitting = { "accepted", "accepted", "unknown", "refused", "unsent" },
   accepted = { "completed", "failed", "cancelled" },
@@ -57,6 +58,32 @@ function Model:used(limit, now)
     end
   end
   return sum
+end
+
+local waits = { queued = true, prepared = true }
+
+-- What orders of the queue will cost that are not sent yet.
+function Model:waiting(limit)
+  local sum = 0
+  for _, order in ipairs(self.orders) do
+    sum = sum + (applies(limit, order) and order.in_queue and waits[order.state]
+      and order.currency == limit.currency and order.cost or 0)
+  end
+  return sum
+end
+
+-- Whether a gateway admits an order to the queue, whose limits of labels it leaves to
+-- the worker.
+function Model:admits(order, now)
+  for _, limit in pairs(self.limits) do
+    local counts = limit.kind ~= "open" and limit.scope ~= "label"
+      and applies(limit, order)
+    if counts and (limit.currency ~= order.currency or self:used(limit, now)
+      + self:waiting(limit) + order.cost > limit.cap) then
+      return false
+    end
+  end
+  return true
 end
 
 function Model:fits(order, now)
@@ -111,7 +138,7 @@ function Model:move(order, state, now)
   else
     order.slot_until = state == "unknown" and now + SLOT or math.huge
   end
-  if state == "prepared" or state == "refused"
+  if waits[state] or state == "refused"
     or (state == "failed" or state == "cancelled") and self:refunds(order) then
     order.spent_in = nil
   elseif state == "submitting" or from == "refused" and state == "accepted" then
@@ -161,18 +188,53 @@ describe("limits", function()
     return case
   end
 
+  local function wanted(order, changes)
+    local fields = { key = order.key, take = 1, params = "{}", base_url = "here",
+      cost = order.cost, currency = order.currency, label = order.label,
+      endpoint = "/v1/videos", body = "{}", attempt = 0 }
+    for name, value in pairs(changes or {}) do
+      fields[name] = value
+    end
+    return fields
+  end
+
+  -- Each way in; true where the order is there then.
+  local ways = {}
+
+  function ways.begin(_, order)
+    local verdict
+    verdict, order.row = order.ledger:begin(wanted(order), {})
+    assert.equal("send", verdict)
+    order.state = "prepared"
+    return true
+  end
+
+  function ways.batch(_, order)
+    local results, batch = order.ledger:stage(nil, { wanted(order) })
+    assert.equal("new", assert(results, batch)[1].verdict)
+    assert.equal(1, order.ledger:enqueue_staged(batch, 1))
+    order.row, order.in_queue = results[1].row, true
+    return true
+  end
+
+  function ways.admit(case, order)
+    local found = assert(order.ledger:admit(wanted(order), {}))
+    assert.equal(case.model:admits(order, case.now) and "new" or "barred",
+      found.verdict)
+    order.row, order.in_queue, order.is_caller = found.row, true, true
+    return found.row ~= nil
+  end
+
   local function place(case)
     case.count = case.count + 1
-    local order = { account = one_of { "", "blue" }, state = "prepared",
-      label = one_of { "draft", "final" }, currency = one_of(currencies),
-      cost = choose(5) - 1, changed = case.now }
-    local verdict
-    verdict, order.row = case.ledgers[order.account]:begin({
-      key = "key " .. case.count, take = 1, params = "{}", base_url = "here",
-      cost = order.cost, currency = order.currency, label = order.label }, {})
-    assert.equal("send", verdict)
+    local order = { account = one_of { "", "blue" }, state = "queued",
+      key = "key " .. case.count, label = one_of { "draft", "final" },
+      currency = one_of(currencies), cost = choose(5) - 1, changed = case.now }
     order.ledger = case.ledgers[order.account]
-    table.insert(case.model.orders, order)
+    local way = one_of { "begin", "begin", "batch", "admit" }
+    if ways[way](case, order) then
+      table.insert(case.model.orders, order)
+    end
   end
 
   local function set_limit(case)
@@ -207,7 +269,27 @@ describe("limits", function()
 
   function steps.unsent(_, order)
     order.row = assert(order.ledger:unsent(order.row, "refused"))
+    order.ledger:release(order.row)
+    return order.in_queue and "queued" or "prepared"
+  end
+
+  -- Somebody sends it by its key, with another label, and may wait for it himself.
+  function steps.again(_, order)
+    order.label = one_of { "draft", "final" }
+    order.in_queue = choose(2) == 1
+    local verdict
+    verdict, order.row = order.ledger:begin(wanted(order,
+      { keeps = not order.in_queue }), {})
+    assert.equal("send", verdict)
     return "prepared"
+  end
+
+  function steps.deleted(case, order)
+    if not order.is_caller then
+      return steps.abandoned(case, order)
+    end
+    assert.is_true(order.ledger:delete_request(order.row.order_id))
+    return "abandoned"
   end
 
   function steps.abandoned(_, order)
@@ -257,6 +339,8 @@ describe("limits", function()
       local limit = case.model.limits[row.name]
       assert.truthy(limit, row.name)
       assert.equal(case.model:used(limit, case.now), row.used, row.name)
+      assert.equal(limit.kind == "open" and 0 or case.model:waiting(limit),
+        row.waiting, row.name)
       found = found + 1
     end
     for _ in pairs(case.model.limits) do
