@@ -169,6 +169,7 @@ build = {
     ["starvideos.order.part_file"] = "lua/starvideos/order/part_file.lua",
     ["starvideos.order.pending"] = "lua/starvideos/order/pending.lua",
     ["starvideos.order.recorder"] = "lua/starvideos/order/recorder.lua",
+    ["starvideos.order.room"] = "lua/starvideos/order/room.lua",
     ["starvideos.order.send"] = "lua/starvideos/order/send.lua",
     ["starvideos.order.target"] = "lua/starvideos/order/target.lua",
     ["starvideos.order.validate"] = "lua/starvideos/order/validate.lua",

@@ -144,6 +144,10 @@ int sv_push_disk_job(lua_State *L, sv_disk_job *job) {
       lua_pushlstring(L, job->text, job->size);
       lua_pushstring(L, job->kind);
       return 2;
+    case SV_DISK_ROOM:
+      lua_pushnumber(L, job->number);
+      lua_pushlstring(L, job->text, job->size);
+      return 2;
     case SV_DISK_READ:
       lua_pushlstring(L, job->text ? job->text : "", job->size);
       break;

@@ -112,6 +112,14 @@ static int find_real(sv_disk_job *job) {
   return problem;
 }
 
+static int find_room(sv_disk_job *job) {
+  job->text = malloc(SV_FILE_SYSTEM_ROOM);
+  int problem = job->text ? sv_file_room(job->path, &job->number, job->text)
+                          : ENOMEM;
+  job->size = problem ? 0 : strlen(job->text);
+  return problem;
+}
+
 static int look_at_video(sv_disk_job *job) {
   int file;
   long long size;
@@ -218,6 +226,8 @@ static int run(sv_disk_job *job, sv_disk_digest *digest, const _Atomic int *stop
       return digest_file(job, digest, stop);
     case SV_DISK_VIDEO:
       return look_at_video(job);
+    case SV_DISK_ROOM:
+      return find_room(job);
     case SV_DISK_MAKE_DIRECTORY:
       return sv_file_make_directory(job->path);
     case SV_DISK_LOCK:

@@ -26,6 +26,7 @@
   X(SHA256, "sha256")     /* from `bytes` to `end`, own; -1; lowercase hex, */ \
                           /* "" where there is no digest */                 \
   X(VIDEO, "video")       /* of video.h */                                  \
+  X(ROOM, "room")         /* of file.h, a folder: bytes, and the name in `text` */ \
   X(MAKE_DIRECTORY, "make_directory") /* and those above it */              \
   X(LOCK, "lock")         /* a lock */                                      \
   X(UNLOCK, "unlock")     /* a `lock`, and no path */

@@ -109,4 +109,8 @@ enum { SV_FILE_SYSTEM_ROOM = 64 };
 ** "ext4", "nfs", "fuse.sshfs"; empty where that is not known. */
 void sv_file_system_of(const char *path, char name[SV_FILE_SYSTEM_ROOM]);
 
+/* Bytes that this user may still write where a folder is, and what tells its file
+** system from others. 0 or an errno, also where the system does not count them. */
+int sv_file_room(const char *folder, double *bytes, char name[SV_FILE_SYSTEM_ROOM]);
+
 #endif

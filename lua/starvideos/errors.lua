@@ -39,7 +39,7 @@ local redact = require "starvideos.base.redact"
 ---@field unpaid? boolean refused for lack of money
 ---@field violations? starvideos.Violation[] every limit that the order breaks
 ---@field warnings? starvideos.Warning[] what the documentation only advises
----@field target? "exists"|"blocked"|"busy"|"outside" what keeps a file from being written
+---@field target? "exists"|"blocked"|"busy"|"outside"|"full" what keeps a file from being written
 ---@field order? starvideos.Order the order that it is about
 ---@field next_take? integer the take under which the key can be ordered again
 ---@field reason? string a word: why no answer came

@@ -143,6 +143,9 @@ local errors = require "starvideos.errors"
 ---@class starvideos.GenerateOptions: starvideos.CreateOptions, starvideos.WaitOptions
 ---@field path string where to save the video
 ---@field overwrite? boolean replace an existing file; default false
+---bytes that the disk of the videos must have free before one is ordered, though the open
+---orders need less; 0: the disk is not asked; default what they need
+---@field min_free? integer
 ---@field stall_timeout? number see `download`; default 30
 ---@field accept? "video"|"any" see `download`; default "video"
 ---@field on_task? fun(task: starvideos.Task) called as soon as the order was accepted
@@ -157,6 +160,9 @@ local errors = require "starvideos.errors"
 ---@field label? string of orders that have none
 ---@field limit_timeout? number seconds that an order waits for a limit; default `timeout`
 ---@field overwrite? boolean replace existing files; default false
+---bytes that the disk of the videos must have free before one is ordered, though the open
+---orders need less; 0: the disk is not asked; default what they need
+---@field min_free? integer
 ---@field stall_timeout? number see `download`; default 30
 ---@field accept? "video"|"any" see `download`; default "video"
 ---@field timeout? number seconds, for each order; default 1800
@@ -260,6 +266,9 @@ local errors = require "starvideos.errors"
 ---@field failures? boolean
 ---@field overwrite? boolean replace existing files; default false
 ---@field path? fun(order: starvideos.Order): string? gives where to save a video
+---bytes that the disk of the videos must have free before one is ordered, though the open
+---orders need less; 0: the disk is not asked; default what they need
+---@field min_free? integer
 ---@field stall_timeout? number see `download`; default 30
 ---@field accept? "video"|"any" see `download`; default "video"
 ---@field timeout? number seconds, of each wait; default 1800
@@ -323,6 +332,11 @@ end
 local function count(value)
   return type(value) == "number" and value >= 1 and value % 1 == 0,
     "a whole number above 0"
+end
+
+local function bytes_or_none(value)
+  return type(value) == "number" and value >= 0 and value < math.huge,
+    "a number of bytes, 0 or more"
 end
 
 local boolean, text = of_type "boolean", of_type "string"
@@ -498,6 +512,7 @@ _M.accepted = {
     label = readable,
     limit_timeout = seconds_or_none,
     overwrite = boolean,
+    min_free = bytes_or_none,
     stall_timeout = seconds,
     accept = acceptance,
     on_done = callback,
@@ -515,6 +530,7 @@ _M.accepted = {
     on_begin = callback,
     overwrite = boolean,
     path = callback,
+    min_free = bytes_or_none,
     stall_timeout = seconds,
     accept = acceptance,
     timeout = seconds,
@@ -527,6 +543,7 @@ _M.accepted = {
     overwrite = boolean,
     on_task = callback,
     on_download = callback,
+    min_free = bytes_or_none,
     stall_timeout = seconds,
     accept = acceptance,
   })),

@@ -71,7 +71,7 @@ local function place(client, settings, number)
     path = spelt(settings.folder) .. key .. ".mp4"
     expected(client:create(params, { path = path }))
   elseif number % 4 == 0 then
-    expected(client:generate(params, { key = key, path = path,
+    expected(client:generate(params, { key = key, path = path, min_free = 0,
       interval = 0.05, timeout = 20 }))
   else
     expected(client:create(params, { key = key, path = path }))

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #if defined __linux__
 #include <sys/sysmacros.h>
@@ -462,4 +463,15 @@ void sv_file_system_of(const char *path, char name[SV_FILE_SYSTEM_ROOM]) {
     }
     free(directory);
   }
+}
+
+int sv_file_room(const char *folder, double *bytes, char name[SV_FILE_SYSTEM_ROOM]) {
+  struct statvfs room;
+  struct stat status;
+  if (statvfs(folder, &room) != 0 || stat(folder, &status) != 0) {
+    return errno;
+  }
+  *bytes = (double)room.f_bavail * (double)room.f_frsize;
+  snprintf(name, SV_FILE_SYSTEM_ROOM, "%llu", (unsigned long long)status.st_dev);
+  return room.f_blocks > 0 ? 0 : ENOTSUP; /* one that is only a view of others */
 }

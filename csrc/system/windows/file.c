@@ -399,3 +399,19 @@ void sv_file_system_of(const char *path, char name[SV_FILE_SYSTEM_ROOM]) {
   snprintf(name, SV_FILE_SYSTEM_ROOM, "%s", is_remote ? "network" : "");
   free(wide);
 }
+
+int sv_file_room(const char *folder, double *bytes, char name[SV_FILE_SYSTEM_ROOM]) {
+  wchar_t volume[MAX_PATH];
+  ULARGE_INTEGER room;
+  wchar_t *wide = sv_win32_path(folder);
+  int problem = wide ? 0 : ENOMEM;
+  if (wide && !(GetVolumePathNameW(wide, volume, MAX_PATH) &&
+                GetDiskFreeSpaceExW(wide, &room, NULL, NULL))) {
+    problem = sv_win32_problem();
+  } else if (wide) {
+    *bytes = (double)room.QuadPart;
+    snprintf(name, SV_FILE_SYSTEM_ROOM, "%ls", volume);
+  }
+  free(wide);
+  return problem;
+}

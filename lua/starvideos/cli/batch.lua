@@ -31,6 +31,10 @@ local function work_options(job)
   if err then
     return nil, err
   end
+  options.min_free, err = values.size(job.options, "min_free")
+  if err then
+    return nil, err
+  end
   options.directory, options.overwrite = job.options.output, job.options.force
   options.accept, options.any_path = job.options.accept, job.options.any_path
   options.follow, options.resume = job.options.follow, job.options.resume

@@ -183,6 +183,10 @@ function _M.generate(job)
   if not options then
     return nil, err
   end
+  options.min_free, err = values.size(job.options, "min_free")
+  if err then
+    return nil, err
+  end
   options.path, options.overwrite = job.options.output, job.options.force
   options.key, options.take = job.options.key, job.options.take
   options.label = job.options.label

@@ -298,6 +298,9 @@ local accept = { "--accept", "what is saved: a video, told by its bytes, or"
   .. " anything that the media host sends", "WHAT",
   choices = { "video", "any" }, unlisted = true, default = "video" }
 
+local min_free = { "--min-free", "that the disk must have free before an order, though the"
+  .. " open orders need less, such as 2G; 0: the disk is not asked", "SIZE" }
+
 local any_path = { "--any-path", "save orders of the queue also outside of the"
   .. " folder: at an absolute path, or through a link" }
 
@@ -398,7 +401,7 @@ local ORDER, LOOK, MANY, RECORD, SERVE, SET_UP = 1, 2, 3, 4, 5, 6
 _M.commands = {
   { "generate", "order a video, wait for it, save it", {},
     { video, naming, recording, pricing, waiting, common },
-    { output, force, accept }, group = ORDER, examples = {
+    { output, force, accept, min_free }, group = ORDER, examples = {
       { "starvideos generate -m videos -p \"A kitten in the grass\" -d 5 -o kitten.mp4",
         "the whole way, from the prompt to the file" } } },
   { "create", "order a video and print the task", {},
@@ -439,7 +442,7 @@ _M.commands = {
       "for a program" } } },
   { "batch", "order a list of videos, wait for them, save them; the same list"
     .. " again goes on", { "manifest" }, { batching, keeping, pricing,
-    waiting_for_all, common }, { folder_of_all, any_path, force, accept },
+    waiting_for_all, common }, { folder_of_all, any_path, force, accept, min_free },
     default_ledger = "makes", group = MANY, examples = {
       { "starvideos batch list.jsonl --dry-run --prices prices.json",
         "check the list and its cost; orders nothing" },
@@ -447,7 +450,8 @@ _M.commands = {
         "order it, after a question" } } },
   { "work", "send the orders of a queue, wait for them, save their videos; on as"
     .. " many machines as you like", {}, { working, keeping, waiting_for_all,
-    common }, { folder_of_all, any_path, force, accept }, default_ledger = true, group = MANY,
+    common }, { folder_of_all, any_path, force, accept, min_free },
+    default_ledger = true, group = MANY,
     examples = { { "starvideos work --follow -o videos",
       "a worker that waits for more" } } },
   { "resume", "wait for all open orders of a ledger and save their videos", {},

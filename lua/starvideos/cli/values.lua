@@ -40,6 +40,18 @@ function _M.bytes(text)
     "a size, such as 500M or 20G"
 end
 
+-- The same of an option, in bytes. `name`: of the option in there. Returns nil where it
+-- was not given.
+function _M.size(options, name)
+  local text = options[name]
+  local bytes, wanted = _M.bytes(text)
+  if text and not bytes then
+    return failure.usage(("--%s must be %s, not %s; nothing was ordered"):format(
+      (name:gsub("_", "-")), wanted, text))
+  end
+  return bytes
+end
+
 -- An amount of money and what it is for: `200/day`, `200/total`, `200`. Returns `spend`
 -- and `per`; nil where the option was not given.
 function _M.spend(options)

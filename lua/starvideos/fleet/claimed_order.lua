@@ -23,6 +23,7 @@ local listener = require "starvideos.base.listener"
 local queue_stops = require "starvideos.ledger.queue_stops"
 local recorder = require "starvideos.order.recorder"
 local retry = require "starvideos.provider.retry"
+local room = require "starvideos.order.room"
 local saving = require "starvideos.fleet.saving"
 local send = require "starvideos.order.send"
 local tasks = require "starvideos.base.task"
@@ -43,6 +44,7 @@ _M.policy = {
   window = 5, -- orders that are sent side by side before one is accepted, and after one
     -- whose end may be that of all
   in_a_row = 5, -- videos that could not be saved after which the worker ends
+  full = 5, -- between looks at a disk that has no room
   later = 60, -- after which an order is claimed again that failed here
   later_longest = 900, -- the same after many failures
 }
@@ -63,17 +65,20 @@ end
 
 -- Sends an order, once, as it was stored; `stays(err)` tells whether a refused order stays
 -- in the queue.
-local function send_once(worker, row, stays)
+local function send_once(job, one, row, stays)
+  local worker = one.worker
   local context = worker.context
-  local function check()
+  local function check(order)
     if worker:may_act() then
-      return true
+      return room.check(context, order, one.path, job.options)
     end
     return nil, workers.late()
   end
   local order = recorder.claimed(context, row, check, stays)
-  return send(context, order, { endpoint = row.endpoint, body = row.body,
+  local task, err = send(context, order, { endpoint = row.endpoint, body = row.body,
     process = context.process_id(), limit_timeout = 0, tries = 1 })
+  room.done(order)
+  return task, err
 end
 
 -- Nothing counts that a worker does after it was taken for dead.
@@ -91,6 +96,7 @@ local function is_made(job, one, file)
 end
 
 local function leave_file(job, one)
+  job.owed[one] = nil
   if one.file and job.files[one.file] == one then
     job.files[one.file] = nil
   end
@@ -211,6 +217,9 @@ local function clear(job)
 end
 
 local function note_saved(job, err)
+  if not err and job.stuck and job.stuck.target == "full" then
+    job.stuck = nil -- there may be room for another now
+  end
   local is_order = err and (err.target == "exists" or err.target == "outside")
   job.unsaved = err and err.kind == "io" and not is_order
     and job.unsaved + 1 or 0
@@ -276,6 +285,11 @@ function after_error.ledger(job, one, err)
 end
 
 function after_error.io(job, one, err)
+  if err.target == "full" then -- what is open may be saved, and removed by somebody
+    job.stuck = err
+    hold_back(job, _M.policy.full)
+    return hand_back(job, one)
+  end
   note_saved(job, err)
   give_up(job, one, err)
 end
@@ -323,7 +337,7 @@ local function send_order(job, one, row)
   if file and is_made(job, one, file) then
     return hand_back(job, one, _M.policy.later)
   elseif ok and one.worker:may_act() then
-    task, err = send_once(one.worker, row, function(problem)
+    task, err = send_once(job, one, row, function(problem)
       return stays(job, one, problem)
     end)
   end
@@ -353,6 +367,7 @@ local function take_over(job, one)
   elseif err then
     take_error(job, one, err)
   else
+    job.owed[one] = order.state == "completed" or nil
     watch(job, one, { id = order.task_id, created = tasks.created_at(order) },
       0)
   end
@@ -485,6 +500,7 @@ function _M.new_job(context, options)
     options = options,
     result = { done = 0, failed = 0, unknown = 0, left = 0 },
     waits = {}, -- by the ids of their tasks
+    owed = {}, -- what others had completed and not saved, until it is tried here
     files = {}, -- what is being made, by the paths of the files themselves
     gave_up = {}, gave_up_count = 0,
     unrecorded = {}, -- tasks that the ledger could not be told of

@@ -17,7 +17,7 @@ local hopeless = { auth = true, config = true }
 
 -- Options of the call that every order is made with.
 local passed = { "timeout", "interval", "max_interval", "first_poll",
-  "accept", "overwrite", "stall_timeout" }
+  "accept", "overwrite", "stall_timeout", "min_free" }
 
 local function path_of(self, entry)
   if paths.is_absolute(entry.path) then

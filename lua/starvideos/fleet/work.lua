@@ -28,7 +28,7 @@ local function start_over(self)
   if self.pool then
     self.pool:stop()
   end
-  self.waits = {}
+  self.waits, self.owed = {}, {}
   self.pool = claimed_order.new_pool(self)
   self.heartbeat:wake "claim"
 end
@@ -58,14 +58,19 @@ local function begin_all(self, rows)
   return #rows
 end
 
--- Takes over what dead workers have left, however much that is.
+-- Takes over what dead workers have left, however much that is; at first what could not be
+-- saved, though another worker gave it up for a while.
 local function claim_open(self)
   local now = self.context.runtime:now()
   if now < self.open_at then
     return 0
   end
-  local rows = self.heartbeat.worker:claim("open", _M.policy.page)
-  if not rows or #rows < _M.policy.page then
+  local what = self.has_begun and "open" or "unsaved"
+  local rows = self.heartbeat.worker:claim(what, _M.policy.page)
+  if rows and what == "unsaved" then
+    self.has_begun = #rows < _M.policy.page
+    return begin_all(self, rows) + claim_open(self)
+  elseif not rows or #rows < _M.policy.page then
     self.open_at = now + _M.policy.look * (0.5 + self.context.random())
   end
   return rows and begin_all(self, rows)
@@ -74,11 +79,13 @@ end
 -- As many orders are on their way to the provider as `window` allows, which grows with each
 -- that it accepts: so where it fails, few are sent before the queue stops. A worker for all
 -- accounts claims for one at a time half of what is free, so that the next finds a place.
+-- None is claimed while what is completed cannot be saved.
 local function claim_queued(self)
   local worker = self.heartbeat.worker
   local free = math.min((self.options.claims or _M.policy.claims) - worker.count,
     self.window - self.sending)
-  if self.halted or free <= 0 or self.context.runtime:now() < self.send_at then
+  if self.halted or free <= 0 or self.unsaved > 0 or next(self.owed) ~= nil
+    or self.context.runtime:now() < self.send_at then
     return 0
   end
   local rows, err = worker:claim("queued", worker.where.account and free

@@ -169,7 +169,7 @@ local function recover(self)
   return list
 end
 
--- Claim at most `count` orders: `queued` (of the account after that one), `open` or `any`, see
+-- Claim at most `count` orders, `queued` ones of the account after that one. `what`: see
 -- `starvideos.ledger.queue`.
 function Worker:claim(what, count, after)
   local rows, err

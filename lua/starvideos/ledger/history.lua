@@ -305,4 +305,25 @@ function _M.archive(store, _, before, after)
   return count, count and #rows == PAGE and rows[PAGE].order_id or err
 end
 
+local OWED = [[SELECT o.order_id, o.path FROM starvideos_orders AS o
+  LEFT JOIN starvideos_workers AS w ON w.worker_id = o.claim
+  WHERE o.state IN ('submitting', 'accepted', 'completed')
+  AND o.missing_since IS NULL AND (o.machine = ? OR o.machine IS NULL
+    AND o.queued_at IS NOT NULL AND (w.machine IS NULL OR w.machine = ?))]]
+
+local LARGEST = [[SELECT MAX(bytes) AS bytes FROM starvideos_orders
+  WHERE bytes IS NOT NULL]]
+
+-- What is bought, or about to be, and to be saved on a machine: `rows` with `order_id` and
+-- `path` (one of the queue may have none, or a relative one); and `largest`, the bytes of
+-- the largest video that the ledger knows, 0 for none.
+function _M.owed(store, _, machine)
+  local rows, err = store:read(OWED, machine, machine)
+  local largest
+  if rows then
+    largest, err = store:read(LARGEST)
+  end
+  return largest and { rows = rows, largest = tonumber(largest[1].bytes) or 0 }, err
+end
+
 return _M

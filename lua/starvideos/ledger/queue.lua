@@ -60,6 +60,7 @@ local most = {
     WHERE l.scope = '' AND @full@ AND l.base_url IN ('', @url@))
     THEN 0 ELSE @count@ END)]],
   open = "@count@",
+  unsaved = "@count@",
   any = "@count@",
 }
 
@@ -72,6 +73,7 @@ local which = {
       FROM starvideos_limits AS l WHERE l.scope = 'label' AND @full@))]],
   open = [[o.state IN ('accepted', 'completed')
     AND o.queued_at IS NOT NULL AND ]] .. DUE,
+  unsaved = [[o.state = 'completed' AND o.queued_at IS NOT NULL AND o.claim IS NULL]],
   any = [[o.state IN ('accepted', 'completed') AND o.claim IS NULL
     AND o.closed_at IS NULL]],
 }
@@ -306,9 +308,10 @@ end
 
 -- Claim orders for a worker, the oldest first; those to be sent with `endpoint` and `body`.
 -- `want`: `what` is `queued` (to be sent), `open` (of the queue, to be waited for and
--- saved), `any` (open orders of any origin) or `mine` (what the worker has claimed, in case
--- an answer was lost); `count` at most; `base_url`; `account` (nil: of any; what is queued
--- then of one account, the next after the account `after`).
+-- saved), `unsaved` (completed, though a worker gave them up), `any` (open orders of any
+-- origin) or `mine` (what the worker has claimed, in case an answer was lost); `count` at
+-- most; `base_url`; `account` (nil: of any; what is queued then of one account, the next
+-- after the account `after`).
 function _M.claim(store, caller, id, want)
   local now = store.rounded(caller.now)
   local rows, err

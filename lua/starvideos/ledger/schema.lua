@@ -205,6 +205,11 @@ local BESIDE = {
     WHERE claim IS NOT NULL]],
   [[CREATE INDEX starvideos_orders_by_slot ON starvideos_orders (slot)
     WHERE slot IS NOT NULL]],
+  -- What is still to be saved, and how large videos were.
+  [[CREATE INDEX starvideos_orders_owed ON starvideos_orders (machine)
+    WHERE state IN ('submitting', 'accepted', 'completed')]],
+  [[CREATE INDEX starvideos_orders_by_bytes ON starvideos_orders (bytes)
+    WHERE bytes IS NOT NULL]],
   [[CREATE TABLE starvideos_bodies (
     order_id TEXT PRIMARY KEY, endpoint TEXT NOT NULL, body TEXT NOT NULL)]],
   [[CREATE TABLE starvideos_workers (

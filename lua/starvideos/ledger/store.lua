@@ -51,6 +51,7 @@ local WHERE = {
 
 local advice = {
   { "full", "free some space" },
+  { "disk I/O error", "free some space, if the disk is full" },
   { "readonly", "make the file and its folder writable" },
   { "unable to open", "check its path, and that its folder exists and can be"
     .. " written" },

@@ -3,6 +3,7 @@
 
 local bodies = require "starvideos.provider.body"
 local recorder = require "starvideos.order.recorder"
+local room = require "starvideos.order.room"
 local send = require "starvideos.order.send"
 local targets = require "starvideos.order.target"
 local validate = require "starvideos.order.validate"
@@ -50,9 +51,15 @@ return function(context, params, options, keeps)
   if not order then
     return task, task and warnings or err
   end
+  if context.ledger and keeps then
+    order.check = function()
+      return room.check(context, order, options.path, options)
+    end
+  end
   task, err = send(context, order, { endpoint = request.endpoint,
     body = request.body, process = process,
     limit_timeout = options.limit_timeout })
+  room.done(order)
   if not task then
     order:tell() -- that it was stopped before it was sent
   end

@@ -187,9 +187,13 @@ end
 -- then it may be tried again.
 function Order:submitting()
   if self.check then
-    local ok, err = self.check()
+    local ok, err = self.check(self)
     if not ok then
-      self.ledger:release(self.row)
+      if self.stays then
+        self.ledger:release(self.row) -- it is in the queue
+      else
+        self:failed(err)
+      end
       return nil, err
     end
   end

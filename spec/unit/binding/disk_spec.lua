@@ -82,6 +82,13 @@ local function jobs_of(do_job)
     files.remove(folder)
   end)
 
+  it("tell how much room a folder's file system has, and which that is", function()
+    local bytes, name = do_job("room", "/")
+    assert.is_true(bytes >= 0 and #name > 0)
+    assert.equal(name, (select(2, do_job("room", "/"))))
+    fails("io", 2, "room", "/nowhere/at/all")
+  end)
+
   it("say why a file cannot be written", function()
     fails("io", 2, "write", part, "", "r+b")
     fails("io", 2, "write", "/nowhere/at/all", "", "wb")
