@@ -87,7 +87,7 @@ local kinds = {
   cancelled = { true, "the caller or Ctrl-C ended the call" },
   outcome_unknown = { false, "the order may have been accepted and billed" },
   task_failed = { false, "the provider could not make the video" },
-  expired = { false, "the media host refused the download URL, or it expired" },
+  expired = { false, "the media host refused the download URL, or the video expired" },
   protocol = { false, "the answer could not be understood" },
   io = { false, "the local disk or file failed" },
   ledger = { false, "the ledger could not be read or written" },
@@ -172,12 +172,18 @@ local function code_of(reason)
   return type(code) == "string" and code or nil
 end
 
--- The error of a task that ended without a video. Returns err with the provider's own
--- text and, where it gave one, code.
-function _M.task_failed(task)
+-- The error of a task that ended without a video. `was_completed`: whether it had been
+-- completed before it expired. Returns err with the provider's own text and, where it
+-- gave one, code.
+function _M.task_failed(task, was_completed)
+  local is_gone = task.status == "expired" and was_completed
   return _M.new {
-    kind = "task_failed",
-    message = task.error or ("task %s is %s; the provider gave no reason")
+    kind = is_gone and "expired" or "task_failed",
+    message = is_gone and ("task %s was completed and has expired since: the provider no"
+      .. " longer has its video, which stays paid%s"):format(tostring(task.id),
+      task.error and " (" .. task.error .. ")" or "")
+      or task.status == "expired" and task.error and "expired: " .. task.error
+      or task.error or ("task %s is %s; the provider gave no reason")
       :format(tostring(task.id), tostring(task.status)),
     code = code_of(task.raw and task.raw.error),
     task = task,

@@ -95,6 +95,8 @@ describe("the command", function()
     { 6, "create -m videos -d 5 -p '[scenario:create_502]'" },
     { 1, "generate -m videos -d 5 -p '[scenario:failed]' --interval 0.3"
       .. " -o f1.mp4" },
+    { 1, "generate -m videos -d 5 -p '[scenario:expired]' --interval 0.3"
+      .. " -o f5.mp4" },
     { 4, "generate -m videos -d 5 -p '[scenario:never]' --interval 0.3"
       .. " --timeout 1 -o f2.mp4" },
     { 7, "generate -m videos -d 5 -p '[scenario:media_410]' --interval 0.3"

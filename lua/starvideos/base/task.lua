@@ -11,6 +11,7 @@ local json = require "starvideos.base.json"
 ---| "completed"
 ---| "failed"
 ---| "cancelled"
+---| "expired"
 ---| "unknown"
 ---| string
 
@@ -20,8 +21,8 @@ local json = require "starvideos.base.json"
 ---@field object? string what the provider calls it: `video`
 ---@field created? number Unix seconds, by the provider's clock
 ---@field model? string the model
----`queued`, `processing`, `completed`, `failed` or `cancelled`; else the provider's own
----word
+---`queued`, `processing`, `completed`, `failed`, `cancelled` or `expired`; else the
+---provider's own word
 ---@field status? starvideos.TaskStatus
 ---@field progress? number per cent, where the provider tells it
 ---@field video_url? string the video's link, which expires
@@ -55,6 +56,8 @@ local words = {
     "done", "finished" },
   failed = { "failed", "failure", "fail", "error" },
   cancelled = { "cancelled", "canceled" },
+  -- No document knows it; other programs that use this provider end there.
+  expired = { "expired" },
 }
 
 local status_of = {}
@@ -64,11 +67,12 @@ for status, spellings in pairs(words) do
   end
 end
 
-local terminal = { completed = true, failed = true, cancelled = true }
+local terminal = { completed = true, failed = true, cancelled = true,
+  expired = true }
 
--- The status of a task: one of the five words of the documents. An unrecognised status
--- is passed through. `word`: what the answer has under `status`. Returns nil where
--- there is no status.
+-- The status of a task: one of the five words of the documents, or `expired`. An
+-- unrecognised status is passed through. `word`: what the answer has under `status`.
+-- Returns nil where there is no status.
 function _M.status(word)
   if word ~= nil and status_of[word] then
     return status_of[word]

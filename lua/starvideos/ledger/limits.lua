@@ -400,7 +400,7 @@ local function reserve(store, caller, row, change)
 end
 
 -- What an order is to have after a step: its slot, and the day it was spent in.
-local function due(from, to, truth, at)
+local function due(from, to, truth, at, keeps_spend)
   local opens, refunds = false, false
   for _, limit in ipairs(at.limits) do
     opens = opens or limit.kind == "open"
@@ -411,7 +411,8 @@ local function due(from, to, truth, at)
   if holding[to] and (truth.slot or opens) then
     slot = to == "unknown" and at.now + policy.slot or FOREVER
   end
-  if unsent[to] or (to == "failed" or to == "cancelled") and refunds then
+  if unsent[to] or (to == "failed" or to == "cancelled") and refunds
+    and not keeps_spend then
     spent_in = nil
   elseif unsent[from] then
     spent_in = at.day
@@ -428,7 +429,7 @@ local function settle(store, caller, row, change)
   if not at then
     return nil, err
   end
-  local slot, spent_in = due(row.state, change.after.state, truth, at)
+  local slot, spent_in = due(row.state, change.after.state, truth, at, change.keeps_spend)
   local after, ok
   after, err = write_order(store, row, change, slot, spent_in)
   if not after then

@@ -4,6 +4,7 @@
 
 local schema = require "starvideos.ledger.schema"
 local core = require "starvideos.core"
+local errors = require "starvideos.errors"
 local json = require "starvideos.base.json"
 local redact = require "starvideos.base.redact"
 local tasks = require "starvideos.base.task" -- a task for its readers: plain data
@@ -145,7 +146,8 @@ end
 -- Returns why it failed.
 function _M.seen(task)
   local state = tasks.is_terminal(task) and task.status or "accepted"
-  local why = type(task.error) == "string" and redact.urls(task.error)
+  local why = state == "expired" and errors.task_failed(task).message
+    or type(task.error) == "string" and redact.urls(task.error)
   return task.id, state, why or nil
 end
 

@@ -394,7 +394,9 @@ local function change_of(self, caller, row, state, values)
     put(change, "claim", nil)
   end
   for name, value in pairs(values) do
-    if name == "lease" then
+    if name == "keeps_spend" then
+      change.keeps_spend = value
+    elseif name == "lease" then
       put_lease(self, caller, change, value)
     elseif name ~= "closed_at" then
       put(change, name, self:said(name, utf8.valid(value)) or nil)

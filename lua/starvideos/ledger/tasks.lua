@@ -133,7 +133,7 @@ local function resolve(store, caller, row, state, values)
     end
   end
   local outcome = { owner = false, lease = false, task_id = values.task_id,
-    task_created = values.task_created,
+    task_created = values.task_created, keeps_spend = values.keeps_spend,
     accepted_at = bought[state] and caller.now or nil,
     error = values.error or false }
   for _ = 1, transitions.ATTEMPTS do
@@ -164,7 +164,8 @@ end
 
 -- How the sending of an order ended. `row`: as `submitting` gave it; without its
 -- revision where the database may have been put back since. `state`: accepted, failed,
--- cancelled, refused or unknown. `values`: `task_id`, `task_created`, `error`. Returns
+-- cancelled, refused or unknown. `values`: `task_id`, `task_created`, `error`, and
+-- `keeps_spend`, of a failed task that no provider pays back. Returns
 -- row; where the order had moved on, the task was recorded beside its own, and where
 -- the ledger had forgotten it, it was written back, and err; with `gone` where it was
 -- refused and the ledger does not hold it any more, or where its file is one that
@@ -251,9 +252,14 @@ local function outcome_of(rows, err)
   return rows and (rows[1] and true or "none"), err
 end
 
+-- A video that was completed has expired as one whose link is dead has: its order stays.
+local function is_expiry(row, values)
+  return values.keeps_spend and row.state == "completed"
+end
+
 local function update_task(store, caller, rows, state, values)
   for _, row in ipairs(rows or {}) do
-    local is_so = row.state == state and not values.path
+    local is_so = row.state == state and not values.path or is_expiry(row, values)
     local ok, err = transitions.check_claim(caller, row)
     if not ok then
       return nil, err
@@ -271,15 +277,16 @@ local function update_task(store, caller, rows, state, values)
 end
 
 -- A task was seen: it has ended, or the order it is of was accepted. `state`: accepted,
--- completed, failed or cancelled. Returns true; "none" where the ledger has no order of
--- it.
+-- completed, failed, cancelled or expired: a failure that no provider pays back. Returns
+-- true; "none" where the ledger has no order of it.
 function _M.seen(store, caller, id, state, why)
   local rows, err = rows_of(store, caller, id)
   if not rows then
     return nil, err
   end
-  return update_task(store, caller, rows, state, { error = why or false,
-    missing_since = false })
+  local is_expired = state == "expired"
+  return update_task(store, caller, rows, is_expired and "failed" or state,
+    { error = why or false, missing_since = false, keeps_spend = is_expired or nil })
 end
 
 local function save(store, caller, state, id, file, order_id)

@@ -83,9 +83,10 @@ local function refused(self, context, response)
     retry_after = retry.retry_after(response.headers, context.wall_clock) })
 end
 
-local function not_ready(self, task)
+local function not_ready(self, context, task)
   if tasks.is_terminal(task) then
-    return nil, errors.task_failed(task)
+    return nil, fetch_task.failure(context, task,
+      self.renewed or self.was_completed)
   end
   return fail(self, "timeout",
     ("task %s is %s; wait for it before downloading"):format(self.id,
@@ -101,7 +102,7 @@ local function find_url(self, context)
   if not task then
     return nil, err
   elseif not task.video_url then
-    return not_ready(self, task)
+    return not_ready(self, context, task)
   end
   self.url = task.video_url
   return true
@@ -541,6 +542,7 @@ local function new(context, task, path, target, options)
     id = task.id,
     path = path,
     url = task.video_url,
+    was_completed = task.status == "completed",
     options = options,
     ledger = context.ledger,
     api_key = context.api_key,

@@ -299,7 +299,8 @@ local function record_failure(self, state, problem, pause, is_late)
   end
   local task = problem.task or {}
   return resolve(self, state, { error = problem.message,
-    task_id = problem.task_id, task_created = task.created }, is_late)
+    task_id = problem.task_id, task_created = task.created,
+    keeps_spend = task.status == "expired" or nil }, is_late)
 end
 
 -- The order was not accepted, its task failed at once, or its outcome is unknown.
@@ -311,7 +312,7 @@ function Order:failed(problem, pause, is_late)
     state = "prepared" -- and so queued
   end
   if problem.kind == "task_failed" then
-    state = problem.task.status
+    state = problem.task.status == "expired" and "failed" or problem.task.status
   elseif state == "prepared" and not pause and not self.stays
     and not self.row.order_key then
     state = "refused" -- no key leads back to it, and no worker claims it

@@ -63,6 +63,8 @@ local LIVES = {
     life = { ends = "failed", error = POLICY_CHINESE } },
   { name = "cancelled", what = "the task ends as cancelled",
     life = { ends = "cancelled" } },
+  { name = "expired", what = "the task ends as expired, a status of no document",
+    life = { ends = "expired" } },
   { name = "never", what = "the task stays processing for ever",
     life = { ends = "processing" } },
   { name = "takes", what = "the task takes N seconds", default = 30,

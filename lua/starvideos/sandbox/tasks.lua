@@ -84,7 +84,7 @@ local function status(provider, task, life, n)
   if age < seconds then
     return "processing"
   end
-  if not life.error and life.ends ~= "cancelled" then
+  if life.ends == "completed" then
     return provider.clips:find(task) and "completed" or "processing"
   end
   return life.ends

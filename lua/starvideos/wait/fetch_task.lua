@@ -82,6 +82,15 @@ function _M.cached(context, id, max_age)
     or nil
 end
 
+-- The error of a task that ended without a video. `was_completed`: whether the caller saw
+-- it completed before; else the ledger may know.
+function _M.failure(context, task, was_completed)
+  local row = task.status == "expired" and not was_completed and context.ledger
+    and context.ledger:of_task(task.id) or nil
+  return errors.task_failed(task, was_completed
+    or row and (row.state == "completed" or row.state == "downloaded"))
+end
+
 -- Look at a task once. `context`: of the client. `timeout`: seconds, at most the
 -- client's own. `max_age`: seconds: an answer in the shared cache that is not older is
 -- returned without a request. Returns task, a failed one too.

@@ -78,12 +78,13 @@ local function shown_of(self)
   return copy
 end
 
--- The result of a wait whose task has ended.
-local function settled(task)
+-- The result of a wait whose task has ended. `before`: as it was known before.
+local function settled(plan, task, before)
   if task.status == "completed" then
     return ENDED, task
   end
-  return ENDED, nil, errors.task_failed(task)
+  return ENDED, nil, fetch_task.failure(plan.context, task,
+    before and before.status == "completed")
 end
 
 local function progress_at(plan, self, now)
@@ -163,7 +164,7 @@ function _M.begin(plan, task_or_id, options)
   local id = task and task.id or task_or_id
   if task and tasks.is_terminal(task)
     and (task.status ~= "completed" or task.video_url) then
-    return { id = id }, settled(task)
+    return { id = id }, settled(plan, task)
   end
   local context = plan.context
   local self = {
@@ -282,13 +283,13 @@ end
 -- Takes what another process has found out. That one polls again at its own
 -- pace; this one looks when that may be, and polls where nothing came of it.
 local function take_cached(plan, self, task, at, now)
-  local context = plan.context
+  local context, before = plan.context, self.task
   release(plan, self)
   take_answer(plan, self, task, at)
   intervals.after_answer(self, plan, context.random)
   tell(plan, self, task, now)
   if tasks.is_terminal(task) then
-    return settled(task)
+    return settled(plan, task, before)
   end
   local age = context.shared_cache:age(at)
   local soonest, latest = intervals.range(self, plan)
@@ -373,12 +374,13 @@ local function sleep_after(plan, self, pause, now, earliest)
 end
 
 local function answered(plan, self, task, at, now)
+  local before = self.task
   take_answer(plan, self, task, at)
   intervals.answered(self)
   release(plan, self)
   tell(plan, self, task, now)
   if tasks.is_terminal(task) then
-    return settled(task)
+    return settled(plan, task, before)
   end
   return sleep_after(plan, self,
     intervals.after_answer(self, plan, plan.context.random), now)
@@ -401,6 +403,9 @@ local function tolerated(plan, self, err, pause, now)
 end
 
 local function failed(plan, self, err, now)
+  if err.task and err.task.status == "completed" then -- without a link
+    self.task = tasks.new(err.task)
+  end
   local pause = intervals.after_error(self, plan, err, self.age + now - plan.began,
     plan.context.random)
   local is_late = now >= plan.deadline

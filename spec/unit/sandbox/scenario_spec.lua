@@ -259,6 +259,7 @@ describe("a scenario", function()
     result_done = { "Pending", "Generating", "Done" },
     result_unknown = { "contemplating", "contemplating", "contemplating" },
     cancelled = { "queued", "processing", "cancelled" },
+    expired = { "queued", "processing", "expired" },
     failed = { "queued", "processing", "failed" },
     never = { "queued", "processing", "processing" },
     ["takes=3"] = { "queued", "completed", "completed" },
