@@ -387,7 +387,7 @@ torture-gateway:
 # Many processes on one ledger, killed, limited and cut off: SCALE orders, and as
 # much of the rest as of 10,000. SEED repeats a run; PARTS are files of spec/fleet.
 SCALE = 10000
-PARTS = queue crowd kills cap batch stops calls
+PARTS = queue crowd kills cap batch stops calls pooler
 .PHONY: fleet
 fleet:
 	@$(DEPS) demo test

@@ -14,7 +14,7 @@ packages_for() {
   test) echo lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev \
     lua5.3 liblua5.3-dev luajit2 libluajit2-5.1-dev \
     lua-busted luarocks openssl curl procps locales-all \
-    lua-dbi-postgresql postgresql \
+    lua-dbi-postgresql postgresql pgbouncer \
     love xvfb zip neovim lua-luv lua-cqueues lua-copas zsh fish mandoc ;;
   security) echo devscripts systemd cppcheck ;;
   lint) echo lua-check clang ;;
@@ -70,8 +70,8 @@ if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
   exit 1
 fi
 
-# The packages nginx and postgresql start a server at once and at every boot.
-# Nobody asked for that here, so they may do neither.
+# The packages nginx, postgresql and pgbouncer start a server at once and at every
+# boot. Nobody asked for that here, so they may do neither.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   trap 'as_root rm -f "$policy"' EXIT
@@ -82,8 +82,8 @@ fi
 
 # A server that was here before is its owner's.
 quiet=
-for service in nginx postgresql; do
-  installed "$service-common" || quiet="$quiet $service"
+for package in nginx-common postgresql-common pgbouncer; do
+  installed "$package" || quiet="$quiet ${package%-common}"
 done
 
 echo "Installing$missing"

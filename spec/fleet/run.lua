@@ -35,11 +35,12 @@ local sizes = {
   queue = part_of(scale, 100000, 2000),
   restored = part_of(scale, 200, 8),
   calls = part_of(scale, 1000000, 12000),
+  pooled = part_of(scale, 500, 20),
 }
 
 local wanted = { select(3, (table.unpack or unpack)(arg)) }
 if not wanted[1] then
-  wanted = { "queue", "crowd", "kills", "cap", "batch", "stops", "calls" }
+  wanted = { "queue", "crowd", "kills", "cap", "batch", "stops", "calls", "pooler" }
 end
 
 math.randomseed(seed)

@@ -47,9 +47,13 @@ local postgres = {
   begin = "BEGIN",
   is_server = true,
   -- A number of our own among the advisory locks of a database.
-  lock = "SELECT pg_advisory_xact_lock(7827364)",
+  lock = "SELECT pg_advisory_xact_lock(7827364), pg_backend_pid() AS backend",
   lock_table = "LOCK TABLE %s IN ACCESS EXCLUSIVE MODE",
   clock = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)",
+  -- What a reason holds where a pooler is in the way. LuaDBI numbers the statements of each
+  -- connection from 1; the server names one that it does not know, knows already, or that
+  -- takes other parameters.
+  pooler = { "dbd%-postgresql%-" .. ("%d"):rep(17), "statement pooling mode" },
 }
 
 -- In WAL mode a transaction survives the end of the process, with `synchronous` FULL the
@@ -80,6 +84,10 @@ function sqlite.configure(self)
     or "NORMAL"))
 end
 
+-- How often two connections are compared. A pooler mostly gives the connection that was used
+-- last; one that drew it by lot out of two would pass once in 128 times.
+local ROUNDS = 2
+
 -- Set in one statement, because a server may be far away.
 local settings = {
   client_encoding = "UTF8",
@@ -93,11 +101,13 @@ local settings = {
 function postgres.configure(self)
   self.watch = core.watch(tonumber(self.completed:match
     "[?&]tcp_user_timeout=(%d+)"))
-  local calls = {}
+  local calls = { "pg_backend_pid() AS backend" }
   for name, value in pairs(settings) do
     calls[#calls + 1] = ("set_config('%s', '%s', false)"):format(name, value)
   end
-  return self:rows("SELECT " .. table.concat(calls, ", "))
+  local rows, why = self:rows("SELECT " .. table.concat(calls, ", "))
+  self.backend = rows and rows[1] and rows[1].backend
+  return rows, why
 end
 
 -- For how long to wait for a server that does not answer, unless the address says so. The
@@ -191,6 +201,82 @@ local function quieten(object)
   end
 end
 
+-- Other programs have the connection to the server in turn: why no statement may be run.
+local function note_pooler(self)
+  self.is_pooled, self.is_direct = true, false
+  local pooled = locations.misplaced.pooled
+  return pooled.what .. "; " .. pooled.cure
+end
+
+-- Why a connection or a statement failed.
+local function cause(self, why)
+  local text = reason(why)
+  for _, pattern in ipairs(self.dialect.pooler or {}) do
+    if text:find(pattern) then
+      return note_pooler(self)
+    end
+  end
+  return text
+end
+
+-- Open a connection to `completed`.
+local function open(self, dbi)
+  core.heartbeat()
+  local called, connection, why = pcall(dbi.Connect, self.dialect.driver,
+    self.completed)
+  if not called or not connection then
+    -- libpq quotes the part of an address that it cannot read.
+    return nil, redact.parts(cause(self, called and why or connection),
+      self.address)
+  end
+  quieten(connection)
+  connection:autocommit(true)
+  self.connection, self.statements = connection, {}
+  self.process = core.process_id()
+  watch_over(self)
+  return true
+end
+
+-- Whether each of two connections has a process of the server for itself; nil and why where
+-- one of them fails.
+local function are_apart(databases)
+  local backends = {}
+  for _ = 1, ROUNDS do
+    for index, database in ipairs(databases) do
+      for _ = 1, 2 do -- so that taking turns is noticed
+        local rows, why = database:rows "SELECT pg_backend_pid() AS backend"
+        if not rows then
+          return nil, why
+        end
+        local backend = rows[1] and rows[1].backend
+        backends[index] = backends[index] or backend
+        if backends[index] ~= backend or backends[1] == backends[2] then
+          return false
+        end
+      end
+    end
+  end
+  return true
+end
+
+-- Nil and why where a pooler stands before the server, or nobody can tell. Nothing is set
+-- before on a connection that others may have next.
+local function look_for_pooler(self, dbi)
+  local other = setmetatable({ address = self.address, dialect = self.dialect,
+    completed = self.completed, connecting = true }, Database)
+  self.is_direct = nil
+  local ok, why = open(other, dbi)
+  if ok then
+    ok, why = are_apart { self, other }
+    if ok == false or other.is_pooled then
+      ok, why = nil, note_pooler(self)
+    end
+    other:close()
+  end
+  self.is_direct = ok
+  return ok, why
+end
+
 local function connect(self)
   local dbi, missing = load_driver(self.dialect)
   if not dbi then
@@ -201,27 +287,22 @@ local function connect(self)
     return nil, lost
   end
   core.fill_descriptors()
-  core.heartbeat()
   local complete = self.dialect.complete
   self.completed = complete and complete(self.address) or self.address
   if self:file() then
     core.make_private(self.address) -- SQLite would let everybody read it
   end
-  local called, connection, why = pcall(dbi.Connect, self.dialect.driver,
-    self.completed)
-  if not called or not connection then
-    -- libpq quotes the part of an address that it cannot read.
-    return nil, redact.parts(reason(called and why or connection),
-      self.address)
+  local ok, why = open(self, dbi)
+  if not ok then
+    return nil, why
   end
-  quieten(connection)
-  connection:autocommit(true)
-  self.connection, self.statements = connection, {}
-  self.process = core.process_id()
-  watch_over(self)
   self.connecting = true
-  local ok
-  ok, why = self.dialect.configure(self)
+  if self.dialect.is_server and not self.is_direct then
+    ok, why = look_for_pooler(self, dbi)
+  end
+  if ok then
+    ok, why = self.dialect.configure(self)
+  end
   self.connecting = false
   if not ok then
     self:close()
@@ -268,7 +349,7 @@ end
 local function execute(self, sql, reads, values, count)
   local statement, why = prepare(self, sql)
   if not statement then
-    return nil, reason(why)
+    return nil, cause(self, why)
   end
   local called, ok, failure = pcall(statement.execute, statement,
     unpack(values, 1, count))
@@ -279,7 +360,7 @@ local function execute(self, sql, reads, values, count)
   end
   if not called then
     forget(self, sql)
-    return nil, reason(ok)
+    return nil, cause(self, ok)
   end
   return ok, values
 end
@@ -291,6 +372,8 @@ local function perform(self, sql, reads, ...)
   notice_loss(self)
   if self.is_broken then
     return nil, BROKEN
+  elseif self.is_direct == false and not self.begun then
+    self:close() -- the next one is looked at again
   end
   if not self.connection then
     local ok, why = connect(self)
@@ -344,8 +427,11 @@ function Database:network()
 end
 
 -- What has become of the open file, see `core.sqlite_file`; nil while its path leads to it,
--- by one name alone.
+-- by one name alone. From the time on that a pooler was noticed: `pooled`.
 function Database:misplaced()
+  if self.is_pooled then
+    return "pooled"
+  end
   notice_loss(self)
   if not self.connection then
     connect(self) -- where that fails the next statement says why
@@ -386,6 +472,9 @@ local function attempt(self, body, again)
   self.begun = ok ~= nil
   if ok and self.dialect.lock then
     ok, why = self:rows(self.dialect.lock)
+    if ok and (not ok[1] or ok[1].backend ~= self.backend) then
+      ok, why = nil, note_pooler(self)
+    end
   end
   local result = ok
   if ok then
@@ -431,6 +520,9 @@ end
 function Database:close()
   notice_loss(self)
   if self.connection then
+    if self.dialect.is_server then
+      pcall(self.connection.close, self.connection) -- and, with it, its statements
+    end
     for sql, statement in pairs(self.statements) do
       self.was_interrupted = self.was_interrupted or statement == false
       forget(self, sql)

@@ -122,8 +122,8 @@ function _M.is_network(name)
   return name ~= nil and networks[(c_locale.lower(name):gsub("^fuse%.", ""))] == true
 end
 
--- What became of a ledger's file, by the words of `core.sqlite_file`, and what to do;
--- `is_lost`: what is written then is read by nobody else.
+-- What became of a ledger's file, by the words of `core.sqlite_file`, or of the way to its
+-- server (`pooled`), and what to do; `is_lost`: what is written then is read by nobody else.
 _M.misplaced = {
   missing = { what = "its file was moved or removed while this program had it open",
     cure = "put it back, or end this program before you begin another ledger",
@@ -141,6 +141,10 @@ _M.misplaced = {
   network = { what = "it is on a network file system (%s), by which two machines"
     .. " could buy the same order", cure = "put it on a disk of this machine, or use"
     .. " a postgres:// ledger, which many machines may share" },
+  pooled = { what = "a pooler, such as PgBouncer in transaction mode, lets programs take"
+    .. " turns on one connection to the PostgreSQL server, so that a statement of another"
+    .. " program could run in place of this one's", cure = "set its pool_mode to session,"
+    .. " or connect to the server itself, and run this program again" },
 }
 
 return _M

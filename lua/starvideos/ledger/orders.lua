@@ -283,7 +283,9 @@ function _M.begin(store, caller, wanted)
   local _, failure = store:look()
   for _ = 1, transitions.ATTEMPTS do
     local verdict, row = look(store, caller, wanted, failure)
-    if verdict ~= false then
+    if verdict == nil and failure and failure.misplaced then
+      return nil, failure
+    elseif verdict ~= false then
       return verdict, row
     end
   end

@@ -58,6 +58,7 @@ local advice = {
   { "not a database", "name another file" },
   { "malformed", "restore it from a copy" },
   { "locked", "another program has locked it for too long" },
+  { "query_wait_timeout", "let the pool have one connection more than your programs hold" },
   { "no connection to the server", "check its address, and that the server runs"
     .. " and accepts your login" },
 }
@@ -109,7 +110,7 @@ local function place_of(self)
     return "network", network
   end
   local ok, err = ready(self)
-  return ok and self.database:misplaced(), nil, err
+  return (ok or self.database.is_pooled) and self.database:misplaced(), nil, err
 end
 
 -- Whether orders may be placed: to be asked right before that. `sent`: what the err
