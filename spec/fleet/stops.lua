@@ -1,6 +1,7 @@
--- A queue whose orders all end badly stops in time, over all workers; and where callers
+-- A queue whose orders all end badly, or whose disk is full, stops in time; and where callers
 -- share one, the backlog of one holds up no other.
 
+local shell = require "starvideos.nginx.shell"
 local stages = require "spec.fleet.stage"
 
 local _M = {}
@@ -14,6 +15,8 @@ local MOST = 5 + 5 * WORKERS
 local BAD = { "create_502", "create_html", "create_401", "create_402" }
 
 local BACKLOG, CLAIMS = 60, 8
+
+local SAVED, WAITING, RESTARTS = 6, 25, 5
 
 local function enqueue(stage, count, name, scenario, account)
   local client = stage:client { account = account }
@@ -72,7 +75,45 @@ local function take_turns(report)
   end)
 end
 
+-- Mounts need rights that not everybody has.
+local MOUNT = "mount -t tmpfs -o size=30m tmpfs @folder@ 2>&-"
+local FILL = "dd if=/dev/zero of=@folder@/filler bs=64k 2>&-; test -s @folder@/filler"
+
+local function on_small_disk(report, stage, folder)
+  local settings = stage:write_settings { client = stage:client_options(),
+    work = { directory = folder, interval = 0.2, max_interval = 0.4 } }
+  local function work()
+    return stage:join({ stage:start_worker(settings) }, LONGEST)
+  end
+  enqueue(stage, SAVED, "saved")
+  report:print("disk_saved_failed", work(), "workers", "<= 0")
+  assert(shell.run(shell.fill(FILL, { folder = folder })))
+  enqueue(stage, WAITING, "waiting")
+  for _ = 1, RESTARTS do
+    work()
+  end
+  report:print("disk_full_bought", stage:record().creates - SAVED, "orders", "<= 0")
+  assert(shell.run(shell.fill("rm @folder@/filler", { folder = folder })))
+  report:print("disk_freed_failed", work(), "workers", "<= 0")
+  report:print_none("disk_", stage:compare(), { "lost", "double", "unfinished" }, "orders")
+end
+
+-- What is restarted on a full disk buys nothing.
+local function full_disk(report)
+  local stage = stages.new { sandbox = { seconds = 0.5 } }
+  stages.use(stage, function()
+    local folder = stage.folder .. "/videos"
+    if not shell.run(shell.fill(MOUNT, { folder = folder })) then
+      return io.stderr:write "no right to mount a small disk: none was filled\n"
+    end
+    local ok, why = pcall(on_small_disk, report, stage, folder)
+    shell.run(shell.fill("umount @folder@", { folder = folder }))
+    assert(ok, why)
+  end)
+end
+
 function _M.run(report)
+  full_disk(report)
   for _, scenario in ipairs(BAD) do
     stop_in_time(report, scenario)
   end

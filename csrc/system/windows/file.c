@@ -407,7 +407,7 @@ int sv_file_room(const char *folder, double *bytes, char name[SV_FILE_SYSTEM_ROO
   int problem = wide ? 0 : ENOMEM;
   if (wide && !(GetVolumePathNameW(wide, volume, MAX_PATH) &&
                 GetDiskFreeSpaceExW(wide, &room, NULL, NULL))) {
-    problem = sv_win32_problem();
+    problem = sv_win32_problem(FALSE);
   } else if (wide) {
     *bytes = (double)room.QuadPart;
     snprintf(name, SV_FILE_SYSTEM_ROOM, "%ls", volume);
