@@ -285,6 +285,7 @@ local errors = require "starvideos.errors"
 ---@class starvideos.WorkControl
 ---@field wake fun() has the worker look for orders at once
 ---@field is_alive fun(): boolean whether its heartbeat is in time
+---@field left fun(): integer? how many orders were left when it last looked
 
 ---Options of `limits`: each limit a number, 0 to send nothing, or `false` to remove it.
 ---@class starvideos.LimitsOptions

@@ -156,4 +156,19 @@ describe("a mistake of the program", function()
     local message = raised(coroutine.wrap(client.query), client, false)
     assert.matches("^query takes", message)
   end)
+
+  -- As LuaDBI and the ledger's thread raise them.
+  it("shows no place in a source", function()
+    for text, shown in pairs {
+      ["/usr/share/lua/5.4/starvideos/ledger/database.lua:207: no such column"]
+        = "no such column",
+      ["the ledger failed: ...st/starvideos/ledger/limits.lua:137: attempt to index nil"]
+        = "the ledger failed: attempt to index nil",
+      ["it failed: C:\\lua\\DBI.lua:3: busy"] = "it failed: busy",
+      ['[string "x = 1"]:12: no value'] = "no value",
+      ["at 12:30: 5 orders"] = "at 12:30: 5 orders",
+    } do
+      assert.equal(shown, errors.new { kind = "ledger", message = text }.message)
+    end
+  end)
 end)

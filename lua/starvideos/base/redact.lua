@@ -169,8 +169,12 @@ end
 
 -- The same for a text that may quote an address that was mistyped, or is of another
 -- kind: also what stands before an @ behind a colon, and the value of `password=`.
+-- Where in a source an error was raised is no business of its reader: it is left out.
 function _M.text(text)
   text = _M.urls(text)
+  if text:find(":%d+: ") then
+    text = text:gsub('%[string "[^\n]-"%]:%d+: ', ""):gsub("%S*%.lua:%d+: ", "")
+  end
   if text:find("@", 1, true) then
     text = text:gsub("%S+", without_login)
   end

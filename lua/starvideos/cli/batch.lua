@@ -109,14 +109,19 @@ end
 -- Works off the queue. `finish` is called before the end is told.
 local function run_work(job, monitor, options, finish)
   options.on_progress, options.on_done = monitor:listeners()
+  function options.on_begin(control)
+    monitor:follow(control)
+  end
   job.tick()
   local result, err = job.client:work(options)
   result = result or err.result
   if not result then
     return nil, err
-  elseif finish and not (err and err.kind == "cancelled") then
+  end
+  if finish and not (err and err.kind == "cancelled") then
     finish(result)
   end
+  monitor.overview:leave(result.left)
   local problem = merge(monitor, err)
   if problem then
     problem.advice = advise(job, monitor, result, problem)

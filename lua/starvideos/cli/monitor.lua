@@ -106,11 +106,21 @@ function Overview:count()
     + ended.failed + ended.unknown + ended.bought)
 end
 
+-- Say how many orders the ledger has left, among them those that run here: what is neither
+-- among them nor has ended here others have done.
+function Overview:leave(left)
+  local count, ended = self:count(), self.ended
+  if count then
+    self.others = math.max(0, count - math.max(left, #self.order + ended.bought)
+      - ended.done - ended.failed - ended.unknown)
+  end
+end
+
 -- How many orders are neither running nor ended; nil where their number is not known.
 function Overview:waiting()
   local count, ended = self:count(), self.ended
-  return count and count - #self.order - ended.done - ended.failed
-    - ended.unknown - ended.bought
+  return count and math.max(0, count - #self.order - ended.done - ended.failed
+    - ended.unknown - ended.bought - self.others)
 end
 
 local function usual_duration(self)
@@ -141,12 +151,12 @@ end
 -- orders there are. Returns overview: `total`, `order` (what runs, the oldest first:
 -- `id`, `name`, `what`, `share`, `began`), `ended` (how many, by how; `bought`: how
 -- many were bought and are left), `spent` (by currency), `limit` (the name of one that
--- is reached), `trouble` (why orders cannot be sent for the time being, in words),
+-- is reached), `others` (how many other workers have ended), `trouble` (why orders cannot be sent for the time being, in words),
 -- `held` (whether a limit of spend, or a stopped queue, keeps orders from being sent).
 function _M.overview(now, total)
   return setmetatable({ now = now, total = total, running = {}, order = {},
     ended = { done = 0, failed = 0, unknown = 0, bought = 0 }, bought = {},
-    spent = {}, durations = {}, finished = 0, held = false }, Overview)
+    spent = {}, durations = {}, finished = 0, others = 0, held = false }, Overview)
 end
 
 local Monitor = {}
@@ -178,6 +188,10 @@ local function draw(self)
   local job = self.job
   if job.now() < self.drawn_at + PAUSE then
     return
+  end
+  local left = self.control and self.control.left()
+  if left then
+    self.overview:leave(left)
   end
   self.drawn_at = job.now()
   job.console:show(function(columns, rows)
@@ -379,6 +393,15 @@ function Monitor:on_done(order, file, err)
   end
   self.job.console:warn(file and file.warnings)
   draw(self)
+end
+
+-- What others do shows in what is left. `control`: of the worker.
+function Monitor:follow(control)
+  local overview = self.overview
+  self.control = control
+  if overview.total and not overview.expected then
+    overview.total = control.left() or overview.total -- of this base URL and account
+  end
 end
 
 -- The listeners of a work.

@@ -34,8 +34,9 @@ local function parts_of(overview)
     { 9, overview.total and ("%d of %d done"):format(ended.done, overview:count())
       or ended.done .. " done" },
     { 6, #overview.order > 0 and #overview.order .. " running" },
-    { 8, #overview.order == 0 and overview.limit and "waiting for the limit "
-      .. overview.limit },
+    { 6, overview.others > 0 and overview.others .. " by others" },
+    { 8, #overview.order == 0 and overview.limit and waiting ~= 0
+      and "waiting for the limit " .. overview.limit },
     { 8, ended.failed > 0 and ended.failed .. " failed" },
     { 7, ended.unknown > 0 and ended.unknown .. " unknown" },
     { 7, ended.bought > 0 and ended.bought .. " bought, not saved" },

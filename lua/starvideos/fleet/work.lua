@@ -143,6 +143,7 @@ local function is_over(self)
   local left = self.heartbeat.worker.ledger:left(self.heartbeat.worker.where)
   local done, err = false, nil
   self.last_look = left and until_last_look(self, left)
+  self.left = left and sum_of(left)
   if left then
     done, err = is_done(self, left)
   end
@@ -203,6 +204,9 @@ local function control_of(self)
       self.open_at = -math.huge
       self.heartbeat:wake "claim"
     end,
+    left = function()
+      return self.left
+    end,
     is_alive = function()
       return self.heartbeat.worker:may_act()
     end,
@@ -211,6 +215,8 @@ end
 
 local function run(self)
   if self.options.on_begin then
+    local left = self.heartbeat.worker.ledger:left(self.heartbeat.worker.where)
+    self.left = left and sum_of(left)
     self.options.on_begin(control_of(self))
   end
   self.context.runtime:gather {

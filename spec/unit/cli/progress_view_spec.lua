@@ -194,6 +194,22 @@ describe("the lines of many orders", function()
     assert.equal("0 of 3 done, 1 running, 2 queued", boards.whole(overview, 80))
   end)
 
+  it("count what others have ended, and name no limit where nothing waits", function()
+    overview = monitors.overview(function() return now end, 12)
+    overview.limit = "open"
+    overview:leave(5)
+    assert.equal("0 of 12 done, 7 by others, waiting for the limit open, 5 queued",
+      boards.whole(overview, 80))
+    overview:leave(0)
+    assert.equal("0 of 12 done, 12 by others", boards.whole(overview, 80))
+    overview:leave(3) -- further ones were enqueued
+    overview:run("id1", { what = "queued" })
+    overview:finish("id1", "done")
+    overview:leave(2)
+    assert.equal("1 of 12 done, 9 by others, 2 queued", boards.whole(overview, 80):gsub(
+      ", waiting for the limit open", ""))
+  end)
+
   it("estimate in words", function()
     assert.equal("less than a minute left", boards.estimate(20))
     assert.equal("about 1 min left", boards.estimate(50))
