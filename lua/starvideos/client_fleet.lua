@@ -42,6 +42,7 @@ local call, rows = arguments.call, arguments.rows
 ---@field bytes? integer the file's length
 ---@field sha256? string the file's SHA-256
 ---@field cost? number what it costs, by your prices
+---@field amount? string what the provider says that it charged, without a currency
 ---@field currency? string the currency's name, of the prices
 ---@field error? string why it, or its task, failed
 ---@field attempts? integer how often it was sent

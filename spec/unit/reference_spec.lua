@@ -316,7 +316,7 @@ describe("the classes", function()
   it("have the fields of a task", function()
     local text = { id = "x", object = "video", created = 1, model = "videos",
       status = "failed", video_url = "https://media.test/", actualDuration = 5,
-      progress = 1, error = "no" }
+      progress = 1, amount = 1, error = "no" }
     assert.same(sorted(tasks.new(text, text)), sorted(fields_of "Task"))
   end)
 

@@ -27,6 +27,8 @@ local json = require "starvideos.base.json"
 ---@field progress? number per cent, where the provider tells it
 ---@field video_url? string the video's link, which expires
 ---@field actualDuration? number seconds that the video lasts
+---what the provider charged, as it reported it, without a currency
+---@field amount? number|string
 ---@field error? string why it failed
 ---@field raw? table the decoded answer; nil of a task that is remembered of an earlier poll
 
@@ -170,6 +172,14 @@ function _M.reason(value)
   return text_of(value), nil
 end
 
+-- What the provider says that it charged: a number, or a short text.
+local function amount_of(value)
+  if type(value) == "string" then
+    return value:find "%S" and not value:find "%c" and http.shortened(value, MOST_WORD) or nil
+  end
+  return type(value) == "number" and is_finite(value) and value or nil
+end
+
 -- Make a task of a decoded answer. `fields`: the object that holds the task's fields.
 -- `raw`: the whole decoded answer. `id`: that it has whatever the answer says. Returns
 -- task; fields the answer lacks are nil.
@@ -186,6 +196,9 @@ function _M.new(fields, raw, id)
     progress = fields.progress and progress_of(fields.progress) or nil,
     raw = raw,
   }
+  if fields.amount then
+    task.amount = amount_of(fields.amount)
+  end
   if fields.actualDuration then
     task.actualDuration = number_of(fields.actualDuration)
   end

@@ -307,16 +307,17 @@ local function row_of(order)
   return { order.missing_since and "missing" or order.state,
     outcomes.full_key(order) or order.path or order.id, order.label,
     order.task_id, order.cost and values.money(order.cost, order.currency),
-    values.time_text(order.created_at), order.error }
+    values.time_text(order.created_at), order.error, order.amount }
 end
 
 local function table_of(job, orders)
-  local rows = {}
+  local rows, charged = {}, nil
   for index, order in ipairs(orders) do
     rows[index] = row_of(order)
+    charged = charged or order.amount and "amount"
   end
   return tables.text({ "state", "key", "label", "task", "cost", "placed (UTC)",
-    "error" }, rows, { width = tables.columns(job),
+    "error", charged }, rows, { width = tables.columns(job),
     flexible = { [2] = true, [3] = true, [4] = true, [7] = true },
     numbers = { [5] = true } })
 end

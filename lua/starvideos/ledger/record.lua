@@ -2,6 +2,7 @@
 -- the same text whatever the order of its fields; people may read it, and it holds no
 -- secrets.
 
+local c_locale = require "starvideos.base.c_locale"
 local schema = require "starvideos.ledger.schema"
 local core = require "starvideos.core"
 local errors = require "starvideos.errors"
@@ -139,16 +140,19 @@ function _M.task(row)
     model = row.model,
     status = status_of[row.state],
     error = row.error,
+    amount = row.amount,
   }
 end
 
 -- What was seen of a task, as it is kept: it has ended, or its order was accepted.
--- Returns why it failed.
+-- Returns why it failed, and what it cost by the provider's own word.
 function _M.seen(task)
   local state = tasks.is_terminal(task) and task.status or "accepted"
   local why = state == "expired" and errors.task_failed(task).message
     or type(task.error) == "string" and redact.urls(task.error)
-  return task.id, state, why or nil
+  local amount = type(task.amount) == "number" and c_locale.number("%.14g", task.amount)
+    or task.amount
+  return task.id, state, why or nil, amount
 end
 
 --- A text that a person gave as a name, as it is kept.

@@ -83,6 +83,9 @@ _M.columns = {
   -- A sentence, why the order or its task failed; every step that knows one.
   -- NULL again with `submitting`, and when its caller deleted it.
   { "error", TEXT, as = "error", show = "reason" },
+  -- What the provider said that it charged, as it stands in its answer, without a
+  -- currency; `seen`. It is part of no spend.
+  { "amount", TEXT, as = "amount" },
   -- How often the order was sent; `submitting` adds one.
   { "attempts", INTEGER, as = "attempts", show = "whole" },
   -- The process that may send the order, as `starvideos.ledger.owner` names it;

@@ -259,7 +259,8 @@ end
 
 local function update_task(store, caller, rows, state, values)
   for _, row in ipairs(rows or {}) do
-    local is_so = row.state == state and not values.path or is_expiry(row, values)
+    local is_so = row.state == state and not values.path
+      and (not values.amount or values.amount == row.amount) or is_expiry(row, values)
     local ok, err = transitions.check_claim(caller, row)
     if not ok then
       return nil, err
@@ -277,16 +278,18 @@ local function update_task(store, caller, rows, state, values)
 end
 
 -- A task was seen: it has ended, or the order it is of was accepted. `state`: accepted,
--- completed, failed, cancelled or expired: a failure that no provider pays back. Returns
--- true; "none" where the ledger has no order of it.
-function _M.seen(store, caller, id, state, why)
+-- completed, failed, cancelled or expired: a failure that no provider pays back. `amount`:
+-- text, what the provider says that it charged. Returns true; "none" where the ledger has
+-- no order of it.
+function _M.seen(store, caller, id, state, why, amount)
   local rows, err = rows_of(store, caller, id)
   if not rows then
     return nil, err
   end
   local is_expired = state == "expired"
   return update_task(store, caller, rows, is_expired and "failed" or state,
-    { error = why or false, missing_since = false, keeps_spend = is_expired or nil })
+    { error = why or false, missing_since = false, amount = amount,
+      keeps_spend = is_expired or nil })
 end
 
 local function save(store, caller, state, id, file, order_id)

@@ -251,7 +251,7 @@ end
 
 local fields_of_a_task = { id = true, projectId = true, object = true, created = true,
   model = true, status = true, progress = true, video_url = true, url = true,
-  actualDuration = true, code = true, error = true, message = true, msg = true }
+  actualDuration = true, amount = true, code = true, error = true, message = true, msg = true }
 local objects = { data = true, result = true, error = true }
 
 -- The name that a token is of a field at the top, or in one of the objects there.

@@ -137,6 +137,7 @@ describe("a ledger of many orders", function()
       out)
     assert.truthy(out:find("\nqueued  a.mp4  act1   -     2.50 USD  ", 1, true),
       out)
+    assert.is_nil(out:find("amount", 1, true))
   end)
 
   it("refuses a state that there is not", function()
