@@ -50,8 +50,8 @@ typedef enum sv_sqlite_rights {
 
 /* To be called before SQLite opens a database: where there is none makes an empty
 ** file for its owner alone, as SQLite makes the files beside it then; takes the
-** rights of others, not of the group, from one of ours and what is beside it. On
-** Windows what is there keeps its rights, and what is beside it has the folder's. */
+** rights of others, not of the group, from one of ours and what is beside it, which gets
+** the other rights that the database has. On Windows what is there keeps its rights, and what is beside it has the folder's. */
 sv_sqlite_rights sv_sqlite_file_make_private(const char *path);
 
 /* --- in a child of a fork ------------------------------------------------- */

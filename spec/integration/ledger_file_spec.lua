@@ -227,6 +227,15 @@ describe("the file of a ledger", function()
       assert(create(other, "fourth"))
     end)
 
+  -- SQLite gives what it makes beside a file the rights that this has at the time.
+  it("that was once read-only can be written again, with what lies beside it", function()
+    local client = world:client()
+    assert(create(client, "first"))
+    sh "chmod 444 @db@-shm @db@-wal"
+    assert(create(world:client(), "second"))
+    assert.equal("l.db-shm=640 l.db-wal=640 l.db=600", modes())
+  end)
+
   it("loses them through a link, and what else has a link's name does not",
     function()
       sh "touch @folder@/other && chmod 666 @folder@/other && : >@db@"

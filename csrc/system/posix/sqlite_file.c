@@ -225,19 +225,30 @@ static seen look_beside(char **name, const char *path, const char *end) {
   return *name ? look_at(*name) : (seen){0};
 }
 
-/* Through no descriptor: closing one would drop SQLite's locks on the file. */
-static sv_sqlite_rights take_from_others(const char *path) {
+static mode_t mode_of(const char *path) {
   struct stat status;
-  if (lstat(path, &status) != 0 || !S_ISREG(status.st_mode) ||
-      !(status.st_mode & S_IRWXO)) {
+  return stat(path, &status) == 0 ? status.st_mode : 0;
+}
+
+/* Through no descriptor: closing one would drop SQLite's locks on the file. What is
+** beside a database that was once read-only still is: it gets the `least` rights. */
+static sv_sqlite_rights take_from_others(const char *path, mode_t least) {
+  struct stat status;
+  if (lstat(path, &status) != 0 || !S_ISREG(status.st_mode)) {
     return SV_SQLITE_PRIVATE;
   }
-  mode_t mode = status.st_mode & (S_IRWXU | S_IRWXG);
+  bool is_private = !(status.st_mode & S_IRWXO);
+  mode_t mode = (status.st_mode | least) & (S_IRWXU | S_IRWXG);
+  if (is_private && mode == (status.st_mode & (S_IRWXU | S_IRWXG))) {
+    return SV_SQLITE_PRIVATE;
+  }
   bool is_done =
       status.st_uid == geteuid() &&
       (fchmodat(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW) == 0 ||
        ((errno == ENOTSUP || errno == EINVAL) && chmod(path, mode) == 0));
-  return is_done ? SV_SQLITE_MADE_PRIVATE : SV_SQLITE_OPEN;
+  return is_private ? SV_SQLITE_PRIVATE
+         : is_done  ? SV_SQLITE_MADE_PRIVATE
+                    : SV_SQLITE_OPEN;
 }
 
 sv_sqlite_rights sv_sqlite_file_make_private(const char *path) {
@@ -248,7 +259,8 @@ sv_sqlite_rights sv_sqlite_file_make_private(const char *path) {
   }
   for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
     char *name = beside(path, ends[i]);
-    sv_sqlite_rights found = name ? take_from_others(name) : SV_SQLITE_PRIVATE;
+    sv_sqlite_rights found =
+        name ? take_from_others(name, mode_of(path)) : SV_SQLITE_PRIVATE;
     most = found > most ? found : most;
     free(name);
   }

@@ -151,8 +151,9 @@ end
 -- orders there are. Returns overview: `total`, `order` (what runs, the oldest first:
 -- `id`, `name`, `what`, `share`, `began`), `ended` (how many, by how; `bought`: how
 -- many were bought and are left), `spent` (by currency), `limit` (the name of one that
--- is reached), `others` (how many other workers have ended), `trouble` (why orders cannot be sent for the time being, in words),
--- `held` (whether a limit of spend, or a stopped queue, keeps orders from being sent).
+-- is reached), `others` (how many other workers have ended), `trouble` (why orders
+-- cannot be sent for the time being, in words), `held` (whether a limit of spend, or a
+-- stopped queue, keeps orders from being sent).
 function _M.overview(now, total)
   return setmetatable({ now = now, total = total, running = {}, order = {},
     ended = { done = 0, failed = 0, unknown = 0, bought = 0 }, bought = {},

@@ -52,7 +52,8 @@ local WHERE = {
 local advice = {
   { "full", "free some space" },
   { "disk I/O error", "free some space, if the disk is full" },
-  { "readonly", "make the file and its folder writable" },
+  { "readonly", "make the file writable, those beside it that end in"
+    .. " -wal and -shm, and its folder" },
   { "unable to open", "check its path, and that its folder exists and can be"
     .. " written" },
   { "not a database", "name another file" },
