@@ -151,6 +151,14 @@ local call, rows = arguments.call, arguments.rows
 ---@field factor? number the share of the rates that is left
 ---@field until_? number Unix seconds, before which nothing is sent
 
+---A status or a field of the provider's answers that no document knows.
+---@class starvideos.UnknownWord
+---@field what? "status"|"field" which of both
+---@field word? string its name
+---@field base_url? string of which provider
+---@field count? integer how many processes have seen it
+---@field seen_at? number Unix seconds, when the last of them first saw it
+
 ---A worker of the ledger's queue.
 ---@class starvideos.Worker
 ---@field id? string the worker's id
@@ -174,6 +182,7 @@ local call, rows = arguments.call, arguments.rows
 ---@field unpriced? integer orders that were sent without a price
 ---@field halted? starvideos.Halt[] why queues stopped themselves
 ---@field rates? starvideos.LoweredRate[] which rates a 429 has lowered
+---@field unknown? starvideos.UnknownWord[] what no document knows of the provider's answers
 ---@field limits? starvideos.Limit[] the limits
 ---@field workers? starvideos.Worker[] the workers
 

@@ -14,6 +14,7 @@
 ---| "late_task"
 ---| "notice"
 ---| "ledger"
+---| "unknown"
 ---| "interrupt"
 ---| "listener"
 
@@ -46,7 +47,8 @@
 ---@field total? number of the whole file; nil while it is unknown (bytes)
 ---@field limit? string the name of the limit
 ---@field retry_at? number when it lifts, where that is known (Unix s)
----@field what? string `polls` or `creates`
+---@field what? string of several events, see docs/events.md
+---@field word? string its name, shortened
 ---@field rate? number how many are sent a second from now on, where that is known (1/s)
 ---@field factor? number the share of the full rate that is left, up to 1
 ---@field claims? number how many orders it has
@@ -154,6 +156,12 @@ _M.list = {
   } },
   { "ledger", "the ledger failed, and the call goes on without it", {
     { "failure", "string", "", "a sentence" },
+  } },
+  { "unknown", "an answer has a status or a field that no document knows; told once for"
+    .. " each in a process, and of 50 at most", {
+    { "what", "string", "", "`status` or `field`" },
+    { "word", "string", "", "its name, shortened" },
+    task_id,
   } },
   { "interrupt", "Ctrl-C came while an order was on its way: its answer is"
     .. " waited for", {

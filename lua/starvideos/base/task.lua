@@ -36,7 +36,7 @@ local _M = {}
 
 -- Longer reasons and words are cut, longer links and numbers are none: to look at all
 -- of what an answer may have holds up a frame.
-local MOST_REASON, MOST_WORD, MOST_LINK = 4096, 64, 16384
+local MOST_REASON, MOST_WORD, MOST_LINK, MOST_UNKNOWN = 4096, 64, 16384, 8
 
 local mt = { __name = "starvideos.base.task" }
 
@@ -89,6 +89,31 @@ end
 -- Whether a task has ended.
 function _M.is_terminal(task)
   return terminal[task.status] == true
+end
+
+-- Fields that the documents name, or that other programs have met.
+local fields_known = {}
+for name in ("id projectId object created model status error progress video_url url"
+  .. " actualDuration amount totalTokens last_frame_url code msg message data result")
+  :gmatch "%S+" do
+  fields_known[name] = true
+end
+
+-- What of an answer no document knows. `task`: made of it. Returns list of `what`
+-- (`status` or `field`) and `word`, its name; of any number of fields the first few.
+function _M.unknown(task)
+  local list = {}
+  if task.status and not words[task.status] then
+    list[1] = { what = "status", word = task.status }
+  end
+  for _, object in ipairs { task.raw, task.raw.data or task.raw.result } do
+    for name in pairs(type(object) == "table" and object or {}) do
+      if type(name) == "string" and not fields_known[name] and #list < MOST_UNKNOWN then
+        list[#list + 1] = { what = "field", word = http.shortened(name, MOST_WORD) }
+      end
+    end
+  end
+  return list
 end
 
 -- When a task was created. `known`: the task, or its order: that may have been recorded

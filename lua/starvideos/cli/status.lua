@@ -211,6 +211,15 @@ local function rate_lines(status)
   return lines[1] and lines or { "not lowered" }
 end
 
+local function unknown_lines(status)
+  local lines = {}
+  for _, one in ipairs(status.unknown) do
+    lines[#lines + 1] = ("the %s %s is in no document: the provider may have changed its"
+      .. " API"):format(one.what, one.word)
+  end
+  return lines[1] and lines or { "as documented" }
+end
+
 local function queue_lines(job, status)
   local lines = {}
   for _, halt in ipairs(status.halted) do
@@ -235,6 +244,7 @@ local function for_people(job, status)
     paragraph("spent", spend_lines(status)),
     paragraph("queue", queue_lines(job, status)),
     paragraph("rates", rate_lines(status)),
+    paragraph("answers", unknown_lines(status)),
     "",
     limits_text(job, status.limits),
     "",
@@ -254,7 +264,7 @@ function _M.status(job)
   elseif tables.is_for_people(job) then
     return for_people(job, status)
   end
-  for _, name in ipairs { "halted", "rates", "limits", "workers" } do
+  for _, name in ipairs { "halted", "rates", "unknown", "limits", "workers" } do
     status[name] = json.list(status[name])
   end
   return json.encode(status)

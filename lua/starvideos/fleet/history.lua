@@ -33,16 +33,21 @@ function _M.orders(context, options)
   return list, more
 end
 
--- Where the queue has stopped, and where a 429 has lowered the rates.
+-- Where the queue has stopped, where a 429 has lowered the rates, and what no document
+-- knows.
 local function add_gates(context, status)
   local gates, err = context.ledger:gates()
-  status.halted, status.rates = {}, {}
+  status.halted, status.rates, status.unknown = {}, {}, {}
   for _, gate in ipairs(gates or {}) do
     local account = gate.account ~= "" and gate.account or nil
     if gate.halted then
       table.insert(status.halted, { account = account, base_url = gate.base_url,
         kind = gate.halted.kind, reason = gate.halted.reason,
         since = gate.updated_at })
+    elseif gate.kind == "unknown" then
+      local what, word = gate.value:match "^(%l+) (.*)$"
+      table.insert(status.unknown, { what = what, word = word,
+        base_url = gate.base_url, count = gate.used, seen_at = gate.updated_at })
     elseif gate.kind == "hold" then
       local until_ = gate.full_until
       table.insert(status.rates, { account = account, base_url = gate.base_url,

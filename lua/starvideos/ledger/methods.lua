@@ -204,6 +204,8 @@ local _M = {
   hold = { run = "queue_stops.hold", finish = true, brief = true, silent = true,
     with = with_here },
   halt = { run = "queue_stops.halt", says = true, with = with_here },
+  unknown = { run = "queue_stops.unknown", says = true, brief = true, silent = true,
+    with = with_here },
   suspect = { run = "queue_stops.suspect", with = function(ledger, order_id, is_unknown)
     local where = here(ledger)
     where.order_id, where.is_unknown = order_id, is_unknown

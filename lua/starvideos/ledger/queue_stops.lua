@@ -34,7 +34,10 @@ local BEHIND = [[UPDATE starvideos_orders SET not_before = ?,
   revision = revision + 1 WHERE state = 'queued' AND claim IS NULL
   AND not_before IS NOT NULL AND base_url = ?]]
 
-local ALL = "WHERE kind IN ('hold', 'halt', 'failures') ORDER BY name"
+local ALL = "WHERE kind IN ('hold', 'halt', 'failures', 'unknown') ORDER BY name"
+
+-- Rows of what no document knows, at most.
+local MOST_UNKNOWN = 50
 
 local function new_row(kind, where)
   local scope, account = where.account and "account" or "", where.account or ""
@@ -119,6 +122,20 @@ function _M.suspect(store, caller, where)
     end
     return { is_second = not where.is_unknown and last ~= nil
       and last ~= where.order_id, unknowns = row.used or 0 }
+  end)
+end
+
+-- Count that a process saw a status or a field (`what`) named `word` that no document
+-- knows. It keeps nothing back.
+function _M.unknown(store, caller, where, what, word)
+  local scope = { base_url = where.base_url }
+  local rows, err = limit_rows.read(store, "WHERE kind = 'unknown'")
+  if not rows or #rows >= MOST_UNKNOWN then
+    return rows and true, err
+  end
+  return change(store, caller, scope, "unknown " .. what .. " " .. word, function(row)
+    row.kind, row.scope, row.value = "unknown", "unknown", what .. " " .. word
+    row.used = (row.used or 0) + 1
   end)
 end
 

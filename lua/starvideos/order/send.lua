@@ -9,6 +9,7 @@ local answers = require "starvideos.provider.answer"
 local core = require "starvideos.core"
 local errors = require "starvideos.errors"
 local exchange = require "starvideos.provider.exchange"
+local fetch_task = require "starvideos.wait.fetch_task"
 local listener = require "starvideos.base.listener"
 local operations = require "starvideos.provider.operations"
 local retry = require "starvideos.provider.retry"
@@ -190,6 +191,10 @@ local function tell(self)
       self.response, self.failure)
   end
   self.order:tell()
+  local task = self.outcome and self.outcome.task
+  if task then
+    fetch_task.note_unknown(self.context, task)
+  end
 end
 
 -- What was bought, where nobody waits for it any more.

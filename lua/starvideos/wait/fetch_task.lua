@@ -6,6 +6,7 @@ local exchange = require "starvideos.provider.exchange"
 local listener = require "starvideos.base.listener"
 local operations = require "starvideos.provider.operations"
 local answers = require "starvideos.provider.answer"
+local tasks = require "starvideos.base.task"
 
 local _M = {}
 
@@ -14,6 +15,28 @@ local function tell_ledger(context, task)
   local ok, err = context.ledger:seen(task)
   if not ok then
     listener.event(context, { name = "ledger", failure = tostring(err) })
+  end
+end
+
+-- What no document knows, as it was told in this process: a change of the provider's API.
+local told_unknown, MOST_TOLD, count = {}, 50, 0
+
+-- Tell the listener and the ledger, once, of each status and field of an answer that no
+-- document knows. `task`: made of the answer.
+function _M.note_unknown(context, task)
+  if count >= MOST_TOLD then
+    return
+  end
+  for _, one in ipairs(tasks.unknown(task)) do
+    local name = one.what .. " " .. one.word
+    if not told_unknown[name] and count < MOST_TOLD then
+      told_unknown[name], count = true, count + 1
+      if context.ledger then
+        context.ledger:unknown(one.what, one.word)
+      end
+      listener.event(context, { name = "unknown", what = one.what, word = one.word,
+        task_id = task.id })
+    end
   end
 end
 
@@ -46,6 +69,7 @@ local function read(context, id, response, told)
   if context.ledger and task.status ~= told then
     tell_ledger(context, task)
   end
+  _M.note_unknown(context, task)
   return task
 end
 

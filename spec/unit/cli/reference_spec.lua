@@ -185,7 +185,7 @@ describe("the reference of the command line", function()
       local ledger = folder .. "/a.db"
       files.write(ledger, "")
       local printed = { status = '{"claimed":0,"halted":[],"limits":[],"overdue":0,'
-        .. '"rates":[],"spend":{},"states":{},"unattended":0,"unpriced":0,'
+        .. '"rates":[],"spend":{},"states":{},"unattended":0,"unknown":[],"unpriced":0,'
         .. '"workers":[]}', orders = '{"orders":[]}', pending = '{"orders":[]}',
         limits = '{"limits":[]}',
         resume = '{"done":0,"failed":0,"left":0,"orders":[]}' }
