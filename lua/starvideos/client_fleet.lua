@@ -224,7 +224,7 @@ end
 
 rows.validate_all = { takes = { "orders" },
   run = function(context, list)
-    return orders_of_list().check(context, list, {})
+    return orders_of_list().check(context, list, { drops_orders = true })
   end }
 
 ---Put a list of orders into the queue of the ledger, all of them or none. Nothing is

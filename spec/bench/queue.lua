@@ -1,10 +1,13 @@
 -- A queue of 100,000 orders in a file: how long it takes to fill, to tell what is
--- in it, and to claim its first order. Nothing is sent.
+-- in it, and to claim its first order; and how much memory it takes to read all of them,
+-- and to check such a list. Nothing is sent.
 
 local context = require "starvideos.context"
 local core = require "starvideos.core"
 local figure = require "spec.bench.figure"
 local files = require "spec.fixtures.files"
+local json = require "starvideos.base.json"
+local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 
 local ROUNDS, ORDERS = 9, 100000
@@ -29,6 +32,30 @@ local function median_of(measured)
   return figure.median(seconds)
 end
 
+local ONCE = "lua5.4 spec/bench/orders_once.lua %s 2>&1 >/dev/null | tail -n 1"
+
+-- The peak of memory of a process, in megabytes.
+local function peak_of(words)
+  return assert(tonumber(shell.read(ONCE:format(words))))
+end
+
+local function measure_memory(folder, list)
+  local lines = {}
+  for index, order in ipairs(list) do
+    lines[index] = json.encode(order)
+  end
+  files.write(folder .. "/list.jsonl", table.concat(lines, "\n"))
+  local ledger = folder .. "/queue.db"
+  local met = figure.print("orders_100000_peak", peak_of(ledger), "MB", "< 50")
+  for _, option in ipairs { "--json", "--json-lines" } do
+    met = figure.print("orders" .. option .. "_100000_peak",
+      peak_of(("orders %s --ledger %s"):format(option, ledger)), "MB", "< 50") and met
+  end
+  return figure.print("batch--dry-run_100000_peak", peak_of(
+    ("batch %s/list.jsonl --dry-run --json --ledger %s"):format(folder, ledger)),
+    "MB", "< 150") and met
+end
+
 local function measure(folder)
   local client = assert(starvideos.new { api_key = "key",
     ledger = folder .. "/queue.db" })
@@ -47,7 +74,7 @@ local function measure(folder)
   end) * 1000, "ms", "< 5") and met
   worker:retire()
   client:close()
-  return met
+  return measure_memory(folder, list) and met
 end
 
 return function()

@@ -2,6 +2,7 @@
 -- `batch`, which does the same with a list of orders that it has enqueued.
 
 local c_locale = require "starvideos.base.c_locale"
+local consoles = require "starvideos.cli.console"
 local core = require "starvideos.core"
 local failure = require "starvideos.cli.failure"
 local json = require "starvideos.base.json"
@@ -45,9 +46,10 @@ local function text_of(job, result, monitor)
   if tables.is_for_people(job) then
     return monitor:summary()
   end
-  return json.encode { done = result.done, failed = result.failed,
-    unknown = result.unknown, left = result.left,
-    orders = monitor.outcomes.keeps and json.list(monitor.outcomes.list) or nil }
+  local sums = { done = result.done, failed = result.failed,
+    unknown = result.unknown, left = result.left }
+  return monitor.outcomes.keeps and consoles.list(job.options, sums,
+    consoles.each(monitor.outcomes.list)) or json.encode(sums)
 end
 
 -- The error of a run has the most severe code of all.
@@ -166,14 +168,14 @@ end
 
 local CHUNK_BYTES = 65536
 
-local function read_manifest(job)
+local function read_manifest(job, see)
   local name = job.options.manifest
   if name ~= "-" then
-    return manifests.load(name)
+    return manifests.load(name, see)
   end
   local list, why = manifests.read(function()
     return job.env.stdin:read(CHUNK_BYTES)
-  end)
+  end, see)
   return list, not list and failure.new("io", ("cannot read the list of orders"
     .. " from stdin (%s); nothing was ordered"):format(why)) or nil
 end
@@ -218,29 +220,31 @@ local function dry_table(job, checked)
   return text .. "\n" .. total_of(checked) .. "; nothing was ordered"
 end
 
-local function dry_json(checked)
-  local lines = {}
-  for index, entry in ipairs(checked.entries) do
-    lines[index] = { line = entry.line, key = entry.key,
-      take = entry.take, path = entry.path, label = entry.label,
-      cost = entry.price and entry.price.cost,
-      currency = entry.price and entry.price.currency,
-      unpriced = entry.unpriced }
-  end
-  return json.encode { valid = true, count = #checked.entries,
+local function dry_json(job, checked)
+  return consoles.list(job.options, { valid = true, count = #checked.entries,
     cost = checked.price and checked.price.cost,
     currency = checked.price and checked.price.currency,
-    unpriced = checked.unpriced, orders = json.list(lines) }
+    unpriced = checked.unpriced }, function(see)
+    return consoles.each(checked.entries)(function(entry)
+      return see { line = entry.line, key = entry.key,
+        take = entry.take, path = entry.path, label = entry.label,
+        cost = entry.price and entry.price.cost,
+        currency = entry.price and entry.price.currency,
+        unpriced = entry.unpriced }
+    end)
+  end)
 end
 
-local function dry_run(job, list)
-  local checked, err = job.client:validate_all(list)
+local function dry_run(job)
+  local checked, err = job.client:validate_all { lines = {}, each = function(see)
+    return read_manifest(job, see)
+  end }
   if not checked then
     return nil, err
   end
   note_warnings(job, checked.warnings)
   return tables.is_for_people(job) and dry_table(job, checked)
-    or dry_json(checked)
+    or dry_json(job, checked)
 end
 
 -- What is ordered, in words: `28 for 56.00 USD`.
@@ -498,11 +502,12 @@ function _M.batch(job)
   if wrong then
     return nil, wrong
   end
+  if job.options.dry_run then
+    return dry_run(job)
+  end
   local list, err = read_manifest(job)
   if not list then
     return nil, err
-  elseif job.options.dry_run then
-    return dry_run(job, list)
   elseif not job.has_key then
     return no_key()
   elseif not list[1] and not list.violations[1] then

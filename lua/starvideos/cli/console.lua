@@ -209,15 +209,63 @@ function Console:event(event)
   tell(self, line_of(text), "\n")
 end
 
--- The result, on stdout. Returns whether it was written whole, and whether it is a
--- reader that is gone.
+-- The result, on stdout. `text`: or what `list` returned. Returns whether it was written
+-- whole, why not, whether it is a reader that is gone, and the err of the list.
 function Console:result(text)
   self:clear()
-  local written, problem, errno = self.stdout:write(utf8.shown(text, true), "\n")
+  local written, problem, errno = true, nil, nil
+  local function put(piece)
+    if written then
+      written, problem, errno = self.stdout:write(utf8.shown(piece, true))
+    end
+    return written ~= nil
+  end
+  local err
+  if type(text) == "function" then
+    err = text(put)
+  else
+    put(text .. "\n")
+  end
   if written then
     written, problem, errno = self.stdout:flush()
   end
-  return written and true or false, problem, errno == EPIPE
+  return written and true or false, problem, errno == EPIPE, err
+end
+
+-- A list as a result that nobody holds as a whole: JSON, or with --json-lines an object a
+-- line, and in the last one the sums. `sums`: the fields beside `orders`. `each`: calls a
+-- function with each order until that returns false; returns nil and an err if it fails.
+function _M.list(options, sums, each)
+  local last = options.json_lines and next(sums) and json.encode(sums) .. "\n" or ""
+  sums.orders = json.empty_list
+  local head, tail = json.encode(sums):match '^(.*"orders":%[)(%].*)$'
+  return function(put)
+    local before = head
+    local ok, err = each(function(order)
+      local text = json.encode(order)
+      if options.json_lines then
+        return put(text .. "\n")
+      end
+      text, before = before .. text, ","
+      return put(text)
+    end)
+    if not ok then
+      return err
+    end
+    put(options.json_lines and last or (before == head and head or "") .. tail .. "\n")
+  end
+end
+
+-- For `list`: the orders of a list that is there.
+function _M.each(orders)
+  return function(see)
+    for _, order in ipairs(orders) do
+      if not see(order) then
+        break
+      end
+    end
+    return true
+  end
 end
 
 -- A violation of one order among many names its line, and its field where the

@@ -249,6 +249,9 @@ local working = {
   claims,
 }
 
+local json_lines = { "--json-lines", "as --json, and each order of the list as an object on"
+  .. " a line of its own; in the last line the sums, where the command has any" }
+
 local listing = {
   title = "Which orders",
   { "--state", "only orders in this state; may be repeated", "STATE", "*",
@@ -430,33 +433,35 @@ _M.commands = {
     { which_take }, group = LOOK, examples = {
       { "starvideos query video_123", "how far it is" } } },
   { "pending", "list the open orders of a ledger", {}, { keeping, common },
-    { every_order }, default_ledger = true, group = LOOK, examples = {
+    { every_order, json_lines }, default_ledger = true, group = LOOK, examples = {
       { "starvideos pending --ledger videos.db", "what is not saved yet" } } },
   { "orders", "list orders, whatever became of them", {}, { listing, keeping,
-    common }, {}, default_ledger = "reads", group = LOOK, examples = {
+    common }, { json_lines }, default_ledger = "reads", group = LOOK, examples = {
       { "starvideos orders --state failed --since 7d",
-        "what failed in the last week" } } },
+        "what failed in the last week" },
+      { "starvideos orders --json-lines | jq -r .key",
+        "however many there are" } } },
   { "status", "what a ledger holds: orders, spend, limits, workers, and why its"
     .. " queue stopped", {}, { keeping, common }, {}, default_ledger = "reads",
     group = LOOK, examples = { { "starvideos status --ledger videos.db --json",
       "for a program" } } },
   { "batch", "order a list of videos, wait for them, save them; the same list"
     .. " again goes on", { "manifest" }, { batching, keeping, pricing,
-    waiting_for_all, common }, { folder_of_all, any_path, force, accept, min_free },
-    default_ledger = "makes", group = MANY, examples = {
+    waiting_for_all, common }, { folder_of_all, any_path, force, accept, min_free,
+    json_lines }, default_ledger = "makes", group = MANY, examples = {
       { "starvideos batch list.jsonl --dry-run --prices prices.json",
         "check the list and its cost; orders nothing" },
       { "starvideos batch list.jsonl -o videos --spend 200/day",
         "order it, after a question" } } },
   { "work", "send the orders of a queue, wait for them, save their videos; on as"
     .. " many machines as you like", {}, { working, keeping, waiting_for_all,
-    common }, { folder_of_all, any_path, force, accept, min_free },
+    common }, { folder_of_all, any_path, force, accept, min_free, json_lines },
     default_ledger = true, group = MANY,
     examples = { { "starvideos work --follow -o videos",
       "a worker that waits for more" } } },
   { "resume", "wait for all open orders of a ledger and save their videos", {},
     { keeping, waiting, common }, { folder, any_path, force, accept,
-    also_missing }, default_ledger = true, group = MANY, examples = {
+    also_missing, json_lines }, default_ledger = true, group = MANY, examples = {
       { "starvideos resume --ledger videos.db -o videos",
         "after a crash, a Ctrl-C or a night" } } },
   { "limits", "set limits of a ledger, and list them", {}, { limiting,

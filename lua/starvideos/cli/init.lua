@@ -107,6 +107,7 @@ local function real_environment()
 end
 
 local function new_job(options, env)
+  options.json = options.json or options.json_lines
   local job = { options = options, env = env, phase = "order",
     console = consoles.new(env, options) }
   function job.now()
@@ -192,14 +193,15 @@ end
 
 -- Tells how a command has ended; returns the exit code.
 local function deliver(job, result, err)
-  local written, problem, is_unread = true, nil, nil
+  local written, problem, is_unread, failed = true, nil, nil, nil
   if result and result ~= "" then
-    written, problem, is_unread = job.console:result(result)
+    written, problem, is_unread, failed = job.console:result(result)
   end
+  err = err or failed
   local code = err and report(job, err) or failure.DONE
   if written or code == failure.INTERRUPTED then
     return code
-  elseif buys[job.options.command] or not is_unread then
+  elseif not is_unread or buys[job.options.command] and not job.options.dry_run then
     report(job, unwritten(job, problem))
   end
   return failure.DISK
@@ -234,8 +236,8 @@ end
 
 local function asks_for_json(words)
   for _, word in ipairs(words) do
-    if word == "--json" or word == "--" then
-      return word == "--json"
+    if word == "--json" or word == "--json-lines" or word == "--" then
+      return word ~= "--"
     end
   end
 end

@@ -2,6 +2,7 @@
 -- `label`, `archive`, `ledger`. As in `starvideos.cli.commands` each gets a job and
 -- returns its result and an error.
 
+local consoles = require "starvideos.cli.console"
 local json = require "starvideos.base.json"
 local next_steps = require "starvideos.cli.next_steps"
 local core = require "starvideos.core"
@@ -13,7 +14,7 @@ local values = require "starvideos.cli.values"
 
 local _M = {}
 
--- Hands every order to a function.
+-- Hands every order to a function until that returns false.
 local function each_order(job, see)
   local after, list
   repeat
@@ -22,7 +23,9 @@ local function each_order(job, see)
       return nil, after
     end
     for _, order in ipairs(list) do
-      see(order)
+      if see(order) == false then
+        return true
+      end
     end
   until not after
   return true
@@ -37,17 +40,19 @@ end
 
 --- List the open orders, or all.
 function _M.pending(job)
-  local people, list, offers = tables.is_for_people(job), {}, {}
+  local list, offers = {}, {}
+  if not tables.is_for_people(job) then
+    return consoles.list(job.options, {}, function(see)
+      return each_order(job, see)
+    end)
+  end
   local ok, err = each_order(job, function(order)
-    list[#list + 1] = people and row_of(order) or order
-    local offer = people and order.state == "unknown"
-      and next_steps.adoption(job, order)
+    list[#list + 1] = row_of(order)
+    local offer = order.state == "unknown" and next_steps.adoption(job, order)
     offers[#offers + 1] = offer and offer[1] or nil
   end)
   if not ok then
     return nil, err
-  elseif not people then
-    return json.encode { orders = json.list(list) }
   elseif not list[1] then
     return job.options.all and "no orders" or "no open orders"
   end
@@ -132,8 +137,8 @@ end
 
 local function text_of(job, result, seen)
   if not tables.is_for_people(job) then
-    return json.encode { done = result.done, failed = result.failed,
-      left = result.left, orders = json.list(seen.list) }
+    return consoles.list(job.options, { done = result.done, failed = result.failed,
+      left = result.left }, consoles.each(seen.list))
   end
   local rows = {}
   for index, outcome in ipairs(seen.list) do

@@ -1,6 +1,7 @@
 -- The commands that tell what a ledger holds, `status` and `orders`, and the one that
 -- sets its limits, `limits`. Tables for people, JSON for programs.
 
+local consoles = require "starvideos.cli.console"
 local json = require "starvideos.base.json"
 local next_steps = require "starvideos.cli.next_steps"
 local c_locale = require "starvideos.base.c_locale"
@@ -280,6 +281,9 @@ local function check_states(list)
   return true
 end
 
+-- Orders that are read at a time, and held.
+local PAGE = 500
+
 local function filter_of(job)
   local options = job.options
   local limit, err = values.count(options, "limit")
@@ -296,17 +300,19 @@ local function filter_of(job)
   return not err and filter or nil, err
 end
 
--- Hands every order to a function; without a limit all pages.
+-- Hands every order to a function until that returns false; without a limit all pages.
 local function each_order(job, filter, see)
   local left = filter.limit or math.huge
   repeat
-    filter.limit = math.min(left, 1000)
+    filter.limit = math.min(left, PAGE)
     local list, after = job.client:orders(filter)
     if not list then
       return nil, after
     end
     for _, order in ipairs(list) do
-      see(order)
+      if see(order) == false then
+        return true
+      end
     end
     left, filter.after = left - #list, after
   until not after or left <= 0
@@ -339,13 +345,16 @@ function _M.orders(job)
     return nil, wrong
   end
   local orders = {}
+  if not tables.is_for_people(job) then
+    return consoles.list(job.options, {}, function(see)
+      return each_order(job, filter, see)
+    end)
+  end
   local ok, err = each_order(job, filter, function(order)
     orders[#orders + 1] = order
   end)
   if not ok then
     return nil, err
-  elseif not tables.is_for_people(job) then
-    return json.encode { orders = json.list(orders) }
   end
   return orders[1] and table_of(job, orders) or "no orders"
 end

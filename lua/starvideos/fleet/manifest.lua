@@ -74,8 +74,7 @@ local function take_line(list, number, text, size)
     order, code, problem = order_of(text)
   end
   if order then
-    list[#list + 1] = order
-    list.lines[#list] = number
+    list.see(order, number)
   else
     list.violations[#list.violations + 1] = { line = number, code = code,
       message = problem }
@@ -93,13 +92,19 @@ end
 -- Read a manifest from its text, or from a function that returns its next part, and in the
 -- end nil and maybe why it could not read on. The list has the `lines` of its orders, and
 -- `violations`: `line`, `code` and `message` of each line that is no order. Whoever
--- checks the orders names these with their own faults.
-function _M.read(source)
+-- checks the orders names these with their own faults. `see`: gets each order and its line,
+-- which are not in the list then.
+function _M.read(source, see)
   local list = { lines = {}, violations = {} }
+  list.see = see or function(order, number)
+    list[#list + 1] = order
+    list.lines[#list] = number
+  end
   local why = each_line(type(source) == "string" and chunks_of(source)
     or source, function(...)
       take_line(list, ...)
     end)
+  list.see = nil
   if why then
     return nil, why
   end
@@ -107,13 +112,13 @@ function _M.read(source)
 end
 
 -- Read a manifest from a file.
-function _M.load(path)
+function _M.load(path, see)
   local file, why = files.open(path)
   local list
   if file then
     list, why = _M.read(function()
       return file:read(CHUNK_BYTES)
-    end)
+    end, see)
     file:close()
   end
   if list then

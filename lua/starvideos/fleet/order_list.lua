@@ -257,7 +257,9 @@ local function read_entry(self, index, order)
   if request then
     price(self, entry, row)
   end
-  if request and not self.violations[1] and self.finish then
+  if self.options.drops_orders then
+    entry.order, entry.params = nil, nil -- of many orders they are most of the memory
+  elseif request and not self.violations[1] and self.finish then
     self.finish(entry, request)
   end
 end
@@ -300,8 +302,26 @@ local function stopped(why)
     .. " checked; nothing was ordered", interrupted = why == "interrupted" }
 end
 
+-- Checks the orders of a manifest while it is read.
+local function read_manifest(self, manifest)
+  local index = 0
+  local read, err = manifest.each(function(order, line)
+    index = index + 1
+    self.lines[index] = line
+    read_entry(self, index, order)
+  end)
+  for _, one in ipairs(read and read.violations or {}) do
+    table.insert(self.violations, one)
+  end
+  note_folders(self)
+  return read and true, err
+end
+
 local function read_all(self, list)
   local context, slice = self.context, _M.policy.slice
+  if list.each then
+    return read_manifest(self, list)
+  end
   for index = 1, #list do
     read_entry(self, index, list[index])
     if not context.blocks and index % slice == 0 then
@@ -315,15 +335,18 @@ local function read_all(self, list)
   return true
 end
 
--- Check a list of orders, or a manifest. `opts`: `label` (of orders that have none),
--- `directory` (of the files, if it is known), `names_files` (true: orders without a path
--- get one that follows from their key). `finish` is called with each entry and its request
--- as long as there is no fault.
+-- Check a list of orders, or a manifest, or of a runtime that blocks a table with no `lines`
+-- yet and `each`: calls a function with each order and its line, and returns what
+-- `manifest.read` does; none of these orders is held. `opts`: `label` (of orders that have
+-- none), `directory` (of the files, if it is known), `names_files` (true: orders without a
+-- path get one that follows from their key), `drops_orders` (true: the entries do without
+-- `order` and `params`). `finish` is called with each entry and its request as long as there
+-- is no fault.
 --
 -- Returns `entries`, each with `index`, `line` (of a manifest), `order`, `params`, `path`
--- (and how an absolute one was `given`), `key`, `take`, `label`, `mode`, and `price` or `unpriced`
--- (why it has none) if the client has prices; `warnings` with `index` and `line`; `price`
--- of all, and `unpriced` (how many have none). Or an err of kind validation, whose
+-- (and how an absolute one was `given`), `key`, `take`, `label`, `mode`, and `price` or
+-- `unpriced` (why it has none) if the client has prices; `warnings` with `index` and `line`;
+-- `price` of all, and `unpriced` (how many have none). Or an err of kind validation, whose
 -- `violations` have `index`, `line`, `field`, `code`, `message`.
 function _M.check(context, list, opts, finish)
   local self = { context = context, options = opts, finish = finish,

@@ -119,6 +119,34 @@ describe("batch", function()
     assert.is_nil(files.read(ledger))
   end)
 
+  it("prices an order a line, and sums them in the last one", function()
+    scenes(3)
+    local code, out = batch("--dry-run --json-lines " .. PRICED, { terminal = true })
+    assert.equal(0, code)
+    local lines = {}
+    for line in out:gmatch "[^\n]*\n" do
+      lines[#lines + 1] = json.decode(line)
+    end
+    assert.same({ line = 3, cost = 2, currency = "USD", take = 1,
+      key = "scene/03.mp4", path = "scene/03.mp4" }, lines[3])
+    assert.same({ count = 3, cost = 6, currency = "USD", unpriced = 0,
+      valid = true }, lines[4])
+    local err
+    code, out, err = batch("--dry-run --json-lines " .. PRICED, { reads = 1 })
+    assert.same({ 8, "" }, { code, err })
+    assert.equal(lines[1].key, json.decode(out).key)
+  end)
+
+  it("tells what became of each order in a line", function()
+    scenes(2)
+    local code, out, err = batch "--yes --json-lines"
+    assert.equal(0, code, err)
+    local first, second, sums = out:match "^([^\n]+)\n([^\n]+)\n([^\n]+)\n$"
+    assert.truthy(json.decode(first).file and json.decode(second).file)
+    assert.same({ done = 2, failed = 0, unknown = 0, left = 0 }, json.decode(sums))
+    assert.equal(2, saved())
+  end)
+
   it("says in a dry run which lines have no price", function()
     scenes(2)
     files.write(folder .. "/prices.json", '{"currency":"USD","models":{}}')

@@ -1,7 +1,9 @@
 -- What the command line tells of a ledger with many orders.
 
 local command = require "spec.fixtures.command"
+local errors = require "starvideos.errors"
 local files = require "spec.fixtures.files"
+local history = require "starvideos.fleet.history"
 local json = require "starvideos.base.json"
 local starvideos = require "starvideos"
 local tables = require "starvideos.cli.table"
@@ -122,6 +124,54 @@ describe("a ledger of many orders", function()
     end
     return table.concat(keys, " ")
   end
+
+  it("lists an order a line where that is asked for", function()
+    local _, whole = run { "orders" }
+    for _, word in ipairs { "orders", "pending" } do
+      local code, out, err = run({ word, "--json-lines" }, { terminal = true })
+      assert.equal(0, code, err)
+      local keys = {}
+      for line in out:gmatch "[^\n]*\n" do
+        keys[#keys + 1] = json.decode(line).key
+      end
+      assert.equal("a.mp4 b.mp4 c", table.concat(keys, " "))
+    end
+    assert.equal(3, #json.decode(whole).orders)
+    assert.equal('{"orders":[]}\n', (select(2, run { "orders", "--before", "1h" })))
+    assert.equal("", (select(2, run { "orders", "--before", "1h", "--json-lines" })))
+  end)
+
+  it("asks for no further orders when nobody reads them", function()
+    local asked, list = 0, history.orders
+    finally(function() history.orders = list end)
+    function history.orders(context, options)
+      asked, options.limit = asked + 1, 1
+      return list(context, options)
+    end
+    for _, word in ipairs { "--json", "--json-lines" } do
+      asked = 0
+      local code, out, err = run({ "orders", word }, { reads = 1 })
+      assert.same({ 8, "" }, { code, err })
+      assert.truthy(out:find("a.mp4", 1, true), out)
+      assert.equal(2, asked)
+    end
+  end)
+
+  it("tells of an error after the orders that it has listed", function()
+    local list, failing = history.orders, false
+    finally(function() history.orders = list end)
+    function history.orders(context, options)
+      if failing then
+        return nil, errors.new { kind = "ledger", message = "the disk is away" }
+      end
+      failing, options.limit = true, 1
+      return list(context, options)
+    end
+    local code, out, err = run { "orders", "--json-lines" }
+    assert.equal(8, code)
+    assert.equal("a.mp4", json.decode(out).key)
+    assert.truthy(err:find("the disk is away", 1, true), err)
+  end)
 
   it("lists its orders by state, label and time", function()
     assert.equal("a.mp4 b.mp4 c", keys_of())
