@@ -53,7 +53,7 @@ local function measure_memory(folder, list)
   end
   return figure.print("batch--dry-run_100000_peak", peak_of(
     ("batch %s/list.jsonl --dry-run --json --ledger %s"):format(folder, ledger)),
-    "MB", "< 150") and met
+    "MB", "< 200") and met
 end
 
 local function measure(folder)
