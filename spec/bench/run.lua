@@ -6,7 +6,8 @@
 local server = require "spec.bench.server"
 
 local names = #arg > 0 and arg or { "load", "validate", "query", "create",
-  "overshoot", "ledger", "queue", "download", "answer" }
+  "overshoot", "ledger", "queue", "growth", "download",
+  "answer" }
 
 local parts = {}
 for index, name in ipairs(names) do

@@ -4,6 +4,7 @@
 local assert = require "luassert"
 local busted = require "busted"
 local core = require "starvideos.core"
+local history = require "starvideos.ledger.history"
 local worlds = require "spec.ledger.world"
 
 local before_each, describe, it = busted.before_each, busted.describe, busted.it
@@ -78,11 +79,37 @@ return worlds.behaviour("the history of a ledger", function(each)
     end)
 
     it("lists those of a time", function()
-      create "a"
-      create "b"
-      world:run "UPDATE starvideos_orders SET created_at = 5 WHERE order_key = 'a'"
-      assert.equal("b", (keys { since = 6 }))
-      assert.equal("a", (keys { before = 6 }))
+      create("a", { label = "act1" })
+      create("b", { label = "act1" })
+      world:run [[UPDATE starvideos_orders SET created_at = 500,
+        order_id = '000001f4' || SUBSTR(order_id, 9) WHERE order_key = 'a']]
+      for _, filter in ipairs { {}, { state = "accepted" }, { label = "act1" } } do
+        filter.since = 500.5
+        assert.equal("b", (keys(filter)))
+        filter.since, filter.before = nil, 500.5
+        assert.equal("a", (keys(filter)))
+        filter.since = 500.25
+        assert.equal("", (keys(filter)))
+      end
+    end)
+
+    it("lists those that two filters fit, in the order they were placed", function()
+      create("a", { label = "act1" })
+      create("b", { label = "act2" })
+      client = world:client { account = "films" }
+      create("c", { label = "act1" })
+      ended("d", 1)
+      create("e", { label = "act1" })
+      world:run "UPDATE starvideos_orders SET label = 'act1' WHERE order_key = 'd'"
+      assert.equal("a c d e", (keys { label = "act1" }))
+      assert.equal("a c e", (keys { label = "act1", state = "accepted" }))
+      assert.equal("a c", (keys { label = "act1", limit = 2 }))
+      assert.equal("c d e", (keys { label = "act1", account = "films" }))
+      assert.equal("d", (keys { account = "films", state = "downloaded" }))
+      assert.equal("", (keys { label = "act2", account = "films" }))
+      assert.equal("", (keys { key = "a", label = "act2" }))
+      local _, after = keys { state = "accepted", limit = 2 }
+      assert.equal("c e", (keys { state = "accepted", after = after }))
     end)
 
     it("recovers those whose process ended", function()
@@ -125,6 +152,22 @@ return worlds.behaviour("the history of a ledger", function(each)
   end)
 
   describe("the status", function()
+    it("is the same however many orders are summed up at a time", function()
+      for index = 1, 5 do
+        create("k" .. index)
+      end
+      ended("k2", 1)
+      local slice, expected = history.policy.slice, assert(client:status())
+      for _, size in ipairs { 1, 2, 5 } do
+        history.policy.slice = size
+        local found = assert(client:status())
+        history.policy.slice = slice
+        assert.same(expected.states, found.states)
+        assert.same(expected.spend, found.spend)
+      end
+      assert.same({ accepted = 4, downloaded = 1 }, expected.states)
+    end)
+
     it("counts the orders by their state", function()
       create "a"
       create "b"

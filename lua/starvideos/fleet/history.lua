@@ -59,13 +59,17 @@ local function add_gates(context, status)
 end
 
 function _M.status(context)
-  local status, err = context.ledger:status()
+  local status, more
+  repeat
+    status, more = context.ledger:status(status, more)
+  until not status or not more
   if not status then
-    return nil, err
+    return nil, more
   end
   for _, spend in pairs(status.spend) do
     spend.total, spend.today = in_units(spend.total), in_units(spend.today)
   end
+  local err
   status.limits, err = limits.list(context.ledger)
   if not status.limits then
     return nil, err

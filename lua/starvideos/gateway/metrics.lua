@@ -6,6 +6,7 @@
 local access = require "starvideos.gateway.access"
 local c_locale = require "starvideos.base.c_locale"
 local contexts = require "starvideos.context"
+local json = require "starvideos.base.json"
 local requests = require "starvideos.gateway.request"
 
 local _M = {}
@@ -17,6 +18,8 @@ _M.policy = {
   ledger = 4, -- after which an answer of the ledger says nothing any more
   retry = 5, -- after which whoever asked is to ask again
   worker = 10, -- the same of a sign of life of a worker
+  sums = 10, -- for which the sums of the ledger stand, in all nginx workers
+  share = 20, -- or so many times as long as it took to add them up
 }
 
 local function shared()
@@ -199,6 +202,27 @@ function _M.tick()
   counted():set(STREAMS .. ngx.worker.pid(), streams, STREAMS_SECONDS)
 end
 
+-- The sums of the ledger, which has to read all of its orders for them. Where they are
+-- old one request adds them up again, and others get the old ones meanwhile.
+local function sums_of(app)
+  local policy, kept = _M.policy, shared():get "sums"
+  if kept and not shared():add("sums stand", true, policy.sums) then
+    return json.decode(kept)
+  end
+  local began = ngx.now()
+  local status = app.client():status()
+  ngx.update_time()
+  if not status then
+    shared():delete "sums stand"
+    return nil
+  end
+  local sums = { states = status.states, spend = status.spend }
+  shared():set("sums", json.encode(sums))
+  shared():set("sums stand", true,
+    math.max(policy.sums, policy.share * (ngx.now() - began)))
+  return sums
+end
+
 -- What was counted, and what can be seen now.
 local function gather(app)
   local dictionary, values = counted(), { open_streams = 0 }
@@ -207,7 +231,7 @@ local function gather(app)
     values[name] = (values[name] or 0) + (dictionary:get(key) or 0)
   end
   local seen = _M.seen()
-  local status = seen.ledger and app.client():status() -- else that takes long
+  local status = seen.ledger and sums_of(app) -- else that takes long
   values.workers, values.ledger_up = seen.workers, status and 1 or 0
   values[_M.series("queue_halted", "kind", seen.halted or "none")] =
     seen.halted and 1 or 0

@@ -3,6 +3,7 @@
 -- recognised, and buys nothing.
 
 local c_locale = require "starvideos.base.c_locale"
+local states = require "starvideos.ledger.states"
 local transitions = require "starvideos.ledger.transitions"
 local workers = require "starvideos.ledger.workers"
 
@@ -12,46 +13,84 @@ local _M = {}
 
 local DAY = 86400
 
--- In seconds.
+-- In seconds unless said otherwise.
 _M.policy = {
   takeover = 120, -- until another worker has the orders of a dead one
   recording = 60, -- from an order's id until it is recorded, at the longest
   task = 1800, -- that a task may take, and a wait for it lasts
+  slice = 1000, -- orders that are summed up at a time: who asks meanwhile waits for so many
 }
+
+-- Ids sort by time, so that their first digits bound an index. An order gets its id
+-- before it is recorded, for which it may wait: no order of a time has a lower id than
+-- this, and `later` none a higher one.
+function _M.id_at(time, later)
+  local seconds = math.floor(time) + (later and 1 or -1) * _M.policy.recording
+  return ("%08x"):format(math.max(0, math.min(seconds, 2 ^ 32 - 1)))
+end
 
 -- What a list can be restricted to, as SQL. `states` may be several and stands apart.
 local conditions = {
   { "after", "order_id > ?" },
   { "since", "created_at >= ?" },
+  { "since", "order_id >= ?", _M.id_at },
   { "before", "created_at < ?" },
-  { "label", "label = ?" },
-  { "account", "account = ?" },
-  { "key", "order_key = ?" },
+  { "before", "order_id < ?", function(time) return _M.id_at(time + 1, true) end },
 }
 
--- Ids sort by time, so that their first digits bound an index: no order of a time has a
--- lower id. It gets its id before it is recorded, for which it may wait.
-function _M.id_at(time)
-  return ("%08x"):format(math.max(0, math.floor(time) - _M.policy.recording) % 2 ^ 32)
-end
-
--- The condition of a list, and its values. Staged orders are listed only if asked for.
-local function condition_of(filter)
-  local words, values = {}, {}
-  words[1] = not filter.states and "state <> 'staged'" or nil
+-- The condition of orders of one state (nil: of any but staged ones); adds its values to a
+-- list. A key is all that its index needs: no database takes another one.
+local function add_condition(filter, state, values)
+  local words = {}
+  local function add(condition, value)
+    words[#words + 1], values[#values + 1] = condition, value
+  end
+  local function add_name(name, value)
+    add(name .. (filter.key and " || '' = ?" or " = ?"), value)
+  end
+  if filter.key then
+    add("order_key = ?", filter.key)
+  end
+  if filter.label then
+    add_name("label", filter.label)
+  end
+  if filter.account then
+    words[1 + #words] = "account <> ''"
+    add_name("account", filter.account)
+  end
+  if state then
+    add_name("state", state)
+  end
   for _, row in ipairs(conditions) do
-    if filter[row[1]] ~= nil then
-      words[#words + 1], values[#values + 1] = row[2], filter[row[1]]
+    local value = filter[row[1]]
+    if value ~= nil then
+      add(row[2], row[3] and row[3](value) or value)
     end
   end
-  local marks = {}
-  for index, state in ipairs(filter.states or {}) do
-    marks[index], values[#values + 1] = "?", state
+  words[#words + 1] = not state and "state <> 'staged'" or nil
+  return table.concat(words, " AND ")
+end
+
+local listed = {}
+for _, state in ipairs(states.names) do
+  listed[#listed + 1] = state ~= "staged" and state or nil
+end
+
+local FIRST = [[SELECT order_id FROM (SELECT order_id FROM starvideos_orders
+  WHERE %s ORDER BY order_id LIMIT %d) AS found]]
+
+-- The condition of a list, and its values. Staged orders are listed only if asked for. By
+-- an index of a state the first of each state are found, and among these the first of all.
+local function condition_of(filter)
+  local values, parts = {}, {}
+  local has_states = filter.states and filter.states[1]
+  if not (has_states or filter.label or filter.account) then
+    return "WHERE " .. add_condition(filter, nil, values), values
   end
-  if marks[1] then
-    words[#words + 1] = "state IN (" .. table.concat(marks, ", ") .. ")"
+  for index, state in ipairs(has_states and filter.states or listed) do
+    parts[index] = FIRST:format(add_condition(filter, state, values), filter.limit)
   end
-  return "WHERE " .. table.concat(words, " AND "), values
+  return ("WHERE order_id IN (%s)"):format(table.concat(parts, " UNION ALL ")), values
 end
 
 -- List at most `limit` orders, oldest first, restricted by the names of `conditions` and
@@ -87,18 +126,18 @@ end
 
 -- The states of at most 512 orders by their ids; a deleted order has none.
 function _M.states(store, _, ids)
-  local states = {}
+  local found = {}
   if not ids[1] then
-    return states
+    return found
   end
   local values = padded(ids)
   local rows, err = store:read(("SELECT order_id, state FROM starvideos_orders"
     .. " WHERE deleted_at IS NULL AND order_id IN (%s?)"):format(
     ("?, "):rep(#values - 1)), unpack(values))
   for _, row in ipairs(rows or {}) do
-    states[row.order_id] = row.state
+    found[row.order_id] = row.state
   end
-  return rows and states, err
+  return rows and found, err
 end
 
 -- An order counts as spent once it may have been bought.
@@ -111,8 +150,12 @@ local SUMS = [[SELECT state, currency, COUNT(*) AS orders,
   COUNT(CASE WHEN state = 'accepted' AND closed_at IS NULL
     AND accepted_at < @late@ THEN 1 END) AS overdue,
   SUM(CASE WHEN spent_in IS NOT NULL THEN cost END) AS spent,
-  SUM(CASE WHEN spent_in >= @day@ THEN cost END) AS today
-  FROM starvideos_orders GROUP BY state, currency]]
+  SUM(CASE WHEN spent_in >= @day@ THEN cost END) AS today,
+  MAX(order_id) AS last
+  FROM (SELECT order_id, state, currency, claim, cost, spent_in, accepted_at,
+    queued_at, not_before, updated_at, closed_at FROM starvideos_orders
+    WHERE order_id > ? ORDER BY order_id LIMIT @slice@) AS slice
+  GROUP BY state, currency]]
 
 local function sums_of(store, caller)
   local function since(seconds)
@@ -120,6 +163,7 @@ local function sums_of(store, caller)
   end
   local clock = store.database:clock()
   return (SUMS:gsub("@(%l+)@", {
+    slice = ("%d"):format(_M.policy.slice),
     taken = since(_M.policy.takeover),
     late = since(_M.policy.task),
     day = clock and ("FLOOR(%s / %d) * %d"):format(clock, DAY, DAY)
@@ -127,13 +171,14 @@ local function sums_of(store, caller)
   }))
 end
 
-local function add_up(rows)
-  local sums = { states = {}, claimed = 0, unattended = 0, overdue = 0,
-    unpriced = 0, spend = {} }
+-- Adds a slice to the sums; its last id, if there may be another slice.
+local function add_up(sums, rows)
+  local count, last = 0, ""
   for _, row in ipairs(rows) do
     local function number(name)
       return tonumber(row[name]) or 0
     end
+    count, last = count + number "orders", row.last > last and row.last or last
     sums.states[row.state] = (sums.states[row.state] or 0) + number "orders"
     for _, name in ipairs { "unattended", "overdue", "unpriced" } do
       sums[name] = sums[name] + number(name)
@@ -147,7 +192,7 @@ local function add_up(rows)
       sums.spend[row.currency] = spend
     end
   end
-  return sums
+  return count == _M.policy.slice and last or nil
 end
 
 -- Seconds since the last heartbeat, by the clock that its lease is on.
@@ -183,26 +228,29 @@ end
 -- What a ledger holds: `states` (orders by state), `claimed` (by workers), `unattended`
 -- (tasks of the queue without a worker for `takeover`), `overdue` (tasks that have not
 -- ended after `task`), `unpriced` (sent without a price), `spend` (by currency `total` and
--- `today`, UTC, in millionths) and `workers`.
-function _M.status(store, caller)
-  local rows, err = store:read(sums_of(store, caller))
-  local list, claims
-  if rows then
-    list, err = workers.list(store)
+-- `today`, UTC, in millionths) and `workers`. It is summed up slice by slice: where a
+-- second result is returned, the next call takes both.
+function _M.status(store, caller, sums, after)
+  sums = sums or { states = {}, claimed = 0, unattended = 0, overdue = 0, unpriced = 0,
+    spend = {} }
+  local rows, err = store:read(sums_of(store, caller), after or "")
+  after = rows and add_up(sums, rows)
+  if not rows or after then
+    return rows and sums, after or err
   end
+  local list, claims
+  list, err = workers.list(store)
   if list then
     claims, err = claims_of_all(store)
   end
   if not claims then
     return nil, err
   end
-  local status = add_up(rows)
-  status.workers = {}
+  sums.workers = {}
   for index, row in ipairs(list) do
-    status.workers[index] = shown_worker(store, caller, row,
-      claims[row.worker_id])
+    sums.workers[index] = shown_worker(store, caller, row, claims[row.worker_id])
   end
-  return status
+  return sums
 end
 
 -- How `params` of an archived order is written; see the column `params_form`.

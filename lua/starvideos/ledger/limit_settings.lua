@@ -45,12 +45,12 @@ local function set_one(store, limit, at)
 end
 
 local function set_all(store, caller, list)
-  local is_counted = false
+  local counted = {}
   for _, limit in ipairs(list) do
-    is_counted = is_counted or counts(limit)
+    counted[#counted + 1] = counts(limit) and name_of(limit) or nil
   end
   local ok, err = true, nil
-  if is_counted then
+  if counted[1] then
     -- What is sent without a limit meanwhile would not be counted.
     ok, err = store:lock()
   end
@@ -65,8 +65,8 @@ local function set_all(store, caller, list)
       return nil, err
     end
   end
-  if ok and is_counted then
-    ok, err = limits.recount(store, caller)
+  if ok and counted[1] then
+    ok, err = limits.recount(store, caller, counted)
   end
   return ok and true, err
 end

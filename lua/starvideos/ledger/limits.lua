@@ -60,7 +60,8 @@ local HOLD_SLOTS = ([[UPDATE starvideos_orders SET slot = CASE
 local COUNTED = {
   open = "SELECT COUNT(*) AS used FROM starvideos_orders WHERE slot IS NOT NULL",
   spend = [[SELECT SUM(cost) AS used FROM starvideos_orders
-    WHERE spent_in >= ? AND spent_in <= ? AND currency = ?]],
+    WHERE cost IS NOT NULL AND spent_in >= ? AND spent_in <= ?
+    AND currency = ?]],
 }
 
 local WAITING = [[SELECT SUM(cost) AS used FROM starvideos_orders
@@ -75,8 +76,10 @@ local OVERDUE = " starvideos_orders%s WHERE slot IS NOT NULL AND slot <= ?"
 local ANY_OVERDUE = "SELECT order_id FROM" .. OVERDUE:format "" .. " LIMIT 1"
 local FREE = "UPDATE" .. OVERDUE:format " SET slot = NULL"
 
-local CHEAPER = [[SELECT order_id FROM starvideos_orders WHERE state = 'queued'
-  AND claim IS NULL AND currency = ? AND cost <= ?]]
+local CHEAPER = [[SELECT order_id FROM starvideos_orders
+  WHERE queued_at IS NOT NULL AND state IN ('queued', 'prepared')
+  AND cost IS NOT NULL AND currency = ? AND cost <= ? AND claim IS NULL
+  AND state || '' = 'queued']]
 
 -- Orders that hold a slot though nobody knows what became of them; so many are counted.
 local UNKNOWN = [[SELECT order_id, order_key FROM starvideos_orders
@@ -87,10 +90,11 @@ local MOST_UNKNOWN = 1000
 local TRUTH = [[SELECT slot, spent_in FROM starvideos_orders
   WHERE order_id = ? AND revision = ?]]
 
+-- The index of these sums is a better one than that of a label.
 local function of_limit(limit, sql, ...)
   local values = { ... }
   if limit.scope ~= "" then
-    sql = sql .. " AND " .. limit.scope .. " = ?"
+    sql = sql .. " AND " .. limit.scope .. " || '' = ?"
     values[#values + 1] = limit.value
   end
   return sql, values
@@ -131,8 +135,8 @@ local function count_one(store, limit, at)
   return limit_rows.save(store, limit, at.now)
 end
 
-local function count_all(store, condition, at)
-  local limits, err = limit_rows.read(store, condition .. " ORDER BY name")
+local function count_all(store, condition, at, ...)
+  local limits, err = limit_rows.read(store, condition .. " ORDER BY name", ...)
   local ok = limits
   for _, limit in ipairs(limits or {}) do
     if ok then
@@ -142,15 +146,33 @@ local function count_all(store, condition, at)
   return ok and true, err
 end
 
--- Count again what all limits have used, in a transaction.
-function _M.recount(store, caller)
-  local at, err = limit_rows.times(store, caller)
-  local ok = at
-  if at then
-    ok, err = store:write(HOLD_SLOTS, at.now)
+local function count_set(store, list, at)
+  local ok, err = true, nil
+  for _, name in ipairs(list) do
+    if ok then
+      ok, err = count_all(store, "WHERE name = ?", at, name)
+    end
   end
-  if ok then
-    ok, err = count_all(store, "WHERE kind IN ('open', 'spend/day', 'spend/total')", at)
+  return ok, err
+end
+
+-- Count again what limits have used, in a transaction: all, or those of a list of names;
+-- then the others, too, that count the slots which these give.
+function _M.recount(store, caller, list)
+  local at, err = limit_rows.times(store, caller)
+  local held = at
+  if at then
+    held, err = store:write(HOLD_SLOTS, at.now)
+  end
+  if held and not list then
+    return count_all(store, "WHERE kind IN ('open', 'spend/day', 'spend/total')", at)
+  end
+  local ok = held
+  if held then
+    ok, err = count_set(store, list, at)
+  end
+  if ok and held > 0 then
+    ok, err = count_all(store, "WHERE kind = 'open'", at)
   end
   return ok, err
 end

@@ -104,10 +104,18 @@ local MINE = "WHERE claim = ? ORDER BY order_id"
 local UNCLAIM = [[UPDATE starvideos_orders SET claim = NULL, not_before = ?,
   updated_at = ?, revision = revision + 1 WHERE order_id = ? AND claim = ?]]
 
-local LEFT = [[SELECT state, COUNT(*) AS orders, COUNT(claim) AS claimed,
+local PART = [[SELECT %s AS state, COUNT(*) AS orders, COUNT(claim) AS claimed,
   MIN(not_before) AS not_before FROM starvideos_orders
-  WHERE state IN ('queued', 'prepared', 'submitting', 'accepted', 'completed')
-  AND queued_at IS NOT NULL AND base_url = ? @account@ GROUP BY state]]
+  WHERE %s AND queued_at IS NOT NULL AND base_url = ? @account@]]
+
+-- A worker looks often, and most orders may wait: the index of what is due counts those,
+-- and that of claims what is claimed, which only an expression keeps from that of states.
+local LEFT = ([[SELECT state, SUM(orders) AS orders, SUM(claimed) AS claimed,
+  MIN(not_before) AS not_before FROM (%s UNION ALL %s UNION ALL %s GROUP BY state)
+  AS parts GROUP BY state HAVING SUM(orders) > 0]]):format(
+  PART:format("'queued'", "state = 'queued' AND claim IS NULL"),
+  PART:format("'queued'", "state || '' = 'queued' AND claim > ''"),
+  PART:format("state", "state IN ('prepared', 'submitting', 'accepted', 'completed')"))
 
 -- What a living worker has is its own until it is buried, even where its order was on the
 -- wire for longer than the order's lease.
@@ -348,7 +356,12 @@ end
 -- `not_before`.
 function _M.left(store, _, want)
   local sql = LEFT:gsub("@account@", want.account and "AND account = ?" or "")
-  local rows, err = store:read(sql, unpack { want.base_url, want.account })
+  local values = {}
+  for _ = 1, 3 do
+    values[#values + 1] = want.base_url
+    values[#values + 1] = want.account
+  end
+  local rows, err = store:read(sql, unpack(values))
   local left = {}
   for _, row in ipairs(rows or {}) do
     left[row.state] = { orders = tonumber(row.orders),

@@ -198,8 +198,23 @@ local BESIDE = {
     ON starvideos_orders (substr(task_id, 1, 200)) WHERE task_id IS NOT NULL]],
   [[CREATE INDEX starvideos_orders_open ON starvideos_orders (order_id)
     WHERE closed_at IS NULL]],
-  [[CREATE INDEX starvideos_orders_by_state
-    ON starvideos_orders (state, order_id) WHERE queued_at IS NOT NULL]],
+  -- A list asks each state for its first orders: see `starvideos.ledger.history`.
+  [[CREATE INDEX starvideos_orders_by_state ON starvideos_orders (state, order_id)]],
+  [[CREATE INDEX starvideos_orders_by_label
+    ON starvideos_orders (label, state, order_id) WHERE label IS NOT NULL]],
+  [[CREATE INDEX starvideos_orders_by_account
+    ON starvideos_orders (account, state, order_id) WHERE account <> '']],
+  [[CREATE INDEX starvideos_orders_by_account_and_label
+    ON starvideos_orders (account, label, state, order_id)
+    WHERE account <> '' AND label IS NOT NULL]],
+  -- What limits of spend count: it holds all that their sums read.
+  [[CREATE INDEX starvideos_orders_spent
+    ON starvideos_orders (currency, spent_in, cost, account, label)
+    WHERE spent_in IS NOT NULL AND cost IS NOT NULL]],
+  [[CREATE INDEX starvideos_orders_waiting
+    ON starvideos_orders (currency, cost, account, label, state, claim, queued_at)
+    WHERE queued_at IS NOT NULL AND state IN ('queued', 'prepared')
+    AND cost IS NOT NULL]],
   [[CREATE INDEX starvideos_orders_due
     ON starvideos_orders (base_url, account, order_id, not_before, label, state,
       queued_at, claim)
@@ -242,7 +257,7 @@ local BESIDE = {
   [[CREATE INDEX starvideos_orders_by_request
     ON starvideos_orders (request, order_id) WHERE request IS NOT NULL]],
   [[CREATE INDEX starvideos_orders_open_of_caller
-    ON starvideos_orders (account, state)
+    ON starvideos_orders (account, state, request, closed_at)
     WHERE request IS NOT NULL AND closed_at IS NULL]],
   [[CREATE INDEX starvideos_orders_by_caller
     ON starvideos_orders (account, order_id) WHERE request IS NOT NULL]],
