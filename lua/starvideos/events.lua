@@ -42,6 +42,7 @@
 ---@field status? number of HTTP; nil where no answer came
 ---@field failure? string of several events, see docs/events.md
 ---@field flaw? string what is wrong with the JSON of an answer that was read all the same
+---@field polls? number in a log alone: how many polls this line stands for
 ---@field path? string of the file
 ---@field received? number of the file that are on disk (bytes)
 ---@field total? number of the whole file; nil while it is unknown (bytes)
@@ -102,6 +103,7 @@ _M.list = {
     { "failure", "string", "", "a word: why no answer came, or not all of it" },
     { "flaw", "string", "", "what is wrong with the JSON of an answer that was"
       .. " read all the same" },
+    { "polls", "number", "", "in a log alone: how many polls this line stands for" },
   } },
   { "download", "a video is being saved", {
     order, key, task_id,

@@ -77,7 +77,10 @@ end
 -- A job goes on without its log.
 local function open_log(job)
   local path = job.options.log
-  return path and consoles.log(path, function(why)
+  if not path then
+    return nil
+  end
+  return consoles.log(path, function(why)
     job.console:note(redact.text(("the log %s cannot be written (%s); the"
       .. " command goes on without it"):format(path, why)),
       { event = "log", failure = redact.text(why) })
@@ -205,7 +208,8 @@ function _M.new(job)
     return nil, failure.new("io", ("cannot read the key file (%s); nothing was"
       .. " sent"):format(problem))
   end
-  job.log, job.has_key = open_log(job), key ~= nil and key ~= ""
+  job.log, job.end_log = open_log(job)
+  job.has_key = key ~= nil and key ~= ""
   return starvideos.new(settings_of(job, key))
 end
 

@@ -403,9 +403,18 @@ local function append(self, text)
   return written and closed, problem or why
 end
 
+-- What was seen by a poll; nil of another event.
+local function seen_by(event)
+  return event.name == "exchange" and event.operation == "query" and event.task_id
+    and ("%s %s %s %s"):format(tostring(event.url), tostring(event.status),
+      tostring(event.failure), tostring(event.flaw)) or nil
+end
+
 -- Make a log. Its file is created at once, so that one that cannot be written is told
--- before anything is ordered. `complain`: called with the reason the first time that
--- the file cannot be written. Returns takes an event.
+-- before anything is ordered. The first poll of a task is a line, and all further ones that
+-- saw the same are another, when something changes: whoever is killed loses that one alone.
+-- `complain`: called with the reason the first time that the file cannot be written.
+-- Returns what takes an event, and what is called at the end.
 function _M.log(path, complain)
   local self, has_failed = { path = path }, false
   local is_cut -- a full disk may have taken the beginning of a line
@@ -418,8 +427,32 @@ function _M.log(path, complain)
     end
   end
   write ""
+  local polls = {} -- by task: what was `seen`, the last such `event` and their `count`
+  local function write_polls(task)
+    local held = polls[task]
+    polls[task] = nil
+    if held and held.event then
+      held.event.polls = held.count
+      write(_M.log_line(held.event) .. "\n")
+    end
+  end
   return function(event)
+    local task, seen = event.task_id, seen_by(event)
+    local held = task and polls[task]
+    if seen and held and held.seen == seen then
+      held.event, held.count = event, held.count + 1
+      return
+    elseif held then
+      write_polls(task)
+    end
+    if seen then
+      polls[task] = { seen = seen, count = 0 }
+    end
     write(_M.log_line(event) .. "\n")
+  end, function()
+    for task in pairs(polls) do
+      write_polls(task)
+    end
   end
 end
 

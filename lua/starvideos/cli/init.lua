@@ -273,6 +273,9 @@ local function perform(words, env)
   end
   local job = new_job(options, env)
   local ok, code = pcall(execute, job)
+  if job.end_log then
+    job.end_log()
+  end
   if ok then
     return code
   elseif was_interrupted(code) then

@@ -82,6 +82,36 @@ describe("the log of events", function()
     assert.same({}, complaints)
   end)
 
+  it("has one line for polls that changed nothing, and loses none", function()
+    local function poll(task, at, more)
+      local event = { name = "exchange", operation = "query", task_id = task, at = at,
+        method = "GET", url = "https://api.test/" .. task, status = 200 }
+      for name, value in pairs(more or {}) do
+        event[name] = value
+      end
+      return event
+    end
+    local write, finish = consoles.log(path, complain)
+    for at = 1, 50 do
+      write(poll("a", at))
+      write(poll("b", at))
+    end
+    assert.equal(2, #lines_of(path))
+    write(poll("a", 51, { status = 502 }))
+    write(poll("a", 52))
+    write { name = "order", at = 53, task_id = "a", state = "completed" }
+    write(poll("a", 54))
+    finish()
+    local told = {}
+    for index, line in ipairs(lines_of(path)) do
+      local event = json.decode(line)
+      told[index] = ("%s %s %s"):format(event.task_id, math.floor(event.at), event.polls
+        and math.floor(event.polls) or event.state or event.status)
+    end
+    assert.same({ "a 1 200", "b 1 200", "a 50 49", "a 51 502", "a 52 200",
+      "a 53 completed", "a 54 200", "b 50 49" }, told)
+  end)
+
   it("tells once that it cannot be written, and is written once it can",
     function()
       local write = consoles.log(folder .. "/none/events.jsonl", complain)

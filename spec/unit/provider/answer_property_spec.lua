@@ -69,6 +69,9 @@ local fields = {
   id = is_text, object = is_text, model = is_text, status = is_text,
   video_url = is_text, error = is_text, created = is_finite,
   actualDuration = is_finite, progress = is_finite,
+  amount = function(value)
+    return is_finite(value) or is_text(value)
+  end,
   raw = function(value)
     return type(value) == "table"
   end,
