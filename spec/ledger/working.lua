@@ -484,6 +484,30 @@ return worlds.behaviour("workers", function(each)
     end)
   end
 
+  it("save what they took again while their first save of it was ending", function()
+    crew:enqueue(1)
+    local polls, saves = 0, 0
+    local a = start_slow(function(req, request, runtime)
+      if req.url:find "/result/" then
+        polls = polls + 1
+        runtime:sleep(polls > 1 and 30 or 0)
+      elseif req.method == "GET" then
+        saves = saves + 1
+        runtime:sleep(saves == 1 and 20 or 0)
+      end
+      return request(runtime, req)
+    end)
+    repeat
+      crew:go(1, a)
+    until saves == 1
+    world:run "DELETE FROM starvideos_workers"
+    world:run "UPDATE starvideos_orders SET claim = NULL"
+    crew:go(900, a)
+    assert.equal(1, #crew:heard("worker", "fenced"))
+    assert.equal(1, crews.result_of(a).done)
+    assert.equal(1, crew:in_state "downloaded")
+  end)
+
   it("send side by side what the provider accepts", function()
     crew:enqueue(60)
     local now, most = 0, 0

@@ -382,10 +382,10 @@ local function save(job, ended)
   local file, err = saving.save(one.worker.context, one.order, one.path,
     ended.task, job.options, job.context.runtime:now()
       + (job.options.timeout or intervals.policy.timeout))
-  job.waits[ended.id] = err and err.kind == "cancelled" and one or nil
   if is_lost(job, one) then
-    return
+    return -- by now the job may wait for it again
   end
+  job.waits[ended.id] = err and err.kind == "cancelled" and one or nil
   note_saved(job, err)
   if file then
     finish(job, one, "done", file)
