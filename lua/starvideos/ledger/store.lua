@@ -222,13 +222,20 @@ end
 -- A failure that took longer has waited for somebody.
 local SHORT_SECONDS = 4
 
-local PROBE = "UPDATE ledger_meta SET version = version WHERE name = 'orders' AND "
-  .. schema.condition
-  .. " AND NOT EXISTS (SELECT 1 FROM starvideos_orders WHERE order_id = '')"
+local PROBE = [[INSERT INTO starvideos_orders (order_id, state, params, base_url,
+  attempts, revision, created_at, updated_at)
+  SELECT '', 'staged', '', '', 0, 0, 0, 0 WHERE ]] .. schema.condition
 
--- Whether the database takes other writes than the one that has failed.
+-- Whether the database takes another order than the one that has failed: that one is undone.
 local function is_writable(self)
-  return self.is_ready and self.database:run(PROBE) == 1
+  local taken = false
+  if self.is_ready then
+    self.database:transaction(function(database)
+      taken = database:run(PROBE) == 1
+      return nil, "it was a trial"
+    end)
+  end
+  return taken
 end
 
 -- Write what must be recorded, if need be with less of what others have said. `body`:
