@@ -235,7 +235,8 @@ local _M = {
       end
       return filter
     end },
-  owed = { run = "history.owed", with = function(ledger) return ledger.machine() end },
+  owed = { run = "history.owed", silent = true,
+    with = function(ledger) return ledger.machine() end },
   states = { run = "history.states" },
   status = { run = "history.status", sees_held = true },
   archive = { run = "history.archive" },
