@@ -201,9 +201,12 @@ local function quieten(object)
   end
 end
 
+-- Addresses behind which this process has found no pooler.
+local direct = {}
+
 -- Other programs have the connection to the server in turn: why no statement may be run.
 local function note_pooler(self)
-  self.is_pooled, self.is_direct = true, false
+  self.is_pooled, self.is_direct, direct[self.completed] = true, false, nil
   local pooled = locations.misplaced.pooled
   return pooled.what .. "; " .. pooled.cure
 end
@@ -273,7 +276,7 @@ local function look_for_pooler(self, dbi)
     end
     other:close()
   end
-  self.is_direct = ok
+  self.is_direct, direct[self.completed] = ok, ok
   return ok, why
 end
 
@@ -297,6 +300,7 @@ local function connect(self)
     return nil, why
   end
   self.connecting = true
+  self.is_direct = self.is_direct or direct[self.completed]
   if self.dialect.is_server and not self.is_direct then
     ok, why = look_for_pooler(self, dbi)
   end
