@@ -223,7 +223,8 @@ describe("the runtime of nginx", function()
     local began = core.now()
     assert.same({ timeout = 100 },
       ask(server, "/content/sleepers?count=100&timeout=1"))
-    assert.is_near(1.25, core.now() - began, 0.25)
+    local took = core.now() - began
+    assert.is_true(took >= 1 and took < 10, took)
   end)
 
   it("answers others while an answer is slow", function()
