@@ -1,5 +1,5 @@
--- The ledger on a PostgreSQL server: all that it does in a file, and what only
--- a server can do to it.
+-- The ledger on a PostgreSQL server: all that it does in a file but the workers
+-- (see ledger_working_spec), and what only a server can do to it.
 
 local core = require "starvideos.core"
 local databases = require "starvideos.ledger.database"
@@ -10,6 +10,7 @@ local keeping = require "spec.ledger.keeping"
 local leasing = require "spec.ledger.leasing"
 local limiting = require "spec.ledger.limiting"
 local ledgers = require "starvideos.ledger"
+local memory = require "starvideos.ledger.memory"
 local placing = require "spec.ledger.placing"
 local postgres = require "spec.fixtures.postgres"
 local queueing = require "spec.ledger.queueing"
@@ -22,7 +23,6 @@ local spelling = require "spec.ledger.spelling"
 local starvideos = require "starvideos"
 local task_ids = require "spec.ledger.task_ids"
 local telling = require "spec.ledger.telling"
-local working = require "spec.ledger.working"
 local worlds = require "spec.ledger.world"
 
 describe("a ledger on a server", function()
@@ -63,7 +63,6 @@ describe("a ledger on a server", function()
   spelling(new_address)
   task_ids(new_address)
   telling(new_address)
-  working(new_address)
 
   local function failing(address)
     local world = worlds.new(address)
@@ -80,16 +79,23 @@ describe("a ledger on a server", function()
     return err.message
   end
 
-  local made = 0
+  local made = {}
 
   -- That of an empty database of an encoding.
   local function encoded(encoding)
-    made = made + 1
-    local name, database = "narrow" .. made, databases.new(server.url)
-    assert(database:run(("CREATE DATABASE %s ENCODING '%s' TEMPLATE template0"
-      .. " LC_COLLATE 'C' LC_CTYPE 'C'"):format(name, encoding)))
+    local database = databases.new(server.url)
+    if made[encoding] then
+      memory.clear()
+      database = databases.new(server:url_of(encoding))
+      assert(database:run "DROP SCHEMA public CASCADE")
+      assert(database:run "CREATE SCHEMA public")
+    else
+      assert(database:run(("CREATE DATABASE \"%s\" ENCODING '%s' TEMPLATE template0"
+        .. " LC_COLLATE 'C' LC_CTYPE 'C'"):format(encoding, encoding)))
+      made[encoding] = true
+    end
     database:close()
-    return server:url_of(name)
+    return server:url_of(encoding)
   end
 
   -- That of a ledger which was made before anybody asked for its encoding.

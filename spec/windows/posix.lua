@@ -37,6 +37,8 @@ return {
   ["spec/integration/ledger_fork_spec.lua"] = FORK,
   ["spec/integration/ledger_outage_spec.lua"] = SERVER,
   ["spec/integration/ledger_spec.lua"] = SERVER,
+  ["spec/integration/ledger_working_spec.lua"] = SERVER,
+  ["spec/integration/pooler_spec.lua"] = SERVER,
   ["spec/integration/libcurl_spec.lua"] = PRELOAD,
   ["spec/integration/private_spec.lua"] = PRELOAD,
   ["spec/integration/limits_spec.lua"] = SERVER,
