@@ -53,11 +53,11 @@ local kinds = {
 -- What mostly computes, beside the unit specs; in Wine all wait for its server. The
 -- ledger's wait for the disk.
 local COMPUTING = { allocation = true, growth = true, secrets = true }
-local LEDGER = "unit/ledger/init"
+local LEDGER = { ["unit/ledger/init"] = true, ["unit/ledger/working"] = true }
 
 -- What takes longest comes first, or all would wait for it at the end.
 local LONGEST = { "secrets", "allocation", "faults", "torture", "service",
-  "resty_http", "scenarios", "nginx_runtime", "fleet", "ledger", "ledger_outage",
+  "resty_http", "scenarios", "nginx_runtime", "fleet", "ledger", "ledger_working", "ledger_outage",
   "provider_faults", "shipping", "worker", "cookbook", "sandbox_nginx", "gateway",
   "stream", "command", "install", "love", "copas", "budget", "growth", "init",
   "answer_json" }
@@ -134,7 +134,7 @@ local function new_job(kind, lua, path)
   local base = place:match "[^/]*$"
   return {
     title = ("%s %s, %s"):format(path, kind, lua), base = base, kind = kind,
-    computes = kind ~= "windows" and (COMPUTING[base] or place:find "^unit/" and place ~= LEDGER),
+    computes = kind ~= "windows" and (COMPUTING[base] or place:find "^unit/" and not LEDGER[place]),
     seconds = marked_whole(kind, path) and POSIX_SECONDS or FILE_SECONDS,
     lua = lua, path = path, environment = prefix .. ".env",
     log = ("%s-%s.log"):format(prefix, (place:gsub("/", "-"))),

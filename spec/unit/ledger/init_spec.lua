@@ -17,7 +17,6 @@ local spelling = require "spec.ledger.spelling"
 local starvideos = require "starvideos"
 local task_ids = require "spec.ledger.task_ids"
 local telling = require "spec.ledger.telling"
-local working = require "spec.ledger.working"
 local worlds = require "spec.ledger.world"
 
 describe("a ledger in a file", function()
@@ -40,7 +39,6 @@ describe("a ledger in a file", function()
   spelling(new_address)
   task_ids(new_address)
   telling(new_address)
-  working(new_address)
 end)
 
 describe("the file of a ledger", function()
