@@ -126,7 +126,7 @@ describe("a list of videos", function()
     scenes(6, "drained [scenario:takes=3]", "it's/%02d.mp4")
     local code, _, err = run("rm -f err2; exec_run " .. BATCH:gsub("videos",
       "'my videos'") .. [[ --yes >out2 2>err2 & pid=$!; for i in $(seq 200); do
-        grep -q ': queued' err2 && break; sleep 0.05; done
+        grep -q '06.mp4: ordered' err2 && break; sleep 0.05; done
       kill -TERM $pid; wait $pid; code=$?; cat err2 >&2; exit $code]])
     assert.equal(143, code, err)
     assert.truthy(err:find("6 still open, among them:\n", 1, true), err)
