@@ -455,14 +455,17 @@ return worlds.behaviour("workers", function(each)
     ["402"] = { status = 402, headers = {}, body = "{}" },
     ["failed at once"] = { status = 200, headers = {},
       body = '{"id":"task-@","object":"video","status":"failed","error":"no"}' } } do
+    local sent
+
+    -- What `start_slow` takes.
+    local function give(req)
+      sent = sent + (req.method == "POST" and 1 or 0)
+      return { status = answer.status, headers = {}, body = answer.body:gsub("@", sent) }
+    end
+
     it("stop in time where every order ends with: " .. name, function()
       crew:enqueue(60)
-      local sent = 0
-      local function give(req)
-        sent = sent + (req.method == "POST" and 1 or 0)
-        return { status = answer.status, headers = {},
-          body = answer.body:gsub("@", sent) }
-      end
+      sent = 0
       local a = start_slow(give)
       crew:go(4000, a)
       assert.is_true(sent > 1 and sent <= 10, sent)
@@ -473,12 +476,7 @@ return worlds.behaviour("workers", function(each)
 
     it("stop in time, all of them, where every order ends with: " .. name, function()
       crew:enqueue(60)
-      local sent = 0
-      local function give(req)
-        sent = sent + (req.method == "POST" and 1 or 0)
-        return { status = answer.status, headers = {},
-          body = answer.body:gsub("@", sent) }
-      end
+      sent = 0
       crew:go(4000, start_slow(give), start_slow(give), start_slow(give))
       assert.is_true(sent > 1 and sent <= 20, sent)
     end)
