@@ -30,7 +30,8 @@ bool sv_descriptor_find_again(sv_descriptor *descriptor);
 ** fails as before. On any thread. */
 void sv_descriptor_fill_standard(void);
 
-/* Above all numbers that are looked at where a descriptor is searched for. */
+/* Above all numbers that are open, of those that are looked at where a descriptor
+** is searched for. */
 int sv_descriptor_most(void);
 
 /* Keeps a file or socket from programs that the host starts. */

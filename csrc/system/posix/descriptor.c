@@ -2,12 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "rules/visibility.h"
 
-enum { MOST_FILES = 65536 };
+enum { MOST_FILES = 65536, BATCH = 1024 };
 
 sv_descriptor sv_descriptor_of(int file) {
   sv_descriptor descriptor = {.number = file};
@@ -33,9 +34,26 @@ void sv_descriptor_fill_standard(void) {
   }
 }
 
+/* poll says of a thousand numbers at once which are open; the limit may allow
+** many thousands. */
 int sv_descriptor_most(void) {
-  long most = sysconf(_SC_OPEN_MAX);
-  return most > 0 && most < MOST_FILES ? (int)most : MOST_FILES;
+  struct pollfd batch[BATCH];
+  long limit = sysconf(_SC_OPEN_MAX);
+  const int most = limit > 0 && limit < MOST_FILES ? (int)limit : MOST_FILES;
+  int above = 0;
+  for (int first = 0; first < most; first += BATCH) {
+    const int count = most - first < BATCH ? most - first : BATCH;
+    for (int i = 0; i < count; i++) {
+      batch[i] = (struct pollfd){.fd = first + i};
+    }
+    if (poll(batch, (nfds_t)count, 0) < 0) {
+      return most;
+    }
+    for (int i = 0; i < count; i++) {
+      above = batch[i].revents & POLLNVAL ? above : first + i + 1;
+    }
+  }
+  return above;
 }
 
 void sv_descriptor_keep_private(int file) {
