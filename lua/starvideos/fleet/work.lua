@@ -121,11 +121,16 @@ local function is_done(self, left)
 end
 
 -- Seconds until the next look whether others have ended what is left, which only counts that:
--- the more there is, and the more workers look, the less often each does.
+-- the more there is, and the more workers look, the less often each does. Never, where
+-- nobody works on it.
 local function until_last_look(self, left)
+  local sum, is_worked_on = 0, false
+  for _, row in pairs(left) do
+    sum, is_worked_on = sum + row.orders, is_worked_on or row.claimed > 0
+  end
   local limits = _M.policy
-  return math.max(limits.last_look, limits.last_look_worker
-    * self.heartbeat.worker.workers, limits.last_look_order * sum_of(left))
+  return is_worked_on and math.max(limits.last_look, limits.last_look_worker
+    * self.heartbeat.worker.workers, limits.last_look_order * sum) or math.huge
 end
 
 -- Whether this run ends; sets its `failure`, and `last_look`.

@@ -278,10 +278,11 @@ describe("work", function()
   end)
 
   it("goes on the next day where a day's spend is used up", function()
+    world.now = world.now + 86400 - (1e9 + world.now) % 86400 - 3600 -- an hour of today
     crew:enqueue(5, nil, { cost = 1e6, currency = "USD" })
     assert(crew:client():limits { spend = 3, per = "day", currency = "USD" })
     local a = crew:start()
-    crew:go(3 * 86400, a)
+    crew:go(86400, a)
     assert.equal(5, crews.result_of(a).done)
     assert.is_true(world:sent() < 100, world:sent())
   end)
@@ -534,6 +535,21 @@ describe("work", function()
     assert.is_nil(a.handle.done or b.handle.done or nil)
     assert.is_true(asked.left >= 50 and asked.left <= 100, asked.left)
     assert.is_true(asked.claim <= 2 * 60 / 2.5, asked.claim)
+  end)
+
+  it("counts what is left no more often than it looks where nobody has that", function()
+    crew:enqueue(2, nil, { cost = 1e6, currency = "USD" })
+    assert(crew:client():limits { spend = 1, per = "day", currency = "USD" })
+    local counts = {}
+    local a = crew:start({}, function(context)
+      local call = context.ledger.call
+      function context.ledger.call(name, ...)
+        counts[name] = (counts[name] or 0) + 1
+        return call(name, ...)
+      end
+    end)
+    crew:go(600, a)
+    assert.is_true(counts.left > 0 and counts.left <= counts.claim, counts.left)
   end)
 
   it("keeps the folder of a file that another machine began to save", function()
