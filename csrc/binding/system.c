@@ -49,6 +49,12 @@ SV_GIVES(time, lua_pushnumber, sv_time())
 SV_GIVES(now, lua_pushnumber, sv_now())
 SV_GIVES(boottime, lua_pushnumber, sv_boottime())
 
+/* sleep(seconds) */
+static int system_sleep(lua_State *L) {
+  sv_sleep(luaL_checknumber(L, 1));
+  return 0;
+}
+
 /* process_id() -> number. What was opened before a fork is another's after. */
 SV_GIVES(process_id, lua_pushinteger, (lua_Integer)sv_process_id())
 
@@ -372,6 +378,7 @@ static const luaL_Reg functions[] = {
     {"time", system_time},
     {"now", system_now},
     {"boottime", system_boottime},
+    {"sleep", system_sleep},
     {"random_bytes", system_random_bytes},
     {"directory", system_directory},
     {"system", system_system},

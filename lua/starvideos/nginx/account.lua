@@ -18,9 +18,10 @@ Nothing else should run as that account. To make one, and start the gateway with
   useradd --system --no-create-home --shell /usr/sbin/nologin starvideos
   starvideos gateway --user starvideos]]
 
-local function asked(word, user)
-  return shell.read(shell.fill("id " .. word .. " -- @user@ 2>/dev/null",
-    { user = user }))
+-- Its number, its group's, its name and its group's; nothing where there is none.
+local function asked(user)
+  return shell.read(shell.fill("for what in -u -g -un -gn; do id $what -- @user@; done"
+    .. " 2>/dev/null", { user = user })):match "^(%d+)\n(%d+)\n([^\n]*)\n([^\n]*)$"
 end
 
 -- Find the account. `user`: that was asked for; needed where this is root. Returns
@@ -35,12 +36,12 @@ function _M.find(user)
   elseif not user then
     return nil, UNNAMED
   end
-  local uid, gid = asked("-u", user), asked("-g", user)
-  if uid == "" then
+  local uid, gid, name, group = asked(user)
+  if not uid then
     return nil, "there is no account " .. user
   end
-  return { user = asked("-un", user), group = asked("-gn", user),
-    uid = tonumber(uid), gid = tonumber(gid), as = AS:format(uid, gid) }
+  return { user = name, group = group, uid = tonumber(uid), gid = tonumber(gid),
+    as = AS:format(uid, gid) }
 end
 
 -- Whether an account may do something with a file. `mode`: of `test`: `r`, `w` or `x`.
@@ -51,8 +52,8 @@ end
 
 -- Whether root starts the gateway and its workers run as somebody else.
 function _M.is_apart(user)
-  local uid = user and shell.read "id -u" == "0" and asked("-u", user) or ""
-  return uid ~= "" and uid ~= "0"
+  local uid = user and shell.read "id -u" == "0" and asked(user)
+  return uid and uid ~= "0" or false
 end
 
 -- A folder that was there before keeps its mode. No command here follows a link:

@@ -211,18 +211,15 @@ local function launch(self, key)
   end
   -- It writes its number once it has bound its sockets.
   if done then
-    self:await(START_SECONDS, function()
-      return self:pid() or self:has_ended()
-    end)
+    for _ = 1, START_SECONDS do
+      if self:await(1, function() return self:pid() end) or self:has_ended() then
+        break
+      end
+    end
     self.group = self:pid()
     done = self.group and not self:has_ended()
   end
   return done, not done and (why or self:reason()) or nil
-end
-
--- A step, written so in every locale.
-local function pause()
-  shell.run "sleep 0.02"
 end
 
 local function try(self, options)
@@ -243,12 +240,12 @@ end
 -- | nil, what is wrong`: chooses the ports and writes `nginx.conf`, which it removes
 -- before; called again where a port was taken. `options.attempts`:  (default 10).
 -- `options.key`: makes it attached; the provider's, for its environment.
--- `options.wait`: sleeps for the seconds it is given, and may raise; nil: the program
--- sleep does. Returns server, with the methods below, and what is wrong.
+-- `options.wait`: sleeps for the seconds it is given, and may raise (default
+-- `core.sleep`). Returns server, with the methods below, and what is wrong.
 function _M.start(options)
   local self = setmetatable({ prefix = options.prefix, as = "",
     state = ("%s/run-%d"):format(options.prefix, core.process_id()),
-    wait = options.wait or pause }, Server)
+    wait = options.wait or core.sleep }, Server)
   local server, why
   for _ = 1, options.attempts or ATTEMPTS do
     server, why = try(self, options)
@@ -265,7 +262,7 @@ function Server:pid()
 end
 
 -- While a process of the group holds the lock, no other group can have its number.
-local GONE = '{ [ ! -e "$1/alive" ] || flock -w "$2" "$1/alive" true; }'
+local GONE = '{ [ ! -e "$1/alive" ] || flock -w "$2" 9 9<"$1/alive"; }'
 local KILL = GONE .. ' || kill "-$3" "-$4" 2>/dev/null'
 
 -- Send it a signal; where it is not attached, to its workers as well. `name`: such as
@@ -297,17 +294,16 @@ end
 -- for up to two minutes. Does nothing where it has ended already. Returns whether it
 -- has ended, and the last signal that it took.
 function Server:stop()
-  local last
+  local has_ended, last = self:has_ended(), nil
   for _, step in ipairs(self.pipe and ATTACHED_END or DETACHED_END) do
     for _ = 1, step[2] do -- an nginx that has just begun does not hear the first
-      if not self:has_ended() then
+      if not has_ended then
         last = step[1]
         self:signal(last)
-        self:has_ended(1)
+        has_ended = self:has_ended(1)
       end
     end
   end
-  local has_ended = self:has_ended()
   self:release()
   return has_ended, last
 end

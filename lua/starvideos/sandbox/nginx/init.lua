@@ -96,9 +96,7 @@ local LAY_OUT = [[
 mkdir -p @prefix@/logs @prefix@/tmp @prefix@/media @prefix@/lua/starvideos/base &&
 cp -R @own@/.. @prefix@/lua/starvideos/sandbox &&
 cp -R @own@/../../nginx @prefix@/lua/starvideos/ &&
-for name in c_locale json utf8; do
-  cp @own@/../../base/$name.lua @prefix@/lua/starvideos/base/ || exit
-done ]]
+(cd @own@/../../base && cp c_locale.lua json.lua utf8.lua @prefix@/lua/starvideos/base/) ]]
 
 local function lay_out(server, options)
   local own = debug.getinfo(1, "S").source:gsub("^@", "")
