@@ -8,6 +8,7 @@
 //   options   of the client, as { maxRetries: 0 }
 //   upload    bytes to send as input_reference
 //   cut       what happens to its connections, see proxy()
+//   statuses  called again until what it returns has one of these
 //   seconds   after which it is left alone
 //
 // A result is { value } or { error }, and with cut the number of connections.
@@ -105,7 +106,10 @@ async function run(input, step) {
   const owner = names.reduce((object, name) => object[name], client);
   const result = {};
   try {
-    result.value = await collect[step.collect ?? 'value'](owner[method](...args));
+    do {
+      result.value = await collect[step.collect ?? 'value'](owner[method](...args));
+    } while (step.statuses && !step.statuses.includes(result.value.status)
+      && await new Promise((resolve) => setTimeout(resolve, 100, true)));
   } catch (error) {
     result.error = told(error);
   }

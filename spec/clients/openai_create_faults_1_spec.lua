@@ -1,1 +1,1 @@
-require("spec.clients.openai_faults").describe({ create = true }, 1, 3)
+require("spec.clients.openai_faults").describe({ create = true }, 1, 3, 1)

@@ -55,30 +55,40 @@ local ways = { ["6"] = "end", ["7"] = "reset" }
 local refused = { create_429 = true, create_429_date = true,
   create_429_long = true, create_429_bare = true }
 
+local stopping = { query_auth = true, query_auth_number = true, query_401 = true,
+  query_402 = true, query_403 = true }
+
 -- Each order has a proxy of its own, at the gateway's port of another address.
 local function address_of(version, index)
   return ("127.0.%s.%d"):format(version, index)
 end
 
-local addresses = {}
-for _, version in ipairs(openai_client.versions) do
-  for index = 1, #phases do
-    addresses[#addresses + 1] = address_of(version, index)
+local function addresses_of(group)
+  local addresses = {}
+  for _, version in ipairs(openai_client.versions) do
+    for index = 1, #group * #phases do
+      addresses[#addresses + 1] = address_of(version, index)
+    end
   end
+  return addresses
 end
 
--- One order for each phase. Each second one loses its second connection as well.
-local function input_of(scenario, version, gateway)
+-- An order of a scenario for each phase. Each second one loses its second connection as
+-- well.
+local function input_of(group, version, gateway)
   local steps = {}
-  for index, phase in ipairs(phases) do
-    local cut = { address = address_of(version, index), how = ways[version],
-      times = 1 + index % 2 }
-    for name, value in pairs(phase) do
-      cut[name] = value
+  for _, scenario in ipairs(group) do
+    for index, phase in ipairs(phases) do
+      local cut = { address = address_of(version, #steps + 1), how = ways[version],
+        times = 1 + index % 2 }
+      for name, value in pairs(phase) do
+        cut[name] = value
+      end
+      steps[#steps + 1] = { call = "videos.create", cut = cut,
+        seconds = CLIENT_PATIENCE,
+        args = { { model = "videos", seconds = "4", prompt = ("[scenario:%s]"
+          .. " client %s, cut %s"):format(scenario, version, phase.name) } } }
     end
-    steps[index] = { call = "videos.create", cut = cut, seconds = CLIENT_PATIENCE,
-      args = { { model = "videos", seconds = "4", prompt = ("[scenario:%s]"
-        .. " client %s, cut %s"):format(scenario, version, phase.name) } } }
   end
   return { token = TOKEN, base_url = gateway.url .. "/v1", steps = steps }
 end
@@ -143,8 +153,8 @@ end
 -- The phases after which a client neither has its video nor knows why.
 local function missing_of(results)
   local missing = {}
-  for index, phase in ipairs(phases) do
-    local result = results[index]
+  for index, result in ipairs(results) do
+    local phase = phases[(index - 1) % #phases + 1]
     local class = result.error and result.error.class
     if not result.value and not (phase.told and class == "TypeError") then
       missing[#missing + 1] = phase.name .. ": " .. (class or "no answer")
@@ -153,22 +163,21 @@ local function missing_of(results)
   return missing
 end
 
-local function order(scenario, gateway)
+local function order(group, gateway)
   local runs = {}
   for index, version in ipairs(openai_client.versions) do
-    runs[index] = { version = version,
-      input = input_of(scenario, version, gateway) }
+    runs[index] = { version = version, input = input_of(group, version, gateway) }
   end
   return openai_client.run_all(runs)
 end
 
-local function try(scenario, provider, engine)
+local function try(group, provider, engine)
   books.reset(provider)
   local gateway = gateways.start { base_url = provider.base_url, api_key = KEY,
-    addresses = addresses, callers = { callers = { { name = "ada",
+    addresses = addresses_of(group), callers = { callers = { { name = "ada",
       token_sha256 = curl.sha256(TOKEN) } } } }
   local ok, raised = pcall(function()
-    local all = order(scenario, gateway)
+    local all = order(group, gateway)
     until_sent(gateway, engine)
     judge_record(books.of(provider))
     for _, results in ipairs(all) do
@@ -181,12 +190,30 @@ local function try(scenario, provider, engine)
   assert(ok, raised)
 end
 
---- Try scenarios of some places of the sandbox: one in so many, for each waits for
+-- The scenarios of some places, so many in each group; one that stops the queue is alone.
+local function groups_of(places, together)
+  local groups, last = {}, {}
+  for _, scenario in ipairs(scenarios.list()) do
+    if places[scenario.place] and stopping[scenario.name] then
+      table.insert(groups, 1, { scenario.name })
+    elseif places[scenario.place] then
+      if #last % together == 0 then
+        last = {}
+        groups[#groups + 1] = last
+      end
+      last[#last + 1] = scenario.name
+    end
+  end
+  return groups
+end
+
+--- Try scenarios of some places of the sandbox: one group in so many, for each waits for
 -- seconds, and files of specs run side by side.
 -- @tparam table places a set: `life`, `create`, `query`
 -- @tparam number part which of them
 -- @tparam number parts how many there are
-function _M.describe(places, part, parts)
+-- @tparam number together how many scenarios share a gateway
+function _M.describe(places, part, parts, together)
   busted.describe("OpenAI's client, cut off at every phase, buys once", function()
     local provider, engine
 
@@ -201,12 +228,10 @@ function _M.describe(places, part, parts)
       provider:stop()
     end)
 
-    local count = 0
-    for _, scenario in ipairs(scenarios.list()) do
-      count = count + (places[scenario.place] and 1 or 0)
-      if places[scenario.place] and count % parts == part - 1 then
-        busted.it("under " .. scenario.name, function()
-          try(scenario.name, provider, engine)
+    for index, group in ipairs(groups_of(places, together)) do
+      if index % parts == part - 1 then
+        busted.it("under " .. table.concat(group, ", "), function()
+          try(group, provider, engine)
         end)
       end
     end

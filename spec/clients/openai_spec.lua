@@ -2,7 +2,6 @@
 -- either knows of the other. The provider is the sandbox.
 
 local books = require "spec.fixtures.books"
-local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local file = require "starvideos.nginx.file"
 local gateways = require "spec.fixtures.gateway"
@@ -54,14 +53,9 @@ for _, version in ipairs(openai_client.versions) do
     end
 
     local function until_ended(id)
-      local give_up = core.now() + 30
-      repeat
-        local video = call("videos.retrieve", id)
-        if video.status == "completed" or video.status == "failed" then
-          return video
-        end
-      until core.now() > give_up
-      error("the video never ends")
+      local result = run({ { call = "videos.retrieve", args = { id },
+        statuses = { "completed", "failed" }, seconds = 30 } })[1]
+      return assert(result.value, "the video never ends")
     end
 
     -- The parameters of the one task that the provider made of a prompt.

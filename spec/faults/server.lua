@@ -60,7 +60,7 @@ end
 local function await_ports(self)
   local limit = core.now() + START_SECONDS
   repeat
-    shell.run "sleep 0.02"
+    core.sleep(0.02)
     self.port, self.door = file.read(self.folder .. "/ports")
       :match "^(%d+)\n(%d+)\n"
   until self.door or core.now() > limit

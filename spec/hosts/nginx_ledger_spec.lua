@@ -86,7 +86,7 @@ describe("a ledger in nginx", function()
       frozen(function()
         shell.run(("curl -s -m 20 '%s/content/keyed?key=late' >%s/late &")
           :format(server.url, server.prefix))
-        shell.run "sleep 0.2"
+        core.sleep(0.2)
         for _ = 1, 5 do
           local body, _, took = server:get "/ping"
           assert.equal("pong", body)
@@ -105,7 +105,7 @@ describe("a ledger in nginx", function()
     order "first"
     frozen(function()
       assert.is_truthy(order("killed", "&kill=0.2").killed)
-      shell.run "sleep 1.2" -- so long until that is seen
+      core.sleep(1.2) -- so long until that is seen
     end)
     local give_up = core.now() + 10
     local is_free
@@ -123,12 +123,12 @@ describe("a ledger in nginx", function()
     frozen(function()
       shell.run(("curl -s -m 20 '%s/content/keyed?key=end' >/dev/null &")
         :format(server.url))
-      shell.run "sleep 0.2"
+      core.sleep(0.2)
       server:signal "HUP"
       local give_up = core.now() + 8
       while shell.run("kill -0 " .. before .. " 2>/dev/null") do
         assert(core.now() < give_up, "it is still there")
-        shell.run "sleep 0.1"
+        core.sleep(0.1)
       end
     end)
     assert.is_string(order "end".id)

@@ -70,7 +70,7 @@ local function until_true(seconds, condition)
   local deadline = core.now() + seconds
   local value = condition()
   while not value and core.now() < deadline do
-    shell.run "sleep 0.05"
+    core.sleep(0.05)
     value = condition()
   end
   return value
@@ -207,10 +207,10 @@ describe("the runtime of nginx", function()
   it("answers others while a hundred waits are on, and does not look",
     function()
       background(server, "/content/sleepers?count=100")
-      shell.run "sleep 0.5"
+      core.sleep(0.5)
       local pid = server:workers()[1]
       local seconds, sleeps = used(pid)
-      shell.run "sleep 2"
+      core.sleep(2)
       local seconds_after, sleeps_after = used(pid)
       assert.is_near(0, seconds_after - seconds, 0.05)
       assert.is_near(0, sleeps_after - sleeps, 20)
@@ -230,7 +230,7 @@ describe("the runtime of nginx", function()
   it("answers others while an answer is slow", function()
     local answer = background(server, with_prompt("/content/create",
       "a slow one [scenario:create_slow=2]"))
-    shell.run "sleep 0.3"
+    core.sleep(0.3)
     local body, _, took = server:get "/ping"
     assert.equal("pong", body)
     assert.is_near(0, took, 0.5)
@@ -383,7 +383,7 @@ describe("a transport of the host's", function()
 
   it("is not waited for when the worker ends", function()
     local answer = background(server, "/content/query?id=video_1")
-    shell.run "sleep 0.5"
+    core.sleep(0.5)
     local before = server:workers()
     server:signal "HUP"
     assert.is_true(is_gone(before))
@@ -414,7 +414,7 @@ describe("the end of a worker", function()
       answers[index + 1] = background(server,
         ("/content/download?id=%s&name=long%d"):format(id, index))
     end
-    shell.run "sleep 0.7"
+    core.sleep(0.7)
     return answers
   end
 
@@ -433,7 +433,7 @@ describe("the end of a worker", function()
   it("waits for the answer to an order, and no longer", function()
     local answer = background(server, with_prompt("/content/create",
       "in the last minute [scenario:create_slow=1]"))
-    shell.run "sleep 0.4"
+    core.sleep(0.4)
     local before = server:workers()
     server:signal "HUP"
     assert.is_true(is_gone(before))
@@ -442,7 +442,7 @@ describe("the end of a worker", function()
 
   it("lets an order through that begins then, and nothing else", function()
     local answer = background(server, "/content/late")
-    shell.run "sleep 0.4"
+    core.sleep(0.4)
     local before = server:workers()
     server:signal "HUP"
     assert.is_true(is_gone(before))
@@ -456,7 +456,7 @@ describe("the end of a worker", function()
         background(server, "/content/sleepers?count=50")
         ask(server, "/content/query?id=video_1")
         server:signal "HUP"
-        shell.run "sleep 0.2"
+        core.sleep(0.2)
       end
       assert.is_true(until_true(3, function()
         return #server:workers() == 2

@@ -1,14 +1,10 @@
 -- The command line as people run it: real processes, a real server.
 
 local books = require "spec.fixtures.books"
-local core = require "starvideos.core"
 local files = require "spec.fixtures.files"
 local json = require "starvideos.base.json"
 local nginx = require "starvideos.sandbox.nginx"
 local shell = require "starvideos.nginx.shell"
-
--- Programs that Wine starts take their time before they can be interrupted.
-local PACE = core.system() == "windows" and 4 or 1
 
 local LUA = rawget(_G, "jit") and "luajit" or "lua5.4"
 local RUN = LUA .. [[ -e 'os.exit(require("starvideos.cli").main(arg), true)' --]]
@@ -167,20 +163,33 @@ describe("the command", function()
     assert.equal(0, code, err)
   end)
 
-  local function interrupt(command, after, signals)
-    return run(([[exec_run %s >out2 2>err2 & pid=$!; sleep %s
-      %s; wait $pid; code=$?; cat err2 >&2; exit $code]]):format(
-      command, PACE * after, signals or "kill -INT $pid"))
+  -- Starts a command in a shell, sends it a signal once a condition holds, and
+  -- exits with its code. `more` is what the shell does before it waits.
+  -- What it makes must take a while: on a busy machine the signal comes late.
+  local SLOWLY = "[scenario:takes=5]"
+  local function struck(command, signal, condition, more)
+    return run(([[rm -f err2; exec_run %s >out2 2>err2 & pid=$!
+      until_so() { for i in $(seq 1200); do eval "$1" >/dev/null 2>&1 && break
+        sleep 0.05; done; }
+      until_so '%s'; kill -%s $pid; %s
+      wait $pid; code=$?; cat err2 >&2; exit $code]])
+      :format(command, condition, signal, more or ":"))
+  end
+
+  -- Where the provider has an order with a text in its prompt.
+  local function has_arrived(text)
+    return ('curl -sS "%s" | grep "%s"'):format(
+      server.base_url:gsub("/kyyReactApiServer$", "/__sandbox/tasks"), text)
   end
 
   for _, way in ipairs { { "Ctrl-C", "INT", 130 }, { "SIGTERM", "TERM", 143 } } do
-    local name, signal, expected = way[1], "kill -" .. way[2] .. " $pid", way[3]
+    local name, signal, expected = way[1], way[2], way[3]
 
     it("says at " .. name .. " which task goes on, and exits " .. expected,
       function()
-        local code, _, err = interrupt(
-          "generate -m videos -d 5 -p '[scenario:never]' -o never.mp4", 0.8,
-          signal)
+        local code, _, err = struck(
+          "generate -m videos -d 5 -p '[scenario:never]' -o never.mp4", signal,
+          "grep ordered err2")
         assert.equal(expected, code, err)
         local id = err:match "ordered (%S+)"
         assert.truthy(err:find("starvideos wait " .. id .. " -o never.mp4", 1,
@@ -190,17 +199,19 @@ describe("the command", function()
 
     it("waits at " .. name .. " for the answer to an order that was sent",
       function()
-        local code, _, err = interrupt(
-          ("create -m videos -d 5 -p '[scenario:create_slow=%g]'"):format(1.5 * PACE),
-          0.8, signal)
+        local code, _, err = struck(("create -m videos -d 5 "
+          .. "-p 'wait-%s [scenario:create_slow=3]'"):format(signal), signal,
+          has_arrived("wait-" .. signal))
         assert.equal(expected, code, err)
         assert.truthy(err:find("task video_", 1, true), err)
       end)
 
     it("quits at a second " .. name .. " at once", function()
-      local code, _, err = interrupt(
-        "create -m videos -d 5 -p '[scenario:create_slow=20]'", 0.8,
-        signal .. "; sleep 1.2; " .. signal)
+      local code, _, err = struck(("create -m videos -d 5 "
+        .. "-p 'quit-%s [scenario:create_slow=40]'"):format(signal), signal,
+        has_arrived("quit-" .. signal),
+        ([[until_so 'grep "second signal" err2'; sleep 1.2; kill -%s $pid]])
+          :format(signal))
       assert.equal(expected, code, err)
       assert.truthy(err:find("a second signal quits at once", 1, true), err)
       assert.is_nil(err:find("task video_", 1, true), err)
@@ -208,9 +219,9 @@ describe("the command", function()
   end
 
   it("takes the two SIGTERMs that timeout sends for one", function()
-    local code, _, err = interrupt(
-      "create -m videos -d 5 -p '[scenario:create_slow=1.5]'", 0.8,
-      "kill -TERM $pid; sleep 0.2; kill -TERM $pid")
+    local code, _, err = struck(
+      "create -m videos -d 5 -p 'timeout [scenario:create_slow=3]'", "TERM",
+      has_arrived "timeout", "sleep 0.2; kill -TERM $pid")
     assert.equal(143, code, err)
     assert.truthy(err:find("task video_", 1, true), err)
   end)
@@ -224,9 +235,9 @@ describe("the command", function()
   end)
 
   it("keeps a download at Ctrl-C so that it can be resumed", function()
-    local code, _, err = interrupt(
+    local code, _, err = struck(
       "generate -m videos -d 5 -p '[scenario:media_stall]' --interval 0.3"
-        .. " -o slow.mp4", 3)
+        .. " -o slow.mp4", "INT", "test -s slow.mp4.part")
     assert.equal(130, code, err)
     assert.is_nil(read "slow.mp4")
     assert.truthy(err:find("starvideos download", 1, true), err)
@@ -249,17 +260,6 @@ describe("the command", function()
     assert.same({ 1, 1 }, { arrived "once" })
     assert.equal(1, #open_orders "once.db")
   end)
-
-  -- Starts a command in a shell, sends it a signal once a condition holds, and
-  -- exits with its code.
-  -- What it makes must take a while: on a busy machine the signal comes late.
-  local SLOWLY = "[scenario:takes=5]"
-  local function struck(command, signal, condition)
-    return run(([[rm -f err2; exec_run %s >out2 2>err2 & pid=$!
-      for i in $(seq 200); do { %s; } >/dev/null 2>&1 && break; sleep 0.05
-      done; kill -%s $pid; wait $pid; code=$?; cat err2 >&2; exit $code]])
-      :format(command, condition, signal))
-  end
 
   it("orders once if two make the same file at the same time", function()
     local code, _, err = run [[make() { run generate -m videos -d 5 \
@@ -286,8 +286,8 @@ describe("the command", function()
     function()
       local order = "create --ledger killed.db -m videos -d 5 --key scene-1"
         .. " -p 'killed [scenario:create_hang]'"
-      assert.equal(137, (struck(order, "KILL", [[run pending \
-        --ledger killed.db | grep submitting && sleep 0.5]])))
+      assert.equal(137, (struck(order, "KILL",
+        has_arrived "prompt.*killed")))
       local list = open_orders "killed.db"
       assert.equal("unknown", list[1].state)
       local code, _, err = run("run " .. order)
@@ -379,7 +379,7 @@ describe("the command", function()
         done >drain.jsonl]]
       local code, _, err = struck("batch drain.jsonl --ledger drain.db --yes"
         .. " --at-most 2", "TERM",
-        "run status --ledger drain.db | grep 'submitting.:2'")
+        "run status --ledger drain.db | grep submitting.:2")
       assert.equal(143, code, err)
       assert.truthy(err:find("go on with: starvideos work --ledger drain.db", 1,
         true), err)

@@ -197,7 +197,7 @@ describe("a download", function()
     local give_up = core.now() + 10
     while not what() do
       assert(core.now() < give_up, "it never happens")
-      shell.run "sleep 0.02"
+      core.sleep(0.02)
     end
   end
 

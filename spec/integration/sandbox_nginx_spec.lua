@@ -55,7 +55,7 @@ local function until_true(seconds, condition)
     if value then
       return value
     end
-    shell.run "sleep 0.05"
+    core.sleep(0.05)
   end
   return condition()
 end
@@ -188,7 +188,7 @@ describe("a drawn clip", function()
   it("leaves nothing when the server stops in the middle", function()
     local other = assert(nginx.start{})
     made(other, "a kite", { duration = 15 })
-    shell.run "sleep 0.3"
+    core.sleep(0.3)
     assert.is_true(other:stop())
     assert.is_false(exists(other.prefix))
     assert.same({}, processes(other.prefix))
@@ -584,7 +584,7 @@ describe("the server", function()
     function()
       local parent = tonumber((shell.read "sleep 300 >/dev/null & echo $!"))
       server = assert(nginx.start{ parent = parent, drawn = false })
-      shell.run "sleep 1.2"
+      core.sleep(1.2)
       assert.is_true(is_running(server.pid))
       shell.run("kill -9 " .. parent)
       assert.is_true(until_true(5, function()

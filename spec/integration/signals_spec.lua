@@ -68,7 +68,7 @@ describe("a command", function()
       if value then
         return value
       end
-      shell.run "sleep 0.02"
+      core.sleep(0.02)
     until core.now() > until_then
     error "that took too long"
   end

@@ -42,7 +42,7 @@ local function await(name)
     if exists(folder .. "/" .. name) then
       return
     end
-    shell.run "sleep 0.01"
+    core.sleep(0.01)
   end
   error("no process wrote " .. name)
 end
@@ -79,7 +79,7 @@ if action == "hold" then
   local database = databases.new(ledger)
   assert(database:run "BEGIN IMMEDIATE")
   note "sending"
-  shell.run "sleep 0.2"
+  core.sleep(0.2)
   assert(database:run "COMMIT")
   database:close()
   os.exit(true)

@@ -2,6 +2,7 @@
 
 local assert = require "luassert"
 local busted = require "busted"
+local core = require "starvideos.core"
 local json = require "starvideos.base.json"
 local shell = require "starvideos.nginx.shell"
 local worlds = require "spec.ledger.world"
@@ -88,7 +89,7 @@ return worlds.behaviour("recording orders", function(each)
         if world:states()[1] == "accepted" then
           return
         end
-        shell.run "sleep 0.01"
+        core.sleep(0.01)
       end
       error "it was never written"
     end)

@@ -8,8 +8,8 @@
 -- bought leaves a line in FOLDER/bought, what became of each order one in
 -- FOLDER/outcomes.
 
+local core = require "starvideos.core"
 local json = require "starvideos.base.json"
-local shell = require "starvideos.nginx.shell"
 local starvideos = require "starvideos"
 
 local ledger, folder, name, count = ...
@@ -39,7 +39,7 @@ local client = assert(starvideos.new {
   prices = { currency = "USD", models = { videos = { per_video = 1 } } },
   transport = transport,
   sleep = function()
-    shell.run "sleep 0.01"
+    core.sleep(0.01)
     return true
   end,
 })

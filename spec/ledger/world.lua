@@ -190,7 +190,7 @@ function World:await(name)
     if self:read(name) then
       return
     end
-    shell.run "sleep 0.01"
+    core.sleep(0.01)
   end
   error("no child wrote " .. name .. ": " .. tostring(self:read "output"))
 end

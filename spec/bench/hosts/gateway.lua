@@ -58,7 +58,7 @@ local function await(what, holds)
   local give_up = core.now() + 90
   while not holds() do
     assert(core.now() < give_up, what)
-    shell.run "sleep 0.2"
+    core.sleep(0.2)
   end
 end
 
@@ -154,7 +154,7 @@ local function compare(provider, idle, loaded)
   shell.run(("sleep %d"):format(2 * INTERVAL)) -- until polls are spread
   local before, polls, cpu = watch()
   local clients = burden(loaded, orders, video)
-  shell.run "sleep 5"
+  core.sleep(5)
   local streams = open_streams(loaded)
   local found, heard, busy = watch()
   shell.run("kill " .. clients)

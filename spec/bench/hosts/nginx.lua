@@ -1,6 +1,7 @@
 -- What others notice whom an nginx worker serves while it holds a thousand
 -- waits and sixteen downloads; and whether a thousand waits end on time.
 
+local core = require "starvideos.core"
 local figure = require "spec.bench.figure"
 local files = require "spec.fixtures.files"
 local host = require "spec.fixtures.nginx_host"
@@ -72,7 +73,7 @@ local function compare(provider, idle, loaded)
   local before = pinger:ask()[2]
   os.execute(("curl -s -m 600 %s/burden >/dev/null 2>&1 &")
     :format(loaded.url))
-  shell.run "sleep 3"
+  core.sleep(3)
   local own, other = cpu_of(loaded), cpu_of(idle)
   local beside, during = unpack(pinger:ask())
   own, other = cpu_of(loaded) - own, cpu_of(idle) - other

@@ -42,7 +42,7 @@ describe("the video of an order", function()
     local video_id, give_up = order(scenario), core.now() + 15
     while not ({ completed = 1, failed = 1 })[status_of(video_id)] do
       assert(core.now() < give_up, "the order never ends")
-      shell.run "sleep 0.1"
+      core.sleep(0.1)
     end
     return video_id
   end

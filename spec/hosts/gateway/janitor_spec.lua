@@ -65,7 +65,7 @@ describe("the janitor of a gateway", function()
   local function await(holds)
     local give_up = core.now() + 15
     while not holds() and core.now() < give_up do
-      shell.run "sleep 0.05"
+      core.sleep(0.05)
     end
     return holds()
   end

@@ -2,6 +2,7 @@
 -- how the one it starts listens.
 
 local commands = require "spec.fixtures.gateway_command"
+local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local file = require "starvideos.nginx.file"
 local json = require "starvideos.base.json"
@@ -44,7 +45,7 @@ describe("a gateway's nginx", function()
       if json.decode((command:ask(path, more))).status == "completed" then
         break
       end
-      shell.run "sleep 0.05"
+      core.sleep(0.05)
     end
     local video
     video, status = command:ask(path .. "/content", more)
@@ -122,7 +123,7 @@ describe("a gateway's nginx", function()
       -- Each worker writes its lines once it has answered.
       local text, routes, count = nil, {}, 0
       while count < 3 do
-        shell.run "sleep 0.02"
+        core.sleep(0.02)
         text = file.read(command.folder .. "/starvideos-gateway/logs/access.log")
         count = select(2, text:gsub("\n", ""))
       end
@@ -224,7 +225,7 @@ describe("a gateway's nginx", function()
         if not file.exists(folder .. "/" .. prefix .. "/nginx.pid") then
           break
         end
-        shell.run "sleep 0.05"
+        core.sleep(0.05)
       end
       assert(ok, raised)
     end

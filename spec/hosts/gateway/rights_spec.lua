@@ -2,6 +2,7 @@
 -- can change, root neither runs nor follows.
 
 local commands = require "spec.fixtures.gateway_command"
+local core = require "starvideos.core"
 local file = require "starvideos.nginx.file"
 local files = require "spec.fixtures.files"
 local interpreter = require "spec.fixtures.interpreter"
@@ -88,7 +89,7 @@ describe("a gateway that root starts", function()
       if json.decode(body).status == "completed" then
         return
       end
-      shell.run "sleep 0.05"
+      core.sleep(0.05)
     end
     error(body)
   end

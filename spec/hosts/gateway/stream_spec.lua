@@ -95,7 +95,7 @@ describe("the events of an order", function()
   local function await(holds, seconds)
     local give_up = core.now() + (seconds or 15)
     while not holds() and core.now() < give_up do
-      shell.run "sleep 0.05"
+      core.sleep(0.05)
     end
     return holds()
   end
@@ -153,7 +153,7 @@ describe("the events of an order", function()
     local known = events_of(first)
     local stream = listen(id, ("-H 'Last-Event-ID: %s'"):format(
       known[#known].id))
-    shell.run "sleep 1"
+    core.sleep(1)
     assert.equal("", names_of(stream))
     assert.is_truthy(file.read(stream.file):find "^retry:")
   end)

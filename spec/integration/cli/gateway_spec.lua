@@ -3,6 +3,7 @@
 
 local books = require "spec.fixtures.books"
 local commands = require "spec.fixtures.gateway_command"
+local core = require "starvideos.core"
 local curl = require "starvideos.curl"
 local file = require "starvideos.nginx.file"
 local files = require "spec.fixtures.files"
@@ -48,7 +49,7 @@ describe("the command gateway", function()
       if is_done() then
         return true
       end
-      shell.run "sleep 0.05"
+      core.sleep(0.05)
     end
   end
 
@@ -147,7 +148,7 @@ describe("the command gateway", function()
     assert.is_true(await(function()
       return command:read "err":find("stopping", 1, true)
     end))
-    shell.run "sleep 1"
+    core.sleep(1)
     assert.equal("", command:read "code")
     command:signal "INT"
     assert.equal(130, command:ended())
