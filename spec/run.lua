@@ -55,6 +55,15 @@ local kinds = {
 local COMPUTING = { allocation = true, growth = true, secrets = true }
 local LEDGER = { ["unit/ledger/init"] = true, ["unit/ledger/working"] = true }
 
+-- What a kind has from Lua 5.4 alone: about programs of the system, and no Lua's own; and
+-- what Wine takes minutes for, where LuaJIT's turn is on Linux.
+local IN_ONE_LUA = {
+  integration = { "install", "cookbook", "completion", "sandbox_nginx", "cli/gateway",
+    "libcurl" },
+  windows = { "unit/ledger/", "unit/fleet/", "unit/cli/ledger", "unit/cli/batch",
+    "integration/service", "integration/command" },
+}
+
 -- What takes longest comes first, or all would wait for it at the end.
 local LONGEST = { "secrets", "allocation", "faults", "torture", "service",
   "resty_http", "scenarios", "nginx_runtime", "fleet", "ledger", "ledger_working", "ledger_outage",
@@ -91,7 +100,9 @@ set -- $1
 . "$2"
 timeout --foreground "$6" "$3" "$(command -v busted)" -o plainTerminal "$4" \
   </dev/null >"$5" 2>&1
-echo "$1 $?"]]
+status=$?
+times >"$5.times"
+echo "$1 $status $(tail -n 1 "$5.times")"]]
 
 local function write(path, text)
   local file = assert(io.open(path, "w"))
@@ -141,6 +152,15 @@ local function new_job(kind, lua, path)
   }
 end
 
+local function is_had(kind, lua, path)
+  for _, part in ipairs(lua ~= "lua5.4" and IN_ONE_LUA[kind] or {}) do
+    if path:find("/" .. part, 1, true) then
+      return true
+    end
+  end
+  return false
+end
+
 -- A file that is marked as POSIX is so in each Lua: `marked` has those of the first.
 local function add_suite(jobs, marked, name)
   local kind, lua = name:match("^(%a+):(%w[%w.]*)$")
@@ -150,7 +170,7 @@ local function add_suite(jobs, marked, name)
   local files = assert(io.popen(
     "find " .. pattern .. " -name '*_spec.lua' | LC_ALL=C sort"))
   for path in files:lines() do
-    if not marked[path] then
+    if not (marked[path] or is_had(kind, lua, path)) then
       jobs[#jobs + 1] = new_job(kind, lua, path)
     end
     marked[path] = marked_whole(kind, path)
@@ -230,15 +250,22 @@ local function reason_in(job, output)
   return output:sub(-1000)
 end
 
--- Shows how a file ended. Gives its counts, and why it failed.
-local function finish(job, status)
+-- Of a shell's "1m2.50s".
+local function seconds_of(text)
+  local minutes, seconds = text:match "^(%d+)m([%d.]+)s$"
+  return minutes * 60 + seconds
+end
+
+-- Shows how a file ended, and what of its time was the processor's. Gives its counts,
+-- and why it failed.
+local function finish(job, status, computed)
   local output = read(job.log)
   local passed, failed, skipped, trouble = judge(output, status)
   if not trouble or marked_whole(job.kind, job.path) then
     passed, failed, skipped, trouble = excuse(job, output, passed, failed, skipped)
   end
-  print(("%6.1f s %4d passed: %s"):format(
-    tonumber((output:match(" : ([%d.]+) seconds"))) or 0, passed, job.title))
+  print(("%6.1f s %6.1f s %4d passed: %s"):format(tonumber((output:match(
+    " : ([%d.]+) seconds"))) or 0, computed, passed, job.title))
   if failed > 0 then
     print(output)
     print(("!! %s: %s"):format(job.title, trouble or failed .. " failed"))
@@ -273,8 +300,10 @@ local function run(jobs, computing, waiting)
   local results, lists = {}, { os.tmpname(), os.tmpname() }
   local workers = launch(jobs, lists, computing, waiting)
   for line in workers:lines() do
-    local index, status = line:match("^(%d+) (%d+)$")
-    results[#results + 1] = finish(jobs[tonumber(index)], status)
+    local index, status, user, system = line:match(
+      "^(%d+) (%d+) ([%dms.]+) ([%dms.]+)$")
+    results[#results + 1] = finish(jobs[tonumber(index)], status,
+      seconds_of(user) + seconds_of(system))
   end
   workers:close()
   os.remove(lists[1])
