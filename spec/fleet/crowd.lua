@@ -109,11 +109,13 @@ function _M.run(report, sizes)
     stage:enqueue(orders, order_of)
     local began = core.now()
     local bad, most, seen = work(stage, orders)
+    local is_timed = orders >= SHORT -- of a few orders the last 5 % say how busy this is
     report:print("crowd_seconds", seen.ended - began, "s")
     report:print("crowd_end_of_first_95_percent", (seen.ended - began)
-      / ((seen.most_saved or seen.ended) - began), "times", "<= 1.3")
+      / ((seen.most_saved or seen.ended) - began), "times",
+      is_timed and "<= 1.3" or nil)
     report:print("crowd_end_after_last_save", seen.ended
-      - (seen.saved or -math.huge), "s", "<= 2")
+      - (seen.saved or -math.huge), "s", is_timed and "<= 2" or nil)
     report:print("crowd_workers_failed", bad, "workers", "<= 0")
     report_on(stage, report, orders, most)
   end)
