@@ -20,8 +20,8 @@ local _M = {}
 local KEY = "key-of-the-gateway"
 local TOKEN = "token-of-ada"
 
--- Seconds that a client has, and then the queue. A gateway whose queue has stopped
--- tells clients to wait longer.
+-- Seconds that a client has for each scenario, and then the queue. A gateway whose queue
+-- has stopped tells clients to wait longer.
 local CLIENT_PATIENCE = 12
 local PATIENCE = 6
 
@@ -85,7 +85,7 @@ local function input_of(group, version, gateway)
         cut[name] = value
       end
       steps[#steps + 1] = { call = "videos.create", cut = cut,
-        seconds = CLIENT_PATIENCE,
+        seconds = CLIENT_PATIENCE * #group,
         args = { { model = "videos", seconds = "4", prompt = ("[scenario:%s]"
           .. " client %s, cut %s"):format(scenario, version, phase.name) } } }
     end

@@ -122,7 +122,7 @@ large("a gateway fails before it has read a large order", unclear(502), false,
   { "send", 0, EARLY:format "502 Bad Gateway" }, { "fin" })
 -- Read in the end, or the client's goodbye would never come through.
 large("a large order is not read on", unknown "request", true,
-  { "pause", 700 }, { "body" })
+  { "pause", 2000 }, { "body" })
 
 -- Silence -------------------------------------------------------------------
 
@@ -172,7 +172,7 @@ add("half a head, silence", half_head "timeout", { http = 1,
   slow = true, steps = saying("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n",
     { "hang" }) })
 add("a head that drips", unknown("answer", "timeout"), { http = 1, slow = true,
-  steps = after_request { "drip", 40, "HTTP/1.1 200 OK\r\n"
+  steps = after_request { "drip", 100, "HTTP/1.1 200 OK\r\n"
     .. "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}" } })
 add("a head without end", half_head "protocol", { http = 1,
   steps = saying("HTTP/1.1 200 OK\r\n",
