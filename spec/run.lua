@@ -55,9 +55,10 @@ local kinds = {
 local COMPUTING = { allocation = true, growth = true, secrets = true }
 local LEDGER = { ["unit/ledger/init"] = true, ["unit/ledger/working"] = true }
 
--- What a kind has from Lua 5.4 alone: about programs of the system, and no Lua's own; and
--- what Wine takes minutes for, where LuaJIT's turn is on Linux.
+-- What a kind has from Lua 5.4 alone: what is about programs of the system, or about texts,
+-- and no Lua's own; and what Wine takes minutes for, where LuaJIT's turn is on Linux.
 local IN_ONE_LUA = {
+  exhaustive = { "secrets" },
   integration = { "install", "cookbook", "completion", "sandbox_nginx", "cli/gateway",
     "libcurl" },
   windows = { "unit/ledger/", "unit/fleet/", "unit/cli/ledger", "unit/cli/batch",
