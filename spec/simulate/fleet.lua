@@ -86,7 +86,7 @@ function _M.run(setup, provider)
     for _ = 1, setup.workers do
       world.start(function()
         world.sleep(math.random() * 10)
-        assert(client_of(provider):work { directory = "/nowhere", any_path = true,
+        assert(client_of(provider):work { directory = "/nowhere", any_path = true, min_free = 0,
           on_done = function(_, file)
             if file then
               result.done, result.seconds = result.done + 1, world.now()
