@@ -66,10 +66,10 @@ local IN_ONE_LUA = {
 }
 
 -- What takes longest comes first, or all would wait for it at the end.
-local LONGEST = { "secrets", "allocation", "faults", "torture", "service",
+local LONGEST = { "init", "secrets", "allocation", "faults", "torture", "service",
   "resty_http", "scenarios", "nginx_runtime", "fleet", "ledger", "ledger_working", "ledger_outage",
   "provider_faults", "shipping", "worker", "cookbook", "sandbox_nginx", "gateway",
-  "stream", "command", "install", "love", "copas", "budget", "growth", "init",
+  "stream", "command", "install", "love", "copas", "budget", "growth",
   "answer_json" }
 
 -- What the interpreter is to see: the build tree, or an installed one alone.

@@ -170,7 +170,7 @@ describe("the command", function()
   local function struck(command, signal, condition, more)
     return run(([[rm -f err2; exec_run %s >out2 2>err2 & pid=$!
       until_so() { for i in $(seq 1200); do eval "$1" >/dev/null 2>&1 && break
-        sleep 0.05; done; }
+        kill -0 $pid 2>/dev/null || break; sleep 0.05; done; }
       until_so '%s'; kill -%s $pid; %s
       wait $pid; code=$?; cat err2 >&2; exit $code]])
       :format(command, condition, signal, more or ":"))
