@@ -153,7 +153,8 @@ local function new_job(kind, lua, path)
   }
 end
 
-local function is_had(kind, lua, path)
+-- Whether Lua 5.4 has it already.
+local function is_left_out(kind, lua, path)
   for _, part in ipairs(lua ~= "lua5.4" and IN_ONE_LUA[kind] or {}) do
     if path:find("/" .. part, 1, true) then
       return true
@@ -171,7 +172,7 @@ local function add_suite(jobs, marked, name)
   local files = assert(io.popen(
     "find " .. pattern .. " -name '*_spec.lua' | LC_ALL=C sort"))
   for path in files:lines() do
-    if not (marked[path] or is_had(kind, lua, path)) then
+    if not (marked[path] or is_left_out(kind, lua, path)) then
       jobs[#jobs + 1] = new_job(kind, lua, path)
     end
     marked[path] = marked_whole(kind, path)

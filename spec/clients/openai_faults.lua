@@ -55,6 +55,7 @@ local ways = { ["6"] = "end", ["7"] = "reset" }
 local refused = { create_429 = true, create_429_date = true,
   create_429_long = true, create_429_bare = true }
 
+-- Whose answers stop the queue.
 local stopping = { query_auth = true, query_auth_number = true, query_401 = true,
   query_402 = true, query_403 = true }
 

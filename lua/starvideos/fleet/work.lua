@@ -121,16 +121,17 @@ local function is_done(self, left)
 end
 
 -- Seconds until the next look whether others have ended what is left, which only counts that:
--- the more there is, and the more workers look, the less often each does. Never, where
--- nobody works on it.
+-- the more there is, and the more workers look, the less often each does. It
+-- never looks if no worker has an order of it.
 local function until_last_look(self, left)
-  local sum, is_worked_on = 0, false
-  for _, row in pairs(left) do
-    sum, is_worked_on = sum + row.orders, is_worked_on or row.claimed > 0
-  end
   local limits = _M.policy
-  return is_worked_on and math.max(limits.last_look, limits.last_look_worker
-    * self.heartbeat.worker.workers, limits.last_look_order * sum) or math.huge
+  for _, row in pairs(left) do
+    if row.claimed > 0 then
+      return math.max(limits.last_look, limits.last_look_worker
+        * self.heartbeat.worker.workers, limits.last_look_order * sum_of(left))
+    end
+  end
+  return math.huge
 end
 
 -- Whether this run ends; sets its `failure`, and `last_look`.

@@ -211,8 +211,12 @@ local function launch(self, key)
   end
   -- It writes its number once it has bound its sockets.
   if done then
+    -- Of one that is not attached only programs can tell whether it has ended.
+    local function has_answered()
+      return self:pid() or self.pipe and self:has_ended()
+    end
     for _ = 1, START_SECONDS do
-      if self:await(1, function() return self:pid() end) or self:has_ended() then
+      if self:await(1, has_answered) or self:has_ended() then
         break
       end
     end
