@@ -12,7 +12,7 @@ local DRIVER = ("build/allocation/%s/driver"):format(interpreter)
 
 -- Leaks are counted by the driver itself, of all memory but what other
 -- modules' C has: lua-cjson leaks a buffer where Lua raises in it.
-local COMMAND = "ASAN_OPTIONS=detect_leaks=0 timeout 120 " .. DRIVER
+local COMMAND = "ASAN_OPTIONS=detect_leaks=0 timeout 600 " .. DRIVER
   .. " spec/allocation/program.lua '%s' %s %s %s/file 2>&1"
 
 local function read(command)

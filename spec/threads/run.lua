@@ -21,8 +21,8 @@ location = /drip { content_by_lua_block {
 local COMMAND = [[
 export TSAN_OPTIONS="exitcode=66 ignore_noninstrumented_modules=1 $TSAN_OPTIONS"
 fixed=$(setarch -R true 2>/dev/null && echo setarch -R)
-timeout 120 $fixed @programs@/exit @url@/drip @prefix@/late || exit
-timeout 120 $fixed @programs@/hammer spec/threads/hammer.lua @url@ @tls_url@ \
+timeout 300 $fixed @programs@/exit @url@/drip @prefix@/late || exit
+timeout 300 $fixed @programs@/hammer spec/threads/hammer.lua @url@ @tls_url@ \
   @ca_file@ @prefix@/file @seconds@]]
 
 local server = nginx.start { tls = true, body = WAYS }

@@ -130,6 +130,8 @@ export async function limits(visit, { token }) {
     prompt.dispatchEvent(new Event('input', { bubbles: true }));
   });
   await visit.see('#prompt-count', '1,501 of 1,500 characters: 1 too many');
+  // It moves what stands below, also under a pointer.
+  await visit.see('#duration-fault', 'from 4 to 15');
   await visit.click('First and last image', 'radio');
   await visit.type('#first_image', 'https://a.example/1.png');
   await visit.click('Order video');
