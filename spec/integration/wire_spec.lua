@@ -288,6 +288,37 @@ describe("an order on the wire", function()
     end)
   end
 
+  -- A signal raises between any two instructions; without a ledger nobody else knows it.
+  it("is named by the command wherever a signal comes behind its answer", function()
+    files.write(folder .. "/key", server.key)
+    local output = run([[
+      local cli, folder = require "starvideos.cli", arg[0]:match "^(.*)/"
+      local counted, step, fired = wire.add, 1, nil
+      function wire.add(flight)
+        counted(flight)
+        if flight.response then
+          debug.sethook(function()
+            debug.sethook()
+            fired = true
+            error("interrupted!", 0)
+          end, "", step)
+        end
+      end
+      repeat
+        fired = false
+        cli.main { "create", "-m", "videos", "-d", "4", "-p", "a kite",
+          "--base-url", base_url, "--ca-file", ca_file, "--api-key-file", folder .. "/key" }
+        debug.sethook()
+        step = step + 5
+      until not fired
+      print(step)]])
+    local tasks = books.of(server).tasks
+    assert.is_true(#tasks > 100, output)
+    for _, task in ipairs(tasks) do
+      assert.is_truthy(output:find(task.id, 1, true), task.id .. " in " .. output)
+    end
+  end)
+
   it("that another call is yet to send is not waited for", function()
     local output = run([[
       local client = new("frame", { max_creates = 1 })

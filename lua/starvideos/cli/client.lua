@@ -49,7 +49,7 @@ end
 
 local function show_event(job, event)
   if event.method == "POST" then
-    job.sent = true
+    job.sent, job.ordered = true, event.task_id
     local trouble = event.status == 429 and "too many requests"
       or event.failure and "no answer"
     if trouble then

@@ -211,27 +211,40 @@ local function execute(job)
   return deliver(job, run(job))
 end
 
--- Ctrl-C between two operations, where neither turned it into an error.
-local function interrupted(job)
-  return report(job, failure.new("cancelled", job.task_id
-    and ("interrupted; task %s goes on"):format(job.task_id)
-    or "interrupted", { task_id = job.task_id }))
+local orders_videos = { generate = true, create = true }
+
+-- The task of a command that orders one video, also where an error came between its
+-- answer and the command: the client that is closed reports it.
+local function task_of(job)
+  if orders_videos[job.options.command] and job.client then
+    pcall(job.client.close, job.client)
+    return job.task_id or job.ordered
+  end
+  return job.task_id
 end
 
-local orders_videos = { generate = true, create = true }
+-- Ctrl-C between two operations, where neither turned it into an error.
+local function interrupted(job)
+  local id = task_of(job)
+  local fate = id and ("; task %s goes on"):format(id)
+    or orders_videos[job.options.command] and (job.sent
+      and "; the order was sent, and may have been bought" or "; nothing was sent") or ""
+  return report(job, failure.new("cancelled", "interrupted" .. fate, { task_id = id }))
+end
 
 -- A defect, of this library or of a transport. It must not read like a task
 -- that failed.
 local function broken(job, problem)
   local kind, code, fate = "validation", failure.USAGE, "nothing was ordered"
-  if job.task_id then
+  local id = task_of(job)
+  if id then
     kind, code, fate = "protocol", failure.RUNNING, "the task goes on"
   elseif job.client and orders_videos[job.options.command] then
     kind, code, fate = "outcome_unknown", failure.UNKNOWN,
       "the order may have been sent, and bought"
   end
   return report(job, failure.new(kind, ("%s (%s)"):format(tostring(problem),
-    fate), { exit = code, task_id = job.task_id }))
+    fate), { exit = code, task_id = id }))
 end
 
 local function asks_for_json(words)

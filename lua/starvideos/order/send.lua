@@ -164,7 +164,6 @@ local function send(self)
   self.response, self.failure = exchange.perform(context, self.request)
   wire.add(self)
   self:settle(self.response, self.failure)
-  wire.remove(self)
 end
 
 local function attempt(self)
@@ -181,9 +180,12 @@ local function attempt_surely(self)
   if not ok then
     error(raised, 0)
   end
+  wire.remove(self) -- no signal raises here, and another may close the client
 end
 
+-- Until then it is on the wire: Ctrl-C may end its caller right behind the record.
 local function tell(self)
+  wire.remove(self)
   if self.request then
     local task = self.outcome and self.outcome.task
     exchange.tell(self.context, operations.create, { order = self.call.order,
