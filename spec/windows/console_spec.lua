@@ -19,8 +19,8 @@ exec wine @parts@/bin/@lua@.exe ]]
 -- A host's own loop: nothing of ours handles Ctrl-C in it.
 local SCRIPT = [[
 local engine = require("starvideos.curl").network { inline = true }
-io.stderr:write "waiting"
 local _, why = pcall(function()
+  io.stderr:write "waiting"
   while true do
     engine:step(600)
   end
