@@ -512,7 +512,7 @@ function Client:events()
 end
 
 ---How long an event loop may sleep before it calls `update`, where the descriptor does
----not become readable (runtime `poll`).
+---not become readable (runtime `poll`): a second at most while something is under way.
 ---
 ---Raises where the runtime is another.
 ---@return number? seconds nil where nothing is to be expected

@@ -25,8 +25,8 @@ local PATIENCE = 16
 
 local CLOSING_SECONDS = 0.001
 
--- The longest sleeps of `run`. While something is under way the host may have closed
--- what wakes it.
+-- The longest sleeps. While something is under way what wakes a host may be lost: the
+-- host has closed its descriptor, or Wine has dropped what was sent to it.
 local LONG_SECONDS, LOOK_SECONDS = 3600, 1
 
 function Loop:now()
@@ -261,6 +261,10 @@ function Loop:update(seconds)
   end
 end
 
+local function is_under_way(source)
+  return source and source:in_flight() > 0
+end
+
 -- How long the host may sleep before it calls `update`, if nothing ends meanwhile; nil
 -- if nothing is to be expected.
 function Loop:timeout()
@@ -270,7 +274,11 @@ function Loop:timeout()
     return 0
   end
   local due = scheduler:due()
-  return due and math.max(0, due - self.clock())
+  local seconds = due and math.max(0, due - self.clock())
+  if is_under_way(self.made) or is_under_way(self.actor) then
+    return math.min(seconds or LOOK_SECONDS, LOOK_SECONDS)
+  end
+  return seconds
 end
 
 -- What wakes the host when something has ended; others may use it, too.
@@ -287,19 +295,13 @@ function Loop:check_outside(call)
   end
 end
 
-local function is_under_way(source)
-  return source and source:in_flight() > 0
-end
-
 -- Sleeps until the next update is due: true, or nil and why not to go on. The notifier
 -- is reset first: what ends from then on wakes the sleep.
 local function sleep_until_due(self, longest)
   if self.made then
     self.made:clear()
   end
-  local most = (is_under_way(self.made) or is_under_way(self.actor))
-    and LOOK_SECONDS or LONG_SECONDS
-  local seconds = math.min(longest, self:timeout() or most, most)
+  local seconds = math.min(longest, self:timeout() or LONG_SECONDS, LONG_SECONDS)
   if seconds <= 0 then
     return true
   elseif self.pause then

@@ -47,6 +47,17 @@ describe("a loop that is polled", function()
     assert.is_nil(runtime:timeout())
   end)
 
+  it("needs an update a second while a request is under way, were its wake lost",
+    function()
+      start(function() runtime:request { url = "u" } end)
+      assert.equal(1, runtime:timeout())
+      start(function() runtime:sleep(0.5) end)
+      assert.equal(0.5, runtime:timeout())
+      answer(1, {})
+      pass(1)
+      assert.is_nil(runtime:timeout())
+    end)
+
   it("needs ten updates a second while a request has listeners",
     function()
       start(function()
