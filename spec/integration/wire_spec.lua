@@ -15,10 +15,11 @@ local base_url, api_key, ca_file, ledger = ...
 ledger = ledger ~= "" and ledger or nil
 local core, starvideos = require "starvideos.core", require "starvideos"
 local wire = require "starvideos.order.wire"
-local on_wire = 0
+local on_wire, last = 0, nil
 local add = wire.add
 function wire.add(flight)
   on_wire = on_wire + (flight.response and 0 or 1)
+  last = flight
   add(flight)
 end
 local function new(runtime, options)
@@ -48,9 +49,10 @@ local function let_go(runtime, marker)
 end
 -- Raises an error in the main program while it waits for an answer.
 local function interrupted(client, error_of)
-  local tick = core.now()
+  local since
   debug.sethook(function()
-    if on_wire > 0 and core.now() > tick + 0.2 then
+    since = since or last and last.request.ticket and core.now()
+    if since and core.now() > since + 0.2 then
       debug.sethook()
       error(error_of(), 0)
     end
