@@ -18,7 +18,7 @@
 -- the Luas, for 20 s. The last line is "N passed, N failed"; the exit code is 0
 -- where nothing failed.
 
-local FILE_SECONDS = tonumber(os.getenv("FILE_SECONDS")) or 900
+local FILE_SECONDS = tonumber(os.getenv("FILE_SECONDS")) or 1500
 local POSIX_SECONDS = 20
 local LOGS = "build/log"
 local posix = dofile "spec/windows/posix.lua"

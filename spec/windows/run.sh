@@ -5,7 +5,6 @@ set -eu
 
 cd "$(dirname "$0")/../.."
 export WINEPREFIX="$(pwd)/build/windows/wine"
-export FILE_SECONDS="${FILE_SECONDS:-1500}"
 # Where the folders of the specs lie, under a short name, for some look at the
 # width of lines; nginx's account may pass. What Wine was told to
 # end, or could not run, may leave a server there.
