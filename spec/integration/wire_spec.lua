@@ -312,8 +312,7 @@ describe("an order on the wire", function()
           "--base-url", base_url, "--ca-file", ca_file, "--api-key-file", folder .. "/key" }
         debug.sethook()
         step = step + 5
-      until not fired
-      print(step)]])
+      until not fired]])
     local tasks = books.of(server).tasks
     assert.is_true(#tasks > 100, output)
     for _, task in ipairs(tasks) do

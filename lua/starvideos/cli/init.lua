@@ -212,6 +212,7 @@ local function execute(job)
 end
 
 local orders_videos = { generate = true, create = true }
+local UNSURE = "the order may have been sent, and bought"
 
 -- The task of a command that orders one video, also where an error came between its
 -- answer and the command: the client that is closed reports it.
@@ -226,10 +227,10 @@ end
 -- Ctrl-C between two operations, where neither turned it into an error.
 local function interrupted(job)
   local id = task_of(job)
-  local fate = id and ("; task %s goes on"):format(id)
-    or orders_videos[job.options.command] and (job.sent
-      and "; the order was sent, and may have been bought" or "; nothing was sent") or ""
-  return report(job, failure.new("cancelled", "interrupted" .. fate, { task_id = id }))
+  local fate = id and ("task %s goes on"):format(id)
+    or orders_videos[job.options.command] and (job.sent and UNSURE or "nothing was sent")
+  return report(job, failure.new("cancelled", "interrupted"
+    .. (fate and "; " .. fate or ""), { task_id = id }))
 end
 
 -- A defect, of this library or of a transport. It must not read like a task
@@ -240,8 +241,7 @@ local function broken(job, problem)
   if id then
     kind, code, fate = "protocol", failure.RUNNING, "the task goes on"
   elseif job.client and orders_videos[job.options.command] then
-    kind, code, fate = "outcome_unknown", failure.UNKNOWN,
-      "the order may have been sent, and bought"
+    kind, code, fate = "outcome_unknown", failure.UNKNOWN, UNSURE
   end
   return report(job, failure.new(kind, ("%s (%s)"):format(tostring(problem),
     fate), { exit = code, task_id = id }))

@@ -146,7 +146,7 @@ local function begin(self)
   return ok, err
 end
 
--- From before an order is sent until its outcome is recorded whoever enters the
+-- From before an order is sent until listeners learn of its outcome whoever enters the
 -- library can settle it.
 local function send(self)
   local context = self.context

@@ -1,6 +1,6 @@
 -- The orders of this Lua state that are on the wire. Each stays here, with its client,
--- its request and its record, until what came of it is recorded: neither the collector
--- nor an error that ends its call loses an answer.
+-- its request and its record, until what came of it is recorded and listeners learn of
+-- it: neither the collector nor an error that ends its call loses an answer.
 --
 -- The call that sends an order records the answer itself. Where an error ended that
 -- call, or nobody updates its client, the next call of any client does it, and at the
@@ -150,7 +150,7 @@ function _M.add(flight)
   flights[flight] = true
 end
 
--- What came of an order is recorded.
+-- What came of an order is recorded, and listeners learn of it now.
 function _M.remove(flight)
   flights[flight] = nil
 end
